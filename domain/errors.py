@@ -1,0 +1,57 @@
+"""One error tree. The docstring of an error is its message; details go in the constructor.
+
+HTTP status codes are assigned in `serving.errors` only.
+"""
+
+import inspect
+
+
+class TandemError(Exception):
+    """Tandem could not do this."""
+
+    def __init__(self, detail: str | None = None) -> None:
+        super().__init__(detail or inspect.cleandoc(type(self).__doc__ or ""))
+
+
+class InvalidInputError(TandemError):
+    """The input is not valid."""
+
+
+class UnknownItemError(InvalidInputError):
+    """There is no such item."""
+
+
+class UnknownKindError(InvalidInputError):
+    """There is no such event kind."""
+
+
+class UnknownRunError(InvalidInputError):
+    """There is no such model run."""
+
+
+class UnauthenticatedError(TandemError):
+    """A valid API key is needed in the header X-API-Key."""
+
+
+class ForbiddenError(TandemError):
+    """The API key lacks the scope this needs."""
+
+
+class StoreUnavailableError(TandemError):
+    """PostgreSQL cannot be reached just now. Try again shortly."""
+
+
+class NotEnoughHistoryError(TandemError):
+    """There are too few interactions to learn from."""
+
+
+class RunRefusedError(TandemError):
+    """The gate refused this model run, and the served one stays."""
+
+
+class RunInProgressError(TandemError):
+    """Another nightly run is in progress. Wait for it, or stop it first."""
+
+
+class StackError(TandemError):
+    """The local system could not be started or reached."""

@@ -1,0 +1,42 @@
+"""Identifiers, each with a type of its own so that a user is never passed for an item."""
+
+import uuid
+from typing import NewType
+
+UserId = NewType("UserId", str)
+"""A user as the app names it: 1 to 200 characters."""
+
+ItemId = NewType("ItemId", str)
+"""An item as the app names it: 1 to 200 characters."""
+
+UserNo = NewType("UserNo", int)
+"""A user's dense number, given once, used in arrays, matrices and joins."""
+
+ItemNo = NewType("ItemNo", int)
+"""An item's dense number, given once."""
+
+KindNo = NewType("KindNo", int)
+"""The number of an event kind, a row of `event_kinds`."""
+
+RunId = NewType("RunId", int)
+"""The number of a model run, a row of `model_runs`."""
+
+Position = NewType("Position", int)
+"""A place in the interaction log. Read only up to the event horizon (see `sql.log`)."""
+
+LONGEST_ID = 200
+"""The most characters a user, item or event id may have."""
+
+_EVENT_NAMESPACE = uuid.UUID("5b8a9d4e-3c57-4b0e-9d0a-7a6c1f2e8d31")
+
+
+def event_uuid(event_id: str) -> uuid.UUID:
+    """Map an app's event id to the UUID it is stored under.
+
+    A UUID stands for itself, whatever its spelling; any other text maps to a UUID of version 5, so
+    that the same text is the same event forever.
+    """
+    try:
+        return uuid.UUID(event_id)
+    except ValueError:
+        return uuid.uuid5(_EVENT_NAMESPACE, event_id)

@@ -1,0 +1,61 @@
+"""Interactions and their strengths: what one event says about a user's taste."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.identifiers import KindNo
+
+
+@dataclass(frozen=True, slots=True)
+class EventKind:
+    """One row of `event_kinds`, read alike by the batch and the speed layer."""
+
+    kind_no: KindNo
+    kind: str
+    strength: float
+    """What one event of this kind weighs; negative for kinds that speak against the item."""
+    marks_seen: bool
+    """Whether the item is not recommended again to this user."""
+    value_reference: float | None = None
+    """The value at which an event weighs exactly `strength`; None: the value does not matter."""
+    half_life_days: float | None = None
+    """Age at which the nightly matrix counts an event half; None: never decays."""
+
+
+@dataclass(frozen=True, slots=True)
+class KindTable:
+    """All event kinds, looked up by number for whole arrays at once."""
+
+    kinds: tuple[EventKind, ...]
+
+    def strengths(
+        self, kind_nos: NDArray[np.integer], values: NDArray[np.floating]
+    ) -> NDArray[np.float64]:
+        """Weigh interactions before any decay.
+
+        `kind_nos` (n,) and `values` (n,), NaN where an event has none. Answers (n,):
+        `strength * value / value_reference` where the kind has a reference and the event a value,
+        else `strength`. An unknown kind number raises KeyError.
+        """
+        strength, reference = self._lookup("strength"), self._lookup("value_reference")
+        chosen = reference[kind_nos]
+        scale = np.where(np.isnan(chosen) | np.isnan(values), 1.0, values / chosen)
+        weighed = strength[kind_nos] * scale
+        if np.isnan(weighed).any():
+            raise KeyError(f"unknown event kind number among {np.unique(kind_nos).tolist()}")
+        return np.asarray(weighed, dtype=np.float64)
+
+    def half_lives_days(self, kind_nos: NDArray[np.integer]) -> NDArray[np.float64]:
+        """Half-lives in days, (n,), infinite where a kind never decays."""
+        half_lives = self._lookup("half_life_days")[kind_nos]
+        return np.where(np.isnan(half_lives), np.inf, half_lives)
+
+    def _lookup(self, field: str) -> NDArray[np.float64]:
+        """The values of one field indexed by kind number, NaN where there is none."""
+        table = np.full(max((kind.kind_no for kind in self.kinds), default=0) + 1, np.nan)
+        for kind in self.kinds:
+            value = getattr(kind, field)
+            table[kind.kind_no] = np.nan if value is None else value
+        return table

@@ -1,0 +1,174 @@
+"""The live vector: a user as a point in the run's space, a pure function of history and run.
+
+An item's vector is `[taste | sequence | filler]`. Taste is the item's ALS factors times a scale of
+the item; sequence is a unit vector of what follows what; the filler makes all norms equal, so that
+a nearest-neighbour index over inner products keeps its recall. The user's side is built so that one
+inner product with an item's vector is the speed score. Its filler is 0.
+
+The speed worker, publishing and replay call the same functions.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVectorParameters:
+    """How a run's live vectors are made; travels in the row of the run."""
+
+    taste_dimensions: int
+    sequence_dimensions: int = 0
+    confidence: float = 20.0
+    """a in the confidence `a * strength / (d_u^b * d_i^c)`."""
+    user_exponent: float = 0.0
+    """b, on the number of distinct items in the user's history."""
+    regularization: float = 5.0
+    taste_half_life_events: float | None = 10.0
+    """Age in events at which an interaction counts half; None: no decay."""
+    taste_events: int | None = 100
+    """How many of the newest events are folded in; None: all."""
+    taste_weight: float = 1.0
+    """Length of the taste part of a live vector; the sequence part has length 1 at most."""
+    sequence_decay: float = 0.7
+    """What each step back in time multiplies the weight of an item by."""
+    sequence_events: int = 8
+    """How many of the newest positive events the sequence part looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSpace:
+    """What a run tells about its space besides the items' vectors."""
+
+    parameters: LiveVectorParameters
+    gramian: Floats
+    """(f, f), the sum of the outer products of all items' ALS factors: Y'Y."""
+
+
+@dataclass(frozen=True, slots=True)
+class ItemVectors:
+    """Vectors of some items of one run, in rising order of item number."""
+
+    item_nos: NDArray[np.int32]
+    """(n,)"""
+    vectors: NDArray[np.float32]
+    """(n, f + s + 1) as stored."""
+    taste_scales: Floats
+    """(n,) what the ALS factors were multiplied by in `vectors`."""
+    confidence_scales: Floats
+    """(n,) 1 / d_i^c."""
+
+    def rows_of(self, item_nos: NDArray[np.integer]) -> NDArray[np.intp]:
+        """Rows of items, -1 where the run has no vector for one."""
+        if not len(self.item_nos):
+            return np.full(len(item_nos), -1, dtype=np.intp)
+        rows = np.searchsorted(self.item_nos, item_nos).clip(max=len(self.item_nos) - 1)
+        return np.where(self.item_nos[rows] == item_nos, rows, -1)
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A user's interactions, oldest first.
+
+    In one instant the order is by item, kind and event id, never by arrival: the same interactions
+    make the same history whatever way they came in.
+    """
+
+    item_nos: NDArray[np.int32]
+    """(n,)"""
+    strengths: Floats
+    """(n,) signed, before any decay."""
+
+    def newest(self, events: int | None) -> "History":
+        """The last `events` interactions; None: all."""
+        if events is None:
+            return self
+        return History(
+            self.item_nos[max(0, len(self.item_nos) - events) :],
+            self.strengths[max(0, len(self.strengths) - events) :],
+        )
+
+
+def live_vector(
+    space: LiveSpace, items: ItemVectors, history: History
+) -> NDArray[np.float32] | None:
+    """The live vector (f + s + 1,) of a user, or None if the history says nothing in this space.
+
+    Interactions with items the run has no vector for are passed over.
+    """
+    parameters = space.parameters
+    known = _known(items, history)
+    vector = np.zeros(items.vectors.shape[1], dtype=np.float32)
+    taste = fold_in(space, items, known)
+    length = float(np.linalg.norm(taste))
+    if length > 0.0:
+        vector[: parameters.taste_dimensions] = parameters.taste_weight * taste / length
+    end = parameters.taste_dimensions + parameters.sequence_dimensions
+    vector[parameters.taste_dimensions : end] = _sequence_part(parameters, items, known)
+    return vector if vector.any() else None
+
+
+def fold_in(space: LiveSpace, items: ItemVectors, history: History) -> Floats:
+    """The ALS factors (f,) of a user with this history, the items' factors held fixed.
+
+    Solves `(Y'Y + Y'(C - I)Y + lambda I) x = Y'C p` (Hu, Koren and Volinsky 2008, equation 4) over
+    the items of the history; an item with negative strength has preference 0 and its confidence
+    counts against it. Every item of the history must be in `items`.
+    """
+    parameters = space.parameters
+    item_nos, strengths = _merged(parameters, history)
+    if not len(item_nos):
+        return np.zeros(parameters.taste_dimensions)
+    rows = items.rows_of(item_nos)
+    # c_ui = a * s_ui / (d_u^b * d_i^c)
+    signed = parameters.confidence * strengths * items.confidence_scales[rows]
+    signed = signed / len(item_nos) ** parameters.user_exponent
+    factors = _taste_factors(parameters, items, rows)
+    confidence = np.abs(signed)
+    left = space.gramian + (factors.T * (confidence - 1.0)) @ factors
+    left[np.diag_indices_from(left)] += parameters.regularization
+    right = factors.T @ np.where(signed > 0.0, confidence, 0.0)
+    return np.asarray(np.linalg.solve(left, right))
+
+
+def _known(items: ItemVectors, history: History) -> History:
+    """The part of a history that the run has vectors for."""
+    known = items.rows_of(history.item_nos) >= 0
+    return History(history.item_nos[known], history.strengths[known])
+
+
+def _merged(parameters: LiveVectorParameters, history: History) -> tuple[NDArray[np.int32], Floats]:
+    """Distinct items of the newest events with the sums of their decayed strengths, none of them 0."""
+    recent = history.newest(parameters.taste_events)
+    strengths = recent.strengths
+    if parameters.taste_half_life_events is not None:
+        ages = np.arange(len(strengths) - 1, -1, -1)
+        strengths = strengths * 0.5 ** (ages / parameters.taste_half_life_events)
+    item_nos, inverse = np.unique(recent.item_nos, return_inverse=True)
+    sums = np.bincount(inverse, weights=strengths, minlength=len(item_nos))
+    return item_nos[sums != 0.0], sums[sums != 0.0]
+
+
+def _taste_factors(
+    parameters: LiveVectorParameters, items: ItemVectors, rows: NDArray[np.intp]
+) -> Floats:
+    """ALS factors (n, f) of items as the fit left them."""
+    stored = items.vectors[rows, : parameters.taste_dimensions].astype(np.float64)
+    return np.asarray(stored / items.taste_scales[rows, None])
+
+
+def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: History) -> Floats:
+    """The decayed mean (s,) of the newest liked items' sequence vectors; zero where there is none."""
+    liked = History(known.item_nos[known.strengths > 0.0], known.strengths[known.strengths > 0.0])
+    recent = liked.newest(parameters.sequence_events)
+    if not len(recent.item_nos) or not parameters.sequence_dimensions:
+        return np.zeros(parameters.sequence_dimensions)
+    weights = parameters.sequence_decay ** np.arange(len(recent.item_nos) - 1, -1, -1)
+    start = parameters.taste_dimensions
+    stored = items.vectors[
+        items.rows_of(recent.item_nos), start : start + parameters.sequence_dimensions
+    ].astype(np.float64)
+    return np.asarray(weights @ stored / weights.sum())

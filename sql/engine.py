@@ -1,0 +1,56 @@
+"""Engines: the only place that knows the driver."""
+
+from typing import Any
+
+from pgvector.psycopg import register_vector, register_vector_async
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+_CONNECT_TIMEOUT_SECONDS = 5
+
+
+def make_engine(database_url: str, **options: Any) -> Engine:
+    """A synchronous engine whose connections know pgvector's types once the database has them."""
+    engine = create_engine(driver_url(database_url), connect_args=_connect_arguments(), **options)
+
+    @event.listens_for(engine, "connect")
+    def _register(connection: Any, _record: Any) -> None:
+        if _has_vector(connection.execute("select to_regtype('vector')").fetchone()):
+            register_vector(connection)
+        connection.commit()
+
+    return engine
+
+
+def make_async_engine(database_url: str, **options: Any) -> AsyncEngine:
+    """The same for asyncio."""
+    engine = create_async_engine(
+        driver_url(database_url), connect_args=_connect_arguments(), **options
+    )
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def _register(connection: Any, _record: Any) -> None:
+        connection.run_async(_register_async)
+
+    return engine
+
+
+async def _register_async(connection: Any) -> None:
+    cursor = await connection.execute("select to_regtype('vector')")
+    if _has_vector(await cursor.fetchone()):
+        await register_vector_async(connection)
+    await connection.commit()
+
+
+def driver_url(database_url: str) -> URL:
+    """The address with the driver named: psycopg 3 whatever the address said."""
+    return make_url(database_url).set(drivername="postgresql+psycopg")
+
+
+def _connect_arguments() -> dict[str, Any]:
+    return {"connect_timeout": _CONNECT_TIMEOUT_SECONDS, "options": "-c timezone=UTC"}
+
+
+def _has_vector(row: Any) -> bool:
+    return row is not None and row[0] is not None

@@ -1,0 +1,80 @@
+"""Live vectors in the store: the parts of a run's space in, users' vectors out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from pgvector import Vector
+from sqlalchemy import Connection
+
+from domain.errors import UnknownRunError
+from domain.identifiers import ItemNo, Position, RunId, UserNo
+from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
+from sql.statements import statements
+
+_LIVE = statements("live")
+
+
+@dataclass(frozen=True, slots=True)
+class RunSpace:
+    """A run's space with the position its lists have learned up to."""
+
+    run_id: RunId
+    cut_off: Position
+    space: LiveSpace
+
+
+@dataclass(frozen=True, slots=True)
+class UserVector:
+    """One row of `user_embeddings` about to be written."""
+
+    user_no: UserNo
+    vector: NDArray[np.float32] | None
+    """None: the history says nothing in this space."""
+    events_since_cut_off: int
+
+
+def find_live_run(connection: Connection) -> RunId | None:
+    """The run being served; None before the first is published."""
+    return connection.execute(_LIVE["find_live_run"]).scalar_one_or_none()
+
+
+def load_live_space(connection: Connection, run_id: RunId) -> RunSpace:
+    """A run's space; UnknownRunError if there is no such run or it has no space yet."""
+    row = connection.execute(_LIVE["load_live_space"], {"run_id": run_id}).one_or_none()
+    if row is None or row.gramian is None:
+        raise UnknownRunError(f"Run {run_id} has no live space.")
+    parameters = LiveVectorParameters(**row.parameters)
+    side = parameters.taste_dimensions
+    gramian = np.array(row.gramian, dtype=np.float64).reshape(side, side)
+    return RunSpace(run_id, Position(row.cut_off_position), LiveSpace(parameters, gramian))
+
+
+def load_item_vectors(
+    connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]
+) -> ItemVectors:
+    """The vectors of those of `item_nos` that the run has."""
+    parameters = {"run_id": run_id, "item_nos": list(item_nos)}
+    rows = connection.execute(_LIVE["load_item_vectors"], parameters).all()
+    vectors = [row.embedding.to_numpy() for row in rows]
+    return ItemVectors(
+        item_nos=np.array([row.item_no for row in rows], dtype=np.int32),
+        vectors=np.array(vectors, dtype=np.float32).reshape(len(rows), -1),
+        taste_scales=np.array([row.taste_scale for row in rows], dtype=np.float64),
+        confidence_scales=np.array([row.confidence_scale for row in rows], dtype=np.float64),
+    )
+
+
+def store_user_vectors(
+    connection: Connection, run_id: RunId, users: Sequence[UserVector], position: Position
+) -> None:
+    """Write live vectors that know the log up to `position`; newer ones in the store stay."""
+    parameters: Mapping[str, object] = {
+        "run_id": run_id,
+        "user_nos": [user.user_no for user in users],
+        "embeddings": [None if user.vector is None else Vector(user.vector) for user in users],
+        "events": [user.events_since_cut_off for user in users],
+        "position": position,
+    }
+    connection.execute(_LIVE["store_user_embeddings"], parameters)

@@ -1,0 +1,122 @@
+"""The interaction log: one way in, and reading it without gaps."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+from sqlalchemy import Connection, Row
+
+from domain.identifiers import ItemNo, KindNo, Position, UserId, UserNo
+from domain.interactions import EventKind, KindTable
+from domain.live_vector import History
+from sql.statements import statements
+
+_LOG = statements("log")
+
+
+@dataclass(frozen=True, slots=True)
+class NewEvent:
+    """An event about to be stored: checked, its item and kind found."""
+
+    event_id: uuid.UUID
+    user_id: UserId
+    item_no: ItemNo
+    kind_no: KindNo
+    value: float | None
+    occurred_at: datetime
+    recommendation_id: uuid.UUID | None = None
+
+
+def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
+    """The parameters of the statement `record_events`."""
+    return {
+        "event_ids": [event.event_id for event in events],
+        "user_ids": [event.user_id for event in events],
+        "item_nos": [event.item_no for event in events],
+        "kind_nos": [event.kind_no for event in events],
+        "event_values": [event.value for event in events],
+        "occurred_ats": [event.occurred_at for event in events],
+        "recommendation_ids": [event.recommendation_id for event in events],
+    }
+
+
+def event_horizon(connection: Connection) -> Position:
+    """The position up to which the log is complete.
+
+    Read it in a statement of its own, then read the log in a later statement of a READ COMMITTED
+    transaction: whatever was stored at or below the horizon is then visible.
+    """
+    return Position(connection.execute(_LOG["event_horizon"]).scalar_one())
+
+
+def load_kinds(connection: Connection) -> KindTable:
+    """All event kinds."""
+    return kind_table(connection.execute(_LOG["load_kinds"]))
+
+
+def kind_table(rows: Iterable[Row[tuple[object, ...]]]) -> KindTable:
+    """Event kinds from the rows of the statement `load_kinds`."""
+    return KindTable(tuple(EventKind(**row._mapping) for row in rows))
+
+
+def load_histories(
+    connection: Connection,
+    kinds: KindTable,
+    user_nos: Sequence[UserNo],
+    *,
+    horizon: Position,
+    events: int | None,
+) -> Mapping[UserNo, History]:
+    """The newest `events` interactions (None: all) of each user; users without any are absent."""
+    rows_by_user: dict[UserNo, list[tuple[int, int, float]]] = defaultdict(list)
+    parameters = {"user_nos": list(user_nos), "horizon": horizon, "events": events}
+    for user_no, item_no, kind_no, value in connection.execute(_LOG["load_histories"], parameters):
+        value = np.nan if value is None else value
+        rows_by_user[user_no].append((item_no, kind_no, value))
+    return {user_no: _history(kinds, rows) for user_no, rows in rows_by_user.items()}
+
+
+def _history(kinds: KindTable, rows: list[tuple[int, int, float]]) -> History:
+    item_nos, kind_nos, values = zip(*rows, strict=True)
+    return History(
+        np.array(item_nos, dtype=np.int32),
+        kinds.strengths(np.array(kind_nos), np.array(values, dtype=np.float64)),
+    )
+
+
+def count_events_since(
+    connection: Connection,
+    user_nos: Sequence[UserNo],
+    *,
+    cut_off: Position,
+    horizon: Position,
+) -> Mapping[UserNo, int]:
+    """How many interactions each user has in (cut_off, horizon]; users without any are absent."""
+    parameters = {
+        "user_nos": list(user_nos),
+        "cut_off_position": cut_off,
+        "horizon": horizon,
+    }
+    rows = connection.execute(_LOG["count_events_since"], parameters)
+    return {UserNo(row.user_no): row.events for row in rows}
+
+
+def find_users_with_events(
+    connection: Connection,
+    *,
+    after: Position,
+    horizon: Position,
+    shards: int = 1,
+    owned_shards: Sequence[int] = (0,),
+) -> list[UserNo]:
+    """Users of the owned shards (`user_no % shards`) with interactions in (after, horizon]."""
+    parameters = {
+        "after": after,
+        "horizon": horizon,
+        "shards": shards,
+        "owned_shards": list(owned_shards),
+    }
+    return list(connection.execute(_LOG["find_users_with_events"], parameters).scalars())

@@ -1,0 +1,1 @@
+"""Alembic's environment: every revision is hand-written SQL, and revisions only go forward."""

@@ -1,0 +1,44 @@
+-- The interaction log: what more than one layer asks of it.
+
+-- name: event_horizon
+-- The position up to which the log is complete: nothing can appear at or below it any more. Must be read in a
+-- statement of its own, before the statement that reads the log (READ COMMITTED).
+select event_horizon();
+
+-- name: record_events
+-- Stores events once each by event id; answers how many were new and whose they are.
+select accepted, duplicates, touched_user_nos
+from record_events(cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:item_nos as integer[]),
+                   cast(:kind_nos as smallint[]), cast(:event_values as real[]),
+                   cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]));
+
+-- name: load_kinds
+select kind_no, kind, strength, marks_seen, value_reference, half_life_days from event_kinds order by kind_no;
+
+-- name: load_histories
+-- The newest :events interactions of each user, oldest first, in an order that does not depend on arrival.
+-- :events null means all. Only positions up to :horizon.
+select asked.user_no, recent.item_no, recent.kind_no, recent.value
+from unnest(cast(:user_nos as integer[])) as asked (user_no)
+cross join lateral (
+    select occurred_at, item_no, kind_no, event_id, value
+    from interactions
+    where interactions.user_no = asked.user_no and position <= :horizon
+    order by occurred_at desc, item_no desc, kind_no desc, event_id desc
+    limit cast(:events as bigint)
+) as recent
+order by asked.user_no, recent.occurred_at, recent.item_no, recent.kind_no, recent.event_id;
+
+-- name: count_events_since
+-- How many interactions each user has after a run's cut-off and up to the horizon.
+select user_no, count(*) as events
+from interactions
+where user_no = any(cast(:user_nos as integer[])) and position > :cut_off_position and position <= :horizon
+group by user_no;
+
+-- name: find_users_with_events
+-- Users of some shards with interactions in (:after, :horizon].
+select distinct user_no
+from interactions
+where position > :after and position <= :horizon and user_no % :shards = any(cast(:owned_shards as integer[]))
+order by user_no;

@@ -1,0 +1,192 @@
+"""Table objects that mirror the migrations; a test compares the two."""
+
+from pgvector.sqlalchemy import VECTOR
+from sqlalchemy import (
+    REAL,
+    BigInteger,
+    Boolean,
+    Column,
+    ForeignKey,
+    Identity,
+    Integer,
+    LargeBinary,
+    MetaData,
+    SmallInteger,
+    Table,
+    Text,
+    Uuid,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+
+metadata = MetaData()
+
+_NOW = func.now()
+
+
+def _time(name: str, *, required: bool = True) -> Column[object]:
+    return Column(
+        name,
+        TIMESTAMP(timezone=True),
+        nullable=not required,
+        server_default=_NOW if required else None,
+    )
+
+
+def _run_key() -> Column[int]:
+    return Column("run_id", ForeignKey("model_runs.run_id"), primary_key=True)
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("user_no", Integer, Identity(always=True), primary_key=True),
+    Column("user_id", Text, nullable=False, unique=True),
+    Column("attributes", JSONB, nullable=False, server_default="{}"),
+    _time("created_at"),
+)
+
+items = Table(
+    "items",
+    metadata,
+    Column("item_no", Integer, Identity(always=True), primary_key=True),
+    Column("item_id", Text, nullable=False, unique=True),
+    Column("title", Text, nullable=False),
+    Column("categories", ARRAY(Text), nullable=False, server_default="{}"),
+    Column("description", Text, nullable=False, server_default=""),
+    Column("attributes", JSONB, nullable=False, server_default="{}"),
+    Column("available", Boolean, nullable=False, server_default="true"),
+    _time("created_at"),
+    _time("updated_at"),
+)
+
+event_kinds = Table(
+    "event_kinds",
+    metadata,
+    Column("kind_no", SmallInteger, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False, unique=True),
+    Column("strength", REAL, nullable=False),
+    Column("marks_seen", Boolean, nullable=False),
+    Column("value_reference", REAL),
+    Column("half_life_days", REAL),
+    Column("description", Text, nullable=False),
+)
+
+event_receipts = Table(
+    "event_receipts",
+    metadata,
+    Column("event_id", Uuid, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("occurred_at", TIMESTAMP(timezone=True), nullable=False),
+)
+
+interactions = Table(
+    "interactions",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", Uuid, nullable=False),
+    Column("user_no", ForeignKey("users.user_no"), nullable=False),
+    Column("item_no", ForeignKey("items.item_no"), nullable=False),
+    Column("kind_no", ForeignKey("event_kinds.kind_no"), nullable=False),
+    Column("value", REAL),
+    Column("occurred_at", TIMESTAMP(timezone=True), primary_key=True),
+    _time("received_at"),
+    Column("recommendation_id", Uuid),
+)
+
+model_runs = Table(
+    "model_runs",
+    metadata,
+    Column("run_id", Integer, Identity(always=True), primary_key=True),
+    Column("state", Text, nullable=False, server_default="training"),
+    _time("started_at"),
+    _time("finished_at", required=False),
+    Column("cut_off_position", BigInteger, nullable=False),
+    Column("cut_off_at", TIMESTAMP(timezone=True), nullable=False),
+    Column("parameters", JSONB, nullable=False, server_default="{}"),
+    Column("metrics", JSONB, nullable=False, server_default="{}"),
+    Column("step_seconds", JSONB, nullable=False, server_default="{}"),
+    Column("reason", Text),
+    Column("flow_run_id", Uuid),
+    Column("gramian", ARRAY(REAL)),
+    Column("item_norm", REAL),
+)
+
+live_run = Table(
+    "live_run",
+    metadata,
+    Column("only_row", Boolean, primary_key=True, server_default="true"),
+    Column("run_id", ForeignKey("model_runs.run_id"), nullable=False),
+    _time("switched_at"),
+)
+
+batch_recommendations = Table(
+    "batch_recommendations",
+    metadata,
+    _run_key(),
+    Column("user_no", Integer, primary_key=True),
+    Column("item_nos", ARRAY(Integer), nullable=False),
+    Column("scores", ARRAY(REAL), nullable=False),
+)
+
+item_embeddings = Table(
+    "item_embeddings",
+    metadata,
+    _run_key(),
+    Column("item_no", Integer, primary_key=True),
+    Column("embedding", VECTOR, nullable=False),
+    Column("taste_scale", REAL, nullable=False),
+    Column("confidence_scale", REAL, nullable=False),
+)
+
+user_embeddings = Table(
+    "user_embeddings",
+    metadata,
+    _run_key(),
+    Column("user_no", Integer, primary_key=True),
+    Column("embedding", VECTOR),
+    Column("events_since_cut_off", Integer, nullable=False),
+    Column("position", BigInteger, nullable=False),
+    _time("updated_at"),
+)
+
+popular_items = Table(
+    "popular_items",
+    metadata,
+    _run_key(),
+    Column("list", Text, primary_key=True),
+    Column("category", Text, primary_key=True, server_default=""),
+    Column("item_nos", ARRAY(Integer), nullable=False),
+    Column("scores", ARRAY(REAL), nullable=False),
+)
+
+speed_progress = Table(
+    "speed_progress",
+    metadata,
+    Column("run_id", ForeignKey("model_runs.run_id", ondelete="CASCADE"), primary_key=True),
+    Column("shard", SmallInteger, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False),
+)
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", Integer, Identity(always=True), primary_key=True),
+    Column("name", Text, nullable=False, unique=True),
+    Column("key_hash", LargeBinary, nullable=False, unique=True),
+    Column("scopes", ARRAY(Text), nullable=False),
+    _time("created_at"),
+    _time("revoked_at", required=False),
+)
+
+impressions = Table(
+    "impressions",
+    metadata,
+    Column("recommendation_id", Uuid, primary_key=True),
+    Column("user_no", Integer),
+    Column("run_id", Integer),
+    Column("source", Text, nullable=False),
+    Column("arm", Text),
+    Column("item_nos", ARRAY(Integer), nullable=False),
+    _time("shown_at"),
+)

@@ -1,0 +1,93 @@
+"""The real PostgreSQL and the real Redis for every test that needs them.
+
+One server of each a session; one migrated template database, cloned for each test.
+"""
+
+import shutil
+import tempfile
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+from psycopg import sql as identifiers
+from sqlalchemy import Engine, text
+
+from sql.engine import make_engine
+from sql.migrate import migrate
+from stack.postgres import PostgresServer, running_postgres
+from stack.redis_server import running_redis
+
+TEMPLATE = "template_tandem"
+
+
+@pytest.fixture(scope="session")
+def short_folder() -> Iterator[Path]:
+    """A folder whose path is short enough for Unix sockets, and that servers of any user can reach."""
+    folder = Path(tempfile.mkdtemp(prefix="tandem-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres(short_folder: Path) -> Iterator[PostgresServer]:
+    """One PostgreSQL a session, with a migrated template database."""
+    with running_postgres(short_folder / "postgres", durable=False) as server:
+        _execute(server, "create database {}", TEMPLATE)
+        engine = make_engine(server.url(TEMPLATE))
+        migrate(engine)
+        engine.dispose()
+        yield server
+
+
+@pytest.fixture
+def database_url(postgres: PostgresServer) -> Iterator[str]:
+    """A fresh migrated database."""
+    name = f"test_{uuid.uuid4().hex}"
+    _execute(postgres, "create database {} template {}", name, TEMPLATE)
+    yield postgres.url(name)
+    _execute(postgres, "drop database {} with (force)", name)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on the test's database."""
+    engine = make_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def redis_server_url(short_folder: Path) -> Iterator[str]:
+    """One Redis a session."""
+    with running_redis(short_folder / "redis") as server:
+        yield server.url()
+
+
+@pytest.fixture
+def redis_url(redis_server_url: str) -> str:
+    """The session's Redis, emptied."""
+    with redis.Redis.from_url(redis_server_url) as client:
+        client.flushall()
+    return redis_server_url
+
+
+def _execute(server: PostgresServer, statement: str, *names: str) -> None:
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        connection.execute(identifiers.SQL(statement).format(*map(identifiers.Identifier, names)))
+
+
+@pytest.fixture
+def film_nos(engine: Engine) -> list[int]:
+    """Item numbers of thirty items named film-0 to film-29."""
+    with engine.begin() as connection:
+        rows = connection.execute(
+            text(
+                "insert into items (item_id, title) select 'film-' || n, 'Film ' || n"
+                " from generate_series(0, 29) as n order by n returning item_no"
+            )
+        )
+        return sorted(rows.scalars())
