@@ -53,7 +53,7 @@ class BlendPolicy:
 
 @dataclass(frozen=True, slots=True)
 class BlendedRanking:
-    """A blended list, best first; all arrays are (n,). A source's score is 0 where it lacks the item."""
+    """A blended list, best first; all arrays are (n,). A source's score is 0 for what it lacks."""
 
     item_nos: NDArray[np.int32]
     scores: NDArray[np.float64]

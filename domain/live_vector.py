@@ -141,7 +141,7 @@ def _known(items: ItemVectors, history: History) -> History:
 
 
 def _merged(parameters: LiveVectorParameters, history: History) -> tuple[NDArray[np.int32], Floats]:
-    """Distinct items of the newest events with the sums of their decayed strengths, none of them 0."""
+    """Distinct items of the newest events and the sums of their decayed strengths, none 0."""
     recent = history.newest(parameters.taste_events)
     strengths = recent.strengths
     if parameters.taste_half_life_events is not None:
@@ -161,7 +161,7 @@ def _taste_factors(
 
 
 def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: History) -> Floats:
-    """The decayed mean (s,) of the newest liked items' sequence vectors; zero where there is none."""
+    """The decayed mean (s,) of the newest liked items' sequence vectors; zero if there is none."""
     liked = History(known.item_nos[known.strengths > 0.0], known.strengths[known.strengths > 0.0])
     recent = liked.newest(parameters.sequence_events)
     if not len(recent.item_nos) or not parameters.sequence_dimensions:

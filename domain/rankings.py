@@ -47,7 +47,7 @@ class Ranking:
         return Ranking(self.item_nos[:n], self.scores[:n])
 
     def scaled(self) -> NDArray[np.float64]:
-        """Scores moved to [0, 1] by the list's own minimum and maximum; all 1 where they are equal."""
+        """Scores moved to [0, 1] by the list's own minimum and maximum; all 1 if they are equal."""
         if not len(self):
             return self.scores
         low, high = self.scores.min(), self.scores.max()

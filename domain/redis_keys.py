@@ -1,4 +1,4 @@
-"""The names under which the speed and the serving layer meet in Redis. Nothing there is precious."""
+"""The names under which speed and serving meet in Redis. Nothing there is precious."""
 
 from domain.identifiers import UserNo
 

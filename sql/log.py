@@ -5,9 +5,10 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo, KindNo, Position, UserId, UserNo
 from domain.interactions import EventKind, KindTable
@@ -57,9 +58,9 @@ def load_kinds(connection: Connection) -> KindTable:
     return kind_table(connection.execute(_LOG["load_kinds"]))
 
 
-def kind_table(rows: Iterable[Row[tuple[object, ...]]]) -> KindTable:
+def kind_table(rows: Iterable[Sequence[Any]]) -> KindTable:
     """Event kinds from the rows of the statement `load_kinds`."""
-    return KindTable(tuple(EventKind(**row._mapping) for row in rows))
+    return KindTable(tuple(EventKind(*row) for row in rows))
 
 
 def load_histories(
@@ -74,8 +75,8 @@ def load_histories(
     rows_by_user: dict[UserNo, list[tuple[int, int, float]]] = defaultdict(list)
     parameters = {"user_nos": list(user_nos), "horizon": horizon, "events": events}
     for user_no, item_no, kind_no, value in connection.execute(_LOG["load_histories"], parameters):
-        value = np.nan if value is None else value
-        rows_by_user[user_no].append((item_no, kind_no, value))
+        row = (item_no, kind_no, np.nan if value is None else value)
+        rows_by_user[user_no].append(row)
     return {user_no: _history(kinds, rows) for user_no, rows in rows_by_user.items()}
 
 

@@ -25,7 +25,7 @@ TEMPLATE = "template_tandem"
 
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
-    """A folder whose path is short enough for Unix sockets, and that servers of any user can reach."""
+    """A folder with a path short enough for Unix sockets, which servers of any user can reach."""
     folder = Path(tempfile.mkdtemp(prefix="tandem-"))
     folder.chmod(0o755)
     yield folder

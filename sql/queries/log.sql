@@ -13,6 +13,7 @@ from record_events(cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:
                    cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]));
 
 -- name: load_kinds
+-- All event kinds, in the order of the fields of domain.interactions.EventKind.
 select kind_no, kind, strength, marks_seen, value_reference, half_life_days from event_kinds order by kind_no;
 
 -- name: load_histories

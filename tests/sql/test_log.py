@@ -1,8 +1,7 @@
 """Events count once, and the log is read without gaps."""
 
 import uuid
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -17,27 +16,8 @@ from sql.log import (
     find_users_with_events,
     load_histories,
     load_kinds,
-    record_parameters,
 )
-from sql.statements import statements
-
-NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-def event(user: str, item_no: int, *, minutes: int = 0, kind_no: int = 1) -> NewEvent:
-    return NewEvent(
-        event_id=uuid.uuid4(),
-        user_id=UserId(user),
-        item_no=ItemNo(item_no),
-        kind_no=KindNo(kind_no),
-        value=None,
-        occurred_at=NOON + timedelta(minutes=minutes),
-    )
-
-
-def record(connection: Connection, events: Sequence[NewEvent]) -> tuple[int, int, list[int]]:
-    row = connection.execute(statements("log")["record_events"], record_parameters(events)).one()
-    return row.accepted, row.duplicates, row.touched_user_nos
+from tests.events import NOON, event, record
 
 
 def positions(connection: Connection) -> list[int]:
@@ -57,8 +37,14 @@ def test_an_event_id_counts_once_across_time_partitions(
     engine: Engine, film_nos: list[int]
 ) -> None:
     first = event("ann", film_nos[0])
-    later = NewEvent(first.event_id, first.user_id, first.item_no, first.kind_no, None,
-                     NOON + timedelta(days=500))  # fmt: skip
+    later = NewEvent(
+        first.event_id,
+        first.user_id,
+        first.item_no,
+        first.kind_no,
+        None,
+        NOON + timedelta(days=500),
+    )
     with engine.begin() as connection:
         assert record(connection, [first])[0] == 1
     with engine.begin() as connection:
@@ -162,7 +148,7 @@ def test_a_history_does_not_depend_on_the_order_of_arrival(
             KindNo(1 + n % 3),
             None,
             NOON + timedelta(minutes=n // 2),
-        )  # fmt: skip
+        )
         for n in range(8)
     ]
     with engine.connect() as connection:

@@ -1,0 +1,49 @@
+"""Entry point: `python -m speed`."""
+
+import signal
+import sys
+import threading
+
+import redis
+import structlog
+from prometheus_client import start_http_server
+
+from speed.settings import RedisSettings, SpeedSettings
+from speed.worker import Worker
+from sql.engine import make_engine
+from sql.settings import DatabaseSettings
+
+_REDIS_TIMEOUT_SECONDS = 0.5
+
+
+def main() -> None:
+    """Run one worker until SIGTERM or SIGINT."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )
+    settings = SpeedSettings()
+    database = DatabaseSettings()
+    engine = make_engine(
+        database.database_url.get_secret_value(), pool_size=1, max_overflow=1, pool_pre_ping=True
+    )
+    client = redis.Redis.from_url(
+        RedisSettings().redis_url,
+        socket_timeout=_REDIS_TIMEOUT_SECONDS,
+        socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
+    )
+    if settings.metrics_port is not None:
+        start_http_server(settings.metrics_port, addr="127.0.0.1")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    structlog.get_logger().info("speed_worker_started")
+    Worker(engine, client, settings, stopping).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,37 @@
+"""Settings of the speed worker."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class SpeedSettings(BaseSettings):
+    """Read from the environment once, when the worker starts."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_SPEED_", extra="ignore")
+
+    poll_seconds: float = Field(
+        0.25,
+        gt=0,
+        le=60,
+        description="how long the worker waits for a wake-up before it looks itself",
+    )
+    events_per_pass: int = Field(
+        20_000, ge=1, description="how many positions of the log one pass moves on at the most"
+    )
+    shards_per_pass: int = Field(
+        8,
+        ge=1,
+        le=8,
+        description="how many of the 8 shards of users one pass takes; 4 for two workers",
+    )
+    metrics_port: int | None = Field(
+        None, description="port for Prometheus on 127.0.0.1; none by default"
+    )
+
+
+class RedisSettings(BaseSettings):
+    """Where Redis is."""
+
+    model_config = SettingsConfigDict(extra="ignore")
+
+    redis_url: str = Field(description="Redis, as redis://host:port/0 or unix:///path/redis.sock")

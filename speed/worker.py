@@ -1,0 +1,89 @@
+"""The worker's loop: wake up, fold in what is new, drop cached answers."""
+
+import threading
+import time
+
+import redis
+import structlog
+from sqlalchemy import Engine
+from sqlalchemy.exc import DBAPIError
+
+from domain.redis_keys import VERSION_SECONDS
+from speed import metrics
+from speed.answers import CachedAnswers
+from speed.folding import Folder, Pass, find_recently_updated_users
+from speed.settings import SpeedSettings
+from speed.waking import Waker
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Keeps live vectors up to date until it is told to stop."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        client: redis.Redis,
+        settings: SpeedSettings,
+        stopping: threading.Event,
+    ) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._stopping = stopping
+        self._folder = Folder(settings)
+        self._answers = CachedAnswers(client)
+        self._waker = Waker(client, stopping)
+        self._store_away = False
+        self._predecessor_settled = False
+
+    def run(self) -> None:
+        """Work until `stopping` is set; an unreachable PostgreSQL or Redis is waited for."""
+        while not self._stopping.is_set():
+            if self.work_once() is None:
+                self._answers.drop(())
+                self._waker.wait(self._settings.poll_seconds)
+
+    def work_once(self) -> Pass | None:
+        """One pass; None if there was nothing to do or PostgreSQL is away."""
+        started = time.perf_counter()
+        try:
+            self._settle_predecessor()
+            with self._engine.begin() as connection:
+                done = self._folder.fold_new(connection)
+        except DBAPIError as error:
+            self._note_failure(error)
+            return None
+        self._store_away = False
+        if done is not None:
+            self._answers.drop(done.user_nos)
+            _count(done, time.perf_counter() - started)
+        return done
+
+    def _settle_predecessor(self) -> None:
+        """Drop what a worker killed between its commit and its drop has left in the cache."""
+        if self._predecessor_settled:
+            return
+        with self._engine.connect() as connection:
+            self._answers.drop(find_recently_updated_users(connection, 2 * VERSION_SECONDS))
+        self._predecessor_settled = True
+
+    def _note_failure(self, error: DBAPIError) -> None:
+        metrics.STORE_FAILURES.inc()
+        if not self._store_away:
+            log.warning("postgres_away", error=str(error.orig))
+        self._store_away = True
+
+
+def _count(done: Pass, seconds: float) -> None:
+    metrics.PASSES.inc()
+    metrics.USERS.inc(len(done.user_nos))
+    metrics.POSITION.set(done.position)
+    metrics.PASS_SECONDS.observe(seconds)
+    log.info(
+        "folded_in",
+        run_id=done.run_id,
+        users=len(done.user_nos),
+        position=done.position,
+        milliseconds=round(1000 * seconds, 1),
+    )

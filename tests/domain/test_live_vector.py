@@ -1,0 +1,134 @@
+"""The live vector is a pure function of history and run."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from domain.live_vector import (
+    History,
+    ItemVectors,
+    LiveSpace,
+    LiveVectorParameters,
+    fold_in,
+    live_vector,
+)
+
+FACTORS, SEQUENCE, ITEMS = 4, 3, 12
+
+
+def space_and_items(
+    parameters: LiveVectorParameters, seed: int = 0
+) -> tuple[LiveSpace, ItemVectors, NDArray[np.float64]]:
+    """A random space of 12 items numbered 10, 20, … and their raw factors."""
+    chance = np.random.default_rng(seed)
+    factors = chance.normal(size=(ITEMS, parameters.taste_dimensions))
+    scales = chance.uniform(0.5, 2.0, size=ITEMS)
+    sequence = chance.normal(size=(ITEMS, parameters.sequence_dimensions))
+    vectors = np.hstack([factors * scales[:, None], sequence, np.ones((ITEMS, 1))])
+    items = ItemVectors(
+        item_nos=np.arange(10, 10 * ITEMS + 1, 10, dtype=np.int32),
+        vectors=vectors.astype(np.float32),
+        taste_scales=scales,
+        confidence_scales=chance.uniform(0.5, 1.5, size=ITEMS),
+    )
+    return LiveSpace(parameters, factors.T @ factors), items, factors
+
+
+PARAMETERS = LiveVectorParameters(taste_dimensions=FACTORS, sequence_dimensions=SEQUENCE)
+WHOLE = LiveVectorParameters(
+    taste_dimensions=FACTORS, taste_half_life_events=None, taste_events=None, user_exponent=0.5
+)
+
+events = st.lists(
+    st.tuples(st.integers(1, ITEMS).map(lambda n: 10 * n), st.sampled_from([1.0, 3.0, -2.0])),
+    max_size=30,
+)
+
+
+def history(pairs: list[tuple[int, float]]) -> History:
+    return History(
+        np.array([item for item, _ in pairs], dtype=np.int32),
+        np.array([strength for _, strength in pairs], dtype=np.float64),
+    )
+
+
+@given(events)
+def test_fold_in_solves_the_equation_of_hu_koren_and_volinsky(
+    pairs: list[tuple[int, float]],
+) -> None:
+    space, items, factors = space_and_items(WHOLE)
+    sums = {item: sum(s for i, s in pairs if i == item) for item, _ in pairs}
+    sums = {item: total for item, total in sums.items() if total != 0}
+    left = factors.T @ factors + WHOLE.regularization * np.eye(FACTORS)
+    right = np.zeros(FACTORS)
+    for item, total in sums.items():
+        row = item // 10 - 1
+        confidence = WHOLE.confidence * items.confidence_scales[row] * total / len(sums) ** 0.5
+        left += (abs(confidence) - 1) * np.outer(factors[row], factors[row])
+        right += max(confidence, 0) * factors[row]
+    expected = np.linalg.solve(left, right)
+    assert fold_in(space, items, history(pairs)) == pytest.approx(expected, abs=1e-4)
+
+
+@given(st.permutations([(10, 1.0), (20, 3.0), (30, -2.0), (40, 1.0)]))
+def test_without_decay_the_order_of_a_history_does_not_matter(
+    pairs: list[tuple[int, float]],
+) -> None:
+    space, items, _ = space_and_items(WHOLE)
+    in_order = fold_in(space, items, history(sorted(pairs)))
+    assert fold_in(space, items, history(pairs)) == pytest.approx(in_order, abs=1e-9)
+
+
+@given(events)
+def test_items_the_run_does_not_know_change_nothing(pairs: list[tuple[int, float]]) -> None:
+    space, items, _ = space_and_items(PARAMETERS)
+    with_strangers = [pair for known in pairs for pair in (known, (7, 1.0))]
+    without = live_vector(space, items, history(pairs))
+    along = live_vector(space, items, history([*with_strangers]))
+    if without is None:
+        assert along is None
+    else:
+        assert along is not None
+        assert along == pytest.approx(without, abs=1e-6)
+
+
+@given(events)
+def test_the_taste_part_has_its_length_and_the_filler_is_nothing(
+    pairs: list[tuple[int, float]],
+) -> None:
+    space, items, _ = space_and_items(PARAMETERS)
+    vector = live_vector(space, items, history(pairs))
+    if vector is not None:
+        assert vector.shape == (FACTORS + SEQUENCE + 1,)
+        assert vector[-1] == 0
+        length = float(np.linalg.norm(vector[:FACTORS]))
+        assert length == pytest.approx(PARAMETERS.taste_weight, abs=1e-5) or length == 0
+
+
+def test_an_empty_history_says_nothing() -> None:
+    space, items, _ = space_and_items(PARAMETERS)
+    assert live_vector(space, items, history([])) is None
+
+
+def test_only_dislikes_say_nothing_for_any_item() -> None:
+    space, items, _ = space_and_items(PARAMETERS)
+    assert live_vector(space, items, history([(10, -2.0), (20, -2.0)])) is None
+
+
+def test_the_sequence_part_is_the_decayed_mean_of_the_newest_liked_items() -> None:
+    space, items, _ = space_and_items(PARAMETERS)
+    vector = live_vector(space, items, history([(10, 1.0), (20, -2.0), (30, 1.0)]))
+    assert vector is not None
+    part = items.vectors[:, FACTORS : FACTORS + SEQUENCE]
+    expected = (0.7 * part[0] + part[2]) / 1.7
+    assert vector[FACTORS : FACTORS + SEQUENCE] == pytest.approx(expected, abs=1e-5)
+
+
+def test_newer_events_count_more() -> None:
+    space, items, _ = space_and_items(PARAMETERS)
+    first_then_second = live_vector(space, items, history([(10, 1.0)] * 9 + [(20, 1.0)] * 9))
+    assert first_then_second is not None
+    later, earlier = items.vectors[1], items.vectors[0]
+    assert first_then_second @ later > first_then_second @ earlier

@@ -1,0 +1,276 @@
+"""The speed layer folds every event in, once, whatever happens around it."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import redis
+from sqlalchemy import Connection, Engine, text
+
+from domain.identifiers import UserNo
+from domain.live_vector import live_vector
+from domain.redis_keys import WAKE_CHANNEL, user_entry, user_version
+from speed.folding import Folder
+from speed.settings import SpeedSettings
+from speed.worker import Worker
+from sql.live_vectors import load_item_vectors, load_live_space
+from sql.log import load_histories, load_kinds
+from tests.events import CLICK, DISLIKE, LIKE, event, record, user_no_of
+from tests.small_run import publish_small_run
+from tests.waiting import wait_until
+
+SETTINGS = SpeedSettings()
+
+
+def vector_of(connection: Connection, user_no: UserNo) -> tuple[np.ndarray, int, int]:
+    """A user's stored vector with its count of new events and its position."""
+    row = connection.execute(
+        text(
+            "select embedding, events_since_cut_off, position from user_embeddings"
+            " join live_run using (run_id) where user_no = :user_no"
+        ),
+        {"user_no": user_no},
+    ).one()
+    return row.embedding.to_numpy(), row.events_since_cut_off, row.position
+
+
+def expected_vector(connection: Connection, user_no: UserNo) -> np.ndarray:
+    """The live vector computed from the whole log as it stands."""
+    run_id = connection.execute(text("select run_id from live_run")).scalar_one()
+    run = load_live_space(connection, run_id)
+    histories = load_histories(
+        connection, load_kinds(connection), [user_no], horizon=2**40, events=100
+    )
+    history = histories[user_no]
+    items = load_item_vectors(connection, run_id, history.item_nos.tolist())
+    vector = live_vector(run.space, items, history)
+    assert vector is not None
+    return vector
+
+
+def fold(engine: Engine, settings: SpeedSettings = SETTINGS) -> list[UserNo]:
+    """Fold in until there is nothing new; answers the users in order of their passes."""
+    folder, users = Folder(settings), []
+    while True:
+        with engine.begin() as connection:
+            done = folder.fold_new(connection)
+        if done is None:
+            return users
+        users.extend(done.user_nos)
+
+
+def test_events_become_the_vector_of_the_whole_history(engine: Engine, film_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[n], minutes=n) for n in range(3)])
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[20], minutes=9, kind_no=LIKE)])
+        ann = user_no_of(connection, "ann")
+    assert fold(engine) == [ann]
+    with engine.connect() as connection:
+        vector, events, position = vector_of(connection, ann)
+        assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
+        assert (events, position) == (1, 4)
+
+
+def test_five_events_sent_together_all_count(engine: Engine, film_nos: list[int]) -> None:
+    kinds = (LIKE, CLICK, DISLIKE, LIKE, LIKE)
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        sent = [event("ann", film_nos[5 * n], minutes=n, kind_no=k) for n, k in enumerate(kinds)]
+        record(connection, sent)
+        ann = user_no_of(connection, "ann")
+    fold(engine)
+    with engine.connect() as connection:
+        vector, events, _ = vector_of(connection, ann)
+        assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
+        assert events == 5
+
+
+def test_before_the_first_run_there_is_nothing_to_do(engine: Engine, film_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+    assert fold(engine) == []
+
+
+def test_the_worker_misses_neither_of_two_interleaved_transactions(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+    with engine.connect() as early, engine.connect() as late:
+        record(early, [event("ann", film_nos[0])])
+        record(late, [event("bob", film_nos[1])])
+        late.commit()
+        fold(engine)
+        early.commit()
+    fold(engine)
+    with engine.connect() as connection:
+        for user in ("ann", "bob"):
+            user_no = user_no_of(connection, user)
+            vector, events, _ = vector_of(connection, user_no)
+            assert vector == pytest.approx(expected_vector(connection, user_no), abs=1e-6)
+            assert events == 1
+
+
+def test_a_pass_that_is_rolled_back_is_done_again(engine: Engine, film_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+    with engine.connect() as connection:
+        Folder(SETTINGS).fold_new(connection)
+        connection.rollback()
+    assert fold(engine) == [ann]
+
+
+def test_a_long_backlog_is_worked_off_in_passes(engine: Engine, film_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        for n in range(30):
+            record(connection, [event(f"user-{n % 7}", film_nos[n], minutes=n)])
+    users = fold(engine, SpeedSettings(events_per_pass=4))
+    assert len(users) == len(set(users)) == 7
+    with engine.connect() as connection:
+        for user_no in users:
+            vector, _, _ = vector_of(connection, user_no)
+            assert vector == pytest.approx(expected_vector(connection, user_no), abs=1e-6)
+
+
+def test_two_workers_share_the_users(engine: Engine, film_nos: list[int]) -> None:
+    half = SpeedSettings(shards_per_pass=4)
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event(f"user-{n}", film_nos[n]) for n in range(16)])
+    with engine.connect() as one, engine.connect() as other, engine.connect() as third:
+        first = Folder(half).fold_new(one)
+        second = Folder(half).fold_new(other)
+        assert Folder(half).fold_new(third) is None
+        one.commit()
+        other.commit()
+    assert first is not None
+    assert second is not None
+    assert len(first.user_nos) == len(second.user_nos) == 8
+    assert not set(first.user_nos) & set(second.user_nos)
+
+
+def test_after_a_switch_the_worker_folds_onto_the_new_run(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    folder = Folder(SETTINGS)
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0])])
+    with engine.begin() as connection:
+        folder.fold_new(connection)
+        publish_small_run(connection, film_nos[:10])
+        record(connection, [event("ann", film_nos[3], minutes=5)])
+    with engine.begin() as connection:
+        done = folder.fold_new(connection)
+        ann = user_no_of(connection, "ann")
+        vector, events, _ = vector_of(connection, ann)
+        assert done is not None
+        assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
+        assert events == 1
+
+
+@pytest.fixture
+def running_worker(engine: Engine, redis_url: str) -> Iterator[redis.Redis]:
+    """A worker in a thread; gives a Redis client."""
+    stopping = threading.Event()
+    client = redis.Redis.from_url(redis_url, socket_timeout=1)
+    worker = Worker(engine, client, SpeedSettings(poll_seconds=5), stopping)
+    thread = threading.Thread(target=worker.run)
+    thread.start()
+    yield client
+    stopping.set()
+    client.publish(WAKE_CHANNEL, "stop")
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+
+
+def test_a_woken_worker_drops_the_cached_answers_of_whom_it_touched(
+    engine: Engine, film_nos: list[int], running_worker: redis.Redis
+) -> None:
+    client = running_worker
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0]), event("bob", film_nos[0])])
+        ann, bob = (user_no_of(connection, user) for user in ("ann", "bob"))
+    wait_until(lambda: client.publish(WAKE_CHANNEL, "events") == 1)
+    wait_until(lambda: client.get(user_version(bob)) is not None)
+    for user_no in (ann, bob):
+        client.hset(user_entry(user_no), "any", "answer")
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[1])])
+    client.publish(WAKE_CHANNEL, "events")
+    wait_until(lambda: not client.exists(user_entry(ann)))
+    assert client.exists(user_entry(bob))
+    assert client.get(user_version(ann)) == b"2"
+
+
+def test_answers_that_could_not_be_dropped_are_dropped_when_redis_is_back(
+    engine: Engine, film_nos: list[int], redis_url: str
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+    client = redis.Redis.from_url(redis_url)
+    client.hset(user_entry(ann), "any", "answer")
+    moody = redis.Redis.from_url("unix:///nowhere/redis.sock")
+    worker = Worker(engine, moody, SETTINGS, threading.Event())
+    assert worker.work_once() is not None
+    assert client.exists(user_entry(ann))
+    moody.connection_pool = client.connection_pool
+    assert worker.work_once() is None
+    worker._answers.drop(())
+    assert not client.exists(user_entry(ann))
+
+
+def start_process(database_url: str, redis_url: str) -> subprocess.Popen[bytes]:
+    environment = os.environ | {"DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    return subprocess.Popen([sys.executable, "-m", "speed"], env=environment)
+
+
+def test_killed_between_reading_and_writing_the_worker_loses_nothing_and_counts_nothing_twice(
+    engine: Engine, film_nos: list[int], database_url: str, redis_url: str
+) -> None:
+    with engine.begin() as connection:
+        run_id = publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[n], minutes=n) for n in range(5)])
+        ann = user_no_of(connection, "ann")
+    with engine.connect() as blocker:
+        # The worker reads, computes, and then waits here: it cannot write.
+        blocker.execute(text(f"lock table user_embeddings_{run_id} in exclusive mode"))
+        worker = start_process(database_url, redis_url)
+        wait_until(lambda: _somebody_waits_to_write(engine))
+        worker.send_signal(signal.SIGKILL)
+        worker.wait()
+        blocker.rollback()
+    client = redis.Redis.from_url(redis_url)
+    client.hset(user_entry(ann), "any", "answer")
+    successor = start_process(database_url, redis_url)
+    try:
+        wait_until(lambda: not client.exists(user_entry(ann)))
+    finally:
+        successor.terminate()
+        assert successor.wait(timeout=10) == 0
+    with engine.connect() as connection:
+        vector, events, _ = vector_of(connection, ann)
+        assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
+        assert events == 5
+
+
+def _somebody_waits_to_write(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        waiting = text(
+            "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
+            " and datname = current_database() and query like 'insert into user_embeddings%'"
+        )
+        return bool(connection.execute(waiting).scalar_one())
