@@ -24,6 +24,8 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
+# The time to the first recommendation counts from here, installing included.
+up: export TANDEM_STARTED_AT := $(shell date +%s)
 up: $(INSTALLED) ## Set up, start everything, load the sample, run the first night, serve
 	@$(BIN)/tandem up
 

@@ -1,0 +1,68 @@
+"""Bulk moves between PostgreSQL and Arrow, through ADBC."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from adbc_driver_postgresql import dbapi
+from numpy.typing import NDArray
+from sqlalchemy import TextClause
+from sqlalchemy.dialects.postgresql.base import PGDialect
+
+from sql.engine import driver_url
+
+# Named parameters, so that a percent sign in a statement stands for itself.
+_DIALECT = PGDialect(paramstyle="named")
+
+
+@contextmanager
+def bulk_connection(database_url: str) -> Iterator[Any]:
+    """An ADBC connection; what was not committed when the block ends is rolled back."""
+    url = driver_url(database_url).set(drivername="postgresql")
+    with dbapi.connect(url.render_as_string(hide_password=False)) as connection:
+        yield connection
+
+
+def with_numbers(statement: TextClause, **numbers: int) -> str:
+    """The text of a statement with its parameters written in; numbers only."""
+    bound = statement.bindparams(**{name: int(number) for name, number in numbers.items()})
+    return str(bound.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+
+
+def fetch(connection: Any, statement: TextClause, **numbers: int) -> Any:
+    """All rows a statement answers, as an Arrow table."""
+    with connection.cursor() as cursor:
+        cursor.execute(with_numbers(statement, **numbers))
+        return cursor.fetch_arrow_table()
+
+
+def append(connection: Any, table_name: str, columns: dict[str, Any]) -> None:
+    """Append Arrow columns to a table and commit."""
+    with connection.cursor() as cursor:
+        cursor.adbc_ingest(table_name, pa.table(columns), mode="append")
+    connection.commit()
+
+
+def constant_column(number: int, length: int) -> Any:
+    """A column of 32-bit integers, all the same."""
+    return pa.array(np.full(length, number, dtype=np.int32))
+
+
+def array_column(values: NDArray[Any], lengths: NDArray[np.integer]) -> Any:
+    """A column of arrays: the next `lengths[k]` of `values` are the k-th."""
+    offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+
+
+def vector_column(vectors: NDArray[np.float32]) -> Any:
+    """A column of pgvector's `vector` from (n, d), in the binary form its input takes.
+
+    Two big-endian 16-bit integers (dimensions, 0) and the big-endian 32-bit numbers.
+    """
+    count, dimensions = vectors.shape
+    rows = np.zeros((count, 4 + 4 * dimensions), dtype=np.uint8)
+    rows[:, :2] = np.frombuffer(dimensions.to_bytes(2, "big"), dtype=np.uint8)
+    rows[:, 4:] = np.ascontiguousarray(vectors, dtype=">f4").view(np.uint8).reshape(count, -1)
+    return pa.Array.from_buffers(pa.binary(rows.shape[1]), count, [None, pa.py_buffer(rows)])

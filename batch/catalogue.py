@@ -1,0 +1,36 @@
+"""The catalogue, as far as lists depend on it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.bulk import fetch
+from sql.statements import statements
+
+_BATCH = statements("batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """Items, their availability and their categories."""
+
+    item_nos: NDArray[np.int32]
+    """(n,)"""
+    unavailable: NDArray[np.int32]
+    """Item numbers that must not be listed."""
+    categories: dict[str, NDArray[np.int32]]
+    """Item numbers by category."""
+
+
+def load_catalogue(connection: Any) -> Catalogue:
+    """The catalogue as it is now, over an ADBC connection."""
+    items = fetch(connection, _BATCH["load_items"])
+    item_nos = items["item_no"].to_numpy()
+    available = items["available"].to_numpy(zero_copy_only=False)
+    members = fetch(connection, _BATCH["load_categories"])
+    names, firsts = np.unique(np.asarray(members["category"].to_pylist(), str), return_index=True)
+    parts = np.split(members["item_no"].to_numpy(), firsts[1:])
+    categories = dict(zip(names.tolist(), parts, strict=False))
+    return Catalogue(item_nos, item_nos[~available], categories)

@@ -1,0 +1,73 @@
+"""The history: all interactions up to a position, as arrays."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.bulk import fetch
+from domain.identifiers import Position
+from domain.interactions import KindTable
+from sql.statements import statements
+
+_BATCH = statements("batch")
+
+
+@dataclass(frozen=True, slots=True)
+class Interactions:
+    """Interactions in no particular order; all arrays are (n,)."""
+
+    kinds: KindTable
+    user_nos: NDArray[np.int32]
+    item_nos: NDArray[np.int32]
+    kind_nos: NDArray[np.int16]
+    values: NDArray[np.float32]
+    """NaN where an interaction has none."""
+    occurred_at: NDArray[np.datetime64]
+    """UTC, in microseconds."""
+
+    def __len__(self) -> int:
+        return len(self.user_nos)
+
+    def where(self, chosen: NDArray[np.bool_]) -> "Interactions":
+        """Those that `chosen` (n,) marks."""
+        return Interactions(
+            self.kinds,
+            self.user_nos[chosen],
+            self.item_nos[chosen],
+            self.kind_nos[chosen],
+            self.values[chosen],
+            self.occurred_at[chosen],
+        )
+
+    def strengths(self) -> NDArray[np.float64]:
+        """Signed strengths before any decay, (n,)."""
+        return self.kinds.strengths(self.kind_nos, self.values)
+
+    def mark_seen(self) -> NDArray[np.bool_]:
+        """Whether each interaction marks its item as seen, (n,)."""
+        marking = [kind.kind_no for kind in self.kinds.kinds if kind.marks_seen]
+        return np.isin(self.kind_nos, marking)
+
+    def ages_days(self, as_of: np.datetime64) -> NDArray[np.float64]:
+        """Ages in days, (n,), 0 for what lies after `as_of`."""
+        ages = (as_of - self.occurred_at) / np.timedelta64(1, "D")
+        return np.asarray(np.maximum(ages, 0.0), dtype=np.float64)
+
+    def newest(self) -> np.datetime64:
+        """When the newest interaction occurred; ValueError if there is none."""
+        return np.datetime64(self.occurred_at.max())
+
+
+def load_interactions(connection: Any, kinds: KindTable, until: Position) -> Interactions:
+    """The log up to `until`, over an ADBC connection."""
+    table = fetch(connection, _BATCH["load_interactions"], until=until)
+    return Interactions(
+        kinds,
+        table["user_no"].to_numpy(),
+        table["item_no"].to_numpy(),
+        table["kind_no"].to_numpy(),
+        table["value"].to_numpy().astype(np.float32),
+        table["occurred_at"].to_numpy().astype("datetime64[us]"),
+    )

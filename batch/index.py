@@ -1,0 +1,47 @@
+"""The index over item vectors, and how much of the exact answer it finds."""
+
+import numpy as np
+from sqlalchemy import Connection
+
+from batch.bulk import with_numbers
+from domain.identifiers import RunId
+from sql.statements import statements
+
+_BATCH = statements("batch")
+
+DEPTH = 100
+EF_SEARCH = 200
+"""Candidates the index looks at while its recall is measured."""
+
+
+def build_index(connection: Connection, run_id: RunId, dimensions: int) -> None:
+    """Index the run's item vectors by inner product."""
+    connection.exec_driver_sql(
+        with_numbers(_BATCH["create_item_index"], run_id=run_id, dimensions=dimensions)
+    )
+
+
+def index_recall(connection: Connection, run_id: RunId, dimensions: int, users: int) -> float:
+    """Mean share of the exact nearest 100 items that the index finds, for a sample of users.
+
+    Sets planner options for the rest of the transaction: roll it back. 1 without live vectors.
+    """
+    sample = {"run_id": run_id, "users": users}
+    user_nos = list(connection.execute(_BATCH["sample_live_vectors"], sample).scalars())
+    connection.execute(_BATCH["use_no_index"])
+    exact = [_nearest(connection, run_id, dimensions, user_no) for user_no in user_nos]
+    connection.execute(_BATCH["use_index"], {"ef_search": EF_SEARCH})
+    found = [_nearest(connection, run_id, dimensions, user_no) for user_no in user_nos]
+    shares = [len(a & b) / len(a) for a, b in zip(exact, found, strict=True) if a]
+    return float(np.mean(shares)) if shares else 1.0
+
+
+def _nearest(connection: Connection, run_id: RunId, dimensions: int, user_no: int) -> set[int]:
+    statement = with_numbers(
+        _BATCH["find_nearest_items"],
+        run_id=run_id,
+        dimensions=dimensions,
+        user_no=user_no,
+        items=DEPTH,
+    )
+    return set(connection.exec_driver_sql(statement).scalars())

@@ -1,0 +1,122 @@
+"""Live vectors of all users of a run, written in bulk before the switch."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlalchemy import Connection
+
+from batch.bulk import append, constant_column, fetch, vector_column
+from batch.embeddings import ItemSpace
+from batch.runs import Run
+from domain.identifiers import Position, UserNo
+from domain.interactions import KindTable
+from domain.live_vector import History, live_vector
+from sql.live_vectors import UserVector, store_user_vectors
+from sql.log import count_events_since, event_horizon, find_users_with_events, load_histories
+from sql.statements import statements
+
+_BATCH = statements("batch")
+
+_ALL_EVENTS = 2**31 - 1
+
+
+def store_all_live_vectors(
+    connection: Any,
+    run: Run,
+    kinds: KindTable,
+    space: ItemSpace,
+    *,
+    horizon: Position,
+    chunk_users: int,
+    on_users: Callable[[int], None] = lambda _users: None,
+) -> int:
+    """Write the live vector of every user with history as of `horizon`; answers how many.
+
+    Over an ADBC connection, `chunk_users` user numbers at a time, each chunk committed.
+    """
+    last = int(fetch(connection, _BATCH["find_last_user"])[0][0].as_py())
+    users = 0
+    for first in range(1, last + 1, chunk_users):
+        numbers = {"first": first, "last": first + chunk_users - 1, "horizon": horizon}
+        histories = _load_histories(connection, kinds, space, **numbers)
+        counts = _count_events(connection, cut_off_position=run.cut_off, **numbers)
+        vectors = [
+            UserVector(user_no, live_vector(space.space, space.items, history), counts[user_no])
+            for user_no, history in histories
+        ]
+        if vectors:
+            _append(connection, run, vectors, horizon, space.items.vectors.shape[1])
+        users += len(vectors)
+        on_users(users)
+    return users
+
+
+def catch_up(
+    connection: Connection, run: Run, kinds: KindTable, space: ItemSpace, *, after: Position
+) -> tuple[Position, int]:
+    """Fold in what was stored after `after`; answers how far, and how many users it was.
+
+    The transaction must be READ COMMITTED, since the log is read after the horizon.
+    """
+    horizon = event_horizon(connection)
+    user_nos = find_users_with_events(connection, after=after, horizon=horizon)
+    events = space.space.parameters.taste_events
+    histories = load_histories(connection, kinds, user_nos, horizon=horizon, events=events)
+    counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
+    vectors = [
+        UserVector(user_no, live_vector(space.space, space.items, history), counts.get(user_no, 0))
+        for user_no, history in histories.items()
+    ]
+    if vectors:
+        store_user_vectors(connection, run.run_id, vectors, horizon)
+    return horizon, len(vectors)
+
+
+def _load_histories(
+    connection: Any, kinds: KindTable, space: ItemSpace, **numbers: int
+) -> Iterator[tuple[UserNo, History]]:
+    events = space.space.parameters.taste_events or _ALL_EVENTS
+    table = fetch(connection, _BATCH["load_histories_of_range"], events=events, **numbers)
+    user_nos = table["user_no"].to_numpy()
+    item_nos = table["item_no"].to_numpy()
+    strengths = kinds.strengths(table["kind_no"].to_numpy(), table["value"].to_numpy())
+    starts = np.flatnonzero(np.diff(user_nos, prepend=-1))
+    for start, end in zip(starts, [*starts[1:], len(user_nos)], strict=True):
+        yield UserNo(int(user_nos[start])), History(item_nos[start:end], strengths[start:end])
+
+
+def _count_events(connection: Any, **numbers: int) -> "_Counts":
+    table = fetch(connection, _BATCH["count_events_of_range"], **numbers)
+    return _Counts(zip(table["user_no"].to_pylist(), table["events"].to_pylist(), strict=True))
+
+
+class _Counts(dict[UserNo, int]):
+    """0 for whoever is not counted."""
+
+    def __missing__(self, _user_no: UserNo) -> int:
+        return 0
+
+
+def _append(
+    connection: Any, run: Run, vectors: list[UserVector], horizon: Position, dimensions: int
+) -> None:
+    columns = {
+        "run_id": constant_column(run.run_id, len(vectors)),
+        "user_no": pa.array([one.user_no for one in vectors], pa.int32()),
+        "embedding": _embedding_column([one.vector for one in vectors], dimensions),
+        "events_since_cut_off": pa.array([one.events_since_cut_off for one in vectors], pa.int32()),
+        "position": pa.array(np.full(len(vectors), horizon, dtype=np.int64)),
+    }
+    append(connection, f"user_embeddings_{run.run_id}", columns)
+
+
+def _embedding_column(vectors: list[NDArray[np.float32] | None], dimensions: int) -> Any:
+    """A column of vectors with nulls where a history says nothing."""
+    nothing = np.zeros(dimensions, dtype=np.float32)
+    filled = np.stack([nothing if vector is None else vector for vector in vectors])
+    missing = pa.array([vector is None for vector in vectors])
+    column = vector_column(filled)
+    return pa.compute.if_else(missing, pa.scalar(None, column.type), column)

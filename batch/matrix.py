@@ -1,0 +1,94 @@
+"""The matrix: users x items, strengths summed, and what each user has seen."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from batch.history import Interactions
+from batch.parameters import AlsParameters
+
+
+@dataclass(frozen=True, slots=True)
+class InteractionMatrix:
+    """Who did what: row r is user `user_nos[r]`, column c is item `item_nos[c]`."""
+
+    user_nos: NDArray[np.int32]
+    """(u,) rising."""
+    item_nos: NDArray[np.int32]
+    """(i,) rising."""
+    strengths: csr_matrix
+    """(u, i) sums of decayed strengths as 32-bit numbers, none of them 0."""
+    seen: csr_matrix
+    """(u, i) 1 where an item must not be listed: it is marked as seen, or its sum is negative."""
+
+    def likers(self) -> NDArray[np.intp]:
+        """Rows of users with at least one positive sum."""
+        positive = self.strengths.data > 0.0
+        rows = np.repeat(np.arange(len(self.user_nos)), np.diff(self.strengths.indptr))
+        return np.unique(rows[positive])
+
+    def columns_of(self, item_nos: NDArray[np.integer]) -> NDArray[np.intp]:
+        """Columns of those of `item_nos` that the matrix has."""
+        return np.flatnonzero(np.isin(self.item_nos, item_nos))
+
+
+def interaction_matrix(interactions: Interactions, as_of: np.datetime64) -> InteractionMatrix:
+    """Sum strengths by user and item; each decays with its age at `as_of` by its kind."""
+    user_nos, rows = _dense(interactions.user_nos)
+    item_nos, columns = _dense(interactions.item_nos)
+    shape = (len(user_nos), len(item_nos))
+    half_lives = interactions.kinds.half_lives_days(interactions.kind_nos)
+    decayed = interactions.strengths() * 0.5 ** (interactions.ages_days(as_of) / half_lives)
+    strengths = csr_matrix((decayed, (rows, columns)), shape=shape).astype(np.float32)
+    strengths.eliminate_zeros()
+    against = strengths.tocoo()
+    negative, marked = against.data < 0.0, interactions.mark_seen()
+    seen = _pattern(
+        np.concatenate([rows[marked], against.row[negative]]),
+        np.concatenate([columns[marked], against.col[negative]]),
+        shape,
+    )
+    return InteractionMatrix(user_nos, item_nos, strengths, seen)
+
+
+def confidences(matrix: InteractionMatrix, parameters: AlsParameters) -> csr_matrix:
+    """Signed confidences (u, i): `a * s_ui / (d_u^b * d_i^c)`, negative where the sum is.
+
+    d_u and d_i are the numbers of distinct items of the user and users of the item.
+    """
+    strengths = matrix.strengths
+    user_degrees = np.diff(strengths.indptr)
+    # c_ui = a * s_ui / (d_u^b * d_i^c)
+    by_user = parameters.confidence / np.maximum(user_degrees, 1.0) ** parameters.user_exponent
+    by_item = item_confidence_scales(matrix, parameters)
+    scaled = strengths.data * np.repeat(by_user, user_degrees) * by_item[strengths.indices]
+    return csr_matrix(
+        (scaled.astype(np.float32), strengths.indices, strengths.indptr), shape=strengths.shape
+    )
+
+
+def item_confidence_scales(
+    matrix: InteractionMatrix, parameters: AlsParameters
+) -> NDArray[np.float64]:
+    """1 / d_i^c for each column, (i,)."""
+    degrees = np.bincount(matrix.strengths.indices, minlength=len(matrix.item_nos))
+    return np.asarray(np.maximum(degrees, 1.0) ** -parameters.item_exponent)
+
+
+def _dense(nos: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """The distinct numbers, rising, and each number's place among them."""
+    present = np.flatnonzero(np.bincount(nos)) if len(nos) else np.empty(0, dtype=np.intp)
+    places = np.zeros(int(present[-1]) + 1 if len(present) else 0, dtype=np.int32)
+    places[present] = np.arange(len(present))
+    return present.astype(np.int32), places[nos]
+
+
+def _pattern(
+    rows: NDArray[np.integer], columns: NDArray[np.integer], shape: tuple[int, int]
+) -> csr_matrix:
+    """A matrix that is 1 at the given places, however often they are given, and 0 elsewhere."""
+    pattern = csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
+    pattern.data[:] = 1.0
+    return pattern

@@ -1,0 +1,70 @@
+"""Settings of the nightly run."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class BatchSettings(BaseSettings):
+    """Read from the environment once, when the run begins."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_BATCH_", extra="ignore")
+
+    factors: int = Field(64, ge=1, le=1999, description="numbers that describe a user or an item")
+    iterations: int = Field(15, ge=1, description="rounds of alternating least squares")
+    regularization: float = Field(50.0, gt=0, description="pull of all factors towards zero")
+    confidence: float = Field(
+        200.0, gt=0, description="a in the confidence a * strength / (d_u^b * d_i^c)"
+    )
+    user_exponent: float = Field(
+        0.5, ge=0, le=1, description="b: how much a user with many items is damped"
+    )
+    item_exponent: float = Field(
+        0.5, ge=0, le=1, description="c: how much an item with many users is damped"
+    )
+    seed: int = Field(20, ge=0, description="where the random start of the factors comes from")
+    threads: int = Field(0, ge=0, description="threads of a fit; 0: as many as there are cores")
+
+    holdout_share: float = Field(
+        0.1, gt=0, lt=1, description="share of the newest interactions that is held out as future"
+    )
+    most_evaluated_users: int = Field(
+        20_000, ge=1, description="how many users are evaluated at the most, drawn at random"
+    )
+    fewest_evaluated_users: int = Field(
+        20, ge=1, description="with fewer users to evaluate a run is published without comparison"
+    )
+    gate_margin: float = Field(
+        0.05, ge=0, le=1, description="how much worse than the served run a new run may be"
+    )
+    gate_fewest_interactions_share: float = Field(
+        0.5, ge=0, le=1, description="share of the served run's interactions a new run must have"
+    )
+    fewest_users: int = Field(2, ge=1, description="with fewer users there is nothing to learn")
+    fewest_items: int = Field(2, ge=1, description="with fewer items there is nothing to learn")
+
+    list_length: int = Field(200, ge=1, le=1000, description="items in a user's batch list")
+    chunk_users: int = Field(
+        5_000, ge=1, description="users whose lists or vectors are in memory at once"
+    )
+    popular_length: int = Field(500, ge=1, description="items in a popular list at the most")
+    popular_days: float = Field(90.0, gt=0, description="days the popular list looks back")
+    popular_half_life_days: float = Field(
+        30.0, gt=0, description="age at which an interaction counts half in the popular list"
+    )
+    trending_days: float = Field(7.0, gt=0, description="days the trending list looks back")
+    fewest_popular_items: int = Field(
+        50, ge=0, description="with fewer recent items the popular list is that of all time"
+    )
+    fewest_category_items: int = Field(
+        5, ge=1, description="with fewer items a category gets no popular list of its own"
+    )
+
+    index_from_items: int = Field(
+        50_000, ge=0, description="from how many items on the item vectors get an index"
+    )
+    index_sample_users: int = Field(
+        100, ge=1, description="users on whom the recall of the index is measured"
+    )
+    retained_runs: int = Field(
+        3, ge=1, description="how many published runs are kept, the served one among them"
+    )

@@ -1,0 +1,70 @@
+"""A trial: fit on the past, score the future, whatever the parameters."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from batch.evaluation import Figures, score
+from batch.fitting import Factors, fit
+from batch.history import Interactions
+from batch.matrix import InteractionMatrix, confidences, interaction_matrix
+from batch.parameters import AlsParameters
+from batch.popularity import all_time, as_factors, popular
+from batch.settings import BatchSettings
+from batch.splitting import Relevant, Split, relevant_in_future, sample_users, split_by_time
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A held-out future, and the past that candidates learn from."""
+
+    split: Split
+    past: InteractionMatrix
+    relevant: Relevant
+    """Of the users who are evaluated."""
+
+    def users(self) -> int:
+        """How many users are evaluated."""
+        return len(self.relevant.users())
+
+
+def hold_out(interactions: Interactions, settings: BatchSettings) -> Trial:
+    """Hold out the newest interactions and choose the users to evaluate."""
+    split = split_by_time(interactions, settings.holdout_share)
+    past = interaction_matrix(split.past, split.moment)
+    relevant = relevant_in_future(past, split.future, split.moment)
+    chosen = sample_users(relevant.users(), settings.most_evaluated_users, settings.seed)
+    return Trial(split, past, relevant.of_users(chosen))
+
+
+def fit_past(
+    trial: Trial,
+    parameters: AlsParameters,
+    *,
+    threads: int = 0,
+    on_iteration: Callable[[int], None] = lambda _iteration: None,
+) -> Factors:
+    """Learn from the past alone."""
+    weighed = confidences(trial.past, parameters)
+    return fit(weighed, parameters, threads=threads, on_iteration=on_iteration)
+
+
+def score_future(trial: Trial, factors: Factors, settings: BatchSettings) -> Figures:
+    """Judge factors learned from the past; there must be users to evaluate."""
+    return score(
+        trial.past,
+        factors,
+        trial.relevant,
+        chunk_users=settings.chunk_users,
+        threads=settings.threads,
+    )
+
+
+def score_popularity(trial: Trial, settings: BatchSettings) -> Figures:
+    """Judge the items with the most likers in the past, seen ones left out, on the same future."""
+    return score_future(trial, as_factors(all_time(trial.split.past), trial.past), settings)
+
+
+def score_recent_popularity(trial: Trial, settings: BatchSettings) -> Figures:
+    """Judge the popular list as it would have been published at the end of the past."""
+    ranking = popular(trial.split.past, trial.split.moment, settings)
+    return score_future(trial, as_factors(ranking, trial.past), settings)

@@ -1,0 +1,73 @@
+"""What the steps of one night share: settings, connections, and who is told how far it is."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+import stamina
+from prefect import get_run_logger
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
+
+from batch import runs
+from batch.bulk import bulk_connection
+from batch.settings import BatchSettings
+from domain.identifiers import RunId
+
+OnStep = Callable[[str, float | None], None]
+"""Told the name of a step when it begins (None), and again with its seconds when it has ended."""
+
+listener: ContextVar[OnStep | None] = ContextVar("listener", default=None)
+
+
+class Night:
+    """One nightly run. A plain class, so that Prefect hands it on without looking inside."""
+
+    def __init__(self, engine: Engine, database_url: str, settings: BatchSettings) -> None:
+        self.engine = engine
+        self.settings = settings
+        self.run_id: RunId | None = None
+        self.step_seconds: dict[str, float] = {}
+        self._database_url = database_url
+        self._on_step = listener.get()
+
+    def begin(self) -> Any:
+        """A transaction of its own: `with night.begin() as connection`."""
+        return self.engine.begin()
+
+    def bulk(self) -> Any:
+        """An ADBC connection for bulk moves: `with night.bulk() as connection`."""
+        return bulk_connection(self._database_url)
+
+    def say(self, sentence: str) -> None:
+        """Write a line into the log of the task that runs now."""
+        get_run_logger().info(sentence)
+
+    @contextmanager
+    def timed(self, step: str) -> Iterator[None]:
+        """Tell that a step begins and ends, and store how long it took."""
+        self._tell(step, None)
+        started = time.perf_counter()
+        yield
+        seconds = time.perf_counter() - started
+        self.step_seconds[step] = round(seconds, 3)
+        if self.run_id is not None:
+            with self.begin() as connection:
+                runs.store_step_seconds(connection, self.run_id, step, round(seconds, 3))
+        self._tell(step, seconds)
+
+    def while_readers_yield(
+        self, change: Callable[[Connection, RunId], None], run_id: RunId
+    ) -> None:
+        """Make or drop a run's partitions, trying again as long as readers hold the tables."""
+        for attempt in stamina.retry_context(
+            on=OperationalError, attempts=50, timeout=60, wait_initial=0.05, wait_max=1
+        ):
+            with attempt, self.begin() as connection:
+                change(connection, run_id)
+
+    def _tell(self, step: str, seconds: float | None) -> None:
+        if self._on_step is not None:
+            self._on_step(step, seconds)

@@ -1,0 +1,154 @@
+"""The nightly run: from the whole history to a new version of everything that is served."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+from sqlalchemy.pool import NullPool
+
+from batch import runs
+from batch.gate import Comparison, Size
+from batch.history import Interactions
+from batch.runs import Run, find_served_run, nightly_lock
+from batch.settings import BatchSettings
+from batch.trial import Trial
+from domain.errors import RunRefusedError
+from domain.identifiers import RunId
+from flows import tasks
+from flows.artifacts import publish_figures
+from flows.night import Night, OnStep, listener
+from sql.engine import make_engine
+from sql.settings import DatabaseSettings
+
+
+@flow(
+    name="nightly",
+    description="Learn from the whole history and publish it, if it stands the comparison.",
+    persist_result=False,
+)
+def nightly(
+    factors: Annotated[int | None, Field(ge=1, le=1999)] = None,
+    iterations: Annotated[int | None, Field(ge=1)] = None,
+    regularization: Annotated[float | None, Field(gt=0)] = None,
+    confidence: Annotated[float | None, Field(gt=0)] = None,
+    holdout_share: Annotated[float | None, Field(gt=0, lt=1)] = None,
+    gate_margin: Annotated[float | None, Field(ge=0, le=1)] = None,
+    retained_runs: Annotated[int | None, Field(ge=1)] = None,
+) -> RunId:
+    """Run the night; the number of the published run. Left empty, a parameter is as set up.
+
+    Args:
+        factors: numbers that describe a user or an item
+        iterations: rounds of alternating least squares
+        regularization: pull of all factors towards zero
+        confidence: how much more an interaction counts than none
+        holdout_share: share of the interactions, the newest, that is held out to judge the run
+        gate_margin: how much worse than the served run the new one may be, 0.05 is 5 %
+        retained_runs: how many published runs are kept to roll back to
+
+    """
+    asked = {
+        "factors": factors,
+        "iterations": iterations,
+        "regularization": regularization,
+        "confidence": confidence,
+        "holdout_share": holdout_share,
+        "gate_margin": gate_margin,
+        "retained_runs": retained_runs,
+    }
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    with _opened_night(
+        BatchSettings.model_validate(BatchSettings().model_dump() | chosen)
+    ) as night:
+        return _run(night)
+
+
+def run_now(on_step: OnStep, **parameters: float | None) -> RunId:
+    """Run the night in this process, as a flow run of the server Prefect is set up with.
+
+    `on_step` is told each step's name as it begins (with None) and again with its seconds as it
+    ends. Raises RunInProgressError, NotEnoughHistoryError, RunRefusedError, or what went wrong.
+    """
+    token = listener.set(on_step)
+    try:
+        return nightly(**parameters)  # type: ignore[arg-type]
+    finally:
+        listener.reset(token)
+
+
+@contextmanager
+def _opened_night(settings: BatchSettings) -> Iterator[Night]:
+    """Connections, and the certainty to be the only nightly run."""
+    url = DatabaseSettings().database_url.get_secret_value()
+    engine = make_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        session = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with nightly_lock(session):
+            yield Night(engine, url, settings)
+
+
+def _run(night: Night) -> RunId:
+    """One night from beginning to end."""
+    run = tasks.begin(night)
+    try:
+        _publish(night, run)
+    except BaseException as error:
+        _fail(night, run.run_id, error)
+        raise
+    finally:
+        publish_figures(night, run.run_id)
+    tasks.retire(night)
+    return run.run_id
+
+
+def _publish(night: Night, run: Run) -> None:
+    history = tasks.read_history(night, run)
+    matrix = tasks.build_matrix(night, run, history)
+    _judge(night, run, history)
+    night.while_readers_yield(runs.create_partitions, run.run_id)
+    catalogue = tasks.read_catalogue(night)
+    factors = tasks.refit(night, run, matrix)
+    tasks.write_lists(night, run, matrix, factors, catalogue)
+    space = tasks.write_item_vectors(night, run, matrix, factors)
+    tasks.write_popular_lists(night, run, history, catalogue)
+    known = tasks.write_live_vectors(night, run, history, space)
+    tasks.build_index(night, run, space)
+    tasks.switch(night, run, history, space, known)
+
+
+def _judge(night: Night, run: Run, history: Interactions) -> None:
+    """Let the run pass or raise RunRefusedError."""
+    with night.begin() as connection:
+        served = find_served_run(connection)
+    held_out = tasks.split(night, history)
+    enough = held_out.users() >= night.settings.fewest_evaluated_users
+    comparison = _compare(night, run, held_out, served) if enough else None
+    size = Size(len(history), None if served is None else served.interactions)
+    verdict = tasks.pass_gate(night, run, size, comparison, held_out.users())
+    if not verdict.accepted:
+        raise RunRefusedError(verdict.reason)
+
+
+def _compare(night: Night, run: Run, held_out: Trial, served: runs.ServedRun | None) -> Comparison:
+    """The candidate, popularity and the served run on one held-out future."""
+    candidate = tasks.score_candidate(
+        night, held_out, tasks.fit_past(night, held_out, run.parameters)
+    )
+    popular = tasks.score_popularity(night, held_out)
+    if served is None:
+        return Comparison(candidate, *popular, served=None)
+    if served.parameters == run.parameters:
+        return Comparison(candidate, *popular, served=candidate)
+    return Comparison(candidate, *popular, served=tasks.score_served(night, held_out, served))
+
+
+def _fail(night: Night, run_id: RunId, error: BaseException) -> None:
+    """Say why in the row of the run and give back its room; the served run is untouched."""
+    reason = str(error) or type(error).__name__
+    with night.begin() as connection:
+        runs.mark_failed(connection, run_id, reason)
+        abandoned = run_id in runs.find_leftover_runs(connection)
+    if abandoned:
+        night.while_readers_yield(runs.drop_partitions, run_id)

@@ -1,0 +1,53 @@
+"""How a step of the night becomes a Prefect task."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from adbc_driver_manager import OperationalError as BulkOperationalError
+from prefect import Task, task
+from prefect.cache_policies import NO_CACHE
+from prefect.client.schemas.objects import State, TaskRun
+from sqlalchemy.exc import OperationalError
+
+from flows.night import Night
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Step = Callable[Concatenate[Night, P], R]
+
+_RETRIES = 2
+_RETRY_SECONDS = [1.0, 5.0]
+
+
+def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, R]]:
+    """Make a function of the night a task with a name a data team understands.
+
+    A `retried` step reads or writes and does no harm when it is done again. Values pass from step
+    to step in memory: Prefect neither hashes them for a cache nor stores them as results.
+    """
+
+    def decorate(work: Step[P, R]) -> Step[P, R]:
+        @wraps(work)
+        def timed(night: Night, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            with night.timed(name):
+                return work(night, *args, **kwargs)
+
+        made: Callable[[Callable[..., R]], Task[..., R]] = task(
+            name=name,
+            task_run_name=name,
+            cache_policy=NO_CACHE,
+            persist_result=False,
+            retries=_RETRIES if retried else 0,
+            retry_delay_seconds=_RETRY_SECONDS if retried else 0,
+            retry_condition_fn=_passes,
+        )
+        return made(timed)
+
+    return decorate
+
+
+def _passes(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    """Whether the trouble may pass by itself: the database could not be reached."""
+    error = state.result(raise_on_failure=False)
+    return isinstance(error, (OperationalError, BulkOperationalError))

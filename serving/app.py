@@ -1,0 +1,48 @@
+"""The app: routes, what is around them and what lives under them."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from serving.errors import add_error_handlers
+from serving.logs import configure_logs
+from serving.metrics import ServingMetrics
+from serving.middleware import BodyLimit, RequestRecord
+from serving.routes import events, items, operation, popular, recommendations
+from serving.settings import ServingSettings
+from serving.state import LifespanState, living
+
+_DESCRIPTION = """
+Recommendations that blend what was learned at night with what users did just now.
+
+Apps send what users do to `/v1/events` and ask for lists at `/v1/users/{user_id}/recommendations`.
+Every request under `/v1` needs a key in the header `X-API-Key`. Every error is a problem document
+(RFC 9457) that says what is wrong and where.
+"""
+
+
+def create_app(settings: ServingSettings) -> FastAPI:
+    """The app; it opens its stores when it is started and closes them when it is stopped."""
+    metrics = ServingMetrics()
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
+        async with living(settings, metrics) as services:
+            yield {"services": services}
+
+    app = FastAPI(
+        title="Tandem", description=_DESCRIPTION, version="1", lifespan=lifespan, redoc_url=None
+    )
+    for part in (events, recommendations, popular, items, operation):
+        app.include_router(part.router)
+    app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
+    app.add_middleware(RequestRecord, metrics=metrics)
+    add_error_handlers(app)
+    return app
+
+
+def app_from_environment() -> FastAPI:
+    """The app of one server process."""
+    configure_logs()
+    return create_app(ServingSettings())

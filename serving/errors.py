@@ -1,0 +1,187 @@
+"""From errors to HTTP: the only place with status codes of errors. Problems follow RFC 9457."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+
+from domain.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    StoreUnavailableError,
+    TandemError,
+    UnauthenticatedError,
+    UnknownItemError,
+)
+from serving.faults import BodyTooLargeError, Fault, FaultyInputError, MalformedBodyError
+from serving.schemas.pointers import pointer, sentence
+
+_STATUS: Mapping[type[Exception], HTTPStatus] = {
+    MalformedBodyError: HTTPStatus.BAD_REQUEST,
+    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+    UnknownItemError: HTTPStatus.NOT_FOUND,
+    BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+
+_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'ApiKey header="X-API-Key"'},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
+}
+
+_DETAILS: Mapping[int, str] = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this path; /docs lists what there is.",
+    HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method; see /docs.",
+}
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Make every error of this app a problem document."""
+    app.add_exception_handler(TandemError, _on_tandem_error)
+    app.add_exception_handler(RequestValidationError, _on_invalid_request)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+
+
+def body_too_large(most_bytes: int) -> HTTPException:
+    """What reading on raises once a body is larger than is taken."""
+    return HTTPException(
+        _STATUS[BodyTooLargeError],
+        f"The body is larger than {most_bytes:,} bytes. Send less at once.",
+    )
+
+
+def problem(
+    path: str,
+    request_id: str,
+    status: int,
+    detail: str,
+    *,
+    kind: str | None = None,
+    faults: Sequence[Fault] = (),
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A problem document."""
+    phrase = HTTPStatus(status).phrase
+    content: dict[str, Any] = {
+        "type": f"urn:tandem:problem:{kind or phrase.lower().replace(' ', '-')}",
+        "title": phrase,
+        "status": status,
+        "detail": detail,
+        "instance": path,
+        "request_id": request_id,
+    }
+    if faults:
+        content["errors"] = [asdict(fault) for fault in faults]
+    return Response(
+        orjson.dumps(content),
+        status,
+        {**_HEADERS.get(HTTPStatus(status), {}), **(headers or {})},
+        MEDIA_TYPE,
+    )
+
+
+def internal_problem(path: str, request_id: str) -> Response:
+    """What is told of an error nobody foresaw: nothing but where to look for it."""
+    detail = "Something went wrong here. The log has it under this request_id."
+    return problem(path, request_id, _STATUS[Exception], detail)
+
+
+def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """The documentation of the problems a route may answer with."""
+    responses: dict[int | str, dict[str, Any]] = {}
+    for error in errors:
+        status = _status_of(error)
+        responses[int(status)] = {
+            "description": status.phrase,
+            "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
+        }
+    return responses
+
+
+def _status_of(error: type[Exception]) -> HTTPStatus:
+    return next(_STATUS[parent] for parent in error.__mro__ if parent in _STATUS)
+
+
+def _kind_of(error: type[Exception]) -> str:
+    """`StoreUnavailableError` is the kind `store-unavailable`."""
+    words = re.findall(r"[A-Z][a-z]*", error.__name__.removesuffix("Error"))
+    return "-".join(words).lower()
+
+
+def _problem_of(request: Request, error: Exception, faults: Sequence[Fault] = ()) -> Response:
+    status, kind = _status_of(type(error)), _kind_of(type(error))
+    return _answer(request, status, str(error), kind=kind, faults=faults)
+
+
+def _answer(request: Request, status: int, detail: str, **more: Any) -> Response:
+    return problem(request.url.path, request.state.request_id, status, detail, **more)
+
+
+async def _on_tandem_error(request: Request, error: Exception) -> Response:
+    faults = error.faults if isinstance(error, FaultyInputError) else ()
+    return _problem_of(request, error, faults)
+
+
+async def _on_http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 -- tells the type checker what was registered
+    detail = _DETAILS.get(error.status_code, error.detail)
+    return _answer(request, error.status_code, detail, headers=error.headers)
+
+
+async def _on_invalid_request(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 -- as above
+    found = error.errors()
+    if found[0]["type"] == "json_invalid":
+        reason, place = found[0]["ctx"]["error"], found[0]["loc"][1]
+        detail = f"The body is not JSON: {reason} at character {place}."
+        return _problem_of(request, MalformedBodyError(detail))
+    faults = [_fault(one) for one in found]
+    summary = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
+    invalid = FaultyInputError(f"The request is not valid. {summary}", faults)
+    return _problem_of(request, invalid, invalid.faults)
+
+
+def _fault(found: Mapping[str, Any]) -> Fault:
+    place, *steps = found["loc"]
+    if place == "body" and not steps:
+        return Fault("", "Send a JSON object with the header Content-Type: application/json.")
+    where = pointer(steps) if place == "body" else f"{place}:{'.'.join(map(str, steps))}"
+    return Fault(where, sentence(found["msg"]))
+
+
+_SCHEMA: dict[str, Any] = {
+    "title": "Problem",
+    "description": "A problem document (RFC 9457).",
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "request_id"],
+    "properties": {
+        "type": {"type": "string", "examples": ["urn:tandem:problem:faulty-input"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What is wrong, and what would be right."},
+        "instance": {"type": "string", "description": "The path that was asked for."},
+        "request_id": {"type": "string", "description": "Under which the log has the request."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["pointer", "detail"],
+                "properties": {
+                    "pointer": {"type": "string", "examples": ["/events/3/kind", "query:limit"]},
+                    "detail": {"type": "string"},
+                },
+            },
+        },
+    },
+}

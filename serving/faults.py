@@ -1,0 +1,39 @@
+"""What is wrong with a request, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.errors import InvalidInputError, TandemError
+
+MOST_FAULTS = 20
+"""How many faults one answer lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a request."""
+
+    pointer: str
+    """Where: a JSON pointer into the body (`/events/3/kind`), or `query:limit`, `path:user_id`."""
+    detail: str
+    """What is wrong, and what would be right."""
+
+
+class FaultyInputError(InvalidInputError):
+    """The request is not valid."""
+
+    def __init__(self, detail: str, faults: Sequence[Fault]) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults[:MOST_FAULTS])
+
+
+class MalformedBodyError(InvalidInputError):
+    """The body is not JSON."""
+
+
+class BodyTooLargeError(InvalidInputError):
+    """The body is too large."""
+
+
+class RunGoneError(TandemError):
+    """The model run was dropped while it was being read."""

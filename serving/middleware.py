@@ -1,0 +1,108 @@
+"""What happens around every request, as plain ASGI: it is on the path of each of them."""
+
+import re
+import time
+import uuid
+
+import structlog
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from serving.errors import body_too_large, internal_problem
+from serving.metrics import ServingMetrics
+
+log = structlog.get_logger()
+
+UNMATCHED = "unmatched"
+REQUEST_ID = "X-Request-ID"
+
+_VISIBLE = re.compile(r"[!-~]{1,128}")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestRecord:
+    """Gives each request an id, counts and logs it, and answers for errors nobody foresaw."""
+
+    def __init__(self, app: ASGIApp, metrics: ServingMetrics) -> None:
+        self._app = app
+        self._metrics = metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on; what is not HTTP passes untouched."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = _request_id(Headers(scope=scope).get(REQUEST_ID))
+        scope.setdefault("state", {})["request_id"] = request_id
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._recorded(scope, receive, send, request_id)
+
+    async def _recorded(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        started, status = time.perf_counter(), 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)[REQUEST_ID] = request_id
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("request_failed")
+            if status:
+                raise
+            answer = internal_problem(scope["path"], request_id)
+            await answer(scope, receive, send_with_id)
+        finally:
+            self._record(scope, status, time.perf_counter() - started)
+
+    def _record(self, scope: Scope, status: int, seconds: float) -> None:
+        route = _route_template(scope)
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        self._metrics.requests.labels(route, method, str(status)).inc()
+        self._metrics.request_seconds.labels(route, method).observe(seconds)
+        log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 3))
+
+
+class BodyLimit:
+    """Stops reading a body that is larger than is taken."""
+
+    def __init__(self, app: ASGIApp, most_bytes: int) -> None:
+        self._app = app
+        self._most_bytes = most_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on with a body that ends in an error where it is too long."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        announced = Headers(scope=scope).get("content-length", "0")
+        read = int(announced) if announced.isdecimal() else 0
+        # What was announced is refused before any of it is read; the rest is counted as it comes.
+        too_large, read = read > self._most_bytes, 0
+
+        async def receive_counted() -> Message:
+            nonlocal read
+            if too_large:
+                raise body_too_large(self._most_bytes)
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > self._most_bytes:
+                raise body_too_large(self._most_bytes)
+            return message
+
+        await self._app(scope, receive_counted, send)
+
+
+def _request_id(given: str | None) -> str:
+    """The caller's id if it can stand in a header and a log, else a new one."""
+    if given is not None and _VISIBLE.fullmatch(given):
+        return given
+    return uuid.uuid4().hex
+
+
+def _route_template(scope: Scope) -> str:
+    """The route as it is declared, so that no label grows with the users; one name for no route."""
+    return str(getattr(scope.get("route"), "path_format", UNMATCHED))

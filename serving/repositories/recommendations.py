@@ -1,0 +1,168 @@
+"""What a run, the log and the catalogue hold of one user's recommendations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Row
+
+from domain.blend import CANDIDATES
+from domain.identifiers import ItemNo, RunId, UserId, UserNo
+from domain.rankings import Ranking
+from serving.faults import RunGoneError
+from serving.repositories.store import Store
+from sql.statements import statements
+
+_SERVING = statements("serving")
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """All that a run and the log know of one user."""
+
+    batch: Ranking
+    """The batch list as the run has it: not yet only what is eligible."""
+    embedding: Any
+    """The live vector as the driver gives it; None if the user has none."""
+    events_since_cut_off: int
+    excluded: tuple[ItemNo, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    """What an answer tells of an item."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItems:
+    """Eligible items with scores, best first."""
+
+    ranking: Ranking
+    items: dict[ItemNo, CatalogueItem]
+
+    @classmethod
+    def empty(cls) -> "ListedItems":
+        """Nothing eligible."""
+        return cls(Ranking.empty(), {})
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The eligible items of both sources."""
+
+    batch: Ranking
+    speed: Ranking
+    items: dict[ItemNo, CatalogueItem]
+
+
+class Recommendations:
+    """Reads lists and vectors; every call names the run it reads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def find_user_no(self, user_id: UserId) -> UserNo | None:
+        """A user's number; None if the log has never seen the user."""
+        rows = await self._store.rows(_SERVING["find_user_no"], {"user_id": user_id})
+        return UserNo(rows[0].user_no) if rows else None
+
+    async def load_user_state(
+        self, run_id: RunId | None, user_no: UserNo, *, exclude_seen: bool
+    ) -> UserState:
+        """A user's list, vector and excluded items; RunGoneError if the run was dropped."""
+        parameters = {"run_id": run_id, "user_no": user_no, "exclude_seen": exclude_seen}
+        (row,) = await self._store.rows(_SERVING["load_user_state"], parameters)
+        if run_id is not None and not row.has_partitions:
+            raise RunGoneError
+        return UserState(
+            batch=_ranking(row.item_nos or [], row.scores or []),
+            embedding=row.embedding,
+            events_since_cut_off=row.events_since_cut_off,
+            excluded=tuple(row.excluded),
+        )
+
+    async def load_candidates(self, run_id: RunId, user: UserState) -> Candidates:
+        """The eligible items of both sources; RunGoneError if the run was dropped."""
+        parameters = {
+            "run_id": run_id,
+            "embedding": user.embedding,
+            "excluded": list(user.excluded),
+            "batch_item_nos": user.batch.item_nos.tolist(),
+            "candidates": CANDIDATES,
+        }
+        rows = await self._store.rows(_SERVING["load_candidates"], parameters)
+        near = [row for row in rows if row.score is not None]
+        if user.embedding is not None and not near:
+            await self._check_run(run_id)
+        eligible = np.array([row.item_no for row in rows if row.score is None], dtype=np.int32)
+        return Candidates(
+            batch=user.batch.only(eligible).top(CANDIDATES),
+            speed=_ranking([row.item_no for row in near], [row.score for row in near]),
+            items=_catalogue_items(rows),
+        )
+
+    async def load_popular(
+        self, run_id: RunId, excluded: Sequence[ItemNo], *, category: str = ""
+    ) -> ListedItems:
+        """The eligible part of a run's popular list; RunGoneError if the run was dropped."""
+        parameters = {
+            "run_id": run_id,
+            "category": category,
+            "excluded": list(excluded),
+            "items": CANDIDATES,
+        }
+        rows = await self._store.rows(_SERVING["load_popular"], parameters)
+        if not rows:
+            await self._check_run(run_id)
+        return _listed(rows)
+
+    async def load_popular_of_log(
+        self, excluded: Sequence[ItemNo], *, category: str = "", events: int
+    ) -> ListedItems:
+        """What the newest `events` interactions were about most often."""
+        parameters = {
+            "excluded": list(excluded),
+            "category": category,
+            "events": events,
+            "items": CANDIDATES,
+        }
+        return _listed(await self._store.rows(_SERVING["load_popular_of_log"], parameters))
+
+    async def load_any_items(
+        self, excluded: Sequence[ItemNo], *, category: str = "", items: int
+    ) -> ListedItems:
+        """Up to `items` eligible items, the newest first, all with score 0."""
+        parameters = {"excluded": list(excluded), "category": category, "items": items}
+        rows = await self._store.rows(_SERVING["load_any_items"], parameters)
+        return _listed(rows)
+
+    async def _check_run(self, run_id: RunId) -> None:
+        """Tell a run that has nothing here from one that was dropped meanwhile."""
+        rows = await self._store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})
+        if not rows[0][0]:
+            raise RunGoneError
+
+
+def _ranking(item_nos: Sequence[int], scores: Sequence[float]) -> Ranking:
+    return Ranking.of(np.array(item_nos, dtype=np.int32), np.array(scores, dtype=np.float64))
+
+
+def _catalogue_items(rows: Sequence[Row[Any]]) -> dict[ItemNo, CatalogueItem]:
+    return {
+        ItemNo(row.item_no): CatalogueItem(ItemNo(row.item_no), row.item_id, row.title)
+        for row in rows
+    }
+
+
+def _listed(rows: Sequence[Row[Any]]) -> ListedItems:
+    """Rows keep their order: equal scores stand as the statement put them."""
+    ranking = Ranking(
+        np.array([row.item_no for row in rows], dtype=np.int32),
+        np.array([row.score for row in rows], dtype=np.float64),
+    )
+    return ListedItems(ranking, _catalogue_items(rows))

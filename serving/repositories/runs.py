@@ -1,0 +1,49 @@
+"""Which model run is served, and the kinds of events."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.identifiers import RunId
+from domain.interactions import EventKind
+from serving.repositories.store import Store
+from sql.log import kind_table
+from sql.migrate import is_current
+from sql.statements import statements
+
+_SERVING = statements("serving")
+_LOG = statements("log")
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """The model run being served."""
+
+    run_id: RunId
+    cut_off_at: datetime
+
+
+class Runs:
+    """Reads runs and event kinds."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def find_live_run(self) -> LiveRun | None:
+        """The run being served; None before the first is published."""
+        rows = await self._store.rows(_SERVING["find_live_run"])
+        return LiveRun(RunId(rows[0].run_id), rows[0].cut_off_at) if rows else None
+
+    async def has_partitions(self, run_id: RunId) -> bool:
+        """Whether a run's lists and vectors are still there."""
+        rows = await self._store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})
+        return bool(rows[0][0])
+
+    async def load_kinds(self) -> dict[str, EventKind]:
+        """All event kinds by their name."""
+        table = kind_table(await self._store.rows(_LOG["load_kinds"]))
+        return {kind.kind: kind for kind in table.kinds}
+
+    async def is_migrated(self) -> bool:
+        """Whether the database stands at the newest revision."""
+        async with self._store.connection() as connection:
+            return await connection.run_sync(is_current)

@@ -1,0 +1,84 @@
+"""One way to PostgreSQL: statements in, rows out, and one error when it is away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Row, TextClause
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from domain.errors import StoreUnavailableError
+from sql.engine import make_async_engine
+
+_AWAY = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    psycopg.OperationalError,
+    TimeoutError,
+    OSError,
+)
+
+
+class Store:
+    """The database, one statement at a time: each is a transaction of its own."""
+
+    def __init__(self, engine: AsyncEngine, *, wait_seconds: float) -> None:
+        self._engine = engine
+        self._wait_seconds = wait_seconds
+
+    @classmethod
+    def at(cls, database_url: str, *, connections: int, wait_seconds: float) -> "Store":
+        """A store on a pool of so many connections; nothing is opened yet."""
+        engine = make_async_engine(
+            database_url,
+            # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
+            isolation_level="AUTOCOMMIT",
+            pool_size=connections,
+            max_overflow=0,
+            pool_timeout=wait_seconds,
+            hide_parameters=True,
+        )
+        return cls(engine, wait_seconds=wait_seconds)
+
+    async def rows(
+        self, statement: TextClause, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """The rows a statement answers; StoreUnavailableError when the database is away.
+
+        A statement whose connection turns out to be dead is sent once more, so it must be harmless
+        twice.
+        """
+        try:
+            return await self._rows(statement, parameters)
+        except StoreUnavailableError as error:
+            if not _was_dead_connection(error.__cause__):
+                raise
+        return await self._rows(statement, parameters)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """A connection for more than one statement, with the same error when it is away."""
+        try:
+            async with asyncio.timeout(self._wait_seconds), self._engine.connect() as connection:
+                yield connection
+        except _AWAY as error:
+            raise StoreUnavailableError from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._engine.dispose()
+
+    async def _rows(
+        self, statement: TextClause, parameters: Mapping[str, Any] | None
+    ) -> Sequence[Row[Any]]:
+        async with self.connection() as connection:
+            return (await connection.execute(statement, parameters)).all()
+
+
+def _was_dead_connection(error: BaseException | None) -> bool:
+    return isinstance(error, DBAPIError) and error.connection_invalidated

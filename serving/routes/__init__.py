@@ -1,0 +1,1 @@
+"""HTTP: parse, call one function, shape the answer. One resource a file."""

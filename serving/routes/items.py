@@ -1,0 +1,67 @@
+"""GET and PUT /v1/items/{item_id}."""
+
+from http import HTTPStatus
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from domain.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+    UnknownItemError,
+)
+from domain.identifiers import ItemId
+from serving.dependencies import FromServices, may_read, may_write
+from serving.errors import problem_responses
+from serving.faults import BodyTooLargeError, MalformedBodyError
+from serving.schemas.identifiers import Identifier
+from serving.schemas.items import ItemBody, StoredItemAnswer
+
+router = APIRouter(prefix="/v1", tags=["items"])
+
+ItemPath = Annotated[Identifier, Path(examples=["film-7"])]
+
+
+@router.get(
+    "/items/{item_id:path}",
+    dependencies=[may_read],
+    responses=problem_responses(
+        UnauthenticatedError,
+        ForbiddenError,
+        UnknownItemError,
+        InvalidInputError,
+        StoreUnavailableError,
+    ),
+)
+async def find_item(item_id: ItemPath, services: FromServices) -> StoredItemAnswer:
+    """What the catalogue says of an item."""
+    return StoredItemAnswer.model_validate(await services.catalogue.load(ItemId(item_id)))
+
+
+@router.put(
+    "/items/{item_id:path}",
+    dependencies=[may_write],
+    responses={
+        int(HTTPStatus.CREATED): {"model": StoredItemAnswer, "description": "The item is new."},
+        **problem_responses(
+            MalformedBodyError,
+            UnauthenticatedError,
+            ForbiddenError,
+            BodyTooLargeError,
+            InvalidInputError,
+            StoreUnavailableError,
+        ),
+    },
+)
+async def store_item(
+    item_id: ItemPath, item: ItemBody, response: Response, services: FromServices
+) -> StoredItemAnswer:
+    """Create an item, or replace all that is said of it.
+
+    An item that is no longer available is no longer recommended, from the cache either.
+    """
+    stored = await services.catalogue.store(ItemId(item_id), item)
+    response.status_code = HTTPStatus.CREATED if stored.created else HTTPStatus.OK
+    return StoredItemAnswer.model_validate(stored.item)

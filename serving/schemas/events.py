@@ -1,0 +1,113 @@
+"""The bodies of POST /v1/events."""
+
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+
+from serving.faults import Fault
+from serving.schemas.identifiers import Identifier
+from serving.schemas.pointers import faults_of
+
+_LARGEST_VALUE = 1e15
+
+
+def _iso_text(given: Any) -> Any:
+    """A bare number could mean seconds or milliseconds, so it is not taken."""
+    if isinstance(given, str) and "-" not in given:
+        raise ValueError("give a time in ISO 8601, such as 2026-03-01T12:00:00Z")
+    if not isinstance(given, (str, datetime)):
+        raise ValueError("give a time as text in ISO 8601, such as 2026-03-01T12:00:00Z")  # noqa: TRY004 -- pydantic reports ValueError
+    return given
+
+
+def _with_zone(given: datetime) -> datetime:
+    return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, BeforeValidator(_iso_text), AfterValidator(_with_zone)]
+
+
+class EventBody(BaseModel):
+    """One interaction of a user with an item."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "event_id": "order-1729-line-1",
+                    "user_id": "ann",
+                    "item_id": "film-7",
+                    "kind": "purchase",
+                    "occurred_at": "2026-03-01T12:00:00Z",
+                }
+            ]
+        },
+    )
+
+    event_id: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        None,
+        description="The app's own id of the event; the same id counts once, however often sent.",
+    )
+    user_id: Identifier
+    item_id: Identifier
+    kind: str = Field(description="A kind of the table event_kinds, such as view or purchase.")
+    value: Annotated[
+        float | None,
+        Field(ge=-_LARGEST_VALUE, le=_LARGEST_VALUE, allow_inf_nan=False, strict=True),
+    ] = Field(None, description="What the kind measures, such as a rating.")
+    occurred_at: Moment | None = Field(
+        None, description="ISO 8601; without a time zone it is UTC; if it is missing, now."
+    )
+    recommendation_id: uuid.UUID | None = Field(
+        None, description="The recommendation that led to the event."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedEvent:
+    """An event that is not even well formed, kept until the others have been looked at."""
+
+    faults: tuple[Fault, ...]
+
+
+def _refuse_later(given: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    try:
+        return validate(given)
+    except ValidationError as error:
+        return RefusedEvent(faults_of(error.errors()))
+
+
+class EventBatch(BaseModel):
+    """Up to 1000 events, recorded all or none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    events: Annotated[
+        list[Annotated[EventBody, WrapValidator(_refuse_later)]],
+        Field(min_length=1, max_length=1000),
+    ]
+
+    def entries(self) -> list[EventBody | RefusedEvent]:
+        """The events, and in their places those that are not well formed."""
+        return list(self.events)
+
+
+class RecordedAnswer(BaseModel):
+    """What became of the batch."""
+
+    accepted: int = Field(description="Events recorded now.", examples=[3])
+    duplicates: int = Field(description="Events that were recorded before.", examples=[0])

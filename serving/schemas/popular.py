@@ -1,0 +1,32 @@
+"""The answer of GET /v1/popular."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from serving.schemas.recommendations import RunAnswer, run_answer
+from serving.services.popular import PopularList
+
+
+class PopularItemAnswer(BaseModel):
+    """One popular item."""
+
+    item_id: str
+    title: str
+    score: float = Field(description="Scaled to [0, 1]; 0 for items that only fill the list up.")
+
+
+class PopularAnswer(BaseModel):
+    """Popular items, best first."""
+
+    items: list[PopularItemAnswer]
+    run: RunAnswer | None = Field(description="Null before the first run is published.")
+
+
+def popular_answer(popular: PopularList) -> dict[str, Any]:
+    """The fields of `PopularAnswer`, ready to be written."""
+    items = [
+        {"item_id": item.item_id, "title": item.title, "score": item.score}
+        for item in popular.items
+    ]
+    return {"items": items, "run": run_answer(popular.run)}

@@ -1,0 +1,95 @@
+"""The answer of GET /v1/users/{user_id}/recommendations."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from domain.blend import Policy
+from serving.repositories.runs import LiveRun
+from serving.services.made_list import Level, Source
+from serving.services.recommend import Recommendation
+
+
+class ItemAnswer(BaseModel):
+    """One recommended item."""
+
+    item_id: str = Field(examples=["film-7"])
+    title: str = Field(examples=["Seven"])
+    score: float = Field(
+        description="What the list is ordered by; 0 for items that only fill it up."
+    )
+    batch_score: float = Field(
+        description="The nightly list's score scaled to [0, 1]; 0 if the list lacks the item."
+    )
+    speed_score: float = Field(
+        description="The live list's score scaled to [0, 1]; 0 if the list lacks the item."
+    )
+
+
+class RunAnswer(BaseModel):
+    """The model run the whole answer comes from."""
+
+    id: int
+    cut_off_at: datetime = Field(description="The run has learned from what was stored before.")
+    age_seconds: float = Field(description="Seconds since the cut-off.")
+
+
+class PolicyAnswer(BaseModel):
+    """How the two sources were weighed."""
+
+    name: Policy
+    batch_weight: float = Field(description="As applied to this user.")
+    speed_weight: float = Field(description="As applied to this user.")
+    sharpness: float = Field(description="The power scaled scores are raised to.")
+    events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
+
+
+class RecommendationAnswer(BaseModel):
+    """A list for one user."""
+
+    recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
+    user_id: str
+    items: list[ItemAnswer]
+    source: Source = Field(description="Where the list comes from now.")
+    level: Level = Field(
+        description="What the list was made as, also when it comes from the cache."
+    )
+    run: RunAnswer | None = Field(description="Null before the first run is published.")
+    policy: PolicyAnswer
+    generated_at: datetime
+    generation_ms: float
+
+
+def recommendation_answer(user_id: str, given: Recommendation) -> dict[str, Any]:
+    """The fields of `RecommendationAnswer`, ready to be written."""
+    made = given.made
+    return {
+        "recommendation_id": given.recommendation_id,
+        "user_id": user_id,
+        "items": [
+            {
+                "item_id": item.item_id,
+                "title": item.title,
+                "score": item.score,
+                "batch_score": item.batch_score,
+                "speed_score": item.speed_score,
+            }
+            for item in made.items
+        ],
+        "source": given.source,
+        "level": made.level,
+        "run": run_answer(made.run),
+        "policy": made.policy,
+        "generated_at": given.generated_at,
+        "generation_ms": given.generation_ms,
+    }
+
+
+def run_answer(run: LiveRun | None) -> dict[str, Any] | None:
+    """The fields of `RunAnswer`."""
+    if run is None:
+        return None
+    age = (datetime.now(UTC) - run.cut_off_at).total_seconds()
+    return {"id": run.run_id, "cut_off_at": run.cut_off_at, "age_seconds": round(age, 3)}

@@ -1,0 +1,29 @@
+"""Items as the apps tell them."""
+
+from domain.errors import UnknownItemError
+from domain.identifiers import ItemId
+from serving.repositories.answers import Answers
+from serving.repositories.catalogue import Catalogue, Item, StoredItem
+from serving.schemas.items import ItemBody
+
+
+class CatalogueKeeping:
+    """Reads and writes items, and keeps cached answers true to them."""
+
+    def __init__(self, catalogue: Catalogue, answers: Answers) -> None:
+        self._catalogue = catalogue
+        self._answers = answers
+
+    async def load(self, item_id: ItemId) -> Item:
+        """An item; UnknownItemError if there is none of that name."""
+        item = await self._catalogue.find_item(item_id)
+        if item is None:
+            raise UnknownItemError(f"There is no item {item_id!r}.")
+        return item
+
+    async def store(self, item_id: ItemId, said: ItemBody) -> StoredItem:
+        """Create or replace an item; one that is no longer available leaves all cached answers."""
+        stored = await self._catalogue.store_item(item_id, said.model_dump())
+        if stored.became_unavailable:
+            await self._answers.drop_all()
+        return stored

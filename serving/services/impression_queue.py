@@ -1,0 +1,44 @@
+"""What was shown, written behind the answers."""
+
+import asyncio
+
+from domain.errors import StoreUnavailableError
+from serving.metrics import ServingMetrics
+from serving.repositories.impressions import Impression, Impressions
+
+_AT_ONCE = 500
+
+
+class ImpressionQueue:
+    """Takes impressions at once and writes them later; those it has no room for are counted."""
+
+    def __init__(self, impressions: Impressions, metrics: ServingMetrics, *, most: int) -> None:
+        self._impressions = impressions
+        self._metrics = metrics
+        self._queue: asyncio.Queue[Impression] = asyncio.Queue(maxsize=most)
+
+    def put(self, impression: Impression) -> None:
+        """Take an impression; never waits."""
+        try:
+            self._queue.put_nowait(impression)
+        except asyncio.QueueFull:
+            self._metrics.impressions_dropped.inc()
+
+    async def flush(self) -> None:
+        """Write all there is; what cannot be written stays, as far as there is room."""
+        while not self._queue.empty():
+            count = min(self._queue.qsize(), _AT_ONCE)
+            batch = [self._queue.get_nowait() for _ in range(count)]
+            try:
+                await self._impressions.store_impressions(batch)
+            except BaseException:
+                for impression in batch:
+                    self.put(impression)
+                raise
+
+    async def flush_for_good(self) -> None:
+        """Write all there is at shutdown; what cannot be written now is lost and counted."""
+        try:
+            await self.flush()
+        except StoreUnavailableError:
+            self._metrics.impressions_dropped.inc(self._queue.qsize())

@@ -1,0 +1,44 @@
+"""Which run is served, kept at hand so that asking costs nothing."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from domain.errors import StoreUnavailableError
+from serving.faults import RunGoneError
+from serving.metrics import ServingMetrics
+from serving.repositories.runs import LiveRun, Runs
+
+Answer = TypeVar("Answer")
+
+_ATTEMPTS = 3
+
+
+class LiveRuns:
+    """The run being served, as of the last poll."""
+
+    def __init__(self, runs: Runs, metrics: ServingMetrics) -> None:
+        self._runs = runs
+        self._metrics = metrics
+        self._current: LiveRun | None = None
+        self._known = False
+
+    async def refresh(self) -> None:
+        """Read which run is served; the last known one stays when the store is away."""
+        self._current = await self._runs.find_live_run()
+        self._known = True
+        self._metrics.live_run.set(self._current.run_id if self._current else 0)
+
+    async def reading(self, read: Callable[[LiveRun | None], Awaitable[Answer]]) -> Answer:
+        """Read everything from one run: the live one, and its successor if it is dropped meanwhile.
+
+        `read` gets the run, or None before the first is published, and raises RunGoneError when
+        it finds the run dropped.
+        """
+        if not self._known:
+            await self.refresh()
+        for _ in range(_ATTEMPTS):
+            try:
+                return await read(self._current)
+            except RunGoneError:
+                await self.refresh()
+        raise StoreUnavailableError("The served run is changing just now. Try again shortly.")

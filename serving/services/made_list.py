@@ -1,0 +1,76 @@
+"""A recommended list as it is made, cached and answered."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Literal
+
+import orjson
+
+from domain.blend import BlendPolicy, Policy
+from domain.identifiers import ItemNo
+from serving.repositories.runs import LiveRun
+
+Level = Literal["blend", "speed", "batch", "popular"]
+Source = Literal["cache", "blend", "speed", "batch", "popular"]
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendedItem:
+    """One item of a list."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+    score: float
+    """The blended score; of a popular list, the popular score scaled to [0, 1]; of a filler, 0."""
+    batch_score: float
+    """The batch list's score scaled to [0, 1]; 0 if the list lacks the item."""
+    speed_score: float
+    """The live list's score scaled to [0, 1]; 0 if the list lacks the item."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedPolicy:
+    """How the two sources were weighed in one list."""
+
+    name: Policy
+    batch_weight: float
+    """As applied: 0 where the batch list had nothing for the user."""
+    speed_weight: float
+    sharpness: float
+    events_since_cut_off: int
+
+    @classmethod
+    def neither(cls, policy: BlendPolicy) -> "AppliedPolicy":
+        """No source had anything for this user."""
+        return cls(policy.policy, 0.0, 0.0, policy.sharpness, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class MadeList:
+    """Everything about an answer that stays the same when it is given again."""
+
+    level: Level
+    run: LiveRun | None
+    policy: AppliedPolicy
+    items: tuple[RecommendedItem, ...]
+
+    def top(self, n: int) -> "MadeList":
+        """The same with the first `n` items."""
+        return replace(self, items=self.items[:n])
+
+    def encode(self) -> bytes:
+        """What is kept in the cache."""
+        return orjson.dumps(self)
+
+    @classmethod
+    def decode(cls, kept: bytes) -> "MadeList":
+        """The list from what was kept."""
+        said = orjson.loads(kept)
+        run = said["run"]
+        return cls(
+            level=said["level"],
+            run=run and LiveRun(run["run_id"], datetime.fromisoformat(run["cut_off_at"])),
+            policy=AppliedPolicy(**said["policy"]),
+            items=tuple(RecommendedItem(**item) for item in said["items"]),
+        )

@@ -1,0 +1,35 @@
+"""Whether this process can do its work."""
+
+from dataclasses import dataclass
+
+from domain.errors import StoreUnavailableError
+from serving.repositories.answers import Answers
+from serving.repositories.runs import Runs
+from serving.services.kinds import Kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """What is there."""
+
+    redis: bool
+    """Not required: without it, answers come from PostgreSQL."""
+
+
+class Readiness:
+    """Asks the stores."""
+
+    def __init__(self, runs: Runs, kinds: Kinds, answers: Answers) -> None:
+        self._runs = runs
+        self._kinds = kinds
+        self._answers = answers
+
+    async def check(self) -> Ready:
+        """Return if requests can be served; StoreUnavailableError says what is missing."""
+        if not await self._runs.is_migrated():
+            raise StoreUnavailableError("The database is not at the newest revision. Migrate it.")
+        if not self._kinds.loaded:
+            await self._kinds.refresh()
+        if not self._kinds.loaded:
+            raise StoreUnavailableError("The table event_kinds is empty.")
+        return Ready(redis=await self._answers.ping())

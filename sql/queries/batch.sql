@@ -1,0 +1,167 @@
+-- The nightly run.
+
+-- name: take_nightly_lock
+-- Whether this session may run the night: one at a time. Two keys, so that it is never taken for a writer of events.
+select pg_try_advisory_lock(31310, 1);
+
+-- name: give_back_nightly_lock
+select pg_advisory_unlock(31310, 1);
+
+-- name: find_dead_runs
+-- Runs that never ended. Whoever holds the nightly lock knows that nobody is working on them.
+select run_id from model_runs where state in ('training', 'evaluated') order by run_id;
+
+-- name: find_leftover_runs
+-- Runs that came to nothing and still have partitions.
+select run_id from model_runs
+where state in ('failed', 'refused') and to_regclass('batch_recommendations_' || run_id) is not null
+order by run_id;
+
+-- name: find_runs_to_retire
+-- Published runs beyond the newest :retained ones; never the one being served.
+select run_id from model_runs
+where state = 'published'
+  and run_id not in (select run_id from live_run)
+  and run_id not in (select run_id from model_runs where state = 'published' order by finished_at desc, run_id desc limit :retained)
+order by run_id;
+
+-- name: limit_lock_wait
+-- Dropping or making a partition locks the table all runs share. Whoever waits for that lock holds up every reader
+-- behind it, and the wait must end before the one second after which PostgreSQL looks for deadlocks and ends a reader.
+select set_config('lock_timeout', '500ms', true);
+
+-- name: create_run_partitions
+select create_run_partitions(:run_id);
+
+-- name: drop_run_partitions
+select drop_run_partitions(:run_id);
+
+-- name: begin_run
+insert into model_runs (cut_off_position, cut_off_at, parameters, flow_run_id)
+values (:cut_off_position, clock_timestamp(), cast(:parameters as jsonb), cast(:flow_run_id as uuid))
+returning run_id, cut_off_at;
+
+-- name: find_served_run
+-- What the run being served was made with, or no row before the first is published.
+select run_id, parameters -> 'als' as als, (metrics ->> 'interactions')::bigint as interactions
+from live_run join model_runs using (run_id);
+
+-- name: store_metrics
+update model_runs set metrics = metrics || cast(:metrics as jsonb) where run_id = :run_id;
+
+-- name: store_step_seconds
+update model_runs set step_seconds = step_seconds || jsonb_build_object(cast(:step as text), cast(:seconds as real))
+where run_id = :run_id;
+
+-- name: mark_evaluated
+update model_runs set state = 'evaluated' where run_id = :run_id and state = 'training';
+
+-- name: end_run
+-- Marks a run that has not ended yet as refused or failed, with the reason; an ended one stays as it is.
+update model_runs set state = :state, reason = :reason, finished_at = clock_timestamp()
+where run_id = :run_id and state in ('training', 'evaluated');
+
+-- name: mark_retired
+update model_runs set state = 'retired' where run_id = :run_id;
+
+-- name: store_space
+update model_runs set gramian = cast(:gramian as real[]), item_norm = :item_norm where run_id = :run_id;
+
+-- name: load_interactions
+-- The log up to a position, for bulk reading.
+select user_no, item_no, kind_no, value, occurred_at from interactions where position <= :until;
+
+-- name: load_items
+select item_no, available from items order by item_no;
+
+-- name: load_categories
+-- One row a category and item, categories together.
+select distinct category, item_no from items, unnest(categories) as category where category <> '' order by category, item_no;
+
+-- name: load_histories_of_range
+-- The newest :events interactions of all users in a range of numbers up to the horizon, in the order of load_histories.
+select user_no, item_no, kind_no, value
+from (
+    select *, row_number() over (
+        partition by user_no order by occurred_at desc, item_no desc, kind_no desc, event_id desc
+    ) as age
+    from interactions
+    where user_no between :first and :last and position <= :horizon
+) as aged
+where age <= :events
+order by user_no, age desc;
+
+-- name: count_events_of_range
+-- How many interactions each user in a range of numbers has after the cut-off and up to the horizon.
+select user_no, count(*) as events
+from interactions
+where user_no between :first and :last and position > :cut_off_position and position <= :horizon
+group by user_no;
+
+-- name: find_last_user
+select coalesce(max(user_no), 0) from users;
+
+-- name: clear_lists
+delete from batch_recommendations where run_id = :run_id;
+
+-- name: clear_item_embeddings
+delete from item_embeddings where run_id = :run_id;
+
+-- name: clear_user_embeddings
+delete from user_embeddings where run_id = :run_id;
+
+-- name: clear_popular_items
+delete from popular_items where run_id = :run_id;
+
+-- name: create_item_index
+-- The index over inner products on a run's own partition. An expression index: the column does not fix the dimensions.
+do $$
+begin
+    execute format('drop index if exists %I', 'item_embeddings_' || :run_id || '_nearest');
+    execute format(
+        'create index %I on %I using hnsw ((embedding::vector(%s)) vector_ip_ops) with (m = 16, ef_construction = 100)',
+        'item_embeddings_' || :run_id || '_nearest', 'item_embeddings_' || :run_id, :dimensions);
+    execute format('analyze %I', 'item_embeddings_' || :run_id);
+end
+$$;
+
+-- name: sample_live_vectors
+-- Users whose live vectors serve as queries, drawn at random.
+select user_no from user_embeddings where run_id = :run_id and embedding is not null order by random() limit :users;
+
+-- name: use_index
+-- Makes the planner take the index over inner products, and the index look at :ef_search candidates.
+select set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true),
+       set_config('enable_indexscan', 'on', true), set_config('hnsw.ef_search', cast(:ef_search as text), true);
+
+-- name: use_no_index
+-- Makes the planner compare with every item.
+select set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true),
+       set_config('enable_indexscan', 'off', true);
+
+-- name: find_nearest_items
+-- The items of a run nearest to a user's live vector by inner product.
+select item_no from item_embeddings
+where run_id = :run_id
+order by embedding::vector(:dimensions)
+         <#> (select embedding::vector(:dimensions) from user_embeddings where run_id = :run_id and user_no = :user_no)
+limit :items;
+
+-- name: store_progress
+-- The new run's shards begin at the position all its vectors know.
+insert into speed_progress (run_id, shard, position)
+select :run_id, shard, :position from generate_series(0, :shards - 1) as shard;
+
+-- name: mark_published
+-- Answers the run if it was ready to be published.
+update model_runs set state = 'published', finished_at = clock_timestamp()
+where run_id = :run_id and state = 'evaluated'
+returning run_id;
+
+-- name: switch_live_run
+insert into live_run (run_id) values (:run_id)
+on conflict (only_row) do update set run_id = excluded.run_id, switched_at = clock_timestamp();
+
+-- name: load_figures
+-- Everything a run tells of itself.
+select state, reason, parameters, metrics, step_seconds from model_runs where run_id = :run_id;

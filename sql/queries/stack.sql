@@ -1,0 +1,59 @@
+-- The command line on one machine: runs, keys and what a first start needs to know.
+
+-- name: load_runs
+-- All runs, newest first, with what is told about each.
+select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metrics, reason
+from analytics.model_runs
+order by run_id desc
+limit cast(:runs as bigint);
+
+-- name: find_live_run
+-- The run being served, in the same columns.
+select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metrics, reason
+from analytics.model_runs
+where live;
+
+-- name: newest_run_no
+-- The number of the newest run; 0 before the first.
+select coalesce(max(run_id), 0) from model_runs;
+
+-- name: find_run
+-- One run, with the steps it has finished.
+select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metrics, reason, step_seconds
+from analytics.model_runs
+where run_id = :run_id;
+
+-- name: has_items
+-- Whether anything can be recommended.
+select exists (select from items);
+
+-- name: has_events
+-- Whether there is anything to learn from.
+select exists (select from interactions);
+
+-- name: find_personal_user
+-- Somebody for whom the run being served has a list of their own.
+select users.user_id
+from live_run
+join batch_recommendations as lists using (run_id)
+join users using (user_no)
+where cardinality(lists.item_nos) > 0
+order by lists.user_no
+limit 1;
+
+-- name: store_key
+-- A new API key, by its hash. A name that a key in force has is refused by the unique index.
+insert into api_keys (name, key_hash, scopes)
+values (:name, :key_hash, cast(:scopes as text[]));
+
+-- name: load_keys
+-- All API keys, oldest first; the keys themselves are stored nowhere.
+select name, scopes, created_at, revoked_at from api_keys order by key_id;
+
+-- name: revoke_key
+-- Ends a key; answers its name if it was in force.
+update api_keys set revoked_at = now() where name = :name and revoked_at is null returning name;
+
+-- name: find_key_name
+-- The name of the key in force with this hash.
+select name from api_keys where key_hash = :key_hash and revoked_at is null;

@@ -1,0 +1,176 @@
+"""The command `tandem`: names, options and help.
+
+What a command does is the function `run` of `stack.commands.<name>`, imported when it is needed:
+help and `tandem status` must not wait for the libraries of the nightly run.
+"""
+
+import os
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
+
+DEBUG_VARIABLE = "TANDEM_DEBUG"
+WRONG_USE = 2
+
+
+class Complaining(TyperGroup):
+    """Ends a command that cannot do its work with one clear line instead of a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; exit code 2 if it was called wrongly, 1 if it failed."""
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort):
+            raise
+        except TyperException as error:
+            where = getattr(error, "ctx", None) or ctx
+            _complain(f"{error.format_message()} See: {where.command_path} --help")
+            raise typer.Exit(WRONG_USE) from error
+        except Exception as error:
+            if os.environ.get(DEBUG_VARIABLE):
+                raise
+            _complain(import_module("stack.complaints").complaint(error))
+            raise typer.Exit(1) from error
+
+
+class Key(Complaining):
+    """The commands about API keys."""
+
+
+app = typer.Typer(
+    cls=Complaining,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A recommender you run yourself: nightly lists, live vectors, one blended answer.",
+    epilog="All data and logs lie in the folder .tandem, or in TANDEM_HOME.",
+)
+keys = typer.Typer(cls=Key, no_args_is_help=True, help="Create, list and revoke API keys.")
+app.add_typer(keys, name="key")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
+
+
+def _complain(message: str) -> None:
+    typer.secho(f"tandem: {message}", err=True, fg=typer.colors.RED)
+
+
+def _run(command: str, **arguments: Any) -> None:
+    """Run a command with the settings of the environment and `.env`; ends with its exit code."""
+    import_module("dotenv").load_dotenv(Path(".env"))
+    settings = import_module("stack.settings").StackSettings()
+    home = import_module("stack.home").Home(settings.home.absolute())
+    code = import_module(f"stack.commands.{command}").run(settings, home, **arguments)
+    raise typer.Exit(code)
+
+
+def _tell_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it
+    if asked:
+        typer.echo(f"tandem {version('tandem-recommender')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    return
+
+
+@app.command()
+def up(
+    *,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample/--no-sample", help="Load sample films and viewers if there are no items yet."
+        ),
+    ] = True,
+) -> None:
+    """Start everything and keep it running; learn the first night if there is none."""
+    _run("up", with_sample=sample)
+
+
+@app.command()
+def down() -> None:
+    """Stop the `tandem up` of this folder."""
+    _run("down")
+
+
+@app.command()
+def load(
+    path: Annotated[
+        Path,
+        typer.Argument(help="A MovieLens folder, or a CSV, JSON lines or Parquet file."),
+    ],
+    *,
+    create_items: Annotated[
+        bool,
+        typer.Option("--create-items", help="Make the items that events name and nobody has told."),
+    ] = False,
+) -> None:
+    """Load items and interactions; rows that cannot be loaded are put aside and told."""
+    _run("load", path=path, create_items=create_items)
+
+
+@app.command()
+def nightly() -> None:
+    """Learn from everything now, as every night, and serve the result if it is good enough."""
+    _run("nightly")
+
+
+@app.command()
+def runs(*, json: AsJson = False) -> None:
+    """List the model runs, newest first."""
+    _run("runs", as_json=json)
+
+
+@app.command()
+def status(*, json: AsJson = False) -> None:
+    """Show what runs, where, and which model run is served."""
+    _run("status", as_json=json)
+
+
+@app.command(
+    context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
+)
+def psql(context: typer.Context) -> None:
+    """Open psql on the database; further arguments go to psql, as in: tandem psql -c 'select 1'."""
+    _run("psql", arguments=context.args)
+
+
+@keys.command("create")
+def create_key(
+    *,
+    name: Annotated[str, typer.Option(help="What the key is called, such as the app's name.")],
+    scope: Annotated[
+        list[str],
+        typer.Option(help="What the key may do: read or write. Repeat the option for both."),
+    ],
+    json: AsJson = False,
+) -> None:
+    """Create an API key. It is shown once; only its hash is stored."""
+    _run("key_create", name=name, scopes=scope, as_json=json)
+
+
+@keys.command("list")
+def list_keys(*, json: AsJson = False) -> None:
+    """List the API keys by name; the keys themselves are stored nowhere."""
+    _run("key_list", as_json=json)
+
+
+@keys.command("revoke")
+def revoke_key(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
+    """End an API key."""
+    _run("key_revoke", name=name)

@@ -1,0 +1,69 @@
+"""`tandem load`: items and interactions from files."""
+
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from domain.errors import InvalidInputError
+from stack import loading
+from stack.home import Home
+from stack.loading import LoadReport, load_path
+from stack.settings import StackSettings
+from stack.stores import opened_stores
+
+
+def run(settings: StackSettings, home: Home, *, path: Path, create_items: bool) -> int:
+    """Write what was loaded and what was not; exit code 0 also if rows were rejected."""
+    if not path.exists():
+        raise InvalidInputError(f"There is no file or folder {path}.")
+    console = Console(soft_wrap=True, highlight=False)
+    with opened_stores(settings, home, "tandem load") as stores:
+        report = _load(console, path, stores.database_url, create_items=create_items)
+    _tell(console, report)
+    return 0
+
+
+def _load(console: Console, path: Path, database_url: str, *, create_items: bool) -> LoadReport:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[rows]:>12,} rows"),
+        TimeElapsedColumn(),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(path.name, total=None, rows=0)
+
+        def show(progress: loading.Progress) -> None:
+            bar.update(
+                task,
+                description=progress.file,
+                total=progress.total_bytes,
+                completed=progress.bytes_read,
+                rows=progress.rows,
+            )
+
+        return load_path(path, database_url, create_items=create_items, on_progress=show)
+
+
+def _tell(console: Console, report: LoadReport) -> None:
+    table = Table("", "new", "changed", "as before", box=None, header_style="bold")
+    for column in table.columns[1:]:
+        column.justify = "right"
+    table.add_row(
+        "items",
+        f"{report.items_new:,}",
+        f"{report.items_changed:,}",
+        f"{report.items_unchanged:,}",
+    )
+    table.add_row("events", f"{report.events_stored:,}", "", f"{report.events_repeated:,}")
+    console.print(table)
+    for reason, rows in report.rejected.items():
+        console.print(f"[yellow]rejected {rows:,}[/]: {reason}")
+    if report.rejects_path is not None:
+        console.print(f"The rejected rows are in {report.rejects_path}")
+    for file, reason in report.skipped_files.items():
+        console.print(f"[dim]not loaded: {file}, {reason}[/]")
+    if report.advice is not None:
+        console.print(f"[bold]{report.advice}[/]")

@@ -1,0 +1,58 @@
+"""`tandem nightly`: the nightly run, now."""
+
+import asyncio
+
+from rich.console import Console
+from rich.markup import escape
+
+from stack.database import using_engine
+from stack.environment import child_environment, prefect_environment
+from stack.home import Home
+from stack.night import run_night
+from stack.runs import RunRecord, accuracy
+from stack.settings import StackSettings
+from stack.stores import Stores, opened_stores
+
+PUBLISHED = "published"
+
+
+def run(settings: StackSettings, home: Home) -> int:
+    """Exit code 0 if the run is served now, 1 if it was refused or failed; the reason is told."""
+    console = Console(soft_wrap=True, highlight=False)
+    with opened_stores(settings, home, "tandem nightly") as stores:
+        record = _night(settings, home, stores, console)
+    _tell(console, record)
+    return 0 if record["state"] == PUBLISHED else 1
+
+
+def _night(settings: StackSettings, home: Home, stores: Stores, console: Console) -> RunRecord:
+    environment = child_environment(
+        prefect_environment(home, stores.prefect_url),
+        settings,
+        home,
+        database_url=stores.database_url,
+        redis_url=stores.redis_url,
+    )
+
+    with (
+        using_engine(stores.database_url) as engine,
+        console.status("starting the nightly flow") as status,
+    ):
+
+        def show(step: str, seconds: float | None) -> None:
+            status.update(escape(step))
+            if seconds is not None:
+                console.print(f"  [green]✓[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
+
+        return asyncio.run(run_night(engine, environment, home.log("nightly"), show))
+
+
+def _tell(console: Console, record: RunRecord) -> None:
+    colour = "green" if record["state"] == PUBLISHED else "red"
+    seconds = record["seconds"] or 0.0
+    console.print(
+        f"Run {record['run_id']} [{colour}]{record['state']}[/] after {seconds:.1f} s  "
+        f"{accuracy(record)}"
+    )
+    if record["state"] != PUBLISHED and record["reason"]:
+        console.print(f"[{colour}]{escape(record['reason'])}[/]")

@@ -1,0 +1,53 @@
+"""`tandem runs`: the model runs, newest first."""
+
+import json
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stack.database import connected
+from stack.home import Home, is_up
+from stack.runs import RunRecord, accuracy, load_runs
+from stack.settings import StackSettings
+from stack.stores import opened_stores
+
+
+def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
+    """Write a table, or a JSON array of run records."""
+    records = _load(settings, home)
+    if as_json:
+        typer.echo(json.dumps(records))
+    elif records:
+        Console(soft_wrap=True).print(_table(records))
+    else:
+        Console().print("No runs yet. Make one: tandem nightly")
+    return 0
+
+
+def _load(settings: StackSettings, home: Home) -> list[RunRecord]:
+    nothing_stored = settings.database_url is None and not home.postgres.exists()
+    if nothing_stored and not is_up(home):
+        return []
+    with (
+        opened_stores(settings, home, "tandem runs") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        return load_runs(connection)
+
+
+def _table(records: list[RunRecord]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in ("run", "state", "cut-off", "seconds", "accuracy", "reason"):
+        table.add_column(title, justify="right" if title == "seconds" else "left")
+    for record in records:
+        seconds = record["seconds"]
+        table.add_row(
+            str(record["run_id"]),
+            f"[green]{record['state']}, live[/]" if record["live"] else record["state"],
+            record["cut_off_at"][:19].replace("T", " "),
+            "" if seconds is None else f"{seconds:.1f}",
+            accuracy(record),
+            record["reason"] or "",
+        )
+    return table

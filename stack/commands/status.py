@@ -1,0 +1,80 @@
+"""`tandem status`: what runs, where, and which run is served."""
+
+import json
+import re
+from importlib import import_module
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from stack.home import Home, is_up
+from stack.settings import StackSettings
+from stack.state import NAMES, ProcessEntry, StackState, checked, find_state
+
+_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
+_COLOURS = {"running": "green", "failed": "red", "stopped": "dim"}
+
+
+def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
+    """Write a table, or a JSON object with the keys of `Status`."""
+    status = _status(settings, home)
+    if as_json:
+        typer.echo(json.dumps(status))
+    else:
+        _show(Console(soft_wrap=True, highlight=False), status)
+    return 0
+
+
+def _status(settings: StackSettings, home: Home) -> dict[str, Any]:
+    supervised = is_up(home)
+    state = find_state(home.state_file) or _never_started(settings)
+    processes = checked(state, supervised=supervised)
+    return {
+        "api_url": state.api_url,
+        "prefect_url": state.prefect_url,
+        "database_url": _PASSWORD.sub(r"\1***@", state.database_url),
+        "redis_url": _PASSWORD.sub(r"\1***@", state.redis_url),
+        "processes": {
+            name: {"pid": entry.pid, "state": entry.state} for name, entry in processes.items()
+        },
+        "run": _live_run(state, supervised=supervised),
+        "first_recommendation_seconds": state.first_recommendation_seconds,
+    }
+
+
+def _never_started(settings: StackSettings) -> StackState:
+    return StackState(
+        api_url=settings.api_url,
+        prefect_url=settings.prefect_url,
+        database_url=settings.external_database_url or "",
+        redis_url=settings.external_redis_url or "",
+        processes={name: ProcessEntry("stopped") for name in NAMES},
+    )
+
+
+def _live_run(state: StackState, *, supervised: bool) -> dict[str, Any] | None:
+    if not (supervised and state.migrated):
+        return None
+    # Imported only now: without a database there is no need to wait for SQLAlchemy.
+    run: dict[str, Any] | None = import_module("stack.runs").look_up_live_run(state.database_url)
+    return run
+
+
+def _show(console: Console, status: dict[str, Any]) -> None:
+    table = Table(box=None, show_header=False, pad_edge=False)
+    for name, process in status["processes"].items():
+        colour = _COLOURS.get(process["state"], "yellow")
+        pid = "" if process["pid"] is None else f"pid {process['pid']}"
+        table.add_row(name, f"[{colour}]{process['state']}[/]", pid)
+    console.print(table)
+    console.print()
+    for title in ("api_url", "prefect_url", "database_url", "redis_url"):
+        if status[title]:
+            console.print(f"{title.removesuffix('_url'):<9} {status[title]}", markup=False)
+    run = status["run"]
+    if run is not None:
+        console.print(f"serving   run {run['run_id']}, cut off at {run['cut_off_at'][:19]}")
+    elif status["processes"].get("api", {}).get("state") == "running":
+        console.print("serving   popular items; no run is published yet")

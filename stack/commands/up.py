@@ -1,0 +1,96 @@
+"""`tandem up`: start everything, keep it alive, stop everything."""
+
+import asyncio
+import signal
+import time
+from importlib.metadata import version
+
+from domain.errors import StackError
+from stack.addresses import tell_addresses
+from stack.home import UP, Home, owning
+from stack.leftovers import end_leftovers
+from stack.port_check import NeededPort, check_ports
+from stack.settings import StackSettings
+from stack.startup import Start, start_up
+from stack.state import StackState, find_state
+from stack.state_recorder import StateRecorder
+from stack.supervisor import Supervisor
+from stack.terminal import Terminal
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def run(settings: StackSettings, home: Home, *, with_sample: bool) -> int:
+    """Exit code of a whole life of the stack: 0 after a stop that was asked for.
+
+    Raises HomeInUseError or PortTakenError before anything is started.
+    """
+    began_at = settings.started_at or time.time()
+    terminal = Terminal()
+    with owning(home, UP):
+        terminal.line(f"[bold]Tandem {version('tandem-recommender')}[/] in {home.directory}")
+        for name in end_leftovers(find_state(home.state_file)):
+            terminal.say(f"{name}, left over from a start that was killed, ended")
+        check_ports(_needed_ports(settings))
+        recorder = StateRecorder(home.state_file, _new_state(settings))
+        supervisor = Supervisor(terminal, home.log, recorder.processes)
+        start = Start(settings, home, terminal, supervisor, recorder, with_sample, began_at)
+        return asyncio.run(_live(start))
+
+
+async def _live(start: Start) -> int:
+    life = asyncio.create_task(_start_and_stay(start))
+    _listen(life, start.supervisor, start.terminal)
+    try:
+        await life
+    except asyncio.CancelledError:
+        return 0
+    except StackError as error:
+        start.terminal.error(str(error))
+        return 1
+    finally:
+        start.terminal.settle()
+        await start.supervisor.stop()
+    return 0
+
+
+async def _start_and_stay(start: Start) -> None:
+    welcome = await start_up(start)
+    tell_addresses(start.terminal, start.recorder.state, start.home, welcome)
+    start.terminal.settle()
+    await asyncio.Event().wait()
+
+
+def _listen(life: asyncio.Task[None], supervisor: Supervisor, terminal: Terminal) -> None:
+    """The first signal stops everything in order, the second kills."""
+
+    def stop() -> None:
+        if life.done() or life.cancelling():
+            terminal.warn("killing everything")
+            supervisor.kill()
+            return
+        terminal.line("\nStopping. Once more Ctrl-C kills.")
+        life.cancel()
+
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+
+
+def _needed_ports(settings: StackSettings) -> list[NeededPort]:
+    needed = [
+        NeededPort("the API", settings.api_host, settings.api_port, "TANDEM_API_PORT"),
+        NeededPort("Prefect", "127.0.0.1", settings.prefect_port, "TANDEM_PREFECT_PORT"),
+    ]
+    if settings.postgres_port is not None and settings.external_database_url is None:
+        port = settings.postgres_port
+        needed.append(NeededPort("PostgreSQL", "127.0.0.1", port, "TANDEM_POSTGRES_PORT"))
+    return needed
+
+
+def _new_state(settings: StackSettings) -> StackState:
+    return StackState(
+        api_url=settings.api_url,
+        prefect_url=settings.prefect_url,
+        database_url=settings.external_database_url or "",
+        redis_url=settings.external_redis_url or "",
+    )

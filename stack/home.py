@@ -1,0 +1,111 @@
+"""The home folder: where everything of one stack lies, and who owns it now."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from domain.errors import StackError
+
+UP = "tandem up"
+"""How the owner is called while the stack runs."""
+
+
+class HomeInUseError(StackError):
+    """Another Tandem command owns the home folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Home:
+    """Paths of one stack."""
+
+    directory: Path
+    """Absolute."""
+
+    @property
+    def postgres(self) -> Path:
+        """PostgreSQL's data directory."""
+        return self.directory / "postgres"
+
+    @property
+    def redis(self) -> Path:
+        """Redis's working folder."""
+        return self.directory / "redis"
+
+    @property
+    def prefect(self) -> Path:
+        """PREFECT_HOME: Prefect's database and settings."""
+        return self.directory / "prefect"
+
+    @property
+    def state_file(self) -> Path:
+        """What runs, for `tandem status` and for the next start."""
+        return self.directory / "state.json"
+
+    @property
+    def lock_file(self) -> Path:
+        """Locked by the command that owns the folder; names its process."""
+        return self.directory / "owner.lock"
+
+    @property
+    def first_key_file(self) -> Path:
+        """The API key made by the first start, mode 0600."""
+        return self.directory / "first_key"
+
+    def log(self, name: str) -> Path:
+        """The log of a process."""
+        return self.directory / "logs" / f"{name}.log"
+
+    def make(self) -> None:
+        """Create the folders that are missing."""
+        for directory in (self.directory, self.directory / "logs", self.prefect):
+            directory.mkdir(parents=True, exist_ok=True)
+
+
+@contextmanager
+def owning(home: Home, command: str) -> Iterator[None]:
+    """Own the folder for the time of the block, even if this process is killed in it.
+
+    Raises HomeInUseError, which names the owner, if another process does.
+    """
+    home.make()
+    with home.lock_file.open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise HomeInUseError(_in_use(home)) from error
+        lock.truncate(0)
+        lock.write(f"{os.getpid()} {command}")
+        lock.flush()
+        yield
+        lock.truncate(0)
+
+
+def find_owner(home: Home) -> tuple[int, str] | None:
+    """Process number and command of the owner; None if nobody owns the folder."""
+    try:
+        lock = home.lock_file.open()
+    except FileNotFoundError:
+        return None
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid, _, command = lock.read().partition(" ")
+            return (int(pid), command) if pid else None
+        return None
+
+
+def is_up(home: Home) -> bool:
+    """Whether a `tandem up` owns the folder."""
+    owner = find_owner(home)
+    return owner is not None and owner[1] == UP
+
+
+def _in_use(home: Home) -> str:
+    pid, command = find_owner(home) or (0, "another command")
+    if command == UP:
+        return f"Tandem already runs in {home.directory} (pid {pid}). Stop it with: tandem down"
+    return f"{command} (pid {pid}) is working in {home.directory}; wait until it has ended."

@@ -1,0 +1,202 @@
+"""The use case: load files or tables, reject bad rows, tell what became of all of them."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+import pyarrow as pa
+
+from domain.errors import InvalidInputError
+from stack.loading.chunks import Chunk, Reject
+from stack.loading.events import check_events
+from stack.loading.items import ReadItem, check_items, read_item
+from stack.loading.layouts import Content
+from stack.loading.movielens import TagCounts, movie_reader
+from stack.loading.reasons import Reason
+from stack.loading.rejects import SUFFIX as REJECTS_SUFFIX
+from stack.loading.rejects import RejectsFile
+from stack.loading.report import LoadReport, Progress, Tally
+from stack.loading.sources import Source, Sources, find_sources, table_sources
+from stack.loading.store import Store, StoredEvents, connected
+
+OnProgress = Callable[[Progress], None]
+Outcome = TypeVar("Outcome")
+
+CREATE_ITEMS_ADVICE = (
+    "None of the events' items is in the catalogue. Load the items first, or load the events with "
+    "--create-items, which makes an item titled by its id for each."
+)
+
+
+def load_path(
+    path: Path,
+    database_url: str,
+    *,
+    create_items: bool = False,
+    rejects_path: Path | None = None,
+    on_progress: OnProgress | None = None,
+) -> LoadReport:
+    """Load a file, or all files of a folder; loading the same again changes nothing.
+
+    Every chunk is a transaction of its own: what is stored stays when loading is interrupted, and
+    loading again completes it. `create_items` makes the items that events speak of and the
+    catalogue lacks, which otherwise are rejected. Rejected rows go to `rejects_path`, by default
+    `<name>.rejects.jsonl` in the current folder.
+
+    Raises InvalidInputError if the path as a whole cannot be loaded, and StoreUnavailableError.
+    """
+    sources = find_sources(path)
+    rejects_path = rejects_path or Path(f"{_stem(path)}{REJECTS_SUFFIX}")
+    if path.is_file() and rejects_path.resolve() == path.resolve():
+        raise InvalidInputError(f"The rejects cannot be written to {path}, which is to be loaded.")
+    return _load(sources, database_url, create_items, rejects_path, on_progress)
+
+
+def load_tables(
+    items: pa.Table | None,
+    events: pa.Table | None,
+    database_url: str,
+    *,
+    create_items: bool = False,
+    rejects_path: Path = Path(f"tables{REJECTS_SUFFIX}"),
+    on_progress: OnProgress | None = None,
+) -> LoadReport:
+    """The same for tables with the columns of such files."""
+    sources = table_sources(items, events)
+    return _load(sources, database_url, create_items, rejects_path, on_progress)
+
+
+def _stem(path: Path) -> str:
+    return path.resolve().name.partition(".")[0] or "load"
+
+
+def _load(
+    sources: Sources,
+    database_url: str,
+    create_items: bool,  # noqa: FBT001
+    rejects_path: Path,
+    on_progress: OnProgress | None,
+) -> LoadReport:
+    with RejectsFile(rejects_path) as rejects, connected(database_url) as store:
+        total_bytes = sum(source.size_bytes for source in sources.sources)
+        loading = _Loading(store, rejects, create_items, on_progress, total_bytes)
+        for source in sources.sources:
+            loading.load(source)
+        return _report(loading.tally, rejects.path, sources.skipped)
+
+
+def _report(tally: Tally, rejects_path: Path | None, skipped: dict[str, str]) -> LoadReport:
+    nothing_known = tally.events_stored + tally.events_repeated == 0
+    stranded = nothing_known and tally.rejected[Reason.UNKNOWN_ITEM] > 0
+    return LoadReport(
+        items_new=tally.items_new,
+        items_changed=tally.items_changed,
+        items_unchanged=tally.items_unchanged,
+        events_stored=tally.events_stored,
+        events_repeated=tally.events_repeated,
+        rejected=dict(tally.rejected),
+        rejects_path=rejects_path,
+        skipped_files=skipped,
+        advice=CREATE_ITEMS_ADVICE if stranded else None,
+    )
+
+
+class _Checked(Protocol):
+    """A chunk's good rows and its bad ones."""
+
+    @property
+    def table(self) -> pa.Table: ...
+    @property
+    def rejects(self) -> list[Reject]: ...
+
+
+@dataclass(slots=True)
+class _Loading:
+    """One load while it runs."""
+
+    store: Store
+    rejects: RejectsFile
+    create_items: bool
+    on_progress: OnProgress | None
+    total_bytes: int
+    tally: Tally = field(default_factory=Tally)
+    tags: TagCounts = field(default_factory=TagCounts)
+    finished_bytes: int = 0
+
+    def load(self, source: Source) -> None:
+        """Load all rows of a source."""
+        match source.layout.content:
+            case Content.EVENTS:
+                self._load_events(source)
+            case Content.TAGS:
+                self._count_tags(source)
+            case Content.MOVIES:
+                self._load_items(source, movie_reader(self.tags.most_frequent()))
+            case Content.ITEMS:
+                self._load_items(source, read_item)
+        self.finished_bytes += source.size_bytes
+
+    def _load_events(self, source: Source) -> None:
+        kind_nos = self.store.load_kind_nos()
+
+        def check(chunk: Chunk) -> _Checked:
+            return check_events(chunk, source.layout, kind_nos, datetime.now(UTC))
+
+        def store(events: pa.Table) -> StoredEvents:
+            return self.store.store_events(events, create_items=self.create_items)
+
+        for chunk, rejects, outcome in _stored_behind(source.chunks(), check, store):
+            self.tally.events_stored += outcome.stored
+            self.tally.events_repeated += outcome.repeated
+            self.tally.items_new += outcome.items_new
+            unknown = [
+                chunk.reject(place, Reason.UNKNOWN_ITEM) for place in outcome.unknown_item_places
+            ]
+            self._account(chunk, [*rejects, *unknown])
+
+    def _load_items(self, source: Source, read: ReadItem) -> None:
+        def check(chunk: Chunk) -> _Checked:
+            return check_items(chunk, read)
+
+        for chunk, rejects, outcome in _stored_behind(
+            source.chunks(), check, self.store.store_items
+        ):
+            self.tally.items_new += outcome.new
+            self.tally.items_changed += outcome.changed
+            self.tally.items_unchanged += outcome.unchanged
+            self._account(chunk, rejects)
+
+    def _count_tags(self, source: Source) -> None:
+        for chunk in source.chunks():
+            self._account(chunk, [*chunk.rejects, *self.tags.add(chunk)])
+
+    def _account(self, chunk: Chunk, rejects: list[Reject]) -> None:
+        """Write down what was rejected, and tell how far loading is."""
+        rejects = sorted(rejects, key=lambda reject: reject.line)
+        self.rejects.write(rejects)
+        self.tally.rejected.update(reject.reason.value for reject in rejects)
+        self.tally.rows += chunk.size + len(chunk.rejects)
+        if self.on_progress is not None:
+            done = self.finished_bytes + chunk.bytes_read
+            self.on_progress(Progress(chunk.file, done, self.total_bytes, self.tally.rows))
+
+
+def _stored_behind(
+    chunks: Iterator[Chunk],
+    check: Callable[[Chunk], _Checked],
+    store: Callable[[pa.Table], Outcome],
+) -> Iterator[tuple[Chunk, list[Reject], Outcome]]:
+    """Each chunk with its rejects and what storing it did; one is stored while the next is read."""
+    waiting: tuple[Chunk, list[Reject], Future[Outcome]] | None = None
+    with ThreadPoolExecutor(max_workers=1, thread_name_prefix="storing") as storing:
+        for chunk in chunks:
+            checked = check(chunk)
+            if waiting is not None:
+                yield waiting[0], waiting[1], waiting[2].result()
+            future = storing.submit(store, checked.table)
+            waiting = (chunk, [*chunk.rejects, *checked.rejects], future)
+        if waiting is not None:
+            yield waiting[0], waiting[1], waiting[2].result()

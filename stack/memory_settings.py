@@ -1,0 +1,32 @@
+"""How much memory the embedded PostgreSQL may use on this machine."""
+
+from pathlib import Path
+
+import psutil
+
+MIB = 1024 * 1024
+CONTAINER_LIMIT = Path("/sys/fs/cgroup/memory.max")
+
+
+def usable_memory_bytes(container_limit: Path = CONTAINER_LIMIT) -> int:
+    """Tell the physical memory, or the container's limit where that is lower."""
+    physical = psutil.virtual_memory().total
+    try:
+        return min(physical, int(container_limit.read_text()))
+    except (OSError, ValueError):
+        return physical
+
+
+def memory_settings(total_bytes: int) -> dict[str, str]:
+    """Make PostgreSQL's memory settings for a machine it shares with the rest of the stack."""
+    total = total_bytes // MIB
+    return {
+        "shared_buffers": f"{_between(128, total // 8, 2048)}MB",
+        "effective_cache_size": f"{max(256, total // 2)}MB",
+        "work_mem": f"{_between(4, total // 512, 64)}MB",
+        "maintenance_work_mem": f"{_between(64, total // 16, 1024)}MB",
+    }
+
+
+def _between(low: int, value: int, high: int) -> int:
+    return max(low, min(value, high))

@@ -1,0 +1,55 @@
+"""Entry point `python -m stack.night_process`: the nightly flow, told step by step.
+
+A line of standard output is a JSON object: `{"step", "seconds"}` with null seconds as a step
+begins, at the end `{"run_id"}` or `{"error", "message"}`. What Prefect logs goes to standard error.
+"""
+
+import json
+import os
+import sys
+import time
+from typing import TextIO
+
+from domain.errors import StackError, TandemError
+from flows.nightly import run_now
+from stack.http_probe import refusal
+
+PREFECT_TIMEOUT_SECONDS = 120.0
+_POLL_SECONDS = 0.05
+
+
+def main() -> int:
+    """Exit code 0 if a run was published."""
+    messages = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
+    # Whatever else is printed must not come between the messages.
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    try:
+        _wait_for_prefect(os.environ.get("PREFECT_API_URL"))
+        run_id = run_now(lambda step, seconds: _tell(messages, step=step, seconds=seconds))
+    except TandemError as error:
+        _tell(messages, error=type(error).__name__, message=str(error))
+        return 1
+    except Exception as error:
+        _tell(messages, error=type(error).__name__, message=str(error))
+        raise
+    _tell(messages, run_id=run_id)
+    return 0
+
+
+def _wait_for_prefect(api_url: str | None) -> None:
+    """A first start runs the night while Prefect's server is still starting."""
+    if api_url is None:
+        return
+    deadline = time.monotonic() + PREFECT_TIMEOUT_SECONDS
+    while (reason := refusal(f"{api_url}/health")) is not None:
+        if time.monotonic() > deadline:
+            raise StackError(f"Prefect's server at {api_url} does not answer: {reason}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _tell(messages: TextIO, **message: object) -> None:
+    messages.write(f"{json.dumps(message)}\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

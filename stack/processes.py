@@ -1,0 +1,128 @@
+"""The six processes of the stack, as services."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from domain.errors import StackError
+from stack import postgres, redis_server
+from stack.child_process import ending_with_parent, wait_for_answer
+from stack.home import Home
+from stack.http_probe import refusal
+from stack.service import Launch, Service
+
+DATABASE = "tandem"
+WORK_POOL = "tandem"
+ANSWER_TIMEOUT_SECONDS = 120.0
+
+
+class EmbeddedPostgres:
+    """The embedded PostgreSQL with its database made."""
+
+    def __init__(self, home: Home, port: int | None) -> None:
+        self._home = home
+        self._port = port
+        self._server: postgres.PostgresServer | None = None
+
+    def service(self) -> Service:
+        """For the supervisor."""
+        return Service("postgres", self._prepare, postgres.SHUTDOWN)
+
+    def url(self) -> str:
+        """The database's address; the service must have been started."""
+        if self._server is None:
+            raise StackError("PostgreSQL has not been started.")
+        return self._server.url(DATABASE)
+
+    def _prepare(self) -> Launch:
+        server = postgres.prepare_postgres(self._home.postgres, port=self._port)
+        self._server = server
+
+        def wait(process: subprocess.Popen[Any]) -> None:
+            postgres.wait_until_ready(server, process, ANSWER_TIMEOUT_SECONDS)
+            postgres.ensure_database(server, DATABASE)
+
+        return Launch(server.command(), server.popen_options, wait)
+
+
+class EmbeddedRedis:
+    """The embedded Redis."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._server: redis_server.RedisServer | None = None
+
+    def service(self) -> Service:
+        """For the supervisor."""
+        return Service("redis", self._prepare, redis_server.SHUTDOWN)
+
+    def url(self) -> str:
+        """Redis's address; the service must have been started."""
+        if self._server is None:
+            raise StackError("Redis has not been started.")
+        return self._server.url()
+
+    def _prepare(self) -> Launch:
+        server = redis_server.prepare_redis(self._home.redis)
+        self._server = server
+        return Launch(
+            server.command(),
+            server.popen_options,
+            lambda process: redis_server.wait_until_ready(server, process),
+        )
+
+
+def prefect_server_service(environment: Mapping[str, str], port: int) -> Service:
+    """Prefect's API, scheduler and UI."""
+    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    return _python("prefect-server", command, environment, f"http://127.0.0.1:{port}/api/health")
+
+
+def prefect_worker_service(environment: Mapping[str, str], directory: Path) -> Service:
+    """The worker that runs scheduled flows, each as a process of its own."""
+    command = ["prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
+    return _python("prefect-worker", command, environment, None, directory)
+
+
+def speed_service(environment: Mapping[str, str]) -> Service:
+    """The worker that turns events into live vectors."""
+    return _python("speed", ["speed"], environment, None)
+
+
+def api_service(environment: Mapping[str, str], api_url: str) -> Service:
+    """The HTTP API."""
+    return _python("api", ["serving"], environment, f"{api_url}/readyz")
+
+
+def _python(
+    name: str,
+    module: list[str],
+    environment: Mapping[str, str],
+    health_url: str | None,
+    directory: Path | None = None,
+) -> Service:
+    """A Python module as a service; without `health_url` it is ready as soon as it runs."""
+
+    def options() -> dict[str, Any]:
+        return {
+            "env": environment,
+            "cwd": directory,
+            "start_new_session": True,
+            **ending_with_parent(signal.SIGTERM),
+        }
+
+    def wait(process: subprocess.Popen[Any]) -> None:
+        if health_url is not None:
+            wait_for_answer(
+                name,
+                partial(refusal, health_url),
+                process,
+                timeout_seconds=ANSWER_TIMEOUT_SECONDS,
+                log=None,
+            )
+
+    return Service(name, lambda: Launch([sys.executable, "-m", *module], options, wait))

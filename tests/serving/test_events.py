@@ -1,0 +1,200 @@
+"""POST /v1/events: all of a batch or nothing, each event once."""
+
+import uuid
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+import redis
+from sqlalchemy import select
+
+from sql import tables
+from tests.serving.conftest import Gate, Seeds, Start, event, faults, send
+
+
+async def test_events_are_stored_as_they_were_told(client: httpx.AsyncClient, seeds: Seeds) -> None:
+    recommendation_id = uuid.uuid4()
+    told = event(
+        "ann", 3, "rate", value=4.5, occurred_at="2026-03-01T14:00:00+02:00",
+        recommendation_id=str(recommendation_id),
+    )  # fmt: skip
+    answer = await send(client, told, event("bob", 4, occurred_at="2026-03-01T12:00:00"))
+    assert (answer.status_code, answer.json()) == (202, {"accepted": 2, "duplicates": 0})
+    log = tables.interactions
+    first, second = seeds.write(select(log).order_by(log.c.item_no)).all()
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    assert (first.item_no, first.kind_no, first.value) == (seeds.film_nos[3], 4, 4.5)
+    assert (first.occurred_at, first.recommendation_id) == (noon, recommendation_id)
+    assert second.occurred_at == noon, "a time without a zone is UTC"
+
+
+async def test_an_event_sent_twice_counts_once(client: httpx.AsyncClient, seeds: Seeds) -> None:
+    named = event("ann", 1, event_id="order 1 / line 1")
+    assert (await send(client, named, event("ann", 2))).json() == {"accepted": 2, "duplicates": 0}
+    assert (await send(client, named, event("ann", 2))).json() == {"accepted": 1, "duplicates": 1}
+    assert seeds.count("interactions") == 3
+
+
+async def test_the_speed_worker_is_woken_after_the_commit(
+    client: httpx.AsyncClient, seeds: Seeds, wakes: redis.client.PubSub
+) -> None:
+    await send(client, event("ann", 1))
+    message = wakes.get_message(timeout=5)
+    assert message is not None
+    assert message["type"] == "message"
+    assert seeds.count("interactions") == 1
+
+
+async def test_a_thousand_events_are_taken(client: httpx.AsyncClient, seeds: Seeds) -> None:
+    batch = [event(f"user-{n % 50}", n % 30) for n in range(1000)]
+    assert (await send(client, *batch)).json() == {"accepted": 1000, "duplicates": 0}
+    assert seeds.count("interactions") == 1000
+
+
+FAR = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+
+BAD: list[tuple[dict[str, Any], str, str]] = [
+    ({"kind": "stare"}, "/kind", "Known kinds: cart, click, dislike, hide, like, purchase, rate"),
+    ({"item_id": "film-99"}, "/item_id", "'film-99'. Create it first with PUT /v1/items/{item_id}"),
+    ({"occurred_at": FAR}, "/occurred_at", "seconds in the future"),
+    ({"occurred_at": "1969-12-31T23:59:59Z"}, "/occurred_at", "before 1970"),
+    ({"occurred_at": 1700000000}, "/occurred_at", "ISO 8601"),
+    ({"occurred_at": "1700000000"}, "/occurred_at", "ISO 8601"),
+    ({"occurred_at": "some-day"}, "/occurred_at", "datetime"),
+    ({"value": "high"}, "/value", "valid number"),
+    ({"value": 1e300}, "/value", "less than"),
+    ({"user_id": ""}, "/user_id", "at least 1 character"),
+    ({"user_id": "a" * 201}, "/user_id", "at most 200 characters"),
+    ({"user_id": "a\0b"}, "/user_id", "U+0000"),
+    ({"user_id": 7}, "/user_id", "valid string"),
+    ({"event_id": ""}, "/event_id", "at least 1 character"),
+    ({"recommendation_id": "x"}, "/recommendation_id", "UUID"),
+    ({"weight": 3}, "/weight", "not permitted"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("bad", "where", "why"), BAD)
+async def test_one_bad_event_is_named_and_nothing_is_stored(
+    client: httpx.AsyncClient, seeds: Seeds, bad: dict[str, Any], where: str, why: str
+) -> None:
+    answer = await send(client, event("ann", 1), event("ann", 2), {**event("ann", 3), **bad})
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = faults(answer)
+    assert list(problem) == [f"/events/2{where}"]
+    assert why in problem[f"/events/2{where}"]
+    assert seeds.count("interactions") == seeds.count("users") == 0
+
+
+async def test_all_bad_events_are_named_whatever_is_wrong_with_them(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    missing = {"user_id": "ann", "kind": "view"}
+    answer = await send(client, event("ann", 1, "stare"), event("ann", 2), missing, event("ann", 77))
+    assert list(faults(answer)) == ["/events/0/kind", "/events/2/item_id", "/events/3/item_id"]
+    answer = await send(client, *[event("ann", 1, "stare")] * 30)
+    assert len(faults(answer)) == 20
+    assert "30 fault(s)" in answer.json()["detail"]
+    assert seeds.count("interactions") == 0
+
+
+@pytest.mark.parametrize(
+    ("body", "where", "why"),
+    [
+        ({"events": []}, "/events", "at least 1 item"),
+        ({"events": [event("ann", 1)] * 1001}, "/events", "at most 1000 items"),
+        ({"events": "many"}, "/events", "valid list"),
+        ({"events": [3]}, "/events/0", "dictionary"),
+        ({}, "/events", "required"),
+        ([], "", "JSON object"),
+    ],
+)
+async def test_a_batch_that_is_none_is_refused(
+    client: httpx.AsyncClient, seeds: Seeds, body: Any, where: str, why: str
+) -> None:
+    answer = await client.post("/v1/events", json=body)
+    assert answer.status_code == 422
+    assert why in faults(answer)[where]
+    assert seeds.count("interactions") == 0
+
+
+@pytest.mark.parametrize("body", [b'{"events": [}', b'{"events":', b"\xff\xfe", b"[" * 100_000])
+async def test_a_body_that_is_not_json_is_a_bad_request(
+    client: httpx.AsyncClient, body: bytes
+) -> None:
+    answer = await client.post(
+        "/v1/events", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+async def test_where_the_json_breaks_is_told(client: httpx.AsyncClient) -> None:
+    answer = await client.post(
+        "/v1/events", content=b'{"events": [}', headers={"Content-Type": "application/json"}
+    )
+    assert "at character 12" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
+async def test_a_value_that_is_no_number_is_refused(
+    client: httpx.AsyncClient, seeds: Seeds, number: str
+) -> None:
+    body = f'{{"events":[{{"user_id":"a","item_id":"film-1","kind":"rate","value":{number}}}]}}'
+    answer = await client.post(
+        "/v1/events", content=body, headers={"Content-Type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert list(faults(answer)) == ["/events/0/value"]
+    assert seeds.count("interactions") == 0
+
+
+async def test_a_value_too_small_for_the_log_is_kept_as_nothing(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    assert (await send(client, event("ann", 1, "rate", value=1e-300))).status_code == 202
+    assert seeds.write(select(tables.interactions.c.value)).scalar_one() == 0
+
+
+async def test_a_body_larger_than_is_taken_is_refused(start: Start, seeds: Seeds) -> None:
+    client = await start(api_body_bytes=1000)
+    answer = await send(client, event("a" * 2000, 1))
+    assert answer.status_code == 413
+    assert "1,000 bytes" in answer.json()["detail"]
+
+    async def parts() -> Any:
+        for _ in range(20):
+            yield b" " * 100
+
+    streamed = await client.post(
+        "/v1/events", content=parts(), headers={"Content-Type": "application/json"}
+    )
+    assert streamed.status_code == 413
+    assert (await send(client, event("ann", 1))).status_code == 202
+    assert seeds.count("interactions") == 1
+
+
+async def test_a_kind_added_to_the_table_is_known_at_once(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    await send(client, event("ann", 1))
+    row = {"kind_no": 20, "kind": "stare", "strength": 1.0, "marks_seen": False, "description": ""}
+    seeds.write(tables.event_kinds.insert().values(row))
+    assert (await send(client, event("ann", 1, "stare"))).status_code == 202
+
+
+async def test_with_the_database_away_events_are_refused_and_may_be_sent_again(
+    client: httpx.AsyncClient, seeds: Seeds, gate: Gate
+) -> None:
+    once = event("ann", 1, event_id="once")
+    await send(client, once)
+    gate.shut()
+    answer = await send(client, event("ann", 2, event_id="twice"))
+    assert answer.status_code == 503
+    assert int(answer.headers["retry-after"]) >= 1
+    assert answer.json()["type"] == "urn:tandem:problem:store-unavailable"
+    gate.open()
+    again = await send(client, once, event("ann", 2, event_id="twice"))
+    assert again.json() == {"accepted": 1, "duplicates": 1}

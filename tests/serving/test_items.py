@@ -1,0 +1,81 @@
+"""The catalogue."""
+
+import json
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.serving.conftest import Seeds, event, faults, send
+
+BODY = {
+    "title": "Seven",
+    "categories": ["thriller", "noir"],
+    "description": "Two detectives.",
+    "attributes": {"year": 1995, "cast": ["a", {"b": None}]},
+    "available": True,
+}
+
+
+async def test_an_item_is_created_then_replaced(client: httpx.AsyncClient) -> None:
+    created = await client.put("/v1/items/seven", json=BODY)
+    assert created.status_code == 201
+    assert created.json().items() >= {"item_id": "seven", **BODY}.items()
+    replaced = await client.put("/v1/items/seven", json={"title": "Se7en"})
+    assert replaced.status_code == 200
+    found = await client.get("/v1/items/seven")
+    assert found.json() == replaced.json()
+    assert found.json()["title"] == "Se7en"
+    assert (found.json()["categories"], found.json()["attributes"]) == ([], {})
+    assert found.json()["created_at"] == created.json()["created_at"]
+
+
+async def test_a_new_item_can_have_events_at_once(client: httpx.AsyncClient) -> None:
+    await client.put("/v1/items/a%2Fb", json={"title": "With a slash"})
+    answer = await send(client, {**event("ann", 0), "item_id": "a/b"})
+    assert answer.json()["accepted"] == 1
+
+
+async def test_an_unknown_item_is_not_found(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/v1/items/nothing")
+    assert answer.status_code == 404
+    assert "'nothing'" in answer.json()["detail"]
+    assert answer.json()["instance"] == "/v1/items/nothing"
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ({"title": ""}, "/title"),
+        ({"title": "x" * 501}, "/title"),
+        ({"title": "a\0"}, "/title"),
+        ({"title": None}, "/title"),
+        ({"categories": "thriller"}, "/categories"),
+        ({"categories": [""]}, "/categories/0"),
+        ({"attributes": []}, "/attributes"),
+        ({"attributes": {"a": [{"b": "\0"}]}}, "/attributes"),
+        ({"attributes": {"a": 2**70}}, "/attributes"),
+        ({"attributes": {"a": "\ud800"}}, "/attributes"),
+        ({"colour": "red"}, "/colour"),
+    ],
+)
+async def test_a_bad_item_is_refused_with_the_place(
+    client: httpx.AsyncClient, seeds: Seeds, change: dict[str, Any], where: str
+) -> None:
+    before = seeds.count("items")
+    headers = {"Content-Type": "application/json"}
+    body = json.dumps({**BODY, **change})
+    answer = await client.put("/v1/items/new", content=body, headers=headers)
+    assert answer.status_code == 422
+    assert list(faults(answer)) == [where]
+    assert seeds.count("items") == before
+
+
+@pytest.mark.parametrize("item_id", ["x" * 201, "a%00b"])
+async def test_a_bad_item_id_is_refused(client: httpx.AsyncClient, item_id: str) -> None:
+    for answer in (
+        await client.get(f"/v1/items/{item_id}"),
+        await client.put(f"/v1/items/{item_id}", json=BODY),
+    ):
+        assert answer.status_code == 422
+        assert list(faults(answer)) == ["path:item_id"]
