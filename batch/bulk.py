@@ -9,12 +9,8 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 from numpy.typing import NDArray
 from sqlalchemy import TextClause
-from sqlalchemy.dialects.postgresql.base import PGDialect
 
 from sql.engine import driver_url
-
-# Named parameters, so that a percent sign in a statement stands for itself.
-_DIALECT = PGDialect(paramstyle="named")
 
 
 @contextmanager
@@ -28,7 +24,7 @@ def bulk_connection(database_url: str) -> Iterator[Any]:
 def with_numbers(statement: TextClause, **numbers: int) -> str:
     """The text of a statement with its parameters written in; numbers only."""
     bound = statement.bindparams(**{name: int(number) for name, number in numbers.items()})
-    return str(bound.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
+    return str(bound.compile(compile_kwargs={"literal_binds": True}))
 
 
 def fetch(connection: Any, statement: TextClause, **numbers: int) -> Any:

@@ -16,9 +16,9 @@ EF_SEARCH = 200
 
 def build_index(connection: Connection, run_id: RunId, dimensions: int) -> None:
     """Index the run's item vectors by inner product."""
-    connection.exec_driver_sql(
-        with_numbers(_BATCH["create_item_index"], run_id=run_id, dimensions=dimensions)
-    )
+    statement = with_numbers(_BATCH["create_item_index"], run_id=run_id, dimensions=dimensions)
+    # A statement without parameters is sent as it is: its percent signs are its own.
+    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def index_recall(connection: Connection, run_id: RunId, dimensions: int, users: int) -> float:

@@ -1,10 +1,12 @@
 """Live vectors of all users of a run, written in bulk before the switch."""
 
 from collections.abc import Callable, Iterator
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
@@ -84,7 +86,7 @@ def _load_histories(
     item_nos = table["item_no"].to_numpy()
     strengths = kinds.strengths(table["kind_no"].to_numpy(), table["value"].to_numpy())
     starts = np.flatnonzero(np.diff(user_nos, prepend=-1))
-    for start, end in zip(starts, [*starts[1:], len(user_nos)], strict=True):
+    for start, end in pairwise([*starts, len(user_nos)]):
         yield UserNo(int(user_nos[start])), History(item_nos[start:end], strengths[start:end])
 
 
@@ -119,4 +121,4 @@ def _embedding_column(vectors: list[NDArray[np.float32] | None], dimensions: int
     filled = np.stack([nothing if vector is None else vector for vector in vectors])
     missing = pa.array([vector is None for vector in vectors])
     column = vector_column(filled)
-    return pa.compute.if_else(missing, pa.scalar(None, column.type), column)
+    return pc.if_else(missing, pa.scalar(None, column.type), column)

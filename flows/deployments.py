@@ -14,7 +14,7 @@ from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
-from prefect.flows import load_flow_from_entrypoint
+from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
 from flows.project_folder import PROJECT
@@ -43,7 +43,9 @@ async def _ensure_deployment(
     client: PrefectClient, deployment: dict[str, Any], pull_steps: list[dict[str, Any]]
 ) -> None:
     entrypoint = str(PROJECT / deployment["entrypoint"])
-    described_flow = load_flow_from_entrypoint(entrypoint, use_placeholder_flow=False)
+    described_flow: Flow[..., Any] = load_flow_from_entrypoint(
+        entrypoint, use_placeholder_flow=False
+    )
     schema = parameter_schema(described_flow).model_dump_for_openapi()
     version = _version(deployment, pull_steps, schema)
     if await _registered_version(client, described_flow.name, deployment["name"]) == version:
@@ -58,7 +60,6 @@ async def _ensure_deployment(
         parameters=deployment["parameters"],
         parameter_openapi_schema=schema,
         enforce_parameter_schema=True,
-        concurrency_limit=deployment["concurrency_limit"],
         schedules=[_schedule(schedule) for schedule in deployment["schedules"]],
         work_pool_name=deployment["work_pool"]["name"],
         pull_steps=pull_steps,

@@ -1,11 +1,12 @@
 """The nightly run: from the whole history to a new version of everything that is served."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Annotated
 
 from prefect import flow
 from pydantic import Field
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from batch import runs
@@ -29,6 +30,7 @@ from sql.settings import DatabaseSettings
     persist_result=False,
 )
 def nightly(
+    *,
     factors: Annotated[int | None, Field(ge=1, le=1999)] = None,
     iterations: Annotated[int | None, Field(ge=1)] = None,
     regularization: Annotated[float | None, Field(gt=0)] = None,
@@ -147,8 +149,10 @@ def _compare(night: Night, run: Run, held_out: Trial, served: runs.ServedRun | N
 def _fail(night: Night, run_id: RunId, error: BaseException) -> None:
     """Say why in the row of the run and give back its room; the served run is untouched."""
     reason = str(error) or type(error).__name__
-    with night.begin() as connection:
-        runs.mark_failed(connection, run_id, reason)
-        abandoned = run_id in runs.find_leftover_runs(connection)
-    if abandoned:
-        night.while_readers_yield(runs.drop_partitions, run_id)
+    # Without the database the run stays as it is: the next night finds it dead.
+    with suppress(OperationalError):
+        with night.begin() as connection:
+            runs.mark_failed(connection, run_id, reason)
+            abandoned = run_id in runs.find_leftover_runs(connection)
+        if abandoned:
+            night.while_readers_yield(runs.drop_partitions, run_id)

@@ -105,4 +105,8 @@ def _request_id(given: str | None) -> str:
 
 def _route_template(scope: Scope) -> str:
     """The route as it is declared, so that no label grows with the users; one name for no route."""
-    return str(getattr(scope.get("route"), "path_format", UNMATCHED))
+    template = getattr(scope.get("route"), "path_format", None)
+    if template is None and "endpoint" in scope:
+        # The documentation's own routes leave no route behind, and have no parameters.
+        template = scope["path"]
+    return template or UNMATCHED

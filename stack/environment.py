@@ -52,6 +52,8 @@ _DEFAULTS = {
     # More threads in the linear algebra library slow the factorization down.
     "OPENBLAS_NUM_THREADS": "1",
     "PREFECT_LOGGING_LEVEL": "INFO",
+    # For a night without a running server, on a busy machine.
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_WORKER_QUERY_SECONDS": "5",
     "PYTHONUNBUFFERED": "1",

@@ -11,6 +11,8 @@ from stack.database import connected
 _STACK = statements("stack")
 _TIMES = ("cut_off_at", "started_at", "finished_at")
 
+PUBLISHED = "published"
+
 RunRecord = dict[str, Any]
 """run_id, state, live, cut_off_at, started_at, finished_at (ISO 8601), seconds, metrics, reason."""
 

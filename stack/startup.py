@@ -25,7 +25,7 @@ from stack.processes import (
     prefect_worker_service,
     speed_service,
 )
-from stack.runs import accuracy, find_live_run
+from stack.runs import PUBLISHED, accuracy, find_live_run
 from stack.service import Service
 from stack.settings import StackSettings
 from stack.state_recorder import StateRecorder
@@ -164,12 +164,13 @@ async def _first_night(start: Start, engine: Engine, environment: Mapping[str, s
     try:
         with start.terminal.step("first night") as note:
             record = await run_night(engine, environment, start.home.log("nightly"), _silence)
-            note.text = f"first night: run {record['run_id']} {record['state']}, {accuracy(record)}"
+            outcome = f"run {record['run_id']} {record['state']}"
+            note.text = f"first night: {', '.join(filter(None, (outcome, accuracy(record))))}"
     except NightError as error:
-        start.terminal.warn(str(error))
+        start.terminal.warn(f"There was no first night: {error}")
         return
-    if record["reason"]:
-        start.terminal.warn(f"Run {record['run_id']} is not served: {record['reason']}")
+    if record["state"] != PUBLISHED:
+        start.terminal.warn(f"{outcome.capitalize()} and is not served: {record['reason']}")
 
 
 async def _welcome(start: Start, engine: Engine) -> Welcome:

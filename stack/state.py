@@ -75,7 +75,7 @@ def find_state(path: Path) -> StackState | None:
         entries = content.pop("processes")
         processes = {name: ProcessEntry(**entry) for name, entry in entries.items()}
         return StackState(**content, processes=processes)
-    except (FileNotFoundError, ValueError, TypeError, KeyError):
+    except (FileNotFoundError, ValueError, TypeError, KeyError, AttributeError):
         return None
 
 

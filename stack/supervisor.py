@@ -57,6 +57,7 @@ class Supervisor:
     policy: RestartPolicy = field(default_factory=RestartPolicy)
     _children: dict[str, _Child] = field(default_factory=dict)
     _entries: dict[str, ProcessEntry] = field(default_factory=dict)
+    _stopping: bool = False
 
     async def start(self, service: Service) -> None:
         """Start a process and return when it is ready; from then on it is kept alive.
@@ -70,12 +71,14 @@ class Supervisor:
         await asyncio.shield(ready)
 
     async def stop(self) -> None:
-        """Stop all processes, the one started last first."""
+        """Stop all processes, the one started last first; nothing is started again from now on."""
+        self._stopping = True
         for child in reversed(self._children.values()):
             await self._stop(child)
 
     def kill(self) -> None:
         """End all processes at once, without a chance to clean up."""
+        self._stopping = True
         for child in self._children.values():
             if child.process is not None:
                 child.process.kill()
@@ -95,6 +98,8 @@ class Supervisor:
                     # What prevents the very first start does not go away by itself.
                     self._give_up(child, f"{child.service.name} {ending}")
                     return
+            if self._stopping:
+                return
             pause = child.restarts.next_pause(time.monotonic())
             self._tell_ending(child, ending, pause)
         self._give_up(child, f"{child.service.name} is not started again: it ended too often.")

@@ -1,5 +1,6 @@
 """The bodies of /v1/items."""
 
+import math
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -9,7 +10,7 @@ from serving.schemas.identifiers import Identifier, Text
 
 
 def _storable(given: dict[str, Any]) -> dict[str, Any]:
-    """JSONB keeps no text with the character U+0000, at any depth."""
+    """What JSONB can keep, at any depth, and orjson can write."""
     open_values: list[Any] = [given]
     while open_values:
         value = open_values.pop()
@@ -22,6 +23,8 @@ def _storable(given: dict[str, Any]) -> dict[str, Any]:
             raise ValueError("the character U+0000 and lone surrogates are not allowed")
         elif isinstance(value, int) and abs(value) >= 2**63:
             raise ValueError("whole numbers must fit in 64 bits")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("NaN and Infinity are not JSON")
     return given
 
 

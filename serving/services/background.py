@@ -9,29 +9,41 @@ import structlog
 log = structlog.get_logger()
 
 
+class _Work:
+    """Something done again and again; each outage is logged once."""
+
+    def __init__(self, name: str, action: Callable[[], Awaitable[None]]) -> None:
+        self._name = name
+        self._action = action
+        self._failing = False
+
+    async def once(self) -> None:
+        try:
+            await self._action()
+        except Exception as error:  # noqa: BLE001 -- whatever it is, the next turn may succeed
+            if not self._failing:
+                log.warning("background_work_failed", work=self._name, error=str(error))
+            self._failing = True
+        else:
+            self._failing = False
+
+    async def forever(self, seconds: float) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            await self.once()
+
+
 @asynccontextmanager
 async def repeated(
     name: str, action: Callable[[], Awaitable[None]], *, seconds: float
 ) -> AsyncIterator[None]:
-    """Do something again and again for the time of the block; each outage is logged once."""
-    task = asyncio.create_task(_repeat(name, action, seconds), name=name)
+    """Do something before the block begins, and again and again for the time of the block."""
+    work = _Work(name, action)
+    await work.once()
+    task = asyncio.create_task(work.forever(seconds), name=name)
     try:
         yield
     finally:
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
-
-
-async def _repeat(name: str, action: Callable[[], Awaitable[None]], seconds: float) -> None:
-    failing = False
-    while True:
-        try:
-            await action()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the next turn may succeed
-            if not failing:
-                log.warning("background_work_failed", work=name, error=str(error))
-            failing = True
-        else:
-            failing = False
-        await asyncio.sleep(seconds)

@@ -20,12 +20,10 @@ class LiveRuns:
         self._runs = runs
         self._metrics = metrics
         self._current: LiveRun | None = None
-        self._known = False
 
     async def refresh(self) -> None:
         """Read which run is served; the last known one stays when the store is away."""
         self._current = await self._runs.find_live_run()
-        self._known = True
         self._metrics.live_run.set(self._current.run_id if self._current else 0)
 
     async def reading(self, read: Callable[[LiveRun | None], Awaitable[Answer]]) -> Answer:
@@ -34,7 +32,8 @@ class LiveRuns:
         `read` gets the run, or None before the first is published, and raises RunGoneError when
         it finds the run dropped.
         """
-        if not self._known:
+        # Before the first run is published each request looks for it; that costs little then.
+        if self._current is None:
             await self.refresh()
         for _ in range(_ATTEMPTS):
             try:

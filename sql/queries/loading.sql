@@ -32,8 +32,8 @@ with made as (
 select count(*) from made;
 
 -- name: store_staged_events
--- Stores the staged events of known items through record_events, in the order of the file; answers how many were
--- new and how many were there already.
+-- Stores the staged events of known items through record_events; of several with one id the first in the file counts.
+-- Answers how many were new and how many were there already.
 select recorded.accepted, recorded.duplicates
 from (
     select array_agg(event_id order by place) as event_ids,

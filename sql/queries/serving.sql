@@ -33,14 +33,18 @@ left join user_embeddings as live on live.run_id = :run_id and live.user_no = :u
 -- name: load_candidates
 -- The eligible items nearest to a live vector by exact inner product, with their scores, and those of
 -- the batch list that are eligible, without. A null vector gives the batch list alone.
-select items.item_no, item_id, title, score
+select items.item_no, item_id, title, -distance as score
 from (
-    select item_no, -(embedding <#> cast(:embedding as vector)) as score
+    select item_no, embedding <#> cast(:embedding as vector) as distance
     from item_embeddings
     where run_id = :run_id and cast(:embedding as vector) is not null
-      and item_no <> all(cast(:excluded as integer[]))
-      and item_no not in (select item_no from items where not available)
-    order by embedding <#> cast(:embedding as vector), item_no
+      -- A subquery is hashed whatever its size; an array that is a parameter would be searched row by row.
+      and item_no not in (
+          select unnest(cast(:excluded as integer[]))
+          union all
+          select item_no from items where not available
+      )
+    order by distance, item_no
     limit :candidates
 ) as nearest
 join items using (item_no)

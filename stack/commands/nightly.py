@@ -9,11 +9,9 @@ from stack.database import using_engine
 from stack.environment import child_environment, prefect_environment
 from stack.home import Home
 from stack.night import run_night
-from stack.runs import RunRecord, accuracy
+from stack.runs import PUBLISHED, RunRecord, accuracy
 from stack.settings import StackSettings
 from stack.stores import Stores, opened_stores
-
-PUBLISHED = "published"
 
 
 def run(settings: StackSettings, home: Home) -> int:

@@ -4,11 +4,12 @@ import json
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from stack.database import connected
 from stack.home import Home, is_up
-from stack.runs import RunRecord, accuracy, load_runs
+from stack.runs import RunRecord, load_runs
 from stack.settings import StackSettings
 from stack.stores import opened_stores
 
@@ -38,8 +39,11 @@ def _load(settings: StackSettings, home: Home) -> list[RunRecord]:
 
 def _table(records: list[RunRecord]) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("run", "state", "cut-off", "seconds", "accuracy", "reason"):
-        table.add_column(title, justify="right" if title == "seconds" else "left")
+    for title in ("run", "state", "cut-off"):
+        table.add_column(title, no_wrap=True)
+    for title in ("seconds", "nDCG@20", "popular"):
+        table.add_column(title, justify="right")
+    table.add_column("reason", overflow="fold")
     for record in records:
         seconds = record["seconds"]
         table.add_row(
@@ -47,7 +51,13 @@ def _table(records: list[RunRecord]) -> Table:
             f"[green]{record['state']}, live[/]" if record["live"] else record["state"],
             record["cut_off_at"][:19].replace("T", " "),
             "" if seconds is None else f"{seconds:.1f}",
-            accuracy(record),
-            record["reason"] or "",
+            _figure(record, "ndcg@20"),
+            _figure(record, "popularity_ndcg@20"),
+            escape(record["reason"] or ""),
         )
     return table
+
+
+def _figure(record: RunRecord, name: str) -> str:
+    measured = record["metrics"].get(name)
+    return "" if measured is None else f"{measured:.4f}"

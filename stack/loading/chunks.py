@@ -6,7 +6,7 @@ from typing import Any
 
 from stack.loading.reasons import Reason
 
-CHUNK_BYTES = 4 * 1024 * 1024
+CHUNK_BYTES = 2 * 1024 * 1024
 """Bytes of text in one chunk."""
 
 CHUNK_ROWS = 50_000

@@ -2,8 +2,8 @@
 
 import csv
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from itertools import chain, islice
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 
 from domain.errors import InvalidInputError
@@ -37,18 +37,22 @@ def read_heading(path: Path) -> Heading:
 
     Raises InvalidInputError if the file is empty or its first line is no heading.
     """
-    block = next(read_blocks(path), None)
-    if block is None:
-        raise InvalidInputError(f"{path} is empty.")
-    if block.numbers[:1] != range(1, 2) and list(block.numbers[:1]) != [1]:
-        raise InvalidInputError(f"{path} does not begin with a line of UTF-8 text.")
-    first = block.texts[0]
+    first = _first_line(path)
     delimiter = "\t" if first.count("\t") > first.count(",") else ","
     try:
         names = next(csv.reader([first], delimiter=delimiter, strict=True), [])
     except csv.Error as error:
         raise InvalidInputError(f"The heading of {path} is malformed: {error}.") from error
     return Heading(tuple(name.strip() for name in names), delimiter)
+
+
+def _first_line(path: Path) -> str:
+    for block in read_blocks(path):
+        if 1 in block.numbers:
+            return block.texts[0]
+        if block.rejects:
+            raise InvalidInputError(f"{path} does not begin with a line of UTF-8 text.")
+    raise InvalidInputError(f"{path} is empty.")
 
 
 def delimited_chunks(path: Path) -> Iterator[Chunk]:
@@ -67,11 +71,11 @@ def delimited_chunks(path: Path) -> Iterator[Chunk]:
 
 
 def _without_heading(blocks: Iterator[LineBlock]) -> Iterator[LineBlock]:
-    for first in islice(blocks, 1):
-        yield LineBlock(
-            first.numbers[1:], first.texts[1:], first.rejects, first.bytes_read, first.final
-        )
-    yield from blocks
+    for block in blocks:
+        if 1 in block.numbers:
+            yield replace(block, numbers=block.numbers[1:], texts=block.texts[1:])
+        else:
+            yield block
 
 
 def _chunk(file: str, heading: Heading, records: _Records, block: LineBlock) -> Chunk:

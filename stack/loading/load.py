@@ -192,11 +192,23 @@ def _stored_behind(
     """Each chunk with its rejects and what storing it did; one is stored while the next is read."""
     waiting: tuple[Chunk, list[Reject], Future[Outcome]] | None = None
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="storing") as storing:
-        for chunk in chunks:
-            checked = check(chunk)
+        try:
+            for chunk in chunks:
+                checked = check(chunk)
+                if waiting is not None:
+                    yield _settled(*waiting)
+                future = storing.submit(store, checked.table)
+                waiting = (chunk, [*chunk.rejects, *checked.rejects], future)
+        except InvalidInputError:
+            # The file is damaged here, but what came before is being stored.
             if waiting is not None:
-                yield waiting[0], waiting[1], waiting[2].result()
-            future = storing.submit(store, checked.table)
-            waiting = (chunk, [*chunk.rejects, *checked.rejects], future)
+                yield _settled(*waiting)
+            raise
         if waiting is not None:
-            yield waiting[0], waiting[1], waiting[2].result()
+            yield _settled(*waiting)
+
+
+def _settled(
+    chunk: Chunk, rejects: list[Reject], future: Future[Outcome]
+) -> tuple[Chunk, list[Reject], Outcome]:
+    return chunk, rejects, future.result()

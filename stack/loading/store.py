@@ -51,6 +51,8 @@ class Store:
 
     def store_items(self, items: pa.Table) -> StoredItems:
         """Store the items of a chunk and commit."""
+        if items.num_rows == 0:
+            return StoredItems(0, 0, 0)
         self._stage("staged_items", items)
         ((new, changed, staged),) = self._rows("store_staged_items")
         self._connection.commit()
@@ -58,6 +60,8 @@ class Store:
 
     def store_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
         """Store the events of a chunk, those of unknown items excepted, and commit."""
+        if events.num_rows == 0:
+            return StoredEvents(0, 0, 0, [])
         self._stage("staged_events", events)
         items_new = self._rows("create_missing_items")[0][0] if create_items else 0
         unknown = [place for (place,) in self._rows("find_unknown_items")]
@@ -67,8 +71,7 @@ class Store:
         return StoredEvents(stored, repeated, items_new, unknown)
 
     def _stage(self, table_name: str, rows: pa.Table) -> None:
-        if rows.num_rows:
-            self._cursor.adbc_ingest(table_name, rows, mode="append", temporary=True)
+        self._cursor.adbc_ingest(table_name, rows, mode="append", temporary=True)
 
     def _rows(self, name: str) -> list[Any]:
         self._cursor.execute(_LOADING[name].text)

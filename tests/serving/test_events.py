@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-import pytest
 import redis
 from sqlalchemy import select
 
@@ -52,6 +51,7 @@ async def test_a_thousand_events_are_taken(client: httpx.AsyncClient, seeds: See
     assert seeds.count("interactions") == 1000
 
 
+JSON = {"Content-Type": "application/json"}
 FAR = (datetime.now(UTC) + timedelta(days=1)).isoformat()
 
 BAD: list[tuple[dict[str, Any], str, str]] = [
@@ -74,16 +74,16 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("bad", "where", "why"), BAD)
 async def test_one_bad_event_is_named_and_nothing_is_stored(
-    client: httpx.AsyncClient, seeds: Seeds, bad: dict[str, Any], where: str, why: str
+    client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
-    answer = await send(client, event("ann", 1), event("ann", 2), {**event("ann", 3), **bad})
-    assert answer.status_code == 422
-    assert answer.headers["content-type"] == "application/problem+json"
-    problem = faults(answer)
-    assert list(problem) == [f"/events/2{where}"]
-    assert why in problem[f"/events/2{where}"]
+    for bad, where, why in BAD:
+        answer = await send(client, event("ann", 1), event("ann", 2), {**event("ann", 3), **bad})
+        assert answer.status_code == 422, bad
+        assert answer.headers["content-type"] == "application/problem+json"
+        problem = faults(answer)
+        assert list(problem) == [f"/events/2{where}"], bad
+        assert why in problem[f"/events/2{where}"]
     assert seeds.count("interactions") == seeds.count("users") == 0
 
 
@@ -91,7 +91,9 @@ async def test_all_bad_events_are_named_whatever_is_wrong_with_them(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     missing = {"user_id": "ann", "kind": "view"}
-    answer = await send(client, event("ann", 1, "stare"), event("ann", 2), missing, event("ann", 77))
+    answer = await send(
+        client, event("ann", 1, "stare"), event("ann", 2), missing, event("ann", 77)
+    )
     assert list(faults(answer)) == ["/events/0/kind", "/events/2/item_id", "/events/3/item_id"]
     answer = await send(client, *[event("ann", 1, "stare")] * 30)
     assert len(faults(answer)) == 20
@@ -99,55 +101,41 @@ async def test_all_bad_events_are_named_whatever_is_wrong_with_them(
     assert seeds.count("interactions") == 0
 
 
-@pytest.mark.parametrize(
-    ("body", "where", "why"),
-    [
+async def test_a_batch_that_is_none_is_refused(client: httpx.AsyncClient, seeds: Seeds) -> None:
+    bodies: list[tuple[Any, str, str]] = [
         ({"events": []}, "/events", "at least 1 item"),
         ({"events": [event("ann", 1)] * 1001}, "/events", "at most 1000 items"),
         ({"events": "many"}, "/events", "valid list"),
         ({"events": [3]}, "/events/0", "dictionary"),
         ({}, "/events", "required"),
         ([], "", "JSON object"),
-    ],
-)
-async def test_a_batch_that_is_none_is_refused(
-    client: httpx.AsyncClient, seeds: Seeds, body: Any, where: str, why: str
-) -> None:
-    answer = await client.post("/v1/events", json=body)
-    assert answer.status_code == 422
-    assert why in faults(answer)[where]
+    ]
+    for body, where, why in bodies:
+        answer = await client.post("/v1/events", json=body)
+        assert answer.status_code == 422, body
+        assert why in faults(answer)[where]
     assert seeds.count("interactions") == 0
 
 
-@pytest.mark.parametrize("body", [b'{"events": [}', b'{"events":', b"\xff\xfe", b"[" * 100_000])
-async def test_a_body_that_is_not_json_is_a_bad_request(
-    client: httpx.AsyncClient, body: bytes
+async def test_a_body_that_is_not_json_is_a_bad_request_and_the_place_is_told(
+    client: httpx.AsyncClient,
 ) -> None:
-    answer = await client.post(
-        "/v1/events", content=body, headers={"Content-Type": "application/json"}
-    )
-    assert answer.status_code == 400
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.json()["detail"]
-
-
-async def test_where_the_json_breaks_is_told(client: httpx.AsyncClient) -> None:
-    answer = await client.post(
-        "/v1/events", content=b'{"events": [}', headers={"Content-Type": "application/json"}
-    )
+    for body in (b'{"events": [}', b'{"events":', b"\xff\xfe", b"[" * 100_000):
+        answer = await client.post("/v1/events", content=body, headers=JSON)
+        assert answer.status_code == 400, body[:20]
+        assert answer.headers["content-type"] == "application/problem+json"
+    answer = await client.post("/v1/events", content=b'{"events": [}', headers=JSON)
     assert "at character 12" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999"])
 async def test_a_value_that_is_no_number_is_refused(
-    client: httpx.AsyncClient, seeds: Seeds, number: str
+    client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
-    body = f'{{"events":[{{"user_id":"a","item_id":"film-1","kind":"rate","value":{number}}}]}}'
-    answer = await client.post(
-        "/v1/events", content=body, headers={"Content-Type": "application/json"}
-    )
-    assert answer.status_code == 422
-    assert list(faults(answer)) == ["/events/0/value"]
+    for number in ("NaN", "Infinity", "1e999"):
+        body = f'{{"events":[{{"user_id":"a","item_id":"film-1","kind":"rate","value":{number}}}]}}'
+        answer = await client.post("/v1/events", content=body, headers=JSON)
+        assert answer.status_code == 422, number
+        assert list(faults(answer)) == ["/events/0/value"]
     assert seeds.count("interactions") == 0
 
 

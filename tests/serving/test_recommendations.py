@@ -139,18 +139,17 @@ async def test_an_item_no_longer_available_is_gone_from_the_cache_too(
     assert "film-0" not in ids(await recommended(client, "ann"))
 
 
-@pytest.mark.parametrize("limit", [1, 10, 12, 14, 29, 100])
 async def test_a_list_has_as_many_items_as_were_asked_for_or_all_that_are_eligible(
-    client: httpx.AsyncClient, seeds: Seeds, ann: int, limit: int
+    client: httpx.AsyncClient, seeds: Seeds, ann: int
 ) -> None:
     blended_run(seeds, ann)
     seeds.hide_item(29)
-    items = (await recommended(client, "ann", limit=limit)).json()["items"]
-    assert len({item["item_id"] for item in items}) == len(items) == min(limit, 29)
-    assert [item["item_id"] for item in items[10:13]] == ["film-20", "film-21", "film-22"][
-        : max(0, limit - 10)
-    ]
-    assert all(item["score"] == 0 for item in items[10:])
+    for limit in (1, 10, 12, 14, 29, 100):
+        items = (await recommended(client, "ann", limit=limit)).json()["items"]
+        found = [item["item_id"] for item in items]
+        assert len(set(found)) == len(found) == min(limit, 29)
+        assert found[10:13] == ["film-20", "film-21", "film-22"][: max(0, limit - 10)]
+        assert all(item["score"] == 0 for item in items[10:])
 
 
 async def test_a_new_user_gets_what_is_popular(client: httpx.AsyncClient, seeds: Seeds) -> None:
@@ -202,7 +201,9 @@ async def test_before_the_first_run_the_log_tells_what_is_popular(
     assert ids(await recommended(client, "ann", limit=2)) == ["film-8", "film-29"]
 
 
-async def test_an_empty_catalogue_gives_an_empty_list(client: httpx.AsyncClient, seeds: Seeds) -> None:
+async def test_an_empty_catalogue_gives_an_empty_list(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
     for film in range(30):
         seeds.hide_item(film)
     assert ids(await recommended(client, "ann")) == []

@@ -421,18 +421,16 @@ def test_a_folder_that_holds_nothing_to_load_is_refused_with_a_sentence(
     assert "has the columns movieId, imdbId." in refusal(folder)
 
 
-def test_a_column_whose_type_cannot_hold_its_values_is_refused(
-    tmp_path: Path,
-) -> None:
+def test_a_column_whose_type_cannot_hold_its_values_is_refused(database_url: str) -> None:
     ids = pa.array(["1"])
     for name, column, told in [
         ("item_id", pa.array([1.5]), "ids are text or whole numbers"),
         ("time", pa.array([True]), "times are of the type bool"),
         ("value", pa.array([[1]]), "values of events are not numbers"),
     ]:
-        events = pa.table({"user_id": ids, "item_id": ids, name: column}}
+        events = pa.table({"user_id": ids, "item_id": ids} | {name: column})
         with pytest.raises(InvalidInputError, match=told):
-            load_tables(None, events)
+            load_tables(None, events, database_url)
 
 
 def test_a_database_that_cannot_be_reached_is_said(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from stack.restarts import RestartHistory, RestartPolicy
 from stack.service import Launch, Service
 from stack.state import ProcessEntry
 from stack.supervisor import ServiceFailedError, Supervisor
+from tests.waiting import wait_until
 
 WAIT_SECONDS = 20
 SLEEP = "import time; time.sleep(600)"
@@ -63,9 +64,7 @@ def python(
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.01)
+    await asyncio.to_thread(wait_until, condition, seconds=WAIT_SECONDS)
 
 
 @pytest.fixture
@@ -123,7 +122,7 @@ async def test_a_process_that_never_answers_fails_the_start_with_its_log(
         process.wait(WAIT_SECONDS)
         raise ServerNotReadyError("api ended with code 1 before it answered")
 
-    with pytest.raises(ServiceFailedError, match="(?s)ended too often.*out of luck"):
+    with pytest.raises(ServiceFailedError, match=r"(?s)ended too often.*out of luck"):
         await supervisor.start(python("api", "raise SystemExit('out of luck')", never))
     assert stage.entries["api"].state == "failed"
 
@@ -169,3 +168,15 @@ def test_restarts_are_counted_within_the_window_only_and_pauses_grow() -> None:
     history = RestartHistory(policy)
     assert [history.next_pause(now) for now in (0, 1, 2, 3)] == [1, 2, 3, None]
     assert history.next_pause(61.5) is not None
+
+
+async def test_what_dies_while_everything_is_killed_is_not_started_again(stage: Stage) -> None:
+    supervisor = stage.supervisor()
+    for name in ("postgres", "api"):
+        await supervisor.start(python(name, SLEEP))
+    pids = [stage.pid(name) for name in ("postgres", "api")]
+    supervisor.kill()
+    await supervisor.stop()
+    assert {entry.state for entry in stage.entries.values()} == {"stopped"}
+    assert not any("started again" in line for line in stage.lines)
+    assert not any(psutil.pid_exists(pid) for pid in pids)

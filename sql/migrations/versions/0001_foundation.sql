@@ -24,6 +24,7 @@ create table items (
 );
 
 create index items_categories on items using gin (categories);
+create index items_unavailable on items (item_no) where not available;
 
 create table event_kinds (
     kind_no          smallint primary key check (kind_no > 0),

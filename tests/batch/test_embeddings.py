@@ -1,0 +1,93 @@
+"""Item vectors have one norm, and live vectors agree with the batch fit."""
+
+from collections.abc import Callable
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from implicit.cpu.als import AlternatingLeastSquares
+
+from batch.embeddings import item_space
+from batch.fitting import fit
+from batch.history import Interactions
+from batch.matrix import confidences, interaction_matrix, item_confidence_scales
+from batch.parameters import AlsParameters
+from domain.live_vector import History, LiveSpace, LiveVectorParameters, fold_in
+
+AS_OF = np.datetime64("2026-02-01", "us")
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    seed=st.integers(0, 10_000),
+    user_exponent=st.sampled_from([0.0, 0.5]),
+    item_exponent=st.sampled_from([0.0, 0.5]),
+)
+def test_the_fold_in_of_a_whole_history_is_the_batch_refit_of_that_user(
+    make_interactions: Callable[..., Interactions],
+    seed: int,
+    user_exponent: float,
+    item_exponent: float,
+) -> None:
+    random = np.random.default_rng(seed)
+    kinds = random.choice([1, 3, 4], size=200, p=[0.6, 0.3, 0.1])
+    users, items = random.integers(1, 21, 200), random.integers(1, 31, 200)
+    interactions = make_interactions(list(zip(users, items, kinds, np.zeros(200), strict=True)))
+    matrix = interaction_matrix(interactions, AS_OF)
+    parameters = AlsParameters(
+        factors=8,
+        iterations=5,
+        regularization=2.0,
+        confidence=20.0,
+        user_exponent=user_exponent,
+        item_exponent=item_exponent,
+    )
+    weighed = confidences(matrix, parameters)
+    factors = fit(weighed, parameters, threads=1)
+    live = LiveVectorParameters(
+        taste_dimensions=8,
+        confidence=20.0,
+        user_exponent=user_exponent,
+        regularization=2.0,
+        taste_half_life_events=None,
+        taste_events=None,
+    )
+    scales = item_confidence_scales(matrix, parameters)
+    space = item_space(live, matrix.item_nos, factors.items, scales)
+
+    als = AlternatingLeastSquares(factors=8, regularization=2.0, num_threads=1)
+    als.item_factors = factors.items
+    for row, user in enumerate(matrix.user_nos):
+        mine = interactions.where(interactions.user_nos == user)
+        folded = fold_in(
+            LiveSpace(live, space.space.gramian),
+            space.items,
+            History(mine.item_nos, mine.strengths()),
+        )
+        refitted = als.recalculate_user(0, weighed[row])
+        assert np.abs(folded - refitted).max() < 1e-4
+
+
+@given(seed=st.integers(0, 10_000), items=st.integers(1, 20))
+def test_all_item_vectors_have_the_norm_of_the_run(seed: int, items: int) -> None:
+    factors = np.random.default_rng(seed).normal(size=(items, 4)).astype(np.float32)
+    space = item_space(
+        LiveVectorParameters(taste_dimensions=4),
+        np.arange(1, items + 1, dtype=np.int32),
+        factors,
+        np.ones(items),
+    )
+    assert np.allclose(np.linalg.norm(space.items.vectors, axis=1), space.norm, rtol=1e-4)
+    taste = space.items.vectors[:, :4]
+    assert np.isclose((taste**2).sum(axis=1).mean(), 1.0, rtol=1e-4)
+
+
+def test_the_same_input_gives_the_same_factors(
+    make_interactions: Callable[..., Interactions],
+) -> None:
+    events = [(user, item, 1, 0) for user in range(1, 20) for item in range(1, 20, 1 + user % 4)]
+    matrix = interaction_matrix(make_interactions(events), AS_OF)
+    parameters = AlsParameters(factors=4, iterations=3)
+    once, again = (fit(confidences(matrix, parameters), parameters, threads=1) for _ in range(2))
+    assert np.array_equal(once.items, again.items)
+    assert np.array_equal(once.users, again.users)

@@ -1,0 +1,79 @@
+"""A real Prefect server, and a small shop whose users have clear tastes."""
+
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+from prefect.testing.utilities import prefect_test_harness
+from sqlalchemy import Connection, Engine, text
+
+from domain.identifiers import ItemNo, KindNo, UserId
+from sql.log import NewEvent, record_parameters
+from sql.statements import statements
+
+GROUPS, ITEMS_A_GROUP, USERS, EVENTS_A_USER = 3, 20, 60, 15
+FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
+
+Visit = tuple[str, int, float]
+"""User id, item number, day."""
+
+Record = Callable[[Connection, Sequence[Visit]], None]
+
+
+@pytest.fixture(scope="session")
+def prefect_server() -> Iterator[None]:
+    """One Prefect server a session, with a database of its own."""
+    with prefect_test_harness(server_startup_timeout=60):
+        yield
+
+
+@pytest.fixture(scope="session")
+def record() -> Record:
+    """Stores views: (user id, item number, day)."""
+
+    def store(connection: Connection, visits: Sequence[Visit]) -> None:
+        events = [
+            NewEvent(
+                uuid.uuid4(),
+                UserId(user),
+                ItemNo(item_no),
+                KindNo(1),
+                None,
+                FIRST_DAY + timedelta(days=day),
+            )
+            for user, item_no, day in visits
+        ]
+        connection.execute(statements("log")["record_events"], record_parameters(events))
+
+    return store
+
+
+@pytest.fixture
+def shop(
+    engine: Engine, database_url: str, record: Record, monkeypatch: pytest.MonkeyPatch
+) -> Engine:
+    """Items in three groups, each user at home in one of them; small fits by the environment."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    for name, value in {"FACTORS": 8, "ITERATIONS": 5, "CHUNK_USERS": 25}.items():
+        monkeypatch.setenv(f"TANDEM_BATCH_{name}", str(value))
+    random = np.random.default_rng(5)
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into items (item_id, title, categories)"
+                " select 'item-' || n, 'Item ' || n, array['group ' || n % :groups]"
+                " from generate_series(1, :items) as n order by n"
+            ),
+            {"groups": GROUPS, "items": GROUPS * ITEMS_A_GROUP},
+        )
+        for user in range(USERS):
+            chosen = random.choice(ITEMS_A_GROUP, EVENTS_A_USER, replace=False)
+            days = random.uniform(0, 100, EVENTS_A_USER)
+            items = (chosen + 1) * GROUPS - user % GROUPS
+            record(
+                connection,
+                [(f"user-{user}", int(i), float(d)) for i, d in zip(items, days, strict=True)],
+            )
+    return engine

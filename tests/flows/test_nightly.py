@@ -1,0 +1,243 @@
+"""One night against a real PostgreSQL and a real Prefect server."""
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.sorting import ArtifactSort
+from sqlalchemy import Connection, Engine, text
+
+from batch.runs import nightly_lock
+from domain.errors import NotEnoughHistoryError, RunInProgressError, RunRefusedError
+from domain.live_vector import live_vector
+from flows.nightly import run_now
+from sql.live_vectors import load_item_vectors, load_live_space
+from sql.log import load_histories, load_kinds
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+Record = Callable[[Connection, Sequence[tuple[str, int, float]]], None]
+PARTITIONED = ("batch_recommendations", "item_embeddings", "user_embeddings", "popular_items")
+
+
+def ignore(_step: str, _seconds: float | None) -> None:
+    """Nobody watches."""
+
+
+def at(step: str, act: Callable[[], None]) -> Callable[[str, float | None], None]:
+    """Act when a step begins."""
+
+    def on_step(name: str, seconds: float | None) -> None:
+        if name == step and seconds is None:
+            act()
+
+    return on_step
+
+
+def rows(engine: Engine, query: str, **parameters: Any) -> list[Any]:
+    with engine.connect() as connection:
+        return list(connection.execute(text(query), parameters))
+
+
+def value(engine: Engine, query: str, **parameters: Any) -> Any:
+    (row,) = rows(engine, query, **parameters)
+    return row[0]
+
+
+def partitions(engine: Engine) -> set[str]:
+    return {
+        row[0]
+        for row in rows(
+            engine,
+            "select inhrelid::regclass::text from pg_inherits"
+            " where inhparent = any(cast(:parents as regclass[]))",
+            parents=list(PARTITIONED),
+        )
+    }
+
+
+def partitions_of(*run_ids: int) -> set[str]:
+    return {f"{parent}_{run_id}" for parent in PARTITIONED for run_id in run_ids}
+
+
+async def test_a_night_publishes_everything_of_one_run_and_tells_prefect(shop: Engine) -> None:
+    told: list[tuple[str, float | None]] = []
+    run_id = run_now(lambda step, seconds: told.append((step, seconds)))
+
+    assert value(shop, "select run_id from live_run") == run_id
+    run = rows(shop, "select * from model_runs")[0]
+    assert run.state == "published"
+    assert run.metrics["ndcg@20"] > run.metrics["popularity_ndcg@20"]
+    assert run.metrics["users"] == 60
+    begun = [step for step, seconds in told if seconds is None]
+    ended = [step for step, seconds in told if seconds is not None]
+    assert begun == ended
+    assert set(run.step_seconds) == set(begun)
+    assert value(shop, "select count(*) from batch_recommendations") == 60
+    assert value(shop, "select count(*) from user_embeddings where embedding is not null") == 60
+    assert value(shop, "select count(*) from speed_progress") == 8
+    norms = [row[0] for row in rows(shop, "select vector_norm(embedding) from item_embeddings")]
+    assert np.allclose(norms, run.item_norm, rtol=1e-4)
+    lists = {(row.list, row.category) for row in rows(shop, "select * from popular_items")}
+    assert {("popular", ""), ("all_time", ""), ("trending", ""), ("popular", "group 1")} <= lists
+    async with get_client() as client:
+        flow_run = await client.read_flow_run(run.flow_run_id)
+        artifacts = await client.read_artifacts(limit=20, offset=0, sort=ArtifactSort.CREATED_DESC)
+    assert flow_run.state is not None
+    assert flow_run.state.is_completed()
+    assert {"nightly-summary", "nightly-figures"} <= {artifact.key for artifact in artifacts}
+
+
+def test_no_list_holds_what_its_user_has_seen_or_what_is_unavailable(shop: Engine) -> None:
+    with shop.begin() as connection:
+        connection.execute(text("update items set available = false where item_no <= 5"))
+    run_now(ignore)
+    listed = rows(
+        shop, "select user_no, unnest(item_nos) as item_no from batch_recommendations order by 1"
+    )
+    seen = rows(shop, "select user_no, item_no from interactions")
+    assert listed
+    assert not set(listed) & set(seen)
+    assert min(item_no for _, item_no in listed) == 6
+    assert (
+        value(
+            shop,
+            "select min(item_no) from (select unnest(item_nos) from popular_items) as t (item_no)",
+        )
+        == 6
+    )
+
+
+def test_events_that_arrive_while_a_run_trains_are_folded_in_before_the_switch(
+    shop: Engine, record: Record
+) -> None:
+    def arrive() -> None:
+        with shop.begin() as connection:
+            record(connection, [("user-1", 1, 101), ("newcomer", 4, 101)])
+
+    run_id = run_now(at("Switch", arrive))
+
+    horizon = value(shop, "select max(position) from interactions")
+    vectors = rows(
+        shop,
+        "select user_no, embedding, events_since_cut_off, position from user_embeddings"
+        " join users using (user_no) where user_id in ('user-1', 'newcomer') order by user_id",
+    )
+    assert [(row.events_since_cut_off, row.position) for row in vectors] == [(1, horizon)] * 2
+    assert {row[0] for row in rows(shop, "select position from speed_progress")} == {horizon}
+    with shop.connect() as connection:
+        user_nos = [row.user_no for row in vectors]
+        histories = load_histories(
+            connection, load_kinds(connection), user_nos, horizon=horizon, events=None
+        )
+        space = load_live_space(connection, run_id).space
+        items = load_item_vectors(connection, run_id, range(1, 61))
+    for row in vectors:
+        expected = live_vector(space, items, histories[row.user_no])
+        assert expected is not None
+        assert np.allclose(row.embedding.to_numpy(), expected, atol=1e-5)
+
+
+def test_a_run_that_fails_leaves_the_served_one_and_says_why(shop: Engine) -> None:
+    served = run_now(ignore)
+
+    def break_down() -> None:
+        raise RuntimeError("the disk is full")
+
+    with pytest.raises(RuntimeError):
+        run_now(at("Write the live vectors", break_down))
+    assert value(shop, "select run_id from live_run") == served
+    failed = rows(shop, "select state, reason from model_runs order by run_id")[-1]
+    assert tuple(failed) == ("failed", "the disk is full")
+    assert partitions(shop) == partitions_of(served)
+
+
+def test_a_run_that_is_refused_leaves_the_served_one_and_says_why(shop: Engine) -> None:
+    served = run_now(ignore)
+    with pytest.raises(RunRefusedError):
+        run_now(ignore, regularization=1e9)
+    assert value(shop, "select run_id from live_run") == served
+    refused = rows(shop, "select * from model_runs order by run_id")[-1]
+    assert refused.state == "refused"
+    assert f"{refused.metrics['ndcg@20']:.4f}" in refused.reason
+    assert refused.metrics["served_ndcg@20"] > refused.metrics["ndcg@20"]
+    assert partitions(shop) == partitions_of(served)
+
+
+def test_only_the_newest_published_runs_are_retained(shop: Engine) -> None:
+    run_ids = [run_now(ignore, retained_runs=2) for _ in range(3)]
+    assert partitions(shop) == partitions_of(*run_ids[1:])
+    states = [row[0] for row in rows(shop, "select state from model_runs order by run_id")]
+    assert states == ["retired", "published", "published"]
+
+
+def test_a_second_night_at_once_is_turned_away(shop: Engine) -> None:
+    with shop.connect() as connection:
+        session = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with nightly_lock(session), pytest.raises(RunInProgressError):
+            run_now(ignore)
+    assert rows(shop, "select * from model_runs") == []
+
+
+def test_a_run_whose_process_died_is_marked_and_cleared_by_the_next_night(shop: Engine) -> None:
+    with shop.begin() as connection:
+        dead = connection.execute(
+            text(
+                "insert into model_runs (cut_off_position, cut_off_at)"
+                " values (0, now()) returning run_id"
+            )
+        ).scalar_one()
+        connection.execute(text("select create_run_partitions(:dead)"), {"dead": dead})
+    run_id = run_now(ignore)
+    state, reason = rows(shop, "select state, reason from model_runs order by run_id")[0]
+    assert (state, reason) == ("failed", "The process died before the run ended.")
+    assert partitions(shop) == partitions_of(run_id)
+
+
+def test_a_reader_of_the_served_run_delays_a_night_and_is_not_harmed(shop: Engine) -> None:
+    with shop.connect() as reader:
+        reader.execute(text("select count(*) from batch_recommendations"))
+        reader.execute(text("select count(*) from user_embeddings"))
+        release = threading.Timer(1.5, reader.rollback)
+        run_id = run_now(at("Compare at the gate", release.start))
+        release.join()
+    assert value(shop, "select run_id from live_run") == run_id
+
+
+def test_without_history_the_night_says_what_is_missing(shop: Engine) -> None:
+    with shop.begin() as connection:
+        connection.execute(text("truncate interactions"))
+    with pytest.raises(NotEnoughHistoryError, match="too little to learn from"):
+        run_now(ignore)
+    assert value(shop, "select state from model_runs") == "failed"
+
+
+def test_a_small_shop_gets_its_first_run_without_comparison(shop: Engine, record: Record) -> None:
+    with shop.begin() as connection:
+        connection.execute(text("truncate interactions"))
+        record(connection, [("ann", 1, 0), ("ann", 2, 1), ("bob", 2, 2), ("bob", 3, 3)])
+    run_id = run_now(ignore)
+    assert value(shop, "select run_id from live_run") == run_id
+    metrics = value(shop, "select metrics from model_runs")
+    assert "without comparison" in metrics["gate"]
+    assert "ndcg@20" not in metrics
+
+
+def test_a_big_catalogue_gets_an_index_whose_recall_is_measured(
+    shop: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TANDEM_BATCH_INDEX_FROM_ITEMS", "10")
+    run_id = run_now(ignore)
+    metrics = value(shop, "select metrics from model_runs")
+    assert metrics["index"] == "hnsw"
+    assert metrics["index_recall@100"] > 0.9
+    definition = value(
+        shop,
+        "select pg_get_indexdef(cast(:name as regclass))",
+        name=f"item_embeddings_{run_id}_nearest",
+    )
+    assert "hnsw" in definition
+    assert "vector_ip_ops" in definition

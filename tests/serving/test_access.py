@@ -1,0 +1,100 @@
+"""Keys and scopes."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from sqlalchemy import func, update
+
+from serving.app import create_app
+from serving.dependencies import RequiredScope
+from serving.keys import generate_key
+from serving.settings import ServingSettings
+from sql import tables
+from tests.serving.conftest import Gate, Seeds, Start, event, recommended, send, until
+
+
+def routes_of(router: Any) -> Iterator[APIRoute]:
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif hasattr(route, "original_router"):
+            yield from routes_of(route.original_router)
+
+
+def scopes_of(dependant: Dependant) -> set[str]:
+    own = {dependant.call.scope} if isinstance(dependant.call, RequiredScope) else set()
+    return own.union(*(scopes_of(inner) for inner in dependant.dependencies))
+
+
+def test_every_route_under_v1_asks_for_a_scope_that_fits_its_method() -> None:
+    app = create_app(ServingSettings(database_url="postgresql:///x", redis_url="redis://x"))
+    routes = [route for route in routes_of(app) if route.path.startswith("/v1")]
+    documented = [path for path in app.openapi()["paths"] if path.startswith("/v1")]
+    assert {route.path_format for route in routes} == set(documented)
+    for route in routes:
+        expected = "read" if route.methods <= {"GET", "HEAD"} else "write"
+        assert scopes_of(route.dependant) == {expected}, route.path
+
+
+def test_a_key_is_random_and_only_its_hash_is_told_apart() -> None:
+    key, key_hash = generate_key()
+    assert key.startswith("tdm_")
+    assert len(key) == 4 + 43
+    assert key_hash == hashlib.sha256(key.encode()).digest()
+    assert generate_key()[0] != key
+
+
+async def test_without_a_valid_key_nothing_is_answered(client: httpx.AsyncClient) -> None:
+    for key in ("", "wrong", "tdm_" + "a" * 43, "é"):
+        headers = {"X-API-Key": key.encode()}
+        for answer in (
+            await client.get("/v1/popular", headers=headers),
+            await client.post("/v1/events", json={}, headers=headers),
+        ):
+            assert answer.status_code == 401
+            assert answer.headers["www-authenticate"].startswith("ApiKey")
+            assert answer.json()["type"] == "urn:tandem:problem:unauthenticated"
+    del client.headers["X-API-Key"]
+    assert "X-API-Key" in (await client.get("/v1/popular")).json()["detail"]
+
+
+async def test_a_key_opens_only_what_its_scopes_name(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    client.headers["X-API-Key"] = seeds.key("read", name="reader")
+    assert (await recommended(client, "ann")).status_code == 200
+    refused = await send(client, event("ann", 1))
+    assert refused.status_code == 403
+    assert "scope write" in refused.json()["detail"]
+    assert (await client.put("/v1/items/x", json={"title": "X"})).status_code == 403
+    assert seeds.count("interactions") == 0
+    client.headers["X-API-Key"] = seeds.key("write", name="writer")
+    assert (await send(client, event("ann", 1))).status_code == 202
+    assert (await recommended(client, "ann")).status_code == 403
+
+
+async def test_a_revoked_key_stops_working(start: Start, seeds: Seeds) -> None:
+    client = await start(api_key_seconds=0.05)
+    assert (await client.get("/v1/popular")).status_code == 200
+    seeds.write(update(tables.api_keys).values(revoked_at=func.now()))
+
+    async def refused() -> bool:
+        return (await client.get("/v1/popular")).status_code == 401
+
+    await until(refused)
+
+
+async def test_a_key_known_before_works_while_the_database_is_away(
+    start: Start, seeds: Seeds, gate: Gate
+) -> None:
+    client = await start(api_key_seconds=0.01)
+    assert (await recommended(client, "ann")).status_code == 200
+    stranger = seeds.key("read", name="stranger")
+    gate.shut()
+    assert (await recommended(client, "ann")).status_code == 200
+    client.headers["X-API-Key"] = stranger
+    assert (await recommended(client, "ann")).status_code == 503

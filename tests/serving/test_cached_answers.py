@@ -1,0 +1,177 @@
+"""The cache is never wrong, and never needed."""
+
+import asyncio
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+import redis
+import structlog
+from sqlalchemy import Connection, Engine, text
+
+from domain.identifiers import UserNo
+from domain.redis_keys import user_entry
+from tests.serving.conftest import (
+    OwnRedis,
+    Seeds,
+    Start,
+    event,
+    ids,
+    recommended,
+    send,
+    until,
+)
+
+
+@pytest.fixture
+def ann(seeds: Seeds) -> int:
+    """A user with films 0 to 4 in the batch list and vectors for 0 to 9."""
+    user_no, f = seeds.user("ann"), seeds.film_nos
+    seeds.run(
+        batch={user_no: [(f[n], 10.0 - n) for n in range(5)]},
+        vectors={f[n]: (1.0, float(n)) for n in range(10)},
+        users={user_no: ((0.0, 1.0), 0)},
+    )
+    return user_no
+
+
+@contextmanager
+def vectors_locked(engine: Engine) -> Iterator[Connection]:
+    """Whoever looks for candidates has to wait."""
+    with engine.connect() as connection:
+        connection.execute(text("lock table item_embeddings in access exclusive mode"))
+        yield connection
+        connection.rollback()
+
+
+async def waiting(engine: Engine, count: int) -> None:
+    """Return when so many statements wait for a lock."""
+
+    async def reached() -> bool:
+        with engine.connect() as connection:
+            found = connection.execute(
+                text(
+                    "select count(*) from pg_stat_activity"
+                    " where wait_event_type = 'Lock' and datname = current_database()"
+                )
+            ).scalar_one()
+        return bool(found >= count)
+
+    await until(reached)
+
+
+async def test_an_answer_from_the_cache_is_new_in_id_and_time_only(
+    client: httpx.AsyncClient, ann: int
+) -> None:
+    first = (await recommended(client, "ann", limit=8)).json()
+    second = (await recommended(client, "ann", limit=8)).json()
+    assert second["source"] == "cache"
+    assert second["level"] == first["source"] == "blend"
+    assert second["recommendation_id"] != first["recommendation_id"]
+    assert second["generated_at"] > first["generated_at"]
+    assert second["run"]["age_seconds"] > first["run"]["age_seconds"]
+    for field in ("items", "policy", "user_id"):
+        assert second[field] == first[field]
+
+
+async def test_other_parameters_are_another_answer(client: httpx.AsyncClient, ann: int) -> None:
+    for query in ({"limit": 5}, {"limit": 6}, {"limit": 5, "exclude_seen": False}):
+        assert (await recommended(client, "ann", **query)).json()["source"] == "blend"
+        assert (await recommended(client, "ann", **query)).json()["source"] == "cache"
+
+
+async def test_cached_answers_expire(client: httpx.AsyncClient, ann: int, redis_url: str) -> None:
+    await recommended(client, "ann", limit=5)
+    with redis.Redis.from_url(redis_url) as store:
+        store.expire(user_entry(UserNo(ann)), 30)
+        await recommended(client, "ann", limit=6)
+        assert store.hlen(user_entry(UserNo(ann))) == 2
+        assert 0 < store.ttl(user_entry(UserNo(ann))) <= 30
+
+
+async def test_concurrent_misses_compute_once(
+    client: httpx.AsyncClient, engine: Engine, ann: int
+) -> None:
+    await recommended(client, "ann", limit=3)
+    with vectors_locked(engine):
+        requests = [asyncio.create_task(recommended(client, "ann", limit=9)) for _ in range(8)]
+        await waiting(engine, 1)
+
+        async def all_missed() -> bool:
+            metrics = await client.get("/metrics")
+            return 'serving_cache_total{outcome="miss"} 9.0' in metrics.text
+
+        await until(all_missed)
+        with engine.connect() as connection:
+            waiters = connection.execute(
+                text("select count(*) from pg_locks where not granted")
+            ).scalar_one()
+        assert waiters == 1
+    answers = await asyncio.gather(*requests)
+    assert len({tuple(ids(answer)) for answer in answers}) == 1
+    assert len({answer.json()["recommendation_id"] for answer in answers}) == 8
+
+
+async def test_an_answer_read_before_an_event_is_neither_kept_nor_shared_after_it(
+    client: httpx.AsyncClient, engine: Engine, ann: int
+) -> None:
+    with vectors_locked(engine):
+        stale = asyncio.create_task(recommended(client, "ann", limit=9))
+        await waiting(engine, 1)
+        assert (await send(client, event("ann", 0))).status_code == 202
+        fresh = asyncio.create_task(recommended(client, "ann", limit=9))
+        await waiting(engine, 2)
+    assert "film-0" in ids(await stale)
+    assert "film-0" not in ids(await fresh)
+    assert "film-0" not in ids(await recommended(client, "ann", limit=9))
+
+
+async def test_redis_may_be_killed_and_come_back(
+    start: Start, ann: int, own_redis: OwnRedis
+) -> None:
+    client = await start(redis_url=own_redis.url, redis_rest_seconds=0.001)
+    await recommended(client, "ann", limit=5)
+    assert (await recommended(client, "ann", limit=5)).json()["source"] == "cache"
+    own_redis.kill()
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(5):
+            assert (await recommended(client, "ann", limit=5)).json()["source"] == "blend"
+        assert (await send(client, event("ann", 0))).status_code == 202
+    assert [log["event"] for log in logs].count("redis_away") == 1
+    assert "film-0" not in ids(await recommended(client, "ann", limit=5))
+    own_redis.start()
+
+    async def cached() -> bool:
+        return bool((await recommended(client, "ann", limit=5)).json()["source"] == "cache")
+
+    await until(cached)
+    assert "film-0" not in ids(await recommended(client, "ann", limit=5))
+    errors = [
+        line for line in (await client.get("/metrics")).text.splitlines()
+        if line.startswith('serving_cache_total{outcome="error"}')
+    ]  # fmt: skip
+    assert float(errors[0].split()[1]) > 0
+
+
+async def test_answers_kept_before_a_drop_that_redis_missed_do_not_count(
+    start: Start, ann: int, own_redis: OwnRedis
+) -> None:
+    client = await start(redis_url=own_redis.url, redis_rest_seconds=0.01)
+    await recommended(client, "ann", limit=5)
+    assert "film-0" in ids(await recommended(client, "ann", limit=5))
+    assert own_redis.process is not None
+    own_redis.process.send_signal(signal.SIGSTOP)
+    try:
+        assert (await send(client, event("ann", 0))).status_code == 202
+        assert "film-0" not in ids(await recommended(client, "ann", limit=5))
+    finally:
+        own_redis.process.send_signal(signal.SIGCONT)
+
+    async def cached() -> bool:
+        answer = await recommended(client, "ann", limit=5)
+        assert "film-0" not in ids(answer)
+        return bool(answer.json()["source"] == "cache")
+
+    await until(cached)

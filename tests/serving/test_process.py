@@ -1,0 +1,68 @@
+"""`python -m serving`, as it is run."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from tests.serving.conftest import Seeds, event, until
+
+
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def serving(log: Path, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
+    with log.open("wb") as output:
+        return subprocess.Popen(
+            [sys.executable, "-m", "serving"],
+            env={**os.environ, **settings},
+            stdout=output,
+            stderr=output,
+        )
+
+
+async def test_the_process_serves_logs_json_without_keys_and_stops_when_told(
+    database_url: str, redis_url: str, seeds: Seeds, tmp_path: Path
+) -> None:
+    port, log = free_port(), tmp_path / "log"
+    key = seeds.key("read", "write")
+    settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "TANDEM_API_PORT": str(port)}
+    process = serving(log, {**settings, "TANDEM_IMPRESSION_FLUSH_SECONDS": "3600"})
+    try:
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+
+            async def ready() -> bool:
+                try:
+                    return (await client.get("/readyz")).status_code == 200
+                except httpx.TransportError:
+                    return False
+
+            await until(ready)
+            headers = {"X-API-Key": key, "X-Request-ID": "seen-in-the-log"}
+            body = {"events": [event("ann-the-user", 1)]}
+            assert (await client.post("/v1/events", json=body, headers=headers)).status_code == 202
+            url = "/v1/users/ann-the-user/recommendations"
+            assert (await client.get(url, headers=headers)).status_code == 200
+            refused = await client.get(url, headers={"X-API-Key": key[:-1] + "!"})
+            assert refused.status_code == 401
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(timeout=60)
+    assert process.returncode in {0, -signal.SIGTERM}
+    assert seeds.count("impressions") == 1, "written out at shutdown"
+    told = log.read_text()
+    lines = [json.loads(line) for line in told.splitlines()]
+    requests = [line for line in lines if line.get("request_id") == "seen-in-the-log"]
+    assert [(line["method"], line["status"]) for line in requests] == [("POST", 202), ("GET", 200)]
+    assert requests[1]["route"] == "/v1/users/{user_id}/recommendations"
+    assert requests[1]["ms"] > 0
+    assert key[4:-1] not in told
+    assert "ann-the-user" not in told

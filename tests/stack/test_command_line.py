@@ -1,0 +1,226 @@
+"""The command `tandem`, against a real database and without anything that runs."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import Engine, text
+from typer.testing import CliRunner, Result
+
+from serving.keys import hash_key
+from stack.command_line import app
+from stack.home import Home, owning
+from stack.state import NAMES
+
+COMMANDS = [
+    [],
+    ["up"],
+    ["down"],
+    ["load"],
+    ["nightly"],
+    ["runs"],
+    ["status"],
+    ["psql"],
+    ["key"],
+    ["key", "create"],
+    ["key", "list"],
+    ["key", "revoke"],
+]
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """An empty folder as home and current folder; no settings of the machine."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("DATABASE_URL", "REDIS_URL", "TANDEM_API_PORT", "TANDEM_PREFECT_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TANDEM_DEBUG", raising=False)
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def external(home: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database of the test in place of the embedded one."""
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    return database_url
+
+
+def tandem(*arguments: str) -> Result:
+    return CliRunner().invoke(app, list(arguments))
+
+
+def told(*arguments: str) -> Any:
+    result = tandem(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    (line,) = result.stdout.splitlines()
+    return json.loads(line)
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
+def test_every_command_has_help(command: list[str]) -> None:
+    result = tandem(*command, "--help")
+    assert result.exit_code == 0
+    assert "Usage:" in result.stdout
+
+
+def test_the_version_is_told() -> None:
+    assert tandem("--version").stdout.startswith("tandem 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["fly"], "No such command 'fly'"),
+        (["load"], "Missing argument"),
+        (["key", "create", "--name", "app"], "Missing option '--scope'"),
+        (["runs", "--yaml"], "No such option"),
+    ],
+)
+def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], complaint: str) -> None:
+    result = tandem(*arguments)
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert complaint in line
+
+
+def test_when_nothing_was_started_every_process_is_stopped(home: Path) -> None:
+    status = told("status")
+    assert status["processes"] == {name: {"pid": None, "state": "stopped"} for name in NAMES}
+    assert status["run"] is None
+    assert status["first_recommendation_seconds"] is None
+    assert status["api_url"] == "http://127.0.0.1:8000"
+    assert not home.exists()
+
+
+def test_without_data_there_are_no_runs_and_nothing_is_made(home: Path) -> None:
+    assert told("runs") == []
+    assert not home.exists()
+
+
+def test_a_setting_that_is_no_number_is_named(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_API_PORT", "eight")
+    result = tandem("status")
+    assert result.exit_code == 1
+    assert "TANDEM_API_PORT: Input should be a valid integer" in result.stderr
+
+
+def test_settings_may_stand_in_an_env_file(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_API_PORT", "")  # put back after the test
+    monkeypatch.delenv("TANDEM_API_PORT")
+    Path(".env").write_text("TANDEM_API_PORT=8123\n")
+    assert told("status")["api_url"] == "http://127.0.0.1:8123"
+
+
+def test_runs_are_listed_newest_first(external: str, engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "insert into model_runs"
+                " (state, cut_off_position, cut_off_at, finished_at, metrics, reason) values"
+                " ('published', 1, now(), now() + '2 s', '{\"ndcg@20\": 0.25}', null),"
+                " ('refused', 2, now(), null, '{}', 'worse than popularity')"
+            )
+        )
+        connection.execute(text("insert into live_run (run_id) select min(run_id) from model_runs"))
+    refused, published = told("runs")
+    assert (refused["state"], refused["live"]) == ("refused", False)
+    assert refused["reason"] == "worse than popularity"
+    assert (published["state"], published["live"]) == ("published", True)
+    assert published["metrics"] == {"ndcg@20": 0.25}
+    assert published["seconds"] == pytest.approx(2)
+    assert set(published) == {
+        "run_id",
+        "state",
+        "live",
+        "cut_off_at",
+        "started_at",
+        "finished_at",
+        "seconds",
+        "metrics",
+        "reason",
+    }
+    assert "published, live" in tandem("runs").stdout
+
+
+def test_a_key_is_told_once_and_only_its_hash_is_stored(external: str) -> None:
+    created = told("key", "create", "--name", "app", "--scope", "read", "--scope", "write")
+    assert created["scopes"] == ["read", "write"]
+    with psycopg.connect(external) as connection:
+        row = connection.execute("select name, key_hash, scopes from api_keys").fetchone()
+    assert row == ("app", hash_key(created["key"]), ["read", "write"])
+
+
+def test_a_revoked_key_is_listed_as_such_and_its_name_stays_taken(external: str) -> None:
+    told("key", "create", "--name", "app", "--scope", "read")
+    assert tandem("key", "revoke", "app").exit_code == 0
+    (listed,) = told("key", "list")
+    assert listed["revoked_at"] is not None
+    again = tandem("key", "create", "--name", "app", "--scope", "read")
+    assert again.exit_code == 1
+    assert "There is a key named 'app' already" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["key", "revoke", "nobody"], "No key in force is named 'nobody'"),
+        (["key", "create", "--name", "a", "--scope", "own"], "There is no scope 'own'"),
+        (["key", "create", "--name", "", "--scope", "read"], "1 to 100 characters"),
+        (["load", "nowhere.csv"], "There is no file or folder nowhere.csv"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_code_1(
+    external: str, arguments: list[str], complaint: str
+) -> None:
+    result = tandem(*arguments)
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert complaint in line
+
+
+def test_an_unreachable_database_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nothing")
+    result = tandem("runs")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith("tandem: PostgreSQL: ")
+
+
+def test_a_folder_that_another_command_works_in_is_left_alone(external: str, home: Path) -> None:
+    with owning(Home(home), "tandem load"):
+        result = tandem("runs")
+    assert result.exit_code == 1
+    assert "tandem load (pid" in result.stderr
+
+
+def test_down_says_that_nothing_runs(home: Path) -> None:
+    result = tandem("down")
+    assert result.exit_code == 0
+    assert "does not run" in result.stdout
+
+
+def test_files_are_loaded_and_rejects_are_told(external: str) -> None:
+    Path("items.csv").write_text("item_id,title\nfilm-1,One\nfilm-2,Two\n")
+    Path("events.csv").write_text(
+        "user_id,item_id,kind,occurred_at\n"
+        "ann,film-1,view,2026-01-01T00:00:00Z\n"
+        "ann,film-9,view,2026-01-01T00:00:00Z\n"
+    )
+    assert tandem("load", "items.csv").exit_code == 0
+    result = tandem("load", "events.csv")
+    assert result.exit_code == 0, result.output
+    assert "rejected 1" in result.stdout
+    with psycopg.connect(external) as connection:
+        assert connection.execute("select count(*) from interactions").fetchone() == (1,)
+
+
+def test_the_embedded_database_is_started_for_the_length_of_a_command(home: Path) -> None:
+    told("key", "create", "--name", "app", "--scope", "read")
+    (listed,) = told("key", "list")
+    assert listed["name"] == "app"
+    assert (home / "postgres" / "PG_VERSION").exists()
+    assert not (home / "postgres" / "postmaster.pid").exists()

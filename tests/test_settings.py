@@ -1,0 +1,57 @@
+"""`.env.example` lists every setting there is, with its default."""
+
+from pathlib import Path
+
+from pydantic import AliasChoices
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings
+
+from batch.settings import BatchSettings
+from serving.settings import ServingSettings
+from speed.settings import RedisSettings, SpeedSettings
+from sql.settings import DatabaseSettings
+from stack.settings import StackSettings
+
+EXAMPLE = Path(__file__).parent.parent / ".env.example"
+CLASSES: tuple[type[BaseSettings], ...] = (
+    BatchSettings,
+    DatabaseSettings,
+    RedisSettings,
+    ServingSettings,
+    SpeedSettings,
+    StackSettings,
+)
+
+
+def listed() -> dict[str, str]:
+    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
+    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
+    return {name: value for name, _, value in pairs}
+
+
+def variable(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
+    alias = field.validation_alias
+    assert not isinstance(alias, AliasChoices)
+    return str(alias) if alias else f"{settings.model_config['env_prefix']}{name}".upper()
+
+
+def known() -> dict[str, object]:
+    return {
+        variable(settings, name, field): field.default
+        for settings in CLASSES
+        for name, field in settings.model_fields.items()
+    }
+
+
+def test_every_setting_is_listed_and_nothing_else() -> None:
+    assert set(listed()) == set(known())
+
+
+def test_the_listed_values_are_the_defaults() -> None:
+    for name, default in known().items():
+        value = listed()[name]
+        if isinstance(default, bool) or not isinstance(default, int | float):
+            written = "" if default is None or not isinstance(default, str | Path) else str(default)
+            assert value == written, name
+        else:
+            assert float(value) == float(default), name
