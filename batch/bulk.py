@@ -6,11 +6,15 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from adbc_driver_manager import OperationalError
 from adbc_driver_postgresql import dbapi
 from numpy.typing import NDArray
 from sqlalchemy import TextClause
 
-from sql.engine import driver_url
+from sql.engine import AWAY_ERRORS, driver_url
+
+TRANSIENT_ERRORS: tuple[type[Exception], ...] = (*AWAY_ERRORS, OperationalError)
+"""Troubles of reading and writing that may pass by themselves."""
 
 
 @contextmanager

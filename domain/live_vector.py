@@ -38,6 +38,11 @@ class LiveVectorParameters:
     sequence_events: int = 8
     """How many of the newest positive events the sequence part looks at."""
 
+    @property
+    def dimensions(self) -> int:
+        """Length of a vector: taste, sequence and the filler."""
+        return self.taste_dimensions + self.sequence_dimensions + 1
+
 
 @dataclass(frozen=True, slots=True)
 class LiveSpace:
@@ -101,7 +106,7 @@ def live_vector(
     """
     parameters = space.parameters
     known = _known(items, history)
-    vector = np.zeros(items.vectors.shape[1], dtype=np.float32)
+    vector = np.zeros(parameters.dimensions, dtype=np.float32)
     taste = fold_in(space, items, known)
     length = float(np.linalg.norm(taste))
     if length > 0.0:

@@ -4,12 +4,11 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from adbc_driver_manager import OperationalError as BulkOperationalError
 from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
-from sqlalchemy.exc import OperationalError
 
+from batch.bulk import TRANSIENT_ERRORS
 from flows.night import Night
 
 P = ParamSpec("P")
@@ -50,4 +49,4 @@ def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, 
 def _passes(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """Whether the trouble may pass by itself: the database could not be reached."""
     error = state.result(raise_on_failure=False)
-    return isinstance(error, (OperationalError, BulkOperationalError))
+    return isinstance(error, TRANSIENT_ERRORS)

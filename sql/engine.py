@@ -2,12 +2,25 @@
 
 from typing import Any
 
+import psycopg
 from pgvector.psycopg import register_vector, register_vector_async
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _CONNECT_TIMEOUT_SECONDS = 5
+
+AWAY_ERRORS: tuple[type[Exception], ...] = (
+    OperationalError,
+    InterfaceError,
+    PoolTimeoutError,
+    psycopg.OperationalError,
+    TimeoutError,
+    OSError,
+)
+"""What is raised when PostgreSQL cannot be reached or does not answer in time."""
 
 
 def make_engine(database_url: str, **options: Any) -> Engine:

@@ -60,7 +60,7 @@ def load_item_vectors(
     vectors = [row.embedding.to_numpy() for row in rows]
     return ItemVectors(
         item_nos=np.array([row.item_no for row in rows], dtype=np.int32),
-        vectors=np.array(vectors, dtype=np.float32).reshape(len(rows), -1),
+        vectors=np.stack(vectors) if vectors else np.empty((0, 0), dtype=np.float32),
         taste_scales=np.array([row.taste_scale for row in rows], dtype=np.float64),
         confidence_scales=np.array([row.confidence_scale for row in rows], dtype=np.float64),
     )

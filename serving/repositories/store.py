@@ -5,23 +5,12 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-import psycopg
 from sqlalchemy import Row, TextClause
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import StoreUnavailableError
-from sql.engine import make_async_engine
-
-_AWAY = (
-    OperationalError,
-    InterfaceError,
-    PoolTimeoutError,
-    psycopg.OperationalError,
-    TimeoutError,
-    OSError,
-)
+from sql.engine import AWAY_ERRORS, make_async_engine
 
 
 class Store:
@@ -66,7 +55,7 @@ class Store:
         try:
             async with asyncio.timeout(self._wait_seconds), self._engine.connect() as connection:
                 yield connection
-        except _AWAY as error:
+        except AWAY_ERRORS as error:
             raise StoreUnavailableError from error
 
     async def close(self) -> None:

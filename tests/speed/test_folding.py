@@ -92,6 +92,19 @@ def test_five_events_sent_together_all_count(engine: Engine, film_nos: list[int]
         assert events == 5
 
 
+def test_a_user_of_items_the_run_does_not_know_has_no_vector_and_stops_nobody(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos[:10])
+        record(connection, [event("ann", film_nos[20])])
+        ann = user_no_of(connection, "ann")
+    assert fold(engine) == [ann]
+    with engine.connect() as connection:
+        query = text("select embedding, events_since_cut_off from user_embeddings")
+        assert connection.execute(query).one() == (None, 1)
+
+
 def test_before_the_first_run_there_is_nothing_to_do(engine: Engine, film_nos: list[int]) -> None:
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[0])])
