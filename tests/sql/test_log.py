@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from domain.identifiers import ItemNo, KindNo, Position, UserId, UserNo
 from sql.log import (
@@ -66,6 +67,11 @@ def test_a_rolled_back_event_can_be_sent_again(engine: Engine, film_nos: list[in
         connection.rollback()
     with engine.begin() as connection:
         assert record(connection, sent)[0] == 1
+
+
+def test_an_event_of_an_unknown_kind_is_refused(engine: Engine, film_nos: list[int]) -> None:
+    with engine.connect() as connection, pytest.raises(IntegrityError, match="unknown kind"):
+        record(connection, [event("ann", film_nos[0], kind_no=99)])
 
 
 def test_the_horizon_waits_for_a_writer_that_drew_earlier_positions(
