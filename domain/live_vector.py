@@ -1,9 +1,10 @@
 """The live vector: a user as a point in the run's space, a pure function of history and run.
 
-An item's vector is `[taste | sequence | filler]`. Taste is the item's ALS factors times a scale of
-the item; sequence is a unit vector of what follows what; the filler makes all norms equal, so that
-a nearest-neighbour index over inner products keeps its recall. The user's side is built so that one
-inner product with an item's vector is the speed score. Its filler is 0.
+An item's vector is `[taste | sequence | trend | filler]`. Taste is the item's ALS factors times a
+scale of the item; sequence says what the item follows; trend is how much it is used lately; the
+filler makes all norms equal, so that a nearest-neighbour index over inner products keeps its
+recall. The user's side is built so that one inner product with an item's vector is the speed score:
+`[taste folded in | what has just been used | weight of the trend | 0]`.
 
 The speed worker, publishing and replay call the same functions.
 """
@@ -27,21 +28,23 @@ class LiveVectorParameters:
     user_exponent: float = 0.0
     """b, on the number of distinct items in the user's history."""
     regularization: float = 5.0
-    taste_half_life_events: float | None = 10.0
+    taste_half_life_events: float | None = 4.0
     """Age in events at which an interaction counts half; None: no decay."""
     taste_events: int | None = 100
     """How many of the newest events are folded in; None: all."""
-    taste_weight: float = 1.0
+    taste_weight: float = 0.5
     """Length of the taste part of a live vector; the sequence part has length 1 at most."""
-    sequence_decay: float = 0.7
+    sequence_decay: float = 0.75
     """What each step back in time multiplies the weight of an item by."""
-    sequence_events: int = 8
-    """How many of the newest positive events the sequence part looks at."""
+    sequence_events: int = 16
+    """How many of the newest distinct liked items the sequence part looks at."""
+    trend_weight: float = 0.1
+    """The live vector's number against the items' trend."""
 
     @property
     def dimensions(self) -> int:
-        """Length of a vector: taste, sequence and the filler."""
-        return self.taste_dimensions + self.sequence_dimensions + 1
+        """Length of a vector: taste, sequence, trend and the filler."""
+        return self.taste_dimensions + self.sequence_dimensions + 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,9 @@ class ItemVectors:
     item_nos: NDArray[np.int32]
     """(n,)"""
     vectors: NDArray[np.float32]
-    """(n, f + s + 1) as stored."""
+    """(n, f + s + 2) as stored: the item as something to recommend."""
+    sources: NDArray[np.float32]
+    """(n, s) unit rows: the item as a part of a history."""
     taste_scales: Floats
     """(n,) what the ALS factors were multiplied by in `vectors`."""
     confidence_scales: Floats
@@ -100,7 +105,7 @@ class History:
 def live_vector(
     space: LiveSpace, items: ItemVectors, history: History
 ) -> NDArray[np.float32] | None:
-    """The live vector (f + s + 1,) of a user, or None if the history says nothing in this space.
+    """The live vector (f + s + 2,) of a user, or None if the history says nothing in this space.
 
     Interactions with items the run has no vector for are passed over.
     """
@@ -113,7 +118,10 @@ def live_vector(
         vector[: parameters.taste_dimensions] = parameters.taste_weight * taste / length
     end = parameters.taste_dimensions + parameters.sequence_dimensions
     vector[parameters.taste_dimensions : end] = _sequence_part(parameters, items, known)
-    return vector if vector.any() else None
+    if not vector.any():
+        return None
+    vector[end] = parameters.trend_weight
+    return vector
 
 
 def fold_in(space: LiveSpace, items: ItemVectors, history: History) -> Floats:
@@ -166,14 +174,19 @@ def _taste_factors(
 
 
 def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: History) -> Floats:
-    """The decayed mean (s,) of the newest liked items' sequence vectors; zero if there is none."""
-    liked = History(known.item_nos[known.strengths > 0.0], known.strengths[known.strengths > 0.0])
-    recent = liked.newest(parameters.sequence_events)
-    if not len(recent.item_nos) or not parameters.sequence_dimensions:
+    """The decayed mean (s,) of the newest liked items' sources; zero if there is none."""
+    item_nos, weights = sequence_weights(parameters, known)
+    if not len(item_nos) or not parameters.sequence_dimensions:
         return np.zeros(parameters.sequence_dimensions)
-    weights = parameters.sequence_decay ** np.arange(len(recent.item_nos) - 1, -1, -1)
-    start = parameters.taste_dimensions
-    stored = items.vectors[
-        items.rows_of(recent.item_nos), start : start + parameters.sequence_dimensions
-    ].astype(np.float64)
-    return np.asarray(weights @ stored / weights.sum())
+    return np.asarray(weights @ items.sources[items.rows_of(item_nos)].astype(np.float64))
+
+
+def sequence_weights(
+    parameters: LiveVectorParameters, known: History
+) -> tuple[NDArray[np.int32], Floats]:
+    """The newest distinct liked items, newest first, and what each counts; the sum is 1."""
+    newest_first = known.item_nos[known.strengths > 0.0][::-1]
+    _, places = np.unique(newest_first, return_index=True)
+    recent = newest_first[np.sort(places)][: parameters.sequence_events]
+    weights = parameters.sequence_decay ** np.arange(len(recent), dtype=np.float64)
+    return recent, weights / weights.sum() if len(weights) else weights

@@ -57,13 +57,19 @@ def load_item_vectors(
     """The vectors of those of `item_nos` that the run has."""
     parameters = {"run_id": run_id, "item_nos": list(item_nos)}
     rows = connection.execute(_LIVE["load_item_vectors"], parameters).all()
-    vectors = [row.embedding.to_numpy() for row in rows]
     return ItemVectors(
         item_nos=np.array([row.item_no for row in rows], dtype=np.int32),
-        vectors=np.stack(vectors) if vectors else np.empty((0, 0), dtype=np.float32),
+        vectors=_stacked([row.embedding for row in rows]),
+        sources=_stacked([row.source for row in rows]),
         taste_scales=np.array([row.taste_scale for row in rows], dtype=np.float64),
         confidence_scales=np.array([row.confidence_scale for row in rows], dtype=np.float64),
     )
+
+
+def _stacked(vectors: Sequence[Vector | None]) -> NDArray[np.float32]:
+    """Vectors as rows (n, d); a column that holds nothing has no dimensions."""
+    rows = [vector.to_numpy() for vector in vectors if vector is not None]
+    return np.stack(rows) if rows else np.empty((len(vectors), 0), dtype=np.float32)
 
 
 def store_user_vectors(

@@ -135,6 +135,7 @@ item_embeddings = Table(
     _run_key(),
     Column("item_no", Integer, primary_key=True),
     Column("embedding", VECTOR, nullable=False),
+    Column("source", VECTOR),
     Column("taste_scale", REAL, nullable=False),
     Column("confidence_scale", REAL, nullable=False),
 )

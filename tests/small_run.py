@@ -40,7 +40,7 @@ def publish_small_run(
     factors = factors_of(len(item_nos))
     cut_off = event_horizon(connection)
     run_id = _store_run(connection, factors, cut_off)
-    vectors = np.hstack([factors, np.zeros((len(item_nos), 1))])
+    vectors = np.hstack([factors, np.zeros((len(item_nos), 2))])
     connection.execute(
         insert(item_embeddings),
         [

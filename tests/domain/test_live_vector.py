@@ -26,10 +26,13 @@ def space_and_items(
     factors = chance.normal(size=(ITEMS, parameters.taste_dimensions))
     scales = chance.uniform(0.5, 2.0, size=ITEMS)
     sequence = chance.normal(size=(ITEMS, parameters.sequence_dimensions))
-    vectors = np.hstack([factors * scales[:, None], sequence, np.ones((ITEMS, 1))])
+    sources = chance.normal(size=(ITEMS, parameters.sequence_dimensions))
+    trend_and_filler = np.ones((ITEMS, 2))
+    vectors = np.hstack([factors * scales[:, None], sequence, trend_and_filler])
     items = ItemVectors(
         item_nos=np.arange(10, 10 * ITEMS + 1, 10, dtype=np.int32),
         vectors=vectors.astype(np.float32),
+        sources=sources.astype(np.float32),
         taste_scales=scales,
         confidence_scales=chance.uniform(0.5, 1.5, size=ITEMS),
     )
@@ -101,8 +104,8 @@ def test_the_taste_part_has_its_length_and_the_filler_is_nothing(
     space, items, _ = space_and_items(PARAMETERS)
     vector = live_vector(space, items, history(pairs))
     if vector is not None:
-        assert vector.shape == (FACTORS + SEQUENCE + 1,)
-        assert vector[-1] == 0
+        assert vector.shape == (FACTORS + SEQUENCE + 2,)
+        assert vector[-2:] == pytest.approx([PARAMETERS.trend_weight, 0.0])
         length = float(np.linalg.norm(vector[:FACTORS]))
         assert length == pytest.approx(PARAMETERS.taste_weight, abs=1e-5) or length == 0
 
@@ -121,13 +124,20 @@ def test_the_sequence_part_is_the_decayed_mean_of_the_newest_liked_items() -> No
     space, items, _ = space_and_items(PARAMETERS)
     vector = live_vector(space, items, history([(10, 1.0), (20, -2.0), (30, 1.0)]))
     assert vector is not None
-    part = items.vectors[:, FACTORS : FACTORS + SEQUENCE]
-    expected = (0.7 * part[0] + part[2]) / 1.7
+    expected = (0.75 * items.sources[0] + items.sources[2]) / 1.75
     assert vector[FACTORS : FACTORS + SEQUENCE] == pytest.approx(expected, abs=1e-5)
 
 
-def test_newer_events_count_more() -> None:
+def test_an_item_used_again_counts_once_in_the_sequence_part_where_it_was_last() -> None:
     space, items, _ = space_and_items(PARAMETERS)
+    vector = live_vector(space, items, history([(30, 1.0), (10, 1.0), (30, 1.0), (30, 3.0)]))
+    assert vector is not None
+    expected = (0.75 * items.sources[0] + items.sources[2]) / 1.75
+    assert vector[FACTORS : FACTORS + SEQUENCE] == pytest.approx(expected, abs=1e-5)
+
+
+def test_newer_events_count_more_for_taste() -> None:
+    space, items, _ = space_and_items(LiveVectorParameters(taste_dimensions=FACTORS))
     first_then_second = live_vector(space, items, history([(10, 1.0)] * 9 + [(20, 1.0)] * 9))
     assert first_then_second is not None
     later, earlier = items.vectors[1], items.vectors[0]

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import OperationalError
 
 from batch.runs import nightly_lock
 from domain.errors import NotEnoughHistoryError, RunInProgressError, RunRefusedError
@@ -164,6 +165,21 @@ def test_a_bad_night_leaves_the_served_run_and_says_why(shop: Engine) -> None:
     assert refused.metrics["served_ndcg@20"] > refused.metrics["ndcg@20"]
     assert partitions(shop) == partitions_of(served)
     assert ask_prefect(f"flow_runs/{refused.flow_run_id}")["state_type"] == "FAILED"
+
+
+def test_a_write_that_the_database_broke_off_is_done_again(shop: Engine) -> None:
+    attempts: list[str] = []
+
+    def break_off_once(step: str, seconds: float | None) -> None:
+        if step == "Write the item vectors" and seconds is not None:
+            attempts.append(step)
+            if len(attempts) == 1:
+                raise OperationalError("insert", {}, ConnectionError("the server restarted"))
+
+    run_id = run_now(break_off_once)
+    assert len(attempts) == 2
+    assert value(shop, "select run_id from live_run") == run_id
+    assert value(shop, "select count(*) from item_embeddings") == 60
 
 
 def test_only_the_newest_published_runs_are_retained(shop: Engine) -> None:

@@ -211,6 +211,7 @@ create table item_embeddings (
     run_id            integer not null references model_runs,
     item_no           integer not null,
     embedding         vector not null,
+    source            vector,
     taste_scale       real not null,
     confidence_scale  real not null,
     primary key (run_id, item_no)
