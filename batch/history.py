@@ -30,8 +30,8 @@ class Interactions:
     def __len__(self) -> int:
         return len(self.user_nos)
 
-    def where(self, chosen: NDArray[np.bool_]) -> "Interactions":
-        """Those that `chosen` (n,) marks."""
+    def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> "Interactions":
+        """Those that `chosen` (n,) marks, or those at the places `chosen` (m,), in that order."""
         return Interactions(
             self.kinds,
             self.user_nos[chosen],
@@ -39,6 +39,17 @@ class Interactions:
             self.kind_nos[chosen],
             self.values[chosen],
             self.occurred_at[chosen],
+        )
+
+    def followed_by(self, later: "Interactions") -> "Interactions":
+        """These and then the others."""
+        return Interactions(
+            self.kinds,
+            np.concatenate([self.user_nos, later.user_nos]),
+            np.concatenate([self.item_nos, later.item_nos]),
+            np.concatenate([self.kind_nos, later.kind_nos]),
+            np.concatenate([self.values, later.values]),
+            np.concatenate([self.occurred_at, later.occurred_at]),
         )
 
     def strengths(self) -> NDArray[np.float64]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from batch.bulk import append, constant_column, fetch, vector_column
-from batch.embeddings import ItemSpace
 from batch.runs import Run
+from batch.space import ItemSpace
 from domain.identifiers import Position, UserNo
 from domain.interactions import KindTable
 from domain.live_vector import History, live_vector

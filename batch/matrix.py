@@ -58,23 +58,37 @@ def confidences(matrix: InteractionMatrix, parameters: AlsParameters) -> csr_mat
 
     d_u and d_i are the numbers of distinct items of the user and users of the item.
     """
-    strengths = matrix.strengths
-    user_degrees = np.diff(strengths.indptr)
     # c_ui = a * s_ui / (d_u^b * d_i^c)
-    by_user = parameters.confidence / np.maximum(user_degrees, 1.0) ** parameters.user_exponent
-    by_item = item_confidence_scales(matrix, parameters)
-    scaled = strengths.data * np.repeat(by_user, user_degrees) * by_item[strengths.indices]
+    scaled = parameters.confidence * _damped(
+        matrix, parameters.user_exponent, parameters.item_exponent
+    )
+    pattern = matrix.strengths
     return csr_matrix(
-        (scaled.astype(np.float32), strengths.indices, strengths.indptr), shape=strengths.shape
+        (scaled.astype(np.float32), pattern.indices, pattern.indptr), shape=pattern.shape
     )
 
 
-def item_confidence_scales(
-    matrix: InteractionMatrix, parameters: AlsParameters
-) -> NDArray[np.float64]:
-    """1 / d_i^c for each column, (i,)."""
+def mean_weight(matrix: InteractionMatrix, user_exponent: float, item_exponent: float) -> float:
+    """The mean over all pairs of |s_ui| / (d_u^b * d_i^c); 0 for an empty matrix."""
+    weights = np.abs(_damped(matrix, user_exponent, item_exponent))
+    return float(weights.mean()) if len(weights) else 0.0
+
+
+def item_degrees(matrix: InteractionMatrix) -> NDArray[np.float64]:
+    """The number of distinct users of each column, (i,), at least 1."""
     degrees = np.bincount(matrix.strengths.indices, minlength=len(matrix.item_nos))
-    return np.asarray(np.maximum(degrees, 1.0) ** -parameters.item_exponent)
+    return np.asarray(np.maximum(degrees, 1.0))
+
+
+def _damped(
+    matrix: InteractionMatrix, user_exponent: float, item_exponent: float
+) -> NDArray[np.float64]:
+    """s_ui / (d_u^b * d_i^c) of each pair, in the order of the matrix."""
+    strengths = matrix.strengths
+    user_degrees = np.diff(strengths.indptr)
+    by_user = np.repeat(np.maximum(user_degrees, 1.0) ** -user_exponent, user_degrees)
+    by_item = (item_degrees(matrix) ** -item_exponent)[strengths.indices]
+    return np.asarray(strengths.data * by_user * by_item)
 
 
 def _dense(nos: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:

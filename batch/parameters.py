@@ -1,6 +1,8 @@
-"""The hyper-parameters of a fit, as they travel in the row of the run."""
+"""The parameters of a run, as they travel in its row."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, Self
 
 from batch.settings import BatchSettings
 from domain.live_vector import LiveVectorParameters
@@ -8,37 +10,131 @@ from domain.live_vector import LiveVectorParameters
 
 @dataclass(frozen=True, slots=True)
 class AlsParameters:
-    """Everything that decides what a fit makes of a matrix."""
+    """Everything that decides what one fit makes of a matrix."""
 
-    factors: int = 64
-    iterations: int = 15
-    regularization: float = 50.0
-    confidence: float = 200.0
+    factors: int
+    iterations: int
+    regularization: float
+    confidence: float
     """a in the confidence `a * strength / (d_u^b * d_i^c)`."""
-    user_exponent: float = 0.5
+    user_exponent: float = 0.0
     """b, on the number of distinct items of the user."""
-    item_exponent: float = 0.5
+    item_exponent: float = 0.0
     """c, on the number of distinct users of the item."""
     seed: int = 20
 
+
+@dataclass(frozen=True, slots=True)
+class ListRecipe:
+    """How the nightly lists are made, in terms that mean the same on every data set.
+
+    With b = c = 1/2 the damped matrix has the largest singular value 1, so `threshold` is a soft
+    threshold on its spectrum. `confidence` is a at b = c = 1/2 and is rescaled for other exponents
+    so that the mean confidence does not move with them.
+    """
+
+    factors: int = 512
+    """At the most; a small catalogue is described by fewer."""
+    iterations: int = 10
+    confidence: float = 200.0
+    threshold: float = 0.15
+    """Regularization divided by `confidence`; in (0, 1)."""
+    user_exponent: float = 0.4
+    item_exponent: float = 0.3
+    popularity_exponent: float = -0.25
+    """e: an item's factors are multiplied by d_i^e when scoring."""
+    trend_exponent: float = 0.5
+    """g: and by (1 + recent interactions)^g."""
+    trend_half_life_days: float = 7.0
+    seed: int = 20
+
     @classmethod
-    def of(cls, settings: BatchSettings) -> "AlsParameters":
-        """Those of the settings."""
-        return cls(
-            factors=settings.factors,
-            iterations=settings.iterations,
-            regularization=settings.regularization,
-            confidence=settings.confidence,
-            user_exponent=settings.user_exponent,
-            item_exponent=settings.item_exponent,
-            seed=settings.seed,
+    def of(cls, settings: BatchSettings) -> Self:
+        """That of the settings."""
+        return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
+
+    @classmethod
+    def told(cls, parameters: Mapping[str, Any]) -> Self:
+        """That of a run's row, which an earlier version of Tandem may have written."""
+        known = {one.name for one in fields(cls)}
+        return cls(**{name: value for name, value in parameters.items() if name in known})
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceParameters:
+    """How a run's items become vectors."""
+
+    factors: int = 64
+    iterations: int = 15
+    confidence: float = 20.0
+    regularization: float = 5.0
+    taste_exponent: float = -0.25
+    """An item's taste is multiplied by d_i^e: the other parts know popularity already."""
+    sequence_dimensions: int = 128
+    """At the most; a small catalogue has fewer."""
+    window: int = 5
+    """How many places apart two items of a history still are neighbours."""
+    distance_exponent: float = 0.5
+    """Neighbours at distance k count k^-p."""
+    smoothing: float = 0.75
+    """Exponent on the context distribution of the mutual information."""
+    sequence_half_life_days: float = 730.0
+    """Age at which a pair of neighbours counts half."""
+    trend_half_life_days: float = 7.0
+    """Age at which an interaction counts half in the trend."""
+    seed: int = 20
+
+    @classmethod
+    def of(cls, settings: BatchSettings) -> Self:
+        """That of the settings."""
+        return cls(factors=settings.live_factors, seed=settings.seed)
+
+    def als(self) -> AlsParameters:
+        """The fit behind taste."""
+        return AlsParameters(
+            factors=self.factors,
+            iterations=self.iterations,
+            regularization=self.regularization,
+            confidence=self.confidence,
+            seed=self.seed,
         )
 
-    def live_vector(self) -> LiveVectorParameters:
-        """How live vectors are made in the space of such a fit."""
-        return LiveVectorParameters(
-            taste_dimensions=self.factors,
-            confidence=self.confidence,
-            user_exponent=self.user_exponent,
-            regularization=self.regularization,
-        )
+
+@dataclass(frozen=True, slots=True)
+class LiveWeights:
+    """What the parts of a live vector count against each other; sequence counts 1."""
+
+    taste: float = 0.5
+    trend: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class RunParameters:
+    """All parameters of a run."""
+
+    lists: ListRecipe = field(default_factory=ListRecipe)
+    space: SpaceParameters = field(default_factory=SpaceParameters)
+    weights: LiveWeights = field(default_factory=LiveWeights)
+
+    @classmethod
+    def of(cls, settings: BatchSettings) -> Self:
+        """Those of the settings; the weights are the defaults."""
+        return cls(ListRecipe.of(settings), SpaceParameters.of(settings))
+
+    def described(self) -> dict[str, dict[str, Any]]:
+        """As they are stored with the run."""
+        return asdict(self)
+
+
+def live_vector_parameters(
+    space: SpaceParameters, weights: LiveWeights, sequence_dimensions: int
+) -> LiveVectorParameters:
+    """How live vectors are made in a space, whose sequence part may be shorter than asked."""
+    return LiveVectorParameters(
+        taste_dimensions=space.factors,
+        sequence_dimensions=sequence_dimensions,
+        confidence=space.confidence,
+        regularization=space.regularization,
+        taste_weight=weights.taste,
+        trend_weight=weights.trend,
+    )

@@ -4,12 +4,12 @@ import json
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection
 
-from batch.parameters import AlsParameters
+from batch.parameters import ListRecipe, RunParameters
 from domain.errors import RunInProgressError
 from domain.identifiers import Position, RunId
 from sql.log import event_horizon
@@ -28,7 +28,7 @@ class Run:
     cut_off: Position
     """It learns from the log up to here."""
     cut_off_at: datetime
-    parameters: AlsParameters
+    parameters: RunParameters
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ServedRun:
     """What the gate has to know of the run being served."""
 
     run_id: RunId
-    parameters: AlsParameters
+    recipe: ListRecipe
     interactions: int | None
 
 
@@ -56,16 +56,15 @@ def nightly_lock(connection: Connection) -> Iterator[None]:
 
 
 def begin_run(
-    connection: Connection, parameters: AlsParameters, flow_run_id: uuid.UUID | None
+    connection: Connection, parameters: RunParameters, flow_run_id: uuid.UUID | None
 ) -> Run:
     """Begin a run that learns from everything stored by now."""
     cut_off = event_horizon(connection)
-    described = {"als": asdict(parameters), "live_vector": asdict(parameters.live_vector())}
     row = connection.execute(
         _BATCH["begin_run"],
         {
             "cut_off_position": cut_off,
-            "parameters": json.dumps(described),
+            "parameters": json.dumps(parameters.described()),
             "flow_run_id": flow_run_id,
         },
     ).one()
@@ -77,9 +76,7 @@ def find_served_run(connection: Connection) -> ServedRun | None:
     row = connection.execute(_BATCH["find_served_run"]).one_or_none()
     if row is None:
         return None
-    known = {field.name for field in fields(AlsParameters)}
-    told = {name: value for name, value in (row.als or {}).items() if name in known}
-    return ServedRun(RunId(row.run_id), AlsParameters(**told), row.interactions)
+    return ServedRun(RunId(row.run_id), ListRecipe.told(row.recipe or {}), row.interactions)
 
 
 def store_metrics(

@@ -9,17 +9,31 @@ class BatchSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="TANDEM_BATCH_", extra="ignore")
 
-    factors: int = Field(64, ge=1, le=1999, description="numbers that describe a user or an item")
-    iterations: int = Field(15, ge=1, description="rounds of alternating least squares")
-    regularization: float = Field(50.0, gt=0, description="pull of all factors towards zero")
-    confidence: float = Field(
-        200.0, gt=0, description="a in the confidence a * strength / (d_u^b * d_i^c)"
+    factors: int = Field(
+        512, ge=1, le=1999, description="numbers that describe a user or an item in the lists' fit"
     )
+    iterations: int = Field(10, ge=1, description="rounds of alternating least squares")
+    confidence: float = Field(
+        200.0, gt=0, description="a in the confidence a * strength / (d_u^b * d_i^c) at b = c = 1/2"
+    )
+    threshold: float = Field(0.15, gt=0, lt=1, description="regularization divided by confidence")
     user_exponent: float = Field(
-        0.5, ge=0, le=1, description="b: how much a user with many items is damped"
+        0.4, ge=0, le=1, description="b: how much a user with many items is damped"
     )
     item_exponent: float = Field(
-        0.5, ge=0, le=1, description="c: how much an item with many users is damped"
+        0.3, ge=0, le=1, description="c: how much an item with many users is damped"
+    )
+    popularity_exponent: float = Field(
+        -0.25, ge=-1, le=1, description="e: scores are multiplied by d_i^e"
+    )
+    trend_exponent: float = Field(
+        0.5, ge=0, le=2, description="g: and by (1 + recent interactions)^g"
+    )
+    trend_half_life_days: float = Field(
+        7.0, gt=0, description="age at which an interaction counts half in the trend of the lists"
+    )
+    live_factors: int = Field(
+        64, ge=1, le=1000, description="numbers of taste in a live vector; the lists may have more"
     )
     seed: int = Field(20, ge=0, description="where the random start of the factors comes from")
     threads: int = Field(0, ge=0, description="threads of a fit; 0: as many as there are cores")

@@ -4,10 +4,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from batch.evaluation import Figures, score
-from batch.fitting import Factors, fit
+from batch.fitting import Factors
 from batch.history import Interactions
-from batch.matrix import InteractionMatrix, confidences, interaction_matrix
-from batch.parameters import AlsParameters
+from batch.listing import fit_lists
+from batch.matrix import InteractionMatrix, interaction_matrix
+from batch.parameters import ListRecipe
 from batch.popularity import all_time, as_factors, popular
 from batch.settings import BatchSettings
 from batch.splitting import Relevant, Split, relevant_in_future, sample_users, split_by_time
@@ -38,14 +39,20 @@ def hold_out(interactions: Interactions, settings: BatchSettings) -> Trial:
 
 def fit_past(
     trial: Trial,
-    parameters: AlsParameters,
+    recipe: ListRecipe,
     *,
     threads: int = 0,
     on_iteration: Callable[[int], None] = lambda _iteration: None,
 ) -> Factors:
     """Learn from the past alone."""
-    weighed = confidences(trial.past, parameters)
-    return fit(weighed, parameters, threads=threads, on_iteration=on_iteration)
+    return fit_lists(
+        trial.past,
+        trial.split.past,
+        trial.split.moment,
+        recipe,
+        threads=threads,
+        on_iteration=on_iteration,
+    )
 
 
 def score_future(trial: Trial, factors: Factors, settings: BatchSettings) -> Figures:

@@ -33,7 +33,7 @@ def nightly(
     *,
     factors: Annotated[int | None, Field(ge=1, le=1999)] = None,
     iterations: Annotated[int | None, Field(ge=1)] = None,
-    regularization: Annotated[float | None, Field(gt=0)] = None,
+    threshold: Annotated[float | None, Field(gt=0, lt=1)] = None,
     confidence: Annotated[float | None, Field(gt=0)] = None,
     holdout_share: Annotated[float | None, Field(gt=0, lt=1)] = None,
     gate_margin: Annotated[float | None, Field(ge=0, le=1)] = None,
@@ -44,7 +44,7 @@ def nightly(
     Args:
         factors: numbers that describe a user or an item
         iterations: rounds of alternating least squares
-        regularization: pull of all factors towards zero
+        threshold: pull of all factors towards zero, as a share of the confidence
         confidence: how much more an interaction counts than none
         holdout_share: share of the interactions, the newest, that is held out to judge the run
         gate_margin: how much worse than the served run the new one may be, 0.05 is 5 %
@@ -54,7 +54,7 @@ def nightly(
     asked = {
         "factors": factors,
         "iterations": iterations,
-        "regularization": regularization,
+        "threshold": threshold,
         "confidence": confidence,
         "holdout_share": holdout_share,
         "gate_margin": gate_margin,
@@ -108,23 +108,25 @@ def _run(night: Night) -> RunId:
 def _publish(night: Night, run: Run) -> None:
     history = tasks.read_history(night, run)
     matrix = tasks.build_matrix(night, run, history)
-    _judge(night, run, history)
+    held_out = tasks.split(night, history)
+    _judge(night, run, history, held_out)
     night.while_readers_yield(runs.create_partitions, run.run_id)
     catalogue = tasks.read_catalogue(night)
-    factors = tasks.refit(night, run, matrix)
+    factors = tasks.refit(night, run, history, matrix)
     tasks.write_lists(night, run, matrix, factors, catalogue)
-    space = tasks.write_item_vectors(night, run, matrix, factors)
+    weights = tasks.choose_weights(night, run, held_out)
+    space = tasks.learn_space(night, run, history, matrix, weights)
+    tasks.write_item_vectors(night, run, space)
     tasks.write_popular_lists(night, run, history, catalogue)
     known = tasks.write_live_vectors(night, run, history, space)
     tasks.build_index(night, run, space)
     tasks.switch(night, run, history, space, known)
 
 
-def _judge(night: Night, run: Run, history: Interactions) -> None:
+def _judge(night: Night, run: Run, history: Interactions, held_out: Trial) -> None:
     """Let the run pass or raise RunRefusedError."""
     with night.begin() as connection:
         served = find_served_run(connection)
-    held_out = tasks.split(night, history)
     enough = held_out.users() >= night.settings.fewest_evaluated_users
     comparison = _compare(night, run, held_out, served) if enough else None
     size = Size(len(history), None if served is None else served.interactions)
@@ -136,12 +138,12 @@ def _judge(night: Night, run: Run, history: Interactions) -> None:
 def _compare(night: Night, run: Run, held_out: Trial, served: runs.ServedRun | None) -> Comparison:
     """The candidate, popularity and the served run on one held-out future."""
     candidate = tasks.score_candidate(
-        night, held_out, tasks.fit_past(night, held_out, run.parameters)
+        night, held_out, tasks.fit_past(night, held_out, run.parameters.lists)
     )
     popular = tasks.score_popularity(night, held_out)
     if served is None:
         return Comparison(candidate, *popular, served=None)
-    if served.parameters == run.parameters:
+    if served.recipe == run.parameters.lists:
         return Comparison(candidate, *popular, served=candidate)
     return Comparison(candidate, *popular, served=tasks.score_served(night, held_out, served))
 

@@ -6,20 +6,27 @@ from collections.abc import Callable
 import numpy as np
 from prefect.runtime import flow_run
 
-from batch import embeddings, gate, index, lists, live_vectors, popularity, publishing, runs, trial
-from batch.catalogue import Catalogue, load_catalogue
-from batch.embeddings import ItemSpace, item_space
-from batch.evaluation import Figures
-from batch.fitting import Factors, fit
-from batch.history import Interactions, load_interactions
-from batch.matrix import (
-    InteractionMatrix,
-    confidences,
-    interaction_matrix,
-    item_confidence_scales,
+from batch import (
+    choosing,
+    embeddings,
+    gate,
+    index,
+    lists,
+    live_vectors,
+    popularity,
+    publishing,
+    runs,
+    trial,
 )
-from batch.parameters import AlsParameters
+from batch.catalogue import Catalogue, load_catalogue
+from batch.evaluation import Figures
+from batch.fitting import Factors
+from batch.history import Interactions, load_interactions
+from batch.listing import fit_lists
+from batch.matrix import InteractionMatrix, interaction_matrix
+from batch.parameters import ListRecipe, LiveWeights, RunParameters
 from batch.runs import Run, ServedRun
+from batch.space import ItemSpace, fit_parts, item_space
 from batch.trial import Trial
 from domain.errors import NotEnoughHistoryError
 from domain.identifiers import Position, RunId
@@ -45,7 +52,7 @@ def begin(night: Night) -> Run:
     for leftover in leftovers:
         night.while_readers_yield(runs.drop_partitions, leftover)
     with night.begin() as connection:
-        run = runs.begin_run(connection, AlsParameters.of(night.settings), _flow_run_id())
+        run = runs.begin_run(connection, RunParameters.of(night.settings), _flow_run_id())
     night.run_id = run.run_id
     night.say(f"Run {run.run_id} learns from the log up to position {run.cut_off}.")
     return run
@@ -100,13 +107,13 @@ def split(night: Night, history: Interactions) -> Trial:
 
 
 @step("Fit on the past")
-def fit_past(night: Night, held_out: Trial, parameters: AlsParameters) -> Factors:
+def fit_past(night: Night, held_out: Trial, recipe: ListRecipe) -> Factors:
     """The candidate, learned from the past alone."""
     return trial.fit_past(
         held_out,
-        parameters,
+        recipe,
         threads=night.settings.threads,
-        on_iteration=_progress(night, parameters),
+        on_iteration=_progress(night, recipe),
     )
 
 
@@ -130,20 +137,23 @@ def score_popularity(night: Night, held_out: Trial) -> tuple[Figures, Figures]:
 @step("Score the served run")
 def score_served(night: Night, held_out: Trial, served: ServedRun) -> Figures:
     """The served run's parameters on the same past: the run itself has seen part of the future."""
-    factors = trial.fit_past(held_out, served.parameters, threads=night.settings.threads)
+    factors = trial.fit_past(held_out, served.recipe, threads=night.settings.threads)
     figures = trial.score_future(held_out, factors, night.settings)
     night.say(f"nDCG@20 {figures.ndcg:.4f}, recall@20 {figures.recall:.4f}.")
     return figures
 
 
 @step("Refit on everything")
-def refit(night: Night, run: Run, matrix: InteractionMatrix) -> Factors:
+def refit(night: Night, run: Run, history: Interactions, matrix: InteractionMatrix) -> Factors:
     """What is published."""
-    return fit(
-        confidences(matrix, run.parameters),
-        run.parameters,
+    recipe = run.parameters.lists
+    return fit_lists(
+        matrix,
+        history,
+        as_of(run, history),
+        recipe,
         threads=night.settings.threads,
-        on_iteration=_progress(night, run.parameters),
+        on_iteration=_progress(night, recipe),
     )
 
 
@@ -174,23 +184,38 @@ def write_lists(
         runs.store_metrics(connection, run.run_id, metrics)
 
 
-@step("Write the item vectors", retried=True)
-def write_item_vectors(
-    night: Night, run: Run, matrix: InteractionMatrix, factors: Factors
-) -> ItemSpace:
-    """All items in one space."""
-    _clear(night, run, "clear_item_embeddings")
-    space = item_space(
-        run.parameters.live_vector(),
-        matrix.item_nos,
-        factors.items,
-        item_confidence_scales(matrix, run.parameters),
+@step("Choose the weights of the live vector")
+def choose_weights(night: Night, run: Run, held_out: Trial) -> LiveWeights:
+    """What taste and trend count, by a small replay of the held-out future."""
+    chosen = choosing.choose_weights(
+        held_out, run.parameters.space, seed=night.settings.seed, threads=night.settings.threads
     )
+    night.say(f"Taste {chosen.taste}, trend {chosen.trend}, sequence 1.")
+    return chosen
+
+
+@step("Learn the item vectors")
+def learn_space(
+    night: Night,
+    run: Run,
+    history: Interactions,
+    matrix: InteractionMatrix,
+    weights: LiveWeights,
+) -> ItemSpace:
+    """All items in one space: taste, sequence and trend."""
+    space = run.parameters.space
+    parts = fit_parts(matrix, history, as_of(run, history), space, threads=night.settings.threads)
+    return item_space(parts, space, weights)
+
+
+@step("Write the item vectors", retried=True)
+def write_item_vectors(night: Night, run: Run, space: ItemSpace) -> None:
+    """The item vectors, and in the row of the run what live vectors are made with."""
+    _clear(night, run, "clear_item_embeddings")
     with night.bulk() as connection:
         embeddings.store_item_vectors(connection, run.run_id, space.items)
     with night.begin() as connection:
         embeddings.store_space(connection, run.run_id, space)
-    return space
 
 
 @step("Write the popular lists", retried=True)
@@ -295,8 +320,8 @@ def as_of(run: Run, history: Interactions) -> np.datetime64:
     return min(cut_off, history.newest()) if len(history) else cut_off
 
 
-def _progress(night: Night, parameters: AlsParameters) -> Callable[[int], None]:
-    return lambda done: night.say(f"Iteration {done} of {parameters.iterations}.")
+def _progress(night: Night, recipe: ListRecipe) -> Callable[[int], None]:
+    return lambda done: night.say(f"Iteration {done} of {recipe.iterations}.")
 
 
 def _clear(night: Night, run: Run, statement: str) -> None:

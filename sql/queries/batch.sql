@@ -43,7 +43,7 @@ returning run_id, cut_off_at;
 
 -- name: find_served_run
 -- What the run being served was made with, or no row before the first is published.
-select run_id, parameters -> 'als' as als, (metrics ->> 'interactions')::bigint as interactions
+select run_id, parameters -> 'lists' as recipe, (metrics ->> 'interactions')::bigint as interactions
 from live_run join model_runs using (run_id);
 
 -- name: store_metrics
@@ -65,7 +65,10 @@ where run_id = :run_id and state in ('training', 'evaluated');
 update model_runs set state = 'retired' where run_id = :run_id;
 
 -- name: store_space
-update model_runs set gramian = cast(:gramian as real[]), item_norm = :item_norm where run_id = :run_id;
+update model_runs
+set gramian = cast(:gramian as real[]), item_norm = :item_norm,
+    parameters = parameters || jsonb_build_object('live_vector', cast(:live_vector as jsonb))
+where run_id = :run_id;
 
 -- name: load_interactions
 -- The log up to a position, for bulk reading.

@@ -1,0 +1,87 @@
+"""Choosing what the parts of the live vector count, by a small replay of the held-out future."""
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.moments import Moment, Timeline
+from batch.parameters import LiveWeights, SpaceParameters
+from batch.space import ItemSpace, fit_parts, item_space
+from batch.trial import Trial
+from domain.live_vector import History, live_vector
+
+TASTE_WEIGHTS = (0.25, 0.5, 1.0)
+TREND_WEIGHTS = (0.0, 0.1, 0.2, 0.4)
+MOST_MOMENTS = 2_000
+FEWEST_MOMENTS = 200
+"""With fewer moments the defaults stand: they were right on more than one log."""
+_AT_ONCE = 200
+
+
+def choose_weights(
+    trial: Trial, parameters: SpaceParameters, *, seed: int, threads: int = 0
+) -> LiveWeights:
+    """The weights that foresee a sample of the held-out future best.
+
+    Compared on the same moments by the mean of 1 / log2(rank + 2) without a cut-off, ranks counted
+    from 0: it says the same as nDCG@20 with less noise.
+    """
+    split = trial.split
+    if not len(split.past):
+        return LiveWeights()
+    timeline = Timeline(split.past.followed_by(split.future))
+    moments = _sample(timeline, len(split.past), trial.past.item_nos, seed)
+    if len(moments) < FEWEST_MOMENTS:
+        return LiveWeights()
+    parts = fit_parts(trial.past, split.past, split.moment, parameters, threads=threads)
+    space = item_space(parts, parameters, LiveWeights(taste=1.0, trend=0.0))
+    gains = np.zeros((len(TASTE_WEIGHTS), len(TREND_WEIGHTS)))
+    for start in range(0, len(moments), _AT_ONCE):
+        gains += _gains(space, moments[start : start + _AT_ONCE])
+    taste, trend = np.unravel_index(int(gains.argmax()), gains.shape)
+    return LiveWeights(taste=TASTE_WEIGHTS[taste], trend=TREND_WEIGHTS[trend])
+
+
+def _sample(timeline: Timeline, cut_off: int, known: NDArray[np.int32], seed: int) -> list[Moment]:
+    rows = cut_off + np.flatnonzero(timeline.first_likes()[cut_off:])
+    drawn = np.random.default_rng(seed).permutation(rows)[:MOST_MOMENTS]
+    return list(timeline.moments(np.sort(drawn), cut_off, known))
+
+
+def _gains(space: ItemSpace, moments: Sequence[Moment]) -> NDArray[np.float64]:
+    """Sums of 1 / log2(rank + 2) over the moments for every pair of weights."""
+    total = np.zeros((len(TASTE_WEIGHTS), len(TREND_WEIGHTS)))
+    parts = _part_scores(space, [moment.history for moment in moments])
+    if parts is None:
+        return total
+    heard, taste, sequence, trend = parts
+    targets = space.items.rows_of(np.array([moments[place].item_no for place in heard]))
+    for row, place in enumerate(heard):
+        seen = space.items.rows_of(moments[place].history.item_nos)
+        sequence[row, seen[seen >= 0]] = -np.inf
+    rows = np.arange(len(heard))
+    for (a, of_taste), (b, of_trend) in itertools.product(
+        enumerate(TASTE_WEIGHTS), enumerate(TREND_WEIGHTS)
+    ):
+        scores = of_taste * taste + sequence + of_trend * trend
+        ranks = (scores > scores[rows, targets][:, None]).sum(axis=1)
+        total[a, b] = float((1.0 / np.log2(ranks + 2.0)).sum())
+    return total
+
+
+def _part_scores(
+    space: ItemSpace, histories: Sequence[History]
+) -> tuple[list[int], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]] | None:
+    """Which histories say something, and their scores (m, i) of taste, sequence and trend (i,)."""
+    vectors = [live_vector(space.space, space.items, history) for history in histories]
+    heard = [place for place, vector in enumerate(vectors) if vector is not None]
+    if not heard:
+        return None
+    users = np.stack([vector for vector in vectors if vector is not None])
+    items, f = space.items.vectors, space.space.parameters.taste_dimensions
+    sequence_end = f + space.space.parameters.sequence_dimensions
+    taste = users[:, :f] @ items[:, :f].T
+    sequence = users[:, f:sequence_end] @ items[:, f:sequence_end].T
+    return heard, taste, sequence, items[:, sequence_end]
