@@ -6,10 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.matrix import InteractionMatrix
 from batch.moments import Moment, Timeline
 from batch.parameters import LiveWeights, SpaceParameters
 from batch.space import ItemSpace, fit_parts, item_space
-from batch.trial import Trial
+from batch.splitting import Split
 from domain.live_vector import History, live_vector
 
 TASTE_WEIGHTS = (0.25, 0.5, 1.0)
@@ -17,37 +18,47 @@ TREND_WEIGHTS = (0.0, 0.1, 0.2, 0.4)
 MOST_MOMENTS = 2_000
 FEWEST_MOMENTS = 200
 """With fewer moments the defaults stand: they were right on more than one log."""
+USUAL = LiveWeights()
+MARGIN = 1.005
+"""Other weights must be better than the usual ones by this factor: less is noise."""
 _AT_ONCE = 200
 
 
 def choose_weights(
-    trial: Trial, parameters: SpaceParameters, *, seed: int, threads: int = 0
+    split: Split,
+    past: InteractionMatrix,
+    parameters: SpaceParameters,
+    *,
+    seed: int,
+    threads: int = 0,
 ) -> LiveWeights:
     """The weights that foresee a sample of the held-out future best.
 
     Compared on the same moments by the mean of 1 / log2(rank + 2) without a cut-off, ranks counted
-    from 0: it says the same as nDCG@20 with less noise.
+    from 0: it says the same as nDCG@20 with less noise. `past` is the matrix of the split's past.
     """
-    split = trial.split
     if not len(split.past):
-        return LiveWeights()
+        return USUAL
     timeline = Timeline(split.past.followed_by(split.future))
-    moments = _sample(timeline, len(split.past), trial.past.item_nos, seed)
+    moments = _sample(timeline, len(split.past), seed)
     if len(moments) < FEWEST_MOMENTS:
-        return LiveWeights()
-    parts = fit_parts(trial.past, split.past, split.moment, parameters, threads=threads)
+        return USUAL
+    parts = fit_parts(past, split.past, split.moment, parameters, threads=threads)
     space = item_space(parts, parameters, LiveWeights(taste=1.0, trend=0.0))
     gains = np.zeros((len(TASTE_WEIGHTS), len(TREND_WEIGHTS)))
     for start in range(0, len(moments), _AT_ONCE):
         gains += _gains(space, moments[start : start + _AT_ONCE])
+    usual = gains[TASTE_WEIGHTS.index(USUAL.taste), TREND_WEIGHTS.index(USUAL.trend)]
+    if gains.max() < MARGIN * usual:
+        return USUAL
     taste, trend = np.unravel_index(int(gains.argmax()), gains.shape)
     return LiveWeights(taste=TASTE_WEIGHTS[taste], trend=TREND_WEIGHTS[trend])
 
 
-def _sample(timeline: Timeline, cut_off: int, known: NDArray[np.int32], seed: int) -> list[Moment]:
-    rows = cut_off + np.flatnonzero(timeline.first_likes()[cut_off:])
+def _sample(timeline: Timeline, cut_off: int, seed: int) -> list[Moment]:
+    rows = timeline.foreseeable(cut_off, len(timeline))
     drawn = np.random.default_rng(seed).permutation(rows)[:MOST_MOMENTS]
-    return list(timeline.moments(np.sort(drawn), cut_off, known))
+    return list(timeline.moments(np.sort(drawn), cut_off))
 
 
 def _gains(space: ItemSpace, moments: Sequence[Moment]) -> NDArray[np.float64]:

@@ -1,6 +1,6 @@
 """Moments: interactions to be foreseen, each with what was known just before it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +34,10 @@ class Timeline:
         self._strengths = self.interactions.strengths()
         self._by_user = np.argsort(self.interactions.user_nos, kind="stable")
         self._users = self.interactions.user_nos[self._by_user]
+        self._first_of_user = _first_rows(self.interactions.user_nos)
+        self._first_of_pair = _first_rows(
+            pair_keys(self.interactions.user_nos, self.interactions.item_nos)
+        )
 
     def __len__(self) -> int:
         return len(self.interactions)
@@ -42,31 +46,39 @@ class Timeline:
         """The first `row` interactions."""
         return self.interactions.where(np.arange(row))
 
-    def first_likes(self) -> NDArray[np.bool_]:
-        """Which interactions are the first of their user and item, and say the user likes it."""
-        keys = pair_keys(self.interactions.user_nos, self.interactions.item_nos)
-        first = np.zeros(len(keys), dtype=bool)
-        first[np.unique(keys, return_index=True)[1]] = True
-        return first & (self._strengths > 0.0)
+    def foreseeable(self, cut_off: int, end: int) -> NDArray[np.intp]:
+        """Rows in [cut_off, end) that count for a run that stopped reading at `cut_off`.
 
-    def moments(
-        self, rows: Sequence[int] | NDArray[np.integer], cut_off: int, known: NDArray[np.integer]
-    ) -> Iterator[Moment]:
-        """Those of `rows` that count: the user was here before, and the item is in `known`.
-
-        `cut_off` is the row at which the run that foresees them stopped reading.
+        The first interaction of its user and item counts if it says that the user likes it, the
+        user has an earlier one, and somebody used the item before the cut-off.
         """
-        in_known = np.isin(self.interactions.item_nos[rows], known)
-        for row in np.asarray(rows)[in_known].tolist():
+        rows = np.arange(cut_off, end)
+        log = self.interactions
+        counts = (
+            (self._first_of_pair[rows] == rows)
+            & (self._strengths[rows] > 0.0)
+            & (self._first_of_user[rows] < rows)
+            & np.isin(log.item_nos[rows], log.item_nos[:cut_off])
+        )
+        return np.asarray(rows[counts])
+
+    def moments(self, rows: NDArray[np.integer], cut_off: int) -> Iterator[Moment]:
+        """Foreseeable rows as moments of a run that stopped reading at `cut_off`."""
+        for row in rows.tolist():
             user_no = self.interactions.user_nos[row]
             start, end = np.searchsorted(self._users, [user_no, user_no + 1])
             own = self._by_user[start:end]
             past = own[: np.searchsorted(own, row)]
-            if len(past):
-                yield Moment(
-                    row,
-                    UserNo(int(user_no)),
-                    ItemNo(int(self.interactions.item_nos[row])),
-                    History(self.interactions.item_nos[past], self._strengths[past]),
-                    len(past) - int(np.searchsorted(past, cut_off)),
-                )
+            yield Moment(
+                row,
+                UserNo(int(user_no)),
+                ItemNo(int(self.interactions.item_nos[row])),
+                History(self.interactions.item_nos[past], self._strengths[past]),
+                len(past) - int(np.searchsorted(past, cut_off)),
+            )
+
+
+def _first_rows(keys: NDArray[np.integer]) -> NDArray[np.intp]:
+    """For each key (n,) the place where it stands first."""
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return np.asarray(first[inverse])

@@ -12,7 +12,27 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class ServingSettings(BaseSettings):
+class BlendSettings(BaseSettings):
+    """How the two sources are blended; replay reads it too."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+
+    blend_policy: Policy = "fixed"
+    blend_batch_weight: Share = 0.7
+    blend_sharpness: Positive = 4.0
+    blend_half_life_events: Positive = 1.0
+
+    def blend(self) -> BlendPolicy:
+        """How the two sources are blended."""
+        return BlendPolicy(
+            policy=self.blend_policy,
+            batch_weight=self.blend_batch_weight,
+            sharpness=self.blend_sharpness,
+            half_life_events=self.blend_half_life_events,
+        )
+
+
+class ServingSettings(BlendSettings):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
     model_config = SettingsConfigDict(
@@ -34,13 +54,11 @@ class ServingSettings(BaseSettings):
     api_body_bytes: Count = 5_000_000
     api_key_seconds: Positive = Field(10.0, description="A revoked key works no longer than this.")
 
-    blend_policy: Policy = "fixed"
-    blend_batch_weight: Share = 0.7
-    blend_sharpness: Positive = 4.0
-    blend_half_life_events: Positive = 1.0
-
     answer_cache_seconds: Count = 60
     event_future_seconds: Annotated[float, Field(ge=0)] = 60.0
+    index_recall_bound: Share = Field(
+        0.95, description="An index that finds less of the exact answer is not used."
+    )
     live_run_poll_seconds: Positive = 1.0
     popular_refresh_seconds: Positive = 10.0
     popular_log_events: Count = 20_000
@@ -53,12 +71,3 @@ class ServingSettings(BaseSettings):
     redis_rest_seconds: Positive = Field(
         0.5, description="After a failure Redis is left alone for so long."
     )
-
-    def blend(self) -> BlendPolicy:
-        """How the two sources are blended."""
-        return BlendPolicy(
-            policy=self.blend_policy,
-            batch_weight=self.blend_batch_weight,
-            sharpness=self.blend_sharpness,
-            half_life_events=self.blend_half_life_events,
-        )

@@ -42,6 +42,14 @@ class Key(Complaining):
     """The commands about API keys."""
 
 
+class Runs(Complaining):
+    """The commands about model runs."""
+
+
+class Bench(Complaining):
+    """The commands that measure."""
+
+
 app = typer.Typer(
     cls=Complaining,
     no_args_is_help=True,
@@ -52,6 +60,12 @@ app = typer.Typer(
 )
 keys = typer.Typer(cls=Key, no_args_is_help=True, help="Create, list and revoke API keys.")
 app.add_typer(keys, name="key")
+runs = typer.Typer(cls=Runs, invoke_without_command=True)
+app.add_typer(runs, name="runs")
+bench = typer.Typer(
+    cls=Bench, no_args_is_help=True, help="Measure accuracy on public data; no server is needed."
+)
+app.add_typer(bench, name="bench")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Write JSON for programs.")]
 
@@ -131,9 +145,53 @@ def nightly() -> None:
 
 
 @app.command()
-def runs(*, json: AsJson = False) -> None:
+def tune() -> None:
+    """Search for the recipe of the nightly lists that suits the history best, as every week."""
+    _run("tune")
+
+
+@app.command()
+def replay(
+    *,
+    events_file: Annotated[
+        Path | None,
+        typer.Option(help="A log to replay instead of your own: user_id, item_id, timestamp."),
+    ] = None,
+    nights: Annotated[int, typer.Option(min=1, help="Nights the later 30 % are split into.")] = 6,
+    events: Annotated[
+        int, typer.Option(min=1, help="Interactions to foresee, drawn from the later 30 %.")
+    ] = 4_000,
+    seed: Annotated[int, typer.Option(min=0, help="Where the drawing starts.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Walk the log in time order, refit each night, and tell which blend serves it best."""
+    _run(
+        "replay",
+        events_file=events_file,
+        nights=nights,
+        events=events,
+        seed=seed,
+        as_json=json,
+    )
+
+
+@runs.callback()
+def list_runs(context: typer.Context, *, json: AsJson = False) -> None:
     """List the model runs, newest first."""
-    _run("runs", as_json=json)
+    if context.invoked_subcommand is None:
+        _run("runs", as_json=json)
+
+
+@runs.command("show")
+def show_run(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="The run's number, or: live, latest.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """Show all there is to know of a model run: figures with intervals, parameters, seconds."""
+    before = context.parent is not None and context.parent.params["json"]
+    _run("runs_show", name=run, as_json=json or before)
 
 
 @app.command()
@@ -174,3 +232,46 @@ def list_keys(*, json: AsJson = False) -> None:
 def revoke_key(name: Annotated[str, typer.Argument(help="The key's name.")]) -> None:
     """End an API key."""
     _run("key_revoke", name=name)
+
+
+@bench.command("accuracy")
+def bench_accuracy(
+    *,
+    split: Annotated[
+        Path,
+        typer.Option(help="A folder with train.txt and test.txt, lines of: user item item ..."),
+    ],
+    budget_seconds: Annotated[
+        float,
+        typer.Option(min=0.0, help="Time for the search; 0: none, the default recipe is measured."),
+    ] = 900.0,
+    seed: Annotated[int, typer.Option(min=0, help="Where all that is random comes from.")] = 20,
+    json: AsJson = False,
+) -> None:
+    """Tune on the training part of a split, fit on all of it, and score the lists on its test."""
+    _run("bench_accuracy", split=split, budget_seconds=budget_seconds, seed=seed, as_json=json)
+
+
+@bench.command("replay")
+def bench_replay(
+    *,
+    events_file: Annotated[
+        Path,
+        typer.Option(help="CSV with user_id, item_id and timestamp; comma or tab separated."),
+    ],
+    nights: Annotated[int, typer.Option(min=1, help="Nights the later 30 % are split into.")] = 6,
+    sample: Annotated[
+        int, typer.Option(min=1, help="Interactions to foresee, drawn from the later 30 %.")
+    ] = 4_000,
+    seed: Annotated[int, typer.Option(min=0, help="Where the drawing starts.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Foresee the later part of a log with each list: popular, batch, speed and the blends."""
+    _run(
+        "bench_replay",
+        events_file=events_file,
+        nights=nights,
+        sample=sample,
+        seed=seed,
+        as_json=json,
+    )

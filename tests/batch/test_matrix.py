@@ -64,7 +64,14 @@ def test_confidence_is_damped_by_the_degrees_of_user_and_item(
     make_interactions: Callable[..., Interactions], events: list[Event], b: float, c: float
 ) -> None:
     matrix = interaction_matrix(make_interactions(events), AS_OF)
-    parameters = AlsParameters(confidence=3.0, user_exponent=b, item_exponent=c)
+    parameters = AlsParameters(
+        factors=4,
+        iterations=1,
+        regularization=1.0,
+        confidence=3.0,
+        user_exponent=b,
+        item_exponent=c,
+    )
     strengths, weighed = matrix.strengths.toarray(), confidences(matrix, parameters).toarray()
     user_degrees, item_degrees = (strengths != 0).sum(axis=1), (strengths != 0).sum(axis=0)
     for row, column in zip(*strengths.nonzero(), strict=True):

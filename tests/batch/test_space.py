@@ -7,12 +7,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from implicit.cpu.als import AlternatingLeastSquares
 
-from batch.embeddings import item_space
-from batch.fitting import fit
+from batch.fitting import fit, gramian
 from batch.history import Interactions
-from batch.matrix import confidences, interaction_matrix, item_confidence_scales
-from batch.parameters import AlsParameters
-from domain.live_vector import History, LiveSpace, LiveVectorParameters, fold_in
+from batch.matrix import confidences, interaction_matrix, item_degrees
+from batch.parameters import AlsParameters, LiveWeights, SpaceParameters
+from batch.sequence import SequenceVectors
+from batch.space import Parts, item_space, taste_scales
+from domain.live_vector import (
+    History,
+    ItemVectors,
+    LiveSpace,
+    LiveVectorParameters,
+    fold_in,
+    live_vector,
+)
 
 AS_OF = np.datetime64("2026-02-01", "us")
 
@@ -52,34 +60,65 @@ def test_the_fold_in_of_a_whole_history_is_the_batch_refit_of_that_user(
         taste_half_life_events=None,
         taste_events=None,
     )
-    scales = item_confidence_scales(matrix, parameters)
-    space = item_space(live, matrix.item_nos, factors.items, scales)
+    items_of_run = ItemVectors(
+        item_nos=matrix.item_nos,
+        vectors=np.pad(factors.items, [(0, 0), (0, 2)]),
+        sources=np.empty((len(matrix.item_nos), 0), dtype=np.float32),
+        taste_scales=np.ones(len(matrix.item_nos)),
+        confidence_scales=item_degrees(matrix) ** -item_exponent,
+    )
 
     als = AlternatingLeastSquares(factors=8, regularization=2.0, num_threads=1)
     als.item_factors = factors.items
     for row, user in enumerate(matrix.user_nos):
         mine = interactions.where(interactions.user_nos == user)
         folded = fold_in(
-            LiveSpace(live, space.space.gramian),
-            space.items,
+            LiveSpace(live, gramian(factors.items)),
+            items_of_run,
             History(mine.item_nos, mine.strengths()),
         )
         refitted = als.recalculate_user(0, weighed[row])
         assert np.abs(folded - refitted).max() < 1e-4
 
 
+def random_parts(seed: int, items: int) -> Parts:
+    random = np.random.default_rng(seed)
+    sequence = SequenceVectors(*random.normal(size=(2, items, 3)).astype(np.float32))
+    return Parts(
+        item_nos=np.arange(1, items + 1, dtype=np.int32),
+        factors=random.normal(size=(items, 4)).astype(np.float32),
+        degrees=random.integers(1, 50, items).astype(np.float64),
+        sequence=sequence,
+        trend=random.exponential(size=items),
+    )
+
+
 @given(seed=st.integers(0, 10_000), items=st.integers(1, 20))
 def test_all_item_vectors_have_the_norm_of_the_run(seed: int, items: int) -> None:
-    factors = np.random.default_rng(seed).normal(size=(items, 4)).astype(np.float32)
-    space = item_space(
-        LiveVectorParameters(taste_dimensions=4),
-        np.arange(1, items + 1, dtype=np.int32),
-        factors,
-        np.ones(items),
-    )
+    space = item_space(random_parts(seed, items), SpaceParameters(factors=4), LiveWeights())
     assert np.allclose(np.linalg.norm(space.items.vectors, axis=1), space.norm, rtol=1e-4)
     taste = space.items.vectors[:, :4]
     assert np.isclose((taste**2).sum(axis=1).mean(), 1.0, rtol=1e-4)
+
+
+@given(seed=st.integers(0, 10_000), items=st.integers(2, 20))
+def test_one_inner_product_is_the_weighted_sum_of_taste_sequence_and_trend(
+    seed: int, items: int
+) -> None:
+    parts = random_parts(seed, items)
+    space = item_space(parts, SpaceParameters(factors=4), LiveWeights(taste=0.5, trend=0.2))
+    liked = History(np.array([1, 2], dtype=np.int32), np.ones(2))
+    vector = live_vector(space.space, space.items, liked)
+    assert vector is not None
+    taste = fold_in(space.space, space.items, liked)
+    scales = taste_scales(parts, SpaceParameters(factors=4))
+    sequence = (0.75 * parts.sequence.sources[0] + parts.sequence.sources[1]) / 1.75
+    expected = (
+        0.5 * (parts.factors * scales[:, None]) @ taste / np.linalg.norm(taste)
+        + parts.sequence.targets @ sequence
+        + 0.2 * parts.trend
+    )
+    assert np.allclose(space.items.vectors @ vector, expected, atol=1e-3)
 
 
 def test_the_same_input_gives_the_same_factors(
@@ -87,7 +126,7 @@ def test_the_same_input_gives_the_same_factors(
 ) -> None:
     events = [(user, item, 1, 0) for user in range(1, 20) for item in range(1, 20, 1 + user % 4)]
     matrix = interaction_matrix(make_interactions(events), AS_OF)
-    parameters = AlsParameters(factors=4, iterations=3)
+    parameters = AlsParameters(factors=4, iterations=3, regularization=5.0, confidence=20.0)
     once, again = (fit(confidences(matrix, parameters), parameters, threads=1) for _ in range(2))
     assert np.array_equal(once.items, again.items)
     assert np.array_equal(once.users, again.users)

@@ -1,0 +1,205 @@
+"""Replay: walk a log in time order, refit every night, and see what each list would have foreseen.
+
+The functions that rank here are the ones of `domain/` that serve.
+"""
+
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.choosing import choose_weights
+from batch.fitting import Factors
+from batch.history import Interactions
+from batch.listing import fit_lists
+from batch.matrix import InteractionMatrix, interaction_matrix
+from batch.moments import Moment, Timeline
+from batch.parameters import LiveWeights, RunParameters
+from batch.space import ItemSpace, fit_parts, item_space
+from batch.splitting import split_by_time
+from domain.blend import CANDIDATES, BlendPolicy, blend, effective_weights
+from domain.errors import NotEnoughHistoryError
+from domain.live_vector import live_vector
+from domain.rankings import Ranking
+
+HOLDOUT_SHARE = 0.1
+MISSED = np.iinfo(np.int32).max
+"""The rank of an item that a list does not hold."""
+
+POLICIES: Mapping[str, BlendPolicy] = {
+    "fixed": BlendPolicy("fixed"),
+    "adaptive": BlendPolicy("adaptive"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySettings:
+    """What is replayed of a log."""
+
+    nights: int = 6
+    sample: int | None = 4_000
+    """How many of the later interactions are drawn at random to be foreseen; None: all."""
+    history_share: float = 0.7
+    """Share of the log before the first night."""
+    seed: int = 0
+    threads: int = 0
+    policies: Mapping[str, BlendPolicy] = field(default_factory=lambda: dict(POLICIES))
+
+
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What one nightly run would have known."""
+
+    cut_off: int
+    """It has read the interactions before this row of the timeline."""
+    matrix: InteractionMatrix
+    lists: Factors
+    space: ItemSpace
+    popular: NDArray[np.float64]
+    """(i,) how many interactions each column of the matrix had."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """Ranks of the items that were to be foreseen; all arrays are (m,)."""
+
+    ranks: Mapping[str, NDArray[np.int64]]
+    """By list, counted from 0; `MISSED` where the list does not hold the item."""
+    earlier: NDArray[np.int64]
+    """How many interactions the user had before."""
+    fit_seconds: float
+    rank_seconds: float
+
+
+def replay(
+    interactions: Interactions,
+    parameters: RunParameters,
+    settings: ReplaySettings,
+    on_night: Callable[[int, int], None] = lambda _night, _foreseen: None,
+) -> Replay:
+    """Replay a log; those of one instant stay in the order given.
+
+    `on_night` is told how many nights are done and how many interactions were foreseen.
+    NotEnoughHistoryError if nothing in the log can be foreseen.
+    """
+    timeline = Timeline(interactions)
+    start = int(settings.history_share * len(timeline))
+    edges = np.linspace(start, len(timeline), settings.nights + 1).astype(int)
+    rows = _sample(timeline, edges, settings)
+    ranks: list[dict[str, int]] = []
+    earlier: list[int] = []
+    fit_seconds = rank_seconds = 0.0
+    for done, (first, end) in enumerate(itertools.pairwise(edges), start=1):
+        tonight = rows[(rows >= first) & (rows < end)]
+        if not len(tonight):
+            continue
+        begun = time.perf_counter()
+        night = fit_night(timeline, int(first), parameters, settings)
+        fitted = time.perf_counter()
+        for moment in timeline.moments(tonight, int(first)):
+            ranks.append(ranks_of(night, moment, settings.policies))
+            earlier.append(len(moment.history.item_nos))
+        fit_seconds += fitted - begun
+        rank_seconds += time.perf_counter() - fitted
+        on_night(done, len(ranks))
+    if not ranks:
+        raise NotEnoughHistoryError(
+            "Nothing in this log can be foreseen: in its later part no user comes back for an item"
+            " that had occurred before."
+        )
+    by_list = {name: np.array([one[name] for one in ranks]) for name in ranks[0]}
+    return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds)
+
+
+def fit_night(
+    timeline: Timeline, cut_off: int, parameters: RunParameters, settings: ReplaySettings
+) -> Night:
+    """What the nightly run would have learned from the first `cut_off` interactions."""
+    past = timeline.before(cut_off)
+    as_of = past.newest()
+    matrix = interaction_matrix(past, as_of)
+    weights = _choose_weights(past, parameters, settings)
+    parts = fit_parts(matrix, past, as_of, parameters.space, threads=settings.threads)
+    columns = np.searchsorted(matrix.item_nos, past.item_nos)
+    return Night(
+        cut_off=cut_off,
+        matrix=matrix,
+        lists=fit_lists(matrix, past, as_of, parameters.lists, threads=settings.threads),
+        space=item_space(parts, parameters.space, weights),
+        popular=np.bincount(columns, minlength=len(matrix.item_nos)).astype(np.float64),
+    )
+
+
+def ranks_of(night: Night, moment: Moment, policies: Mapping[str, BlendPolicy]) -> dict[str, int]:
+    """The rank of the moment's item in every list; a list that is empty gives way to popular."""
+    popular = _best(night, moment, night.popular)
+    batch, speed = batch_list(night, moment), speed_list(night, moment)
+    ranks = {
+        "popular": _rank(moment, popular.item_nos),
+        "batch": _rank(moment, (batch if len(batch) else popular).item_nos),
+        "speed": _rank(moment, (speed if len(speed) else popular).item_nos),
+    }
+    for name, policy in policies.items():
+        weights = effective_weights(batch, speed, policy.weights(moment.since_cut_off))
+        blended = blend(batch, speed, weights, policy.sharpness)
+        ranks[name] = _rank(moment, blended.item_nos if len(blended) else popular.item_nos)
+    return ranks
+
+
+def batch_list(night: Night, moment: Moment) -> Ranking:
+    """The user's nightly list without what was seen since; empty for a user of no night."""
+    row = np.searchsorted(night.matrix.user_nos, moment.user_no)
+    if row == len(night.matrix.user_nos) or night.matrix.user_nos[row] != moment.user_no:
+        return Ranking.empty()
+    return _best(night, moment, night.lists.items @ night.lists.users[row])
+
+
+def speed_list(night: Night, moment: Moment) -> Ranking:
+    """The items nearest to the user's live vector as of the moment."""
+    vector = live_vector(night.space.space, night.space.items, moment.history)
+    if vector is None:
+        return Ranking.empty()
+    return _best(night, moment, night.space.items.vectors @ vector)
+
+
+def _choose_weights(
+    past: Interactions, parameters: RunParameters, settings: ReplaySettings
+) -> LiveWeights:
+    """As the night does it: on the newest part of what it has read."""
+    split = split_by_time(past, HOLDOUT_SHARE)
+    before = interaction_matrix(split.past, split.moment)
+    return choose_weights(
+        split, before, parameters.space, seed=settings.seed, threads=settings.threads
+    )
+
+
+def _sample(
+    timeline: Timeline, edges: NDArray[np.integer], settings: ReplaySettings
+) -> NDArray[np.intp]:
+    """Rows to foresee, in time order, of those that count in their night."""
+    rows = np.concatenate(
+        [timeline.foreseeable(first, end) for first, end in itertools.pairwise(edges.tolist())]
+    )
+    if settings.sample is None or len(rows) <= settings.sample:
+        return rows
+    drawn = np.random.default_rng(settings.seed).permutation(rows)[: settings.sample]
+    return np.sort(drawn)
+
+
+def _best(night: Night, moment: Moment, scores: NDArray[np.floating]) -> Ranking:
+    """The best items the user has not seen, as many as a source gives."""
+    scores = scores.astype(np.float64)
+    seen = night.space.items.rows_of(moment.history.item_nos)
+    scores[seen[seen >= 0]] = -np.inf
+    most = min(CANDIDATES, len(scores))
+    best = np.argpartition(-scores, most - 1)[:most]
+    best = best[np.isfinite(scores[best])]
+    return Ranking.of(night.matrix.item_nos[best], scores[best])
+
+
+def _rank(moment: Moment, item_nos: NDArray[np.integer]) -> int:
+    places = np.flatnonzero(item_nos == moment.item_no)
+    return int(places[0]) if len(places) else MISSED

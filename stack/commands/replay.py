@@ -1,0 +1,123 @@
+"""`tandem replay` and `tandem bench replay`: what each list would have foreseen."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from batch.bulk import bulk_connection
+from batch.event_file import read_event_file
+from batch.foresight import CANDIDATES, advise, by_segment, figures
+from batch.history import Interactions, load_interactions
+from batch.parameters import RunParameters
+from batch.replay import POLICIES, Replay, ReplaySettings, replay
+from batch.settings import BatchSettings
+from serving.settings import BlendSettings
+from sql.log import event_horizon, load_kinds
+from stack.database import using_engine
+from stack.home import Home
+from stack.settings import StackSettings
+from stack.stores import opened_stores
+
+_SEGMENTS = ("all", "new", "light", "heavy")
+
+
+def run(
+    settings: StackSettings,
+    home: Home,
+    *,
+    events_file: Path | None,
+    nights: int,
+    events: int,
+    seed: int,
+    as_json: bool,
+) -> int:
+    """Replay the log in the database or in a file; exit code 0."""
+    log = read_event_file(events_file) if events_file else _own_log(settings, home)
+    now = BlendSettings().blend()
+    policies = {**POLICIES, **CANDIDATES, "now": now}
+    asked = ReplaySettings(nights=nights, sample=events, seed=seed, policies=policies)
+    replayed = _replayed(log, asked)
+    advice = advise(replayed, now)
+    if as_json:
+        shown = _without_candidates(by_segment(replayed))
+        told = {**shown, "advice": advice.sentence, **_seconds(replayed)}
+        print(json.dumps(told))  # noqa: T201 - for programs
+        return 0
+    console = Console(soft_wrap=True, highlight=False)
+    _tell(console, replayed)
+    console.print(f"\n[bold]{advice.sentence}[/]")
+    return 0
+
+
+def run_bench(*, events_file: Path, nights: int, sample: int, seed: int, as_json: bool) -> int:
+    """Replay a file with the settings' parameters; exit code 0."""
+    asked = ReplaySettings(nights=nights, sample=sample, seed=seed)
+    replayed = _replayed(read_event_file(events_file), asked)
+    if as_json:
+        told = {name: figures(ranks) for name, ranks in replayed.ranks.items()}
+        print(json.dumps({**told, **_seconds(replayed)}))  # noqa: T201 - for programs
+    else:
+        _tell(Console(soft_wrap=True, highlight=False), replayed)
+    return 0
+
+
+def _own_log(settings: StackSettings, home: Home) -> Interactions:
+    """The whole log, in the order of the users' histories."""
+    with opened_stores(settings, home, "tandem replay") as stores:
+        with using_engine(stores.database_url) as engine, engine.connect() as connection:
+            kinds, horizon = load_kinds(connection), event_horizon(connection)
+        with bulk_connection(stores.database_url) as bulk:
+            log = load_interactions(bulk, kinds, horizon)
+    return log.where(np.lexsort((log.kind_nos, log.item_nos, log.occurred_at)))
+
+
+def _replayed(log: Interactions, asked: ReplaySettings) -> Replay:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[foreseen]:,} interactions"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("replaying nights", total=asked.nights, foreseen=0)
+
+        def show(night: int, foreseen: int) -> None:
+            bar.update(task, completed=night, foreseen=foreseen)
+
+        return replay(log, RunParameters.of(BatchSettings()), asked, show)
+
+
+def _tell(console: Console, replayed: Replay) -> None:
+    table = Table("list", box=None, header_style="bold")
+    for segment in _SEGMENTS:
+        table.add_column(f"{segment}\nHR@20  nDCG@20", justify="right")
+    for name, told in _without_candidates(by_segment(replayed)).items():
+        table.add_row(name, *(_shown(told.get(segment)) for segment in _SEGMENTS))
+    console.print(table)
+    seconds = _seconds(replayed)
+    console.print(
+        f"\n{len(replayed.earlier):,} interactions foreseen; fits {seconds['fit_seconds']:.1f} s,"
+        f" ranking {seconds['rank_seconds']:.1f} s. Users with fewer than 5 earlier interactions"
+        " are new, with fewer than 20 light."
+    )
+
+
+def _shown(told: dict[str, float] | None) -> str:
+    return "" if told is None else f"{told['hr@20']:.4f}   {told['ndcg@20']:.4f}"
+
+
+def _without_candidates(told: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in told.items() if name not in {*CANDIDATES, "now"}}
+
+
+def _seconds(replayed: Replay) -> dict[str, float]:
+    return {
+        "fit_seconds": round(replayed.fit_seconds, 1),
+        "rank_seconds": round(replayed.rank_seconds, 1),
+    }
