@@ -11,7 +11,7 @@ from adbc_driver_postgresql import dbapi
 from numpy.typing import NDArray
 from sqlalchemy import TextClause
 
-from sql.engine import AWAY_ERRORS, driver_url
+from sql.engine import AWAY_ERRORS, libpq_url
 
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (*AWAY_ERRORS, OperationalError)
 """Troubles of reading and writing that may pass by themselves."""
@@ -20,8 +20,7 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (*AWAY_ERRORS, OperationalError)
 @contextmanager
 def bulk_connection(database_url: str) -> Iterator[Any]:
     """An ADBC connection; what was not committed when the block ends is rolled back."""
-    url = driver_url(database_url).set(drivername="postgresql")
-    with dbapi.connect(url.render_as_string(hide_password=False)) as connection:
+    with dbapi.connect(libpq_url(database_url)) as connection:
         yield connection
 
 

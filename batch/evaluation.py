@@ -1,36 +1,67 @@
 """Evaluation: how well lists foresee what users came to like."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from batch import metrics
 from batch.fitting import Factors
-from batch.lists import NO_ITEM, Lists, best_lists
-from batch.matrix import InteractionMatrix
-from batch.splitting import Relevant, pair_keys
+from batch.lists import Lists, best_lists
+from batch.matrix import InteractionMatrix, item_degrees
+from batch.splitting import Relevant
 
 DEPTH = 20
-"""How many items of a list count."""
+"""How many items of a list count for the figures that decide."""
+CUT_OFFS = (5, 10, 20, 50)
+"""How many items of a list count, for all figures."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Figures:
-    """Means over the evaluated users, all in [0, 1]."""
+    """What was measured for each evaluated user, in rising order of user number."""
 
-    ndcg: float
-    recall: float
-    coverage: float
-    """Share of the items known in the past that stand in at least one list."""
-    users: int
-    """How many users were evaluated."""
+    by_user: Mapping[str, NDArray[np.float64]]
+    """(n,) of each metric: ndcg, recall and hit_rate at every cut-off, novelty@20 in bits, mrr.
+    All but novelty lie in [0, 1]."""
+    past_items: NDArray[np.intp]
+    """(n,) how many distinct items each user had in the past."""
+    listed: NDArray[np.int32]
+    """(n, k) the items of the lists, best first."""
+    catalogue_size: int
+    """How many items are known in the past."""
+
+    def mean(self, name: str) -> float:
+        """A metric over all users."""
+        return float(self.by_user[name].mean())
+
+    @property
+    def ndcg(self) -> float:
+        """The mean nDCG at `DEPTH`."""
+        return self.mean(f"ndcg@{DEPTH}")
+
+    @property
+    def recall(self) -> float:
+        """The mean recall at `DEPTH`."""
+        return self.mean(f"recall@{DEPTH}")
+
+    @property
+    def users(self) -> int:
+        """How many users were evaluated."""
+        return len(self.past_items)
+
+    def coverage(self, k: int = DEPTH, users: NDArray[np.intp] | None = None) -> float:
+        """Share of the catalogue in the first k of at least one list, of some or all users."""
+        listed = self.listed if users is None else self.listed[users]
+        return metrics.coverage(listed[:, :k], self.catalogue_size)
 
     def metrics(self, prefix: str = "") -> dict[str, float]:
-        """As they are stored with the run."""
+        """The most looked at, as they are stored with the run."""
         return {
             f"{prefix}ndcg@{DEPTH}": self.ndcg,
             f"{prefix}recall@{DEPTH}": self.recall,
-            f"{prefix}coverage@{DEPTH}": self.coverage,
+            f"{prefix}coverage@{DEPTH}": self.coverage(),
         }
 
 
@@ -46,56 +77,29 @@ def score(
 
     Every user of `relevant` must have a row in `past`, and `relevant` must not be empty.
     """
-    user_nos = relevant.users()
-    rows = np.searchsorted(past.user_nos, user_nos)
-    ndcgs, recalls, listed = [], [], []
+    rows = np.searchsorted(past.user_nos, relevant.users())
+    knowers = item_degrees(past)
+    parts, listed = [], []
     for start in range(0, len(rows), chunk_users):
         chunk = rows[start : start + chunk_users]
-        lists = best_lists(past, factors, chunk, length=DEPTH, threads=threads)
-        hits = hits_of(lists, relevant)
-        wanted = relevant_counts(lists.user_nos, relevant)
-        ndcgs.append(ndcg(hits, wanted))
-        recalls.append(recall(hits, wanted))
-        listed.append(np.unique(lists.item_nos))
+        lists = best_lists(past, factors, chunk, length=max(CUT_OFFS), threads=threads)
+        novelty = metrics.novelty(lists, past.item_nos, knowers, len(past.user_nos), DEPTH)
+        parts.append(_accuracy(lists, relevant) | {f"novelty@{DEPTH}": novelty})
+        listed.append(lists.item_nos)
     return Figures(
-        ndcg=float(np.concatenate(ndcgs).mean()),
-        recall=float(np.concatenate(recalls).mean()),
-        coverage=coverage(np.concatenate(listed), len(past.item_nos)),
-        users=len(user_nos),
+        by_user={name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
+        past_items=np.diff(past.strengths.indptr)[rows],
+        listed=np.concatenate(listed),
+        catalogue_size=len(past.item_nos),
     )
 
 
-def hits_of(lists: Lists, relevant: Relevant) -> NDArray[np.bool_]:
-    """Whether each listed item is relevant to its user, (n, k)."""
-    keys = pair_keys(lists.user_nos[:, None], lists.item_nos)
-    found = np.isin(keys, pair_keys(relevant.user_nos, relevant.item_nos))
-    return np.asarray(found & (lists.item_nos != NO_ITEM))
-
-
-def relevant_counts(user_nos: NDArray[np.int32], relevant: Relevant) -> NDArray[np.intp]:
-    """How many items are relevant to each user, (n,)."""
-    first = np.searchsorted(relevant.user_nos, user_nos, side="left")
-    return np.searchsorted(relevant.user_nos, user_nos, side="right") - first
-
-
-def ndcg(hits: NDArray[np.bool_], wanted: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Normalised discounted cumulative gain at k of each user, (n,), relevance 0 or 1.
-
-    `hits` (n, k) best first; `wanted` (n,) how many items are relevant, at least 1 each
-    (Jarvelin and Kekalainen 2002, discount 1 / log2(rank + 1)).
-    """
-    depth = hits.shape[1]
-    discounts = 1.0 / np.log2(np.arange(depth) + 2.0)
-    # nDCG = DCG / IDCG, where the ideal list begins with min(wanted, k) relevant items
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(wanted, depth)]
-    return np.asarray(hits @ discounts / ideal)
-
-
-def recall(hits: NDArray[np.bool_], wanted: NDArray[np.integer]) -> NDArray[np.float64]:
-    """Share of each user's relevant items that are in the list, (n,)."""
-    return np.asarray(hits.sum(axis=1) / wanted)
-
-
-def coverage(listed: NDArray[np.integer], catalogue_size: int) -> float:
-    """Share of the catalogue that stands in at least one list."""
-    return float(len(np.setdiff1d(listed, [NO_ITEM])) / catalogue_size)
+def _accuracy(lists: Lists, relevant: Relevant) -> dict[str, NDArray[np.float64]]:
+    hits = metrics.hits_of(lists, relevant)
+    wanted = metrics.relevant_counts(lists.user_nos, relevant)
+    measured = {"mrr": metrics.reciprocal_rank(hits)}
+    for k in CUT_OFFS:
+        measured[f"ndcg@{k}"] = metrics.ndcg(hits, wanted, k)
+        measured[f"recall@{k}"] = metrics.recall(hits, wanted, k)
+        measured[f"hit_rate@{k}"] = metrics.hit_rate(hits, k)
+    return measured

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-from batch.evaluation import DEPTH, Figures
+from batch.bootstrap import LEVEL, Interval
+from batch.comparison import Comparison
+from batch.evaluation import DEPTH
 from batch.settings import BatchSettings
 
 
@@ -16,45 +18,31 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
-    """Figures on one and the same held-out future."""
-
-    candidate: Figures
-    popularity: Figures
-    """Of the items with the most likers in the past."""
-    recent_popularity: Figures
-    """Of the popular list as it would be published. Told, but no hurdle: what is new is not what
-    a user likes, and on few users it wins and loses by chance."""
-    served: Figures | None
-    """None: there is no served run to compare with."""
-
-    def metrics(self) -> dict[str, float]:
-        """As they are stored with the run."""
-        served = {} if self.served is None else self.served.metrics("served_")
-        return {
-            **self.candidate.metrics(),
-            **self.popularity.metrics("popularity_"),
-            **self.recent_popularity.metrics("recent_popularity_"),
-            **served,
-        }
-
-
-@dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether to publish, and why, in a plain sentence."""
+    """Whether to publish, and why, in plain sentences."""
 
     accepted: bool
     reason: str
 
 
 def judge(size: Size, comparison: Comparison | None, settings: BatchSettings) -> Verdict:
-    """Decide; `comparison` is None when too few users could be evaluated."""
-    refusal = _shrunk(size, settings)
-    if refusal is None and comparison is not None:
-        refusal = _worse_than_popularity(comparison) or _worse_than_served(comparison, settings)
+    """Decide; `comparison` is None when too few users could be evaluated.
+
+    A run is refused for what the interval of the paired difference in nDCG makes certain, not for
+    a mean that chance may have made lower.
+    """
+    shrunk = _shrunk(size, settings)
+    if shrunk is not None:
+        return Verdict(accepted=False, reason=shrunk)
+    if comparison is None:
+        return Verdict(accepted=True, reason=_without_comparison(settings))
+    differences = comparison.differences(settings.seed)
+    refusal = _worse_than_popularity(comparison, differences["popularity"]) or _worse_than_served(
+        comparison, differences.get("served"), settings
+    )
     if refusal is not None:
         return Verdict(accepted=False, reason=refusal)
-    return Verdict(accepted=True, reason=_praise(comparison, settings))
+    return Verdict(accepted=True, reason=_praise(comparison, differences))
 
 
 def _shrunk(size: Size, settings: BatchSettings) -> str | None:
@@ -69,40 +57,66 @@ def _shrunk(size: Size, settings: BatchSettings) -> str | None:
     )
 
 
-def _worse_than_popularity(comparison: Comparison) -> str | None:
-    candidate, popularity = comparison.candidate.ndcg, comparison.popularity.ndcg
-    if candidate >= popularity:
-        return None
+def _without_comparison(settings: BatchSettings) -> str:
     return (
-        f"Worse than the popular list: nDCG@{DEPTH} {candidate:.4f} against {popularity:.4f}"
-        f" for {comparison.candidate.users:,} users."
+        f"Published without comparison: fewer than {settings.fewest_evaluated_users} users"
+        " could be evaluated."
     )
 
 
-def _worse_than_served(comparison: Comparison, settings: BatchSettings) -> str | None:
-    if comparison.served is None:
+def _worse_than_popularity(comparison: Comparison, difference: Interval) -> str | None:
+    if difference.high >= 0.0:
         return None
-    candidate, served = comparison.candidate.ndcg, comparison.served.ndcg
-    if candidate >= served * (1.0 - settings.gate_margin):
-        return None
-    return (
-        f"Worse than the served run: nDCG@{DEPTH} {candidate:.4f} against {served:.4f} for"
-        f" {comparison.candidate.users:,} users, more than the margin of"
-        f" {settings.gate_margin:.0%} allows."
-    )
-
-
-def _praise(comparison: Comparison | None, settings: BatchSettings) -> str:
-    if comparison is None:
-        return (
-            f"Published without comparison: fewer than {settings.fewest_evaluated_users} users"
-            " could be evaluated."
-        )
     candidate, popularity = comparison.candidate, comparison.popularity
-    against_served = (
-        "" if comparison.served is None else f" and {comparison.served.ndcg:.4f} of the served run"
-    )
     return (
-        f"nDCG@{DEPTH} {candidate.ndcg:.4f} against {popularity.ndcg:.4f} of the popular list"
-        f"{against_served}, for {candidate.users:,} users."
+        f"Worse than the popular list: nDCG@{DEPTH} {candidate.ndcg:.4f} against"
+        f" {popularity.ndcg:.4f} for {candidate.users:,} users, {_told(difference)}."
     )
+
+
+def _worse_than_served(
+    comparison: Comparison, difference: Interval | None, settings: BatchSettings
+) -> str | None:
+    if comparison.served is None or difference is None:
+        return None
+    allowed = -settings.gate_margin * comparison.served.ndcg
+    if difference.high >= allowed:
+        return None
+    return (
+        f"Worse than the served run: nDCG@{DEPTH} {comparison.candidate.ndcg:.4f} against"
+        f" {comparison.served.ndcg:.4f} for {comparison.candidate.users:,} users,"
+        f" {_told(difference)}, all of it below {allowed:+.4f}, the margin of"
+        f" {settings.gate_margin:.0%}."
+    )
+
+
+def _praise(comparison: Comparison, differences: dict[str, Interval]) -> str:
+    candidate, popularity = comparison.candidate, comparison.popularity
+    return (
+        f"nDCG@{DEPTH} {candidate.ndcg:.4f} for {candidate.users:,} users, against"
+        f" {popularity.ndcg:.4f} of the popular list ({_told(differences['popularity'])})"
+        f"{_beside_served(comparison, differences)}.{_doubt(differences['popularity'])}"
+    )
+
+
+def _beside_served(comparison: Comparison, differences: dict[str, Interval]) -> str:
+    served = comparison.served
+    if served is None:
+        return ""
+    if served is comparison.candidate:
+        return "; the served run has the same recipe"
+    return f" and {served.ndcg:.4f} of the served run ({_told(differences['served'])})"
+
+
+def _doubt(against_popularity: Interval) -> str:
+    """What is said of a run that passes although the popular list did better."""
+    if against_popularity.mean >= 0.0:
+        return ""
+    return (
+        " The popular list did better, but by no more than chance can explain;"
+        " the run is published all the same."
+    )
+
+
+def _told(difference: Interval) -> str:
+    return f"difference {difference.low:+.4f} to {difference.high:+.4f} with {LEVEL:.0%} confidence"

@@ -37,8 +37,8 @@ class ListRecipe:
     """At the most; a small catalogue is described by fewer."""
     iterations: int = 10
     confidence: float = 200.0
-    threshold: float = 0.15
-    """Regularization divided by `confidence`; in (0, 1)."""
+    threshold: float | None = None
+    """Regularization divided by `confidence`; in (0, 1). None: by the density of the matrix."""
     user_exponent: float = 0.4
     item_exponent: float = 0.3
     popularity_exponent: float = -0.25

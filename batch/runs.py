@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -79,10 +80,8 @@ def find_served_run(connection: Connection) -> ServedRun | None:
     return ServedRun(RunId(row.run_id), ListRecipe.told(row.recipe or {}), row.interactions)
 
 
-def store_metrics(
-    connection: Connection, run_id: RunId, metrics: Mapping[str, float | int | str]
-) -> None:
-    """Add figures to those the run has."""
+def store_metrics(connection: Connection, run_id: RunId, metrics: Mapping[str, Any]) -> None:
+    """Add figures to those the run has; what JSON can tell."""
     connection.execute(
         _BATCH["store_metrics"], {"run_id": run_id, "metrics": json.dumps(dict(metrics))}
     )

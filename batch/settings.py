@@ -7,7 +7,9 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 class BatchSettings(BaseSettings):
     """Read from the environment once, when the run begins."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_BATCH_", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="TANDEM_BATCH_", env_ignore_empty=True, extra="ignore"
+    )
 
     factors: int = Field(
         512, ge=1, le=1999, description="numbers that describe a user or an item in the lists' fit"
@@ -16,7 +18,12 @@ class BatchSettings(BaseSettings):
     confidence: float = Field(
         200.0, gt=0, description="a in the confidence a * strength / (d_u^b * d_i^c) at b = c = 1/2"
     )
-    threshold: float = Field(0.15, gt=0, lt=1, description="regularization divided by confidence")
+    threshold: float | None = Field(
+        None,
+        gt=0,
+        lt=1,
+        description="regularization divided by confidence; unset: by the density of the history",
+    )
     user_exponent: float = Field(
         0.4, ge=0, le=1, description="b: how much a user with many items is damped"
     )
@@ -81,4 +88,26 @@ class BatchSettings(BaseSettings):
     )
     retained_runs: int = Field(
         3, ge=1, description="how many published runs are kept, the served one among them"
+    )
+
+
+class TuneSettings(BaseSettings):
+    """How the weekly search for a recipe is bounded."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="TANDEM_TUNE_", env_ignore_empty=True, extra="ignore"
+    )
+
+    budget_seconds: float = Field(
+        1200.0, gt=0, description="how long the search for a recipe may take"
+    )
+    explored_trials: int = Field(
+        60, ge=1, description="how many recipes are tried at few factors, at the most"
+    )
+    verified_trials: int = Field(
+        16, ge=1, description="how many are tried at as many factors as the lists have"
+    )
+    most_factors: int = Field(512, ge=1, le=1999, description="the most factors a recipe may have")
+    judged_users: int = Field(
+        6_000, ge=1, description="users a recipe is judged on at the most, drawn at random"
     )

@@ -48,7 +48,7 @@ class BlendPolicy:
         batch = self.batch_weight
         if self.policy == "adaptive":
             batch *= 2.0 ** (-events_since_cut_off / self.half_life_events)
-        return Weights(batch=batch, speed=1.0 - batch)
+        return Weights(batch=batch, speed=round(1.0 - batch, 12))
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,5 +53,9 @@ class RunInProgressError(TandemError):
     """Another nightly run is in progress. Wait for it, or stop it first."""
 
 
+class TuningInProgressError(TandemError):
+    """Another search for a recipe is in progress. Wait for it, or stop it first."""
+
+
 class StackError(TandemError):
     """The local system could not be started or reached."""

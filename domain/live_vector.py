@@ -102,6 +102,30 @@ class History:
         )
 
 
+@dataclass(frozen=True, slots=True)
+class FoldIn:
+    """The equation `A x = Y' w` whose solution x is the taste of a history.
+
+    With `A` held fixed, taste is a sum over the items of the history: `A^-1 y_i w_i` is what item i
+    adds to it.
+    """
+
+    item_nos: NDArray[np.int32]
+    """(n,) distinct items, rising."""
+    factors: Floats
+    """(n, f) Y: their ALS factors."""
+    weights: Floats
+    """(n,) w: the confidence in an item the user likes, 0 for one the user dislikes."""
+    left: Floats
+    """(f, f) A = Y'Y of all items + Y'(C - I)Y of these + lambda I."""
+
+    def solved(self) -> Floats:
+        """The ALS factors (f,) of the user; 0 if there are no items."""
+        if not len(self.item_nos):
+            return np.zeros(len(self.left))
+        return np.asarray(np.linalg.solve(self.left, self.factors.T @ self.weights))
+
+
 def live_vector(
     space: LiveSpace, items: ItemVectors, history: History
 ) -> NDArray[np.float32] | None:
@@ -110,7 +134,7 @@ def live_vector(
     Interactions with items the run has no vector for are passed over.
     """
     parameters = space.parameters
-    known = _known(items, history)
+    known = known_history(items, history)
     vector = np.zeros(parameters.dimensions, dtype=np.float32)
     taste = fold_in(space, items, known)
     length = float(np.linalg.norm(taste))
@@ -127,27 +151,32 @@ def live_vector(
 def fold_in(space: LiveSpace, items: ItemVectors, history: History) -> Floats:
     """The ALS factors (f,) of a user with this history, the items' factors held fixed.
 
-    Solves `(Y'Y + Y'(C - I)Y + lambda I) x = Y'C p` (Hu, Koren and Volinsky 2008, equation 4) over
-    the items of the history; an item with negative strength has preference 0 and its confidence
-    counts against it. Every item of the history must be in `items`.
+    Every item of the history must be in `items`.
+    """
+    return fold_in_equation(space, items, history).solved()
+
+
+def fold_in_equation(space: LiveSpace, items: ItemVectors, history: History) -> FoldIn:
+    """The equation `(Y'Y + Y'(C - I)Y + lambda I) x = Y'C p` for a history.
+
+    Hu, Koren and Volinsky 2008, equation 4, over the items of the history; an item with negative
+    strength has preference 0 and its confidence counts against it. Every item of the history must
+    be in `items`.
     """
     parameters = space.parameters
     item_nos, strengths = _merged(parameters, history)
-    if not len(item_nos):
-        return np.zeros(parameters.taste_dimensions)
     rows = items.rows_of(item_nos)
     # c_ui = a * s_ui / (d_u^b * d_i^c)
     signed = parameters.confidence * strengths * items.confidence_scales[rows]
-    signed = signed / len(item_nos) ** parameters.user_exponent
+    signed = signed / max(len(item_nos), 1) ** parameters.user_exponent
     factors = _taste_factors(parameters, items, rows)
     confidence = np.abs(signed)
     left = space.gramian + (factors.T * (confidence - 1.0)) @ factors
     left[np.diag_indices_from(left)] += parameters.regularization
-    right = factors.T @ np.where(signed > 0.0, confidence, 0.0)
-    return np.asarray(np.linalg.solve(left, right))
+    return FoldIn(item_nos, factors, np.where(signed > 0.0, confidence, 0.0), left)
 
 
-def _known(items: ItemVectors, history: History) -> History:
+def known_history(items: ItemVectors, history: History) -> History:
     """The part of a history that the run has vectors for."""
     known = items.rows_of(history.item_nos) >= 0
     return History(history.item_nos[known], history.strengths[known])
@@ -170,7 +199,9 @@ def _taste_factors(
 ) -> Floats:
     """ALS factors (n, f) of items as the fit left them."""
     stored = items.vectors[rows, : parameters.taste_dimensions].astype(np.float64)
-    return np.asarray(stored / items.taste_scales[rows, None])
+    factors = stored / items.taste_scales[rows, None]
+    # Without any item the vectors have no length to tell f from.
+    return np.asarray(factors.reshape(len(rows), parameters.taste_dimensions))
 
 
 def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: History) -> Floats:

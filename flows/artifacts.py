@@ -1,20 +1,28 @@
 """The figures of a night as artifacts of its flow run."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from sqlalchemy import Row
 
+from batch.segments import SEGMENTS
 from domain.identifiers import RunId
+from flows.chart import Bar, as_data_uri, grouped_bars
 from flows.night import Night
 from sql.statements import statements
 
 _BATCH = statements("batch")
 
-
-_WHOSE = ("", "served_", "popularity_", "recent_popularity_")
-"""How the figures of the run itself and of those it is compared with begin."""
+_FIGURE = "ndcg@20"
+_SHOWN = ("ndcg@20", "recall@20", "hit_rate@20", "mrr", "coverage@20", "novelty@20")
+_TITLES = {
+    "candidate": "this run",
+    "served": "served run",
+    "popularity": "all-time popular",
+    "recent_popularity": "lately popular",
+}
+_PICTURED = ("candidate", "served", "popularity")
 
 
 def publish_figures(night: Night, run_id: RunId) -> None:
@@ -32,29 +40,81 @@ def publish_figures(night: Night, run_id: RunId) -> None:
 
 
 def summary(run_id: RunId, row: Row[Any], step_seconds: Mapping[str, float]) -> str:
-    """The outcome, the comparison and the seconds of the steps, in Markdown."""
+    """The outcome, the comparison with a picture and the seconds of the steps, in Markdown."""
     lines = [f"# Run {run_id}: {row.state}", "", row.reason or row.metrics.get("gate", ""), ""]
-    lines += [
-        "| figure | this run | served run | all-time popular | lately popular |",
-        "|---|---|---|---|---|",
-    ]
-    for name in ("ndcg@20", "recall@20", "coverage@20"):
-        shown = [_shown(row.metrics.get(f"{whose}{name}")) for whose in _WHOSE]
-        lines.append(f"| {name} | {' | '.join(shown)} |")
+    evaluation = row.metrics.get("evaluation")
+    if evaluation is not None:
+        lines += [f"![nDCG@20 by segment]({as_data_uri(picture(evaluation))})", ""]
+        lines += _comparison(evaluation)
     lines += ["", "| step | seconds |", "|---|---|"]
     lines += [f"| {step} | {seconds:.1f} |" for step, seconds in step_seconds.items()]
     return "\n".join(lines)
 
 
+def picture(evaluation: Mapping[str, Any]) -> str:
+    """nDCG@20 by segment with its intervals, of those compared, as SVG."""
+    compared = [who for who in _PICTURED if who in evaluation]
+    groups = {
+        f"{segment} ({users:,})": [Bar(**evaluation[who][segment][_FIGURE]) for who in compared]
+        for segment, users in _segments(evaluation)
+    }
+    title = f"nDCG@20 by segment (users), with {evaluation['level']:.0%} intervals"
+    return grouped_bars(title, [_TITLES[who] for who in compared], groups)
+
+
 def table(row: Row[Any]) -> list[dict[str, Any]]:
     """Metrics, parameters and seconds, one row a figure."""
-    groups = {"metric": row.metrics, **row.parameters, "seconds": row.step_seconds}
-    return [
-        {"group": group, "figure": name, "value": value}
+    flat = {name: value for name, value in row.metrics.items() if name != "evaluation"}
+    groups = {"metric": flat, **row.parameters, "seconds": row.step_seconds}
+    told = [
+        {"group": group, "figure": name, "value": value, "low": None, "high": None}
         for group, figures in groups.items()
         for name, value in figures.items()
     ]
+    return told + _measured(row.metrics.get("evaluation", {}))
 
 
-def _shown(figure: float | None) -> str:
-    return "" if figure is None else f"{figure:.4f}"
+def _measured(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "group": f"{who}, {segment}",
+            "figure": name,
+            "value": one["mean"],
+            "low": one.get("low"),
+            "high": one.get("high"),
+        }
+        for who in _TITLES
+        for segment, figures in evaluation.get(who, {}).items()
+        for name, one in figures.items()
+    ]
+
+
+def _comparison(evaluation: Mapping[str, Any]) -> list[str]:
+    """All figures of all users, and the deciding one by segment."""
+    compared = [who for who in _TITLES if who in evaluation]
+    titles = [_TITLES[who] for who in compared]
+    lines = _row(["figure", *titles], ruled=True)
+    for name in _SHOWN:
+        lines += _row([name, *(_told(evaluation[who]["all"][name]) for who in compared)])
+    lines += ["", *_row(["nDCG@20 of (users)", *titles], ruled=True)]
+    for segment, users in _segments(evaluation):
+        told = [_told(evaluation[who][segment][_FIGURE]) for who in compared]
+        lines += _row([f"{segment} ({users:,})", *told])
+    return lines
+
+
+def _segments(evaluation: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """The segments that have users, and how many; the store does not keep their order."""
+    users = evaluation["users"]
+    return [(segment, users[segment]) for segment in SEGMENTS if segment in users]
+
+
+def _row(cells: Sequence[str], *, ruled: bool = False) -> list[str]:
+    line = f"| {' | '.join(cells)} |"
+    return [line, "|---" * len(cells) + "|"] if ruled else [line]
+
+
+def _told(figure: Mapping[str, float]) -> str:
+    if "low" not in figure:
+        return f"{figure['mean']:.4f}"
+    return f"{figure['mean']:.4f} ({figure['low']:.3f}-{figure['high']:.3f})"

@@ -48,7 +48,7 @@ class Night:
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
         """Tell that a step begins and ends, and store how long it took."""
-        self._tell(step, None)
+        self.tell(step, None)
         started = time.perf_counter()
         yield
         seconds = time.perf_counter() - started
@@ -56,7 +56,7 @@ class Night:
         if self.run_id is not None:
             with self.begin() as connection:
                 runs.store_step_seconds(connection, self.run_id, step, round(seconds, 3))
-        self._tell(step, seconds)
+        self.tell(step, seconds)
 
     def while_readers_yield(
         self, change: Callable[[Connection, RunId], None], run_id: RunId
@@ -68,6 +68,7 @@ class Night:
             with attempt, self.begin() as connection:
                 change(connection, run_id)
 
-    def _tell(self, step: str, seconds: float | None) -> None:
+    def tell(self, step: str, seconds: float | None) -> None:
+        """Tell whoever listens that a step begins (None) or has ended."""
         if self._on_step is not None:
             self._on_step(step, seconds)

@@ -1,6 +1,6 @@
 """The nightly run: from the whole history to a new version of everything that is served."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from typing import Annotated
 
@@ -10,7 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from batch import runs
-from batch.gate import Comparison, Size
+from batch.comparison import Comparison
+from batch.gate import Size
 from batch.history import Interactions
 from batch.runs import Run, find_served_run, nightly_lock
 from batch.settings import BatchSettings
@@ -22,6 +23,9 @@ from flows.artifacts import publish_figures
 from flows.night import Night, OnStep, listener
 from sql.engine import make_engine
 from sql.settings import DatabaseSettings
+
+_OF_RECIPE = {"factors", "iterations", "threshold", "confidence"}
+"""Parameters that change the recipe of the lists, whether it was tuned or not."""
 
 
 @flow(
@@ -64,7 +68,7 @@ def nightly(
     with _opened_night(
         BatchSettings.model_validate(BatchSettings().model_dump() | chosen)
     ) as night:
-        return _run(night)
+        return _run(night, {name: chosen[name] for name in _OF_RECIPE & chosen.keys()})
 
 
 def run_now(on_step: OnStep, **parameters: float | None) -> RunId:
@@ -91,9 +95,9 @@ def _opened_night(settings: BatchSettings) -> Iterator[Night]:
             yield Night(engine, url, settings)
 
 
-def _run(night: Night) -> RunId:
-    """One night from beginning to end."""
-    run = tasks.begin(night)
+def _run(night: Night, asked: Mapping[str, float]) -> RunId:
+    """One night from beginning to end, with what was `asked` of the recipe."""
+    run = tasks.begin(night, asked)
     try:
         _publish(night, run)
     except BaseException as error:

@@ -1,7 +1,9 @@
 """The steps of the night as Prefect tasks, in the order they run."""
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from prefect.runtime import flow_run
@@ -19,6 +21,7 @@ from batch import (
     trial,
 )
 from batch.catalogue import Catalogue, load_catalogue
+from batch.comparison import Comparison
 from batch.evaluation import Figures
 from batch.fitting import Factors
 from batch.history import Interactions, load_interactions
@@ -28,6 +31,7 @@ from batch.parameters import ListRecipe, LiveWeights, RunParameters
 from batch.runs import Run, ServedRun
 from batch.space import ItemSpace, fit_parts, item_space
 from batch.trial import Trial
+from batch.tuned_recipes import find_tuned_recipe
 from domain.errors import NotEnoughHistoryError
 from domain.identifiers import Position, RunId
 from flows.night import Night
@@ -43,8 +47,11 @@ _MOST_ROUNDS = 10
 
 
 @step("Begin the run", retried=True)
-def begin(night: Night) -> Run:
-    """Clear away what dead and refused runs left, and begin."""
+def begin(night: Night, asked: Mapping[str, float]) -> Run:
+    """Clear away what dead and refused runs left, and begin with the best recipe known.
+
+    That is the one tuning found, or that of the settings, with what was `asked` of it now.
+    """
     with night.begin() as connection:
         for dead in runs.settle_dead_runs(connection):
             night.say(f"Run {dead} is marked as failed: {runs.DEAD}")
@@ -52,9 +59,17 @@ def begin(night: Night) -> Run:
     for leftover in leftovers:
         night.while_readers_yield(runs.drop_partitions, leftover)
     with night.begin() as connection:
-        run = runs.begin_run(connection, RunParameters.of(night.settings), _flow_run_id())
+        tuned = find_tuned_recipe(connection)
+        parameters = RunParameters.of(night.settings)
+        if tuned is not None:
+            changed: dict[str, Any] = dict(asked)
+            parameters = replace(parameters, lists=replace(tuned, **changed))
+        run = runs.begin_run(connection, parameters, _flow_run_id())
     night.run_id = run.run_id
-    night.say(f"Run {run.run_id} learns from the log up to position {run.cut_off}.")
+    whose = "of the settings" if tuned is None else "that tuning found"
+    night.say(
+        f"Run {run.run_id} learns from the log up to position {run.cut_off}, by the recipe {whose}."
+    )
     return run
 
 
@@ -188,7 +203,11 @@ def write_lists(
 def choose_weights(night: Night, run: Run, held_out: Trial) -> LiveWeights:
     """What taste and trend count, by a small replay of the held-out future."""
     chosen = choosing.choose_weights(
-        held_out, run.parameters.space, seed=night.settings.seed, threads=night.settings.threads
+        held_out.split,
+        held_out.past,
+        run.parameters.space,
+        seed=night.settings.seed,
+        threads=night.settings.threads,
     )
     night.say(f"Taste {chosen.taste}, trend {chosen.trend}, sequence 1.")
     return chosen
@@ -297,13 +316,13 @@ def retire(night: Night) -> list[RunId]:
 
 @step("Compare at the gate")
 def pass_gate(
-    night: Night, run: Run, size: gate.Size, comparison: gate.Comparison | None, evaluated: int
+    night: Night, run: Run, size: gate.Size, comparison: Comparison | None, evaluated: int
 ) -> gate.Verdict:
     """Store the figures, and whether they let the run pass."""
     verdict = gate.judge(size, comparison, night.settings)
-    metrics: dict[str, float | int | str] = {"evaluated_users": evaluated, "gate": verdict.reason}
+    metrics: dict[str, Any] = {"evaluated_users": evaluated, "gate": verdict.reason}
     if comparison is not None:
-        metrics |= comparison.metrics()
+        metrics |= comparison.metrics(night.settings.seed)
     with night.begin() as connection:
         runs.store_metrics(connection, run.run_id, metrics)
         if verdict.accepted:

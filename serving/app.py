@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
 
 from serving.errors import add_error_handlers
 from serving.logs import configure_logs
@@ -31,7 +32,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
         async with living(settings, metrics) as services:
             yield {"services": services}
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Tandem", description=_DESCRIPTION, version="1", lifespan=lifespan, redoc_url=None
     )
     for part in (events, recommendations, popular, items, operation):

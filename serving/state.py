@@ -10,6 +10,7 @@ from serving.repositories.answers import Answers
 from serving.repositories.api_keys import ApiKeys
 from serving.repositories.catalogue import Catalogue
 from serving.repositories.events import Events
+from serving.repositories.grounds import GroundsOfLists
 from serving.repositories.impressions import Impressions
 from serving.repositories.recommendations import Recommendations
 from serving.repositories.runs import Runs
@@ -17,6 +18,7 @@ from serving.repositories.store import Store
 from serving.services.access import Access
 from serving.services.background import repeated
 from serving.services.catalogue import CatalogueKeeping
+from serving.services.explaining import Explainer
 from serving.services.held_popular import HeldPopular
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.kinds import Kinds
@@ -91,7 +93,13 @@ def _built(
     runs, recommendations = Runs(store), Recommendations(store)
     live_runs, kinds = LiveRuns(runs, metrics), Kinds(runs)
     policy = settings.blend()
-    lists = ListMaker(recommendations, policy, log_events=settings.popular_log_events)
+    lists = ListMaker(
+        recommendations,
+        Explainer(GroundsOfLists(store)),
+        policy,
+        log_events=settings.popular_log_events,
+        recall_bound=settings.index_recall_bound,
+    )
     held = HeldPopular(live_runs, lists)
     impressions = ImpressionQueue(Impressions(store), metrics, most=settings.impression_queue)
     recommender = Recommender(

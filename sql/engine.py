@@ -56,6 +56,14 @@ async def _register_async(connection: Any) -> None:
     await connection.commit()
 
 
+def libpq_url(database_url: str) -> str:
+    """The address for libpq and what is built on it, whatever driver it named.
+
+    Nothing else is touched: libpq, unlike SQLAlchemy, does not read `+` as a space.
+    """
+    return f"postgresql://{database_url.partition('://')[2]}"
+
+
 def driver_url(database_url: str) -> URL:
     """The address with the driver named: psycopg 3 whatever the address said."""
     return make_url(database_url).set(drivername="postgresql+psycopg")

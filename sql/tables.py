@@ -191,3 +191,29 @@ impressions = Table(
     Column("item_nos", ARRAY(Integer), nullable=False),
     _time("shown_at"),
 )
+
+tuning_trials = Table(
+    "tuning_trials",
+    metadata,
+    Column("fingerprint", Text, primary_key=True),
+    Column("trial", Integer, primary_key=True, autoincrement=False),
+    Column("until_position", BigInteger, nullable=False),
+    Column("rung", Text, nullable=False),
+    Column("recipe", JSONB, nullable=False),
+    Column("figures", JSONB, nullable=False),
+    Column("seconds", REAL, nullable=False),
+    _time("created_at"),
+)
+
+tuned_recipes = Table(
+    "tuned_recipes",
+    metadata,
+    Column("tuning_id", Integer, Identity(always=True), primary_key=True),
+    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("until_position", BigInteger, nullable=False),
+    Column("recipe", JSONB),
+    Column("figures", JSONB, nullable=False),
+    Column("trials", Integer, nullable=False),
+    Column("seconds", REAL, nullable=False),
+    _time("created_at"),
+)

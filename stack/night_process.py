@@ -1,16 +1,19 @@
 """Entry point `python -m stack.night_process`: the nightly flow, told step by step.
 
 A line of standard output is a JSON object: `{"step", "seconds"}` with null seconds as a step
-begins, at the end `{"run_id"}` or `{"error", "message"}`. What Prefect logs goes to standard error.
+begins, at the end `{"run_id"}`, or whatever else a flow ends in, or `{"error", "message"}`. What
+Prefect logs goes to standard error.
 """
 
 import json
 import os
 import sys
 import time
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from domain.errors import StackError, TandemError
+from flows.night import OnStep
 from flows.nightly import run_now
 from stack.http_probe import refusal
 
@@ -20,19 +23,24 @@ _POLL_SECONDS = 0.05
 
 def main() -> int:
     """Exit code 0 if a run was published."""
+    return tell_flow(lambda on_step: {"run_id": run_now(on_step)})
+
+
+def tell_flow(flow: Callable[[OnStep], Mapping[str, object]]) -> int:
+    """Run a flow, tell its steps and what it ends in; exit code 0 unless it fails."""
     messages = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     # Whatever else is printed must not come between the messages.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         _wait_for_prefect(os.environ.get("PREFECT_API_URL"))
-        run_id = run_now(lambda step, seconds: _tell(messages, step=step, seconds=seconds))
+        ending = flow(lambda step, seconds: _tell(messages, step=step, seconds=seconds))
     except TandemError as error:
         _tell(messages, error=type(error).__name__, message=str(error))
         return 1
     except Exception as error:
         _tell(messages, error=type(error).__name__, message=str(error))
         raise
-    _tell(messages, run_id=run_id)
+    _tell(messages, **ending)
     return 0
 
 

@@ -1,10 +1,12 @@
 """Model runs as the command line tells them."""
 
+import re
 from typing import Any
 
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
+from domain.errors import UnknownRunError
 from sql.statements import statements
 from stack.database import connected
 
@@ -12,9 +14,13 @@ _STACK = statements("stack")
 _TIMES = ("cut_off_at", "started_at", "finished_at")
 
 PUBLISHED = "published"
+LIVE = "live"
+LATEST = "latest"
+_NUMBER = re.compile(r"[0-9]{1,9}")
 
 RunRecord = dict[str, Any]
-"""run_id, state, live, cut_off_at, started_at, finished_at (ISO 8601), seconds, metrics, reason."""
+"""run_id, state, live, cut_off_at, started_at, finished_at (ISO 8601), seconds, reason, metrics:
+flat ones; a run shown by itself has the `evaluation` in them, and `parameters`, `step_seconds`."""
 
 
 def load_runs(connection: Connection, limit: int | None = None) -> list[RunRecord]:
@@ -38,9 +44,28 @@ def look_up_live_run(database_url: str) -> RunRecord | None:
 
 
 def find_run(connection: Connection, run_id: int) -> RunRecord | None:
-    """One run, with `step_seconds`."""
+    """One run, with all that is known of it; None if there never was such a run."""
     row = connection.execute(_STACK["find_run"], {"run_id": run_id}).one_or_none()
     return None if row is None else _record(row)
+
+
+def find_named_run(connection: Connection, name: str) -> RunRecord:
+    """A run by its number, or the one called `live` or `latest`.
+
+    Raises UnknownRunError if there is no such run.
+    """
+    if name == LIVE:
+        run_no = connection.execute(_STACK["find_live_run_no"]).scalar_one_or_none()
+    elif name == LATEST:
+        run_no = newest_run_no(connection)
+    elif _NUMBER.fullmatch(name):
+        run_no = int(name)
+    else:
+        raise UnknownRunError(f"{name!r} names no run: give its number, {LIVE} or {LATEST}.")
+    record = None if run_no is None else find_run(connection, run_no)
+    if record is None:
+        raise UnknownRunError(f"There is no run {name}. The runs there are: tandem runs")
+    return record
 
 
 def newest_run_no(connection: Connection) -> int:

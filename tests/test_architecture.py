@@ -28,6 +28,7 @@ HOMES = {
     "pandas": {"batch"},
     "optuna": {"batch"},
     "fastapi": {"serving"},
+    "fastapi_offline": {"serving"},
     "starlette": {"serving"},
     "uvicorn": {"serving"},
     "pgvector": {"sql"},

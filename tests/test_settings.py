@@ -6,7 +6,7 @@ from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
-from batch.settings import BatchSettings
+from batch.settings import BatchSettings, TuneSettings
 from serving.settings import ServingSettings
 from speed.settings import RedisSettings, SpeedSettings
 from sql.settings import DatabaseSettings
@@ -20,6 +20,7 @@ CLASSES: tuple[type[BaseSettings], ...] = (
     ServingSettings,
     SpeedSettings,
     StackSettings,
+    TuneSettings,
 )
 
 

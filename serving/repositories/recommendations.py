@@ -5,16 +5,24 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Row
+from sqlalchemy import Integer, Row, bindparam
 
 from domain.blend import CANDIDATES
-from domain.identifiers import ItemNo, RunId, UserId, UserNo
+from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
 from domain.rankings import Ranking
 from serving.faults import RunGoneError
+from serving.repositories.runs import ItemIndex
 from serving.repositories.store import Store
 from sql.statements import statements
 
 _SERVING = statements("serving")
+_INDEX = statements("index")
+
+# The planner finds a partition's index over an expression only where both numbers are constants.
+_CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
+    bindparam("run_id", type_=Integer, literal_execute=True),
+    bindparam("dimensions", type_=Integer, literal_execute=True),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +35,8 @@ class UserState:
     """The live vector as the driver gives it; None if the user has none."""
     events_since_cut_off: int
     excluded: tuple[ItemNo, ...]
+    known: Position | None = None
+    """The position up to which the live vector knows the log; None if the user has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,18 +94,17 @@ class Recommendations:
             embedding=row.embedding,
             events_since_cut_off=row.events_since_cut_off,
             excluded=tuple(row.excluded),
+            known=None if row.embedding is None else row.position,
         )
 
-    async def load_candidates(self, run_id: RunId, user: UserState) -> Candidates:
-        """The eligible items of both sources; RunGoneError if the run was dropped."""
-        parameters = {
-            "run_id": run_id,
-            "embedding": user.embedding,
-            "excluded": list(user.excluded),
-            "batch_item_nos": user.batch.item_nos.tolist(),
-            "candidates": CANDIDATES,
-        }
-        rows = await self._store.rows(_SERVING["load_candidates"], parameters)
+    async def load_candidates(
+        self, run_id: RunId, user: UserState, *, index: ItemIndex | None = None
+    ) -> Candidates:
+        """The eligible items of both sources; RunGoneError if the run was dropped.
+
+        `index`: the index to look for the nearest items with; None: compare with every item.
+        """
+        rows = await self._nearest(run_id, user, index)
         near = [row for row in rows if row.score is not None]
         if user.embedding is not None and not near:
             await self._check_run(run_id)
@@ -105,6 +114,28 @@ class Recommendations:
             speed=_ranking([row.item_no for row in near], [row.score for row in near]),
             items=_catalogue_items(rows),
         )
+
+    async def _nearest(
+        self, run_id: RunId, user: UserState, index: ItemIndex | None
+    ) -> Sequence[Row[Any]]:
+        """Rows with a score of the nearest items, rows without of the batch list's."""
+        parameters = {
+            "run_id": run_id,
+            "embedding": user.embedding,
+            "excluded": list(user.excluded),
+            "batch_item_nos": user.batch.item_nos.tolist(),
+            "candidates": CANDIDATES,
+        }
+        if index is not None and user.embedding is not None:
+            rows = await self._store.prepared_rows(
+                _INDEX["prepare_index_search"],
+                _CANDIDATES_BY_INDEX,
+                {**parameters, "dimensions": index.dimensions},
+            )
+            # A user who has seen nearly everything: the index gave up before it had enough.
+            if sum(row.score is not None for row in rows) >= CANDIDATES:
+                return rows
+        return await self._store.rows(_SERVING["load_candidates"], parameters)
 
     async def load_popular(
         self, run_id: RunId, excluded: Sequence[ItemNo], *, category: str = ""

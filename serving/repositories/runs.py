@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Row
 
 from domain.identifiers import RunId
 from domain.interactions import EventKind
@@ -15,11 +18,23 @@ _LOG = statements("log")
 
 
 @dataclass(frozen=True, slots=True)
+class ItemIndex:
+    """The index over a run's item vectors."""
+
+    recall: float
+    """Share of the exact nearest 100 items that it finds, as the run measured it."""
+    dimensions: int
+    """Length of the vectors in it."""
+
+
+@dataclass(frozen=True, slots=True)
 class LiveRun:
     """The model run being served."""
 
     run_id: RunId
     cut_off_at: datetime
+    index: ItemIndex | None = None
+    """None: its items are few, and searched exactly."""
 
 
 class Runs:
@@ -31,7 +46,7 @@ class Runs:
     async def find_live_run(self) -> LiveRun | None:
         """The run being served; None before the first is published."""
         rows = await self._store.rows(_SERVING["find_live_run"])
-        return LiveRun(RunId(rows[0].run_id), rows[0].cut_off_at) if rows else None
+        return _live_run(rows[0]) if rows else None
 
     async def has_partitions(self, run_id: RunId) -> bool:
         """Whether a run's lists and vectors are still there."""
@@ -47,3 +62,8 @@ class Runs:
         """Whether the database stands at the newest revision."""
         async with self._store.connection() as connection:
             return await connection.run_sync(is_current)
+
+
+def _live_run(row: Row[Any]) -> LiveRun:
+    index = None if row.index_recall is None else ItemIndex(row.index_recall, row.dimensions)
+    return LiveRun(RunId(row.run_id), row.cut_off_at, index)

@@ -1,16 +1,18 @@
 """One way to PostgreSQL: statements in, rows out, and one error when it is away."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Row, TextClause
+from sqlalchemy import Connection, Row, TextClause
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import StoreUnavailableError
 from sql.engine import AWAY_ERRORS, make_async_engine
+
+Answer = TypeVar("Answer")
 
 
 class Store:
@@ -42,12 +44,20 @@ class Store:
         A statement whose connection turns out to be dead is sent once more, so it must be harmless
         twice.
         """
-        try:
-            return await self._rows(statement, parameters)
-        except StoreUnavailableError as error:
-            if not _was_dead_connection(error.__cause__):
-                raise
-        return await self._rows(statement, parameters)
+        return await _twice(lambda: self._rows(statement, parameters))
+
+    async def prepared_rows(
+        self,
+        preparation: TextClause,
+        statement: TextClause,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Sequence[Row[Any]]:
+        """The same after a preparation in one transaction, which changes nothing in the store."""
+        return await _twice(lambda: self._prepared_rows(preparation, statement, parameters))
+
+    async def read(self, reader: Callable[[Connection], Answer]) -> Answer:
+        """What a reader of `sql` finds; it reads several times and must be harmless twice."""
+        return await _twice(lambda: self._read(reader))
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[AsyncConnection]:
@@ -67,6 +77,28 @@ class Store:
     ) -> Sequence[Row[Any]]:
         async with self.connection() as connection:
             return (await connection.execute(statement, parameters)).all()
+
+    async def _prepared_rows(
+        self, preparation: TextClause, statement: TextClause, parameters: Mapping[str, Any] | None
+    ) -> Sequence[Row[Any]]:
+        async with self.connection() as connection:
+            await connection.execution_options(isolation_level="READ COMMITTED")
+            await connection.execute(preparation)
+            return (await connection.execute(statement, parameters)).all()
+
+    async def _read(self, reader: Callable[[Connection], Answer]) -> Answer:
+        async with self.connection() as connection:
+            return await connection.run_sync(reader)
+
+
+async def _twice(ask: Callable[[], Awaitable[Answer]]) -> Answer:
+    """Ask again if the connection turns out to have been dead."""
+    try:
+        return await ask()
+    except StoreUnavailableError as error:
+        if not _was_dead_connection(error.__cause__):
+            raise
+    return await ask()
 
 
 def _was_dead_connection(error: BaseException | None) -> bool:

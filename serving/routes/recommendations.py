@@ -38,12 +38,17 @@ async def recommend(
         bool,
         Query(description="False: only items the user disliked or hid are left out."),
     ] = True,
+    explain: Annotated[  # noqa: FBT002 -- a query parameter is given by name
+        bool,
+        Query(description="True: tell which of the user's own items brought each item."),
+    ] = False,
 ) -> Response:
     """Recommend items to a user, known or not.
 
     As many items as were asked for, or all that are eligible: available, not seen, not disliked
     or hidden. The whole answer comes from one model run, which it names.
     """
-    given = await services.recommender.recommend(UserId(user_id), Wish(limit, exclude_seen))
-    body = orjson.dumps(recommendation_answer(user_id, given))
+    wish = Wish(limit, exclude_seen, explain)
+    given = await services.recommender.recommend(UserId(user_id), wish)
+    body = orjson.dumps(recommendation_answer(user_id, given, explain=explain))
     return Response(body, media_type="application/json")

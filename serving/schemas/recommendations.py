@@ -8,8 +8,19 @@ from pydantic import BaseModel, Field
 
 from domain.blend import Policy
 from serving.repositories.runs import LiveRun
-from serving.services.made_list import Level, Source
+from serving.services.made_list import Level, RecommendedItem, Source
 from serving.services.recommend import Recommendation
+
+
+class CauseAnswer(BaseModel):
+    """One of the user's own items that brought a recommendation."""
+
+    item_id: str = Field(examples=["film-3"])
+    title: str = Field(examples=["Heat"])
+    share: float = Field(
+        description="Its share of all that speaks for the item in the user's live vector, in"
+        " (0, 1]. What is missing from 1 comes from other items and from the trend."
+    )
 
 
 class ItemAnswer(BaseModel):
@@ -25,6 +36,11 @@ class ItemAnswer(BaseModel):
     )
     speed_score: float = Field(
         description="The live list's score scaled to [0, 1]; 0 if the list lacks the item."
+    )
+    because: list[CauseAnswer] = Field(
+        [],
+        description="Only with explain=true: up to three items, the largest share first; none for"
+        " a user without a live vector.",
     )
 
 
@@ -62,22 +78,13 @@ class RecommendationAnswer(BaseModel):
     generation_ms: float
 
 
-def recommendation_answer(user_id: str, given: Recommendation) -> dict[str, Any]:
+def recommendation_answer(user_id: str, given: Recommendation, *, explain: bool) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
     made = given.made
     return {
         "recommendation_id": given.recommendation_id,
         "user_id": user_id,
-        "items": [
-            {
-                "item_id": item.item_id,
-                "title": item.title,
-                "score": item.score,
-                "batch_score": item.batch_score,
-                "speed_score": item.speed_score,
-            }
-            for item in made.items
-        ],
+        "items": [_item_answer(item, explain=explain) for item in made.items],
         "source": given.source,
         "level": made.level,
         "run": run_answer(made.run),
@@ -85,6 +92,17 @@ def recommendation_answer(user_id: str, given: Recommendation) -> dict[str, Any]
         "generated_at": given.generated_at,
         "generation_ms": given.generation_ms,
     }
+
+
+def _item_answer(item: RecommendedItem, *, explain: bool) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "item_id": item.item_id,
+        "title": item.title,
+        "score": item.score,
+        "batch_score": item.batch_score,
+        "speed_score": item.speed_score,
+    }
+    return {**answer, "because": item.because} if explain else answer
 
 
 def run_answer(run: LiveRun | None) -> dict[str, Any] | None:

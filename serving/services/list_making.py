@@ -13,6 +13,7 @@ from serving.repositories.recommendations import (
     UserState,
 )
 from serving.repositories.runs import LiveRun
+from serving.services.explaining import Explainer
 from serving.services.made_list import AppliedPolicy, Level, MadeList, RecommendedItem
 
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
@@ -25,17 +26,27 @@ class Wish:
     limit: int
     exclude_seen: bool = True
     """False: only items the user spoke against stay out."""
+    explain: bool = False
+    """Whether to say which of the user's own items brought each one."""
 
 
 class ListMaker:
     """Makes lists; a list has as many items as were asked for, or all that are eligible."""
 
     def __init__(
-        self, recommendations: Recommendations, policy: BlendPolicy, *, log_events: int
+        self,
+        recommendations: Recommendations,
+        explainer: Explainer,
+        policy: BlendPolicy,
+        *,
+        log_events: int,
+        recall_bound: float,
     ) -> None:
         self._recommendations = recommendations
+        self._explainer = explainer
         self._policy = policy
         self._log_events = log_events
+        self._recall_bound = recall_bound
 
     async def make(self, run: LiveRun | None, user_no: UserNo | None, wish: Wish) -> MadeList:
         """The best list that `run` has for a user; None: a user the log has never seen."""
@@ -46,6 +57,8 @@ class ListMaker:
             return MadeList("popular", run, AppliedPolicy.neither(self._policy), items)
         items, policy = _blended(candidates, self._policy, user.events_since_cut_off, wish.limit)
         items = await self._filled(run, items, wish.limit, user.excluded)
+        if wish.explain and user_no is not None and user.known is not None:
+            items = await self._explainer.explained(run.run_id, user_no, user.known, items)
         return MadeList(_level(candidates), run, policy, items)
 
     async def popular(
@@ -73,7 +86,10 @@ class ListMaker:
     async def _candidates(self, run: LiveRun | None, user: UserState) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates(Ranking.empty(), Ranking.empty(), {})
-        return await self._recommendations.load_candidates(run.run_id, user)
+        trusted = run.index is not None and run.index.recall >= self._recall_bound
+        return await self._recommendations.load_candidates(
+            run.run_id, user, index=run.index if trusted else None
+        )
 
     async def _popular(
         self, run: LiveRun | None, excluded: Sequence[ItemNo], category: str

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 import orjson
 
@@ -12,6 +12,16 @@ from serving.repositories.runs import LiveRun
 
 Level = Literal["blend", "speed", "batch", "popular"]
 Source = Literal["cache", "blend", "speed", "batch", "popular"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One of the user's own items that brought a recommendation."""
+
+    item_id: str
+    title: str
+    share: float
+    """Of all that speaks for the recommendation in the live space, in (0, 1]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +37,8 @@ class RecommendedItem:
     """The batch list's score scaled to [0, 1]; 0 if the list lacks the item."""
     speed_score: float
     """The live list's score scaled to [0, 1]; 0 if the list lacks the item."""
+    because: tuple[Cause, ...] = ()
+    """Empty too if nobody asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +77,17 @@ class MadeList:
 
     @classmethod
     def decode(cls, kept: bytes) -> "MadeList":
-        """The list from what was kept."""
+        """The list from what was kept; of its run, what an answer tells."""
         said = orjson.loads(kept)
         run = said["run"]
         return cls(
             level=said["level"],
             run=run and LiveRun(run["run_id"], datetime.fromisoformat(run["cut_off_at"])),
             policy=AppliedPolicy(**said["policy"]),
-            items=tuple(RecommendedItem(**item) for item in said["items"]),
+            items=tuple(_item(item) for item in said["items"]),
         )
+
+
+def _item(said: dict[str, Any]) -> RecommendedItem:
+    causes = tuple(Cause(**cause) for cause in said.pop("because"))
+    return RecommendedItem(**said, because=causes)

@@ -126,5 +126,5 @@ class Recommender:
 def _field(run: LiveRun | None, wish: Wish, policy: BlendPolicy) -> str:
     """The name of a cached answer: the run and all that changes the list."""
     blend = (policy.policy, policy.batch_weight, policy.sharpness, policy.half_life_events)
-    parts = (run.run_id if run else None, wish.limit, wish.exclude_seen, *blend)
+    parts = (run.run_id if run else None, wish.limit, wish.exclude_seen, wish.explain, *blend)
     return ":".join(map(str, parts))

@@ -132,22 +132,20 @@ $$;
 -- Users whose live vectors serve as queries, drawn at random.
 select user_no from user_embeddings where run_id = :run_id and embedding is not null order by random() limit :users;
 
--- name: use_index
--- Makes the planner take the index over inner products, and the index look at :ef_search candidates.
-select set_config('enable_seqscan', 'off', true), set_config('enable_sort', 'off', true),
-       set_config('enable_indexscan', 'on', true), set_config('hnsw.ef_search', cast(:ef_search as text), true);
-
--- name: use_no_index
--- Makes the planner compare with every item.
-select set_config('enable_seqscan', 'on', true), set_config('enable_sort', 'on', true),
-       set_config('enable_indexscan', 'off', true);
-
 -- name: find_nearest_items
--- The items of a run nearest to a user's live vector by inner product.
+-- The items of a run nearest to a user's live vector by exact inner product. Without a cast no index fits: planner
+-- options would not do, as PostgreSQL forgets what they forbid in a partition.
+select item_no from item_embeddings
+where run_id = :run_id
+order by embedding <#> (select embedding from user_embeddings where run_id = :run_id and user_no = :user_no)
+limit :items;
+
+-- name: find_nearest_items_by_index
+-- The same through the index; to be preceded by prepare_index_search in its transaction.
 select item_no from item_embeddings
 where run_id = :run_id
 order by embedding::vector(:dimensions)
-         <#> (select embedding::vector(:dimensions) from user_embeddings where run_id = :run_id and user_no = :user_no)
+         <#> (select embedding from user_embeddings where run_id = :run_id and user_no = :user_no)
 limit :items;
 
 -- name: store_progress

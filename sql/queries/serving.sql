@@ -2,8 +2,13 @@
 -- cannot be dropped in the middle of one; whoever finds nothing asks whether the run is still there.
 
 -- name: find_live_run
--- The run being served, or no row before the first one is published.
-select run_id, cut_off_at from live_run join model_runs using (run_id);
+-- The run being served, or no row before the first one is published; of an index, its measured recall and the length
+-- of the vectors in it.
+select run_id, cut_off_at,
+       case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
+       (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
+           + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
+from live_run join model_runs using (run_id);
 
 -- name: run_has_partitions
 -- Whether a run's lists and vectors are (still) there.
@@ -20,6 +25,7 @@ select to_regclass('user_embeddings_' || cast(cast(:run_id as integer) as text))
        lists.item_nos,
        lists.scores,
        live.embedding,
+       live.position,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
        array(
            select distinct item_no
@@ -45,6 +51,30 @@ from (
           select item_no from items where not available
       )
     order by distance, item_no
+    limit :candidates
+) as nearest
+join items using (item_no)
+union all
+select item_no, item_id, title, null
+from items
+where item_no = any(cast(:batch_item_nos as integer[])) and available
+  and item_no <> all(cast(:excluded as integer[]));
+
+-- name: load_candidates_by_index
+-- The same through the index: :run_id and :dimensions are written into the text, as the index is one of the run's own
+-- partition over vectors of one length. To be preceded by prepare_index_search in its transaction. The items come
+-- roughly in order, and there may be too few of them when the index gives up.
+select items.item_no, item_id, title, -distance as score
+from (
+    select item_no, embedding::vector(:dimensions) <#> cast(:embedding as vector) as distance
+    from item_embeddings
+    where run_id = :run_id
+      and item_no not in (
+          select unnest(cast(:excluded as integer[]))
+          union all
+          select item_no from items where not available
+      )
+    order by distance
     limit :candidates
 ) as nearest
 join items using (item_no)
@@ -93,6 +123,10 @@ limit :items;
 -- name: find_item_nos
 -- The numbers of those of :item_ids that exist.
 select item_id, item_no from items where item_id = any(cast(:item_ids as text[]));
+
+-- name: load_names
+-- What items are called.
+select item_no, item_id, title from items where item_no = any(cast(:item_nos as integer[]));
 
 -- name: find_item
 select item_id, title, categories, description, attributes, available, created_at, updated_at

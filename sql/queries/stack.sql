@@ -1,25 +1,32 @@
 -- The command line on one machine: runs, keys and what a first start needs to know.
 
 -- name: load_runs
--- All runs, newest first, with what is told about each.
-select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metrics, reason
+-- All runs, newest first, with what is told about each in a list.
+select run_id, state, live, cut_off_at, started_at, finished_at, seconds,
+       metrics - 'evaluation' as metrics, reason
 from analytics.model_runs
 order by run_id desc
 limit cast(:runs as bigint);
 
 -- name: find_live_run
 -- The run being served, in the same columns.
-select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metrics, reason
+select run_id, state, live, cut_off_at, started_at, finished_at, seconds,
+       metrics - 'evaluation' as metrics, reason
 from analytics.model_runs
 where live;
+
+-- name: find_live_run_no
+-- The number of the run being served.
+select run_id from live_run;
 
 -- name: newest_run_no
 -- The number of the newest run; 0 before the first.
 select coalesce(max(run_id), 0) from model_runs;
 
 -- name: find_run
--- One run, with the steps it has finished.
-select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metrics, reason, step_seconds
+-- One run with everything measured, its parameters and the steps it has finished.
+select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metrics, reason,
+       parameters, step_seconds
 from analytics.model_runs
 where run_id = :run_id;
 

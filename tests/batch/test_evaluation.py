@@ -1,4 +1,4 @@
-"""The metrics agree with slow and obvious ones."""
+"""The score of factors is what their lists earn, user by user."""
 
 import math
 from collections.abc import Callable
@@ -7,56 +7,11 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from batch.evaluation import coverage, hits_of, ndcg, recall, relevant_counts, score
+from batch.evaluation import CUT_OFFS, score
 from batch.fitting import Factors
 from batch.history import Interactions
-from batch.lists import NO_ITEM, Lists
 from batch.matrix import interaction_matrix
 from batch.splitting import Relevant
-
-LISTS = st.dictionaries(
-    st.integers(1, 9),
-    st.tuples(
-        st.lists(st.integers(1, 12), unique=True, max_size=5),
-        st.sets(st.integers(1, 12), min_size=1),
-    ),
-    min_size=1,
-)
-
-
-def lists_of(case: dict[int, tuple[list[int], set[int]]]) -> Lists:
-    users = sorted(case)
-    rows = [case[user][0] + [NO_ITEM] * (5 - len(case[user][0])) for user in users]
-    item_nos = np.array(rows, dtype=np.int32)
-    return Lists(np.array(users, dtype=np.int32), item_nos, np.zeros(item_nos.shape, np.float32))
-
-
-def relevant_of(case: dict[int, tuple[list[int], set[int]]]) -> Relevant:
-    pairs = sorted((user, item) for user in case for item in case[user][1])
-    users, items = zip(*pairs, strict=True)
-    return Relevant(np.array(users, dtype=np.int32), np.array(items, dtype=np.int32))
-
-
-@given(case=LISTS)
-def test_ndcg_and_recall_agree_with_their_definitions(
-    case: dict[int, tuple[list[int], set[int]]],
-) -> None:
-    lists, relevant = lists_of(case), relevant_of(case)
-    hits, wanted = hits_of(lists, relevant), relevant_counts(lists.user_nos, relevant)
-    for place, user in enumerate(sorted(case)):
-        listed, liked = case[user]
-        gain = sum(1 / math.log2(rank + 2) for rank, item in enumerate(listed) if item in liked)
-        ideal = sum(1 / math.log2(rank + 2) for rank in range(min(5, len(liked))))
-        assert math.isclose(ndcg(hits, wanted)[place], gain / ideal)
-        assert math.isclose(recall(hits, wanted)[place], len(liked & set(listed)) / len(liked))
-
-
-@given(case=LISTS)
-def test_coverage_is_the_share_of_items_that_somebody_is_shown(
-    case: dict[int, tuple[list[int], set[int]]],
-) -> None:
-    shown = {item for listed, _ in case.values() for item in listed}
-    assert coverage(lists_of(case).item_nos, 12) == len(shown) / 12
 
 
 @settings(deadline=None)
@@ -87,3 +42,8 @@ def test_the_score_is_the_mean_over_users_whatever_the_chunks(
         expected.append(gain / sum(1 / math.log2(r + 2) for r in range(min(20, len(liked)))))
     assert math.isclose(figures.ndcg, float(np.mean(expected)), abs_tol=1e-9)
     assert figures.users == len(expected)
+    assert figures.past_items.tolist() == [4] * len(expected)
+    assert set(figures.by_user) == {"mrr", "novelty@20"} | {
+        f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate") for k in CUT_OFFS
+    }
+    assert all(len(values) == len(expected) for values in figures.by_user.values())

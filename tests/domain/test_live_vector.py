@@ -115,6 +115,18 @@ def test_an_empty_history_says_nothing() -> None:
     assert live_vector(space, items, history([])) is None
 
 
+def test_where_no_item_of_a_history_has_a_vector_it_says_nothing() -> None:
+    space, items, _ = space_and_items(PARAMETERS)
+    none = ItemVectors(
+        item_nos=items.item_nos[:0],
+        vectors=np.empty((0, 0), dtype=np.float32),
+        sources=np.empty((0, 0), dtype=np.float32),
+        taste_scales=items.taste_scales[:0],
+        confidence_scales=items.confidence_scales[:0],
+    )
+    assert live_vector(space, none, history([(10, 1.0)])) is None
+
+
 def test_only_dislikes_say_nothing_for_any_item() -> None:
     space, items, _ = space_and_items(PARAMETERS)
     assert live_vector(space, items, history([(10, -2.0), (20, -2.0)])) is None

@@ -1,8 +1,11 @@
 """One night against a real PostgreSQL and a real Prefect server."""
 
+import base64
+import re
 import threading
 from collections.abc import Callable, Sequence
 from typing import Any
+from xml.etree import ElementTree as ET
 
 import httpx
 import numpy as np
@@ -96,6 +99,24 @@ def test_a_night_publishes_everything_of_one_run_and_tells_prefect(shop: Engine)
         assert "popularity_ndcg@20" in artifact["data"] or "| ndcg@20 |" in artifact["data"]
 
 
+def test_the_figures_are_stored_by_segment_with_intervals_and_pictured(shop: Engine) -> None:
+    run_now(ignore)
+    metrics = value(shop, "select metrics from model_runs")
+    evaluation = metrics["evaluation"]
+    segments = [name for name in ("new", "light", "heavy") if name in evaluation["users"]]
+    assert segments
+    assert sum(evaluation["users"][name] for name in segments) == metrics["evaluated_users"]
+    told = evaluation["candidate"]["all"]["ndcg@20"]
+    assert told["mean"] == pytest.approx(metrics["ndcg@20"])
+    assert told["low"] < told["mean"] < told["high"]
+    assert evaluation["difference"]["popularity"]["high"] > 0.0
+    summary = ask_prefect("artifacts/nightly-summary/latest")["data"]
+    picture = re.search(r"!\[[^]]*\]\(data:image/svg\+xml;base64,([^)]+)\)", summary)
+    assert picture is not None
+    words = ET.fromstring(base64.b64decode(picture[1])).itertext()
+    assert {"this run", "all-time popular", f"all ({metrics['evaluated_users']})"} <= set(words)
+
+
 def test_no_list_holds_what_its_user_has_seen_or_what_is_unavailable(shop: Engine) -> None:
     with shop.begin() as connection:
         connection.execute(text("update items set available = false where item_no <= 5"))
@@ -155,7 +176,7 @@ def test_a_bad_night_leaves_the_served_run_and_says_why(shop: Engine) -> None:
     with pytest.raises(RuntimeError):
         run_now(at("Write the live vectors", break_down))
     with pytest.raises(RunRefusedError):
-        run_now(ignore, regularization=1e9)
+        run_now(ignore, threshold=0.999)
 
     assert value(shop, "select run_id from live_run") == served
     failed, refused = rows(shop, "select * from model_runs order by run_id")[1:]

@@ -22,6 +22,7 @@ COMMANDS = [
     ["load"],
     ["nightly"],
     ["runs"],
+    ["runs", "show"],
     ["status"],
     ["psql"],
     ["key"],

@@ -1,0 +1,86 @@
+"""The comparison: a candidate beside popularity and the served run on one held-out future."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.bootstrap import LEVEL, RESAMPLES, Interval, intervals
+from batch.evaluation import CUT_OFFS, DEPTH, Figures
+from batch.segments import segments
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Comparison:
+    """Figures of the same users on the same future."""
+
+    candidate: Figures
+    popularity: Figures
+    """Of the items with the most likers in the past."""
+    recent_popularity: Figures
+    """Of the popular list as it would be published. Told, but no hurdle: what is new is not what
+    a user likes, and on few users it wins and loses by chance."""
+    served: Figures | None
+    """None: there is no served run. The candidate's own figures if both have one recipe."""
+
+    def contenders(self) -> dict[str, Figures]:
+        """All that were measured, by the name they are told under."""
+        told = {
+            "candidate": self.candidate,
+            "popularity": self.popularity,
+            "recent_popularity": self.recent_popularity,
+        }
+        return told if self.served is None else {**told, "served": self.served}
+
+    def differences(self, seed: int) -> dict[str, Interval]:
+        """Candidate minus each other in nDCG, user by user; exactly 0 for equal figures."""
+        name = f"ndcg@{DEPTH}"
+        others = {who: one for who, one in self.contenders().items() if who != "candidate"}
+        candidate = self.candidate.by_user[name]
+        paired = np.column_stack([candidate - one.by_user[name] for one in others.values()])
+        return dict(zip(others, intervals(paired, seed), strict=True))
+
+    def metrics(self, seed: int) -> dict[str, Any]:
+        """As they are stored with the run: flat means, and everything under `evaluation`."""
+        served = {} if self.served is None else self.served.metrics("served_")
+        return {
+            **self.candidate.metrics(),
+            **self.popularity.metrics("popularity_"),
+            **self.recent_popularity.metrics("recent_popularity_"),
+            **served,
+            "evaluation": self._evaluation(seed),
+        }
+
+    def _evaluation(self, seed: int) -> dict[str, Any]:
+        contenders = self.contenders()
+        places = segments(self.candidate.past_items)
+        told: dict[str, Any] = {who: {} for who in contenders}
+        for segment, users in places.items():
+            for who, figures in _segment_intervals(contenders, users, seed).items():
+                told[who][segment] = figures | _coverages(contenders[who], users)
+        return {
+            **told,
+            "difference": {who: asdict(one) for who, one in self.differences(seed).items()},
+            "users": {segment: len(users) for segment, users in places.items()},
+            "level": LEVEL,
+            "resamples": RESAMPLES,
+        }
+
+
+def _segment_intervals(
+    contenders: Mapping[str, Figures], users: NDArray[np.intp], seed: int
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Mean, low and high of every metric of every contender, on the same samples of users."""
+    columns = [(who, name) for who, one in contenders.items() for name in one.by_user]
+    values = np.column_stack([contenders[who].by_user[name][users] for who, name in columns])
+    told: dict[str, dict[str, dict[str, float]]] = {who: {} for who in contenders}
+    for (who, name), interval in zip(columns, intervals(values, seed), strict=True):
+        told[who][name] = asdict(interval)
+    return told
+
+
+def _coverages(figures: Figures, users: NDArray[np.intp]) -> dict[str, dict[str, float]]:
+    """Without bounds: coverage is no mean over users, and fewer distinct ones cover less."""
+    return {f"coverage@{k}": {"mean": figures.coverage(k, users)} for k in CUT_OFFS}

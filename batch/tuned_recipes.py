@@ -1,0 +1,117 @@
+"""Searches and what they came to, in the store. Every function takes a connection."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Connection
+
+from batch.history import Interactions
+from batch.judging import Accuracy, Judged
+from batch.parameters import ListRecipe
+from batch.tuning import Found, TunedTrial
+from domain.errors import TuningInProgressError
+from domain.identifiers import Position
+from sql.statements import statements
+
+_TUNING = statements("tuning")
+
+
+@contextmanager
+def tuning_lock(connection: Connection) -> Iterator[None]:
+    """Be the only search for the length of the block; TuningInProgressError if there is one.
+
+    The lock belongs to the session. `connection` must be in autocommit.
+    """
+    if not connection.execute(_TUNING["take_tuning_lock"]).scalar_one():
+        raise TuningInProgressError
+    try:
+        yield
+    finally:
+        connection.execute(_TUNING["give_back_tuning_lock"])
+
+
+def find_interrupted_search(connection: Connection) -> Position | None:
+    """How far the search had read that was stopped lately; None if there is none to go on with."""
+    until = connection.execute(_TUNING["find_interrupted_search"]).scalar_one_or_none()
+    return None if until is None else Position(until)
+
+
+def fingerprint(history: Interactions, until: Position, default: ListRecipe) -> str:
+    """Names what is searched: the history, the recipe it begins with, and with it the seed."""
+    sums = [int(column.sum(dtype="int64")) for column in (history.user_nos, history.item_nos)]
+    known = [until, len(history), *sums, asdict(default)]
+    return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
+
+
+def load_trials(connection: Connection, mark: str) -> list[TunedTrial]:
+    """The finished trials of the search that fingerprint `mark` names."""
+    rows = connection.execute(_TUNING["load_trials"], {"fingerprint": mark})
+    return [
+        TunedTrial(
+            row.rung,
+            Judged(
+                Accuracy(**row.figures["as_given"]),
+                ListRecipe.told(row.recipe),
+                Accuracy(**row.figures["best"]),
+            ),
+            row.seconds,
+        )
+        for row in rows
+    ]
+
+
+def store_trial(
+    connection: Connection, mark: str, until: Position, trial_no: int, trial: TunedTrial
+) -> None:
+    """Keep a finished trial for a search that may have to go on."""
+    figures = {
+        "as_given": asdict(trial.judged.as_given),
+        "best": asdict(trial.judged.accuracy),
+    }
+    connection.execute(
+        _TUNING["store_trial"],
+        {
+            "fingerprint": mark,
+            "trial": trial_no,
+            "until_position": until,
+            "rung": trial.rung,
+            "recipe": json.dumps(asdict(trial.recipe)),
+            "figures": json.dumps(figures),
+            "seconds": trial.seconds,
+        },
+    )
+
+
+def store_found(connection: Connection, mark: str, until: Position, found: Found) -> int:
+    """The end of a search; its number. The recipe is kept only if it is better than the default."""
+    return int(
+        connection.execute(
+            _TUNING["store_recipe"],
+            {
+                "fingerprint": mark,
+                "until_position": until,
+                "recipe": json.dumps(asdict(found.recipe)) if found.better else None,
+                "figures": json.dumps(found_figures(found)),
+                "trials": len(found.trials),
+                "seconds": found.seconds(),
+            },
+        ).scalar_one()
+    )
+
+
+def find_tuned_recipe(connection: Connection) -> ListRecipe | None:
+    """The recipe of the newest search; None if there was none or it found nothing better."""
+    recipe = connection.execute(_TUNING["find_newest_recipe"]).scalar_one_or_none()
+    return None if recipe is None else ListRecipe.told(recipe)
+
+
+def found_figures(found: Found) -> Mapping[str, Any]:
+    """What the recipe found and the default reach, for the row and for people."""
+    return {
+        whose: None if accuracy is None else asdict(accuracy)
+        for whose, accuracy in (("best", found.accuracy), ("default", found.default))
+    }

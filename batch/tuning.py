@@ -1,0 +1,242 @@
+"""The search for the recipe that suits the data best: arrays in, recipe out.
+
+First many recipes at few factors, where a fit is quick; then the best few and their neighbours at
+as many factors as the lists have; at last the winner at twice as many, if the time allows it.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from time import perf_counter
+from typing import Literal
+
+from batch.exploring import SPACE, neighbours, proposed
+from batch.judging import Accuracy, Ground, Judged, judge
+from batch.listing import most_factors, threshold
+from batch.parameters import ListRecipe
+
+Rung = Literal["explored", "verified"]
+
+_EXPLORED_FACTORS = (256, 128, 64)
+_EXPLORED_WORK = 5e9
+"""The most of (users + items) * factors^2 for a fit of the first rung."""
+_EXPLORED_ITERATIONS = 8
+_EXPLORED_SHARE = 0.45
+"""Share of the time for the first rung."""
+_TRIAL_SHARE = 0.1
+"""A fit of the second rung may take so much of the time; else it has fewer factors."""
+_LARGEST_SHARE = 0.3
+"""So much the last fit, of twice as many factors, may take."""
+_LARGEST_COST = 4.0
+"""A fit of twice as many factors takes so many times as long."""
+_FINALISTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """When a search ends. If its numbers of trials end it, the same search finds the same."""
+
+    seconds: float
+    """Of all trials together, those before an interruption among them."""
+    explored: int = 60
+    """How many trials at few factors, at the most."""
+    verified: int = 16
+    """How many at all factors, at the most."""
+    factors: int = 1024
+    """The most factors that are tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class TunedTrial:
+    """A finished trial of a search."""
+
+    rung: Rung
+    judged: Judged
+    seconds: float
+
+    @property
+    def recipe(self) -> ListRecipe:
+        """With the scoring that suited the fit best."""
+        return self.judged.recipe
+
+    @property
+    def objective(self) -> float:
+        """What the search makes as large as it can."""
+        return self.judged.accuracy.objective
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search came to."""
+
+    recipe: ListRecipe
+    """The best that was verified; the default if the time was too short to verify any."""
+    accuracy: Accuracy | None
+    default: Accuracy | None
+    """What the default recipe reaches as it stands; both None if nothing was verified."""
+    trials: tuple[TunedTrial, ...]
+
+    @property
+    def better(self) -> bool:
+        """Whether the best recipe beats the default."""
+        if self.accuracy is None or self.default is None:
+            return False
+        return self.accuracy.objective > self.default.objective
+
+    def verdict(self) -> str:
+        """What came of it, in a sentence."""
+        if self.accuracy is None or self.default is None:
+            return "The time was too short to compare any recipe with that of the settings."
+        reached = f"nDCG@20 {self.accuracy.ndcg:.4f}, recall@20 {self.accuracy.recall:.4f}"
+        default = f"nDCG@20 {self.default.ndcg:.4f}, recall@20 {self.default.recall:.4f}"
+        if not self.better:
+            return f"Nothing better than the recipe of the settings was found: {default}."
+        return f"A better recipe was found: {reached}; that of the settings reaches {default}."
+
+    def seconds(self) -> float:
+        """How long all trials took."""
+        return sum(trial.seconds for trial in self.trials)
+
+
+class Search:
+    """A search that can be gone on with: its next step depends on the finished trials alone."""
+
+    def __init__(
+        self,
+        grounds: Sequence[Ground],
+        known: Sequence[ListRecipe],
+        budget: Budget,
+        *,
+        threads: int = 0,
+        finished: Sequence[TunedTrial] = (),
+        on_trial: Callable[[TunedTrial], None] = lambda _trial: None,
+    ) -> None:
+        """`known` recipes are tried first, the default before all; `finished` trials not again.
+
+        A trial is a fit on each of the `grounds`, which are equally large, and counts by their
+        mean. `on_trial` is told every trial as it ends.
+        """
+        self._grounds, self._budget, self._threads = grounds, budget, threads
+        ground = grounds[0]
+        self._known = [replace(one, threshold=threshold(ground.past, one)) for one in known]
+        self._trials = list(finished)
+        self._on_trial = on_trial
+
+    def run(self) -> Found:
+        """Search until the budget is spent."""
+        while (step := self._next()) is not None:
+            rung, recipe = step
+            began = perf_counter()
+            judged = judge(self._grounds, recipe, threads=self._threads)
+            self._trials.append(TunedTrial(rung, judged, perf_counter() - began))
+            self._on_trial(self._trials[-1])
+        return self._found()
+
+    def _next(self) -> tuple[Rung, ListRecipe] | None:
+        """The next trial; None at the end."""
+        if not self._of("verified") and self._may_explore():
+            return "explored", self._to_explore()
+        recipe = self._to_verify()
+        return None if recipe is None else ("verified", recipe)
+
+    def _may_explore(self) -> bool:
+        explored = len(self._of("explored"))
+        in_time = self._spent() < self._budget.seconds * _EXPLORED_SHARE
+        return not explored or (explored < self._budget.explored and in_time)
+
+    def _to_explore(self) -> ListRecipe:
+        tried = [(trial.recipe, trial.objective) for trial in self._of("explored")]
+        recipe = proposed(tried, self._known, self._known[0].seed)
+        return replace(
+            recipe,
+            factors=explored_factors(self._grounds[0], self._known[0]),
+            iterations=_EXPLORED_ITERATIONS,
+        )
+
+    def _to_verify(self) -> ListRecipe | None:
+        """The finalists, then neighbours of the best, at last the best with more factors."""
+        verified, finalists = self._of("verified"), self._finalists()
+        largest = 2 * finalists[0].factors
+        if any(trial.recipe.factors == largest for trial in verified):
+            return None
+        seconds = self._verified_seconds(finalists[0].factors)
+        left = self._budget.seconds - self._spent()
+        if len(verified) >= self._budget.verified:
+            return None
+        if len(verified) < len(finalists):
+            return finalists[len(verified)] if seconds <= left else None
+        best = max(verified, key=lambda trial: trial.objective).recipe
+        may_grow = self._may_grow(largest, seconds * _LARGEST_COST)
+        reserved = seconds * _LARGEST_COST if may_grow else 0.0
+        if len(verified) < self._budget.verified - may_grow and seconds + reserved <= left:
+            done = {_searched(trial.recipe) for trial in verified}
+            for candidate in neighbours(best, step=0.5):
+                if _searched(candidate) not in done:
+                    return candidate
+        return replace(best, factors=largest) if may_grow and reserved <= left else None
+
+    def _may_grow(self, factors: int, seconds: float) -> bool:
+        most = min(self._budget.factors, most_factors(self._grounds[0].past))
+        return factors <= most and seconds <= self._budget.seconds * _LARGEST_SHARE
+
+    def _finalists(self) -> list[ListRecipe]:
+        """The default, and the best explored, as they are verified."""
+        explored = sorted(self._of("explored"), key=lambda trial: -trial.objective)
+        default = self._known[0]
+        factors = self._verified_factors()
+        chosen = [default, *(trial.recipe for trial in explored[:_FINALISTS])]
+        distinct = {_searched(recipe): recipe for recipe in reversed(chosen)}
+        return [
+            replace(recipe, factors=factors, iterations=default.iterations)
+            for recipe in reversed(distinct.values())
+        ]
+
+    def _verified_factors(self) -> int:
+        """As many as the default has, or fewer where a fit would take too long."""
+        explored = explored_factors(self._grounds[0], self._known[0])
+        factors = min(self._known[0].factors, most_factors(self._grounds[0].past))
+        while (
+            factors // 2 >= explored
+            and self._predicted_seconds(factors) > self._budget.seconds * _TRIAL_SHARE
+        ):
+            factors //= 2
+        return factors
+
+    def _predicted_seconds(self, factors: int) -> float:
+        """How long a fit of so many factors may take, by those of the first rung."""
+        first = self._of("explored")[0]
+        growth = (factors / first.recipe.factors) ** 2
+        return first.seconds * growth * self._known[0].iterations / _EXPLORED_ITERATIONS
+
+    def _verified_seconds(self, factors: int) -> float:
+        verified = self._of("verified")
+        return verified[-1].seconds if verified else self._predicted_seconds(factors)
+
+    def _of(self, rung: Rung) -> list[TunedTrial]:
+        return [trial for trial in self._trials if trial.rung == rung]
+
+    def _spent(self) -> float:
+        return sum(trial.seconds for trial in self._trials)
+
+    def _found(self) -> Found:
+        verified = self._of("verified")
+        if not verified:
+            return Found(self._known[0], None, None, tuple(self._trials))
+        best = max(verified, key=lambda trial: trial.objective)
+        return Found(
+            best.recipe,
+            best.judged.accuracy,
+            verified[0].judged.as_given,
+            tuple(self._trials),
+        )
+
+
+def explored_factors(ground: Ground, default: ListRecipe) -> int:
+    """How many factors the first rung has: by the size of the data, not by the clock."""
+    users, items = ground.past.strengths.shape
+    quick = [few for few in _EXPLORED_FACTORS if (users + items) * few**2 <= _EXPLORED_WORK]
+    most = min(default.factors, most_factors(ground.past))
+    return min(quick[0] if quick else _EXPLORED_FACTORS[-1], most)
+
+
+def _searched(recipe: ListRecipe) -> tuple[float, ...]:
+    return tuple(getattr(recipe, name) for name in SPACE)

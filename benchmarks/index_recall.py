@@ -1,0 +1,214 @@
+"""How much of the exact answer the index over item vectors finds, and what it saves.
+
+    python benchmarks/index_recall.py DATA [--users 200] [--json]
+
+DATA is a MovieLens folder (ratings.csv), a split (a folder with train.txt, whose lines are
+`user item item ...` in time order) or a CSV file with user_id, item_id and timestamp. Fits the live
+space, writes it into a PostgreSQL of its own, builds the index as the night does, and asks for the
+candidates of the same users by exact search and by the index, as the API does.
+"""
+
+import argparse
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from sqlalchemy import Engine
+
+from batch.bulk import append, bulk_connection
+from batch.embeddings import store_item_vectors, store_space
+from batch.event_file import USED, read_event_file
+from batch.history import Interactions
+from batch.index import DEPTH, build_index, index_recall
+from batch.matrix import interaction_matrix
+from batch.parameters import LiveWeights, RunParameters, SpaceParameters
+from batch.runs import begin_run, create_partitions
+from batch.space import ItemSpace, fit_parts, item_space
+from domain.identifiers import ItemNo, Position, RunId, UserNo
+from domain.live_vector import History, live_vector
+from domain.rankings import Ranking
+from serving.repositories.recommendations import Recommendations, UserState
+from serving.repositories.runs import ItemIndex
+from serving.repositories.store import Store
+from sql.engine import make_engine
+from sql.live_vectors import UserVector, store_user_vectors
+from sql.migrate import migrate
+from stack.postgres import ensure_database, running_postgres
+
+_DAY = np.timedelta64(1, "D")
+_LAST_DAY = np.datetime64("2026-01-01", "us")
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="Recall and speed of the vector index.")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--users", type=int, default=200)
+    parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
+    asked = parser.parse_args()
+    figures = measured(read_log(asked.data), asked.users)
+    for name, figure in figures.items():
+        print(f"{name:24}{figure:>12,.4f}" if figure % 1 else f"{name:24}{figure:>12,.0f}")
+    if asked.json:
+        print(json.dumps(figures))
+
+
+def read_log(data: Path) -> Interactions:
+    """The interactions of a data set; items and users are numbered from 1."""
+    if (data / "train.txt").exists():
+        return _read_lines(data / "train.txt")
+    log = read_event_file(data / "ratings.csv" if data.is_dir() else data)
+    return Interactions(
+        log.kinds, log.user_nos + 1, log.item_nos + 1, log.kind_nos, log.values, log.occurred_at
+    )
+
+
+def _read_lines(path: Path) -> Interactions:
+    """Every user uses an item a day, and all used their last one on the same day."""
+    users: list[int] = []
+    items: list[int] = []
+    ages: list[int] = []
+    for line in path.read_text(encoding="utf-8").splitlines():
+        user, *used = map(int, line.split())
+        users += [user + 1] * len(used)
+        items += [item + 1 for item in used]
+        ages += range(len(used) - 1, -1, -1)
+    count = len(users)
+    return Interactions(
+        USED,
+        np.array(users, dtype=np.int32),
+        np.array(items, dtype=np.int32),
+        np.ones(count, dtype=np.int16),
+        np.full(count, np.nan, dtype=np.float32),
+        _LAST_DAY - np.array(ages) * _DAY,
+    )
+
+
+def measured(log: Interactions, users: int) -> dict[str, float]:
+    """All figures of one data set."""
+    started = time.perf_counter()
+    space = _learned(log)
+    fit_seconds = time.perf_counter() - started
+    histories = _histories(log, users)
+    with (
+        tempfile.TemporaryDirectory(prefix="tandem-") as folder,
+        running_postgres(Path(folder) / "postgres", durable=False) as server,
+    ):
+        ensure_database(server, "tandem")
+        url = server.url("tandem")
+        engine = make_engine(url)
+        migrate(engine)
+        # A connection knows pgvector's types only if it was opened when they were there.
+        engine.dispose()
+        vectors = {no: live_vector(space.space, space.items, h) for no, h in histories.items()}
+        run_id = _stored(engine, url, space, vectors)
+        dimensions = space.items.vectors.shape[1]
+        started = time.perf_counter()
+        with engine.begin() as connection:
+            build_index(connection, run_id, dimensions)
+        build_seconds = time.perf_counter() - started
+        with engine.connect() as connection:
+            recall = index_recall(connection, run_id, dimensions, users)
+        engine.dispose()
+        states = [
+            UserState(Ranking.empty(), vectors[no], 0, tuple(map(ItemNo, set(h.item_nos.tolist()))))
+            for no, h in histories.items()
+            if vectors[no] is not None
+        ]
+        searches = asyncio.run(_searched(url, run_id, states, ItemIndex(recall, dimensions)))
+    return {
+        "items": len(space.items.item_nos),
+        "dimensions": dimensions,
+        "users": len(states),
+        "fit_seconds": round(fit_seconds, 1),
+        "build_seconds": round(build_seconds, 1),
+        f"recall@{DEPTH}": round(recall, 4),
+        **searches,
+    }
+
+
+def _learned(log: Interactions) -> ItemSpace:
+    """The live space as the night learns it, with the default weights."""
+    parameters = SpaceParameters()
+    as_of = log.newest()
+    parts = fit_parts(interaction_matrix(log, as_of), log, as_of, parameters)
+    return item_space(parts, parameters, LiveWeights())
+
+
+def _histories(log: Interactions, users: int) -> dict[UserNo, History]:
+    """The histories of a random sample of users."""
+    drawn = np.random.default_rng(0).permutation(np.unique(log.user_nos))[:users]
+    ordered = log.where(np.lexsort((log.occurred_at, log.user_nos)))
+    strengths = ordered.strengths()
+    histories = {}
+    for no in drawn.tolist():
+        start, end = np.searchsorted(ordered.user_nos, [no, no + 1])
+        histories[UserNo(no)] = History(ordered.item_nos[start:end], strengths[start:end])
+    return histories
+
+
+def _stored(
+    engine: Engine,
+    url: str,
+    space: ItemSpace,
+    vectors: dict[UserNo, NDArray[np.float32] | None],
+) -> RunId:
+    """Write a catalogue, a run over it and the users' vectors."""
+    with engine.begin() as connection:
+        run_id = begin_run(connection, RunParameters(), None).run_id
+    with engine.begin() as connection:
+        create_partitions(connection, run_id)
+    names = [f"item-{no}" for no in range(1, int(space.items.item_nos[-1]) + 1)]
+    with bulk_connection(url) as connection:
+        append(connection, "items", {"item_id": pa.array(names), "title": pa.array(names)})
+        store_item_vectors(connection, run_id, space.items)
+    users = [UserVector(no, vector, 0) for no, vector in vectors.items()]
+    with engine.begin() as connection:
+        store_space(connection, run_id, space)
+        store_user_vectors(connection, run_id, users, Position(0))
+    return run_id
+
+
+async def _searched(
+    url: str, run_id: RunId, users: Sequence[UserState], index: ItemIndex
+) -> dict[str, float]:
+    """Milliseconds of both searches without the users' own items, and what the index found."""
+    store = Store.at(url, connections=1, wait_seconds=60)
+    recommendations = Recommendations(store)
+
+    async def ask(user: UserState, index: ItemIndex | None) -> tuple[Ranking, float]:
+        started = time.perf_counter()
+        found = (await recommendations.load_candidates(run_id, user, index=index)).speed
+        return found, 1000 * (time.perf_counter() - started)
+
+    try:
+        for used in (None, index):
+            for user in users[:20]:
+                await ask(user, used)
+        exact = [await ask(user, None) for user in users]
+        found = [await ask(user, index) for user in users]
+    finally:
+        await store.close()
+    shares = [
+        np.isin(best.item_nos[:DEPTH], near.item_nos[:DEPTH]).mean()
+        for (best, _), (near, _) in zip(exact, found, strict=True)
+    ]
+    return {
+        f"unseen_recall@{DEPTH}": round(float(np.mean(shares)), 4),
+        **_milliseconds("exact", [one for _, one in exact]),
+        **_milliseconds("index", [one for _, one in found]),
+    }
+
+
+def _milliseconds(name: str, taken: Sequence[float]) -> dict[str, float]:
+    return {f"{name}_p{at}_ms": round(float(np.percentile(taken, at)), 3) for at in (50, 95)}
+
+
+if __name__ == "__main__":
+    main()

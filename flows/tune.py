@@ -1,0 +1,75 @@
+"""The weekly search for the recipe of the nightly lists that suits the history best."""
+
+from typing import Annotated
+
+from prefect import flow
+from pydantic import Field
+from sqlalchemy.pool import NullPool
+
+from batch.settings import BatchSettings, TuneSettings
+from batch.tuned_recipes import tuning_lock
+from batch.tuning import Found
+from flows import tuning_tasks
+from flows.artifacts_of_tuning import publish_found
+from flows.night import Night, OnStep, listener
+from sql.engine import make_engine
+from sql.settings import DatabaseSettings
+
+
+@flow(
+    name="tune",
+    description="Search for the recipe of the nightly lists that suits the history best.",
+    persist_result=False,
+)
+def tune(
+    *,
+    budget_seconds: Annotated[float | None, Field(gt=0)] = None,
+    explored_trials: Annotated[int | None, Field(ge=1)] = None,
+    verified_trials: Annotated[int | None, Field(ge=1)] = None,
+) -> Found:
+    """Search, and keep what is better than the settings for the next night. Nothing served changes.
+
+    Left empty, a parameter is as set up. A search that was stopped within the last day goes on.
+
+    Args:
+        budget_seconds: how long the search may take
+        explored_trials: how many recipes are tried at few factors, at the most
+        verified_trials: how many are tried at as many factors as the lists have
+
+    """
+    asked = {
+        "budget_seconds": budget_seconds,
+        "explored_trials": explored_trials,
+        "verified_trials": verified_trials,
+    }
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    settings = TuneSettings.model_validate(TuneSettings().model_dump() | chosen)
+    url = DatabaseSettings().database_url.get_secret_value()
+    engine = make_engine(url, poolclass=NullPool)
+    with engine.connect() as connection:
+        session = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with tuning_lock(session):
+            return _run(Night(engine, url, BatchSettings()), settings)
+
+
+def tune_now(on_step: OnStep, **parameters: float | None) -> Found:
+    """Search in this process, as a flow run of the server Prefect is set up with.
+
+    `on_step` is told each step and trial. Raises TuningInProgressError, NotEnoughHistoryError, or
+    what went wrong.
+    """
+    token = listener.set(on_step)
+    try:
+        return tune(**parameters)  # type: ignore[arg-type]
+    finally:
+        listener.reset(token)
+
+
+def _run(night: Night, settings: TuneSettings) -> Found:
+    """One search from beginning to end."""
+    until = tuning_tasks.begin(night)
+    history = tuning_tasks.read_history(night, until)
+    ground = tuning_tasks.split(night, history, settings)
+    found = tuning_tasks.search(night, settings, history, until, ground)
+    publish_found(found)
+    return found

@@ -1,0 +1,70 @@
+"""Explaining a list: which of the user's own items brought each recommendation."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from domain.because import because
+from domain.identifiers import ItemNo, Position, RunId, UserNo
+from serving.repositories.grounds import Grounds, GroundsOfLists, ItemName
+from serving.services.made_list import Cause, RecommendedItem
+
+MOST_CAUSES = 3
+
+Shares = Sequence[tuple[ItemNo, float]]
+"""Items of the user with their shares, the largest first."""
+
+
+class Explainer:
+    """Adds causes to the items of a list."""
+
+    def __init__(self, grounds: GroundsOfLists) -> None:
+        self._grounds = grounds
+
+    async def explained(
+        self,
+        run_id: RunId,
+        user_no: UserNo,
+        known: Position,
+        items: Sequence[RecommendedItem],
+    ) -> tuple[RecommendedItem, ...]:
+        """The same items with their causes; RunGoneError if the run was dropped.
+
+        `known`: the position up to which the user's live vector knows the log.
+        """
+        item_nos = [item.item_no for item in items]
+        grounds = await self._grounds.load_grounds(run_id, user_no, known, item_nos)
+        shares = largest_shares(grounds, item_nos)
+        names = await self._grounds.load_names(_distinct(shares.values()))
+        return tuple(
+            replace(item, because=_causes(shares.get(item.item_no, ()), names)) for item in items
+        )
+
+
+def largest_shares(grounds: Grounds, item_nos: Sequence[ItemNo]) -> dict[ItemNo, Shares]:
+    """What of the user's own had the largest shares in each item's speed score.
+
+    Items without a vector are left out; they have no speed score.
+    """
+    asked = np.array(item_nos, dtype=np.int32)
+    asked = asked[grounds.items.rows_of(asked) >= 0]
+    contributions = because(grounds.space, grounds.items, grounds.history, asked)
+    shares = contributions.shares()
+    order = np.argsort(-shares, axis=1, kind="stable")[:, :MOST_CAUSES]
+    return {
+        ItemNo(no): [
+            (ItemNo(int(contributions.item_nos[place])), float(shares[row, place]))
+            for place in order[row]
+            if shares[row, place] > 0.0
+        ]
+        for row, no in enumerate(asked.tolist())
+    }
+
+
+def _distinct(shares: Iterable[Shares]) -> list[ItemNo]:
+    return sorted({no for of_item in shares for no, _ in of_item})
+
+
+def _causes(shares: Shares, names: Mapping[ItemNo, ItemName]) -> tuple[Cause, ...]:
+    return tuple(Cause(names[no].item_id, names[no].title, share) for no, share in shares)

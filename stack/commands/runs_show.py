@@ -1,0 +1,53 @@
+"""`tandem runs show`: one model run."""
+
+import json
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from domain.errors import UnknownRunError
+from stack.database import connected
+from stack.home import Home, is_up
+from stack.run_tables import run_tables
+from stack.runs import RunRecord, find_named_run
+from stack.settings import StackSettings
+from stack.stores import opened_stores
+
+
+def run(settings: StackSettings, home: Home, *, name: str, as_json: bool) -> int:
+    """Write tables, or the run as a JSON object; UnknownRunError if there is no such run."""
+    record = _load(settings, home, name)
+    if as_json:
+        typer.echo(json.dumps(record))
+    else:
+        _tell(Console(soft_wrap=True, highlight=False), record)
+    return 0
+
+
+def _load(settings: StackSettings, home: Home, name: str) -> RunRecord:
+    nothing_stored = settings.database_url is None and not home.postgres.exists()
+    if nothing_stored and not is_up(home):
+        raise UnknownRunError("There are no runs yet. Make one: tandem nightly")
+    with (
+        opened_stores(settings, home, "tandem runs show") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        return find_named_run(connection, name)
+
+
+def _tell(console: Console, record: RunRecord) -> None:
+    live = ", live" if record["live"] else ""
+    seconds = "" if record["seconds"] is None else f" after {record['seconds']:.1f} s"
+    console.print(f"[bold]Run {record['run_id']}[/] {record['state']}{live}{seconds}")
+    console.print(f"learned from what was stored before {_moment(record['cut_off_at'])}")
+    reason = record["reason"] or record["metrics"].get("gate")
+    if reason:
+        console.print(escape(reason))
+    for table in run_tables(record):
+        console.print()
+        console.print(table)
+
+
+def _moment(told: str) -> str:
+    return told[:19].replace("T", " ") + " UTC"

@@ -1,0 +1,64 @@
+"""`tandem tune`: the search for the recipe of the nightly lists, now."""
+
+import asyncio
+import json
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from domain.errors import StackError
+from stack.environment import child_environment, prefect_environment
+from stack.home import Home
+from stack.log_file import last_lines
+from stack.one_off import run_python
+from stack.settings import StackSettings
+from stack.stores import Stores, opened_stores
+
+PROGRAM = ["-m", "stack.tune_process"]
+_TOLD_LOG_LINES = 15
+
+
+class TuningError(StackError):
+    """The search for a recipe ended without a verdict."""
+
+
+def run(settings: StackSettings, home: Home) -> int:
+    """Exit code 0 if the search came to its end; the next night uses what it found."""
+    console = Console(soft_wrap=True, highlight=False)
+    with opened_stores(settings, home, "tandem tune") as stores:
+        verdict = _tune(settings, home, stores, console)
+    console.print(escape(verdict))
+    return 0
+
+
+def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console) -> str:
+    environment = child_environment(
+        prefect_environment(home, stores.prefect_url),
+        settings,
+        home,
+        database_url=stores.database_url,
+        redis_url=stores.redis_url,
+    )
+    ending: dict[str, Any] = {}
+    log = home.log("tune")
+    with console.status("starting the flow that tunes") as status:
+
+        def hear(line: str) -> None:
+            message = json.loads(line)
+            if "step" not in message:
+                ending.update(message)
+                return
+            step, seconds = escape(message["step"]), message["seconds"]
+            status.update(step)
+            if seconds is not None:
+                console.print(f"  [green]✓[/] {step:<60} [dim]{seconds:6.1f} s[/]")
+
+        code = asyncio.run(run_python(PROGRAM, environment, log, hear))
+    if "verdict" in ending:
+        return str(ending["verdict"])
+    end_of_log = "\n".join(
+        [f"The flow that tunes ended with code {code}. The end of {log}:"]
+        + last_lines(log, _TOLD_LOG_LINES)
+    )
+    raise TuningError(str(ending.get("message", end_of_log)))

@@ -1,0 +1,18 @@
+"""Entry point `python -m stack.tune_process`: the flow that tunes, told as the nightly one is.
+
+It ends in `{"verdict"}`.
+"""
+
+import sys
+
+from flows.tune import tune_now
+from stack.night_process import tell_flow
+
+
+def main() -> int:
+    """Exit code 0 if the search came to its end, whatever it found."""
+    return tell_flow(lambda on_step: {"verdict": tune_now(on_step).verdict()})
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,22 @@
+"""Every evaluated user is in one segment, by what the user had done before."""
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from batch.segments import ALL, segments
+
+
+def segment_of(past_items: int) -> str:
+    if past_items < 5:
+        return "new"
+    return "light" if past_items < 20 else "heavy"
+
+
+@given(past_items=st.lists(st.integers(0, 30), min_size=1))
+def test_everybody_is_in_all_and_in_the_segment_of_their_past(past_items: list[int]) -> None:
+    members = segments(np.array(past_items))
+    assert members.pop(ALL).tolist() == list(range(len(past_items)))
+    found = {place: name for name, places in members.items() for place in places}
+    assert found == {place: segment_of(items) for place, items in enumerate(past_items)}
+    assert all(len(places) for places in members.values())
