@@ -6,6 +6,7 @@ as many factors as the lists have; at last the winner at twice as many, if the t
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from time import perf_counter
 from typing import Literal
 
@@ -208,8 +209,8 @@ class Search:
         return first.seconds * growth * self._known[0].iterations / _EXPLORED_ITERATIONS
 
     def _verified_seconds(self, factors: int) -> float:
-        verified = self._of("verified")
-        return verified[-1].seconds if verified else self._predicted_seconds(factors)
+        seconds = [trial.seconds for trial in self._of("verified")]
+        return median(seconds) if seconds else self._predicted_seconds(factors)
 
     def _of(self, rung: Rung) -> list[TunedTrial]:
         return [trial for trial in self._trials if trial.rung == rung]

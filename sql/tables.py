@@ -209,7 +209,7 @@ tuned_recipes = Table(
     "tuned_recipes",
     metadata,
     Column("tuning_id", Integer, Identity(always=True), primary_key=True),
-    Column("fingerprint", Text, nullable=False, unique=True),
+    Column("fingerprint", Text, nullable=False),
     Column("until_position", BigInteger, nullable=False),
     Column("recipe", JSONB),
     Column("figures", JSONB, nullable=False),

@@ -7,16 +7,16 @@ from pydantic import AfterValidator, StringConstraints
 from domain.identifiers import LONGEST_ID
 
 
-def _without_null(text: str) -> str:
-    """PostgreSQL keeps no text with the character U+0000."""
-    if "\0" in text:
-        raise ValueError("the character U+0000 is not allowed")
+def storable_text(text: str) -> str:
+    """PostgreSQL keeps no text with the character U+0000 or half a surrogate pair."""
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("the character U+0000 and lone surrogates are not allowed")
     return text
 
 
-Text = Annotated[str, AfterValidator(_without_null)]
+Text = Annotated[str, AfterValidator(storable_text)]
 Identifier = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST_ID),
-    AfterValidator(_without_null),
+    AfterValidator(storable_text),
 ]

@@ -1,35 +1,40 @@
 """The bodies of /v1/items."""
 
 import math
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from serving.schemas.identifiers import Identifier, Text
+from serving.schemas.identifiers import Identifier, Text, storable_text
+
+_DEEPEST = 100
 
 
 def _storable(given: dict[str, Any]) -> dict[str, Any]:
-    """What JSONB can keep, at any depth, and orjson can write."""
-    open_values: list[Any] = [given]
-    while open_values:
-        value = open_values.pop()
-        if isinstance(value, dict):
-            open_values.extend(value)
-            open_values.extend(value.values())
-        elif isinstance(value, list):
-            open_values.extend(value)
-        elif isinstance(value, str) and ("\0" in value or not _is_unicode(value)):
-            raise ValueError("the character U+0000 and lone surrogates are not allowed")
-        elif isinstance(value, int) and abs(value) >= 2**63:
-            raise ValueError("whole numbers must fit in 64 bits")
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise ValueError("NaN and Infinity are not JSON")
+    """What JSONB can keep and orjson can write."""
+    level: list[Any] = [given]
+    for _ in range(_DEEPEST):
+        level = [inner for value in level for inner in _inner_values(value)]
+    if level:
+        raise ValueError(f"objects and lists may be nested {_DEEPEST} deep at most")
     return given
 
 
-def _is_unicode(text: str) -> bool:
-    return not any("\ud800" <= character <= "\udfff" for character in text)
+def _inner_values(value: Any) -> Iterable[Any]:
+    """What stands directly in an object or a list; ValueError for a value that is not storable."""
+    if isinstance(value, dict):
+        return (*value, *value.values())
+    if isinstance(value, list):
+        return value
+    if isinstance(value, str):
+        storable_text(value)
+    elif isinstance(value, int) and abs(value) >= 2**63:
+        raise ValueError("whole numbers must fit in 64 bits")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("NaN and Infinity are not JSON")
+    return ()
 
 
 class ItemBody(BaseModel):
@@ -58,10 +63,14 @@ class ItemBody(BaseModel):
 
 
 class StoredItemAnswer(ItemBody):
-    """An item as the catalogue has it."""
+    """An item as the catalogue has it, and files may bring in more than a request may say."""
 
     model_config = ConfigDict(extra="ignore", from_attributes=True)
 
+    title: str
+    categories: list[str]
+    description: str
+    attributes: dict[str, Any]
     item_id: str
     created_at: datetime
     updated_at: datetime

@@ -117,6 +117,7 @@ def _new_event(event: EventBody, known: _Known) -> NewEvent:
         kind_no=known.kinds[event.kind].kind_no,
         # The log keeps 32 bits; PostgreSQL refuses what rounds to nothing in them.
         value=None if event.value is None else float(np.float32(event.value)),
-        occurred_at=event.occurred_at or known.now,
+        # In UTC, because PostgreSQL refuses offsets beyond 16 hours.
+        occurred_at=(event.occurred_at or known.now).astimezone(UTC),
         recommendation_id=event.recommendation_id,
     )

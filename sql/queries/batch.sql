@@ -122,7 +122,7 @@ do $$
 begin
     execute format('drop index if exists %I', 'item_embeddings_' || :run_id || '_nearest');
     execute format(
-        'create index %I on %I using hnsw ((embedding::vector(%s)) vector_ip_ops) with (m = 16, ef_construction = 100)',
+        'create index %I on %I using hnsw ((embedding::vector(%s)) vector_ip_ops) with (m = 24, ef_construction = 200)',
         'item_embeddings_' || :run_id || '_nearest', 'item_embeddings_' || :run_id, :dimensions);
     execute format('analyze %I', 'item_embeddings_' || :run_id);
 end

@@ -8,13 +8,11 @@ select pg_try_advisory_lock(31310, 2);
 select pg_advisory_unlock(31310, 2);
 
 -- name: find_interrupted_search
--- How far the newest search had read that has trials of the last day and did not come to its end.
+-- How far the newest search had read, if its last trial is of the last day and it did not come to its end.
 select until_position
-from tuning_trials as trials
+from (select * from tuning_trials order by created_at desc, trial desc limit 1) as newest
 where created_at > now() - interval '1 day'
-  and not exists (select from tuned_recipes where tuned_recipes.fingerprint = trials.fingerprint)
-order by created_at desc
-limit 1;
+  and not exists (select from tuned_recipes where tuned_recipes.fingerprint = newest.fingerprint);
 
 -- name: load_trials
 -- The finished trials of a search, in their order.

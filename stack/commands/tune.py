@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -55,10 +57,13 @@ def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console)
                 console.print(f"  [green]✓[/] {step:<60} [dim]{seconds:6.1f} s[/]")
 
         code = asyncio.run(run_python(PROGRAM, environment, log, hear))
-    if "verdict" in ending:
-        return str(ending["verdict"])
-    end_of_log = "\n".join(
-        [f"The flow that tunes ended with code {code}. The end of {log}:"]
-        + last_lines(log, _TOLD_LOG_LINES)
-    )
-    raise TuningError(str(ending.get("message", end_of_log)))
+    if "verdict" not in ending:
+        raise TuningError(_why(ending, code, log))
+    return str(ending["verdict"])
+
+
+def _why(ending: Mapping[str, Any], code: int, log: Path) -> str:
+    if "message" in ending:
+        return str(ending["message"])
+    lines = last_lines(log, _TOLD_LOG_LINES)
+    return "\n".join([f"The flow that tunes ended with code {code}. The end of {log}:", *lines])

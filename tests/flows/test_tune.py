@@ -96,6 +96,14 @@ def test_an_interrupted_search_goes_on_where_it_was(poor_settings: Engine) -> No
     assert sum(trial.rung == "explored" for trial in trials) == 4
 
 
+def test_the_same_history_is_not_searched_twice(poor_settings: Engine) -> None:
+    first = tune_now(ignore, **QUICK)
+    again = tune_now(ignore, **QUICK)
+    assert again.recipe == first.recipe
+    assert len(rows(poor_settings, "select * from tuning_trials")) == len(first.trials)
+    assert len(rows(poor_settings, "select * from tuned_recipes")) == 2
+
+
 def test_a_second_search_at_once_is_turned_away(shop: Engine) -> None:
     with shop.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")

@@ -146,6 +146,15 @@ async def test_a_value_too_small_for_the_log_is_kept_as_nothing(
     assert seeds.write(select(tables.interactions.c.value)).scalar_one() == 0
 
 
+async def test_a_time_with_an_offset_of_almost_a_day_is_kept(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    answer = await send(client, event("ann", 1, occurred_at="2026-01-01T00:00:00+23:59"))
+    assert answer.status_code == 202
+    kept = seeds.write(select(tables.interactions.c.occurred_at)).scalar_one()
+    assert kept == datetime(2025, 12, 31, 0, 1, tzinfo=UTC)
+
+
 async def test_a_body_larger_than_is_taken_is_refused(start: Start, seeds: Seeds) -> None:
     client = await start(api_body_bytes=1000)
     answer = await send(client, event("a" * 2000, 1))

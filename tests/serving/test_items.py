@@ -4,7 +4,9 @@ import json
 from typing import Any
 
 import httpx
+import pytest
 
+from sql import tables
 from tests.serving.conftest import Seeds, event, faults, send
 
 BODY = {
@@ -42,6 +44,30 @@ async def test_an_unknown_item_is_not_found(client: httpx.AsyncClient) -> None:
     assert answer.json()["instance"] == "/v1/items/nothing"
 
 
+def _nested(levels: int) -> list[Any]:
+    innermost: list[Any] = []
+    for _ in range(levels):
+        innermost = [innermost]
+    return innermost
+
+
+async def test_a_number_beyond_64_bits_is_stored_and_found(client: httpx.AsyncClient) -> None:
+    said = {**BODY, "attributes": {"a": 1e30}}
+    assert (await client.put("/v1/items/seven", json=said)).status_code == 201
+    found = (await client.get("/v1/items/seven")).json()
+    assert found["attributes"]["a"] == pytest.approx(1e30)
+
+
+async def test_an_item_of_a_file_is_found_though_no_request_could_say_it(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    rows = {"item_id": "long", "title": "x" * 600, "categories": ["c" * 300] * 200}
+    seeds.write(tables.items.insert().values({**rows, "attributes": {"a": 10**30}}))
+    answer = await client.get("/v1/items/long")
+    assert answer.status_code == 200
+    assert answer.json().items() >= rows.items()
+
+
 BAD: list[tuple[dict[str, Any], str]] = [
     ({"title": ""}, "/title"),
     ({"title": "x" * 501}, "/title"),
@@ -53,6 +79,9 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"attributes": {"a": [{"b": "\0"}]}}, "/attributes"),
     ({"attributes": {"a": 2**70}}, "/attributes"),
     ({"attributes": {"a": "\ud800"}}, "/attributes"),
+    ({"attributes": {"a": _nested(900)}}, "/attributes"),
+    ({"title": "\ud800"}, "/title"),
+    ({"description": "\ud800"}, "/description"),
     ({"attributes": {"a": float("nan")}}, "/attributes"),
     ({"colour": "red"}, "/colour"),
 ]

@@ -18,7 +18,7 @@ create table tuning_trials (
 -- better than that of the settings was found.
 create table tuned_recipes (
     tuning_id       integer generated always as identity primary key,
-    fingerprint     text not null unique,
+    fingerprint     text not null,
     until_position  bigint not null,
     recipe          jsonb,
     figures         jsonb not null,

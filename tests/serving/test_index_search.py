@@ -1,0 +1,230 @@
+"""A big catalogue is searched through the index, which finds enough whatever is left out."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Engine, Integer, bindparam, insert, text, update
+
+from batch.index import build_index, index_recall
+from domain.blend import CANDIDATES, BlendPolicy
+from domain.identifiers import ItemNo, RunId, UserNo
+from domain.rankings import Ranking
+from serving.repositories.grounds import GroundsOfLists
+from serving.repositories.recommendations import Candidates, Recommendations, UserState
+from serving.repositories.runs import ItemIndex, LiveRun, Runs
+from serving.repositories.store import Store
+from serving.services.explaining import Explainer
+from serving.services.list_making import ListMaker, Wish
+from sql import tables
+from sql.statements import statements
+from tests.serving.conftest import CUT_OFF, Seeds
+
+ITEMS, DIMENSIONS = 3000, 8
+SCALES = {"taste_scale": 1.0, "confidence_scale": 1.0}
+INDEX = ItemIndex(recall=0.99, dimensions=DIMENSIONS)
+
+
+@dataclass
+class Catalogue:
+    run_id: RunId
+    user_no: UserNo
+    user_vector: NDArray[np.float32]
+    item_nos: NDArray[np.int32]
+    nearest: NDArray[np.int32]
+    """All items, the nearest to the user first."""
+
+    def user(self, excluded: Sequence[int] = ()) -> UserState:
+        nos = tuple(ItemNo(int(no)) for no in excluded)
+        return UserState(Ranking.empty(), self.user_vector, 0, nos)
+
+
+@pytest.fixture
+def catalogue(engine: Engine, seeds: Seeds) -> Catalogue:
+    """A published run with an index over 3,000 items of one norm."""
+    chance = np.random.default_rng(0)
+    vectors = chance.normal(size=(ITEMS, DIMENSIONS)).astype(np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    user_vector = chance.normal(size=DIMENSIONS).astype(np.float32)
+    names = [{"item_id": f"thing-{n}", "title": f"Thing {n}"} for n in range(ITEMS)]
+    with engine.begin() as connection:
+        item_nos = np.sort(
+            connection.execute(insert(tables.items).returning(tables.items.c.item_no), names)
+            .scalars()
+            .all()
+        ).astype(np.int32)
+    user_no = UserNo(seeds.user("ann"))
+    run_id = RunId(seeds.run(users={user_no: (user_vector.tolist(), 0)}))
+    rows = [
+        {"run_id": run_id, "item_no": int(no), "embedding": vector, **SCALES}
+        for no, vector in zip(item_nos, vectors, strict=True)
+    ]
+    with engine.begin() as connection:
+        connection.execute(insert(tables.item_embeddings), rows)
+    with engine.begin() as connection:
+        build_index(connection, run_id, DIMENSIONS)
+    order = np.argsort(-(vectors.astype(np.float64) @ user_vector))
+    return Catalogue(run_id, user_no, user_vector, item_nos, item_nos[order])
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store.at(database_url, connections=2, wait_seconds=30)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def recommendations(store: Store) -> Recommendations:
+    return Recommendations(store)
+
+
+def parameters(catalogue: Catalogue, excluded: Sequence[int]) -> dict[str, object]:
+    return {
+        "run_id": catalogue.run_id,
+        "dimensions": DIMENSIONS,
+        "embedding": catalogue.user_vector,
+        "excluded": list(map(int, excluded)),
+        "batch_item_nos": [],
+        "candidates": CANDIDATES,
+    }
+
+
+async def rows_by_index(
+    store: Store, catalogue: Catalogue, excluded: Sequence[int], prefix: str = ""
+) -> list[tuple[object, ...]]:
+    statement = text(f"{prefix} {statements('serving')['load_candidates_by_index'].text}")
+    statement = statement.bindparams(
+        bindparam("run_id", type_=Integer, literal_execute=True),
+        bindparam("dimensions", type_=Integer, literal_execute=True),
+    )
+    preparation = statements("index")["prepare_index_search"]
+    rows = await store.prepared_rows(preparation, statement, parameters(catalogue, excluded))
+    return [tuple(row) for row in rows]
+
+
+async def test_the_plan_takes_the_index_with_few_and_with_many_items_left_out(
+    store: Store, catalogue: Catalogue
+) -> None:
+    for excluded in ([], catalogue.nearest[:2700]):
+        plan = "\n".join(
+            str(row[0]) for row in await rows_by_index(store, catalogue, excluded, "explain")
+        )
+        assert f"Index Scan using item_embeddings_{catalogue.run_id}_nearest" in plan
+
+
+async def test_the_index_finds_enough_where_nine_in_ten_of_the_nearest_are_seen(
+    store: Store, catalogue: Catalogue
+) -> None:
+    chance = np.random.default_rng(1)
+    near = catalogue.nearest[: CANDIDATES * 10]
+    seen = chance.permutation(near)[: CANDIDATES * 9]
+    rows = await rows_by_index(store, catalogue, seen.tolist())
+    assert len(rows) == CANDIDATES
+    found = {row[0] for row in rows}
+    assert found.isdisjoint(seen.tolist())
+    assert len(found & set(near.tolist())) >= 0.95 * CANDIDATES
+
+
+async def test_settings_of_a_search_end_with_it(store: Store, catalogue: Catalogue) -> None:
+    await rows_by_index(store, catalogue, [])
+    for name, value in (("enable_sort", "on"), ("hnsw.iterative_scan", "off")):
+        rows = await store.rows(text("select current_setting(:name)"), {"name": name})
+        assert rows[0][0] == value
+
+
+async def test_scores_and_order_are_those_of_exact_search(
+    recommendations: Recommendations, catalogue: Catalogue
+) -> None:
+    user = catalogue.user(catalogue.nearest[:50].tolist())
+    exact = (await recommendations.load_candidates(catalogue.run_id, user)).speed
+    found = (await recommendations.load_candidates(catalogue.run_id, user, index=INDEX)).speed
+    scores = dict(zip(exact.item_nos.tolist(), exact.scores.tolist(), strict=True))
+    shared = found.only(exact.item_nos)
+    assert len(shared) >= 0.95 * CANDIDATES
+    assert shared.scores.tolist() == [scores[no] for no in shared.item_nos.tolist()]
+    assert (np.diff(found.scores) <= 0).all()
+
+
+async def test_what_is_not_available_is_not_found(
+    recommendations: Recommendations, catalogue: Catalogue, seeds: Seeds
+) -> None:
+    gone = catalogue.nearest[:100].tolist()
+    items = tables.items
+    seeds.write(update(items).where(items.c.item_no.in_(gone)).values(available=False))
+    found = await recommendations.load_candidates(catalogue.run_id, catalogue.user(), index=INDEX)
+    assert len(found.speed) == CANDIDATES
+    assert set(found.speed.item_nos.tolist()).isdisjoint(gone)
+
+
+async def test_who_has_seen_nearly_everything_gets_all_the_rest(
+    recommendations: Recommendations, catalogue: Catalogue
+) -> None:
+    user = catalogue.user(catalogue.nearest[:-30].tolist())
+    found = await recommendations.load_candidates(catalogue.run_id, user, index=INDEX)
+    assert set(found.speed.item_nos.tolist()) == set(catalogue.nearest[-30:].tolist())
+
+
+class Noting(Recommendations):
+    """Notes with which index it was asked."""
+
+    asked: list[ItemIndex | None]
+
+    async def load_candidates(
+        self, run_id: RunId, user: UserState, *, index: ItemIndex | None = None
+    ) -> Candidates:
+        self.asked.append(index)
+        return await super().load_candidates(run_id, user, index=index)
+
+
+async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
+    store: Store, catalogue: Catalogue
+) -> None:
+    noting = Noting(store)
+    noting.asked = []
+    lists = ListMaker(
+        noting,
+        Explainer(GroundsOfLists(store)),
+        BlendPolicy(),
+        log_events=10,
+        recall_bound=0.95,
+    )
+    indexes = [None, ItemIndex(0.949, DIMENSIONS), ItemIndex(0.95, DIMENSIONS)]
+    made = [
+        await lists.make(
+            LiveRun(catalogue.run_id, CUT_OFF, index), catalogue.user_no, Wish(limit=10)
+        )
+        for index in indexes
+    ]
+    assert noting.asked == [None, None, indexes[2]]
+    assert made[0].items == made[1].items
+    assert {item.item_no for item in made[2].items} <= set(catalogue.nearest[:20].tolist())
+
+
+async def test_the_live_run_tells_of_its_index(
+    store: Store, catalogue: Catalogue, seeds: Seeds
+) -> None:
+    runs, table = Runs(store), tables.model_runs
+    space = {"live_vector": {"taste_dimensions": 4, "sequence_dimensions": 2}}
+    for metrics, expected in (
+        ({"index": "exact"}, None),
+        ({"index": "hnsw", "index_recall@100": 0.97}, ItemIndex(0.97, DIMENSIONS)),
+    ):
+        seeds.write(update(table).values(metrics=metrics, parameters=space))
+        live = await runs.find_live_run()
+        assert live is not None
+        assert (live.run_id, live.index) == (catalogue.run_id, expected)
+
+
+def test_the_recall_that_is_measured_is_against_the_exact_answer(
+    engine: Engine, catalogue: Catalogue
+) -> None:
+    with engine.connect() as connection:
+        assert 0.95 <= index_recall(connection, catalogue.run_id, DIMENSIONS, users=1) <= 1.0
+        connection.rollback()
+        statement = statements("batch")["find_nearest_items"]
+        asked = {"run_id": catalogue.run_id, "user_no": catalogue.user_no, "items": 100}
+        found = list(connection.execute(statement, asked).scalars())
+    assert found == catalogue.nearest[:100].tolist()
