@@ -108,6 +108,9 @@ class TuneSettings(BaseSettings):
         16, ge=1, description="how many are tried at as many factors as the lists have"
     )
     most_factors: int = Field(512, ge=1, le=1999, description="the most factors a recipe may have")
+    fewest_judged_users: int = Field(
+        100, ge=1, description="with fewer users to judge on a search would follow chance"
+    )
     judged_users: int = Field(
         6_000, ge=1, description="users a recipe is judged on at the most, drawn at random"
     )

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Literal
 
 from batch.exploring import SPACE, neighbours, proposed
-from batch.judging import Accuracy, Ground, Judged, judge
+from batch.judging import Accuracy, Ground, Judged, beyond_noise, judge
 from batch.listing import most_factors, threshold
 from batch.parameters import ListRecipe
 
@@ -70,7 +70,7 @@ class Found:
     """What a search came to."""
 
     recipe: ListRecipe
-    """The best that was verified; the default if the time was too short to verify any."""
+    """The default, unless another that was verified is better beyond noise."""
     accuracy: Accuracy | None
     default: Accuracy | None
     """What the default recipe reaches as it stands; both None if nothing was verified."""
@@ -173,7 +173,11 @@ class Search:
             for candidate in neighbours(best, step=0.5):
                 if _searched(candidate) not in done:
                     return candidate
-        return replace(best, factors=largest) if may_grow and reserved <= left else None
+        return (
+            replace(self._chosen().recipe, factors=largest)
+            if may_grow and reserved <= left
+            else None
+        )
 
     def _may_grow(self, factors: int, seconds: float) -> bool:
         most = min(self._budget.factors, most_factors(self._grounds[0].past))
@@ -218,11 +222,22 @@ class Search:
     def _spent(self) -> float:
         return sum(trial.seconds for trial in self._trials)
 
+    def _chosen(self) -> TunedTrial:
+        """The default, unless another is better beyond noise; more factors must be so too."""
+        chosen, *others = self._of("verified")
+        few = chosen.recipe.factors
+        for same_size in (True, False):
+            rivals = [one for one in others if (one.recipe.factors == few) == same_size]
+            best = max(rivals, key=lambda trial: trial.objective, default=chosen)
+            if best.objective > chosen.objective * beyond_noise(self._grounds):
+                chosen = best
+        return chosen
+
     def _found(self) -> Found:
         verified = self._of("verified")
         if not verified:
             return Found(self._known[0], None, None, tuple(self._trials))
-        best = max(verified, key=lambda trial: trial.objective)
+        best = self._chosen()
         return Found(
             best.recipe,
             best.judged.accuracy,

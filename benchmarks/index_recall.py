@@ -39,7 +39,7 @@ from serving.repositories.store import Store
 from sql.engine import make_engine
 from sql.live_vectors import UserVector, store_user_vectors
 from sql.migrate import migrate
-from stack.postgres import ensure_database, running_postgres
+from stack.servers.postgres import ensure_database, running_postgres
 
 _DAY = np.timedelta64(1, "D")
 _LAST_DAY = np.datetime64("2026-01-01", "us")

@@ -49,7 +49,7 @@ def read_history(night: Night, until: Position) -> Interactions:
 def split(night: Night, history: Interactions, settings: TuneSettings) -> Ground:
     """Hold out the newest interactions; NotEnoughHistoryError if too few users are in them."""
     held_out = trial.hold_out(history, night.settings)
-    fewest = night.settings.fewest_evaluated_users
+    fewest = settings.fewest_judged_users
     if held_out.users() < fewest:
         raise NotEnoughHistoryError(
             f"There is too little to tune on: {held_out.users()} users can be judged, where"

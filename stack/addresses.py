@@ -4,7 +4,7 @@ from shlex import quote
 
 from stack.home import Home
 from stack.startup import Welcome
-from stack.state import StackState
+from stack.supervision.state import StackState
 from stack.terminal import Terminal
 
 

@@ -9,10 +9,10 @@ from typing import Any
 from sqlalchemy import Engine
 
 from domain.errors import RunInProgressError, StackError
-from stack.background import in_thread
-from stack.log_file import last_lines
-from stack.one_off import run_python
 from stack.runs import RunRecord, find_run, newest_run_no
+from stack.supervision.background import in_thread
+from stack.supervision.log_file import last_lines
+from stack.supervision.one_off import run_python
 
 PROGRAM = ["-m", "stack.night_process"]
 TOLD_LOG_LINES = 15

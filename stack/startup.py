@@ -9,15 +9,18 @@ from functools import partial
 from sqlalchemy import Engine
 
 from stack.api_key import first_key
-from stack.background import in_thread, together
 from stack.database import using_engine
-from stack.environment import child_environment, prefect_environment
 from stack.first_data import has_events, has_items, load_sample
 from stack.first_recommendation import FirstRecommendation, first_recommendation
 from stack.home import Home
 from stack.night import NightError, run_night
-from stack.one_off import run_python
-from stack.processes import (
+from stack.runs import PUBLISHED, accuracy, find_live_run
+from stack.settings import StackSettings
+from stack.stores import prepare_database
+from stack.supervision.background import in_thread, together
+from stack.supervision.environment import child_environment, prefect_environment
+from stack.supervision.one_off import run_python
+from stack.supervision.processes import (
     EmbeddedPostgres,
     EmbeddedRedis,
     api_service,
@@ -25,12 +28,9 @@ from stack.processes import (
     prefect_worker_service,
     speed_service,
 )
-from stack.runs import PUBLISHED, accuracy, find_live_run
-from stack.service import Service
-from stack.settings import StackSettings
-from stack.state_recorder import StateRecorder
-from stack.stores import prepare_database
-from stack.supervisor import Supervisor
+from stack.supervision.service import Service
+from stack.supervision.state_recorder import StateRecorder
+from stack.supervision.supervisor import Supervisor
 from stack.terminal import Terminal
 
 DEPLOYMENTS = ["-m", "flows.deployments"]

@@ -9,10 +9,10 @@ from domain.errors import StackError
 from sql.migrate import migrate
 from stack.database import using_engine
 from stack.home import Home, is_up, owning
-from stack.postgres import ensure_database, running_postgres
-from stack.processes import DATABASE
+from stack.servers.postgres import ensure_database, running_postgres
 from stack.settings import StackSettings
-from stack.state import StackState, find_state
+from stack.supervision.processes import DATABASE
+from stack.supervision.state import StackState, find_state
 
 START_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.1

@@ -17,8 +17,8 @@ from sqlalchemy import Engine, text
 
 from sql.engine import make_engine
 from sql.migrate import migrate
-from stack.postgres import PostgresServer, running_postgres
-from stack.redis_server import running_redis
+from stack.servers.postgres import PostgresServer, running_postgres
+from stack.servers.redis_server import running_redis
 
 TEMPLATE = "template_tandem"
 

@@ -4,9 +4,9 @@ import psutil
 
 from domain.errors import StackError
 from stack.home import UP, Home, find_owner
-from stack.leftovers import end_leftovers
 from stack.settings import StackSettings
-from stack.state import find_state
+from stack.supervision.leftovers import end_leftovers
+from stack.supervision.state import find_state
 from stack.terminal import Terminal
 
 PATIENCE_SECONDS = 120.0

@@ -6,12 +6,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from stack.database import using_engine
-from stack.environment import child_environment, prefect_environment
 from stack.home import Home
 from stack.night import run_night
 from stack.runs import PUBLISHED, RunRecord, accuracy
 from stack.settings import StackSettings
 from stack.stores import Stores, opened_stores
+from stack.supervision.environment import child_environment, prefect_environment
 
 
 def run(settings: StackSettings, home: Home) -> int:

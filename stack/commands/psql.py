@@ -3,8 +3,8 @@
 import signal
 import subprocess
 
-from stack.binaries import postgres_program
 from stack.home import Home
+from stack.servers.binaries import postgres_program
 from stack.settings import StackSettings
 from stack.stores import opened_stores
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from stack.home import Home, is_up
 from stack.settings import StackSettings
-from stack.state import NAMES, ProcessEntry, StackState, checked, find_state
+from stack.supervision.state import NAMES, ProcessEntry, StackState, checked, find_state
 
 _PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
 _COLOURS = {"running": "green", "failed": "red", "stopped": "dim"}

@@ -10,12 +10,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import StackError
-from stack.environment import child_environment, prefect_environment
 from stack.home import Home
-from stack.log_file import last_lines
-from stack.one_off import run_python
 from stack.settings import StackSettings
 from stack.stores import Stores, opened_stores
+from stack.supervision.environment import child_environment, prefect_environment
+from stack.supervision.log_file import last_lines
+from stack.supervision.one_off import run_python
 
 PROGRAM = ["-m", "stack.tune_process"]
 _TOLD_LOG_LINES = 15

@@ -8,13 +8,13 @@ from importlib.metadata import version
 from domain.errors import StackError
 from stack.addresses import tell_addresses
 from stack.home import UP, Home, owning
-from stack.leftovers import end_leftovers
-from stack.port_check import NeededPort, check_ports
 from stack.settings import StackSettings
 from stack.startup import Start, start_up
-from stack.state import StackState, find_state
-from stack.state_recorder import StateRecorder
-from stack.supervisor import Supervisor
+from stack.supervision.leftovers import end_leftovers
+from stack.supervision.port_check import NeededPort, check_ports
+from stack.supervision.state import StackState, find_state
+from stack.supervision.state_recorder import StateRecorder
+from stack.supervision.supervisor import Supervisor
 from stack.terminal import Terminal
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)

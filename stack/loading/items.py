@@ -188,4 +188,7 @@ def _storable(item: Item) -> dict[str, object]:
 def _json(attributes: Mapping[str, object]) -> str:
     """JSON text with sorted keys; what Parquet holds beside JSON's types is written as text."""
     options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-    return orjson.dumps(attributes, default=str, option=options).decode()
+    try:
+        return orjson.dumps(attributes, default=str, option=options).decode()
+    except orjson.JSONEncodeError as error:
+        raise RowError(Reason.UNWRITABLE_ATTRIBUTES) from error

@@ -30,4 +30,5 @@ class Reason(StrEnum):
     INVALID_DESCRIPTION = "description is not text"
     INVALID_CATEGORIES = "categories are neither a list of texts nor text joined with |"
     INVALID_ATTRIBUTES = "attributes are not a JSON object"
+    UNWRITABLE_ATTRIBUTES = "attributes are nested too deep"
     INVALID_AVAILABLE = "available is neither true nor false"

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from batch.evaluation import score
 from batch.exploring import SPACE, neighbours, proposed
 from batch.fitting import Factors
-from batch.judging import Ground, accuracies, judge
+from batch.judging import Accuracy, Ground, Judged, accuracies, judge
 from batch.listing import fit_recipe, fit_timeless_lists
 from batch.matrix import InteractionMatrix
 from batch.parameters import ListRecipe
@@ -158,3 +158,22 @@ def test_a_trial_counts_by_the_mean_of_its_grounds(ground: Ground) -> None:
     each = [judge([one], DEFAULT).as_given for one in (ground, other)]
     assert both.recall == pytest.approx((each[0].recall + each[1].recall) / 2)
     assert both.ndcg == pytest.approx((each[0].ndcg + each[1].ndcg) / 2)
+
+
+@pytest.mark.parametrize(("gain", "replaces"), [(1.05, False), (1.12, True)])
+def test_the_default_gives_way_only_to_what_is_better_beyond_noise(
+    ground: Ground, gain: float, *, replaces: bool
+) -> None:
+    reached = Accuracy(0.3, 0.2)
+    more = Accuracy(0.3 * gain, 0.2 * gain)
+    other = replace(DEFAULT, threshold=0.2)
+    finished = [
+        TunedTrial("explored", Judged(reached, DEFAULT, reached), 1.0),
+        TunedTrial("verified", Judged(reached, DEFAULT, reached), 1.0),
+        TunedTrial("verified", Judged(more, other, more), 1.0),
+    ]
+    budget = Budget(1e9, explored=1, verified=2)
+    found = Search([ground], [DEFAULT], budget, finished=finished).run()
+    assert len(found.trials) == 3
+    assert found.better is replaces
+    assert found.recipe == (other if replaces else DEFAULT)

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.ports import free_port
+from stack.servers.ports import free_port
 from tests.waiting import wait_until
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))

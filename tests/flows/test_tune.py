@@ -27,6 +27,12 @@ def rows(engine: Engine, query: str) -> list[Any]:
         return list(connection.execute(text(query)))
 
 
+@pytest.fixture(autouse=True)
+def few_users_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shop of the tests has sixty."""
+    monkeypatch.setenv("TANDEM_TUNE_FEWEST_JUDGED_USERS", "20")
+
+
 @pytest.fixture
 def poor_settings(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
     """Settings that nearly any other recipe beats."""
@@ -110,6 +116,12 @@ def test_a_second_search_at_once_is_turned_away(shop: Engine) -> None:
         with tuning_lock(session), pytest.raises(TuningInProgressError):
             tune_now(ignore, **QUICK)
     assert rows(shop, "select * from tuning_trials") == []
+
+
+def test_on_few_users_nothing_is_tuned(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TANDEM_TUNE_FEWEST_JUDGED_USERS", "61")
+    with pytest.raises(NotEnoughHistoryError, match="where 61 are needed"):
+        tune_now(ignore, **QUICK)
 
 
 def test_without_history_the_search_says_what_is_missing(shop: Engine) -> None:

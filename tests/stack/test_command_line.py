@@ -13,7 +13,7 @@ from typer.testing import CliRunner, Result
 from serving.keys import hash_key
 from stack.command_line import app
 from stack.home import Home, owning
-from stack.state import NAMES
+from stack.supervision.state import NAMES
 
 COMMANDS = [
     [],

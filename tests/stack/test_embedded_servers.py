@@ -15,13 +15,18 @@ import psycopg
 import pytest
 import redis
 
-from stack import postgres, redis_server, service_account
-from stack.child_process import ServerNotReadyError
-from stack.memory_settings import memory_settings, usable_memory_bytes
-from stack.ports import free_port, holder, is_free
-from stack.postgres import PostgresServer, ensure_database, prepare_postgres, running_postgres
-from stack.redis_server import prepare_redis, running_redis
-from stack.unix_socket import LONGEST_SOCKET_PATH_BYTES
+from stack.servers import postgres, redis_server, service_account
+from stack.servers.child_process import ServerNotReadyError
+from stack.servers.memory_settings import memory_settings, usable_memory_bytes
+from stack.servers.ports import free_port, holder, is_free
+from stack.servers.postgres import (
+    PostgresServer,
+    ensure_database,
+    prepare_postgres,
+    running_postgres,
+)
+from stack.servers.redis_server import prepare_redis, running_redis
+from stack.servers.unix_socket import LONGEST_SOCKET_PATH_BYTES
 
 GIB = 1024**3
 WAIT_SECONDS = 30
@@ -146,8 +151,8 @@ OWNER = """
 import signal, sys
 from pathlib import Path
 import psutil
-from stack.postgres import running_postgres
-from stack.redis_server import running_redis
+from stack.servers.postgres import running_postgres
+from stack.servers.redis_server import running_redis
 home = Path(sys.argv[1])
 with running_postgres(home / "postgres", durable=False), running_redis(home / "redis"):
     print(*(child.pid for child in psutil.Process().children()), flush=True)

@@ -171,6 +171,7 @@ def test_bad_rows_of_a_parquet_file_are_rejected_with_their_number(
     assert users(engine) == {"ann"}
 
 
+DEEP = json.loads('{"a":' * 300 + "1" + "}" * 300)
 BAD_ITEMS: list[tuple[dict[str, Any], Reason]] = [
     ({"title": "T"}, Reason.NO_ITEM_ID),
     ({"item_id": "", "title": "T"}, Reason.NO_ITEM_ID),
@@ -186,6 +187,7 @@ BAD_ITEMS: list[tuple[dict[str, Any], Reason]] = [
     ({"item_id": "x", "title": "T", "categories": [5]}, Reason.INVALID_CATEGORIES),
     ({"item_id": "x", "title": "T", "attributes": "{"}, Reason.INVALID_ATTRIBUTES),
     ({"item_id": "x", "title": "T", "attributes": [1]}, Reason.INVALID_ATTRIBUTES),
+    ({"item_id": "x", "title": "T", "attributes": DEEP}, Reason.UNWRITABLE_ATTRIBUTES),
     ({"item_id": "x", "title": "T", "available": "perhaps"}, Reason.INVALID_AVAILABLE),
 ]
 

@@ -12,11 +12,11 @@ from typing import Any
 import psutil
 import pytest
 
-from stack.child_process import ServerNotReadyError
-from stack.restarts import RestartHistory, RestartPolicy
-from stack.service import Launch, Service
-from stack.state import ProcessEntry
-from stack.supervisor import ServiceFailedError, Supervisor
+from stack.servers.child_process import ServerNotReadyError
+from stack.supervision.restarts import RestartHistory, RestartPolicy
+from stack.supervision.service import Launch, Service
+from stack.supervision.state import ProcessEntry
+from stack.supervision.supervisor import ServiceFailedError, Supervisor
 from tests.waiting import wait_until
 
 WAIT_SECONDS = 20

@@ -11,11 +11,11 @@ import psutil
 import pytest
 
 from stack.home import UP, Home, HomeInUseError, find_owner, is_up, owning
-from stack.leftovers import end_leftovers
-from stack.log_file import LARGEST_LOG_BYTES, last_lines, open_log
-from stack.port_check import NeededPort, PortTakenError, check_ports
-from stack.ports import free_port
-from stack.state import (
+from stack.servers.ports import free_port
+from stack.supervision.leftovers import end_leftovers
+from stack.supervision.log_file import LARGEST_LOG_BYTES, last_lines, open_log
+from stack.supervision.port_check import NeededPort, PortTakenError, check_ports
+from stack.supervision.state import (
     ProcessEntry,
     StackState,
     checked,

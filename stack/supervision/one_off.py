@@ -8,10 +8,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
-from stack.background import in_thread
-from stack.child_process import ending_with_parent, stop_child
-from stack.log_file import open_log
-from stack.service import POLITE
+from stack.servers.child_process import ending_with_parent, stop_child
+from stack.supervision.background import in_thread
+from stack.supervision.log_file import open_log
+from stack.supervision.service import POLITE
 
 
 async def run_python(

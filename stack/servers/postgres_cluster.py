@@ -6,9 +6,9 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from stack.binaries import postgres_program
-from stack.child_process import run_program
-from stack.service_account import ServiceAccount, give_to
+from stack.servers.binaries import postgres_program
+from stack.servers.child_process import run_program
+from stack.servers.service_account import ServiceAccount, give_to
 
 MAJOR_VERSION = "18"
 SUPERUSER = "postgres"

@@ -18,8 +18,8 @@ from urllib.parse import quote
 import psutil
 import psycopg
 
-from stack.binaries import postgres_program
-from stack.child_process import (
+from stack.servers.binaries import postgres_program
+from stack.servers.child_process import (
     Escalation,
     ending_with_parent,
     run_program,
@@ -27,10 +27,10 @@ from stack.child_process import (
     stop_strays,
     wait_for_answer,
 )
-from stack.memory_settings import memory_settings, usable_memory_bytes
-from stack.postgres_cluster import SUPERUSER, ensure_cluster, password_file
-from stack.service_account import ServiceAccount, make_reachable, service_account
-from stack.unix_socket import socket_directory
+from stack.servers.memory_settings import memory_settings, usable_memory_bytes
+from stack.servers.postgres_cluster import SUPERUSER, ensure_cluster, password_file
+from stack.servers.service_account import ServiceAccount, make_reachable, service_account
+from stack.servers.unix_socket import socket_directory
 
 DEFAULT_PORT = 5432
 

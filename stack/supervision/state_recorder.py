@@ -3,7 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
-from stack.state import ProcessEntry, StackState, store_state
+from stack.supervision.state import ProcessEntry, StackState, store_state
 
 
 class StateRecorder:

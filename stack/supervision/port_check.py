@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.errors import StackError
-from stack.ports import holder, is_free
+from stack.servers.ports import holder, is_free
 
 
 class PortTakenError(StackError):

@@ -15,15 +15,15 @@ from urllib.parse import quote
 
 import redis
 
-from stack.binaries import redis_program
-from stack.child_process import (
+from stack.servers.binaries import redis_program
+from stack.servers.child_process import (
     Escalation,
     ending_with_parent,
     stop_child,
     stop_strays,
     wait_for_answer,
 )
-from stack.unix_socket import socket_directory
+from stack.servers.unix_socket import socket_directory
 
 SOCKET_NAME = "redis.sock"
 SHUTDOWN: Escalation = ((signal.SIGTERM, 10.0),)

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import psutil
 
-from stack.state import StackState
+from stack.supervision.state import StackState
 
 PATIENCE_SECONDS = 15.0
 

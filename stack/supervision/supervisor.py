@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from domain.errors import StackError
-from stack.background import in_thread
-from stack.child_process import ServerNotReadyError, stop_child
-from stack.log_file import last_lines, open_log
-from stack.restarts import RestartHistory, RestartPolicy
-from stack.service import Launch, Service
-from stack.state import ProcessEntry, ProcessState, entry_of
+from stack.servers.child_process import ServerNotReadyError, stop_child
+from stack.supervision.background import in_thread
+from stack.supervision.log_file import last_lines, open_log
+from stack.supervision.restarts import RestartHistory, RestartPolicy
+from stack.supervision.service import Launch, Service
+from stack.supervision.state import ProcessEntry, ProcessState, entry_of
 
 TOLD_LOG_LINES = 12
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import StackError
-from stack import postgres, redis_server
-from stack.child_process import ending_with_parent, wait_for_answer
 from stack.home import Home
-from stack.http_probe import refusal
-from stack.service import Launch, Service
+from stack.servers import postgres, redis_server
+from stack.servers.child_process import ending_with_parent, wait_for_answer
+from stack.supervision.http_probe import refusal
+from stack.supervision.service import Launch, Service
 
 DATABASE = "tandem"
 WORK_POOL = "tandem"

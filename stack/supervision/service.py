@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from stack.child_process import Escalation
+from stack.servers.child_process import Escalation
 
 POLITE: Escalation = ((signal.SIGTERM, 10.0),)
 
