@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from domain.errors import StackError
 
@@ -72,10 +73,11 @@ def owning(home: Home, command: str) -> Iterator[None]:
     """
     home.make()
     with home.lock_file.open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise HomeInUseError(_in_use(home)) from error
+        while not _locked(lock):
+            owner = find_owner(home)
+            # Without an owner somebody else only looks whether there is one.
+            if owner is not None:
+                raise HomeInUseError(_in_use(home, *owner))
         lock.truncate(0)
         lock.write(f"{os.getpid()} {command}")
         lock.flush()
@@ -104,8 +106,15 @@ def is_up(home: Home) -> bool:
     return owner is not None and owner[1] == UP
 
 
-def _in_use(home: Home) -> str:
-    pid, command = find_owner(home) or (0, "another command")
+def _locked(lock: TextIO) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _in_use(home: Home, pid: int, command: str) -> str:
     if command == UP:
         return f"Tandem already runs in {home.directory} (pid {pid}). Stop it with: tandem down"
     return f"{command} (pid {pid}) is working in {home.directory}; wait until it has ended."
