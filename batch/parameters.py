@@ -41,6 +41,8 @@ class ListRecipe:
     """Regularization divided by `confidence`; in (0, 1). None: by the density of the matrix."""
     user_exponent: float = 0.4
     item_exponent: float = 0.3
+    balanced: bool = True
+    """Whether a second fit with b = c = 1/2 has half the say in the scores."""
     popularity_exponent: float = -0.25
     """e: an item's factors are multiplied by d_i^e when scoring."""
     trend_exponent: float = 0.5

@@ -30,6 +30,9 @@ class BatchSettings(BaseSettings):
     item_exponent: float = Field(
         0.3, ge=0, le=1, description="c: how much an item with many users is damped"
     )
+    balanced: bool = Field(
+        default=True, description="whether a second fit with b = c = 1/2 has half the say"
+    )
     popularity_exponent: float = Field(
         -0.25, ge=-1, le=1, description="e: scores are multiplied by d_i^e"
     )

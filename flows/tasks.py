@@ -25,7 +25,7 @@ from batch.comparison import Comparison
 from batch.evaluation import Figures
 from batch.fitting import Factors
 from batch.history import Interactions, load_interactions
-from batch.listing import fit_lists
+from batch.listing import fit_lists, iterations_of
 from batch.matrix import InteractionMatrix, interaction_matrix
 from batch.parameters import ListRecipe, LiveWeights, RunParameters
 from batch.runs import Run, ServedRun
@@ -340,7 +340,7 @@ def as_of(run: Run, history: Interactions) -> np.datetime64:
 
 
 def _progress(night: Night, recipe: ListRecipe) -> Callable[[int], None]:
-    return lambda done: night.say(f"Iteration {done} of {recipe.iterations}.")
+    return lambda done: night.say(f"Iteration {done} of {iterations_of(recipe)}.")
 
 
 def _clear(night: Night, run: Run, statement: str) -> None:

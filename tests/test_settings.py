@@ -51,7 +51,9 @@ def test_every_setting_is_listed_and_nothing_else() -> None:
 def test_the_listed_values_are_the_defaults() -> None:
     for name, default in known().items():
         value = listed()[name]
-        if isinstance(default, bool) or not isinstance(default, int | float):
+        if isinstance(default, bool):
+            assert value == str(default).lower(), name
+        elif not isinstance(default, int | float):
             written = "" if default is None or not isinstance(default, str | Path) else str(default)
             assert value == written, name
         else:

@@ -1,0 +1,61 @@
+"""The lists' fit: scale-free parameters, and the mean of two dampings."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from batch.history import Interactions
+from batch.listing import als_parameters, fit_recipe, fit_timeless_lists, scoring_scales
+from batch.matrix import InteractionMatrix, confidences, interaction_matrix
+from batch.parameters import ListRecipe
+
+AS_OF = np.datetime64("2026-02-01", "us")
+RECIPE = ListRecipe(factors=8, iterations=4)
+
+
+@pytest.fixture
+def matrix(make_interactions: Callable[..., Interactions]) -> InteractionMatrix:
+    random = np.random.default_rng(0)
+    pairs = {(int(u), int(i)) for u, i in 1 + random.integers(0, 40, (500, 2)) ** 2 // 40}
+    return interaction_matrix(make_interactions([(u, i, 1, 0) for u, i in sorted(pairs)]), AS_OF)
+
+
+@pytest.mark.parametrize("exponents", [(0.0, 0.0), (0.4, 0.3), (1.0, 0.5)])
+def test_the_mean_confidence_does_not_move_with_the_exponents(
+    matrix: InteractionMatrix, exponents: tuple[float, float]
+) -> None:
+    balanced = als_parameters(matrix, replace(RECIPE, user_exponent=0.5, item_exponent=0.5))
+    other = als_parameters(
+        matrix, replace(RECIPE, user_exponent=exponents[0], item_exponent=exponents[1])
+    )
+    assert balanced.confidence == pytest.approx(RECIPE.confidence)
+    means = [float(confidences(matrix, one).data.mean()) for one in (balanced, other)]
+    assert means[1] == pytest.approx(means[0], rel=1e-4)
+
+
+def test_a_balanced_recipe_scores_by_the_mean_of_two_fits_of_equal_spread(
+    matrix: InteractionMatrix,
+) -> None:
+    alone = fit_recipe(matrix, replace(RECIPE, balanced=False))
+    evenly = fit_recipe(
+        matrix, replace(RECIPE, balanced=False, user_exponent=0.5, item_exponent=0.5)
+    )
+    both = fit_recipe(matrix, RECIPE)
+    parts = [fitted.users @ fitted.items.T for fitted in (alone, evenly)]
+    expected = sum(part / part.std(axis=1).mean() for part in parts) / 2.0
+    assert np.allclose(both.users @ both.items.T, expected, atol=1e-3)
+
+
+def test_items_are_weighed_by_popularity_and_trend_when_scoring(matrix: InteractionMatrix) -> None:
+    recipe = replace(RECIPE, popularity_exponent=-0.5, trend_exponent=0.5)
+    lately = np.linspace(0.0, 2.0, len(matrix.item_nos))
+    degrees = np.bincount(matrix.strengths.indices, minlength=len(matrix.item_nos))
+    expected = degrees**-0.5 * np.exp(0.5 * lately)
+    assert np.allclose(scoring_scales(matrix, recipe, lately), expected, rtol=1e-5)
+    plain, scaled = (
+        fit_recipe(matrix, recipe),
+        fit_timeless_lists(matrix, replace(recipe, trend_exponent=9.0)),
+    )
+    assert np.allclose(scaled.items, plain.items * (degrees**-0.5)[:, None], rtol=1e-4)
