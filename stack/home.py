@@ -18,6 +18,10 @@ class HomeInUseError(StackError):
     """Another Tandem command owns the home folder."""
 
 
+class HomeUnusableError(StackError):
+    """The home folder cannot be made."""
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Paths of one stack."""
@@ -60,9 +64,15 @@ class Home:
         return self.directory / "logs" / f"{name}.log"
 
     def make(self) -> None:
-        """Create the folders that are missing."""
-        for directory in (self.directory, self.directory / "logs", self.prefect):
-            directory.mkdir(parents=True, exist_ok=True)
+        """Create the folders that are missing; HomeUnusableError if that cannot be done."""
+        try:
+            for directory in (self.directory, self.directory / "logs", self.prefect):
+                directory.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise HomeUnusableError(
+                f"{self.directory} cannot hold the data: {error.strerror}. Name another folder"
+                " with TANDEM_HOME."
+            ) from error
 
 
 @contextmanager

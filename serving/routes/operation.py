@@ -12,12 +12,14 @@ from serving.errors import problem_responses
 router = APIRouter(tags=["operation"])
 
 
+@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
 async def healthz() -> dict[Literal["status"], Literal["alive"]]:
     """Whether the process lives."""
     return {"status": "alive"}
 
 
+@router.head("/readyz", include_in_schema=False)
 @router.get("/readyz", responses=problem_responses(StoreUnavailableError))
 async def readyz(services: FromServices) -> dict[str, str]:
     """Whether requests can be served. Redis is told, but not required."""

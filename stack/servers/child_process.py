@@ -14,6 +14,8 @@ from typing import Any
 
 import psutil
 
+from domain.errors import StackError
+
 POLL_SECONDS = 0.02
 KILL_SECONDS = 10.0
 LOG_LINES_TOLD = 20
@@ -23,7 +25,7 @@ Escalation = Sequence[tuple[signal.Signals, float]]
 """Signals to send one after the other, each with the seconds to wait for its effect."""
 
 
-class ServerNotReadyError(RuntimeError):
+class ServerNotReadyError(StackError):
     """The server ended, or did not answer in time; the message carries the end of its log."""
 
 

@@ -91,7 +91,8 @@ class Supervisor:
                 await self._run(child)
                 ending = _ending(child.process)
             except ServerNotReadyError as error:
-                ending = str(error).partition("\n")[0]
+                told = str(error).partition("\n")[0]
+                ending = told.removeprefix(f"{child.service.name} ").removesuffix(".")
             except (OSError, RuntimeError) as error:
                 ending = f"cannot be started: {error}"
                 if not child.ready.done():

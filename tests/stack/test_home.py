@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from stack.home import Home, HomeInUseError, find_owner, owning
+from stack.home import Home, HomeInUseError, HomeUnusableError, find_owner, owning
 
 
 def _own(home: Home) -> tuple[int, str] | None:
@@ -37,3 +37,10 @@ def test_a_second_owner_is_told_who_the_first_is(tmp_path: Path) -> None:
     ):
         pass
     assert find_owner(home) is None
+
+
+def test_a_home_that_cannot_be_made_says_what_to_do(tmp_path: Path) -> None:
+    taken = tmp_path / "a-file"
+    taken.write_text("")
+    with pytest.raises(HomeUnusableError, match="TANDEM_HOME"):
+        Home(taken).make()
