@@ -77,7 +77,6 @@ async def test_readiness_needs_the_database_and_only_tells_of_redis(
     assert away.headers["content-type"] == "application/problem+json"
     assert (await client.get("/healthz")).json() == {"status": "alive"}
     assert (await client.head("/healthz")).status_code == 200
-    assert (await client.head("/readyz")).status_code == 200
 
 
 async def test_a_database_that_is_not_migrated_is_not_ready(
