@@ -23,8 +23,6 @@ _EXPLORED_WORK = 5e9
 _EXPLORED_ITERATIONS = 8
 _EXPLORED_SHARE = 0.45
 """Share of the time for the first rung."""
-_TRIAL_SHARE = 0.1
-"""A fit of the second rung may take so much of the time; else it has fewer factors."""
 _LARGEST_SHARE = 0.3
 """So much the last fit, of twice as many factors, may take."""
 _LARGEST_COST = 4.0
@@ -196,15 +194,8 @@ class Search:
         ]
 
     def _verified_factors(self) -> int:
-        """As many as the default has, or fewer where a fit would take too long."""
-        explored = explored_factors(self._grounds[0], self._known[0])
-        factors = min(self._known[0].factors, most_factors(self._grounds[0].past))
-        while (
-            factors // 2 >= explored
-            and self._predicted_seconds(factors) > self._budget.seconds * _TRIAL_SHARE
-        ):
-            factors //= 2
-        return factors
+        """As many as the default has: what is better with fewer need not be with these."""
+        return min(self._known[0].factors, most_factors(self._grounds[0].past))
 
     def _predicted_seconds(self, factors: int) -> float:
         """How long a fit of so many factors may take, by those of the first rung."""
