@@ -18,7 +18,7 @@ from batch.settings import BatchSettings
 from batch.trial import Trial
 from domain.errors import RunRefusedError
 from domain.identifiers import RunId
-from flows import tasks
+from flows import judging_tasks, learning_tasks, publishing_tasks
 from flows.artifacts import publish_figures
 from flows.night import Night, OnStep, listener
 from sql.engine import make_engine
@@ -97,7 +97,7 @@ def _opened_night(settings: BatchSettings) -> Iterator[Night]:
 
 def _run(night: Night, asked: Mapping[str, float]) -> RunId:
     """One night from beginning to end, with what was `asked` of the recipe."""
-    run = tasks.begin(night, asked)
+    run = learning_tasks.begin(night, asked)
     try:
         _publish(night, run)
     except BaseException as error:
@@ -105,26 +105,26 @@ def _run(night: Night, asked: Mapping[str, float]) -> RunId:
         raise
     finally:
         publish_figures(night, run.run_id)
-    tasks.retire(night)
+    publishing_tasks.retire(night)
     return run.run_id
 
 
 def _publish(night: Night, run: Run) -> None:
-    history = tasks.read_history(night, run)
-    matrix = tasks.build_matrix(night, run, history)
-    held_out = tasks.split(night, history)
+    history = learning_tasks.read_history(night, run)
+    matrix = learning_tasks.build_matrix(night, run, history)
+    held_out = judging_tasks.split(night, history)
     _judge(night, run, history, held_out)
     night.while_readers_yield(runs.create_partitions, run.run_id)
-    catalogue = tasks.read_catalogue(night)
-    factors = tasks.refit(night, run, history, matrix)
-    tasks.write_lists(night, run, matrix, factors, catalogue)
-    weights = tasks.choose_weights(night, run, held_out)
-    space = tasks.learn_space(night, run, history, matrix, weights)
-    tasks.write_item_vectors(night, run, space)
-    tasks.write_popular_lists(night, run, history, catalogue)
-    known = tasks.write_live_vectors(night, run, history, space)
-    tasks.build_index(night, run, space)
-    tasks.switch(night, run, history, space, known)
+    catalogue = learning_tasks.read_catalogue(night)
+    factors = learning_tasks.refit(night, run, history, matrix)
+    publishing_tasks.write_lists(night, run, matrix, factors, catalogue)
+    weights = learning_tasks.choose_weights(night, run, held_out)
+    space = learning_tasks.learn_space(night, run, history, matrix, weights)
+    publishing_tasks.write_item_vectors(night, run, space)
+    publishing_tasks.write_popular_lists(night, run, history, catalogue)
+    known = publishing_tasks.write_live_vectors(night, run, history, space)
+    publishing_tasks.build_index(night, run, space)
+    publishing_tasks.switch(night, run, history, space, known)
 
 
 def _judge(night: Night, run: Run, history: Interactions, held_out: Trial) -> None:
@@ -134,22 +134,24 @@ def _judge(night: Night, run: Run, history: Interactions, held_out: Trial) -> No
     enough = held_out.users() >= night.settings.fewest_evaluated_users
     comparison = _compare(night, run, held_out, served) if enough else None
     size = Size(len(history), None if served is None else served.interactions)
-    verdict = tasks.pass_gate(night, run, size, comparison, held_out.users())
+    verdict = judging_tasks.pass_gate(night, run, size, comparison, held_out.users())
     if not verdict.accepted:
         raise RunRefusedError(verdict.reason)
 
 
 def _compare(night: Night, run: Run, held_out: Trial, served: runs.ServedRun | None) -> Comparison:
     """The candidate, popularity and the served run on one held-out future."""
-    candidate = tasks.score_candidate(
-        night, held_out, tasks.fit_past(night, held_out, run.parameters.lists)
+    candidate = judging_tasks.score_candidate(
+        night, held_out, judging_tasks.fit_past(night, held_out, run.parameters.lists)
     )
-    popular = tasks.score_popularity(night, held_out)
+    popular = judging_tasks.score_popularity(night, held_out)
     if served is None:
         return Comparison(candidate, *popular, served=None)
     if served.recipe == run.parameters.lists:
         return Comparison(candidate, *popular, served=candidate)
-    return Comparison(candidate, *popular, served=tasks.score_served(night, held_out, served))
+    return Comparison(
+        candidate, *popular, served=judging_tasks.score_served(night, held_out, served)
+    )
 
 
 def _fail(night: Night, run_id: RunId, error: BaseException) -> None:

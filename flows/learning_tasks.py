@@ -1,0 +1,152 @@
+"""Learning from the history, as Prefect tasks: everything before something is written."""
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from prefect.runtime import flow_run
+
+from batch import (
+    choosing,
+    runs,
+)
+from batch.catalogue import Catalogue, load_catalogue
+from batch.fitting import Factors
+from batch.history import Interactions, load_interactions
+from batch.listing import fit_lists, iterations_of
+from batch.matrix import InteractionMatrix, interaction_matrix
+from batch.parameters import ListRecipe, LiveWeights, RunParameters
+from batch.runs import Run
+from batch.space import ItemSpace, fit_parts, item_space
+from batch.trial import Trial
+from batch.tuned_recipes import find_tuned_recipe
+from domain.errors import NotEnoughHistoryError
+from flows.night import Night
+from flows.steps import step
+from sql.log import load_kinds
+
+
+@step("Begin the run", retried=True)
+def begin(night: Night, asked: Mapping[str, float]) -> Run:
+    """Clear away what dead and refused runs left, and begin with the best recipe known.
+
+    That is the one tuning found, or that of the settings, with what was `asked` of it now.
+    """
+    with night.begin() as connection:
+        for dead in runs.settle_dead_runs(connection):
+            night.say(f"Run {dead} is marked as failed: {runs.DEAD}")
+        leftovers = runs.find_leftover_runs(connection)
+    for leftover in leftovers:
+        night.while_readers_yield(runs.drop_partitions, leftover)
+    with night.begin() as connection:
+        tuned = find_tuned_recipe(connection)
+        parameters = RunParameters.of(night.settings)
+        if tuned is not None:
+            changed: dict[str, Any] = dict(asked)
+            parameters = replace(parameters, lists=replace(tuned, **changed))
+        run = runs.begin_run(connection, parameters, _flow_run_id())
+    night.run_id = run.run_id
+    whose = "of the settings" if tuned is None else "that tuning found"
+    night.say(
+        f"Run {run.run_id} learns from the log up to position {run.cut_off}, by the recipe {whose}."
+    )
+    return run
+
+
+@step("Read the history", retried=True)
+def read_history(night: Night, run: Run) -> Interactions:
+    """All interactions up to the cut-off."""
+    with night.begin() as connection:
+        kinds = load_kinds(connection)
+    with night.bulk() as connection:
+        history = load_interactions(connection, kinds, run.cut_off)
+    night.say(f"{len(history):,} interactions.")
+    return history
+
+
+@step("Read the catalogue", retried=True)
+def read_catalogue(night: Night) -> Catalogue:
+    """Items, availability, categories."""
+    with night.bulk() as connection:
+        catalogue = load_catalogue(connection)
+    night.say(f"{len(catalogue.item_nos):,} items, {len(catalogue.unavailable):,} unavailable.")
+    return catalogue
+
+
+@step("Build the matrix")
+def build_matrix(night: Night, run: Run, history: Interactions) -> InteractionMatrix:
+    """Strengths summed by user and item; NotEnoughHistoryError if there is too little."""
+    settings = night.settings
+    matrix = interaction_matrix(history, as_of(run, history))
+    users, items = len(matrix.likers()), len(matrix.item_nos)
+    if users < settings.fewest_users or items < settings.fewest_items:
+        raise NotEnoughHistoryError(
+            f"There is too little to learn from: {users} users who liked something and {items}"
+            f" items, where {settings.fewest_users} and {settings.fewest_items} are needed."
+            " Send interactions or load the sample, then run the night again."
+        )
+    metrics = {"interactions": len(history), "users": len(matrix.user_nos), "items": items}
+    with night.begin() as connection:
+        runs.store_metrics(connection, run.run_id, metrics)
+    night.say(f"{users:,} users who liked something, {items:,} items.")
+    return matrix
+
+
+@step("Refit on everything")
+def refit(night: Night, run: Run, history: Interactions, matrix: InteractionMatrix) -> Factors:
+    """What is published."""
+    recipe = run.parameters.lists
+    return fit_lists(
+        matrix,
+        history,
+        as_of(run, history),
+        recipe,
+        threads=night.settings.threads,
+        on_iteration=progress(night, recipe),
+    )
+
+
+@step("Choose the weights of the live vector")
+def choose_weights(night: Night, run: Run, held_out: Trial) -> LiveWeights:
+    """What taste and trend count, by a small replay of the held-out future."""
+    chosen = choosing.choose_weights(
+        held_out.split,
+        held_out.past,
+        run.parameters.space,
+        seed=night.settings.seed,
+        threads=night.settings.threads,
+    )
+    night.say(f"Taste {chosen.taste}, trend {chosen.trend}, sequence 1.")
+    return chosen
+
+
+@step("Learn the item vectors")
+def learn_space(
+    night: Night,
+    run: Run,
+    history: Interactions,
+    matrix: InteractionMatrix,
+    weights: LiveWeights,
+) -> ItemSpace:
+    """All items in one space: taste, sequence and trend."""
+    space = run.parameters.space
+    parts = fit_parts(matrix, history, as_of(run, history), space, threads=night.settings.threads)
+    return item_space(parts, space, weights)
+
+
+def as_of(run: Run, history: Interactions) -> np.datetime64:
+    """The moment ages are counted from: the newest interaction, but not after the cut-off."""
+    cut_off = np.datetime64(run.cut_off_at.replace(tzinfo=None), "us")
+    return min(cut_off, history.newest()) if len(history) else cut_off
+
+
+def progress(night: Night, recipe: ListRecipe) -> Callable[[int], None]:
+    """Tells the log of the task how many iterations are done."""
+    return lambda done: night.say(f"Iteration {done} of {iterations_of(recipe)}.")
+
+
+def _flow_run_id() -> uuid.UUID | None:
+    running = flow_run.id
+    return None if running is None else uuid.UUID(str(running))

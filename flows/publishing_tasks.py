@@ -1,0 +1,149 @@
+"""Writing and publishing the run, as Prefect tasks."""
+
+from batch import (
+    embeddings,
+    index,
+    lists,
+    live_vectors,
+    popularity,
+    publishing,
+    runs,
+)
+from batch.catalogue import Catalogue
+from batch.fitting import Factors
+from batch.history import Interactions
+from batch.matrix import InteractionMatrix
+from batch.runs import Run
+from batch.space import ItemSpace
+from domain.identifiers import Position, RunId
+from flows.learning_tasks import as_of
+from flows.night import Night
+from flows.steps import step
+from sql.log import event_horizon
+from sql.statements import statements
+
+_BATCH = statements("batch")
+
+_FEW_USERS = 100
+"""So few users are folded in within the switch; more are folded in before it."""
+_MOST_ROUNDS = 10
+
+
+@step("Write the lists", retried=True)
+def write_lists(
+    night: Night, run: Run, matrix: InteractionMatrix, factors: Factors, catalogue: Catalogue
+) -> None:
+    """The best items of every user who liked something, chunk by chunk."""
+    _clear(night, run, "clear_lists")
+    settings = night.settings
+    chunks = lists.all_lists(
+        matrix,
+        factors,
+        length=settings.list_length,
+        left_out=catalogue.unavailable,
+        chunk_users=settings.chunk_users,
+        threads=settings.threads,
+    )
+    with night.bulk() as connection:
+        written = lists.store_all_lists(
+            connection, run.run_id, chunks, lambda users: night.say(f"{users:,} lists.")
+        )
+    metrics = {
+        "lists": written.users,
+        "published_coverage@20": written.distinct_top_items / len(matrix.item_nos),
+    }
+    with night.begin() as connection:
+        runs.store_metrics(connection, run.run_id, metrics)
+
+
+@step("Write the item vectors", retried=True)
+def write_item_vectors(night: Night, run: Run, space: ItemSpace) -> None:
+    """The item vectors, and in the row of the run what live vectors are made with."""
+    _clear(night, run, "clear_item_embeddings")
+    with night.bulk() as connection:
+        embeddings.store_item_vectors(connection, run.run_id, space.items)
+    with night.begin() as connection:
+        embeddings.store_space(connection, run.run_id, space)
+
+
+@step("Write the popular lists", retried=True)
+def write_popular_lists(
+    night: Night, run: Run, history: Interactions, catalogue: Catalogue
+) -> None:
+    """Popular, trending and of all time, in all and by category."""
+    _clear(night, run, "clear_popular_items")
+    made = popularity.popular_lists(history, catalogue, as_of(run, history), night.settings)
+    with night.bulk() as connection:
+        popularity.store_popular_lists(connection, run.run_id, made)
+    night.say(f"{len(made)} popular lists.")
+
+
+@step("Write the live vectors", retried=True)
+def write_live_vectors(night: Night, run: Run, history: Interactions, space: ItemSpace) -> Position:
+    """Every user's live vector, with what came in while the run trained; answers up to where."""
+    _clear(night, run, "clear_user_embeddings")
+    with night.begin() as connection:
+        horizon = event_horizon(connection)
+    with night.bulk() as connection:
+        live_vectors.store_all_live_vectors(
+            connection,
+            run,
+            history.kinds,
+            space,
+            horizon=horizon,
+            chunk_users=night.settings.chunk_users,
+            on_users=lambda users: night.say(f"{users:,} live vectors."),
+        )
+    return horizon
+
+
+@step("Build the index", retried=True)
+def build_index(night: Night, run: Run, space: ItemSpace) -> None:
+    """The index over item vectors, where exact search would be slow, and its recall."""
+    dimensions = space.items.vectors.shape[1]
+    metrics: dict[str, float | str] = {"index": "exact"}
+    if len(space.items.item_nos) >= night.settings.index_from_items:
+        with night.begin() as connection:
+            index.build_index(connection, run.run_id, dimensions)
+        with night.engine.connect() as connection:
+            recall = index.index_recall(
+                connection, run.run_id, dimensions, night.settings.index_sample_users
+            )
+        metrics = {"index": "hnsw", f"index_recall@{index.DEPTH}": recall}
+    with night.begin() as connection:
+        runs.store_metrics(connection, run.run_id, metrics)
+    night.say(f"{metrics}")
+
+
+@step("Switch")
+def switch(
+    night: Night, run: Run, history: Interactions, space: ItemSpace, known: Position
+) -> None:
+    """Fold in what came in meanwhile and serve the run, the last of it in one transaction."""
+    for _ in range(_MOST_ROUNDS):
+        with night.begin() as connection:
+            known, users = live_vectors.catch_up(connection, run, history.kinds, space, after=known)
+        night.say(f"{users:,} users had new interactions.")
+        if users <= _FEW_USERS:
+            break
+    with night.begin() as connection:
+        known, _ = live_vectors.catch_up(connection, run, history.kinds, space, after=known)
+        publishing.publish_run(connection, run.run_id, known)
+    night.say(f"Run {run.run_id} is served from now on.")
+
+
+@step("Retire old runs")
+def retire(night: Night) -> list[RunId]:
+    """Keep the newest published runs to roll back to; drop the others."""
+    with night.begin() as connection:
+        old = runs.find_runs_to_retire(connection, night.settings.retained_runs)
+    for run_id in old:
+        night.while_readers_yield(runs.retire, run_id)
+    night.say(f"Retired: {', '.join(map(str, old)) or 'none'}.")
+    return old
+
+
+def _clear(night: Night, run: Run, statement: str) -> None:
+    """Make room for a step that is done again."""
+    with night.begin() as connection:
+        connection.execute(_BATCH[statement], {"run_id": run.run_id})
