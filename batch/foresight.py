@@ -6,12 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.evaluation import DEPTH
 from batch.replay import Replay
+from batch.segments import segments
 from domain.blend import BlendPolicy
-
-DEPTH = 20
-FEW, MANY = 5, 20
-"""Users with fewer earlier interactions than these are new and light; the others are heavy."""
 
 CONVINCING = 2.0
 """So many standard errors a policy must be better by before a change is advised."""
@@ -52,21 +50,10 @@ def by_segment(replayed: Replay) -> dict[str, dict[str, Figures]]:
     told: dict[str, dict[str, Figures]] = {}
     for name, ranks in replayed.ranks.items():
         told[name] = {
-            segment: figures(ranks[chosen])
-            for segment, chosen in segments(replayed.earlier).items()
-            if chosen.any()
+            segment: figures(ranks[places])
+            for segment, places in segments(replayed.earlier).items()
         }
     return told
-
-
-def segments(earlier: NDArray[np.integer]) -> dict[str, NDArray[np.bool_]]:
-    """All, and by the number of the user's earlier interactions (m,)."""
-    return {
-        "all": np.ones(len(earlier), dtype=bool),
-        "new": earlier < FEW,
-        "light": (earlier >= FEW) & (earlier < MANY),
-        "heavy": earlier >= MANY,
-    }
 
 
 def advise(replayed: Replay, now: BlendPolicy) -> Advice:

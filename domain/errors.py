@@ -21,10 +21,6 @@ class UnknownItemError(InvalidInputError):
     """There is no such item."""
 
 
-class UnknownKindError(InvalidInputError):
-    """There is no such event kind."""
-
-
 class UnknownRunError(InvalidInputError):
     """There is no such model run."""
 

@@ -15,6 +15,7 @@ from batch.foresight import CANDIDATES, advise, by_segment, figures
 from batch.history import Interactions, load_interactions
 from batch.parameters import RunParameters
 from batch.replay import POLICIES, Replay, ReplaySettings, replay
+from batch.segments import HEAVY_FROM, LIGHT_FROM, SEGMENTS
 from batch.settings import BatchSettings
 from serving.settings import BlendSettings
 from sql.log import event_horizon, load_kinds
@@ -22,8 +23,6 @@ from stack.database import using_engine
 from stack.home import Home
 from stack.settings import StackSettings
 from stack.stores import opened_stores
-
-_SEGMENTS = ("all", "new", "light", "heavy")
 
 
 def run(
@@ -95,16 +94,16 @@ def _replayed(log: Interactions, asked: ReplaySettings) -> Replay:
 
 def _tell(console: Console, replayed: Replay) -> None:
     table = Table("list", box=None, header_style="bold")
-    for segment in _SEGMENTS:
+    for segment in SEGMENTS:
         table.add_column(f"{segment}\nHR@20  nDCG@20", justify="right")
     for name, told in _without_candidates(by_segment(replayed)).items():
-        table.add_row(name, *(_shown(told.get(segment)) for segment in _SEGMENTS))
+        table.add_row(name, *(_shown(told.get(segment)) for segment in SEGMENTS))
     console.print(table)
     seconds = _seconds(replayed)
     console.print(
         f"\n{len(replayed.earlier):,} interactions foreseen; fits {seconds['fit_seconds']:.1f} s,"
-        f" ranking {seconds['rank_seconds']:.1f} s. Users with fewer than 5 earlier interactions"
-        " are new, with fewer than 20 light."
+        f" ranking {seconds['rank_seconds']:.1f} s. Users with fewer than {LIGHT_FROM} earlier"
+        f" interactions are new, with fewer than {HEAVY_FROM} light."
     )
 
 
