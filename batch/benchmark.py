@@ -16,9 +16,10 @@ from batch.random_holdout import hold_out_at_random
 from batch.splitting import sample_users
 from batch.tuning import Budget, Search, TunedTrial
 
-_HOLDOUT_SHARE = 0.1
-"""Little, so that the past is about as dense as train: what suits 64 % of the data is too strongly
-regularized for 80 %."""
+_HOLDOUT_SHARE = 0.2
+_HOLDOUT_USERS = 0.2
+"""Of few users, as much as a test holds out: the past stays about as dense as train. What suits
+64 % of the data is too strongly regularized for 80 %."""
 _MOST_HOLDOUTS = 5
 """Fewer users are held out from several times, or the search would follow chance."""
 _JUDGED_USERS = 6_000
@@ -114,7 +115,7 @@ def tuned_on_train(
     if budget.seconds <= 0:
         return default, 0
     grounds = _grounds(train, default.seed)
-    if len(grounds[0].relevant.users()) < _FEWEST_JUDGED_USERS:
+    if sum(len(ground.relevant.users()) for ground in grounds) < _FEWEST_JUDGED_USERS:
         return default, 0
     found = Search(grounds, [default], budget, threads=threads, on_trial=on_trial).run()
     return (found.recipe if found.better else default), len(found.trials)
@@ -122,11 +123,13 @@ def tuned_on_train(
 
 def _grounds(train: InteractionMatrix, seed: int) -> list[Ground]:
     """Random holdouts of train: one if it has many users, several if it has few."""
-    users = max(len(train.likers()), 1)
-    holdouts = min(_MOST_HOLDOUTS, -(-_JUDGED_USERS // users))
+    users = max(int(len(train.likers()) * _HOLDOUT_USERS), 1)
+    holdouts = min(_MOST_HOLDOUTS, max(round(_JUDGED_USERS / users), 1))
     grounds = []
     for no in range(holdouts):
-        past, held_out = hold_out_at_random(train, _HOLDOUT_SHARE, seed + no)
+        past, held_out = hold_out_at_random(
+            train, _HOLDOUT_SHARE, seed + no, of_users=_HOLDOUT_USERS
+        )
         judged = sample_users(held_out.users(), _JUDGED_USERS, seed)
         scorings = {"popularity_exponent": _POPULARITY_EXPONENTS}
         grounds.append(Ground(past, held_out.of_users(judged), scorings))

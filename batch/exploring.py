@@ -1,6 +1,6 @@
 """What a search tries next: known recipes, their neighbours, then what Optuna's TPE proposes."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,9 @@ from optuna.trial import create_trial
 
 from batch.parameters import ListRecipe
 
-SPACE = {
+Space = Mapping[str, FloatDistribution]
+
+SPACE: Space = {
     "threshold": FloatDistribution(0.02, 0.6, log=True),
     "confidence": FloatDistribution(20.0, 4000.0, log=True),
     "user_exponent": FloatDistribution(0.0, 0.8),
@@ -19,18 +21,24 @@ SPACE = {
 }
 """The fields of a recipe that cost a fit, and where they are searched."""
 
+TIMED_SPACE: Space = {**SPACE, "yearly_halvings": FloatDistribution(0.0, 8.0)}
+"""The same where it is known when the interactions happened."""
+
 _FACTORS = {"threshold": 2.0, "confidence": 3.0}
-_SHIFTS = {"item_exponent": 0.15, "user_exponent": 0.15}
+_SHIFTS = {"yearly_halvings": 1.0, "item_exponent": 0.15, "user_exponent": 0.15}
 
 
 def proposed(
-    tried: Sequence[tuple[ListRecipe, float]], known: Sequence[ListRecipe], seed: int
+    tried: Sequence[tuple[ListRecipe, float]],
+    known: Sequence[ListRecipe],
+    seed: int,
+    space: Space = SPACE,
 ) -> ListRecipe:
     """The next recipe to fit; what has been `tried`, with its objective, decides alone.
 
     First come the `known` recipes and the neighbours of the first, then what Optuna proposes.
     """
-    warm = list(dict.fromkeys([*known, *neighbours(known[0], step=1.0)]))
+    warm = list(dict.fromkeys([*known, *neighbours(known[0], step=1.0, space=space)]))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     # A sampler of its own for every trial: one that goes on draws as one that was never stopped.
     sampler = TPESampler(
@@ -39,33 +47,36 @@ def proposed(
     study = optuna.create_study(direction="maximize", sampler=sampler)
     for recipe, objective in tried:
         study.add_trial(
-            create_trial(params=_searched(recipe), distributions=dict(SPACE), value=objective)
+            create_trial(
+                params=_searched(recipe, space), distributions=dict(space), value=objective
+            )
         )
     for recipe in warm[len(tried) :]:
-        study.enqueue_trial(_searched(recipe))
-    asked = study.ask(dict(SPACE)).params
+        study.enqueue_trial(_searched(recipe, space))
+    asked = study.ask(dict(space)).params
     return replace(known[0], **asked)
 
 
-def neighbours(recipe: ListRecipe, *, step: float) -> Iterator[ListRecipe]:
+def neighbours(recipe: ListRecipe, *, step: float, space: Space = SPACE) -> Iterator[ListRecipe]:
     """One field moved at a time, up and down, the most important field first."""
     for name, factor in _FACTORS.items():
         for sign in (-1.0, 1.0):
-            yield _moved(recipe, name, getattr(recipe, name) * factor ** (sign * step))
-    for name, shift in _SHIFTS.items():
+            yield _moved(recipe, name, getattr(recipe, name) * factor ** (sign * step), space)
+    for name in (one for one in _SHIFTS if one in space):
         for sign in (-1.0, 1.0):
-            yield _moved(recipe, name, getattr(recipe, name) + sign * step * shift)
+            value = getattr(recipe, name) + sign * step * _SHIFTS[name]
+            yield _moved(recipe, name, value, space)
 
 
-def _moved(recipe: ListRecipe, name: str, value: float) -> ListRecipe:
-    space = SPACE[name]
-    changed: dict[str, Any] = {name: min(max(value, space.low), space.high)}
+def _moved(recipe: ListRecipe, name: str, value: float, space: Space) -> ListRecipe:
+    bounds = space[name]
+    changed: dict[str, Any] = {name: min(max(value, bounds.low), bounds.high)}
     return replace(recipe, **changed)
 
 
-def _searched(recipe: ListRecipe) -> dict[str, float]:
+def _searched(recipe: ListRecipe, space: Space) -> dict[str, float]:
     """The fields that are searched, moved into where they are searched."""
     moved = recipe
-    for name in SPACE:
-        moved = _moved(moved, name, getattr(moved, name))
-    return {name: getattr(moved, name) for name in SPACE}
+    for name in space:
+        moved = _moved(moved, name, getattr(moved, name), space)
+    return {name: getattr(moved, name) for name in space}

@@ -1,6 +1,5 @@
 """Judging a recipe: one fit on the past, then the scoring that foresees the held-out items best."""
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,18 +9,31 @@ from numpy.typing import NDArray
 
 from batch.evaluation import DEPTH
 from batch.fitting import Factors
-from batch.listing import fit_recipe, scoring_scales
+from batch.history import Interactions
+from batch.listing import decayed, fit_recipe, scoring_scales
 from batch.matrix import InteractionMatrix
 from batch.parameters import ListRecipe
 from batch.splitting import Relevant
 
 _SCORES_AT_ONCE = 1 << 24
-_NOISE = 0.8
-"""About the standard deviation over users of the difference of two good recipes, as a share of the
-mean: 1 % on 6,000 users, 8 % on 100."""
+_DEVIATIONS = 2.5
+"""So many standard errors one recipe must be better than another to count as better.
+
+By 1.64 one in twenty equals would; of the best of seven equals so many are by this.
+"""
+_DISCOUNTS = 1.0 / np.log2(np.arange(DEPTH) + 2.0)
+_IDEAL = np.concatenate([[0.0], np.cumsum(_DISCOUNTS)])
 
 Scorings = Mapping[str, Sequence[float]]
 """Fields of a recipe that cost a scoring and no fit, with the values to try."""
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """When what is in the past happened."""
+
+    interactions: Interactions
+    as_of: np.datetime64
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,12 +46,20 @@ class Ground:
     scorings: Scorings
     trends: Mapping[float, NDArray[np.float64]] = field(default_factory=dict)
     """By half-life in days the trend (i,) of the items; empty where times are unknown."""
+    times: Times | None = None
+    """None where times are unknown: then nothing decays."""
 
     def lately(self, recipe: ListRecipe) -> NDArray[np.float64]:
         """The trend (i,) a recipe asks for."""
         if not self.trends:
             return np.zeros(len(self.past.item_nos))
         return self.trends[recipe.trend_half_life_days]
+
+    def learned_by(self, recipe: ListRecipe) -> InteractionMatrix:
+        """The past with the decay a recipe asks for."""
+        if self.times is None:
+            return self.past
+        return decayed(self.past, self.times.interactions, self.times.as_of, recipe)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +68,28 @@ class Accuracy:
 
     recall: float
     ndcg: float
+    by_user: tuple[float, ...] = ()
+    """Recall + nDCG of each user, to four places, ground after ground; () if not kept."""
 
     @property
     def objective(self) -> float:
         """What a search makes as large as it can."""
         return self.recall + self.ndcg
+
+    def means(self) -> "Accuracy":
+        """Without what each user reaches: what nothing will be compared with."""
+        return replace(self, by_user=())
+
+    def surely_exceeds(self, other: "Accuracy") -> bool:
+        """Whether the same users are better off than by `other`, beyond chance.
+
+        By the paired difference of each user and its standard error.
+        """
+        differences = np.array(self.by_user) - np.array(other.by_user)
+        if len(differences) < 2:  # noqa: PLR2004 -- one has no spread
+            return False
+        error = differences.std(ddof=1) / np.sqrt(len(differences))
+        return bool(differences.mean() > _DEVIATIONS * error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,39 +106,18 @@ class Judged:
 def judge(grounds: Sequence[Ground], recipe: ListRecipe, *, threads: int = 0) -> Judged:
     """Fit once a ground and try the values of one field of the scoring after the other.
 
-    The scoring stays as it is unless another is better beyond noise.
+    The scoring stays as it is unless another is better beyond chance.
     """
-    fits = [fit_recipe(ground.past, recipe, threads=threads) for ground in grounds]
-    (as_given,) = _means(grounds, fits, [recipe])
+    fits = [fit_recipe(ground.learned_by(recipe), recipe, threads=threads) for ground in grounds]
+    (as_given,) = _over_all(grounds, fits, [recipe])
     best, accuracy = recipe, as_given
     for name, values in grounds[0].scorings.items():
         tried = [_set(best, name, one) for one in values if one != getattr(best, name)]
-        reached = _means(grounds, fits, tried)
+        reached = _over_all(grounds, fits, tried)
         place = max(range(len(tried)), key=lambda no: reached[no].objective)
-        if reached[place].objective > accuracy.objective * beyond_noise(grounds):
+        if reached[place].surely_exceeds(accuracy):
             best, accuracy = tried[place], reached[place]
-    return Judged(as_given, best, accuracy)
-
-
-def beyond_noise(grounds: Sequence[Ground]) -> float:
-    """By which factor one objective must exceed another to count as better on these grounds."""
-    users = sum(len(ground.relevant.users()) for ground in grounds)
-    return 1.0 + _NOISE / math.sqrt(max(users, 1))
-
-
-def _means(
-    grounds: Sequence[Ground], fits: Sequence[Factors], recipes: Sequence[ListRecipe]
-) -> list[Accuracy]:
-    """What each recipe reaches in the mean of the grounds."""
-    by_ground = [
-        accuracies(ground, fitted, recipes) for ground, fitted in zip(grounds, fits, strict=True)
-    ]
-    return [
-        Accuracy(
-            sum(one.recall for one in same) / len(same), sum(one.ndcg for one in same) / len(same)
-        )
-        for same in zip(*by_ground, strict=True)
-    ]
+    return Judged(as_given.means(), best, accuracy)
 
 
 def accuracies(ground: Ground, fitted: Factors, recipes: Sequence[ListRecipe]) -> list[Accuracy]:
@@ -109,16 +125,55 @@ def accuracies(ground: Ground, fitted: Factors, recipes: Sequence[ListRecipe]) -
     scales = [scoring_scales(ground.past, one, ground.lately(one)) for one in recipes]
     users = ground.relevant.users()
     wanted = np.bincount(np.searchsorted(users, ground.relevant.user_nos))
-    sums = np.zeros((len(recipes), 2))
-    for first, scores in _scores(ground, fitted, users):
-        pairs = _pairs(ground, users[first : first + len(scores)])
-        for place, scale in enumerate(scales):
-            sums[place] += _block_sums(scores * scale, pairs, wanted[first : first + len(scores)])
-    means = sums / len(users)
-    return [Accuracy(recall, ndcg) for recall, ndcg in means.tolist()]
+    reached = np.zeros((len(recipes), 2, len(users)))
+    for place, scores, columns in _of_users(ground, fitted, users):
+        for recipe, scale in enumerate(scales):
+            ranks = _ranks(scores * scale, columns)
+            reached[recipe, :, place] = _recall_and_ndcg(ranks, int(wanted[place]))
+    return [_accuracy(recall, ndcg) for recall, ndcg in reached]
 
 
-def _scores(
+def _accuracy(recall: NDArray[np.float64], ndcg: NDArray[np.float64]) -> Accuracy:
+    by_user = np.round(recall + ndcg, 4)
+    return Accuracy(float(recall.mean()), float(ndcg.mean()), tuple(by_user.tolist()))
+
+
+def _over_all(
+    grounds: Sequence[Ground], fits: Sequence[Factors], recipes: Sequence[ListRecipe]
+) -> list[Accuracy]:
+    """What each recipe reaches: the mean of the grounds, and the users of all of them."""
+    by_ground = [
+        accuracies(ground, fitted, recipes) for ground, fitted in zip(grounds, fits, strict=True)
+    ]
+    return [
+        Accuracy(
+            sum(one.recall for one in same) / len(same),
+            sum(one.ndcg for one in same) / len(same),
+            tuple(value for one in same for value in one.by_user),
+        )
+        for same in zip(*by_ground, strict=True)
+    ]
+
+
+def _of_users(
+    ground: Ground, fitted: Factors, users: NDArray[np.int32]
+) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.intp]]]:
+    """Of each user the place, the scores (i,), lowest for what is seen, and relevant columns.
+
+    Relevant items that the past does not know are left out.
+    """
+    relevant, item_nos = ground.relevant, ground.past.item_nos
+    known = np.isin(relevant.item_nos, item_nos)
+    columns = np.searchsorted(item_nos, relevant.item_nos[known])
+    bounds = np.searchsorted(relevant.user_nos[known], users, side="left").tolist()
+    bounds.append(len(columns))
+    for first, block in _blocks(ground, fitted, users):
+        for row, scores in enumerate(block):
+            place = first + row
+            yield place, scores, columns[bounds[place] : bounds[place + 1]]
+
+
+def _blocks(
     ground: Ground, fitted: Factors, users: NDArray[np.int32]
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
     """Blocks of users: the place of the first, and scores (n, i), lowest for what is seen."""
@@ -133,30 +188,16 @@ def _scores(
         yield first, scores
 
 
-def _pairs(ground: Ground, users: NDArray[np.int32]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Rows and columns of the relevant items of some users, those unknown in the past left out."""
-    relevant = ground.relevant.of_users(users)
-    known = np.isin(relevant.item_nos, ground.past.item_nos)
-    rows = np.searchsorted(users, relevant.user_nos[known])
-    return rows, np.searchsorted(ground.past.item_nos, relevant.item_nos[known])
+def _ranks(scores: NDArray[np.float32], columns: NDArray[np.intp]) -> NDArray[np.intp]:
+    """How many items stand before each of `columns`; counting is quicker than sorting."""
+    return np.array(
+        [np.count_nonzero(scores > scores[column]) for column in columns], dtype=np.intp
+    )
 
 
-def _block_sums(
-    scores: NDArray[np.float32],
-    pairs: tuple[NDArray[np.intp], NDArray[np.intp]],
-    wanted: NDArray[np.integer],
-) -> NDArray[np.float64]:
-    """Sums over users of recall and nDCG, (2,)."""
-    depth = min(DEPTH, scores.shape[1])
-    top = np.partition(scores, -depth, axis=1)[:, -depth:]
-    rows, columns = pairs
-    ranks = (top[rows] > scores[rows, columns][:, None]).sum(axis=1)
-    hit = ranks < depth
-    discounts = 1.0 / np.log2(np.arange(DEPTH) + 2.0)
-    ideal = np.concatenate([[0.0], np.cumsum(discounts)])[np.minimum(wanted, DEPTH)]
-    recall = (hit / wanted[rows]).sum()
-    ndcg = (discounts[ranks[hit]] / ideal[rows[hit]]).sum()
-    return np.array([recall, ndcg])
+def _recall_and_ndcg(ranks: NDArray[np.intp], wanted: int) -> tuple[float, float]:
+    found = ranks[ranks < DEPTH]
+    return len(found) / wanted, _DISCOUNTS[found].sum() / _IDEAL[min(wanted, DEPTH)]
 
 
 def _set(recipe: ListRecipe, name: str, value: float) -> ListRecipe:

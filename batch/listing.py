@@ -8,7 +8,13 @@ from numpy.typing import NDArray
 
 from batch.fitting import Factors, fit
 from batch.history import Interactions
-from batch.matrix import InteractionMatrix, confidences, item_degrees, mean_weight
+from batch.matrix import (
+    InteractionMatrix,
+    confidences,
+    interaction_matrix,
+    item_degrees,
+    mean_weight,
+)
 from batch.parameters import AlsParameters, ListRecipe
 from batch.trend import trend
 
@@ -29,11 +35,22 @@ def fit_lists(
 ) -> Factors:
     """Factors whose inner products are the batch scores.
 
-    `matrix` must have been made of `interactions` as of `as_of`.
+    `matrix` must have been made of `interactions` as of `as_of`, without the recipe's decay.
     """
+    matrix = decayed(matrix, interactions, as_of, recipe)
     fitted = fit_recipe(matrix, recipe, threads=threads, on_iteration=on_iteration)
     lately = trend(interactions, matrix.item_nos, as_of, recipe.trend_half_life_days)
     return Factors(fitted.users, fitted.items * scoring_scales(matrix, recipe, lately)[:, None])
+
+
+def decayed(
+    matrix: InteractionMatrix, interactions: Interactions, as_of: np.datetime64, recipe: ListRecipe
+) -> InteractionMatrix:
+    """The matrix with the recipe's decay; the same users, items and seen items."""
+    if recipe.yearly_halvings == 0.0:
+        return matrix
+    faded = interaction_matrix(interactions, as_of, yearly_halvings=recipe.yearly_halvings)
+    return replace(matrix, strengths=faded.strengths)
 
 
 def fit_timeless_lists(

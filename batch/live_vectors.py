@@ -8,7 +8,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
-from sqlalchemy import Connection
 
 from batch.bulk import append, constant_column, fetch, vector_column
 from batch.runs import Run
@@ -16,8 +15,7 @@ from batch.space import ItemSpace
 from domain.identifiers import Position, UserNo
 from domain.interactions import KindTable
 from domain.live_vector import History, live_vector
-from sql.live_vectors import UserVector, store_user_vectors
-from sql.log import count_events_since, event_horizon, find_users_with_events, load_histories
+from sql.live_vectors import UserVector
 from sql.statements import statements
 
 _BATCH = statements("batch")
@@ -54,27 +52,6 @@ def store_all_live_vectors(
         users += len(vectors)
         on_users(users)
     return users
-
-
-def catch_up(
-    connection: Connection, run: Run, kinds: KindTable, space: ItemSpace, *, after: Position
-) -> tuple[Position, int]:
-    """Fold in what was stored after `after`; answers how far, and how many users it was.
-
-    The transaction must be READ COMMITTED, since the log is read after the horizon.
-    """
-    horizon = event_horizon(connection)
-    user_nos = find_users_with_events(connection, after=after, horizon=horizon)
-    events = space.space.parameters.taste_events
-    histories = load_histories(connection, kinds, user_nos, horizon=horizon, events=events)
-    counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
-    vectors = [
-        UserVector(user_no, live_vector(space.space, space.items, history), counts.get(user_no, 0))
-        for user_no, history in histories.items()
-    ]
-    if vectors:
-        store_user_vectors(connection, run.run_id, vectors, horizon)
-    return horizon, len(vectors)
 
 
 def _load_histories(

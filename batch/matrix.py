@@ -9,6 +9,8 @@ from scipy.sparse import csr_matrix
 from batch.history import Interactions
 from batch.parameters import AlsParameters
 
+_DAYS_A_YEAR = 365.25
+
 
 @dataclass(frozen=True, slots=True)
 class InteractionMatrix:
@@ -34,13 +36,19 @@ class InteractionMatrix:
         return np.flatnonzero(np.isin(self.item_nos, item_nos))
 
 
-def interaction_matrix(interactions: Interactions, as_of: np.datetime64) -> InteractionMatrix:
-    """Sum strengths by user and item; each decays with its age at `as_of` by its kind."""
+def interaction_matrix(
+    interactions: Interactions, as_of: np.datetime64, *, yearly_halvings: float = 0.0
+) -> InteractionMatrix:
+    """Sum strengths by user and item; each decays with its age at `as_of` by its kind.
+
+    All of them decay by `yearly_halvings` besides; that changes no more than the sums.
+    """
     user_nos, rows = _dense(interactions.user_nos)
     item_nos, columns = _dense(interactions.item_nos)
     shape = (len(user_nos), len(item_nos))
     half_lives = interactions.kinds.half_lives_days(interactions.kind_nos)
-    decayed = interactions.strengths() * 0.5 ** (interactions.ages_days(as_of) / half_lives)
+    halvings = 1.0 / half_lives + yearly_halvings / _DAYS_A_YEAR
+    decayed = interactions.strengths() * 0.5 ** (interactions.ages_days(as_of) * halvings)
     strengths = csr_matrix((decayed, (rows, columns)), shape=shape).astype(np.float32)
     strengths.eliminate_zeros()
     against = strengths.tocoo()

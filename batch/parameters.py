@@ -48,6 +48,8 @@ class ListRecipe:
     trend_exponent: float = 0.5
     """g: and by (1 + recent interactions)^g."""
     trend_half_life_days: float = 7.0
+    yearly_halvings: float = 0.0
+    """How often a year halves what an interaction counts, besides the decay of its kind."""
     seed: int = 20
 
     @classmethod
@@ -108,6 +110,25 @@ class LiveWeights:
 
     taste: float = 0.5
     trend: float = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class WordParameters:
+    """How a run learns what words say."""
+
+    fewest_items: int = 2
+    """Terms of fewer known items are not learned."""
+    most_terms: int = 50_000
+    """At the most; the most frequent ones."""
+    most_interactions: int = 20
+    """An item with more counts no more than with this many."""
+    longest_quantile: float = 0.98
+    """Texts longer than those of this share of the items count as if they were that long."""
+    penalties: tuple[float, ...] = (30.0, 100.0, 300.0)
+    """Ridge penalties to choose from, relative to the mean squared length of a text."""
+    known_after: float = 0.5
+    """Interactions at which an item's words and what was observed of it count alike."""
+    seed: int = 20
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ class PublicSplit:
 
 def default_recipe(seed: int) -> ListRecipe:
     """The recipe for splits: no trend, and nothing else that knows popularity."""
-    return ListRecipe(popularity_exponent=0.1, trend_exponent=0.0, seed=seed)
+    return ListRecipe(popularity_exponent=0.15, trend_exponent=0.0, seed=seed)
 
 
 def read_split(folder: Path) -> PublicSplit:

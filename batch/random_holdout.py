@@ -11,12 +11,13 @@ from batch.splitting import Relevant
 
 
 def hold_out_at_random(
-    matrix: InteractionMatrix, share: float, seed: int
+    matrix: InteractionMatrix, share: float, seed: int, *, of_users: float = 1.0
 ) -> tuple[InteractionMatrix, Relevant]:
-    """Hold out `share` of each user's items: the past, its shape kept, and what is held out.
+    """Hold out `share` of the items of some users: the past, its shape kept, and what is held out.
 
-    Rounded up or down by chance, so that users with few items count too; nobody loses all. Every
-    pair of `matrix` must be liked and seen.
+    `of_users` is the share of the users, drawn at random, whose items are held out; the others
+    keep all of theirs. Rounded up or down by chance, so that users with few items count too; nobody
+    loses all. Every pair of `matrix` must be liked and seen.
     """
     pattern = matrix.strengths
     counts = np.diff(pattern.indptr)
@@ -26,7 +27,8 @@ def hold_out_at_random(
     order = np.lexsort((random.random(pattern.nnz), rows))
     place = np.arange(pattern.nnz) - pattern.indptr[rows]
     held = np.zeros(pattern.nnz, dtype=bool)
-    held[order] = place < np.minimum(wanted, counts - 1)[rows]
+    drawn = random.random(len(counts)) < of_users
+    held[order] = place < np.where(drawn, np.minimum(wanted, counts - 1), 0)[rows]
     past = replace(
         matrix,
         strengths=_those(pattern, rows, ~held),

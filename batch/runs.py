@@ -2,23 +2,29 @@
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
+from sqlalchemy.exc import DBAPIError
 
 from batch.parameters import ListRecipe, RunParameters
+from batch.switching import hold_switch
 from domain.errors import RunInProgressError
 from domain.identifiers import Position, RunId
+from sql import partitions
 from sql.log import event_horizon
 from sql.statements import statements
 
 _BATCH = statements("batch")
 
 DEAD = "The process died before the run ended."
+
+LONGEST_WAIT = "20s"
+"""For those who still read a run that is to be cleared away; then it is left to the next night."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,9 @@ def nightly_lock(connection: Connection) -> Iterator[None]:
     try:
         yield
     finally:
-        connection.execute(_BATCH["give_back_nightly_lock"])
+        # A session that was lost has given the lock back already.
+        with suppress(DBAPIError):
+            connection.execute(_BATCH["give_back_nightly_lock"])
 
 
 def begin_run(
@@ -109,40 +117,49 @@ def mark_failed(connection: Connection, run_id: RunId, reason: str) -> None:
     _end(connection, run_id, "failed", reason)
 
 
-def settle_dead_runs(connection: Connection) -> list[RunId]:
-    """Mark runs whose process died as failed. Only who holds the nightly lock may call this."""
-    dead = [RunId(no) for no in connection.execute(_BATCH["find_dead_runs"]).scalars()]
-    for run_id in dead:
+def settle_dead_runs(connection: Connection) -> list[tuple[RunId, uuid.UUID | None]]:
+    """Mark runs whose process died as failed; answers them with their flow runs.
+
+    Only who holds the nightly lock may call this.
+    """
+    dead = [(RunId(row.run_id), row.flow_run_id) for row in _rows(connection, "find_dead_runs")]
+    for run_id, _ in dead:
         mark_failed(connection, run_id, DEAD)
     return dead
 
 
 def find_leftover_runs(connection: Connection) -> list[RunId]:
-    """Failed and refused runs whose partitions are still there."""
+    """Failed, refused and retired runs whose partitions are still there."""
     return list(connection.execute(_BATCH["find_leftover_runs"]).scalars())
 
 
-def find_runs_to_retire(connection: Connection, retained: int) -> list[RunId]:
-    """Published runs beyond the newest `retained`, the served one never among them."""
-    return list(connection.execute(_BATCH["find_runs_to_retire"], {"retained": retained}).scalars())
+def find_runs_to_retire(connection: Connection, retained: int, days: float) -> list[RunId]:
+    """Published runs beyond the newest `retained` or older than `days`; never the served one."""
+    parameters = {"retained": retained, "days": days}
+    return list(connection.execute(_BATCH["find_runs_to_retire"], parameters).scalars())
 
 
-def create_partitions(connection: Connection, run_id: RunId) -> None:
-    """Make the run's partitions; OperationalError if readers hold the tables too long."""
-    connection.execute(_BATCH["limit_lock_wait"])
-    connection.execute(_BATCH["create_run_partitions"], {"run_id": run_id})
+def retire(connection: Connection, run_id: RunId) -> bool:
+    """Retire a published run: it is read no longer from the commit on, and its row stays.
+
+    False, and nothing has changed, if it is being served by now. Its partitions are left to
+    `drop_partitions`.
+    """
+    hold_switch(connection)
+    return connection.execute(_BATCH["retire_run"], {"run_id": run_id}).first() is not None
 
 
-def drop_partitions(connection: Connection, run_id: RunId) -> None:
-    """Drop the run's partitions; OperationalError if readers hold the tables too long."""
-    connection.execute(_BATCH["limit_lock_wait"])
-    connection.execute(_BATCH["drop_run_partitions"], {"run_id": run_id})
+def drop_partitions(session: Connection, run_id: RunId) -> None:
+    """Take the partitions of a run away that nobody reads; `session` must be in autocommit.
+
+    OperationalError if somebody reads so long that it was broken off; the next call goes on.
+    """
+    session.execute(_BATCH["limit_lock_wait"], {"longest": LONGEST_WAIT})
+    partitions.drop_partitions(session, run_id)
 
 
-def retire(connection: Connection, run_id: RunId) -> None:
-    """Drop what a published run is made of; its row stays."""
-    drop_partitions(connection, run_id)
-    connection.execute(_BATCH["mark_retired"], {"run_id": run_id})
+def _rows(connection: Connection, statement: str) -> Sequence[Row[Any]]:
+    return connection.execute(_BATCH[statement]).all()
 
 
 def _end(connection: Connection, run_id: RunId, state: str, reason: str) -> None:

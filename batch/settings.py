@@ -42,6 +42,12 @@ class BatchSettings(BaseSettings):
     trend_half_life_days: float = Field(
         7.0, gt=0, description="age at which an interaction counts half in the trend of the lists"
     )
+    yearly_halvings: float = Field(
+        0.0,
+        ge=0,
+        le=50,
+        description="how often a year halves what an interaction counts for the lists; 0: never",
+    )
     live_factors: int = Field(
         64, ge=1, le=1000, description="numbers of taste in a live vector; the lists may have more"
     )
@@ -83,6 +89,12 @@ class BatchSettings(BaseSettings):
         5, ge=1, description="with fewer items a category gets no popular list of its own"
     )
 
+    words_language: str = Field(
+        "english",
+        pattern="^[a-z]+$",
+        description="language whose words are brought to their stems; simple: none",
+    )
+
     index_from_items: int = Field(
         50_000, ge=0, description="from how many items on the item vectors get an index"
     )
@@ -91,6 +103,11 @@ class BatchSettings(BaseSettings):
     )
     retained_runs: int = Field(
         3, ge=1, description="how many published runs are kept, the served one among them"
+    )
+    retained_days: float = Field(
+        30.0,
+        gt=0,
+        description="days after its publication a run is dropped even so, unless it is served",
     )
 
 

@@ -1,6 +1,6 @@
 """What recipes are judged on when times are known: the newest part of the log."""
 
-from batch.judging import Ground
+from batch.judging import Ground, Times
 from batch.parameters import ListRecipe
 from batch.splitting import sample_users
 from batch.trend import trend
@@ -27,4 +27,5 @@ def time_ground(trial: Trial, default: ListRecipe, most_users: int, seed: int) -
             days: trend(trial.split.past, trial.past.item_nos, trial.split.moment, days)
             for days in half_lives
         },
+        Times(trial.split.past, trial.split.moment),
     )

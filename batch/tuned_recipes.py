@@ -19,6 +19,9 @@ from sql.statements import statements
 
 _TUNING = statements("tuning")
 
+_JUDGED = 2
+"""Raised when recipes are judged otherwise: trials judged so and so cannot be compared."""
+
 
 @contextmanager
 def tuning_lock(connection: Connection) -> Iterator[None]:
@@ -43,7 +46,7 @@ def find_interrupted_search(connection: Connection) -> Position | None:
 def fingerprint(history: Interactions, until: Position, default: ListRecipe) -> str:
     """Names what is searched: the history, the recipe it begins with, and with it the seed."""
     sums = [int(column.sum(dtype="int64")) for column in (history.user_nos, history.item_nos)]
-    known = [until, len(history), *sums, asdict(default)]
+    known = [_JUDGED, until, len(history), *sums, asdict(default)]
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
@@ -54,9 +57,9 @@ def load_trials(connection: Connection, mark: str) -> list[TunedTrial]:
         TunedTrial(
             row.rung,
             Judged(
-                Accuracy(**row.figures["as_given"]),
+                _accuracy(row.figures["as_given"]),
                 ListRecipe.told(row.recipe),
-                Accuracy(**row.figures["best"]),
+                _accuracy(row.figures["best"]),
             ),
             row.seconds,
         )
@@ -112,6 +115,10 @@ def find_tuned_recipe(connection: Connection) -> ListRecipe | None:
 def found_figures(found: Found) -> Mapping[str, Any]:
     """What the recipe found and the default reach, for the row and for people."""
     return {
-        whose: None if accuracy is None else asdict(accuracy)
+        whose: None if accuracy is None else {"recall": accuracy.recall, "ndcg": accuracy.ndcg}
         for whose, accuracy in (("best", found.accuracy), ("default", found.default))
     }
+
+
+def _accuracy(figures: Mapping[str, Any]) -> Accuracy:
+    return Accuracy(figures["recall"], figures["ndcg"], tuple(figures["by_user"]))

@@ -10,8 +10,8 @@ from statistics import median
 from time import perf_counter
 from typing import Literal
 
-from batch.exploring import SPACE, neighbours, proposed
-from batch.judging import Accuracy, Ground, Judged, beyond_noise, judge
+from batch.exploring import SPACE, TIMED_SPACE, neighbours, proposed
+from batch.judging import Accuracy, Ground, Judged, judge
 from batch.listing import most_factors, threshold
 from batch.parameters import ListRecipe
 
@@ -68,7 +68,7 @@ class Found:
     """What a search came to."""
 
     recipe: ListRecipe
-    """The default, unless another that was verified is better beyond noise."""
+    """The default, unless another that was verified is better beyond chance."""
     accuracy: Accuracy | None
     default: Accuracy | None
     """What the default recipe reaches as it stands; both None if nothing was verified."""
@@ -118,6 +118,7 @@ class Search:
         ground = grounds[0]
         self._known = [replace(one, threshold=threshold(ground.past, one)) for one in known]
         self._trials = list(finished)
+        self._space = SPACE if ground.times is None else TIMED_SPACE
         self._on_trial = on_trial
 
     def run(self) -> Found:
@@ -126,6 +127,8 @@ class Search:
             rung, recipe = step
             began = perf_counter()
             judged = judge(self._grounds, recipe, threads=self._threads)
+            if rung == "explored":
+                judged = replace(judged, accuracy=judged.accuracy.means())
             self._trials.append(TunedTrial(rung, judged, perf_counter() - began))
             self._on_trial(self._trials[-1])
         return self._found()
@@ -144,7 +147,7 @@ class Search:
 
     def _to_explore(self) -> ListRecipe:
         tried = [(trial.recipe, trial.objective) for trial in self._of("explored")]
-        recipe = proposed(tried, self._known, self._known[0].seed)
+        recipe = proposed(tried, self._known, self._known[0].seed, self._space)
         return replace(
             recipe,
             factors=explored_factors(self._grounds[0], self._known[0]),
@@ -167,9 +170,9 @@ class Search:
         may_grow = self._may_grow(largest, seconds * _LARGEST_COST)
         reserved = seconds * _LARGEST_COST if may_grow else 0.0
         if len(verified) < self._budget.verified - may_grow and seconds + reserved <= left:
-            done = {_searched(trial.recipe) for trial in verified}
-            for candidate in neighbours(best, step=0.5):
-                if _searched(candidate) not in done:
+            done = {self._searched(trial.recipe) for trial in verified}
+            for candidate in neighbours(best, step=0.5, space=self._space):
+                if self._searched(candidate) not in done:
                     return candidate
         return (
             replace(self._chosen().recipe, factors=largest)
@@ -187,7 +190,7 @@ class Search:
         default = self._known[0]
         factors = self._verified_factors()
         chosen = [default, *(trial.recipe for trial in explored[:_FINALISTS])]
-        distinct = {_searched(recipe): recipe for recipe in reversed(chosen)}
+        distinct = {self._searched(recipe): recipe for recipe in reversed(chosen)}
         return [
             replace(recipe, factors=factors, iterations=default.iterations)
             for recipe in reversed(distinct.values())
@@ -207,6 +210,10 @@ class Search:
         seconds = [trial.seconds for trial in self._of("verified")]
         return median(seconds) if seconds else self._predicted_seconds(factors)
 
+    def _searched(self, recipe: ListRecipe) -> tuple[float, ...]:
+        """What tells one recipe of this search from another."""
+        return tuple(getattr(recipe, name) for name in self._space)
+
     def _of(self, rung: Rung) -> list[TunedTrial]:
         return [trial for trial in self._trials if trial.rung == rung]
 
@@ -214,13 +221,13 @@ class Search:
         return sum(trial.seconds for trial in self._trials)
 
     def _chosen(self) -> TunedTrial:
-        """The default, unless another is better beyond noise; more factors must be so too."""
+        """The default, unless another is better beyond chance; more factors must be so too."""
         chosen, *others = self._of("verified")
         few = chosen.recipe.factors
         for same_size in (True, False):
             rivals = [one for one in others if (one.recipe.factors == few) == same_size]
             best = max(rivals, key=lambda trial: trial.objective, default=chosen)
-            if best.objective > chosen.objective * beyond_noise(self._grounds):
+            if best.judged.accuracy.surely_exceeds(chosen.judged.accuracy):
                 chosen = best
         return chosen
 
@@ -243,7 +250,3 @@ def explored_factors(ground: Ground, default: ListRecipe) -> int:
     quick = [few for few in _EXPLORED_FACTORS if (users + items) * few**2 <= _EXPLORED_WORK]
     most = min(default.factors, most_factors(ground.past))
     return min(quick[0] if quick else _EXPLORED_FACTORS[-1], most)
-
-
-def _searched(recipe: ListRecipe) -> tuple[float, ...]:
-    return tuple(getattr(recipe, name) for name in SPACE)
