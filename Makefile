@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv --quiet
 UV_VERSION := 0.13.8
 INSTALLED := $(VENV)/.installed
+# Each has servers of its own. Tests wait more than they compute: 3 keep 2 cores busy.
+TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
 .PHONY: help up test lint format lock setup clean
@@ -20,7 +22,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@echo "Installing into $(VENV) ..."
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
-	@$(UV) pip sync --python $(BIN)/python --require-hashes requirements.lock
+	@$(UV) pip sync --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -30,7 +32,7 @@ up: $(INSTALLED) ## Set up, start everything, load the sample, run the first nig
 	@$(BIN)/tandem up
 
 test: $(INSTALLED) ## Set up and run every test
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
 
 lint: $(INSTALLED) ## Check style and types
 	@$(BIN)/ruff check .

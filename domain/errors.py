@@ -21,6 +21,10 @@ class UnknownItemError(InvalidInputError):
     """There is no such item."""
 
 
+class UnknownEventError(InvalidInputError):
+    """There is no such event."""
+
+
 class UnknownRunError(InvalidInputError):
     """There is no such model run."""
 
@@ -36,6 +40,14 @@ class ForbiddenError(TandemError):
 class StoreUnavailableError(TandemError):
     """PostgreSQL cannot be reached just now. Try again shortly."""
 
+    def __init__(self, detail: str | None = None, *, reason: str = "away") -> None:
+        super().__init__(detail)
+        self.reason = reason
+
+
+class OverloadedError(TandemError):
+    """More is asked of this process than it can take just now. Try again shortly."""
+
 
 class NotEnoughHistoryError(TandemError):
     """There are too few interactions to learn from."""
@@ -47,6 +59,10 @@ class RunRefusedError(TandemError):
 
 class RunInProgressError(TandemError):
     """Another nightly run is in progress. Wait for it, or stop it first."""
+
+
+class RollbackRefusedError(TandemError):
+    """The run cannot be rolled back to, and the served one stays."""
 
 
 class TuningInProgressError(TandemError):

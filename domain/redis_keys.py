@@ -1,12 +1,52 @@
 """The names under which speed and serving meet in Redis. Nothing there is precious."""
 
+from collections.abc import Iterable
+
 from domain.identifiers import UserNo
 
 WAKE_CHANNEL = "tandem:events"
 """Serving publishes here after events are committed; a lost message costs latency, never data."""
 
-VERSION_SECONDS = 60
-"""How long a user's cache version is kept: longer than any answer takes to make."""
+CLOCK = "tandem:clock"
+"""Microseconds since 1970 as Redis has them, never told twice: when answers were dropped last."""
+
+VERSION_SECONDS = 120
+"""How long a user's cache version is kept.
+
+Longer than any answer takes to make, and longer than a read replica may lag.
+"""
+
+MOVE_CLOCK = """
+local time = redis.call('TIME')
+local clock = time[1] * 1000000 + time[2]
+local last = tonumber(redis.call('GET', KEYS[1]) or '0')
+if clock <= last then clock = last + 1 end
+clock = string.format('%.0f', clock)
+redis.call('SET', KEYS[1], clock)
+"""
+"""The beginning of a script whose first key is `CLOCK`: a time that is later than all before."""
+
+DROP_ANSWERS = f"""
+{MOVE_CLOCK}
+local dropped = 0
+for i = 2, #KEYS, 2 do
+    dropped = dropped + redis.call('HLEN', KEYS[i + 1])
+    redis.call('SET', KEYS[i], clock, 'EX', ARGV[1])
+    redis.call('DEL', KEYS[i + 1])
+end
+if ARGV[2] then redis.call('PUBLISH', ARGV[2], '') end
+return dropped
+"""
+"""Drops answers and tells how many.
+
+Keys: `keys_to_drop`. Arguments: `VERSION_SECONDS`, and a channel to publish on if somebody is to be
+woken. To be called after the change is committed that made the answers old.
+"""
+
+
+def keys_to_drop(user_nos: Iterable[UserNo]) -> list[str]:
+    """The keys of `DROP_ANSWERS`: the clock, then each user's version and answers."""
+    return [CLOCK, *(key for no in user_nos for key in (user_version(no), user_entry(no)))]
 
 
 def user_entry(user_no: UserNo) -> str:
@@ -15,8 +55,9 @@ def user_entry(user_no: UserNo) -> str:
 
 
 def user_version(user_no: UserNo) -> str:
-    """The counter raised whenever a user's answers are dropped.
+    """When a user's answers were dropped last, by `CLOCK`.
 
-    An answer computed before a drop must not be stored after it; who stores compares the counter.
+    An answer computed before a drop must not be stored after it; who stores compares the version.
+    A replica that may lack what was committed before the drop must not be read for this user.
     """
     return f"tandem:version:{user_no}"

@@ -23,6 +23,7 @@ from batch.space import ItemSpace, fit_parts, item_space
 from batch.trial import Trial
 from batch.tuned_recipes import find_tuned_recipe
 from domain.errors import NotEnoughHistoryError
+from flows.crashes import tell_of_crash
 from flows.night import Night
 from flows.steps import step
 from sql.log import load_kinds
@@ -30,16 +31,18 @@ from sql.log import load_kinds
 
 @step("Begin the run", retried=True)
 def begin(night: Night, asked: Mapping[str, float]) -> Run:
-    """Clear away what dead and refused runs left, and begin with the best recipe known.
+    """Clear away what dead, refused and retired runs left, and begin with the best recipe known.
 
     That is the one tuning found, or that of the settings, with what was `asked` of it now.
     """
     with night.begin() as connection:
-        for dead in runs.settle_dead_runs(connection):
-            night.say(f"Run {dead} is marked as failed: {runs.DEAD}")
+        dead = runs.settle_dead_runs(connection)
         leftovers = runs.find_leftover_runs(connection)
+    for run_id, flow_run_id in dead:
+        night.say(f"Run {run_id} is marked as failed: {runs.DEAD}")
+        tell_of_crash(flow_run_id, runs.DEAD)
     for leftover in leftovers:
-        night.while_readers_yield(runs.drop_partitions, leftover)
+        night.clear_away(leftover)
     with night.begin() as connection:
         tuned = find_tuned_recipe(connection)
         parameters = RunParameters.of(night.settings)

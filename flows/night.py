@@ -6,9 +6,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import stamina
 from prefect import get_run_logger
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError
 
 from batch import runs
@@ -58,15 +57,14 @@ class Night:
                 runs.store_step_seconds(connection, self.run_id, step, round(seconds, 3))
         self.tell(step, seconds)
 
-    def while_readers_yield(
-        self, change: Callable[[Connection, RunId], None], run_id: RunId
-    ) -> None:
-        """Make or drop a run's partitions, trying again as long as readers hold the tables."""
-        for attempt in stamina.retry_context(
-            on=OperationalError, attempts=50, timeout=60, wait_initial=0.05, wait_max=1
-        ):
-            with attempt, self.begin() as connection:
-                change(connection, run_id)
+    def clear_away(self, run_id: RunId) -> None:
+        """Take a run's partitions away; what somebody reads too long is left to the next night."""
+        try:
+            with self.engine.connect() as connection:
+                session = connection.execution_options(isolation_level="AUTOCOMMIT")
+                runs.drop_partitions(session, run_id)
+        except OperationalError as error:
+            self.say(f"Run {run_id} is cleared away by the next night: {error.orig}")
 
     def tell(self, step: str, seconds: float | None) -> None:
         """Tell whoever listens that a step begins (None) or has ended."""

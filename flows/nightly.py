@@ -42,6 +42,7 @@ def nightly(
     holdout_share: Annotated[float | None, Field(gt=0, lt=1)] = None,
     gate_margin: Annotated[float | None, Field(ge=0, le=1)] = None,
     retained_runs: Annotated[int | None, Field(ge=1)] = None,
+    retained_days: Annotated[float | None, Field(gt=0)] = None,
 ) -> RunId:
     """Run the night; the number of the published run. Left empty, a parameter is as set up.
 
@@ -53,6 +54,7 @@ def nightly(
         holdout_share: share of the interactions, the newest, that is held out to judge the run
         gate_margin: how much worse than the served run the new one may be, 0.05 is 5 %
         retained_runs: how many published runs are kept to roll back to
+        retained_days: days after its publication a run is dropped even so, unless it is served
 
     """
     asked = {
@@ -63,6 +65,7 @@ def nightly(
         "holdout_share": holdout_share,
         "gate_margin": gate_margin,
         "retained_runs": retained_runs,
+        "retained_days": retained_days,
     }
     chosen = {name: value for name, value in asked.items() if value is not None}
     with _opened_night(
@@ -114,7 +117,7 @@ def _publish(night: Night, run: Run) -> None:
     matrix = learning_tasks.build_matrix(night, run, history)
     held_out = judging_tasks.split(night, history)
     _judge(night, run, history, held_out)
-    night.while_readers_yield(runs.create_partitions, run.run_id)
+    publishing_tasks.make_room(night, run)
     catalogue = learning_tasks.read_catalogue(night)
     factors = learning_tasks.refit(night, run, history, matrix)
     publishing_tasks.write_lists(night, run, matrix, factors, catalogue)
@@ -124,7 +127,7 @@ def _publish(night: Night, run: Run) -> None:
     publishing_tasks.write_popular_lists(night, run, history, catalogue)
     known = publishing_tasks.write_live_vectors(night, run, history, space)
     publishing_tasks.build_index(night, run, space)
-    publishing_tasks.switch(night, run, history, space, known)
+    publishing_tasks.switch(night, run, known)
 
 
 def _judge(night: Night, run: Run, history: Interactions, held_out: Trial) -> None:
@@ -163,4 +166,4 @@ def _fail(night: Night, run_id: RunId, error: BaseException) -> None:
             runs.mark_failed(connection, run_id, reason)
             abandoned = run_id in runs.find_leftover_runs(connection)
         if abandoned:
-            night.while_readers_yield(runs.drop_partitions, run_id)
+            night.clear_away(run_id)

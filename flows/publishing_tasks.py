@@ -11,22 +11,28 @@ from batch import (
 )
 from batch.catalogue import Catalogue
 from batch.fitting import Factors
+from batch.forgetting import clear_forgotten
 from batch.history import Interactions
 from batch.matrix import InteractionMatrix
 from batch.runs import Run
 from batch.space import ItemSpace
+from batch.switching import bring_up_to_date
 from domain.identifiers import Position, RunId
 from flows.learning_tasks import as_of
 from flows.night import Night
 from flows.steps import step
+from sql.live_vectors import load_live_space
 from sql.log import event_horizon
+from sql.partitions import create_partitions
 from sql.statements import statements
 
 _BATCH = statements("batch")
 
-_FEW_USERS = 100
-"""So few users are folded in within the switch; more are folded in before it."""
-_MOST_ROUNDS = 10
+
+def make_room(night: Night, run: Run) -> None:
+    """The partitions the run is written into."""
+    with night.begin() as connection:
+        create_partitions(connection, run.run_id)
 
 
 @step("Write the lists", retried=True)
@@ -48,6 +54,7 @@ def write_lists(
         written = lists.store_all_lists(
             connection, run.run_id, chunks, lambda users: night.say(f"{users:,} lists.")
         )
+    _clear_forgotten(night, run)
     metrics = {
         "lists": written.users,
         "published_coverage@20": written.distinct_top_items / len(matrix.item_nos),
@@ -94,6 +101,7 @@ def write_live_vectors(night: Night, run: Run, history: Interactions, space: Ite
             chunk_users=night.settings.chunk_users,
             on_users=lambda users: night.say(f"{users:,} live vectors."),
         )
+    _clear_forgotten(night, run)
     return horizon
 
 
@@ -115,35 +123,46 @@ def build_index(night: Night, run: Run, space: ItemSpace) -> None:
     night.say(f"{metrics}")
 
 
-@step("Switch")
-def switch(
-    night: Night, run: Run, history: Interactions, space: ItemSpace, known: Position
-) -> None:
+@step("Switch", retried=True)
+def switch(night: Night, run: Run, known: Position) -> None:
     """Fold in what came in meanwhile and serve the run, the last of it in one transaction."""
-    for _ in range(_MOST_ROUNDS):
-        with night.begin() as connection:
-            known, users = live_vectors.catch_up(connection, run, history.kinds, space, after=known)
-        night.say(f"{users:,} users had new interactions.")
-        if users <= _FEW_USERS:
-            break
     with night.begin() as connection:
-        known, _ = live_vectors.catch_up(connection, run, history.kinds, space, after=known)
-        publishing.publish_run(connection, run.run_id, known)
+        publishing.begin_progress(connection, run.run_id, known)
+        live = load_live_space(connection, run.run_id)
+    bring_up_to_date(
+        night.begin, live, lambda done, of: night.say(f"{done:,} of {of:,} users brought up.")
+    )
+    with night.begin() as connection:
+        publishing.publish_run(connection, live)
     night.say(f"Run {run.run_id} is served from now on.")
 
 
 @step("Retire old runs")
 def retire(night: Night) -> list[RunId]:
     """Keep the newest published runs to roll back to; drop the others."""
+    settings = night.settings
     with night.begin() as connection:
-        old = runs.find_runs_to_retire(connection, night.settings.retained_runs)
-    for run_id in old:
-        night.while_readers_yield(runs.retire, run_id)
-    night.say(f"Retired: {', '.join(map(str, old)) or 'none'}.")
-    return old
+        old = runs.find_runs_to_retire(connection, settings.retained_runs, settings.retained_days)
+    retired = [run_id for run_id in old if _retire(night, run_id)]
+    night.say(f"Retired: {', '.join(map(str, retired)) or 'none'}.")
+    return retired
+
+
+def _retire(night: Night, run_id: RunId) -> bool:
+    with night.begin() as connection:
+        retired = runs.retire(connection, run_id)
+    if retired:
+        night.clear_away(run_id)
+    return retired
 
 
 def _clear(night: Night, run: Run, statement: str) -> None:
     """Make room for a step that is done again."""
     with night.begin() as connection:
         connection.execute(_BATCH[statement], {"run_id": run.run_id})
+
+
+def _clear_forgotten(night: Night, run: Run) -> None:
+    """Take out who was forgotten during the step, rather than keep them until the switch."""
+    with night.begin() as connection:
+        clear_forgotten(connection, run.run_id)

@@ -1,16 +1,18 @@
 """The app: routes, what is around them and what lives under them."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 
+from serving.body_gate import BodyGate, BodyLimits
 from serving.errors import add_error_handlers
 from serving.logs import configure_logs
 from serving.metrics import ServingMetrics
 from serving.middleware import BodyLimit, RequestRecord
-from serving.routes import events, items, operation, popular, recommendations
+from serving.routes import admin, events, items, operation, popular, recommendations, users
 from serving.settings import ServingSettings
 from serving.state import LifespanState, living
 
@@ -35,15 +37,30 @@ def create_app(settings: ServingSettings) -> FastAPI:
     app = FastAPIOffline(
         title="Tandem", description=_DESCRIPTION, version="1", lifespan=lifespan, redoc_url=None
     )
-    for part in (events, recommendations, popular, items, operation):
+    for part in (events, recommendations, popular, items, users, admin, operation):
         app.include_router(part.router)
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
+    app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
     app.add_middleware(RequestRecord, metrics=metrics)
     add_error_handlers(app)
     return app
 
 
+def _body_limits(settings: ServingSettings) -> BodyLimits:
+    return BodyLimits(
+        bodies=settings.api_bodies_at_once,
+        total_bytes=settings.api_bytes_at_once,
+        seconds=settings.api_body_seconds,
+        bytes_unannounced=settings.api_body_bytes,
+    )
+
+
 def app_from_environment() -> FastAPI:
     """The app of one server process."""
     configure_logs()
-    return create_app(ServingSettings())
+    app = create_app(ServingSettings())
+    # What is loaded stays. A full collection that goes through it holds up every request for a
+    # tenth of a second, and an outage with its many errors brings such collections about.
+    gc.collect()
+    gc.freeze()
+    return app

@@ -11,7 +11,7 @@ from serving.state import Services
 _HEADER = APIKeyHeader(
     name="X-API-Key",
     scheme_name="X-API-Key",
-    description="A key made with `tandem keys create`, with the scope read or write.",
+    description="A key of `tandem key create` with the scopes it needs: read, write, admin.",
     auto_error=False,
 )
 
@@ -35,8 +35,11 @@ class RequiredScope:
         self, services: FromServices, key: Annotated[str | None, Security(_HEADER)]
     ) -> None:
         """UnauthenticatedError or ForbiddenError if it does not."""
+        # Its body has been read, so from here on the time is ours.
+        services.budgets.begin(self.scope)
         await services.access.check(key, self.scope)
 
 
 may_read = Depends(RequiredScope("read"))
 may_write = Depends(RequiredScope("write"))
+may_administer = Depends(RequiredScope("admin"))

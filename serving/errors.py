@@ -14,9 +14,11 @@ from starlette.exceptions import HTTPException
 from domain.errors import (
     ForbiddenError,
     InvalidInputError,
+    OverloadedError,
     StoreUnavailableError,
     TandemError,
     UnauthenticatedError,
+    UnknownEventError,
     UnknownItemError,
 )
 from serving.faults import BodyTooLargeError, Fault, FaultyInputError, MalformedBodyError
@@ -27,14 +29,17 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     UnknownItemError: HTTPStatus.NOT_FOUND,
+    UnknownEventError: HTTPStatus.NOT_FOUND,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'ApiKey header="X-API-Key"'},
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
 }
 
@@ -58,6 +63,21 @@ def body_too_large(most_bytes: int) -> HTTPException:
     return HTTPException(
         _STATUS[BodyTooLargeError],
         f"The body is larger than {most_bytes:,} bytes. Send less at once.",
+    )
+
+
+def body_too_slow(seconds: float) -> HTTPException:
+    """What waiting for the rest of a body raises once it takes too long."""
+    return HTTPException(
+        HTTPStatus.REQUEST_TIMEOUT, f"The body did not come in within {seconds:g} seconds."
+    )
+
+
+def overloaded_problem(path: str, request_id: str) -> Response:
+    """What is told before a body is read that there is no room for."""
+    error = OverloadedError()
+    return problem(
+        path, request_id, _status_of(OverloadedError), str(error), kind=_kind_of(OverloadedError)
     )
 
 

@@ -37,3 +37,7 @@ class BodyTooLargeError(InvalidInputError):
 
 class RunGoneError(TandemError):
     """The model run was dropped while it was being read."""
+
+
+class UserGoneError(TandemError):
+    """The user was forgotten, and the number is nobody's any more."""

@@ -34,3 +34,5 @@ def configure_logs() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    # It warns of each connection that is closed because a statement was given up.
+    logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -4,6 +4,13 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
+DEGRADED = (
+    *(f"postgres_{why}" for why in ("away", "timeout", "open", "busy", "stalled", "conflict")),
+    "redis_away",
+    "redis_open",
+    "budget",
+)
+
 
 class ServingMetrics:
     """All metrics of one app."""
@@ -26,6 +33,24 @@ class ServingMetrics:
         self.answers = Counter(
             "serving_answers", "Recommendations by source.", ["source"], registry=registry
         )
+        self.degraded = Counter(
+            "serving_degraded",
+            "Why an answer was less than it might have been; redis_…: it had to be made anew.",
+            ["reason"],
+            registry=registry,
+        )
+        self.breaker_state = Gauge(
+            "serving_breaker_state",
+            "0: closed, all is well; 1: half-open, tried again; 2: open, left alone.",
+            ["dependency"],
+            registry=registry,
+        )
+        self.breaker_openings = Counter(
+            "serving_breaker_openings",
+            "How often a dependency failed so much that it was left alone.",
+            ["dependency"],
+            registry=registry,
+        )
         self.cache = Counter(
             "serving_cache",
             "Cached answers asked for: hit, miss; error: Redis failed.",
@@ -38,12 +63,36 @@ class ServingMetrics:
             registry=registry,
         )
         self.events = Counter(
-            "serving_events", "Events: accepted, duplicate.", ["outcome"], registry=registry
+            "serving_events",
+            "Events: accepted, duplicate; refused: the store was away.",
+            ["outcome"],
+            registry=registry,
+        )
+        self.bodies_refused = Counter(
+            "serving_bodies_refused",
+            "Requests whose body was not taken: too_many or too_many_bytes at once, too_slow.",
+            ["reason"],
+            registry=registry,
         )
         self.live_run = Gauge(
             "serving_live_run", "Number of the run being served, 0: none.", registry=registry
         )
+        for reason in DEGRADED:
+            self.degraded.labels(reason)
+        self.replica_lag_seconds = Gauge(
+            "serving_replica_lag_seconds",
+            "The read replica knows everything older than this; +Inf: nothing is certain; 0: none.",
+            registry=registry,
+        )
+        self.replica_leaves = Counter(
+            "serving_replica_leaves",
+            "Leave to read the replica: given; refused: it may not know enough yet.",
+            ["outcome"],
+            registry=registry,
+        )
         for outcome in ("hit", "miss", "error"):
             self.cache.labels(outcome)
-        for outcome in ("accepted", "duplicate"):
+        for outcome in ("accepted", "duplicate", "refused"):
             self.events.labels(outcome)
+        for reason in ("too_many", "too_many_bytes", "too_slow"):
+            self.bodies_refused.labels(reason)

@@ -1,15 +1,23 @@
 """What the serving layer can be told from outside."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.blend import BlendPolicy, Policy
+from domain.redis_keys import VERSION_SECONDS
+from serving.breaker import BreakerRules
+from serving.services.diagnosis.bounds import Bounds
 
 Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
+
+LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
+"""Whose answers were dropped is known for `VERSION_SECONDS`, so no replica may lag longer."""
 
 
 class BlendSettings(BaseSettings):
@@ -32,7 +40,88 @@ class BlendSettings(BaseSettings):
         )
 
 
-class ServingSettings(BlendSettings):
+class DiagnosisSettings(BaseSettings):
+    """What still counts as well; the command line reads it too."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+
+    index_recall_bound: Share = Field(
+        0.95, description="An index that finds less of the exact answer is not used."
+    )
+    diagnose_run_days: Positive = Field(
+        2.0, description="A served run whose cut-off is older is a problem."
+    )
+    diagnose_speed_seconds: Positive = Field(
+        30.0, description="An event that waits longer for its user's live vector is a problem."
+    )
+
+    replica_lag_seconds: Annotated[float, Field(gt=0, le=LONGEST_LAG_SECONDS)] = Field(
+        60.0, description="A read replica that lags more is not read."
+    )
+
+    def bounds(self) -> Bounds:
+        """What still counts as well; the night's own settings are not known here."""
+        return Bounds(
+            oldest_run=timedelta(days=self.diagnose_run_days),
+            longest_wait=timedelta(seconds=self.diagnose_speed_seconds),
+            index_recall=self.index_recall_bound,
+            longest_lag=timedelta(seconds=self.replica_lag_seconds),
+        )
+
+
+class ResilienceSettings(BaseSettings):
+    """What happens when a store is slow or away."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+
+    request_budget_seconds: Positive = Field(
+        0.25, description="A request that reads asks its stores no longer than this, all in all."
+    )
+    write_budget_seconds: Positive = Field(5.0, description="The same of a request that writes.")
+    startup_wait_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        30.0, description="A new process waits so long for PostgreSQL before it takes requests."
+    )
+
+    postgres_connections: Count = Field(10, description="For requests that read.")
+    postgres_write_connections: Count = 4
+    postgres_background_connections: Count = 2
+    postgres_waiting: Count = Field(
+        100, description="Requests of one kind that wait for a connection; others are refused."
+    )
+    postgres_wait_seconds: Positive = Field(
+        2.0, description="What is asked beside the requests is given up after so long."
+    )
+    postgres_probe_seconds: Positive = Field(
+        0.5, description="How often to look whether PostgreSQL is back."
+    )
+    redis_timeout_seconds: Positive = 0.05
+    redis_heartbeat_seconds: Positive = Field(
+        0.25, description="How often to look whether Redis is there, and how long for."
+    )
+    redis_connections: Count = 50
+
+    breaker_error_share: PositiveShare = 0.5
+    breaker_window_seconds: Positive = 60.0
+    breaker_fewest_calls: Count = 20
+    breaker_errors_in_row: Count = 5
+    breaker_open_seconds: Positive = 30.0
+    breaker_trial_share: PositiveShare = 0.1
+    breaker_trial_successes: Count = 3
+
+    def breaker_rules(self) -> BreakerRules:
+        """When a store is left alone, and when no longer."""
+        return BreakerRules(
+            error_share=self.breaker_error_share,
+            window_seconds=self.breaker_window_seconds,
+            fewest_calls=self.breaker_fewest_calls,
+            errors_in_row=self.breaker_errors_in_row,
+            open_seconds=self.breaker_open_seconds,
+            trial_share=self.breaker_trial_share,
+            trial_successes=self.breaker_trial_successes,
+        )
+
+
+class ServingSettings(BlendSettings, DiagnosisSettings, ResilienceSettings):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
     model_config = SettingsConfigDict(
@@ -47,27 +136,50 @@ class ServingSettings(BlendSettings):
         validation_alias="REDIS_URL", description="Redis, as redis://host:6379/0 or unix:///socket"
     )
 
+    read_database_url: SecretStr | None = Field(
+        None,
+        validation_alias="READ_DATABASE_URL",
+        description="A streaming replica of the database; whatever it is known to know is read"
+        " there.",
+    )
+    replica_poll_seconds: Positive = Field(
+        0.25, description="How often to look how far the replica is."
+    )
+
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
     api_workers: Count = 1
     api_shutdown_seconds: Count = 10
     api_body_bytes: Count = 5_000_000
+    api_body_seconds: Positive = Field(10.0, description="A body must have come in by then.")
+    api_bodies_at_once: Count = Field(
+        32, description="Requests with a body that are worked on at once; others are refused."
+    )
+    api_bytes_at_once: Count = Field(
+        50_000_000, description="Bytes of such bodies at once; others are refused."
+    )
     api_key_seconds: Positive = Field(10.0, description="A revoked key works no longer than this.")
 
     answer_cache_seconds: Count = 60
     event_future_seconds: Annotated[float, Field(ge=0)] = 60.0
-    index_recall_bound: Share = Field(
-        0.95, description="An index that finds less of the exact answer is not used."
-    )
     live_run_poll_seconds: Positive = 1.0
     popular_refresh_seconds: Positive = 10.0
     popular_log_events: Count = 20_000
+    held_items: Count = Field(
+        1000, description="Items of the popular list held for when PostgreSQL is away."
+    )
+    remembered_users: Count = Field(
+        100_000, description="Users whose exclusions each process keeps in memory."
+    )
+    remembered_items: Count = Field(
+        5_000_000, description="The most items it keeps of all of them; each takes four bytes."
+    )
+    remembered_seconds: Count = Field(
+        86_400, description="How long Redis keeps a user's exclusions, and the held list."
+    )
+    remembered_poll_seconds: Positive = 1.0
+    remembered_recent_users: Count = Field(
+        5_000, description="Users of the newest interactions whom a new process remembers at once."
+    )
     impression_queue: Count = 10_000
     impression_flush_seconds: Positive = 0.5
-
-    postgres_connections: Count = 10
-    postgres_wait_seconds: Positive = 2.0
-    redis_timeout_seconds: Positive = 0.05
-    redis_rest_seconds: Positive = Field(
-        0.5, description="After a failure Redis is left alone for so long."
-    )

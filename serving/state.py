@@ -5,20 +5,34 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypedDict
 
+from serving.budget import RequestBudgets
 from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers
 from serving.repositories.api_keys import ApiKeys
 from serving.repositories.catalogue import Catalogue
+from serving.repositories.diagnosis import Diagnosis
 from serving.repositories.events import Events
+from serving.repositories.excluded_items import ExcludedItems
 from serving.repositories.grounds import GroundsOfLists
+from serving.repositories.held_copies import HeldCopies
 from serving.repositories.impressions import Impressions
+from serving.repositories.primary import Primary
 from serving.repositories.recommendations import Recommendations
+from serving.repositories.remembered import ExclusionNews, Remembered
+from serving.repositories.removals import Removals
+from serving.repositories.replica import Replica
 from serving.repositories.runs import Runs
 from serving.repositories.store import Store
+from serving.repositories.switches import Switches
 from serving.services.access import Access
 from serving.services.background import repeated
 from serving.services.catalogue import CatalogueKeeping
+from serving.services.diagnosis.diagnose import Diagnoser
 from serving.services.explaining import Explainer
+from serving.services.first_sight import first_sight
+from serving.services.following import Follower
+from serving.services.forgetting import UserForgetter
+from serving.services.held_categories import HeldCategories
 from serving.services.held_popular import HeldPopular
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.kinds import Kinds
@@ -28,8 +42,14 @@ from serving.services.popular import Popular
 from serving.services.readiness import Readiness
 from serving.services.recommend import Recommender
 from serving.services.record_events import EventRecorder
+from serving.services.remembered_users import RememberedUsers
+from serving.services.remembering import Remembering
+from serving.services.replica_reading import ReplicaReading
+from serving.services.undoing import EventUndoer
+from serving.services.user_memory import UserMemory
 from serving.services.user_numbers import UserNumbers
 from serving.settings import ServingSettings
+from serving.stores import make_redis_link, make_replica, make_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +60,12 @@ class Services:
     recommender: Recommender
     popular: Popular
     recorder: EventRecorder
+    undoer: EventUndoer
+    forgetter: UserForgetter
     catalogue: CatalogueKeeping
     readiness: Readiness
+    diagnoser: Diagnoser
+    budgets: RequestBudgets
     metrics: ServingMetrics
 
 
@@ -52,7 +76,13 @@ class BesideRequests:
     live_runs: LiveRuns
     kinds: Kinds
     held: HeldPopular
+    popular: Popular
     impressions: ImpressionQueue
+    access: Access
+    remembered: RememberedUsers
+    remembering: Remembering
+    replica: ReplicaReading
+    forgetter: UserForgetter
 
 
 class LifespanState(TypedDict):
@@ -67,28 +97,46 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
 
     Nothing has to be reachable at the start: what is not there yet is looked for again and again.
     """
-    store = Store.at(
-        settings.database_url.get_secret_value(),
-        connections=settings.postgres_connections,
-        wait_seconds=settings.postgres_wait_seconds,
-    )
-    answers = Answers.at(
-        settings.redis_url.get_secret_value(),
-        metrics,
-        seconds=settings.answer_cache_seconds,
-        timeout_seconds=settings.redis_timeout_seconds,
-        rest_seconds=settings.redis_rest_seconds,
-    )
+    replica = make_replica(settings)
+    store, link = make_store(settings, metrics, replica), make_redis_link(settings, metrics)
+    answers = Answers(link, metrics, seconds=settings.answer_cache_seconds)
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
-        stack.push_async_callback(answers.close)
-        services, beside = _built(store, answers, settings, metrics)
+        stack.push_async_callback(link.close)
+        for name, look, seconds in (
+            ("postgres_probe", store.probe, settings.postgres_probe_seconds),
+            ("redis_heartbeat", link.heartbeat, settings.redis_heartbeat_seconds),
+        ):
+            await stack.enter_async_context(repeated(name, look, seconds=seconds))
+        services, beside = _built(store, replica, answers, settings, metrics)
+        await _first_sight(beside, settings)
+        await store.warm_up()
         await stack.enter_async_context(_working(beside, settings))
         yield services
 
 
+async def _first_sight(beside: BesideRequests, settings: ServingSettings) -> None:
+    """Wait for what requests need; a process that never saw PostgreSQL cannot answer any."""
+    looks = (
+        beside.access.refresh,
+        beside.live_runs.refresh,
+        beside.kinds.refresh,
+        beside.held.refresh,
+    )
+    await first_sight(
+        looks,
+        beside.held.can_answer,
+        seconds=settings.startup_wait_seconds,
+        look_seconds=settings.postgres_wait_seconds,
+    )
+
+
 def _built(
-    store: Store, answers: Answers, settings: ServingSettings, metrics: ServingMetrics
+    store: Store,
+    replica: Replica | None,
+    answers: Answers,
+    settings: ServingSettings,
+    metrics: ServingMetrics,
 ) -> tuple[Services, BesideRequests]:
     runs, recommendations = Runs(store), Recommendations(store)
     live_runs, kinds = LiveRuns(runs, metrics), Kinds(runs)
@@ -100,35 +148,108 @@ def _built(
         log_events=settings.popular_log_events,
         recall_bound=settings.index_recall_bound,
     )
-    held = HeldPopular(live_runs, lists)
+    copies = HeldCopies(answers, seconds=settings.remembered_seconds)
+    held = HeldPopular(live_runs, lists, copies, most=settings.held_items)
+    remembered = _remembered(store, answers, settings)
+    remembering = Remembering(
+        excluded_items=ExcludedItems(store),
+        answers=answers,
+        remembered=remembered,
+        recent_users=settings.remembered_recent_users,
+    )
+    access = Access(ApiKeys(store), copies, seconds=settings.api_key_seconds)
     impressions = ImpressionQueue(Impressions(store), metrics, most=settings.impression_queue)
+    users, removals = UserNumbers(recommendations), Removals(store)
+    reading = ReplicaReading(
+        replica,
+        primary=Primary(store),
+        answers=answers,
+        live_runs=live_runs,
+        remembered=remembered,
+        metrics=metrics,
+        most_lag_seconds=settings.replica_lag_seconds,
+    )
     recommender = Recommender(
         live_runs=live_runs,
         lists=lists,
-        users=UserNumbers(recommendations),
+        users=users,
         answers=answers,
         held=held,
+        remembered=remembered,
+        replica=reading,
         impressions=impressions,
         metrics=metrics,
         policy=policy,
+    )
+    forgetter = UserForgetter(
+        removals=removals,
+        users=users,
+        answers=answers,
+        remembered=remembered,
+        write_seconds=settings.write_budget_seconds,
     )
     recorder = EventRecorder(
         events=Events(store),
         kinds=kinds,
         answers=answers,
+        remembered=remembered,
         metrics=metrics,
         future_seconds=settings.event_future_seconds,
     )
-    services = Services(
-        access=Access(ApiKeys(store), seconds=settings.api_key_seconds),
-        recommender=recommender,
-        popular=Popular(live_runs, lists, held),
-        recorder=recorder,
-        catalogue=CatalogueKeeping(Catalogue(store), answers),
-        readiness=Readiness(runs, kinds, answers),
+    categories = HeldCategories()
+    popular = Popular(
+        live_runs=live_runs,
+        lists=lists,
+        held=held,
+        categories=categories,
+        replica=reading,
         metrics=metrics,
     )
-    return services, BesideRequests(live_runs, kinds, held, impressions)
+    services = Services(
+        access=access,
+        recommender=recommender,
+        popular=popular,
+        recorder=recorder,
+        undoer=EventUndoer(removals=removals, answers=answers, remembering=remembering),
+        forgetter=forgetter,
+        catalogue=CatalogueKeeping(Catalogue(store), answers, (held, categories)),
+        readiness=Readiness(runs, kinds, answers, seconds=settings.request_budget_seconds),
+        diagnoser=Diagnoser(
+            Diagnosis(store),
+            answers,
+            settings.bounds(),
+            dropped=impressions.dropped,
+            replica=reading.figures,
+        ),
+        budgets=_budgets(settings),
+        metrics=metrics,
+    )
+    return services, BesideRequests(
+        live_runs,
+        kinds,
+        held,
+        popular,
+        impressions,
+        access,
+        remembered,
+        remembering,
+        reading,
+        forgetter,
+    )
+
+
+def _budgets(settings: ServingSettings) -> RequestBudgets:
+    return RequestBudgets(
+        read_seconds=settings.request_budget_seconds,
+        write_seconds=settings.write_budget_seconds,
+        admin_seconds=settings.postgres_wait_seconds,
+    )
+
+
+def _remembered(store: Store, answers: Answers, settings: ServingSettings) -> RememberedUsers:
+    memory = UserMemory(most_users=settings.remembered_users, most_items=settings.remembered_items)
+    remembered = Remembered(answers, seconds=settings.remembered_seconds)
+    return RememberedUsers(memory, remembered, ExclusionNews(store))
 
 
 @asynccontextmanager
@@ -137,10 +258,24 @@ async def _working(beside: BesideRequests, settings: ServingSettings) -> AsyncIt
     async with AsyncExitStack() as stack:
         stack.push_async_callback(beside.impressions.flush_for_good)
         for name, action, seconds in (
+            ("keys", beside.access.refresh, settings.api_key_seconds / 4),
             ("live_run", beside.live_runs.refresh, settings.live_run_poll_seconds),
             ("kinds", beside.kinds.refresh, settings.popular_refresh_seconds),
             ("popular", beside.held.refresh, settings.popular_refresh_seconds),
+            ("categories", beside.popular.refresh, settings.popular_refresh_seconds),
+            ("replica", beside.replica.watch, settings.replica_poll_seconds),
+            ("remembered", beside.remembered.catch_up, settings.remembered_poll_seconds),
+            ("remembering", beside.remembering.catch_up, settings.remembered_poll_seconds),
+            ("forgotten", beside.forgetter.forget_again, settings.write_budget_seconds / 2),
             ("impressions", beside.impressions.flush, settings.impression_flush_seconds),
         ):
             await stack.enter_async_context(repeated(name, action, seconds=seconds))
+        await stack.enter_async_context(_follower(beside, settings).following())
         yield
+
+
+def _follower(beside: BesideRequests, settings: ServingSettings) -> Follower:
+    """Hears of switches at once; polling makes up for what it does not hear."""
+    switches = Switches(settings.database_url.get_secret_value())
+    rest_seconds = settings.live_run_poll_seconds
+    return Follower(switches, beside.live_runs, beside.remembered, rest_seconds=rest_seconds)

@@ -9,6 +9,7 @@ import structlog
 from prometheus_client import start_http_server
 
 from speed.settings import RedisSettings, SpeedSettings
+from speed.switches import wake_at_switches
 from speed.worker import Worker
 from sql.engine import make_engine
 from sql.settings import DatabaseSettings
@@ -27,10 +28,8 @@ def main() -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     settings = SpeedSettings()
-    database = DatabaseSettings()
-    engine = make_engine(
-        database.database_url.get_secret_value(), pool_size=1, max_overflow=1, pool_pre_ping=True
-    )
+    database_url = DatabaseSettings().database_url.get_secret_value()
+    engine = make_engine(database_url, pool_size=1, max_overflow=1, pool_pre_ping=True)
     client = redis.Redis.from_url(
         RedisSettings().redis_url,
         socket_timeout=_REDIS_TIMEOUT_SECONDS,
@@ -41,6 +40,7 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    wake_at_switches(database_url, client, stopping)
     structlog.get_logger().info("speed_worker_started")
     Worker(engine, client, settings, stopping).run()
 

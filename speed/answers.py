@@ -6,7 +6,7 @@ import redis
 import structlog
 
 from domain.identifiers import UserNo
-from domain.redis_keys import VERSION_SECONDS, user_entry, user_version
+from domain.redis_keys import DROP_ANSWERS, VERSION_SECONDS, keys_to_drop
 from speed.metrics import DROP_FAILURES
 
 log = structlog.get_logger()
@@ -36,12 +36,8 @@ class CachedAnswers:
             self._away = False
 
     def _drop(self, user_nos: list[UserNo]) -> None:
-        pipeline = self._client.pipeline(transaction=False)
-        for user_no in user_nos:
-            pipeline.incr(user_version(user_no))
-            pipeline.expire(user_version(user_no), VERSION_SECONDS)
-            pipeline.delete(user_entry(user_no))
-        pipeline.execute()
+        keys = keys_to_drop(user_nos)
+        self._client.eval(DROP_ANSWERS, len(keys), *keys, VERSION_SECONDS)
 
     def _note_failure(self, error: redis.RedisError) -> None:
         DROP_FAILURES.inc()

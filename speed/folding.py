@@ -6,20 +6,16 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from domain.identifiers import Position, RunId, UserNo
-from domain.live_vector import live_vector
 from speed.settings import SpeedSettings
-from sql.live_vectors import (
-    RunSpace,
-    UserVector,
-    find_live_run,
-    load_item_vectors,
-    load_live_space,
-    store_user_vectors,
-)
-from sql.log import count_events_since, event_horizon, load_histories, load_kinds
+from sql.folding import find_stale_users, fold_in, store_progress
+from sql.live_vectors import RunSpace, find_live_run, load_live_space
+from sql.log import event_horizon
 from sql.statements import statements
 
 _SPEED = statements("speed")
+
+_STANDBY_EVENTS = 2_000
+"""How far a pass moves a retained run: a rollback to it waits for such a pass to end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +27,8 @@ class Pass:
     """Users whose live vectors were written."""
     position: Position
     """The log is folded in up to here, for the shards that were claimed."""
+    forgotten: tuple[UserNo, ...] = ()
+    """Users who were forgotten: they have no live vectors, but may have cached answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +40,11 @@ class _Claim:
 
 
 class Folder:
-    """Folds new interactions into live vectors; keeps the space of the run it last saw."""
+    """Folds new interactions into live vectors; keeps the spaces of the runs it last saw."""
 
     def __init__(self, settings: SpeedSettings) -> None:
         self._settings = settings
-        self._space: RunSpace | None = None
+        self._spaces: dict[RunId, RunSpace] = {}
 
     def fold_new(self, connection: Connection) -> Pass | None:
         """Fold in what is new for the served run; None if there is nothing to do.
@@ -58,17 +56,31 @@ class Folder:
         if run_id is None:
             return None
         horizon = event_horizon(connection)
+        return self._fold(connection, run_id, horizon, self._settings.events_per_pass)
+
+    def fold_standby(self, connection: Connection) -> Pass | None:
+        """The same for a retained run that is not being served, the newest that lags behind."""
+        horizon = event_horizon(connection)
+        run_id = _find_lagging_standby(connection, horizon)
+        if run_id is None:
+            return None
+        events = min(self._settings.events_per_pass, _STANDBY_EVENTS)
+        return self._fold(connection, run_id, horizon, events)
+
+    def _fold(
+        self, connection: Connection, run_id: RunId, horizon: Position, most_events: int
+    ) -> Pass | None:
         claim = self._claim(connection, run_id, horizon)
         if claim is None:
             return None
-        until = Position(min(horizon, claim.after + self._settings.events_per_pass))
-        user_nos = _find_stale_users(connection, run_id, claim, until)
-        self._refresh(connection, self._space_of(connection, run_id), user_nos, horizon)
-        connection.execute(
-            _SPEED["store_progress"],
-            {"run_id": run_id, "shards": list(claim.shards), "position": until},
+        until = Position(min(horizon, claim.after + most_events))
+        user_nos = find_stale_users(
+            connection, run_id, after=claim.after, until=until, shards=claim.shards
         )
-        return Pass(run_id, tuple(user_nos), until)
+        fold_in(connection, self._space_of(connection, run_id), user_nos, horizon=horizon)
+        store_progress(connection, run_id, until, claim.shards)
+        forgotten = _find_forgotten_users(connection, run_id, claim, until)
+        return Pass(run_id, tuple(user_nos), until, tuple(forgotten))
 
     def _claim(self, connection: Connection, run_id: RunId, horizon: Position) -> _Claim | None:
         parameters: dict[str, int] = {"run_id": run_id, "horizon": horizon}
@@ -82,50 +94,36 @@ class Folder:
         return _Claim(tuple(row.shard for row in rows), min(row.position for row in rows))
 
     def _space_of(self, connection: Connection, run_id: RunId) -> RunSpace:
-        if self._space is None or self._space.run_id != run_id:
-            self._space = load_live_space(connection, run_id)
-        return self._space
-
-    def _refresh(
-        self, connection: Connection, run: RunSpace, user_nos: Sequence[UserNo], horizon: Position
-    ) -> None:
-        """Compute the live vectors of some users from their histories up to the horizon."""
-        if not user_nos:
-            return
-        parameters = run.space.parameters
-        histories = load_histories(
-            connection,
-            load_kinds(connection),
-            user_nos,
-            horizon=horizon,
-            events=parameters.taste_events,
-        )
-        item_nos = sorted(
-            {no for history in histories.values() for no in history.item_nos.tolist()}
-        )
-        items = load_item_vectors(connection, run.run_id, item_nos)
-        counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
-        vectors = [
-            UserVector(no, live_vector(run.space, items, history), counts.get(no, 0))
-            for no, history in histories.items()
-        ]
-        store_user_vectors(connection, run.run_id, vectors, horizon)
+        if run_id not in self._spaces:
+            kept = _load_retained_runs(connection)
+            self._spaces = {no: space for no, space in self._spaces.items() if no in kept}
+            self._spaces[run_id] = load_live_space(connection, run_id)
+        return self._spaces[run_id]
 
 
-def _find_stale_users(
+def _find_forgotten_users(
     connection: Connection, run_id: RunId, claim: _Claim, until: Position
-) -> list[UserNo]:
+) -> Sequence[UserNo]:
     parameters = {
         "run_id": run_id,
         "after": claim.after,
         "until": until,
         "shards": list(claim.shards),
     }
-    return list(connection.execute(_SPEED["find_stale_users"], parameters).scalars())
+    return connection.execute(_SPEED["find_forgotten_users"], parameters).scalars().all()
+
+
+def _find_lagging_standby(connection: Connection, horizon: Position) -> RunId | None:
+    found = connection.execute(_SPEED["find_lagging_standby"], {"horizon": horizon})
+    return found.scalar_one_or_none()
+
+
+def _load_retained_runs(connection: Connection) -> Sequence[RunId]:
+    return connection.execute(_SPEED["load_retained_runs"]).scalars().all()
 
 
 def find_recently_updated_users(connection: Connection, seconds: float) -> list[UserNo]:
-    """Users whose live vectors were written in the last `seconds`, in the run being served."""
+    """Users whose live vectors were written, or who were forgotten, in the last `seconds`."""
     run_id = find_live_run(connection)
     if run_id is None:
         return []

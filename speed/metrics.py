@@ -3,6 +3,9 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 USERS = Counter("speed_users_total", "Live vectors written")
+STANDBY_USERS = Counter(
+    "speed_standby_users_total", "Live vectors written in retained runs that are not served"
+)
 PASSES = Counter("speed_passes_total", "Passes that found something to do")
 PASS_SECONDS = Histogram(
     "speed_pass_seconds",

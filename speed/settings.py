@@ -24,6 +24,12 @@ class SpeedSettings(BaseSettings):
         le=8,
         description="how many of the 8 shards of users one pass takes; 4 for two workers",
     )
+    standby_seconds: float = Field(
+        5.0,
+        gt=0,
+        le=3600,
+        description="how often retained runs are brought up to date, for a quick rollback",
+    )
     metrics_port: int | None = Field(
         None, description="port for Prometheus on 127.0.0.1; none by default"
     )

@@ -8,6 +8,7 @@ import structlog
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError
 
+from domain.errors import UnknownRunError
 from domain.redis_keys import VERSION_SECONDS
 from speed import metrics
 from speed.answers import CachedAnswers
@@ -36,13 +37,16 @@ class Worker:
         self._waker = Waker(client, stopping)
         self._store_away = False
         self._predecessor_settled = False
+        self._standbys_due = 0.0
+        self._standby_unusable = False
 
     def run(self) -> None:
         """Work until `stopping` is set; an unreachable PostgreSQL or Redis is waited for."""
         while not self._stopping.is_set():
             if self.work_once() is None:
                 self._answers.drop(())
-                self._waker.wait(self._settings.poll_seconds)
+                if self.keep_standbys_ready() is None:
+                    self._waker.wait(self._settings.poll_seconds)
 
     def work_once(self) -> Pass | None:
         """One pass; None if there was nothing to do or PostgreSQL is away."""
@@ -56,8 +60,29 @@ class Worker:
             return None
         self._store_away = False
         if done is not None:
-            self._answers.drop(done.user_nos)
+            self._answers.drop((*done.user_nos, *done.forgotten))
             _count(done, time.perf_counter() - started)
+        return done
+
+    def keep_standbys_ready(self) -> Pass | None:
+        """One pass for a retained run that is not served, so that a rollback to it is quick.
+
+        None if it is not yet time, there is nothing to do, or PostgreSQL is away.
+        """
+        if time.monotonic() < self._standbys_due:
+            return None
+        done: Pass | None = None
+        try:
+            with self._engine.begin() as connection:
+                done = self._folder.fold_standby(connection)
+        except DBAPIError as error:
+            self._note_failure(error)
+        except UnknownRunError as error:
+            self._note_unusable(error)
+        if done is None:
+            self._standbys_due = time.monotonic() + self._settings.standby_seconds
+        else:
+            metrics.STANDBY_USERS.inc(len(done.user_nos))
         return done
 
     def _settle_predecessor(self) -> None:
@@ -73,6 +98,12 @@ class Worker:
         if not self._store_away:
             log.warning("postgres_away", error=str(error.orig))
         self._store_away = True
+
+    def _note_unusable(self, error: UnknownRunError) -> None:
+        """A retained run of another version must not keep the served one from being kept up."""
+        if not self._standby_unusable:
+            log.warning("standby_unusable", error=str(error))
+        self._standby_unusable = True
 
 
 def _count(done: Pass, seconds: float) -> None:

@@ -1,12 +1,13 @@
 """Engines: the only place that knows the driver."""
 
-from typing import Any
+import math
+from typing import Any, Literal
 
 import psycopg
 from pgvector.psycopg import register_vector, register_vector_async
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -22,6 +23,21 @@ AWAY_ERRORS: tuple[type[Exception], ...] = (
 )
 """What is raised when PostgreSQL cannot be reached or does not answer in time."""
 
+_LATE_ERRORS = (psycopg.errors.QueryCanceled, PoolTimeoutError, TimeoutError)
+_CONFLICTS = (
+    psycopg.errors.DeadlockDetected,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.SerializationFailure,
+)
+
+
+def reason_of(error: BaseException) -> Literal["away", "timeout", "conflict"]:
+    """Why PostgreSQL did not answer; a conflict is one between transactions, and it is well."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(cause, _LATE_ERRORS):
+        return "timeout"
+    return "conflict" if isinstance(cause, _CONFLICTS) else "away"
+
 
 def make_engine(database_url: str, **options: Any) -> Engine:
     """A synchronous engine whose connections know pgvector's types once the database has them."""
@@ -36,11 +52,14 @@ def make_engine(database_url: str, **options: Any) -> Engine:
     return engine
 
 
-def make_async_engine(database_url: str, **options: Any) -> AsyncEngine:
-    """The same for asyncio."""
-    engine = create_async_engine(
-        driver_url(database_url), connect_args=_connect_arguments(), **options
-    )
+def make_async_engine(
+    database_url: str, *, statement_seconds: float | None = None, **options: Any
+) -> AsyncEngine:
+    """The same for asyncio. `statement_seconds`: the server itself ends what takes longer."""
+    arguments = _connect_arguments()
+    if statement_seconds is not None:
+        arguments["options"] += f" -c statement_timeout={math.ceil(statement_seconds * 1000)}"
+    engine = create_async_engine(driver_url(database_url), connect_args=arguments, **options)
 
     @event.listens_for(engine.sync_engine, "connect")
     def _register(connection: Any, _record: Any) -> None:

@@ -45,7 +45,10 @@ def load_live_space(connection: Connection, run_id: RunId) -> RunSpace:
     row = connection.execute(_LIVE["load_live_space"], {"run_id": run_id}).one_or_none()
     if row is None or row.gramian is None:
         raise UnknownRunError(f"Run {run_id} has no live space.")
-    parameters = LiveVectorParameters(**row.parameters)
+    try:
+        parameters = LiveVectorParameters(**row.parameters)
+    except TypeError as error:
+        raise UnknownRunError(f"Run {run_id} was made by another version of Tandem.") from error
     side = parameters.taste_dimensions
     gramian = np.array(row.gramian, dtype=np.float64).reshape(side, side)
     return RunSpace(run_id, Position(row.cut_off_position), LiveSpace(parameters, gramian))

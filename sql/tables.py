@@ -6,6 +6,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     ForeignKey,
     Identity,
     Integer,
@@ -17,7 +18,7 @@ from sqlalchemy import (
     Uuid,
     func,
 )
-from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP, TSVECTOR
 
 metadata = MetaData()
 
@@ -34,7 +35,7 @@ def _time(name: str, *, required: bool = True) -> Column[object]:
 
 
 def _run_key() -> Column[int]:
-    return Column("run_id", ForeignKey("model_runs.run_id"), primary_key=True)
+    return Column("run_id", Integer, primary_key=True, autoincrement=False)
 
 
 users = Table(
@@ -58,6 +59,11 @@ items = Table(
     Column("available", Boolean, nullable=False, server_default="true"),
     _time("created_at"),
     _time("updated_at"),
+    Column(
+        "words",
+        TSVECTOR,
+        Computed("item_words(title, categories, description, attributes)", persisted=True),
+    ),
 )
 
 event_kinds = Table(
@@ -94,6 +100,23 @@ interactions = Table(
     Column("recommendation_id", Uuid),
 )
 
+event_deletions = Table(
+    "event_deletions",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("event_id", Uuid, nullable=False, unique=True),
+    Column("user_no", Integer, nullable=False),
+    _time("deleted_at"),
+)
+
+forgotten_users = Table(
+    "forgotten_users",
+    metadata,
+    Column("user_no", Integer, primary_key=True, autoincrement=False),
+    Column("position", BigInteger, nullable=False, unique=True),
+    _time("forgotten_at"),
+)
+
 model_runs = Table(
     "model_runs",
     metadata,
@@ -117,6 +140,17 @@ live_run = Table(
     metadata,
     Column("only_row", Boolean, primary_key=True, server_default="true"),
     Column("run_id", ForeignKey("model_runs.run_id"), nullable=False),
+    _time("switched_at"),
+    Column("switch_no", BigInteger, nullable=False, server_default="0"),
+)
+
+switches = Table(
+    "switches",
+    metadata,
+    Column("switch_no", BigInteger, Identity(always=True), primary_key=True),
+    Column("run_id", ForeignKey("model_runs.run_id"), nullable=False),
+    Column("how", Text, nullable=False),
+    Column("switched_by", Text, nullable=False),
     _time("switched_at"),
 )
 
@@ -159,6 +193,16 @@ popular_items = Table(
     Column("category", Text, primary_key=True, server_default=""),
     Column("item_nos", ARRAY(Integer), nullable=False),
     Column("scores", ARRAY(REAL), nullable=False),
+)
+
+term_embeddings = Table(
+    "term_embeddings",
+    metadata,
+    _run_key(),
+    Column("term", Text, primary_key=True),
+    Column("idf", REAL, nullable=False),
+    Column("embedding", VECTOR, nullable=False),
+    Column("source", VECTOR),
 )
 
 speed_progress = Table(

@@ -12,7 +12,7 @@ from domain.errors import InvalidInputError
 from serving.keys import generate_key, hash_key
 from sql.statements import statements
 
-SCOPES = ("read", "write")
+SCOPES = ("read", "write", "admin")
 FIRST_KEY_NAME = "first"
 
 _STACK = statements("stack")
@@ -65,7 +65,8 @@ def revoke_key(connection: Connection, name: str) -> None:
 def first_key(engine: Engine, file: Path) -> tuple[str, bool]:
     """The key for trying things out, and whether it was made just now.
 
-    It lies in the file, mode 0600. If it is missing there or no longer in force, another is made.
+    It lies in the file, mode 0600, and has all scopes. If it is missing there, no longer in force
+    or lacks a scope, another is made.
     """
     with engine.begin() as connection:
         key = _stored_key(connection, file)
@@ -83,7 +84,7 @@ def _stored_key(connection: Connection, file: Path) -> str | None:
         key = file.read_text().strip()
     except FileNotFoundError:
         return None
-    parameters = {"key_hash": hash_key(key)}
+    parameters = {"key_hash": hash_key(key), "scopes": list(SCOPES)}
     name = connection.execute(_STACK["find_key_name"], parameters).scalar_one_or_none()
     return None if name is None else key
 

@@ -63,7 +63,7 @@ app.add_typer(keys, name="key")
 runs = typer.Typer(cls=Runs, invoke_without_command=True)
 app.add_typer(runs, name="runs")
 bench = typer.Typer(
-    cls=Bench, no_args_is_help=True, help="Measure accuracy on public data; no server is needed."
+    cls=Bench, no_args_is_help=True, help="Measure accuracy on public data, and what chaos breaks."
 )
 app.add_typer(bench, name="bench")
 
@@ -145,6 +145,16 @@ def nightly() -> None:
 
 
 @app.command()
+def rollback(
+    run: Annotated[
+        int, typer.Argument(min=1, max=2**31 - 1, help="The run's number, as tandem runs lists it.")
+    ],
+) -> None:
+    """Serve an earlier run again, within a second; nothing is learned again or lost."""
+    _run("rollback", run_id=run)
+
+
+@app.command()
 def tune() -> None:
     """Search for the recipe of the nightly lists that suits the history best, as every week."""
     _run("tune")
@@ -200,6 +210,12 @@ def status(*, json: AsJson = False) -> None:
     _run("status", as_json=json)
 
 
+@app.command()
+def diagnose(*, json: AsJson = False) -> None:
+    """Say in words what is wrong, since when, and what to do. Exit code 1 if something is."""
+    _run("diagnose", as_json=json)
+
+
 @app.command(
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True},
 )
@@ -214,7 +230,7 @@ def create_key(
     name: Annotated[str, typer.Option(help="What the key is called, such as the app's name.")],
     scope: Annotated[
         list[str],
-        typer.Option(help="What the key may do: read or write. Repeat the option for both."),
+        typer.Option(help="What the key may do: read, write or admin. May be given repeatedly."),
     ],
     json: AsJson = False,
 ) -> None:
@@ -252,6 +268,19 @@ def bench_accuracy(
     _run("bench_accuracy", split=split, budget_seconds=budget_seconds, seed=seed, as_json=json)
 
 
+@bench.command("cold")
+def bench_cold(
+    *,
+    data: Annotated[
+        Path, typer.Option(help="A MovieLens folder, or another that `tandem load` can read.")
+    ],
+    seed: Annotated[int, typer.Option(min=0, help="Which items are hidden.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Hide a tenth of the items, learn from the rest, and rank the hidden by their words."""
+    _run("bench_cold", data=data, seed=seed, as_json=json)
+
+
 @bench.command("replay")
 def bench_replay(
     *,
@@ -275,3 +304,18 @@ def bench_replay(
         seed=seed,
         as_json=json,
     )
+
+
+@bench.command("chaos")
+def bench_chaos(
+    *,
+    seconds: Annotated[
+        float, typer.Option(min=10.0, help="How long there is load and harm.")
+    ] = 60.0,
+    seed: Annotated[int, typer.Option(min=0, help="Where all that is random comes from.")] = 1,
+    reads: Annotated[float, typer.Option(min=1.0, help="Lists asked for, a second.")] = 40.0,
+    events: Annotated[float, typer.Option(min=1.0, help="Events sent, a second.")] = 20.0,
+    json: AsJson = False,
+) -> None:
+    """Kill, freeze and roll back a system of its own under load, and tell what that broke."""
+    _run("bench_chaos", seconds=seconds, seed=seed, reads=reads, events=events, as_json=json)

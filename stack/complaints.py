@@ -15,10 +15,10 @@ def complaint(error: Exception) -> str:
     if isinstance(error, ValidationError):
         return "\n".join(_setting(problem["loc"], problem["msg"]) for problem in error.errors())
     if isinstance(error, SQLAlchemyError):
-        return f"PostgreSQL: {_first_line(getattr(error, 'orig', None) or error)} {_HINT}"
+        return f"PostgreSQL: {first_line(getattr(error, 'orig', None) or error)} {_HINT}"
     if isinstance(error, OSError):
         return f"{error} {_HINT}"
-    return f"{type(error).__name__}: {_first_line(error)} {_HINT}"
+    return f"{type(error).__name__}: {first_line(error)} {_HINT}"
 
 
 def _setting(location: tuple[int | str, ...], message: str) -> str:
@@ -27,5 +27,6 @@ def _setting(location: tuple[int | str, ...], message: str) -> str:
     return f"{variable}: {message}"
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of what an error says."""
     return str(error).strip().partition("\n")[0]

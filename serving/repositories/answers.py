@@ -1,29 +1,33 @@
 """Cached answers in Redis. When it is away there are none, and that is all."""
 
-import time
-from collections.abc import Awaitable, Sequence
+import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, cast
-
-import structlog
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import RedisError
+from typing import Any
 
 from domain.identifiers import UserNo
-from domain.redis_keys import VERSION_SECONDS, WAKE_CHANNEL, user_entry, user_version
+from domain.redis_keys import (
+    CLOCK,
+    DROP_ANSWERS,
+    MOVE_CLOCK,
+    VERSION_SECONDS,
+    WAKE_CHANNEL,
+    keys_to_drop,
+    user_entry,
+    user_version,
+)
 from serving.metrics import ServingMetrics
+from serving.repositories.redis_link import EPOCH, RedisLink
 
-log = structlog.get_logger()
-
-EPOCH = "tandem:answers-epoch"
-"""A counter in the validity of every answer: raising it drops the answers of all users."""
-
-# A version that a new answer will be compared with must not expire and start again meanwhile.
+# A version that a new answer will be compared with must not expire and start again meanwhile. A
+# Redis that has lost everything gets an epoch it never had: no answer from before its loss counts.
 _FIND = """
 redis.call('EXPIRE', KEYS[2], ARGV[2])
 local version, epoch = redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])
+if not epoch then
+    epoch = ARGV[3]
+    redis.call('SET', KEYS[3], epoch)
+end
 return {redis.call('HGET', KEYS[1], ARGV[1]), version, epoch}
 """
 
@@ -35,13 +39,14 @@ if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) en
 return 1
 """
 
-_DROP = """
-for i = 1, #KEYS, 2 do
-    redis.call('INCR', KEYS[i])
-    redis.call('EXPIRE', KEYS[i], ARGV[1])
-    redis.call('DEL', KEYS[i + 1])
+_TELL_CLOCK = f"""
+{MOVE_CLOCK}
+local epoch = redis.call('GET', KEYS[2])
+if not epoch then
+    epoch = ARGV[1]
+    redis.call('SET', KEYS[2], epoch)
 end
-return redis.call('PUBLISH', ARGV[2], '')
+return {{clock, epoch}}
 """
 
 
@@ -55,125 +60,105 @@ class Stamp:
     """False: Redis was away, and the answer is not stored."""
 
 
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The time of drops, and the epoch it was told in."""
+
+    clock: int
+    epoch: bytes
+
+
 class Answers:
     """Finds, stores and drops cached answers; never raises because Redis is away."""
 
-    def __init__(
-        self, client: Redis, metrics: ServingMetrics, *, seconds: int, rest_seconds: float
-    ) -> None:
-        self._client = client
+    def __init__(self, link: RedisLink, metrics: ServingMetrics, *, seconds: int) -> None:
+        self._link = link
         self._metrics = metrics
         self._seconds = seconds
-        self._rest_seconds = rest_seconds
-        self._resting_until = 0.0
-        self._away = False
-        self._lost_drops = 0
-        self._owes_epoch = False
-
-    @classmethod
-    def at(
-        cls,
-        redis_url: str,
-        metrics: ServingMetrics,
-        *,
-        seconds: int,
-        timeout_seconds: float,
-        rest_seconds: float,
-    ) -> "Answers":
-        """Answers in the Redis at this address; nothing is opened yet."""
-        client = Redis.from_url(
-            redis_url,
-            socket_timeout=timeout_seconds,
-            socket_connect_timeout=timeout_seconds,
-            # Asking again costs more than PostgreSQL's answer.
-            retry=Retry(NoBackoff(), 0),
-            protocol=2,
-        )
-        return cls(client, metrics, seconds=seconds, rest_seconds=rest_seconds)
 
     @property
     def away(self) -> bool:
         """Whether Redis could not be reached when last asked."""
-        return self._away
+        return self._link.away
+
+    @property
+    def seconds_away(self) -> float | None:
+        """For how long Redis has been away; None if it answered when last asked."""
+        return self._link.seconds_away
 
     async def find(self, user_no: UserNo, field: str) -> tuple[bytes | None, Stamp]:
         """A user's cached answer, or None, and the stamp to store a new one with."""
         keys = (user_entry(user_no), user_version(user_no), EPOCH)
-        found = await self._ask("EVAL", _FIND, 3, *keys, field, VERSION_SECONDS)
+        new_epoch = secrets.token_hex(8)
+        found = await self._link.ask("EVAL", _FIND, 3, *keys, field, VERSION_SECONDS, new_epoch)
         if found is None:
-            return None, Stamp(b"", str(self._lost_drops).encode(), reachable=False)
+            self._note_missing()
+            return None, Stamp(b"", str(self._link.drops_owed).encode(), reachable=False)
         entry, version, epoch = found
-        stamp = Stamp(version or b"", epoch or b"")
+        stamp = Stamp(version or b"", epoch)
         if entry is None or not entry.startswith(_seal(stamp)):
             return None, stamp
         return entry[len(_seal(stamp)) :], stamp
 
     async def store(self, user_no: UserNo, field: str, answer: bytes, stamp: Stamp) -> bool:
         """Keep an answer, unless the user's answers were dropped since the stamp was taken."""
-        if not stamp.reachable:
+        if not stamp.reachable or not self._link.settled:
             return False
         keys = (user_entry(user_no), user_version(user_no))
         sealed = _seal(stamp) + answer
-        stored = await self._ask(
+        stored = await self._link.ask(
             "EVAL", _STORE, 2, *keys, field, stamp.version, sealed, self._seconds
         )
         return bool(stored)
 
-    async def drop(self, user_nos: Sequence[UserNo]) -> None:
-        """Drop the answers of these users, and wake the speed worker."""
-        keys = [key for no in user_nos for key in (user_version(no), user_entry(no))]
-        dropped = await self._ask("EVAL", _DROP, len(keys), *keys, VERSION_SECONDS, WAKE_CHANNEL)
+    async def drop(self, user_nos: Sequence[UserNo]) -> int | None:
+        """Drop the answers of these users, and wake the speed worker; answers how many there were.
+
+        When this returns none of them counts any more, in no process that reaches Redis as this
+        one. None: Redis is away.
+        """
+        keys = keys_to_drop(user_nos)
+        command = ("EVAL", DROP_ANSWERS, len(keys), *keys, VERSION_SECONDS, WAKE_CHANNEL)
+        dropped: int | None = await self._link.insist(*command)
         if dropped is None:
-            self._lose_drop()
+            self._link.owe()
+        return dropped
 
     async def drop_all(self) -> None:
         """Drop the answers of all users."""
-        if await self._ask("INCR", EPOCH) is None:
-            self._lose_drop()
+        if await self._link.insist("SET", EPOCH, secrets.token_hex(8)) is None:
+            self._link.owe()
+
+    async def ask(self, *command: Any) -> Any:
+        """What Redis answers to a command of a neighbouring repository; None when it is away."""
+        return await self._link.ask(*command)
+
+    async def ask_anyway(self, *command: Any) -> Any:
+        """The same, though Redis is being left alone."""
+        return await self._link.ask_anyway(*command)
+
+    async def insist(self, *command: Any) -> Any:
+        """The same with as much patience as a drop has."""
+        return await self._link.insist(*command)
+
+    async def tell_clock(self) -> Clock | None:
+        """The time of drops, later than that of all drops before; None when Redis is away."""
+        new_epoch = secrets.token_hex(8)
+        told = await self._link.ask("EVAL", _TELL_CLOCK, 2, CLOCK, EPOCH, new_epoch)
+        return None if told is None else Clock(int(told[0]), told[1])
+
+    async def stamp_of_all(self) -> Stamp:
+        """A stamp for what does not depend on a user, and is not stored."""
+        epoch = await self._link.ask("GET", EPOCH)
+        return Stamp(b"", epoch or b"", reachable=epoch is not None)
 
     async def ping(self) -> bool:
         """Whether Redis answers just now."""
-        return await self._ask("PING") is not None
+        return await self._link.ask("PING") is not None
 
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._client.aclose()
-
-    def _lose_drop(self) -> None:
-        """Redis may hold answers that should be gone: none of them counts when it is back."""
-        self._lost_drops += 1
-        self._owes_epoch = True
-
-    async def _ask(self, *command: Any) -> Any:
-        """What Redis answers; None when it is away or being left alone."""
-        if time.monotonic() < self._resting_until:
-            return None
-        try:
-            if self._owes_epoch:
-                await self._execute("INCR", EPOCH)
-                self._owes_epoch = False
-            answer = await self._execute(*command)
-        except (RedisError, OSError) as error:
-            self._note_failure(error)
-            return None
-        self._note_success()
-        return answer
-
-    def _execute(self, *command: Any) -> Awaitable[Any]:
-        # redis-py's types leave this method out.
-        return cast("Awaitable[Any]", self._client.execute_command(*command))  # type: ignore[no-untyped-call]
-
-    def _note_failure(self, error: Exception) -> None:
-        self._metrics.cache.labels("error").inc()
-        self._resting_until = time.monotonic() + self._rest_seconds
-        if not self._away:
-            log.warning("redis_away", error=str(error))
-        self._away = True
-
-    def _note_success(self) -> None:
-        if self._away:
-            log.info("redis_back")
-        self._away = False
+    def _note_missing(self) -> None:
+        left_alone = self._link.breaker.state != "closed"
+        self._metrics.degraded.labels("redis_open" if left_alone else "redis_away").inc()
 
 
 def _seal(stamp: Stamp) -> bytes:

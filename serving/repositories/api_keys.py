@@ -22,6 +22,11 @@ class ApiKeys:
     def __init__(self, store: Store) -> None:
         self._store = store
 
+    async def load_keys(self) -> dict[bytes, ApiKey]:
+        """All keys that are not revoked, by their hashes."""
+        rows = await self._store.rows(_SERVING["load_keys"])
+        return {row.key_hash: ApiKey(row.key_id, frozenset(row.scopes)) for row in rows}
+
     async def find_key(self, key_hash: bytes) -> ApiKey | None:
         """The key with this hash; None if there is none or it is revoked."""
         rows = await self._store.rows(_SERVING["find_key"], {"key_hash": key_hash})

@@ -1,5 +1,6 @@
 """The way of events into the log."""
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,9 @@ class Recorded:
     accepted: int
     duplicates: int
     touched: tuple[UserNo, ...]
-    """Users with at least one accepted event."""
+    """The users of the batch whose events are in the log now."""
+    gone: frozenset[uuid.UUID] = frozenset()
+    """Events of the batch that were recorded before and are not in the log any more."""
 
 
 class Events:
@@ -38,4 +41,12 @@ class Events:
         """Store events once each; they are committed when this returns."""
         rows = await self._store.rows(_LOG["record_events"], record_parameters(events))
         (row,) = rows
-        return Recorded(row.accepted, row.duplicates, tuple(row.touched_user_nos))
+        if not row.duplicates:
+            return Recorded(row.accepted, row.duplicates, tuple(row.touched_user_nos))
+        # They may be of a first try whose answer was lost, and nothing else was done for it; or of
+        # one that was taken back since, and nothing must be done for it.
+        event_ids = [event.event_id for event in events]
+        logged = await self._store.rows(_SERVING["find_logged_events"], {"event_ids": event_ids})
+        touched = tuple({UserNo(found.user_no) for found in logged})
+        gone = frozenset(event_ids) - {found.event_id for found in logged}
+        return Recorded(row.accepted, row.duplicates, touched, gone)

@@ -2,14 +2,16 @@
 
 import uuid
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy.dialects.postgresql import insert
+import orjson
 
 from domain.identifiers import ItemNo, RunId, UserNo
 from serving.repositories.store import Store
-from sql import tables
+from sql.statements import statements
+
+_SERVING = statements("serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,6 @@ class Impressions:
         self._store = store
 
     async def store_impressions(self, shown: Sequence[Impression]) -> None:
-        """Write all of them; one that is there already stays as it is."""
-        statement = insert(tables.impressions).on_conflict_do_nothing()
-        async with self._store.connection() as connection:
-            await connection.execute(statement, [asdict(impression) for impression in shown])
+        """Write all but those of users forgotten since; what is there already stays as it is."""
+        parameters = {"shown": orjson.dumps(shown).decode()}
+        await self._store.rows(_SERVING["store_impressions"], parameters)

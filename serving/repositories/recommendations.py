@@ -1,7 +1,7 @@
 """What a run, the log and the catalogue hold of one user's recommendations."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,8 @@ from sqlalchemy import Integer, Row, bindparam
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
 from domain.rankings import Ranking
-from serving.faults import RunGoneError
+from serving.faults import RunGoneError, UserGoneError
+from serving.repositories.exclusions import Exclusions
 from serving.repositories.runs import ItemIndex
 from serving.repositories.store import Store
 from sql.statements import statements
@@ -35,8 +36,11 @@ class UserState:
     """The live vector as the driver gives it; None if the user has none."""
     events_since_cut_off: int
     excluded: tuple[ItemNo, ...]
+    """What stays out of this list."""
     known: Position | None = None
     """The position up to which the live vector knows the log; None if the user has none."""
+    exclusions: Exclusions = field(default_factory=Exclusions)
+    """What stays out of this list and others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,17 +88,24 @@ class Recommendations:
     async def load_user_state(
         self, run_id: RunId | None, user_no: UserNo, *, exclude_seen: bool
     ) -> UserState:
-        """A user's list, vector and excluded items; RunGoneError if the run was dropped."""
-        parameters = {"run_id": run_id, "user_no": user_no, "exclude_seen": exclude_seen}
+        """A user's list, vector and excluded items.
+
+        RunGoneError if the run was dropped, UserGoneError if the user was forgotten.
+        """
+        parameters = {"run_id": run_id, "user_no": user_no}
         (row,) = await self._store.rows(_SERVING["load_user_state"], parameters)
         if run_id is not None and not row.has_partitions:
             raise RunGoneError
+        if not row.is_user:
+            raise UserGoneError
+        exclusions = Exclusions(frozenset(row.seen), frozenset(row.against))
         return UserState(
             batch=_ranking(row.item_nos or [], row.scores or []),
             embedding=row.embedding,
             events_since_cut_off=row.events_since_cut_off,
-            excluded=tuple(row.excluded),
+            excluded=tuple(exclusions.of(exclude_seen=exclude_seen)),
             known=None if row.embedding is None else row.position,
+            exclusions=exclusions,
         )
 
     async def load_candidates(
@@ -119,14 +130,14 @@ class Recommendations:
         self, run_id: RunId, user: UserState, index: ItemIndex | None
     ) -> Sequence[Row[Any]]:
         """Rows with a score of the nearest items, rows without of the batch list's."""
-        parameters = {
-            "run_id": run_id,
-            "embedding": user.embedding,
+        parameters: dict[str, Any] = {
             "excluded": list(user.excluded),
             "batch_item_nos": user.batch.item_nos.tolist(),
-            "candidates": CANDIDATES,
         }
-        if index is not None and user.embedding is not None:
+        if user.embedding is None:
+            return await self._store.rows(_SERVING["load_batch_candidates"], parameters)
+        parameters |= {"run_id": run_id, "embedding": user.embedding, "candidates": CANDIDATES}
+        if index is not None:
             rows = await self._store.prepared_rows(
                 _INDEX["prepare_index_search"],
                 _CANDIDATES_BY_INDEX,

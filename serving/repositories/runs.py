@@ -35,6 +35,13 @@ class LiveRun:
     cut_off_at: datetime
     index: ItemIndex | None = None
     """None: its items are few, and searched exactly."""
+    switch_no: int = 0
+    """Which switch made it the served one. A run that is served again is a version of its own."""
+
+    @property
+    def version(self) -> str:
+        """What tells answers of this run from all others, also from its own before a rollback."""
+        return f"{self.run_id}.{self.switch_no}"
 
 
 class Runs:
@@ -60,10 +67,9 @@ class Runs:
 
     async def is_migrated(self) -> bool:
         """Whether the database stands at the newest revision."""
-        async with self._store.connection() as connection:
-            return await connection.run_sync(is_current)
+        return await self._store.read(is_current)
 
 
 def _live_run(row: Row[Any]) -> LiveRun:
     index = None if row.index_recall is None else ItemIndex(row.index_recall, row.dimensions)
-    return LiveRun(RunId(row.run_id), row.cut_off_at, index)
+    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.switch_no)

@@ -1,44 +1,98 @@
 """One way to PostgreSQL: statements in, rows out, and one error when it is away."""
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, TextClause
+from sqlalchemy import Connection, Executable, Row, TextClause
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailableError
-from sql.engine import AWAY_ERRORS, make_async_engine
+from serving.breaker import Breaker, BreakerRules
+from serving.budget import Budget, Lane, current, spending
+from serving.repositories.connections import Ask, Connections, was_dead_connection
+from serving.repositories.replica import Replica
+from sql.statements import statements
 
 Answer = TypeVar("Answer")
 
-_GIVE_UP_SECONDS = 0.5
-"""A server that is well takes less to give up a statement."""
+_SERVING = statements("serving")
+
+_FAIR_SECONDS = 0.05
+"""To be late with less time than this says nothing about the server.
+
+Nor do all connections in use, a process held up, or a conflict between transactions.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreLimits:
+    """How much is asked of PostgreSQL at once, and for how long."""
+
+    connections: int = 10
+    """For requests that read."""
+    write_connections: int = 4
+    background_connections: int = 2
+    waiting: int = 100
+    """How many may wait for a connection of one kind."""
+    read_seconds: float = 0.25
+    write_seconds: float = 5.0
+    wait_seconds: float = 2.0
+    """For what is asked beside the requests."""
 
 
 class Store:
-    """The database, one statement at a time: each is a transaction of its own."""
+    """The database, one statement at a time: each is a transaction of its own.
 
-    def __init__(self, engine: AsyncEngine, *, wait_seconds: float) -> None:
-        self._engine = engine
+    Which connections a statement takes and how long it may take tells the budget of whoever asks.
+    """
+
+    def __init__(
+        self,
+        lanes: Mapping[Lane, Connections],
+        breaker: Breaker,
+        *,
+        wait_seconds: float,
+        probe_seconds: float,
+        replica: Replica | None = None,
+    ) -> None:
+        self._lanes = lanes
+        self._replica = replica
         self._wait_seconds = wait_seconds
-        self._given_up: set[asyncio.Task[Any]] = set()
+        self._probe_seconds = probe_seconds
+        self.breaker = breaker
 
     @classmethod
-    def at(cls, database_url: str, *, connections: int, wait_seconds: float) -> "Store":
-        """A store on a pool of so many connections; nothing is opened yet."""
-        engine = make_async_engine(
-            database_url,
-            # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
-            isolation_level="AUTOCOMMIT",
-            pool_size=connections,
-            max_overflow=0,
-            pool_timeout=wait_seconds,
-            hide_parameters=True,
+    def at(
+        cls,
+        database_url: str,
+        limits: StoreLimits | None = None,
+        breaker: Breaker | None = None,
+        replica: Replica | None = None,
+    ) -> "Store":
+        """A store on bounded pools of connections; nothing is opened yet."""
+        limits = limits or StoreLimits()
+
+        def connections(most: int, seconds: float) -> Connections:
+            return Connections.at(
+                database_url, most=most, most_waiting=limits.waiting, statement_seconds=seconds
+            )
+
+        lanes: dict[Lane, Connections] = {
+            "reads": connections(limits.connections, limits.read_seconds),
+            "writes": connections(limits.write_connections, limits.write_seconds),
+            "background": connections(limits.background_connections, limits.wait_seconds),
+        }
+        return cls(
+            lanes,
+            breaker or Breaker(BreakerRules()),
+            wait_seconds=limits.wait_seconds,
+            # A server that needs longer than requests wait is not back.
+            probe_seconds=limits.read_seconds,
+            replica=replica,
         )
-        return cls(engine, wait_seconds=wait_seconds)
 
     async def rows(
         self, statement: TextClause, parameters: Mapping[str, Any] | None = None
@@ -48,7 +102,11 @@ class Store:
         A statement whose connection turns out to be dead is sent once more, so it must be harmless
         twice.
         """
-        return await self._twice(lambda: self._rows(statement, parameters))
+
+        async def ask(connection: AsyncConnection) -> Sequence[Row[Any]]:
+            return (await connection.execute(statement, parameters)).all()
+
+        return await self._ask(ask)
 
     async def prepared_rows(
         self,
@@ -57,76 +115,88 @@ class Store:
         parameters: Mapping[str, Any] | None = None,
     ) -> Sequence[Row[Any]]:
         """The same after a preparation in one transaction, which changes nothing in the store."""
-        return await self._twice(lambda: self._prepared_rows(preparation, statement, parameters))
 
-    async def read(self, reader: Callable[[Connection], Answer]) -> Answer:
-        """What a reader of `sql` finds; it reads several times and must be harmless twice."""
-        return await self._twice(lambda: self._read(reader))
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
-        """A connection for more than one statement, with the same error when it is away."""
-        try:
-            async with asyncio.timeout(self._wait_seconds), self._engine.connect() as connection:
-                yield connection
-        except AWAY_ERRORS as error:
-            raise StoreUnavailableError from error
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._engine.dispose()
-
-    async def _rows(
-        self, statement: TextClause, parameters: Mapping[str, Any] | None
-    ) -> Sequence[Row[Any]]:
-        async with self.connection() as connection:
-            return (await connection.execute(statement, parameters)).all()
-
-    async def _prepared_rows(
-        self, preparation: TextClause, statement: TextClause, parameters: Mapping[str, Any] | None
-    ) -> Sequence[Row[Any]]:
-        async with self.connection() as connection:
+        async def ask(connection: AsyncConnection) -> Sequence[Row[Any]]:
             await connection.execution_options(isolation_level="READ COMMITTED")
             await connection.execute(preparation)
             return (await connection.execute(statement, parameters)).all()
 
-    async def _read(self, reader: Callable[[Connection], Answer]) -> Answer:
-        async with self.connection() as connection:
+        return await self._ask(ask)
+
+    async def read(self, reader: Callable[[Connection], Answer]) -> Answer:
+        """What a reader of `sql` finds; it reads several times and must be harmless twice."""
+
+        async def ask(connection: AsyncConnection) -> Answer:
             return await connection.run_sync(reader)
 
-    async def _twice(self, ask: Callable[[], Coroutine[Any, Any, Answer]]) -> Answer:
-        """Ask again if the connection turns out to have been dead."""
+        return await self._ask(ask)
+
+    async def write_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write many rows with one statement, which must be harmless twice."""
+
+        async def ask(connection: AsyncConnection) -> None:
+            await connection.execute(statement, rows)
+
+        await self._ask(ask)
+
+    async def probe(self) -> None:
+        """See whether the database is back, if it was left alone."""
+        if self.breaker.state != "closed":
+            with spending(Budget.of("background", self._probe_seconds, probing=True)):
+                await self.rows(_SERVING["probe"])
+
+    async def warm_up(self) -> None:
+        """Open the connections that requests which read will need."""
+        await self._lanes["reads"].warm_up(Budget.of("reads", self._wait_seconds))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for lane in self._lanes.values():
+            await lane.close()
+        if self._replica is not None:
+            await self._replica.close()
+
+    async def _ask(self, ask: Ask[Answer]) -> Answer:
+        """The one way out: by leave of the breaker, within the budget."""
+        budget = current() or Budget.of("background", self._wait_seconds)
+        if budget.probing:
+            return await self._probing(ask, budget)
+        if self._replica is not None and self._replica.may_answer():
+            # Whatever is wrong there, the primary has the answer.
+            with suppress(StoreUnavailableError, DBAPIError):
+                return await self._replica.ask(ask, budget)
+        admission = self.breaker.admit()
+        if admission is None:
+            raise StoreUnavailableError(reason="open")
+        fair = budget.left() >= _FAIR_SECONDS
         try:
-            return await self._in_time(ask())
+            answer = await self._twice(ask, budget)
         except StoreUnavailableError as error:
-            if not _was_dead_connection(error.__cause__):
-                raise
-        return await self._in_time(ask())
-
-    async def _in_time(self, asking: Coroutine[Any, Any, Answer]) -> Answer:
-        """The answer, or StoreUnavailableError even if the server does not react to anything.
-
-        To give up a statement the driver asks the server, for many seconds if that is frozen or cut
-        off. This goes on beside the requests.
-        """
-        task = asyncio.create_task(asking)
-        try:
-            done, _ = await asyncio.wait({task}, timeout=self._wait_seconds + _GIVE_UP_SECONDS)
-        except asyncio.CancelledError:
-            task.cancel()
+            if error.reason == "away" or (error.reason == "timeout" and fair):
+                self.breaker.failed(admission)
             raise
-        if done:
-            return task.result()
-        self._given_up.add(task)
-        task.add_done_callback(self._forget)
-        raise StoreUnavailableError
+        except Exception:
+            # The statement was at fault, and the server has said so.
+            self.breaker.succeeded(admission)
+            raise
+        self.breaker.succeeded(admission)
+        return answer
 
-    def _forget(self, task: asyncio.Task[Any]) -> None:
-        self._given_up.discard(task)
-        if not task.cancelled():
-            # What became of it no longer matters, but unread it would be logged.
-            task.exception()
+    async def _probing(self, ask: Ask[Answer], budget: Budget) -> Answer:
+        try:
+            answer = await self._twice(ask, budget)
+        except StoreUnavailableError:
+            self.breaker.probed(well=False)
+            raise
+        self.breaker.probed(well=True)
+        return answer
 
-
-def _was_dead_connection(error: BaseException | None) -> bool:
-    return isinstance(error, DBAPIError) and error.connection_invalidated
+    async def _twice(self, ask: Ask[Answer], budget: Budget) -> Answer:
+        """Ask again if the connection turns out to have been dead."""
+        connections = self._lanes[budget.lane]
+        try:
+            return await connections.ask(ask, budget)
+        except StoreUnavailableError as error:
+            if not was_dead_connection(error):
+                raise
+        return await connections.ask(ask, budget)

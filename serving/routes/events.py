@@ -1,19 +1,24 @@
-"""POST /v1/events."""
+"""POST /v1/events, and DELETE /v1/events/{event_id}."""
 
 from http import HTTPStatus
+from typing import Annotated
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from domain.errors import (
     ForbiddenError,
     InvalidInputError,
+    OverloadedError,
     StoreUnavailableError,
     UnauthenticatedError,
+    UnknownEventError,
 )
+from domain.identifiers import LONGEST_ID
 from serving.dependencies import FromServices, may_write
 from serving.errors import problem_responses
 from serving.faults import BodyTooLargeError, MalformedBodyError
 from serving.schemas.events import EventBatch, RecordedAnswer
+from serving.schemas.removals import DeletedEventAnswer, deleted_event_answer
 
 router = APIRouter(prefix="/v1", tags=["events"])
 
@@ -28,6 +33,7 @@ router = APIRouter(prefix="/v1", tags=["events"])
         ForbiddenError,
         BodyTooLargeError,
         InvalidInputError,
+        OverloadedError,
         StoreUnavailableError,
     ),
 )
@@ -39,3 +45,30 @@ async def record_events(batch: EventBatch, services: FromServices) -> RecordedAn
     """
     recorded = await services.recorder.record(batch.entries())
     return RecordedAnswer(accepted=recorded.accepted, duplicates=recorded.duplicates)
+
+
+@router.delete(
+    "/events/{event_id:path}",
+    dependencies=[may_write],
+    responses=problem_responses(
+        UnauthenticatedError,
+        ForbiddenError,
+        UnknownEventError,
+        InvalidInputError,
+        OverloadedError,
+        StoreUnavailableError,
+    ),
+)
+async def delete_event(
+    event_id: Annotated[
+        str, Path(min_length=1, max_length=LONGEST_ID, examples=["order-1729-line-1"])
+    ],
+    services: FromServices,
+) -> DeletedEventAnswer:
+    """Delete an event by the `event_id` it was sent with: it never counts again.
+
+    Harmless twice. After the answer its item may be recommended to the user again. An event that is
+    sent again after it was deleted is a duplicate and does not come back; one that was never
+    received (404) counts if it is sent later.
+    """
+    return deleted_event_answer(event_id, await services.undoer.undo(event_id))

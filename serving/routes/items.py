@@ -8,6 +8,7 @@ from fastapi import APIRouter, Path, Response
 from domain.errors import (
     ForbiddenError,
     InvalidInputError,
+    OverloadedError,
     StoreUnavailableError,
     UnauthenticatedError,
     UnknownItemError,
@@ -32,6 +33,7 @@ ItemPath = Annotated[Identifier, Path(examples=["film-7"])]
         ForbiddenError,
         UnknownItemError,
         InvalidInputError,
+        OverloadedError,
         StoreUnavailableError,
     ),
 )
@@ -51,6 +53,7 @@ async def find_item(item_id: ItemPath, services: FromServices) -> StoredItemAnsw
             ForbiddenError,
             BodyTooLargeError,
             InvalidInputError,
+            OverloadedError,
             StoreUnavailableError,
         ),
     },

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Query, Response
 from domain.errors import (
     ForbiddenError,
     InvalidInputError,
+    OverloadedError,
     StoreUnavailableError,
     UnauthenticatedError,
 )
@@ -25,7 +26,11 @@ router = APIRouter(prefix="/v1", tags=["recommendations"])
     dependencies=[may_read],
     response_model=PopularAnswer,
     responses=problem_responses(
-        UnauthenticatedError, ForbiddenError, InvalidInputError, StoreUnavailableError
+        UnauthenticatedError,
+        ForbiddenError,
+        InvalidInputError,
+        OverloadedError,
+        StoreUnavailableError,
     ),
 )
 async def popular(

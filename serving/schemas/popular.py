@@ -1,11 +1,11 @@
 """The answer of GET /v1/popular."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from serving.schemas.recommendations import RunAnswer, run_answer
-from serving.services.popular import PopularList
+from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
+from serving.services.made_list import PopularList
 
 
 class PopularItemAnswer(BaseModel):
@@ -21,6 +21,10 @@ class PopularAnswer(BaseModel):
 
     items: list[PopularItemAnswer]
     run: RunAnswer | None = Field(description="Null before the first run is published.")
+    level: Literal["popular", "held"] = Field(
+        description="held: the list as it was held in memory, because PostgreSQL did not answer."
+    )
+    degraded: str | None = Field(description=DEGRADED)
 
 
 def popular_answer(popular: PopularList) -> dict[str, Any]:
@@ -29,4 +33,9 @@ def popular_answer(popular: PopularList) -> dict[str, Any]:
         {"item_id": item.item_id, "title": item.title, "score": item.score}
         for item in popular.items
     ]
-    return {"items": items, "run": run_answer(popular.run)}
+    return {
+        "items": items,
+        "run": run_answer(popular.run),
+        "level": popular.level,
+        "degraded": popular.degraded,
+    }

@@ -11,6 +11,8 @@ from serving.repositories.runs import LiveRun
 from serving.services.made_list import Level, RecommendedItem, Source
 from serving.services.recommend import Recommendation
 
+DEGRADED = "Why the list is less than it might have been, as postgres_timeout; null: it is not."
+
 
 class CauseAnswer(BaseModel):
     """One of the user's own items that brought a recommendation."""
@@ -72,6 +74,7 @@ class RecommendationAnswer(BaseModel):
     level: Level = Field(
         description="What the list was made as, also when it comes from the cache."
     )
+    degraded: str | None = Field(description=DEGRADED)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     policy: PolicyAnswer
     generated_at: datetime
@@ -87,6 +90,7 @@ def recommendation_answer(user_id: str, given: Recommendation, *, explain: bool)
         "items": [_item_answer(item, explain=explain) for item in made.items],
         "source": given.source,
         "level": made.level,
+        "degraded": made.degraded,
         "run": run_answer(made.run),
         "policy": made.policy,
         "generated_at": given.generated_at,

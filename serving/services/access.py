@@ -1,60 +1,109 @@
 """Who may do what: API keys and their scopes."""
 
 import time
-from dataclasses import dataclass
 from typing import Literal
 
-from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
+from domain.errors import (
+    ForbiddenError,
+    OverloadedError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+)
 from serving.keys import has_key_form, hash_key
 from serving.repositories.api_keys import ApiKey, ApiKeys
+from serving.repositories.held_copies import HeldCopies
+from serving.services.allowance import Allowance
 
-Scope = Literal["read", "write"]
+Scope = Literal["read", "write", "admin"]
 
-_MOST = 1024
-
-
-@dataclass(frozen=True, slots=True)
-class _Known:
-    key: ApiKey
-    until: float
+_LOOKUPS_A_SECOND = 50.0
+_MOST_UNKNOWN = 10_000
+_UNKNOWN_SECONDS = 5.0
 
 
 class Access:
-    """Checks keys; a key once found counts for some seconds without asking again."""
+    """Checks keys against all that are in force, which are read again and again.
 
-    def __init__(self, api_keys: ApiKeys, *, seconds: float) -> None:
+    Nobody can revoke a key while the store is away: what was last known holds until it is back.
+    """
+
+    def __init__(self, api_keys: ApiKeys, copies: HeldCopies, *, seconds: float) -> None:
         self._api_keys = api_keys
+        self._copies = copies
         self._seconds = seconds
-        self._known: dict[bytes, _Known] = {}
+        self._keys: dict[bytes, ApiKey] = {}
+        self._good_until = 0.0
+        self._loaded = False
+        self._away = False
+        self._readers: frozenset[bytes] = frozenset()
+        self._unknown: dict[bytes, float] = {}
+        self._lookups = Allowance(_LOOKUPS_A_SECOND)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the keys in force have been read."""
+        return self._loaded
+
+    async def refresh(self) -> None:
+        """Read all keys; to be done several times within `seconds`."""
+        asked_at = time.monotonic()
+        try:
+            keys = await self._api_keys.load_keys()
+        except StoreUnavailableError:
+            self._away = True
+            if not self._loaded:
+                self._readers = await self._copies.find_readers()
+            raise
+        self._keys, self._good_until = keys, asked_at + self._seconds
+        self._loaded, self._away, self._readers = True, False, frozenset()
+        await self._copies.store_readers(no for no, key in keys.items() if "read" in key.scopes)
 
     async def check(self, key: str | None, scope: Scope) -> None:
-        """Return if the key grants the scope; UnauthenticatedError or ForbiddenError if not."""
+        """Return if the key grants the scope; UnauthenticatedError or ForbiddenError if not.
+
+        StoreUnavailableError for a key that is not known while the store is away: it may be good.
+        OverloadedError for one that is not known while too many are looked up.
+        """
         if not key:
             raise UnauthenticatedError
-        found = await self._find(hash_key(key)) if has_key_form(key) else None
+        key_hash = hash_key(key)
+        if scope == "read" and key_hash in self._readers:
+            return
+        found = await self._find(key_hash) if has_key_form(key) else None
         if found is None:
             raise UnauthenticatedError("The API key in the header X-API-Key is unknown or revoked.")
         if scope not in found.scopes:
             raise ForbiddenError(f"This needs an API key with the scope {scope}.")
 
     async def _find(self, key_hash: bytes) -> ApiKey | None:
-        known = self._known.get(key_hash)
-        if known is not None and time.monotonic() < known.until:
-            return known.key
+        known, now = self._keys.get(key_hash), time.monotonic()
+        if known is not None and (self._away or now < self._good_until):
+            return known
+        if self._unknown.get(key_hash, 0.0) > now:
+            return None
         try:
-            found = await self._api_keys.find_key(key_hash)
-        except StoreUnavailableError:
-            # Nobody can revoke a key while the store is away: what was last known still holds.
+            return await self._look_up(key_hash)
+        except (StoreUnavailableError, OverloadedError):
             if known is None:
                 raise
-            return known.key
-        self._remember(key_hash, found)
+            return known
+
+    async def _look_up(self, key_hash: bytes) -> ApiKey | None:
+        """Ask for one key: a new one works at once."""
+        if not self._lookups.take():
+            raise OverloadedError(
+                "Too many unknown API keys are being tried. If yours is new, try again shortly."
+            )
+        found = await self._api_keys.find_key(key_hash)
+        if found is None:
+            self._keys.pop(key_hash, None)
+            self._note_unknown(key_hash)
+        else:
+            self._keys[key_hash] = found
         return found
 
-    def _remember(self, key_hash: bytes, found: ApiKey | None) -> None:
-        self._known.pop(key_hash, None)
-        if found is None:
-            return
-        if len(self._known) >= _MOST:
-            self._known.pop(next(iter(self._known)))
-        self._known[key_hash] = _Known(found, time.monotonic() + self._seconds)
+    def _note_unknown(self, key_hash: bytes) -> None:
+        """Nobody can have a key before it is made, so one that is unknown stays unknown."""
+        if len(self._unknown) >= _MOST_UNKNOWN:
+            del self._unknown[next(iter(self._unknown))]
+        self._unknown[key_hash] = time.monotonic() + _UNKNOWN_SECONDS

@@ -2,11 +2,15 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 
 import structlog
 
+from serving.budget import spending
+
 log = structlog.get_logger()
+
+_CANCEL_SECONDS = 1.0
 
 
 class _Work:
@@ -19,7 +23,9 @@ class _Work:
 
     async def once(self) -> None:
         try:
-            await self._action()
+            # Each call out has its usual time, whoever's budget the first turn came under.
+            with spending(None):
+                await self._action()
         except Exception as error:  # noqa: BLE001 -- whatever it is, the next turn may succeed
             if not self._failing:
                 log.warning("background_work_failed", work=self._name, error=str(error))
@@ -44,6 +50,11 @@ async def repeated(
     try:
         yield
     finally:
+        await _ended(task)
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    """Cancel a task until it has ended: a library in its middle may swallow a cancellation."""
+    while not task.done():
         task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+        await asyncio.wait({task}, timeout=_CANCEL_SECONDS)

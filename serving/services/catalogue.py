@@ -1,18 +1,28 @@
 """Items as the apps tell them."""
 
+from collections.abc import Sequence
+
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
 from serving.repositories.answers import Answers
 from serving.repositories.catalogue import Catalogue, Item, StoredItem
 from serving.schemas.items import ItemBody
+from serving.services.held_categories import HeldCategories
+from serving.services.held_popular import HeldPopular
 
 
 class CatalogueKeeping:
     """Reads and writes items, and keeps cached answers true to them."""
 
-    def __init__(self, catalogue: Catalogue, answers: Answers) -> None:
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        answers: Answers,
+        held: Sequence[HeldPopular | HeldCategories],
+    ) -> None:
         self._catalogue = catalogue
         self._answers = answers
+        self._held = held
 
     async def load(self, item_id: ItemId) -> Item:
         """An item; UnknownItemError if there is none of that name."""
@@ -25,5 +35,7 @@ class CatalogueKeeping:
         """Create or replace an item; one that is no longer available leaves all cached answers."""
         stored = await self._catalogue.store_item(item_id, said.model_dump())
         if stored.became_unavailable:
+            for held in self._held:
+                held.leave_out(item_id)
             await self._answers.drop_all()
         return stored

@@ -1,6 +1,13 @@
 """The popular list held in memory: the last thing to answer with when the store is away."""
 
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from itertools import islice
+
 from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemId, ItemNo
+from serving.repositories.held_copies import HeldCopies
+from serving.repositories.runs import LiveRun
 from serving.services.list_making import ListMaker, Wish
 from serving.services.live_runs import LiveRuns
 from serving.services.made_list import MadeList
@@ -8,23 +15,56 @@ from serving.services.made_list import MadeList
 LONGEST = 100
 """The most items a list may be asked for."""
 
+_NOTHING: AbstractSet[ItemNo] = frozenset()
+
 
 class HeldPopular:
-    """The popular list as of the last refresh; it knows nothing of any user."""
+    """The popular list of the last refresh, longer than any answer so that items may be left out.
 
-    def __init__(self, live_runs: LiveRuns, lists: ListMaker) -> None:
+    A copy in Redis is for a process that is started while the store is away.
+    """
+
+    def __init__(
+        self, live_runs: LiveRuns, lists: ListMaker, copies: HeldCopies, *, most: int
+    ) -> None:
         self._live_runs = live_runs
         self._lists = lists
+        self._copies = copies
+        self._most = max(most, LONGEST)
         self._held: MadeList | None = None
 
-    async def refresh(self) -> None:
-        """Make the list again."""
-        self._held = await self._live_runs.reading(
-            lambda run: self._lists.make(run, None, Wish(limit=LONGEST))
-        )
+    @property
+    def run(self) -> LiveRun | None:
+        """The run the list comes from; None before the first, or without a list."""
+        return self._held.run if self._held else None
 
-    def top(self, n: int) -> MadeList:
-        """The first `n`; StoreUnavailableError if there never was a list."""
+    def can_answer(self) -> bool:
+        """Whether there is a list."""
+        return self._held is not None
+
+    async def refresh(self) -> None:
+        """Make the list again, and its copy; without the store begin with the copy."""
+        try:
+            made = await self._live_runs.reading(
+                lambda run: self._lists.make(run, None, Wish(limit=self._most))
+            )
+        except StoreUnavailableError:
+            if self._held is None:
+                kept = await self._copies.find_popular()
+                self._held = MadeList.decode(kept) if kept else None
+            raise
+        self._held = replace(made, level="held")
+        await self._copies.store_popular(self._held.encode())
+
+    def leave_out(self, item_id: ItemId) -> None:
+        """No longer show an item, which is not available any more."""
+        if self._held is not None:
+            items = tuple(item for item in self._held.items if item.item_id != item_id)
+            self._held = replace(self._held, items=items)
+
+    def top(self, n: int, excluded: AbstractSet[ItemNo] = _NOTHING) -> MadeList:
+        """The first `n` that are not excluded; StoreUnavailableError if there never was a list."""
         if self._held is None:
             raise StoreUnavailableError
-        return self._held.top(n)
+        left = (item for item in self._held.items if item.item_no not in excluded)
+        return replace(self._held, items=tuple(islice(left, n)))

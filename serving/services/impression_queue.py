@@ -1,10 +1,12 @@
 """What was shown, written behind the answers."""
 
 import asyncio
+from datetime import UTC, datetime
 
 from domain.errors import StoreUnavailableError
 from serving.metrics import ServingMetrics
 from serving.repositories.impressions import Impression, Impressions
+from serving.services.diagnosis.process import Dropped
 
 _AT_ONCE = 500
 
@@ -16,13 +18,18 @@ class ImpressionQueue:
         self._impressions = impressions
         self._metrics = metrics
         self._queue: asyncio.Queue[Impression] = asyncio.Queue(maxsize=most)
+        self._dropped = Dropped()
+
+    def dropped(self) -> Dropped:
+        """What was lost so far."""
+        return self._dropped
 
     def put(self, impression: Impression) -> None:
         """Take an impression; never waits."""
         try:
             self._queue.put_nowait(impression)
         except asyncio.QueueFull:
-            self._metrics.impressions_dropped.inc()
+            self._drop(1)
 
     async def flush(self) -> None:
         """Write all there is; what cannot be written stays, as far as there is room."""
@@ -41,4 +48,8 @@ class ImpressionQueue:
         try:
             await self.flush()
         except StoreUnavailableError:
-            self._metrics.impressions_dropped.inc(self._queue.qsize())
+            self._drop(self._queue.qsize())
+
+    def _drop(self, count: int) -> None:
+        self._metrics.impressions_dropped.inc(count)
+        self._dropped = Dropped(self._dropped.impressions + count, datetime.now(UTC))

@@ -1,11 +1,13 @@
 """Making one user's list from one run: the blend, and what stands in where it has too little."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from domain.blend import BlendPolicy, blend, effective_weights
+from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
+from serving.budget import KNOWING_THE_USER, SEARCHING, until
 from serving.repositories.recommendations import (
     Candidates,
     ListedItems,
@@ -14,9 +16,20 @@ from serving.repositories.recommendations import (
 )
 from serving.repositories.runs import LiveRun
 from serving.services.explaining import Explainer
-from serving.services.made_list import AppliedPolicy, Level, MadeList, RecommendedItem
+from serving.services.made_list import (
+    AppliedPolicy,
+    Level,
+    MadeList,
+    RecommendedItem,
+    degraded_by,
+    fillers,
+)
 
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
+
+
+def _unnoted(_user: UserState) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +61,41 @@ class ListMaker:
         self._log_events = log_events
         self._recall_bound = recall_bound
 
-    async def make(self, run: LiveRun | None, user_no: UserNo | None, wish: Wish) -> MadeList:
-        """The best list that `run` has for a user; None: a user the log has never seen."""
-        user = await self._user_state(run, user_no, wish)
-        candidates = await self._candidates(run, user)
+    async def make(
+        self,
+        run: LiveRun | None,
+        user_no: UserNo | None,
+        wish: Wish,
+        *,
+        note: Callable[[UserState], None] = _unnoted,
+    ) -> MadeList:
+        """The best list that `run` has for a user; None: a user the log has never seen.
+
+        `note` is told what the store knows of the user as soon as it is read.
+        """
+        with until(KNOWING_THE_USER):
+            user = await self._user_state(run, user_no, wish)
+        note(user)
+        candidates, degraded = await self._candidates_in_time(run, user)
         if run is None or not candidates.items:
             items = await self.popular(run, limit=wish.limit, excluded=user.excluded)
-            return MadeList("popular", run, AppliedPolicy.neither(self._policy), items)
+            neither = AppliedPolicy.neither(self._policy)
+            return MadeList("popular", run, neither, items, degraded)
         items, policy = _blended(candidates, self._policy, user.events_since_cut_off, wish.limit)
-        items = await self._filled(run, items, wish.limit, user.excluded)
+        made = MadeList(_level(candidates), run, policy, items, degraded)
+        try:
+            return await self._finished(run, made, user_no, user, wish)
+        except StoreUnavailableError as error:
+            return replace(made, degraded=degraded or degraded_by(error))
+
+    async def _finished(
+        self, run: LiveRun, made: MadeList, user_no: UserNo | None, user: UserState, wish: Wish
+    ) -> MadeList:
+        """The list made long enough, and explained if that is wished."""
+        items = await self._filled(run, made.items, wish.limit, user.excluded)
         if wish.explain and user_no is not None and user.known is not None:
             items = await self._explainer.explained(run.run_id, user_no, user.known, items)
-        return MadeList(_level(candidates), run, policy, items)
+        return replace(made, items=items)
 
     async def popular(
         self,
@@ -82,6 +118,17 @@ class ListMaker:
         return await self._recommendations.load_user_state(
             run.run_id if run else None, user_no, exclude_seen=wish.exclude_seen
         )
+
+    async def _candidates_in_time(
+        self, run: LiveRun | None, user: UserState
+    ) -> tuple[Candidates, str | None]:
+        """Those of both sources; if the search takes too long, the batch list's, and why."""
+        try:
+            with until(SEARCHING):
+                return await self._candidates(run, user), None
+        except StoreUnavailableError as error:
+            without_search = replace(user, embedding=None)
+            return await self._candidates(run, without_search), degraded_by(error)
 
     async def _candidates(self, run: LiveRun | None, user: UserState) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
@@ -115,8 +162,8 @@ class ListMaker:
         if len(items) >= limit:
             return items
         listed = await self._popular(run, [*excluded, *_numbers(items)], "")
-        fillers = _fillers(listed)[: limit - len(items)]
-        return await self._filled_up((*items, *fillers), limit, excluded, "")
+        added = fillers(listed.items.values())[: limit - len(items)]
+        return await self._filled_up((*items, *added), limit, excluded, "")
 
     async def _filled_up(
         self,
@@ -132,7 +179,7 @@ class ListMaker:
         listed = await self._recommendations.load_any_items(
             [*excluded, *_numbers(items)], category=category, items=missing
         )
-        return (*items, *_fillers(listed))
+        return (*items, *fillers(listed.items.values()))
 
 
 def _blended(
@@ -171,14 +218,6 @@ def _with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
     return tuple(
         RecommendedItem(item.item_no, item.item_id, item.title, score, 0.0, 0.0)
         for item, score in zip(listed.items.values(), scores, strict=True)
-    )
-
-
-def _fillers(listed: ListedItems) -> tuple[RecommendedItem, ...]:
-    """Items that only make a list long enough: their score is 0."""
-    return tuple(
-        RecommendedItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0)
-        for item in listed.items.values()
     )
 
 

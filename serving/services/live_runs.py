@@ -20,10 +20,24 @@ class LiveRuns:
         self._runs = runs
         self._metrics = metrics
         self._current: LiveRun | None = None
+        self._begun = 0
+        self._seen = 0
+
+    @property
+    def current(self) -> LiveRun | None:
+        """The run of the last poll; None before the first is published, or if none was seen yet."""
+        return self._current
 
     async def refresh(self) -> None:
         """Read which run is served; the last known one stays when the store is away."""
-        self._current = await self._runs.find_live_run()
+        self._begun += 1
+        number = self._begun
+        found = await self._runs.find_live_run()
+        # Of two looks at once the one that began later counts: the other may have seen the run
+        # that was served before.
+        if number < self._seen:
+            return
+        self._seen, self._current = number, found
         self._metrics.live_run.set(self._current.run_id if self._current else 0)
 
     async def reading(self, read: Callable[[LiveRun | None], Awaitable[Answer]]) -> Answer:

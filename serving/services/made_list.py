@@ -1,5 +1,6 @@
 """A recommended list as it is made, cached and answered."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -7,11 +8,13 @@ from typing import Any, Literal
 import orjson
 
 from domain.blend import BlendPolicy, Policy
+from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
+from serving.repositories.recommendations import CatalogueItem
 from serving.repositories.runs import LiveRun
 
-Level = Literal["blend", "speed", "batch", "popular"]
-Source = Literal["cache", "blend", "speed", "batch", "popular"]
+Level = Literal["blend", "speed", "batch", "popular", "held"]
+Source = Literal["cache", "blend", "speed", "batch", "popular", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +62,17 @@ class AppliedPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class PopularList:
+    """Items that are popular with everybody, best first."""
+
+    run: LiveRun | None
+    items: tuple[RecommendedItem, ...]
+    level: Literal["popular", "held"] = "popular"
+    degraded: str | None = None
+    """As of any list."""
+
+
+@dataclass(frozen=True, slots=True)
 class MadeList:
     """Everything about an answer that stays the same when it is given again."""
 
@@ -66,6 +80,8 @@ class MadeList:
     run: LiveRun | None
     policy: AppliedPolicy
     items: tuple[RecommendedItem, ...]
+    degraded: str | None = None
+    """Why it is less than it might have been, and so is not kept; None: it is not."""
 
     def top(self, n: int) -> "MadeList":
         """The same with the first `n` items."""
@@ -82,10 +98,27 @@ class MadeList:
         run = said["run"]
         return cls(
             level=said["level"],
-            run=run and LiveRun(run["run_id"], datetime.fromisoformat(run["cut_off_at"])),
+            run=run and _run(run),
             policy=AppliedPolicy(**said["policy"]),
             items=tuple(_item(item) for item in said["items"]),
         )
+
+
+def _run(said: dict[str, Any]) -> LiveRun:
+    cut_off_at = datetime.fromisoformat(said["cut_off_at"])
+    return LiveRun(said["run_id"], cut_off_at, switch_no=said.get("switch_no", 0))
+
+
+def fillers(named: Iterable[CatalogueItem | RecommendedItem]) -> tuple[RecommendedItem, ...]:
+    """Items that only make a list long enough: their score is 0."""
+    return tuple(
+        RecommendedItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0) for item in named
+    )
+
+
+def degraded_by(error: StoreUnavailableError) -> str:
+    """Why a list is less than it might have been."""
+    return "budget" if error.reason == "budget" else f"postgres_{error.reason}"
 
 
 def _item(said: dict[str, Any]) -> RecommendedItem:

@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from domain.errors import StoreUnavailableError
+from serving.budget import Budget, spending
 from serving.repositories.answers import Answers
 from serving.repositories.runs import Runs
 from serving.services.kinds import Kinds
+from serving.services.single_flight import SingleFlight
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,13 +21,22 @@ class Ready:
 class Readiness:
     """Asks the stores."""
 
-    def __init__(self, runs: Runs, kinds: Kinds, answers: Answers) -> None:
+    def __init__(self, runs: Runs, kinds: Kinds, answers: Answers, *, seconds: float) -> None:
         self._runs = runs
         self._kinds = kinds
         self._answers = answers
+        self._seconds = seconds
+        self._checks: SingleFlight[Ready] = SingleFlight()
 
     async def check(self) -> Ready:
-        """Return if requests can be served; StoreUnavailableError says what is missing."""
+        """Return if requests can be served; StoreUnavailableError says what is missing.
+
+        It asks even while PostgreSQL is being left alone, and however many ask, once.
+        """
+        with spending(Budget.of("background", self._seconds, probing=True)):
+            return await self._checks.run("ready", self._check)
+
+    async def _check(self) -> Ready:
         if not await self._runs.is_migrated():
             raise StoreUnavailableError("The database is not at the newest revision. Migrate it.")
         if not self._kinds.loaded:

@@ -2,21 +2,28 @@
 
 import time
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
+from serving.budget import in_time
 from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers, Stamp
+from serving.repositories.exclusions import RememberedUser
 from serving.repositories.impressions import Impression
+from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
+from serving.services.early_look import EarlyLook
 from serving.services.held_popular import HeldPopular
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.list_making import ListMaker, Wish
 from serving.services.live_runs import LiveRuns
-from serving.services.made_list import MadeList, Source
+from serving.services.made_list import MadeList, Source, degraded_by, fillers
+from serving.services.remembered_users import RememberedUsers
+from serving.services.replica_reading import ReplicaReading, taking
 from serving.services.single_flight import SingleFlight
 from serving.services.user_numbers import UserNumbers
 
@@ -39,6 +46,12 @@ class _Found:
     user_no: UserNo | None
 
 
+@dataclass(frozen=True, slots=True)
+class _User:
+    user_id: UserId
+    user_no: UserNo
+
+
 class Recommender:
     """Answers requests for recommendations."""
 
@@ -50,6 +63,8 @@ class Recommender:
         users: UserNumbers,
         answers: Answers,
         held: HeldPopular,
+        remembered: RememberedUsers,
+        replica: ReplicaReading,
         impressions: ImpressionQueue,
         metrics: ServingMetrics,
         policy: BlendPolicy,
@@ -59,6 +74,8 @@ class Recommender:
         self._users = users
         self._answers = answers
         self._held = held
+        self._remembered = remembered
+        self._replica = replica
         self._impressions = impressions
         self._metrics = metrics
         self._policy = policy
@@ -79,38 +96,89 @@ class Recommender:
         return recommendation
 
     async def _best(self, user_id: UserId, wish: Wish) -> _Found:
-        try:
-            return await self._live_runs.reading(lambda run: self._of_run(run, user_id, wish))
-        except StoreUnavailableError:
-            made = self._held.top(wish.limit)
-            return _Found(made, made.level, None)
+        with EarlyLook(lambda: self._remembered.find(user_id)) as remembered:
+            try:
+                return await in_time(
+                    self._live_runs.reading(lambda run: self._of_run(run, user_id, wish))
+                )
+            except StoreUnavailableError as error:
+                found = await self._without_store(await remembered.found(), wish)
+                if found.source == "cache":
+                    return found
+                return replace(found, made=replace(found.made, degraded=degraded_by(error)))
+
+    async def _without_store(self, known: RememberedUser, wish: Wish) -> _Found:
+        """The user's cached answer, or the held list without what is remembered of the user."""
+        excluded = known.exclusions.of(exclude_seen=wish.exclude_seen)
+        if known.user_no is not None:
+            run = self._live_runs.current or self._held.run
+            kept, _ = await self._answers.find(known.user_no, _field(run, wish, self._policy))
+            cached = MadeList.decode(kept) if kept is not None else None
+            if cached and excluded.isdisjoint(item.item_no for item in cached.items):
+                return _Found(cached, "cache", known.user_no)
+        made = self._held.top(wish.limit, excluded)
+        return _Found(made, made.level, known.user_no)
 
     async def _of_run(self, run: LiveRun | None, user_id: UserId, wish: Wish) -> _Found:
-        user_no = await self._users.find(user_id)
+        return await self._users.reading(
+            user_id, lambda user_no: self._of_user(run, user_id, user_no, wish)
+        )
+
+    async def _of_user(
+        self, run: LiveRun | None, user_id: UserId, user_no: UserNo | None, wish: Wish
+    ) -> _Found:
         if user_no is None:
-            made = await self._lists.make(run, None, wish)
+            with taking(await self._replica.leave_for_all(run)):
+                made = await self._lists.make(run, None, wish)
             return _Found(made, made.level, None)
         field = _field(run, wish, self._policy)
         kept, stamp = await self._answers.find(user_no, field)
         self._metrics.cache.labels("miss" if kept is None else "hit").inc()
         if kept is not None:
+            await self._remembered.learn(user_id)
             return _Found(MadeList.decode(kept), "cache", user_no)
         # With the stamp in the key, who asks after an event never gets what was read before it.
-        made = await self._flights.run(
-            (user_no, field, stamp), lambda: self._make(run, user_no, wish, field, stamp)
-        )
+        user = _User(user_id, user_no)
+        leave = self._replica.leave(run, stamp)
+        since = self._remembered.now if leave is None else leave.remembered_at
+        with taking(leave):
+            made = await self._flights.run(
+                (user_no, field, stamp),
+                lambda: self._make(run, user, wish, field, stamp, since=since),
+            )
         return _Found(made, made.level, user_no)
 
     async def _make(
-        self, run: LiveRun | None, user_no: UserNo, wish: Wish, field: str, stamp: Stamp
+        self, run: LiveRun | None, user: _User, wish: Wish, field: str, stamp: Stamp, *, since: int
     ) -> MadeList:
-        made = await self._lists.make(run, user_no, wish)
-        await self._answers.store(user_no, field, made.encode(), stamp)
+        states: list[UserState] = []
+        try:
+            made = await self._lists.make(run, user.user_no, wish, note=states.append)
+        finally:
+            for state in states:
+                await self._remembered.remember(
+                    user.user_id, user.user_no, state.exclusions, since=since, stamp=stamp
+                )
+        if made.degraded is not None:
+            return self._completed(made, wish, states)
+        await self._answers.store(user.user_no, field, made.encode(), stamp)
         return made
+
+    def _completed(self, made: MadeList, wish: Wish, states: Sequence[UserState]) -> MadeList:
+        """A list that could not be made long enough, with held items of the same run at its end."""
+        missing = wish.limit - len(made.items)
+        if missing <= 0 or made.run != self._held.run or not self._held.can_answer():
+            return made
+        listed = {item.item_no for item in made.items}
+        excluded = listed.union(*(state.excluded for state in states))
+        added = fillers(self._held.top(missing, excluded).items)
+        return replace(made, items=(*made.items, *added))
 
     def _note(self, recommendation: Recommendation, user_no: UserNo | None) -> None:
         self._metrics.answers.labels(recommendation.source).inc()
         made = recommendation.made
+        if made.degraded is not None:
+            self._metrics.degraded.labels(made.degraded).inc()
         self._impressions.put(
             Impression(
                 recommendation_id=recommendation.recommendation_id,
@@ -126,5 +194,5 @@ class Recommender:
 def _field(run: LiveRun | None, wish: Wish, policy: BlendPolicy) -> str:
     """The name of a cached answer: the run and all that changes the list."""
     blend = (policy.policy, policy.batch_weight, policy.sharpness, policy.half_life_events)
-    parts = (run.run_id if run else None, wish.limit, wish.exclude_seen, wish.explain, *blend)
+    parts = (run.version if run else None, wish.limit, wish.exclude_seen, wish.explain, *blend)
     return ":".join(map(str, parts))

@@ -1,20 +1,24 @@
 """Events from the apps into the log: all of a batch, or none and the reasons."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId, event_uuid
 from domain.interactions import EventKind
 from serving.faults import MOST_FAULTS, Fault, FaultyInputError
 from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers
 from serving.repositories.events import Events, Recorded
+from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.schemas.events import EventBody, RefusedEvent
 from serving.services.kinds import Kinds
+from serving.services.remembered_users import RememberedUsers
 from sql.log import NewEvent
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
@@ -39,12 +43,14 @@ class EventRecorder:
         events: Events,
         kinds: Kinds,
         answers: Answers,
+        remembered: RememberedUsers,
         metrics: ServingMetrics,
         future_seconds: float,
     ) -> None:
         self._events = events
         self._kinds = kinds
         self._answers = answers
+        self._remembered = remembered
         self._metrics = metrics
         self._future = timedelta(seconds=future_seconds)
 
@@ -53,6 +59,13 @@ class EventRecorder:
 
         FaultyInputError names each bad event, and then nothing is recorded.
         """
+        try:
+            return await self._record(batch)
+        except StoreUnavailableError:
+            self._metrics.events.labels("refused").inc(len(batch))
+            raise
+
+    async def _record(self, batch: Sequence[EventBody | RefusedEvent]) -> Recorded:
         known = await self._look_up([event for event in batch if isinstance(event, EventBody)])
         faults = [
             fault for place, event in enumerate(batch) for fault in _faults(place, event, known)
@@ -63,8 +76,12 @@ class EventRecorder:
         recorded = await self._events.record_events(new)
         self._metrics.events.labels("accepted").inc(recorded.accepted)
         self._metrics.events.labels("duplicate").inc(recorded.duplicates)
+        in_log = [event for event in new if event.event_id not in recorded.gone]
+        excluded = _excluded(in_log, known.kinds.values())
+        self._remembered.add(excluded)
         if recorded.touched:
             await self._answers.drop(recorded.touched)
+        await self._remembered.tell(excluded)
         return recorded
 
     async def _look_up(self, events: Sequence[EventBody]) -> _Known:
@@ -107,6 +124,25 @@ def _faults_of_time(occurred_at: datetime, known: _Known) -> list[Fault]:
 def _summary(faults: Sequence[Fault]) -> str:
     more = f" The first {MOST_FAULTS} are listed." if len(faults) > MOST_FAULTS else ""
     return f"Nothing was stored: {len(faults)} fault(s) in the events.{more}"
+
+
+def _excluded(
+    events: Iterable[NewEvent], kinds: Iterable[EventKind]
+) -> dict[UserId, RememberedUser]:
+    """What events exclude from their users' lists; users without anything excluded are absent."""
+    by_no = {kind.kind_no: kind for kind in kinds}
+    seen, against = defaultdict(set), defaultdict(set)
+    for event in events:
+        if by_no[event.kind_no].strength < 0:
+            against[event.user_id].add(event.item_no)
+        elif by_no[event.kind_no].marks_seen:
+            seen[event.user_id].add(event.item_no)
+    return {
+        user_id: RememberedUser(
+            exclusions=Exclusions(frozenset(seen[user_id]), frozenset(against[user_id]))
+        )
+        for user_id in {*seen, *against}
+    }
 
 
 def _new_event(event: EventBody, known: _Known) -> NewEvent:

@@ -19,8 +19,14 @@ class SingleFlight(Generic[Answer]):
         if task is None:
             task = asyncio.ensure_future(_awaited(compute))
             self._flights[key] = task
-            task.add_done_callback(lambda _: self._flights.pop(key, None))
+            task.add_done_callback(lambda landed: self._land(key, landed))
         return await asyncio.shield(task)
+
+    def _land(self, key: Hashable, task: asyncio.Task[Answer]) -> None:
+        self._flights.pop(key, None)
+        if not task.cancelled():
+            # Everybody may have given up waiting; unread, an error would be logged.
+            task.exception()
 
 
 async def _awaited(compute: Callable[[], Awaitable[Answer]]) -> Answer:

@@ -1,9 +1,16 @@
-"""Users' numbers: given once and forever, so they can be remembered."""
+"""Users' numbers: never given twice, so they can be remembered until the user is gone."""
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from domain.identifiers import UserId, UserNo
+from serving.faults import UserGoneError
 from serving.repositories.recommendations import Recommendations
 
+Answer = TypeVar("Answer")
+
 _MOST = 200_000
+_ATTEMPTS = 3
 
 
 class UserNumbers:
@@ -22,6 +29,25 @@ class UserNumbers:
         if found is not None:
             self._remember(user_id, found)
         return found
+
+    async def reading(
+        self, user_id: UserId, read: Callable[[UserNo | None], Awaitable[Answer]]
+    ) -> Answer:
+        """Read with a user's number; with the next one if the user was forgotten meanwhile.
+
+        `read` gets the number, or None if the log has never seen the user, and raises UserGoneError
+        when it finds that the number is nobody's any more.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return await read(await self.find(user_id))
+            except UserGoneError:
+                self.forget(user_id)
+        return await read(None)
+
+    def forget(self, user_id: UserId) -> UserNo | None:
+        """Look the number up again the next time; answers what it was taken for."""
+        return self._numbers.pop(user_id, None)
 
     def _remember(self, user_id: UserId, user_no: UserNo) -> None:
         if len(self._numbers) >= _MOST:

@@ -9,32 +9,44 @@ select pg_advisory_unlock(31310, 1);
 
 -- name: find_dead_runs
 -- Runs that never ended. Whoever holds the nightly lock knows that nobody is working on them.
-select run_id from model_runs where state in ('training', 'evaluated') order by run_id;
+select run_id, flow_run_id from model_runs where state in ('training', 'evaluated') order by run_id;
 
 -- name: find_leftover_runs
--- Runs that came to nothing and still have partitions.
+-- Runs that came to nothing or were retired and of which something is still there.
 select run_id from model_runs
-where state in ('failed', 'refused') and to_regclass('batch_recommendations_' || run_id) is not null
+where state in ('failed', 'refused', 'retired')
+  and (to_regclass('batch_recommendations_' || run_id) is not null
+       or to_regclass('item_embeddings_' || run_id) is not null
+       or to_regclass('user_embeddings_' || run_id) is not null
+       or to_regclass('popular_items_' || run_id) is not null
+       or to_regclass('term_embeddings_' || run_id) is not null)
 order by run_id;
 
 -- name: find_runs_to_retire
--- Published runs beyond the newest :retained ones; never the one being served.
+-- Published runs beyond the newest :retained ones or older than :days; never the one being served.
 select run_id from model_runs
 where state = 'published'
   and run_id not in (select run_id from live_run)
-  and run_id not in (select run_id from model_runs where state = 'published' order by finished_at desc, run_id desc limit :retained)
+  and (run_id not in (select run_id from model_runs where state = 'published' order by finished_at desc, run_id desc limit :retained)
+       or finished_at < clock_timestamp() - make_interval(secs => 86400 * cast(:days as double precision)))
 order by run_id;
 
+-- name: retire_run
+-- From the commit on nobody reads the run, folds events into it or rolls back to it; answers it unless it is served.
+with retired as (
+    update model_runs set state = 'retired'
+    where run_id = :run_id and state = 'published' and run_id not in (select run_id from live_run)
+    returning run_id
+),
+stopped as (
+    delete from speed_progress where run_id in (select run_id from retired)
+)
+select run_id from retired;
+
 -- name: limit_lock_wait
--- Dropping or making a partition locks the table all runs share. Whoever waits for that lock holds up every reader
--- behind it, and the wait must end before the one second after which PostgreSQL looks for deadlocks and ends a reader.
-select set_config('lock_timeout', '500ms', true);
-
--- name: create_run_partitions
-select create_run_partitions(:run_id);
-
--- name: drop_run_partitions
-select drop_run_partitions(:run_id);
+-- Taking partitions away waits for those who read just now, an analyst perhaps. It holds up nobody, but the night must
+-- end some time: what is left is taken away by the next one.
+select set_config('lock_timeout', :longest, false);
 
 -- name: begin_run
 insert into model_runs (cut_off_position, cut_off_at, parameters, flow_run_id)
@@ -61,9 +73,6 @@ update model_runs set state = 'evaluated' where run_id = :run_id and state = 'tr
 update model_runs set state = :state, reason = :reason, finished_at = clock_timestamp()
 where run_id = :run_id and state in ('training', 'evaluated');
 
--- name: mark_retired
-update model_runs set state = 'retired' where run_id = :run_id;
-
 -- name: store_space
 update model_runs
 set gramian = cast(:gramian as real[]), item_norm = :item_norm,
@@ -80,6 +89,13 @@ select item_no, available from items order by item_no;
 -- name: load_categories
 -- One row a category and item, categories together.
 select distinct category, item_no from items, unnest(categories) as category where category <> '' order by category, item_no;
+
+-- name: load_item_terms
+-- The terms of all items, items in rising order.
+select item_no, term, weight from items, terms_of(items.words) order by item_no;
+
+-- name: use_words_language
+select use_words_language(:language);
 
 -- name: load_histories_of_range
 -- The newest :events interactions of all users in a range of numbers up to the horizon, in the order of load_histories.
@@ -113,8 +129,20 @@ delete from item_embeddings where run_id = :run_id;
 -- name: clear_user_embeddings
 delete from user_embeddings where run_id = :run_id;
 
+-- name: clear_term_embeddings
+delete from term_embeddings where run_id = :run_id;
+
+-- name: store_words
+update model_runs
+set parameters = parameters || jsonb_build_object('words', cast(:words as jsonb))
+where run_id = :run_id;
+
 -- name: clear_popular_items
 delete from popular_items where run_id = :run_id;
+
+-- name: clear_forgotten
+-- Removes what the run has written of users who were forgotten meanwhile; nobody else is forgotten until the commit.
+select clear_forgotten(:run_id);
 
 -- name: create_item_index
 -- The index over inner products on a run's own partition. An expression index: the column does not fix the dimensions.
@@ -148,20 +176,53 @@ order by embedding::vector(:dimensions)
          <#> (select embedding from user_embeddings where run_id = :run_id and user_no = :user_no)
 limit :items;
 
--- name: store_progress
+-- name: begin_progress
 -- The new run's shards begin at the position all its vectors know.
 insert into speed_progress (run_id, shard, position)
-select :run_id, shard, :position from generate_series(0, :shards - 1) as shard;
+select :run_id, shard, :position from generate_series(0, :shards - 1) as shard
+on conflict do nothing;
+
+-- name: find_progress
+-- The position up to which the vectors of all users of a run know the log.
+select coalesce(min(position), 0) from speed_progress where run_id = :run_id;
+
+-- name: hold_switch
+-- Nobody else changes which run is served or kept until the transaction ends.
+select hold_switch();
+
+-- name: hold_shards
+-- Waits for the workers' passes over a run and over the one being served, and lets none begin.
+select run_id, shard from speed_progress
+where run_id = :run_id or run_id in (select run_id from live_run)
+order by run_id, shard
+for update;
 
 -- name: mark_published
--- Answers the run if it was ready to be published.
-update model_runs set state = 'published', finished_at = clock_timestamp()
-where run_id = :run_id and state = 'evaluated'
-returning run_id;
+-- Publishes a run that is ready; answers the state it was found in.
+with found as (
+    select run_id, state from model_runs where run_id = :run_id for update
+),
+marked as (
+    update model_runs set state = 'published', finished_at = clock_timestamp()
+    where run_id in (select run_id from found where state = 'evaluated')
+)
+select state from found;
 
 -- name: switch_live_run
-insert into live_run (run_id) values (:run_id)
-on conflict (only_row) do update set run_id = excluded.run_id, switched_at = clock_timestamp();
+-- Serves a run from the commit on and tells all processes that listen.
+select switch_live_run(:run_id, :how, :switched_by);
+
+-- name: find_run_to_serve
+-- What decides whether a run can be served again.
+select state, reason, run_is_kept(run_id) as kept, run_id in (select run_id from live_run) as live
+from model_runs
+where run_id = :run_id;
+
+-- name: find_runs_to_roll_back_to
+-- The retained runs beside the one being served, newest first.
+select run_id from model_runs
+where state = 'published' and run_is_kept(run_id) and run_id not in (select run_id from live_run)
+order by finished_at desc, run_id desc;
 
 -- name: load_figures
 -- Everything a run tells of itself.

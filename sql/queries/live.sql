@@ -16,12 +16,62 @@ where run_id = :run_id and item_no = any(cast(:item_nos as integer[]))
 order by item_no;
 
 -- name: store_user_embeddings
--- Writes live vectors; a vector that knows more of the log is never overwritten by one that knows less.
+-- Writes live vectors; a vector that knows more of the log is never overwritten by one that knows less. Users are held
+-- until the commit: one who was forgotten meanwhile gets none, and whoever forgets one finds the vector.
+with present as (
+    select user_no from users where user_no = any(cast(:user_nos as integer[])) order by user_no for key share
+)
 insert into user_embeddings (run_id, user_no, embedding, events_since_cut_off, position, updated_at)
 select :run_id, given.user_no, given.embedding, given.events, :position, clock_timestamp()
 from unnest(cast(:user_nos as integer[]), cast(:embeddings as vector[]), cast(:events as integer[]))
     as given (user_no, embedding, events)
+join present using (user_no)
+order by given.user_no
 on conflict (run_id, user_no) do update
 set embedding = excluded.embedding, events_since_cut_off = excluded.events_since_cut_off,
     position = excluded.position, updated_at = excluded.updated_at
 where user_embeddings.position <= excluded.position;
+
+-- name: find_stale_users
+-- Users of some shards (null: all) with something in (:after, :until], events or deletions, that their live vector
+-- does not know yet.
+select distinct news.user_no
+from user_news as news
+left join user_embeddings
+    on user_embeddings.run_id = :run_id and user_embeddings.user_no = news.user_no
+where news.position > :after and news.position <= :until
+  and (cast(:shards as integer[]) is null
+       or news.user_no % (select count(*) from speed_progress where run_id = :run_id)
+          = any(cast(:shards as integer[])))
+  and coalesce(user_embeddings.position, 0) < news.position
+order by news.user_no;
+
+-- name: store_progress
+-- The vectors of some shards of a run (null: all) know the log up to :position.
+update speed_progress set position = :position
+where run_id = :run_id and (cast(:shards as integer[]) is null or shard = any(cast(:shards as integer[])))
+  and position < :position;
+
+-- name: listen_to_switches
+-- From now on this connection is told of every switch.
+listen tandem_switch;
+
+-- name: listen_to_exclusions
+-- And of what users must not be shown, when nothing else can tell.
+listen tandem_exclusions;
+
+-- name: create_run_partitions
+select create_run_partitions(:run_id);
+
+-- name: find_half_detached
+-- The partition of a table that an earlier, broken off attempt has left half detached.
+select cast(cast(inhrelid as regclass) as text)
+from pg_inherits
+where inhparent = cast(:parent as regclass) and inhdetachpending;
+
+-- name: is_attached
+-- Whether a partition is there and belongs to its table.
+select exists (select from pg_inherits where inhrelid = to_regclass(:partition));
+
+-- name: drop_run_partitions
+select drop_run_partitions(:run_id);

@@ -6,11 +6,13 @@
 select event_horizon();
 
 -- name: record_events
--- Stores events once each by event id; answers how many were new and whose they are.
+-- Stores events once each by event id; answers how many were new and whose they are. What is answered must be on disk,
+-- so a database or role that does not wait for that waits here, to the end of the transaction.
 select accepted, duplicates, touched_user_nos
 from record_events(cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:item_nos as integer[]),
                    cast(:kind_nos as smallint[]), cast(:event_values as real[]),
-                   cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]));
+                   cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]))
+where current_setting('synchronous_commit') <> 'off' or set_config('synchronous_commit', 'on', true) is not null;
 
 -- name: load_kinds
 -- All event kinds, in the order of the fields of domain.interactions.EventKind.
@@ -38,8 +40,8 @@ where user_no = any(cast(:user_nos as integer[])) and position > :cut_off_positi
 group by user_no;
 
 -- name: find_users_with_events
--- Users of some shards with interactions in (:after, :horizon].
+-- Users of some shards with something in (:after, :horizon]: events or deletions.
 select distinct user_no
-from interactions
+from user_news
 where position > :after and position <= :horizon and user_no % :shards = any(cast(:owned_shards as integer[]))
 order by user_no;

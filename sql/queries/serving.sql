@@ -4,7 +4,7 @@
 -- name: find_live_run
 -- The run being served, or no row before the first one is published; of an index, its measured recall and the length
 -- of the vectors in it.
-select run_id, cut_off_at,
+select run_id, switch_no, cut_off_at,
        case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
        (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
            + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
@@ -12,38 +12,46 @@ from live_run join model_runs using (run_id);
 
 -- name: run_has_partitions
 -- Whether a run's lists and vectors are (still) there.
-select to_regclass('popular_items_' || cast(cast(:run_id as integer) as text)) is not null;
+select run_is_kept(:run_id);
 
 -- name: find_user_no
 select user_no from users where user_id = :user_id;
 
 -- name: load_user_state
--- All that a run and the log know of one user, and whether the run is still there. Excluded are items
--- the user spoke against, and with :exclude_seen those that count as seen. The log is read beyond the
--- event horizon on purpose: nothing is remembered from it, and a user's own event must count at once.
-select to_regclass('user_embeddings_' || cast(cast(:run_id as integer) as text)) is not null as has_partitions,
+-- All that a run and the log know of one user, whether the run is still there, and whether the user is: a number that
+-- is gone belonged to one who was forgotten. Told are the items the user spoke against, and the others that count as
+-- seen. The log is read beyond the event horizon on purpose: nothing is computed from it for good, and a user's own
+-- event must count at once.
+select run_is_kept(cast(:run_id as integer)) as has_partitions,
+       exists (select from users where user_no = :user_no) as is_user,
        lists.item_nos,
        lists.scores,
        live.embedding,
        live.position,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
-       array(
-           select distinct item_no
-           from interactions join event_kinds using (kind_no)
-           where user_no = :user_no and (strength < 0 or (marks_seen and cast(:exclude_seen as boolean)))
-       ) as excluded
-from (values (1)) as one (row)
+       own.against,
+       own.seen
+from (
+    select coalesce(array_agg(item_no) filter (where against), '{}') as against,
+           coalesce(array_agg(item_no) filter (where not against), '{}') as seen
+    from (
+        select item_no, bool_or(strength < 0) as against
+        from interactions join event_kinds using (kind_no)
+        where user_no = :user_no and (strength < 0 or marks_seen)
+        group by item_no
+    ) as items
+) as own
 left join batch_recommendations as lists on lists.run_id = :run_id and lists.user_no = :user_no
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no;
 
 -- name: load_candidates
 -- The eligible items nearest to a live vector by exact inner product, with their scores, and those of
--- the batch list that are eligible, without. A null vector gives the batch list alone.
+-- the batch list that are eligible, without.
 select items.item_no, item_id, title, -distance as score
 from (
     select item_no, embedding <#> cast(:embedding as vector) as distance
     from item_embeddings
-    where run_id = :run_id and cast(:embedding as vector) is not null
+    where run_id = :run_id
       -- A subquery is hashed whatever its size; an array that is a parameter would be searched row by row.
       and item_no not in (
           select unnest(cast(:excluded as integer[]))
@@ -56,6 +64,14 @@ from (
 join items using (item_no)
 union all
 select item_no, item_id, title, null
+from items
+where item_no = any(cast(:batch_item_nos as integer[])) and available
+  and item_no <> all(cast(:excluded as integer[]));
+
+-- name: load_batch_candidates
+-- Those of the batch list that are eligible, and nothing of the vectors: for a user without one, and where the search
+-- for the nearest takes too long.
+select item_no, item_id, title, null as score
 from items
 where item_no = any(cast(:batch_item_nos as integer[])) and available
   and item_no <> all(cast(:excluded as integer[]));
@@ -146,3 +162,71 @@ returning old.item_no is null as created, coalesce(old.available, false) as was_
 -- name: find_key
 -- A key that is not revoked.
 select key_id, scopes from api_keys where key_hash = :key_hash and revoked_at is null;
+
+-- name: load_keys
+-- All keys that are not revoked.
+select key_hash, key_id, scopes from api_keys where revoked_at is null;
+
+-- name: find_logged_events
+-- Which of :event_ids are in the log, and whose they are: not those deleted since, nor those of users forgotten since.
+select event_id, user_no
+from event_receipts join interactions using (event_id, position, occurred_at)
+where event_id = any(cast(:event_ids as uuid[]));
+
+-- name: tell_exclusions
+-- Tells the other API processes what users must not be shown, while Redis cannot.
+select pg_notify('tandem_exclusions', :told);
+
+-- name: find_recent_users
+-- The users of the newest interactions; who comes often stands for several of them.
+select user_no
+from (select user_no, position from interactions order by position desc limit 10 * :users) as newest
+group by user_no
+order by max(position) desc
+limit :users;
+
+-- name: load_exclusions
+-- What must not be shown to some users, as load_user_state tells it of one.
+select user_no, user_id, own.against, own.seen
+from users
+cross join lateral (
+    select coalesce(array_agg(item_no) filter (where against), '{}') as against,
+           coalesce(array_agg(item_no) filter (where not against), '{}') as seen
+    from (
+        select item_no, bool_or(strength < 0) as against
+        from interactions join event_kinds using (kind_no)
+        where interactions.user_no = users.user_no and (strength < 0 or marks_seen)
+        group by item_no
+    ) as items
+) as own
+where user_no = any(cast(:user_nos as integer[]));
+
+-- name: probe
+-- Asked of a database that was left alone, to see whether it answers.
+select 1;
+
+-- name: store_impressions
+-- Writes what was shown, each once. Users are held until the commit: nothing is written of one who was forgotten, and
+-- whoever forgets one finds what is.
+with given as (
+    select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
+        recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], shown_at timestamptz)
+),
+present as (
+    select user_no from users where user_no in (select user_no from given) order by user_no for key share
+)
+insert into impressions (recommendation_id, user_no, run_id, source, item_nos, shown_at)
+select recommendation_id, user_no, run_id, source, item_nos, shown_at
+from given
+where user_no is null or user_no in (select user_no from present)
+on conflict do nothing
+returning recommendation_id;
+
+-- name: delete_event
+-- Takes an event out of the log: whether just now, and whose it was. No row: it was never received. Harmless twice.
+select is_new, user_no, user_id, deleted_at
+from delete_event(:event_id) left join users using (user_no);
+
+-- name: forget_user
+-- Removes a user from every table: the number that is gone, and how many rows went. Harmless twice.
+select user_no, removed from forget_user(:user_id);

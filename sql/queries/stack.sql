@@ -62,5 +62,6 @@ select name, scopes, created_at, revoked_at from api_keys order by key_id;
 update api_keys set revoked_at = now() where name = :name and revoked_at is null returning name;
 
 -- name: find_key_name
--- The name of the key in force with this hash.
-select name from api_keys where key_hash = :key_hash and revoked_at is null;
+-- The name of the key in force with this hash, if it has all of :scopes.
+select name from api_keys
+where key_hash = :key_hash and revoked_at is null and scopes @> cast(:scopes as text[]);

@@ -32,4 +32,4 @@ def _check(name: str, scopes: list[str]) -> None:
         raise InvalidInputError(f"A key's name has 1 to {LONGEST_NAME} characters.")
     unknown = sorted(set(scopes) - set(SCOPES))
     if unknown:
-        raise InvalidInputError(f"There is no scope {unknown[0]!r}; there are read and write.")
+        raise InvalidInputError(f"There is no scope {unknown[0]!r}; there are {', '.join(SCOPES)}.")

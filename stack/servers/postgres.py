@@ -8,6 +8,7 @@ data directory: it stops any server that still runs there.
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,6 +51,10 @@ SETTINGS = {
     "timezone": "UTC",
     "wal_level": "replica",
 }
+# After a crash every file is flushed before anything else; all of them by one call takes a tenth of
+# the time. Only Linux has that call.
+if sys.platform == "linux":
+    SETTINGS["recovery_init_sync_method"] = "syncfs"
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
 
 

@@ -1,0 +1,86 @@
+"""Bringing a run up to date and serving it: the same for a new run and for one rolled back to.
+
+What the run served before knows of a user, the run served after knows too, from the moment of the
+switch on: docs/decisions/0011-switching.md says how.
+"""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Literal
+
+from sqlalchemy import Connection
+
+from domain.identifiers import Position, RunId
+from sql.folding import find_stale_users, fold_in, store_progress
+from sql.live_vectors import RunSpace
+from sql.log import event_horizon
+from sql.statements import statements
+
+_BATCH = statements("batch")
+
+Begin = Callable[[], AbstractContextManager[Connection]]
+"""Opens a transaction that is committed after the block."""
+
+How = Literal["published", "rolled back"]
+
+_FEW_USERS = 100
+"""So few users are folded in within the switch; more are folded in before it."""
+_MOST_ROUNDS = 10
+_USERS_AT_ONCE = 1_000
+
+
+def hold_switch(connection: Connection) -> None:
+    """Be the only one to change which run is served or kept, until the transaction ends."""
+    connection.execute(_BATCH["hold_switch"])
+
+
+def bring_up_to_date(
+    begin: Begin, run: RunSpace, on_users: Callable[[int, int], object] = lambda _done, _all: None
+) -> None:
+    """Fold in, in transactions of their own, what the run's vectors do not know of the log.
+
+    Again and again, until what came in meanwhile is little. `on_users` is told how many users of
+    how many are done in this round.
+    """
+    for _ in range(_MOST_ROUNDS):
+        if _fold_in_backlog(begin, run, on_users) <= _FEW_USERS:
+            return
+
+
+def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
+    """Fold in the last of the log and serve the run from the commit on.
+
+    The caller holds the switch, in a transaction that is READ COMMITTED.
+    """
+    # With the shards of both runs held no worker can teach the served run anything more, so that
+    # whatever it knows lies below the horizon that is read next. Events are not held up: those
+    # above it are folded in by the worker, which goes on from the progress stored here.
+    connection.execute(_BATCH["hold_shards"], {"run_id": run.run_id})
+    horizon = event_horizon(connection)
+    after = _progress(connection, run.run_id)
+    stale = find_stale_users(connection, run.run_id, after=after, until=horizon)
+    fold_in(connection, run, stale, horizon=horizon)
+    store_progress(connection, run.run_id, horizon)
+    parameters = {"run_id": run.run_id, "how": how, "switched_by": by}
+    connection.execute(_BATCH["switch_live_run"], parameters)
+
+
+def _fold_in_backlog(begin: Begin, run: RunSpace, on_users: Callable[[int, int], object]) -> int:
+    """One round; answers how many users it was."""
+    with begin() as connection:
+        after = _progress(connection, run.run_id)
+        horizon = event_horizon(connection)
+        stale = find_stale_users(connection, run.run_id, after=after, until=horizon)
+    for first in range(0, len(stale), _USERS_AT_ONCE):
+        some = stale[first : first + _USERS_AT_ONCE]
+        with begin() as connection:
+            fold_in(connection, run, some, horizon=horizon)
+        on_users(first + len(some), len(stale))
+    with begin() as connection:
+        store_progress(connection, run.run_id, horizon)
+    return len(stale)
+
+
+def _progress(connection: Connection, run_id: RunId) -> Position:
+    """The position up to which the vectors of all users of the run know the log."""
+    return Position(connection.execute(_BATCH["find_progress"], {"run_id": run_id}).scalar_one())

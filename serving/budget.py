@@ -1,0 +1,115 @@
+"""The time a piece of work may take, known to every call out that it leads to.
+
+Each way in sets it: a request when its key is checked, the work beside the requests with each turn.
+It also names whose connections the work uses, so that the kinds of work cannot starve each other.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar
+
+from domain.errors import StoreUnavailableError
+
+Answer = TypeVar("Answer")
+Lane = Literal["reads", "writes", "background"]
+
+KNOWING_THE_USER = 0.55
+"""The share of a budget after which whatever is not known of the user is done without."""
+SEARCHING = 0.7
+"""The share after which the candidates must be there."""
+STANDING_IN = 0.85
+"""The share after which PostgreSQL is no longer asked: the rest is for what is held without it."""
+
+_RESERVE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Until when a piece of work may go on."""
+
+    lane: Lane
+    began_at: float
+    """On the monotonic clock, as `ends_at` is."""
+    seconds: float
+    """All of it."""
+    ends_at: float
+    """The end of the part being spent."""
+    probing: bool = False
+    """Whether to ask a dependency that is being left alone, to see if it is back."""
+
+    @classmethod
+    def of(cls, lane: Lane, seconds: float, *, probing: bool = False) -> "Budget":
+        """A budget that begins now."""
+        now = time.monotonic()
+        return cls(lane, now, seconds, now + seconds, probing)
+
+    def left(self) -> float:
+        """Seconds left of the part being spent; 0 when it is over."""
+        return max(self.ends_at - time.monotonic(), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestBudgets:
+    """What a request may take, by what its key must grant."""
+
+    read_seconds: float
+    write_seconds: float
+    admin_seconds: float
+
+    def begin(self, scope: Literal["read", "write", "admin"]) -> None:
+        """Let the budget of a request begin, for all that follows in its task."""
+        if scope == "read":
+            budget = Budget.of("reads", self.read_seconds)
+        elif scope == "write":
+            budget = Budget.of("writes", self.write_seconds)
+        else:
+            budget = Budget.of("background", self.admin_seconds)
+        _CURRENT.set(budget)
+
+
+_CURRENT: ContextVar[Budget | None] = ContextVar("budget", default=None)
+
+
+def current() -> Budget | None:
+    """The budget of the work that asks; None if nobody set one."""
+    return _CURRENT.get()
+
+
+@contextmanager
+def spending(budget: Budget | None) -> Iterator[None]:
+    """Set the budget for the time of the block; None: each call out has its own usual time."""
+    token = _CURRENT.set(budget)
+    try:
+        yield
+    finally:
+        _CURRENT.reset(token)
+
+
+async def in_time(asking: Awaitable[Answer]) -> Answer:
+    """What is found while there is time to ask PostgreSQL; StoreUnavailableError after that."""
+    with until(STANDING_IN):
+        budget = current()
+        # The calls out end by themselves before; this is for what else may take its time.
+        longest = budget.left() + _RESERVE * budget.seconds if budget else None
+        try:
+            async with asyncio.timeout(longest):
+                return await asking
+        except TimeoutError as error:
+            message = "There was no time left for this request. Try again shortly."
+            raise StoreUnavailableError(message, reason="budget") from error
+
+
+@contextmanager
+def until(share: float) -> Iterator[None]:
+    """End the calls of the block when so much of the whole budget is spent, if there is one."""
+    budget = current()
+    if budget is None:
+        yield
+        return
+    ends_at = min(budget.ends_at, budget.began_at + share * budget.seconds)
+    with spending(replace(budget, ends_at=ends_at)):
+        yield

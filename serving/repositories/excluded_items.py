@@ -1,0 +1,44 @@
+"""What users must not be shown, as the log has it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.identifiers import UserId, UserNo
+from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.store import Store
+from sql.statements import statements
+
+_SERVING = statements("serving")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUser:
+    """A user with all that must not be shown to them."""
+
+    user_id: UserId
+    known: RememberedUser
+
+
+class ExcludedItems:
+    """Reads the exclusions of users."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def find_recent_users(self, users: int) -> list[UserNo]:
+        """The users of the newest interactions, at most so many."""
+        rows = await self._store.rows(_SERVING["find_recent_users"], {"users": users})
+        return [UserNo(row.user_no) for row in rows]
+
+    async def load_exclusions(self, user_nos: Sequence[UserNo]) -> list[KnownUser]:
+        """The exclusions of those of the users who exist."""
+        rows = await self._store.rows(_SERVING["load_exclusions"], {"user_nos": list(user_nos)})
+        return [
+            KnownUser(
+                UserId(row.user_id),
+                RememberedUser(
+                    UserNo(row.user_no), Exclusions(frozenset(row.seen), frozenset(row.against))
+                ),
+            )
+            for row in rows
+        ]

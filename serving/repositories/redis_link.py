@@ -1,0 +1,263 @@
+"""One way to Redis: commands in, answers out, and None when it is away."""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Awaitable
+from typing import Any, cast
+
+import structlog
+from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError, ResponseError
+
+from serving.breaker import Breaker
+from serving.budget import current
+from serving.metrics import ServingMetrics
+from serving.repositories.giving_up import GivenUp, end
+
+log = structlog.get_logger()
+
+EPOCH = "tandem:answers-epoch"
+"""A random text in the validity of every answer: a new one drops the answers of all users."""
+
+_PATIENCE_HEARTBEATS = 4
+"""After so many heartbeats' time every process knows of an outage: it takes three to notice one."""
+_SETTLE_HEARTBEATS = 2
+"""After so many every process knows that an outage is over."""
+_PAUSE_SECONDS = 0.05
+_STALL_SECONDS = 0.02
+
+
+class RedisLink:
+    """Asks Redis within bounds of time and number; never raises because it is away.
+
+    A drop that could not be made is *owed*: the next thing Redis is told, before anything is read
+    from it, is a new epoch. A process that saw Redis fail for longer owes one as well, because
+    others may have lost drops then.
+    """
+
+    def __init__(
+        self,
+        client: Redis,
+        metrics: ServingMetrics,
+        breaker: Breaker,
+        *,
+        timeout_seconds: float,
+        heartbeat_seconds: float,
+        connections: int,
+    ) -> None:
+        self._client = client
+        self._metrics = metrics
+        self.breaker = breaker
+        self._timeout_seconds = timeout_seconds
+        self._heartbeat_seconds = heartbeat_seconds
+        self._connections = connections
+        self._under_way: set[asyncio.Task[Any]] = set()
+        self._given_up = GivenUp()
+        self._failing_since: float | None = None
+        self._owed = 0
+        self._paid = 0
+        self._settled_at = 0.0
+
+    @classmethod
+    def at(
+        cls,
+        redis_url: str,
+        metrics: ServingMetrics,
+        breaker: Breaker,
+        *,
+        timeout_seconds: float,
+        heartbeat_seconds: float,
+        connections: int,
+    ) -> "RedisLink":
+        """A link to the Redis at this address; nothing is opened yet."""
+        # Each command is bounded as a whole; asking again costs more than PostgreSQL's answer.
+        client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), protocol=2)
+        return cls(
+            client,
+            metrics,
+            breaker,
+            timeout_seconds=timeout_seconds,
+            heartbeat_seconds=heartbeat_seconds,
+            connections=connections,
+        )
+
+    @property
+    def away(self) -> bool:
+        """Whether Redis could not be reached when last asked."""
+        return self._failing_since is not None
+
+    @property
+    def seconds_away(self) -> float | None:
+        """For how long it has been away; None if it answered when last asked."""
+        return None if self._failing_since is None else time.monotonic() - self._failing_since
+
+    @property
+    def drops_owed(self) -> int:
+        """How often answers had to be taken for stale because a drop was or may have been lost."""
+        return self._owed
+
+    @property
+    def settled(self) -> bool:
+        """Whether what is kept now is dropped in time, because every process knows Redis is back.
+
+        One that still takes it for away gives up dropping at once.
+        """
+        return time.monotonic() >= self._settled_at
+
+    async def ask(self, *command: Any) -> Any:
+        """What Redis answers; None when it is away, too slow, or being left alone."""
+        admission = self.breaker.admit()
+        budget = current()
+        seconds = self._timeout_seconds
+        if budget is not None:
+            seconds = min(seconds, budget.left())
+        if admission is None or seconds <= 0 or self._is_full():
+            return None
+        began_at = time.monotonic()
+        try:
+            answer = await self._execute(command, seconds)
+        except ResponseError as error:
+            # Redis is well; it will not do this.
+            self.breaker.succeeded(admission)
+            self._note_refusal(error)
+            return None
+        except (RedisError, OSError) as error:
+            taken = time.monotonic() - began_at
+            if not isinstance(error, TimeoutError) or self._is_fair(seconds, taken):
+                self.breaker.failed(admission)
+                self._note_failure(error)
+            return None
+        self.breaker.succeeded(admission)
+        self._note_success()
+        return answer
+
+    async def ask_anyway(self, *command: Any) -> Any:
+        """The same whatever the breaker says, for what nothing else can tell.
+
+        It takes the time of a command even if the budget is nearly spent, and again so much if it
+        was this process that was held up.
+        """
+        if self._is_full():
+            return None
+        task = asyncio.create_task(self._execute(command, 2 * self._timeout_seconds))
+        began_at = time.monotonic()
+        await asyncio.wait({task}, timeout=self._timeout_seconds)
+        if not task.done() and time.monotonic() - began_at > self._timeout_seconds + _STALL_SECONDS:
+            await asyncio.wait({task}, timeout=self._timeout_seconds)
+        if not task.done():
+            self._given_up.add(task)
+            return None
+        try:
+            answer = task.result()
+        except ResponseError as error:
+            self._note_refusal(error)
+            return None
+        except (RedisError, OSError):
+            return None
+        self._note_success()
+        return answer
+
+    async def insist(self, *command: Any) -> Any:
+        """The same with patience: None only after an outage that every process has noticed.
+
+        By then all of them owe an epoch, so what the command should have dropped counts nowhere.
+        """
+        patience = _PATIENCE_HEARTBEATS * self._heartbeat_seconds
+        began_at = time.monotonic()
+        while True:
+            budget = current()
+            left = (self._failing_since or began_at) + patience - time.monotonic()
+            if left <= 0 or (budget is not None and not budget.left()):
+                return await self.ask(*command)
+            try:
+                answer = await self._execute(command, min(left, 2 * self._heartbeat_seconds))
+            except ResponseError as error:
+                self._note_refusal(error)
+                return None
+            except (RedisError, OSError) as error:
+                self._note_failure(error)
+                self.breaker.probed(well=False)
+                await asyncio.sleep(min(_PAUSE_SECONDS, left))
+            else:
+                self._note_success()
+                return answer
+
+    async def heartbeat(self) -> None:
+        """Look whether Redis is there, whatever the breaker says, and pay what is owed."""
+        for last in (False, True):
+            began_at = time.monotonic()
+            try:
+                await self._execute(("PING",), self._heartbeat_seconds)
+            except (RedisError, OSError) as error:
+                self._note_failure(error)
+                self.breaker.probed(well=False)
+                if last:
+                    self.owe()
+            else:
+                self._note_success()
+                # One that is slower than requests wait is not back.
+                self.breaker.probed(well=time.monotonic() - began_at <= self._timeout_seconds)
+                return
+
+    def owe(self) -> None:
+        """Redis may hold answers that should be gone: none of them counts when it is back."""
+        self._owed += 1
+
+    async def close(self) -> None:
+        """Close all connections; what is still under way is given up."""
+        await asyncio.gather(*map(end, tuple(self._under_way)))
+        await self._client.aclose()
+
+    def _is_full(self) -> bool:
+        return len(self._under_way) >= self._connections
+
+    async def _execute(self, command: tuple[Any, ...], seconds: float) -> Any:
+        """The answer, or TimeoutError in time whatever becomes of the command."""
+        task = asyncio.create_task(self._told(command))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        try:
+            await asyncio.wait({task}, timeout=seconds)
+        finally:
+            if not task.done():
+                self._given_up.add(task)
+        if not task.done():
+            raise TimeoutError("Redis does not answer in time")
+        return task.result()
+
+    async def _told(self, command: tuple[Any, ...]) -> Any:
+        owed = self._owed
+        if owed > self._paid:
+            await self._sent("SET", EPOCH, secrets.token_hex(8))
+            self._paid = max(self._paid, owed)
+            self._settled_at = time.monotonic() + _SETTLE_HEARTBEATS * self._heartbeat_seconds
+        return await self._sent(*command)
+
+    def _is_fair(self, seconds: float, taken: float) -> bool:
+        """Whether being late with so much time says anything about Redis.
+
+        Not with less time than usual, nor if this process was held up so that the timer rang late.
+        """
+        return seconds == self._timeout_seconds and taken < seconds + _STALL_SECONDS
+
+    def _sent(self, *command: Any) -> Awaitable[Any]:
+        # redis-py's types leave this method out.
+        return cast("Awaitable[Any]", self._client.execute_command(*command))  # type: ignore[no-untyped-call]
+
+    def _note_refusal(self, error: ResponseError) -> None:
+        self._metrics.cache.labels("error").inc()
+        log.warning("redis_refused", error=str(error))
+
+    def _note_failure(self, error: Exception) -> None:
+        self._metrics.cache.labels("error").inc()
+        if self._failing_since is None:
+            log.warning("redis_away", error=str(error) or type(error).__name__)
+            self._failing_since = time.monotonic()
+
+    def _note_success(self) -> None:
+        if self._failing_since is not None:
+            log.info("redis_back")
+        self._failing_since = None

@@ -1,0 +1,193 @@
+"""Remembered users in Redis: what may not be shown to them, for when PostgreSQL is away."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from domain.identifiers import UserId, UserNo
+from domain.redis_keys import user_version
+from serving.repositories.answers import Answers, Stamp
+from serving.repositories.exclusions import MOST_ITEMS, PACKED_BYTES, RememberedUser
+from serving.repositories.store import Store
+from sql.statements import statements
+
+_SERVING = statements("serving")
+
+CHANGES = "tandem:remembered-changes"
+"""A stream of the last seconds' changes, by which the processes tell each other."""
+
+_CHANGES_MILLISECONDS = 10_000
+_MOST_CHANGES = 500
+_MOST_TOLD = 600
+"""A notification of PostgreSQL takes less than 8,000 bytes."""
+_MARKER = "tandem:remembered-marker"
+_MOST_BYTES = (1 + MOST_ITEMS) * PACKED_BYTES
+
+# Read before the user's answers were dropped, it would take back what was added with the drop.
+_STORE = """
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+
+# A packed user is added to the one that is there; over the limit the oldest items go.
+_ADD = """
+local seconds, most = ARGV[1], tonumber(ARGV[2])
+for i = 2, #KEYS do
+    local key, packed = KEYS[i], ARGV[i + 4]
+    local length = redis.call('STRLEN', key)
+    if length == 0 then
+        redis.call('SET', key, packed)
+    else
+        local number = string.sub(packed, 1, 4)
+        if number == '\\0\\0\\0\\0' then number = redis.call('GETRANGE', key, 0, 3) end
+        local excess = math.max(length + #packed - 4 - most, 0)
+        if excess == 0 then
+            redis.call('SETRANGE', key, 0, number)
+            redis.call('APPEND', key, string.sub(packed, 5))
+        else
+            local kept = redis.call('GETRANGE', key, 4 + excess, -1)
+            redis.call('SET', key, number .. kept .. string.sub(packed, 5))
+        end
+    end
+    redis.call('EXPIRE', key, seconds)
+end
+"""
+
+_DROP = """
+for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
+"""
+
+# Tells the other processes; the stream keeps some seconds, and goes when nothing happens.
+_TELL = """
+if ARGV[3] ~= '' then
+    local now = redis.call('TIME')
+    local oldest = now[1] * 1000 - tonumber(ARGV[4])
+    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'by', ARGV[5], 'told', ARGV[3])
+    redis.call('PEXPIRE', KEYS[1], ARGV[4])
+end
+return 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What another process came to know of some users."""
+
+    added: Mapping[UserId, RememberedUser]
+    dropped: Sequence[UserId]
+
+
+class Remembered:
+    """Finds and stores remembered users; what cannot be stored is told by False."""
+
+    def __init__(self, answers: Answers, *, seconds: int) -> None:
+        self._answers = answers
+        self._seconds = seconds
+        self._me = uuid.uuid4().hex
+
+    async def find_user(self, user_id: UserId) -> RememberedUser | None:
+        """What is remembered of a user; None if nothing is, or Redis is away."""
+        packed = await self._answers.ask_anyway("GET", _key(user_id))
+        return None if packed is None else RememberedUser.unpack(packed)
+
+    async def store_user(
+        self, user_id: UserId, user_no: UserNo, known: RememberedUser, stamp: Stamp
+    ) -> bool | None:
+        """Replace what is remembered, unless the user's answers were dropped since the stamp.
+
+        Whether it was replaced; None: Redis is away.
+        """
+        if not stamp.reachable:
+            return None
+        keys = (_key(user_id), user_version(user_no))
+        stored = await self._answers.ask(
+            "EVAL", _STORE, 2, *keys, stamp.version, known.pack(), self._seconds
+        )
+        return None if stored is None else bool(stored)
+
+    async def tell_replaced(self, user_id: UserId, known: RememberedUser) -> None:
+        """Let the other processes know of a user what was stored, and nothing else."""
+        for told in (None, known.numbers()):
+            await self._change("", [], {user_id: told}, [])
+
+    async def add(self, users: Mapping[UserId, RememberedUser], *, tell: bool = True) -> bool:
+        """Add to what is remembered of users; to be called after their answers were dropped."""
+        told = {user_id: known.numbers() for user_id, known in users.items()} if tell else {}
+        packed = [known.pack() for known in users.values()]
+        return await self._change(_ADD, list(users), told, packed)
+
+    async def drop(self, user_ids: Sequence[UserId]) -> bool:
+        """Remember nothing of these users."""
+        return await self._change(_DROP, user_ids, dict.fromkeys(user_ids), [])
+
+    async def load_changes(self, after: str) -> tuple[list[Change], str]:
+        """What other processes changed after a place in the stream, and the place to go on from."""
+        found = await self._answers.ask("XRANGE", CHANGES, f"({after}", "+", "COUNT", _MOST_CHANGES)
+        if not found:
+            return [], after
+        changes = [_change(fields) for _, fields in found]
+        theirs = [change for by, change in changes if by != self._me.encode()]
+        return theirs, found[-1][0].decode()
+
+    async def find_marker(self) -> str | None:
+        """A mark that stays the same until Redis has lost everything; None if it is away."""
+        await self._answers.ask("SET", _MARKER, uuid.uuid4().hex, "NX")
+        marker = await self._answers.ask("GET", _MARKER)
+        return None if marker is None else marker.decode()
+
+    async def _change(
+        self,
+        script: str,
+        user_ids: Sequence[UserId],
+        told: Mapping[UserId, Any],
+        packed: list[bytes],
+    ) -> bool:
+        keys = (CHANGES, *map(_key, user_ids))
+        payload = orjson.dumps(told) if told else b""
+        # An event is acknowledged after this: the other processes must know what it excludes.
+        done = await self._answers.insist(
+            "EVAL", script + _TELL, len(keys), *keys,
+            self._seconds, _MOST_BYTES, payload, _CHANGES_MILLISECONDS, self._me, *packed,
+        )  # fmt: skip
+        return done is not None
+
+
+class ExclusionNews:
+    """The way around Redis by which the processes tell each other of users."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def tell(self, users: Mapping[UserId, RememberedUser]) -> None:
+        """Add to what every process remembers; StoreUnavailableError if PostgreSQL is away too."""
+        for user_id, known in users.items():
+            number, *items = known.numbers()
+            told = {user_id: [number, *items[-_MOST_TOLD:]]}
+            await self._store.rows(
+                _SERVING["tell_exclusions"], {"told": orjson.dumps(told).decode()}
+            )
+
+
+def told_change(told: str) -> Change:
+    """What was told in this way."""
+    users = orjson.loads(told)
+    return Change({UserId(one): RememberedUser.of_numbers(users[one]) for one in users}, [])
+
+
+def _key(user_id: UserId) -> str:
+    return f"tandem:remembered:{user_id}"
+
+
+def _change(fields: Mapping[bytes, bytes]) -> tuple[bytes, Change]:
+    told = orjson.loads(fields[b"told"])
+    added = {
+        UserId(user_id): RememberedUser.of_numbers(numbers)
+        for user_id, numbers in told.items()
+        if numbers is not None
+    }
+    dropped = [UserId(user_id) for user_id, numbers in told.items() if numbers is None]
+    return fields[b"by"], Change(added, dropped)

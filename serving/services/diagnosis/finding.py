@@ -1,0 +1,69 @@
+"""A finding, and how amounts and times are told in one."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+Severity = Literal["ok", "notice", "problem"]
+
+_RANKS: dict[Severity, int] = {"ok": 0, "notice": 1, "problem": 2}
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_FEWEST_OF_UNIT = 2
+"""90 minutes are told as such: "1 hour" would be too rough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    check: str
+    """What was looked at, a name for programs, such as `speed`."""
+    severity: Severity
+    """problem: something needs doing; notice: worth knowing; ok: as it should be."""
+    what: str
+    """What was found, in a sentence."""
+    since: datetime | None = None
+    """None: unknown, or not a matter of time."""
+    advice: str | None = None
+    """What to do; None: nothing."""
+
+
+def is_well(findings: Iterable[Finding]) -> bool:
+    """Whether nothing needs doing."""
+    return all(finding.severity != "problem" for finding in findings)
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    """Problems, then notices, then what is well; within these, the order they came in."""
+    return sorted(findings, key=lambda finding: -_RANKS[finding.severity])
+
+
+def merged(*sources: Sequence[Finding]) -> list[Finding]:
+    """Findings of several observers: of one check the worst, then the one that knows since when."""
+    best: dict[str, Finding] = {}
+    for finding in (finding for findings in sources for finding in findings):
+        known = best.get(finding.check)
+        if known is None or _weight(finding) > _weight(known):
+            best[finding.check] = finding
+    return list(best.values())
+
+
+def _weight(finding: Finding) -> tuple[int, bool]:
+    return _RANKS[finding.severity], finding.since is not None
+
+
+def told_duration(duration: timedelta) -> str:
+    """`45 seconds`, `90 minutes`, `3 days`: whole units, rounded down, at least two of them."""
+    seconds = max(0, int(duration.total_seconds()))
+    for unit, length in _UNITS:
+        if seconds >= _FEWEST_OF_UNIT * length:
+            return f"{seconds // length:,} {unit}s"
+    return told_count(seconds, "second")
+
+
+def told_count(count: int, noun: str, *, most: int | None = None) -> str:
+    """`1 event`, `2,000 events`; `more than 99,999 events` where counting ended at `most`."""
+    if most is not None and count >= most:
+        return f"more than {most - 1:,} {noun}s"
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"

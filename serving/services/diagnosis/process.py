@@ -1,0 +1,85 @@
+"""Judging what one API process knows by itself: Redis, and what it had to drop. Pure."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from serving.services.diagnosis.bounds import Bounds
+from serving.services.diagnosis.finding import Finding, told_count, told_duration
+
+_LATELY = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Impressions that were lost since the process began."""
+
+    impressions: int = 0
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaFigures:
+    """How it stands with the read replica."""
+
+    lag_seconds: float | None
+    """It knows everything older than this; None: nothing is certain."""
+    fault: str | None = None
+    """Why it cannot be used at all, in words."""
+    seconds_faulty: float | None = None
+
+
+def judge_redis(away: str | None, since: datetime | None = None) -> Finding:
+    """`away`: why Redis cannot be used; None: it answers."""
+    if away is None:
+        return Finding("redis", "ok", "Redis answers.")
+    return Finding(
+        "redis",
+        "problem",
+        f"Redis is away{away and f': {away}'}. Lists come from PostgreSQL, which takes longer;"
+        " nothing is lost.",
+        since,
+        "Start it, or see why it does not answer. Nothing here needs a restart then.",
+    )
+
+
+def judge_dropped(dropped: Dropped, now: datetime) -> Finding:
+    """Something needs doing if impressions were lost lately."""
+    if dropped.last_at is None:
+        return Finding("impressions", "ok", "No impression was lost.")
+    told = told_count(dropped.impressions, "impression")
+    ago = now - dropped.last_at
+    return Finding(
+        "impressions",
+        "problem" if ago < _LATELY else "notice",
+        f"{told} could not be written and {'is' if dropped.impressions == 1 else 'are'} lost, the"
+        f" last {told_duration(ago)} ago: the queue was full, or PostgreSQL away.",
+        dropped.last_at,
+        "If PostgreSQL was not away, raise TANDEM_IMPRESSION_QUEUE or start more API processes.",
+    )
+
+
+def judge_replica(figures: ReplicaFigures | None, bounds: Bounds, now: datetime) -> list[Finding]:
+    """One finding about the read replica; none if there is no replica."""
+    if figures is None:
+        return []
+    if figures.fault is not None:
+        faulty = timedelta(seconds=figures.seconds_faulty or 0.0)
+        return [_replica_unused(f"cannot be used: {figures.fault}", now - faulty)]
+    if figures.lag_seconds is None:
+        return [_replica_unused("has not caught up since it answers", None)]
+    lag = timedelta(seconds=figures.lag_seconds)
+    if lag > bounds.longest_lag:
+        told = f"lags {told_duration(lag)}, more than {told_duration(bounds.longest_lag)}"
+        return [_replica_unused(told, now - lag)]
+    return [Finding("replica", "ok", f"The read replica lags {figures.lag_seconds:.1f} seconds.")]
+
+
+def _replica_unused(why: str, since: datetime | None) -> Finding:
+    return Finding(
+        "replica",
+        "problem",
+        f"The read replica {why}. Everything is read from the primary.",
+        since,
+        "See that it runs and follows the primary: pg_stat_wal_receiver there, pg_stat_replication"
+        " on the primary. It is read again by itself.",
+    )

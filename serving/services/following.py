@@ -1,0 +1,64 @@
+"""Moving to another run as soon as it is served. Polling stays, as the safety net."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import aclosing, asynccontextmanager, suppress
+
+import structlog
+
+from domain.errors import StoreUnavailableError
+from serving.repositories.switches import Switches
+from serving.services.live_runs import LiveRuns
+from serving.services.remembered_users import RememberedUsers
+
+log = structlog.get_logger()
+
+
+class Follower:
+    """Listens for switches and exclusions, connecting again whenever the connection is lost."""
+
+    def __init__(
+        self,
+        switches: Switches,
+        live_runs: LiveRuns,
+        remembered: RememberedUsers,
+        *,
+        rest_seconds: float,
+    ) -> None:
+        self._switches = switches
+        self._live_runs = live_runs
+        self._remembered = remembered
+        self._rest_seconds = rest_seconds
+        self._away = False
+
+    @asynccontextmanager
+    async def following(self) -> AsyncIterator[None]:
+        """Follow for the time of the block."""
+        task = asyncio.create_task(self._forever(), name="switches")
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _forever(self) -> None:
+        while True:
+            try:
+                await self._follow()
+            except Exception as error:  # noqa: BLE001 -- whatever it is, polling goes on and we try again
+                if not self._away:
+                    log.warning("switches_not_heard", error=str(error.__cause__ or error))
+                self._away = True
+            await asyncio.sleep(self._rest_seconds)
+
+    async def _follow(self) -> None:
+        async with aclosing(self._switches.news()) as news:
+            async for told in news:
+                self._away = False
+                if told is not None:
+                    self._remembered.hear(told)
+                    continue
+                # A look that fails is made up for by the next poll; the connection is still good.
+                with suppress(StoreUnavailableError):
+                    await self._live_runs.refresh()

@@ -1,0 +1,71 @@
+"""Forgetting users: nothing of them stays, in the store, in the cache, or in memory."""
+
+import time
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from domain.identifiers import UserId
+from serving.repositories.answers import Answers
+from serving.repositories.removals import Removals
+from serving.services.remembered_users import RememberedUsers
+from serving.services.user_numbers import UserNumbers
+
+_MOST_DUE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What was removed of a user."""
+
+    rows: Mapping[str, int]
+    """Rows of the store, by what they were."""
+    cached_answers: int | None
+    """None: Redis is away; its answers do not count when it is back."""
+
+
+class UserForgetter:
+    """Forgets users.
+
+    An event that was recorded just before its user was forgotten may be remembered just after, by
+    whoever recorded it. So what is remembered is dropped once more when the time that may take,
+    `write_seconds`, is well over.
+    """
+
+    def __init__(
+        self,
+        *,
+        removals: Removals,
+        users: UserNumbers,
+        answers: Answers,
+        remembered: RememberedUsers,
+        write_seconds: float,
+    ) -> None:
+        self._removals = removals
+        self._users = users
+        self._answers = answers
+        self._remembered = remembered
+        self._again_after = 2 * write_seconds
+        self._due: deque[tuple[float, UserId]] = deque(maxlen=_MOST_DUE)
+
+    async def forget(self, user_id: UserId) -> Forgotten:
+        """Remove all that is known of a user, known or not; harmless twice.
+
+        An event of the same user id that is recorded afterwards is that of a new user.
+        """
+        remembered = await self._remembered.find(user_id)
+        gone = await self._removals.forget_user(user_id)
+        # A number from memory may be all that is left: whoever was first may have died before this.
+        numbers = {gone.user_no, remembered.user_no, self._users.forget(user_id)}
+        dropped = await self._answers.drop([no for no in numbers if no is not None])
+        await self._remembered.forget_user(gone.user_no, user_id)
+        self._due.append((time.monotonic() + self._again_after, user_id))
+        return Forgotten(gone.removed, dropped)
+
+    async def forget_again(self) -> None:
+        """Drop what was remembered of users while they were forgotten; one who is back stays."""
+        while self._due and self._due[0][0] <= time.monotonic():
+            user_id = self._due[0][1]
+            if await self._users.find(user_id) is None:
+                await self._remembered.forget_user(None, user_id)
+            self._due.popleft()

@@ -1,0 +1,84 @@
+"""Learning from the log what must not be shown, before it has to be known without the log."""
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import UserId, UserNo
+from serving.repositories.answers import Answers
+from serving.repositories.excluded_items import ExcludedItems
+from serving.services.remembered_users import RememberedUsers
+
+_AT_ONCE = 200
+_ATTEMPTS = 3
+_MOST_DUE = 10_000
+_ANY_ANSWER = ""
+
+
+class Remembering:
+    """Reads users' exclusions for the remembered users.
+
+    A process that has just been started knows nobody, and a Redis that has lost everything no more:
+    both are told of the users who came lately.
+    """
+
+    def __init__(
+        self,
+        *,
+        excluded_items: ExcludedItems,
+        answers: Answers,
+        remembered: RememberedUsers,
+        recent_users: int,
+    ) -> None:
+        self._excluded_items = excluded_items
+        self._answers = answers
+        self._remembered = remembered
+        self._recent_users = recent_users
+        self._settled_losses: int | None = None
+        self._left: list[UserNo] = []
+        self._due: dict[UserNo, UserId] = {}
+
+    async def remember_again(self, user_no: UserNo, user_id: UserId) -> None:
+        """Read what is remembered of a user again: less of it counts than before.
+
+        To be called after the deletion is committed and the user's answers were dropped. If the
+        store cannot be read now it is later; until then too much is remembered, never too little.
+        """
+        try:
+            known = await self._read_again(user_no, user_id)
+        except StoreUnavailableError:
+            known = False
+        if not known and len(self._due) < _MOST_DUE:
+            self._due[user_no] = user_id
+
+    async def _read_again(self, user_no: UserNo, user_id: UserId) -> bool:
+        """False: so much is going on with this user that it never was up to date."""
+        for _ in range(_ATTEMPTS):
+            since = self._remembered.now
+            _, stamp = await self._answers.find(user_no, _ANY_ANSWER)
+            users = await self._excluded_items.load_exclusions([user_no])
+            if not users:
+                await self._remembered.forget_user(user_no, user_id)
+                return True
+            exclusions = users[0].known.exclusions
+            if await self._remembered.replace(
+                user_id, user_no, exclusions, since=since, stamp=stamp
+            ):
+                return True
+        return False
+
+    async def catch_up(self) -> None:
+        """Read again who has to be; and who came lately, if this process or Redis knows nobody."""
+        for user_no, user_id in list(self._due.items()):
+            if await self._read_again(user_no, user_id):
+                del self._due[user_no]
+        await self._remember_recent()
+
+    async def _remember_recent(self) -> None:
+        losses = self._remembered.losses
+        if losses != self._settled_losses:
+            self._left = await self._excluded_items.find_recent_users(self._recent_users)
+            self._settled_losses = losses
+        while self._left:
+            some = self._left[:_AT_ONCE]
+            since = self._remembered.now
+            users = await self._excluded_items.load_exclusions(some)
+            await self._remembered.refill({user.user_id: user.known for user in users}, since=since)
+            del self._left[: len(some)]

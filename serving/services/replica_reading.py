@@ -1,0 +1,128 @@
+"""Which reads may go to the read replica: those that cannot tell it from the primary."""
+
+import time
+from contextlib import AbstractContextManager, nullcontext, suppress
+
+import structlog
+
+from domain.errors import StoreUnavailableError
+from serving.metrics import ServingMetrics
+from serving.repositories.answers import Answers, Stamp
+from serving.repositories.primary import Primary
+from serving.repositories.replica import Replica, ReplicaState, reading_replica
+from serving.repositories.runs import LiveRun
+from serving.services.diagnosis.process import ReplicaFigures
+from serving.services.freshness import Freshness, Leave, Mark
+from serving.services.live_runs import LiveRuns
+from serving.services.remembered_users import RememberedUsers
+
+log = structlog.get_logger()
+
+
+def taking(leave: Leave | None) -> AbstractContextManager[None]:
+    """Take leave, if there is one, for the time of the block."""
+    return nullcontext() if leave is None else reading_replica(leave.server)
+
+
+class ReplicaReading:
+    """Watches the replica, and gives leave to read there; without a replica, never."""
+
+    def __init__(
+        self,
+        replica: Replica | None,
+        *,
+        primary: Primary,
+        answers: Answers,
+        live_runs: LiveRuns,
+        remembered: RememberedUsers,
+        metrics: ServingMetrics,
+        most_lag_seconds: float,
+    ) -> None:
+        self._replica = replica
+        self._primary = primary
+        self._answers = answers
+        self._live_runs = live_runs
+        self._remembered = remembered
+        self._metrics = metrics
+        self._freshness = Freshness(most_lag_seconds=most_lag_seconds)
+        self._fault: str | None = None
+        self._faulty_since: float | None = None
+        self._cluster: int | None = None
+        if replica is not None:
+            metrics.replica_lag_seconds.set_function(self._lag_seconds)
+
+    async def watch(self) -> None:
+        """Look how far the primary and the replica are; to be done again and again."""
+        if self._replica is None:
+            return
+        # With the primary away, what the replica is known to know stays known.
+        with suppress(StoreUnavailableError):
+            await self._mark()
+        try:
+            self._judge(await self._replica.look())
+        except StoreUnavailableError as error:
+            self._note_fault(str(error.__cause__ or error).partition("\n")[0])
+
+    def figures(self) -> ReplicaFigures | None:
+        """How it stands just now; None: there is no replica."""
+        if self._replica is None:
+            return None
+        now = time.monotonic()
+        faulty = None if self._faulty_since is None else now - self._faulty_since
+        return ReplicaFigures(self._freshness.lag_seconds(now), self._fault, faulty)
+
+    def leave(self, run: LiveRun | None, stamp: Stamp) -> Leave | None:
+        """Leave to read there what the stamp was taken for; None: read the primary."""
+        if self._replica is None:
+            return None
+        leave = self._leave(run, stamp)
+        self._metrics.replica_leaves.labels("refused" if leave is None else "given").inc()
+        return leave
+
+    async def leave_for_all(self, run: LiveRun | None) -> Leave | None:
+        """The same for lists that depend on no user, only on what is available."""
+        if self._replica is None:
+            return None
+        return self.leave(run, await self._answers.stamp_of_all())
+
+    def _leave(self, run: LiveRun | None, stamp: Stamp) -> Leave | None:
+        if not stamp.reachable or self._fault is not None:
+            return None
+        return self._freshness.leave(
+            int(stamp.version or 0), stamp.epoch, run, now=time.monotonic()
+        )
+
+    async def _mark(self) -> None:
+        taken_at = time.monotonic()
+        remembered_at, run = self._remembered.now, self._live_runs.current
+        told = await self._answers.tell_clock()
+        if told is None:
+            return
+        written = await self._primary.load_written_position()
+        self._cluster = written.cluster
+        self._freshness.note(
+            Mark(told.clock, told.epoch, run, remembered_at, written.position, taken_at)
+        )
+
+    def _judge(self, state: ReplicaState) -> None:
+        if state.replayed is None:
+            self._note_fault("it is not a replica")
+            self._freshness.lose()
+        elif self._cluster is not None and state.cluster != self._cluster:
+            self._note_fault("it is a replica of another database")
+            self._freshness.lose()
+        else:
+            if self._fault is not None:
+                log.info("replica_back")
+            self._fault = self._faulty_since = None
+            self._freshness.advance(state.server, state.replayed)
+
+    def _lag_seconds(self) -> float:
+        lag = self._freshness.lag_seconds(time.monotonic())
+        return float("inf") if lag is None else lag
+
+    def _note_fault(self, fault: str) -> None:
+        if self._fault is None:
+            log.warning("replica_away", error=fault)
+            self._faulty_since = time.monotonic()
+        self._fault = fault

@@ -1,0 +1,39 @@
+"""Undoing events: what the user took back no longer counts."""
+
+from domain.errors import UnknownEventError
+from domain.identifiers import event_uuid
+from serving.repositories.answers import Answers
+from serving.repositories.removals import DeletedEvent, Removals
+from serving.services.remembering import Remembering
+
+
+class EventUndoer:
+    """Deletes events."""
+
+    def __init__(
+        self,
+        *,
+        removals: Removals,
+        answers: Answers,
+        remembering: Remembering,
+    ) -> None:
+        self._removals = removals
+        self._answers = answers
+        self._remembering = remembering
+
+    async def undo(self, event_id: str) -> DeletedEvent:
+        """Delete an event; when this returns no answer knows it but by the run's lists.
+
+        Harmless twice. UnknownEventError if no such event was ever received.
+        """
+        deleted = await self._removals.delete_event(event_uuid(event_id))
+        if deleted is None:
+            raise UnknownEventError(
+                f"There is no event {event_id!r}. Nothing was deleted, and it will count if it is"
+                " sent from now on."
+            )
+        # The second time too: whoever was first may have died before doing this.
+        if deleted.owner is not None:
+            await self._answers.drop([deleted.owner.user_no])
+            await self._remembering.remember_again(deleted.owner.user_no, deleted.owner.user_id)
+        return deleted

@@ -1,0 +1,84 @@
+"""The ways to PostgreSQL and Redis as the settings want them, each behind a watched breaker."""
+
+from typing import Literal
+
+import structlog
+
+from serving.breaker import Breaker
+from serving.metrics import ServingMetrics
+from serving.repositories.redis_link import RedisLink
+from serving.repositories.replica import Replica
+from serving.repositories.store import Store, StoreLimits
+from serving.settings import ServingSettings
+
+log = structlog.get_logger()
+
+Dependency = Literal["postgres", "redis"]
+
+_NUMBERS = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
+
+
+def make_replica(settings: ServingSettings) -> Replica | None:
+    """The way to the read replica, if there is one; nothing is opened yet."""
+    if settings.read_database_url is None or not settings.read_database_url.get_secret_value():
+        return None
+    return Replica.at(
+        settings.read_database_url.get_secret_value(),
+        connections=settings.postgres_connections,
+        waiting=settings.postgres_waiting,
+        seconds=settings.request_budget_seconds,
+    )
+
+
+def make_store(
+    settings: ServingSettings, metrics: ServingMetrics, replica: Replica | None = None
+) -> Store:
+    """The way to PostgreSQL; nothing is opened yet."""
+    limits = StoreLimits(
+        connections=settings.postgres_connections,
+        write_connections=settings.postgres_write_connections,
+        background_connections=settings.postgres_background_connections,
+        waiting=settings.postgres_waiting,
+        read_seconds=settings.request_budget_seconds,
+        write_seconds=settings.write_budget_seconds,
+        wait_seconds=settings.postgres_wait_seconds,
+    )
+    breaker = _watched_breaker("postgres", settings, metrics)
+    return Store.at(settings.database_url.get_secret_value(), limits, breaker, replica)
+
+
+def make_redis_link(settings: ServingSettings, metrics: ServingMetrics) -> RedisLink:
+    """The way to Redis; nothing is opened yet."""
+    return RedisLink.at(
+        settings.redis_url.get_secret_value(),
+        metrics,
+        _watched_breaker("redis", settings, metrics),
+        timeout_seconds=settings.redis_timeout_seconds,
+        heartbeat_seconds=settings.redis_heartbeat_seconds,
+        connections=settings.redis_connections,
+    )
+
+
+def _watched_breaker(
+    dependency: Dependency, settings: ServingSettings, metrics: ServingMetrics
+) -> Breaker:
+    """A breaker whose state is a metric, and whose openings are counted and logged."""
+    openings = metrics.breaker_openings.labels(dependency)
+    told = False
+
+    def opening() -> None:
+        nonlocal told
+        openings.inc()
+        if not told:
+            log.warning("breaker_opened", dependency=dependency)
+        told = True
+
+    def closing() -> None:
+        nonlocal told
+        log.info("breaker_closed", dependency=dependency)
+        told = False
+
+    breaker = Breaker(settings.breaker_rules(), on_opening=opening, on_closing=closing)
+    state = metrics.breaker_state.labels(dependency)
+    state.set_function(lambda: _NUMBERS[breaker.state])
+    return breaker

@@ -1,0 +1,103 @@
+"""Answers to reads, kept small, and what can be said of one by the ledger alone."""
+
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stack.chaos.client import Reply
+from stack.chaos.ledger import Ledger
+from stack.chaos.violations import Violations
+
+_TOLD_EVENTS = 30
+HELD = "held"
+"""The level of lists made without the store."""
+POPULAR_LEVELS = frozenset({"popular", HELD})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One list as it was answered."""
+
+    user: str
+    worker: str
+    began: float
+    ended: float
+    level: str
+    source: str
+    run_id: int | None
+    cut_off_at: datetime | None
+    events_since_cut_off: int
+    asked: int
+    """How many items were asked for."""
+    items: tuple[str, ...]
+    scores: NDArray[np.float64]
+    """(n, 3): blended, batch and speed score of each item."""
+
+    def told(self) -> dict[str, Any]:
+        """For the file of violations."""
+        return {
+            "user": self.user,
+            "worker": self.worker,
+            "level": self.level,
+            "source": self.source,
+            "run": self.run_id,
+            "cut_off_at": self.cut_off_at,
+            "events_since_cut_off": self.events_since_cut_off,
+            "items": [
+                (item, *scores)
+                for item, scores in zip(self.items, self.scores.tolist(), strict=True)
+            ],
+        }
+
+
+def answer_of(user: str, asked: int, reply: Reply) -> Answer:
+    """The answer in a reply with status 200."""
+    body = reply.body
+    run = body.get("run")
+    rows = [
+        (item["score"], item.get("batch_score", 0.0), item.get("speed_score", 0.0))
+        for item in body["items"]
+    ]
+    return Answer(
+        user=user,
+        worker=reply.worker,
+        began=reply.began,
+        ended=reply.ended,
+        level=body.get("level", body["source"]),
+        source=body["source"],
+        run_id=run and run["id"],
+        cut_off_at=run and datetime.fromisoformat(run["cut_off_at"]),
+        events_since_cut_off=body["policy"]["events_since_cut_off"],
+        asked=asked,
+        items=tuple(item["item_id"] for item in body["items"]),
+        scores=np.array(rows, dtype=np.float64).reshape(len(rows), 3),
+    )
+
+
+def check_seen(answer: Answer, ledger: Ledger, violations: Violations) -> tuple[int, int]:
+    """Find the items shown although their event had been acknowledged when the read began.
+
+    How many there are, and how many were shown that the user had seen before the load began: of
+    those, only the store knows.
+    """
+    seen = ledger.certainly_seen(answer.user, answer.began, answer.ended)
+    shown = [item for item in answer.items if item in seen]
+    old = [item for item in shown if seen[item] is None]
+    for item in shown:
+        event = seen[item]
+        if event is not None and event.acknowledged_at is not None:
+            violations.add(
+                "seen item shown",
+                answer.began,
+                item=item,
+                event=asdict(event),
+                seconds_after_acknowledgement=round(answer.began - event.acknowledged_at, 4),
+                answer=answer.told(),
+                history=[asdict(one) for one in ledger.history(answer.user)[-_TOLD_EVENTS:]],
+            )
+    if old and answer.level not in POPULAR_LEVELS:
+        violations.add("old item shown", answer.began, items=old, answer=answer.told())
+    return len(shown) - len(old), len(old)

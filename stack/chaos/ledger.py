@@ -1,0 +1,109 @@
+"""The ledger: what was sent, what was acknowledged and when. All times are monotonic seconds."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True)
+class Sent:
+    """One event, sent as often as it took."""
+
+    event_id: str
+    user: str
+    item: str
+    kind: str
+    value: float | None
+    marks_seen: bool
+    sent_at: float
+    acknowledged_at: float | None = None
+    """When the first 202 was in; None: it may be stored or not."""
+    attempts: list[str] = field(default_factory=list)
+    """Worker and outcome of each."""
+    deleting_at: float | None = None
+    """When its deletion was first asked for."""
+    deleted_at: float | None = None
+    """When its deletion was acknowledged."""
+
+
+@dataclass(slots=True)
+class Forgotten:
+    """One user's removal, asked for as often as it took."""
+
+    asked_at: float
+    done_at: float | None = None
+
+
+class Ledger:
+    """Everything sent, by event id and by user and item."""
+
+    def __init__(self, seen: dict[str, frozenset[str]]) -> None:
+        """`seen`: what each user had seen before the load began."""
+        self.events: dict[str, Sent] = {}
+        self.forgotten: dict[str, list[Forgotten]] = defaultdict(list)
+        self._seen_before = seen
+        self._marks: dict[str, dict[str, list[Sent]]] = defaultdict(lambda: defaultdict(list))
+
+    def send(self, event: Sent) -> None:
+        """An event is about to be sent for the first time."""
+        self.events[event.event_id] = event
+        if event.marks_seen:
+            self._marks[event.user][event.item].append(event)
+
+    def acknowledge(self, events: Iterable[Sent], at: float) -> None:
+        """The answer 202 is in."""
+        for event in events:
+            if event.acknowledged_at is None:
+                event.acknowledged_at = at
+
+    def forget(self, user: str, at: float) -> Forgotten:
+        """A user's removal is about to be asked for."""
+        self.forgotten[user].append(Forgotten(at))
+        return self.forgotten[user][-1]
+
+    def history(self, user: str) -> list[Sent]:
+        """All that was sent of a user, oldest first."""
+        return [event for event in self.events.values() if event.user == user]
+
+    def certain(self) -> Iterator[Sent]:
+        """Events that must stand in the log: acknowledged, and nobody asked to take them out."""
+        for event in self.events.values():
+            if event.acknowledged_at is not None and not self.may_be_gone(event, float("inf")):
+                yield event
+
+    def certainly_deleted(self) -> Iterator[Sent]:
+        """Events that must not stand in the log: their removal was acknowledged."""
+        for event in self.events.values():
+            if event.deleted_at is not None or self._forgotten_after(event):
+                yield event
+
+    def may_be_gone(self, event: Sent, by: float) -> bool:
+        """Whether somebody asked by then to take the event out, done or not."""
+        deleting = event.deleting_at is not None and event.deleting_at <= by
+        return deleting or any(
+            one.asked_at <= by and (one.done_at is None or event.sent_at <= one.done_at)
+            for one in self.forgotten.get(event.user, ())
+        )
+
+    def certainly_seen(self, user: str, began: float, ended: float) -> dict[str, Sent | None]:
+        """Items that no list read from `began` to `ended` may show the user.
+
+        The event that says so; None: it was before the load began.
+        """
+        found: dict[str, Sent | None] = {}
+        if all(one.asked_at > ended for one in self.forgotten.get(user, ())):
+            found = dict.fromkeys(self._seen_before.get(user, ()))
+        for item, events in self._marks.get(user, {}).items():
+            for event in events:
+                known = event.acknowledged_at is not None and event.acknowledged_at <= began
+                if known and not self.may_be_gone(event, ended):
+                    found[item] = event
+        return found
+
+    def _forgotten_after(self, event: Sent) -> bool:
+        """Whether the user's removal was asked for after the event was acknowledged, and done."""
+        acknowledged = event.acknowledged_at
+        return acknowledged is not None and any(
+            one.done_at is not None and acknowledged <= one.asked_at
+            for one in self.forgotten.get(event.user, ())
+        )

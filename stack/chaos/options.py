@@ -1,0 +1,19 @@
+"""What a run of chaos can be told."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ChaosOptions:
+    """How long, how much, from which seed."""
+
+    seconds: float = 60.0
+    """Of load and disturbances; making the system and checking it come on top."""
+    seed: int = 1
+    reads_per_second: float = 40.0
+    events_per_second: float = 20.0
+    users: int = 1_500
+    """With a history before the load begins."""
+    items: int = 500
+    night_pause_seconds: float = 3.0
+    """Between the end of one night and the beginning of the next."""

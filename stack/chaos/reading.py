@@ -1,0 +1,92 @@
+"""Reads: asked of one process and then of the others, each answer looked at at once."""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass, field
+
+from stack.chaos.answers import Answer, answer_of, check_seen
+from stack.chaos.client import Api, Reply
+from stack.chaos.fleet import Fleet
+from stack.chaos.ledger import Ledger
+from stack.chaos.tally import Tally
+from stack.chaos.violations import Violations
+
+READ_SECONDS = 3.0
+"""After so long another process is asked."""
+_ROUNDS = 2
+_PAUSE_SECONDS = 0.1
+OK = 200
+SERVER_ERROR = 500
+
+
+@dataclass(slots=True)
+class Reader:
+    """Reads lists and keeps what was answered."""
+
+    api: Api
+    fleet: Fleet
+    ledger: Ledger
+    tally: Tally
+    violations: Violations
+    drawn: random.Random
+    answers: list[Answer] = field(default_factory=list)
+    latest: dict[str, Answer] = field(default_factory=dict)
+    """Each user's newest list: what they can click on."""
+
+    async def read(self, user: str, limit: int) -> Answer | None:
+        """A user's list from whichever process answers; None if none does."""
+        began, always_one = time.monotonic(), True
+        for worker in self._turns():
+            always_one &= bool(self.fleet.running("api"))
+            answer = await self.read_from(worker, user, limit)
+            if answer is not None:
+                self.tally.patient_seconds.append(time.monotonic() - began)
+                return answer
+            await asyncio.sleep(_PAUSE_SECONDS)
+        if always_one and self.fleet.running("api"):
+            self.tally.unanswered += 1
+        return None
+
+    async def read_from(
+        self, worker: str, user: str, limit: int, timeout_seconds: float = READ_SECONDS
+    ) -> Answer | None:
+        """A user's list from one process, checked against the ledger; None: no list."""
+        reply = await self.api.read(worker, user, limit=limit, timeout_seconds=timeout_seconds)
+        self.tally.count_read(reply)
+        if reply.status != OK:
+            self._note_error(user, reply)
+            return None
+        answer = answer_of(user, limit, reply)
+        self._keep(answer)
+        return answer
+
+    def _turns(self) -> list[str]:
+        workers = list(self.api.workers)
+        self.drawn.shuffle(workers)
+        return workers * _ROUNDS
+
+    def _keep(self, answer: Answer) -> None:
+        self.tally.reads += 1
+        self.tally.levels[answer.level] += 1
+        self.tally.sources[answer.source] += 1
+        self.tally.read_seconds.append(answer.ended - answer.began)
+        self.tally.short += len(answer.items) < answer.asked
+        self.answers.append(answer)
+        self.latest[answer.user] = answer
+        wrong, old = check_seen(answer, self.ledger, self.violations)
+        self.tally.old_items_shown += old
+        if wrong:
+            self.tally.seen_by_level[answer.level] += wrong
+
+    def _note_error(self, user: str, reply: Reply) -> None:
+        if reply.status is not None and reply.status >= SERVER_ERROR:
+            self.violations.add(
+                "read answered with 5xx",
+                reply.began,
+                user=user,
+                worker=reply.worker,
+                seconds=round(reply.seconds, 4),
+                status=reply.status,
+                body=reply.body,
+            )

@@ -1,0 +1,209 @@
+"""Everything that acts in a run of chaos: first it plays, then what came of it is checked."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from stack.chaos import checking
+from stack.chaos.answers import HELD, Answer
+from stack.chaos.disturbing import Disturber
+from stack.chaos.keeping import RunKeeper
+from stack.chaos.ledger import Ledger
+from stack.chaos.load import Load
+from stack.chaos.nights import Nights
+from stack.chaos.options import ChaosOptions
+from stack.chaos.reading import Reader
+from stack.chaos.recovery import Prober
+from stack.chaos.report import Figures, figures
+from stack.chaos.rolling_back import RollingBack
+from stack.chaos.schedule import schedule
+from stack.chaos.store import (
+    by_user,
+    is_folded,
+    load_duplicates,
+    load_live_vectors,
+    load_log,
+    load_runs,
+)
+from stack.chaos.system import System
+from stack.chaos.tally import Tally
+from stack.chaos.violations import Diary, Violations
+from stack.chaos.writing import Writer
+from stack.supervision.background import in_thread
+
+Tell = Callable[[str], None]
+
+TIMELINE = "timeline.txt"
+_TELL_SECONDS = 5.0
+_LAG_SECONDS = 0.05
+_SETTLE_SECONDS = 60.0
+_MOST_USERS_READ = 200
+_LONGEST_LIST = 100
+_MOST_ATTEMPTS, _RETRY_SECONDS = 20, 0.2
+
+
+@dataclass(slots=True)
+class Scene:
+    """Everything that acts, and what it writes down."""
+
+    options: ChaosOptions
+    system: System
+    nights: Nights
+    keeper: RunKeeper
+    violations: Violations
+    diary: Diary
+    ledger: Ledger
+    tally: Tally
+    reader: Reader
+    writer: Writer
+    load: Load
+    prober: Prober
+    rolling_back: RollingBack
+    disturber: Disturber
+    background: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def play(self, tell: Tell) -> None:
+        """Load and disturbances, then quiet until everything has settled."""
+        self.nights.outcomes = Counter()
+        self.diary.began = time.monotonic()
+        self.load.start()
+        watching = asyncio.create_task(self.disturber.watch())
+        night_after_night = asyncio.create_task(self.nights.forever())
+        telling = asyncio.create_task(self._tell_now_and_then(tell))
+        lagging = asyncio.create_task(self._measure_lag())
+        self.background = [watching, night_after_night, telling, lagging]
+        began = time.monotonic()
+        try:
+            await self.disturber.carry_out(schedule(self.options.seconds, self.options.seed))
+            await asyncio.sleep(max(0.0, began + self.options.seconds - time.monotonic()))
+            tell("waiting until everything has settled")
+            self.load.stop()
+            await self.load.settled(_SETTLE_SECONDS)
+            night_after_night.cancel()
+            with suppress(asyncio.CancelledError):
+                await night_after_night
+            await self.keeper.keep_new()
+            await self._wait_until_folded()
+        finally:
+            for task in self.background:
+                task.cancel()
+        await asyncio.gather(*self.background, return_exceptions=True)
+
+    async def check(self) -> Figures:
+        """The comparison of the ledger with the store, and all figures."""
+        self.diary.write(self.system.home.directory / TIMELINE)
+        self.violations.counts["read unanswered"] = self.tally.unanswered
+        users = list(dict.fromkeys(event.user for event in self.ledger.events.values()))
+        final = await self._final_answers(users)
+        stored = await in_thread(partial(self._load, _everything))
+        states = {no: run.state for no, run in stored["runs"].items()}
+        logs, contents = by_user(stored["log"]), self.keeper.contents
+        live = next(no for no, run in stored["runs"].items() if run.live)
+        checking.check_log(self.ledger, stored["log"], self.system.shop, self.violations)
+        checking.check_duplicates(stored["duplicates"], self.ledger, self.violations)
+        versions = checking.check_versions(
+            self.reader.answers,
+            states=states,
+            contents=contents,
+            logs=logs,
+            ledger=self.ledger,
+            violations=self.violations,
+        )
+        vectors = checking.check_vectors(
+            stored["vectors"],
+            run=contents[live],
+            logs=logs,
+            users=users,
+            violations=self.violations,
+            at=time.monotonic(),
+        )
+        checking.check_exclusions(final, logs, self.system.shop, self.violations)
+        checked = {
+            "versions_checked": versions,
+            "version_check_power": checking.check_power(self.reader.answers, contents, logs),
+            "vectors_checked": vectors,
+            "final_lists_checked": len(final),
+            "deletes_offered": self.system.deletes,
+            "rollbacks": self.rolling_back.done,
+            "rollbacks_refused": self.rolling_back.refused,
+            "rollbacks_offered": self.system.rollbacks,
+            "runs_published": sum(state in checking.SERVABLE for state in states.values()),
+        }
+        return figures(
+            self.options,
+            tally=self.tally,
+            disturber=self.disturber,
+            nights=self.nights,
+            prober=self.prober,
+            violations=self.violations,
+            checked=checked,
+        )
+
+    async def _final_answers(self, users: list[str]) -> list[Answer]:
+        drawn = random.Random(self.options.seed)  # noqa: S311 - not for secrets
+        chosen = drawn.sample(users, min(_MOST_USERS_READ, len(users)))
+        answers = [await self._settled_answer(user) for user in chosen]
+        return [answer for answer in answers if answer is not None]
+
+    async def _settled_answer(self, user: str) -> Answer | None:
+        """A list made from the store; None if the machine is too busy for one."""
+        worker = self.system.api.workers[0]
+        for _ in range(_MOST_ATTEMPTS):
+            answer = await self.reader.read_from(worker, user, _LONGEST_LIST)
+            if answer is not None and answer.level != HELD:
+                return answer
+            await asyncio.sleep(_RETRY_SECONDS)
+        return None
+
+    async def _wait_until_folded(self) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(DBAPIError):
+                if await in_thread(partial(self._load, is_folded)):
+                    return
+            await asyncio.sleep(0.1)
+        self.violations.add("not folded in", time.monotonic(), waited_seconds=_SETTLE_SECONDS)
+
+    def _load(self, read: Callable[[Connection], Any]) -> Any:
+        with self.system.engine.connect() as connection:
+            return read(connection)
+
+    async def _measure_lag(self) -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(_LAG_SECONDS)
+            lag = time.monotonic() - began - _LAG_SECONDS
+            self.tally.longest_lag_seconds = max(self.tally.longest_lag_seconds, lag)
+
+    async def _tell_now_and_then(self, tell: Tell) -> None:
+        before = 0
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            reads, before = self.tally.reads - before, self.tally.reads
+            tell(
+                f"{time.monotonic() - self.diary.began:5.0f} s"
+                f"  kills {self.disturber.kills.total()}"
+                f"  reads/s {reads / _TELL_SECONDS:.0f}"
+                f"  levels {dict(self.tally.levels)}"
+                f"  acknowledged {self.tally.acknowledged}"
+                f"  nights {dict(self.nights.outcomes)}"
+                f"  violations {dict(self.violations.counts)}"
+            )
+
+
+def _everything(connection: Connection) -> dict[str, Any]:
+    return {
+        "runs": load_runs(connection),
+        "log": load_log(connection),
+        "duplicates": load_duplicates(connection),
+        "vectors": load_live_vectors(connection),
+    }

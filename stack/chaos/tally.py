@@ -1,0 +1,67 @@
+"""Figures of a run as they add up."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from stack.chaos.client import Reply
+
+
+@dataclass(slots=True)
+class Tally:
+    """What the load has seen."""
+
+    reads: int = 0
+    """Answered with 200."""
+    levels: Counter[str] = field(default_factory=Counter)
+    sources: Counter[str] = field(default_factory=Counter)
+    read_statuses: Counter[str] = field(default_factory=Counter)
+    """Of all attempts: a status, or why there was none."""
+    read_seconds: list[float] = field(default_factory=list)
+    """Of each attempt that was answered with 200."""
+    patient_seconds: list[float] = field(default_factory=list)
+    """Of each read with all its attempts."""
+    unanswered: int = 0
+    """Reads that no process answered although one was running all the time."""
+    seen_by_level: Counter[str] = field(default_factory=Counter)
+    """Violations: items shown after the event that marks them was acknowledged."""
+    old_items_shown: int = 0
+    """Items seen before the load began, in popular lists made while the store was away."""
+    longest_lag_seconds: float = 0.0
+    """How late this program was itself: what it measures is no more exact than that."""
+    short: int = 0
+    """Answers with fewer items than were asked for."""
+    write_statuses: Counter[str] = field(default_factory=Counter)
+    """Of all attempts to send events."""
+    events: int = 0
+    acknowledged: int = 0
+    sent_again: int = 0
+    """Batches sent again on purpose after they were acknowledged, or twice at once."""
+    skipped: int = 0
+    """Reads and batches not begun because too many were under way."""
+    deletes_acknowledged: int = 0
+    users_forgotten: int = 0
+
+    def count_read(self, reply: Reply) -> None:
+        """One attempt to read."""
+        self.read_statuses[outcome(reply)] += 1
+
+    def count_write(self, reply: Reply) -> None:
+        """One attempt to send events."""
+        self.write_statuses[outcome(reply)] += 1
+
+    def server_errors(self) -> int:
+        """Reads answered with 5xx."""
+        return sum(count for status, count in self.read_statuses.items() if status.startswith("5"))
+
+
+def outcome(reply: Reply) -> str:
+    """The status, or why there is none."""
+    return str(reply.failure if reply.status is None else reply.status)
+
+
+def percentile(values: list[float], share: float) -> float | None:
+    """The value that so many are at or below; None if there are none."""
+    if not values:
+        return None
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

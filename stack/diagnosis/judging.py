@@ -1,0 +1,113 @@
+"""Judging the machine, the processes of the stack and its schedule. Pure."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from serving.services.diagnosis.finding import Finding
+from stack.supervision.state import ProcessEntry
+
+GIB = 2**30
+_FULL_BYTES = GIB
+_LITTLE_BYTES = 10 * GIB
+"""With more than this free, a large share in use is no matter."""
+_FULL_SHARE, _NEARLY_FULL_SHARE = 0.05, 0.1
+
+START = "Start it with: tandem up"
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The file system a folder lies on."""
+
+    folder: Path
+    total_bytes: int
+    free_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """What Prefect knows of the nightly deployment and of the pool its runs go to."""
+
+    registered: bool
+    paused: bool = False
+    scheduled: bool = False
+    """Whether it has a schedule that is active."""
+    worker_online: bool = True
+
+
+def not_running() -> Finding:
+    """Nothing of Tandem runs."""
+    return Finding("stack", "problem", "Tandem is not running.", advice=START)
+
+
+def judge_processes(
+    entries: Mapping[str, ProcessEntry], log_of: Callable[[str], Path]
+) -> list[Finding]:
+    """A finding for each process that does not run, or one that all do."""
+    findings = [
+        _process(name, entry, log_of(name))
+        for name, entry in entries.items()
+        if entry.state != "running"
+    ]
+    return findings or [Finding("processes", "ok", f"All {len(entries)} processes run.")]
+
+
+def _process(name: str, entry: ProcessEntry, log: Path) -> Finding:
+    check = f"process-{name}"
+    if entry.state == "starting":
+        return Finding(check, "notice", f"{name} is starting.", advice=f"Its log: {log}")
+    told = {
+        "restarting": f"{name} has ended and is being started again.",
+        "failed": f"{name} ended too often and is not started again.",
+        "stopped": f"{name} does not run.",
+    }
+    advice = f"Its log says why it ended: {log}"
+    if entry.state == "failed":
+        advice = f"{advice}. When that is mended: tandem down, tandem up"
+    return Finding(check, "problem", told[entry.state], advice=advice)
+
+
+def judge_leftovers(entries: Mapping[str, ProcessEntry]) -> list[Finding]:
+    """Processes that run although no `tandem up` does."""
+    alive = [f"{name} (pid {entry.pid})" for name, entry in entries.items() if entry.pid]
+    if not alive:
+        return []
+    what = f"A `tandem up` that was killed has left running: {', '.join(alive)}."
+    advice = "End them with: tandem down. The next `tandem up` does it too."
+    return [Finding("leftovers", "problem", what, advice=advice)]
+
+
+def judge_disk(disk: Disk) -> Finding:
+    """A full disk stops PostgreSQL."""
+    share = disk.free_bytes / disk.total_bytes
+    what = f"{disk.free_bytes / GIB:,.1f} GiB ({share:.0%}) are free on the disk of {disk.folder}."
+    advice = "Make room: when it is full, PostgreSQL stops. Old runs go with fewer of them"
+    advice = f"{advice} retained (TANDEM_BATCH_RETAINED_RUNS)."
+    little = disk.free_bytes < _LITTLE_BYTES
+    if disk.free_bytes < _FULL_BYTES or (little and share < _FULL_SHARE):
+        return Finding("disk", "problem", f"The disk is nearly full: {what}", advice=advice)
+    if little and share < _NEARLY_FULL_SHARE:
+        return Finding("disk", "notice", f"The disk is filling up: {what}", advice=advice)
+    return Finding("disk", "ok", what)
+
+
+def judge_schedule(schedule: Schedule, prefect_url: str) -> Finding:
+    """Whether a night will run by itself."""
+
+    def problem(what: str, advice: str) -> Finding:
+        return Finding("schedule", "problem", f"{what} No night runs by itself.", advice=advice)
+
+    in_prefect = f"in Prefect: {prefect_url}/deployments"
+    if not schedule.registered:
+        advice = "Register it: python -m flows.deployments. `tandem up` does it at its start."
+        return problem("The deployment nightly is not registered in Prefect.", advice)
+    if schedule.paused:
+        return problem("The deployment nightly is paused.", f"Resume it {in_prefect}")
+    if not schedule.scheduled:
+        what = "The deployment nightly has no active schedule."
+        return problem(what, f"Add one, or switch it on, {in_prefect}")
+    if not schedule.worker_online:
+        what = "No worker takes the runs of the work pool tandem, or the pool is paused."
+        return problem(what, f"See `tandem status`, and {prefect_url}/work-pools")
+    return Finding("schedule", "ok", "The nightly deployment is scheduled.")

@@ -1,0 +1,39 @@
+"""Asking PostgreSQL and Redis from the command line."""
+
+from datetime import UTC, datetime
+
+import redis
+from sqlalchemy.exc import SQLAlchemyError
+
+from serving.repositories.diagnosis import load_figures
+from serving.services.diagnosis.bounds import Bounds
+from serving.services.diagnosis.finding import Finding
+from serving.services.diagnosis.process import judge_redis
+from serving.services.diagnosis.store import judge_store, postgres_away
+from stack.complaints import first_line
+from stack.database import connected
+
+_REDIS_SECONDS = 2.0
+
+
+def look_at_postgres(database_url: str, bounds: Bounds) -> list[Finding]:
+    """What the database tells; that it is away is a finding too."""
+    try:
+        with connected(database_url) as connection:
+            figures = load_figures(connection)
+    except SQLAlchemyError as error:
+        return [postgres_away(first_line(getattr(error, "orig", None) or error))]
+    return judge_store(figures, bounds, datetime.now(UTC))
+
+
+def look_at_redis(redis_url: str) -> list[Finding]:
+    """Whether Redis answers."""
+    client = redis.Redis.from_url(
+        redis_url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS
+    )
+    try:
+        with client:
+            client.ping()
+    except redis.RedisError as error:
+        return [judge_redis(first_line(error))]
+    return [judge_redis(None)]

@@ -1,0 +1,97 @@
+"""Looking at everything at the same time; whatever does not answer in time is a finding."""
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+from serving.services.diagnosis.bounds import Bounds
+from serving.services.diagnosis.finding import Finding, merged, worst_first
+from serving.services.diagnosis.process import judge_redis
+from serving.services.diagnosis.store import postgres_away
+from stack.diagnosis import api
+from stack.diagnosis.judging import (
+    Disk,
+    judge_disk,
+    judge_leftovers,
+    judge_processes,
+    not_running,
+)
+from stack.diagnosis.prefect import look_at_schedule
+from stack.diagnosis.stores import look_at_postgres, look_at_redis
+from stack.home import Home, is_up
+from stack.settings import StackSettings
+from stack.supervision.background import in_thread
+from stack.supervision.state import StackState, checked, find_state
+
+Look = Callable[[], list[Finding]]
+
+PATIENCE_SECONDS = 15.0
+
+
+async def diagnose(settings: StackSettings, home: Home, bounds: Bounds) -> list[Finding]:
+    """All findings, the worst first. Starts nothing and writes nothing."""
+    state = find_state(home.state_file)
+    if is_up(home):
+        findings = await _running(state, home, bounds)
+    else:
+        findings = await _not_supervised(settings, state, home, bounds)
+    return worst_first([*findings, judge_disk(_disk(home.directory))])
+
+
+async def _running(state: StackState | None, home: Home, bounds: Bounds) -> list[Finding]:
+    """The stack of this home runs: its processes, its stores, its API and its Prefect."""
+    if state is None or not state.migrated:
+        return [Finding("stack", "notice", "Tandem is starting.", advice="Look again shortly.")]
+    looks = _looks_at_stores(state.database_url, state.redis_url, bounds)
+    looks.append((partial(api.look_at_api, state.api_url, home.first_key_file), []))
+    # The worker is started last, after the deployments were registered.
+    if "prefect-worker" in state.processes:
+        looks.append((partial(look_at_schedule, state.prefect_url), []))
+    processes = judge_processes(checked(state, supervised=True), home.log)
+    return [*processes, *merged(*await _all(looks))]
+
+
+async def _not_supervised(
+    settings: StackSettings, state: StackState | None, home: Home, bounds: Bounds
+) -> list[Finding]:
+    """Nothing runs, or Tandem runs on servers of somebody's own, as containers do."""
+    elsewhere = await in_thread(partial(api.answers, settings.api_url))
+    looks = _looks_at_stores(settings.external_database_url, settings.external_redis_url, bounds)
+    if elsewhere:
+        looks.append((partial(api.look_at_api, settings.api_url, home.first_key_file), []))
+    leftovers = [] if state is None else judge_leftovers(checked(state, supervised=False))
+    stack = [] if elsewhere else [not_running()]
+    return [*stack, *leftovers, *merged(*await _all(looks))]
+
+
+def _looks_at_stores(
+    database_url: str | None, redis_url: str | None, bounds: Bounds
+) -> list[tuple[Look, list[Finding]]]:
+    """What to do, and what it means if that does not end."""
+    silent = f"it does not answer within {PATIENCE_SECONDS:g} seconds"
+    looks: list[tuple[Look, list[Finding]]] = []
+    if database_url:
+        looks.append((partial(look_at_postgres, database_url, bounds), [postgres_away(silent)]))
+    if redis_url:
+        looks.append((partial(look_at_redis, redis_url), [judge_redis(silent)]))
+    return looks
+
+
+async def _all(looks: list[tuple[Look, list[Finding]]]) -> list[list[Finding]]:
+    return await asyncio.gather(*(_in_time(look, otherwise) for look, otherwise in looks))
+
+
+async def _in_time(look: Look, otherwise: list[Finding]) -> list[Finding]:
+    try:
+        return await asyncio.wait_for(in_thread(look), PATIENCE_SECONDS)
+    except TimeoutError:
+        return otherwise
+
+
+def _disk(folder: Path) -> Disk:
+    """The disk of a folder, or of where it would be made."""
+    there = next(parent for parent in (folder, *folder.parents) if parent.exists())
+    usage = shutil.disk_usage(there)
+    return Disk(folder, usage.total, usage.free)
