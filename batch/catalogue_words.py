@@ -1,0 +1,101 @@
+"""The words of the catalogue: read from the store, learned, and written into a run's partition."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from scipy.sparse import csr_matrix
+from sqlalchemy import Connection
+
+from batch.bulk import append, constant_column, fetch, vector_column
+from batch.cold_items import SpaceWords, learn_space_words, space_with_words
+from batch.matrix import InteractionMatrix
+from batch.parameters import WordParameters
+from batch.space import ItemSpace
+from batch.words import ItemTerms
+from domain.identifiers import RunId
+from sql.statements import statements
+
+_BATCH = statements("batch")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueWords:
+    """What a night learns from the words of the catalogue."""
+
+    terms: ItemTerms
+    """Of all items, new ones too."""
+    learned: SpaceWords
+    space: ItemSpace
+    """The run's space with new items in it, and little known ones drawn to their words."""
+
+
+def use_language(connection: Connection, language: str) -> bool:
+    """Bring words to the stems of a language, or of none (`simple`); whether that is a change.
+
+    A change rewrites the words of all items. To be called before a night reads them.
+    """
+    return bool(
+        connection.execute(_BATCH["use_words_language"], {"language": language}).scalar_one()
+    )
+
+
+def learn_words(
+    connection: Any, space: ItemSpace, matrix: InteractionMatrix, parameters: WordParameters
+) -> CatalogueWords:
+    """Read the catalogue's words over an ADBC connection and learn what they say in `space`.
+
+    `matrix` is the one the space was learned from.
+    """
+    terms = load_item_terms(connection)
+    learned = learn_space_words(space, matrix, terms, parameters)
+    return CatalogueWords(terms, learned, space_with_words(space, matrix, terms, learned))
+
+
+def load_item_terms(connection: Any) -> ItemTerms:
+    """The terms of all items as SQL sees them, over an ADBC connection."""
+    item_nos = fetch(connection, _BATCH["load_items"])["item_no"].to_numpy()
+    said = fetch(connection, _BATCH["load_item_terms"])
+    terms = said["term"].combine_chunks().dictionary_encode()
+    columns = terms.indices.to_numpy(zero_copy_only=False)
+    rows = np.searchsorted(item_nos, said["item_no"].to_numpy())
+    weights = said["weight"].to_numpy().astype(np.float64)
+    # An item that came between the two statements is left to the next night.
+    known = rows < len(item_nos)
+    known[known] = item_nos[rows[known]] == said["item_no"].to_numpy()[known]
+    shape = (len(item_nos), len(terms.dictionary))
+    matrix = csr_matrix((weights[known], (rows[known], columns[known])), shape=shape)
+    return ItemTerms(item_nos, tuple(terms.dictionary.to_pylist()), matrix)
+
+
+def store_words(bulk: Any, connection: Connection, run_id: RunId, learned: SpaceWords) -> None:
+    """Write the terms of a run, over the ADBC connection `bulk`, and what its row tells of them.
+
+    To be done again after it broke off, `clear_words` must have been committed first.
+    """
+    words = learned.words
+    count, dimensions = words.vectors.shape
+    if count:
+        append(
+            bulk,
+            f"term_embeddings_{run_id}",
+            {
+                "run_id": constant_column(run_id, count),
+                "term": pa.array(words.terms, pa.string()),
+                "idf": pa.array(words.idf),
+                "embedding": vector_column(words.vectors[:, : learned.item_dimensions]),
+                "source": vector_column(words.vectors[:, learned.item_dimensions :])
+                if learned.item_dimensions < dimensions
+                else pa.nulls(count, pa.binary()),
+            },
+        )
+    connection.execute(
+        _BATCH["store_words"], {"run_id": run_id, "words": json.dumps(learned.told())}
+    )
+
+
+def clear_words(connection: Connection, run_id: RunId) -> None:
+    """Remove what an attempt that broke off has written of a run's words."""
+    connection.execute(_BATCH["clear_term_embeddings"], {"run_id": run_id})
