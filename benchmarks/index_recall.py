@@ -28,17 +28,18 @@ from batch.history import Interactions
 from batch.index import DEPTH, build_index, index_recall
 from batch.matrix import interaction_matrix
 from batch.parameters import LiveWeights, RunParameters, SpaceParameters
-from batch.runs import begin_run, create_partitions
+from batch.runs import begin_run
 from batch.space import ItemSpace, fit_parts, item_space
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, live_vector
 from domain.rankings import Ranking
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import ItemIndex
-from serving.repositories.store import Store
+from serving.repositories.store import Store, StoreLimits
 from sql.engine import make_engine
 from sql.live_vectors import UserVector, store_user_vectors
 from sql.migrate import migrate
+from sql.partitions import create_partitions
 from stack.servers.postgres import ensure_database, running_postgres
 
 _DAY = np.timedelta64(1, "D")
@@ -179,7 +180,7 @@ async def _searched(
     url: str, run_id: RunId, users: Sequence[UserState], index: ItemIndex
 ) -> dict[str, float]:
     """Milliseconds of both searches without the users' own items, and what the index found."""
-    store = Store.at(url, connections=1, wait_seconds=60)
+    store = Store.at(url, StoreLimits(background_connections=1, wait_seconds=60))
     recommendations = Recommendations(store)
 
     async def ask(user: UserState, index: ItemIndex | None) -> tuple[Ranking, float]:

@@ -8,8 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.history import Interactions
+from batch.listing import decayed
 from batch.matrix import confidences, interaction_matrix
-from batch.parameters import AlsParameters
+from batch.parameters import AlsParameters, ListRecipe
 
 AS_OF = np.datetime64("2026-02-01", "us")
 
@@ -39,6 +40,27 @@ def test_an_entry_is_the_sum_of_its_decayed_strengths(
     for row, user in enumerate(matrix.user_nos):
         for column, item in enumerate(matrix.item_nos):
             assert np.isclose(dense[row, column], expected[user, item], atol=1e-5)
+
+
+@settings(deadline=None)
+@given(events=EVENTS, yearly_halvings=st.floats(0.1, 50.0))
+def test_the_decay_of_a_recipe_comes_on_top_and_leaves_what_is_seen(
+    make_interactions: Callable[..., Interactions], events: list[Event], yearly_halvings: float
+) -> None:
+    interactions = make_interactions(events)
+    matrix = interaction_matrix(interactions, AS_OF)
+    faded = decayed(
+        matrix, interactions, AS_OF, ListRecipe(yearly_halvings=yearly_halvings)
+    ).strengths.toarray()
+    expected = defaultdict(float)
+    for user, item, kind, day in events:
+        share = 0.5 ** (yearly_halvings * (31 - day) / 365.25)
+        expected[user, item] += share * decayed_strength(item, kind, day)
+    for row, user in enumerate(matrix.user_nos):
+        for column, item in enumerate(matrix.item_nos):
+            assert np.isclose(faded[row, column], expected[user, item], atol=1e-5)
+    again = decayed(matrix, interactions, AS_OF, ListRecipe(yearly_halvings=yearly_halvings))
+    assert again.seen is matrix.seen
 
 
 @settings(deadline=None)

@@ -142,3 +142,13 @@ def test_a_random_holdout_parts_the_items_and_leaves_everybody_some(split: Path)
     assert np.array_equal(past.seen.toarray() > 0, kept)
     assert set(held.sum(axis=1)) == {2, 3}
     assert kept.any(axis=1).all()
+
+
+def test_a_random_holdout_of_some_users_leaves_the_others_all_they_have(split: Path) -> None:
+    train = read_split(split).train
+    past, held_out = hold_out_at_random(train, 0.25, 4, of_users=0.3)
+    losers = held_out.users()
+    assert 0 < len(losers) < USERS / 2
+    others = np.setdiff1d(train.user_nos, losers)
+    assert (past.strengths[others] != train.strengths[others]).nnz == 0
+    assert set(np.bincount(held_out.user_nos)[losers]) <= {2, 3}

@@ -1,6 +1,6 @@
 """The search for a recipe: bounded, resumable, the same again, and never worse than the default."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -10,11 +10,13 @@ from scipy.sparse import csr_matrix
 from batch.evaluation import score
 from batch.exploring import SPACE, neighbours, proposed
 from batch.fitting import Factors
-from batch.judging import Accuracy, Ground, Judged, accuracies, judge
+from batch.history import Interactions
+from batch.judging import Accuracy, Ground, Judged, Times, accuracies, judge
 from batch.listing import fit_recipe, fit_timeless_lists
-from batch.matrix import InteractionMatrix
+from batch.matrix import InteractionMatrix, interaction_matrix
 from batch.parameters import ListRecipe
 from batch.random_holdout import hold_out_at_random
+from batch.splitting import Relevant
 from batch.tuning import Budget, Search, TunedTrial
 
 DEFAULT = ListRecipe(
@@ -160,12 +162,17 @@ def test_a_trial_counts_by_the_mean_of_its_grounds(ground: Ground) -> None:
     assert both.ndcg == pytest.approx((each[0].ndcg + each[1].ndcg) / 2)
 
 
-@pytest.mark.parametrize(("gain", "replaces"), [(1.05, False), (1.12, True)])
-def test_the_default_gives_way_only_to_what_is_better_beyond_noise(
-    ground: Ground, gain: float, *, replaces: bool
+@pytest.mark.parametrize(
+    ("differences", "replaces"),
+    [((0.02, 0.0, 0.01, 0.03), True), ((0.3, -0.2, 0.1, -0.14), False)],
+)
+def test_the_default_gives_way_only_to_what_is_better_for_its_users_beyond_chance(
+    ground: Ground, differences: tuple[float, ...], *, replaces: bool
 ) -> None:
-    reached = Accuracy(0.3, 0.2)
-    more = Accuracy(0.3 * gain, 0.2 * gain)
+    by_user = np.tile([0.9, 0.1, 0.4, 0.6], 10)
+    improved = by_user + np.tile(differences, 10)
+    reached = Accuracy(0.3, 0.2, tuple(by_user))
+    more = Accuracy(0.3, 0.2 + float(np.mean(differences)), tuple(improved))
     other = replace(DEFAULT, threshold=0.2)
     finished = [
         TunedTrial("explored", Judged(reached, DEFAULT, reached), 1.0),
@@ -177,3 +184,19 @@ def test_the_default_gives_way_only_to_what_is_better_beyond_noise(
     assert len(found.trials) == 3
     assert found.better is replaces
     assert found.recipe == (other if replaces else DEFAULT)
+
+
+def test_where_times_are_known_the_decay_is_searched_too(
+    make_interactions: Callable[..., Interactions],
+) -> None:
+    taste_of_old = [(user, 1 + (user + item) % 12, 1, 0) for user in range(40) for item in range(6)]
+    taste_of_late = [(user, 13 + (user + item) % 5, 1, 30) for user in range(40) for item in (0, 1)]
+    interactions = make_interactions(taste_of_old + taste_of_late)
+    moment = np.datetime64("2026-02-01", "us")
+    past = interaction_matrix(interactions, moment)
+    next_item = [13 + (user + 2) % 5 for user in range(40)]
+    relevant = Relevant(np.arange(40, dtype=np.int32), np.array(next_item, dtype=np.int32))
+    ground = Ground(past, relevant, {}, times=Times(interactions, moment))
+    trials = Search([ground], [DEFAULT], BUDGET).run().trials
+    assert len({trial.recipe.yearly_halvings for trial in trials}) > 2
+    assert {trial.recipe.yearly_halvings for trial in trials[:1]} == {0.0}

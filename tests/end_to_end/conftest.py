@@ -55,6 +55,11 @@ class System:
         """The number of a process of the system."""
         return int(self.json("status")["processes"][name]["pid"])
 
+    def started_again(self, name: str, killed: int) -> bool:
+        """Whether another process of this name is running and ready."""
+        process = self.json("status")["processes"][name]
+        return process["state"] == "running" and int(process["pid"]) != killed
+
 
 @pytest.fixture(scope="session")
 def system() -> Iterator[System]:
@@ -72,7 +77,7 @@ def system() -> Iterator[System]:
         client = httpx.Client(base_url=f"http://127.0.0.1:{environment['TANDEM_API_PORT']}")
         started = System(environment, client)
         try:
-            wait_until(lambda: _serves(started, up), seconds=180)
+            wait_until(lambda: _serves(started, up), seconds=300)
             arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")
             client.headers["X-API-Key"] = started.json("key", "create", *arguments)["key"]
             yield started

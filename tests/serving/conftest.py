@@ -151,6 +151,9 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
                 "redis_url": redis_url,
                 "live_run_poll_seconds": 0.05,
                 "impression_flush_seconds": 0.05,
+                # Time is short only where a test is about it: the machine may be busy.
+                "request_budget_seconds": 20.0,
+                "startup_wait_seconds": 0.0,
                 **settings,
             }
             app = create_app(ServingSettings(**given))

@@ -91,9 +91,8 @@ async def test_cached_answers_expire(client: httpx.AsyncClient, ann: int, redis_
         assert 0 < store.ttl(user_entry(UserNo(ann))) <= 30
 
 
-async def test_concurrent_misses_compute_once(
-    client: httpx.AsyncClient, engine: Engine, ann: int
-) -> None:
+async def test_concurrent_misses_compute_once(start: Start, engine: Engine, ann: int) -> None:
+    client = await start(redis_timeout_seconds=2.0)
     await recommended(client, "ann", limit=3)
     with vectors_locked(engine):
         requests = [asyncio.create_task(recommended(client, "ann", limit=9)) for _ in range(8)]
@@ -131,7 +130,7 @@ async def test_an_answer_read_before_an_event_is_neither_kept_nor_shared_after_i
 async def test_redis_may_be_killed_and_come_back(
     start: Start, ann: int, own_redis: OwnRedis
 ) -> None:
-    client = await start(redis_url=own_redis.url, redis_rest_seconds=0.001)
+    client = await start(redis_url=own_redis.url)
     await recommended(client, "ann", limit=5)
     assert (await recommended(client, "ann", limit=5)).json()["source"] == "cache"
     own_redis.kill()
@@ -158,7 +157,7 @@ async def test_redis_may_be_killed_and_come_back(
 async def test_answers_kept_before_a_drop_that_redis_missed_do_not_count(
     start: Start, ann: int, own_redis: OwnRedis
 ) -> None:
-    client = await start(redis_url=own_redis.url, redis_rest_seconds=0.01)
+    client = await start(redis_url=own_redis.url)
     await recommended(client, "ann", limit=5)
     assert "film-0" in ids(await recommended(client, "ann", limit=5))
     assert own_redis.process is not None

@@ -15,7 +15,7 @@ from domain.rankings import Ranking
 from serving.repositories.grounds import GroundsOfLists
 from serving.repositories.recommendations import Candidates, Recommendations, UserState
 from serving.repositories.runs import ItemIndex, LiveRun, Runs
-from serving.repositories.store import Store
+from serving.repositories.store import Store, StoreLimits
 from serving.services.explaining import Explainer
 from serving.services.list_making import ListMaker, Wish
 from sql import tables
@@ -71,7 +71,7 @@ def catalogue(engine: Engine, seeds: Seeds) -> Catalogue:
 
 @pytest.fixture
 async def store(database_url: str) -> AsyncIterator[Store]:
-    store = Store.at(database_url, connections=2, wait_seconds=30)
+    store = Store.at(database_url, StoreLimits(background_connections=2, wait_seconds=30))
     yield store
     await store.close()
 

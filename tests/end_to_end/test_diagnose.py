@@ -1,0 +1,39 @@
+"""`tandem diagnose` on the whole system."""
+
+import json
+from typing import Any
+
+import httpx
+
+from tests.end_to_end.conftest import System
+from tests.waiting import wait_until
+
+
+def findings(system: System) -> dict[str, dict[str, Any]]:
+    told = json.loads(system.run("diagnose", "--json").stdout)
+    return {finding["check"]: finding for finding in told["findings"]}
+
+
+def problems(system: System) -> list[str]:
+    return [name for name, one in findings(system).items() if one["severity"] == "problem"]
+
+
+def test_a_system_that_was_just_started_is_well(system: System) -> None:
+    # Prefect counts the worker as online from its first poll on.
+    wait_until(lambda: problems(system) == [], seconds=60)
+    found = findings(system)
+    assert {"processes", "api", "schedule", "impressions", "disk"} <= found.keys()
+    assert system.run("diagnose").returncode == 0
+
+
+def test_a_paused_night_is_told_until_it_is_resumed(system: System) -> None:
+    prefect = httpx.Client(base_url=f"{system.json('status')['prefect_url']}/api")
+    with prefect:
+        deployment = prefect.get("/deployments/name/nightly/nightly").json()["id"]
+        prefect.post(f"/deployments/{deployment}/pause_deployment").raise_for_status()
+        assert problems(system) == ["schedule"]
+        told = system.run("diagnose")
+        assert told.returncode == 1
+        assert "The deployment nightly is paused. No night runs by itself." in told.stdout
+        prefect.post(f"/deployments/{deployment}/resume_deployment").raise_for_status()
+    assert problems(system) == []

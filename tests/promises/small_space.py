@@ -1,0 +1,29 @@
+"""A run's space of a few items, made by chance, for tests that train many runs."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from batch.space import ItemSpace
+from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
+
+PARAMETERS = LiveVectorParameters(taste_dimensions=3, sequence_dimensions=2, regularization=1.0)
+
+
+def random_space(item_nos: list[int], seed: int) -> ItemSpace:
+    """Vectors of the items, rounded as the store rounds them; another seed, another space."""
+    random = np.random.default_rng(seed)
+    count = len(item_nos)
+    factors = random.normal(size=(count, 3)).astype(np.float32)
+    sequence = random.normal(size=(count, 2)).astype(np.float32)
+    vectors = np.column_stack([factors, sequence, np.zeros((count, 2))]).astype(np.float32)
+    items = ItemVectors(
+        item_nos=np.array(sorted(item_nos), dtype=np.int32),
+        vectors=vectors,
+        sources=sequence / np.linalg.norm(sequence, axis=1, keepdims=True),
+        taste_scales=np.ones(count),
+        confidence_scales=np.ones(count),
+    )
+    items = replace(items, sources=items.sources.astype(np.float32))
+    gramian = (factors.T.astype(np.float64) @ factors).astype(np.float32).astype(np.float64)
+    return ItemSpace(items, 1.0, LiveSpace(PARAMETERS, gramian))

@@ -1,0 +1,225 @@
+"""GET /v1/admin/diagnose, on a real database and a real Redis."""
+
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Engine, func, insert, select, text, update
+
+from sql import tables
+from tests.events import DISLIKE, HIDE, event, record, user_no_of
+from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, recommended, until
+from tests.small_run import publish_small_run
+
+
+@pytest.fixture
+async def admin(start: Start, seeds: Seeds) -> httpx.AsyncClient:
+    client = await start()
+    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    return client
+
+
+async def diagnosed(client: httpx.AsyncClient) -> dict[str, Any]:
+    answer = await client.get("/v1/admin/diagnose")
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    assert body["well"] == all(one["severity"] != "problem" for one in body["findings"])
+    return body
+
+
+async def finding(client: httpx.AsyncClient, check: str) -> dict[str, Any]:
+    (found,) = [one for one in (await diagnosed(client))["findings"] if one["check"] == check]
+    return dict(found)
+
+
+async def severity(client: httpx.AsyncClient, check: str) -> str:
+    return str((await finding(client, check))["severity"])
+
+
+def published(engine: Engine, film_nos: list[int]) -> int:
+    """Two users with events, then a run that knows them."""
+    users = ("ann", "bob", "ann")
+    with engine.begin() as connection:
+        record(connection, [event(user, film_nos[n]) for n, user in enumerate(users)])
+    with engine.begin() as connection:
+        return publish_small_run(connection, film_nos)
+
+
+async def test_a_system_that_is_well_has_no_problem(
+    admin: httpx.AsyncClient, engine: Engine, film_nos: list[int]
+) -> None:
+    run_id = published(engine, film_nos)
+    found = await diagnosed(admin)
+    assert found["well"] is True
+    by_check = {one["check"]: one for one in found["findings"]}
+    assert {
+        name: one for name, one in by_check.items() if one["severity"] != "ok" and name != "gate"
+    } == {}
+    assert by_check["items"]["what"] == "There are 30 items."
+    assert by_check["events"]["what"].startswith("There are 3 events")
+    assert f"Run {run_id} is served" in by_check["run"]["what"]
+
+
+async def test_an_empty_system_says_what_is_missing_the_worst_first(
+    start: Start, seeds: Seeds
+) -> None:
+    client = await start()
+    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    seeds.write(tables.items.delete())
+    found = await diagnosed(client)
+    assert found["well"] is False
+    problems = [one["check"] for one in found["findings"] if one["severity"] == "problem"]
+    assert problems == ["items", "events", "run"]
+    assert problems == [one["check"] for one in found["findings"]][:3]
+    assert all(one["advice"] for one in found["findings"] if one["severity"] == "problem")
+
+
+async def test_events_of_negative_kinds_alone_are_nothing_to_learn_from(
+    admin: httpx.AsyncClient, engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0], kind_no=kind) for kind in (DISLIKE, HIDE)])
+    assert "None of 2 events is of a positive kind" in (await finding(admin, "events"))["what"]
+    with engine.begin() as connection:
+        record(connection, [event("bob", film_nos[0])])
+    assert "Only 1 user" in (await finding(admin, "events"))["what"]
+    with engine.begin() as connection:
+        record(connection, [event("eve", film_nos[0])])
+    assert await severity(admin, "events") == "ok"
+
+
+async def test_a_speed_worker_that_is_behind_is_told_until_it_has_caught_up(
+    start: Start, seeds: Seeds, engine: Engine
+) -> None:
+    client = await start(diagnose_speed_seconds=0.001)
+    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    run_id = published(engine, seeds.film_nos)
+    assert await severity(client, "speed") == "ok"
+    with engine.begin() as connection:
+        record(connection, [event("ann", no) for no in seeds.film_nos[:5]])
+        record(connection, [event("bob", no) for no in seeds.film_nos[:2]])
+        shard = user_no_of(connection, "bob") % 8
+    behind = await finding(client, "speed")
+    assert behind["severity"] == "problem"
+    assert "behind by 7 events" in behind["what"]
+    assert behind["since"] is not None
+    progress = tables.speed_progress
+    caught_up = update(progress).where(progress.c.run_id == run_id).values(
+        position=select(func.max(tables.interactions.c.position)).scalar_subquery()
+    )  # fmt: skip
+    seeds.write(caught_up.where(progress.c.shard == shard))
+    assert "behind by 5 events" in (await finding(client, "speed"))["what"], "bob's are folded in"
+    seeds.write(caught_up)
+    assert await severity(client, "speed") == "ok"
+
+
+async def test_events_behind_a_writer_that_does_not_end_are_not_blamed_on_the_worker(
+    start: Start, seeds: Seeds, engine: Engine
+) -> None:
+    client = await start(diagnose_speed_seconds=0.001)
+    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    published(engine, seeds.film_nos)
+    with engine.connect() as slow, engine.begin() as quick:
+        record(slow, [event("ann", seeds.film_nos[0])])
+        record(quick, [event("bob", seeds.film_nos[0])])
+        quick.commit()
+        held = await finding(client, "speed")
+        assert held["severity"] == "notice"
+        assert "1 event cannot be folded in yet" in held["what"]
+        slow.rollback()
+
+
+async def test_nights_that_were_refused_or_died_are_told_with_their_reason(
+    admin: httpx.AsyncClient, seeds: Seeds, engine: Engine
+) -> None:
+    published(engine, seeds.film_nos)
+    new_run = insert(tables.model_runs)
+    now = func.now()
+    seeds.write(
+        new_run.values(
+            state="refused", cut_off_position=0, cut_off_at=now, finished_at=now, reason="Worse."
+        )
+    )
+    refused = await finding(admin, "night")
+    assert refused["severity"] == "problem"
+    assert "was refused: Worse." in refused["what"]
+    assert refused["since"] is not None
+    seeds.write(new_run.values(cut_off_position=0, cut_off_at=now))
+    assert "died before the run ended" in (await finding(admin, "night"))["what"]
+    with engine.connect() as night:
+        assert night.execute(text("select pg_try_advisory_lock(31310, 1)")).scalar_one()
+        running = await finding(admin, "night")
+        assert running["severity"] == "notice"
+        assert "A night is running" in running["what"]
+
+
+async def test_a_run_that_is_old_by_its_cut_off_is_told(
+    start: Start, seeds: Seeds, engine: Engine
+) -> None:
+    client = await start(diagnose_run_days=1e-9)
+    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    published(engine, seeds.film_nos)
+    assert await severity(client, "run") == "problem"
+
+
+async def test_a_database_of_another_revision_is_told(
+    admin: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.write(text("update alembic_version set version_num = '0002'"))
+    told = await finding(admin, "migrations")
+    assert told["severity"] == "problem"
+    assert "0002" in told["what"]
+
+
+async def test_with_postgresql_away_the_answer_is_a_finding_and_not_an_error(
+    admin: httpx.AsyncClient, gate: Gate
+) -> None:
+    assert await severity(admin, "postgres") == "ok"
+    gate.shut()
+    assert await severity(admin, "postgres") == "problem"
+    assert await severity(admin, "redis") == "ok"
+    gate.open()
+
+    async def back() -> bool:
+        return await severity(admin, "postgres") == "ok"
+
+    await until(back)
+
+
+async def test_redis_away_is_told_and_since_when(
+    start: Start, seeds: Seeds, own_redis: OwnRedis
+) -> None:
+    client = await start(redis_url=own_redis.url)
+    client.headers["X-API-Key"] = seeds.key("read", "admin", name="operator")
+    seeds.user("ann")
+    assert await severity(client, "redis") == "ok"
+    own_redis.kill()
+
+    async def told() -> bool:
+        await recommended(client, "ann")
+        return (await finding(client, "redis"))["since"] is not None
+
+    await until(told)
+    assert await severity(client, "redis") == "problem"
+    own_redis.start()
+
+    async def back() -> bool:
+        return await severity(client, "redis") == "ok"
+
+    await until(back)
+
+
+async def test_impressions_that_were_dropped_are_told(start: Start, seeds: Seeds) -> None:
+    client = await start(impression_queue=1, impression_flush_seconds=3600)
+    for _ in range(3):
+        await recommended(client, "ann")
+    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    dropped = await finding(client, "impressions")
+    assert dropped["severity"] == "problem"
+    assert dropped["what"].startswith("2 impressions could not be written")
+
+
+async def test_only_the_scope_admin_may_ask(client: httpx.AsyncClient) -> None:
+    refused = await client.get("/v1/admin/diagnose")
+    assert refused.status_code == 403
+    assert "scope admin" in refused.json()["detail"]
