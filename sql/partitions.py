@@ -13,6 +13,7 @@ PARENTS = (
     "user_embeddings",
     "popular_items",
     "term_embeddings",
+    "item_likenesses",
 )
 """Tables with a partition a run."""
 

@@ -172,6 +172,16 @@ item_embeddings = Table(
     Column("source", VECTOR),
     Column("taste_scale", REAL, nullable=False),
     Column("confidence_scale", REAL, nullable=False),
+    Column("users", Integer, nullable=False, server_default="0"),
+    _time("placed_at", required=False),
+)
+
+item_likenesses = Table(
+    "item_likenesses",
+    metadata,
+    _run_key(),
+    Column("item_no", Integer, primary_key=True),
+    Column("likeness", VECTOR, nullable=False),
 )
 
 user_embeddings = Table(

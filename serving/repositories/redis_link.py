@@ -28,6 +28,8 @@ _SETTLE_HEARTBEATS = 2
 """After so many every process knows that an outage is over."""
 _PAUSE_SECONDS = 0.05
 _STALL_SECONDS = 0.02
+_LAST_SHARE = 0.1
+"""The share of a budget that is kept for what follows the last look."""
 
 
 class RedisLink:
@@ -137,15 +139,17 @@ class RedisLink:
     async def ask_anyway(self, *command: Any) -> Any:
         """The same whatever the breaker says, for what nothing else can tell.
 
-        It takes the time of a command even if the budget is nearly spent, and again so much if it
-        was this process that was held up.
+        A Redis that is not known to be away is waited for until the budget is nearly spent. At
+        least it gets the time of a command, and again so much if it was this process that was
+        held up.
         """
         if self._is_full():
             return None
-        task = asyncio.create_task(self._execute(command, 2 * self._timeout_seconds))
+        patience = self._patience()
+        task = asyncio.create_task(self._execute(command, patience + self._timeout_seconds))
         began_at = time.monotonic()
-        await asyncio.wait({task}, timeout=self._timeout_seconds)
-        if not task.done() and time.monotonic() - began_at > self._timeout_seconds + _STALL_SECONDS:
+        await asyncio.wait({task}, timeout=patience)
+        if not task.done() and time.monotonic() - began_at > patience + _STALL_SECONDS:
             await asyncio.wait({task}, timeout=self._timeout_seconds)
         if not task.done():
             self._given_up.add(task)
@@ -210,6 +214,13 @@ class RedisLink:
         """Close all connections; what is still under way is given up."""
         await asyncio.gather(*map(end, tuple(self._under_way)))
         await self._client.aclose()
+
+    def _patience(self) -> float:
+        """How many seconds to wait for what nothing else can tell."""
+        budget = current()
+        if budget is None or self.away:
+            return self._timeout_seconds
+        return max(self._timeout_seconds, budget.left() - _LAST_SHARE * budget.seconds)
 
     def _is_full(self) -> bool:
         return len(self._under_way) >= self._connections

@@ -19,7 +19,8 @@ where state in ('failed', 'refused', 'retired')
        or to_regclass('item_embeddings_' || run_id) is not null
        or to_regclass('user_embeddings_' || run_id) is not null
        or to_regclass('popular_items_' || run_id) is not null
-       or to_regclass('term_embeddings_' || run_id) is not null)
+       or to_regclass('term_embeddings_' || run_id) is not null
+       or to_regclass('item_likenesses_' || run_id) is not null)
 order by run_id;
 
 -- name: find_runs_to_retire

@@ -1,0 +1,2 @@
+-- Placing: items that come between two nights get their vectors.
+select 1;

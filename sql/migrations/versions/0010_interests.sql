@@ -1,0 +1,2 @@
+-- Interests: what users say of themselves before their first event.
+select 1;

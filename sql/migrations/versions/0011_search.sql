@@ -1,0 +1,2 @@
+-- Search: words, beginnings of words and typing mistakes.
+select 1;
