@@ -103,21 +103,3 @@ def count_events_since(
     }
     rows = connection.execute(_LOG["count_events_since"], parameters)
     return {UserNo(row.user_no): row.events for row in rows}
-
-
-def find_users_with_events(
-    connection: Connection,
-    *,
-    after: Position,
-    horizon: Position,
-    shards: int = 1,
-    owned_shards: Sequence[int] = (0,),
-) -> list[UserNo]:
-    """Users of the owned shards (`user_no % shards`) with interactions in (after, horizon]."""
-    parameters = {
-        "after": after,
-        "horizon": horizon,
-        "shards": shards,
-        "owned_shards": list(owned_shards),
-    }
-    return list(connection.execute(_LOG["find_users_with_events"], parameters).scalars())

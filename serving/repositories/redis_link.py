@@ -28,8 +28,8 @@ _SETTLE_HEARTBEATS = 2
 """After so many every process knows that an outage is over."""
 _PAUSE_SECONDS = 0.05
 _STALL_SECONDS = 0.02
-_LAST_SHARE = 0.1
-"""The share of a budget that is kept for what follows the last look."""
+_HEARD_HEARTBEATS = 2
+"""One may have begun just before Redis went away."""
 
 
 class RedisLink:
@@ -59,6 +59,7 @@ class RedisLink:
         self._under_way: set[asyncio.Task[Any]] = set()
         self._given_up = GivenUp()
         self._failing_since: float | None = None
+        self._lost = False
         self._owed = 0
         self._paid = 0
         self._settled_at = 0.0
@@ -137,19 +138,19 @@ class RedisLink:
         return answer
 
     async def ask_anyway(self, *command: Any) -> Any:
-        """The same whatever the breaker says, for what nothing else can tell.
+        """The same whatever the breaker says and the budget leaves, for what nothing else can tell.
 
-        A Redis that is not known to be away is waited for until the budget is nearly spent. At
-        least it gets the time of a command, and again so much if it was this process that was
-        held up.
+        Redis is waited for until it is known to be away, but no longer than a heartbeat may take:
+        on a machine that is too busy a late answer is better than a wrong one.
         """
-        if self._is_full():
+        if self._lost and self._is_full():
             return None
-        patience = self._patience()
-        task = asyncio.create_task(self._execute(command, patience + self._timeout_seconds))
         began_at = time.monotonic()
-        await asyncio.wait({task}, timeout=patience)
-        if not task.done() and time.monotonic() - began_at > patience + _STALL_SECONDS:
+        task = asyncio.create_task(self._execute(command, self._longest_wait))
+        while not task.done():
+            waited = time.monotonic() - began_at
+            if waited >= (self._timeout_seconds if self._lost else self._longest_wait):
+                break
             await asyncio.wait({task}, timeout=self._timeout_seconds)
         if not task.done():
             self._given_up.add(task)
@@ -196,11 +197,13 @@ class RedisLink:
             try:
                 await self._execute(("PING",), self._heartbeat_seconds)
             except (RedisError, OSError) as error:
+                self._lost = True
                 self._note_failure(error)
                 self.breaker.probed(well=False)
                 if last:
                     self.owe()
             else:
+                self._lost = False
                 self._note_success()
                 # One that is slower than requests wait is not back.
                 self.breaker.probed(well=time.monotonic() - began_at <= self._timeout_seconds)
@@ -215,12 +218,10 @@ class RedisLink:
         await asyncio.gather(*map(end, tuple(self._under_way)))
         await self._client.aclose()
 
-    def _patience(self) -> float:
-        """How many seconds to wait for what nothing else can tell."""
-        budget = current()
-        if budget is None or self.away:
-            return self._timeout_seconds
-        return max(self._timeout_seconds, budget.left() - _LAST_SHARE * budget.seconds)
+    @property
+    def _longest_wait(self) -> float:
+        """After so many seconds a heartbeat has told whether Redis is there."""
+        return _HEARD_HEARTBEATS * self._heartbeat_seconds
 
     def _is_full(self) -> bool:
         return len(self._under_way) >= self._connections

@@ -5,7 +5,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Executable, Row, TextClause
+from sqlalchemy import Connection, Row, TextClause
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -130,14 +130,6 @@ class Store:
             return await connection.run_sync(reader)
 
         return await self._ask(ask)
-
-    async def write_many(self, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
-        """Write many rows with one statement, which must be harmless twice."""
-
-        async def ask(connection: AsyncConnection) -> None:
-            await connection.execute(statement, rows)
-
-        await self._ask(ask)
 
     async def probe(self) -> None:
         """See whether the database is back, if it was left alone."""

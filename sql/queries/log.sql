@@ -38,10 +38,3 @@ select user_no, count(*) as events
 from interactions
 where user_no = any(cast(:user_nos as integer[])) and position > :cut_off_position and position <= :horizon
 group by user_no;
-
--- name: find_users_with_events
--- Users of some shards with something in (:after, :horizon]: events or deletions.
-select distinct user_no
-from user_news
-where position > :after and position <= :horizon and user_no % :shards = any(cast(:owned_shards as integer[]))
-order by user_no;

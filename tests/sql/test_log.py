@@ -14,7 +14,6 @@ from sql.log import (
     NewEvent,
     count_events_since,
     event_horizon,
-    find_users_with_events,
     load_histories,
     load_kinds,
 )
@@ -190,7 +189,7 @@ def test_a_history_is_cut_at_the_newest_events_and_at_the_horizon(
     assert len(until_three.item_nos) == 3
 
 
-def test_events_since_the_cut_off_are_counted_by_user_and_shard(
+def test_events_since_the_cut_off_are_counted_by_user(
     engine: Engine, film_nos: list[int]
 ) -> None:
     with engine.begin() as connection:
@@ -203,11 +202,6 @@ def test_events_since_the_cut_off_are_counted_by_user_and_shard(
         users = list(by_id.values())
         counts = count_events_since(connection, users, cut_off=Position(2), horizon=Position(5))
         assert counts == {by_id["ann"]: 1, by_id["bob"]: 2}
-        for shard in range(2):
-            found = find_users_with_events(
-                connection, after=Position(0), horizon=Position(6), shards=2, owned_shards=[shard]
-            )
-            assert found == sorted(no for no in users if no % 2 == shard)
 
 
 def test_the_analyst_reads_the_views_and_nothing_else(engine: Engine) -> None:

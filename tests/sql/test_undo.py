@@ -9,8 +9,9 @@ from sqlalchemy import Connection, Engine, insert, text
 
 from domain.identifiers import Position, RunId, UserNo
 from sql import tables
+from sql.folding import find_stale_users
 from sql.live_vectors import UserVector, store_user_vectors
-from sql.log import event_horizon, find_users_with_events
+from sql.log import event_horizon
 from sql.statements import statements
 from tests.events import event, record, user_no_of
 from tests.removals import delete, forget, rows_of_user, waiting
@@ -114,7 +115,7 @@ def test_whose_event_was_deleted_is_found_among_those_with_something_new(
         delete(connection, sent.event_id)
         connection.commit()
         after = event_horizon(connection)
-        assert find_users_with_events(connection, after=before, horizon=after) == [ann]
+        assert find_stale_users(connection, RunId(1), after=before, until=after) == [ann]
 
 
 @settings(
