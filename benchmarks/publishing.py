@@ -1,6 +1,6 @@
 """What readers notice when another run is published, rolled back to or dropped.
 
-`python benchmarks/publishing.py` starts PostgreSQL, Redis, the speed worker and one API process of
+`python benchmarks/publishing.py` starts PostgreSQL, Redis, the speed worker and API processes of
 its own, reads 200 times a second whatever the answers take, sends 20 events a second, and changes
 the served run in between. The runs hold different halves of the catalogue, so that an answer that
 mixes two of them is found out.
@@ -17,7 +17,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -28,37 +28,30 @@ from typing import Any
 
 import httpx
 import numpy as np
+import uvloop
+from halved_runs import ITEMS, LIMIT, USERS, drop, is_of_one_run, prepare, publish, rollback
 from sqlalchemy import Engine, insert
 
-from batch.bulk import bulk_connection
-from batch.embeddings import store_item_vectors, store_space
-from batch.live_vectors import store_all_live_vectors
-from batch.parameters import RunParameters
-from batch.publishing import begin_progress, publish_run
-from batch.rollback import roll_back
-from batch.runs import Run, begin_run, drop_partitions, mark_evaluated, retire
-from batch.space import ItemSpace
-from domain.identifiers import ItemNo, KindNo, RunId, UserId
-from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
+from domain.identifiers import ItemNo, KindNo, UserId
 from sql import tables
 from sql.engine import make_engine
-from sql.live_vectors import load_live_space
-from sql.log import NewEvent, event_horizon, load_kinds, record_parameters
+from sql.log import NewEvent, record_parameters
 from sql.migrate import migrate
-from sql.partitions import create_partitions
 from sql.statements import statements
 from stack.api_key import create_key
+from stack.chaos.client import Api, Reply
 from stack.servers.child_process import ending_with_parent
 from stack.servers.ports import free_port
 from stack.servers.postgres import ensure_database, running_postgres
 from stack.servers.redis_server import running_redis
 
-USERS, ITEMS, EVENTS_A_USER, FACTORS, LIST_LENGTH, LIMIT = 2_000, 2_000, 8, 32, 100, 20
+EVENTS_A_USER = 8
 EVENTS_A_SECOND = 20
 REGULARS, REGULAR_SHARE = 200, 0.9
 """So many users ask for such a share of the lists; most are found in the cache, as in an app."""
 AFTER_SECONDS = 1.0
 """A change is held to account for what is read from its beginning until so long after its end."""
+TIMEOUT_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +59,7 @@ class Load:
     """What is read where, and how long."""
 
     url: str
-    api: str
+    ports: dict[str, int]
     key: str
     reads_a_second: int
     quiet_seconds: float
@@ -101,11 +94,12 @@ def main() -> None:
     parser.add_argument("--quiet-seconds", type=float, default=20.0, help="before, and between")
     parser.add_argument("--rounds", type=int, default=3, help="of publishing and rolling back")
     parser.add_argument("--reads", type=int, default=200, help="reads a second")
+    parser.add_argument("--apis", type=int, default=2, help="API processes")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     asked = parser.parse_args()
-    with _system() as (url, api, key):
-        load = Load(url, api, key, asked.reads, asked.quiet_seconds, asked.rounds)
-        figures = asyncio.run(_measured(load))
+    with _system(asked.apis) as (url, ports, key):
+        load = Load(url, ports, key, asked.reads, asked.quiet_seconds, asked.rounds)
+        figures = uvloop.run(_measured(load))
     told = _told(figures)
     for name, figure in told.items():
         print(f"{name:44}{figure:>10}")
@@ -140,35 +134,47 @@ def _told(figures: Figures) -> dict[str, float]:
 
 
 @contextmanager
-def _system() -> Iterator[tuple[str, str, str]]:
-    """PostgreSQL, Redis, a speed worker and an API; addresses and a key."""
+def _system(apis: int) -> Iterator[tuple[str, dict[str, int], str]]:
+    """PostgreSQL, Redis, a speed worker and API processes; address, ports and a key."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-")))
         folder.chmod(0o755)
         postgres = stack.enter_context(running_postgres(folder / "postgres"))
         redis = stack.enter_context(running_redis(folder / "redis"))
         ensure_database(postgres, "tandem")
-        url, port = postgres.url("tandem"), free_port()
+        url = postgres.url("tandem")
         engine = make_engine(url)
         migrate(engine)
         engine.dispose()
         with engine.begin() as connection:
             key = create_key(connection, "benchmark", ["read", "write"])
         _fill(engine)
-        environment = {"DATABASE_URL": url, "REDIS_URL": redis.url(), "TANDEM_API_PORT": str(port)}
-        for module in ("speed", "serving"):
-            log = stack.enter_context((folder / f"{module}.log").open("wb"))
-            process = subprocess.Popen(  # noqa: S603 -- our own programs
-                [sys.executable, "-m", module],
-                env=os.environ | environment,
-                stdout=log,
-                stderr=log,
-                **ending_with_parent(signal.SIGTERM),
-            )
-            stack.callback(process.wait)
-            stack.callback(process.terminate)
-        yield url, f"http://127.0.0.1:{port}", key
         engine.dispose()
+        stores = {"DATABASE_URL": url, "REDIS_URL": redis.url()}
+        ports = {f"api-{n}": free_port() for n in range(1, apis + 1)}
+        stack.enter_context(_process("speed", folder / "speed.log", stores))
+        for name, port in ports.items():
+            settings = stores | {"TANDEM_API_PORT": str(port)}
+            stack.enter_context(_process("serving", folder / f"{name}.log", settings))
+        yield url, ports, key
+
+
+@contextmanager
+def _process(module: str, log: Path, settings: dict[str, str]) -> Iterator[None]:
+    """One of our own programs, for the time of the block."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603 -- our own programs
+            [sys.executable, "-m", module],
+            env=os.environ | settings,
+            stdout=file,
+            stderr=file,
+            **ending_with_parent(signal.SIGTERM),
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait()
 
 
 def _fill(engine: Engine) -> None:
@@ -190,86 +196,6 @@ def _event(user: str, item_no: int, at: datetime) -> NewEvent:
     return NewEvent(uuid.uuid4(), UserId(user), ItemNo(item_no), KindNo(1), None, at)
 
 
-def prepare(url: str, half: int) -> tuple[int, str]:
-    """A run over one half of the catalogue, ready to be published; its number and cut-off."""
-    engine = make_engine(url)
-    random = np.random.default_rng(half)
-    item_nos = np.arange(1 + half, ITEMS + 1, 2, dtype=np.int32)
-    factors = random.normal(size=(len(item_nos), FACTORS))
-    factors /= np.linalg.norm(factors, axis=1)[:, None]
-    vectors = np.hstack([factors, np.zeros((len(item_nos), 2))]).astype(np.float32)
-    ones, sources = np.ones(len(item_nos)), np.empty((len(item_nos), 0), dtype=np.float32)
-    parameters = LiveVectorParameters(taste_dimensions=FACTORS)
-    space = ItemSpace(
-        ItemVectors(item_nos, vectors, sources, ones, ones),
-        1.0,
-        LiveSpace(parameters, factors.T @ factors),
-    )
-    with engine.begin() as connection:
-        run = begin_run(connection, RunParameters(), None)
-        mark_evaluated(connection, run.run_id)
-        create_partitions(connection, run.run_id)
-        _store_lists(connection, run.run_id, item_nos, random)
-        store_space(connection, run.run_id, space)
-    _store_vectors(engine, url, run, space)
-    engine.dispose()
-    return run.run_id, run.cut_off_at.isoformat()
-
-
-def _store_lists(
-    connection: Any, run_id: RunId, item_nos: np.ndarray, random: np.random.Generator
-) -> None:
-    scores = [float(LIST_LENGTH - n) for n in range(LIST_LENGTH)]
-    lists = [
-        {"run_id": run_id, "user_no": user_no, "scores": scores,
-         "item_nos": random.choice(item_nos, LIST_LENGTH, replace=False).tolist()}
-        for user_no in range(1, USERS + 1)
-    ]  # fmt: skip
-    connection.execute(insert(tables.batch_recommendations), lists)
-    popular = {"run_id": run_id, "list": "popular", "scores": scores}
-    connection.execute(
-        insert(tables.popular_items), [popular | {"item_nos": item_nos[:LIST_LENGTH].tolist()}]
-    )
-
-
-def _store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None:
-    with engine.begin() as connection:
-        horizon, kinds = event_horizon(connection), load_kinds(connection)
-    with bulk_connection(url) as connection:
-        store_item_vectors(connection, run.run_id, space.items)
-        store_all_live_vectors(connection, run, kinds, space, horizon=horizon, chunk_users=5000)
-    with engine.begin() as connection:
-        begin_progress(connection, run.run_id, horizon)
-
-
-def publish(url: str, run_id: int) -> None:
-    """The night's last step."""
-    engine = make_engine(url)
-    with engine.begin() as connection:
-        run = load_live_space(connection, RunId(run_id))
-    with engine.begin() as connection:
-        publish_run(connection, run)
-    engine.dispose()
-
-
-def rollback(url: str, run_id: int) -> None:
-    """As `tandem rollback` does it."""
-    engine = make_engine(url)
-    roll_back(engine.begin, RunId(run_id), by="the benchmark")
-    engine.dispose()
-
-
-def drop(url: str, run_id: int) -> None:
-    """What becomes of an old run."""
-    engine = make_engine(url)
-    with engine.begin() as connection:
-        retire(connection, RunId(run_id))
-    with engine.connect() as connection:
-        session = connection.execution_options(isolation_level="AUTOCOMMIT")
-        drop_partitions(session, RunId(run_id))
-    engine.dispose()
-
-
 async def _measured(load: Load) -> Figures:
     figures, url = Figures(), load.url
     # Changes are made in a process of their own: they must not slow down who measures.
@@ -280,29 +206,27 @@ async def _measured(load: Load) -> Figures:
             runs[run_id] = (n % 2, cut_off)
         first, *later = runs
         await _in(elsewhere, publish, url, first)
-        limits = httpx.Limits(max_connections=200)
-        headers = {"X-API-Key": load.key}
-        async with httpx.AsyncClient(
-            base_url=load.api, headers=headers, limits=limits, timeout=10.0
-        ) as client:
-            await _until_ready(client)
-            sending = asyncio.create_task(_send_load(client, figures, runs, load.reads_a_second))
-            await asyncio.sleep(5.0)  # warm caches, plans and connections
-            figures.reads.clear()
-            await asyncio.sleep(load.quiet_seconds)
-            for before, after in itertools.pairwise([first, *later]):
-                for name, change, run_id in (
-                    ("publish", publish, after),
-                    ("rollback", rollback, before),
-                    ("rollback", rollback, after),
-                    ("drop", drop, before),
-                ):
-                    began = time.perf_counter()
-                    await _in(elsewhere, change, url, run_id)
-                    figures.windows.append((name, began, time.perf_counter()))
-                    await asyncio.sleep(AFTER_SECONDS + load.quiet_seconds / 5)
-            sending.cancel()
-            await asyncio.sleep(1.0)  # for the answers that are still under way
+        api = Api(load.ports, load.key)
+        readers = Readers(api, figures, runs)
+        await readers.wait_until_ready()
+        sending = asyncio.create_task(readers.send_load(load.reads_a_second))
+        await asyncio.sleep(5.0)  # warm caches, plans and connections
+        figures.reads.clear()
+        await asyncio.sleep(load.quiet_seconds)
+        for before, after in itertools.pairwise([first, *later]):
+            for name, change, run_id in (
+                ("publish", publish, after),
+                ("rollback", rollback, before),
+                ("rollback", rollback, after),
+                ("drop", drop, before),
+            ):
+                began = time.perf_counter()
+                await _in(elsewhere, change, url, run_id)
+                figures.windows.append((name, began, time.perf_counter()))
+                await asyncio.sleep(AFTER_SECONDS + load.quiet_seconds / 5)
+        sending.cancel()
+        await asyncio.sleep(1.0)  # for the answers that are still under way
+        api.close()
     return figures
 
 
@@ -310,78 +234,73 @@ async def _in(pool: ProcessPoolExecutor, work: Callable[..., Any], *arguments: A
     return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
 
 
-async def _until_ready(client: httpx.AsyncClient) -> None:
-    async with asyncio.timeout(60):
-        while True:
-            try:
-                if (await client.get("/readyz")).is_success:
-                    return
-            except httpx.TransportError:
-                pass
-            await asyncio.sleep(0.1)
+class Readers:
+    """Those who read, and send events, while the served run is changed."""
+
+    def __init__(self, api: Api, figures: Figures, runs: dict[int, tuple[int, str]]) -> None:
+        self._api = api
+        self._figures = figures
+        self._runs = runs
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def wait_until_ready(self) -> None:
+        """Until every API process takes requests."""
+        async with asyncio.timeout(60):
+            for worker in self._api.workers:
+                while not _is(httpx.codes.OK, await self._ask(worker, "GET", "/readyz")):
+                    await asyncio.sleep(0.1)
+
+    async def send_load(self, reads_a_second: int) -> None:
+        """Send each request when it is due, whatever became of those before it."""
+        started = time.perf_counter()
+        random = np.random.default_rng(11)
+        for n in itertools.count():
+            due = started + n / reads_a_second
+            await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            # A tenth of the others have never been seen.
+            regular = random.random() < REGULAR_SHARE
+            user = f"user-{random.integers(REGULARS if regular else USERS * 11 // 10)}"
+            worker = self._api.workers[n % len(self._api.workers)]
+            self._begin(self._read(worker, user, due))
+            if n % max(1, reads_a_second // EVENTS_A_SECOND) == 0:
+                item = f"item-{random.integers(1, ITEMS + 1)}"
+                self._begin(self._send(worker, user, item))
+
+    async def _is_ready(self, worker: str) -> bool:
+        return _is(httpx.codes.OK, await self._ask(worker, "GET", "/readyz"))
+
+    def _begin(self, request: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(request)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+
+    async def _read(self, worker: str, user: str, due: float) -> None:
+        reply = await self._api.read(worker, user, limit=LIMIT, timeout_seconds=TIMEOUT_SECONDS)
+        self._figures.reads.append((due, time.perf_counter() - due))
+        if not _is(httpx.codes.OK, reply):
+            self._figures.failed.append(f"{reply.status or reply.failure} {reply.body}")
+            return
+        said = reply.body
+        levels = self._figures.levels
+        levels[said["level"]] = levels.get(said["level"], 0) + 1
+        # Before the first run was seen the held list is of none.
+        if said["run"] is not None and not is_of_one_run(said, self._runs):
+            self._figures.mixed.append(json.dumps(said)[:300])
+
+    async def _send(self, worker: str, user: str, item_id: str) -> None:
+        event = {"user_id": user, "item_id": item_id, "kind": "view"}
+        reply = await self._ask(worker, "POST", "/v1/events", {"events": [event]})
+        if not _is(httpx.codes.ACCEPTED, reply):
+            self._figures.failed.append(f"{reply.status or reply.failure} {reply.body}")
+
+    async def _ask(self, worker: str, method: str, path: str, content: Any = None) -> Reply:
+        return await self._api.ask(
+            worker, method, path, timeout_seconds=TIMEOUT_SECONDS, content=content
+        )
 
 
-async def _send_load(
-    client: httpx.AsyncClient,
-    figures: Figures,
-    runs: dict[int, tuple[int, str]],
-    reads_a_second: int,
-) -> None:
-    """Send each request when it is due, whatever became of those before it."""
-    started, under_way = time.perf_counter(), set()
-    random = np.random.default_rng(11)
-    for n in itertools.count():
-        due = started + n / reads_a_second
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        # A tenth of the others have never been seen.
-        regular = random.random() < REGULAR_SHARE
-        user = f"user-{random.integers(REGULARS if regular else USERS * 11 // 10)}"
-        sent = [_read(client, figures, runs, user, due)]
-        if n % max(1, reads_a_second // EVENTS_A_SECOND) == 0:
-            sent.append(_send(client, figures, user, int(random.integers(1, ITEMS + 1))))
-        for one in sent:
-            task = asyncio.create_task(one)
-            under_way.add(task)
-            task.add_done_callback(under_way.discard)
-
-
-async def _read(
-    client: httpx.AsyncClient,
-    figures: Figures,
-    runs: dict[int, tuple[int, str]],
-    user: str,
-    due: float,
-) -> None:
-    try:
-        answer = await client.get(f"/v1/users/{user}/recommendations", params={"limit": LIMIT})
-    except httpx.HTTPError as error:
-        figures.failed.append(repr(error))
-        return
-    figures.reads.append((due, time.perf_counter() - due))
-    if answer.status_code != httpx.codes.OK:
-        figures.failed.append(answer.text)
-        return
-    said = answer.json()
-    figures.levels[said["level"]] = figures.levels.get(said["level"], 0) + 1
-    # Before the first run was seen the held list is of none.
-    if said["run"] is not None and not _is_of_one_run(said, runs):
-        figures.mixed.append(answer.text[:300])
-
-
-def _is_of_one_run(said: dict[str, Any], runs: dict[int, tuple[int, str]]) -> bool:
-    """Whether items, number and cut-off are of one run, and all are there."""
-    half, cut_off = runs[said["run"]["id"]]
-    numbers: Sequence[int] = [int(item["item_id"].removeprefix("item-")) for item in said["items"]]
-    same_cut_off = datetime.fromisoformat(said["run"]["cut_off_at"]).isoformat() == cut_off
-    return same_cut_off and len(numbers) == LIMIT and all(no % 2 == 1 - half for no in numbers)
-
-
-async def _send(client: httpx.AsyncClient, figures: Figures, user: str, item_no: int) -> None:
-    event = {"user_id": user, "item_id": f"item-{item_no}", "kind": "view"}
-    try:
-        (await client.post("/v1/events", json={"events": [event]})).raise_for_status()
-    except httpx.HTTPError as error:
-        figures.failed.append(repr(error))
+def _is(status: httpx.codes, reply: Reply) -> bool:
+    return reply.status == status
 
 
 if __name__ == "__main__":
