@@ -16,8 +16,11 @@ _HEADER = APIKeyHeader(
 )
 
 
-def services(request: Request) -> Services:
-    """The services of the app."""
+async def services(request: Request) -> Services:
+    """The services of the app.
+
+    A coroutine, because FastAPI would call a plain function in a thread, twice a request.
+    """
     found: Services = request.state.services
     return found
 

@@ -9,7 +9,7 @@ from domain.identifiers import Position, RunId
 from serving.budget import Budget, spending
 from serving.repositories.store import Store
 from sql.log import event_horizon
-from sql.migrate import Revisions, find_revisions
+from sql.revisions import Revisions, find_revisions
 from sql.statements import statements
 
 _DIAGNOSIS = statements("diagnosis")

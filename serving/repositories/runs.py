@@ -10,7 +10,7 @@ from domain.identifiers import RunId
 from domain.interactions import EventKind
 from serving.repositories.store import Store
 from sql.log import kind_table
-from sql.migrate import is_current
+from sql.revisions import is_current
 from sql.statements import statements
 
 _SERVING = statements("serving")
@@ -37,6 +37,8 @@ class LiveRun:
     """None: its items are few, and searched exactly."""
     switch_no: int = 0
     """Which switch made it the served one. A run that is served again is a version of its own."""
+    likeness_index: ItemIndex | None = None
+    """The index over how alike its items are; None: they are few, and compared exactly."""
 
     @property
     def version(self) -> str:
@@ -72,4 +74,10 @@ class Runs:
 
 def _live_run(row: Row[Any]) -> LiveRun:
     index = None if row.index_recall is None else ItemIndex(row.index_recall, row.dimensions)
-    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.switch_no)
+    # A likeness holds taste, sequence and words as long as both; an item's vector two numbers more.
+    alike = (
+        None
+        if row.likeness_recall is None
+        else ItemIndex(row.likeness_recall, 2 * (row.dimensions - 2))
+    )
+    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.switch_no, alike)

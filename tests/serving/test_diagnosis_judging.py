@@ -35,7 +35,7 @@ from serving.services.diagnosis.process import (
     judge_replica,
 )
 from serving.services.diagnosis.store import judge_store
-from sql.migrate import Revisions
+from sql.revisions import Revisions
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)

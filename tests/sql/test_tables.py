@@ -4,7 +4,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Engine, inspect
 
-from sql.migrate import is_current, migrate
+from sql.migrate import migrate
+from sql.revisions import is_current
 from sql.tables import metadata
 
 PARTITIONS = ("interactions_",)

@@ -6,7 +6,7 @@ from serving.repositories.diagnosis import MOST_COUNTED, Contents, StoreFigures
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, told_count, told_duration
 from serving.services.diagnosis.run import judge_run
-from sql.migrate import Revisions
+from sql.revisions import Revisions
 
 
 def postgres_away(detail: str = "", since: datetime | None = None) -> Finding:
