@@ -6,12 +6,13 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 from sqlalchemy import Connection
 
 from batch.bulk import append, constant_column, fetch, vector_column
 from batch.cold_items import SpaceWords, learn_space_words, space_with_words
-from batch.matrix import InteractionMatrix
+from batch.matrix import InteractionMatrix, item_likers
 from batch.parameters import WordParameters
 from batch.space import ItemSpace
 from batch.words import ItemTerms
@@ -30,6 +31,21 @@ class CatalogueWords:
     learned: SpaceWords
     space: ItemSpace
     """The run's space with new items in it, and little known ones drawn to their words."""
+    users: NDArray[np.int32]
+    """(n,) how many liked each item of the space; 0: its place is made of words, or neutral."""
+
+    def described(self) -> dict[str, float | None]:
+        """As figures of the run."""
+        new = self.terms.of(self.space.items.item_nos[self.users == 0])
+        made_of_words = int(self.learned.words.known_in(new).sum())
+        explained = self.learned.explained
+        return {
+            "words_terms": len(self.learned.words.terms),
+            "words_explained": None if np.isnan(explained) else explained,
+            "words_known_after": self.learned.known_after,
+            "items_made_of_words": made_of_words,
+            "neutral_items": len(new.item_nos) - made_of_words,
+        }
 
 
 def use_language(connection: Connection, language: str) -> bool:
@@ -49,9 +65,22 @@ def learn_words(
 
     `matrix` is the one the space was learned from.
     """
-    terms = load_item_terms(connection)
+    return words_of_terms(load_item_terms(connection), space, matrix, parameters)
+
+
+def words_of_terms(
+    terms: ItemTerms, space: ItemSpace, matrix: InteractionMatrix, parameters: WordParameters
+) -> CatalogueWords:
+    """The same with the words read before."""
     learned = learn_space_words(space, matrix, terms, parameters)
-    return CatalogueWords(terms, learned, space_with_words(space, matrix, terms, learned))
+    widened = space_with_words(space, matrix, terms, learned)
+    return CatalogueWords(terms, learned, widened, _users_of(widened, matrix))
+
+
+def _users_of(space: ItemSpace, matrix: InteractionMatrix) -> NDArray[np.int32]:
+    users = np.zeros(len(space.items.item_nos), dtype=np.int32)
+    users[space.items.rows_of(matrix.item_nos)] = item_likers(matrix)
+    return users
 
 
 def load_item_terms(connection: Any) -> ItemTerms:

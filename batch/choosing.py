@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 from batch.matrix import InteractionMatrix
 from batch.moments import Moment, Timeline
 from batch.parameters import LiveWeights, SpaceParameters
-from batch.space import ItemSpace, fit_parts, item_space
+from batch.space import ItemSpace, Parts, fit_parts, item_space
 from batch.splitting import Split
 from domain.live_vector import History, live_vector
 
@@ -24,30 +25,46 @@ MARGIN = 1.005
 _AT_ONCE = 200
 
 
-def choose_weights(
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """A sample of the held-out future, and what the past alone says of the items."""
+
+    moments: tuple[Moment, ...]
+    past: InteractionMatrix
+    parts: Parts
+
+
+def rehearse(
     split: Split,
     past: InteractionMatrix,
     parameters: SpaceParameters,
     *,
     seed: int,
     threads: int = 0,
-) -> LiveWeights:
-    """The weights that foresee a sample of the held-out future best.
-
-    Compared on the same moments by the mean of 1 / log2(rank + 2) without a cut-off, ranks counted
-    from 0: it says the same as nDCG@20 with less noise. `past` is the matrix of the split's past.
-    """
+) -> Rehearsal | None:
+    """Learn from the past alone; `past` is its matrix. None if too little of the future counts."""
     if not len(split.past):
-        return USUAL
+        return None
     timeline = Timeline(split.past.followed_by(split.future))
     moments = _sample(timeline, len(split.past), seed)
     if len(moments) < FEWEST_MOMENTS:
-        return USUAL
+        return None
     parts = fit_parts(past, split.past, split.moment, parameters, threads=threads)
-    space = item_space(parts, parameters, LiveWeights(taste=1.0, trend=0.0))
+    return Rehearsal(tuple(moments), past, parts)
+
+
+def choose_weights(rehearsal: Rehearsal | None, parameters: SpaceParameters) -> LiveWeights:
+    """The weights that foresee the moments of the rehearsal best; the usual ones without any.
+
+    Compared on the same moments by the mean of 1 / log2(rank + 2) without a cut-off, ranks counted
+    from 0: it says the same as nDCG@20 with less noise.
+    """
+    if rehearsal is None:
+        return USUAL
+    space = item_space(rehearsal.parts, parameters, LiveWeights(taste=1.0, trend=0.0))
     gains = np.zeros((len(TASTE_WEIGHTS), len(TREND_WEIGHTS)))
-    for start in range(0, len(moments), _AT_ONCE):
-        gains += _gains(space, moments[start : start + _AT_ONCE])
+    for start in range(0, len(rehearsal.moments), _AT_ONCE):
+        gains += _gains(space, rehearsal.moments[start : start + _AT_ONCE])
     usual = gains[TASTE_WEIGHTS.index(USUAL.taste), TREND_WEIGHTS.index(USUAL.trend)]
     if gains.max() < MARGIN * usual:
         return USUAL

@@ -1,18 +1,17 @@
 """Choosing how long words count, by a small replay of the held-out future."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.choosing import FEWEST_MOMENTS, MOST_MOMENTS
+from batch.choosing import Rehearsal
 from batch.cold_items import learn_space_words, space_with_words
-from batch.matrix import InteractionMatrix, item_degrees
-from batch.moments import Moment, Timeline
+from batch.matrix import item_degrees
+from batch.moments import Moment
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
-from batch.space import ItemSpace, fit_parts, item_space
-from batch.splitting import Split
+from batch.space import ItemSpace, item_space
 from batch.words import ItemTerms
 from domain.live_vector import live_vector
 
@@ -21,6 +20,7 @@ LITTLE_KNOWN = 5
 """Items with at most so many users are what the choice is for."""
 MARGIN = 0.995
 """What is foreseen of all items, and of the others, must stay above this share: less is noise."""
+_AT_ONCE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,32 +33,37 @@ class Foreseen:
     all: float
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenWords:
+    """The choice, and what it rests on."""
+
+    parameters: WordParameters
+    figures: tuple[Foreseen, ...]
+    """One a candidate, the first of them without words; none: there was too little to foresee."""
+
+    def described(self) -> dict[str, list[dict[str, float]]]:
+        """As figures of the run."""
+        return {"words_foreseen": [asdict(one) for one in self.figures]}
+
+
 def choose_known_after(
-    split: Split,
-    past: InteractionMatrix,
+    rehearsal: Rehearsal | None,
     terms: ItemTerms,
     *,
     space: SpaceParameters,
     weights: LiveWeights,
     words: WordParameters,
-    seed: int,
-    threads: int = 0,
-) -> WordParameters:
+) -> ChosenWords:
     """`words` with the k that foresees little known items best and does the others no harm.
 
-    `past` is the matrix of the split's past. With too few moments they stay as they are.
+    Without a rehearsal they stay as they are, and so they do where no term can be learned.
     """
-    figures = foresee_with_words(
-        split,
-        past,
-        terms,
-        space=space,
-        weights=weights,
-        words=words,
-        seed=seed,
-        threads=threads,
-    )
-    return replace(words, known_after=best_of(figures)) if figures else words
+    if rehearsal is None:
+        return ChosenWords(words, ())
+    figures = foresee_with_words(rehearsal, terms, space=space, weights=weights, words=words)
+    if not figures:
+        return ChosenWords(words, ())
+    return ChosenWords(replace(words, known_after=best_of(figures)), tuple(figures))
 
 
 def best_of(figures: Sequence[Foreseen]) -> float:
@@ -73,32 +78,23 @@ def best_of(figures: Sequence[Foreseen]) -> float:
 
 
 def foresee_with_words(
-    split: Split,
-    past: InteractionMatrix,
+    rehearsal: Rehearsal,
     terms: ItemTerms,
     *,
     space: SpaceParameters,
     weights: LiveWeights,
     words: WordParameters,
-    seed: int,
-    threads: int = 0,
 ) -> list[Foreseen]:
-    """What live vectors foresee of the held-out future with each candidate; [] if it is too short.
+    """What live vectors foresee of the held-out future with each candidate; [] without a term.
 
     All are compared on the same moments.
     """
-    if not len(split.past):
-        return []
-    timeline = Timeline(split.past.followed_by(split.future))
-    rows = timeline.foreseeable(len(split.past), len(timeline))
-    drawn = np.sort(np.random.default_rng(seed).permutation(rows)[:MOST_MOMENTS])
-    moments = list(timeline.moments(drawn, len(split.past)))
-    if len(moments) < FEWEST_MOMENTS:
-        return []
-    parts = fit_parts(past, split.past, split.moment, space, threads=threads)
-    fitted = item_space(parts, space, weights)
+    fitted, past = item_space(rehearsal.parts, space, weights), rehearsal.past
     learned = learn_space_words(fitted, past, terms, words)
+    if not learned.words.terms:
+        return []
     known = terms.of(past.item_nos)
+    moments = rehearsal.moments
     targets = np.array([moment.item_no for moment in moments])
     little = item_degrees(past)[fitted.items.rows_of(targets)] <= LITTLE_KNOWN
     figures = []
@@ -116,15 +112,24 @@ def foresee_with_words(
 def _gains(space: ItemSpace, moments: Sequence[Moment]) -> NDArray[np.float64]:
     """1 / log2(rank + 2) of each moment's item among what its user has not seen; 0 if unheard."""
     gains = np.zeros(len(moments))
-    for place, moment in enumerate(moments):
-        vector = live_vector(space.space, space.items, moment.history)
-        if vector is None:
-            continue
-        scores = space.items.vectors @ vector
-        seen = space.items.rows_of(moment.history.item_nos)
-        scores[seen[seen >= 0]] = -np.inf
-        (target,) = space.items.rows_of(np.array([moment.item_no]))
-        gains[place] = 1.0 / np.log2((scores > scores[target]).sum() + 2.0)
+    for start in range(0, len(moments), _AT_ONCE):
+        gains[start : start + _AT_ONCE] = _some_gains(space, moments[start : start + _AT_ONCE])
+    return gains
+
+
+def _some_gains(space: ItemSpace, moments: Sequence[Moment]) -> NDArray[np.float64]:
+    gains = np.zeros(len(moments))
+    vectors = [live_vector(space.space, space.items, moment.history) for moment in moments]
+    heard = [place for place, vector in enumerate(vectors) if vector is not None]
+    if not heard:
+        return gains
+    scores = np.stack([vector for vector in vectors if vector is not None]) @ space.items.vectors.T
+    for row, place in enumerate(heard):
+        seen = space.items.rows_of(moments[place].history.item_nos)
+        scores[row, seen[seen >= 0]] = -np.inf
+    targets = space.items.rows_of(np.array([moments[place].item_no for place in heard]))
+    wanted = scores[np.arange(len(heard)), targets][:, None]
+    gains[heard] = 1.0 / np.log2((scores > wanted).sum(axis=1) + 2.0)
     return gains
 
 

@@ -1,6 +1,6 @@
 """How well items that nobody has used yet are ranked, by their words alone."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
@@ -14,6 +14,7 @@ from batch.history import Interactions
 from batch.listing import fit_lists
 from batch.matrix import InteractionMatrix, interaction_matrix
 from batch.parameters import RunParameters, WordParameters
+from batch.revealed_benchmark import Asked, auc_after
 from batch.space import ItemSpace, fit_parts, item_space
 from batch.words import Floats, ItemTerms, text_vectors
 from domain.blend import BlendPolicy, blend, effective_weights
@@ -47,6 +48,8 @@ class MeasuredCold:
     speed: ColdFigures
     content: ColdFigures
     """By the likeness of texts alone, learned from nobody."""
+    after: Mapping[str, float]
+    """AUC of live vectors alone once a few have used an item, by words, by use and by both."""
     items: int
     """Hidden."""
     users: int
@@ -71,6 +74,7 @@ class MeasuredCold:
             "terms": self.terms,
             "penalty": self.penalty,
             "seconds": round(self.seconds, 1),
+            **self.after,
         }
 
 
@@ -117,12 +121,15 @@ def measure_cold(
     lists, widened = lists_with_words(lists, matrix, terms, words)
     on_step(f"ranking {len(hidden.item_nos):,} items for {len(hidden.user_nos):,} users")
     batch = _batch_scores(lists, widened, hidden)
-    speed = _speed_scores(space, past, hidden)
+    live = _live_vectors(space, past, hidden)
+    speed = _speed_scores(space, live, hidden)
+    asked = Asked(hidden.item_nos, hidden.user_nos, hidden.relevant, live)
     return MeasuredCold(
         blended=_figures(_blended(batch, speed, hidden), hidden.relevant),
         batch=_figures(batch, hidden.relevant),
         speed=_figures(speed, hidden.relevant),
         content=_figures(_content_scores(terms, matrix, past, hidden), hidden.relevant),
+        after=auc_after(space, matrix, learned, asked, past=past, future=interactions.where(out)),
         items=len(hidden.item_nos),
         users=len(hidden.user_nos),
         terms=len(learned.words.terms),
@@ -169,14 +176,21 @@ def _batch_scores(lists: Factors, matrix: InteractionMatrix, hidden: _Hidden) ->
     return scores
 
 
-def _speed_scores(space: ItemSpace, past: Interactions, hidden: _Hidden) -> Floats:
-    """(u, h) by the live vectors of the users' histories; 0 where one says nothing."""
-    scores = np.zeros(hidden.relevant.shape)
-    rows = space.items.rows_of(hidden.item_nos)
+def _live_vectors(space: ItemSpace, past: Interactions, hidden: _Hidden) -> Floats:
+    """(u, d) of the users' histories; 0 where one says nothing."""
+    live = np.zeros((len(hidden.user_nos), space.items.vectors.shape[1]))
     for place, history in enumerate(_histories(past, hidden)):
         vector = live_vector(space.space, space.items, history)
         if vector is not None:
-            scores[place, rows >= 0] = space.items.vectors[rows[rows >= 0]] @ vector
+            live[place] = vector
+    return live
+
+
+def _speed_scores(space: ItemSpace, live: Floats, hidden: _Hidden) -> Floats:
+    """(u, h) by live vectors (u, d); 0 for an item that has no place."""
+    scores = np.zeros(hidden.relevant.shape)
+    rows = space.items.rows_of(hidden.item_nos)
+    scores[:, rows >= 0] = live @ space.items.vectors[rows[rows >= 0]].T
     return scores
 
 

@@ -2,28 +2,27 @@
 
 A words-made vector is as long as those of known items are on the average, so that a new item ranks
 beside known ones of equal fit: ridge regression alone would leave it shorter, and never listed.
-An item that few have used is between its words and what was observed.
+An item that few have used is between its words and what was observed. One that nobody has used and
+whose words nobody knows stands amid all others: every item of the catalogue has a place.
 """
 
-import itertools
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
+from batch.calibrated_words import learn_calibrated
 from batch.fitting import Factors, gramian
-from batch.matrix import InteractionMatrix, item_degrees
-from batch.parameters import WordParameters
+from batch.matrix import InteractionMatrix, item_degrees, item_likers
+from batch.neutral import NeutralPlace, neutral_place
+from batch.parameters import LikenessShares, WordParameters
 from batch.space import ItemSpace
-from batch.words import Floats, ItemTerms, WordVectors, learn_term_vectors
+from batch.words import Floats, ItemTerms, WordVectors
 from domain.live_vector import ItemVectors, LiveSpace
 
-_HELD_OUT = 0.1
-_FEWEST_HELD_OUT = 20
-_USUAL_PENALTY = 100.0
-_MOST_LENGTHENED = 3.0
-"""Words that hardly foresee anything make short vectors; stretched further they were noise."""
+_ROWS_AT_ONCE = 10_000
 _SMALLEST = 1e-12
 
 
@@ -43,8 +42,11 @@ class SpaceWords:
     """The trend of a new item: the mean of the known ones."""
     taste_scale: float
     """The taste scale of a new item: that of the least used one."""
+    neutral: NeutralPlace
+    """Where a new item is that words say nothing of."""
+    likeness: LikenessShares
 
-    def told(self) -> dict[str, float | None]:
+    def told(self) -> dict[str, Any]:
         """What the row of the run tells of it; SQL makes items of words with it."""
         return {
             "longest": self.words.longest,
@@ -54,6 +56,8 @@ class SpaceWords:
             "explained": None if np.isnan(self.explained) else self.explained,
             "known_after": self.known_after,
             "terms": len(self.words.terms),
+            "likeness": asdict(self.likeness),
+            "neutral": self.neutral.told(),
         }
 
 
@@ -63,9 +67,9 @@ def learn_space_words(
     """Learn from the items of a space; `matrix` has the same items."""
     live = space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
-    targets = np.hstack([space.items.vectors[:, :end], space.items.sources]).astype(np.float64)
+    targets = np.hstack([space.items.vectors[:, :end], space.items.sources])
     widths = (live.taste_dimensions, live.sequence_dimensions, live.sequence_dimensions)
-    words, penalty, explained = _learned(
+    words, penalty, explained = learn_calibrated(
         terms.of(space.items.item_nos), targets, item_degrees(matrix), widths, parameters
     )
     known = len(space.items.item_nos)
@@ -78,6 +82,10 @@ def learn_space_words(
         known_after=parameters.known_after,
         trend=float(space.items.vectors[:, end].mean()) if known else 0.0,
         taste_scale=float(space.items.taste_scales[least_used]) if known else 1.0,
+        neutral=neutral_place(space, item_likers(matrix) > 0),
+        likeness=parameters.likeness
+        if live.sequence_dimensions
+        else parameters.likeness.without_sequence(),
     )
 
 
@@ -86,18 +94,15 @@ def space_with_words(
 ) -> ItemSpace:
     """The space with little known items drawn to their words, and with all new items in `terms`.
 
-    A new item without a term the run knows gets no vector.
+    New are those that nobody has liked, too: what was learned of them says nothing. A new item
+    without a term the run knows is in the neutral place.
     """
-    blended = _blended(space, matrix, terms, learned)
-    cold = _made_of_words(blended, terms, learned)
-    item_nos = np.concatenate([blended.items.item_nos, cold.item_nos])
-    order = np.argsort(item_nos)
-    columns = ("vectors", "sources", "taste_scales", "confidence_scales")
-    joined = {
-        name: np.concatenate([getattr(blended.items, name), getattr(cold, name)])[order]
-        for name in columns
-    }
-    return replace(blended, items=ItemVectors(item_nos[order], **joined))
+    liked = item_likers(matrix) > 0
+    used = replace(space, items=_rows_of(space.items, np.flatnonzero(liked)))
+    blended = _blended(used, item_degrees(matrix)[liked], terms, learned)
+    item_nos = np.union1d(terms.item_nos, space.items.item_nos)
+    new = terms.of(np.setdiff1d(item_nos, used.items.item_nos))
+    return replace(blended, items=_joined(blended.items, _made_of_words(blended, new, learned)))
 
 
 def lists_with_words(
@@ -110,8 +115,8 @@ def lists_with_words(
     degrees = item_degrees(matrix)
     known = terms.of(matrix.item_nos)
     widths = (factors.items.shape[1],)
-    words, _, _ = _learned(known, factors.items.astype(np.float64), degrees, widths, parameters)
-    items = _drawn(factors.items, words.sums(known), degrees, parameters.known_after)
+    words, _, _ = learn_calibrated(known, factors.items, degrees, widths, parameters)
+    items = _all_drawn(factors.items, words, known, degrees, parameters.known_after)
     new = terms.of(np.setdiff1d(terms.item_nos, matrix.item_nos))
     said = words.sums(new)
     telling = said.any(axis=1)
@@ -121,49 +126,20 @@ def lists_with_words(
     return Factors(factors.users, joined), _widened(matrix, item_nos, order)
 
 
-def _learned(
-    items: ItemTerms,
-    targets: Floats,
+def _all_drawn(
+    observed: NDArray[np.float32],
+    words: WordVectors,
+    known: ItemTerms,
     degrees: Floats,
-    widths: tuple[int, ...],
-    parameters: WordParameters,
-) -> tuple[WordVectors, float, float]:
-    """Term vectors calibrated part by part, their penalty, and the share they explain.
-
-    Penalty and calibration are judged on a tenth of the items that nothing was learned from.
-    """
-    random = np.random.default_rng(parameters.seed)
-    held_out = random.random(len(items.item_nos)) < _HELD_OUT
-    if held_out.sum() < _FEWEST_HELD_OUT:
-        fit = learn_term_vectors(items, targets, degrees, parameters, penalty=_USUAL_PENALTY)
-        return fit, _USUAL_PENALTY, float("nan")
-    rest, asked = items.of(items.item_nos[~held_out]), items.of(items.item_nos[held_out])
-    counted = np.minimum(degrees[held_out], parameters.most_interactions)[:, None]
-    best = (float("inf"), _USUAL_PENALTY, np.zeros_like(targets[held_out]))
-    for penalty in parameters.penalties:
-        fit = learn_term_vectors(
-            rest, targets[~held_out], degrees[~held_out], parameters, penalty=penalty
-        )
-        said = fit.sums(asked)
-        error = float((counted * (said - targets[held_out]) ** 2).sum())
-        if error < best[0]:
-            best = (error, penalty, said)
-    error, penalty, said = best
-    whole = float((counted * targets[held_out] ** 2).sum())
-    words = learn_term_vectors(items, targets, degrees, parameters, penalty=penalty)
-    scales = _lengthening(said, targets[held_out], widths)
-    return words.scaled(scales), penalty, 1.0 - error / max(whole, _SMALLEST)
-
-
-def _lengthening(said: Floats, observed: Floats, widths: tuple[int, ...]) -> Floats:
-    """By what each part of words-made vectors falls short of the observed ones, (d,)."""
-    scales = []
-    for start, end in itertools.pairwise(itertools.accumulate(widths, initial=0)):
-        made = float((said[:, start:end] ** 2).sum())
-        wanted = float((observed[:, start:end] ** 2).sum())
-        scale = np.sqrt(wanted / made) if made > 0.0 else 1.0
-        scales.append(np.full(end - start, min(scale, _MOST_LENGTHENED)))
-    return np.concatenate(scales)
+    known_after: float,
+) -> NDArray[np.float32]:
+    """Observed rows drawn to the words of `known`, some at a time: lists have many factors."""
+    drawn = np.empty_like(observed)
+    for start in range(0, len(observed), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        said = words.sums(known.of(known.item_nos[rows]))
+        drawn[rows] = _drawn(observed[rows], said, degrees[rows], known_after)
+    return drawn
 
 
 def _drawn(
@@ -175,16 +151,14 @@ def _drawn(
     return np.asarray(weights * said + (1.0 - weights) * observed, dtype=np.float32)
 
 
-def _blended(
-    space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms, learned: SpaceWords
-) -> ItemSpace:
+def _blended(space: ItemSpace, degrees: Floats, terms: ItemTerms, learned: SpaceWords) -> ItemSpace:
     """The known items, each between words and observation; norms made equal again."""
     items, live = space.items, space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
     said = learned.words.sums(terms.of(items.item_nos))
     said[:, end:] = _unit(said[:, end:])
     observed = np.hstack([items.vectors[:, :end], items.sources])
-    drawn = _drawn(observed, said, item_degrees(matrix), learned.known_after)
+    drawn = _drawn(observed, said, degrees, learned.known_after)
     vectors = np.column_stack([drawn[:, :end], items.vectors[:, end]]).astype(np.float64)
     norms = np.linalg.norm(vectors, axis=1)
     norm = float(norms.max(initial=0.0))
@@ -197,26 +171,39 @@ def _blended(
     )
 
 
-def _made_of_words(space: ItemSpace, terms: ItemTerms, learned: SpaceWords) -> ItemVectors:
-    """The items of `terms` that the space lacks, as `item_made_of_words` in the store has them."""
+def _made_of_words(space: ItemSpace, new: ItemTerms, learned: SpaceWords) -> ItemVectors:
+    """New items as `item_made_of_words` in the store has them, or in the neutral place."""
     live = space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
-    new = terms.of(np.setdiff1d(terms.item_nos, space.items.item_nos))
     said = learned.words.sums(new)
-    telling = said.any(axis=1)
-    said = said[telling]
+    neutral = np.concatenate([learned.neutral.embedding, learned.neutral.source])
+    said[~learned.words.known_in(new)] = neutral
     room = np.sqrt(max(space.norm**2 - learned.trend**2, 0.0))
     lengths = np.linalg.norm(said[:, :end], axis=1)
     fitted = said[:, :end] * np.minimum(1.0, room / np.maximum(lengths, _SMALLEST))[:, None]
     vectors = np.column_stack([fitted, np.full(len(said), learned.trend)])
     fillers = _fillers(space.norm, np.linalg.norm(vectors, axis=1))
     return ItemVectors(
-        item_nos=new.item_nos[telling],
+        item_nos=new.item_nos,
         vectors=np.column_stack([vectors, fillers]).astype(np.float32),
         sources=_unit(said[:, end:]).astype(np.float32),
         taste_scales=np.full(len(said), learned.taste_scale),
         confidence_scales=np.ones(len(said)),
     )
+
+
+def _joined(one: ItemVectors, other: ItemVectors) -> ItemVectors:
+    both = ItemVectors(
+        *(
+            np.concatenate([getattr(one, column.name), getattr(other, column.name)])
+            for column in fields(ItemVectors)
+        )
+    )
+    return _rows_of(both, np.argsort(both.item_nos))
+
+
+def _rows_of(items: ItemVectors, rows: NDArray[np.intp]) -> ItemVectors:
+    return ItemVectors(*(getattr(items, column.name)[rows] for column in fields(ItemVectors)))
 
 
 def _fillers(norm: float, norms: Floats) -> Floats:

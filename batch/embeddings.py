@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from sqlalchemy import Connection
 
 from batch.bulk import append, constant_column, vector_column
@@ -17,8 +18,16 @@ from sql.statements import statements
 _BATCH = statements("batch")
 
 
-def store_item_vectors(connection: Any, run_id: RunId, items: ItemVectors) -> None:
-    """Append item vectors to the run's partition over an ADBC connection and commit."""
+def store_item_vectors(
+    connection: Any,
+    run_id: RunId,
+    items: ItemVectors,
+    users: NDArray[np.int32] | None = None,
+) -> None:
+    """Append item vectors to the run's partition over an ADBC connection and commit.
+
+    `users` (n,) is how many liked each item; None: it is not told, as if nobody had.
+    """
     columns = {
         "run_id": constant_column(run_id, len(items.item_nos)),
         "item_no": pa.array(items.item_nos),
@@ -26,6 +35,7 @@ def store_item_vectors(connection: Any, run_id: RunId, items: ItemVectors) -> No
         "source": _source_column(items),
         "taste_scale": pa.array(items.taste_scales.astype(np.float32)),
         "confidence_scale": pa.array(items.confidence_scales.astype(np.float32)),
+        "users": pa.array(np.zeros(len(items.item_nos), np.int32) if users is None else users),
     }
     append(connection, f"item_embeddings_{run_id}", columns)
 

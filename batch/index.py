@@ -1,4 +1,6 @@
-"""The index over item vectors, and how much of the exact answer it finds."""
+"""The indexes over items, and how much of the exact answer they find."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection
@@ -13,41 +15,54 @@ _INDEX = statements("index")
 DEPTH = 100
 
 
-def build_index(connection: Connection, run_id: RunId, dimensions: int) -> None:
-    """Index the run's item vectors by inner product."""
-    statement = with_numbers(_BATCH["create_item_index"], run_id=run_id, dimensions=dimensions)
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """What is indexed by inner product: the names of its statements."""
+
+    create: str
+    sample: str
+    """Users or items to ask for."""
+    exact: str
+    by_index: str
+
+
+ITEM_VECTORS = Indexed(
+    "create_item_index", "sample_live_vectors", "find_nearest_items", "find_nearest_items_by_index"
+)
+"""Asked by live vectors of users."""
+LIKENESSES = Indexed(
+    "create_likeness_index", "sample_likenesses", "find_alike_items", "find_alike_items_by_index"
+)
+"""Asked by likenesses of items."""
+
+
+def build_index(
+    connection: Connection, run_id: RunId, dimensions: int, indexed: Indexed = ITEM_VECTORS
+) -> None:
+    """Index the run's vectors, which have so many dimensions, by inner product."""
+    statement = with_numbers(_BATCH[indexed.create], run_id=run_id, dimensions=dimensions)
     # A statement without parameters is sent as it is: its percent signs are its own.
     connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
-def index_recall(connection: Connection, run_id: RunId, dimensions: int, users: int) -> float:
-    """Mean share of the exact nearest 100 items that the index finds, for a sample of users.
+def index_recall(
+    connection: Connection,
+    run_id: RunId,
+    dimensions: int,
+    sample: int,
+    indexed: Indexed = ITEM_VECTORS,
+) -> float:
+    """Mean share of the exact nearest 100 items that the index finds, for a sample of vectors.
 
     The index is searched with the settings it is served with, which stay set for the rest of the
-    transaction: roll it back. 1 without live vectors.
+    transaction: roll it back. 1 without anything to ask for.
     """
-    sample = {"run_id": run_id, "users": users}
-    user_nos = list(connection.execute(_BATCH["sample_live_vectors"], sample).scalars())
-    exact = [_nearest(connection, run_id, user_no) for user_no in user_nos]
+    drawn = connection.execute(_BATCH[indexed.sample], {"run_id": run_id, "sample": sample})
+    asked = [{"run_id": run_id, "of": of, "items": DEPTH} for of in drawn.scalars()]
+    exact = [set(connection.execute(_BATCH[indexed.exact], one).scalars()) for one in asked]
     connection.execute(_INDEX["prepare_index_search"])
-    found = [_nearest_by_index(connection, run_id, dimensions, user_no) for user_no in user_nos]
+    by_index = _BATCH[indexed.by_index]
+    statements_by_index = [with_numbers(by_index, **one, dimensions=dimensions) for one in asked]
+    found = [set(connection.exec_driver_sql(one).scalars()) for one in statements_by_index]
     shares = [len(a & b) / len(a) for a, b in zip(exact, found, strict=True) if a]
     return float(np.mean(shares)) if shares else 1.0
-
-
-def _nearest(connection: Connection, run_id: RunId, user_no: int) -> set[int]:
-    parameters = {"run_id": run_id, "user_no": user_no, "items": DEPTH}
-    return set(connection.execute(_BATCH["find_nearest_items"], parameters).scalars())
-
-
-def _nearest_by_index(
-    connection: Connection, run_id: RunId, dimensions: int, user_no: int
-) -> set[int]:
-    statement = with_numbers(
-        _BATCH["find_nearest_items_by_index"],
-        run_id=run_id,
-        dimensions=dimensions,
-        user_no=user_no,
-        items=DEPTH,
-    )
-    return set(connection.exec_driver_sql(statement).scalars())

@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from batch.bulk import append, array_column, constant_column
 from batch.fitting import Factors
 from batch.matrix import InteractionMatrix
+from batch.overlap import DEPTH
 from domain.identifiers import RunId
 
 NO_ITEM = -1
@@ -100,19 +101,31 @@ class WrittenLists:
     users: int
     distinct_top_items: int
     """How many different items stand among the first 20 of some list."""
+    compared: NDArray[np.int32]
+    """(n, 20) the first 20 of the lists that are compared, ending in `NO_ITEM`."""
 
 
 def store_all_lists(
     connection: Any,
     run_id: RunId,
     chunks: Iterator[Lists],
+    compared: NDArray[np.bool_],
     on_users: Callable[[int], None] = lambda _users: None,
 ) -> WrittenLists:
-    """Write chunk by chunk; `on_users` is told how many users' lists are written."""
+    """Write chunk by chunk; `on_users` is told how many users' lists are written.
+
+    `compared` (u,) tells for each user in the order of the chunks whether the list is one of those
+    that are compared with each other.
+    """
     users, top_items = 0, np.empty(0, dtype=np.int32)
+    tops = [np.empty((0, DEPTH), dtype=np.int32)]
     for lists in chunks:
         store_lists(connection, run_id, lists)
-        users += len(lists.user_nos)
-        top_items = np.union1d(top_items, lists.item_nos[:, :20])
+        top = lists.item_nos[:, :DEPTH]
+        some = top[compared[users : users + len(top)]]
+        padding = ((0, 0), (0, DEPTH - top.shape[1]))
+        tops.append(np.pad(some, padding, constant_values=NO_ITEM))
+        users += len(top)
+        top_items = np.union1d(top_items, top)
         on_users(users)
-    return WrittenLists(users, int((top_items != NO_ITEM).sum()))
+    return WrittenLists(users, int((top_items != NO_ITEM).sum()), np.concatenate(tops))

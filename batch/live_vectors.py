@@ -8,18 +8,22 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
+from sqlalchemy import Connection
 
 from batch.bulk import append, constant_column, fetch, vector_column
 from batch.runs import Run
 from batch.space import ItemSpace
-from domain.identifiers import Position, UserNo
+from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.interactions import KindTable
-from domain.live_vector import History, live_vector
-from sql.live_vectors import UserVector
+from domain.live_vector import History, ItemVectors, live_vector
+from sql.interests import Interests, Phrases, stated
+from sql.live_vectors import UserVector, item_vectors
 from sql.statements import statements
 
 _BATCH = statements("batch")
+_INTERESTS = statements("interests")
 
+_NO_PHRASES = Phrases((), item_vectors((), ()))
 _ALL_EVENTS = 2**31 - 1
 
 
@@ -33,25 +37,38 @@ def store_all_live_vectors(
     chunk_users: int,
     on_users: Callable[[int], None] = lambda _users: None,
 ) -> int:
-    """Write the live vector of every user with history as of `horizon`; answers how many.
+    """Write the live vector of every user with history as of `horizon`, or with interests.
 
-    Over an ADBC connection, `chunk_users` user numbers at a time, each chunk committed.
+    Answers how many. The run's words must be in the store. Over an ADBC connection, `chunk_users`
+    user numbers at a time, each chunk committed.
     """
     last = int(fetch(connection, _BATCH["find_last_user"])[0][0].as_py())
     users = 0
     for first in range(1, last + 1, chunk_users):
         numbers = {"first": first, "last": first + chunk_users - 1, "horizon": horizon}
-        histories = _load_histories(connection, kinds, space, **numbers)
+        histories = dict(_load_histories(connection, kinds, space, **numbers))
+        phrases = _add_interests(
+            connection, run, space, histories, first=first, last=numbers["last"]
+        )
+        items = phrases.items.followed_by(space.items)
         counts = _count_events(connection, cut_off_position=run.cut_off, **numbers)
         vectors = [
-            UserVector(user_no, live_vector(space.space, space.items, history), counts[user_no])
-            for user_no, history in histories
+            UserVector(user_no, live_vector(space.space, items, history), counts[user_no])
+            for user_no, history in sorted(histories.items())
         ]
         if vectors:
             _append(connection, run, vectors, horizon, space.items.vectors.shape[1])
         users += len(vectors)
         on_users(users)
     return users
+
+
+def store_crowd(connection: Connection, run_id: RunId) -> None:
+    """Note in the row of a run what is liked by many, which stated words are added to.
+
+    To be done when the item vectors are written, and before the live vectors are.
+    """
+    connection.execute(_INTERESTS["store_crowd"], {"run_id": run_id})
 
 
 def _load_histories(
@@ -65,6 +82,38 @@ def _load_histories(
     starts = np.flatnonzero(np.diff(user_nos, prepend=-1))
     for start, end in pairwise([*starts, len(user_nos)]):
         yield UserNo(int(user_nos[start])), History(item_nos[start:end], strengths[start:end])
+
+
+def _add_interests(
+    connection: Any, run: Run, space: ItemSpace, histories: dict[UserNo, History], **range_: int
+) -> Phrases:
+    """Put the interests of a range of users before their histories; the phrases among them."""
+    stating = fetch(connection, _INTERESTS["load_interests_of_range"], **range_).to_pylist()
+    phrases = _load_phrases(connection, run, **range_) if stating else _NO_PHRASES
+    numbers = phrases.numbers()
+    for row in stating:
+        user_no = UserNo(row["user_no"])
+        interests = Interests(tuple(row["words"]), tuple(map(ItemNo, row["item_nos"])))
+        histories[user_no] = stated(
+            space.space.parameters, histories.get(user_no), interests, numbers
+        )
+    return phrases
+
+
+def _load_phrases(connection: Any, run: Run, **range_: int) -> Phrases:
+    statement = _INTERESTS["load_phrase_vectors_of_range"]
+    table = fetch(connection, statement, run_id=run.run_id, **range_)
+    if not len(table):
+        return _NO_PHRASES
+    sources = [source or [] for source in table["source"].to_pylist()]
+    items = ItemVectors(
+        item_nos=np.arange(-len(table), 0, dtype=np.int32),
+        vectors=np.array(table["embedding"].to_pylist(), dtype=np.float32),
+        sources=np.array(sources, dtype=np.float32),
+        taste_scales=table["taste_scale"].to_numpy().astype(np.float64),
+        confidence_scales=table["confidence_scale"].to_numpy().astype(np.float64),
+    )
+    return Phrases(tuple(table["phrase"].to_pylist()), items)
 
 
 def _count_events(connection: Any, **numbers: int) -> "_Counts":

@@ -88,6 +88,12 @@ def item_degrees(matrix: InteractionMatrix) -> NDArray[np.float64]:
     return np.asarray(np.maximum(degrees, 1.0))
 
 
+def item_likers(matrix: InteractionMatrix) -> NDArray[np.int32]:
+    """The number of distinct users with a positive sum of each column, (i,)."""
+    liked = matrix.strengths.indices[matrix.strengths.data > 0.0]
+    return np.bincount(liked, minlength=len(matrix.item_nos)).astype(np.int32)
+
+
 def _damped(
     matrix: InteractionMatrix, user_exponent: float, item_exponent: float
 ) -> NDArray[np.float64]:

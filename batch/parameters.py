@@ -1,7 +1,7 @@
 """The parameters of a run, as they travel in its row."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 from batch.settings import BatchSettings
@@ -113,6 +113,22 @@ class LiveWeights:
 
 
 @dataclass(frozen=True, slots=True)
+class LikenessShares:
+    """What counts how much in how alike two items are; the sum is 1."""
+
+    taste: float = 0.35
+    """Liked by the same people."""
+    source: float = 0.35
+    """Followed by the same items."""
+    words: float = 0.30
+    """Alike in what their words say."""
+
+    def without_sequence(self) -> Self:
+        """Of a run without a sequence part: taste has its share too."""
+        return replace(self, taste=self.taste + self.source, source=0.0)
+
+
+@dataclass(frozen=True, slots=True)
 class WordParameters:
     """How a run learns what words say."""
 
@@ -128,6 +144,7 @@ class WordParameters:
     """Ridge penalties to choose from, relative to the mean squared length of a text."""
     known_after: float = 0.5
     """Interactions at which an item's words and what was observed of it count alike."""
+    likeness: LikenessShares = field(default_factory=LikenessShares)
     seed: int = 20
 
 

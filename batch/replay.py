@@ -5,13 +5,13 @@ The functions that rank here are the ones of `domain/` that serve.
 
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.choosing import choose_weights
+from batch.choosing import Rehearsal, choose_weights, rehearse
 from batch.fitting import Factors
 from batch.history import Interactions
 from batch.listing import fit_lists
@@ -86,42 +86,64 @@ def replay(
     NotEnoughHistoryError if nothing in the log can be foreseen.
     """
     timeline = Timeline(interactions)
-    start = int(settings.history_share * len(timeline))
-    edges = np.linspace(start, len(timeline), settings.nights + 1).astype(int)
-    rows = _sample(timeline, edges, settings)
     ranks: list[dict[str, int]] = []
     earlier: list[int] = []
     fit_seconds = rank_seconds = 0.0
-    for done, (first, end) in enumerate(itertools.pairwise(edges), start=1):
-        tonight = rows[(rows >= first) & (rows < end)]
-        if not len(tonight):
-            continue
+    for done, first, tonight in nights_of(timeline, settings):
         begun = time.perf_counter()
-        night = fit_night(timeline, int(first), parameters, settings)
+        night = fit_night(timeline, first, parameters, settings)
         fitted = time.perf_counter()
-        for moment in timeline.moments(tonight, int(first)):
+        for moment in timeline.moments(tonight, first):
             ranks.append(ranks_of(night, moment, settings.policies))
             earlier.append(len(moment.history.item_nos))
         fit_seconds += fitted - begun
         rank_seconds += time.perf_counter() - fitted
         on_night(done, len(ranks))
-    if not ranks:
+    by_list = {name: np.array([one[name] for one in ranks]) for name in ranks[0]}
+    return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds)
+
+
+def nights_of(
+    timeline: Timeline, settings: ReplaySettings
+) -> Iterator[tuple[int, int, NDArray[np.intp]]]:
+    """Each night's number, how much it has read, and the rows it has to foresee, if any.
+
+    NotEnoughHistoryError if no night has.
+    """
+    start = int(settings.history_share * len(timeline))
+    edges = np.linspace(start, len(timeline), settings.nights + 1).astype(int)
+    rows = _sample(timeline, edges, settings)
+    if not len(rows):
         raise NotEnoughHistoryError(
             "Nothing in this log can be foreseen: in its later part no user comes back for an item"
             " that had occurred before."
         )
-    by_list = {name: np.array([one[name] for one in ranks]) for name in ranks[0]}
-    return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds)
+    for night, (first, end) in enumerate(itertools.pairwise(edges.tolist()), start=1):
+        tonight = rows[(rows >= first) & (rows < end)]
+        if len(tonight):
+            yield night, first, tonight
 
 
 def fit_night(
     timeline: Timeline, cut_off: int, parameters: RunParameters, settings: ReplaySettings
 ) -> Night:
     """What the nightly run would have learned from the first `cut_off` interactions."""
+    rehearsal = rehearse_night(timeline.before(cut_off), parameters, settings)
+    weights = choose_weights(rehearsal, parameters.space)
+    return night_with(timeline, cut_off, parameters, weights, settings)
+
+
+def night_with(
+    timeline: Timeline,
+    cut_off: int,
+    parameters: RunParameters,
+    weights: LiveWeights,
+    settings: ReplaySettings,
+) -> Night:
+    """The same with the weights of the live vector given."""
     past = timeline.before(cut_off)
     as_of = past.newest()
     matrix = interaction_matrix(past, as_of)
-    weights = _choose_weights(past, parameters, settings)
     parts = fit_parts(matrix, past, as_of, parameters.space, threads=settings.threads)
     columns = np.searchsorted(matrix.item_nos, past.item_nos)
     return Night(
@@ -165,15 +187,13 @@ def speed_list(night: Night, moment: Moment) -> Ranking:
     return _best(night, moment, night.space.items.vectors @ vector)
 
 
-def _choose_weights(
+def rehearse_night(
     past: Interactions, parameters: RunParameters, settings: ReplaySettings
-) -> LiveWeights:
+) -> Rehearsal | None:
     """As the night does it: on the newest part of what it has read."""
     split = split_by_time(past, HOLDOUT_SHARE)
     before = interaction_matrix(split.past, split.moment)
-    return choose_weights(
-        split, before, parameters.space, seed=settings.seed, threads=settings.threads
-    )
+    return rehearse(split, before, parameters.space, seed=settings.seed, threads=settings.threads)
 
 
 def _sample(

@@ -81,7 +81,6 @@ class BatchSettings(BaseSettings):
     popular_half_life_days: float = Field(
         30.0, gt=0, description="age at which an interaction counts half in the popular list"
     )
-    trending_days: float = Field(7.0, gt=0, description="days the trending list looks back")
     fewest_popular_items: int = Field(
         50, ge=0, description="with fewer recent items the popular list is that of all time"
     )

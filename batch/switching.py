@@ -10,10 +10,11 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from domain.identifiers import Position, RunId
+from domain.identifiers import ItemNo, Position, RunId
 from sql.folding import find_stale_users, fold_in, store_progress
 from sql.live_vectors import RunSpace
 from sql.log import event_horizon
+from sql.placing import begin_placing, hold_placing, place_missing, place_next
 from sql.statements import statements
 
 _BATCH = statements("batch")
@@ -27,6 +28,7 @@ _FEW_USERS = 100
 """So few users are folded in within the switch; more are folded in before it."""
 _MOST_ROUNDS = 10
 _USERS_AT_ONCE = 1_000
+_ITEMS_AT_ONCE = 500
 
 
 def hold_switch(connection: Connection) -> None:
@@ -39,16 +41,17 @@ def bring_up_to_date(
 ) -> None:
     """Fold in, in transactions of their own, what the run's vectors do not know of the log.
 
-    Again and again, until what came in meanwhile is little. `on_users` is told how many users of
-    how many are done in this round.
+    Items that came, or came to be used, are placed before. Again and again, until what came in
+    meanwhile is little. `on_users` is told how many users of how many are done in this round.
     """
+    _place_backlog(begin, run)
     for _ in range(_MOST_ROUNDS):
         if _fold_in_backlog(begin, run, on_users) <= _FEW_USERS:
             return
 
 
 def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
-    """Fold in the last of the log and serve the run from the commit on.
+    """Place the last items, fold in the last of the log and serve the run from the commit on.
 
     The caller holds the switch, in a transaction that is READ COMMITTED.
     """
@@ -56,13 +59,34 @@ def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
     # whatever it knows lies below the horizon that is read next. Events are not held up: those
     # above it are folded in by the worker, which goes on from the progress stored here.
     connection.execute(_BATCH["hold_shards"], {"run_id": run.run_id})
+    hold_placing(connection, run.run_id)
     horizon = event_horizon(connection)
+    while place_next(connection, run, horizon=horizon, items=_ITEMS_AT_ONCE) is not None:
+        pass
     after = _progress(connection, run.run_id)
     stale = find_stale_users(connection, run.run_id, after=after, until=horizon)
     fold_in(connection, run, stale, horizon=horizon)
     store_progress(connection, run.run_id, horizon)
     parameters = {"run_id": run.run_id, "how": how, "switched_by": by}
     connection.execute(_BATCH["switch_live_run"], parameters)
+
+
+def _place_backlog(begin: Begin, run: RunSpace) -> None:
+    """Give places to items that have none, and to those with news until little of it is left."""
+    with begin() as connection:
+        begin_placing(connection, run.run_id)
+    last: ItemNo | None = ItemNo(0)
+    while last is not None:
+        with begin() as connection:
+            horizon = event_horizon(connection)
+            last = place_missing(connection, run, after=last, horizon=horizon, items=_ITEMS_AT_ONCE)
+    with begin() as connection:
+        horizon = event_horizon(connection)
+    while True:
+        with begin() as connection:
+            hold_placing(connection, run.run_id)
+            if place_next(connection, run, horizon=horizon, items=_ITEMS_AT_ONCE) is None:
+                return
 
 
 def _fold_in_backlog(begin: Begin, run: RunSpace, on_users: Callable[[int, int], object]) -> int:

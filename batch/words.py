@@ -69,6 +69,10 @@ class WordVectors:
         shortened = np.minimum(1.0, self.longest / np.maximum(lengths, _SMALLEST))
         return np.asarray((weights @ self.vectors.astype(np.float64)) * shortened[:, None])
 
+    def known_in(self, items: ItemTerms) -> NDArray[np.bool_]:
+        """Whether any term of an item is known, (n,)."""
+        return np.asarray(np.diff(_columns(items, self.terms).indptr) > 0)
+
     def scaled(self, scales: Floats) -> Self:
         """With each dimension multiplied by its scale, (d,)."""
         return replace(self, vectors=(self.vectors * scales).astype(np.float32))
@@ -97,7 +101,7 @@ def learn_term_vectors(
     mean_square = float((weighted.data**2).sum()) / max(len(lengths), 1)
     solved = ridge(
         weighted,
-        np.asarray(vectors, dtype=np.float64),
+        vectors,
         np.minimum(interactions, parameters.most_interactions).astype(np.float64),
         penalty * max(mean_square, _SMALLEST),
     )
@@ -113,7 +117,9 @@ def text_vectors(items: ItemTerms, known: ItemTerms) -> csr_matrix:
     return csr_matrix(diags_array(1.0 / np.maximum(_lengths(weighted), _SMALLEST)) @ weighted)
 
 
-def ridge(features: csr_matrix, targets: Floats, weights: Floats, penalty: float) -> Floats:
+def ridge(
+    features: csr_matrix, targets: NDArray[np.floating], weights: Floats, penalty: float
+) -> Floats:
     """The B (t, d) that minimises `sum_i w_i |x_i B - y_i|^2 + penalty |B|^2`.
 
     By conjugate gradients on the normal equations, all dimensions of a block at once, divided by
@@ -123,14 +129,13 @@ def ridge(features: csr_matrix, targets: Floats, weights: Floats, penalty: float
     diagonal: Floats = np.asarray(features.multiply(weighed).sum(axis=0), dtype=np.float64).ravel()
     diagonal += penalty
     transposed = csr_matrix(features.T)
-    right = np.asarray(csr_matrix(weighed.T) @ targets)
-    blocks = [
-        _conjugate_gradients(
-            weighed, transposed, right[:, start : start + _COLUMNS_AT_ONCE], diagonal, penalty
-        )
-        for start in range(0, right.shape[1], _COLUMNS_AT_ONCE)
-    ]
-    return np.hstack(blocks) if blocks else np.empty_like(right)
+    weighed_transposed = csr_matrix(weighed.T)
+    solved = np.empty((features.shape[1], targets.shape[1]))
+    for start in range(0, targets.shape[1], _COLUMNS_AT_ONCE):
+        block = slice(start, start + _COLUMNS_AT_ONCE)
+        right = np.asarray(weighed_transposed @ targets[:, block].astype(np.float64))
+        solved[:, block] = _conjugate_gradients(weighed, transposed, right, diagonal, penalty)
+    return solved
 
 
 def _conjugate_gradients(

@@ -168,6 +168,9 @@ def _stored(
     names = [f"item-{no}" for no in range(1, int(space.items.item_nos[-1]) + 1)]
     with bulk_connection(url) as connection:
         append(connection, "items", {"item_id": pa.array(names), "title": pa.array(names)})
+        # Vectors are stored of users who are there: a forgotten one gets none.
+        people = [f"user-{no}" for no in range(1, max(vectors) + 1)]
+        append(connection, "users", {"user_id": pa.array(people)})
         store_item_vectors(connection, run_id, space.items)
     users = [UserVector(no, vector, 0) for no, vector in vectors.items()]
     with engine.begin() as connection:

@@ -71,6 +71,15 @@ class BlendedRanking:
             self.item_nos[:n], self.scores[:n], self.batch_scores[:n], self.speed_scores[:n]
         )
 
+    def reordered(self, order: NDArray[np.integer]) -> "BlendedRanking":
+        """The same items in another order; `order` (n,) are places in this one."""
+        return BlendedRanking(
+            self.item_nos[order],
+            self.scores[order],
+            self.batch_scores[order],
+            self.speed_scores[order],
+        )
+
 
 def effective_weights(batch: Ranking, speed: Ranking, weights: Weights) -> Weights:
     """Give all the weight to the other source where one has nothing for this user."""

@@ -21,6 +21,10 @@ class UnknownItemError(InvalidInputError):
     """There is no such item."""
 
 
+class UnknownUserError(InvalidInputError):
+    """There is no such user."""
+
+
 class UnknownEventError(InvalidInputError):
     """There is no such event."""
 

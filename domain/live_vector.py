@@ -40,6 +40,10 @@ class LiveVectorParameters:
     """How many of the newest distinct liked items the sequence part looks at."""
     trend_weight: float = 0.1
     """The live vector's number against the items' trend."""
+    interest_strength: float = 3.0
+    """Strength of a stated interest; that of a like."""
+    most_interests: float = 4.0
+    """As how many interactions all interests of a user count together, at most."""
 
     @property
     def dimensions(self) -> int:
@@ -78,10 +82,24 @@ class ItemVectors:
         rows = np.searchsorted(self.item_nos, item_nos).clip(max=len(self.item_nos) - 1)
         return np.where(self.item_nos[rows] == item_nos, rows, -1)
 
+    def followed_by(self, others: "ItemVectors") -> "ItemVectors":
+        """These and others, whose numbers must all be higher."""
+        if not len(others.item_nos):
+            return self
+        if not len(self.item_nos):
+            return others
+        return ItemVectors(
+            np.concatenate([self.item_nos, others.item_nos]),
+            np.concatenate([self.vectors, others.vectors]),
+            np.concatenate([self.sources, others.sources]),
+            np.concatenate([self.taste_scales, others.taste_scales]),
+            np.concatenate([self.confidence_scales, others.confidence_scales]),
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A user's interactions, oldest first.
+    """A user's interactions, oldest first, after the interests the user has stated.
 
     In one instant the order is by item, kind and event id, never by arrival: the same interactions
     make the same history whatever way they came in.
@@ -91,15 +109,38 @@ class History:
     """(n,)"""
     strengths: Floats
     """(n,) signed, before any decay."""
+    interests: int = 0
+    """How many of the first entries are interests. All are as old as one interaction before the
+    first, and together they count as `most_interests` interactions at most."""
 
     def newest(self, events: int | None) -> "History":
-        """The last `events` interactions; None: all."""
-        if events is None:
+        """The last `events` interactions, and the interests if there are fewer; None: all."""
+        if events is None or len(self.item_nos) - self.interests < events:
             return self
         return History(
-            self.item_nos[max(0, len(self.item_nos) - events) :],
-            self.strengths[max(0, len(self.strengths) - events) :],
+            self.item_nos[len(self.item_nos) - events :],
+            self.strengths[len(self.strengths) - events :],
         )
+
+    def after(self, interests: NDArray[np.int32], strength: float) -> "History":
+        """The same history of a user who states interests (k,), as items, before any other."""
+        return History(
+            np.concatenate([interests, self.item_nos]),
+            np.concatenate([np.full(len(interests), strength), self.strengths]),
+            len(interests) + self.interests,
+        )
+
+    def ages(self) -> NDArray[np.integer]:
+        """Ages of the entries in events, (n,): 0 of the newest."""
+        ages = np.arange(len(self.item_nos) - 1, -1, -1)
+        ages[: self.interests] = len(self.item_nos) - self.interests
+        return ages
+
+    def shares(self, most_interests: float) -> Floats:
+        """What the number of a user's interests leaves of the weight of each entry, (n,)."""
+        shares = np.ones(len(self.item_nos))
+        shares[: self.interests] = min(1.0, most_interests / max(self.interests, 1))
+        return shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,16 +220,16 @@ def fold_in_equation(space: LiveSpace, items: ItemVectors, history: History) -> 
 def known_history(items: ItemVectors, history: History) -> History:
     """The part of a history that the run has vectors for."""
     known = items.rows_of(history.item_nos) >= 0
-    return History(history.item_nos[known], history.strengths[known])
+    interests = int(np.count_nonzero(known[: history.interests]))
+    return History(history.item_nos[known], history.strengths[known], interests)
 
 
 def _merged(parameters: LiveVectorParameters, history: History) -> tuple[NDArray[np.int32], Floats]:
     """Distinct items of the newest events and the sums of their decayed strengths, none 0."""
     recent = history.newest(parameters.taste_events)
-    strengths = recent.strengths
+    strengths = recent.strengths * recent.shares(parameters.most_interests)
     if parameters.taste_half_life_events is not None:
-        ages = np.arange(len(strengths) - 1, -1, -1)
-        strengths = strengths * 0.5 ** (ages / parameters.taste_half_life_events)
+        strengths = strengths * 0.5 ** (recent.ages() / parameters.taste_half_life_events)
     item_nos, inverse = np.unique(recent.item_nos, return_inverse=True)
     sums = np.bincount(inverse, weights=strengths, minlength=len(item_nos))
     return item_nos[sums != 0.0], sums[sums != 0.0]
@@ -215,9 +256,19 @@ def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: 
 def sequence_weights(
     parameters: LiveVectorParameters, known: History
 ) -> tuple[NDArray[np.int32], Floats]:
-    """The newest distinct liked items, newest first, and what each counts; the sum is 1."""
-    newest_first = known.item_nos[known.strengths > 0.0][::-1]
-    _, places = np.unique(newest_first, return_index=True)
-    recent = newest_first[np.sort(places)][: parameters.sequence_events]
-    weights = parameters.sequence_decay ** np.arange(len(recent), dtype=np.float64)
-    return recent, weights / weights.sum() if len(weights) else weights
+    """The newest distinct liked items, newest first, and what each counts; the sum is 1.
+
+    Interests come last, and share what they count together.
+    """
+    liked = np.flatnonzero(known.strengths > 0.0)[::-1]
+    _, places = np.unique(known.item_nos[liked], return_index=True)
+    distinct = liked[np.sort(places)]
+    used = int(np.count_nonzero(distinct >= known.interests))
+    # Interests are all of one age, so that none of them is cut off while there is room for any.
+    recent = (
+        distinct[: parameters.sequence_events] if used >= parameters.sequence_events else distinct
+    )
+    ages = np.minimum(np.arange(len(recent)), used)
+    weights = parameters.sequence_decay ** ages.astype(np.float64)
+    weights *= known.shares(parameters.most_interests)[recent]
+    return known.item_nos[recent], weights / weights.sum() if len(weights) else weights

@@ -23,6 +23,25 @@ _TITLES = {
     "recent_popularity": "lately popular",
 }
 _PICTURED = ("candidate", "served", "popularity")
+_NESTED = ("evaluation", "words_foreseen")
+"""Figures that are no single value."""
+_PUBLISHED = {
+    "words_terms": "terms learned",
+    "words_explained": "share of unseen items' vectors that words foresee",
+    "words_known_after": "users after whom an item's words count half",
+    "items_made_of_words": "items made of words",
+    "neutral_items": "items nothing is known of",
+    "overlap@20": "what the first 20 of two users have in common, on the average",
+    "alike_pairs@20": "pairs of users with more than 80 % in common",
+    "commonest_list@20": "users with the commonest first 20",
+}
+
+
+_FORESEEN = {
+    "little_known": "items with at most 5 users",
+    "others": "other items",
+    "all": "all items",
+}
 
 
 def publish_figures(night: Night, run_id: RunId) -> None:
@@ -40,12 +59,16 @@ def publish_figures(night: Night, run_id: RunId) -> None:
 
 
 def summary(run_id: RunId, row: Row[Any], step_seconds: Mapping[str, float]) -> str:
-    """The outcome, the comparison with a picture and the seconds of the steps, in Markdown."""
+    """The outcome, the comparison with a picture, what is published and the seconds of the steps.
+
+    In Markdown.
+    """
     lines = [f"# Run {run_id}: {row.state}", "", row.reason or row.metrics.get("gate", ""), ""]
     evaluation = row.metrics.get("evaluation")
     if evaluation is not None:
         lines += [f"![nDCG@20 by segment]({as_data_uri(picture(evaluation))})", ""]
         lines += _comparison(evaluation)
+    lines += _published(row.metrics)
     lines += ["", "| step | seconds |", "|---|---|"]
     lines += [f"| {step} | {seconds:.1f} |" for step, seconds in step_seconds.items()]
     return "\n".join(lines)
@@ -64,14 +87,38 @@ def picture(evaluation: Mapping[str, Any]) -> str:
 
 def table(row: Row[Any]) -> list[dict[str, Any]]:
     """Metrics, parameters and seconds, one row a figure."""
-    flat = {name: value for name, value in row.metrics.items() if name != "evaluation"}
+    flat = {name: value for name, value in row.metrics.items() if name not in _NESTED}
     groups = {"metric": flat, **row.parameters, "seconds": row.step_seconds}
     told = [
         {"group": group, "figure": name, "value": value, "low": None, "high": None}
         for group, figures in groups.items()
         for name, value in figures.items()
+        if not _holds_vectors(value)
     ]
     return told + _measured(row.metrics.get("evaluation", {}))
+
+
+def _holds_vectors(value: Any) -> bool:
+    """Whether a parameter is a vector or has one in it: nobody reads those."""
+    within = value.values() if isinstance(value, Mapping) else (value,)
+    return any(isinstance(one, list) for one in within)
+
+
+def _published(metrics: Mapping[str, Any]) -> list[str]:
+    """Words, and how nearly the same the lists are, as far as a night came."""
+    told = {name: metrics[name] for name in _PUBLISHED if metrics.get(name) is not None}
+    if not told:
+        return []
+    rows = [_row([_PUBLISHED[name], f"{value:.4g}"]) for name, value in told.items()]
+    lines = ["", *_row(["published", ""], ruled=True), *(line for row in rows for line in row)]
+    foreseen = metrics.get("words_foreseen")
+    if not foreseen:
+        return lines
+    lines += ["", *_row(["foreseen if words count half after", *_FORESEEN.values()], ruled=True)]
+    for one in foreseen:
+        told_of = [f"{one[name]:.4f}" for name in _FORESEEN]
+        lines += _row([f"{one['known_after']:g} users", *told_of])
+    return lines
 
 
 def _measured(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:

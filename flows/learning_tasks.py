@@ -9,19 +9,25 @@ import numpy as np
 from prefect.runtime import flow_run
 
 from batch import (
+    catalogue_words,
     choosing,
+    choosing_words,
     runs,
 )
 from batch.catalogue import Catalogue, load_catalogue
+from batch.catalogue_words import CatalogueWords
+from batch.choosing import Rehearsal
+from batch.cold_items import lists_with_words
 from batch.fitting import Factors
 from batch.history import Interactions, load_interactions
 from batch.listing import fit_lists, iterations_of
 from batch.matrix import InteractionMatrix, interaction_matrix
-from batch.parameters import ListRecipe, LiveWeights, RunParameters
+from batch.parameters import ListRecipe, LiveWeights, RunParameters, WordParameters
 from batch.runs import Run
 from batch.space import ItemSpace, fit_parts, item_space
 from batch.trial import Trial
 from batch.tuned_recipes import find_tuned_recipe
+from batch.words import ItemTerms
 from domain.errors import NotEnoughHistoryError
 from flows.crashes import tell_of_crash
 from flows.night import Night
@@ -78,6 +84,24 @@ def read_catalogue(night: Night) -> Catalogue:
     return catalogue
 
 
+@step("Read the words of the catalogue", retried=True)
+def read_words(night: Night) -> ItemTerms:
+    """The terms of all items, in the language of the settings.
+
+    Only here, behind the gate, another language is brought in: queries speak it from then on, and
+    a night that is refused changes nothing.
+    """
+    language = night.settings.words_language
+    with night.begin() as connection:
+        changed = catalogue_words.use_language(connection, language)
+    if changed:
+        night.say(f"The words of all items were brought to another language: {language}.")
+    with night.bulk() as connection:
+        terms = catalogue_words.load_item_terms(connection)
+    night.say(f"{len(terms.terms):,} terms in {len(terms.item_nos):,} items.")
+    return terms
+
+
 @step("Build the matrix")
 def build_matrix(night: Night, run: Run, history: Interactions) -> InteractionMatrix:
     """Strengths summed by user and item; NotEnoughHistoryError if there is too little."""
@@ -111,18 +135,63 @@ def refit(night: Night, run: Run, history: Interactions, matrix: InteractionMatr
     )
 
 
-@step("Choose the weights of the live vector")
-def choose_weights(night: Night, run: Run, held_out: Trial) -> LiveWeights:
-    """What taste and trend count, by a small replay of the held-out future."""
-    chosen = choosing.choose_weights(
+@step("Rehearse on the held-out future")
+def rehearse(night: Night, run: Run, held_out: Trial) -> Rehearsal | None:
+    """Item vectors of the past alone, to choose by what they foresee; None: too little to see."""
+    rehearsal = choosing.rehearse(
         held_out.split,
         held_out.past,
         run.parameters.space,
         seed=night.settings.seed,
         threads=night.settings.threads,
     )
+    moments = 0 if rehearsal is None else len(rehearsal.moments)
+    night.say(f"{moments:,} moments to choose by." if moments else "Too little to choose by.")
+    return rehearsal
+
+
+@step("Choose the weights of the live vector")
+def choose_weights(night: Night, run: Run, rehearsal: Rehearsal | None) -> LiveWeights:
+    """What taste and trend count."""
+    chosen = choosing.choose_weights(rehearsal, run.parameters.space)
     night.say(f"Taste {chosen.taste}, trend {chosen.trend}, sequence 1.")
     return chosen
+
+
+@step("Choose how long words count", retried=True)
+def choose_words(
+    night: Night,
+    run: Run,
+    rehearsal: Rehearsal | None,
+    terms: ItemTerms,
+    weights: LiveWeights,
+) -> WordParameters:
+    """Up to how many users the words of an item tell more of it than who used it."""
+    chosen = choosing_words.choose_known_after(
+        rehearsal,
+        terms,
+        space=run.parameters.space,
+        weights=weights,
+        words=WordParameters(),
+    )
+    with night.begin() as connection:
+        runs.store_metrics(connection, run.run_id, chosen.described())
+    night.say(f"As much as {chosen.parameters.known_after} users.")
+    return chosen.parameters
+
+
+@step("Learn what words say in the lists")
+def learn_list_words(
+    night: Night,
+    factors: Factors,
+    matrix: InteractionMatrix,
+    terms: ItemTerms,
+    words: WordParameters,
+) -> tuple[Factors, InteractionMatrix]:
+    """The lists' factors and the matrix with new items in them."""
+    widened, wider = lists_with_words(factors, matrix, terms, words)
+    night.say(f"{len(wider.item_nos) - len(matrix.item_nos):,} new items can be listed.")
+    return widened, wider
 
 
 @step("Learn the item vectors")
@@ -137,6 +206,24 @@ def learn_space(
     space = run.parameters.space
     parts = fit_parts(matrix, history, as_of(run, history), space, threads=night.settings.threads)
     return item_space(parts, space, weights)
+
+
+@step("Learn what words say in the item vectors")
+def learn_words(
+    night: Night,
+    space: ItemSpace,
+    matrix: InteractionMatrix,
+    terms: ItemTerms,
+    words: WordParameters,
+) -> CatalogueWords:
+    """Every item of the catalogue in the one space, new ones by their words."""
+    learned = catalogue_words.words_of_terms(terms, space, matrix, words)
+    figures = learned.described()
+    night.say(
+        f"{figures['words_terms']:,} terms; {figures['items_made_of_words']:,} items made of words,"
+        f" {figures['neutral_items']:,} of which nothing is known."
+    )
+    return learned
 
 
 def as_of(run: Run, history: Interactions) -> np.datetime64:

@@ -1,15 +1,21 @@
 """Writing and publishing the run, as Prefect tasks."""
 
+from typing import get_args
+
 from batch import (
+    catalogue_words,
     embeddings,
     index,
+    likeness,
     lists,
     live_vectors,
+    overlap,
     popularity,
     publishing,
     runs,
 )
 from batch.catalogue import Catalogue
+from batch.catalogue_words import CatalogueWords
 from batch.fitting import Factors
 from batch.forgetting import clear_forgotten
 from batch.history import Interactions
@@ -18,9 +24,9 @@ from batch.runs import Run
 from batch.space import ItemSpace
 from batch.switching import bring_up_to_date
 from domain.identifiers import Position, RunId
-from flows.learning_tasks import as_of
 from flows.night import Night
 from flows.steps import step
+from sql import popular
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon
 from sql.partitions import create_partitions
@@ -50,39 +56,69 @@ def write_lists(
         chunk_users=settings.chunk_users,
         threads=settings.threads,
     )
+    compared = overlap.sampled_users(len(matrix.likers()), settings.seed)
     with night.bulk() as connection:
         written = lists.store_all_lists(
-            connection, run.run_id, chunks, lambda users: night.say(f"{users:,} lists.")
+            connection,
+            run.run_id,
+            chunks,
+            compared,
+            lambda users: night.say(f"{users:,} lists."),
         )
     _clear_forgotten(night, run)
     metrics = {
         "lists": written.users,
         "published_coverage@20": written.distinct_top_items / len(matrix.item_nos),
     }
+    measured = overlap.measure_overlap(written.compared, settings.seed)
+    if measured is not None:
+        metrics |= measured.metrics()
     with night.begin() as connection:
         runs.store_metrics(connection, run.run_id, metrics)
 
 
 @step("Write the item vectors", retried=True)
-def write_item_vectors(night: Night, run: Run, space: ItemSpace) -> None:
+def write_item_vectors(night: Night, run: Run, words: CatalogueWords) -> None:
     """The item vectors, and in the row of the run what live vectors are made with."""
     _clear(night, run, "clear_item_embeddings")
     with night.bulk() as connection:
-        embeddings.store_item_vectors(connection, run.run_id, space.items)
+        embeddings.store_item_vectors(connection, run.run_id, words.space.items, words.users)
     with night.begin() as connection:
-        embeddings.store_space(connection, run.run_id, space)
+        embeddings.store_space(connection, run.run_id, words.space)
+
+
+@step("Write the words", retried=True)
+def write_words(night: Night, run: Run, words: CatalogueWords) -> None:
+    """What each term says, and in the row of the run what items are made of words with."""
+    _clear(night, run, "clear_term_embeddings")
+    with night.bulk() as bulk, night.begin() as connection:
+        catalogue_words.store_words(bulk, connection, run.run_id, words.learned)
+        runs.store_metrics(connection, run.run_id, words.described())
+
+
+@step("Write how alike items are", retried=True)
+def write_likenesses(night: Night, run: Run, words: CatalogueWords) -> None:
+    """For each item what its likeness to another is the inner product of."""
+    _clear(night, run, "clear_item_likenesses")
+    chunks = likeness.all_likenesses(words.space, words.terms, words.learned)
+    with night.bulk() as connection:
+        likeness.store_likenesses(connection, run.run_id, chunks)
 
 
 @step("Write the popular lists", retried=True)
-def write_popular_lists(
-    night: Night, run: Run, history: Interactions, catalogue: Catalogue
-) -> None:
-    """Popular, trending and of all time, in all and by category."""
+def write_popular_lists(night: Night, run: Run) -> None:
+    """Popular and trending by window and of all time, in all and by category."""
     _clear(night, run, "clear_popular_items")
-    made = popularity.popular_lists(history, catalogue, as_of(run, history), night.settings)
-    with night.bulk() as connection:
-        popularity.store_popular_lists(connection, run.run_id, made)
-    night.say(f"{len(made)} popular lists.")
+    with night.begin() as connection:
+        popular.store_parameters(
+            connection, run.run_id, popularity.popular_parameters(night.settings)
+        )
+    for part in get_args(popular.Part):
+        with night.begin() as connection:
+            popular.refresh_part(connection, run.run_id, part)
+    with night.begin() as connection:
+        popular.store_well_known(connection, run.run_id)
+        night.say(f"{popular.count_lists(connection, run.run_id)} popular lists.")
 
 
 @step("Write the live vectors", retried=True)
@@ -90,6 +126,7 @@ def write_live_vectors(night: Night, run: Run, history: Interactions, space: Ite
     """Every user's live vector, with what came in while the run trained; answers up to where."""
     _clear(night, run, "clear_user_embeddings")
     with night.begin() as connection:
+        live_vectors.store_crowd(connection, run.run_id)
         horizon = event_horizon(connection)
     with night.bulk() as connection:
         live_vectors.store_all_live_vectors(
@@ -107,20 +144,28 @@ def write_live_vectors(night: Night, run: Run, history: Interactions, space: Ite
 
 @step("Build the index", retried=True)
 def build_index(night: Night, run: Run, space: ItemSpace) -> None:
-    """The index over item vectors, where exact search would be slow, and its recall."""
-    dimensions = space.items.vectors.shape[1]
+    """The indexes over items, where exact search would be slow, and their recall."""
     metrics: dict[str, float | str] = {"index": "exact"}
     if len(space.items.item_nos) >= night.settings.index_from_items:
-        with night.begin() as connection:
-            index.build_index(connection, run.run_id, dimensions)
-        with night.engine.connect() as connection:
-            recall = index.index_recall(
-                connection, run.run_id, dimensions, night.settings.index_sample_users
-            )
-        metrics = {"index": "hnsw", f"index_recall@{index.DEPTH}": recall}
+        dimensions = space.items.vectors.shape[1]
+        alike = likeness.likeness_dimensions(space)
+        metrics = {
+            "index": "hnsw",
+            f"index_recall@{index.DEPTH}": _indexed(night, run, dimensions, index.ITEM_VECTORS),
+            f"likeness_recall@{index.DEPTH}": _indexed(night, run, alike, index.LIKENESSES),
+        }
     with night.begin() as connection:
         runs.store_metrics(connection, run.run_id, metrics)
     night.say(f"{metrics}")
+
+
+def _indexed(night: Night, run: Run, dimensions: int, indexed: index.Indexed) -> float:
+    """Build one index; how much of the exact answer it finds."""
+    with night.begin() as connection:
+        index.build_index(connection, run.run_id, dimensions, indexed)
+    with night.engine.connect() as connection:
+        sample = night.settings.index_sample_users
+        return index.index_recall(connection, run.run_id, dimensions, sample, indexed)
 
 
 @step("Switch", retried=True)

@@ -12,7 +12,20 @@ from serving.errors import add_error_handlers
 from serving.logs import configure_logs
 from serving.metrics import ServingMetrics
 from serving.middleware import BodyLimit, RequestRecord
-from serving.routes import admin, events, items, operation, popular, recommendations, users
+from serving.routes import (
+    admin,
+    events,
+    items,
+    latest,
+    operation,
+    popular,
+    recommendations,
+    search,
+    similar,
+    starter,
+    trending,
+    users,
+)
 from serving.settings import ServingSettings
 from serving.state import LifespanState, living
 
@@ -37,7 +50,12 @@ def create_app(settings: ServingSettings) -> FastAPI:
     app = FastAPIOffline(
         title="Tandem", description=_DESCRIPTION, version="1", lifespan=lifespan, redoc_url=None
     )
-    for part in (events, recommendations, popular, items, users, admin, operation):
+    # A path that ends in /similar is asked before the ids of items, which may hold slashes.
+    parts = (
+        events, recommendations, popular, trending, latest, starter, similar, search, items,
+        users, admin, operation,
+    )  # fmt: skip
+    for part in parts:
         app.include_router(part.router)
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)

@@ -19,7 +19,7 @@ _HEADER = APIKeyHeader(
 async def services(request: Request) -> Services:
     """The services of the app.
 
-    A coroutine, because FastAPI would call a plain function in a thread, twice a request.
+    A coroutine, because FastAPI calls a plain function in a thread.
     """
     found: Services = request.state.services
     return found

@@ -20,6 +20,7 @@ from domain.errors import (
     UnauthenticatedError,
     UnknownEventError,
     UnknownItemError,
+    UnknownUserError,
 )
 from serving.faults import BodyTooLargeError, Fault, FaultyInputError, MalformedBodyError
 from serving.schemas.pointers import pointer, sentence
@@ -29,6 +30,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     UnknownItemError: HTTPStatus.NOT_FOUND,
+    UnknownUserError: HTTPStatus.NOT_FOUND,
     UnknownEventError: HTTPStatus.NOT_FOUND,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,

@@ -31,7 +31,7 @@ class ServingMetrics:
             registry=registry,
         )
         self.answers = Counter(
-            "serving_answers", "Recommendations by source.", ["source"], registry=registry
+            "serving_answers", "Lists by source, searches too.", ["source"], registry=registry
         )
         self.degraded = Counter(
             "serving_degraded",

@@ -10,6 +10,7 @@ from domain.blend import BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.breaker import BreakerRules
 from serving.services.diagnosis.bounds import Bounds
+from serving.services.slots import SlotPolicy
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
@@ -121,7 +122,28 @@ class ResilienceSettings(BaseSettings):
         )
 
 
-class ServingSettings(BlendSettings, DiagnosisSettings, ResilienceSettings):
+class SlotSettings(BaseSettings):
+    """What lists are where a request does not say; replay reads it too."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+
+    exploration_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.05, description="Share of the places that go to new items, so that they become known."
+    )
+    new_item_users: Count = Field(5, description="An item that fewer users like is new.")
+    diversity: Share = Field(
+        0.1, description="0: the order of the blend; 1: each item as unlike the others as can be."
+    )
+    max_per_category: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="As many items of one category in a list, as long as there are others."
+    )
+
+    def slots(self) -> SlotPolicy:
+        """What lists are where a request does not say."""
+        return SlotPolicy(self.exploration_share, self.diversity, self.max_per_category)
+
+
+class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, ResilienceSettings):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
     model_config = SettingsConfigDict(
@@ -161,6 +183,11 @@ class ServingSettings(BlendSettings, DiagnosisSettings, ResilienceSettings):
     api_key_seconds: Positive = Field(10.0, description="A revoked key works no longer than this.")
 
     answer_cache_seconds: Count = 60
+    search_fresh_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
+        1.0,
+        description="Found items are answered again from the cache for so long; while PostgreSQL is"
+        " away as long as any cached answer.",
+    )
     event_future_seconds: Annotated[float, Field(ge=0)] = 60.0
     live_run_poll_seconds: Positive = 1.0
     popular_refresh_seconds: Positive = 10.0

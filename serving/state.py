@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from serving.budget import RequestBudgets
 from serving.metrics import ServingMetrics
@@ -22,29 +22,40 @@ from serving.repositories.remembered import ExclusionNews, Remembered
 from serving.repositories.removals import Removals
 from serving.repositories.replica import Replica
 from serving.repositories.runs import Runs
+from serving.repositories.search import Search
+from serving.repositories.shared_answers import SharedAnswers
+from serving.repositories.shelves import Shelves
+from serving.repositories.similar_items import SimilarItems
+from serving.repositories.stated_users import StatedUsers
 from serving.repositories.store import Store
 from serving.repositories.switches import Switches
 from serving.services.access import Access
 from serving.services.background import repeated
+from serving.services.browsing import Browser
 from serving.services.catalogue import CatalogueKeeping
 from serving.services.diagnosis.diagnose import Diagnoser
 from serving.services.explaining import Explainer
+from serving.services.finding import Finder
 from serving.services.first_sight import first_sight
 from serving.services.following import Follower
 from serving.services.forgetting import UserForgetter
-from serving.services.held_categories import HeldCategories
 from serving.services.held_popular import HeldPopular
+from serving.services.held_shelves import HeldShelves
 from serving.services.impression_queue import ImpressionQueue
+from serving.services.interests import UserKeeping
 from serving.services.kinds import Kinds
 from serving.services.list_making import ListMaker
 from serving.services.live_runs import LiveRuns
-from serving.services.popular import Popular
 from serving.services.readiness import Readiness
 from serving.services.recommend import Recommender
 from serving.services.record_events import EventRecorder
 from serving.services.remembered_users import RememberedUsers
 from serving.services.remembering import Remembering
 from serving.services.replica_reading import ReplicaReading
+from serving.services.search import Searcher
+from serving.services.shelf_making import ShelfMaker
+from serving.services.similar import Similar
+from serving.services.stating import Stating
 from serving.services.undoing import EventUndoer
 from serving.services.user_memory import UserMemory
 from serving.services.user_numbers import UserNumbers
@@ -58,10 +69,13 @@ class Services:
 
     access: Access
     recommender: Recommender
-    popular: Popular
+    browser: Browser
+    similar: Similar
+    searcher: Searcher
     recorder: EventRecorder
     undoer: EventUndoer
     forgetter: UserForgetter
+    user_keeping: UserKeeping
     catalogue: CatalogueKeeping
     readiness: Readiness
     diagnoser: Diagnoser
@@ -76,7 +90,7 @@ class BesideRequests:
     live_runs: LiveRuns
     kinds: Kinds
     held: HeldPopular
-    popular: Popular
+    browser: Browser
     impressions: ImpressionQueue
     access: Access
     remembered: RememberedUsers
@@ -140,13 +154,15 @@ def _built(
 ) -> tuple[Services, BesideRequests]:
     runs, recommendations = Runs(store), Recommendations(store)
     live_runs, kinds = LiveRuns(runs, metrics), Kinds(runs)
-    policy = settings.blend()
+    policy, grounds = settings.blend(), GroundsOfLists(store)
     lists = ListMaker(
         recommendations,
-        Explainer(GroundsOfLists(store)),
+        Explainer(grounds),
+        Stating(grounds),
         policy,
         log_events=settings.popular_log_events,
         recall_bound=settings.index_recall_bound,
+        new_item_users=settings.new_item_users,
     )
     copies = HeldCopies(answers, seconds=settings.remembered_seconds)
     held = HeldPopular(live_runs, lists, copies, most=settings.held_items)
@@ -180,6 +196,7 @@ def _built(
         impressions=impressions,
         metrics=metrics,
         policy=policy,
+        slots=settings.slots(),
     )
     forgetter = UserForgetter(
         removals=removals,
@@ -196,23 +213,53 @@ def _built(
         metrics=metrics,
         future_seconds=settings.event_future_seconds,
     )
-    categories = HeldCategories()
-    popular = Popular(
+    shelves, held_shelves = Shelves(store), HeldShelves()
+    browser = Browser(
         live_runs=live_runs,
-        lists=lists,
+        shelves=shelves,
+        maker=ShelfMaker(shelves, lists),
+        users=users,
         held=held,
-        categories=categories,
+        held_shelves=held_shelves,
+        remembered=remembered,
         replica=reading,
         metrics=metrics,
     )
+    similar_items = SimilarItems(store)
+
+    def finder() -> Finder[Any]:
+        return Finder(
+            live_runs=live_runs,
+            recommendations=recommendations,
+            users=users,
+            answers=answers,
+            shared=SharedAnswers(answers, seconds=settings.answer_cache_seconds),
+            held=held,
+            remembered=remembered,
+            replica=reading,
+            metrics=metrics,
+            fresh_seconds=settings.search_fresh_seconds,
+        )
+
     services = Services(
         access=access,
         recommender=recommender,
-        popular=popular,
+        browser=browser,
+        similar=Similar(finder(), similar_items, held, recall_bound=settings.index_recall_bound),
+        searcher=Searcher(
+            finder(), Search(store), similar_items, held, recall_bound=settings.index_recall_bound
+        ),
         recorder=recorder,
         undoer=EventUndoer(removals=removals, answers=answers, remembering=remembering),
         forgetter=forgetter,
-        catalogue=CatalogueKeeping(Catalogue(store), answers, (held, categories)),
+        user_keeping=UserKeeping(
+            users=StatedUsers(store),
+            events=Events(store),
+            answers=answers,
+            remembered=remembered,
+            remembering=remembering,
+        ),
+        catalogue=CatalogueKeeping(Catalogue(store), answers, (held, held_shelves)),
         readiness=Readiness(runs, kinds, answers, seconds=settings.request_budget_seconds),
         diagnoser=Diagnoser(
             Diagnosis(store),
@@ -228,7 +275,7 @@ def _built(
         live_runs,
         kinds,
         held,
-        popular,
+        browser,
         impressions,
         access,
         remembered,
@@ -262,7 +309,7 @@ async def _working(beside: BesideRequests, settings: ServingSettings) -> AsyncIt
             ("live_run", beside.live_runs.refresh, settings.live_run_poll_seconds),
             ("kinds", beside.kinds.refresh, settings.popular_refresh_seconds),
             ("popular", beside.held.refresh, settings.popular_refresh_seconds),
-            ("categories", beside.popular.refresh, settings.popular_refresh_seconds),
+            ("shelves", beside.browser.refresh, settings.popular_refresh_seconds),
             ("replica", beside.replica.watch, settings.replica_poll_seconds),
             ("remembered", beside.remembered.catch_up, settings.remembered_poll_seconds),
             ("remembering", beside.remembering.catch_up, settings.remembered_poll_seconds),

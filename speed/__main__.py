@@ -8,8 +8,9 @@ import redis
 import structlog
 from prometheus_client import start_http_server
 
+from speed.news import wake_at_news
+from speed.popular import keep_popular_fresh
 from speed.settings import RedisSettings, SpeedSettings
-from speed.switches import wake_at_switches
 from speed.worker import Worker
 from sql.engine import make_engine
 from sql.settings import DatabaseSettings
@@ -40,7 +41,8 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    wake_at_switches(database_url, client, stopping)
+    wake_at_news(database_url, client, stopping)
+    keep_popular_fresh(database_url, settings, stopping)
     structlog.get_logger().info("speed_worker_started")
     Worker(engine, client, settings, stopping).run()
 

@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from domain.identifiers import Position, RunId, UserNo
 from speed.settings import SpeedSettings
+from speed.spaces import Spaces
 from sql.folding import find_stale_users, fold_in, store_progress
-from sql.live_vectors import RunSpace, find_live_run, load_live_space
+from sql.live_vectors import find_live_run
 from sql.log import event_horizon
 from sql.statements import statements
 
@@ -40,11 +41,11 @@ class _Claim:
 
 
 class Folder:
-    """Folds new interactions into live vectors; keeps the spaces of the runs it last saw."""
+    """Folds new interactions into live vectors."""
 
-    def __init__(self, settings: SpeedSettings) -> None:
+    def __init__(self, settings: SpeedSettings, spaces: Spaces | None = None) -> None:
         self._settings = settings
-        self._spaces: dict[RunId, RunSpace] = {}
+        self._spaces = spaces or Spaces()
 
     def fold_new(self, connection: Connection) -> Pass | None:
         """Fold in what is new for the served run; None if there is nothing to do.
@@ -77,7 +78,7 @@ class Folder:
         user_nos = find_stale_users(
             connection, run_id, after=claim.after, until=until, shards=claim.shards
         )
-        fold_in(connection, self._space_of(connection, run_id), user_nos, horizon=horizon)
+        fold_in(connection, self._spaces.of(connection, run_id), user_nos, horizon=horizon)
         store_progress(connection, run_id, until, claim.shards)
         forgotten = _find_forgotten_users(connection, run_id, claim, until)
         return Pass(run_id, tuple(user_nos), until, tuple(forgotten))
@@ -92,13 +93,6 @@ class Folder:
         if not rows:
             return None
         return _Claim(tuple(row.shard for row in rows), min(row.position for row in rows))
-
-    def _space_of(self, connection: Connection, run_id: RunId) -> RunSpace:
-        if run_id not in self._spaces:
-            kept = _load_retained_runs(connection)
-            self._spaces = {no: space for no, space in self._spaces.items() if no in kept}
-            self._spaces[run_id] = load_live_space(connection, run_id)
-        return self._spaces[run_id]
 
 
 def _find_forgotten_users(
@@ -116,10 +110,6 @@ def _find_forgotten_users(
 def _find_lagging_standby(connection: Connection, horizon: Position) -> RunId | None:
     found = connection.execute(_SPEED["find_lagging_standby"], {"horizon": horizon})
     return found.scalar_one_or_none()
-
-
-def _load_retained_runs(connection: Connection) -> Sequence[RunId]:
-    return connection.execute(_SPEED["load_retained_runs"]).scalars().all()
 
 
 def find_recently_updated_users(connection: Connection, seconds: float) -> list[UserNo]:

@@ -6,6 +6,14 @@ USERS = Counter("speed_users_total", "Live vectors written")
 STANDBY_USERS = Counter(
     "speed_standby_users_total", "Live vectors written in retained runs that are not served"
 )
+ITEMS = Counter(
+    "speed_items_placed_total", "Items placed between nights: new ones, and those told or used anew"
+)
+PLACING_SECONDS = Histogram(
+    "speed_placing_seconds",
+    "Time from reading what is new of items to their committed places",
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
+)
 PASSES = Counter("speed_passes_total", "Passes that found something to do")
 PASS_SECONDS = Histogram(
     "speed_pass_seconds",
@@ -14,4 +22,13 @@ PASS_SECONDS = Histogram(
 )
 POSITION = Gauge("speed_position", "The log is folded in up to this position")
 STORE_FAILURES = Counter("speed_store_failures_total", "Passes that PostgreSQL did not let end")
+POPULAR_SECONDS = Histogram(
+    "speed_popular_seconds",
+    "Time of making a part of the popular lists anew",
+    ["part"],
+    buckets=(0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60),
+)
+POPULAR_FAILURES = Counter(
+    "speed_popular_failures_total", "Refreshes of popular lists that PostgreSQL did not let end"
+)
 DROP_FAILURES = Counter("speed_drop_failures_total", "Times Redis could not drop cached answers")

@@ -18,6 +18,12 @@ class SpeedSettings(BaseSettings):
     events_per_pass: int = Field(
         20_000, ge=1, description="how many positions of the log one pass moves on at the most"
     )
+    items_per_pass: int = Field(
+        100,
+        ge=1,
+        le=10_000,
+        description="how many items one pass places at the most, before users are folded in again",
+    )
     shards_per_pass: int = Field(
         8,
         ge=1,
@@ -29,6 +35,13 @@ class SpeedSettings(BaseSettings):
         gt=0,
         le=3600,
         description="how often retained runs are brought up to date, for a quick rollback",
+    )
+    popular_seconds: float = Field(
+        30.0,
+        gt=0,
+        le=86_400,
+        description="how often popular lists are made anew at the most, if there are new events;"
+        " never more than a twentieth of the time",
     )
     metrics_port: int | None = Field(
         None, description="port for Prometheus on 127.0.0.1; none by default"

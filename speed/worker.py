@@ -13,8 +13,11 @@ from domain.redis_keys import VERSION_SECONDS
 from speed import metrics
 from speed.answers import CachedAnswers
 from speed.folding import Folder, Pass, find_recently_updated_users
+from speed.placing import Placer
 from speed.settings import SpeedSettings
+from speed.spaces import Spaces
 from speed.waking import Waker
+from sql.placing import Placed, remove_known_news
 
 log = structlog.get_logger()
 
@@ -32,7 +35,9 @@ class Worker:
         self._engine = engine
         self._settings = settings
         self._stopping = stopping
-        self._folder = Folder(settings)
+        spaces = Spaces()
+        self._folder = Folder(settings, spaces)
+        self._placer = Placer(settings, spaces)
         self._answers = CachedAnswers(client)
         self._waker = Waker(client, stopping)
         self._store_away = False
@@ -43,7 +48,8 @@ class Worker:
     def run(self) -> None:
         """Work until `stopping` is set; an unreachable PostgreSQL or Redis is waited for."""
         while not self._stopping.is_set():
-            if self.work_once() is None:
+            folded, placed = self.work_once(), self.place_once()
+            if folded is None and placed is None:
                 self._answers.drop(())
                 if self.keep_standbys_ready() is None:
                     self._waker.wait(self._settings.poll_seconds)
@@ -64,17 +70,38 @@ class Worker:
             _count(done, time.perf_counter() - started)
         return done
 
-    def keep_standbys_ready(self) -> Pass | None:
+    def place_once(self) -> Placed | None:
+        """One pass over what is new of items; None as in `work_once`.
+
+        What changed of items alone drops nobody's cached answers: they live for seconds.
+        """
+        began = time.perf_counter()
+        try:
+            with self._engine.begin() as connection:
+                done = self._placer.place_new(connection)
+        except DBAPIError as error:
+            self._note_failure(error)
+            return None
+        if done is not None and done.item_nos:
+            self._answers.drop(done.user_nos)
+            _count_placed(done, time.perf_counter() - began)
+        return done
+
+    def keep_standbys_ready(self) -> Pass | Placed | None:
         """One pass for a retained run that is not served, so that a rollback to it is quick.
 
         None if it is not yet time, there is nothing to do, or PostgreSQL is away.
         """
         if time.monotonic() < self._standbys_due:
             return None
-        done: Pass | None = None
+        done: Pass | Placed | None = None
         try:
             with self._engine.begin() as connection:
                 done = self._folder.fold_standby(connection)
+            if done is None:
+                with self._engine.begin() as connection:
+                    done = self._placer.place_standby(connection)
+                    remove_known_news(connection)
         except DBAPIError as error:
             self._note_failure(error)
         except UnknownRunError as error:
@@ -115,6 +142,18 @@ def _count(done: Pass, seconds: float) -> None:
         "folded_in",
         run_id=done.run_id,
         users=len(done.user_nos),
+        position=done.position,
+        milliseconds=round(1000 * seconds, 1),
+    )
+
+
+def _count_placed(done: Placed, seconds: float) -> None:
+    metrics.ITEMS.inc(len(done.item_nos))
+    metrics.PLACING_SECONDS.observe(seconds)
+    log.info(
+        "placed",
+        run_id=done.run_id,
+        items=len(done.item_nos),
         position=done.position,
         milliseconds=round(1000 * seconds, 1),
     )

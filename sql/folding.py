@@ -6,12 +6,14 @@ import numpy as np
 from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from domain.live_vector import live_vector
+from domain.live_vector import History, live_vector
+from sql.interests import Interests, Phrases, load_interests, load_phrases, stated
 from sql.live_vectors import RunSpace, UserVector, load_item_vectors, store_user_vectors
 from sql.log import count_events_since, load_histories, load_kinds
 from sql.statements import statements
 
 _LIVE = statements("live")
+_NONE = Interests()
 
 
 def find_stale_users(
@@ -38,23 +40,17 @@ def find_stale_users(
 def fold_in(
     connection: Connection, run: RunSpace, user_nos: Sequence[UserNo], *, horizon: Position
 ) -> None:
-    """Write the live vectors of some users from their histories up to the horizon.
+    """Write the live vectors of some users from interests and histories up to the horizon.
 
-    A user who has no history left gets a vector that says nothing. The transaction must be READ
+    A user of whom nothing is left gets a vector that says nothing. The transaction must be READ
     COMMITTED, and the horizon must have been read before in a statement of its own.
     """
     if not user_nos:
         return
-    histories = load_histories(
-        connection,
-        load_kinds(connection),
-        user_nos,
-        horizon=horizon,
-        events=run.space.parameters.taste_events,
-    )
+    histories, phrases = load_stated_histories(connection, run, user_nos, horizon=horizon)
     known = [history.item_nos for history in histories.values()]
     item_nos = [ItemNo(no) for no in np.unique(np.concatenate(known)).tolist()] if known else []
-    items = load_item_vectors(connection, run.run_id, item_nos)
+    items = phrases.items.followed_by(load_item_vectors(connection, run.run_id, item_nos))
     counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
     vectors = [
         UserVector(
@@ -66,6 +62,33 @@ def fold_in(
         for user_no in sorted(user_nos)
     ]
     store_user_vectors(connection, run.run_id, vectors, horizon)
+
+
+def load_stated_histories(
+    connection: Connection,
+    run: RunSpace,
+    user_nos: Sequence[UserNo],
+    *,
+    horizon: Position,
+    besides: Interests = _NONE,
+) -> tuple[dict[UserNo, History], Phrases]:
+    """Histories up to the horizon, after what each user has stated; and the phrases in them.
+
+    `besides`: what all of them state besides. Who has neither history nor interests is absent.
+    """
+    events = run.space.parameters.taste_events
+    kinds = load_kinds(connection)
+    histories = load_histories(connection, kinds, user_nos, horizon=horizon, events=events)
+    interests = load_interests(connection, user_nos)
+    if besides:
+        interests = {no: interests.get(no, _NONE) | besides for no in user_nos}
+    phrases = load_phrases(connection, run.run_id, interests.values())
+    numbers = phrases.numbers()
+    said = {
+        user_no: stated(run.space.parameters, histories.get(user_no), of_user, numbers)
+        for user_no, of_user in interests.items()
+    }
+    return {**histories, **said}, phrases
 
 
 def store_progress(

@@ -11,6 +11,7 @@ from sql.statements import statements
 
 _LISTEN = str(statements("live")["listen_to_switches"])
 _LISTEN_TO_EXCLUSIONS = str(statements("live")["listen_to_exclusions"])
+_LISTEN_TO_ITEMS = str(statements("placing")["listen_to_items"])
 _EXCLUSIONS = "tandem_exclusions"
 
 QUIET_SECONDS = 30.0
@@ -47,11 +48,12 @@ async def listen_to_news(database_url: str) -> AsyncGenerator[str | None]:
                     yield told.payload if told.channel == _EXCLUSIONS else None
 
 
-def listen_to_switches_blocking(database_url: str) -> Iterator[None]:
-    """Yields when listening has begun, at every switch, and now and then; for a thread."""
+def listen_blocking(database_url: str) -> Iterator[None]:
+    """For a thread: yields when it listens, at every switch, at news of items, and now and then."""
     with psycopg.connect(libpq_url(database_url), **_CONNECTING) as connection:
         while True:
             connection.execute(_LISTEN)
+            connection.execute(_LISTEN_TO_ITEMS)
             yield
             for _ in connection.notifies(timeout=QUIET_SECONDS):
                 yield

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pgvector import Vector
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Row
 
 from domain.errors import UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
@@ -60,8 +61,13 @@ def load_item_vectors(
     """The vectors of those of `item_nos` that the run has."""
     parameters = {"run_id": run_id, "item_nos": list(item_nos)}
     rows = connection.execute(_LIVE["load_item_vectors"], parameters).all()
+    return item_vectors([row.item_no for row in rows], rows)
+
+
+def item_vectors(item_nos: Sequence[int], rows: Sequence[Row[Any]]) -> ItemVectors:
+    """Item vectors from rows with all that makes one; numbers must be rising."""
     return ItemVectors(
-        item_nos=np.array([row.item_no for row in rows], dtype=np.int32),
+        item_nos=np.array(item_nos, dtype=np.int32),
         vectors=_stacked([row.embedding for row in rows]),
         sources=_stacked([row.source for row in rows]),
         taste_scales=np.array([row.taste_scale for row in rows], dtype=np.float64),
@@ -73,6 +79,11 @@ def _stacked(vectors: Sequence[Vector | None]) -> NDArray[np.float32]:
     """Vectors as rows (n, d); a column that holds nothing has no dimensions."""
     rows = [vector.to_numpy() for vector in vectors if vector is not None]
     return np.stack(rows) if rows else np.empty((len(vectors), 0), dtype=np.float32)
+
+
+def stored_vector(vector: NDArray[np.float32]) -> object:
+    """A vector as statements take it."""
+    return Vector(vector)
 
 
 def store_user_vectors(

@@ -109,6 +109,16 @@ event_deletions = Table(
     _time("deleted_at"),
 )
 
+user_interests = Table(
+    "user_interests",
+    metadata,
+    Column("user_no", Integer, primary_key=True, autoincrement=False),
+    Column("words", ARRAY(Text), nullable=False),
+    Column("item_nos", ARRAY(Integer), nullable=False),
+    Column("position", BigInteger, nullable=False, unique=True),
+    _time("stated_at"),
+)
+
 forgotten_users = Table(
     "forgotten_users",
     metadata,
@@ -205,6 +215,17 @@ popular_items = Table(
     Column("scores", ARRAY(REAL), nullable=False),
 )
 
+popular_refreshes = Table(
+    "popular_refreshes",
+    metadata,
+    Column("run_id", ForeignKey("model_runs.run_id"), primary_key=True),
+    Column("part", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("as_of", TIMESTAMP(timezone=True)),
+    _time("refreshed_at"),
+    Column("seconds", REAL, nullable=False),
+)
+
 term_embeddings = Table(
     "term_embeddings",
     metadata,
@@ -213,6 +234,31 @@ term_embeddings = Table(
     Column("idf", REAL, nullable=False),
     Column("embedding", VECTOR, nullable=False),
     Column("source", VECTOR),
+)
+
+catalogue_words = Table(
+    "catalogue_words",
+    metadata,
+    Column("word", Text(collation="C"), primary_key=True),
+    Column("keys", ARRAY(Integer), nullable=False),
+)
+
+item_news = Table(
+    "item_news",
+    metadata,
+    Column("position", BigInteger, primary_key=True, autoincrement=False),
+    Column("item_no", Integer, primary_key=True, autoincrement=False),
+)
+
+placing_progress = Table(
+    "placing_progress",
+    metadata,
+    _run_key(),
+    Column("position", BigInteger, nullable=False),
+    Column("until", BigInteger, nullable=False),
+    Column("item_no", Integer, nullable=False, server_default="0"),
+    Column("usual", VECTOR),
+    Column("usual_source", VECTOR),
 )
 
 speed_progress = Table(
@@ -244,6 +290,7 @@ impressions = Table(
     Column("arm", Text),
     Column("item_nos", ARRAY(Integer), nullable=False),
     _time("shown_at"),
+    Column("explored", ARRAY(Integer), nullable=False, server_default="{}"),
 )
 
 tuning_trials = Table(

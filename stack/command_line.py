@@ -306,6 +306,23 @@ def bench_replay(
     )
 
 
+@bench.command("words")
+def bench_words(
+    *,
+    data: Annotated[
+        Path, typer.Option(help="A MovieLens folder, or another that `tandem load` can read.")
+    ],
+    nights: Annotated[int, typer.Option(min=1, help="Nights the later 30 % are split into.")] = 6,
+    sample: Annotated[
+        int, typer.Option(min=1, help="Interactions to foresee, drawn from the later 30 %.")
+    ] = 4_000,
+    seed: Annotated[int, typer.Option(min=0, help="Where the drawing starts.")] = 0,
+    json: AsJson = False,
+) -> None:
+    """Foresee the later part of a log without and with the items' words, by how used an item is."""
+    _run("bench_words", data=data, nights=nights, sample=sample, seed=seed, as_json=json)
+
+
 @bench.command("chaos")
 def bench_chaos(
     *,
@@ -319,3 +336,15 @@ def bench_chaos(
 ) -> None:
     """Kill, freeze and roll back a system of its own under load, and tell what that broke."""
     _run("bench_chaos", seconds=seconds, seed=seed, reads=reads, events=events, as_json=json)
+
+
+@bench.command("new-items")
+def bench_new_items(
+    *,
+    items: Annotated[int, typer.Option(min=1_000, help="Size of the catalogue.")] = 10_000,
+    trials: Annotated[int, typer.Option(min=1, help="New items, one after the other.")] = 30,
+    seed: Annotated[int, typer.Option(min=0, help="Where all that is random comes from.")] = 1,
+    json: AsJson = False,
+) -> None:
+    """Tell a system of its own new items, and measure until each is recommended and found."""
+    _run("bench_new_items", items=items, trials=trials, seed=seed, as_json=json)

@@ -30,8 +30,12 @@ def run_tables(record: RunRecord) -> Iterator[Table]:
         yield _segments(evaluation)
         yield _differences(evaluation)
     yield _values("size and lists", _beside(metrics))
+    if metrics.get("words_foreseen"):
+        yield _foreseen(metrics["words_foreseen"])
     for group, parameters in record["parameters"].items():
-        yield _values(f"parameters: {group}", parameters)
+        shown = {name: value for name, value in parameters.items() if not _holds_vectors(value)}
+        if shown:
+            yield _values(f"parameters: {group}", shown)
     yield _seconds(record["step_seconds"])
 
 
@@ -68,12 +72,28 @@ def _differences(evaluation: Mapping[str, Any]) -> Table:
     return table
 
 
+def _foreseen(foreseen: Sequence[Mapping[str, float]]) -> Table:
+    """What live vectors foresee with words that count more or less long."""
+    columns = {"little_known": "items of 1-5 users", "others": "others", "all": "all"}
+    table = _table("mean 1 / log2(rank + 2), words count half after", list(columns.values()))
+    for one in foreseen:
+        told = [f"{one[name]:.4f}" for name in columns]
+        table.add_row(f"{one['known_after']:g} users", *told)
+    return table
+
+
 def _values(title: str, values: Mapping[str, Any]) -> Table:
     table = _table(title)
     table.add_column("", justify="right")
     for name, value in values.items():
         table.add_row(escape(name), escape(_value(value)))
     return table
+
+
+def _holds_vectors(value: Any) -> bool:
+    """Whether a parameter is a vector or has one in it: nobody reads those."""
+    within = value.values() if isinstance(value, Mapping) else (value,)
+    return any(isinstance(one, list) for one in within)
 
 
 def _seconds(step_seconds: Mapping[str, float]) -> Table:
@@ -83,7 +103,7 @@ def _seconds(step_seconds: Mapping[str, float]) -> Table:
 
 def _beside(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The flat metrics that no other table tells."""
-    told = ("evaluation", "gate")
+    told = ("evaluation", "gate", "words_foreseen")
     return {
         name: value
         for name, value in metrics.items()

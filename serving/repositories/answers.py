@@ -86,6 +86,11 @@ class Answers:
         """For how long Redis has been away; None if it answered when last asked."""
         return self._link.seconds_away
 
+    @property
+    def settled(self) -> bool:
+        """Whether what is kept now is dropped in time: every process knows Redis is back."""
+        return self._link.settled
+
     async def find(self, user_no: UserNo, field: str) -> tuple[bytes | None, Stamp]:
         """A user's cached answer, or None, and the stamp to store a new one with."""
         keys = (user_entry(user_no), user_version(user_no), EPOCH)
@@ -93,7 +98,7 @@ class Answers:
         found = await self._link.ask("EVAL", _FIND, 3, *keys, field, VERSION_SECONDS, new_epoch)
         if found is None:
             self._note_missing()
-            return None, Stamp(b"", str(self._link.drops_owed).encode(), reachable=False)
+            return None, self.stamp_without_redis()
         entry, version, epoch = found
         stamp = Stamp(version or b"", epoch)
         if entry is None or not entry.startswith(_seal(stamp)):
@@ -146,6 +151,10 @@ class Answers:
         new_epoch = secrets.token_hex(8)
         told = await self._link.ask("EVAL", _TELL_CLOCK, 2, CLOCK, EPOCH, new_epoch)
         return None if told is None else Clock(int(told[0]), told[1])
+
+    def stamp_without_redis(self) -> Stamp:
+        """A stamp for what is not stored, another one after each drop that could not be made."""
+        return Stamp(b"", str(self._link.drops_owed).encode(), reachable=False)
 
     async def stamp_of_all(self) -> Stamp:
         """A stamp for what does not depend on a user, and is not stored."""

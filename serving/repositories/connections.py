@@ -43,6 +43,7 @@ class Connections:
             statement_seconds=statement_seconds,
             # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
             isolation_level="AUTOCOMMIT",
+            skip_autocommit_rollback=True,
             pool_size=most,
             max_overflow=0,
             hide_parameters=True,

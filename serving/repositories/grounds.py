@@ -1,22 +1,30 @@
-"""What a user's live vector was made of, to say why an item was recommended."""
+"""What a user's live vector is made of, to make one, or to say why an item was recommended."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 from sqlalchemy import Connection
 
+from domain.errors import UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from domain.live_vector import History, ItemVectors, LiveSpace
+from domain.live_vector import History, ItemVectors, LiveSpace, live_vector
 from serving.faults import RunGoneError
 from serving.repositories.store import Store
-from sql.live_vectors import load_item_vectors, load_live_space
-from sql.log import load_histories, load_kinds
+from sql.folding import load_stated_histories
+from sql.interests import Interests, Phrases, load_phrases, stated
+from sql.live_vectors import RunSpace, load_item_vectors, load_live_space, stored_vector
 from sql.statements import statements
 
 _SERVING = statements("serving")
 _NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
+_MOST_SPACES = 3
+_NO_INTERESTS = Interests()
+
+EVERYTHING = Position(2**62)
+"""Beyond every position: the whole log as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,8 @@ class Grounds:
     space: LiveSpace
     items: ItemVectors
     history: History
+    phrases: Phrases
+    """The stated ones, which are items of the history too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,44 +47,93 @@ class ItemName:
 
 
 class GroundsOfLists:
-    """Reads what explanations are made of."""
+    """Reads what live vectors and explanations are made of."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._spaces: dict[RunId, RunSpace] = {}
 
     async def load_grounds(
-        self, run_id: RunId, user_no: UserNo, known: Position, item_nos: Sequence[ItemNo]
+        self,
+        run_id: RunId,
+        user_no: UserNo | None,
+        known: Position,
+        item_nos: Sequence[ItemNo],
+        besides: Interests = _NO_INTERESTS,
     ) -> Grounds:
         """The history behind the live vector that knows the log up to `known`.
 
-        RunGoneError if the run was dropped.
+        `besides`: interests beside those the user has stated. RunGoneError if the run was dropped.
         """
-        return await self._store.read(
-            partial(_load, run_id=run_id, user_no=user_no, known=known, item_nos=item_nos)
+        grounds = await self._store.read(
+            partial(
+                self._load,
+                run_id=run_id,
+                user_no=user_no,
+                known=known,
+                item_nos=item_nos,
+                besides=besides,
+            )
         )
+        # Those to be explained are items the run knows.
+        if not (grounds.items.item_nos > 0).any():
+            raise RunGoneError
+        return grounds
+
+    async def load_live_vector(
+        self, run_id: RunId, user_no: UserNo | None, besides: Interests
+    ) -> Any | None:
+        """The live vector of a user (None: a new one) who states these interests besides.
+
+        As of now, as the store takes it. None: all of it says nothing in the run's space.
+        """
+        load = partial(self._load, run_id=run_id, user_no=user_no, known=EVERYTHING, item_nos=())
+        try:
+            grounds = await self._store.read(partial(load, besides=besides))
+        except UnknownRunError:
+            return None
+        vector = live_vector(grounds.space, grounds.items, grounds.history)
+        return None if vector is None else stored_vector(vector)
+
+    async def find_item_nos(self, item_ids: Sequence[str]) -> dict[str, ItemNo]:
+        """The numbers of those items that exist."""
+        rows = await self._store.rows(_SERVING["find_item_nos"], {"item_ids": list(item_ids)})
+        return {row.item_id: ItemNo(row.item_no) for row in rows}
 
     async def load_names(self, item_nos: Sequence[ItemNo]) -> dict[ItemNo, ItemName]:
         """The names of items by number."""
         rows = await self._store.rows(_SERVING["load_names"], {"item_nos": list(item_nos)})
         return {ItemNo(row.item_no): ItemName(row.item_id, row.title) for row in rows}
 
+    def _load(
+        self,
+        connection: Connection,
+        *,
+        run_id: RunId,
+        user_no: UserNo | None,
+        known: Position,
+        item_nos: Sequence[ItemNo],
+        besides: Interests,
+    ) -> Grounds:
+        run = self._space_of(connection, run_id)
+        if user_no is None:
+            phrases = load_phrases(connection, run_id, [besides])
+            history = stated(run.space.parameters, None, besides, phrases.numbers())
+        else:
+            histories, phrases = load_stated_histories(
+                connection, run, [user_no], horizon=known, besides=besides
+            )
+            history = histories.get(user_no, _NO_HISTORY)
+        wanted = [ItemNo(no) for no in history.item_nos.tolist() if no > 0]
+        items = load_item_vectors(connection, run_id, [*wanted, *item_nos])
+        return Grounds(run.space, phrases.items.followed_by(items), history, phrases)
 
-def _load(
-    connection: Connection,
-    *,
-    run_id: RunId,
-    user_no: UserNo,
-    known: Position,
-    item_nos: Sequence[ItemNo],
-) -> Grounds:
-    space = load_live_space(connection, run_id).space
-    events = space.parameters.taste_events
-    kinds = load_kinds(connection)
-    histories = load_histories(connection, kinds, [user_no], horizon=known, events=events)
-    history = histories.get(user_no, _NO_HISTORY)
-    wanted = [ItemNo(no) for no in history.item_nos.tolist()]
-    items = load_item_vectors(connection, run_id, [*wanted, *item_nos])
-    # Whoever has a live vector has used an item that the run knows.
-    if not len(items.item_nos):
-        raise RunGoneError
-    return Grounds(space, items, history)
+    def _space_of(self, connection: Connection, run_id: RunId) -> RunSpace:
+        """A run's space, which does not change once it is served."""
+        space = self._spaces.get(run_id)
+        if space is None:
+            space = load_live_space(connection, run_id)
+            while len(self._spaces) >= _MOST_SPACES:
+                self._spaces.pop(next(iter(self._spaces)), None)
+            self._spaces[run_id] = space
+        return space

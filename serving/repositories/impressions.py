@@ -24,6 +24,8 @@ class Impression:
     run_id: RunId | None
     source: str
     item_nos: Sequence[ItemNo]
+    explored: Sequence[ItemNo]
+    """Those that were in the list to become known."""
     shown_at: datetime
 
 

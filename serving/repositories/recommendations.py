@@ -5,15 +5,26 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Integer, Row, bindparam
 
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
 from domain.rankings import Ranking
 from serving.faults import RunGoneError, UserGoneError
+from serving.repositories.candidates import (
+    Candidates,
+    CatalogueItem,
+    Columns,
+    Named,
+    NewItems,
+    as_array,
+)
 from serving.repositories.exclusions import Exclusions
+from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import ItemIndex
 from serving.repositories.store import Store
+from sql.interests import Interests
 from sql.statements import statements
 
 _SERVING = statements("serving")
@@ -25,6 +36,12 @@ _CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
     bindparam("dimensions", type_=Integer, literal_execute=True),
 )
 
+NEW_ITEMS_LOOKED_AT = 300
+"""So many new items are looked at for the nearest of them."""
+
+_NO_NEW_ITEMS = NewItems()
+_NOTHING = Columns([], [], [], [], [])
+
 
 @dataclass(frozen=True, slots=True)
 class UserState:
@@ -33,7 +50,7 @@ class UserState:
     batch: Ranking
     """The batch list as the run has it: not yet only what is eligible."""
     embedding: Any
-    """The live vector as the driver gives it; None if the user has none."""
+    """The live vector in any form the driver takes; None if the user has none."""
     events_since_cut_off: int
     excluded: tuple[ItemNo, ...]
     """What stays out of this list."""
@@ -41,15 +58,8 @@ class UserState:
     """The position up to which the live vector knows the log; None if the user has none."""
     exclusions: Exclusions = field(default_factory=Exclusions)
     """What stays out of this list and others."""
-
-
-@dataclass(frozen=True, slots=True)
-class CatalogueItem:
-    """What an answer tells of an item."""
-
-    item_no: ItemNo
-    item_id: str
-    title: str
+    besides: Interests = field(default_factory=Interests)
+    """Interests the request states, which the live vector was made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +73,6 @@ class ListedItems:
     def empty(cls) -> "ListedItems":
         """Nothing eligible."""
         return cls(Ranking.empty(), {})
-
-
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """The eligible items of both sources."""
-
-    batch: Ranking
-    speed: Ranking
-    items: dict[ItemNo, CatalogueItem]
 
 
 class Recommendations:
@@ -109,54 +110,108 @@ class Recommendations:
         )
 
     async def load_candidates(
-        self, run_id: RunId, user: UserState, *, index: ItemIndex | None = None
+        self,
+        run_id: RunId,
+        user: UserState,
+        *,
+        index: ItemIndex | None = None,
+        filters: Filters = EVERYTHING,
+        new: NewItems = _NO_NEW_ITEMS,
+        with_categories: bool = False,
     ) -> Candidates:
         """The eligible items of both sources; RunGoneError if the run was dropped.
 
         `index`: the index to look for the nearest items with; None: compare with every item.
         """
-        rows = await self._nearest(run_id, user, index)
-        near = [row for row in rows if row.score is not None]
-        if user.embedding is not None and not near:
+        parameters = {
+            "excluded": as_array(user.excluded),
+            "batch_item_nos": as_array(user.batch.item_nos.tolist()),
+            "with_categories": with_categories,
+            **filters.parameters(),
+        }
+        rows = await self._nearest(run_id, user, parameters, new, index)
+        found = {row.source: Columns.of(row) for row in rows}
+        near = found.get("speed", _NOTHING)
+        if user.embedding is not None and not near.item_nos:
             await self._check_run(run_id)
-        eligible = np.array([row.item_no for row in rows if row.score is None], dtype=np.int32)
+        eligible = np.array(found.get("batch", _NOTHING).item_nos, dtype=np.int32)
         return Candidates(
             batch=user.batch.only(eligible).top(CANDIDATES),
-            speed=_ranking([row.item_no for row in near], [row.score for row in near]),
-            items=_catalogue_items(rows),
+            speed=_ranking(near.item_nos, near.scores),
+            items=Named(found.values()),
+            new=tuple(map(ItemNo, found.get("new", _NOTHING).item_nos)),
         )
 
     async def _nearest(
-        self, run_id: RunId, user: UserState, index: ItemIndex | None
+        self,
+        run_id: RunId,
+        user: UserState,
+        parameters: dict[str, Any],
+        new: NewItems,
+        index: ItemIndex | None,
     ) -> Sequence[Row[Any]]:
-        """Rows with a score of the nearest items, rows without of the batch list's."""
-        parameters: dict[str, Any] = {
-            "excluded": list(user.excluded),
-            "batch_item_nos": user.batch.item_nos.tolist(),
-        }
+        """A row a source."""
         if user.embedding is None:
             return await self._store.rows(_SERVING["load_batch_candidates"], parameters)
-        parameters |= {"run_id": run_id, "embedding": user.embedding, "candidates": CANDIDATES}
-        if index is not None:
+        parameters |= {
+            "run_id": run_id,
+            "embedding": user.embedding,
+            "candidates": CANDIDATES,
+            "new_items": new.count,
+            "new_items_looked_at": NEW_ITEMS_LOOKED_AT if new.count else 0,
+            "new_item_users": new.fewer_users_than,
+            "from_users": new.from_users,
+            "start": new.start,
+        }
+        # Where a category is asked for, few items are left to be compared, and an index that knows
+        # nothing of categories would go through many others first.
+        if index is not None and not parameters["is_filtered"]:
             rows = await self._store.prepared_rows(
                 _INDEX["prepare_index_search"],
                 _CANDIDATES_BY_INDEX,
                 {**parameters, "dimensions": index.dimensions},
             )
             # A user who has seen nearly everything: the index gave up before it had enough.
-            if sum(row.score is not None for row in rows) >= CANDIDATES:
+            near = (Columns.of(row).item_nos for row in rows if row.source == "speed")
+            if sum(map(len, near)) >= CANDIDATES:
                 return rows
         return await self._store.rows(_SERVING["load_candidates"], parameters)
 
+    async def load_directions(
+        self, run_id: RunId, item_nos: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """What each item is like: rows (n, d) of taste and sequence, zero for what has no vector.
+
+        RunGoneError if the run was dropped.
+        """
+        parameters = {"run_id": run_id, "item_nos": as_array(item_nos.tolist())}
+        (row,) = await self._store.rows(_SERVING["load_directions"], parameters)
+        if row.item_nos is None:
+            await self._check_run(run_id)
+            return np.zeros((len(item_nos), 0), dtype=np.float32)
+        length = len(row.vectors) // len(row.item_nos)
+        sent = np.frombuffer(row.vectors, dtype=np.uint8).reshape(-1, length)[:, 4:]
+        vectors = np.ascontiguousarray(sent).view(">f4").astype(np.float32)
+        directions = np.zeros((len(item_nos), max(vectors.shape[1] - 2, 0)), dtype=np.float32)
+        rows = np.searchsorted(row.item_nos, item_nos).clip(max=len(row.item_nos) - 1)
+        known = np.array(row.item_nos)[rows] == item_nos
+        # The last two numbers are the trend and the filler.
+        directions[known] = vectors[rows[known], :-2]
+        return directions
+
     async def load_popular(
-        self, run_id: RunId, excluded: Sequence[ItemNo], *, category: str = ""
+        self, run_id: RunId, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING
     ) -> ListedItems:
-        """The eligible part of a run's popular list; RunGoneError if the run was dropped."""
+        """The eligible part of a run's popular list; RunGoneError if the run was dropped.
+
+        Of a single category it is the category's own list.
+        """
         parameters = {
             "run_id": run_id,
-            "category": category,
+            "category": filters.any_of[0] if len(filters.any_of) == 1 else "",
             "excluded": list(excluded),
             "items": CANDIDATES,
+            **filters.parameters(),
         }
         rows = await self._store.rows(_SERVING["load_popular"], parameters)
         if not rows:
@@ -164,22 +219,22 @@ class Recommendations:
         return _listed(rows)
 
     async def load_popular_of_log(
-        self, excluded: Sequence[ItemNo], *, category: str = "", events: int
+        self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, events: int
     ) -> ListedItems:
         """What the newest `events` interactions were about most often."""
         parameters = {
             "excluded": list(excluded),
-            "category": category,
             "events": events,
             "items": CANDIDATES,
+            **filters.parameters(),
         }
         return _listed(await self._store.rows(_SERVING["load_popular_of_log"], parameters))
 
     async def load_any_items(
-        self, excluded: Sequence[ItemNo], *, category: str = "", items: int
+        self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, items: int
     ) -> ListedItems:
         """Up to `items` eligible items, the newest first, all with score 0."""
-        parameters = {"excluded": list(excluded), "category": category, "items": items}
+        parameters = {"excluded": list(excluded), "items": items, **filters.parameters()}
         rows = await self._store.rows(_SERVING["load_any_items"], parameters)
         return _listed(rows)
 
@@ -194,17 +249,16 @@ def _ranking(item_nos: Sequence[int], scores: Sequence[float]) -> Ranking:
     return Ranking.of(np.array(item_nos, dtype=np.int32), np.array(scores, dtype=np.float64))
 
 
-def _catalogue_items(rows: Sequence[Row[Any]]) -> dict[ItemNo, CatalogueItem]:
-    return {
-        ItemNo(row.item_no): CatalogueItem(ItemNo(row.item_no), row.item_id, row.title)
-        for row in rows
-    }
-
-
 def _listed(rows: Sequence[Row[Any]]) -> ListedItems:
     """Rows keep their order: equal scores stand as the statement put them."""
     ranking = Ranking(
         np.array([row.item_no for row in rows], dtype=np.int32),
         np.array([row.score for row in rows], dtype=np.float64),
     )
-    return ListedItems(ranking, _catalogue_items(rows))
+    items = {
+        ItemNo(row.item_no): CatalogueItem(
+            ItemNo(row.item_no), row.item_id, row.title, tuple(row.categories)
+        )
+        for row in rows
+    }
+    return ListedItems(ranking, items)

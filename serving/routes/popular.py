@@ -1,6 +1,6 @@
 """GET /v1/popular."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Query, Response
@@ -12,13 +12,21 @@ from domain.errors import (
     StoreUnavailableError,
     UnauthenticatedError,
 )
+from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
 from serving.errors import problem_responses
-from serving.schemas.identifiers import Text
-from serving.schemas.popular import PopularAnswer, popular_answer
-from serving.services.held_popular import LONGEST
+from serving.schemas.popular import Category, ForUser, Limit, PopularAnswer, scored_answer
+from serving.services.shelf import Shelf, ShelfName, ShelfWish
 
 router = APIRouter(prefix="/v1", tags=["recommendations"])
+
+_SHELVES: dict[str | None, ShelfName] = {
+    None: "popular",
+    "day": "popular_day",
+    "week": "popular_week",
+    "month": "popular_month",
+    "all": "all_time",
+}
 
 
 @router.get(
@@ -35,11 +43,24 @@ router = APIRouter(prefix="/v1", tags=["recommendations"])
 )
 async def popular(
     services: FromServices,
-    limit: Annotated[int, Query(ge=1, le=LONGEST, description="How many items.")] = 20,
-    category: Annotated[
-        Text, Query(max_length=200, description="Empty: the whole catalogue.")
-    ] = "",
+    limit: Limit = 20,
+    window: Annotated[
+        Literal["day", "week", "month", "all"] | None,
+        Query(
+            description="The last day, 7 days, 30 days, or all of time: each user who liked an item"
+            " counts once. Left out: the last 90 days, newer likings counting more."
+        ),
+    ] = None,
+    category: Category = "",
+    user_id: ForUser = None,
 ) -> Response:
-    """What is popular with everybody, in the whole catalogue or in a category."""
-    listed = await services.popular.popular(limit, category)
-    return Response(orjson.dumps(popular_answer(listed)), media_type="application/json")
+    """What is popular with everybody, in the whole catalogue or in a category.
+
+    As many items as were asked for, or all that are eligible. A window with fewer is filled up with
+    what is popular otherwise, then with any items.
+    """
+    wish = ShelfWish(
+        Shelf(_SHELVES[window], category), limit, None if user_id is None else UserId(user_id)
+    )
+    listed = await services.browser.browse(wish)
+    return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")

@@ -1,8 +1,9 @@
-"""DELETE /v1/users/{user_id}."""
+"""GET, PUT and DELETE /v1/users/{user_id}."""
 
+from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Response
 
 from domain.errors import (
     ForbiddenError,
@@ -10,14 +11,65 @@ from domain.errors import (
     OverloadedError,
     StoreUnavailableError,
     UnauthenticatedError,
+    UnknownUserError,
 )
 from domain.identifiers import UserId
-from serving.dependencies import FromServices, may_write
+from serving.dependencies import FromServices, may_read, may_write
 from serving.errors import problem_responses
+from serving.faults import BodyTooLargeError, MalformedBodyError
 from serving.schemas.identifiers import Identifier
 from serving.schemas.removals import ForgottenUserAnswer, forgotten_user_answer
+from serving.schemas.users import UserAnswer, UserBody
 
 router = APIRouter(prefix="/v1", tags=["users"])
+
+UserPath = Annotated[Identifier, Path(examples=["ann"])]
+
+
+@router.get(
+    "/users/{user_id:path}",
+    dependencies=[may_read],
+    responses=problem_responses(
+        UnauthenticatedError,
+        ForbiddenError,
+        UnknownUserError,
+        InvalidInputError,
+        OverloadedError,
+        StoreUnavailableError,
+    ),
+)
+async def find_user(user_id: UserPath, services: FromServices) -> UserAnswer:
+    """What is said of a user, and which of the stated words count in the served run."""
+    return UserAnswer.model_validate(await services.user_keeping.load(UserId(user_id)))
+
+
+@router.put(
+    "/users/{user_id:path}",
+    dependencies=[may_write],
+    responses={
+        int(HTTPStatus.CREATED): {"model": UserAnswer, "description": "The user is new."},
+        **problem_responses(
+            MalformedBodyError,
+            UnauthenticatedError,
+            ForbiddenError,
+            BodyTooLargeError,
+            InvalidInputError,
+            OverloadedError,
+            StoreUnavailableError,
+        ),
+    },
+)
+async def state_user(
+    user_id: UserPath, said: UserBody, response: Response, services: FromServices
+) -> UserAnswer:
+    """Create a user, or replace all that is said of one; harmless twice.
+
+    Interests count like interactions before the first one: within a second a user who has never
+    done anything gets a list made for them, and what they do then counts more and more.
+    """
+    stated, statement = await services.user_keeping.state(UserId(user_id), said)
+    response.status_code = HTTPStatus.CREATED if statement.created else HTTPStatus.OK
+    return UserAnswer.model_validate(stated)
 
 
 @router.delete(
@@ -31,10 +83,8 @@ router = APIRouter(prefix="/v1", tags=["users"])
         StoreUnavailableError,
     ),
 )
-async def forget_user(
-    user_id: Annotated[Identifier, Path(examples=["ann"])], services: FromServices
-) -> ForgottenUserAnswer:
-    """Forget a user: remove all events, lists, vectors, impressions and cached answers.
+async def forget_user(user_id: UserPath, services: FromServices) -> ForgottenUserAnswer:
+    """Forget a user: remove all events, interests, lists, vectors, impressions, cached answers.
 
     Harmless twice, and the same for a user nobody knows: then there is nothing to remove. An event
     that is sent again with its `event_id` does not bring the user back; one with a new id is the

@@ -37,6 +37,9 @@ def _inner_values(value: Any) -> Iterable[Any]:
     return ()
 
 
+Attributes = Annotated[dict[str, Any], AfterValidator(_storable)]
+
+
 class ItemBody(BaseModel):
     """All that is said of an item; what is left out takes its default."""
 
@@ -58,7 +61,7 @@ class ItemBody(BaseModel):
     title: Annotated[Text, Field(min_length=1, max_length=500)]
     categories: Annotated[list[Identifier], Field(max_length=100)] = []
     description: Annotated[Text, Field(max_length=100_000)] = ""
-    attributes: Annotated[dict[str, Any], AfterValidator(_storable)] = {}
+    attributes: Attributes = {}
     available: bool = Field(True, description="Whether it may be recommended.")
 
 

@@ -15,10 +15,15 @@ DEGRADED = "Why the list is less than it might have been, as postgres_timeout; n
 
 
 class CauseAnswer(BaseModel):
-    """One of the user's own items that brought a recommendation."""
+    """One of the user's own items, or a stated word, that brought a recommendation."""
 
-    item_id: str = Field(examples=["film-3"])
-    title: str = Field(examples=["Heat"])
+    item_id: str | None = Field(
+        description="Null: it is a word or phrase of the user's interests.", examples=["film-3"]
+    )
+    title: str | None = Field(examples=["Heat"])
+    interest: str | None = Field(
+        None, description="The stated word or phrase. Null: it is an item.", examples=["robots"]
+    )
     share: float = Field(
         description="Its share of all that speaks for the item in the user's live vector, in"
         " (0, 1]. What is missing from 1 comes from other items and from the trend."
@@ -31,13 +36,17 @@ class ItemAnswer(BaseModel):
     item_id: str = Field(examples=["film-7"])
     title: str = Field(examples=["Seven"])
     score: float = Field(
-        description="What the list is ordered by; 0 for items that only fill it up."
+        description="The blended score, which the list is ordered by but for diversity, caps and"
+        " explored items; 0 for items that only fill it up."
     )
     batch_score: float = Field(
         description="The nightly list's score scaled to [0, 1]; 0 if the list lacks the item."
     )
     speed_score: float = Field(
         description="The live list's score scaled to [0, 1]; 0 if the list lacks the item."
+    )
+    explored: bool = Field(
+        description="Whether it is a new item that was given its place to become known."
     )
     because: list[CauseAnswer] = Field(
         [],
@@ -105,6 +114,7 @@ def _item_answer(item: RecommendedItem, *, explain: bool) -> dict[str, Any]:
         "score": item.score,
         "batch_score": item.batch_score,
         "speed_score": item.speed_score,
+        "explored": item.explored,
     }
     return {**answer, "because": item.because} if explain else answer
 

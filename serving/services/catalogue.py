@@ -7,8 +7,8 @@ from domain.identifiers import ItemId
 from serving.repositories.answers import Answers
 from serving.repositories.catalogue import Catalogue, Item, StoredItem
 from serving.schemas.items import ItemBody
-from serving.services.held_categories import HeldCategories
 from serving.services.held_popular import HeldPopular
+from serving.services.held_shelves import HeldShelves
 
 
 class CatalogueKeeping:
@@ -18,7 +18,7 @@ class CatalogueKeeping:
         self,
         catalogue: Catalogue,
         answers: Answers,
-        held: Sequence[HeldPopular | HeldCategories],
+        held: Sequence[HeldPopular | HeldShelves],
     ) -> None:
         self._catalogue = catalogue
         self._answers = answers

@@ -9,6 +9,7 @@ from domain.because import because
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from serving.repositories.grounds import Grounds, GroundsOfLists, ItemName
 from serving.services.made_list import Cause, RecommendedItem
+from sql.interests import Interests, Phrases
 
 MOST_CAUSES = 3
 
@@ -25,20 +26,23 @@ class Explainer:
     async def explained(
         self,
         run_id: RunId,
-        user_no: UserNo,
+        user_no: UserNo | None,
         known: Position,
         items: Sequence[RecommendedItem],
+        besides: Interests,
     ) -> tuple[RecommendedItem, ...]:
         """The same items with their causes; RunGoneError if the run was dropped.
 
-        `known`: the position up to which the user's live vector knows the log.
+        `known`: the position up to which the user's live vector knows the log; `besides`: interests
+        it was made with beside those the user has stated.
         """
         item_nos = [item.item_no for item in items]
-        grounds = await self._grounds.load_grounds(run_id, user_no, known, item_nos)
+        grounds = await self._grounds.load_grounds(run_id, user_no, known, item_nos, besides)
         shares = largest_shares(grounds, item_nos)
         names = await self._grounds.load_names(_distinct(shares.values()))
         return tuple(
-            replace(item, because=_causes(shares.get(item.item_no, ()), names)) for item in items
+            replace(item, because=_causes(shares.get(item.item_no, ()), names, grounds.phrases))
+            for item in items
         )
 
 
@@ -63,8 +67,15 @@ def largest_shares(grounds: Grounds, item_nos: Sequence[ItemNo]) -> dict[ItemNo,
 
 
 def _distinct(shares: Iterable[Shares]) -> list[ItemNo]:
-    return sorted({no for of_item in shares for no, _ in of_item})
+    return sorted({no for of_item in shares for no, _ in of_item if no > 0})
 
 
-def _causes(shares: Shares, names: Mapping[ItemNo, ItemName]) -> tuple[Cause, ...]:
-    return tuple(Cause(names[no].item_id, names[no].title, share) for no, share in shares)
+def _causes(
+    shares: Shares, names: Mapping[ItemNo, ItemName], phrases: Phrases
+) -> tuple[Cause, ...]:
+    return tuple(
+        Cause(names[no].item_id, names[no].title, share)
+        if no > 0
+        else Cause(None, None, share, interest=phrases.text_of(no))
+        for no, share in shares
+    )

@@ -1,16 +1,19 @@
 """The popular list held in memory: the last thing to answer with when the store is away."""
 
+from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
-from itertools import islice
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
+from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.held_copies import HeldCopies
 from serving.repositories.runs import LiveRun
-from serving.services.list_making import ListMaker, Wish
+from serving.services.list_making import ListMaker
 from serving.services.live_runs import LiveRuns
 from serving.services.made_list import MadeList
+from serving.services.slots import Draft
+from serving.services.wish import Wish
 
 LONGEST = 100
 """The most items a list may be asked for."""
@@ -62,9 +65,27 @@ class HeldPopular:
             items = tuple(item for item in self._held.items if item.item_id != item_id)
             self._held = replace(self._held, items=items)
 
-    def top(self, n: int, excluded: AbstractSet[ItemNo] = _NOTHING) -> MadeList:
+    def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
+        """The numbers of those of these items that are held."""
+        items = self._held.items if self._held and item_ids else ()
+        return frozenset(item.item_no for item in items if item.item_id in item_ids)
+
+    def top(
+        self,
+        n: int,
+        excluded: AbstractSet[ItemNo] = _NOTHING,
+        *,
+        filters: Filters = EVERYTHING,
+        max_per_category: int | None = None,
+    ) -> MadeList:
         """The first `n` that are not excluded; StoreUnavailableError if there never was a list."""
         if self._held is None:
             raise StoreUnavailableError
-        left = (item for item in self._held.items if item.item_no not in excluded)
-        return replace(self._held, items=tuple(islice(left, n)))
+        draft = Draft(n, max_per_category)
+        draft.offer(
+            item
+            for item in self._held.items
+            if item.item_no not in excluded and filters.match(item.categories)
+        )
+        draft.give_way()
+        return replace(self._held, items=draft.items)

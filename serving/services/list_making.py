@@ -1,46 +1,36 @@
-"""Making one user's list from one run: the blend, and what stands in where it has too little."""
+"""Making one user's list from one run: the blend, its places, and what fills it up."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from domain.blend import BlendPolicy, blend, effective_weights
+from domain.blend import BlendedRanking, BlendPolicy, blend, effective_weights
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
 from serving.budget import KNOWING_THE_USER, SEARCHING, until
-from serving.repositories.recommendations import (
-    Candidates,
-    ListedItems,
-    Recommendations,
-    UserState,
-)
+from serving.repositories.candidates import Candidates, NewItems
+from serving.repositories.filters import EVERYTHING, Filters
+from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
+from serving.services.arranging import Arranger
 from serving.services.explaining import Explainer
+from serving.services.filling import Filler
 from serving.services.made_list import (
     AppliedPolicy,
     Level,
     MadeList,
     RecommendedItem,
     degraded_by,
-    fillers,
 )
+from serving.services.slots import Draft, Turn
+from serving.services.stating import Stating
+from serving.services.wish import Wish
 
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
 
 
 def _unnoted(_user: UserState) -> None:
     """Nobody wants to know."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wish:
-    """What a list is asked to be."""
-
-    limit: int
-    exclude_seen: bool = True
-    """False: only items the user spoke against stay out."""
-    explain: bool = False
-    """Whether to say which of the user's own items brought each one."""
 
 
 class ListMaker:
@@ -50,15 +40,19 @@ class ListMaker:
         self,
         recommendations: Recommendations,
         explainer: Explainer,
+        stating: Stating,
         policy: BlendPolicy,
         *,
         log_events: int,
         recall_bound: float,
+        new_item_users: int = 5,
     ) -> None:
         self._recommendations = recommendations
         self._explainer = explainer
+        self._stating = stating
         self._policy = policy
-        self._log_events = log_events
+        self._filler = Filler(recommendations, log_events=log_events)
+        self._arranger = Arranger(recommendations, new_item_users=new_item_users)
         self._recall_bound = recall_bound
 
     async def make(
@@ -76,26 +70,37 @@ class ListMaker:
         with until(KNOWING_THE_USER):
             user = await self._user_state(run, user_no, wish)
         note(user)
-        candidates, degraded = await self._candidates_in_time(run, user)
-        if run is None or not candidates.items:
-            items = await self.popular(run, limit=wish.limit, excluded=user.excluded)
+        user, unheard = await self._stating.heard(
+            run, user_no, user, wish.interests, exclude_seen=wish.exclude_seen
+        )
+        turn = Turn.now(user_no, run)
+        candidates, degraded = await self._candidates_in_time(run, user, wish, turn)
+        degraded = degraded or unheard
+        if run is None or not candidates:
+            draft = Draft(wish.limit, wish.max_per_category)
+            await self._filler.begin(run, draft, user.excluded, wish.filters)
             neither = AppliedPolicy.neither(self._policy)
-            return MadeList("popular", run, neither, items, degraded)
-        items, policy = _blended(candidates, self._policy, user.events_since_cut_off, wish.limit)
-        made = MadeList(_level(candidates), run, policy, items, degraded)
+            return MadeList("popular", run, neither, draft.items, degraded)
+        ranked, policy = _blended(candidates, self._policy, user.events_since_cut_off)
+        draft, less = await self._arranger.arranged(run, candidates, ranked, wish, turn)
+        made = MadeList(_level(candidates), run, policy, draft.items, degraded or less)
         try:
-            return await self._finished(run, made, user_no, user, wish)
+            items = await self._finished(run, draft, user_no, user, wish)
         except StoreUnavailableError as error:
-            return replace(made, degraded=degraded or degraded_by(error))
+            return replace(made, degraded=made.degraded or degraded_by(error))
+        return replace(made, items=items)
 
     async def _finished(
-        self, run: LiveRun, made: MadeList, user_no: UserNo | None, user: UserState, wish: Wish
-    ) -> MadeList:
+        self, run: LiveRun, draft: Draft, user_no: UserNo | None, user: UserState, wish: Wish
+    ) -> tuple[RecommendedItem, ...]:
         """The list made long enough, and explained if that is wished."""
-        items = await self._filled(run, made.items, wish.limit, user.excluded)
-        if wish.explain and user_no is not None and user.known is not None:
-            items = await self._explainer.explained(run.run_id, user_no, user.known, items)
-        return replace(made, items=items)
+        await self._filler.fill(run, draft, user.excluded, wish.filters)
+        items = draft.items
+        if wish.explain and user.known is not None:
+            items = await self._explainer.explained(
+                run.run_id, user_no, user.known, items, user.besides
+            )
+        return items
 
     async def popular(
         self,
@@ -106,9 +111,10 @@ class ListMaker:
         category: str = "",
     ) -> tuple[RecommendedItem, ...]:
         """What is popular among the eligible, then any other eligible items."""
-        listed = await self._popular(run, excluded, category)
-        items = _with_scores(listed)[:limit]
-        return await self._filled_up(items, limit, excluded, category)
+        draft = Draft(limit)
+        filters = Filters(any_of=(category,)) if category else EVERYTHING
+        await self._filler.begin(run, draft, excluded, filters)
+        return draft.items
 
     async def _user_state(
         self, run: LiveRun | None, user_no: UserNo | None, wish: Wish
@@ -120,106 +126,48 @@ class ListMaker:
         )
 
     async def _candidates_in_time(
-        self, run: LiveRun | None, user: UserState
+        self, run: LiveRun | None, user: UserState, wish: Wish, turn: Turn
     ) -> tuple[Candidates, str | None]:
         """Those of both sources; if the search takes too long, the batch list's, and why."""
         try:
             with until(SEARCHING):
-                return await self._candidates(run, user), None
+                new = self._arranger.new_items(wish, turn)
+                return await self._candidates(run, user, wish, new), None
         except StoreUnavailableError as error:
             without_search = replace(user, embedding=None)
-            return await self._candidates(run, without_search), degraded_by(error)
+            found = await self._candidates(run, without_search, wish, NewItems())
+            return found, degraded_by(error)
 
-    async def _candidates(self, run: LiveRun | None, user: UserState) -> Candidates:
+    async def _candidates(
+        self, run: LiveRun | None, user: UserState, wish: Wish, new: NewItems
+    ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
-            return Candidates(Ranking.empty(), Ranking.empty(), {})
+            return Candidates.none()
         trusted = run.index is not None and run.index.recall >= self._recall_bound
         return await self._recommendations.load_candidates(
-            run.run_id, user, index=run.index if trusted else None
+            run.run_id,
+            user,
+            index=run.index if trusted else None,
+            filters=wish.filters,
+            new=new,
+            with_categories=wish.max_per_category is not None,
         )
-
-    async def _popular(
-        self, run: LiveRun | None, excluded: Sequence[ItemNo], category: str
-    ) -> ListedItems:
-        if run is not None:
-            listed = await self._recommendations.load_popular(
-                run.run_id, excluded, category=category
-            )
-            if listed.items:
-                return listed
-        return await self._recommendations.load_popular_of_log(
-            excluded, category=category, events=self._log_events
-        )
-
-    async def _filled(
-        self,
-        run: LiveRun,
-        items: tuple[RecommendedItem, ...],
-        limit: int,
-        excluded: Sequence[ItemNo],
-    ) -> tuple[RecommendedItem, ...]:
-        """The list with popular items at its end, if it is too short."""
-        if len(items) >= limit:
-            return items
-        listed = await self._popular(run, [*excluded, *_numbers(items)], "")
-        added = fillers(listed.items.values())[: limit - len(items)]
-        return await self._filled_up((*items, *added), limit, excluded, "")
-
-    async def _filled_up(
-        self,
-        items: tuple[RecommendedItem, ...],
-        limit: int,
-        excluded: Sequence[ItemNo],
-        category: str,
-    ) -> tuple[RecommendedItem, ...]:
-        """The list with any eligible items at its end, if it is still too short."""
-        missing = limit - len(items)
-        if missing <= 0:
-            return items
-        listed = await self._recommendations.load_any_items(
-            [*excluded, *_numbers(items)], category=category, items=missing
-        )
-        return (*items, *fillers(listed.items.values()))
 
 
 def _blended(
-    candidates: Candidates, policy: BlendPolicy, events_since_cut_off: int, limit: int
-) -> tuple[tuple[RecommendedItem, ...], AppliedPolicy]:
+    candidates: Candidates, policy: BlendPolicy, events_since_cut_off: int
+) -> tuple[BlendedRanking, AppliedPolicy]:
     weights = effective_weights(
         candidates.batch, candidates.speed, policy.weights(events_since_cut_off)
     )
-    ranked = blend(candidates.batch, candidates.speed, weights, policy.sharpness).top(limit)
-    rows = zip(
-        ranked.item_nos.tolist(),
-        ranked.scores.tolist(),
-        ranked.batch_scores.tolist(),
-        ranked.speed_scores.tolist(),
-        strict=True,
-    )
-    items = tuple(
-        RecommendedItem(no, candidates.items[no].item_id, candidates.items[no].title, *scores)
-        for no, *scores in rows
-    )
+    ranked = blend(candidates.batch, candidates.speed, weights, policy.sharpness)
     applied = AppliedPolicy(
         policy.policy, weights.batch, weights.speed, policy.sharpness, events_since_cut_off
     )
-    return items, applied
+    return ranked, applied
 
 
 def _level(candidates: Candidates) -> Level:
     if len(candidates.batch) and len(candidates.speed):
         return "blend"
     return "batch" if len(candidates.batch) else "speed"
-
-
-def _with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
-    """Items of a popular list with its scores scaled to [0, 1]."""
-    scores = listed.ranking.scaled().tolist()
-    return tuple(
-        RecommendedItem(item.item_no, item.item_id, item.title, score, 0.0, 0.0)
-        for item, score in zip(listed.items.values(), scores, strict=True)
-    )
-
-
-def _numbers(items: Sequence[RecommendedItem]) -> list[ItemNo]:
-    return [item.item_no for item in items]

@@ -10,7 +10,7 @@ import orjson
 from domain.blend import BlendPolicy, Policy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
-from serving.repositories.recommendations import CatalogueItem
+from serving.repositories.candidates import CatalogueItem
 from serving.repositories.runs import LiveRun
 
 Level = Literal["blend", "speed", "batch", "popular", "held"]
@@ -19,12 +19,14 @@ Source = Literal["cache", "blend", "speed", "batch", "popular", "held"]
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """One of the user's own items that brought a recommendation."""
+    """One of the user's own items, or a stated word, that brought a recommendation."""
 
-    item_id: str
-    title: str
+    item_id: str | None
+    title: str | None
     share: float
     """Of all that speaks for the recommendation in the live space, in (0, 1]."""
+    interest: str | None = None
+    """The stated word or phrase; None: it is an item."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,10 @@ class RecommendedItem:
     """The live list's score scaled to [0, 1]; 0 if the list lacks the item."""
     because: tuple[Cause, ...] = ()
     """Empty too if nobody asked."""
+    explored: bool = False
+    """Whether it is a new item that was given its place to become known."""
+    categories: tuple[str, ...] = ()
+    """Empty too where nobody has to know."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +65,6 @@ class AppliedPolicy:
     def neither(cls, policy: BlendPolicy) -> "AppliedPolicy":
         """No source had anything for this user."""
         return cls(policy.policy, 0.0, 0.0, policy.sharpness, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class PopularList:
-    """Items that are popular with everybody, best first."""
-
-    run: LiveRun | None
-    items: tuple[RecommendedItem, ...]
-    level: Literal["popular", "held"] = "popular"
-    degraded: str | None = None
-    """As of any list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +107,10 @@ def _run(said: dict[str, Any]) -> LiveRun:
 def fillers(named: Iterable[CatalogueItem | RecommendedItem]) -> tuple[RecommendedItem, ...]:
     """Items that only make a list long enough: their score is 0."""
     return tuple(
-        RecommendedItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0) for item in named
+        RecommendedItem(
+            item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0, categories=item.categories
+        )
+        for item in named
     )
 
 
@@ -123,4 +121,5 @@ def degraded_by(error: StoreUnavailableError) -> str:
 
 def _item(said: dict[str, Any]) -> RecommendedItem:
     causes = tuple(Cause(**cause) for cause in said.pop("because"))
-    return RecommendedItem(**said, because=causes)
+    categories = tuple(said.pop("categories", ()))
+    return RecommendedItem(**said, because=causes, categories=categories)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+import orjson
+
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
@@ -19,13 +21,15 @@ from serving.repositories.runs import LiveRun
 from serving.services.early_look import EarlyLook
 from serving.services.held_popular import HeldPopular
 from serving.services.impression_queue import ImpressionQueue
-from serving.services.list_making import ListMaker, Wish
+from serving.services.list_making import ListMaker
 from serving.services.live_runs import LiveRuns
 from serving.services.made_list import MadeList, Source, degraded_by, fillers
 from serving.services.remembered_users import RememberedUsers
 from serving.services.replica_reading import ReplicaReading, taking
 from serving.services.single_flight import SingleFlight
+from serving.services.slots import SlotPolicy
 from serving.services.user_numbers import UserNumbers
+from serving.services.wish import Wish
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Recommender:
         impressions: ImpressionQueue,
         metrics: ServingMetrics,
         policy: BlendPolicy,
+        slots: SlotPolicy,
     ) -> None:
         self._live_runs = live_runs
         self._lists = lists
@@ -79,12 +84,13 @@ class Recommender:
         self._impressions = impressions
         self._metrics = metrics
         self._policy = policy
+        self._slots = slots
         self._flights: SingleFlight[MadeList] = SingleFlight()
 
     async def recommend(self, user_id: UserId, wish: Wish) -> Recommendation:
         """The best list for a user; StoreUnavailableError only if there is none whatever."""
         started = time.perf_counter()
-        found = await self._best(user_id, wish)
+        found = await self._best(user_id, wish.settled(self._slots))
         recommendation = Recommendation(
             recommendation_id=uuid.uuid4(),
             made=found.made,
@@ -110,13 +116,20 @@ class Recommender:
     async def _without_store(self, known: RememberedUser, wish: Wish) -> _Found:
         """The user's cached answer, or the held list without what is remembered of the user."""
         excluded = known.exclusions.of(exclude_seen=wish.exclude_seen)
+        if wish.exclude_seen:
+            excluded |= self._held.numbers_of(wish.interests.item_ids)
         if known.user_no is not None:
             run = self._live_runs.current or self._held.run
             kept, _ = await self._answers.find(known.user_no, _field(run, wish, self._policy))
             cached = MadeList.decode(kept) if kept is not None else None
             if cached and excluded.isdisjoint(item.item_no for item in cached.items):
                 return _Found(cached, "cache", known.user_no)
-        made = self._held.top(wish.limit, excluded)
+        made = self._held.top(
+            wish.limit, excluded, filters=wish.filters, max_per_category=wish.max_per_category
+        )
+        if wish.filters.any_of and not made.items:
+            # Popular items of that category may well exist; only nobody holds them.
+            raise StoreUnavailableError
         return _Found(made, made.level, known.user_no)
 
     async def _of_run(self, run: LiveRun | None, user_id: UserId, wish: Wish) -> _Found:
@@ -171,7 +184,7 @@ class Recommender:
             return made
         listed = {item.item_no for item in made.items}
         excluded = listed.union(*(state.excluded for state in states))
-        added = fillers(self._held.top(missing, excluded).items)
+        added = fillers(self._held.top(missing, excluded, filters=wish.filters).items)
         return replace(made, items=(*made.items, *added))
 
     def _note(self, recommendation: Recommendation, user_no: UserNo | None) -> None:
@@ -186,6 +199,7 @@ class Recommender:
                 run_id=made.run.run_id if made.run else None,
                 source=recommendation.source,
                 item_nos=[item.item_no for item in made.items],
+                explored=[item.item_no for item in made.items if item.explored],
                 shown_at=recommendation.generated_at,
             )
         )
@@ -194,5 +208,17 @@ class Recommender:
 def _field(run: LiveRun | None, wish: Wish, policy: BlendPolicy) -> str:
     """The name of a cached answer: the run and all that changes the list."""
     blend = (policy.policy, policy.batch_weight, policy.sharpness, policy.half_life_events)
-    parts = (run.version if run else None, wish.limit, wish.exclude_seen, wish.explain, *blend)
+    asked = wish.interests.digest()
+    parts = (
+        run.version if run else None,
+        wish.limit,
+        wish.exclude_seen,
+        wish.explain,
+        asked,
+        wish.explore,
+        wish.diversity,
+        wish.max_per_category,
+        orjson.dumps(wish.filters).decode(),
+        *blend,
+    )
     return ":".join(map(str, parts))

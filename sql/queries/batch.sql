@@ -127,6 +127,9 @@ delete from batch_recommendations where run_id = :run_id;
 -- name: clear_item_embeddings
 delete from item_embeddings where run_id = :run_id;
 
+-- name: clear_item_likenesses
+delete from item_likenesses where run_id = :run_id;
+
 -- name: clear_user_embeddings
 delete from user_embeddings where run_id = :run_id;
 
@@ -157,16 +160,32 @@ begin
 end
 $$;
 
+-- name: create_likeness_index
+-- The same over how alike items are.
+do $$
+begin
+    execute format('drop index if exists %I', 'item_likenesses_' || :run_id || '_nearest');
+    execute format(
+        'create index %I on %I using hnsw ((likeness::vector(%s)) vector_ip_ops) with (m = 24, ef_construction = 200)',
+        'item_likenesses_' || :run_id || '_nearest', 'item_likenesses_' || :run_id, :dimensions);
+    execute format('analyze %I', 'item_likenesses_' || :run_id);
+end
+$$;
+
 -- name: sample_live_vectors
 -- Users whose live vectors serve as queries, drawn at random.
-select user_no from user_embeddings where run_id = :run_id and embedding is not null order by random() limit :users;
+select user_no from user_embeddings where run_id = :run_id and embedding is not null order by random() limit :sample;
+
+-- name: sample_likenesses
+-- Items whose likenesses serve as queries, drawn at random.
+select item_no from item_likenesses where run_id = :run_id order by random() limit :sample;
 
 -- name: find_nearest_items
 -- The items of a run nearest to a user's live vector by exact inner product. Without a cast no index fits: planner
 -- options would not do, as PostgreSQL forgets what they forbid in a partition.
 select item_no from item_embeddings
 where run_id = :run_id
-order by embedding <#> (select embedding from user_embeddings where run_id = :run_id and user_no = :user_no)
+order by embedding <#> (select embedding from user_embeddings where run_id = :run_id and user_no = :of)
 limit :items;
 
 -- name: find_nearest_items_by_index
@@ -174,7 +193,22 @@ limit :items;
 select item_no from item_embeddings
 where run_id = :run_id
 order by embedding::vector(:dimensions)
-         <#> (select embedding from user_embeddings where run_id = :run_id and user_no = :user_no)
+         <#> (select embedding from user_embeddings where run_id = :run_id and user_no = :of)
+limit :items;
+
+-- name: find_alike_items
+-- The items of a run most like one of them, by exact inner product and without a cast, as above.
+select item_no from item_likenesses
+where run_id = :run_id
+order by likeness <#> (select likeness from item_likenesses where run_id = :run_id and item_no = :of)
+limit :items;
+
+-- name: find_alike_items_by_index
+-- The same through the index; to be preceded by prepare_index_search in its transaction.
+select item_no from item_likenesses
+where run_id = :run_id
+order by likeness::vector(:dimensions)
+         <#> (select likeness from item_likenesses where run_id = :run_id and item_no = :of)
 limit :items;
 
 -- name: begin_progress

@@ -2,10 +2,11 @@
 -- cannot be dropped in the middle of one; whoever finds nothing asks whether the run is still there.
 
 -- name: find_live_run
--- The run being served, or no row before the first one is published; of an index, its measured recall and the length
--- of the vectors in it.
+-- The run being served, or no row before the first one is published; of its indexes, if it has any, their measured
+-- recall and the length of the vectors in them.
 select run_id, switch_no, cut_off_at,
        case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
+       (metrics ->> 'likeness_recall@100')::double precision as likeness_recall,
        (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
            + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
 from live_run join model_runs using (run_id);
@@ -20,13 +21,13 @@ select user_no from users where user_id = :user_id;
 -- name: load_user_state
 -- All that a run and the log know of one user, whether the run is still there, and whether the user is: a number that
 -- is gone belonged to one who was forgotten. Told are the items the user spoke against, and the others that count as
--- seen. The log is read beyond the event horizon on purpose: nothing is computed from it for good, and a user's own
+-- seen, as those do that were named as interests. The log is read beyond the event horizon on purpose: nothing is computed from it for good, and a user's own
 -- event must count at once.
 select run_is_kept(cast(:run_id as integer)) as has_partitions,
        exists (select from users where user_no = :user_no) as is_user,
        lists.item_nos,
        lists.scores,
-       live.embedding,
+       cast(live.embedding as text) as embedding,
        live.position,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
        own.against,
@@ -35,9 +36,14 @@ from (
     select coalesce(array_agg(item_no) filter (where against), '{}') as against,
            coalesce(array_agg(item_no) filter (where not against), '{}') as seen
     from (
-        select item_no, bool_or(strength < 0) as against
-        from interactions join event_kinds using (kind_no)
-        where user_no = :user_no and (strength < 0 or marks_seen)
+        select item_no, bool_or(speaks_against) as against
+        from (
+            select item_no, strength < 0 as speaks_against
+            from interactions join event_kinds using (kind_no)
+            where user_no = :user_no and (strength < 0 or marks_seen)
+            union all
+            select unnest(item_nos), false from user_interests where user_no = :user_no
+        ) as met
         group by item_no
     ) as items
 ) as own
@@ -45,75 +51,193 @@ left join batch_recommendations as lists on lists.run_id = :run_id and lists.use
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no;
 
 -- name: load_candidates
--- The eligible items nearest to a live vector by exact inner product, with their scores, and those of
--- the batch list that are eligible, without.
-select items.item_no, item_id, title, -distance as score
+-- A row a source, its items as columns in JSON, which are read far faster than many rows. `speed`: the eligible items
+-- nearest to a live vector by exact inner product, with their scores. `batch`: those of the batch list that are eligible.
+-- `new`: the :new_items nearest of the items that fewer than :new_item_users users like, nearest first. At the most
+-- :new_items_looked_at of them are looked at, from another one on each hour, so that each has its turn and they cost the
+-- same however many there are; none where no item is better known, as then they are nothing special. Eligible are items
+-- of any of the categories :any_of, if the list :is_filtered, and of none of :none_of.
+select source,
+       cast(json_agg(item_no) as text) as item_nos,
+       cast(json_agg(score) as text) as scores,
+       cast(json_agg(item_id) as text) as item_ids,
+       cast(json_agg(title) as text) as titles,
+       cast(json_agg(case when :with_categories then categories end) as text) as categories
 from (
-    select item_no, embedding <#> cast(:embedding as vector) as distance
-    from item_embeddings
-    where run_id = :run_id
-      -- A subquery is hashed whatever its size; an array that is a parameter would be searched row by row.
-      and item_no not in (
-          select unnest(cast(:excluded as integer[]))
-          union all
-          select item_no from items where not available
-      )
-    order by distance, item_no
-    limit :candidates
-) as nearest
+    select 'speed' as source, nearest.item_no, -distance as score
+    from (
+        select item_no, embedding <#> cast(:embedding as vector) as distance
+        from item_embeddings
+        where run_id = :run_id
+          -- A subquery is hashed whatever its size; an array that is a parameter would be searched row by row.
+          and item_no not in (
+              select unnest(cast(:excluded as integer[]))
+              union all
+              select item_no from items where not available
+              union all
+              select item_no from items where categories && cast(:none_of as text[])
+          )
+          and (not :is_filtered
+               or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+        order by distance, item_no
+        limit :candidates
+    ) as nearest
+    union all
+    select 'batch', item_no, null from unnest(cast(:batch_item_nos as integer[])) as listed (item_no)
+    where item_no <> all(cast(:excluded as integer[]))
+    union all
+    select 'new', item_no, null
+    from (
+        select item_no
+        from (
+            select item_no, embedding
+            from (
+                (select item_no, embedding, users from item_embeddings
+                 where run_id = :run_id and users < :new_item_users
+                   and (users, item_no) > (:from_users, cast(:start * (select max(item_no) from items) as integer))
+                 order by users, item_no
+                 limit :new_items_looked_at)
+                union all
+                (select item_no, embedding, users from item_embeddings
+                 where run_id = :run_id and users < :new_item_users
+                   and (users, item_no) <= (:from_users, cast(:start * (select max(item_no) from items) as integer))
+                 order by users, item_no
+                 limit :new_items_looked_at)
+            ) as new
+            limit :new_items_looked_at
+        ) as new
+        where item_no not in (
+              select unnest(cast(:excluded as integer[]))
+              union all
+              select item_no from items where not available
+              union all
+              select item_no from items where categories && cast(:none_of as text[])
+          )
+          and (not :is_filtered
+               or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+          and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
+        order by embedding <#> cast(:embedding as vector), item_no
+        limit :new_items
+    ) as new
+) as found
 join items using (item_no)
-union all
-select item_no, item_id, title, null
-from items
-where item_no = any(cast(:batch_item_nos as integer[])) and available
-  and item_no <> all(cast(:excluded as integer[]));
+where available
+  and (not :is_filtered or categories && cast(:any_of as text[]))
+  and not categories && cast(:none_of as text[])
+group by source;
 
 -- name: load_batch_candidates
--- Those of the batch list that are eligible, and nothing of the vectors: for a user without one, and where the search
--- for the nearest takes too long.
-select item_no, item_id, title, null as score
+-- Only those of the batch list, and nothing of the vectors: for a user without one, and where the search for the nearest
+-- takes too long.
+select 'batch' as source,
+       cast(json_agg(item_no) as text) as item_nos,
+       null as scores,
+       cast(json_agg(item_id) as text) as item_ids,
+       cast(json_agg(title) as text) as titles,
+       cast(json_agg(case when :with_categories then categories end) as text) as categories
 from items
 where item_no = any(cast(:batch_item_nos as integer[])) and available
-  and item_no <> all(cast(:excluded as integer[]));
+  and item_no <> all(cast(:excluded as integer[]))
+  and (not :is_filtered or categories && cast(:any_of as text[]))
+  and not categories && cast(:none_of as text[])
+having count(*) > 0;
 
 -- name: load_candidates_by_index
--- The same through the index: :run_id and :dimensions are written into the text, as the index is one of the run's own
--- partition over vectors of one length. To be preceded by prepare_index_search in its transaction. The items come
--- roughly in order, and there may be too few of them when the index gives up.
-select items.item_no, item_id, title, -distance as score
+-- As load_candidates, through the index: :run_id and :dimensions are written into the text, as the index is one of the
+-- run's own partition over vectors of one length. To be preceded by prepare_index_search in its transaction. The nearest
+-- come roughly in order, and there may be too few of them when the index gives up.
+select source,
+       cast(json_agg(item_no) as text) as item_nos,
+       cast(json_agg(score) as text) as scores,
+       cast(json_agg(item_id) as text) as item_ids,
+       cast(json_agg(title) as text) as titles,
+       cast(json_agg(case when :with_categories then categories end) as text) as categories
 from (
-    select item_no, embedding::vector(:dimensions) <#> cast(:embedding as vector) as distance
-    from item_embeddings
-    where run_id = :run_id
-      and item_no not in (
-          select unnest(cast(:excluded as integer[]))
-          union all
-          select item_no from items where not available
-      )
-    order by distance
-    limit :candidates
-) as nearest
+    select 'speed' as source, nearest.item_no, -distance as score
+    from (
+        select item_no, embedding::vector(:dimensions) <#> cast(:embedding as vector) as distance
+        from item_embeddings
+        where run_id = :run_id
+          and item_no not in (
+              select unnest(cast(:excluded as integer[]))
+              union all
+              select item_no from items where not available
+              union all
+              select item_no from items where categories && cast(:none_of as text[])
+          )
+          and (not :is_filtered
+               or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+        order by distance
+        limit :candidates
+    ) as nearest
+    union all
+    select 'batch', item_no, null from unnest(cast(:batch_item_nos as integer[])) as listed (item_no)
+    where item_no <> all(cast(:excluded as integer[]))
+    union all
+    select 'new', item_no, null
+    from (
+        select item_no
+        from (
+            select item_no, embedding
+            from (
+                (select item_no, embedding, users from item_embeddings
+                 where run_id = :run_id and users < :new_item_users
+                   and (users, item_no) > (:from_users, cast(:start * (select max(item_no) from items) as integer))
+                 order by users, item_no
+                 limit :new_items_looked_at)
+                union all
+                (select item_no, embedding, users from item_embeddings
+                 where run_id = :run_id and users < :new_item_users
+                   and (users, item_no) <= (:from_users, cast(:start * (select max(item_no) from items) as integer))
+                 order by users, item_no
+                 limit :new_items_looked_at)
+            ) as new
+            limit :new_items_looked_at
+        ) as new
+        where item_no not in (
+              select unnest(cast(:excluded as integer[]))
+              union all
+              select item_no from items where not available
+              union all
+              select item_no from items where categories && cast(:none_of as text[])
+          )
+          and (not :is_filtered
+               or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+          and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
+        order by embedding <#> cast(:embedding as vector), item_no
+        limit :new_items
+    ) as new
+) as found
 join items using (item_no)
-union all
-select item_no, item_id, title, null
-from items
-where item_no = any(cast(:batch_item_nos as integer[])) and available
-  and item_no <> all(cast(:excluded as integer[]));
+where available
+  and (not :is_filtered or categories && cast(:any_of as text[]))
+  and not categories && cast(:none_of as text[])
+group by source;
+
+-- name: load_directions
+-- The vectors of some items of a run, one after the other in the order of their numbers, as vector_send gives them: two
+-- bytes with the length, two of no meaning, and as many floats of four bytes, the highest byte first.
+select array_agg(item_no order by item_no) as item_nos, string_agg(vector_send(embedding), '' order by item_no) as vectors
+from item_embeddings
+where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
 -- name: load_popular
--- The eligible part of a run's popular list, best first; the category '' is the whole catalogue.
-select items.item_no, item_id, title, listed.score
+-- The eligible part of a run's popular list, best first; the category '' is the whole catalogue, and a category's own
+-- list is of that category.
+select items.item_no, item_id, title, categories, listed.score
 from popular_items
 cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, place)
 join items on items.item_no = listed.item_no
 where run_id = :run_id and list = 'popular' and category = :category and available
   and items.item_no <> all(cast(:excluded as integer[]))
+  and (category <> '' or not :is_filtered or categories && cast(:any_of as text[]))
+  and not categories && cast(:none_of as text[])
 order by place
 limit :items;
 
 -- name: load_popular_of_log
 -- Before the first run: the eligible items with the most interactions among the newest of the log.
-select items.item_no, item_id, title, cast(counted.interactions as real) as score
+select items.item_no, item_id, title, categories, cast(counted.interactions as real) as score
 from (
     select item_no, count(*) as interactions
     from (select item_no, kind_no from interactions order by position desc limit :events) as newest
@@ -123,16 +247,18 @@ from (
 ) as counted
 join items using (item_no)
 where available and item_no <> all(cast(:excluded as integer[]))
-  and (cast(:category as text) = '' or categories @> array[cast(:category as text)])
+  and (not :is_filtered or categories && cast(:any_of as text[]))
+  and not categories && cast(:none_of as text[])
 order by interactions desc, item_no
 limit :items;
 
 -- name: load_any_items
 -- Eligible items whatever is known of them, the newest of the catalogue first.
-select item_no, item_id, title, cast(0 as real) as score
+select item_no, item_id, title, categories, cast(0 as real) as score
 from items
 where available and item_no <> all(cast(:excluded as integer[]))
-  and (cast(:category as text) = '' or categories @> array[cast(:category as text)])
+  and (not :is_filtered or categories && cast(:any_of as text[]))
+  and not categories && cast(:none_of as text[])
 order by item_no desc
 limit :items;
 
@@ -178,9 +304,13 @@ where event_id = any(cast(:event_ids as uuid[]));
 select pg_notify('tandem_exclusions', :told);
 
 -- name: find_recent_users
--- The users of the newest interactions; who comes often stands for several of them.
+-- The users of the newest interactions and interests; who comes often stands for several of them.
 select user_no
-from (select user_no, position from interactions order by position desc limit 10 * :users) as newest
+from (
+    (select user_no, position from interactions order by position desc limit 10 * :users)
+    union all
+    (select user_no, position from user_interests order by position desc limit :users)
+) as newest
 group by user_no
 order by max(position) desc
 limit :users;
@@ -193,9 +323,14 @@ cross join lateral (
     select coalesce(array_agg(item_no) filter (where against), '{}') as against,
            coalesce(array_agg(item_no) filter (where not against), '{}') as seen
     from (
-        select item_no, bool_or(strength < 0) as against
-        from interactions join event_kinds using (kind_no)
-        where interactions.user_no = users.user_no and (strength < 0 or marks_seen)
+        select item_no, bool_or(speaks_against) as against
+        from (
+            select item_no, strength < 0 as speaks_against
+            from interactions join event_kinds using (kind_no)
+            where interactions.user_no = users.user_no and (strength < 0 or marks_seen)
+            union all
+            select unnest(item_nos), false from user_interests where user_interests.user_no = users.user_no
+        ) as met
         group by item_no
     ) as items
 ) as own
@@ -210,13 +345,14 @@ select 1;
 -- whoever forgets one finds what is.
 with given as (
     select * from jsonb_to_recordset(cast(:shown as jsonb)) as given (
-        recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], shown_at timestamptz)
+        recommendation_id uuid, user_no integer, run_id integer, source text, item_nos integer[], explored integer[],
+        shown_at timestamptz)
 ),
 present as (
     select user_no from users where user_no in (select user_no from given) order by user_no for key share
 )
-insert into impressions (recommendation_id, user_no, run_id, source, item_nos, shown_at)
-select recommendation_id, user_no, run_id, source, item_nos, shown_at
+insert into impressions (recommendation_id, user_no, run_id, source, item_nos, explored, shown_at)
+select recommendation_id, user_no, run_id, source, item_nos, explored, shown_at
 from given
 where user_no is null or user_no in (select user_no from present)
 on conflict do nothing

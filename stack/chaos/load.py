@@ -130,7 +130,7 @@ class Load:
             item = self.drawn.choice(newest.items[:20])
         else:
             place = self.shop.users.index(user)
-            item = taste_of(place, len(self.shop.item_nos), self.drawn)
+            item = taste_of(place, len(self.shop.item_nos), self.options.groups, self.drawn)
         return self.writer.event(user, item, self.drawn.choice(_KINDS))
 
     def _user(self) -> str:

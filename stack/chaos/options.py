@@ -15,5 +15,7 @@ class ChaosOptions:
     users: int = 1_500
     """With a history before the load begins."""
     items: int = 500
+    groups: int = 10
+    """Of items that the same users like."""
     night_pause_seconds: float = 3.0
     """Between the end of one night and the beginning of the next."""

@@ -12,7 +12,6 @@ from sql.log import NewEvent, load_kinds, record_parameters
 from sql.statements import statements
 from stack.chaos.options import ChaosOptions
 
-GROUPS = 10
 PROBED_USERS = 40
 """The last users: only those who measure recovery act for them."""
 
@@ -38,24 +37,30 @@ class Shop:
     """What each user had seen before the load began."""
 
 
-def taste_of(user_place: int, items: int, drawn: random.Random) -> str:
+def taste_of(user_place: int, items: int, groups: int, drawn: random.Random) -> str:
     """An item the user is likely to take: popular ones first, mostly of the user's group."""
-    group = user_place % GROUPS if drawn.random() < _AT_HOME else drawn.randrange(GROUPS)
-    rank = int(items // GROUPS * drawn.random() ** 2)
-    return f"item-{rank * GROUPS + group}"
+    group = user_place % groups if drawn.random() < _AT_HOME else drawn.randrange(groups)
+    rank = int(items // groups * drawn.random() ** 2)
+    return f"item-{rank * groups + group}"
 
 
 def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
     """Make the items and the history of the users in the store."""
     drawn = random.Random(options.seed)  # noqa: S311 - not for secrets
     with engine.begin() as connection:
-        sizes = {"items": options.items // GROUPS * GROUPS, "groups": GROUPS}
+        sizes = {
+            "items": options.items // options.groups * options.groups,
+            "groups": options.groups,
+        }
         connection.execute(_CHAOS["store_items"], sizes)
         item_nos = {row.item_id: row.item_no for row in connection.execute(_CHAOS["load_item_nos"])}
         kinds = load_kinds(connection).kinds
     by_name = {kind.kind: kind for kind in kinds}
     users = tuple(f"user-{place}" for place in range(options.users))
-    histories = {user: _history(place, len(item_nos), drawn) for place, user in enumerate(users)}
+    histories = {
+        user: _history(place, len(item_nos), options.groups, drawn)
+        for place, user in enumerate(users)
+    }
     _record(engine, histories, item_nos, by_name["view"].kind_no, drawn)
     return Shop(
         users=users[:-PROBED_USERS],
@@ -67,9 +72,9 @@ def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
     )
 
 
-def _history(place: int, items: int, drawn: random.Random) -> list[str]:
+def _history(place: int, items: int, groups: int, drawn: random.Random) -> list[str]:
     events = drawn.randint(_FEWEST_EVENTS, _MOST_EVENTS)
-    return list(dict.fromkeys(taste_of(place, items, drawn) for _ in range(events)))
+    return list(dict.fromkeys(taste_of(place, items, groups, drawn) for _ in range(events)))
 
 
 def _record(

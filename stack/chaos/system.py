@@ -128,7 +128,9 @@ def _with_bytecode(home: Home, environment: Mapping[str, str]) -> dict[str, str]
 def _add_workers(fleet: Fleet, home: Home, environment: Mapping[str, str]) -> dict[str, int]:
     """Take two API processes and two speed workers in; the ports of the former."""
     ports = {}
-    shared = {**environment, "TANDEM_SPEED_SHARDS_PER_PASS": "4"}
+    # What an answer may hold is read once a run, so its popular lists stay as the night made them.
+    steady = {"TANDEM_SPEED_POPULAR_SECONDS": "86400"}
+    shared = {**environment, **steady, "TANDEM_SPEED_SHARDS_PER_PASS": "4"}
     for number in range(1, WORKERS + 1):
         port = free_port()
         ports[f"api-{number}"] = port

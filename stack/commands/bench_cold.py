@@ -32,9 +32,9 @@ _DATABASE = "bench"
 def run(_settings: StackSettings, _home: Home, *, data: Path, seed: int, as_json: bool) -> int:
     """Write the figures, as one JSON object if asked; how far it is goes to standard error."""
     settings = BatchSettings()
-    with _progress() as on_step:
+    with progress() as on_step:
         on_step(f"reading {data}")
-        log, terms = _loaded(data, settings)
+        log, terms = loaded(data, settings)
         measured = measure_cold(
             log,
             terms,
@@ -51,7 +51,7 @@ def run(_settings: StackSettings, _home: Home, *, data: Path, seed: int, as_json
     return 0
 
 
-def _loaded(data: Path, settings: BatchSettings) -> tuple[Interactions, ItemTerms]:
+def loaded(data: Path, settings: BatchSettings) -> tuple[Interactions, ItemTerms]:
     """The files as Tandem would have them, by way of a PostgreSQL that is gone afterwards."""
     with _folder() as folder, running_postgres(folder / "postgres", durable=False) as server:
         ensure_database(server, _DATABASE)
@@ -79,7 +79,8 @@ def _folder() -> Iterator[Path]:
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[str], None]]:
+def progress() -> Iterator[Callable[[str], None]]:
+    """Tells standard error each step."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with console.status("starting") as status:
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from batch.choosing import rehearse
 from batch.choosing_words import Foreseen, best_of, choose_known_after, foresee_with_words
 from batch.history import Interactions
 from batch.matrix import interaction_matrix
@@ -54,12 +55,29 @@ def test_candidates_are_compared_on_one_held_out_future(
     item_nos = np.arange(1, 121, dtype=np.int32)
     groups = csr_matrix((np.ones(120), (np.arange(120), item_nos % 2)), shape=(120, 2))
     terms = ItemTerms(item_nos, ("even", "odd"), groups)
-    asked = {"space": SPACE, "weights": LiveWeights(), "words": WordParameters(), "seed": 1}
-    figures = foresee_with_words(split, past, terms, threads=1, **asked)
+    asked = {"space": SPACE, "weights": LiveWeights(), "words": WordParameters()}
+    rehearsal = rehearse(split, past, SPACE, seed=1, threads=1)
+    assert rehearsal is not None
+    figures = foresee_with_words(rehearsal, terms, **asked)
     assert [one.known_after for one in figures] == [0.0, 0.25, 0.5, 1.0, 2.0]
     assert figures[-1].all > figures[0].all
-    chosen = choose_known_after(split, past, terms, threads=1, **asked)
-    assert chosen.known_after == best_of(figures)
+    chosen = choose_known_after(rehearsal, terms, **asked)
+    assert chosen.parameters.known_after == best_of(figures)
+    assert [one["known_after"] for one in chosen.described()["words_foreseen"]] == [
+        one.known_after for one in figures
+    ]
+
+
+def test_where_no_term_is_known_there_is_nothing_to_choose(
+    make_interactions: Callable[..., Interactions],
+) -> None:
+    split = split_by_time(log_of_groups(make_interactions), 0.3)
+    past = interaction_matrix(split.past, split.moment)
+    silent = ItemTerms(np.arange(1, 121, dtype=np.int32), (), csr_matrix((120, 0)))
+    words = WordParameters(known_after=7.0)
+    rehearsal = rehearse(split, past, SPACE, seed=1, threads=1)
+    same = choose_known_after(rehearsal, silent, space=SPACE, weights=LiveWeights(), words=words)
+    assert (same.parameters, same.figures) == (words, ())
 
 
 def test_too_short_a_future_changes_nothing(
@@ -69,7 +87,7 @@ def test_too_short_a_future_changes_nothing(
     past = interaction_matrix(split.past, split.moment)
     terms = ItemTerms(np.array([1, 2], dtype=np.int32), (), csr_matrix((2, 0)))
     words = WordParameters(known_after=7.0)
-    same = choose_known_after(
-        split, past, terms, space=SPACE, weights=LiveWeights(), words=words, seed=1
-    )
-    assert same == words
+    rehearsal = rehearse(split, past, SPACE, seed=1)
+    same = choose_known_after(rehearsal, terms, space=SPACE, weights=LiveWeights(), words=words)
+    assert rehearsal is None
+    assert same.parameters == words

@@ -6,9 +6,8 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.catalogue import Catalogue
 from batch.history import Interactions
-from batch.popularity import all_time, popular, popular_lists, trending
+from batch.popularity import all_time, popular
 from batch.settings import BatchSettings
 
 AS_OF = np.datetime64("2026-01-01", "us") + np.timedelta64(100, "D")
@@ -56,31 +55,3 @@ def test_a_thin_popular_list_gives_way_to_that_of_all_time(
     interactions = make_interactions([(1, 1, 1, 0), (2, 1, 1, 0), (1, 2, 1, 99)])
     ranking = popular(interactions, AS_OF, BatchSettings(fewest_popular_items=2))
     assert ranking.item_nos.tolist() == [1, 2]
-
-
-def test_trending_is_what_has_more_likers_than_usual(
-    make_interactions: Callable[..., Interactions],
-) -> None:
-    steady = [(user, 1, 1, 68 + 2 * user) for user in range(1, 17)]
-    rising = [(user, 2, 1, 97) for user in range(1, 6)]
-    ranking = trending(make_interactions(steady + rising), AS_OF, BatchSettings())
-    assert ranking.item_nos[0] == 2
-
-
-def test_popular_lists_hold_only_available_items_of_their_category(
-    make_interactions: Callable[..., Interactions],
-) -> None:
-    interactions = make_interactions(
-        [(user, item, 1, 99) for item in range(1, 9) for user in (1, 2)]
-    )
-    catalogue = Catalogue(
-        np.arange(1, 9, dtype=np.int32),
-        np.array([3], dtype=np.int32),
-        {"Drama": np.array([1, 2, 3, 4]), "Western": np.array([7])},
-    )
-    settings = BatchSettings(fewest_category_items=2, popular_length=5)
-    made = popular_lists(interactions, catalogue, AS_OF, settings)
-    lists = {(one.name, one.category): one.ranking.item_nos.tolist() for one in made}
-    assert lists["all_time", ""] == [1, 2, 4, 5, 6]
-    assert lists["popular", "Drama"] == [1, 2, 4]
-    assert ("popular", "Western") not in lists

@@ -8,6 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.sparse import csr_matrix, random_array
 
+from batch import calibrated_words
+from batch.catalogue_words import words_of_terms
 from batch.cold_items import (
     SpaceWords,
     learn_space_words,
@@ -163,15 +165,35 @@ def test_where_words_count_nothing_known_items_stay_as_they_were(
     assert np.allclose(same.items.sources[:KNOWN], space.items.sources, atol=1e-5)
 
 
-def test_an_item_whose_words_nobody_knows_gets_no_vector(
+def test_an_item_whose_words_nobody_knows_stands_amid_all_others(
     space: ItemSpace, matrix: InteractionMatrix, learned: SpaceWords
 ) -> None:
     strange = ItemTerms(
         np.array([KNOWN + 7], dtype=np.int32), ("never-seen",), csr_matrix(np.ones((1, 1)))
     )
-    same = space_with_words(space, matrix, strange, learned)
-    assert np.array_equal(same.items.item_nos, space.items.item_nos)
-    assert np.allclose(same.items.vectors, space.items.vectors, atol=1e-5)
+    wider = space_with_words(space, matrix, strange, learned)
+    assert wider.items.item_nos.tolist() == [*space.items.item_nos, KNOWN + 7]
+    assert np.allclose(wider.items.vectors[:-1], space.items.vectors, atol=1e-5)
+    placed = wider.items.vectors[-1]
+    assert np.allclose(placed[:-1], space.items.vectors.mean(axis=0)[:-1], atol=1e-5)
+    assert np.linalg.norm(placed) == pytest.approx(wider.norm, rel=1e-5)
+    source = space.items.sources.mean(axis=0)
+    assert np.allclose(wider.items.sources[-1], source / np.linalg.norm(source), atol=1e-5)
+
+
+def test_an_item_that_was_only_disliked_is_new(
+    space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms
+) -> None:
+    strengths = matrix.strengths.copy()
+    strengths.data[strengths.indices == 0] = -1.0
+    disliked = replace(matrix, strengths=strengths)
+    words = words_of_terms(terms, space, disliked, WORDS)
+    assert words.users[:2].tolist() == [0, 2]
+    assert (words.users[KNOWN:] == 0).all()
+    assert words.space.items.item_nos.tolist() == list(range(1, KNOWN + NEW + 1))
+    assert words.space.items.taste_scales[0] == words.learned.taste_scale
+    assert words.described()["items_made_of_words"] == NEW + 1
+    assert words.described()["neutral_items"] == 0
 
 
 def test_a_catalogue_without_words_is_left_alone(
@@ -194,6 +216,21 @@ def test_the_nightly_lists_know_new_items_and_nobody_has_seen_them(
     assert wider.strengths.shape == wider.seen.shape == (50, KNOWN + NEW)
     assert wider.seen[:, KNOWN:].nnz == 0
     assert (wider.strengths[:, :KNOWN] != matrix.strengths).nnz == 0
+
+
+def test_lists_of_many_factors_are_judged_by_some_and_lengthened_in_all(
+    matrix: InteractionMatrix, terms: ItemTerms, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(calibrated_words, "_MANY_ITEMS", KNOWN - 1)
+    random = np.random.default_rng(2)
+    centres = random.normal(size=(GROUPS, 300)).astype(np.float32)
+    items = centres[np.arange(KNOWN) % GROUPS] + random.normal(size=(KNOWN, 300)).astype(np.float32)
+    factors, _ = lists_with_words(Factors(np.eye(50, 300, dtype=np.float32), items), matrix, terms,
+                                  replace(WORDS, known_after=0.0))  # fmt: skip
+    known, new = factors.items[:KNOWN], factors.items[KNOWN:]
+    assert np.allclose(known, items, atol=1e-5)
+    lengths = [float((part**2).sum(axis=1).mean()) for part in (known[:, ::2], new[:, ::2])]
+    assert lengths[1] == pytest.approx(lengths[0], rel=0.3)
 
 
 @given(longer=st.integers(2, 50))

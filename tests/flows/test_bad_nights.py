@@ -87,7 +87,7 @@ def test_killed_at_any_step_a_night_changes_nothing_and_the_next_one_clears_up(
     deadly = sorted(set(steps) - {"Begin the run", "Retire old runs"})
     assert len(deadly) > 10
     with start_nights(*deadly) as nights:
-        assert nights.wait(timeout=300) == 0
+        assert nights.wait(timeout=600) == 0
 
     assert value(shop, "select run_id from live_run") == served
     dead = [row.run_id for row in rows(shop, "select * from model_runs order by 1")][1:]

@@ -24,7 +24,14 @@ from sql.log import load_histories, load_kinds
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 Record = Callable[[Connection, Sequence[tuple[str, int, float]]], None]
-PARTITIONED = ("batch_recommendations", "item_embeddings", "user_embeddings", "popular_items")
+PARTITIONED = (
+    "batch_recommendations",
+    "item_embeddings",
+    "user_embeddings",
+    "popular_items",
+    "term_embeddings",
+    "item_likenesses",
+)
 
 
 def ignore(_step: str, _seconds: float | None) -> None:
@@ -90,7 +97,13 @@ def test_a_night_publishes_everything_of_one_run_and_tells_prefect(shop: Engine)
     norms = [row[0] for row in rows(shop, "select vector_norm(embedding) from item_embeddings")]
     assert np.allclose(norms, run.item_norm, rtol=1e-4)
     lists = {(row.list, row.category) for row in rows(shop, "select * from popular_items")}
-    assert {("popular", ""), ("all_time", ""), ("trending", ""), ("popular", "group 1")} <= lists
+    assert {
+        ("popular", ""),
+        ("all_time", ""),
+        ("popular_week", ""),
+        ("popular", "group 1"),
+    } <= lists
+    assert ("well_known", "") in lists
     flow_run = ask_prefect(f"flow_runs/{run.flow_run_id}")
     assert flow_run["state_type"] == "COMPLETED"
     for key in ("nightly-summary", "nightly-figures"):
@@ -270,10 +283,12 @@ def test_a_big_catalogue_gets_an_index_whose_recall_is_measured(
     metrics = value(shop, "select metrics from model_runs")
     assert metrics["index"] == "hnsw"
     assert metrics["index_recall@100"] > 0.9
-    definition = value(
-        shop,
-        "select pg_get_indexdef(cast(:name as regclass))",
-        name=f"item_embeddings_{run_id}_nearest",
-    )
-    assert "hnsw" in definition
-    assert "vector_ip_ops" in definition
+    assert metrics["likeness_recall@100"] > 0.9
+    for parent in ("item_embeddings", "item_likenesses"):
+        definition = value(
+            shop,
+            "select pg_get_indexdef(cast(:name as regclass))",
+            name=f"{parent}_{run_id}_nearest",
+        )
+        assert "hnsw" in definition
+        assert "vector_ip_ops" in definition

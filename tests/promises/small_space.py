@@ -6,6 +6,7 @@ import numpy as np
 
 from batch.space import ItemSpace
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
+from tests.small_words import TASTE_SCALE
 
 PARAMETERS = LiveVectorParameters(taste_dimensions=3, sequence_dimensions=2, regularization=1.0)
 
@@ -27,3 +28,19 @@ def random_space(item_nos: list[int], seed: int) -> ItemSpace:
     items = replace(items, sources=items.sources.astype(np.float32))
     gramian = (factors.T.astype(np.float64) @ factors).astype(np.float32).astype(np.float64)
     return ItemSpace(items, 1.0, LiveSpace(PARAMETERS, gramian))
+
+
+def random_phrases(terms: list[str], seed: int) -> ItemVectors:
+    """The terms as items numbered -n to -1, as phrases of that one term would be."""
+    random = np.random.default_rng([seed, 1])
+    count = len(terms)
+    sources = random.normal(size=(count, 2))
+    return ItemVectors(
+        item_nos=np.arange(-count, 0, dtype=np.int32),
+        vectors=np.hstack([random.normal(size=(count, 5)), np.zeros((count, 2))]).astype(
+            np.float32
+        ),
+        sources=(sources / np.linalg.norm(sources, axis=1, keepdims=True)).astype(np.float32),
+        taste_scales=np.full(count, TASTE_SCALE),
+        confidence_scales=np.ones(count),
+    )

@@ -40,8 +40,9 @@ from sql.log import NewEvent, event_horizon, load_kinds
 from sql.partitions import create_partitions
 from sql.tables import batch_recommendations
 from tests.events import CLICK, DISLIKE, HIDE, LIKE, NOON, VIEW, record
-from tests.promises.small_space import random_space
+from tests.promises.small_space import random_phrases, random_space
 from tests.removals import delete, forget, rows_of_user
+from tests.small_words import state, teach_words
 
 USERS = ("ann", "bob", "eve")
 STRENGTHS = {VIEW: 1.0, CLICK: 0.5, LIKE: 3.0, DISLIKE: -2.0, HIDE: -1.0}
@@ -57,6 +58,14 @@ EVENTS = st.lists(
     ),
     min_size=1,
     max_size=5,
+)
+
+WORDS = {"robots": "robot", "noir": "noir"}
+"""Words that runs know, with their terms."""
+
+INTERESTS = st.tuples(
+    st.lists(st.sampled_from([*WORDS, "unheard of"]), max_size=2, unique=True),
+    st.lists(st.integers(0, 7), max_size=2, unique=True),
 )
 
 
@@ -79,6 +88,7 @@ class Reference:
     received: set[uuid.UUID] = field(default_factory=set)
     log: dict[uuid.UUID, NewEvent] = field(default_factory=dict)
     numbers: dict[str, int] = field(default_factory=dict)
+    interests: dict[str, tuple[list[str], list[int]]] = field(default_factory=dict)
     forgotten: set[int] = field(default_factory=set)
     spaces: dict[RunId, ItemSpace] = field(default_factory=dict)
     retained: list[RunId] = field(default_factory=list)
@@ -91,20 +101,26 @@ class Reference:
         for event in self.log.values():
             histories[self.numbers[event.user_id]].append(event)
         space = self.spaces[run_id]
+        items = random_phrases(list(WORDS.values()), run_id).followed_by(space.items)
+        saying = {self.numbers[user]: said for user, said in self.interests.items() if any(said)}
         return {
-            user_no: live_vector(space.space, space.items, _history(events))
-            for user_no, events in histories.items()
+            user_no: live_vector(
+                space.space, items, _history(histories[user_no], *saying.get(user_no, ([], [])))
+            )
+            for user_no in {*histories, *saying}
         }
 
 
-def _history(events: list[NewEvent]) -> History:
+def _history(events: list[NewEvent], words: list[str], item_nos: list[int]) -> History:
     ordered = sorted(
         events, key=lambda one: (one.occurred_at, one.item_no, one.kind_no, one.event_id)
     )
-    return History(
+    history = History(
         np.array([event.item_no for event in ordered], dtype=np.int32),
-        np.array([STRENGTHS[event.kind_no] for event in ordered]),
+        np.array([STRENGTHS[event.kind_no] for event in ordered], dtype=np.float64),
     )
+    phrases = [list(WORDS).index(word) - len(WORDS) for word in words if word in WORDS]
+    return history.after(np.array([*phrases, *item_nos], dtype=np.int32), STRENGTHS[LIKE])
 
 
 class AnyInterleaving(RuleBasedStateMachine):
@@ -142,6 +158,18 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.expected.log |= new
         self.expected.numbers = {row.user_id: row.user_no for row in rows}
 
+    @rule(user=st.sampled_from(USERS), said=INTERESTS)
+    def state(self, user: str, said: tuple[list[str], list[int]]) -> None:
+        words, items = said
+        item_nos = [self.item_nos[item] for item in items]
+        known, before = user in self.expected.numbers, self.expected.interests.get(user, ([], []))
+        with self.engine.begin() as connection:
+            row = state(connection, user, words, item_nos)
+        assert row.created == (not known)
+        assert row.changed == (before != (words, item_nos))
+        self.expected.numbers[user] = row.user_no
+        self.expected.interests[user] = (words, item_nos)
+
     @rule(which=st.integers(0, 7))
     def delete(self, which: int) -> None:
         event_id = self.ids[which]
@@ -164,6 +192,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         if row.user_no is not None:
             self.expected.forgotten.add(row.user_no)
             del self.expected.numbers[user]
+            self.expected.interests.pop(user, None)
 
     # ------------------------------------------------------------ the speed worker
 
@@ -218,6 +247,10 @@ class AnyInterleaving(RuleBasedStateMachine):
                 row = {"run_id": run.run_id, "user_no": user_no, "item_nos": [1], "scores": [1.0]}
                 connection.execute(insert(batch_recommendations), row)
             store_space(connection, run.run_id, space)
+            phrases = random_phrases(list(WORDS.values()), run.run_id)
+            places = dict(zip(WORDS.values(), phrases.vectors[:, :5], strict=True))
+            sources = dict(zip(WORDS.values(), phrases.sources, strict=True))
+            teach_words(connection, run.run_id, places, sources)
             kinds = load_kinds(connection)
         with self.engine.begin() as connection:
             self.night.known = event_horizon(connection)
@@ -368,7 +401,8 @@ def _empty(engine: Engine) -> None:
         session.execute(
             text(
                 "truncate users, interactions, event_receipts, event_deletions, forgotten_users,"
-                " impressions, switches, live_run, speed_progress, model_runs"
+                " impressions, switches, live_run, speed_progress, popular_refreshes, item_news,"
+                " placing_progress, user_interests, model_runs"
             )
         )
 

@@ -4,11 +4,12 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, update
 
 from domain.because import because
 from domain.identifiers import Position, RunId, UserNo
 from domain.live_vector import live_vector
+from sql import tables
 from sql.live_vectors import UserVector, load_item_vectors, load_live_space, store_user_vectors
 from sql.log import event_horizon, load_histories, load_kinds
 from tests.events import user_no_of
@@ -143,3 +144,17 @@ async def test_an_item_without_a_vector_has_no_reasons(
     causes_by_item = await explained(client, limit=40)
     assert causes_by_item["new"] == []
     assert causes_by_item["film-2"]
+
+
+async def test_a_list_with_slots_is_explained_as_it_is_given(
+    client: httpx.AsyncClient, seeds: Seeds, ann: UserNo, film_nos: list[int]
+) -> None:
+    vectors = tables.item_embeddings
+    well_known = vectors.c.item_no.in_(film_nos[:24])
+    seeds.write(update(vectors).where(well_known).values(users=9))
+    query = {"limit": 10, "explore": 0.5, "diversity": 0.5, "max_per_category": 9}
+    answer = await recommended(client, "ann", explain=True, **query)
+    items = answer.json()["items"]
+    assert len(items) == 10
+    assert any(item["explored"] for item in items)
+    assert all(item["because"] for item in items)

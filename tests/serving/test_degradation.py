@@ -25,6 +25,23 @@ BUDGET_SECONDS = 0.25
 AMPLE_SECONDS = 3.0
 """For what must succeed, on a machine that may be busy."""
 SLACK_SECONDS = 1.25
+SHELVES = {
+    "popular_week": "/v1/popular?window=week&limit=8",
+    "trending": "/v1/trending?limit=8",
+    "latest": "/v1/latest?limit=8",
+    "starter": "/v1/starter?limit=8",
+    "starter_of_ann": "/v1/starter?limit=8&user_id=ann",
+}
+
+
+FINDING = {
+    "popular": (
+        "/v1/items/film-3/similar?limit=8",
+        "/v1/similar?item_id=film-3&item_id=film-4&limit=8&user_id=ann",
+    ),
+    "words": ("/v1/search?q=film&limit=8", "/v1/search?q=film&limit=8&user_id=ann&exclude_seen=1"),
+}
+"""By their level while PostgreSQL is well; the run knows nothing of likeness and words."""
 
 
 @dataclass
@@ -143,12 +160,16 @@ async def test_every_read_is_answered_in_time_at_the_best_level_there_is_and_all
     async def warm() -> bool:
         asked = [await recommended(client, user, limit=5) for user in ("ann", "bob")]
         listed = await client.get("/v1/popular?category=war&limit=4")
+        for shelf in SHELVES.values():
+            await client.get(shelf)
         return all(answer.json()["degraded"] is None for answer in (*asked, listed))
 
     await until(warm)
     await bring(fault, *proxies.of(away))
     for _ in range(3):
         await check(client, run, away, fault, budget)
+        await check_shelves(client, away, fault, budget)
+        await check_finding(client, run, away, fault, budget)
     for proxy in proxies.of(away):
         await proxy.heal()
     began_at = time.monotonic()
@@ -187,6 +208,37 @@ async def check(
     if fault != "flapping":
         check_levels(away, levels, answers["cached"][0].json()["source"])
         check_others(away, answers["item"][0], answers["ready"][0])
+
+
+async def check_shelves(client: httpx.AsyncClient, away: str, fault: Fault, budget: float) -> None:
+    """Ask for the lists that are the same for everybody."""
+    answers = await asyncio.gather(*(timed(client.get(path)) for path in SHELVES.values()))
+    for name, (answer, seconds) in zip(SHELVES, answers, strict=True):
+        assert seconds < min(budget, 1.0) + SLACK_SECONDS, (name, seconds, answer.text)
+        assert answer.status_code == 200, (name, answer.text)
+        assert len(ids(answer)) == 8
+        assert (answer.json()["level"] == "held") == (answer.json()["degraded"] is not None)
+        assert away == "redis" or fault == "flapping" or answer.json()["level"] == "held"
+        assert name != "starter_of_ann" or "film-0" not in ids(answer), "she has seen it"
+
+
+async def check_finding(
+    client: httpx.AsyncClient, run: int, away: str, fault: Fault, budget: float
+) -> None:
+    """Search, and ask for similar items, for a user and for nobody."""
+    asked = {path: client.get(path) for paths in FINDING.values() for path in paths}
+    answers = dict(zip(asked, await asyncio.gather(*map(timed, asked.values())), strict=True))
+    for level, paths in FINDING.items():
+        for path in paths:
+            answer, seconds = answers[path]
+            assert seconds < min(budget, 1.0) + SLACK_SECONDS, (path, seconds, answer.text)
+            assert answer.status_code == 200, (path, answer.text)
+            assert answer.json()["run"]["id"] == run
+            assert len(ids(answer)) == 8
+            assert "user_id" not in path or "film-0" not in ids(answer), "she has seen it"
+            if fault != "flapping":
+                expected = level if away == "redis" else "held"
+                assert answer.json()["level"] == expected, (path, answer.text)
 
 
 def check_levels(away: str, levels: dict[str, str], cached_source: str) -> None:

@@ -1,7 +1,9 @@
 """A big catalogue is searched through the index, which finds enough whatever is left out."""
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,12 +14,15 @@ from batch.index import build_index, index_recall
 from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
+from serving.repositories.candidates import Candidates
 from serving.repositories.grounds import GroundsOfLists
-from serving.repositories.recommendations import Candidates, Recommendations, UserState
+from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import ItemIndex, LiveRun, Runs
 from serving.repositories.store import Store, StoreLimits
 from serving.services.explaining import Explainer
-from serving.services.list_making import ListMaker, Wish
+from serving.services.list_making import ListMaker
+from serving.services.stating import Stating
+from serving.services.wish import Wish
 from sql import tables
 from sql.statements import statements
 from tests.serving.conftest import CUT_OFF, Seeds
@@ -89,6 +94,15 @@ def parameters(catalogue: Catalogue, excluded: Sequence[int]) -> dict[str, objec
         "excluded": list(map(int, excluded)),
         "batch_item_nos": [],
         "candidates": CANDIDATES,
+        "with_categories": False,
+        "is_filtered": False,
+        "any_of": [],
+        "none_of": [],
+        "new_items": 0,
+        "new_items_looked_at": 0,
+        "new_item_users": 5,
+        "from_users": 0,
+        "start": 0.0,
     }
 
 
@@ -121,9 +135,9 @@ async def test_the_index_finds_enough_where_nine_in_ten_of_the_nearest_are_seen(
     chance = np.random.default_rng(1)
     near = catalogue.nearest[: CANDIDATES * 10]
     seen = chance.permutation(near)[: CANDIDATES * 9]
-    rows = await rows_by_index(store, catalogue, seen.tolist())
-    assert len(rows) == CANDIDATES
-    found = {row[0] for row in rows}
+    (row,) = await rows_by_index(store, catalogue, seen.tolist())
+    found = set(json.loads(str(row[1])))
+    assert len(found) == CANDIDATES
     assert found.isdisjoint(seen.tolist())
     assert len(found & set(near.tolist())) >= 0.95 * CANDIDATES
 
@@ -173,10 +187,10 @@ class Noting(Recommendations):
     asked: list[ItemIndex | None]
 
     async def load_candidates(
-        self, run_id: RunId, user: UserState, *, index: ItemIndex | None = None
+        self, run_id: RunId, user: UserState, *, index: ItemIndex | None = None, **more: Any
     ) -> Candidates:
         self.asked.append(index)
-        return await super().load_candidates(run_id, user, index=index)
+        return await super().load_candidates(run_id, user, index=index, **more)
 
 
 async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
@@ -187,6 +201,7 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
     lists = ListMaker(
         noting,
         Explainer(GroundsOfLists(store)),
+        Stating(GroundsOfLists(store)),
         BlendPolicy(),
         log_events=10,
         recall_bound=0.95,
@@ -222,9 +237,9 @@ def test_the_recall_that_is_measured_is_against_the_exact_answer(
     engine: Engine, catalogue: Catalogue
 ) -> None:
     with engine.connect() as connection:
-        assert 0.95 <= index_recall(connection, catalogue.run_id, DIMENSIONS, users=1) <= 1.0
+        assert 0.95 <= index_recall(connection, catalogue.run_id, DIMENSIONS, sample=1) <= 1.0
         connection.rollback()
         statement = statements("batch")["find_nearest_items"]
-        asked = {"run_id": catalogue.run_id, "user_no": catalogue.user_no, "items": 100}
+        asked = {"run_id": catalogue.run_id, "of": catalogue.user_no, "items": 100}
         found = list(connection.execute(statement, asked).scalars())
     assert found == catalogue.nearest[:100].tolist()

@@ -52,7 +52,9 @@ async def test_an_answer_tells_all_that_was_promised(
     }
     assert before <= datetime.fromisoformat(answer["generated_at"]) <= datetime.now(UTC)
     assert answer["generation_ms"] > 0
-    assert set(answer["items"][0]) == {"item_id", "title", "score", "batch_score", "speed_score"}
+    assert set(answer["items"][0]) == {
+        "item_id", "title", "score", "batch_score", "speed_score", "explored",
+    }  # fmt: skip
     assert answer["items"][0]["title"] == "Film 0"
 
 

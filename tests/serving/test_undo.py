@@ -157,6 +157,7 @@ async def test_a_forgotten_user_is_nowhere_and_what_went_is_counted(
             "event_deletions": 1,
             "impressions": 3,
             "recommendation_lists": 1,
+            "interests": 0,
             "user_embeddings": 1,
             "cached_answers": 3,
         },

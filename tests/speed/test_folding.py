@@ -75,7 +75,7 @@ def test_events_become_the_vector_of_the_whole_history(engine: Engine, film_nos:
     with engine.connect() as connection:
         vector, events, position = vector_of(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
-        assert (events, position) == (1, 4)
+        assert (events, position) == (1, 5)
 
 
 def test_five_events_sent_together_all_count(engine: Engine, film_nos: list[int]) -> None:

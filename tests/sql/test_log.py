@@ -19,6 +19,9 @@ from sql.log import (
 )
 from tests.events import NOON, event, record
 
+FIRST = 2
+"""The position of the first event: the films have told of themselves at the one before."""
+
 
 def positions(connection: Connection) -> list[int]:
     return list(connection.execute(text("select position from interactions order by 1")).scalars())
@@ -81,13 +84,13 @@ def test_the_horizon_waits_for_a_writer_that_drew_earlier_positions(
         record(late, [event("bob", film_nos[1])])
         late.commit()
         before = event_horizon(reader)
-        assert positions(reader) == [2]
-        assert before < 1
+        assert positions(reader) == [FIRST + 1]
+        assert before < FIRST
         reader.commit()
         early.commit()
         after = event_horizon(reader)
         assert after >= 2
-        assert positions(reader) == [1, 2]
+        assert positions(reader) == [FIRST, FIRST + 1]
 
 
 def test_a_writer_of_other_tables_does_not_hold_the_horizon(
@@ -97,7 +100,7 @@ def test_a_writer_of_other_tables_does_not_hold_the_horizon(
         other.execute(text("update items set title = title"))
         record(writer, [event("ann", film_nos[0])])
         writer.commit()
-        assert event_horizon(reader) == 1
+        assert event_horizon(reader) == FIRST
 
 
 def test_the_horizon_of_an_empty_log_is_zero(engine: Engine) -> None:
@@ -183,15 +186,13 @@ def test_a_history_is_cut_at_the_newest_events_and_at_the_horizon(
             user_no
         ]
         until_three = load_histories(
-            connection, kinds, [user_no], horizon=Position(3), events=None
+            connection, kinds, [user_no], horizon=Position(FIRST + 2), events=None
         )[user_no]
     assert newest.item_nos.tolist() == film_nos[4:6]
     assert len(until_three.item_nos) == 3
 
 
-def test_events_since_the_cut_off_are_counted_by_user(
-    engine: Engine, film_nos: list[int]
-) -> None:
+def test_events_since_the_cut_off_are_counted_by_user(engine: Engine, film_nos: list[int]) -> None:
     with engine.begin() as connection:
         for user in ("ann", "bob"):
             record(connection, [event(user, film_nos[n]) for n in range(3)])
@@ -200,7 +201,9 @@ def test_events_since_the_cut_off_are_counted_by_user(
             for row in connection.execute(text("select user_id, user_no from users"))
         }
         users = list(by_id.values())
-        counts = count_events_since(connection, users, cut_off=Position(2), horizon=Position(5))
+        counts = count_events_since(
+            connection, users, cut_off=Position(FIRST + 1), horizon=Position(FIRST + 4)
+        )
         assert counts == {by_id["ann"]: 1, by_id["bob"]: 2}
 
 

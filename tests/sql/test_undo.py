@@ -184,6 +184,7 @@ def test_a_forgotten_user_is_in_no_table_and_what_went_is_counted(
         "event_deletions": 1,
         "impressions": 2,
         "recommendation_lists": 2,
+        "interests": 0,
         "user_embeddings": 2,
     }
     with engine.begin() as connection:

@@ -66,6 +66,9 @@ def test_hidden_films_of_a_group_are_ranked_for_its_users(films: Path, tmp_path:
     assert told["batch_auc"] > 0.8
     assert told["content_only_auc"] > 0.8
     assert told["recall@20"] == told["random_recall@20"] == 1.0
+    for count in (1, 2, 5):
+        assert told[f"auc_after_{count}"] > 0.8
+        assert {f"words_auc_after_{count}", f"observed_auc_after_{count}"} <= told.keys()
     assert "learning the words" in done.stderr
     assert not (tmp_path / "home").exists()
     assert list(tmp_path.iterdir()) == [films]

@@ -1,0 +1,79 @@
+"""Likenesses: how alike two items are, as one inner product of what is known of each."""
+
+from collections.abc import Iterator
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from batch.bulk import append, constant_column, vector_column
+from batch.cold_items import SpaceWords
+from batch.parameters import LikenessShares
+from batch.space import ItemSpace
+from batch.words import Floats, ItemTerms
+from domain.identifiers import RunId
+from domain.live_vector import ItemVectors
+
+_ITEMS_AT_ONCE = 10_000
+_SMALLEST = 1e-12
+
+
+def item_likenesses(
+    items: ItemVectors, taste_dimensions: int, said: Floats, shares: LikenessShares
+) -> NDArray[np.float32]:
+    """`[taste | source | words]` (n, d) of items, each part as long as its share allows.
+
+    `said` (n, t + s) is what their words say in the taste and sequence parts. A part that nothing
+    is known of is 0, so that a likeness is at most 1 long, and so is the inner product of two.
+    """
+    taste = items.vectors[:, :taste_dimensions]
+    # l_i = [sqrt(t) unit(taste_i) | sqrt(s) unit(source_i) | sqrt(w) unit(words_i)]
+    parts = [
+        np.sqrt(shares.taste) * _unit(taste),
+        np.sqrt(shares.source) * _unit(items.sources),
+        np.sqrt(shares.words) * _unit(said),
+    ]
+    return np.hstack(parts).astype(np.float32)
+
+
+def all_likenesses(
+    space: ItemSpace, terms: ItemTerms, learned: SpaceWords
+) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
+    """Item numbers and likenesses of all items of a space, some at a time."""
+    for start in range(0, len(space.items.item_nos), _ITEMS_AT_ONCE):
+        items = _some(space.items, slice(start, start + _ITEMS_AT_ONCE))
+        said = learned.words.sums(terms.of(items.item_nos))[:, : learned.item_dimensions]
+        taste = space.space.parameters.taste_dimensions
+        yield items.item_nos, item_likenesses(items, taste, said, learned.likeness)
+
+
+def store_likenesses(
+    connection: Any,
+    run_id: RunId,
+    chunks: Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]],
+) -> None:
+    """Append likenesses to the run's partition over an ADBC connection, each chunk committed."""
+    for item_nos, likenesses in chunks:
+        columns = {
+            "run_id": constant_column(run_id, len(item_nos)),
+            "item_no": pa.array(item_nos),
+            "likeness": vector_column(likenesses),
+        }
+        append(connection, f"item_likenesses_{run_id}", columns)
+
+
+def likeness_dimensions(space: ItemSpace) -> int:
+    """How long a likeness is: taste, source, and words as long as taste and sequence."""
+    live = space.space.parameters
+    return 2 * (live.taste_dimensions + live.sequence_dimensions)
+
+
+def _some(items: ItemVectors, rows: slice) -> ItemVectors:
+    return ItemVectors(*(getattr(items, column.name)[rows] for column in fields(ItemVectors)))
+
+
+def _unit(rows: NDArray[np.floating]) -> Floats:
+    wide = rows.astype(np.float64)
+    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), _SMALLEST))

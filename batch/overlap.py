@@ -1,0 +1,77 @@
+"""Overlap: how nearly the same the lists of different users are."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+DEPTH = 20
+"""So many items of a list count."""
+SAMPLED_USERS = 10_000
+PAIRS = 20_000
+ALIKE = 0.8
+"""Two lists with more in common than this share are alike."""
+_AT_ONCE = 2_000
+_NO_ITEM = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Over random pairs of different users, but for `commonest`; all are shares in [0, 1]."""
+
+    mean: float
+    """Of the longer list, how much the other one holds too."""
+    alike: float
+    """Pairs that have more than 80 % in common."""
+    commonest: float
+    """Users whose list holds just the items of the commonest one."""
+
+    def metrics(self) -> dict[str, float]:
+        """As they are stored with the run."""
+        return {
+            f"overlap@{DEPTH}": self.mean,
+            f"alike_pairs@{DEPTH}": self.alike,
+            f"commonest_list@{DEPTH}": self.commonest,
+        }
+
+
+def sampled_users(users: int, seed: int) -> NDArray[np.bool_]:
+    """Whether each of `users` users is one of those whose lists are compared, (u,)."""
+    chosen = np.zeros(users, dtype=np.bool_)
+    drawn = np.random.default_rng(seed).choice(users, min(users, SAMPLED_USERS), replace=False)
+    chosen[drawn] = True
+    return chosen
+
+
+def measure_overlap(listed: NDArray[np.int32], seed: int) -> Overlap | None:
+    """Compare the first items of users' lists, `listed` (n, k), -1 where a list has ended.
+
+    None if fewer than two users have a list.
+    """
+    listed = listed[(listed != _NO_ITEM).any(axis=1)]
+    users = len(listed)
+    if users < 2:  # noqa: PLR2004 -- a pair
+        return None
+    random = np.random.default_rng(seed)
+    one = random.integers(0, users, PAIRS)
+    # Any of the others, so that nobody is compared with himself.
+    other = (one + random.integers(1, users, PAIRS)) % users
+    shares = np.concatenate(
+        [
+            _shared(listed[one[start : start + _AT_ONCE]], listed[other[start : start + _AT_ONCE]])
+            for start in range(0, PAIRS, _AT_ONCE)
+        ]
+    )
+    _, counts = np.unique(np.sort(listed, axis=1), axis=0, return_counts=True)
+    return Overlap(
+        float(shares.mean()), float((shares > ALIKE).mean()), float(counts.max() / users)
+    )
+
+
+def _shared(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.float64]:
+    """How much of the longer list the other one holds, (p,)."""
+    common = ((one[:, :, None] == other[:, None, :]) & (one != _NO_ITEM)[:, :, None]).sum(
+        axis=(1, 2)
+    )
+    longer = np.maximum((one != _NO_ITEM).sum(axis=1), (other != _NO_ITEM).sum(axis=1))
+    return np.asarray(common / longer)

@@ -1,0 +1,154 @@
+"""How well new items are ranked once a few have used them: by words, by use, and by both.
+
+The arithmetic is that of `places_of_items` in the store; a test of the store holds it to the same
+formula.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.cold_items import SpaceWords
+from batch.history import Interactions
+from batch.matrix import InteractionMatrix, item_likers
+from batch.space import ItemSpace
+from batch.words import Floats
+
+KNOWN_AFTER = 10.0
+"""k: users after whom an item's words count half."""
+DRAWN = 2.0
+"""g: how far an item is drawn to what its users liked before it."""
+BEFORE = 10
+"""How many of the items that a user liked last are looked at."""
+REVEALED = (1, 2, 5)
+_WAYS = {"words": (np.inf, DRAWN), "observed": (0.0, DRAWN), "": (KNOWN_AFTER, DRAWN)}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """New items, and who liked them."""
+
+    item_nos: NDArray[np.int32]
+    """(h,) rising."""
+    user_nos: NDArray[np.int32]
+    """(u,) rising."""
+    relevant: NDArray[np.bool_]
+    """(u, h)"""
+    live: Floats
+    """(u, d) live vectors, 0 for who has none."""
+
+
+def auc_after(
+    space: ItemSpace,
+    matrix: InteractionMatrix,
+    learned: SpaceWords,
+    asked: Asked,
+    *,
+    past: Interactions,
+    future: Interactions,
+) -> Mapping[str, float]:
+    """Mean AUC over users after 1, 2 and 5 likings of each new item, by its earliest.
+
+    Named `auc_after_1`, and `words_auc_after_1` and `observed_auc_after_1` for what words and
+    observation reach alone. `space` has the new items as their words make them. The earliest five
+    likings are left out of all figures, so that they can be compared.
+    """
+    liked = future.where(future.strengths() > 0.0)
+    liked = liked.where(np.argsort(liked.occurred_at, kind="stable"))
+    observing = _Observing(space, matrix, past)
+    likings = [np.flatnonzero(liked.item_nos == item_no) for item_no in asked.item_nos]
+    known = _told(asked, liked, likings)
+    end = learned.item_dimensions
+    words = space.items.vectors[space.items.rows_of(asked.item_nos)].astype(np.float64)
+    figures = {}
+    for count in REVEALED:
+        seen = [observing.of(liked.where(rows[:count])) for rows in likings]
+        for name, (known_after, drawn) in _WAYS.items():
+            vectors = words.copy()
+            for place, observed in enumerate(seen):
+                vectors[place, :end] = placed(
+                    words[place, :end],
+                    observed,
+                    usual=observing.usual,
+                    neutral=learned.neutral.embedding,
+                    known_after=known_after,
+                    drawn=drawn,
+                )
+            # The filler counts nothing: live vectors are 0 there.
+            scores = asked.live @ vectors.T
+            prefix = f"{name}_" if name else ""
+            figures[f"{prefix}auc_after_{count}"] = _auc(scores, asked.relevant, known)
+    return figures
+
+
+def placed(
+    words: Floats,
+    observed: Floats,
+    *,
+    usual: Floats,
+    neutral: NDArray[np.floating],
+    known_after: float,
+    drawn: float,
+) -> Floats:
+    """Where an item belongs (d,), by its `words` (d,) and by its users, `observed` (n, d)."""
+    count = len(observed)
+    if not count or np.isinf(known_after):
+        return words
+    # v = (k w + n (m + g (o - u))) / (k + n)
+    towards = neutral + drawn * (observed.mean(axis=0) - usual)
+    return np.asarray((known_after * words + count * towards) / (known_after + count))
+
+
+class _Observing:
+    """What users liked before."""
+
+    def __init__(self, space: ItemSpace, matrix: InteractionMatrix, past: Interactions) -> None:
+        live = space.space.parameters
+        liked = past.where(past.strengths() > 0.0)
+        self._past = liked.where(
+            np.lexsort((liked.kind_nos, liked.item_nos, liked.occurred_at, liked.user_nos))
+        )
+        self._items = space.items
+        self._end = live.taste_dimensions + live.sequence_dimensions
+        users = item_likers(matrix).astype(np.float64)
+        rows = space.items.rows_of(matrix.item_nos)
+        known = space.items.vectors[rows, : self._end].astype(np.float64)
+        self.usual: Floats = users @ known / max(users.sum(), 1.0)
+        """(d,) The mean of the known items, each counted as often as it is used."""
+
+    def of(self, likings: Interactions) -> Floats:
+        """(n, d) the mean of what each user liked before, of those of whom something is known."""
+        pairs = zip(likings.user_nos, likings.occurred_at, strict=True)
+        means = [self._before(user_no, at) for user_no, at in pairs]
+        return np.array([mean for mean in means if mean is not None]).reshape(-1, self._end)
+
+    def _before(self, user_no: np.int32, at: np.datetime64) -> Floats | None:
+        start, end = np.searchsorted(self._past.user_nos, [user_no, user_no + 1])
+        until = start + np.searchsorted(self._past.occurred_at[start:end], at, side="right")
+        rows = self._items.rows_of(self._past.item_nos[max(start, until - BEFORE) : until])
+        if not len(rows):
+            return None
+        return np.asarray(self._items.vectors[rows, : self._end].mean(axis=0, dtype=np.float64))
+
+
+def _told(asked: Asked, liked: Interactions, likings: list[NDArray[np.intp]]) -> NDArray[np.bool_]:
+    """(u, h) the pairs that are revealed at the most."""
+    known = np.zeros_like(asked.relevant)
+    for place, rows in enumerate(likings):
+        known[np.isin(asked.user_nos, liked.user_nos[rows[: max(REVEALED)]]), place] = True
+    return known
+
+
+def _auc(scores: Floats, relevant: NDArray[np.bool_], known: NDArray[np.bool_]) -> float:
+    """The mean over users of how often a liked item stands above another, of those not known."""
+    figures = []
+    for row, open_items in enumerate(~known):
+        wanted = relevant[row, open_items]
+        if wanted.any() and not wanted.all():
+            hits = wanted[np.argsort(-scores[row, open_items], kind="stable")]
+            count, others = int(hits.sum()), int((~hits).sum())
+            above = np.flatnonzero(hits).sum() - count * (count - 1) / 2
+            figures.append(1.0 - above / (count * others))
+    return float(np.mean(figures)) if figures else 1.0

@@ -1,0 +1,135 @@
+"""What words do to the lists of items that are in use: nights replayed without and with them."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.bootstrap import intervals
+from batch.choosing import choose_weights
+from batch.choosing_words import choose_known_after
+from batch.cold_items import learn_space_words, lists_with_words, space_with_words
+from batch.evaluation import DEPTH
+from batch.history import Interactions
+from batch.matrix import item_likers
+from batch.moments import Timeline
+from batch.parameters import RunParameters, WordParameters
+from batch.replay import (
+    Night,
+    ReplaySettings,
+    night_with,
+    nights_of,
+    ranks_of,
+    rehearse_night,
+)
+from batch.words import ItemTerms
+
+LISTS = ("batch", "speed", "fixed")
+SEGMENTS: Mapping[str, tuple[int, int]] = {
+    "at most 5 users": (0, 5),
+    "6-20 users": (6, 20),
+    "over 20 users": (21, 2**31 - 1),
+    "all": (0, 2**31 - 1),
+}
+"""Items by how many had liked them before the night."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """One list on the items of one segment; the means are nDCG@20."""
+
+    moments: int
+    without: float
+    with_words: float
+    low: float
+    """Of the mean difference, between which it lies with 95 % confidence."""
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class WordsReplay:
+    """Ranks of the items that were to be foreseen; all arrays are (m,)."""
+
+    without: Mapping[str, NDArray[np.int64]]
+    with_words: Mapping[str, NDArray[np.int64]]
+    likers: NDArray[np.int64]
+    """How many had liked the item before the night."""
+    known_after: tuple[float, ...]
+    """What each night chose."""
+
+    def compared(self, seed: int) -> dict[str, dict[str, Compared]]:
+        """By list and segment; a segment without moments is left out."""
+        told: dict[str, dict[str, Compared]] = {}
+        for name in LISTS:
+            before, after = _gains(self.without[name]), _gains(self.with_words[name])
+            told[name] = {}
+            for segment, (fewest, most) in SEGMENTS.items():
+                chosen = (self.likers >= fewest) & (self.likers <= most)
+                if chosen.any():
+                    told[name][segment] = _compared(before[chosen], after[chosen], seed)
+        return told
+
+
+def replay_words(
+    interactions: Interactions,
+    terms: ItemTerms,
+    parameters: RunParameters,
+    settings: ReplaySettings,
+    on_night: Callable[[int, int], None] = lambda _night, _foreseen: None,
+) -> WordsReplay:
+    """Replay a log as `replay` does, each night fitted once and ranked without and with words.
+
+    Only items in use are ranked: what words do for the others, `tandem bench cold` measures.
+    """
+    timeline = Timeline(interactions)
+    ranks: list[tuple[dict[str, int], dict[str, int]]] = []
+    likers: list[int] = []
+    chosen: list[float] = []
+    policies = {name: settings.policies[name] for name in settings.policies if name in LISTS}
+    for done, first, tonight in nights_of(timeline, settings):
+        night, worded, known_after = _nights(timeline, first, terms, parameters, settings)
+        chosen.append(known_after)
+        of_items = item_likers(night.matrix)
+        for moment in timeline.moments(tonight, first):
+            ranks.append((ranks_of(night, moment, policies), ranks_of(worded, moment, policies)))
+            likers.append(int(of_items[np.searchsorted(night.matrix.item_nos, moment.item_no)]))
+        on_night(done, len(ranks))
+    without, with_words = (
+        {name: np.array([pair[side][name] for pair in ranks]) for name in LISTS} for side in (0, 1)
+    )
+    return WordsReplay(without, with_words, np.array(likers), tuple(chosen))
+
+
+def _nights(
+    timeline: Timeline,
+    cut_off: int,
+    terms: ItemTerms,
+    parameters: RunParameters,
+    settings: ReplaySettings,
+) -> tuple[Night, Night, float]:
+    """The night without words, with them, and how long it let them count."""
+    rehearsal = rehearse_night(timeline.before(cut_off), parameters, settings)
+    weights = choose_weights(rehearsal, parameters.space)
+    words = choose_known_after(
+        rehearsal, terms, space=parameters.space, weights=weights, words=WordParameters()
+    ).parameters
+    night = night_with(timeline, cut_off, parameters, weights, settings)
+    known = terms.of(night.matrix.item_nos)
+    learned = learn_space_words(night.space, night.matrix, known, words)
+    lists, _ = lists_with_words(night.lists, night.matrix, known, words)
+    space = space_with_words(night.space, night.matrix, known, learned)
+    return night, replace(night, lists=lists, space=space), words.known_after
+
+
+def _compared(before: NDArray[np.float64], after: NDArray[np.float64], seed: int) -> Compared:
+    (difference,) = intervals((after - before)[:, None], seed)
+    return Compared(
+        len(before), float(before.mean()), float(after.mean()), difference.low, difference.high
+    )
+
+
+def _gains(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
+    """nDCG@20 of each moment: 1 / log2(rank + 2) within the first 20, else 0."""
+    near = np.minimum(ranks, DEPTH).astype(np.float64)
+    return np.where(ranks < DEPTH, 1.0 / np.log2(near + 2.0), 0.0)

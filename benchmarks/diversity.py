@@ -1,0 +1,98 @@
+"""What diversity costs in accuracy, and what it brings: a replay at several settings.
+
+    python benchmarks/diversity.py FILE [--nights 4] [--sample 8000]
+
+FILE is a log as `tandem bench replay` takes it. For each setting of TANDEM_DIVERSITY: hit rate and
+nDCG at 20 of the blend with the default policy, their difference from the plain blend with its
+standard error over the same moments, and intra-list similarity at 20 (mean cosine of all pairs).
+"""
+
+import argparse
+import itertools
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.evaluation import DEPTH
+from batch.event_file import read_event_file
+from batch.moments import Moment, Timeline
+from batch.parameters import RunParameters
+from batch.replay import Night, ReplaySettings, batch_list, fit_night, speed_list
+from domain.blend import BlendedRanking, BlendPolicy, blend, effective_weights
+from domain.diversity import POOL, diverse_order, mean_likeness
+
+SETTINGS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
+HISTORY_SHARE = 0.7
+
+Judged = dict[float, tuple[int | None, float]]
+"""By setting: the rank of the item to be foreseen, None: not listed; and the list's similarity."""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description="What diversity costs and brings.")
+    parser.add_argument("file", type=Path)
+    parser.add_argument("--nights", type=int, default=4)
+    parser.add_argument("--sample", type=int, default=8000)
+    asked = parser.parse_args()
+    timeline = Timeline(read_event_file(asked.file))
+    judged = [
+        judge(night, moment) for night, moment in moments(timeline, asked.nights, asked.sample)
+    ]
+    gains = {one: np.array([_gain(each[one][0]) for each in judged]) for one in SETTINGS}
+    hits = {one: (gain > 0).astype(np.float64) for one, gain in gains.items()}
+    print("diversity       HR@20                 nDCG@20            similarity")
+    for one in SETTINGS:
+        alike = np.mean([each[one][1] for each in judged])
+        print(f"{one:9g}  {_told(hits, one)}  {_told(gains, one)}  {alike:.3f}")
+
+
+def moments(timeline: Timeline, nights: int, sample: int) -> Iterator[tuple[Night, Moment]]:
+    """Random moments of the later part of a log, each with the night before it."""
+    edges = np.linspace(HISTORY_SHARE * len(timeline), len(timeline), nights + 1).astype(int)
+    rows = np.concatenate([timeline.foreseeable(*edge) for edge in itertools.pairwise(edges)])
+    drawn = np.sort(np.random.default_rng(0).permutation(rows)[:sample])
+    for first, end in itertools.pairwise(edges.tolist()):
+        night = fit_night(timeline, first, RunParameters(), ReplaySettings())
+        tonight = drawn[(drawn >= first) & (drawn < end)]
+        for moment in timeline.moments(tonight, first):
+            yield night, moment
+
+
+def judge(night: Night, moment: Moment) -> Judged:
+    """What the list of a moment is worth at each setting."""
+    ranked = _blended(night, moment).top(POOL * DEPTH)
+    if not len(ranked):
+        return dict.fromkeys(SETTINGS, (None, 0.0))
+    # The last two numbers are the trend and the filler.
+    directions = night.space.items.vectors[night.space.items.rows_of(ranked.item_nos), :-2]
+    judged: Judged = {}
+    for one in SETTINGS:
+        order = diverse_order(ranked.item_nos, ranked.scores, directions, one, DEPTH)[:DEPTH]
+        places = np.flatnonzero(ranked.item_nos[order] == moment.item_no)
+        rank = int(places[0]) if len(places) else None
+        judged[one] = rank, mean_likeness(directions[order])
+    return judged
+
+
+def _blended(night: Night, moment: Moment) -> BlendedRanking:
+    batch, speed, policy = batch_list(night, moment), speed_list(night, moment), BlendPolicy()
+    weights = effective_weights(batch, speed, policy.weights(moment.since_cut_off))
+    return blend(batch, speed, weights, policy.sharpness)
+
+
+def _gain(rank: int | None) -> float:
+    """What one foreseen item is worth in nDCG: 1 / log2(rank + 2)."""
+    return 0.0 if rank is None else float(1.0 / np.log2(rank + 2.0))
+
+
+def _told(figures: Mapping[float, NDArray[np.float64]], setting: float) -> str:
+    difference = figures[setting] - figures[0.0]
+    error = difference.std() / np.sqrt(len(difference))
+    return f"{figures[setting].mean():.4f} ({difference.mean():+.4f} ± {error:.4f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""The candidates of one list, as columns: a row for each would take most of a request's time."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+from sqlalchemy import Row
+
+from domain.identifiers import ItemNo
+from domain.rankings import Ranking
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    """What an answer tells of an item."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+    categories: tuple[str, ...] = ()
+    """Empty too where nobody has to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewItems:
+    """Which new items to look for."""
+
+    count: int = 0
+    """How many of the nearest; 0: none."""
+    fewer_users_than: int = 0
+    """What makes an item new."""
+    from_users: int = 0
+    """Where to begin: among the items that so many users like ..."""
+    start: float = 0.0
+    """... after this share of all item numbers, in [0, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """The items of one source; all lists have the same length."""
+
+    item_nos: list[int]
+    scores: list[Any]
+    """Numbers of the source `speed`, otherwise None."""
+    item_ids: list[str]
+    titles: list[str]
+    categories: list[list[str] | None]
+    """None where nobody asked."""
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Columns":
+        """What one row says, its columns in JSON."""
+        texts = (row.item_nos, row.scores, row.item_ids, row.titles, row.categories)
+        return cls(*(orjson.loads(text) if text is not None else [] for text in texts))
+
+
+class Named:
+    """Catalogue items by their number, each made when somebody asks for it."""
+
+    def __init__(self, sources: Iterable[Columns] = ()) -> None:
+        self._item_ids: dict[int, str] = {}
+        self._titles: dict[int, str] = {}
+        self._categories: dict[int, list[str] | None] = {}
+        for columns in sources:
+            self._item_ids.update(zip(columns.item_nos, columns.item_ids, strict=True))
+            self._titles.update(zip(columns.item_nos, columns.titles, strict=True))
+            self._categories.update(zip(columns.item_nos, columns.categories, strict=True))
+
+    def __getitem__(self, item_no: int) -> CatalogueItem:
+        return CatalogueItem(
+            ItemNo(item_no),
+            self._item_ids[item_no],
+            self._titles[item_no],
+            tuple(self._categories[item_no] or ()),
+        )
+
+    def __len__(self) -> int:
+        return len(self._item_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The eligible items of both sources."""
+
+    batch: Ranking
+    speed: Ranking
+    items: Named = field(default_factory=Named)
+    """All of them."""
+    new: tuple[ItemNo, ...] = ()
+    """New items, the nearest first."""
+
+    @classmethod
+    def none(cls) -> "Candidates":
+        """Neither source has anything."""
+        return cls(Ranking.empty(), Ranking.empty())
+
+    def __bool__(self) -> bool:
+        return bool(len(self.batch) or len(self.speed))
+
+
+def as_array(numbers: Sequence[int]) -> str:
+    """Numbers as PostgreSQL writes an array: the driver takes ten times as long for a list."""
+    return "{" + ",".join(map(str, numbers)) + "}"

@@ -1,0 +1,156 @@
+"""Items that are alike in a run, and the likeness of items to each other."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Integer, Row, bindparam
+
+from domain.identifiers import ItemId, ItemNo, RunId
+from serving.faults import RunGoneError
+from serving.repositories.filters import EVERYTHING, Filters
+from serving.repositories.runs import ItemIndex
+from serving.repositories.store import Store
+from sql.statements import statements
+
+_SERVING = statements("serving")
+_SIMILAR = statements("similar")
+_INDEX = statements("index")
+
+# As for candidates, the planner needs both numbers as constants to find the partition's index.
+_BY_INDEX = _SIMILAR["load_alike_by_index"].bindparams(
+    bindparam("run_id", type_=Integer, literal_execute=True),
+    bindparam("dimensions", type_=Integer, literal_execute=True),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ItemFilters:
+    """Which items are wanted at all, apart from being available."""
+
+    categories: Filters = EVERYTHING
+    binding: str | None = None
+    """A text search query that items must match; None: they need not."""
+    unwanted: str | None = None
+    """One that they must not."""
+
+    @property
+    def leave_few(self) -> bool:
+        """Whether they may leave but a small part of the catalogue."""
+        return self.binding is not None or bool(self.categories.any_of)
+
+    def parameters(self, excluded: Collection[ItemNo]) -> dict[str, Any]:
+        """As statements take them, with items that are left out."""
+        return {
+            "excluded": list(excluded),
+            "categories": list(self.categories.any_of) or None,
+            "no_categories": list(self.categories.none_of) or None,
+            "binding": self.binding,
+            "unwanted": self.unwanted,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """An item that others are to be like."""
+
+    item_no: ItemNo
+    item_id: str
+    likeness: NDArray[np.float32] | None
+    """(2 d,); None if the run knows nothing of the item."""
+    is_placed: bool
+    """False: the likeness, if there is one, is that of the item's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeItem:
+    """An eligible item, and how alike it is."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+    score: float
+    """The inner product of both likenesses, at most 1."""
+    used_by_same_people: float
+    """Its first half: taste and sequence."""
+
+
+class SimilarItems:
+    """Reads likenesses; every call names the run it reads."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def find_seeds(self, run_id: RunId | None, item_ids: Sequence[ItemId]) -> list[Seed]:
+        """Those of the items that exist."""
+        parameters = {"run_id": run_id, "item_ids": list(item_ids)}
+        rows = await self._store.rows(_SIMILAR["load_seeds"], parameters)
+        return [_seed(row) for row in rows]
+
+    async def load_alike(
+        self,
+        run_id: RunId,
+        likeness: Any,
+        excluded: Collection[ItemNo],
+        filters: ItemFilters,
+        *,
+        items: int,
+        index: ItemIndex | None = None,
+    ) -> list[AlikeItem]:
+        """The eligible items most alike to a likeness (2 d,); RunGoneError if the run was dropped.
+
+        `index`: the index to look with; None: compare with every item.
+        """
+        parameters = {
+            "run_id": run_id,
+            "likeness": likeness,
+            "items": items,
+            **filters.parameters(excluded),
+        }
+        # Among few the index would look at nearly everything before it gave up.
+        if index is not None and not filters.leave_few:
+            rows = await self._store.prepared_rows(
+                _INDEX["prepare_index_search"],
+                _BY_INDEX,
+                {**parameters, "dimensions": index.dimensions},
+            )
+            # A user who has seen nearly everything: the index gave up before it had enough.
+            if len(rows) >= items:
+                return _alike(rows)
+        rows = await self._store.rows(_SIMILAR["load_alike"], parameters)
+        if not rows:
+            await self.check_run(run_id)
+        return _alike(rows)
+
+    async def load_most_used(
+        self,
+        run_id: RunId | None,
+        excluded: Collection[ItemNo],
+        filters: ItemFilters,
+        *,
+        items: int,
+    ) -> list[AlikeItem]:
+        """Up to `items` eligible items, those the run knows best first, all with score 0."""
+        parameters = {"run_id": run_id, "items": items, **filters.parameters(excluded)}
+        rows = await self._store.rows(_SIMILAR["load_most_used"], parameters)
+        return [AlikeItem(ItemNo(row.item_no), row.item_id, row.title, 0.0, 0.0) for row in rows]
+
+    async def check_run(self, run_id: RunId) -> None:
+        """Tell a run that has nothing here from one that was dropped meanwhile: RunGoneError."""
+        rows = await self._store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})
+        if not rows[0][0]:
+            raise RunGoneError
+
+
+def _seed(row: Row[Any]) -> Seed:
+    likeness = None if row.likeness is None else row.likeness.to_numpy()
+    return Seed(ItemNo(row.item_no), row.item_id, likeness, row.is_placed)
+
+
+def _alike(rows: Sequence[Row[Any]]) -> list[AlikeItem]:
+    return [
+        AlikeItem(ItemNo(row.item_no), row.item_id, row.title, row.score, row.used_by_same_people)
+        for row in rows
+    ]

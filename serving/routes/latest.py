@@ -1,0 +1,43 @@
+"""GET /v1/latest."""
+
+import orjson
+from fastapi import APIRouter, Response
+
+from domain.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    OverloadedError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+)
+from domain.identifiers import UserId
+from serving.dependencies import FromServices, may_read
+from serving.errors import problem_responses
+from serving.schemas.popular import Category, ForUser, LatestAnswer, Limit, named_answer
+from serving.services.shelf import Shelf, ShelfWish
+
+router = APIRouter(prefix="/v1", tags=["recommendations"])
+
+
+@router.get(
+    "/latest",
+    dependencies=[may_read],
+    response_model=LatestAnswer,
+    responses=problem_responses(
+        UnauthenticatedError,
+        ForbiddenError,
+        InvalidInputError,
+        OverloadedError,
+        StoreUnavailableError,
+    ),
+)
+async def latest(
+    services: FromServices,
+    limit: Limit = 20,
+    category: Category = "",
+    user_id: ForUser = None,
+) -> Response:
+    """The available items that came into the catalogue last, the newest first."""
+    wish = ShelfWish(Shelf("latest", category), limit, None if user_id is None else UserId(user_id))
+    listed = await services.browser.browse(wish)
+    return Response(orjson.dumps(named_answer(listed)), media_type="application/json")

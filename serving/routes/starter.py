@@ -1,0 +1,56 @@
+"""GET /v1/starter."""
+
+import orjson
+from fastapi import APIRouter, Response
+
+from domain.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    OverloadedError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+)
+from domain.identifiers import UserId
+from serving.dependencies import FromServices, may_read
+from serving.errors import problem_responses
+from serving.schemas.popular import (
+    Category,
+    ForUser,
+    Limit,
+    Session,
+    StarterAnswer,
+    named_answer,
+)
+from serving.services.shelf import Shelf, ShelfWish
+
+router = APIRouter(prefix="/v1", tags=["recommendations"])
+
+
+@router.get(
+    "/starter",
+    dependencies=[may_read],
+    response_model=StarterAnswer,
+    responses=problem_responses(
+        UnauthenticatedError,
+        ForbiddenError,
+        InvalidInputError,
+        OverloadedError,
+        StoreUnavailableError,
+    ),
+)
+async def starter(
+    services: FromServices,
+    limit: Limit = 20,
+    category: Category = "",
+    user_id: ForUser = None,
+    session: Session = None,
+) -> Response:
+    """Well-known items for a new user to choose from, each as different as can be from the others.
+
+    However many are asked for, the first ones are the same.
+    """
+    wish = ShelfWish(
+        Shelf("starter", category), limit, None if user_id is None else UserId(user_id), session
+    )
+    listed = await services.browser.browse(wish)
+    return Response(orjson.dumps(named_answer(listed)), media_type="application/json")

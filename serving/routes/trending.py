@@ -1,0 +1,60 @@
+"""GET /v1/trending."""
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Response
+
+from domain.errors import (
+    ForbiddenError,
+    InvalidInputError,
+    OverloadedError,
+    StoreUnavailableError,
+    UnauthenticatedError,
+)
+from domain.identifiers import UserId
+from serving.dependencies import FromServices, may_read
+from serving.errors import problem_responses
+from serving.schemas.popular import Category, ForUser, Limit, TrendingAnswer, scored_answer
+from serving.services.shelf import Shelf, ShelfName, ShelfWish, Window
+
+router = APIRouter(prefix="/v1", tags=["recommendations"])
+
+_SHELVES: dict[Window, ShelfName] = {
+    "day": "trending_day",
+    "week": "trending_week",
+    "month": "trending_month",
+}
+
+
+@router.get(
+    "/trending",
+    dependencies=[may_read],
+    response_model=TrendingAnswer,
+    responses=problem_responses(
+        UnauthenticatedError,
+        ForbiddenError,
+        InvalidInputError,
+        OverloadedError,
+        StoreUnavailableError,
+    ),
+)
+async def trending(
+    services: FromServices,
+    limit: Limit = 20,
+    window: Annotated[
+        Window, Query(description="The last day, the last 7 or the last 30 days.")
+    ] = "week",
+    category: Category = "",
+    user_id: ForUser = None,
+) -> Response:
+    """What rises: liked by surprisingly many in the last window, after the four windows before.
+
+    What rises with everything else does not count, and a few likings do not make a trend. As many
+    items as were asked for, or all that are eligible: filled up with what is popular.
+    """
+    wish = ShelfWish(
+        Shelf(_SHELVES[window], category), limit, None if user_id is None else UserId(user_id)
+    )
+    listed = await services.browser.browse(wish)
+    return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")

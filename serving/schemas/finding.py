@@ -1,0 +1,42 @@
+"""Parameters that searching and finding similar items share."""
+
+from typing import Annotated
+
+from fastapi import Query
+
+from domain.identifiers import UserId
+from serving.schemas.identifiers import Identifier
+from serving.services.held_popular import LONGEST
+
+MOST_CATEGORIES = 50
+
+Limit = Annotated[int, Query(ge=1, le=LONGEST, description="How many items.")]
+ToUser = Annotated[
+    Identifier | None,
+    Query(description="For whom: what the user spoke against stays out.", examples=["ann"]),
+]
+Categories = Annotated[
+    list[Identifier] | None,
+    Query(
+        max_length=MOST_CATEGORIES,
+        description="Only items of this category; repeated, of any of these.",
+        examples=[["comedy"]],
+    ),
+]
+NoCategories = Annotated[
+    list[Identifier] | None,
+    Query(
+        max_length=MOST_CATEGORIES,
+        description="No item of this category; may be repeated.",
+        examples=[["horror"]],
+    ),
+]
+ExcludeSeen = Annotated[
+    bool,
+    Query(description="Whether items that the user has seen stay out, too; needs user_id."),
+]
+
+
+def user_of(user_id: str | None) -> UserId | None:
+    """The user asked for."""
+    return None if user_id is None else UserId(user_id)

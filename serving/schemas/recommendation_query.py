@@ -1,0 +1,107 @@
+"""What GET /v1/users/{user_id}/recommendations may be asked."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, Field
+
+from serving.repositories.filters import Filters
+from serving.schemas.identifiers import Identifier
+from serving.schemas.users import MOST_ITEMS, MOST_WORDS, Phrase
+from serving.services.held_popular import LONGEST
+from serving.services.stating import AskedInterests
+from serving.services.wish import Wish
+
+MOST_CATEGORIES = 50
+
+
+class RecommendationQuery(BaseModel):
+    """The parameters of the query.
+
+    Parameters of the route itself would be gone through twice in every request.
+    """
+
+    limit: Annotated[int, Field(ge=1, le=LONGEST, description="How many items.")] = 20
+    exclude_seen: Annotated[
+        bool,
+        Field(description="False: only items the user disliked or hid are left out."),
+    ] = True
+    explain: Annotated[
+        bool,
+        Field(description="True: tell which of the user's own items brought each item."),
+    ] = False
+    interest: Annotated[
+        list[Phrase] | None,
+        Field(
+            max_length=MOST_WORDS,
+            description="A word or phrase the user likes, for this answer only; may be repeated.",
+            examples=[["robots", "film noir"]],
+        ),
+    ] = None
+    interest_item: Annotated[
+        list[Identifier] | None,
+        Field(
+            max_length=MOST_ITEMS,
+            description="An item the user likes, for this answer only; may be repeated. It is left"
+            " out as if seen.",
+        ),
+    ] = None
+    category: Annotated[
+        list[Identifier] | None,
+        Field(
+            max_length=MOST_CATEGORIES,
+            description="Only items of this category; repeated, of any of these.",
+            examples=[["comedy"]],
+        ),
+    ] = None
+    exclude_category: Annotated[
+        list[Identifier] | None,
+        Field(
+            max_length=MOST_CATEGORIES,
+            description="No item of this category; may be repeated.",
+            examples=[["horror"]],
+        ),
+    ] = None
+    max_per_category: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=LONGEST,
+            description="No more items of one category than this, as long as others are eligible;"
+            " rather than a list that is too short there are more. An item of several categories"
+            " counts in each. Left out: TANDEM_MAX_PER_CATEGORY.",
+        ),
+    ] = None
+    diversity: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=1,
+            allow_inf_nan=False,
+            description="0: the order of the blend; 1: after the first, each item as unlike those"
+            " before it as can be. Left out: TANDEM_DIVERSITY.",
+        ),
+    ] = None
+    explore: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            le=0.5,
+            allow_inf_nan=False,
+            description="Share of the places that goes to new items near the user, on average and"
+            " never one of the first two. They are marked `explored`. Left out:"
+            " TANDEM_EXPLORATION_SHARE.",
+        ),
+    ] = None
+
+    def wish(self) -> Wish:
+        """What the list is to be."""
+        return Wish(
+            self.limit,
+            self.exclude_seen,
+            self.explain,
+            AskedInterests(tuple(self.interest or ()), tuple(self.interest_item or ())),
+            Filters.of(self.category or (), self.exclude_category or ()),
+            self.explore,
+            self.diversity,
+            self.max_per_category,
+        )

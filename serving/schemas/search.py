@@ -1,0 +1,88 @@
+"""The answer of GET /v1/search."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
+from serving.services.finding import FoundItems, FoundSource
+from serving.services.found_list import Match, SearchedItem, SearchLevel, SearchList
+
+_MATCH = (
+    "words: at least one word is there. meaning: none is, but the item is near to what they mean."
+    " popular: the item only fills the list up."
+)
+
+
+class HighlightsAnswer(BaseModel):
+    """Where the words stand, as HTML that is safe to show."""
+
+    title: str = Field(examples=["<mark>Toy</mark> <mark>Story</mark>"])
+    text: str | None = Field(
+        description="A piece of the description, or of categories and attributes, around the first"
+        " word found; null: no word is found there."
+    )
+
+
+class SearchedItemAnswer(BaseModel):
+    """One item found."""
+
+    item_id: str = Field(examples=["film-7"])
+    title: str = Field(examples=["Toy Story"])
+    score: float = Field(description="What the list is ordered by; 0 for items that fill it up.")
+    match: Match = Field(description=_MATCH)
+    seen: bool = Field(description="Whether the user has seen it; false without user_id.")
+    highlights: HighlightsAnswer | None = Field(
+        description="Null for items that do not match in words, and with highlight=false."
+    )
+
+
+class SearchAnswer(BaseModel):
+    """What a search found, the best first."""
+
+    q: str
+    items: list[SearchedItemAnswer]
+    match: Match | None = Field(
+        description="The match of the first item; meaning or popular: no item has the words. Null:"
+        " no item at all."
+    )
+    corrected: dict[str, str] = Field(
+        description="Words that no item has, with the words that were looked for instead.",
+        examples=[{"oddyssey": "odyssey"}],
+    )
+    source: FoundSource = Field(description="Where the list comes from now.")
+    level: SearchLevel = Field(
+        description="What the list was made as. search: by words and meaning. words: by words"
+        " alone. popular: nothing was found. held: the popular list as it was held in memory, items"
+        " with the words in their titles first, because PostgreSQL did not answer."
+    )
+    degraded: str | None = Field(description=DEGRADED)
+    run: RunAnswer | None = Field(description="Null before the first run is published.")
+    generation_ms: float
+
+
+def search_answer(q: str, found: FoundItems[SearchList]) -> dict[str, Any]:
+    """The fields of `SearchAnswer`, ready to be written."""
+    made = found.made
+    return {
+        "q": q,
+        "items": [_item_answer(item) for item in made.items],
+        "match": made.match,
+        "corrected": made.corrected,
+        "source": found.source,
+        "level": made.level,
+        "degraded": made.degraded,
+        "run": run_answer(made.run),
+        "generation_ms": found.generation_ms,
+    }
+
+
+def _item_answer(item: SearchedItem) -> dict[str, Any]:
+    return {
+        "item_id": item.item_id,
+        "title": item.title,
+        "score": item.score,
+        "match": item.match,
+        "seen": item.seen,
+        "highlights": item.highlights,
+    }

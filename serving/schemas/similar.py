@@ -1,0 +1,65 @@
+"""The answer of GET /v1/items/{item_id}/similar and of GET /v1/similar."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
+from serving.services.finding import FoundItems, FoundSource
+from serving.services.found_list import SimilarLevel, SimilarList
+
+
+class SimilarItemAnswer(BaseModel):
+    """One similar item."""
+
+    item_id: str = Field(examples=["film-7"])
+    title: str = Field(examples=["Seven"])
+    score: float = Field(
+        description="How alike it is, at most 1: the sum of the two parts. 0 for items that only"
+        " fill the list up."
+    )
+    used_by_same_people: float = Field(
+        description="The part that comes from who uses the items, and one after the other."
+    )
+    alike_in_words: float = Field(description="The part that comes from what is said of them.")
+
+
+class SimilarAnswer(BaseModel):
+    """Items like others, the most alike first."""
+
+    items: list[SimilarItemAnswer]
+    source: FoundSource = Field(description="Where the list comes from now.")
+    level: SimilarLevel = Field(
+        description="What the list was made as. similar: by use and words. words: by words alone,"
+        " as the item is too new. popular: nothing is known of the item. held: the popular list as"
+        " it was held in memory, because PostgreSQL did not answer."
+    )
+    degraded: str | None = Field(description=DEGRADED)
+    run: RunAnswer | None = Field(description="Null before the first run is published.")
+    unknown_item_ids: list[str] = Field(
+        description="Ids among those asked for that no item has; the others were used."
+    )
+    generation_ms: float
+
+
+def similar_answer(found: FoundItems[SimilarList]) -> dict[str, Any]:
+    """The fields of `SimilarAnswer`, ready to be written."""
+    made = found.made
+    return {
+        "items": [
+            {
+                "item_id": item.item_id,
+                "title": item.title,
+                "score": item.score,
+                "used_by_same_people": item.used_by_same_people,
+                "alike_in_words": item.alike_in_words,
+            }
+            for item in made.items
+        ],
+        "source": found.source,
+        "level": made.level,
+        "degraded": made.degraded,
+        "run": run_answer(made.run),
+        "unknown_item_ids": made.unknown,
+        "generation_ms": found.generation_ms,
+    }

@@ -1,0 +1,102 @@
+"""The bodies of /v1/users/{user_id}."""
+
+from datetime import datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from domain.identifiers import LONGEST_ID
+from serving.schemas.identifiers import Identifier, storable_text
+from serving.schemas.items import Attributes
+
+MOST_WORDS = 50
+MOST_ITEMS = 50
+
+
+def _once_spaced(text: str) -> str:
+    return " ".join(text.split())
+
+
+Phrase = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_ID),
+    AfterValidator(storable_text),
+    AfterValidator(_once_spaced),
+]
+
+
+def _distinct(given: list[str]) -> list[str]:
+    return list(dict.fromkeys(given))
+
+
+class InterestsBody(BaseModel):
+    """What a user likes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    words: Annotated[list[Phrase], Field(max_length=MOST_WORDS), AfterValidator(_distinct)] = Field(
+        [],
+        description="Words or phrases, and names of categories, as people write them.",
+        examples=[["robots", "film noir"]],
+    )
+    items: Annotated[list[Identifier], Field(max_length=MOST_ITEMS), AfterValidator(_distinct)] = (
+        Field(
+            [],
+            description="Items of the catalogue. They count as seen: they are not recommended.",
+            examples=[["film-7"]],
+        )
+    )
+
+
+class UserBody(BaseModel):
+    """All that is said of a user; what is left out takes its default."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "attributes": {"country": "NL"},
+                    "interests": {"words": ["robots", "film noir"], "items": ["film-7"]},
+                }
+            ]
+        },
+    )
+
+    attributes: Attributes = {}
+    interests: InterestsBody = InterestsBody()
+
+
+class WordAnswer(BaseModel):
+    """A stated word or phrase."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    word: str = Field(examples=["robots"])
+    known: bool = Field(
+        description="Whether the served run has learned anything of it from the texts of items."
+        " If not, it is kept, and counts once a run has."
+    )
+
+
+class InterestsAnswer(BaseModel):
+    """What the user likes, as stated."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    words: list[WordAnswer]
+    items: list[str]
+
+
+class UserAnswer(BaseModel):
+    """What is said of a user. What the user did is not told here."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    user_id: str
+    attributes: Attributes
+    interests: InterestsAnswer
+    stated_at: datetime | None = Field(
+        description="When other interests were stated last. Null: none ever were."
+    )
+    created_at: datetime

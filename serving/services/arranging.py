@@ -1,0 +1,103 @@
+"""Giving the places of a list to candidates: an order that is diverse, caps, and new items."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from domain.blend import BlendedRanking
+from domain.diversity import POOL, diverse_order
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo
+from serving.budget import SEARCHING, until
+from serving.repositories.candidates import Candidates, NewItems
+from serving.repositories.recommendations import Recommendations
+from serving.repositories.runs import LiveRun
+from serving.services.directions import Directions
+from serving.services.made_list import RecommendedItem, degraded_by
+from serving.services.slots import Draft, Turn, drafted, explored_places
+from serving.services.wish import Wish
+
+NEAREST_NEW_ITEMS = 10
+"""So many of the new items nearest to a user take turns."""
+
+
+class Arranger:
+    """Arranges what was blended."""
+
+    def __init__(self, recommendations: Recommendations, *, new_item_users: int) -> None:
+        self._directions = Directions(recommendations)
+        self._new_item_users = new_item_users
+
+    def new_items(self, wish: Wish, turn: Turn) -> NewItems:
+        """Which new items to look for; none if the list has no place for one."""
+        if not _places(wish, turn):
+            return NewItems()
+        return NewItems(
+            count=NEAREST_NEW_ITEMS,
+            fewer_users_than=self._new_item_users,
+            from_users=int(turn.level * self._new_item_users),
+            start=turn.start,
+        )
+
+    async def arranged(
+        self, run: LiveRun, candidates: Candidates, ranked: BlendedRanking, wish: Wish, turn: Turn
+    ) -> tuple[Draft, str | None]:
+        """The places that candidates can fill, and why it is less than was asked, if it is.
+
+        RunGoneError if the run was dropped.
+        """
+        ranked, degraded = await self._diversified(run, ranked, wish)
+        # Without caps nobody is passed over, and what comes later is not needed.
+        ranks = range(len(ranked) if wish.max_per_category else min(wish.limit, len(ranked)))
+        items = [_item(candidates, ranked, rank) for rank in ranks]
+        rank_of = {no: rank for rank, no in enumerate(ranked.item_nos.tolist())}
+        new = [
+            _new_item(candidates, ranked, no, rank_of.get(no))
+            for no in turn.rotated(candidates.new)
+        ]
+        return drafted(wish.limit, wish.max_per_category, items, new, _places(wish, turn)), degraded
+
+    async def _diversified(
+        self, run: LiveRun, ranked: BlendedRanking, wish: Wish
+    ) -> tuple[BlendedRanking, str | None]:
+        """The ranking with its best in a more diverse order; as it was, if that takes too long."""
+        if not wish.diversity:
+            return ranked, None
+        best = ranked.top(POOL * wish.limit)
+        try:
+            with until(SEARCHING):
+                directions = await self._directions.load(run.run_id, best.item_nos)
+        except StoreUnavailableError as error:
+            return ranked, degraded_by(error)
+        order = diverse_order(best.item_nos, best.scores, directions, wish.diversity, wish.limit)
+        return ranked.reordered(np.concatenate([order, np.arange(len(best), len(ranked))])), None
+
+
+def _places(wish: Wish, turn: Turn) -> frozenset[int]:
+    return explored_places(wish.limit, wish.explore or 0.0, turn.place)
+
+
+def _item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> RecommendedItem:
+    named = candidates.items[ItemNo(int(ranked.item_nos[rank]))]
+    return RecommendedItem(
+        named.item_no,
+        named.item_id,
+        named.title,
+        float(ranked.scores[rank]),
+        float(ranked.batch_scores[rank]),
+        float(ranked.speed_scores[rank]),
+        categories=named.categories,
+    )
+
+
+def _new_item(
+    candidates: Candidates, ranked: BlendedRanking, item_no: ItemNo, rank: int | None
+) -> RecommendedItem:
+    """A new item with the scores it has, if it is a candidate by itself."""
+    if rank is not None:
+        return replace(_item(candidates, ranked, rank), explored=True)
+    named = candidates.items[item_no]
+    return RecommendedItem(
+        item_no, named.item_id, named.title, 0.0, 0.0, 0.0,
+        explored=True, categories=named.categories,
+    )  # fmt: skip

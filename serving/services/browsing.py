@@ -1,0 +1,130 @@
+"""Lists that are the same for everybody, without what one user has seen if that is wished."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo, UserNo
+from serving.budget import in_time
+from serving.metrics import ServingMetrics
+from serving.repositories.exclusions import RememberedUser
+from serving.repositories.filters import EVERYTHING, Filters
+from serving.repositories.runs import LiveRun
+from serving.repositories.shelves import Shelves
+from serving.services.early_look import EarlyLook
+from serving.services.held_popular import LONGEST, HeldPopular
+from serving.services.held_shelves import HeldShelves
+from serving.services.live_runs import LiveRuns
+from serving.services.made_list import degraded_by, fillers
+from serving.services.remembered_users import RememberedUsers
+from serving.services.replica_reading import ReplicaReading, taking
+from serving.services.shelf import Shelf, ShelfList, ShelfWish
+from serving.services.shelf_making import ShelfMaker
+from serving.services.user_numbers import UserNumbers
+
+_HELD_ITEMS = 2 * LONGEST
+"""Longer than any answer, so that items may be left out."""
+
+
+class Browser:
+    """Answers requests for popular, trending, latest and starter lists."""
+
+    def __init__(
+        self,
+        *,
+        live_runs: LiveRuns,
+        shelves: Shelves,
+        maker: ShelfMaker,
+        users: UserNumbers,
+        held: HeldPopular,
+        held_shelves: HeldShelves,
+        remembered: RememberedUsers,
+        replica: ReplicaReading,
+        metrics: ServingMetrics,
+    ) -> None:
+        self._live_runs = live_runs
+        self._shelves = shelves
+        self._maker = maker
+        self._users = users
+        self._held = held
+        self._held_shelves = held_shelves
+        self._remembered = remembered
+        self._replica = replica
+        self._metrics = metrics
+
+    async def browse(self, wish: ShelfWish) -> ShelfList:
+        """The list of a shelf.
+
+        With the store away it is what is held in memory: of the shelf, else of what is popular.
+        StoreUnavailableError if nothing is, as of a category that no held item has.
+        """
+        with EarlyLook(lambda: self._known(wish)) as remembered:
+            try:
+                listed = await in_time(self._live_runs.reading(lambda run: self._of_run(run, wish)))
+            except StoreUnavailableError as error:
+                known = await remembered.found()
+                made = self._of_held(wish, known.exclusions.of(exclude_seen=True))
+                reason = degraded_by(error)
+                self._metrics.degraded.labels(reason).inc()
+                return replace(made, degraded=reason)
+        self._hold(wish, listed)
+        return listed
+
+    async def refresh(self) -> None:
+        """Make the held lists again, as long as any may be asked for."""
+
+        async def load(shelf: Shelf) -> ShelfList:
+            wish = ShelfWish(shelf, _HELD_ITEMS)
+            return await self._live_runs.reading(lambda run: self._for_all(run, wish))
+
+        await self._held_shelves.refresh(load)
+
+    async def _known(self, wish: ShelfWish) -> RememberedUser:
+        if wish.user_id is None:
+            return RememberedUser()
+        return await self._remembered.find(wish.user_id)
+
+    async def _of_run(self, run: LiveRun | None, wish: ShelfWish) -> ShelfList:
+        if wish.user_id is None:
+            return await self._for_all(run, wish)
+
+        async def read(user_no: UserNo | None) -> ShelfList:
+            excluded: Sequence[ItemNo] = ()
+            if user_no is not None:
+                excluded = await self._shelves.load_excluded(user_no)
+            return await self._maker.make(run, wish, excluded)
+
+        return await self._users.reading(wish.user_id, read)
+
+    async def _for_all(self, run: LiveRun | None, wish: ShelfWish) -> ShelfList:
+        with taking(await self._replica.leave_for_all(run)):
+            return await self._maker.make(run, wish)
+
+    def _hold(self, wish: ShelfWish, listed: ShelfList) -> None:
+        if wish.shelf == Shelf("popular"):
+            return
+        if wish.user_id is None and wish.session is None:
+            self._held_shelves.hold(wish.shelf, listed)
+        else:
+            # It is not a list for everybody: that is made at the next refresh.
+            self._held_shelves.note(wish.shelf)
+
+    def _of_held(self, wish: ShelfWish, excluded: AbstractSet[ItemNo]) -> ShelfList:
+        """What is held of the shelf, else of what is popular in its category."""
+        category = wish.shelf.category
+        filters = Filters((category,)) if category else EVERYTHING
+        listed = self._held_shelves.find(wish.shelf) or self._held_shelves.find(
+            Shelf("popular", category)
+        )
+        if listed is None:
+            held = self._held.top(wish.limit, excluded, filters=filters)
+            if not held.items:
+                raise StoreUnavailableError
+            return ShelfList("held", held.run, held.items)
+        items = tuple(item for item in listed.items if item.item_no not in excluded)[: wish.limit]
+        if len(items) < wish.limit and listed.run == self._held.run and self._held.can_answer():
+            excluded |= {item.item_no for item in items}
+            held = self._held.top(wish.limit - len(items), excluded, filters=filters)
+            items = (*items, *fillers(held.items))
+        return ShelfList("held", listed.run, items)

@@ -1,0 +1,126 @@
+"""Lists of similar items and of what a search found, as they are made, kept and answered."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal, Self
+
+import orjson
+
+from domain.identifiers import ItemNo
+from serving.repositories.runs import LiveRun
+
+SimilarLevel = Literal["similar", "words", "popular", "held"]
+SearchLevel = Literal["search", "words", "popular", "held"]
+Match = Literal["words", "meaning", "popular"]
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarItem:
+    """An item that is like others."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+    score: float
+    """The sum of the two that follow; 0 for items that only fill the list up."""
+    used_by_same_people: float
+    alike_in_words: float
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarList:
+    """Items like others, the most alike first."""
+
+    level: SimilarLevel
+    run: LiveRun | None
+    items: tuple[SimilarItem, ...]
+    unknown: tuple[str, ...] = ()
+    """Ids among those asked for that no item has."""
+    degraded: str | None = None
+    """Why it is less than it might have been, and so is not kept; None: it is not."""
+
+    def encode(self) -> dict[str, Any]:
+        """What is kept in the cache."""
+        return {"level": self.level, "run": self.run, "items": self.items, "unknown": self.unknown}
+
+    @classmethod
+    def decode(cls, said: Mapping[str, Any]) -> Self:
+        """The list from what was kept."""
+        items = tuple(SimilarItem(**item) for item in said["items"])
+        return cls(said["level"], kept_run(said["run"]), items, tuple(said["unknown"]))
+
+
+@dataclass(frozen=True, slots=True)
+class Highlights:
+    """Where the words stand, as HTML: all that is not a mark is escaped."""
+
+    title: str
+    text: str | None
+    """A piece of the description, or of categories and attributes; None: no word stands there."""
+
+
+@dataclass(frozen=True, slots=True)
+class SearchedItem:
+    """An item that a search found."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+    score: float
+    """What the list is ordered by; 0 for items that only fill it up."""
+    match: Match
+    seen: bool
+    """Whether the user has seen it."""
+    highlights: Highlights | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SearchList:
+    """What a search found, the best first."""
+
+    level: SearchLevel
+    run: LiveRun | None
+    items: tuple[SearchedItem, ...]
+    corrected: Mapping[str, str] = field(default_factory=dict)
+    """Words as they were typed, and those that were looked for instead."""
+    degraded: str | None = None
+    """As of any list."""
+
+    @property
+    def match(self) -> Match | None:
+        """How the best item was found; None: there is no item."""
+        return self.items[0].match if self.items else None
+
+    def encode(self) -> dict[str, Any]:
+        """What is kept in the cache."""
+        return {
+            "level": self.level,
+            "run": self.run,
+            "items": self.items,
+            "corrected": self.corrected,
+        }
+
+    @classmethod
+    def decode(cls, said: Mapping[str, Any]) -> Self:
+        """The list from what was kept."""
+        items = tuple(_searched_item(item) for item in said["items"])
+        return cls(said["level"], kept_run(said["run"]), items, said["corrected"])
+
+
+def _searched_item(said: dict[str, Any]) -> SearchedItem:
+    highlights = said.pop("highlights")
+    return SearchedItem(**said, highlights=highlights and Highlights(**highlights))
+
+
+def kept_run(said: Mapping[str, Any] | None) -> LiveRun | None:
+    """Of a kept list's run, what an answer tells."""
+    if said is None:
+        return None
+    cut_off_at = datetime.fromisoformat(said["cut_off_at"])
+    return LiveRun(said["run_id"], cut_off_at, switch_no=said["switch_no"])
+
+
+def encoded(listed: SimilarList | SearchList, made_at: float) -> bytes:
+    """A list with the time it was made at, in seconds since 1970."""
+    return orjson.dumps({"made_at": made_at, **listed.encode()})

@@ -1,0 +1,58 @@
+"""Shelves asked for lately, held in memory for when the store is away."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from domain.identifiers import ItemId
+from serving.services.shelf import Shelf, ShelfList
+
+_MOST = 100
+"""How many shelves are held."""
+
+
+class HeldShelves:
+    """Lists by shelf as of the last refresh; a shelf is held once it has been asked for."""
+
+    def __init__(self) -> None:
+        self._held: OrderedDict[Shelf, ShelfList | None] = OrderedDict()
+
+    def hold(self, shelf: Shelf, listed: ShelfList) -> None:
+        """Hold a list of a shelf, unless a longer one of the same run is held."""
+        held = self._held.get(shelf)
+        if not listed.items or (
+            held and held.run == listed.run and len(held.items) >= len(listed.items)
+        ):
+            return
+        self._held[shelf] = listed
+        self._bound()
+
+    def note(self, shelf: Shelf) -> None:
+        """Hold a shelf from the next refresh on."""
+        self._held.setdefault(shelf, None)
+        self._bound()
+
+    async def refresh(self, load: Callable[[Shelf], Awaitable[ShelfList]]) -> None:
+        """Make the lists again."""
+        for shelf in tuple(self._held):
+            listed = await load(shelf)
+            if shelf in self._held:
+                self._held[shelf] = listed
+
+    def leave_out(self, item_id: ItemId) -> None:
+        """No longer show an item, which is not available any more."""
+        for shelf, held in self._held.items():
+            if held is None:
+                continue
+            items = tuple(item for item in held.items if item.item_id != item_id)
+            self._held[shelf] = replace(held, items=items)
+
+    def find(self, shelf: Shelf) -> ShelfList | None:
+        """What is held of a shelf; None if nothing is."""
+        if shelf in self._held:
+            self._held.move_to_end(shelf)
+        return self._held.get(shelf)
+
+    def _bound(self) -> None:
+        if len(self._held) > _MOST:
+            self._held.popitem(last=False)

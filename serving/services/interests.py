@@ -1,0 +1,83 @@
+"""Users as the apps tell them, with what they say to like."""
+
+from collections.abc import Sequence
+
+from domain.errors import UnknownUserError
+from domain.identifiers import ItemNo, UserId
+from serving.faults import Fault, FaultyInputError
+from serving.repositories.answers import Answers
+from serving.repositories.events import Events
+from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.stated_users import StatedUser, StatedUsers, Statement
+from serving.schemas.users import UserBody
+from serving.services.remembered_users import RememberedUsers
+from serving.services.remembering import Remembering
+
+
+class UserKeeping:
+    """Reads and writes what is said of users, and keeps their answers true to it."""
+
+    def __init__(
+        self,
+        *,
+        users: StatedUsers,
+        events: Events,
+        answers: Answers,
+        remembered: RememberedUsers,
+        remembering: Remembering,
+    ) -> None:
+        self._users = users
+        self._events = events
+        self._answers = answers
+        self._remembered = remembered
+        self._remembering = remembering
+
+    async def load(self, user_id: UserId) -> StatedUser:
+        """What is said of a user; UnknownUserError if nobody has that name."""
+        user = await self._users.find_user(user_id)
+        if user is None:
+            raise UnknownUserError(
+                f"There is no user {user_id!r}. A user comes to be with PUT, or with an event."
+            )
+        return user
+
+    async def state(self, user_id: UserId, said: UserBody) -> tuple[StatedUser, Statement]:
+        """Create a user or replace what is said of one.
+
+        When this returns it is committed, the user's cached answers are gone, and no list shows the
+        items that were named. FaultyInputError names each unknown item; then nothing is stored.
+        """
+        item_nos = await self._item_nos(said.interests.items)
+        statement = await self._users.state_user(
+            user_id, said.attributes, said.interests.words, item_nos
+        )
+        # Also if nothing has changed: whoever stated the same before may have died before this.
+        named = {user_id: RememberedUser(statement.user_no, Exclusions(seen=frozenset(item_nos)))}
+        self._remembered.add(named)
+        await self._answers.drop([statement.user_no])
+        await self._remembered.tell(named)
+        if not statement.created:
+            # Items may have been named before that are not named any more.
+            await self._remembering.remember_again(statement.user_no, user_id)
+        return await self.load(user_id), statement
+
+    async def _item_nos(self, item_ids: Sequence[str]) -> list[ItemNo]:
+        found = await self._events.find_item_nos(item_ids) if item_ids else {}
+        faults = unknown_items(
+            {f"/interests/items/{place}": item_id for place, item_id in enumerate(item_ids)}, found
+        )
+        if faults:
+            raise FaultyInputError(
+                f"Nothing was stored: {len(faults)} of the items are unknown.", faults
+            )
+        return [found[item_id] for item_id in item_ids]
+
+
+def unknown_items(named: dict[str, str], found: dict[str, ItemNo]) -> list[Fault]:
+    """What is wrong with items (by pointer) of which only some were found."""
+    advice = "Create it first with PUT /v1/items/{item_id}, or leave it out."
+    return [
+        Fault(pointer, f"There is no item {item_id!r}. {advice}")
+        for pointer, item_id in named.items()
+        if item_id not in found
+    ]

@@ -1,0 +1,280 @@
+"""Searching the catalogue: by words, by what they mean, and for whoever searches."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from typing import Any
+
+import orjson
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo, RunId, UserId
+from serving.budget import SEARCHING, until
+from serving.faults import Fault, FaultyInputError
+from serving.repositories.exclusions import Exclusions
+from serving.repositories.filters import EVERYTHING, Filters
+from serving.repositories.recommendations import UserState
+from serving.repositories.runs import LiveRun
+from serving.repositories.search import Found, Search
+from serving.repositories.similar_items import AlikeItem, ItemFilters, SimilarItems
+from serving.services.finding import Asked, Finder, FoundItems
+from serving.services.found_list import SearchedItem, SearchLevel, SearchList
+from serving.services.held_popular import HeldPopular
+from serving.services.highlighting import highlights
+from serving.services.made_list import degraded_by
+from serving.services.search_asking import Asking
+from serving.services.search_order import in_order
+from serving.services.search_query import TypedQuery, typed_query
+from serving.services.search_understanding import Understanding, Understood
+from serving.services.title_matching import folded, title_matches
+
+_ALL = 1_000_000
+_NEAR = 100
+"""How many of the nearest in meaning are candidates, at least."""
+_ENOUGH = 20
+"""With fewer items that have all the words, those that have some are looked for."""
+_NOBODY = Exclusions()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchWish:
+    """What is looked for, and what the list is asked to be."""
+
+    text: str
+    limit: int
+    filters: Filters = EVERYTHING
+    exclude_seen: bool = False
+    """True: items the user has seen stay out; those the user spoke against always do."""
+    only_words: bool = False
+    """Whether only items that match in words are wanted, however few."""
+    highlight: bool = True
+
+    def field(self) -> str:
+        """What tells its answers from others."""
+        parts = (
+            self.text, self.limit, self.filters, self.exclude_seen, self.only_words,
+            self.highlight,
+        )  # fmt: skip
+        return f"search:{orjson.dumps(parts).decode()}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """One search of one run."""
+
+    run: LiveRun | None
+    wish: SearchWish
+    excluded: frozenset[ItemNo]
+    seen: AbstractSet[ItemNo]
+    embedding: Any
+    """The user's live vector as the driver gives it, or None."""
+
+    @property
+    def run_id(self) -> RunId | None:
+        return self.run.run_id if self.run else None
+
+
+class Searcher:
+    """Answers searches."""
+
+    def __init__(
+        self,
+        finder: Finder[SearchList],
+        search: Search,
+        items: SimilarItems,
+        held: HeldPopular,
+        *,
+        recall_bound: float,
+    ) -> None:
+        self._finder = finder
+        self._search = search
+        self._understanding = Understanding(search)
+        self._items = items
+        self._held = held
+        self._recall_bound = recall_bound
+
+    async def search(self, user_id: UserId | None, wish: SearchWish) -> FoundItems[SearchList]:
+        """What is found; FaultyInputError if there is nothing to look for."""
+        typed = typed_query(wish.text)
+        if not typed.wanted:
+            raise nothing_to_look_for(typed)
+
+        def excluded(of_user: Exclusions) -> frozenset[ItemNo]:
+            return of_user.of(exclude_seen=wish.exclude_seen)
+
+        async def make(run: LiveRun | None, user: UserState | None) -> SearchList:
+            of_user = user.exclusions if user else _NOBODY
+            embedding = user.embedding if user else None
+            search = _Search(run, wish, excluded(of_user), of_user.seen, embedding)
+            return await self._make(search, typed)
+
+        asked = Asked(
+            field=wish.field(),
+            make=make,
+            make_held=lambda of_user: self._make_held(wish, typed, of_user),
+            decode=SearchList.decode,
+            excluded=excluded,
+        )
+        return await self._finder.find(user_id, asked)
+
+    async def _make(self, search: _Search, typed: TypedQuery) -> SearchList:
+        understood = await self._understanding.understand(search.run_id, typed)
+        asks = understood.asking
+        if asks is None:
+            items = await self._filled(search, [], ItemFilters(search.wish.filters))
+            return SearchList("popular", search.run, tuple(items))
+        filters = ItemFilters(search.wish.filters, asks.binding, asks.unwanted)
+        near, degraded = await self._near_in_time(search, understood, filters)
+        items = await self._found(search, understood, asks, filters, near)
+        level = _level(items, near)
+        if not search.wish.only_words:
+            items = await self._filled(search, items, filters)
+        if search.wish.highlight:
+            items, late = await self._highlighted(items, asks)
+            degraded = degraded or late
+        return SearchList(level, search.run, tuple(items), understood.corrected, degraded)
+
+    async def _near_in_time(
+        self, search: _Search, understood: Understood, filters: ItemFilters
+    ) -> tuple[list[ItemNo], str | None]:
+        """The nearest in meaning; if the search for them takes too long none, and why."""
+        run = search.run
+        if run is None or search.wish.only_words:
+            return [], None
+        if understood.meaning is None:
+            await self._items.check_run(run.run_id)
+            return [], None
+        index = run.likeness_index
+        trusted = index is not None and index.recall >= self._recall_bound
+        try:
+            with until(SEARCHING):
+                alike = await self._items.load_alike(
+                    run.run_id,
+                    understood.meaning,
+                    search.excluded,
+                    filters,
+                    items=max(_NEAR, search.wish.limit),
+                    index=index if trusted else None,
+                )
+        except StoreUnavailableError as error:
+            return [], degraded_by(error)
+        return [item.item_no for item in alike], None
+
+    async def _found(
+        self,
+        search: _Search,
+        understood: Understood,
+        asks: Asking,
+        filters: ItemFilters,
+        near: Sequence[ItemNo],
+    ) -> list[SearchedItem]:
+        """What matches in words, and the nearest in meaning, the best first."""
+        found = await self._search.load_found(
+            search.run_id,
+            asks.match,
+            search.excluded,
+            filters,
+            near=near,
+            meaning=understood.meaning,
+            embedding=search.embedding,
+            enough=max(search.wish.limit, _ENOUGH),
+        )
+        if search.run is not None and near and not any(item.meaning for item in found):
+            await self._items.check_run(search.run.run_id)
+        personal = search.embedding is not None
+        ordered = in_order(found, asks.weights, personal=personal)
+        return [
+            _searched_item(item, score, search.seen)
+            for item, score in ordered[: search.wish.limit]
+            if any(item.places) or not search.wish.only_words
+        ]
+
+    async def _filled(
+        self, search: _Search, items: list[SearchedItem], filters: ItemFilters
+    ) -> list[SearchedItem]:
+        """The list with the most used items at its end, if it is too short.
+
+        Only where nothing at all would be left is what is binding not looked at.
+        """
+        for wanted in (filters, replace(filters, binding=None)):
+            missing = search.wish.limit - len(items)
+            if missing > 0 and (not items or wanted is filters):
+                listed = search.excluded.union(item.item_no for item in items)
+                added = await self._items.load_most_used(
+                    search.run_id, listed, wanted, items=missing
+                )
+                items = [*items, *(_filler(item, search.seen) for item in added)]
+        return items
+
+    async def _highlighted(
+        self, items: list[SearchedItem], asks: Asking
+    ) -> tuple[list[SearchedItem], str | None]:
+        """The items with highlights; without, and why, if there is no time left."""
+        matched = [item.item_no for item in items if item.match == "words"]
+        if not matched:
+            return items, None
+        try:
+            marked = await self._search.load_marked_texts(matched, " | ".join(asks.match.terms))
+        except StoreUnavailableError as error:
+            return items, degraded_by(error)
+        return [
+            replace(item, highlights=highlights(marked[item.item_no]))
+            if item.item_no in marked
+            else item
+            for item in items
+        ], None
+
+    def _make_held(self, wish: SearchWish, typed: TypedQuery, of_user: Exclusions) -> SearchList:
+        """The held list, first the items whose titles have words that are looked for."""
+        excluded = of_user.of(exclude_seen=wish.exclude_seen)
+        made = self._held.top(_ALL, excluded, filters=wish.filters)
+        held = list(made.items)
+        words = [word for one in typed.wanted for word in folded(one.text).split()]
+        matches = {item.item_no: title_matches(item.title, words) for item in held}
+        held.sort(key=lambda item: -matches[item.item_no])
+        items = [
+            SearchedItem(
+                item_no=item.item_no,
+                item_id=item.item_id,
+                title=item.title,
+                score=matches[item.item_no] / len(words),
+                match="words" if matches[item.item_no] else "popular",
+                seen=item.item_no in of_user.seen,
+            )
+            for item in held
+            if matches[item.item_no] or not wish.only_words
+        ]
+        return SearchList("held", made.run, tuple(items[: wish.limit]))
+
+
+def nothing_to_look_for(typed: TypedQuery) -> FaultyInputError:
+    """What is wrong with a query without a wanted word."""
+    detail = (
+        "q says only what is not wanted. Add a word to look for, as in: space -war"
+        if typed.unwanted
+        else "q holds no word. Give at least one word or number to look for, as in: toy story"
+    )
+    return FaultyInputError(detail, [Fault("query:q", detail)])
+
+
+def _level(items: Sequence[SearchedItem], near: Sequence[ItemNo]) -> SearchLevel:
+    if near:
+        return "search"
+    return "words" if items else "popular"
+
+
+def _searched_item(item: Found, score: float, seen: AbstractSet[ItemNo]) -> SearchedItem:
+    return SearchedItem(
+        item_no=item.item_no,
+        item_id=item.item_id,
+        title=item.title,
+        score=score,
+        match="words" if any(item.places) else "meaning",
+        seen=item.item_no in seen,
+    )
+
+
+def _filler(item: AlikeItem, seen: AbstractSet[ItemNo]) -> SearchedItem:
+    return SearchedItem(
+        item.item_no, item.item_id, item.title, 0.0, "popular", item.item_no in seen
+    )

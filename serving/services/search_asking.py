@@ -1,0 +1,112 @@
+"""From words as the store understands them to what a search asks of items."""
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from serving.repositories.search import UnderstoodWord, WordMatch
+from serving.services.search_query import Typed, TypedQuery
+
+_FUNCTION_WORD = 0.2
+"""How much a word counts that says nothing by itself, beside others."""
+_WHOLE_WORD = 0.3
+"""Of a word that may be a beginning, how much it counts that the item has it as a whole."""
+_FEWEST_TO_RELAX = 3
+"""Words of which one may be missing before any one is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What a search asks of items."""
+
+    match: WordMatch
+    weights: tuple[float, ...]
+    """How much each of the match's terms counts."""
+    binding: str | None
+    """Phrases, which no item may lack as long as any has them; None: there is none."""
+    unwanted: str | None
+    """What no item may have; None: anything may be."""
+
+
+def asking(typed: TypedQuery, understood: Sequence[UnderstoodWord]) -> Asking | None:
+    """What is asked; `understood` has the wanted words in order, then the unwanted.
+
+    None: there is nothing to look for.
+    """
+    given = iter(understood)
+    alternatives = [
+        [(one, word) for one in alternative if (word := next(given)).asks is not None]
+        for alternative in typed.alternatives
+    ]
+    content = [_content(words) for words in alternatives if words]
+    if not content:
+        return None
+    asks = [[_anywhere(word) for _, word in words] for words in content]
+    terms, weights = _terms(content, [words for words in alternatives if words])
+    return Asking(
+        WordMatch(
+            all_of=_any(map(_all, asks)),
+            all_in_title=_any(_all(_asks(word) for _, word in words) for words in content),
+            most_of=_most(asks[0]) if len(asks) == 1 else None,
+            any_of=_any(ask for one in asks for ask in one),
+            terms=terms,
+        ),
+        weights=weights,
+        binding=_any(map(_all, bound)) if all(bound := list(map(_phrases, content))) else None,
+        unwanted=_any(f"({word.asks})" for word in given if word.asks is not None) or None,
+    )
+
+
+def _content(words: Sequence[tuple[Typed, UnderstoodWord]]) -> list[tuple[Typed, UnderstoodWord]]:
+    """Those that say something by themselves; all if none does."""
+    telling = [pair for pair in words if pair[0].phrase or not pair[1].is_function_word]
+    return telling or list(words)
+
+
+def _asks(word: UnderstoodWord) -> str:
+    return f"({word.begins or word.asks})"
+
+
+def _anywhere(word: UnderstoodWord) -> str:
+    return f"({word.asks})" if word.in_title else _asks(word)
+
+
+def _phrases(words: Iterable[tuple[Typed, UnderstoodWord]]) -> list[str]:
+    return [f"({word.asks})" for typed, word in words if typed.phrase and word.items]
+
+
+def _all(asks: Iterable[str]) -> str:
+    return f"({' & '.join(asks)})"
+
+
+def _any(asks: Iterable[str]) -> str:
+    return " | ".join(asks)
+
+
+def _most(asks: Sequence[str]) -> str | None:
+    """All but any one."""
+    if len(asks) < _FEWEST_TO_RELAX:
+        return None
+    return _any(_all((*asks[:place], *asks[place + 1 :])) for place in range(len(asks)))
+
+
+def _terms(
+    content: Sequence[Sequence[tuple[Typed, UnderstoodWord]]],
+    alternatives: Sequence[Sequence[tuple[Typed, UnderstoodWord]]],
+) -> tuple[tuple[str, ...], tuple[float, ...]]:
+    """What is looked at in each item, and how much it counts."""
+    telling = {id(word) for words in content for _, word in words}
+    terms: list[str] = []
+    weights: list[float] = []
+    for _, word in (pair for words in alternatives for pair in words):
+        # rarity = 1 / (1 + log10(1 + items))
+        weight = 1.0 / (1.0 + math.log10(1.0 + word.items))
+        if id(word) not in telling:
+            weight *= _FUNCTION_WORD
+        if word.begins is None or word.asks is None:
+            terms.append(_asks(word))
+            weights.append(weight)
+        else:
+            terms += [word.begins, word.asks]
+            weights += [weight * (1.0 - _WHOLE_WORD), weight * _WHOLE_WORD]
+    return tuple(terms), tuple(weights)

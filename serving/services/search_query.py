@@ -1,0 +1,78 @@
+"""What somebody typed into a search box, taken apart: words, "phrases", -without, or."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+_PIECE = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+)')
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A word, or a phrase whose words must follow each other."""
+
+    text: str
+    phrase: bool = False
+    without: bool = False
+    """Items that have it are not wanted."""
+    unfinished: bool = False
+    """It may be the beginning of a word: the last one, with nothing behind it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedQuery:
+    """Alternatives, each a list of what an item should have; and what none may have."""
+
+    alternatives: tuple[tuple[Typed, ...], ...]
+    unwanted: tuple[Typed, ...]
+
+    @property
+    def wanted(self) -> tuple[Typed, ...]:
+        """What any of the alternatives asks for, in the order it was typed."""
+        return tuple(typed for alternative in self.alternatives for typed in alternative)
+
+    def replaced(self, texts: Sequence[str]) -> "TypedQuery":
+        """With other texts for `wanted`, in its order; a text that is another one is finished."""
+        given = iter(texts)
+        return replace(
+            self,
+            alternatives=tuple(
+                tuple(_said(typed, next(given)) for typed in alternative)
+                for alternative in self.alternatives
+            ),
+        )
+
+
+def typed_query(text: str) -> TypedQuery:
+    """Take apart what was typed, as web search engines do; nothing is ever an error.
+
+    `or` between words parts alternatives. Pieces without a letter or digit are left out.
+    """
+    alternatives: list[list[Typed]] = [[]]
+    unwanted = []
+    for typed in _pieces(text):
+        if typed.without:
+            unwanted.append(typed)
+        elif typed.text.lower() == "or" and not typed.phrase and not typed.unfinished:
+            alternatives.append([])
+        else:
+            alternatives[-1].append(typed)
+    wanted = tuple(tuple(alternative) for alternative in alternatives if alternative)
+    return TypedQuery(wanted, tuple(unwanted))
+
+
+def _pieces(text: str) -> Iterator[Typed]:
+    for found in _PIECE.finditer(text):
+        word = found["word"]
+        if word is None:
+            piece = Typed(found["phrase"].strip(), phrase=True, without=bool(found["minus"]))
+        else:
+            without = word.startswith("-")
+            at_end = found.end() == len(text)
+            piece = Typed(word.lstrip("-"), without=without, unfinished=at_end and not without)
+        if any(character.isalnum() for character in piece.text):
+            yield piece
+
+
+def _said(typed: Typed, text: str) -> Typed:
+    return typed if text == typed.text else replace(typed, text=text, unfinished=False)

@@ -1,0 +1,68 @@
+"""Shelves: lists that are the same for everybody, and what a list from one is asked to be."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from domain.identifiers import UserId
+from serving.repositories.runs import LiveRun
+from serving.services.made_list import RecommendedItem
+
+Window = Literal["day", "week", "month"]
+ShelfLevel = Literal["popular", "trending", "latest", "starter", "held"]
+ShelfName = Literal[
+    "popular",
+    "popular_day",
+    "popular_week",
+    "popular_month",
+    "all_time",
+    "trending_day",
+    "trending_week",
+    "trending_month",
+    "latest",
+    "starter",
+]
+
+_OWN_LEVELS: Mapping[ShelfName, ShelfLevel] = {"latest": "latest", "starter": "starter"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """One list for everybody."""
+
+    name: ShelfName
+    """`popular`: what was liked lately; those that name a window and `all_time` as the run has
+    them; `latest`: the newest items; `starter`: well-known items far from each other.
+    """
+    category: str = ""
+    """Empty: the whole catalogue."""
+
+    @property
+    def level(self) -> ShelfLevel:
+        """What a list from it is called."""
+        if self.name.startswith("trending"):
+            return "trending"
+        return _OWN_LEVELS.get(self.name, "popular")
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfWish:
+    """What a list from a shelf is asked to be."""
+
+    shelf: Shelf
+    limit: int
+    user_id: UserId | None = None
+    """Whose seen, disliked and hidden items are left out; None: nobody's."""
+    session: str | None = None
+    """Of `starter`: the same session gets the same list as long as the run is served."""
+
+
+@dataclass(frozen=True, slots=True)
+class ShelfList:
+    """Items from a shelf, best first."""
+
+    level: ShelfLevel
+    run: LiveRun | None
+    items: tuple[RecommendedItem, ...]
+    degraded: str | None = None
+    """Why it is less than it might have been; None: it is not."""

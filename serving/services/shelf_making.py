@@ -1,0 +1,67 @@
+"""Making a list from a shelf: what is on it, then what is popular, then anything eligible."""
+
+from collections.abc import Sequence
+
+from domain.identifiers import ItemNo
+from serving.repositories.recommendations import ListedItems
+from serving.repositories.runs import LiveRun
+from serving.repositories.shelves import Shelves
+from serving.services.list_making import ListMaker
+from serving.services.made_list import RecommendedItem, fillers
+from serving.services.shelf import ShelfList, ShelfWish
+from serving.services.starter import Starter
+
+
+class ShelfMaker:
+    """Makes lists; a list has as many items as were asked for, or all that are eligible."""
+
+    def __init__(self, shelves: Shelves, lists: ListMaker) -> None:
+        self._shelves = shelves
+        self._lists = lists
+        self._starter = Starter(shelves)
+
+    async def make(
+        self, run: LiveRun | None, wish: ShelfWish, excluded: Sequence[ItemNo] = ()
+    ) -> ShelfList:
+        """The list; RunGoneError if the run was dropped.
+
+        A shelf that is empty, or of a run that is still to come, gives way to what is popular.
+        """
+        items = (await self._own_items(run, wish, excluded))[: wish.limit]
+        level = wish.shelf.level if items or wish.shelf.name == "latest" else "popular"
+        missing = wish.limit - len(items)
+        if not missing or level == "latest":
+            return ShelfList(level, run, items)
+        popular = await self._lists.popular(
+            run,
+            limit=missing,
+            excluded=[*excluded, *(item.item_no for item in items)],
+            category=wish.shelf.category,
+        )
+        return ShelfList(level, run, (*items, *fillers(popular)) if items else popular)
+
+    async def _own_items(
+        self, run: LiveRun | None, wish: ShelfWish, excluded: Sequence[ItemNo]
+    ) -> tuple[RecommendedItem, ...]:
+        shelf = wish.shelf
+        if shelf.name == "latest":
+            latest = await self._shelves.load_latest(shelf.category, excluded, items=wish.limit)
+            return fillers(latest.items.values())
+        if run is None or shelf.name == "popular":
+            return ()
+        if shelf.name == "starter":
+            order = await self._starter.order(run, shelf.category, wish.session)
+            eligible = await self._shelves.load_eligible(order, excluded, items=wish.limit)
+            return fillers(eligible.items.values())
+        return _with_scores(
+            await self._shelves.load_listed(run.run_id, shelf.name, shelf.category, excluded)
+        )
+
+
+def _with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
+    """Items of a list with its scores scaled to [0, 1]."""
+    scores = listed.ranking.scaled().tolist()
+    return tuple(
+        RecommendedItem(item.item_no, item.item_id, item.title, score, 0.0, 0.0)
+        for item, score in zip(listed.items.values(), scores, strict=True)
+    )

@@ -1,0 +1,157 @@
+"""Items that are like others."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from domain.errors import UnknownItemError
+from domain.identifiers import ItemId, ItemNo, UserId
+from serving.repositories.exclusions import Exclusions
+from serving.repositories.filters import EVERYTHING, Filters
+from serving.repositories.recommendations import UserState
+from serving.repositories.runs import LiveRun
+from serving.repositories.similar_items import AlikeItem, ItemFilters, Seed, SimilarItems
+from serving.services.finding import Asked, Finder, FoundItems
+from serving.services.found_list import SimilarItem, SimilarLevel, SimilarList
+from serving.services.held_popular import HeldPopular
+
+_NOTHING: AbstractSet[ItemNo] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarWish:
+    """What a list of similar items is asked to be."""
+
+    item_ids: tuple[ItemId, ...]
+    """Items to be like, all of them alike."""
+    limit: int
+    filters: Filters = EVERYTHING
+    exclude_seen: bool = True
+    """False: only items the user spoke against stay out."""
+
+    def field(self) -> str:
+        """What tells its answers from others."""
+        parts = (sorted(self.item_ids), self.limit, self.filters, self.exclude_seen)
+        return f"similar:{orjson.dumps(parts).decode()}"
+
+
+class Similar:
+    """Answers requests for similar items."""
+
+    def __init__(
+        self,
+        finder: Finder[SimilarList],
+        items: SimilarItems,
+        held: HeldPopular,
+        *,
+        recall_bound: float,
+    ) -> None:
+        self._finder = finder
+        self._items = items
+        self._held = held
+        self._recall_bound = recall_bound
+
+    async def similar(self, user_id: UserId | None, wish: SimilarWish) -> FoundItems[SimilarList]:
+        """Items like those of the wish; UnknownItemError if none of these exists."""
+
+        async def make(run: LiveRun | None, user: UserState | None) -> SimilarList:
+            return await self._make(run, user, wish)
+
+        def excluded(of_user: Exclusions) -> AbstractSet[ItemNo]:
+            return of_user.of(exclude_seen=wish.exclude_seen)
+
+        asked = Asked(
+            field=wish.field(),
+            make=make,
+            make_held=lambda of_user: self._make_held(wish, excluded(of_user)),
+            decode=SimilarList.decode,
+            excluded=excluded,
+        )
+        return await self._finder.find(user_id, asked)
+
+    async def _make(
+        self, run: LiveRun | None, user: UserState | None, wish: SimilarWish
+    ) -> SimilarList:
+        seeds = await self._items.find_seeds(run.run_id if run else None, wish.item_ids)
+        known = {seed.item_id for seed in seeds}
+        unknown = tuple(item_id for item_id in wish.item_ids if item_id not in known)
+        if not seeds:
+            raise UnknownItemError(_unknown_detail(unknown))
+        of_user = user.exclusions.of(exclude_seen=wish.exclude_seen) if user else _NOTHING
+        excluded = {seed.item_no for seed in seeds} | of_user
+        filters = ItemFilters(wish.filters)
+        alike = await self._alike(run, seeds, excluded, filters, wish.limit)
+        missing = wish.limit - len(alike)
+        level = _level(seeds) if alike else "popular"
+        if missing > 0:
+            listed = excluded.union(item.item_no for item in alike)
+            run_id = run.run_id if run else None
+            alike += await self._items.load_most_used(run_id, listed, filters, items=missing)
+        return SimilarList(level, run, tuple(map(_similar_item, alike)), unknown)
+
+    async def _alike(
+        self,
+        run: LiveRun | None,
+        seeds: Sequence[Seed],
+        excluded: AbstractSet[ItemNo],
+        filters: ItemFilters,
+        limit: int,
+    ) -> list[AlikeItem]:
+        likeness = mean_likeness(seeds)
+        if run is None:
+            return []
+        if likeness is None:
+            await self._items.check_run(run.run_id)
+            return []
+        index = run.likeness_index
+        trusted = index is not None and index.recall >= self._recall_bound
+        return await self._items.load_alike(
+            run.run_id,
+            likeness,
+            excluded,
+            filters,
+            items=limit,
+            index=index if trusted else None,
+        )
+
+    def _make_held(self, wish: SimilarWish, excluded: AbstractSet[ItemNo]) -> SimilarList:
+        held = self._held.top(wish.limit + len(wish.item_ids), excluded, filters=wish.filters)
+        items = tuple(
+            SimilarItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0)
+            for item in held.items
+            if item.item_id not in wish.item_ids
+        )
+        return SimilarList("held", held.run, items[: wish.limit])
+
+
+def mean_likeness(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:
+    """The mean of the likenesses that are known; None if none is."""
+    known = [seed.likeness for seed in seeds if seed.likeness is not None]
+    return np.asarray(np.mean(known, axis=0, dtype=np.float32)) if known else None
+
+
+def _level(seeds: Sequence[Seed]) -> SimilarLevel:
+    return "similar" if any(seed.is_placed for seed in seeds) else "words"
+
+
+def _similar_item(item: AlikeItem) -> SimilarItem:
+    return SimilarItem(
+        item_no=item.item_no,
+        item_id=item.item_id,
+        title=item.title,
+        score=item.score,
+        used_by_same_people=item.used_by_same_people,
+        alike_in_words=item.score - item.used_by_same_people,
+    )
+
+
+def _unknown_detail(unknown: Sequence[str]) -> str:
+    named = ", ".join(map(repr, unknown))
+    return (
+        f"There is no item {named}. Look for its id with GET /v1/search, or store it first with"
+        " PUT /v1/items/{item_id}."
+    )

@@ -1,0 +1,22 @@
+"""Words and titles without the store: what a search still knows when PostgreSQL is away."""
+
+import unicodedata
+from collections.abc import Sequence
+from functools import lru_cache
+
+
+def title_matches(title: str, words: Sequence[str]) -> int:
+    """How many of the words, folded, begin a word of a title."""
+    there = folded(title).split()
+    return sum(any(word.startswith(begun) for word in there) for begun in words)
+
+
+@lru_cache(maxsize=4096)
+def folded(text: str) -> str:
+    """Lower case letters and digits without accents, and spaces; nearly as SQL has it."""
+    plain = unicodedata.normalize("NFKD", text.lower())
+    return "".join(
+        character if character.isalnum() else " "
+        for character in plain
+        if not unicodedata.combining(character)
+    )

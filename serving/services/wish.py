@@ -1,0 +1,38 @@
+"""What a list of recommendations is asked to be."""
+
+from dataclasses import dataclass, replace
+
+from serving.repositories.filters import EVERYTHING, Filters
+from serving.services.slots import SlotPolicy
+from serving.services.stating import AskedInterests
+
+_NO_INTERESTS = AskedInterests()
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What a list is asked to be."""
+
+    limit: int
+    exclude_seen: bool = True
+    """False: only items the user spoke against stay out."""
+    explain: bool = False
+    """Whether to say which of the user's own items brought each one."""
+    interests: AskedInterests = _NO_INTERESTS
+    """What the user likes besides, for this list only."""
+    filters: Filters = EVERYTHING
+    explore: float | None = None
+    """Share of the places that go to new items, in [0, 0.5]; None, as below: nothing is said."""
+    diversity: float | None = None
+    """How little alike the items are to be, in [0, 1]."""
+    max_per_category: int | None = None
+    """How many items of one category, as long as others are eligible."""
+
+    def settled(self, policy: SlotPolicy) -> "Wish":
+        """The same with what the policy says where nothing is said."""
+        return replace(
+            self,
+            explore=policy.explore if self.explore is None else self.explore,
+            diversity=policy.diversity if self.diversity is None else self.diversity,
+            max_per_category=self.max_per_category or policy.max_per_category,
+        )

@@ -1,0 +1,55 @@
+-- Interests: what users say of themselves, and how it counts.
+
+-- name: state_user
+-- Creates a user or replaces what is said of one; whether the user is new, and whether other interests are stated.
+-- Harmless twice.
+select user_no, created, changed
+from state_user(:user_id, cast(:attributes as jsonb), cast(:words as text[]), cast(:item_nos as integer[]));
+
+-- name: find_user
+-- What is said of a user, and which of the words the run being served knows.
+select user_id, attributes, created_at, stated_at, live_run.run_id, coalesce(words, '{}') as words,
+       array(
+           select exists (select from phrase_terms(phrase) join term_embeddings as known
+                          on known.run_id = live_run.run_id and known.term = phrase_terms.term)
+           from unnest(words) with ordinality as said (phrase, place) order by place
+       ) as known,
+       array(
+           select item_id from unnest(item_nos) with ordinality as said (item_no, place) join items using (item_no)
+           order by place
+       ) as item_ids
+from users
+left join user_interests using (user_no)
+left join live_run on true
+where user_id = :user_id;
+
+-- name: load_interests
+-- The interests of those of the users who state some. The newest there are, beyond any horizon too: whoever is behind
+-- is found by their position.
+select user_no, words, item_nos
+from user_interests
+where user_no = any(cast(:user_nos as integer[])) and cardinality(words) + cardinality(item_nos) > 0;
+
+-- name: load_interests_of_range
+-- The same of all users in a range of numbers, in rising order.
+select user_no, words, item_nos
+from user_interests
+where user_no between :first and :last and cardinality(words) + cardinality(item_nos) > 0
+order by user_no;
+
+-- name: load_phrase_vectors
+-- Phrases as parts of a history in a run's space; those of which it knows no term are absent.
+select phrase, embedding, source, taste_scale, confidence_scale
+from phrase_vectors(:run_id, cast(:phrases as text[]))
+order by phrase collate "C";
+
+-- name: store_crowd
+-- Notes in the row of a run what is liked by many; its item vectors must be there.
+select store_crowd(:run_id);
+
+-- name: load_phrase_vectors_of_range
+-- The same of all that users in a range of numbers have stated, as arrays for bulk reading.
+select phrase, cast(embedding as real[]) as embedding, cast(source as real[]) as source, taste_scale, confidence_scale
+from phrase_vectors(:run_id, array(
+    select distinct unnest(words) from user_interests where user_no between :first and :last))
+order by phrase collate "C";

@@ -1,0 +1,109 @@
+-- Placing: items that come between two nights get their places in the runs that are kept. Only runs that have learned
+-- words can place an item.
+
+-- name: listen_to_items
+-- From now on this connection is told that there is something new of items.
+listen tandem_items;
+
+-- name: find_run_to_place_in
+-- The served run, if there is something it may not know of items.
+select live_run.run_id
+from live_run join model_runs using (run_id) left join placing_progress as progress using (run_id)
+where parameters -> 'words' ->> 'trend' is not null
+  and coalesce(progress.position, -1) < event_horizon();
+
+-- name: find_standby_to_place_in
+-- The newest retained run that is not being served and does not know all news of items up to the horizon.
+select model_runs.run_id
+from model_runs left join placing_progress as progress using (run_id)
+where state = 'published' and parameters -> 'words' ->> 'trend' is not null
+  and model_runs.run_id not in (select run_id from live_run)
+  and coalesce(progress.position, -1) < :horizon
+order by finished_at desc, model_runs.run_id desc
+limit 1;
+
+-- name: begin_placing
+-- The night knew of items what it knew of the log. Committed before anything is placed, so that no news are removed that
+-- somebody who places has not seen.
+insert into placing_progress (run_id, position, until, usual, usual_source)
+select run_id, cut_off_position, cut_off_position,
+       (select embedding from usual_of_run(run_id)), (select source from usual_of_run(run_id))
+from model_runs
+where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null
+  and not exists (select from placing_progress where placing_progress.run_id = model_runs.run_id)
+on conflict do nothing
+returning run_id;
+
+-- name: hold_run
+-- Whether the run is there to be written into; if so it is not retired until the transaction ends. To be asked before
+-- progress is claimed: whoever publishes takes them in this order too.
+select run_id from model_runs
+where run_id = :run_id and state in ('evaluated', 'published') and to_regclass('item_embeddings_' || run_id) is not null
+for share;
+
+-- name: claim_placing
+-- A run's progress, unless somebody else is placing items in it; held until the transaction ends.
+select position, until, item_no from placing_progress where run_id = :run_id for update skip locked;
+
+-- name: hold_placing
+-- Waits for whoever places items in a run or in the one being served, and lets nobody begin.
+select run_id from placing_progress
+where run_id = :run_id or run_id in (select run_id from live_run)
+order by run_id
+for update;
+
+-- name: load_due_items
+-- Items with news in (:after, :until] that the night has not made from their users, in rising order after :item_no.
+select news.item_no
+from (
+    select item_no from item_news where position > :after and position <= :until
+    union
+    select item_no from interactions where position > :after and position <= :until
+) as news
+left join item_embeddings as made on made.run_id = :run_id and made.item_no = news.item_no
+where news.item_no > :item_no and (made.item_no is null or made.placed_at is not null or made.users = 0)
+order by news.item_no
+limit :items;
+
+-- name: load_missing_items
+-- Items that have no place in a run but could have one, in rising order after :item_no.
+select item_no
+from items
+where item_no > :item_no
+  and exists (select from model_runs where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null)
+  and not exists (select from item_embeddings as made where made.run_id = :run_id and made.item_no = items.item_no)
+order by item_no
+limit :items;
+
+-- name: place_items
+-- Gives items their places; answers those that had none before.
+select placed_item_no from place_items(:run_id, cast(:item_nos as integer[]));
+
+-- name: find_users_of_items
+-- Whose live vectors were made when these items, which they have used or named as an interest, had no place yet.
+select user_no
+from (
+    select user_no, position from interactions where item_no = any(cast(:item_nos as integer[]))
+    union all
+    select user_no, position from user_interests where item_nos && cast(:item_nos as integer[])
+) as met
+join user_embeddings as live using (user_no)
+where live.run_id = :run_id and live.position >= met.position
+group by user_no
+order by user_no;
+
+-- name: store_placing_progress
+update placing_progress set position = :position, until = :until, item_no = :item_no where run_id = :run_id;
+
+-- name: remove_known_news
+-- News that every run knows, whether it is kept or being made, and the progress of runs that are neither.
+with alive as (
+    select run_id, coalesce(progress.position, cut_off_position) as position
+    from model_runs left join placing_progress as progress using (run_id)
+    where state in ('training', 'evaluated')
+       or state = 'published' and parameters -> 'words' ->> 'trend' is not null
+),
+ended as (
+    delete from placing_progress where run_id not in (select run_id from alive)
+)
+delete from item_news where position <= (select coalesce(min(position), 0) from alive);

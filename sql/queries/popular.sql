@@ -1,0 +1,98 @@
+-- Popular lists: made by the night and kept fresh by the speed worker, read by the serving layer. What is in them is said
+-- at the functions lately_liked and ever_liked.
+
+-- name: store_popular_parameters
+-- Notes in the row of a run how its lists are made, for whoever makes them again.
+update model_runs
+set parameters = parameters || jsonb_build_object('popular', cast(:popular as jsonb))
+where run_id = :run_id;
+
+-- name: refresh_popular_items
+-- Makes a part of a run's lists anew from the log; false if the run is no longer kept. Harmless twice.
+select refresh_popular_items(:run_id, :part);
+
+-- name: store_well_known
+-- Keeps the popular lists as they are now under another name: whoever chooses from them finds them the same as long as
+-- the run is served.
+insert into popular_items (run_id, list, category, item_nos, scores)
+select run_id, 'well_known', category, item_nos, scores
+from popular_items
+where run_id = :run_id and list = 'popular'
+on conflict (run_id, list, category) do update
+set item_nos = excluded.item_nos, scores = excluded.scores;
+
+-- name: count_popular_lists
+select count(*) from popular_items where run_id = :run_id;
+
+-- name: hold_popular
+-- Whether nobody else refreshes the lists of this run until the transaction ends. The lock is that of
+-- refresh_popular_items.
+select pg_try_advisory_xact_lock(31319, :run_id);
+
+-- name: find_due_part
+-- The part of a run's lists that lags behind the log, has rested for :seconds, and for :rests times what it took the last
+-- time. The list of all time comes first, as a thin popular list is taken from it.
+select parts.part
+from (values ('ever'), ('lately')) as parts (part)
+left join popular_refreshes on popular_refreshes.run_id = :run_id and popular_refreshes.part = parts.part
+where coalesce(position, -1) < (select case when is_called then last_value else 0 end from interaction_positions)
+  and (refreshed_at is null
+       or refreshed_at + make_interval(secs => greatest(:seconds, :rests * seconds)) <= clock_timestamp())
+order by parts.part
+limit 1;
+
+-- name: find_refresh
+-- How fresh a part of a run's lists is, or no row if it was never noted.
+select position, as_of, refreshed_at, seconds from popular_refreshes where run_id = :run_id and part = :part;
+
+-- name: load_listed
+-- The eligible part of one of a run's lists, best first; the category '' is the whole catalogue.
+select items.item_no, item_id, title, categories, listed.score
+from popular_items
+cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, place)
+join items on items.item_no = listed.item_no
+where run_id = :run_id and list = :list and category = :category and available
+  and items.item_no <> all(cast(:excluded as integer[]))
+order by place
+limit :items;
+
+-- name: load_latest
+-- The eligible items that came into the catalogue last.
+select item_no, item_id, title, categories, cast(0 as real) as score
+from items
+where available and item_no <> all(cast(:excluded as integer[]))
+  and (cast(:category as text) = '' or categories @> array[cast(:category as text)])
+order by created_at desc, item_no desc
+limit :items;
+
+-- name: load_well_known
+-- The well-known items of a run with the taste and sequence parts of their vectors, the best known first. A run of an
+-- earlier version has only the popular ones.
+with known as (
+    select item_nos
+    from popular_items
+    where run_id = :run_id and list in ('well_known', 'popular') and category = :category
+    order by list = 'popular'
+    limit 1
+)
+select item_no, subvector(embedding, 1, coalesce(own.dimensions, vector_dims(embedding))) as embedding
+from known
+cross join lateral unnest(item_nos) with ordinality as listed (item_no, place)
+join item_embeddings using (item_no)
+cross join (
+    select cast(parameters -> 'live_vector' ->> 'taste_dimensions' as integer)
+           + cast(parameters -> 'live_vector' ->> 'sequence_dimensions' as integer) as dimensions
+    from model_runs where run_id = :run_id
+) as own
+where item_embeddings.run_id = :run_id
+order by place
+limit :items;
+
+-- name: load_eligible
+-- Those of :item_nos that are eligible, in the same order.
+select items.item_no, item_id, title, categories, cast(0 as real) as score
+from unnest(cast(:item_nos as integer[])) with ordinality as asked (item_no, place)
+join items on items.item_no = asked.item_no
+where available and items.item_no <> all(cast(:excluded as integer[]))
+order by place
+limit :items;

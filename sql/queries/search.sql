@@ -1,0 +1,163 @@
+-- Searching the catalogue for what is typed.
+
+-- name: understand_words
+-- What each word or phrase typed asks of items, also if it is the beginning of a word; whether it says nothing by
+-- itself; how many available items have it, up to 1,000; and, with each, what all that is
+-- wanted means together in a run.
+with given as materialized (
+    select place, typed, wanted, nullif(cast(words_query(typed) as text), '') as asks,
+           case when unfinished then cast(beginning_query(typed) as text) end as begins,
+           is_function_word(folded(typed)) as is_function_word,
+           unfinished and length(folded(typed)) < 3 as in_title
+    from unnest(cast(:typed as text[]), cast(:unfinished as boolean[]), cast(:wanted as boolean[]))
+        with ordinality as given (typed, unfinished, wanted, place)
+),
+meant as materialized (
+    select likeness_of_words(:run_id, text_words(string_agg(typed, ' ' order by place))) as likeness
+    from given
+    where wanted and (not is_function_word or not exists (select from given where wanted and not is_function_word))
+)
+select asks, begins, in_title, is_function_word, likeness,
+       (select count(*)
+        from (
+            (select from items
+             where not in_title and available and words @@ cast(coalesce(begins, asks) as tsquery) limit 1000)
+            union all
+            (select from items
+             where in_title and available and ts_filter(words, '{a}') @@ cast(begins as tsquery) limit 1000)
+        ) as had) as items
+from given cross join meant
+order by place;
+
+-- name: find_words_alike
+-- Words of the catalogue that are written nearly like one of these, and some others: whoever asks counts the slips.
+select folded(typed) as typed, array(
+           select word from catalogue_words where keys && typing_keys(folded(typed)) order by word limit 2000
+       ) as words
+from unnest(cast(:typed as text[])) with ordinality as given (typed, place)
+order by place;
+
+-- name: count_items_with
+-- How many available items have each word, up to 1,000.
+select word, (select count(*)
+              from (select from items where available and words @@ words_query(word) limit 1000) as had) as items
+from unnest(cast(:words as text[])) as word;
+
+-- name: search_items
+-- Candidates of a search with all that their order is made of. Found are items with all words (:all_of); if these are
+-- fewer than :enough, those without one of the words (:most_of), then those with any (:any_of); of many, some with
+-- all words in the title, some others, and all that are popular. They all hold to :binding and
+-- none has :unwanted; both may be null. Besides, the items of :near, found before.
+with asked as materialized (
+    select cast(:terms as tsquery[]) as terms, cast(:any_of as tsquery) as any_of
+),
+left_out as materialized (
+    select unnest(cast(:excluded as integer[])) as item_no
+    union all
+    select item_no from items where not available
+),
+with_all as materialized (
+    select item_no
+    from (
+        (select item_no, words from items
+         where ts_filter(words, '{a}') @@ cast(:all_in_title as tsquery)
+           and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
+           and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
+           and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
+           and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
+           and item_no not in (select item_no from left_out)
+         limit :ranked)
+        union all
+        (select item_no, words from items
+         where words @@ cast(:all_of as tsquery)
+           and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
+           and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
+           and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
+           and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
+           and item_no not in (select item_no from left_out)
+         limit :ranked)
+        union all
+        (select item_no, words
+         from popular_items cross join lateral unnest(item_nos) as popular (item_no) join items using (item_no)
+         where run_id = :run_id and list = 'popular' and category = ''
+           and words @@ cast(:all_of as tsquery)
+           and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
+           and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
+           and (cast(:categories as text[]) is null or items.categories && cast(:categories as text[]))
+           and (cast(:no_categories as text[]) is null or not items.categories && cast(:no_categories as text[]))
+           and item_no not in (select item_no from left_out))
+    ) as found
+    group by item_no
+    order by max(ts_rank_cd('{0.1,0.2,0.4,1.0}', words, cast(:all_in_title as tsquery))) desc, item_no
+    limit :candidates
+),
+with_most as materialized (
+    select item_no
+    from (
+        select item_no, words from items
+        where words @@ cast(:most_of as tsquery)
+          and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
+          and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
+          and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
+          and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
+          and item_no not in (select item_no from left_out)
+          and (select count(*) from with_all) < :enough
+        limit :ranked
+    ) as found
+    order by ts_rank_cd('{0.1,0.2,0.4,1.0}', words, cast(:most_of as tsquery)) desc, item_no
+    limit :candidates
+),
+with_any as materialized (
+    select item_no
+    from (
+        select item_no, words from items
+        where words @@ cast(:any_of as tsquery)
+          and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
+          and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
+          and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
+          and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
+          and item_no not in (select item_no from left_out)
+          and (select count(*) from with_all) + (select count(*) from with_most) < :enough
+        limit :ranked
+    ) as found
+    order by ts_rank('{0.1,0.2,0.4,1.0}', words, cast(:any_of as tsquery)) desc, item_no
+    limit :candidates
+),
+candidates as (
+    select item_no from with_all
+    union select item_no from with_most
+    union select item_no from with_any
+    union select unnest(cast(:near as integer[]))
+)
+select items.item_no, item_id, title, coalesce(users, 0) as users,
+       coalesce(-(item_likenesses.likeness <#> cast(:meant as vector)), 0) as meaning,
+       coalesce(-(item_embeddings.embedding <#> cast(:embedding as vector)), 0) as taste,
+       array(select case when not items.words @@ term then 0.0
+                         when in_title.words @@ term then 1.0
+                         when ts_filter(items.words, '{b}') @@ term then 0.6
+                         when ts_filter(items.words, '{c}') @@ term then 0.4
+                         else 0.2 end
+             from unnest(terms) with ordinality as given (term, place) order by place) as places,
+       length(in_title.words) as title_words,
+       ts_rank_cd('{0.1,0.2,0.4,1.0}', items.words, any_of, 1) as density
+from candidates
+join items using (item_no)
+cross join asked
+cross join lateral (select ts_filter(items.words, '{a}') as words) as in_title
+left join item_likenesses on item_likenesses.run_id = :run_id and item_likenesses.item_no = items.item_no
+left join item_embeddings on item_embeddings.run_id = :run_id and item_embeddings.item_no = items.item_no;
+
+-- name: load_highlights
+-- For some items, where the words of a query stand: title and text as they are and, folded, with a character of its own
+-- before and after each word. The text is the description if a word stands there, else categories and attributes.
+select item_no, title, told.text,
+       ts_headline('words', translate(folded(title), :marks, '  '), cast(:any_of as tsquery), :options) as marked_title,
+       ts_headline('words', translate(folded(told.text), :marks, '  '), cast(:any_of as tsquery), :options) as marked_text
+from items
+cross join lateral (
+    select case when ts_filter(words, '{d}') @@ cast(:any_of as tsquery) then left(description, 4000)
+                when ts_filter(words, '{b,c}') @@ cast(:any_of as tsquery)
+                then left(written_attributes(categories, attributes), 4000)
+                else '' end as text
+) as told
+where item_no = any(cast(:item_nos as integer[]));

@@ -1,0 +1,82 @@
+-- Items that are like others. As everywhere, whoever finds nothing of a run asks whether it is still there.
+
+-- name: load_seeds
+-- Some items by their ids with their likenesses in a run; one that has no place in it yet is as its words are, and null
+-- if the run knows none of them.
+select items.item_no, items.item_id, placed.likeness is not null as is_placed,
+       coalesce(placed.likeness, likeness_of_words(:run_id, items.words)) as likeness
+from items
+left join item_likenesses as placed on placed.run_id = :run_id and placed.item_no = items.item_no
+where item_id = any(cast(:item_ids as text[]));
+
+-- name: load_alike
+-- The eligible items most alike to a likeness, and how much of it each of the two halves says: what is used by the same
+-- people, and what reads alike. They are of some categories (null: of any), have :binding, and
+-- not :unwanted (null: nothing).
+select items.item_no, item_id, title, -distance as score,
+       inner_product(subvector(likeness, 1, vector_dims(likeness) / 2),
+                     subvector(cast(:likeness as vector), 1, vector_dims(likeness) / 2)) as used_by_same_people
+from (
+    select item_no, likeness, likeness <#> cast(:likeness as vector) as distance
+    from item_likenesses
+    where run_id = :run_id
+      and item_no not in (
+          select unnest(cast(:excluded as integer[]))
+          union all
+          select item_no from items where not available
+          union all
+          select item_no from items where words @@ cast(:unwanted as tsquery)
+          union all
+          select item_no from items where categories && cast(:no_categories as text[])
+      )
+      and (cast(:categories as text[]) is null
+           or item_no in (select item_no from items where categories && cast(:categories as text[])))
+      and (cast(:binding as tsquery) is null
+           or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
+    order by distance, item_no
+    limit :items
+) as nearest
+join items using (item_no)
+order by distance, item_no;
+
+-- name: load_alike_by_index
+-- The same through the index: :run_id and :dimensions are written into the text. To be preceded by
+-- prepare_index_search in its transaction; there may be too few items when the index gives up.
+select items.item_no, item_id, title, -distance as score,
+       inner_product(subvector(likeness, 1, vector_dims(likeness) / 2),
+                     subvector(cast(:likeness as vector), 1, vector_dims(likeness) / 2)) as used_by_same_people
+from (
+    select item_no, likeness, likeness::vector(:dimensions) <#> cast(:likeness as vector) as distance
+    from item_likenesses
+    where run_id = :run_id
+      and item_no not in (
+          select unnest(cast(:excluded as integer[]))
+          union all
+          select item_no from items where not available
+          union all
+          select item_no from items where words @@ cast(:unwanted as tsquery)
+          union all
+          select item_no from items where categories && cast(:no_categories as text[])
+      )
+      and (cast(:categories as text[]) is null
+           or item_no in (select item_no from items where categories && cast(:categories as text[])))
+      and (cast(:binding as tsquery) is null
+           or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
+    order by distance
+    limit :items
+) as nearest
+join items using (item_no)
+order by distance, item_no;
+
+-- name: load_most_used
+-- Eligible items of some categories (null: all), those first that a run knows best, to make a list long enough.
+select items.item_no, item_id, title, cast(0 as real) as score
+from items
+left join item_embeddings on item_embeddings.run_id = cast(:run_id as integer) and item_embeddings.item_no = items.item_no
+where available and items.item_no <> all(cast(:excluded as integer[]))
+  and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
+  and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
+  and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
+  and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
+order by users desc nulls last, items.item_no desc
+limit :items;

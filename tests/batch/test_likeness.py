@@ -1,0 +1,84 @@
+"""How alike items are: one inner product of taste, source and words, in SQL as in the night."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine, text
+
+from batch.bulk import bulk_connection
+from batch.catalogue_words import CatalogueWords
+from batch.embeddings import store_item_vectors
+from batch.likeness import (
+    all_likenesses,
+    item_likenesses,
+    likeness_dimensions,
+    store_likenesses,
+)
+from batch.parameters import LikenessShares
+from domain.identifiers import RunId
+from domain.live_vector import ItemVectors
+from tests.batch.test_catalogue_words import item_nos, matrix, night, space
+
+__all__ = ["item_nos", "matrix", "night", "space"]
+
+SHARES = LikenessShares()
+
+
+def items_of(taste: np.ndarray, sources: np.ndarray) -> ItemVectors:
+    count = len(taste)
+    vectors = np.hstack([taste, np.ones((count, 2))]).astype(np.float32)
+    numbers = np.arange(1, count + 1, dtype=np.int32)
+    return ItemVectors(numbers, vectors, sources.astype(np.float32), np.ones(count), np.ones(count))
+
+
+@settings(deadline=None)
+@given(seed=st.integers(0, 1000), silent=st.booleans(), unheard=st.booleans())
+def test_a_likeness_is_the_weighted_sum_of_three_cosines(
+    seed: int,
+    silent: bool,  # noqa: FBT001
+    unheard: bool,  # noqa: FBT001
+) -> None:
+    random = np.random.default_rng(seed)
+    taste, sources, said = (random.normal(size=(2, d)) for d in (3, 2, 5))
+    said[0] *= not silent
+    sources[1] *= not unheard
+    one, other = item_likenesses(items_of(taste, sources), 3, said, SHARES)
+
+    def cosine(pair: np.ndarray) -> float:
+        lengths = np.linalg.norm(pair, axis=1)
+        return float(pair[0] @ pair[1] / lengths.prod()) if lengths.all() else 0.0
+
+    expected = 0.35 * cosine(taste) + 0.35 * cosine(sources) + 0.3 * cosine(said)
+    assert one @ other == pytest.approx(expected, abs=1e-5)
+    assert np.linalg.norm(one) <= 1 + 1e-6
+
+
+def test_without_a_sequence_part_taste_has_its_share() -> None:
+    shares = SHARES.without_sequence()
+    assert (shares.taste, shares.source, shares.words) == (pytest.approx(0.7), 0.0, 0.3)
+
+
+def test_the_night_and_sql_say_the_same_of_every_item(
+    engine: Engine, database_url: str, night: tuple[RunId, CatalogueWords]
+) -> None:
+    run_id, words = night
+    with engine.begin() as connection:
+        connection.execute(text("update items set title = '', categories = '{}', description = '',"
+                                " attributes = '{}' where item_no = 3"))  # fmt: skip
+    with bulk_connection(database_url) as bulk:
+        store_item_vectors(bulk, run_id, words.space.items, words.users)
+        terms = words.terms
+        weights = terms.weights.tolil()
+        weights[terms.item_nos == 3] = 0
+        silenced = type(terms)(terms.item_nos, terms.terms, weights.tocsr())
+        store_likenesses(bulk, run_id, all_likenesses(words.space, silenced, words.learned))
+    with engine.connect() as connection:
+        rows = connection.execute(
+            text("select item_no, likeness, item_likeness(run_id, item_no) as by_sql"
+                 " from item_likenesses order by item_no")
+        ).all()  # fmt: skip
+    assert [row.item_no for row in rows] == words.space.items.item_nos.tolist()
+    stored = np.stack([row.likeness.to_numpy() for row in rows])
+    assert stored.shape[1] == likeness_dimensions(words.space)
+    assert np.allclose(stored, np.stack([row.by_sql.to_numpy() for row in rows]), atol=1e-4)

@@ -1,0 +1,118 @@
+"""Interests are the oldest part of a history, all of one age, and give way to what is done."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.because import because
+from domain.live_vector import (
+    History,
+    ItemVectors,
+    LiveSpace,
+    LiveVectorParameters,
+    live_vector,
+    sequence_weights,
+)
+
+ITEMS, FACTORS, SEQUENCE = 30, 3, 2
+PARAMETERS = LiveVectorParameters(
+    taste_dimensions=FACTORS, sequence_dimensions=SEQUENCE, regularization=1.0
+)
+_RANDOM = np.random.default_rng(11)
+_VECTORS = _RANDOM.normal(size=(ITEMS, FACTORS + SEQUENCE + 2)).astype(np.float32)
+_SOURCES = _RANDOM.normal(size=(ITEMS, SEQUENCE)).astype(np.float32)
+CATALOGUE = ItemVectors(
+    item_nos=np.arange(1, ITEMS + 1, dtype=np.int32),
+    vectors=_VECTORS,
+    sources=_SOURCES / np.linalg.norm(_SOURCES, axis=1, keepdims=True),
+    taste_scales=np.ones(ITEMS),
+    confidence_scales=np.ones(ITEMS),
+)
+GRAMIAN = _VECTORS[:, :FACTORS].T.astype(np.float64) @ _VECTORS[:, :FACTORS]
+SPACE = LiveSpace(PARAMETERS, GRAMIAN)
+
+numbers = st.lists(st.integers(1, ITEMS), max_size=12)
+interests = st.lists(st.integers(1, ITEMS), min_size=1, max_size=12, unique=True)
+
+
+def history(item_nos: list[int], stated: list[int]) -> History:
+    done = History(np.array(item_nos, dtype=np.int32), np.ones(len(item_nos)))
+    return done.after(np.array(stated, dtype=np.int32), PARAMETERS.interest_strength)
+
+
+@given(numbers, interests, st.randoms(use_true_random=False))
+def test_interests_count_the_same_in_any_order(
+    used: list[int], stated: list[int], by: object
+) -> None:
+    shuffled = list(stated)
+    by.shuffle(shuffled)  # type: ignore[attr-defined]
+    one = live_vector(SPACE, CATALOGUE, history(used, stated))
+    other = live_vector(SPACE, CATALOGUE, history(used, shuffled))
+    assert one is not None
+    assert other == pytest.approx(one, abs=1e-5)
+
+
+@given(numbers)
+def test_without_interests_a_history_says_what_it_said(used: list[int]) -> None:
+    plain = History(np.array(used, dtype=np.int32), np.ones(len(used)))
+    one = live_vector(SPACE, CATALOGUE, plain)
+    other = live_vector(SPACE, CATALOGUE, history(used, []))
+    assert (one is None) == (other is None)
+    assert one is None or np.array_equal(one, other)  # type: ignore[arg-type]
+
+
+@given(st.integers(1, ITEMS))
+def test_one_interest_counts_as_one_like_before_the_first_interaction(item: int) -> None:
+    used = [3, 5, 8]
+    liked = History(np.array([item, *used], dtype=np.int32), np.array([3.0, 1.0, 1.0, 1.0]))
+    one = live_vector(SPACE, CATALOGUE, history(used, [item]))
+    assert one == pytest.approx(live_vector(SPACE, CATALOGUE, liked), abs=1e-6)
+
+
+@given(interests)
+def test_all_interests_together_count_as_four_interactions_at_most(stated: list[int]) -> None:
+    used = next(no for no in range(1, ITEMS + 1) if no not in stated)
+    item_nos, weights = sequence_weights(PARAMETERS, history([used], stated))
+    own = weights[item_nos.tolist().index(used)]
+    assert weights.sum() == pytest.approx(1.0)
+    together = min(len(stated), PARAMETERS.most_interests) * PARAMETERS.sequence_decay
+    assert (1 - own) / own == pytest.approx(together)
+    assert set(item_nos.tolist()) == {used, *stated}, "none is cut off for coming first"
+
+
+def test_what_is_done_counts_more_and_more_against_interests() -> None:
+    near = {no: float(_VECTORS[no - 1] @ _VECTORS[0]) for no in range(2, ITEMS + 1)}
+    opposite = min(near, key=near.__getitem__)
+    scores = []
+    for events in range(12):
+        vector = live_vector(SPACE, CATALOGUE, history([opposite] * events, [1]))
+        assert vector is not None
+        taste = vector[:FACTORS] / np.linalg.norm(vector[:FACTORS])
+        scores.append(float(taste @ _VECTORS[opposite - 1, :FACTORS]))
+    assert scores == sorted(scores)
+    assert scores[0] < 0 < scores[-1]
+
+
+def test_a_long_enough_history_has_forgotten_the_interests() -> None:
+    space = replace(SPACE, parameters=replace(PARAMETERS, taste_events=5, sequence_events=4))
+    used = [2, 4, 6, 8, 10]
+    with_them = live_vector(space, CATALOGUE, history(used, [1, 3]))
+    assert np.array_equal(with_them, live_vector(space, CATALOGUE, history(used, [])))  # type: ignore[arg-type]
+
+
+@given(numbers, interests)
+def test_causes_add_up_to_the_scores_with_interests_too(used: list[int], stated: list[int]) -> None:
+    said = history(used, stated)
+    vector = live_vector(SPACE, CATALOGUE, said)
+    assert vector is not None
+    found = because(SPACE, CATALOGUE, said, CATALOGUE.item_nos)
+    assert found.scores == pytest.approx(_VECTORS.astype(np.float64) @ vector, abs=1e-4)
+
+
+def test_interests_the_run_does_not_know_leave_their_weight_to_the_others() -> None:
+    known = live_vector(SPACE, CATALOGUE, history([2], [1, 3]))
+    more = live_vector(SPACE, CATALOGUE, history([2], [99, 1, 98, 3, 97, 96, 95]))
+    assert np.array_equal(known, more)  # type: ignore[arg-type]

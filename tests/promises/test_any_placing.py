@@ -1,0 +1,207 @@
+"""Whatever happens in whatever order, every item is where its words and the log say."""
+
+from typing import Any
+
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+from sqlalchemy import Engine, text
+
+from batch.rollback import roll_back
+from batch.runs import drop_partitions
+from domain.identifiers import RunId
+from speed.placing import Placer
+from speed.settings import SpeedSettings
+from sql.placing import remove_known_news
+from tests.events import DISLIKE, LIKE, VIEW, event, record
+from tests.removals import delete, forget
+from tests.words_run import (
+    FANS,
+    KNOWN,
+    ROBOTS,
+    WESTERN,
+    Night,
+    add_items,
+    open_cinema,
+    publish,
+    two_camps,
+    write_night,
+)
+
+TITLES = (WESTERN, ROBOTS, f"{WESTERN}. {ROBOTS}", "Zyzzyva")
+USERS = tuple(f"{camp}-{fan}" for camp in ("cowboy", "robot") for fan in range(FANS))
+
+_EMPTYING = (
+    "truncate items, users, interactions, event_receipts, event_deletions, forgotten_users,"
+    " impressions, switches, live_run, speed_progress, popular_refreshes, item_news,"
+    " placing_progress, user_interests, model_runs"
+)
+_AS_IT_SHOULD_BE = text(
+    "select items.item_no, made.embedding, made.source, made.users, made.taste_scale,"
+    " item_likenesses.likeness <-> item_likeness(:run_id, items.item_no) < 1e-5 as is_like,"
+    " should.embedding <-> made.embedding < 1e-5 and should.users = made.users"
+    " and should.source <-> made.source < 1e-5 as is_right"
+    " from items"
+    " left join item_embeddings as made on run_id = :run_id and made.item_no = items.item_no"
+    " left join item_likenesses"
+    " on item_likenesses.run_id = :run_id and item_likenesses.item_no = items.item_no"
+    " left join places_of_items(:run_id, array(select item_no from items)) as should"
+    " on should.item_no = items.item_no"
+    " where made.item_no is null or made.placed_at is not null"
+)
+
+
+class AnyPlacing(RuleBasedStateMachine):
+    """Items, events, deletions, nights, switches, rollbacks and workers, in any order."""
+
+    def __init__(self, engine: Engine, database_url: str) -> None:
+        super().__init__()
+        self.engine, self.url = engine, database_url
+        self.placer = Placer(SpeedSettings(items_per_pass=2))
+        self.night: Night | None = None
+        self.minutes = 100
+        self.event_ids: list[Any] = []
+        self.retained: list[RunId] = []
+        self.served: RunId | None = None
+        _empty(engine)
+
+    @initialize()
+    def first_night(self) -> None:
+        self.known = open_cinema(self.engine)
+        self.items = list(self.known)
+        self.begin_a_night()
+        self.publish()
+
+    # ------------------------------------------------------------ apps
+
+    @rule(titles=st.lists(st.sampled_from(TITLES), min_size=1, max_size=4))
+    def tell_items(self, titles: list[str]) -> None:
+        with self.engine.begin() as connection:
+            self.items += add_items(connection, titles, f"new-{len(self.items)}")
+
+    @rule(data=st.data(), title=st.sampled_from(TITLES))
+    def tell_something_else(self, data: st.DataObject, title: str) -> None:
+        item_no = data.draw(st.sampled_from(self.items[-5:]))
+        with self.engine.begin() as connection:
+            change = text("update items set title = :title where item_no = :no")
+            connection.execute(change, {"title": title, "no": item_no})
+
+    @rule(data=st.data(), user=st.sampled_from(USERS), kind=st.sampled_from((LIKE, VIEW, DISLIKE)))
+    def use(self, data: st.DataObject, user: str, kind: int) -> None:
+        item_no = data.draw(st.sampled_from(self.items[-6:]))
+        self.minutes += 1
+        one = event(user, item_no, minutes=self.minutes, kind_no=kind)
+        with self.engine.begin() as connection:
+            record(connection, [one])
+        self.event_ids.append(one.event_id)
+
+    @precondition(lambda self: self.event_ids)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        with self.engine.begin() as connection:
+            delete(connection, data.draw(st.sampled_from(self.event_ids)))
+
+    @rule(user=st.sampled_from(USERS))
+    def forget(self, user: str) -> None:
+        with self.engine.begin() as connection:
+            forget(connection, user)
+
+    # ------------------------------------------------------------ workers
+
+    @rule()
+    def place_some(self) -> None:
+        with self.engine.begin() as connection:
+            self.placer.place_new(connection)
+
+    @rule()
+    def die_in_a_pass(self) -> None:
+        with self.engine.connect() as connection:
+            self.placer.place_new(connection)
+            connection.rollback()
+
+    @rule()
+    def place_some_in_retained_runs(self) -> None:
+        with self.engine.begin() as connection:
+            self.placer.place_standby(connection)
+            remove_known_news(connection)
+
+    @rule()
+    def place_all(self) -> None:
+        for place in (self.placer.place_new, self.placer.place_standby):
+            while self._place(place):
+                pass
+        for run_id in self.retained:
+            self._check(run_id)
+
+    # ------------------------------------------------------------ nights
+
+    @precondition(lambda self: self.night is None)
+    @rule()
+    def begin_a_night(self) -> None:
+        space = two_camps(self.known, seed=len(self.retained))
+        self.night = write_night(self.engine, self.url, space)
+
+    @precondition(lambda self: self.night is not None)
+    @rule()
+    def publish(self) -> None:
+        assert self.night is not None
+        run_id = publish(self.engine, self.night)
+        self.retained.append(run_id)
+        self.served, self.night = run_id, None
+        self._check(run_id)
+
+    @precondition(lambda self: len(self.retained) > 1)
+    @rule(data=st.data())
+    def roll_back(self, data: st.DataObject) -> None:
+        others = [no for no in self.retained if no != self.served]
+        self.served = data.draw(st.sampled_from(others))
+        roll_back(self.engine.begin, self.served, by="a test")
+        self._check(self.served)
+
+    # ------------------------------------------------------------ what must be true
+
+    def _place(self, place: Any) -> bool:
+        with self.engine.begin() as connection:
+            return place(connection) is not None
+
+    def _check(self, run_id: RunId) -> None:
+        """Every item has a place, and those placed between nights the one computed afresh."""
+        with self.engine.connect() as connection:
+            rows = connection.execute(_AS_IT_SHOULD_BE, {"run_id": run_id}).all()
+        assert {row.item_no for row in rows} <= set(self.items)
+        assert len(self.items) >= KNOWN
+        for row in rows:
+            assert row.embedding is not None, "an item has no place"
+            assert row.is_right, "an item is not where it belongs"
+            assert row.is_like, "an item is not like what it is like"
+
+
+def _empty(engine: Engine) -> None:
+    with engine.connect() as connection:
+        found = connection.execute(text("select run_id from model_runs order by run_id"))
+        run_ids = [RunId(no) for no in found.scalars()]
+        connection.execute(text("delete from live_run"))
+        connection.commit()
+        session = connection.execution_options(isolation_level="AUTOCOMMIT")
+        for run_id in run_ids:
+            drop_partitions(session, run_id)
+        session.execute(text(_EMPTYING))
+
+
+def test_every_item_is_where_it_belongs(engine: Engine, database_url: str) -> None:
+    run_state_machine_as_test(
+        lambda: AnyPlacing(engine, database_url),
+        settings=settings(
+            max_examples=10,
+            stateful_step_count=20,
+            deadline=None,
+            phases=(Phase.explicit, Phase.reuse, Phase.generate),
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

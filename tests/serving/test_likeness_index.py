@@ -1,0 +1,189 @@
+"""A big catalogue: similar items come from the index, words typed wrong from keys they share."""
+
+import random
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sqlalchemy import Engine, Integer, bindparam, insert, text
+
+from batch.index import LIKENESSES, build_index
+from domain.identifiers import ItemNo, RunId
+from serving.faults import RunGoneError
+from serving.repositories.filters import Filters
+from serving.repositories.runs import ItemIndex, Runs
+from serving.repositories.similar_items import ItemFilters, SimilarItems
+from serving.repositories.store import Store, StoreLimits
+from serving.services.slips import forgiven, slips
+from sql import tables
+from sql.statements import statements
+from tests.serving.conftest import Seeds
+
+ITEMS, DIMENSIONS = 3000, 8
+INDEX = ItemIndex(recall=0.99, dimensions=DIMENSIONS)
+EVERYTHING = ItemFilters()
+
+
+@dataclass
+class Catalogue:
+    run_id: RunId
+    likeness: NDArray[np.float32]
+    nearest: list[ItemNo]
+    """All items, the most alike first."""
+
+
+@pytest.fixture
+def film_nos() -> list[int]:
+    """No other items than those of this catalogue."""
+    return []
+
+
+@pytest.fixture
+def catalogue(engine: Engine, seeds: Seeds) -> Catalogue:
+    chance = np.random.default_rng(0)
+    likenesses = chance.normal(size=(ITEMS, DIMENSIONS)).astype(np.float32)
+    likenesses /= np.linalg.norm(likenesses, axis=1, keepdims=True)
+    names = [
+        {"item_id": f"thing-{n}", "title": f"Thing {n}", "categories": [f"c{n % 100}"]}
+        for n in range(ITEMS)
+    ]
+    run_id = RunId(seeds.run())
+    with engine.begin() as connection:
+        made = insert(tables.items).returning(tables.items.c.item_no)
+        item_nos = np.sort(connection.execute(made, names).scalars().all())
+        rows = [
+            {"run_id": run_id, "item_no": int(no), "likeness": likeness}
+            for no, likeness in zip(item_nos, likenesses, strict=True)
+        ]
+        connection.execute(insert(tables.item_likenesses), rows)
+    with engine.begin() as connection:
+        build_index(connection, run_id, DIMENSIONS, LIKENESSES)
+    asked = chance.normal(size=DIMENSIONS).astype(np.float32)
+    order = np.argsort(-(likenesses.astype(np.float64) @ asked))
+    return Catalogue(run_id, asked, [ItemNo(int(no)) for no in item_nos[order]])
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    store = Store.at(database_url, StoreLimits(background_connections=2, wait_seconds=30))
+    yield store
+    await store.close()
+
+
+async def alike(
+    store: Store,
+    catalogue: Catalogue,
+    items: int,
+    *,
+    excluded: list[ItemNo] | None = None,
+    filters: ItemFilters = EVERYTHING,
+    index: ItemIndex | None = INDEX,
+) -> list[ItemNo]:
+    found = await SimilarItems(store).load_alike(
+        catalogue.run_id, catalogue.likeness, excluded or [], filters, items=items, index=index
+    )
+    return [item.item_no for item in found]
+
+
+async def test_the_plan_takes_the_index(store: Store, catalogue: Catalogue) -> None:
+    statement = text(f"explain {statements('similar')['load_alike_by_index'].text}").bindparams(
+        bindparam("run_id", type_=Integer, literal_execute=True),
+        bindparam("dimensions", type_=Integer, literal_execute=True),
+    )
+    parameters = {
+        "run_id": catalogue.run_id,
+        "dimensions": DIMENSIONS,
+        "likeness": catalogue.likeness,
+        "items": 20,
+        **EVERYTHING.parameters(catalogue.nearest[:2000]),
+    }
+    preparation = statements("index")["prepare_index_search"]
+    rows = await store.prepared_rows(preparation, statement, parameters)
+    plan = "\n".join(str(row[0]) for row in rows)
+    assert f"Index Scan using item_likenesses_{catalogue.run_id}_nearest" in plan
+
+
+async def test_the_index_finds_nearly_what_comparing_with_every_item_does(
+    store: Store, catalogue: Catalogue
+) -> None:
+    exact = await alike(store, catalogue, 100, index=None)
+    assert exact == catalogue.nearest[:100]
+    assert len(set(exact) & set(await alike(store, catalogue, 100))) >= 95
+
+
+async def test_the_list_is_full_however_much_is_left_out(
+    store: Store, catalogue: Catalogue
+) -> None:
+    left = await alike(store, catalogue, 20, excluded=catalogue.nearest[:2990])
+    assert left == catalogue.nearest[2990:]
+    rare = ItemFilters(Filters.of(["c7"], []))
+    assert len(await alike(store, catalogue, 100, filters=rare)) == ITEMS // 100
+
+
+async def test_a_run_tells_of_its_index(store: Store, catalogue: Catalogue, engine: Engine) -> None:
+    live = await Runs(store).find_live_run()
+    assert live is not None
+    assert live.likeness_index is None
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                """update model_runs set metrics = '{"likeness_recall@100": 0.98}', parameters =
+                '{"live_vector": {"taste_dimensions": 2, "sequence_dimensions": 2}}'"""
+            )
+        )
+    live = await Runs(store).find_live_run()
+    assert live is not None
+    assert live.likeness_index == ItemIndex(0.98, DIMENSIONS)
+
+
+async def test_a_dropped_run_is_told_from_one_without_likenesses(
+    store: Store, catalogue: Catalogue, engine: Engine, seeds: Seeds
+) -> None:
+    seeds.run()
+    with engine.begin() as connection:
+        connection.execute(text("select drop_run_partitions(:run)"), {"run": catalogue.run_id})
+    with pytest.raises(RunGoneError):
+        await alike(store, catalogue, 5, index=None)
+
+
+def test_words_that_are_nearly_alike_share_a_key(engine: Engine) -> None:
+    """Any word, and the same with as many slips as are forgiven."""
+    chance = random.Random(0)
+    pairs = [(word, _mistyped(chance, word)) for word in _words(chance, 3000)]
+    pairs = [(a, b) for a, b in pairs if slips(a, b) <= forgiven(a, b)]
+    assert len(pairs) > 1500
+    with engine.begin() as connection:
+        rows = connection.execute(
+            text(
+                "select word, typed from unnest(cast(:words as text[]), cast(:typed as text[]))"
+                " as pair (word, typed) where not typing_keys(word) && typing_keys(typed)"
+            ),
+            {"words": [a for a, _ in pairs], "typed": [b for _, b in pairs]},
+        ).all()
+        counted = connection.execute(
+            text("select w, forgiven_slips(w) as slips from unnest(cast(:words as text[])) as w"),
+            {"words": [a for a, _ in pairs]},
+        ).all()
+    assert rows == []
+    assert all(row.slips == forgiven(row.w, row.w) for row in counted)
+
+
+def _words(chance: random.Random, count: int) -> list[str]:
+    return ["".join(chance.choices("aeinorst", k=chance.randint(4, 14))) for _ in range(count)]
+
+
+def _mistyped(chance: random.Random, word: str) -> str:
+    for _ in range(forgiven(word, word)):
+        place = chance.randrange(len(word))
+        letter = chance.choice("aeinorst")
+        word = chance.choice(
+            [
+                word[:place] + letter + word[place:],
+                word[:place] + word[place + 1 :],
+                word[:place] + letter + word[place + 1 :],
+                word[:place] + word[place : place + 2][::-1] + word[place + 2 :],
+            ]
+        )
+    return word

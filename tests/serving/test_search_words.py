@@ -1,0 +1,277 @@
+"""The pure parts of a search: taking queries apart, counting slips, marking, ordering."""
+
+import html
+import re
+import string
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.identifiers import ItemNo
+from serving.repositories.search import MARKS, Found, MarkedText, UnderstoodWord
+from serving.services.highlighting import highlighted, highlights
+from serving.services.search_asking import asking
+from serving.services.search_order import in_order
+from serving.services.search_query import Typed, TypedQuery, typed_query
+from serving.services.slips import forgiven, slips
+from serving.services.title_matching import folded, title_matches
+
+LETTERS = st.text(alphabet="abc", max_size=8)
+TEXTS = st.text(max_size=40)
+
+
+def taken_apart(text: str) -> tuple[list[list[str]], list[str]]:
+    query = typed_query(text)
+    wanted = [[one.text for one in alternative] for alternative in query.alternatives]
+    return wanted, [one.text for one in query.unwanted]
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted", "unwanted"),
+    [
+        ("toy story", [["toy", "story"]], []),
+        ('"toy story" 2', [["toy story", "2"]], []),
+        ("space -war", [["space"]], ["war"]),
+        ('space -"star wars"', [["space"]], ["star wars"]),
+        ("tom hanks or tarantino", [["tom", "hanks"], ["tarantino"]], []),
+        ("or toy or  or story or ", [["toy"], ["story"]], []),
+        ("toy or", [["toy", "or"]], []),
+        ('toy "or" story', [["toy", "or", "story"]], []),
+        ("spider-man", [["spider-man"]], []),
+        ('"never closed', [["never closed"]], []),
+        ('a"b"c', [["a", "b", "c"]], []),
+        ("- -- ... !!", [], []),
+    ],
+)
+def test_a_query_is_taken_apart_as_web_search_engines_do(
+    text: str, wanted: list[list[str]], unwanted: list[str]
+) -> None:
+    assert taken_apart(text) == (wanted, unwanted)
+
+
+def test_only_a_last_word_with_nothing_behind_it_is_unfinished() -> None:
+    def unfinished(text: str) -> list[str]:
+        return [one.text for one in typed_query(text).wanted if one.unfinished]
+
+    assert unfinished("toy sto") == ["sto"]
+    for text in ("toy sto ", '"toy sto"', '"toy sto', "toy -sto"):
+        assert unfinished(text) == []
+
+
+@given(TEXTS)
+def test_anything_can_be_taken_apart(text: str) -> None:
+    query = typed_query(text)
+    assert all(query.alternatives)
+    assert sum(one.unfinished for one in query.wanted) <= 1
+    assert query.replaced([one.text for one in query.wanted]) == query
+
+
+def test_a_corrected_word_is_finished() -> None:
+    query = typed_query("space oddyssey").replaced(["space", "odyssey"])
+    assert query == TypedQuery(((Typed("space"), Typed("odyssey")),), ())
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "count"),
+    [
+        ("odyssey", "odyssey", 0), ("oddyssey", "odyssey", 1), ("odysey", "odyssey", 1),
+        ("odissey", "odyssey", 1), ("odyssye", "odyssey", 1), ("toy", "", 3), ("ca", "abc", 3),
+    ],
+)  # fmt: skip
+def test_slips_are_letters_too_many_missing_wrong_or_exchanged(
+    typed: str, meant: str, count: int
+) -> None:
+    assert slips(typed, meant) == count
+
+
+@given(LETTERS, LETTERS)
+def test_slips_are_the_same_in_both_directions_and_none_only_between_equals(
+    one: str, other: str
+) -> None:
+    count = slips(one, other)
+    assert count == slips(other, one)
+    assert (count == 0) == (one == other)
+    assert abs(len(one) - len(other)) <= count <= max(len(one), len(other))
+
+
+@given(LETTERS, st.integers(0, 8), st.sampled_from("abc"))
+def test_one_slip_is_counted_once(word: str, place: int, letter: str) -> None:
+    place = min(place, len(word))
+    assert slips(word[:place] + letter + word[place:], word) == 1
+    if place < len(word):
+        assert slips(word[:place] + word[place + 1 :], word) == 1
+        assert slips(word[:place] + letter + word[place + 1 :], word) <= 1
+
+
+@given(LETTERS, LETTERS)
+def test_no_slip_is_forgiven_in_short_words(one: str, other: str) -> None:
+    count = forgiven(one, other)
+    assert count == forgiven(other, one) <= 2
+    assert count == 0 or min(len(one), len(other)) >= 4 * count
+
+
+def marked(text: str, places: list[tuple[int, int]]) -> str:
+    pieces, done = [], 0
+    for begins, ends in places:
+        pieces += [text[done:begins], MARKS[0], text[begins:ends], MARKS[1]]
+        done = ends
+    return "".join([*pieces, text[done:]])
+
+
+CLEAN = st.text(
+    alphabet=st.characters(exclude_characters=MARKS, exclude_categories=["Cs"]), max_size=200
+)
+
+
+@given(CLEAN, st.lists(st.integers(0, 200), max_size=8), st.integers(0, 30))
+def test_a_highlighted_text_is_the_text_with_marks_and_nothing_else(
+    text: str, cuts: list[int], around: int
+) -> None:
+    borders = sorted({min(cut, len(text)) for cut in cuts})
+    places = list(zip(borders[::2], borders[1::2], strict=False))
+    whole = highlighted(text, marked(text, places))
+    assert html.unescape(re.sub("</?mark>", "", whole)) == text
+    assert re.findall("<mark>(.*?)</mark>", whole, re.DOTALL) == [
+        html.escape(text[begins:ends]) for begins, ends in places
+    ]
+    piece = highlighted(text, marked(text, places), around=around)
+    assert not re.search("<(?!/?mark>)", piece)
+    assert piece.count("<mark>") == piece.count("</mark>")
+    assert bool(places) == ("<mark>" in piece)
+    assert html.unescape(re.sub("</?mark>", "", piece)).strip("…") in f"…{text}…"
+
+
+def test_a_text_whose_folded_form_is_longer_is_shown_without_marks() -> None:
+    given = MarkedText("Straße & ﬁlm", f"strasse & {MARKS[0]}film{MARKS[1]}", "", "")
+    assert highlights(given).title == "Straße &amp; ﬁlm"
+    assert highlights(given).text is None
+
+
+def understood(
+    text: str, *, begins: str | None = None, function: bool = False, items: int = 3
+) -> UnderstoodWord:
+    asks = f"'{text}'" if text else None
+    short = begins is not None and len(text) < 3
+    return UnderstoodWord(asks, begins, short, function, items)
+
+
+def test_function_words_are_looked_at_but_not_asked_for_beside_others() -> None:
+    asks = asking(
+        typed_query("films for children "),
+        [understood("film"), understood("for", function=True), understood("children")],
+    )
+    assert asks is not None
+    assert asks.match.all_of == "(('film') & ('children'))"
+    assert asks.match.terms == ("('film')", "('for')", "('children')")
+    assert asks.weights[1] < asks.weights[0] == asks.weights[2]
+    alone = asking(typed_query("for "), [understood("for", function=True)])
+    assert alone is not None
+    assert alone.match.all_of == "(('for'))"
+
+
+def test_a_short_beginning_is_looked_for_in_titles_only() -> None:
+    asks = asking(typed_query("co"), [understood("co", begins="'co' | 'co':*A")])
+    assert asks is not None
+    assert asks.match.all_in_title == "(('co' | 'co':*A))"
+    assert asks.match.all_of == asks.match.any_of.join("()") == "(('co'))"
+
+
+def test_of_three_words_one_may_be_missing_before_any_is_enough() -> None:
+    words = [understood(word) for word in "abc"]
+    asks = asking(typed_query("a b c "), words)
+    assert asks is not None
+    assert asks.match.most_of == "(('b') & ('c')) | (('a') & ('c')) | (('a') & ('b'))"
+    assert asks.match.any_of == "('a') | ('b') | ('c')"
+    two = asking(typed_query("a b "), words[:2])
+    assert two is not None
+    assert two.match.most_of is None
+
+
+def test_rare_words_count_more() -> None:
+    asks = asking(
+        typed_query("tarantino crime "),
+        [understood("tarantino", items=2), understood("crime", items=5000)],
+    )
+    assert asks is not None
+    assert asks.weights[0] > 2 * asks.weights[1]
+
+
+def test_phrases_that_some_item_has_and_unwanted_words_are_binding() -> None:
+    query = typed_query('"toy story" space -war -peace')
+    words = [understood("toy story"), understood("space"), understood("war"), understood("peace")]
+    asks = asking(query, words)
+    assert asks is not None
+    assert (asks.binding, asks.unwanted) == ("(('toy story'))", "('war') | ('peace')")
+    nowhere = asking(query, [understood("toy story", items=0), *words[1:]])
+    assert nowhere is not None
+    assert nowhere.binding is None
+
+
+def test_a_query_of_which_nothing_can_be_looked_for_asks_nothing() -> None:
+    assert asking(typed_query("<b> "), [understood("")]) is None
+
+
+def found(item_no: int, *places: float, **more: float) -> Found:
+    given = {"title_words": 2, "density": 0.0, "meaning": 0.0, "taste": 0.0, "users": 0, **more}
+    return Found(ItemNo(item_no), f"i{item_no}", "", places, **given)  # type: ignore[arg-type]
+
+
+def order(
+    *items: Found, terms: tuple[float, ...] = (1.0, 1.0), personal: bool = False
+) -> list[int]:
+    return [item.item_no for item, _ in in_order(items, terms, personal=personal)]
+
+
+def test_items_with_all_words_come_first_then_those_with_some_then_those_with_none() -> None:
+    items = (found(1, 0.0, 0.0, meaning=0.1), found(2, 1.0, 0.0), found(3, 0.4, 0.4))
+    assert order(*items) == [3, 2, 1]
+
+
+def test_a_title_that_is_the_query_comes_before_a_longer_one() -> None:
+    assert order(found(1, 1.0, 1.0, title_words=5), found(2, 1.0, 1.0)) == [2, 1]
+
+
+def test_of_equal_matches_the_user_likes_decide_and_else_what_many_use() -> None:
+    items = (found(1, 1.0, 1.0, users=9, taste=-1.0), found(2, 1.0, 1.0, users=1, taste=1.0))
+    assert order(*items) == [1, 2]
+    assert order(*items, personal=True) == [2, 1]
+
+
+SCORES = st.floats(-1, 1, width=32)
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([0.0, 0.2, 0.4, 0.6, 1.0]), st.floats(0, 50, width=32), SCORES, SCORES,
+            st.integers(0, 10**6),
+        ),
+        max_size=12,
+    ),
+    st.booleans(),
+)  # fmt: skip
+def test_every_item_gets_its_place_and_the_order_does_not_depend_on_the_input_order(
+    given_items: list[tuple[float, float, float, float, int]],
+    personal: bool,  # noqa: FBT001 -- given by Hypothesis
+) -> None:
+    items = [
+        found(n, place, density=density, meaning=meaning, taste=taste, users=users)
+        for n, (place, density, meaning, taste, users) in enumerate(given_items)
+    ]
+    ordered = in_order(items, (1.0,), personal=personal)
+    scores = [score for _, score in ordered]
+    assert scores == sorted(scores, reverse=True)
+    assert sorted(item.item_no for item, _ in ordered) == list(range(len(items)))
+    backwards = in_order(items[::-1], (1.0,), personal=personal)
+    assert [item.item_no for item, _ in backwards] == [item.item_no for item, _ in ordered]
+
+
+@given(st.text(alphabet=string.printable + "éÉöø漢"))
+def test_folded_text_has_lower_case_letters_digits_and_spaces(text: str) -> None:
+    assert all(character.isalnum() or character == " " for character in folded(text))
+    assert folded(folded(text)) == folded(text)
+
+
+def test_titles_are_matched_by_the_beginnings_of_their_words() -> None:
+    assert title_matches("Amélie (2001)", ["ame", "2001", "lie"]) == 2

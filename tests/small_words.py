@@ -1,0 +1,59 @@
+"""Words of a small run, and interests stated by the store's function, for tests."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from pgvector import Vector
+from sqlalchemy import Connection, insert, text
+
+from sql.statements import statements
+from sql.tables import term_embeddings
+
+TASTE_SCALE = 0.5
+
+
+def teach_words(
+    connection: Connection,
+    run_id: int,
+    terms: Mapping[str, Sequence[float]],
+    sources: Mapping[str, Sequence[float]] | None = None,
+) -> None:
+    """Let a run know terms: what one mention adds to the taste and sequence parts."""
+    rows = [
+        {
+            "run_id": run_id,
+            "term": term,
+            "idf": 1.0,
+            "embedding": Vector(np.array(vector, dtype=np.float32)),
+            "source": Vector(np.array(sources[term], dtype=np.float32)) if sources else None,
+        }
+        for term, vector in terms.items()
+    ]
+    connection.execute(insert(term_embeddings), rows)
+    words = json.dumps({"taste_scale": TASTE_SCALE, "trend": 0.0, "longest": 100.0})
+    connection.execute(
+        text(
+            "update model_runs set parameters = parameters"
+            " || jsonb_build_object('words', cast(:words as jsonb)) where run_id = :run_id"
+        ),
+        {"run_id": run_id, "words": words},
+    )
+
+
+def state(
+    connection: Connection,
+    user_id: str,
+    words: Sequence[str] = (),
+    item_nos: Sequence[int] = (),
+    attributes: Mapping[str, Any] | None = None,
+) -> Any:
+    """State what a user likes; the row that is answered."""
+    parameters = {
+        "user_id": user_id,
+        "attributes": json.dumps(attributes or {}),
+        "words": list(words),
+        "item_nos": list(item_nos),
+    }
+    return connection.execute(statements("interests")["state_user"], parameters).one()
