@@ -6,7 +6,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
 from serving.services.access import Scope
-from serving.state import Services
+from serving.wiring import Services
 
 _HEADER = APIKeyHeader(
     name="X-API-Key",

@@ -10,7 +10,7 @@ from domain.blend import BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.breaker import BreakerRules
 from serving.services.diagnosis.bounds import Bounds
-from serving.services.slots import SlotPolicy
+from serving.services.lists.slots import SlotPolicy
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]

@@ -14,7 +14,7 @@ from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
 from serving.errors import problem_responses
 from serving.schemas.popular import Category, ForUser, LatestAnswer, Limit, named_answer
-from serving.services.shelf import Shelf, ShelfWish
+from serving.services.shelves.shelf import Shelf, ShelfWish
 
 router = APIRouter(prefix="/v1", tags=["recommendations"])
 

@@ -19,7 +19,7 @@ from serving.repositories.filters import Filters
 from serving.schemas.finding import Categories, ExcludeSeen, Limit, NoCategories, ToUser, user_of
 from serving.schemas.identifiers import storable_text
 from serving.schemas.search import SearchAnswer, search_answer
-from serving.services.search import SearchWish
+from serving.services.searching.search import SearchWish
 
 LONGEST_QUERY = 200
 

@@ -20,7 +20,7 @@ from serving.repositories.filters import Filters
 from serving.schemas.finding import Categories, ExcludeSeen, Limit, NoCategories, ToUser, user_of
 from serving.schemas.identifiers import Identifier
 from serving.schemas.similar import SimilarAnswer, similar_answer
-from serving.services.similar import SimilarWish
+from serving.services.searching.similar import SimilarWish
 
 MOST_SEEDS = 20
 

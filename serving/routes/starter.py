@@ -21,7 +21,7 @@ from serving.schemas.popular import (
     StarterAnswer,
     named_answer,
 )
-from serving.services.shelf import Shelf, ShelfWish
+from serving.services.shelves.shelf import Shelf, ShelfWish
 
 router = APIRouter(prefix="/v1", tags=["recommendations"])
 

@@ -16,7 +16,7 @@ from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
 from serving.errors import problem_responses
 from serving.schemas.popular import Category, ForUser, Limit, TrendingAnswer, scored_answer
-from serving.services.shelf import Shelf, ShelfName, ShelfWish, Window
+from serving.services.shelves.shelf import Shelf, ShelfName, ShelfWish, Window
 
 router = APIRouter(prefix="/v1", tags=["recommendations"])
 

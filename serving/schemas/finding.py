@@ -6,7 +6,7 @@ from fastapi import Query
 
 from domain.identifiers import UserId
 from serving.schemas.identifiers import Identifier
-from serving.services.held_popular import LONGEST
+from serving.services.lists.held_popular import LONGEST
 
 MOST_CATEGORIES = 50
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, Field
 
 from serving.schemas.identifiers import Identifier, Text
 from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
-from serving.services.held_popular import LONGEST
-from serving.services.shelf import ShelfList
+from serving.services.lists.held_popular import LONGEST
+from serving.services.shelves.shelf import ShelfList
 
 Limit = Annotated[int, Query(ge=1, le=LONGEST, description="How many items.")]
 Category = Annotated[Text, Query(max_length=200, description="Empty: the whole catalogue.")]

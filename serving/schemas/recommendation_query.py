@@ -7,9 +7,9 @@ from pydantic import BaseModel, Field
 from serving.repositories.filters import Filters
 from serving.schemas.identifiers import Identifier
 from serving.schemas.users import MOST_ITEMS, MOST_WORDS, Phrase
-from serving.services.held_popular import LONGEST
-from serving.services.stating import AskedInterests
-from serving.services.wish import Wish
+from serving.services.lists.held_popular import LONGEST
+from serving.services.lists.stating import AskedInterests
+from serving.services.lists.wish import Wish
 
 MOST_CATEGORIES = 50
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from domain.blend import Policy
 from serving.repositories.runs import LiveRun
-from serving.services.made_list import Level, RecommendedItem, Source
+from serving.services.lists.made_list import Level, RecommendedItem, Source
 from serving.services.recommend import Recommendation
 
 DEGRADED = "Why the list is less than it might have been, as postgres_timeout; null: it is not."

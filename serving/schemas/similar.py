@@ -5,8 +5,8 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
-from serving.services.finding import FoundItems, FoundSource
-from serving.services.found_list import SimilarLevel, SimilarList
+from serving.services.searching.finding import FoundItems, FoundSource
+from serving.services.searching.found_list import SimilarLevel, SimilarList
 
 
 class SimilarItemAnswer(BaseModel):

@@ -7,8 +7,8 @@ from domain.identifiers import ItemId
 from serving.repositories.answers import Answers
 from serving.repositories.catalogue import Catalogue, Item, StoredItem
 from serving.schemas.items import ItemBody
-from serving.services.held_popular import HeldPopular
-from serving.services.held_shelves import HeldShelves
+from serving.services.lists.held_popular import HeldPopular
+from serving.services.shelves.held import HeldShelves
 
 
 class CatalogueKeeping:

@@ -9,7 +9,7 @@ import structlog
 from domain.errors import StoreUnavailableError
 from serving.repositories.switches import Switches
 from serving.services.live_runs import LiveRuns
-from serving.services.remembered_users import RememberedUsers
+from serving.services.memory.remembered_users import RememberedUsers
 
 log = structlog.get_logger()
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from domain.identifiers import UserId
 from serving.repositories.answers import Answers
 from serving.repositories.removals import Removals
-from serving.services.remembered_users import RememberedUsers
+from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.user_numbers import UserNumbers
 
 _MOST_DUE = 10_000

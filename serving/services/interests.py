@@ -10,8 +10,8 @@ from serving.repositories.events import Events
 from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.repositories.stated_users import StatedUser, StatedUsers, Statement
 from serving.schemas.users import UserBody
-from serving.services.remembered_users import RememberedUsers
-from serving.services.remembering import Remembering
+from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.remembering import Remembering
 
 
 class UserKeeping:

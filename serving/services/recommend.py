@@ -18,18 +18,18 @@ from serving.repositories.exclusions import RememberedUser
 from serving.repositories.impressions import Impression
 from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
-from serving.services.early_look import EarlyLook
-from serving.services.held_popular import HeldPopular
 from serving.services.impression_queue import ImpressionQueue
-from serving.services.list_making import ListMaker
+from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.made_list import MadeList, Source, degraded_by, fillers
+from serving.services.lists.making import ListMaker
+from serving.services.lists.slots import SlotPolicy
+from serving.services.lists.wish import Wish
 from serving.services.live_runs import LiveRuns
-from serving.services.made_list import MadeList, Source, degraded_by, fillers
-from serving.services.remembered_users import RememberedUsers
+from serving.services.memory.early_look import EarlyLook
+from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.replica_reading import ReplicaReading, taking
 from serving.services.single_flight import SingleFlight
-from serving.services.slots import SlotPolicy
 from serving.services.user_numbers import UserNumbers
-from serving.services.wish import Wish
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from serving.repositories.events import Events, Recorded
 from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.schemas.events import EventBody, RefusedEvent
 from serving.services.kinds import Kinds
-from serving.services.remembered_users import RememberedUsers
+from serving.services.memory.remembered_users import RememberedUsers
 from sql.log import NewEvent
 
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)

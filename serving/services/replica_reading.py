@@ -14,7 +14,7 @@ from serving.repositories.runs import LiveRun
 from serving.services.diagnosis.process import ReplicaFigures
 from serving.services.freshness import Freshness, Leave, Mark
 from serving.services.live_runs import LiveRuns
-from serving.services.remembered_users import RememberedUsers
+from serving.services.memory.remembered_users import RememberedUsers
 
 log = structlog.get_logger()
 

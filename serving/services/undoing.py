@@ -4,7 +4,7 @@ from domain.errors import UnknownEventError
 from domain.identifiers import event_uuid
 from serving.repositories.answers import Answers
 from serving.repositories.removals import DeletedEvent, Removals
-from serving.services.remembering import Remembering
+from serving.services.memory.remembering import Remembering
 
 
 class EventUndoer:

@@ -3,7 +3,7 @@
 import asyncio
 
 from serving.budget import Budget, spending
-from serving.services.early_look import EarlyLook
+from serving.services.memory.early_look import EarlyLook
 
 
 class Looking:

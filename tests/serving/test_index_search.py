@@ -19,10 +19,10 @@ from serving.repositories.grounds import GroundsOfLists
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import ItemIndex, LiveRun, Runs
 from serving.repositories.store import Store, StoreLimits
-from serving.services.explaining import Explainer
-from serving.services.list_making import ListMaker
-from serving.services.stating import Stating
-from serving.services.wish import Wish
+from serving.services.lists.explaining import Explainer
+from serving.services.lists.making import ListMaker
+from serving.services.lists.stating import Stating
+from serving.services.lists.wish import Wish
 from sql import tables
 from sql.statements import statements
 from tests.serving.conftest import CUT_OFF, Seeds

@@ -16,7 +16,7 @@ from serving.repositories.filters import Filters
 from serving.repositories.runs import ItemIndex, Runs
 from serving.repositories.similar_items import ItemFilters, SimilarItems
 from serving.repositories.store import Store, StoreLimits
-from serving.services.slips import forgiven, slips
+from serving.services.searching.slips import forgiven, slips
 from sql import tables
 from sql.statements import statements
 from tests.serving.conftest import Seeds

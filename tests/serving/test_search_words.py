@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo
 from serving.repositories.search import MARKS, Found, MarkedText, UnderstoodWord
-from serving.services.highlighting import highlighted, highlights
-from serving.services.search_asking import asking
-from serving.services.search_order import in_order
-from serving.services.search_query import Typed, TypedQuery, typed_query
-from serving.services.slips import forgiven, slips
-from serving.services.title_matching import folded, title_matches
+from serving.services.searching.asking import asking
+from serving.services.searching.highlighting import highlighted, highlights
+from serving.services.searching.order import in_order
+from serving.services.searching.query import Typed, TypedQuery, typed_query
+from serving.services.searching.slips import forgiven, slips
+from serving.services.searching.title_matching import folded, title_matches
 
 LETTERS = st.text(alphabet="abc", max_size=8)
 TEXTS = st.text(max_size=40)

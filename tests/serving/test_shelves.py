@@ -7,8 +7,8 @@ import httpx
 import pytest
 from sqlalchemy import insert, text
 
-from serving.services.held_shelves import HeldShelves
-from serving.services.shelf import Shelf, ShelfList
+from serving.services.shelves.held import HeldShelves
+from serving.services.shelves.shelf import Shelf, ShelfList
 from sql import tables
 from tests.serving.conftest import Gate, Seeds, Start, event, faults, ids, send, until
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo, RunId, UserNo
 from serving.repositories.filters import Filters
-from serving.services.made_list import RecommendedItem
-from serving.services.slots import Draft, Turn, drafted, explored_places
+from serving.services.lists.made_list import RecommendedItem
+from serving.services.lists.slots import Draft, Turn, drafted, explored_places
 
 limits = st.integers(1, 100)
 shares = st.floats(0, 0.5)

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from serving.services.spreading import farthest_first
-from serving.services.starter import start_of
+from serving.services.shelves.spreading import farthest_first
+from serving.services.shelves.starter import start_of
 
 Vectors = NDArray[np.float32]
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo, UserId, UserNo
 from serving.repositories.exclusions import MOST_ITEMS, Exclusions, RememberedUser
-from serving.services.user_memory import UserMemory
+from serving.services.memory.user_memory import UserMemory
 
 ANN, BOB = UserId("ann"), UserId("bob")
 item_nos = st.frozensets(st.integers(1, 2**31 - 1).map(ItemNo), max_size=20)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from domain.identifiers import UserId
 from serving.repositories.runs import LiveRun
-from serving.services.made_list import RecommendedItem
+from serving.services.lists.made_list import RecommendedItem
 
 Window = Literal["day", "week", "month"]
 ShelfLevel = Literal["popular", "trending", "latest", "starter", "held"]

@@ -10,7 +10,7 @@ from domain.identifiers import UserId, UserNo
 from serving.repositories.answers import Stamp
 from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.repositories.remembered import ExclusionNews, Remembered, told_change
-from serving.services.user_memory import UserMemory
+from serving.services.memory.user_memory import UserMemory
 
 _AT_ONCE = 500
 _MOST_UNSAVED = 50_000

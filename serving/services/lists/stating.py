@@ -13,7 +13,7 @@ from serving.repositories.grounds import EVERYTHING, GroundsOfLists
 from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
 from serving.services.interests import unknown_items
-from serving.services.made_list import degraded_by
+from serving.services.lists.made_list import degraded_by
 from sql.interests import Interests
 
 

@@ -12,15 +12,15 @@ from serving.repositories.exclusions import RememberedUser
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import LiveRun
 from serving.repositories.shelves import Shelves
-from serving.services.early_look import EarlyLook
-from serving.services.held_popular import LONGEST, HeldPopular
-from serving.services.held_shelves import HeldShelves
+from serving.services.lists.held_popular import LONGEST, HeldPopular
+from serving.services.lists.made_list import degraded_by, fillers
 from serving.services.live_runs import LiveRuns
-from serving.services.made_list import degraded_by, fillers
-from serving.services.remembered_users import RememberedUsers
+from serving.services.memory.early_look import EarlyLook
+from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.replica_reading import ReplicaReading, taking
-from serving.services.shelf import Shelf, ShelfList, ShelfWish
-from serving.services.shelf_making import ShelfMaker
+from serving.services.shelves.held import HeldShelves
+from serving.services.shelves.making import ShelfMaker
+from serving.services.shelves.shelf import Shelf, ShelfList, ShelfWish
 from serving.services.user_numbers import UserNumbers
 
 _HELD_ITEMS = 2 * LONGEST

@@ -3,7 +3,7 @@
 from html import escape
 
 from serving.repositories.search import MARKS, MarkedText
-from serving.services.found_list import Highlights
+from serving.services.searching.found_list import Highlights
 
 _AROUND = 80
 """Letters shown before the first mark of a text and after it."""

@@ -15,9 +15,9 @@ from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
 from serving.repositories.similar_items import AlikeItem, ItemFilters, Seed, SimilarItems
-from serving.services.finding import Asked, Finder, FoundItems
-from serving.services.found_list import SimilarItem, SimilarLevel, SimilarList
-from serving.services.held_popular import HeldPopular
+from serving.services.lists.held_popular import HeldPopular
+from serving.services.searching.finding import Asked, Finder, FoundItems
+from serving.services.searching.found_list import SimilarItem, SimilarLevel, SimilarList
 
 _NOTHING: AbstractSet[ItemNo] = frozenset()
 

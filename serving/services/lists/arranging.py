@@ -12,10 +12,10 @@ from serving.budget import SEARCHING, until
 from serving.repositories.candidates import Candidates, NewItems
 from serving.repositories.recommendations import Recommendations
 from serving.repositories.runs import LiveRun
-from serving.services.directions import Directions
-from serving.services.made_list import RecommendedItem, degraded_by
-from serving.services.slots import Draft, Turn, drafted, explored_places
-from serving.services.wish import Wish
+from serving.services.lists.directions import Directions
+from serving.services.lists.made_list import RecommendedItem, degraded_by
+from serving.services.lists.slots import Draft, Turn, drafted, explored_places
+from serving.services.lists.wish import Wish
 
 NEAREST_NEW_ITEMS = 10
 """So many of the new items nearest to a user take turns."""

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from serving.repositories.search import Search
-from serving.services.slips import forgiven, slips
+from serving.services.searching.slips import forgiven, slips
 
 _MOST_COUNTED = 20
 _FEWEST_LETTERS = 4

@@ -12,19 +12,19 @@ from serving.repositories.candidates import Candidates, NewItems
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
-from serving.services.arranging import Arranger
-from serving.services.explaining import Explainer
-from serving.services.filling import Filler
-from serving.services.made_list import (
+from serving.services.lists.arranging import Arranger
+from serving.services.lists.explaining import Explainer
+from serving.services.lists.filling import Filler
+from serving.services.lists.made_list import (
     AppliedPolicy,
     Level,
     MadeList,
     RecommendedItem,
     degraded_by,
 )
-from serving.services.slots import Draft, Turn
-from serving.services.stating import Stating
-from serving.services.wish import Wish
+from serving.services.lists.slots import Draft, Turn
+from serving.services.lists.stating import Stating
+from serving.services.lists.wish import Wish
 
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
 

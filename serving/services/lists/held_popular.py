@@ -9,11 +9,11 @@ from domain.identifiers import ItemId, ItemNo
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.held_copies import HeldCopies
 from serving.repositories.runs import LiveRun
-from serving.services.list_making import ListMaker
+from serving.services.lists.made_list import MadeList
+from serving.services.lists.making import ListMaker
+from serving.services.lists.slots import Draft
+from serving.services.lists.wish import Wish
 from serving.services.live_runs import LiveRuns
-from serving.services.made_list import MadeList
-from serving.services.slots import Draft
-from serving.services.wish import Wish
 
 LONGEST = 100
 """The most items a list may be asked for."""

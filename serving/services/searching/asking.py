@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from serving.repositories.search import UnderstoodWord, WordMatch
-from serving.services.search_query import Typed, TypedQuery
+from serving.services.searching.query import Typed, TypedQuery
 
 _FUNCTION_WORD = 0.2
 """How much a word counts that says nothing by itself, beside others."""

@@ -11,7 +11,7 @@ from typing import Self, TypeVar
 
 from domain.identifiers import RunId, UserNo
 from serving.repositories.runs import LiveRun
-from serving.services.made_list import RecommendedItem
+from serving.services.lists.made_list import RecommendedItem
 
 Thing = TypeVar("Thing")
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from domain.identifiers import ItemNo
 from serving.repositories.runs import LiveRun
 from serving.repositories.shelves import Shelves
-from serving.services.spreading import farthest_first
+from serving.services.shelves.spreading import farthest_first
 
 _STARTS = 10
 """A session begins with one of so many of the best known items."""

@@ -7,8 +7,8 @@ from domain.identifiers import ItemNo
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import ListedItems, Recommendations
 from serving.repositories.runs import LiveRun
-from serving.services.made_list import RecommendedItem, fillers
-from serving.services.slots import Draft
+from serving.services.lists.made_list import RecommendedItem, fillers
+from serving.services.lists.slots import Draft
 
 
 class Filler:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 from domain.identifiers import ItemId
-from serving.services.shelf import Shelf, ShelfList
+from serving.services.shelves.shelf import Shelf, ShelfList
 
 _MOST = 100
 """How many shelves are held."""

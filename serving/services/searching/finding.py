@@ -17,13 +17,13 @@ from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
 from serving.repositories.shared_answers import SharedAnswers
-from serving.services.early_look import EarlyLook
-from serving.services.found_list import SearchList, SimilarList, encoded
-from serving.services.held_popular import HeldPopular
+from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.made_list import degraded_by
 from serving.services.live_runs import LiveRuns
-from serving.services.made_list import degraded_by
-from serving.services.remembered_users import RememberedUsers
+from serving.services.memory.early_look import EarlyLook
+from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.replica_reading import ReplicaReading, taking
+from serving.services.searching.found_list import SearchList, SimilarList, encoded
 from serving.services.single_flight import SingleFlight
 from serving.services.user_numbers import UserNumbers
 

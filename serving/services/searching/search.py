@@ -17,16 +17,16 @@ from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
 from serving.repositories.search import Found, Search
 from serving.repositories.similar_items import AlikeItem, ItemFilters, SimilarItems
-from serving.services.finding import Asked, Finder, FoundItems
-from serving.services.found_list import SearchedItem, SearchLevel, SearchList
-from serving.services.held_popular import HeldPopular
-from serving.services.highlighting import highlights
-from serving.services.made_list import degraded_by
-from serving.services.search_asking import Asking
-from serving.services.search_order import in_order
-from serving.services.search_query import TypedQuery, typed_query
-from serving.services.search_understanding import Understanding, Understood
-from serving.services.title_matching import folded, title_matches
+from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.made_list import degraded_by
+from serving.services.searching.asking import Asking
+from serving.services.searching.finding import Asked, Finder, FoundItems
+from serving.services.searching.found_list import SearchedItem, SearchLevel, SearchList
+from serving.services.searching.highlighting import highlights
+from serving.services.searching.order import in_order
+from serving.services.searching.query import TypedQuery, typed_query
+from serving.services.searching.title_matching import folded, title_matches
+from serving.services.searching.understanding import Understanding, Understood
 
 _ALL = 1_000_000
 _NEAR = 100

@@ -8,7 +8,7 @@ import numpy as np
 from domain.because import because
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from serving.repositories.grounds import Grounds, GroundsOfLists, ItemName
-from serving.services.made_list import Cause, RecommendedItem
+from serving.services.lists.made_list import Cause, RecommendedItem
 from sql.interests import Interests, Phrases
 
 MOST_CAUSES = 3

@@ -6,10 +6,10 @@ from domain.identifiers import ItemNo
 from serving.repositories.recommendations import ListedItems
 from serving.repositories.runs import LiveRun
 from serving.repositories.shelves import Shelves
-from serving.services.list_making import ListMaker
-from serving.services.made_list import RecommendedItem, fillers
-from serving.services.shelf import ShelfList, ShelfWish
-from serving.services.starter import Starter
+from serving.services.lists.made_list import RecommendedItem, fillers
+from serving.services.lists.making import ListMaker
+from serving.services.shelves.shelf import ShelfList, ShelfWish
+from serving.services.shelves.starter import Starter
 
 
 class ShelfMaker:

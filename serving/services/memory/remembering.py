@@ -4,7 +4,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.repositories.answers import Answers
 from serving.repositories.excluded_items import ExcludedItems
-from serving.services.remembered_users import RememberedUsers
+from serving.services.memory.remembered_users import RememberedUsers
 
 _AT_ONCE = 200
 _ATTEMPTS = 3

@@ -6,9 +6,9 @@ from typing import Any
 
 from domain.identifiers import RunId
 from serving.repositories.search import Search, TypedWord
-from serving.services.search_asking import Asking, asking
-from serving.services.search_query import TypedQuery
-from serving.services.spelling import Spelling
+from serving.services.searching.asking import Asking, asking
+from serving.services.searching.query import TypedQuery
+from serving.services.searching.spelling import Spelling
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.services.slots import SlotPolicy
-from serving.services.stating import AskedInterests
+from serving.services.lists.slots import SlotPolicy
+from serving.services.lists.stating import AskedInterests
 
 _NO_INTERESTS = AskedInterests()
 

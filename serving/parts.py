@@ -1,0 +1,126 @@
+"""What several services share: made once, handed to each that needs it."""
+
+from dataclasses import dataclass
+
+from serving.metrics import ServingMetrics
+from serving.repositories.answers import Answers
+from serving.repositories.api_keys import ApiKeys
+from serving.repositories.excluded_items import ExcludedItems
+from serving.repositories.grounds import GroundsOfLists
+from serving.repositories.held_copies import HeldCopies
+from serving.repositories.impressions import Impressions
+from serving.repositories.primary import Primary
+from serving.repositories.recommendations import Recommendations
+from serving.repositories.remembered import ExclusionNews, Remembered
+from serving.repositories.removals import Removals
+from serving.repositories.replica import Replica
+from serving.repositories.runs import Runs
+from serving.repositories.store import Store
+from serving.services.access import Access
+from serving.services.impression_queue import ImpressionQueue
+from serving.services.kinds import Kinds
+from serving.services.lists.explaining import Explainer
+from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.making import ListMaker
+from serving.services.lists.stating import Stating
+from serving.services.live_runs import LiveRuns
+from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.remembering import Remembering
+from serving.services.memory.user_memory import UserMemory
+from serving.services.replica_reading import ReplicaReading
+from serving.services.shelves.held import HeldShelves
+from serving.services.user_numbers import UserNumbers
+from serving.settings import ServingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """The stores, and the services that other services stand on."""
+
+    settings: ServingSettings
+    metrics: ServingMetrics
+    store: Store
+    answers: Answers
+    runs: Runs
+    recommendations: Recommendations
+    removals: Removals
+    live_runs: LiveRuns
+    kinds: Kinds
+    lists: ListMaker
+    held: HeldPopular
+    held_shelves: HeldShelves
+    users: UserNumbers
+    remembered: RememberedUsers
+    remembering: Remembering
+    access: Access
+    impressions: ImpressionQueue
+    replica: ReplicaReading
+
+
+def make_parts(
+    store: Store,
+    replica: Replica | None,
+    answers: Answers,
+    settings: ServingSettings,
+    metrics: ServingMetrics,
+) -> Parts:
+    """Everything shared, on these stores; nothing is read yet."""
+    runs, recommendations = Runs(store), Recommendations(store)
+    live_runs = LiveRuns(runs, metrics)
+    lists = _list_maker(store, recommendations, settings)
+    copies = HeldCopies(answers, seconds=settings.remembered_seconds)
+    remembered = _remembered(store, answers, settings)
+    return Parts(
+        settings=settings,
+        metrics=metrics,
+        store=store,
+        answers=answers,
+        runs=runs,
+        recommendations=recommendations,
+        removals=Removals(store),
+        live_runs=live_runs,
+        kinds=Kinds(runs),
+        lists=lists,
+        held=HeldPopular(live_runs, lists, copies, most=settings.held_items),
+        held_shelves=HeldShelves(),
+        users=UserNumbers(recommendations),
+        remembered=remembered,
+        remembering=Remembering(
+            excluded_items=ExcludedItems(store),
+            answers=answers,
+            remembered=remembered,
+            recent_users=settings.remembered_recent_users,
+        ),
+        access=Access(ApiKeys(store), copies, seconds=settings.api_key_seconds),
+        impressions=ImpressionQueue(Impressions(store), metrics, most=settings.impression_queue),
+        replica=ReplicaReading(
+            replica,
+            primary=Primary(store),
+            answers=answers,
+            live_runs=live_runs,
+            remembered=remembered,
+            metrics=metrics,
+            most_lag_seconds=settings.replica_lag_seconds,
+        ),
+    )
+
+
+def _list_maker(
+    store: Store, recommendations: Recommendations, settings: ServingSettings
+) -> ListMaker:
+    grounds = GroundsOfLists(store)
+    return ListMaker(
+        recommendations,
+        Explainer(grounds),
+        Stating(grounds),
+        settings.blend(),
+        log_events=settings.popular_log_events,
+        recall_bound=settings.index_recall_bound,
+        new_item_users=settings.new_item_users,
+    )
+
+
+def _remembered(store: Store, answers: Answers, settings: ServingSettings) -> RememberedUsers:
+    memory = UserMemory(most_users=settings.remembered_users, most_items=settings.remembered_items)
+    remembered = Remembered(answers, seconds=settings.remembered_seconds)
+    return RememberedUsers(memory, remembered, ExclusionNews(store))

@@ -1,0 +1,1 @@
+"""A user's list: made, filled, arranged and explained."""

@@ -1,0 +1,1 @@
+"""What is known of users without asking the store."""

@@ -1,0 +1,1 @@
+"""Searching the catalogue, and what is like an item."""

@@ -1,0 +1,1 @@
+"""Shelves: lists that are the same for everybody."""
