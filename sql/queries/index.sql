@@ -4,6 +4,6 @@
 -- For the rest of the transaction: the planner takes the index where one gives the order, the index looks at so many
 -- candidates, and goes on looking when filters leave too few of them.
 select set_config('enable_sort', 'off', true),
-       set_config('hnsw.ef_search', '400', true),
+       set_config('hnsw.ef_search', '1000', true),
        set_config('hnsw.iterative_scan', 'relaxed_order', true),
        set_config('hnsw.max_scan_tuples', '100000', true);
