@@ -102,7 +102,7 @@ def load_item_terms(connection: Any) -> ItemTerms:
 def store_words(bulk: Any, connection: Connection, run_id: RunId, learned: SpaceWords) -> None:
     """Write the terms of a run, over the ADBC connection `bulk`, and what its row tells of them.
 
-    To be done again after it broke off, `clear_words` must have been committed first.
+    To be done again after it broke off, the run's terms must have been removed and that committed.
     """
     words = learned.words
     count, dimensions = words.vectors.shape
@@ -123,8 +123,3 @@ def store_words(bulk: Any, connection: Connection, run_id: RunId, learned: Space
     connection.execute(
         _BATCH["store_words"], {"run_id": run_id, "words": json.dumps(learned.told())}
     )
-
-
-def clear_words(connection: Connection, run_id: RunId) -> None:
-    """Remove what an attempt that broke off has written of a run's words."""
-    connection.execute(_BATCH["clear_term_embeddings"], {"run_id": run_id})

@@ -100,6 +100,11 @@ class BatchSettings(BaseSettings):
     index_sample_users: int = Field(
         100, ge=1, description="users on whom the recall of the index is measured"
     )
+    warm_seconds: float = Field(
+        10.0,
+        ge=0,
+        description="how long the API processes may make answers of a run before it is served",
+    )
     retained_runs: int = Field(
         3, ge=1, description="how many published runs are kept, the served one among them"
     )

@@ -14,7 +14,7 @@ from domain.identifiers import ItemNo, Position, RunId
 from sql.folding import find_stale_users, fold_in, store_progress
 from sql.live_vectors import RunSpace
 from sql.log import event_horizon
-from sql.placing import begin_placing, hold_placing, place_missing, place_next
+from sql.placing import begin_placing, hold_folding, hold_placing, place_missing, place_next
 from sql.statements import statements
 
 _BATCH = statements("batch")
@@ -26,6 +26,8 @@ How = Literal["published", "rolled back"]
 
 _FEW_USERS = 100
 """So few users are folded in within the switch; more are folded in before it."""
+_FEW_ITEMS = 100
+"""And so few items are placed within it."""
 _MOST_ROUNDS = 10
 _USERS_AT_ONCE = 1_000
 _ITEMS_AT_ONCE = 500
@@ -41,13 +43,24 @@ def bring_up_to_date(
 ) -> None:
     """Fold in, in transactions of their own, what the run's vectors do not know of the log.
 
-    Items that came, or came to be used, are placed before. Again and again, until what came in
-    meanwhile is little. `on_users` is told how many users of how many are done in this round.
+    In each round items that came, or came to be used, are placed first. Again and again, until
+    both the items and the users of a round were few, ten times at the most. `on_users` is told how
+    many users of how many are done in this round.
     """
-    _place_backlog(begin, run)
+    _place_missing(begin, run)
     for _ in range(_MOST_ROUNDS):
-        if _fold_in_backlog(begin, run, on_users) <= _FEW_USERS:
+        items = _place_backlog(begin, run)
+        users = _fold_in_backlog(begin, run, on_users)
+        if items <= _FEW_ITEMS and users <= _FEW_USERS:
             return
+
+
+def announce(connection: Connection, run_id: RunId) -> int:
+    """Tell the API processes which run is about to be served; how many make answers for it.
+
+    What they make is right only if the run's vectors are as good as up to date.
+    """
+    return int(connection.execute(_BATCH["announce_run"], {"run_id": run_id}).scalar_one())
 
 
 def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
@@ -71,22 +84,27 @@ def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
     connection.execute(_BATCH["switch_live_run"], parameters)
 
 
-def _place_backlog(begin: Begin, run: RunSpace) -> None:
-    """Give places to items that have none, and to those with news until little of it is left."""
+def _place_missing(begin: Begin, run: RunSpace) -> None:
+    """Give places to items that have none."""
     with begin() as connection:
         begin_placing(connection, run.run_id)
     last: ItemNo | None = ItemNo(0)
     while last is not None:
         with begin() as connection:
-            horizon = event_horizon(connection)
-            last = place_missing(connection, run, after=last, horizon=horizon, items=_ITEMS_AT_ONCE)
+            last = place_missing(connection, run, after=last, items=_ITEMS_AT_ONCE)
+
+
+def _place_backlog(begin: Begin, run: RunSpace) -> int:
+    """One round: places items with news up to the horizon of now; answers how many it was."""
+    items = 0
     with begin() as connection:
         horizon = event_horizon(connection)
     while True:
         with begin() as connection:
-            hold_placing(connection, run.run_id)
-            if place_next(connection, run, horizon=horizon, items=_ITEMS_AT_ONCE) is None:
-                return
+            placed = place_next(connection, run, horizon=horizon, items=_ITEMS_AT_ONCE)
+        if placed is None:
+            return items
+        items += len(placed.item_nos)
 
 
 def _fold_in_backlog(begin: Begin, run: RunSpace, on_users: Callable[[int, int], object]) -> int:
@@ -98,9 +116,13 @@ def _fold_in_backlog(begin: Begin, run: RunSpace, on_users: Callable[[int, int],
     for first in range(0, len(stale), _USERS_AT_ONCE):
         some = stale[first : first + _USERS_AT_ONCE]
         with begin() as connection:
+            # Not while a worker places items in the run, if it is a retained one.
+            hold_folding(connection, run.run_id)
             fold_in(connection, run, some, horizon=horizon)
         on_users(first + len(some), len(stale))
     with begin() as connection:
+        # In one order, as all of them are held.
+        hold_folding(connection, run.run_id)
         store_progress(connection, run.run_id, horizon)
     return len(stale)
 

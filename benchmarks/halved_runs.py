@@ -1,5 +1,6 @@
 """Runs over one half of the catalogue each, so that an answer mixed of two is found out."""
 
+import time
 from datetime import datetime
 from typing import Any
 
@@ -14,6 +15,7 @@ from batch.publishing import begin_progress, publish_run
 from batch.rollback import roll_back
 from batch.runs import Run, begin_run, drop_partitions, mark_evaluated, retire
 from batch.space import ItemSpace
+from batch.switching import announce, bring_up_to_date
 from domain.identifiers import RunId
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
 from sql import tables
@@ -22,6 +24,8 @@ from sql.live_vectors import load_live_space
 from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
 
+WARM_SECONDS = 10.0
+LONG_SECONDS = 86_400.0
 USERS, ITEMS, FACTORS, LIST_LENGTH, LIMIT = 2_000, 2_000, 32, 100, 20
 
 
@@ -65,6 +69,11 @@ def _store_lists(
     connection.execute(
         insert(tables.popular_items), [popular | {"item_nos": item_nos[:LIST_LENGTH].tolist()}]
     )
+    # Made anew of the log they would hold items of both halves: they count as just made.
+    fresh = {"run_id": run_id, "position": 0, "seconds": LONG_SECONDS}
+    connection.execute(
+        insert(tables.popular_refreshes), [fresh | {"part": part} for part in ("ever", "lately")]
+    )
 
 
 def _store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None:
@@ -75,6 +84,20 @@ def _store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None
         store_all_live_vectors(connection, run, kinds, space, horizon=horizon, chunk_users=5000)
     with engine.begin() as connection:
         begin_progress(connection, run.run_id, horizon)
+
+
+def warm(url: str, run_id: int) -> None:
+    """What the night does before its last step: bring the run up to date and announce it."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        run = load_live_space(connection, RunId(run_id))
+    bring_up_to_date(engine.begin, run)
+    with engine.begin() as connection:
+        announced = announce(connection, run.run_id)
+    if announced:
+        time.sleep(WARM_SECONDS)
+    bring_up_to_date(engine.begin, run)
+    engine.dispose()
 
 
 def publish(url: str, run_id: int) -> None:

@@ -29,7 +29,7 @@ from typing import Any
 import httpx
 import numpy as np
 import uvloop
-from halved_runs import ITEMS, LIMIT, USERS, drop, is_of_one_run, prepare, publish, rollback
+from halved_runs import ITEMS, LIMIT, USERS, drop, is_of_one_run, prepare, publish, rollback, warm
 from sqlalchemy import Engine, insert
 
 from domain.identifiers import ItemNo, KindNo, UserId
@@ -125,7 +125,7 @@ def _told(figures: Figures) -> dict[str, float]:
         "p99 ms while nothing changes": round(quiet, 1),
         "reads while nothing changes": quiet_reads,
     }
-    for what in ("publish", "rollback", "drop", ""):
+    for what in ("warming", "publish", "rollback", "drop", ""):
         p99, reads = figures.p99_ms(figures.changing(what))
         name = what or "any change"
         told |= {
@@ -218,6 +218,7 @@ async def _measured(load: Load) -> Figures:
         await asyncio.sleep(load.quiet_seconds)
         for before, after in itertools.pairwise([first, *later]):
             for name, change, run_id in (
+                ("warming", warm, after),
                 ("publish", publish, after),
                 ("rollback", rollback, before),
                 ("rollback", rollback, after),
@@ -226,7 +227,8 @@ async def _measured(load: Load) -> Figures:
                 began = time.perf_counter()
                 await _in(elsewhere, change, url, run_id)
                 figures.windows.append((name, began, time.perf_counter()))
-                await asyncio.sleep(AFTER_SECONDS + load.quiet_seconds / 5)
+                if name != "warming":
+                    await asyncio.sleep(AFTER_SECONDS + load.quiet_seconds / 5)
         sending.cancel()
         await asyncio.sleep(1.0)  # for the answers that are still under way
         api.close()

@@ -1,5 +1,6 @@
 """Writing and publishing the run, as Prefect tasks."""
 
+import time
 from typing import get_args
 
 from batch import (
@@ -22,12 +23,12 @@ from batch.history import Interactions
 from batch.matrix import InteractionMatrix
 from batch.runs import Run
 from batch.space import ItemSpace
-from batch.switching import bring_up_to_date
+from batch.switching import announce, bring_up_to_date
 from domain.identifiers import Position, RunId
 from flows.night import Night
 from flows.steps import step
 from sql import popular
-from sql.live_vectors import load_live_space
+from sql.live_vectors import RunSpace, load_live_space
 from sql.log import event_horizon
 from sql.partitions import create_partitions
 from sql.statements import statements
@@ -174,12 +175,31 @@ def switch(night: Night, run: Run, known: Position) -> None:
     with night.begin() as connection:
         publishing.begin_progress(connection, run.run_id, known)
         live = load_live_space(connection, run.run_id)
-    bring_up_to_date(
-        night.begin, live, lambda done, of: night.say(f"{done:,} of {of:,} users brought up.")
-    )
+    _bring_up_to_date(night, live)
+    if _warmed(night, run):
+        _bring_up_to_date(night, live)
     with night.begin() as connection:
         publishing.publish_run(connection, live)
     night.say(f"Run {run.run_id} is served from now on.")
+
+
+def _bring_up_to_date(night: Night, live: RunSpace) -> None:
+    bring_up_to_date(
+        night.begin, live, lambda done, of: night.say(f"{done:,} of {of:,} users brought up.")
+    )
+
+
+def _warmed(night: Night, run: Run) -> bool:
+    """Whether API processes were given the time to make answers before they are asked for."""
+    if not night.settings.warm_seconds:
+        return False
+    with night.begin() as connection:
+        listeners = announce(connection, run.run_id)
+    if not listeners:
+        return False
+    night.say(f"{listeners} API processes make answers for {night.settings.warm_seconds:g} s.")
+    time.sleep(night.settings.warm_seconds)
+    return True
 
 
 @step("Retire old runs")

@@ -179,7 +179,7 @@ def _fault(found: Mapping[str, Any]) -> Fault:
     if place == "body" and not steps:
         return Fault("", "Send a JSON object with the header Content-Type: application/json.")
     where = pointer(steps) if place == "body" else f"{place}:{'.'.join(map(str, steps))}"
-    return Fault(where, sentence(found["msg"]))
+    return Fault(where, sentence(found))
 
 
 _SCHEMA: dict[str, Any] = {

@@ -5,7 +5,10 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 DEGRADED = (
-    *(f"postgres_{why}" for why in ("away", "timeout", "open", "busy", "stalled", "conflict")),
+    *(
+        f"postgres_{why}"
+        for why in ("away", "timeout", "open", "busy", "stalled", "conflict", "statement")
+    ),
     "redis_away",
     "redis_open",
     "budget",
@@ -55,6 +58,11 @@ class ServingMetrics:
             "serving_cache",
             "Cached answers asked for: hit, miss; error: Redis failed.",
             ["outcome"],
+            registry=registry,
+        )
+        self.warmed = Counter(
+            "serving_warmed_answers",
+            "Answers looked after before the run they are of was served.",
             registry=registry,
         )
         self.impressions_dropped = Counter(

@@ -30,6 +30,7 @@ from serving.services.memory.user_memory import UserMemory
 from serving.services.replica_reading import ReplicaReading
 from serving.services.shelves.held import HeldShelves
 from serving.services.user_numbers import UserNumbers
+from serving.services.warming import AskedLately
 from serving.settings import ServingSettings
 
 
@@ -55,6 +56,7 @@ class Parts:
     access: Access
     impressions: ImpressionQueue
     replica: ReplicaReading
+    asked: AskedLately
 
 
 def make_parts(
@@ -102,6 +104,7 @@ def make_parts(
             metrics=metrics,
             most_lag_seconds=settings.replica_lag_seconds,
         ),
+        asked=AskedLately(settings.warmed_answers),
     )
 
 

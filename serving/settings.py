@@ -192,6 +192,10 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     live_run_poll_seconds: Positive = 1.0
     popular_refresh_seconds: Positive = 10.0
     popular_log_events: Count = 20_000
+    warmed_answers: Count = Field(
+        1000, description="Answers asked for lately that are made before another run is served."
+    )
+    warmed_per_second: Positive = Field(20.0, description="How fast each process makes them.")
     held_items: Count = Field(
         1000, description="Items of the popular list held for when PostgreSQL is away."
     )

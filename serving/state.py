@@ -11,6 +11,7 @@ from serving.repositories.switches import Switches
 from serving.services.background import repeated
 from serving.services.first_sight import first_sight
 from serving.services.following import Follower
+from serving.services.warming import Warmer
 from serving.settings import ServingSettings
 from serving.stores import make_redis_link, make_replica, make_store
 from serving.wiring import Services, make_services
@@ -82,12 +83,24 @@ async def _working(parts: Parts, services: Services) -> AsyncIterator[None]:
             ("impressions", parts.impressions.flush, settings.impression_flush_seconds),
         ):
             await stack.enter_async_context(repeated(name, action, seconds=seconds))
-        await stack.enter_async_context(_follower(parts).following())
+        await stack.enter_async_context(_follower(parts, services).following())
         yield
 
 
-def _follower(parts: Parts) -> Follower:
+def _follower(parts: Parts, services: Services) -> Follower:
     """Hears of switches at once; polling makes up for what it does not hear."""
-    switches = Switches(parts.settings.database_url.get_secret_value())
-    rest_seconds = parts.settings.live_run_poll_seconds
-    return Follower(switches, parts.live_runs, parts.remembered, rest_seconds=rest_seconds)
+    warmer = Warmer(
+        parts.asked,
+        parts.runs,
+        parts.live_runs,
+        services.recommender.prepare,
+        parts.metrics,
+        per_second=parts.settings.warmed_per_second,
+    )
+    return Follower(
+        Switches(parts.settings.database_url.get_secret_value()),
+        parts.live_runs,
+        parts.remembered,
+        warmer,
+        rest_seconds=parts.settings.live_run_poll_seconds,
+    )

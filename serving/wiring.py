@@ -99,6 +99,7 @@ def _recommender(parts: Parts) -> Recommender:
     return Recommender(
         live_runs=parts.live_runs,
         lists=parts.lists,
+        recommendations=parts.recommendations,
         users=parts.users,
         answers=parts.answers,
         held=parts.held,
@@ -108,6 +109,7 @@ def _recommender(parts: Parts) -> Recommender:
         metrics=parts.metrics,
         policy=parts.settings.blend(),
         slots=parts.settings.slots(),
+        asked=parts.asked,
     )
 
 

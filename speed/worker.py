@@ -101,16 +101,24 @@ class Worker:
             if done is None:
                 with self._engine.begin() as connection:
                     done = self._placer.place_standby(connection)
-                    remove_known_news(connection)
         except DBAPIError as error:
             self._note_failure(error)
         except UnknownRunError as error:
             self._note_unusable(error)
+        self._remove_known_news()
         if done is None:
             self._standbys_due = time.monotonic() + self._settings.standby_seconds
         else:
             metrics.STANDBY_USERS.inc(len(done.user_nos))
         return done
+
+    def _remove_known_news(self) -> None:
+        """By itself: what cannot be done for a retained run must not keep the news for ever."""
+        try:
+            with self._engine.begin() as connection:
+                remove_known_news(connection)
+        except DBAPIError as error:
+            self._note_failure(error)
 
     def _settle_predecessor(self) -> None:
         """Drop what a worker killed between its commit and its drop has left in the cache."""

@@ -24,6 +24,8 @@ AWAY_ERRORS: tuple[type[Exception], ...] = (
 """What is raised when PostgreSQL cannot be reached or does not answer in time."""
 
 _LATE_ERRORS = (psycopg.errors.QueryCanceled, PoolTimeoutError, TimeoutError)
+_STATEMENT_CLASSES = frozenset({"0A", "21", "22", "23", "42", "54"})
+"""First two characters of SQLSTATEs: what was asked is at fault, or too much for any server."""
 _CONFLICTS = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.LockNotAvailable,
@@ -31,12 +33,18 @@ _CONFLICTS = (
 )
 
 
-def reason_of(error: BaseException) -> Literal["away", "timeout", "conflict"]:
-    """Why PostgreSQL did not answer; a conflict is one between transactions, and it is well."""
+def reason_of(error: BaseException) -> Literal["away", "timeout", "conflict", "statement"]:
+    """Why PostgreSQL did not answer.
+
+    A conflict is one between transactions; with that, and with a statement at fault, it is well.
+    """
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, _LATE_ERRORS):
         return "timeout"
-    return "conflict" if isinstance(cause, _CONFLICTS) else "away"
+    if isinstance(cause, _CONFLICTS):
+        return "conflict"
+    state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
+    return "statement" if (state or "")[:2] in _STATEMENT_CLASSES else "away"
 
 
 def make_engine(database_url: str, **options: Any) -> Engine:

@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import psycopg
 
@@ -11,8 +12,13 @@ from sql.statements import statements
 
 _LISTEN = str(statements("live")["listen_to_switches"])
 _LISTEN_TO_EXCLUSIONS = str(statements("live")["listen_to_exclusions"])
+_LISTEN_TO_COMING = str(statements("live")["listen_to_coming_runs"])
 _LISTEN_TO_ITEMS = str(statements("placing")["listen_to_items"])
-_EXCLUSIONS = "tandem_exclusions"
+_KINDS: dict[str, "Kind"] = {
+    "tandem_switch": "switch",
+    "tandem_coming": "coming",
+    "tandem_exclusions": "exclusions",
+}
 
 QUIET_SECONDS = 30.0
 """After so long without news the connection is tried: a server that is gone says nothing either."""
@@ -26,26 +32,41 @@ _CONNECTING: dict[str, Any] = {
     "keepalives_count": 3,
     "application_name": "tandem-listener",
 }
+_FOLLOWING = _CONNECTING | {"application_name": "tandem-follower"}
+"""By this name the night sees whether anybody makes answers of a run that is about to be served."""
 
 
-async def listen_to_news(database_url: str) -> AsyncGenerator[str | None]:
-    """What is told of users' exclusions; None for another run, or that there may be one.
+Kind = Literal["switch", "coming", "exclusions"]
 
-    That is when listening has begun, at every switch, and now and then without one. The connection
-    is its own and ends with the iteration. One of `sql.engine.AWAY_ERRORS` is raised when it is
-    lost: what happened meanwhile was not told.
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """What was told."""
+
+    kind: Kind
+    """`switch`: another run is served, or there may be one; `coming`: one is about to be."""
+    told: str = ""
+    """The number of the run, or what users must not be shown."""
+
+
+async def listen_to_news(database_url: str) -> AsyncGenerator[News]:
+    """News as they come; a switch too when listening has begun, and now and then without one.
+
+    The connection is its own and ends with the iteration. One of `sql.engine.AWAY_ERRORS` is
+    raised when it is lost: what happened meanwhile was not told.
     """
     url = libpq_url(database_url)
-    async with await psycopg.AsyncConnection.connect(url, **_CONNECTING) as connection:
+    async with await psycopg.AsyncConnection.connect(url, **_FOLLOWING) as connection:
         while True:
             # Said again after a quiet time, which does no harm and fails if the server is gone.
             await connection.execute(_LISTEN)
+            await connection.execute(_LISTEN_TO_COMING)
             await connection.execute(_LISTEN_TO_EXCLUSIONS)
-            yield None
+            yield News("switch")
             news = connection.notifies(timeout=QUIET_SECONDS)
             async with aclosing(news):
                 async for told in news:
-                    yield told.payload if told.channel == _EXCLUSIONS else None
+                    yield News(_KINDS[told.channel], told.payload)
 
 
 def listen_blocking(database_url: str) -> Iterator[None]:

@@ -12,12 +12,17 @@ from sqlalchemy import Connection, Row
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from sql.folding import fold_in
 from sql.live_vectors import RunSpace
+from sql.log import event_horizon
 from sql.statements import statements
 
 _PLACING = statements("placing")
 
 _POSITIONS_AT_ONCE = 20_000
 """How far one pass looks ahead in the log at the most."""
+
+_USERS_PER_PASS = 1_000
+"""A pass that folds in more users again places one item only."""
+_USERS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +46,19 @@ def begin_placing(connection: Connection, run_id: RunId) -> bool:
     return connection.execute(_PLACING["begin_placing"], {"run_id": run_id}).first() is not None
 
 
+def try_placing(connection: Connection, run_id: RunId) -> bool:
+    """Be the only one who has begun to place items in a run, until the commit; whether one is.
+
+    For workers, who would rather fold than wait for another's pass; a switch does not ask.
+    """
+    return bool(connection.execute(_PLACING["try_placing"], {"run_id": run_id}).scalar_one())
+
+
+def hold_folding(connection: Connection, run_id: RunId) -> None:
+    """Be the only one who folds users of a run, or places items in it, until the commit."""
+    connection.execute(_PLACING["hold_folding"], {"run_id": run_id})
+
+
 def hold_placing(connection: Connection, run_id: RunId) -> None:
     """Be the only one who places items in a run and in the served one, until the commit."""
     connection.execute(_PLACING["hold_placing"], {"run_id": run_id})
@@ -51,12 +69,13 @@ def place_next(
 ) -> Placed | None:
     """Place the next `items` items at the most of which there is something new up to the horizon.
 
-    None if there is nothing, if somebody else is at it, or if the run is gone or knows no words.
-    The caller commits; the transaction must be READ COMMITTED, and the horizon must have been read
-    in a statement of its own.
+    None if there is nothing, or if the run is gone or knows no words. Waits for whoever folds users
+    of the run or places items in it. The caller commits; the transaction must be READ COMMITTED,
+    and the horizon must have been read in a statement of its own.
     """
     if connection.execute(_PLACING["hold_run"], {"run_id": run.run_id}).first() is None:
         return None
+    hold_folding(connection, run.run_id)
     found = connection.execute(_PLACING["claim_placing"], {"run_id": run.run_id}).one_or_none()
     if found is None or found.position >= horizon:
         return None
@@ -68,9 +87,11 @@ def place_next(
         "item_no": found.item_no,
         "items": items,
     }
-    item_nos = connection.execute(_PLACING["load_due_items"], asked).scalars().all()
-    user_nos = _place(connection, run, item_nos, horizon)
-    known = until if len(item_nos) < items else Position(found.position)
+    due = connection.execute(_PLACING["load_due_items"], asked).scalars().all()
+    item_nos = _bounded(connection, run, due)
+    user_nos = _place(connection, run, item_nos)
+    is_done = len(due) < items and len(item_nos) == len(due)
+    known = until if is_done else Position(found.position)
     progress = {
         "run_id": run.run_id,
         "position": known,
@@ -82,23 +103,26 @@ def place_next(
 
 
 def place_missing(
-    connection: Connection, run: RunSpace, *, after: ItemNo, horizon: Position, items: int
+    connection: Connection, run: RunSpace, *, after: ItemNo, items: int
 ) -> ItemNo | None:
     """Place up to `items` items that have no place in the run, from number `after` on.
 
-    The last number looked at; None if there are no more.
+    The last number looked at; None if there are no more. Waits as `place_next` does.
     """
     if connection.execute(_PLACING["hold_run"], {"run_id": run.run_id}).first() is None:
         return None
+    hold_folding(connection, run.run_id)
     asked = {"run_id": run.run_id, "item_no": after, "items": items}
-    item_nos = connection.execute(_PLACING["load_missing_items"], asked).scalars().all()
-    _place(connection, run, item_nos, horizon)
+    found = connection.execute(_PLACING["load_missing_items"], asked).scalars().all()
+    item_nos = _bounded(connection, run, found)
+    _place(connection, run, item_nos)
     return ItemNo(item_nos[-1]) if item_nos else None
 
 
 def remove_known_news(connection: Connection) -> None:
     """Remove the news of items that every run knows."""
-    connection.execute(_PLACING["remove_known_news"])
+    horizon = event_horizon(connection)
+    connection.execute(_PLACING["remove_known_news"], {"horizon": horizon})
 
 
 def _until(found: Row[Any], horizon: Position) -> Position:
@@ -108,10 +132,23 @@ def _until(found: Row[Any], horizon: Position) -> Position:
     return Position(min(horizon, found.position + _POSITIONS_AT_ONCE))
 
 
-def _place(
-    connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo], horizon: Position
-) -> Sequence[UserNo]:
-    """Place items; fold in again, and answer, who used one before it had a place."""
+def _bounded(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) -> Sequence[ItemNo]:
+    """The first of these items, at least one: not more than make many users be folded in again."""
+    asked = {"run_id": run.run_id, "item_nos": list(item_nos)}
+    users = 0
+    for item_no, more in connection.execute(_PLACING["count_users_of_items"], asked).all():
+        users += more
+        place = item_nos.index(item_no)
+        if users > _USERS_PER_PASS and place > 0:
+            return item_nos[:place]
+    return item_nos
+
+
+def _place(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) -> Sequence[UserNo]:
+    """Place items; fold in again, and answer, who used one before it had a place.
+
+    With folding held, so that all who did are found.
+    """
     if not item_nos:
         return []
     asked: dict[str, object] = {"run_id": run.run_id, "item_nos": list(item_nos)}
@@ -119,5 +156,10 @@ def _place(
     if not asked["item_nos"]:
         return []
     user_nos = connection.execute(_PLACING["find_users_of_items"], asked).scalars().all()
-    fold_in(connection, run, user_nos, horizon=horizon)
+    # Read now: whoever was waited for may have written vectors that know more than the caller's
+    # horizon, and a vector is not overwritten by one that knows less.
+    horizon = event_horizon(connection)
+    for first in range(0, len(user_nos), _USERS_AT_ONCE):
+        some = user_nos[first : first + _USERS_AT_ONCE]
+        fold_in(connection, run, some, horizon=horizon)
     return user_nos

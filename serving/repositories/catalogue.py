@@ -37,6 +37,8 @@ class StoredItem:
     created: bool
     """False: it was replaced."""
     became_unavailable: bool
+    changed_categories: bool
+    """Whether it was there before, in other categories."""
 
 
 class Catalogue:
@@ -62,6 +64,7 @@ class Catalogue:
             item=_item(row),
             created=row.created,
             became_unavailable=row.was_available and not row.available,
+            changed_categories=set(row.old_categories) != set(row.categories),
         )
 
 

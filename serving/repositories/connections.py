@@ -132,6 +132,7 @@ def _unavailable(reason: str) -> StoreUnavailableError:
 
 
 _DETAILS = {
+    "statement": "PostgreSQL cannot do what was asked. Ask for less, or otherwise.",
     "timeout": "PostgreSQL does not answer in time just now. Try again shortly.",
     "busy": "All connections to PostgreSQL are in use just now. Try again shortly.",
     "stalled": "This process was held up and has no time left. Try again shortly.",

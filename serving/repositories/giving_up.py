@@ -19,6 +19,17 @@ class GivenUp:
         ending.add_done_callback(self._endings.discard)
 
 
+def unread(task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """The same task; if nobody reads what became of it, nothing is logged."""
+    task.add_done_callback(_read)
+    return task
+
+
+def _read(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
 async def end(task: asyncio.Task[Any], *, grace_seconds: float = 0.0) -> None:
     """Return when a task has ended.
 
@@ -30,6 +41,4 @@ async def end(task: asyncio.Task[Any], *, grace_seconds: float = 0.0) -> None:
     while not task.done():
         task.cancel()
         await asyncio.wait({task}, timeout=_AGAIN_SECONDS)
-    if not task.cancelled():
-        # What became of it no longer matters, but unread it would be logged.
-        task.exception()
+    _read(task)

@@ -86,6 +86,12 @@ class Recommendations:
         rows = await self._store.rows(_SERVING["find_user_no"], {"user_id": user_id})
         return UserNo(rows[0].user_no) if rows else None
 
+    async def knows_user(self, run_id: RunId, user_no: UserNo) -> bool:
+        """Whether a run's live vector of a user knows all that the log has of the user."""
+        parameters = {"run_id": run_id, "user_no": user_no}
+        rows = await self._store.rows(_SERVING["knows_user"], parameters)
+        return bool(rows[0][0])
+
     async def load_user_state(
         self, run_id: RunId | None, user_no: UserNo, *, exclude_seen: bool
     ) -> UserState:

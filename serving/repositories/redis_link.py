@@ -15,7 +15,7 @@ from redis.exceptions import RedisError, ResponseError
 from serving.breaker import Breaker
 from serving.budget import current
 from serving.metrics import ServingMetrics
-from serving.repositories.giving_up import GivenUp, end
+from serving.repositories.giving_up import GivenUp, end, unread
 
 log = structlog.get_logger()
 
@@ -146,15 +146,17 @@ class RedisLink:
         if self._lost and self._is_full():
             return None
         began_at = time.monotonic()
-        task = asyncio.create_task(self._execute(command, self._longest_wait))
-        while not task.done():
-            waited = time.monotonic() - began_at
-            if waited >= (self._timeout_seconds if self._lost else self._longest_wait):
-                break
-            await asyncio.wait({task}, timeout=self._timeout_seconds)
-        if not task.done():
-            self._given_up.add(task)
-            return None
+        task = unread(asyncio.create_task(self._execute(command, self._longest_wait)))
+        try:
+            while not task.done():
+                waited = time.monotonic() - began_at
+                if waited >= (self._timeout_seconds if self._lost else self._longest_wait):
+                    return None
+                await asyncio.wait({task}, timeout=self._timeout_seconds)
+        finally:
+            # Whoever asks may be given up as well.
+            if not task.done():
+                self._given_up.add(task)
         try:
             answer = task.result()
         except ResponseError as error:
@@ -228,7 +230,7 @@ class RedisLink:
 
     async def _execute(self, command: tuple[Any, ...], seconds: float) -> Any:
         """The answer, or TimeoutError in time whatever becomes of the command."""
-        task = asyncio.create_task(self._told(command))
+        task = unread(asyncio.create_task(self._told(command)))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         try:

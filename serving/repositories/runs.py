@@ -57,6 +57,11 @@ class Runs:
         rows = await self._store.rows(_SERVING["find_live_run"])
         return _live_run(rows[0]) if rows else None
 
+    async def find_coming_run(self, run_id: RunId) -> LiveRun | None:
+        """A run that is about to be served, as it will be; None if it is not."""
+        rows = await self._store.rows(_SERVING["find_coming_run"], {"run_id": run_id})
+        return _live_run(rows[0]) if rows else None
+
     async def has_partitions(self, run_id: RunId) -> bool:
         """Whether a run's lists and vectors are still there."""
         rows = await self._store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})

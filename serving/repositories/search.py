@@ -62,7 +62,7 @@ class WordMatch:
     all_of: str
     all_in_title: str
     most_of: str | None
-    """All but any one of them; None: there are too few."""
+    """All but any one of them; None: there are too few, or too many."""
     any_of: str
     terms: tuple[str, ...]
     """One for each word that counts."""

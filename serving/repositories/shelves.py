@@ -68,10 +68,18 @@ class Shelves:
         return [ItemNo(row.item_no) for row in rows], vectors
 
     async def load_eligible(
-        self, item_nos: Sequence[ItemNo], excluded: Sequence[ItemNo], *, items: int
+        self, item_nos: Sequence[ItemNo], category: str, excluded: Sequence[ItemNo], *, items: int
     ) -> ListedItems:
-        """The first `items` of these that are eligible, in the same order, all with score 0."""
-        parameters = {"item_nos": list(item_nos), "excluded": list(excluded), "items": items}
+        """The first `items` of these that are eligible and of the category now, in the same order.
+
+        All have the score 0; the category '' is the whole catalogue.
+        """
+        parameters = {
+            "item_nos": list(item_nos),
+            "category": category,
+            "excluded": list(excluded),
+            "items": items,
+        }
         return _listed(await self._store.rows(_POPULAR["load_eligible"], parameters))
 
     async def load_excluded(self, user_no: UserNo) -> tuple[ItemNo, ...]:

@@ -52,6 +52,10 @@ class Statement:
     """False: it replaced what was said before, or was the same."""
     changed: bool
     """Whether other interests are stated than before."""
+    known: tuple[bool, ...]
+    """Of each word, whether the run being served knows a term of it."""
+    stated_at: datetime | None
+    created_at: datetime
 
 
 class StatedUsers:
@@ -92,4 +96,11 @@ class StatedUsers:
             "item_nos": list(item_nos),
         }
         (row,) = await self._store.rows(_INTERESTS["state_user"], parameters)
-        return Statement(UserNo(row.user_no), row.created, row.changed)
+        return Statement(
+            UserNo(row.user_no),
+            row.created,
+            row.changed,
+            tuple(row.known),
+            row.stated_at,
+            row.created_at,
+        )

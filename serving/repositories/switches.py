@@ -1,21 +1,21 @@
-"""News of switches and of exclusions, on a connection of their own."""
+"""News of runs and of exclusions, on a connection of their own."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from domain.errors import StoreUnavailableError
 from sql.engine import AWAY_ERRORS
-from sql.listening import listen_to_news
+from sql.listening import News, listen_to_news
 
 
 class Switches:
-    """Tells when another run is served, and what other processes tell of users."""
+    """Tells when another run is served or about to be, and what other processes tell of users."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
 
-    async def news(self) -> AsyncGenerator[str | None]:
-        """What is told of exclusions; None when listening has begun or there may be another run.
+    async def news(self) -> AsyncGenerator[News]:
+        """What is told; a switch when listening has begun.
 
         StoreUnavailableError when the connection is lost.
         """

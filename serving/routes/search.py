@@ -29,11 +29,13 @@ router = APIRouter(prefix="/v1", tags=["search"])
 def _query_text(given: str) -> str:
     """ValueError if there is nothing to look for, or too much."""
     if not given.strip():
-        raise ValueError("q is empty. Give at least one word to look for, as in: toy story")
+        raise ValueError(
+            "The query q is empty. Give at least one word to look for, as in: toy story"
+        )
     if len(given) > LONGEST_QUERY:
         raise ValueError(
-            f"q is {len(given)} characters long. Give {LONGEST_QUERY} at most; the words that tell"
-            " most are enough."
+            f"The query q is {len(given)} characters long. Give {LONGEST_QUERY} at"
+            " most; the words that tell most are enough."
         )
     return given
 

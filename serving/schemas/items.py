@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from serving.schemas.identifiers import Identifier, Text, storable_text
 
@@ -40,6 +40,22 @@ def _inner_values(value: Any) -> Iterable[Any]:
 Attributes = Annotated[dict[str, Any], AfterValidator(_storable)]
 
 
+def _titled(given: str) -> str:
+    """ValueError for a title of which nothing would be seen."""
+    if not any(character.isprintable() and not character.isspace() for character in given):
+        raise ValueError("the title is blank; give the name by which people know the item")
+    return given
+
+
+Title = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, max_length=500),
+    AfterValidator(storable_text),
+    AfterValidator(_titled),
+    Field(json_schema_extra={"minLength": 1}),
+]
+
+
 class ItemBody(BaseModel):
     """All that is said of an item; what is left out takes its default."""
 
@@ -58,7 +74,7 @@ class ItemBody(BaseModel):
         },
     )
 
-    title: Annotated[Text, Field(min_length=1, max_length=500)]
+    title: Title
     categories: Annotated[list[Identifier], Field(max_length=100)] = []
     description: Annotated[Text, Field(max_length=100_000)] = ""
     attributes: Attributes = {}

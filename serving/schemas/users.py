@@ -1,7 +1,7 @@
 """The bodies of /v1/users/{user_id}."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
@@ -94,7 +94,7 @@ class UserAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     user_id: str
-    attributes: Attributes
+    attributes: dict[str, Any]
     interests: InterestsAnswer
     stated_at: datetime | None = Field(
         description="When other interests were stated last. Null: none ever were."

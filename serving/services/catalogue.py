@@ -32,10 +32,18 @@ class CatalogueKeeping:
         return item
 
     async def store(self, item_id: ItemId, said: ItemBody) -> StoredItem:
-        """Create or replace an item; one that is no longer available leaves all cached answers."""
+        """Create or replace an item.
+
+        No cached answer shows it any more where it may not be shown now: anywhere, if it is no
+        longer available, and in lists of a category or without one, if its categories changed.
+        """
         stored = await self._catalogue.store_item(item_id, said.model_dump())
         if stored.became_unavailable:
             for held in self._held:
                 held.leave_out(item_id)
+        elif stored.changed_categories:
+            for held in self._held:
+                held.recategorise(item_id, stored.item.categories)
+        if stored.became_unavailable or stored.changed_categories:
             await self._answers.drop_all()
         return stored

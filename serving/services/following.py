@@ -7,27 +7,32 @@ from contextlib import aclosing, asynccontextmanager, suppress
 import structlog
 
 from domain.errors import StoreUnavailableError
+from domain.identifiers import RunId
 from serving.repositories.switches import Switches
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.warming import Warmer
+from sql.listening import News
 
 log = structlog.get_logger()
 
 
 class Follower:
-    """Listens for switches and exclusions, connecting again whenever the connection is lost."""
+    """Listens for runs and exclusions, connecting again whenever the connection is lost."""
 
     def __init__(
         self,
         switches: Switches,
         live_runs: LiveRuns,
         remembered: RememberedUsers,
+        warmer: Warmer,
         *,
         rest_seconds: float,
     ) -> None:
         self._switches = switches
         self._live_runs = live_runs
         self._remembered = remembered
+        self._warmer = warmer
         self._rest_seconds = rest_seconds
         self._away = False
 
@@ -38,6 +43,7 @@ class Follower:
         try:
             yield
         finally:
+            self._warmer.stop()
             task.cancel()
             with suppress(asyncio.CancelledError):
                 await task
@@ -56,9 +62,14 @@ class Follower:
         async with aclosing(self._switches.news()) as news:
             async for told in news:
                 self._away = False
-                if told is not None:
-                    self._remembered.hear(told)
-                    continue
-                # A look that fails is made up for by the next poll; the connection is still good.
-                with suppress(StoreUnavailableError):
-                    await self._live_runs.refresh()
+                await self._hear(told)
+
+    async def _hear(self, news: News) -> None:
+        if news.kind == "exclusions":
+            self._remembered.hear(news.told)
+        elif news.kind == "coming":
+            self._warmer.begin(RunId(int(news.told)))
+        else:
+            # A look that fails is made up for by the next poll; the connection is still good.
+            with suppress(StoreUnavailableError):
+                await self._live_runs.refresh()

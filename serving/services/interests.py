@@ -8,7 +8,13 @@ from serving.faults import Fault, FaultyInputError
 from serving.repositories.answers import Answers
 from serving.repositories.events import Events
 from serving.repositories.exclusions import Exclusions, RememberedUser
-from serving.repositories.stated_users import StatedUser, StatedUsers, Statement
+from serving.repositories.stated_users import (
+    StatedInterests,
+    StatedUser,
+    StatedUsers,
+    StatedWord,
+    Statement,
+)
 from serving.schemas.users import UserBody
 from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.memory.remembering import Remembering
@@ -59,7 +65,7 @@ class UserKeeping:
         if not statement.created:
             # Items may have been named before that are not named any more.
             await self._remembering.remember_again(statement.user_no, user_id)
-        return await self.load(user_id), statement
+        return _as_stated(user_id, said, statement), statement
 
     async def _item_nos(self, item_ids: Sequence[str]) -> list[ItemNo]:
         found = await self._events.find_item_nos(item_ids) if item_ids else {}
@@ -71,6 +77,20 @@ class UserKeeping:
                 f"Nothing was stored: {len(faults)} of the items are unknown.", faults
             )
         return [found[item_id] for item_id in item_ids]
+
+
+def _as_stated(user_id: UserId, said: UserBody, statement: Statement) -> StatedUser:
+    """The user as of the statement: read again, one forgotten meanwhile would not be found."""
+    words = zip(said.interests.words, statement.known, strict=True)
+    return StatedUser(
+        user_id=user_id,
+        attributes=said.attributes,
+        interests=StatedInterests(
+            tuple(StatedWord(word, known) for word, known in words), tuple(said.interests.items)
+        ),
+        stated_at=statement.stated_at,
+        created_at=statement.created_at,
+    )
 
 
 def unknown_items(named: dict[str, str], found: dict[str, ItemNo]) -> list[Fault]:

@@ -16,7 +16,7 @@ from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers, Stamp
 from serving.repositories.exclusions import RememberedUser
 from serving.repositories.impressions import Impression
-from serving.repositories.recommendations import UserState
+from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.lists.held_popular import HeldPopular
@@ -30,6 +30,7 @@ from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.replica_reading import ReplicaReading, taking
 from serving.services.single_flight import SingleFlight
 from serving.services.user_numbers import UserNumbers
+from serving.services.warming import AskedLately
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Recommender:
         *,
         live_runs: LiveRuns,
         lists: ListMaker,
+        recommendations: Recommendations,
         users: UserNumbers,
         answers: Answers,
         held: HeldPopular,
@@ -73,9 +75,11 @@ class Recommender:
         metrics: ServingMetrics,
         policy: BlendPolicy,
         slots: SlotPolicy,
+        asked: AskedLately,
     ) -> None:
         self._live_runs = live_runs
         self._lists = lists
+        self._recommendations = recommendations
         self._users = users
         self._answers = answers
         self._held = held
@@ -85,6 +89,7 @@ class Recommender:
         self._metrics = metrics
         self._policy = policy
         self._slots = slots
+        self._asked = asked
         self._flights: SingleFlight[MadeList] = SingleFlight()
 
     async def recommend(self, user_id: UserId, wish: Wish) -> Recommendation:
@@ -99,7 +104,26 @@ class Recommender:
             generation_ms=round((time.perf_counter() - started) * 1000, 3),
         )
         self._note(recommendation, found.user_no)
+        if found.user_no is not None:
+            self._asked.note(user_id, wish)
         return recommendation
+
+    async def prepare(self, run: LiveRun, user_id: UserId, wish: Wish) -> None:
+        """Make an answer of a run that is about to be served, and keep it for when it is.
+
+        Nothing is kept where the run does not know all of the user yet, and what is kept goes with
+        the user's next event as any answer does: so it is the one that would be made then.
+        """
+        wish = wish.settled(self._slots)
+        user_no = await self._users.find(user_id)
+        if user_no is None:
+            return
+        field = _field(run, wish, self._policy)
+        kept, stamp = await self._answers.find(user_no, field)
+        since = self._remembered.now
+        # Asked after the stamp was taken: a later event voids the stamp.
+        if kept is None and await self._recommendations.knows_user(run.run_id, user_no):
+            await self._make(run, _User(user_id, user_no), wish, field, stamp, since=since)
 
     async def _best(self, user_id: UserId, wish: Wish) -> _Found:
         with EarlyLook(lambda: self._remembered.find(user_id)) as remembered:
@@ -143,6 +167,8 @@ class Recommender:
         if user_no is None:
             with taking(await self._replica.leave_for_all(run)):
                 made = await self._lists.make(run, None, wish)
+            if made.degraded is not None:
+                made = self._completed(made, wish, ())
             return _Found(made, made.level, None)
         field = _field(run, wish, self._policy)
         kept, stamp = await self._answers.find(user_no, field)
@@ -184,6 +210,8 @@ class Recommender:
             return made
         listed = {item.item_no for item in made.items}
         excluded = listed.union(*(state.excluded for state in states))
+        if wish.exclude_seen:
+            excluded |= self._held.numbers_of(wish.interests.item_ids)
         added = fillers(self._held.top(missing, excluded, filters=wish.filters).items)
         return replace(made, items=(*made.items, *added))
 

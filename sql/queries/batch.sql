@@ -121,6 +121,13 @@ group by user_no;
 -- name: find_last_user
 select coalesce(max(user_no), 0) from users;
 
+-- name: announce_run
+-- Tells the API processes that a run is about to be served; answers how many hear it and have another to serve until
+-- then.
+select count(pg_notify('tandem_coming', cast(:run_id as text)))
+from live_run cross join pg_stat_activity
+where application_name = 'tandem-follower' and datname = current_database();
+
 -- name: clear_lists
 delete from batch_recommendations where run_id = :run_id;
 

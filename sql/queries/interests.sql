@@ -1,10 +1,19 @@
 -- Interests: what users say of themselves, and how it counts.
 
 -- name: state_user
--- Creates a user or replaces what is said of one; whether the user is new, and whether other interests are stated.
--- Harmless twice.
-select user_no, created, changed
-from state_user(:user_id, cast(:attributes as jsonb), cast(:words as text[]), cast(:item_nos as integer[]));
+-- Creates a user or replaces what is said of one; whether the user is new, and all else that find_user would tell at this
+-- moment, as one who is forgotten right after is not found any more. What is not written just now is read as it was before
+-- this statement. Harmless twice.
+select stated.user_no, created, changed,
+       coalesce((select created_at from users where user_id = :user_id and not created), now()) as created_at,
+       case when changed then now()
+            else (select stated_at from user_interests where user_interests.user_no = stated.user_no) end as stated_at,
+       array(
+           select exists (select from phrase_terms(phrase) cross join live_run
+                          join term_embeddings as known on known.run_id = live_run.run_id and known.term = phrase_terms.term)
+           from unnest(cast(:words as text[])) with ordinality as said (phrase, place) order by place
+       ) as known
+from state_user(:user_id, cast(:attributes as jsonb), cast(:words as text[]), cast(:item_nos as integer[])) as stated;
 
 -- name: find_user
 -- What is said of a user, and which of the words the run being served knows.

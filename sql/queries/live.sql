@@ -56,6 +56,10 @@ where run_id = :run_id and (cast(:shards as integer[]) is null or shard = any(ca
 -- From now on this connection is told of every switch.
 listen tandem_switch;
 
+-- name: listen_to_coming_runs
+-- And of every run that is about to be served.
+listen tandem_coming;
+
 -- name: listen_to_exclusions
 -- And of what users must not be shown, when nothing else can tell.
 listen tandem_exclusions;

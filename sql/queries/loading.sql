@@ -50,30 +50,46 @@ cross join lateral record_events(
     staged.event_ids, staged.user_ids, staged.item_nos, staged.kind_nos, staged.event_values,
     staged.occurred_ats, staged.recommendation_ids) as recorded;
 
--- name: store_staged_items
--- Stores the staged items: of several with one id the last; what the file does not say (null) stays as it is; an
--- equal item is not touched. Answers how many were new, how many changed and how many were staged.
-with given as (
-    select distinct on (item_id) *
-    from staged_items
-    order by item_id, place desc
-),
-stored as (
-    insert into items as stored (item_id, title, categories, description, attributes, available)
-    select given.item_id,
-           given.title,
-           coalesce(given.categories, items.categories, '{}'),
-           coalesce(given.description, items.description, ''),
-           coalesce(cast(given.attributes as jsonb), items.attributes, '{}'),
-           coalesce(given.available, items.available, true)
-    from given left join items using (item_id)
-    order by given.item_id
-    on conflict (item_id) do update
-    set title = excluded.title, categories = excluded.categories, description = excluded.description,
-        attributes = excluded.attributes, available = excluded.available, updated_at = now()
-    where (stored.title, stored.categories, stored.description, stored.attributes, stored.available)
-        is distinct from (excluded.title, excluded.categories, excluded.description, excluded.attributes, excluded.available)
-    returning xmax = 0 as is_new
+-- name: add_staged_items
+-- Stores those staged items that the catalogue lacks: of several with one id the last. Answers how many were new. Items are
+-- added and replaced in transactions of their own, so that nobody waits for somebody who waits for him.
+with made as (
+    insert into items (item_id, title, categories, description, attributes, available)
+    select item_id, title, coalesce(categories, '{}'), coalesce(description, ''),
+           coalesce(cast(attributes as jsonb), '{}'), coalesce(available, true)
+    from (select distinct on (item_id) * from staged_items order by item_id, place desc) as given
+    where not exists (select from items where items.item_id = given.item_id)
+    order by item_id
+    on conflict (item_id) do nothing
+    returning 1
 )
-select count(*) filter (where is_new), count(*) filter (where not is_new), (select count(*) from staged_items)
-from stored;
+select count(*) from made;
+
+-- name: replace_staged_items
+-- Replaces the items of the catalogue that were staged, of several with one id by the last: what the file does not say
+-- (null) stays as it is; an equal item is not touched. Answers how many changed.
+with held as materialized (
+    select item_no, items.item_id
+    from items
+    where item_id in (select item_id from staged_items)
+    order by item_id
+    for no key update
+),
+changed as (
+    update items as stored
+    set title = given.title,
+        categories = coalesce(given.categories, stored.categories),
+        description = coalesce(given.description, stored.description),
+        attributes = coalesce(cast(given.attributes as jsonb), stored.attributes),
+        available = coalesce(given.available, stored.available),
+        updated_at = now()
+    from held join (select distinct on (item_id) * from staged_items order by item_id, place desc) as given using (item_id)
+    where stored.item_no = held.item_no
+      and (stored.title, stored.categories, stored.description, stored.attributes, stored.available)
+          is distinct from (given.title, coalesce(given.categories, stored.categories),
+                            coalesce(given.description, stored.description),
+                            coalesce(cast(given.attributes as jsonb), stored.attributes),
+                            coalesce(given.available, stored.available))
+    returning 1
+)
+select count(*) from changed;

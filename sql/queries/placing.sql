@@ -41,6 +41,16 @@ select run_id from model_runs
 where run_id = :run_id and state in ('evaluated', 'published') and to_regclass('item_embeddings_' || run_id) is not null
 for share;
 
+-- name: try_placing
+-- Whether nobody else is placing items in a run, or waits to; if so nobody begins until the transaction ends. To be asked
+-- first by those who have other things to do as well.
+select pg_try_advisory_xact_lock(31321, :run_id);
+
+-- name: hold_folding
+-- Waits for whoever folds users of a run, and lets nobody begin. Who folds an event of an item that has no place yet is
+-- found by whoever places it only after the commit. Before progress is claimed, as whoever publishes does.
+select shard from speed_progress where run_id = :run_id order by run_id, shard for update;
+
 -- name: claim_placing
 -- A run's progress, unless somebody else is placing items in it; held until the transaction ends.
 select position, until, item_no from placing_progress where run_id = :run_id for update skip locked;
@@ -79,6 +89,23 @@ limit :items;
 -- Gives items their places; answers those that had none before.
 select placed_item_no from place_items(:run_id, cast(:item_nos as integer[]));
 
+-- name: count_users_of_items
+-- Of items without a place, how many live vectors were made when these had none: as find_users_of_items finds them later.
+select item_no, users
+from unnest(cast(:item_nos as integer[])) as asked (item_no)
+cross join lateral (
+    select count(distinct live.user_no) as users
+    from (
+        select user_no, position from interactions where interactions.item_no = asked.item_no
+        union all
+        select user_no, position from user_interests where item_nos && array[asked.item_no]
+    ) as met
+    join user_embeddings as live using (user_no)
+    where live.run_id = :run_id and live.position >= met.position
+) as counted
+where not exists (select from item_embeddings as made where made.run_id = :run_id and made.item_no = asked.item_no)
+order by item_no;
+
 -- name: find_users_of_items
 -- Whose live vectors were made when these items, which they have used or named as an interest, had no place yet.
 select user_no
@@ -96,7 +123,8 @@ order by user_no;
 update placing_progress set position = :position, until = :until, item_no = :item_no where run_id = :run_id;
 
 -- name: remove_known_news
--- News that every run knows, whether it is kept or being made, and the progress of runs that are neither.
+-- News that every run knows, whether it is kept or being made, and the progress of runs that are neither. Where no run
+-- will ask for news, all up to the horizon.
 with alive as (
     select run_id, coalesce(progress.position, cut_off_position) as position
     from model_runs left join placing_progress as progress using (run_id)
@@ -106,4 +134,4 @@ with alive as (
 ended as (
     delete from placing_progress where run_id not in (select run_id from alive)
 )
-delete from item_news where position <= (select coalesce(min(position), 0) from alive);
+delete from item_news where position <= (select coalesce(min(position), :horizon) from alive);

@@ -30,9 +30,12 @@ from given cross join meant
 order by place;
 
 -- name: find_words_alike
--- Words of the catalogue that are written nearly like one of these, and some others: whoever asks counts the slips.
+-- Words of the catalogue that are written nearly like one of these, and some others, those of about the same length
+-- first: whoever asks counts the slips.
 select folded(typed) as typed, array(
-           select word from catalogue_words where keys && typing_keys(folded(typed)) order by word limit 2000
+           select word from catalogue_words where keys && typing_keys(folded(typed))
+           order by abs(length(word) - length(folded(typed))), word
+           limit 500
        ) as words
 from unnest(cast(:typed as text[])) with ordinality as given (typed, place)
 order by place;

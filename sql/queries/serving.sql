@@ -11,6 +11,23 @@ select run_id, switch_no, cut_off_at,
            + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
 from live_run join model_runs using (run_id);
 
+-- name: find_coming_run
+-- The same of a run that is about to be served: the next switch will be to it.
+select model_runs.run_id, live_run.switch_no + 1 as switch_no, cut_off_at,
+       case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
+       (metrics ->> 'likeness_recall@100')::double precision as likeness_recall,
+       (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
+           + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
+from model_runs cross join live_run
+where model_runs.run_id = :run_id and state = 'evaluated';
+
+-- name: knows_user
+-- Whether a run's live vector of a user knows all that the log has of the user.
+select not exists (
+    select from user_news
+    where user_no = :user_no
+      and position > coalesce((select position from user_embeddings where run_id = :run_id and user_no = :user_no), 0));
+
 -- name: run_has_partitions
 -- Whether a run's lists and vectors are (still) there.
 select run_is_kept(:run_id);
@@ -55,7 +72,8 @@ left join user_embeddings as live on live.run_id = :run_id and live.user_no = :u
 -- nearest to a live vector by exact inner product, with their scores. `batch`: those of the batch list that are eligible.
 -- `new`: the :new_items nearest of the items that fewer than :new_item_users users like, nearest first. At the most
 -- :new_items_looked_at of them are looked at, from another one on each hour, so that each has its turn and they cost the
--- same however many there are; none where no item is better known, as then they are nothing special. Eligible are items
+-- same however many there are; none where no item is better known, as then they are nothing special, and none without a
+-- word, of which nothing is known at all. Eligible are items
 -- of any of the categories :any_of, if the list :is_filtered, and of none of :none_of.
 select source,
        cast(json_agg(item_no) as text) as item_nos,
@@ -106,15 +124,18 @@ from (
             ) as new
             limit :new_items_looked_at
         ) as new
-        where item_no not in (
-              select unnest(cast(:excluded as integer[]))
-              union all
-              select item_no from items where not available
-              union all
-              select item_no from items where categories && cast(:none_of as text[])
-          )
-          and (not :is_filtered
-               or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+        -- `offset 0`: looked up one by one, however few items there are. Nearly every title has a word; the words are
+        -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
+        cross join lateral (
+            select from items
+            where items.item_no = new.item_no and available
+              and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
+                   or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
+              and (not :is_filtered or categories && cast(:any_of as text[]))
+              and not categories && cast(:none_of as text[])
+            offset 0
+        ) as told
+        where item_no <> all(cast(:excluded as integer[]))
           and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
         order by embedding <#> cast(:embedding as vector), item_no
         limit :new_items
@@ -194,15 +215,18 @@ from (
             ) as new
             limit :new_items_looked_at
         ) as new
-        where item_no not in (
-              select unnest(cast(:excluded as integer[]))
-              union all
-              select item_no from items where not available
-              union all
-              select item_no from items where categories && cast(:none_of as text[])
-          )
-          and (not :is_filtered
-               or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+        -- `offset 0`: looked up one by one, however few items there are. Nearly every title has a word; the words are
+        -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
+        cross join lateral (
+            select from items
+            where items.item_no = new.item_no and available
+              and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
+                   or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
+              and (not :is_filtered or categories && cast(:any_of as text[]))
+              and not categories && cast(:none_of as text[])
+            offset 0
+        ) as told
+        where item_no <> all(cast(:excluded as integer[]))
           and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
         order by embedding <#> cast(:embedding as vector), item_no
         limit :new_items
@@ -222,15 +246,15 @@ from item_embeddings
 where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
 -- name: load_popular
--- The eligible part of a run's popular list, best first; the category '' is the whole catalogue, and a category's own
--- list is of that category.
+-- The eligible part of a run's popular list, best first; the category '' is the whole catalogue. Items that have left a
+-- category since its own list was made are left out.
 select items.item_no, item_id, title, categories, listed.score
 from popular_items
 cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, place)
 join items on items.item_no = listed.item_no
 where run_id = :run_id and list = 'popular' and category = :category and available
   and items.item_no <> all(cast(:excluded as integer[]))
-  and (category <> '' or not :is_filtered or categories && cast(:any_of as text[]))
+  and (not :is_filtered or categories && cast(:any_of as text[]))
   and not categories && cast(:none_of as text[])
 order by place
 limit :items;
@@ -275,13 +299,14 @@ select item_id, title, categories, description, attributes, available, created_a
 from items where item_id = :item_id;
 
 -- name: store_item
--- Creates an item or replaces all that is said of it; tells which, and whether it was available before.
+-- Creates an item or replaces all that is said of it; tells which, and what it was before.
 insert into items (item_id, title, categories, description, attributes, available)
 values (:item_id, :title, cast(:categories as text[]), :description, cast(:attributes as jsonb), :available)
 on conflict (item_id) do update
 set title = excluded.title, categories = excluded.categories, description = excluded.description,
     attributes = excluded.attributes, available = excluded.available, updated_at = now()
 returning old.item_no is null as created, coalesce(old.available, false) as was_available,
+    coalesce(old.categories, new.categories) as old_categories,
     new.item_id, new.title, new.categories, new.description, new.attributes, new.available,
     new.created_at, new.updated_at;
 

@@ -41,7 +41,7 @@ def load_path(
 ) -> LoadReport:
     """Load a file, or all files of a folder; loading the same again changes nothing.
 
-    Every chunk is a transaction of its own: what is stored stays when loading is interrupted, and
+    A chunk is one or more transactions: what is stored stays when loading is interrupted, and
     loading again completes it. `create_items` makes the items that events speak of and the
     catalogue lacks, which otherwise are rejected. Rejected rows go to `rejects_path`, by default
     `<name>.rejects.jsonl` in the current folder.

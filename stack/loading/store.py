@@ -1,9 +1,9 @@
 """The store's side of loading: chunks come in through ADBC and are stored by one statement each."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
@@ -12,6 +12,14 @@ from domain.errors import StoreUnavailableError
 from sql.statements import statements
 
 _LOADING = statements("loading")
+
+_ITEMS_AT_ONCE = 1_000
+"""So many items are written in one transaction: whoever writes one of them waits for it."""
+
+_MOST_ATTEMPTS = 5
+_DEADLOCK = "40P01"
+
+Outcome = TypeVar("Outcome")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,25 +58,57 @@ class Store:
         return {kind: kind_no for kind_no, kind, *_ in self._cursor.fetchall()}
 
     def store_items(self, items: pa.Table) -> StoredItems:
-        """Store the items of a chunk and commit."""
-        if items.num_rows == 0:
-            return StoredItems(0, 0, 0)
-        self._stage("staged_items", items)
-        ((new, changed, staged),) = self._rows("store_staged_items")
-        self._connection.commit()
-        return StoredItems(new, changed, staged - new - changed)
+        """Store the items of a chunk, some at a time, and commit."""
+        new = changed = 0
+        for first in range(0, items.num_rows, _ITEMS_AT_ONCE):
+            some = items.slice(first, _ITEMS_AT_ONCE)
+            added = self._write_items("add_staged_items", some)
+            new += added
+            if added < some.num_rows:
+                changed += self._write_items("replace_staged_items", some)
+        return StoredItems(new, changed, items.num_rows - new - changed)
 
     def store_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
         """Store the events of a chunk, those of unknown items excepted, and commit."""
         if events.num_rows == 0:
             return StoredEvents(0, 0, 0, [])
+
+        def write() -> StoredEvents:
+            return self._write_events(events, create_items=create_items)
+
+        return self._committed(write)
+
+    def _write_items(self, name: str, items: pa.Table) -> int:
+        """Write staged items with one statement, and commit; how many were written."""
+
+        def write() -> int:
+            self._stage("staged_items", items)
+            return int(self._rows(name)[0][0])
+
+        return self._committed(write)
+
+    def _write_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
         self._stage("staged_events", events)
         items_new = self._rows("create_missing_items")[0][0] if create_items else 0
         unknown = [place for (place,) in self._rows("find_unknown_items")]
         recorded = self._rows("store_staged_events")
-        self._connection.commit()
         stored, repeated = recorded[0] if recorded else (0, 0)
         return StoredEvents(stored, repeated, items_new, unknown)
+
+    def _committed(self, write: Callable[[], Outcome]) -> Outcome:
+        """Write and commit; again if PostgreSQL ended it because two waited for each other."""
+        left = _MOST_ATTEMPTS
+        while True:
+            left -= 1
+            try:
+                outcome = write()
+            except dbapi.Error as error:
+                if error.sqlstate != _DEADLOCK or not left:
+                    raise
+                self._connection.rollback()
+            else:
+                self._connection.commit()
+                return outcome
 
     def _stage(self, table_name: str, rows: pa.Table) -> None:
         self._cursor.adbc_ingest(table_name, rows, mode="append", temporary=True)

@@ -12,7 +12,6 @@ from sqlalchemy import Engine, insert, text
 from batch.bulk import bulk_connection
 from batch.catalogue_words import (
     CatalogueWords,
-    clear_words,
     learn_words,
     load_item_terms,
     store_words,
@@ -26,6 +25,7 @@ from batch.sequence import SequenceVectors
 from batch.space import ItemSpace, Parts, item_space
 from domain.identifiers import RunId
 from sql import partitions, tables
+from sql.statements import statements
 
 GENRES = ("Drama", "Science Fiction", "Comédie", "Western")
 KNOWN = 60
@@ -161,7 +161,7 @@ def test_storing_again_after_a_break_leaves_each_term_once(
 ) -> None:
     run_id, words = night
     with engine.begin() as connection:
-        clear_words(connection, run_id)
+        connection.execute(statements("batch")["clear_term_embeddings"], {"run_id": run_id})
     with bulk_connection(database_url) as bulk, engine.begin() as connection:
         store_words(bulk, connection, run_id, words.learned)
         stored = connection.execute(text("select count(*) from term_embeddings")).scalar_one()

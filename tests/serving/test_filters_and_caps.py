@@ -205,3 +205,33 @@ async def test_what_makes_no_sense_is_refused_with_its_name(
     answer = await recommended(client, "ann", **{name: value})
     assert answer.status_code == 422
     assert json.loads(answer.content)["errors"][0]["pointer"].startswith(f"query:{name}")
+
+
+async def test_an_item_that_changes_categories_is_where_it_belongs_in_cached_answers_too(
+    client: httpx.AsyncClient, ann: int, gate: Gate
+) -> None:
+    async def shown(**wish: str) -> list[str]:
+        return ids(await recommended(client, "ann", limit=30, **wish))
+
+    assert "film-3" in await shown(category="war")
+    assert "film-3" in await shown(exclude_category="comedy")
+    body = {"title": "Film 3", "categories": ["comedy"]}
+    await client.put("/v1/items/film-3", json=body)
+    for _ in range(2):
+        assert "film-3" not in await shown(category="war")
+        assert "film-3" not in await shown(exclude_category="comedy")
+    kept = await recommended(client, "ann", limit=30, category="war")
+    await client.put("/v1/items/film-3", json={**body, "description": "Another."})
+    again = await recommended(client, "ann", limit=30, category="war")
+    assert (kept.json()["source"], again.json()["source"]) == ("cache", "cache")
+    gate.shut()
+    held = await recommended(client, "bob", limit=29, exclude_category="comedy")
+    assert held.json()["level"] == "held"
+    assert "film-3" not in ids(held)
+
+
+async def test_what_is_popular_in_a_category_is_of_it_now(
+    client: httpx.AsyncClient, ann: int
+) -> None:
+    await client.put("/v1/items/film-21", json={"title": "Film 21", "categories": ["crime"]})
+    assert "film-21" not in ids(await recommended(client, "nobody", limit=30, category="war"))

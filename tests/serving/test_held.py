@@ -281,3 +281,28 @@ async def test_a_read_that_waits_in_vain_leaves_out_what_another_process_recorde
     with engine.connect() as locker:
         locker.execute(text("lock table interactions in access exclusive mode"))
         assert await held(there, "ann", limit=2) == [1, 2]
+
+
+async def test_what_nobody_can_be_told_of_is_not_acknowledged(
+    start: Start, run_id: int, seeds: Seeds, gate: Gate, own_redis: OwnRedis
+) -> None:
+    here = await start(redis_url=own_redis.url, redis_heartbeat_seconds=1.0)
+    sent = {**event("ann", 0), "event_id": "once"}
+    own_redis.kill()
+    sending = asyncio.create_task(send(here, sent))
+
+    async def stored() -> bool:
+        return seeds.count("interactions") == 1
+
+    await until(stored)
+    # Redis is still being tried; before PostgreSQL can tell the others it is gone too.
+    gate.shut()
+    assert (await sending).status_code == 503
+    gate.open()
+
+    async def acknowledged() -> bool:
+        return (await send(here, sent)).status_code == 202
+
+    await until(acknowledged)
+    seeds.engine.dispose()  # its connection was shut off with the others
+    assert seeds.count("interactions") == 1

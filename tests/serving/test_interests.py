@@ -7,7 +7,14 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
+from domain.errors import StoreUnavailableError
+from domain.rankings import Ranking
 from domain.redis_keys import WAKE_CHANNEL, user_entry
+from serving.breaker import Breaker, BreakerRules
+from serving.repositories.grounds import GroundsOfLists
+from serving.repositories.recommendations import UserState
+from serving.repositories.store import Store, StoreLimits
+from serving.services.lists.stating import AskedInterests, Stating
 from speed.folding import Folder
 from speed.settings import SpeedSettings
 from tests.removals import rows_of_user
@@ -64,6 +71,13 @@ async def test_what_is_said_of_a_user_is_told_back(client: httpx.AsyncClient) ->
         ],
         "items": ["film-3", "film-1"],
     }
+
+
+async def test_a_number_of_any_size_is_told_back(client: httpx.AsyncClient) -> None:
+    await put(client, attributes={"a": 1e30})
+    told = await client.get("/v1/users/ann")
+    assert told.status_code == 200
+    assert float(told.json()["attributes"]["a"]) == pytest.approx(1e30)
 
 
 async def test_before_the_first_run_words_are_kept_and_unknown(client: httpx.AsyncClient) -> None:
@@ -377,3 +391,80 @@ async def test_a_new_process_knows_what_was_named_lately_though_redis_has_lost_e
     answer = await recommended(fresh, "ann", limit=10)
     assert answer.json()["level"] == "held"
     assert 13 not in films(answer)
+
+
+# ---------------------------------------------------------------- while something else happens
+
+
+@pytest.mark.usefixtures("run_id")
+async def test_stating_succeeds_though_the_user_is_forgotten_right_after(
+    client: httpx.AsyncClient, engine: Engine
+) -> None:
+    # Whoever is made is forgotten before anything else can read them.
+    with engine.begin() as connection:
+        connection.execute(
+            text(
+                "create function forget_at_once() returns trigger language plpgsql as $$"
+                " begin delete from users where user_no = new.user_no; return null; end $$"
+            )
+        )
+        connection.execute(
+            text(
+                "create constraint trigger forget_at_once after insert on users"
+                " deferrable initially deferred for each row execute function forget_at_once()"
+            )
+        )
+    interests = {"words": ["robots", "submarines"], "items": ["film-3"]}
+    stored = await put(client, attributes={"country": "NL"}, interests=interests)
+    assert stored.status_code == 201, stored.text
+    assert (await client.get("/v1/users/ann")).status_code == 404
+    told = stored.json()
+    assert told["attributes"] == {"country": "NL"}
+    assert told["interests"]["items"] == ["film-3"]
+    assert [word["known"] for word in told["interests"]["words"]] == [True, False]
+    assert told["stated_at"] == told["created_at"]
+
+
+@pytest.mark.usefixtures("run_id")
+async def test_what_stating_answers_is_what_asking_answers(client: httpx.AsyncClient) -> None:
+    for said in ({}, {"words": ["noir"]}, {"words": ["noir"]}, {"items": ["film-3"]}, {}):
+        stored = await put(client, interests=said)
+        assert stored.json() == (await client.get("/v1/users/ann")).json()
+
+
+@pytest.mark.usefixtures("run_id")
+@pytest.mark.parametrize("table", ["items", "popular_items"])
+async def test_a_list_that_could_not_be_finished_has_no_named_item_either(
+    start: Start, engine: Engine, table: str
+) -> None:
+    client = await start(request_budget_seconds=2.0)
+    await send(client, event("ann", 0, "click"))
+    await recommended(client, "ann", limit=5)
+    for film in BETWEEN:
+        with engine.connect() as connection:
+            connection.execute(text(f"lock table {table} in access exclusive mode"))
+            answer = await recommended(client, "ann", limit=30, interest_item=f"film-{film}")
+            connection.rollback()
+        assert answer.json()["degraded"] is not None
+        assert film not in films(answer)
+
+
+async def test_where_named_items_cannot_be_told_no_list_is_made_that_may_show_them(
+    database_url: str, engine: Engine, film_nos: list[int]
+) -> None:
+    limits = StoreLimits(
+        connections=1, write_connections=1, waiting=1, read_seconds=0.5, write_seconds=0.5
+    )
+    store = Store.at(database_url, limits, Breaker(BreakerRules()))
+    stating, user = Stating(GroundsOfLists(store)), UserState(Ranking.empty(), None, 0, ())
+    named = AskedInterests(item_ids=("film-3",))
+    found, _ = await stating.heard(None, None, user, named, exclude_seen=True)
+    assert found.excluded == (film_nos[3],)
+    with engine.connect() as connection:
+        connection.execute(text("lock table items in access exclusive mode"))
+        with pytest.raises(StoreUnavailableError):
+            await stating.heard(None, None, user, named, exclude_seen=True)
+        # Where they may be shown, a list without them heard is better than none.
+        _, degraded = await stating.heard(None, None, user, named, exclude_seen=False)
+    assert degraded is not None
+    await store.close()

@@ -107,3 +107,16 @@ async def test_a_bad_item_id_is_refused(client: httpx.AsyncClient) -> None:
         ):
             assert answer.status_code == 422
             assert list(faults(answer)) == ["path:item_id"]
+
+
+async def test_titles_are_trimmed_and_a_blank_one_is_refused_in_so_many_words(
+    client: httpx.AsyncClient,
+) -> None:
+    stored = await client.put("/v1/items/seven", json={"title": " \tSeven \n"})
+    assert stored.json()["title"] == "Seven"
+    for title in ("", " ", "\u3000\t", "\u200b"):
+        answer = await client.put("/v1/items/seven", json={"title": title})
+        assert answer.status_code == 422, repr(title)
+        assert "title is blank" in faults(answer)["/title"]
+    told = faults(await client.put("/v1/items/seven", json={"title": "x" * 501}))["/title"]
+    assert "500 characters" in told

@@ -4,7 +4,7 @@ import json
 
 import httpx
 import pytest
-from sqlalchemy import Engine, select, text, update
+from sqlalchemy import Engine, insert, select, text, update
 
 from sql import tables
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
@@ -150,3 +150,43 @@ async def test_a_share_that_makes_no_sense_is_refused(
     answer = await recommended(client, "ann", explore=explore)
     assert answer.status_code == 422
     assert json.loads(answer.content)["errors"][0]["pointer"] == "query:explore"
+
+
+async def test_a_long_list_has_its_share_of_new_items_and_begins_as_a_shorter_one(
+    client: httpx.AsyncClient, seeds: Seeds, engine: Engine
+) -> None:
+    rows = [{"item_id": f"new-{n}", "title": f"New {n}"} for n in range(80)]
+    rows += [{"item_id": f"known-{n}", "title": f"Known {n}"} for n in range(100)]
+    with engine.begin() as connection:
+        made = connection.execute(
+            insert(tables.items).returning(tables.items.c.item_no, tables.items.c.item_id), rows
+        )
+        vectors = {
+            no: (0.1 if name.startswith("new") else 1.0, no / 1000, 0.0, 0.0) for no, name in made
+        }
+    seeds.run(vectors=vectors, users={seeds.user("ann"): ((1.0, 0.0, 0.0, 0.0), 1)})
+    known = text(
+        "update item_embeddings set users = 50 from items"
+        " where items.item_no = item_embeddings.item_no and item_id like 'known-%'"
+    )
+    seeds.write(known)
+    longer = await recommended(client, "ann", limit=100, explore=0.5, diversity=0)
+    assert 48 <= len(explored(longer)) <= 50
+    assert len(set(ids(longer))) == 100
+    shorter = await recommended(client, "ann", limit=20, explore=0.5, diversity=0)
+    # Unless the hour has just turned.
+    again = await recommended(client, "ann", limit=100, explore=0.5, diversity=0)
+    assert ids(shorter) == ids(longer)[:20] or ids(again) != ids(longer)
+
+
+async def test_items_without_a_word_are_not_explored(
+    client: httpx.AsyncClient, seeds: Seeds, ann: int
+) -> None:
+    items = tables.items
+    for film, title in ((20, "…"), (21, "🙂"), (22, "!")):
+        seeds.write(
+            update(items).where(items.c.item_no == seeds.film_nos[film]).values(title=title)
+        )
+    found = explored(await recommended(client, "ann", limit=18, explore=0.5))
+    assert set(found.values()) <= {f"film-{n}" for n in range(23, 28)}
+    assert found

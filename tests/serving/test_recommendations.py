@@ -216,7 +216,10 @@ async def test_popular_lists_are_of_the_run_and_by_category(
 ) -> None:
     f = seeds.film_nos
     run_id = seeds.run(popular={"": [(f[1], 4.0), (f[2], 2.0)], "war": [(f[2], 2.0)]})
-    await client.put("/v1/items/film-3", json={"title": "Three", "categories": ["war"]})
+    for film in (2, 3):
+        await client.put(
+            f"/v1/items/film-{film}", json={"title": f"Film {film}", "categories": ["war"]}
+        )
     everything = await client.get("/v1/popular", params={"limit": 2})
     assert everything.json()["run"]["id"] == run_id
     assert everything.json()["items"] == [

@@ -205,6 +205,12 @@ async def test_highlights_are_safe_html(films: Films, client: httpx.AsyncClient)
         "text": "A girl in &quot;<mark>Paris</mark>&quot; &amp; <mark>love</mark>.",
     }
     assert by_id["wedding"]["text"] == "romance, classic, <mark>love</mark>"
+    await client.put("/v1/items/half", json={"title": "Eight… 8½™ Ewoks", "description": "ﬁne…"})
+    (half,) = (await search(client, "ewoks fine", only_words=True)).json()["items"]
+    assert half["highlights"] == {
+        "title": "Eight… 8½™ <mark>Ewoks</mark>",
+        "text": "<mark>ﬁne</mark>…",
+    }
     plain = (await search(client, "paris", highlight=False)).json()["items"]
     assert all(item["highlights"] is None for item in plain)
 
@@ -212,8 +218,9 @@ async def test_highlights_are_safe_html(films: Films, client: httpx.AsyncClient)
 @pytest.mark.parametrize(
     "query",
     [
-        {}, {"q": ""}, {"q": "  "}, {"q": "!!! ..."}, {"q": "-war"}, {"q": "x" * 201},
-        {"q": "a\0b"}, {"q": "x", "limit": 0}, {"q": "x", "limit": 101}, {"q": "x", "user_id": ""},
+        {}, {"q": ""}, {"q": "  "}, {"q": "!!! ..."}, {"q": "-war"}, {"q": "\ufc5e"},
+        {"q": "\u200b"}, {"q": "x" * 201}, {"q": "a\0b"}, {"q": "x", "limit": 0},
+        {"q": "x", "limit": 101}, {"q": "x", "user_id": ""},
     ],
 )  # fmt: skip
 async def test_a_query_that_cannot_be_answered_is_a_problem_that_says_why(
@@ -241,6 +248,16 @@ async def test_whatever_is_typed_is_answered(
         assert answer.status_code in {200, 422}, (given, answer.text)
         if "toy" in given and given[0] != "-":
             assert answer.status_code == 200, (given, answer.text)
+
+
+@pytest.mark.parametrize("count", [114, 199])
+async def test_a_letter_that_folds_to_many_is_searched_for_as_any(
+    films: Films, client: httpx.AsyncClient, count: int
+) -> None:
+    for _ in range(6):
+        answer = await search(client, "\ufdfa" * count)
+        assert (answer.status_code, answer.json()["degraded"]) == (200, None)
+    assert (await search(client, "toy story")).json()["level"] == "search"
 
 
 async def test_a_catalogue_without_a_run_is_searched_by_its_words(
@@ -330,6 +347,9 @@ async def test_without_postgres_a_kept_answer_else_held_titles_with_the_words(
     assert (nothing["match"], len(nothing["items"])) == ("popular", 2)
     romances = await search(client, "space", category="romance")
     assert set(ids(romances)) == {"amelie", "wedding"}
+    assert "war" not in ids(await search(client, "space -war", limit=50))
+    assert (await search(client, "space", category="unheld")).status_code == 503
+    assert (await search(client, "\uff9e")).status_code == 422
 
 
 async def test_without_redis_each_answer_is_made_anew(

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from domain.identifiers import ItemNo
 from serving.repositories.search import MARKS, Found, MarkedText, UnderstoodWord
 from serving.services.searching.asking import asking
+from serving.services.searching.held_query import HeldQuery
 from serving.services.searching.highlighting import highlighted, highlights
 from serving.services.searching.order import in_order
 from serving.services.searching.query import Typed, TypedQuery, typed_query
@@ -148,6 +149,55 @@ def test_a_text_whose_folded_form_is_longer_is_shown_without_marks() -> None:
     assert highlights(given).text is None
 
 
+@pytest.mark.parametrize(
+    ("text", "folded_text", "word", "shown"),
+    [
+        ("Wait… for me", "wait... for me", "me", "Wait… for <mark>me</mark>"),
+        ("8½ films™ ﬁlm", "81\u20442 filmsTM film", "film", "8½ films™ <mark>ﬁlm</mark>"),
+        ("İstanbul", "istanbul", "istanbul", "<mark>İstanbul</mark>"),
+        ("E\u0301te\u0301… bleu", "ete... bleu", "bleu", "E\u0301te\u0301… <mark>bleu</mark>"),
+        ("E\u0301te\u0301… bleu", "ete... bleu", "ete", "<mark>E\u0301te\u0301</mark>… bleu"),
+        ("e\u0301 e\u0301 … bleu", "e e ... bleu", "bleu", "e\u0301 e\u0301 … <mark>bleu</mark>"),
+    ],
+)
+def test_marks_stand_where_words_are_though_a_letter_folds_to_several_or_none(
+    text: str, folded_text: str, word: str, shown: str
+) -> None:
+    begins = folded_text.rindex(word)
+    given = marked(folded_text, [(begins, begins + len(word))])
+    assert highlighted(text, given) == shown
+
+
+def test_two_marks_in_one_letter_are_one() -> None:
+    assert highlighted("½", marked("1\u20442", [(0, 1), (2, 3)])) == "<mark>½</mark>"
+
+
+def test_words_are_looked_for_once_however_often_they_are_typed() -> None:
+    assert taken_apart("the The the thes the")[0] == [["the", "thes"]]
+    assert taken_apart("toy or toy or story -war -War") == ([["toy"], ["story"]], ["war"])
+    corrected = typed_query("stroy story").replaced(["story", "story"])
+    assert [one.text for one in corrected.wanted] == ["story"]
+
+
+@pytest.mark.parametrize("text", ["\ufc5e", "\uff9e", "\u200b", "toy"])
+def test_what_folds_to_nothing_is_no_word(text: str) -> None:
+    assert bool(typed_query(text).wanted) == (text == "toy")
+
+
+def test_invisible_format_characters_are_left_out_but_joiners_that_belong_to_a_word() -> None:
+    assert taken_apart("\ufeffto\u200by\u00ad st\u200dory\u200e")[0] == [["toy", "story"]]
+    persian = "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645"
+    assert taken_apart(persian)[0] == [[persian]]
+
+
+def test_of_many_words_any_one_is_enough() -> None:
+    words = "abcdefghi"
+    for count, relaxed in ((8, True), (9, False)):
+        asks = asking(typed_query(" ".join(words[:count]) + " "), [*map(understood, words[:count])])
+        assert asks is not None
+        assert (asks.match.most_of is not None) == relaxed
+
+
 def understood(
     text: str, *, begins: str | None = None, function: bool = False, items: int = 3
 ) -> UnderstoodWord:
@@ -275,3 +325,24 @@ def test_folded_text_has_lower_case_letters_digits_and_spaces(text: str) -> None
 
 def test_titles_are_matched_by_the_beginnings_of_their_words() -> None:
     assert title_matches("Amélie (2001)", ["ame", "2001", "lie"]) == 2
+
+
+def test_a_held_query_has_ten_distinct_words_at_most() -> None:
+    assert HeldQuery.of(typed_query("Toy toy, tóy story")).words == ("toy", "story")
+    assert len(HeldQuery.of(typed_query(" ".join(map(str, range(90))))).words) == 10
+    assert len(HeldQuery.of(typed_query("\ufdfa" * 199)).words) <= 10
+
+
+def test_a_held_query_without_a_word_scores_nothing() -> None:
+    assert HeldQuery.of(TypedQuery(((Typed("\uff9e"),),), ())).score("Toy Story") == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "allowed"),
+    [
+        ("x -war", False), ("x -wa", True), ("x -star", False), ('x -"star wars"', False),
+        ('x -"wars star"', True), ("x -ewok", True), ("x -scifi", False), ("x", True),
+    ],
+)  # fmt: skip
+def test_a_held_item_with_an_unwanted_word_is_left_out(text: str, allowed: bool) -> None:  # noqa: FBT001
+    assert HeldQuery.of(typed_query(text)).allows(("Star Wars", "SciFi")) is allowed

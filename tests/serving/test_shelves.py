@@ -7,6 +7,9 @@ import httpx
 import pytest
 from sqlalchemy import insert, text
 
+from domain.identifiers import ItemNo
+from serving.repositories.candidates import CatalogueItem
+from serving.services.lists.made_list import fillers
 from serving.services.shelves.held import HeldShelves
 from serving.services.shelves.shelf import Shelf, ShelfList
 from sql import tables
@@ -249,7 +252,7 @@ async def test_a_shelf_that_only_users_asked_for_is_held_from_the_next_refresh_o
 
     async def load(given: Shelf) -> ShelfList:
         asked_for.append(given)
-        return ShelfList("trending", None, ())
+        return ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
 
     await held.refresh(load)
     assert asked_for == [shelf]
@@ -289,3 +292,61 @@ async def test_every_list_needs_the_scope_read(
         for key, status in ((seeds.key("write", name=f"w{path}"), 403), ("none", 401)):
             answer = await client.get(path, headers={"X-API-Key": key})
             assert answer.status_code == status, path
+
+
+@pytest.mark.parametrize("path", ["/v1/popular", "/v1/trending", "/v1/latest", "/v1/starter"])
+async def test_an_item_that_left_a_category_leaves_its_lists_at_once(
+    client: httpx.AsyncClient, run_id: int, gate: Gate, path: str
+) -> None:
+    shown = films(await client.get(asked(path, limit=100, category="drama")))
+    assert sorted(shown) == list(range(10))
+    gone = shown[0]
+    body = {"title": f"Film {gone}", "categories": ["comedy"]}
+    await client.put(f"/v1/items/film-{gone}", json=body)
+    left = films(await client.get(asked(path, limit=100, category="drama")))
+    assert left == shown[1:]
+    if "starter" in path:
+        assert gone in films(await client.get(asked(path, limit=100)))
+
+
+async def test_an_item_that_left_a_category_leaves_what_is_held_of_it(
+    run_id: int, client: httpx.AsyncClient, gate: Gate
+) -> None:
+    assert films(await client.get("/v1/trending?limit=2&category=drama")) == [9, 0]
+    for film in (9, 0):
+        body = {"title": f"Film {film}", "categories": ["comedy"]}
+        await client.put(f"/v1/items/film-{film}", json=body)
+    gate.shut()
+    held = await client.get("/v1/trending?limit=3&category=drama")
+    assert held.json()["level"] == "held"
+    assert films(held) == [1, 2, 3]
+    assert films(await client.get("/v1/popular?category=comedy")) == [0, 9]
+
+
+async def test_shelves_that_are_asked_for_stay_held_whatever_else_is() -> None:
+    held, usual = HeldShelves(), Shelf("trending_week")
+    listed = ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
+    held.hold(usual, listed)
+    for n in range(120):
+        held.note(Shelf("popular", f"category {n}"))
+        if n == 60:
+            held.hold(usual, listed)
+    assert held.find(usual) == listed
+
+
+async def test_shelves_with_nothing_on_them_take_no_ones_place(
+    client: httpx.AsyncClient, run_id: int, gate: Gate
+) -> None:
+    assert films(await client.get("/v1/trending?limit=1")) == [21]
+    for n in range(110):
+        path = f"/v1/popular?limit=1&user_id=ann&category=made-up-{n}"
+        assert films(await client.get(path)) == []
+    gate.shut()
+    assert films(await client.get("/v1/trending?limit=1")) == [21]
+
+
+async def test_a_text_of_the_wrong_length_is_told_in_characters(client: httpx.AsyncClient) -> None:
+    for path in (f"/v1/popular?category={'x' * 201}", "/v1/starter?session="):
+        ((_, told),) = faults(await client.get(path)).items()
+        assert "character" in told
+        assert "item" not in told

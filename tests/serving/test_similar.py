@@ -218,6 +218,7 @@ async def test_without_postgres_a_kept_answer_else_the_held_list(
     assert not {"toys", "toys-2"} & set(ids(held))
     assert len(ids(await similar(client, "toys", limit=3))) == 3
     assert ids(await similar(client, "toys", category="romance")) == ["amelie", "wedding"]
+    assert (await similar(client, "toys", category="unheld")).status_code == 503
 
 
 async def test_a_process_started_without_postgres_answers_with_what_is_in_redis(

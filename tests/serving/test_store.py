@@ -128,6 +128,10 @@ async def test_a_statement_at_fault_says_nothing_against_the_server(make: Make) 
             await store.rows(text("select 1 / 0"))
         with pytest.raises(DBAPIError):
             await store.rows(text("insert into items (item_id) values (null)"))
+        # The driver tells this as it tells a lost connection.
+        with pytest.raises(StoreUnavailableError) as refused:
+            await store.rows(text("select cast(repeat('a', 3000) as tsquery)"))
+        assert refused.value.reason == "statement"
     assert store.breaker.state == "closed"
     assert await ask(store, "reads") == "well"
 

@@ -60,7 +60,7 @@ async def listening(seeds: Seeds, listeners: int = 1) -> None:
             found = connection.execute(
                 text(
                     "select count(*) from pg_stat_activity where datname = current_database()"
-                    " and application_name = 'tandem-listener' and query ilike 'listen%'"
+                    " and application_name = 'tandem-follower' and query ilike 'listen%'"
                     " and state = 'idle'"
                 )
             )
@@ -92,7 +92,7 @@ async def test_a_listener_whose_connection_is_lost_connects_again_and_misses_not
     seeds.write(
         text(
             "select pg_terminate_backend(pid) from pg_stat_activity"
-            " where application_name = 'tandem-listener' and datname = current_database()"
+            " where application_name = 'tandem-follower' and datname = current_database()"
         )
     )
     switch(seeds, newer)

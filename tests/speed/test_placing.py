@@ -9,8 +9,10 @@ import pytest
 import redis
 from sqlalchemy import Connection, Engine, text
 
+from batch.publishing import begin_progress
 from batch.rollback import roll_back
 from batch.runs import retire
+from batch.switching import bring_up_to_date
 from domain.identifiers import Position, RunId
 from domain.redis_keys import WAKE_CHANNEL, user_entry
 from speed.folding import Folder
@@ -20,7 +22,7 @@ from speed.settings import SpeedSettings
 from speed.worker import Worker
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon
-from sql.placing import place_next, remove_known_news
+from sql.placing import begin_placing, place_next, remove_known_news
 from tests.events import LIKE, event, record, user_no_of
 from tests.removals import delete
 from tests.waiting import wait_until
@@ -240,6 +242,139 @@ def test_of_two_workers_one_places_and_the_other_goes_on(engine: Engine, run_id:
     assert [*first.item_nos, *second.item_nos] == new
 
 
+def test_a_user_who_is_folded_in_while_the_item_is_placed_knows_it(
+    engine: Engine, run_id: RunId
+) -> None:
+    query = text("select embedding from user_embeddings where user_no = :no")
+    with engine.begin() as connection:
+        (new,) = add_items(connection, [ROBOTS])
+        record(connection, [event("newcomer", new, kind_no=LIKE)])
+        newcomer = user_no_of(connection, "newcomer")
+    with engine.connect() as folder:
+        assert Folder(SpeedSettings(shards_per_pass=8)).fold_new(folder) is not None
+        thread = threading.Thread(target=place_all, args=(engine,))
+        thread.start()
+        wait_until(lambda: _somebody_waits(engine))
+        folder.commit()
+    thread.join(timeout=30)
+    with engine.connect() as connection:
+        assert new in places(connection, run_id)
+        assert connection.execute(query, {"no": newcomer}).scalar_one() is not None
+
+
+def test_vectors_that_know_more_than_the_placers_horizon_know_the_item(
+    engine: Engine, run_id: RunId, item_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        (new,) = add_items(connection, [ROBOTS])
+        record(connection, [event("newcomer", new, kind_no=LIKE)])
+        run = load_live_space(connection, run_id)
+    with engine.begin() as connection:
+        before = event_horizon(connection)
+        record(connection, [event("newcomer", item_nos[0], minutes=9, kind_no=LIKE)])
+    fold_all(engine)
+    with engine.begin() as connection:
+        begin_placing(connection, run_id)
+    with engine.begin() as connection:
+        alone = live_vector_of(connection, "newcomer")
+        placed = place_next(connection, run, horizon=before, items=3)
+        assert placed is not None
+        assert placed.user_nos == (user_no_of(connection, "newcomer"),)
+        assert live_vector_of(connection, "newcomer") != alone
+
+
+def live_vector_of(connection: Connection, user_id: str) -> Any:
+    query = "select embedding from user_embeddings join users using (user_no) where user_id = :id"
+    return connection.execute(text(query), {"id": user_id}).scalar_one()
+
+
+def test_a_pass_ends_before_it_is_too_many_users_to_fold_in_again(
+    engine: Engine, run_id: RunId, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sql.placing._USERS_PER_PASS", 4)
+    monkeypatch.setattr("sql.placing._USERS_AT_ONCE", 2)
+    with engine.begin() as connection:
+        new = add_items(connection, [f"{ROBOTS}, part {n}" for n in range(3)])
+        for item_no, users in zip(new, (3, 3, 5), strict=True):
+            likes = [event(f"fan-{item_no}-{n}", item_no, kind_no=LIKE) for n in range(users)]
+            record(connection, likes)
+    fold_all(engine)
+    placer, passes = Placer(FEW), list[tuple[int, int]]()
+    while True:
+        with engine.begin() as connection:
+            done = placer.place_new(connection)
+        if done is None:
+            break
+        passes.append((len(done.item_nos), len(done.user_nos)))
+    assert [one for one in passes if one[0]] == [(1, 3), (1, 3), (1, 5)]
+    query = text("select count(*) from user_embeddings where embedding is null")
+    with engine.connect() as connection:
+        assert connection.execute(query).scalar_one() == 0
+
+
+def test_while_one_worker_waits_to_place_the_others_do_not_queue(
+    engine: Engine, run_id: RunId
+) -> None:
+    with engine.begin() as connection:
+        new = add_items(connection, [WESTERN])
+    with engine.connect() as folder:
+        folder.execute(
+            text("select from speed_progress where run_id = :no for update"), {"no": run_id}
+        )
+        thread = threading.Thread(target=place_all, args=(engine,))
+        thread.start()
+        wait_until(lambda: _somebody_waits(engine))
+        with engine.begin() as connection:
+            assert Placer(FEW).place_new(connection) is None
+        folder.commit()
+    thread.join(timeout=30)
+    with engine.connect() as connection:
+        assert set(new) <= places(connection, run_id).keys()
+
+
+def test_items_that_come_while_users_are_folded_in_are_placed_before_the_switch(
+    engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
+) -> None:
+    night = write_night(engine, database_url, two_camps(item_nos, seed=4))
+    with engine.begin() as connection:
+        record(connection, [event("robot-0", item_nos[-1], minutes=70, kind_no=LIKE)])
+        begin_progress(connection, night.run.run_id, Position(night.known))
+        run = load_live_space(connection, night.run.run_id)
+    came = list[int]()
+
+    def load(_done: int, _all: int) -> None:
+        if not came:
+            with engine.begin() as connection:
+                came.extend(add_items(connection, [f"{ROBOTS}, part {n}" for n in range(150)]))
+                likes = [event(f"fan-{n}", came[n], kind_no=LIKE) for n in range(101)]
+                record(connection, likes)
+
+    with engine.begin() as connection:
+        likes = [event(f"early-{n}", item_nos[0], kind_no=LIKE) for n in range(101)]
+        record(connection, likes)
+    bring_up_to_date(engine.begin, run, load)
+    with engine.connect() as connection:
+        assert set(came) <= places(connection, run.run_id).keys()
+
+
+def test_where_no_run_asks_for_news_none_are_kept(engine: Engine, item_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        remove_known_news(connection)
+    with engine.connect() as connection:
+        assert connection.execute(text("select count(*) from item_news")).scalar_one() == 0
+
+
+def test_the_horizon_is_held_after_everything_else_that_is_done_with_items(engine: Engine) -> None:
+    query = text(
+        "select tgname, tgfoid in ('note_new_items'::regproc, 'note_changed_items'::regproc)"
+        " from pg_trigger where tgrelid = 'items'::regclass and not tgisinternal and tgtype & 2 = 0"
+        " order by tgtype & 28, tgname"
+    )
+    with engine.connect() as connection:
+        tells = [tell for _, tell in connection.execute(query)]
+    assert tells == [False, True, False, True]
+
+
 def test_an_item_whose_transaction_commits_late_is_not_missed(
     engine: Engine, run_id: RunId
 ) -> None:
@@ -296,7 +431,7 @@ def test_a_switch_waits_for_whoever_places_and_knows_what_they_know(
 def _somebody_waits(engine: Engine) -> bool:
     query = (
         "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
-        " and datname = current_database() and query like '%placing_progress%'"
+        " and datname = current_database() and query like '%speed_progress%'"
     )
     with engine.connect() as connection:
         return bool(connection.execute(text(query)).all())

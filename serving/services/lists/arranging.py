@@ -1,5 +1,6 @@
 """Giving the places of a list to candidates: an order that is diverse, caps, and new items."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -18,7 +19,7 @@ from serving.services.lists.slots import Draft, Turn, drafted, explored_places
 from serving.services.lists.wish import Wish
 
 NEAREST_NEW_ITEMS = 10
-"""So many of the new items nearest to a user take turns."""
+"""So many of the new items nearest to a user take turns; those after them only fill long lists."""
 
 
 class Arranger:
@@ -30,10 +31,11 @@ class Arranger:
 
     def new_items(self, wish: Wish, turn: Turn) -> NewItems:
         """Which new items to look for; none if the list has no place for one."""
-        if not _places(wish, turn):
+        places = _places(wish, turn)
+        if not places:
             return NewItems()
         return NewItems(
-            count=NEAREST_NEW_ITEMS,
+            count=len(places) + NEAREST_NEW_ITEMS,
             fewer_users_than=self._new_item_users,
             from_users=int(turn.level * self._new_item_users),
             start=turn.start,
@@ -53,7 +55,7 @@ class Arranger:
         rank_of = {no: rank for rank, no in enumerate(ranked.item_nos.tolist())}
         new = [
             _new_item(candidates, ranked, no, rank_of.get(no))
-            for no in turn.rotated(candidates.new)
+            for no in _in_turn(candidates.new, turn)
         ]
         return drafted(wish.limit, wish.max_per_category, items, new, _places(wish, turn)), degraded
 
@@ -75,6 +77,11 @@ class Arranger:
 
 def _places(wish: Wish, turn: Turn) -> frozenset[int]:
     return explored_places(wish.limit, wish.explore or 0.0, turn.place)
+
+
+def _in_turn(new: Sequence[ItemNo], turn: Turn) -> list[ItemNo]:
+    """The nearest first, from another one on each hour, whatever the length of the list."""
+    return [*turn.rotated(new[:NEAREST_NEW_ITEMS]), *new[NEAREST_NEW_ITEMS:]]
 
 
 def _item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> RecommendedItem:

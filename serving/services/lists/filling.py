@@ -10,6 +10,9 @@ from serving.repositories.runs import LiveRun
 from serving.services.lists.made_list import RecommendedItem, fillers
 from serving.services.lists.slots import Draft
 
+_MOST_ROUNDS = 3
+"""Each costs a statement, and may do no more than fill another category up."""
+
 
 class Filler:
     """Fills drafts until they are full, or nothing eligible is left."""
@@ -41,7 +44,9 @@ class Filler:
 
     async def _fill_up(self, draft: Draft, excluded: Sequence[ItemNo], filters: Filters) -> None:
         """Put any eligible items at the end, first of categories that are not full."""
-        while draft.missing and draft.full():
+        for _ in range(_MOST_ROUNDS):
+            if not (draft.missing and draft.full()):
+                break
             if not await self._offer_any(
                 draft, excluded, filters.without(draft.full()), CANDIDATES
             ):

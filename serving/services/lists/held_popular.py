@@ -65,6 +65,15 @@ class HeldPopular:
             items = tuple(item for item in self._held.items if item.item_id != item_id)
             self._held = replace(self._held, items=items)
 
+    def recategorise(self, item_id: ItemId, categories: Sequence[str]) -> None:
+        """Know an item as one of these categories from now on."""
+        if self._held is not None:
+            items = tuple(
+                replace(item, categories=tuple(categories)) if item.item_id == item_id else item
+                for item in self._held.items
+            )
+            self._held = replace(self._held, items=items)
+
     def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
         """The numbers of those of these items that are held."""
         items = self._held.items if self._held and item_ids else ()

@@ -50,18 +50,23 @@ class Stating:
     ) -> tuple[UserState, str | None]:
         """The user with the interests before the history, or without, and why.
 
-        FaultyInputError if an item is unknown.
+        FaultyInputError if an item is unknown. StoreUnavailableError if the items that are to be
+        left out cannot be told: then only what is held may be shown.
         """
         if not asked:
             return user, None
+        named_are_out = not (exclude_seen and asked.item_ids)
         try:
             with until(KNOWING_THE_USER):
                 interests = await self._interests(asked)
                 if exclude_seen:
                     excluded = (*user.excluded, *interests.item_nos)
                     user = replace(user, excluded=excluded)
+                    named_are_out = True
                 return await self._with_vector(run, user_no, user, interests), None
         except StoreUnavailableError as error:
+            if not named_are_out:
+                raise
             return user, degraded_by(error)
 
     async def _interests(self, asked: AskedInterests) -> Interests:

@@ -1,11 +1,9 @@
 """What is known of users when the store is away: what must not be shown to them."""
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 
-from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.repositories.answers import Stamp
 from serving.repositories.exclusions import Exclusions, RememberedUser
@@ -91,13 +89,14 @@ class RememberedUsers:
         """Add the same in Redis and in the other processes.
 
         To be called after the users' cached answers were dropped: a state read before that is then
-        not stored over it. What Redis cannot be told now is told later.
+        not stored over it. What Redis cannot be told now is told later. StoreUnavailableError if
+        nobody can be told, because PostgreSQL is away too: nothing must be acknowledged then, as
+        another process would still show the items.
         """
         if not users or await self._remembered.add(users):
             return
         self._note_unsaved({user: _Unsaved(False, known) for user, known in users.items()})
-        with suppress(StoreUnavailableError):
-            await self._news.tell(users)
+        await self._news.tell(users)
 
     def hear(self, told: str) -> None:
         """Take what another process told through PostgreSQL."""

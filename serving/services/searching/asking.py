@@ -11,8 +11,8 @@ _FUNCTION_WORD = 0.2
 """How much a word counts that says nothing by itself, beside others."""
 _WHOLE_WORD = 0.3
 """Of a word that may be a beginning, how much it counts that the item has it as a whole."""
-_FEWEST_TO_RELAX = 3
-"""Words of which one may be missing before any one is enough."""
+_FEWEST_TO_RELAX, _MOST_TO_RELAX = 3, 8
+"""Words of which one may be missing before any one is enough; of many, any one is at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +84,8 @@ def _any(asks: Iterable[str]) -> str:
 
 
 def _most(asks: Sequence[str]) -> str | None:
-    """All but any one."""
-    if len(asks) < _FEWEST_TO_RELAX:
+    """All but any one; None: there are too few, or so many that the query would be long."""
+    if not _FEWEST_TO_RELAX <= len(asks) <= _MOST_TO_RELAX:
         return None
     return _any(_all((*asks[:place], *asks[place + 1 :])) for place in range(len(asks)))
 

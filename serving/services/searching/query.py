@@ -1,10 +1,15 @@
 """What somebody typed into a search box, taken apart: words, "phrases", -without, or."""
 
 import re
-from collections.abc import Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from serving.services.searching.title_matching import folded
+
 _PIECE = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+)')
+_JOINERS = "\u200c\u200d"
+_LAST_LATIN = "\u024f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,31 +39,51 @@ class TypedQuery:
     def replaced(self, texts: Sequence[str]) -> "TypedQuery":
         """With other texts for `wanted`, in its order; a text that is another one is finished."""
         given = iter(texts)
-        return replace(
-            self,
-            alternatives=tuple(
-                tuple(_said(typed, next(given)) for typed in alternative)
-                for alternative in self.alternatives
-            ),
-        )
+        said = [
+            _distinct(_said(typed, next(given)) for typed in alternative)
+            for alternative in self.alternatives
+        ]
+        return replace(self, alternatives=tuple(dict.fromkeys(said)))
 
 
 def typed_query(text: str) -> TypedQuery:
     """Take apart what was typed, as web search engines do; nothing is ever an error.
 
-    `or` between words parts alternatives. Pieces without a letter or digit are left out.
+    `or` between words parts alternatives. Pieces without a letter or digit are left out, and so is
+    what was said before.
     """
     alternatives: list[list[Typed]] = [[]]
     unwanted = []
-    for typed in _pieces(text):
+    for typed in _pieces(_visible(text)):
         if typed.without:
             unwanted.append(typed)
         elif typed.text.lower() == "or" and not typed.phrase and not typed.unfinished:
             alternatives.append([])
         else:
             alternatives[-1].append(typed)
-    wanted = tuple(tuple(alternative) for alternative in alternatives if alternative)
-    return TypedQuery(wanted, tuple(unwanted))
+    wanted = dict.fromkeys(_distinct(alternative) for alternative in alternatives if alternative)
+    return TypedQuery(tuple(wanted), _distinct(unwanted))
+
+
+def _visible(text: str) -> str:
+    """Without format characters, as come with a copied text.
+
+    Only joiners behind letters other than Latin stay, which are written with them.
+    """
+    return "".join(
+        character
+        for before, character in zip(f" {text}", text, strict=False)
+        if unicodedata.category(character) != "Cf"
+        or (character in _JOINERS and before > _LAST_LATIN)
+    )
+
+
+def _distinct(typed: Iterable[Typed]) -> tuple[Typed, ...]:
+    """The first of those that are written alike."""
+    first: dict[tuple[str, bool], Typed] = {}
+    for one in typed:
+        first.setdefault((one.text.lower(), one.phrase), one)
+    return tuple(first.values())
 
 
 def _pieces(text: str) -> Iterator[Typed]:
@@ -70,7 +95,7 @@ def _pieces(text: str) -> Iterator[Typed]:
             without = word.startswith("-")
             at_end = found.end() == len(text)
             piece = Typed(word.lstrip("-"), without=without, unfinished=at_end and not without)
-        if any(character.isalnum() for character in piece.text):
+        if any(character.isalnum() for character in folded(piece.text)):
             yield piece
 
 

@@ -22,10 +22,10 @@ from serving.services.lists.made_list import degraded_by
 from serving.services.searching.asking import Asking
 from serving.services.searching.finding import Asked, Finder, FoundItems
 from serving.services.searching.found_list import SearchedItem, SearchLevel, SearchList
+from serving.services.searching.held_query import HeldQuery
 from serving.services.searching.highlighting import highlights
 from serving.services.searching.order import in_order
 from serving.services.searching.query import TypedQuery, typed_query
-from serving.services.searching.title_matching import folded, title_matches
 from serving.services.searching.understanding import Understanding, Understood
 
 _ALL = 1_000_000
@@ -225,24 +225,29 @@ class Searcher:
         ], None
 
     def _make_held(self, wish: SearchWish, typed: TypedQuery, of_user: Exclusions) -> SearchList:
-        """The held list, first the items whose titles have words that are looked for."""
+        """The held list, first the items whose titles have words that are looked for.
+
+        StoreUnavailableError if nobody holds an item of the categories wanted: there may be some.
+        """
         excluded = of_user.of(exclude_seen=wish.exclude_seen)
         made = self._held.top(_ALL, excluded, filters=wish.filters)
-        held = list(made.items)
-        words = [word for one in typed.wanted for word in folded(one.text).split()]
-        matches = {item.item_no: title_matches(item.title, words) for item in held}
-        held.sort(key=lambda item: -matches[item.item_no])
+        if wish.filters.any_of and not made.items:
+            raise StoreUnavailableError
+        query = HeldQuery.of(typed)
+        held = [item for item in made.items if query.allows((item.title, *item.categories))]
+        scores = {item.item_no: query.score(item.title) for item in held}
+        held.sort(key=lambda item: -scores[item.item_no])
         items = [
             SearchedItem(
                 item_no=item.item_no,
                 item_id=item.item_id,
                 title=item.title,
-                score=matches[item.item_no] / len(words),
-                match="words" if matches[item.item_no] else "popular",
+                score=scores[item.item_no],
+                match="words" if scores[item.item_no] else "popular",
                 seen=item.item_no in of_user.seen,
             )
             for item in held
-            if matches[item.item_no] or not wish.only_words
+            if scores[item.item_no] or not wish.only_words
         ]
         return SearchList("held", made.run, tuple(items[: wish.limit]))
 

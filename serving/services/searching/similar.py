@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from domain.errors import UnknownItemError
+from domain.errors import StoreUnavailableError, UnknownItemError
 from domain.identifiers import ItemId, ItemNo, UserId
 from serving.repositories.exclusions import Exclusions
 from serving.repositories.filters import EVERYTHING, Filters
@@ -125,6 +125,9 @@ class Similar:
             for item in held.items
             if item.item_id not in wish.item_ids
         )
+        if wish.filters.any_of and not items:
+            # Items of that category may well exist; only nobody holds them.
+            raise StoreUnavailableError
         return SimilarList("held", held.run, items[: wish.limit])
 
 

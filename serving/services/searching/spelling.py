@@ -7,6 +7,8 @@ from serving.services.searching.slips import forgiven, slips
 
 _MOST_COUNTED = 20
 _FEWEST_LETTERS = 4
+_MOST_CORRECTED = 4
+"""Slips are counted in this process, while other requests wait."""
 
 
 class Spelling:
@@ -21,6 +23,7 @@ class Spelling:
         Of words as near, the one that begins alike, then the one most items have.
         """
         correctable = [word for word in typed if len(word) >= _FEWEST_LETTERS and word.isalpha()]
+        correctable = correctable[:_MOST_CORRECTED]
         if not correctable:
             return {}
         alike = await self._search.find_words_alike(correctable)

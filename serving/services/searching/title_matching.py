@@ -7,11 +7,16 @@ from functools import lru_cache
 
 def title_matches(title: str, words: Sequence[str]) -> int:
     """How many of the words, folded, begin a word of a title."""
-    there = folded(title).split()
-    return sum(any(word.startswith(begun) for word in there) for begun in words)
+    there = spaced_words(title)
+    return sum(f" {begun}" in there for begun in words)
 
 
 @lru_cache(maxsize=4096)
+def spaced_words(text: str) -> str:
+    """The words of a text, folded, each with a space before and behind it."""
+    return f" {' '.join(folded(text).split())} "
+
+
 def folded(text: str) -> str:
     """Lower case letters and digits without accents, and spaces; nearly as SQL has it."""
     plain = unicodedata.normalize("NFKD", text.lower())

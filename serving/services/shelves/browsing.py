@@ -106,7 +106,7 @@ class Browser:
             return
         if wish.user_id is None and wish.session is None:
             self._held_shelves.hold(wish.shelf, listed)
-        else:
+        elif listed.items:
             # It is not a list for everybody: that is made at the next refresh.
             self._held_shelves.note(wish.shelf)
 

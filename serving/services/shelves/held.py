@@ -1,7 +1,7 @@
 """Shelves asked for lately, held in memory for when the store is away."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from domain.identifiers import ItemId
@@ -19,29 +19,42 @@ class HeldShelves:
 
     def hold(self, shelf: Shelf, listed: ShelfList) -> None:
         """Hold a list of a shelf, unless a longer one of the same run is held."""
-        held = self._held.get(shelf)
+        held = self.find(shelf)
         if not listed.items or (
             held and held.run == listed.run and len(held.items) >= len(listed.items)
         ):
             return
         self._held[shelf] = listed
-        self._bound()
+        self._bound(shelf)
 
     def note(self, shelf: Shelf) -> None:
         """Hold a shelf from the next refresh on."""
         self._held.setdefault(shelf, None)
-        self._bound()
+        self._bound(shelf)
 
     async def refresh(self, load: Callable[[Shelf], Awaitable[ShelfList]]) -> None:
         """Make the lists again."""
         for shelf in tuple(self._held):
             listed = await load(shelf)
-            if shelf in self._held:
+            if shelf in self._held and listed.items:
                 self._held[shelf] = listed
+            else:
+                # A category that has gone, or never was.
+                self._held.pop(shelf, None)
 
     def leave_out(self, item_id: ItemId) -> None:
         """No longer show an item, which is not available any more."""
-        for shelf, held in self._held.items():
+        self._leave_out(item_id, self._held)
+
+    def recategorise(self, item_id: ItemId, categories: Sequence[str]) -> None:
+        """No longer show an item on shelves of a category that is none of its own now."""
+        self._leave_out(
+            item_id, [shelf for shelf in self._held if shelf.category not in ("", *categories)]
+        )
+
+    def _leave_out(self, item_id: ItemId, shelves: Iterable[Shelf]) -> None:
+        for shelf in shelves:
+            held = self._held[shelf]
             if held is None:
                 continue
             items = tuple(item for item in held.items if item.item_id != item_id)
@@ -53,6 +66,8 @@ class HeldShelves:
             self._held.move_to_end(shelf)
         return self._held.get(shelf)
 
-    def _bound(self) -> None:
+    def _bound(self, asked_for: Shelf) -> None:
+        """Let go of the shelf that was not asked for the longest."""
+        self._held.move_to_end(asked_for)
         if len(self._held) > _MOST:
             self._held.popitem(last=False)

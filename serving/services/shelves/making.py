@@ -51,7 +51,9 @@ class ShelfMaker:
             return ()
         if shelf.name == "starter":
             order = await self._starter.order(run, shelf.category, wish.session)
-            eligible = await self._shelves.load_eligible(order, excluded, items=wish.limit)
+            eligible = await self._shelves.load_eligible(
+                order, shelf.category, excluded, items=wish.limit
+            )
             return fillers(eligible.items.values())
         return _with_scores(
             await self._shelves.load_listed(run.run_id, shelf.name, shelf.category, excluded)

@@ -73,11 +73,13 @@ begin
 end
 $$;
 
-create trigger items_added after insert on items
+-- Triggers of one event fire in the order of their names: these come last, so that the horizon is not held while others
+-- work on what was written.
+create trigger tell_added after insert on items
     referencing new table as new_items
     for each statement execute function note_new_items();
 
-create trigger items_changed after update on items
+create trigger tell_changed after update on items
     referencing old table as old_items new table as new_items
     for each statement execute function note_changed_items();
 

@@ -9,6 +9,9 @@ create table user_interests (
     stated_at  timestamptz not null default now()
 );
 
+-- Who named an item: placing asks it.
+create index user_interests_items on user_interests using gin (item_nos) with (gin_pending_list_limit = 256);
+
 -- Whose live vector may have to change, and at which position: by an event, by the deletion of one, or by interests
 -- stated anew. Whoever asks whose live vectors are behind must ask here.
 create or replace view user_news as

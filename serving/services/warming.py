@@ -1,0 +1,106 @@
+"""Making answers before a switch, so that the first requests after it find them in the cache.
+
+With every switch all kept answers become those of another run, and whoever asks within the next
+second would have to wait for the others' lists.
+"""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import RunId, UserId
+from serving.budget import Budget, spending
+from serving.faults import RunGoneError, UserGoneError
+from serving.metrics import ServingMetrics
+from serving.repositories.runs import LiveRun, Runs
+from serving.services.lists.wish import Wish
+from serving.services.live_runs import LiveRuns
+
+log = structlog.get_logger()
+
+Asked = tuple[UserId, Wish]
+Prepare = Callable[[LiveRun, UserId, Wish], Awaitable[None]]
+
+_SECONDS = 1.0
+"""What one answer may take."""
+
+
+class AskedLately:
+    """What this process was asked for lately, each once, in bounded memory."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._asked: OrderedDict[Asked, None] = OrderedDict()
+
+    def note(self, user_id: UserId, wish: Wish) -> None:
+        """A list was asked for."""
+        self._asked[user_id, wish] = None
+        self._asked.move_to_end((user_id, wish))
+        if len(self._asked) > self._most:
+            self._asked.popitem(last=False)
+
+    def newest_first(self) -> Sequence[Asked]:
+        """All of them."""
+        return list(reversed(self._asked))
+
+
+class Warmer:
+    """Makes the answers of a coming run, one at a time and with pauses."""
+
+    def __init__(
+        self,
+        asked: AskedLately,
+        runs: Runs,
+        live_runs: LiveRuns,
+        prepare: Prepare,
+        metrics: ServingMetrics,
+        *,
+        per_second: float,
+    ) -> None:
+        self._asked = asked
+        self._runs = runs
+        self._live_runs = live_runs
+        self._prepare = prepare
+        self._metrics = metrics
+        self._pause_seconds = 1.0 / per_second
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, run_id: RunId) -> None:
+        """Begin with a run that is about to be served, and leave off with any other."""
+        self.stop()
+        self._task = asyncio.create_task(self._warm(run_id), name="warming")
+
+    def stop(self) -> None:
+        """Leave off."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _warm(self, run_id: RunId) -> None:
+        try:
+            with spending(Budget.of("background", _SECONDS)):
+                run = await self._runs.find_coming_run(run_id)
+            done = 0 if run is None else await self._warmed(run)
+        except (StoreUnavailableError, RunGoneError) as error:
+            log.info("warming_left_off", run_id=run_id, error=str(error))
+        else:
+            log.info("warmed", run_id=run_id, answers=done)
+
+    async def _warmed(self, run: LiveRun) -> int:
+        """How many were made until the run was served."""
+        done = 0
+        for user_id, wish in self._asked.newest_first():
+            served = self._live_runs.current
+            if served is not None and served.version == run.version:
+                break
+            with spending(Budget.of("background", _SECONDS)):
+                try:
+                    await self._prepare(run, user_id, wish)
+                except UserGoneError:
+                    continue
+            done += 1
+            self._metrics.warmed.inc()
+            await asyncio.sleep(self._pause_seconds)
+        return done

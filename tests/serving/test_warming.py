@@ -1,0 +1,117 @@
+"""Answers of a run that is about to be served are made before anybody asks for them."""
+
+import httpx
+from sqlalchemy import text
+
+from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
+from tests.serving.test_switching import (
+    FAR,
+    PATIENT,
+    listening,
+    run_of_films,
+    served_by,
+    switch,
+)
+
+WARM = PATIENT | {"warmed_per_second": 1_000.0, "live_run_poll_seconds": FAR}
+
+
+def coming(seeds: Seeds, run_id: int) -> None:
+    """As a night announces the run it is about to publish."""
+    seeds.write(
+        text("update model_runs set state = 'evaluated' where run_id = :run_id").bindparams(
+            run_id=run_id
+        )
+    )
+    seeds.write(text(f"select pg_notify('tandem_coming', '{run_id}')"))
+
+
+def served(seeds: Seeds, run_id: int) -> None:
+    seeds.write(
+        text("update model_runs set state = 'published' where run_id = :run_id").bindparams(
+            run_id=run_id
+        )
+    )
+    switch(seeds, run_id)
+
+
+async def warmed(client: httpx.AsyncClient, answers: int) -> None:
+    """Wait until so many answers were looked at."""
+
+    async def done() -> bool:
+        told = (await client.get("/metrics")).text
+        return f"serving_warmed_answers_total {answers}.0" in told
+
+    await until(done)
+
+
+async def test_after_a_switch_who_asked_lately_finds_the_answer_made(
+    start: Start, seeds: Seeds
+) -> None:
+    users = [seeds.user(name) for name in ("ann", "bob")]
+    older, newer = run_of_films(seeds, users, 0), run_of_films(seeds, users, 10)
+    switch(seeds, older)
+    client = await start(**WARM)
+    await listening(seeds)
+    await recommended(client, "ann", limit=3)
+    coming(seeds, newer)
+    await warmed(client, 1)
+    # Until the switch nobody sees anything of the coming run.
+    assert (await recommended(client, "ann", limit=3)).json()["run"]["id"] == older
+    served(seeds, newer)
+    await until(served_by(client, newer))
+    told = (await recommended(client, "ann", limit=3)).json()
+    assert (told["source"], told["run"]["id"]) == ("cache", newer)
+    # It is what is made of the run for who was not asked for: the same lists lie in it.
+    made = await recommended(client, "bob", limit=3)
+    assert made.json()["source"] == "blend"
+    assert [item["item_id"] for item in told["items"]] == ids(made)
+
+
+async def test_an_event_after_an_answer_was_made_ahead_voids_it(start: Start, seeds: Seeds) -> None:
+    ann = seeds.user("ann")
+    older, newer = run_of_films(seeds, [ann], 0), run_of_films(seeds, [ann], 10)
+    switch(seeds, older)
+    client = await start(**WARM)
+    await listening(seeds)
+    await recommended(client, "ann", limit=3)
+    coming(seeds, newer)
+    await warmed(client, 1)
+    assert (await send(client, event("ann", 10))).status_code == 202
+    served(seeds, newer)
+    await until(served_by(client, newer))
+    told = await recommended(client, "ann", limit=3)
+    assert told.json()["source"] != "cache"
+    assert "film-10" not in ids(told)
+
+
+async def test_nothing_is_made_ahead_of_a_user_the_coming_run_does_not_know_all_of(
+    start: Start, seeds: Seeds
+) -> None:
+    ann = seeds.user("ann")
+    older, newer = run_of_films(seeds, [ann], 0), run_of_films(seeds, [ann], 10)
+    switch(seeds, older)
+    client = await start(**WARM)
+    await listening(seeds)
+    assert (await send(client, event("ann", 11))).status_code == 202
+    await recommended(client, "ann", limit=3)
+    coming(seeds, newer)
+    await warmed(client, 1)
+    served(seeds, newer)
+    await until(served_by(client, newer))
+    assert (await recommended(client, "ann", limit=3)).json()["source"] != "cache"
+
+
+async def test_a_run_that_nobody_is_about_to_serve_is_left_alone(
+    start: Start, seeds: Seeds
+) -> None:
+    ann = seeds.user("ann")
+    older, newer = run_of_films(seeds, [ann], 0), run_of_films(seeds, [ann], 10)
+    switch(seeds, older)
+    client = await start(**WARM)
+    await listening(seeds)
+    await recommended(client, "ann", limit=3)
+    # Another night refused it meanwhile; and then comes one that is.
+    seeds.write(text(f"select pg_notify('tandem_coming', '{newer}')"))
+    coming(seeds, run_of_films(seeds, [ann], 5))
+    await warmed(client, 1)
