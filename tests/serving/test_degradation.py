@@ -13,7 +13,9 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import httpx
 import pytest
+from sqlalchemy import update
 
+from sql import tables
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
 from tests.toxic import Toxic, toxic
 
@@ -92,6 +94,9 @@ async def proxies(folder: Path, database_url: str, redis_url: str) -> AsyncItera
 def run(seeds: Seeds) -> int:
     """Ann and Bob have a batch list and a vector; Ann has seen the most popular film."""
     films, users = seeds.film_nos, [seeds.user("ann"), seeds.user("bob")]
+    seeds.write(
+        update(tables.items).where(tables.items.c.item_no.in_(films[:5])).values(categories=["war"])
+    )
     return seeds.run(
         batch={user: [(films[n], 10.0 - n) for n in range(5)] for user in users},
         vectors={films[n]: (1.0, float(n)) for n in range(10)},
