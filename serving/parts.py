@@ -24,6 +24,7 @@ from serving.services.lists.held_popular import HeldPopular
 from serving.services.lists.making import ListMaker
 from serving.services.lists.stating import Stating
 from serving.services.live_runs import LiveRuns
+from serving.services.memory.hearing import Hearing
 from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.memory.remembering import Remembering
 from serving.services.memory.user_memory import UserMemory
@@ -57,6 +58,7 @@ class Parts:
     impressions: ImpressionQueue
     replica: ReplicaReading
     asked: AskedLately
+    hearing: Hearing
 
 
 def make_parts(
@@ -71,7 +73,8 @@ def make_parts(
     live_runs = LiveRuns(runs, metrics)
     lists = _list_maker(store, recommendations, settings)
     copies = HeldCopies(answers, seconds=settings.remembered_seconds)
-    remembered = _remembered(store, answers, settings)
+    hearing = Hearing()
+    remembered = _remembered(store, answers, settings, hearing)
     return Parts(
         settings=settings,
         metrics=metrics,
@@ -105,6 +108,7 @@ def make_parts(
             most_lag_seconds=settings.replica_lag_seconds,
         ),
         asked=AskedLately(settings.warmed_answers),
+        hearing=hearing,
     )
 
 
@@ -123,7 +127,9 @@ def _list_maker(
     )
 
 
-def _remembered(store: Store, answers: Answers, settings: ServingSettings) -> RememberedUsers:
+def _remembered(
+    store: Store, answers: Answers, settings: ServingSettings, hearing: Hearing
+) -> RememberedUsers:
     memory = UserMemory(most_users=settings.remembered_users, most_items=settings.remembered_items)
     remembered = Remembered(answers, seconds=settings.remembered_seconds)
-    return RememberedUsers(memory, remembered, ExclusionNews(store))
+    return RememberedUsers(memory, remembered, ExclusionNews(store), hearing)

@@ -208,7 +208,7 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     remembered_seconds: Count = Field(
         86_400, description="How long Redis keeps a user's exclusions, and the held list."
     )
-    remembered_poll_seconds: Positive = 1.0
+    remembered_poll_seconds: Positive = 0.25
     remembered_recent_users: Count = Field(
         5_000, description="Users of the newest interactions whom a new process remembers at once."
     )

@@ -100,7 +100,8 @@ def _follower(parts: Parts, services: Services) -> Follower:
     return Follower(
         Switches(parts.settings.database_url.get_secret_value()),
         parts.live_runs,
-        parts.remembered,
-        warmer,
-        rest_seconds=parts.settings.live_run_poll_seconds,
+        remembered=parts.remembered,
+        remembering=parts.remembering,
+        hearing=parts.hearing,
+        warmer=warmer,
     )

@@ -89,6 +89,11 @@ class Remembered:
         self._seconds = seconds
         self._me = uuid.uuid4().hex
 
+    @property
+    def away(self) -> bool:
+        """Whether Redis could not be reached when last asked."""
+        return self._answers.away
+
     async def find_user(self, user_id: UserId) -> RememberedUser | None:
         """What is remembered of a user; None if nothing is, or Redis is away."""
         packed = await self._answers.ask_anyway("GET", _key(user_id))

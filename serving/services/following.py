@@ -8,13 +8,20 @@ import structlog
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
+from serving.budget import Budget, spending
 from serving.repositories.switches import Switches
 from serving.services.live_runs import LiveRuns
+from serving.services.memory.hearing import Hearing
 from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.remembering import Remembering
 from serving.services.warming import Warmer
 from sql.listening import News
 
 log = structlog.get_logger()
+
+_REST_SECONDS = 0.1
+"""So soon it listens again: until then nobody can tell this process anything if Redis is away."""
+_LOOK_SECONDS = 1.0
 
 
 class Follower:
@@ -24,16 +31,18 @@ class Follower:
         self,
         switches: Switches,
         live_runs: LiveRuns,
-        remembered: RememberedUsers,
-        warmer: Warmer,
         *,
-        rest_seconds: float,
+        remembered: RememberedUsers,
+        remembering: Remembering,
+        hearing: Hearing,
+        warmer: Warmer,
     ) -> None:
         self._switches = switches
         self._live_runs = live_runs
         self._remembered = remembered
+        self._remembering = remembering
+        self._hearing = hearing
         self._warmer = warmer
-        self._rest_seconds = rest_seconds
         self._away = False
 
     @asynccontextmanager
@@ -56,7 +65,8 @@ class Follower:
                 if not self._away:
                     log.warning("switches_not_heard", error=str(error.__cause__ or error))
                 self._away = True
-            await asyncio.sleep(self._rest_seconds)
+            self._hearing.lose()
+            await asyncio.sleep(_REST_SECONDS)
 
     async def _follow(self) -> None:
         async with aclosing(self._switches.news()) as news:
@@ -73,3 +83,11 @@ class Follower:
             # A look that fails is made up for by the next poll; the connection is still good.
             with suppress(StoreUnavailableError):
                 await self._live_runs.refresh()
+            if not news.told:
+                await self._begin_hearing()
+
+    async def _begin_hearing(self) -> None:
+        """Read what was told before this process listened; if that fails, listen anew."""
+        with spending(Budget.of("background", _LOOK_SECONDS, probing=True)):
+            await self._remembering.read_lately()
+        self._hearing.begin()

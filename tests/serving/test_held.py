@@ -306,3 +306,20 @@ async def test_what_nobody_can_be_told_of_is_not_acknowledged(
     await until(acknowledged)
     seeds.engine.dispose()  # its connection was shut off with the others
     assert seeds.count("interactions") == 1
+
+
+async def test_a_process_that_listens_again_first_reads_what_it_was_not_told(
+    start: Start, run_id: int, seeds: Seeds, gate: Gate, own_redis: OwnRedis
+) -> None:
+    here, there = [await start(redis_url=own_redis.url, breaker_open_seconds=3600.0) for _ in "ab"]
+    own_redis.kill()
+    gate.shut()
+    assert await held(there, "ann", limit=2) == [0, 1]
+    gate.open()
+
+    async def acknowledged() -> bool:
+        return (await send(here, {**event("ann", 0), "event_id": "once"})).status_code == 202
+
+    await until(acknowledged)
+    gate.shut()
+    assert await held(there, "ann", limit=2) == [1, 2]

@@ -8,6 +8,7 @@ from domain.identifiers import UserId, UserNo
 from serving.repositories.answers import Stamp
 from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.repositories.remembered import ExclusionNews, Remembered, told_change
+from serving.services.memory.hearing import Hearing
 from serving.services.memory.user_memory import UserMemory
 
 _AT_ONCE = 500
@@ -33,7 +34,10 @@ class RememberedUsers:
     Redis, or through PostgreSQL while Redis is away.
     """
 
-    def __init__(self, memory: UserMemory, remembered: Remembered, news: ExclusionNews) -> None:
+    def __init__(
+        self, memory: UserMemory, remembered: Remembered, news: ExclusionNews, hearing: Hearing
+    ) -> None:
+        self._hearing = hearing
         self._memory = memory
         self._remembered = remembered
         self._news = news
@@ -52,6 +56,8 @@ class RememberedUsers:
     async def find(self, user_id: UserId) -> RememberedUser:
         """All that this process and Redis know of a user."""
         there = await self._remembered.find_user(user_id)
+        if self._remembered.away:
+            await self._hearing.wait()
         return (there or _NOTHING) | (self._memory.find(user_id) or _NOTHING)
 
     async def learn(self, user_id: UserId) -> None:

@@ -1,5 +1,7 @@
 """Learning from the log what must not be shown, before it has to be known without the log."""
 
+from collections.abc import Sequence
+
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.repositories.answers import Answers
@@ -10,6 +12,8 @@ _AT_ONCE = 200
 _ATTEMPTS = 3
 _MOST_DUE = 10_000
 _ANY_ANSWER = ""
+_LATELY = 200
+"""Users of so many of the newest interactions cover the seconds in which nothing was heard."""
 
 
 class Remembering:
@@ -33,6 +37,7 @@ class Remembering:
         self._recent_users = recent_users
         self._settled_losses: int | None = None
         self._left: list[UserNo] = []
+        self._redis_away = False
         self._due: dict[UserNo, UserId] = {}
 
     async def remember_again(self, user_no: UserNo, user_id: UserId) -> None:
@@ -69,7 +74,16 @@ class Remembering:
         for user_no, user_id in list(self._due.items()):
             if await self._read_again(user_no, user_id):
                 del self._due[user_no]
+        away, self._redis_away = self._redis_away, self._answers.away
+        if self._redis_away and not away:
+            # Redis went before this process was told everything by it.
+            await self.read_lately()
         await self._remember_recent()
+
+    async def read_lately(self) -> None:
+        """Read of who came last what the others may have told in vain."""
+        user_nos = await self._excluded_items.find_recent_users(_LATELY)
+        await self._refill(user_nos)
 
     async def _remember_recent(self) -> None:
         losses = self._remembered.losses
@@ -78,7 +92,10 @@ class Remembering:
             self._settled_losses = losses
         while self._left:
             some = self._left[:_AT_ONCE]
-            since = self._remembered.now
-            users = await self._excluded_items.load_exclusions(some)
-            await self._remembered.refill({user.user_id: user.known for user in users}, since=since)
+            await self._refill(some)
             del self._left[: len(some)]
+
+    async def _refill(self, user_nos: Sequence[UserNo]) -> None:
+        since = self._remembered.now
+        users = await self._excluded_items.load_exclusions(user_nos)
+        await self._remembered.refill({user.user_id: user.known for user in users}, since=since)

@@ -1,0 +1,36 @@
+"""Whether this process hears what the others record."""
+
+import asyncio
+from contextlib import suppress
+
+from serving.budget import current
+
+_LAST_SHARE = 0.2
+"""The share of a budget that is kept for what follows the waiting."""
+_USUAL_SECONDS = 0.2
+
+
+class Hearing:
+    """Set while PostgreSQL's news are listened to, and what came before them was read."""
+
+    def __init__(self) -> None:
+        self._heard = asyncio.Event()
+
+    def begin(self) -> None:
+        """From now on everything is heard."""
+        self._heard.set()
+
+    def lose(self) -> None:
+        """From now on something may be told that is not heard."""
+        self._heard.clear()
+
+    async def wait(self) -> None:
+        """Wait while nothing is heard, as long as the budget allows.
+
+        With PostgreSQL away that is for nothing: but then nobody records anything either. With
+        PostgreSQL just back it is the time until this process knows what the others know.
+        """
+        budget = current()
+        seconds = _USUAL_SECONDS if budget is None else budget.left() - _LAST_SHARE * budget.seconds
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._heard.wait(), max(seconds, 0.0))
