@@ -86,6 +86,15 @@ def _store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None
         begin_progress(connection, run.run_id, horizon)
 
 
+def catch_up(url: str, run_id: int) -> None:
+    """What the night does before its last step if no answers are to be made ahead."""
+    engine = make_engine(url)
+    with engine.begin() as connection:
+        run = load_live_space(connection, RunId(run_id))
+    bring_up_to_date(engine.begin, run)
+    engine.dispose()
+
+
 def warm(url: str, run_id: int) -> None:
     """What the night does before its last step: bring the run up to date and announce it."""
     engine = make_engine(url)

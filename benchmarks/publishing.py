@@ -20,7 +20,7 @@ import uuid
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,7 +29,18 @@ from typing import Any
 import httpx
 import numpy as np
 import uvloop
-from halved_runs import ITEMS, LIMIT, USERS, drop, is_of_one_run, prepare, publish, rollback, warm
+from halved_runs import (
+    ITEMS,
+    LIMIT,
+    USERS,
+    catch_up,
+    drop,
+    is_of_one_run,
+    prepare,
+    publish,
+    rollback,
+    warm,
+)
 from sqlalchemy import Engine, insert
 
 from domain.identifiers import ItemNo, KindNo, UserId
@@ -64,6 +75,7 @@ class Load:
     reads_a_second: int
     quiet_seconds: float
     rounds: int
+    warming: bool = True
 
 
 @dataclass(slots=True)
@@ -97,10 +109,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of publishing and rolling back")
     parser.add_argument("--reads", type=int, default=200, help="reads a second")
     parser.add_argument("--apis", type=int, default=2, help="API processes")
+    parser.add_argument("--no-warming", action="store_true", help="make no answers ahead")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     asked = parser.parse_args()
     with _system(asked.apis) as (url, ports, key):
         load = Load(url, ports, key, asked.reads, asked.quiet_seconds, asked.rounds)
+        load = replace(load, warming=not asked.no_warming)
         figures = uvloop.run(_measured(load))
     told = _told(figures)
     for name, figure in told.items():
@@ -218,7 +232,7 @@ async def _measured(load: Load) -> Figures:
         await asyncio.sleep(load.quiet_seconds)
         for before, after in itertools.pairwise([first, *later]):
             for name, change, run_id in (
-                ("warming", warm, after),
+                ("warming", warm if load.warming else catch_up, after),
                 ("publish", publish, after),
                 ("rollback", rollback, before),
                 ("rollback", rollback, after),
