@@ -1,6 +1,8 @@
 """Runs over one half of the catalogue each, so that an answer mixed of two is found out."""
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +22,7 @@ from domain.identifiers import RunId
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
 from sql import tables
 from sql.engine import make_engine
-from sql.live_vectors import load_live_space
+from sql.live_vectors import RunSpace, load_live_space
 from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
 
@@ -88,34 +90,33 @@ def _store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None
 
 def catch_up(url: str, run_id: int) -> None:
     """What the night does before its last step if no answers are to be made ahead."""
-    engine = make_engine(url)
-    with engine.begin() as connection:
-        run = load_live_space(connection, RunId(run_id))
-    bring_up_to_date(engine.begin, run)
-    engine.dispose()
+    with _space_of(url, run_id) as (engine, run):
+        bring_up_to_date(engine.begin, run)
 
 
 def warm(url: str, run_id: int) -> None:
     """What the night does before its last step: bring the run up to date and announce it."""
-    engine = make_engine(url)
-    with engine.begin() as connection:
-        run = load_live_space(connection, RunId(run_id))
-    bring_up_to_date(engine.begin, run)
-    with engine.begin() as connection:
-        announced = announce(connection, run.run_id)
-    if announced:
-        time.sleep(WARM_SECONDS)
-    bring_up_to_date(engine.begin, run)
-    engine.dispose()
+    with _space_of(url, run_id) as (engine, run):
+        bring_up_to_date(engine.begin, run)
+        with engine.begin() as connection:
+            announced = announce(connection, run.run_id)
+        if announced:
+            time.sleep(WARM_SECONDS)
+        bring_up_to_date(engine.begin, run)
 
 
 def publish(url: str, run_id: int) -> None:
     """The night's last step."""
+    with _space_of(url, run_id) as (engine, run), engine.begin() as connection:
+        publish_run(connection, run)
+
+
+@contextmanager
+def _space_of(url: str, run_id: int) -> Iterator[tuple[Engine, RunSpace]]:
     engine = make_engine(url)
     with engine.begin() as connection:
         run = load_live_space(connection, RunId(run_id))
-    with engine.begin() as connection:
-        publish_run(connection, run)
+    yield engine, run
     engine.dispose()
 
 

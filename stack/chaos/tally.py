@@ -49,10 +49,6 @@ class Tally:
         """One attempt to send events."""
         self.write_statuses[outcome(reply)] += 1
 
-    def server_errors(self) -> int:
-        """Reads answered with 5xx."""
-        return sum(count for status, count in self.read_statuses.items() if status.startswith("5"))
-
 
 def outcome(reply: Reply) -> str:
     """The status, or why there is none."""
