@@ -1,11 +1,36 @@
 -- What the checker of the chaos benchmark asks: its own statements, so that a fault in those of the layers shows.
 
 -- name: store_items
--- A synthetic catalogue: items in taste groups.
+-- A synthetic catalogue: each item in one category.
 insert into items (item_id, title, categories)
-select 'item-' || n, 'Item ' || n, array['group-' || n % cast(:groups as integer)]
-from generate_series(0, cast(:items as integer) - 1) as n
-order by n;
+select item_id, title, array[category]
+from unnest(cast(:item_ids as text[]), cast(:titles as text[]), cast(:categories as text[]))
+    with ordinality as given (item_id, title, category, place)
+order by place;
+
+-- name: create_popular_versions
+-- Every version of a run's lists for everybody, for the checker alone: `written_at` is in the transaction that wrote it.
+create table chaos_popular_versions (
+    run_id      integer not null,
+    list        text not null,
+    item_nos    integer[] not null,
+    scores      real[] not null,
+    written_at  timestamptz not null default clock_timestamp()
+);
+
+-- name: create_version_keeping
+create function keep_popular_version() returns trigger language plpgsql as $$
+begin
+    insert into chaos_popular_versions (run_id, list, item_nos, scores)
+    values (new.run_id, new.list, new.item_nos, new.scores);
+    return null;
+end
+$$;
+
+-- name: keep_popular_versions
+-- From now on. The lists of categories are parts of those of the whole catalogue, with the same scores.
+create trigger keep_popular_version after insert or update on popular_items
+for each row when (new.category = '') execute function keep_popular_version();
 
 -- name: load_item_nos
 select item_id, item_no from items order by item_no;
@@ -23,8 +48,27 @@ select user_id, item_nos, scores
 from batch_recommendations join users using (user_no)
 where run_id = :run_id;
 
--- name: load_popular
-select item_nos, scores from popular_items where run_id = :run_id and list = 'popular' and category = '';
+-- name: load_popular_versions
+-- All versions there ever were, in order of time; seconds since 1970.
+select run_id, list, item_nos, scores, cast(extract(epoch from written_at) as double precision) as written_at
+from chaos_popular_versions
+order by run_id, list, written_at;
+
+-- name: load_likenesses
+select item_no, likeness from item_likenesses where run_id = :run_id order by item_no;
+
+-- name: load_phrases
+-- What the run makes of words that users state, by the store's own function.
+select phrase, embedding, source, taste_scale, confidence_scale
+from phrase_vectors(:run_id, cast(:phrases as text[]))
+order by phrase;
+
+-- name: load_interests
+-- What stands of what users stated; who took all back stands there with nothing.
+select user_id, words,
+       array(select item_id from unnest(item_nos) with ordinality as said (item_no, place) join items using (item_no)
+             order by place) as item_ids
+from user_interests join users using (user_no);
 
 -- name: load_vectors
 select item_no, embedding, source, taste_scale, confidence_scale
@@ -52,7 +96,12 @@ select user_id, embedding, events_since_cut_off, position
 from live_run join user_embeddings using (run_id) join users using (user_no);
 
 -- name: find_unfolded
--- How many shards of the served run the speed workers still have to bring to the end of the log.
+-- How many shards of the served run the speed workers still have to bring to the end of all news of users.
 select count(*)
 from live_run join speed_progress using (run_id)
-where position < (select coalesce(max(position), 0) from interactions);
+where position < (
+    select coalesce(max(newest), 0)
+    from (select max(position) from interactions
+          union all select max(position) from event_deletions
+          union all select max(position) from user_interests) as news (newest)
+);

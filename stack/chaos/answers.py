@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from stack.chaos.client import Reply
 from stack.chaos.ledger import Ledger
+from stack.chaos.questions import Question
 from stack.chaos.violations import Violations
 
 _TOLD_EVENTS = 30
@@ -21,28 +22,35 @@ POPULAR_LEVELS = frozenset({"popular", HELD})
 class Answer:
     """One list as it was answered."""
 
-    user: str
+    question: Question
     worker: str
     began: float
     ended: float
     level: str
     source: str
+    degraded: str | None
     run_id: int | None
     cut_off_at: datetime | None
     events_since_cut_off: int
-    asked: int
-    """How many items were asked for."""
     items: tuple[str, ...]
     scores: NDArray[np.float64]
-    """(n, 3): blended, batch and speed score of each item."""
+    """(n, 3): score, batch and speed score of each item; 0 where an answer tells none."""
+    by_words: tuple[str, ...] = ()
+    """Items of a search that are said to have one of the words."""
+
+    @property
+    def user(self) -> str | None:
+        """Whom it is for; None: for nobody in particular."""
+        return self.question.user
 
     def told(self) -> dict[str, Any]:
         """For the file of violations."""
         return {
-            "user": self.user,
+            "question": {"path": self.question.path, **self.question.parameters},
             "worker": self.worker,
             "level": self.level,
             "source": self.source,
+            "degraded": self.degraded,
             "run": self.run_id,
             "cut_off_at": self.cut_off_at,
             "events_since_cut_off": self.events_since_cut_off,
@@ -53,27 +61,28 @@ class Answer:
         }
 
 
-def answer_of(user: str, asked: int, reply: Reply) -> Answer:
+def answer_of(question: Question, reply: Reply) -> Answer:
     """The answer in a reply with status 200."""
     body = reply.body
     run = body.get("run")
     rows = [
-        (item["score"], item.get("batch_score", 0.0), item.get("speed_score", 0.0))
+        (item.get("score", 0.0), item.get("batch_score", 0.0), item.get("speed_score", 0.0))
         for item in body["items"]
     ]
     return Answer(
-        user=user,
+        question=question,
         worker=reply.worker,
         began=reply.began,
         ended=reply.ended,
-        level=body.get("level", body["source"]),
-        source=body["source"],
+        level=body["level"],
+        source=body.get("source", body["level"]),
+        degraded=body["degraded"],
         run_id=run and run["id"],
         cut_off_at=run and datetime.fromisoformat(run["cut_off_at"]),
-        events_since_cut_off=body["policy"]["events_since_cut_off"],
-        asked=asked,
+        events_since_cut_off=body.get("policy", {}).get("events_since_cut_off", 0),
         items=tuple(item["item_id"] for item in body["items"]),
         scores=np.array(rows, dtype=np.float64).reshape(len(rows), 3),
+        by_words=tuple(i["item_id"] for i in body["items"] if i.get("match") == "words"),
     )
 
 
@@ -83,21 +92,24 @@ def check_seen(answer: Answer, ledger: Ledger, violations: Violations) -> tuple[
     How many there are, and how many were shown that the user had seen before the load began: of
     those, only the store knows.
     """
+    if answer.user is None:
+        return 0, 0
     seen = ledger.certainly_seen(answer.user, answer.began, answer.ended)
     shown = [item for item in answer.items if item in seen]
     old = [item for item in shown if seen[item] is None]
     for item in shown:
-        event = seen[item]
-        if event is not None and event.acknowledged_at is not None:
+        mark = seen[item]
+        if mark is not None and mark.acknowledged_at is not None:
             violations.add(
                 "seen item shown",
                 answer.began,
                 item=item,
-                event=asdict(event),
-                seconds_after_acknowledgement=round(answer.began - event.acknowledged_at, 4),
+                mark=asdict(mark),
+                seconds_after_acknowledgement=round(answer.began - mark.acknowledged_at, 4),
                 answer=answer.told(),
                 history=[asdict(one) for one in ledger.history(answer.user)[-_TOLD_EVENTS:]],
+                statements=[asdict(one) for one in ledger.statements.get(answer.user, ())],
             )
-    if old and answer.level not in POPULAR_LEVELS:
+    if old and answer.level != HELD:
         violations.add("old item shown", answer.began, items=old, answer=answer.told())
     return len(shown) - len(old), len(old)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 from urllib.parse import quote, urlencode
@@ -53,12 +54,15 @@ class Api:
         path: str,
         *,
         timeout_seconds: float,
-        parameters: dict[str, str | int] | None = None,
+        parameters: Mapping[str, Any] | None = None,
         content: Any = None,
     ) -> Reply:
-        """One request; whatever goes wrong with the connection is told, not raised."""
+        """One request; whatever goes wrong with the connection is told, not raised.
+
+        A parameter that is a list is repeated.
+        """
         began = time.monotonic()
-        target = quote(path) + (f"?{urlencode(parameters)}" if parameters else "")
+        target = quote(path) + (f"?{urlencode(parameters, doseq=True)}" if parameters else "")
         request = self._request(method, target, content)
         failure: Failure = "not connected"
         connection: _Connection | None = None
@@ -77,13 +81,6 @@ class Api:
         if connection is not None:
             connection.close()
         return Reply(worker, began, time.monotonic(), None, {}, failure)
-
-    async def read(self, worker: str, user: str, *, limit: int, timeout_seconds: float) -> Reply:
-        """Ask for a user's list."""
-        path = f"/v1/users/{user}/recommendations"
-        return await self.ask(
-            worker, "GET", path, parameters={"limit": limit}, timeout_seconds=timeout_seconds
-        )
 
     def close(self) -> None:
         """Close all connections that wait for a request."""

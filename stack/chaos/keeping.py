@@ -1,6 +1,7 @@
 """What published runs are made of, read from the store before they are retired."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -8,9 +9,9 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
-from stack.chaos.checking import SERVABLE
+from stack.chaos.comparing import SERVABLE
+from stack.chaos.contents import RunContents
 from stack.chaos.store import load_contents, load_runs
-from stack.chaos.versions import RunContents
 from stack.supervision.background import in_thread
 
 _PAUSE_SECONDS = 0.2
@@ -21,6 +22,8 @@ class RunKeeper:
     """Keeps a copy of each published run."""
 
     engine: Engine
+    phrases: Sequence[str]
+    """Words that users may state."""
     contents: dict[int, RunContents] = field(default_factory=dict)
 
     async def keep_new(self) -> None:
@@ -51,4 +54,4 @@ class RunKeeper:
         with self.engine.connect() as connection:
             for run in load_runs(connection).values():
                 if run.state in SERVABLE and run.retained and run.run_id not in self.contents:
-                    self.contents[run.run_id] = load_contents(connection, run)
+                    self.contents[run.run_id] = load_contents(connection, run, self.phrases)

@@ -8,10 +8,13 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
+from stack.chaos.asking import Asker
 from stack.chaos.ledger import Sent
 from stack.chaos.options import ChaosOptions
+from stack.chaos.questions import list_for
 from stack.chaos.reading import Reader
 from stack.chaos.shop import Shop, taste_of
+from stack.chaos.stating import Stater
 from stack.chaos.writing import Writer
 
 _MOST_UNDER_WAY = 60
@@ -24,10 +27,12 @@ _LOOK_AGAIN_SECONDS = (0.0, 0.03, 0.3)
 _STRANGER = 0.03
 _SECONDS_A_DELETE = 0.7
 _SECONDS_A_FORGET = 6.0
+_SECONDS_A_STATEMENT = 1.0
+_THEN_USES = 0.3
+"""Share of statements after which the user also does something."""
 _LEAVERS = 60
 """The first users in the order of activity are never removed; these, after them, may be."""
 _KINDS = ("view", "view", "view", "click", "like", "rate", "cart", "purchase", "dislike", "hide")
-_LIMITS = (20, 20, 20, 50)
 
 
 @dataclass(slots=True)
@@ -38,21 +43,26 @@ class Load:
     shop: Shop
     reader: Reader
     writer: Writer
+    asker: Asker
+    stater: Stater
     drawn: random.Random
     deletes: bool
     """Whether the API offers to delete events and users."""
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
     _tickers: list[asyncio.Task[None]] = field(default_factory=list)
     _activity: list[float] = field(default_factory=list)
+    _places: dict[str, int] = field(default_factory=dict)
 
     def start(self) -> None:
         """Begin."""
         weights = [1.0 / (place + 3) for place in range(len(self.shop.users))]
         self._activity = list(itertools.accumulate(weights))
+        self._places = {user: place for place, user in enumerate(self.shop.users)}
         options = self.options
         plans: list[tuple[float, Callable[[], Coroutine[Any, Any, Any]]]] = [
             (options.reads_per_second, self._one_read),
             (options.events_per_second / 1.5, self._one_batch),
+            (1 / _SECONDS_A_STATEMENT, self._one_statement),
         ]
         if self.deletes:
             plans += [(1 / _SECONDS_A_DELETE, self._one_delete)]
@@ -96,14 +106,24 @@ class Load:
     async def _one_read(self) -> None:
         stranger = self.drawn.random() < _STRANGER
         user = f"stranger-{self.drawn.randrange(10**9)}" if stranger else self._user()
-        await self.reader.read(user, self.drawn.choice(_LIMITS))
+        await self.reader.read(self.asker.anything(user))
 
     async def _one_batch(self) -> None:
         events = [self._event() for _ in range(self.drawn.choice((1, 1, 1, 3)))]
         if await self.writer.post(events) and self.drawn.random() < _LOOKS_AGAIN:
             for seconds in _LOOK_AGAIN_SECONDS:
                 await asyncio.sleep(seconds)
-                await self.reader.read(events[0].user, 20)
+                await self.reader.read(self.asker.anything(events[0].user))
+
+    async def _one_statement(self) -> None:
+        user = await self.stater.state()
+        if user is None:
+            return
+        for seconds in _LOOK_AGAIN_SECONDS:
+            await asyncio.sleep(seconds)
+            await self.reader.read(self.asker.anything(user))
+        if self.drawn.random() < _THEN_USES:
+            await self.writer.post([self._event(user)])
 
     async def _one_delete(self) -> None:
         await_deletion = [
@@ -116,20 +136,22 @@ class Load:
         if await_deletion:
             event = self.drawn.choice(await_deletion)
             await self.writer.delete(event)
-            await self.reader.read(event.user, 20)
+            await self.reader.read(list_for(event.user, 20))
 
     async def _one_forget(self) -> None:
         user = self.shop.users[_LEAVERS + self.drawn.randrange(_LEAVERS)]
         await self.writer.forget(user)
-        await self.reader.read(user, 20)
+        await self.reader.read(list_for(user, 20))
 
-    def _event(self) -> Sent:
-        user = self._user()
+    def _event(self, user: str | None = None) -> Sent:
+        """Of a user; None: of any in the shop."""
+        user = user or self._user()
         newest = self.reader.latest.get(user)
         if newest is not None and newest.items and self.drawn.random() < _CLICKS_SHOWN:
             item = self.drawn.choice(newest.items[:20])
         else:
-            place = self.shop.users.index(user)
+            # Newcomers have no place among the users, and may be of any taste.
+            place = self._places.get(user) or self.drawn.randrange(len(self._places))
             item = taste_of(place, len(self.shop.item_nos), self.options.groups, self.drawn)
         return self.writer.event(user, item, self.drawn.choice(_KINDS))
 

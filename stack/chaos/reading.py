@@ -9,6 +9,9 @@ from stack.chaos.answers import Answer, answer_of, check_seen
 from stack.chaos.client import Api, Reply
 from stack.chaos.fleet import Fleet
 from stack.chaos.ledger import Ledger
+from stack.chaos.questions import Question
+from stack.chaos.shape import check_shape
+from stack.chaos.shop import Shop
 from stack.chaos.tally import Tally
 from stack.chaos.violations import Violations
 
@@ -16,16 +19,16 @@ READ_SECONDS = 3.0
 """After so long another process is asked."""
 _ROUNDS = 2
 _PAUSE_SECONDS = 0.1
-OK = 200
-SERVER_ERROR = 500
+OK, OVERLOADED, SERVER_ERROR = 200, 429, 500
 
 
 @dataclass(slots=True)
 class Reader:
-    """Reads lists and keeps what was answered."""
+    """Asks and keeps what was answered."""
 
     api: Api
     fleet: Fleet
+    shop: Shop
     ledger: Ledger
     tally: Tally
     violations: Violations
@@ -34,12 +37,12 @@ class Reader:
     latest: dict[str, Answer] = field(default_factory=dict)
     """Each user's newest list: what they can click on."""
 
-    async def read(self, user: str, limit: int) -> Answer | None:
-        """A user's list from whichever process answers; None if none does."""
+    async def read(self, question: Question) -> Answer | None:
+        """The answer of whichever process answers; None if none does."""
         began, always_one = time.monotonic(), True
         for worker in self._turns():
             always_one &= bool(self.fleet.running("api"))
-            answer = await self.read_from(worker, user, limit)
+            answer = await self.read_from(worker, question)
             if answer is not None:
                 self.tally.patient_seconds.append(time.monotonic() - began)
                 return answer
@@ -49,15 +52,21 @@ class Reader:
         return None
 
     async def read_from(
-        self, worker: str, user: str, limit: int, timeout_seconds: float = READ_SECONDS
+        self, worker: str, question: Question, timeout_seconds: float = READ_SECONDS
     ) -> Answer | None:
-        """A user's list from one process, checked against the ledger; None: no list."""
-        reply = await self.api.read(worker, user, limit=limit, timeout_seconds=timeout_seconds)
+        """The answer of one process, checked against question and ledger; None: there is none."""
+        reply = await self.api.ask(
+            worker,
+            "GET",
+            question.path,
+            parameters=question.parameters,
+            timeout_seconds=timeout_seconds,
+        )
         self.tally.count_read(reply)
         if reply.status != OK:
-            self._note_error(user, reply)
+            self._note_error(question, reply)
             return None
-        answer = answer_of(user, limit, reply)
+        answer = answer_of(question, reply)
         self._keep(answer)
         return answer
 
@@ -67,26 +76,26 @@ class Reader:
         return workers * _ROUNDS
 
     def _keep(self, answer: Answer) -> None:
-        self.tally.reads += 1
-        self.tally.levels[answer.level] += 1
-        self.tally.sources[answer.source] += 1
-        self.tally.read_seconds.append(answer.ended - answer.began)
-        self.tally.short += len(answer.items) < answer.asked
+        self.tally.count_answer(answer)
         self.answers.append(answer)
-        self.latest[answer.user] = answer
+        if answer.user is not None and answer.question.endpoint == "recommendations":
+            self.latest[answer.user] = answer
         wrong, old = check_seen(answer, self.ledger, self.violations)
+        check_shape(answer, self.shop, self.ledger, self.violations)
         self.tally.old_items_shown += old
         if wrong:
             self.tally.seen_by_level[answer.level] += wrong
 
-    def _note_error(self, user: str, reply: Reply) -> None:
-        if reply.status is not None and reply.status >= SERVER_ERROR:
-            self.violations.add(
-                "read answered with 5xx",
-                reply.began,
-                user=user,
-                worker=reply.worker,
-                seconds=round(reply.seconds, 4),
-                status=reply.status,
-                body=reply.body,
-            )
+    def _note_error(self, question: Question, reply: Reply) -> None:
+        if reply.status is None or reply.status == OVERLOADED:
+            return
+        failed = reply.status >= SERVER_ERROR
+        self.violations.add(
+            "read answered with 5xx" if failed else "read refused",
+            reply.began,
+            question={"path": question.path, **question.parameters},
+            worker=reply.worker,
+            seconds=round(reply.seconds, 4),
+            status=reply.status,
+            body=reply.body,
+        )

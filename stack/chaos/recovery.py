@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from stack.chaos.answers import Answer
 from stack.chaos.fleet import Fleet
+from stack.chaos.questions import list_for
 from stack.chaos.reading import Reader
 from stack.chaos.writing import Writer
 
@@ -120,7 +121,7 @@ class Prober:
         return answer is not None and answer.source == CACHED
 
     async def _read(self, worker: str, user: str) -> Answer | None:
-        return await self.reader.read_from(worker, user, 20, timeout_seconds=_READ_SECONDS)
+        return await self.reader.read_from(worker, list_for(user, 20), _READ_SECONDS)
 
 
 def knows_more(answer: Answer, before: Answer) -> bool:

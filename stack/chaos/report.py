@@ -14,6 +14,7 @@ from stack.chaos.violations import Violations
 RECOVERY_BOUND_SECONDS = 5.0
 ALWAYS_ZERO = (
     "lost",
+    "interests_lost",
     "duplicated",
     "mixed_version_answers",
     "reads_5xx",
@@ -25,6 +26,7 @@ ALWAYS_ZERO = (
 )
 _NAMES = {
     "lost": "lost",
+    "interests lost": "interests_lost",
     "duplicated": "duplicated",
     "mixed versions": "mixed_version_answers",
     "read answered with 5xx": "reads_5xx",
@@ -60,6 +62,7 @@ def figures(
         "other_violations": violations.counts.total() - known,
         "violations_by_kind": dict(violations.counts),
         "reads": tally.reads,
+        "reads_by_endpoint": dict(tally.reads_by_endpoint),
         "read_attempts": dict(tally.read_statuses),
         "read_p50_ms": _milliseconds(percentile(tally.read_seconds, 0.5)),
         "read_p99_ms": _milliseconds(percentile(tally.read_seconds, 0.99)),
@@ -76,6 +79,7 @@ def figures(
         "skipped": tally.skipped,
         "deletes_acknowledged": tally.deletes_acknowledged,
         "users_forgotten": tally.users_forgotten,
+        "interests_stated": tally.interests_stated,
         "kills": disturber.kills.total(),
         "kills_by_kind": dict(disturber.kills),
         "pauses": disturber.pauses.total(),

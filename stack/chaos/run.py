@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain.errors import StackError
+from stack.chaos.asking import Asker
 from stack.chaos.disturbing import Disturber
 from stack.chaos.fleet import Fleet
 from stack.chaos.keeping import RunKeeper
@@ -18,6 +19,7 @@ from stack.chaos.recovery import Prober
 from stack.chaos.report import Figures
 from stack.chaos.rolling_back import RollingBack
 from stack.chaos.scene import Scene, Tell
+from stack.chaos.stating import Stater
 from stack.chaos.system import System, start_system, start_workers
 from stack.chaos.tally import Tally
 from stack.chaos.violations import Diary, Violations
@@ -53,7 +55,7 @@ class ChaosRun:
         diary = Diary(time.monotonic())
         self.tell("making a shop with a PostgreSQL, a Redis and a Prefect of its own")
         system = await start_system(self.folder, self._fleet, self.options)
-        keeper = RunKeeper(system.engine)
+        keeper = RunKeeper(system.engine, system.shop.vocabulary)
         nights = Nights(
             environment=system.night_environment,
             log=system.home.log("nights"),
@@ -76,11 +78,14 @@ class ChaosRun:
         drawn = random.Random(self.options.seed + 1)  # noqa: S311 - not for secrets
         shop, fleet, tally, ledger = system.shop, self._fleet, Tally(), Ledger(system.shop.seen)
         violations = Violations(self.violations_file, diary)
-        reader = Reader(system.api, fleet, ledger, tally, violations, drawn)
+        reader = Reader(system.api, fleet, shop, ledger, tally, violations, drawn)
         writer = Writer(system.api, shop, ledger, tally, violations, drawn)
         prober = Prober(fleet, reader, writer, shop.probed)
         rolling_back = RollingBack(system, keeper, diary)
-        load = Load(self.options, shop, reader, writer, drawn, deletes=system.deletes)
+        asker, stater = Asker(shop, drawn), Stater(shop, writer, drawn)
+        load = Load(
+            self.options, shop, reader, writer, asker, stater, drawn, deletes=system.deletes
+        )
         disturber = Disturber(fleet, nights, prober, violations, diary, rolling_back.once)
         return Scene(
             options=self.options,

@@ -13,7 +13,6 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stack.chaos import checking
 from stack.chaos.answers import HELD, Answer
 from stack.chaos.disturbing import Disturber
 from stack.chaos.keeping import RunKeeper
@@ -21,21 +20,16 @@ from stack.chaos.ledger import Ledger
 from stack.chaos.load import Load
 from stack.chaos.nights import Nights
 from stack.chaos.options import ChaosOptions
+from stack.chaos.questions import list_for
 from stack.chaos.reading import Reader
 from stack.chaos.recovery import Prober
 from stack.chaos.report import Figures, figures
 from stack.chaos.rolling_back import RollingBack
 from stack.chaos.schedule import schedule
-from stack.chaos.store import (
-    by_user,
-    is_folded,
-    load_duplicates,
-    load_live_vectors,
-    load_log,
-    load_runs,
-)
+from stack.chaos.store import is_folded
 from stack.chaos.system import System
 from stack.chaos.tally import Tally
+from stack.chaos.verdict import Verdict, load_stored, users_of
 from stack.chaos.violations import Diary, Violations
 from stack.chaos.writing import Writer
 from stack.supervision.background import in_thread
@@ -102,41 +96,15 @@ class Scene:
         """The comparison of the ledger with the store, and all figures."""
         self.diary.write(self.system.home.directory / TIMELINE)
         self.violations.counts["read unanswered"] = self.tally.unanswered
-        users = list(dict.fromkeys(event.user for event in self.ledger.events.values()))
-        final = await self._final_answers(users)
-        stored = await in_thread(partial(self._load, _everything))
-        states = {no: run.state for no, run in stored["runs"].items()}
-        logs, contents = by_user(stored["log"]), self.keeper.contents
-        live = next(no for no, run in stored["runs"].items() if run.live)
-        checking.check_log(self.ledger, stored["log"], self.system.shop, self.violations)
-        checking.check_duplicates(stored["duplicates"], self.ledger, self.violations)
-        versions = checking.check_versions(
-            self.reader.answers,
-            states=states,
-            contents=contents,
-            logs=logs,
-            ledger=self.ledger,
-            violations=self.violations,
-        )
-        vectors = checking.check_vectors(
-            stored["vectors"],
-            run=contents[live],
-            logs=logs,
-            users=users,
-            violations=self.violations,
-            at=time.monotonic(),
-        )
-        checking.check_exclusions(final, logs, self.system.shop, self.violations)
+        final = await self._final_answers(users_of(self.ledger))
+        stored = await in_thread(partial(self._load, load_stored))
+        verdict = Verdict(self.system.shop, self.ledger, self.keeper.contents, self.violations)
         checked = {
-            "versions_checked": versions,
-            "version_check_power": checking.check_power(self.reader.answers, contents, logs),
-            "vectors_checked": vectors,
-            "final_lists_checked": len(final),
+            **verdict.figures(stored, self.reader.answers, final),
             "deletes_offered": self.system.deletes,
             "rollbacks": self.rolling_back.done,
             "rollbacks_refused": self.rolling_back.refused,
             "rollbacks_offered": self.system.rollbacks,
-            "runs_published": sum(state in checking.SERVABLE for state in states.values()),
         }
         return figures(
             self.options,
@@ -158,7 +126,7 @@ class Scene:
         """A list made from the store; None if the machine is too busy for one."""
         worker = self.system.api.workers[0]
         for _ in range(_MOST_ATTEMPTS):
-            answer = await self.reader.read_from(worker, user, _LONGEST_LIST)
+            answer = await self.reader.read_from(worker, list_for(user, _LONGEST_LIST))
             if answer is not None and answer.level != HELD:
                 return answer
             await asyncio.sleep(_RETRY_SECONDS)
@@ -198,12 +166,3 @@ class Scene:
                 f"  nights {dict(self.nights.outcomes)}"
                 f"  violations {dict(self.violations.counts)}"
             )
-
-
-def _everything(connection: Connection) -> dict[str, Any]:
-    return {
-        "runs": load_runs(connection),
-        "log": load_log(connection),
-        "duplicates": load_duplicates(connection),
-        "vectors": load_live_vectors(connection),
-    }

@@ -21,6 +21,17 @@ _DAYS = 60.0
 _AT_HOME = 0.85
 """Share of a user's interactions with items of their own group."""
 _CHUNK = 5_000
+_NOUNS = (
+    "robot", "garden", "harbour", "castle", "jazz", "desert", "dragon", "kitchen", "planet",
+    "winter",
+)  # fmt: skip
+"""What the items of a group have in their titles."""
+_ADJECTIVES = (
+    "amber", "bitter", "crooked", "distant", "empty", "frozen", "golden", "hidden", "iron",
+    "jagged", "lonely", "mellow", "nimble", "painted", "quiet", "rusty", "silver", "tender",
+    "velvet", "wooden",
+)  # fmt: skip
+_ENDINGS = ("atlas", "ballad", "riddle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,24 @@ class Shop:
     """Kinds after which the item is not recommended to the user again."""
     seen: dict[str, frozenset[str]]
     """What each user had seen before the load began."""
+    titles: dict[str, str]
+    categories: dict[str, str]
+    """The one category of each item."""
+
+    @property
+    def all_categories(self) -> list[str]:
+        """Each once."""
+        return list(dict.fromkeys(self.categories.values()))
+
+    @property
+    def words(self) -> list[str]:
+        """All words of all titles, in lower case, each once."""
+        return list(dict.fromkeys(" ".join(self.titles.values()).lower().split()))
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """What users may state: words of titles, and categories."""
+        return [*self.words, *self.all_categories]
 
 
 def taste_of(user_place: int, items: int, groups: int, drawn: random.Random) -> str:
@@ -44,15 +73,33 @@ def taste_of(user_place: int, items: int, groups: int, drawn: random.Random) -> 
     return f"item-{rank * groups + group}"
 
 
+def category_of(item_place: int, groups: int) -> str:
+    """The category of an item: its group."""
+    return f"group-{item_place % groups}"
+
+
+def title_of(item_place: int, groups: int) -> str:
+    """Two or three words: one of the item's group, the others of items of several groups."""
+    group, rank = item_place % groups, item_place // groups
+    words = [_ADJECTIVES[(rank + 7 * group) % len(_ADJECTIVES)], _NOUNS[group % len(_NOUNS)]]
+    if rank % 2:
+        words.append(_ENDINGS[(rank // 2) % len(_ENDINGS)])
+    return " ".join(words).title()
+
+
 def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
     """Make the items and the history of the users in the store."""
     drawn = random.Random(options.seed)  # noqa: S311 - not for secrets
+    places = range(options.items // options.groups * options.groups)
+    titles = {f"item-{place}": title_of(place, options.groups) for place in places}
+    categories = {f"item-{place}": category_of(place, options.groups) for place in places}
     with engine.begin() as connection:
-        sizes = {
-            "items": options.items // options.groups * options.groups,
-            "groups": options.groups,
+        said = {
+            "item_ids": list(titles),
+            "titles": list(titles.values()),
+            "categories": list(categories.values()),
         }
-        connection.execute(_CHAOS["store_items"], sizes)
+        connection.execute(_CHAOS["store_items"], said)
         item_nos = {row.item_id: row.item_no for row in connection.execute(_CHAOS["load_item_nos"])}
         kinds = load_kinds(connection).kinds
     by_name = {kind.kind: kind for kind in kinds}
@@ -69,6 +116,8 @@ def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
         kinds={name: kind.kind_no for name, kind in by_name.items()},
         marking=frozenset(kind.kind for kind in kinds if kind.marks_seen or kind.strength < 0),
         seen={user: frozenset(items) for user, items in histories.items()},
+        titles=titles,
+        categories=categories,
     )
 
 

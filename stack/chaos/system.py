@@ -18,6 +18,7 @@ from stack.chaos.client import Api
 from stack.chaos.fleet import Fleet
 from stack.chaos.options import ChaosOptions
 from stack.chaos.shop import Shop, open_shop
+from stack.chaos.store import keep_popular_versions
 from stack.home import Home
 from stack.servers.ports import free_port
 from stack.settings import StackSettings
@@ -78,6 +79,8 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
         await fleet.ready(service.name)
     engine = make_engine(postgres.url(), poolclass=NullPool)
     await in_thread(partial(migrate, engine))
+    with engine.begin() as connection:
+        keep_popular_versions(connection)
     shop = await in_thread(partial(open_shop, engine, options))
     environment = child_environment(
         prefect, settings, home, database_url=postgres.url(), redis_url=redis.url()
@@ -128,9 +131,9 @@ def _with_bytecode(home: Home, environment: Mapping[str, str]) -> dict[str, str]
 def _add_workers(fleet: Fleet, home: Home, environment: Mapping[str, str]) -> dict[str, int]:
     """Take two API processes and two speed workers in; the ports of the former."""
     ports = {}
-    # What an answer may hold is read once a run, so its popular lists stay as the night made them.
-    steady = {"TANDEM_SPEED_POPULAR_SECONDS": "86400"}
-    shared = {**environment, **steady, "TANDEM_SPEED_SHARDS_PER_PASS": "4"}
+    # Often, so that every outage falls into some refresh of popular lists.
+    own_pace = {"TANDEM_SPEED_POPULAR_SECONDS": "2"}
+    shared = {**environment, **own_pace, "TANDEM_SPEED_SHARDS_PER_PASS": "4"}
     for number in range(1, WORKERS + 1):
         port = free_port()
         ports[f"api-{number}"] = port

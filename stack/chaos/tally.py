@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from stack.chaos.answers import Answer
 from stack.chaos.client import Reply
 
 
@@ -12,6 +13,7 @@ class Tally:
 
     reads: int = 0
     """Answered with 200."""
+    reads_by_endpoint: Counter[str] = field(default_factory=Counter)
     levels: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     read_statuses: Counter[str] = field(default_factory=Counter)
@@ -40,6 +42,17 @@ class Tally:
     """Reads and batches not begun because too many were under way."""
     deletes_acknowledged: int = 0
     users_forgotten: int = 0
+    interests_stated: int = 0
+    """Statements that were acknowledged."""
+
+    def count_answer(self, answer: Answer) -> None:
+        """One read that was answered with 200."""
+        self.reads += 1
+        self.reads_by_endpoint[answer.question.endpoint] += 1
+        self.levels[answer.level] += 1
+        self.sources[answer.source] += 1
+        self.read_seconds.append(answer.ended - answer.began)
+        self.short += len(answer.items) < answer.question.limit
 
     def count_read(self, reply: Reply) -> None:
         """One attempt to read."""

@@ -1,100 +1,183 @@
 """Whether every part of an answer comes from the run it names.
 
-Of each published run the checker keeps what the store holds: lists, popular list, item vectors. An
-answer's batch scores must be a straight line over the scores of that run's list for the user, and
-its speed scores one over the inner products of that run's item vectors with the user's live vector,
-recomputed from the log as of the events the answer says it knows.
+Of each published run the checker keeps what the store holds. An answer's batch scores must be a
+straight line over the scores of that run's list for the user, and its speed scores one over the
+inner products of that run's item vectors with the user's live vector, recomputed from the log as of
+the events the answer says it knows, after interests the user may have stated by then. What is the
+same for everybody must fit one of the versions that the run's list had.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.interactions import KindTable
-from domain.live_vector import History, ItemVectors, LiveSpace, live_vector
-from stack.chaos.answers import POPULAR_LEVELS, Answer
+from domain.live_vector import History, live_vector
+from stack.chaos.answers import HELD, POPULAR_LEVELS, Answer
+from stack.chaos.contents import NOTHING, Interests, LogRow, PopularVersion, RunContents, Scores
 
 _BATCH_TOLERANCE = 1e-6
 _SPEED_TOLERANCE = 2e-3
 """Vectors are stored and multiplied with 32 bits, and the scores of a list lie close together."""
+_LIKENESS_TOLERANCE = 1e-4
 _FEWEST_POINTS = 3
-_BLENDED, _BATCH, _SPEED = 0, 1, 2
-
-Scores = Mapping[str, float]
-
-
-@dataclass(frozen=True, slots=True)
-class LogRow:
-    """One interaction as it is stored."""
-
-    event_id: UUID
-    position: int
-    user_no: int
-    user_id: str | None
-    item_no: int
-    kind_no: int
-    value: float | None
-    occurred_at: datetime
+_SCORE, _BATCH, _SPEED = 0, 1, 2
+_COMMIT_SECONDS = 5.0
+"""Whoever writes a version may be frozen for three seconds before it can be read."""
+_EVENTS_ON_THE_WAY = 12
+"""A vector made for one request knows more events than the stored one it was made instead of."""
 
 
-@dataclass(frozen=True, slots=True)
-class RunContents:
-    """What one run is made of."""
-
-    run_id: int
-    cut_off_at: datetime
-    cut_off_position: int
-    lists: Mapping[str, Scores]
-    """A user's items and scores."""
-    popular: Scores
-    items: ItemVectors
-    space: LiveSpace
-    item_nos: Mapping[str, int]
-    kinds: KindTable
-
-
-def fault_of(answer: Answer, run: RunContents, log: Sequence[LogRow] | None) -> str | None:
+def fault_of(
+    answer: Answer,
+    run: RunContents,
+    log: Sequence[LogRow] | None,
+    said: Sequence[Interests] = (NOTHING,),
+) -> str | None:
     """Why the answer cannot come from this run alone; None if it can.
 
     `log`: the user's rows in order of position; None: the log has lost rows since (a deletion), and
-    the live vector of that time cannot be computed again.
+    the live vector of that time cannot be computed again. `said`: what the user may have stated by
+    then, each instead of the others.
     """
     if answer.cut_off_at != run.cut_off_at:
         return f"the run's cut-off is {run.cut_off_at}, not {answer.cut_off_at}"
-    if answer.level in POPULAR_LEVELS:
-        return _fault_of_scores(answer, _BLENDED, run.popular, "popular list", _BATCH_TOLERANCE)
-    fault = _fault_of_scores(
-        answer, _BATCH, run.lists.get(answer.user, {}), "batch list", _BATCH_TOLERANCE
-    )
+    endpoint = answer.question.endpoint
+    if endpoint == "search":
+        return None
+    if endpoint == "similar":
+        return _fault_of_likeness(answer, run)
+    if endpoint != "recommendations" or answer.level in POPULAR_LEVELS:
+        return fault_of_popular(answer, run)
+    fault = _fault_of_batch(answer, run)
     if fault is not None or log is None:
         return fault
-    vector = vector_as_of(run, log, answer.events_since_cut_off)
-    near: Scores = {} if vector is None else _inner_products(answer, run, vector)
-    return _fault_of_scores(answer, _SPEED, near, "vectors", _SPEED_TOLERANCE)
+    return _fault_of_speed(answer, run, log, said)
+
+
+def fault_of_popular(answer: Answer, run: RunContents) -> str | None:
+    """Why scores of a list for everybody fit no version the run's list can have had by then."""
+    scored = answer.scores[:, _SCORE] > 0.0
+    told = answer.scores[scored, _SCORE]
+    if not len(told):
+        return None
+    numbers = [run.item_nos.get(item, -1) for item in answer.items]
+    item_nos = np.array(numbers, dtype=np.int32)[scored]
+    errors = [
+        _error_over(version, item_nos, told)
+        for name in answer.question.popular_lists(answer.level)
+        for version in run.popular.get(name, ())
+        if _may_be(answer, version)
+    ]
+    least = min(errors, default=np.inf)
+    if least <= _BATCH_TOLERANCE:
+        return None
+    return (
+        f"its scores are {least:.2g} off the nearest of {len(errors)} versions that the popular"
+        f" list of run {answer.run_id} can have had"
+    )
 
 
 def vector_as_of(
-    run: RunContents, log: Sequence[LogRow], events_since: int | None
+    run: RunContents,
+    log: Sequence[LogRow],
+    events_since: int | None,
+    interests: Interests = NOTHING,
 ) -> NDArray[np.float32] | None:
     """The live vector of a user who has so many events after the cut-off; None: with all."""
     before = [row for row in log if row.position <= run.cut_off_position]
     after = [row for row in log if row.position > run.cut_off_position]
     known = sorted([*before, *after[:events_since]], key=_in_time)
     newest = known[-(run.space.parameters.taste_events or len(known)) :]
-    values = np.array([np.nan if row.value is None else row.value for row in newest])
-    kind_nos = np.array([row.kind_no for row in newest], dtype=np.int64)
-    if not newest:
+    stated = run.numbers(interests)
+    if not newest and not len(stated):
         return None
+    values = np.array([np.nan if row.value is None else row.value for row in newest], dtype=float)
+    kind_nos = np.array([row.kind_no for row in newest], dtype=np.int64)
     history = History(
         np.array([row.item_no for row in newest], dtype=np.int32),
         run.kinds.strengths(kind_nos, values),
     )
-    return live_vector(run.space, run.items, history)
+    if not len(stated):
+        return live_vector(run.space, run.items, history)
+    strength = run.space.parameters.interest_strength
+    items = run.phrases.followed_by(run.items)
+    return live_vector(run.space, items, history.after(stated, strength))
+
+
+def line_error(stored: Sequence[float], told: Sequence[float]) -> float:
+    """How far points are off the best straight line that rises; 0 for fewer than can tell."""
+    if len(told) < _FEWEST_POINTS:
+        return 0.0
+    x, y = np.array(stored), np.array(told)
+    spread = float(x.max() - x.min())
+    if spread == 0.0:
+        return float(y.max() - y.min())
+    scaled = (x - x.min()) / spread
+    ground = np.column_stack([scaled, np.ones_like(scaled)])
+    solution = np.linalg.lstsq(ground, y, rcond=None)[0]
+    if solution[0] < 0.0:
+        return float(y.max() - y.min())
+    return float(np.abs(ground @ solution - y).max())
+
+
+def _may_be(answer: Answer, version: PopularVersion) -> bool:
+    """Whether a list made for the answer may have been read from this version."""
+    if version.written_at > answer.ended:
+        return False
+    was_kept = answer.level == HELD or answer.source == "cache"
+    return was_kept or version.replaced_at >= answer.began - _COMMIT_SECONDS
+
+
+def _error_over(
+    version: PopularVersion, item_nos: NDArray[np.int32], told: NDArray[np.float64]
+) -> float:
+    stored = version.scores_of(item_nos)
+    return np.inf if np.isnan(stored).any() else line_error(stored.tolist(), told.tolist())
+
+
+def _fault_of_likeness(answer: Answer, run: RunContents) -> str | None:
+    """Why the scores are not the inner products with the mean of the likenesses asked about."""
+    told = [
+        (item, score)
+        for item, score in zip(answer.items, answer.scores[:, _SCORE].tolist(), strict=True)
+        if score != 0.0
+    ]
+    strangers = [one for one in (*answer.question.seeds, *dict(told)) if one not in run.likenesses]
+    if strangers:
+        return f"{', '.join(strangers[:5])} have no likeness in run {answer.run_id}"
+    middle = np.mean([run.likenesses[seed] for seed in answer.question.seeds], axis=0)
+    errors = [abs(float(run.likenesses[item] @ middle) - score) for item, score in told]
+    error = max(errors, default=0.0)
+    if error <= _LIKENESS_TOLERANCE:
+        return None
+    return f"its scores are {error:.2g} off the likenesses of run {answer.run_id}"
+
+
+def _fault_of_batch(answer: Answer, run: RunContents) -> str | None:
+    of_user = run.lists.get(answer.user or "", {})
+    return _fault_of_scores(answer, _BATCH, of_user, "batch list", _BATCH_TOLERANCE)
+
+
+def _fault_of_speed(
+    answer: Answer, run: RunContents, log: Sequence[LogRow], said: Sequence[Interests]
+) -> str | None:
+    """Why the speed scores fit no live vector that the user can have had."""
+    told = answer.events_since_cut_off
+    asked = answer.question.interests
+    counts = range(told, told + _EVENTS_ON_THE_WAY) if asked else (told,)
+    # A list that there was no time to hear them for comes without the interests, and says so.
+    besides = (asked, ()) if asked and answer.degraded is not None else (asked,)
+    fault: str | None = None
+    for interests in (one.with_words(words) for words in besides for one in said):
+        for count in counts:
+            vector = vector_as_of(run, log, count, interests)
+            near: Scores = {} if vector is None else _inner_products(answer, run, vector)
+            fault = _fault_of_scores(answer, _SPEED, near, "vectors", _SPEED_TOLERANCE)
+            if fault is None:
+                return None
+    return fault
 
 
 def _in_time(row: LogRow) -> tuple[Any, ...]:
@@ -127,17 +210,3 @@ def _fault_of_scores(
     if error <= tolerance:
         return None
     return f"its scores are {error:.2g} off a line over the {what} of run {answer.run_id}"
-
-
-def line_error(stored: Sequence[float], told: Sequence[float]) -> float:
-    """How far points are off the best straight line; 0 for fewer points than can tell."""
-    if len(told) < _FEWEST_POINTS:
-        return 0.0
-    x, y = np.array(stored), np.array(told)
-    spread = float(x.max() - x.min())
-    if spread == 0.0:
-        return float(y.max() - y.min())
-    scaled = (x - x.min()) / spread
-    ground = np.column_stack([scaled, np.ones_like(scaled)])
-    solution = np.linalg.lstsq(ground, y, rcond=None)[0]
-    return float(np.abs(ground @ solution - y).max())

@@ -1,4 +1,4 @@
-"""Events, their deletion and the removal of users: sent until they are answered."""
+"""Events, their deletion, interests, and the removal of users: sent until they are answered."""
 
 import asyncio
 import random
@@ -9,13 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stack.chaos.client import Api, Reply
-from stack.chaos.ledger import Ledger, Sent
+from stack.chaos.ledger import Ledger, Sent, Stated
 from stack.chaos.shop import Shop
 from stack.chaos.tally import Tally, outcome
 from stack.chaos.violations import Violations
 
 WRITE_SECONDS = 8.0
-ACCEPTED, OK, NOT_FOUND = 202, 200, 404
+ACCEPTED, OK, CREATED, NOT_FOUND = 202, 200, 201, 404
+_FINAL = frozenset({OK, CREATED, NOT_FOUND, 422})
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
 _TWICE_AT_ONCE, _ONCE_MORE = 0.05, 0.1
 
@@ -106,12 +107,46 @@ class Writer:
             forgotten.done_at = reply.ended
             self.tally.users_forgotten += 1
 
-    async def _until_answered(self, method: str, path: str) -> Reply | None:
+    async def state(self, user: str, words: tuple[str, ...], items: tuple[str, ...]) -> bool:
+        """Say what a user likes until it is acknowledged; never two statements of a user at once.
+
+        Whether it was.
+        """
+        statement = Stated(user, words, items, time.monotonic())
+        self.ledger.state(statement)
+        content = {"interests": {"words": list(words), "items": list(items)}}
+        reply = await self._until_answered(
+            "PUT", f"/v1/users/{user}", content=content, attempts=statement.attempts
+        )
+        if reply is None:
+            return False
+        if reply.status not in {OK, CREATED}:
+            self.violations.add(
+                "statement refused", reply.began, statement=statement, body=reply.body
+            )
+            return False
+        statement.acknowledged_at = reply.ended
+        self.tally.interests_stated += 1
+        return True
+
+    async def _until_answered(
+        self,
+        method: str,
+        path: str,
+        *,
+        content: Any = None,
+        attempts: list[str] | None = None,
+    ) -> Reply | None:
+        """The first answer that says more than that it cannot be done just now."""
         pause = _FIRST_PAUSE
         while not self.stopped.is_set():
             worker = self._workers()[0]
-            reply = await self.api.ask(worker, method, path, timeout_seconds=WRITE_SECONDS)
-            if reply.status in {OK, NOT_FOUND}:
+            reply = await self.api.ask(
+                worker, method, path, content=content, timeout_seconds=WRITE_SECONDS
+            )
+            if attempts is not None:
+                attempts.append(f"{worker}: {outcome(reply)}")
+            if reply.status in _FINAL:
                 return reply
             await asyncio.sleep(pause)
             pause = min(_LONGEST_PAUSE, 2 * pause)
