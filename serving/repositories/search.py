@@ -15,6 +15,8 @@ MARKS = "\x02\x03"
 """What stands before and after each word found, in marked texts."""
 
 _OPTIONS = f'HighlightAll=true, StartSel="{MARKS[0]}", StopSel="{MARKS[1]}"'
+MOST_COUNTED = 1000
+"""Items with a word are not counted any further."""
 _RANKED = 500
 _CANDIDATES = 200
 
@@ -44,6 +46,23 @@ class UnderstoodWord:
     """It says nothing by itself, as `for` does."""
     items: int
     """How many available items have it, up to 1,000."""
+    is_written: bool = True
+    """Whether items have it just so, and not only another word of its stem."""
+
+
+@dataclass(frozen=True, slots=True)
+class PartedWord:
+    """A word typed that items have as several words."""
+
+    text: str
+    """These words, folded, with spaces between."""
+    understood: UnderstoodWord
+    """What they ask for: the words following each other."""
+
+    @property
+    def items(self) -> int:
+        """How many available items have them, up to 1,000; at least one."""
+        return self.understood.items
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +98,7 @@ class Found:
     """For each word of the query how much its best place in the item counts: 1 in the title, 0 not
     there."""
     title_words: int
+    """A word that stands there twice counts twice."""
     density: float
     """How close together the words stand and how often, as PostgreSQL ranks it; from 0."""
     meaning: float
@@ -117,7 +137,12 @@ class Search:
         rows = await self._store.rows(_SEARCH["understand_words"], parameters)
         words = [
             UnderstoodWord(
-                row.asks, row.begins, row.in_title, bool(row.is_function_word), row.items
+                row.asks,
+                row.begins,
+                row.in_title,
+                bool(row.is_function_word),
+                row.items,
+                row.is_written,
             )
             for row in rows
         ]
@@ -132,6 +157,17 @@ class Search:
         """How many available items have each word, up to 1,000."""
         rows = await self._store.rows(_SEARCH["count_items_with"], {"words": list(words)})
         return {row.word: row.items for row in rows}
+
+    async def find_parted_words(self, typed: Sequence[str]) -> dict[str, PartedWord]:
+        """Of words typed those that items have as several words, the best way to part each."""
+        rows = await self._store.rows(_SEARCH["find_parted_words"], {"typed": list(typed)})
+        return {
+            row.typed: PartedWord(
+                row.said,
+                UnderstoodWord(row.asks, None, False, is_function_word=False, items=row.items),
+            )
+            for row in rows
+        }
 
     async def load_found(
         self,

@@ -9,15 +9,14 @@ from numpy.typing import NDArray
 from sqlalchemy import Integer, Row, bindparam
 
 from domain.identifiers import ItemId, ItemNo, RunId
-from serving.faults import RunGoneError
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.runs import ItemIndex
+from serving.repositories.runs import ItemIndex, check_run
 from serving.repositories.store import Store
 from sql.statements import statements
 
-_SERVING = statements("serving")
 _SIMILAR = statements("similar")
 _INDEX = statements("index")
+_NEAREST = 1000
 
 # As for candidates, the planner needs both numbers as constants to find the partition's index.
 _BY_INDEX = _SIMILAR["load_alike_by_index"].bindparams(
@@ -35,6 +34,8 @@ class ItemFilters:
     """A text search query that items must match; None: they need not."""
     unwanted: str | None = None
     """One that they must not."""
+    unwanted_is_common: bool = False
+    """Whether it matches a thousand items or more: then it is only looked for among the nearest."""
 
     @property
     def leave_few(self) -> bool:
@@ -107,8 +108,14 @@ class SimilarItems:
             "run_id": run_id,
             "likeness": likeness,
             "items": items,
+            "nearest": items,
+            "unwanted_among": None,
             **filters.parameters(excluded),
         }
+        if filters.unwanted_is_common:
+            # Else all items that have it would be listed, and the index look at nearly everything.
+            among = {"unwanted": None, "unwanted_among": filters.unwanted}
+            parameters |= {**among, "nearest": max(items, _NEAREST)}
         # Among few the index would look at nearly everything before it gave up.
         if index is not None and not filters.leave_few:
             rows = await self._store.prepared_rows(
@@ -117,7 +124,7 @@ class SimilarItems:
                 {**parameters, "dimensions": index.dimensions},
             )
             # A user who has seen nearly everything: the index gave up before it had enough.
-            if len(rows) >= items:
+            if len(rows) >= items or filters.unwanted_is_common:
                 return _alike(rows)
         rows = await self._store.rows(_SIMILAR["load_alike"], parameters)
         if not rows:
@@ -137,11 +144,22 @@ class SimilarItems:
         rows = await self._store.rows(_SIMILAR["load_most_used"], parameters)
         return [AlikeItem(ItemNo(row.item_no), row.item_id, row.title, 0.0, 0.0) for row in rows]
 
+    async def find_categories_meant(
+        self, filters: Filters, found: Sequence[object]
+    ) -> dict[str, str]:
+        """Of a list that is empty, wanted categories that no available item has but for case.
+
+        Each with the one that differs from it in upper and lower case or accents only.
+        """
+        if found or not filters.any_of:
+            return {}
+        parameters = {"categories": list(filters.any_of)}
+        rows = await self._store.rows(_SIMILAR["find_categories_meant"], parameters)
+        return {row.asked: row.meant for row in rows}
+
     async def check_run(self, run_id: RunId) -> None:
         """Tell a run that has nothing here from one that was dropped meanwhile: RunGoneError."""
-        rows = await self._store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})
-        if not rows[0][0]:
-            raise RunGoneError
+        await check_run(self._store, run_id)
 
 
 def _seed(row: Row[Any]) -> Seed:

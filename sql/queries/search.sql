@@ -2,8 +2,8 @@
 
 -- name: understand_words
 -- What each word or phrase typed asks of items, also if it is the beginning of a word; whether it says nothing by
--- itself; how many available items have it, up to 1,000; and, with each, what all that is
--- wanted means together in a run.
+-- itself; whether it is written so somewhere; how many available items have it, up to 1,000; and, with each, what all
+-- that is wanted means together in a run.
 with given as materialized (
     select place, typed, wanted, nullif(cast(words_query(typed) as text), '') as asks,
            case when unfinished then cast(beginning_query(typed) as text) end as begins,
@@ -18,6 +18,7 @@ meant as materialized (
     where wanted and (not is_function_word or not exists (select from given where wanted and not is_function_word))
 )
 select asks, begins, in_title, is_function_word, likeness,
+       exists (select from catalogue_words where word = folded(typed)) as is_written,
        (select count(*)
         from (
             (select from items
@@ -40,17 +41,62 @@ select folded(typed) as typed, array(
 from unnest(cast(:typed as text[])) with ordinality as given (typed, place)
 order by place;
 
+-- name: find_parted_words
+-- Words typed that available items have as several words following each other, not only in descriptions: two to four
+-- words of the catalogue, numbers, or a single letter at either end. Of several ways to part a word the one into the
+-- fewest, then the one that most items have; and how many these are, up to 1,000.
+with recursive given as (
+    select typed, folded(typed) as word from unnest(cast(:typed as text[])) as typed where length(folded(typed)) <= 30
+),
+ways (typed, word, done, said, parts) as (
+    select typed, word, 0, cast(null as text), 0 from given
+    union all
+    select typed, word, done + letters, concat_ws(' ', said, part), parts + 1
+    from ways
+    cross join lateral generate_series(1, length(word) - done) as letters
+    cross join lateral (select substr(word, done + 1, letters) as part) as next
+    where letters < length(ways.word) and (parts < 3 or done + letters = length(ways.word))
+      and (exists (select from catalogue_words where catalogue_words.word = part)
+           or letters = 1 and (done = 0 or done + 1 = length(ways.word))
+           or part ~ '^[0-9]+$')
+),
+fewest as (
+    select typed, said, parts, words_query(said) as asks
+    from (select ways.*, row_number() over (partition by typed order by parts, said) as place
+          from ways where done = length(word)) as placed
+    where place <= 8
+)
+select distinct on (typed) typed, said, cast(asks as text) as asks, items
+from fewest
+cross join lateral (
+    select count(*) as items
+    from (select from items
+          where available and words @@ asks and ts_filter(words, '{a,b,c}') @@ asks limit 1000) as had
+) as counted
+where items > 0
+order by typed, parts, items desc, said;
+
 -- name: count_items_with
 -- How many available items have each word, up to 1,000.
 select word, (select count(*)
               from (select from items where available and words @@ words_query(word) limit 1000) as had) as items
 from unnest(cast(:words as text[])) as word;
 
+-- part: may_be_found
+-- Of the catalogue, what holds to :binding, has not :unwanted, and is of some categories and none of others (null: of
+-- whatever), without what is `left_out`.
+(cast(:binding as tsquery) is null or items.words @@ cast(:binding as tsquery))
+and (cast(:unwanted as tsquery) is null or not items.words @@ cast(:unwanted as tsquery))
+and (cast(:categories as text[]) is null or items.categories && cast(:categories as text[]))
+and (cast(:no_categories as text[]) is null or not items.categories && cast(:no_categories as text[]))
+and items.item_no not in (select item_no from left_out)
+
 -- name: search_items
 -- Candidates of a search with all that their order is made of. Found are items with all words (:all_of); if these are
 -- fewer than :enough, those without one of the words (:most_of), then those with any (:any_of); of many, some with
--- all words in the title, some others, and all that are popular. They all hold to :binding and
--- none has :unwanted; both may be null. Besides, the items of :near, found before.
+-- all words in the title, some others, and all that are popular. They all hold to :binding and none has :unwanted, which
+-- the index is asked as well: it need not be looked for in items that have it, however many; both may be null. Besides,
+-- the items of :near, found before.
 with asked as materialized (
     select cast(:terms as tsquery[]) as terms, cast(:any_of as tsquery) as any_of
 ),
@@ -64,31 +110,21 @@ with_all as materialized (
     from (
         (select item_no, words from items
          where ts_filter(words, '{a}') @@ cast(:all_in_title as tsquery)
-           and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
-           and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
-           and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
-           and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
-           and item_no not in (select item_no from left_out)
+           and {may_be_found}
          limit :ranked)
         union all
         (select item_no, words from items
-         where words @@ cast(:all_of as tsquery)
-           and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
-           and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
-           and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
-           and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
-           and item_no not in (select item_no from left_out)
+         where words @@ (cast(:all_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
+           and {may_be_found}
          limit :ranked)
         union all
-        (select item_no, words
-         from popular_items cross join lateral unnest(item_nos) as popular (item_no) join items using (item_no)
-         where run_id = :run_id and list = 'popular' and category = ''
+        -- An array: whatever the words, the planner begins with the popular ones.
+        (select item_no, words from items
+         where item_no = any(array(select unnest(item_nos) from popular_items
+                                   where run_id = :run_id and list = 'popular' and category = ''))
            and words @@ cast(:all_of as tsquery)
-           and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
-           and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
-           and (cast(:categories as text[]) is null or items.categories && cast(:categories as text[]))
-           and (cast(:no_categories as text[]) is null or not items.categories && cast(:no_categories as text[]))
-           and item_no not in (select item_no from left_out))
+           and {may_be_found}
+        )
     ) as found
     group by item_no
     order by max(ts_rank_cd('{0.1,0.2,0.4,1.0}', words, cast(:all_in_title as tsquery))) desc, item_no
@@ -98,12 +134,8 @@ with_most as materialized (
     select item_no
     from (
         select item_no, words from items
-        where words @@ cast(:most_of as tsquery)
-          and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
-          and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
-          and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
-          and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
-          and item_no not in (select item_no from left_out)
+        where words @@ (cast(:most_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
+          and {may_be_found}
           and (select count(*) from with_all) < :enough
         limit :ranked
     ) as found
@@ -114,12 +146,8 @@ with_any as materialized (
     select item_no
     from (
         select item_no, words from items
-        where words @@ cast(:any_of as tsquery)
-          and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
-          and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
-          and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
-          and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
-          and item_no not in (select item_no from left_out)
+        where words @@ (cast(:any_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
+          and {may_be_found}
           and (select count(*) from with_all) + (select count(*) from with_most) < :enough
         limit :ranked
     ) as found
@@ -141,7 +169,7 @@ select items.item_no, item_id, title, coalesce(users, 0) as users,
                          when ts_filter(items.words, '{c}') @@ term then 0.4
                          else 0.2 end
              from unnest(terms) with ordinality as given (term, place) order by place) as places,
-       length(in_title.words) as title_words,
+       (select coalesce(sum(cardinality(positions)), 0) from unnest(in_title.words)) as title_words,
        ts_rank_cd('{0.1,0.2,0.4,1.0}', items.words, any_of, 1) as density
 from candidates
 join items using (item_no)

@@ -9,64 +9,60 @@ from items
 left join item_likenesses as placed on placed.run_id = :run_id and placed.item_no = items.item_no
 where item_id = any(cast(:item_ids as text[]));
 
+-- part: alike_columns
+-- How much of a likeness each of its two halves says: what is used by the same people, and what reads alike.
+items.item_no, item_id, title, -distance as score,
+inner_product(subvector(likeness, 1, vector_dims(likeness) / 2),
+              subvector(cast(:likeness as vector), 1, vector_dims(likeness) / 2)) as used_by_same_people
+
+-- part: may_be_alike
+-- Of the run's items, those that are eligible and not excluded: of some categories (null: of any) and of none of others
+-- (null: of whatever), having :binding and not :unwanted (null: nothing).
+run_id = :run_id
+and item_no not in (
+    select unnest(cast(:excluded as integer[]))
+    union all
+    select item_no from items where not available
+    union all
+    select item_no from items where words @@ cast(:unwanted as tsquery)
+    union all
+    select item_no from items where categories && cast(:no_categories as text[])
+)
+and (cast(:categories as text[]) is null
+     or item_no in (select item_no from items where categories && cast(:categories as text[])))
+and (cast(:binding as tsquery) is null
+     or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
+
 -- name: load_alike
--- The eligible items most alike to a likeness, and how much of it each of the two halves says: what is used by the same
--- people, and what reads alike. They are of some categories (null: of any), have :binding, and
--- not :unwanted (null: nothing).
-select items.item_no, item_id, title, -distance as score,
-       inner_product(subvector(likeness, 1, vector_dims(likeness) / 2),
-                     subvector(cast(:likeness as vector), 1, vector_dims(likeness) / 2)) as used_by_same_people
+-- The eligible items most alike to a likeness; of the :nearest those that have not :unwanted_among (null: all).
+select {alike_columns}
 from (
     select item_no, likeness, likeness <#> cast(:likeness as vector) as distance
     from item_likenesses
-    where run_id = :run_id
-      and item_no not in (
-          select unnest(cast(:excluded as integer[]))
-          union all
-          select item_no from items where not available
-          union all
-          select item_no from items where words @@ cast(:unwanted as tsquery)
-          union all
-          select item_no from items where categories && cast(:no_categories as text[])
-      )
-      and (cast(:categories as text[]) is null
-           or item_no in (select item_no from items where categories && cast(:categories as text[])))
-      and (cast(:binding as tsquery) is null
-           or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
+    where {may_be_alike}
     order by distance, item_no
-    limit :items
+    limit :nearest
 ) as nearest
 join items using (item_no)
-order by distance, item_no;
+where not coalesce(words @@ cast(:unwanted_among as tsquery), false)
+order by distance, item_no
+limit :items;
 
 -- name: load_alike_by_index
 -- The same through the index: :run_id and :dimensions are written into the text. To be preceded by
 -- prepare_index_search in its transaction; there may be too few items when the index gives up.
-select items.item_no, item_id, title, -distance as score,
-       inner_product(subvector(likeness, 1, vector_dims(likeness) / 2),
-                     subvector(cast(:likeness as vector), 1, vector_dims(likeness) / 2)) as used_by_same_people
+select {alike_columns}
 from (
     select item_no, likeness, likeness::vector(:dimensions) <#> cast(:likeness as vector) as distance
     from item_likenesses
-    where run_id = :run_id
-      and item_no not in (
-          select unnest(cast(:excluded as integer[]))
-          union all
-          select item_no from items where not available
-          union all
-          select item_no from items where words @@ cast(:unwanted as tsquery)
-          union all
-          select item_no from items where categories && cast(:no_categories as text[])
-      )
-      and (cast(:categories as text[]) is null
-           or item_no in (select item_no from items where categories && cast(:categories as text[])))
-      and (cast(:binding as tsquery) is null
-           or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
+    where {may_be_alike}
     order by distance
-    limit :items
+    limit :nearest
 ) as nearest
 join items using (item_no)
-order by distance, item_no;
+where not coalesce(words @@ cast(:unwanted_among as tsquery), false)
+order by distance, item_no
+limit :items;
 
 -- name: load_most_used
 -- Eligible items of some categories (null: all), those first that a run knows best, to make a list long enough.
@@ -80,3 +76,18 @@ where available and items.item_no <> all(cast(:excluded as integer[]))
   and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
 order by users desc nulls last, items.item_no desc
 limit :items;
+
+-- name: find_categories_meant
+-- Of some categories those that no available item has, each with one that differs in case and accents only.
+select asked, meant
+from unnest(cast(:categories as text[])) as asked
+cross join lateral (
+    select meant
+    from items cross join lateral unnest(categories) as meant
+    where available and folded(meant) = folded(asked)
+      and words @@ cast($$'$$ || replace(replace('category:' || left(folded(asked), 200), $$\$$, $$\\$$), $$'$$, $$''$$)
+                        || $$'$$ as tsquery)
+    order by item_no
+    limit 1
+) as alike
+where not exists (select from items where available and categories @> array[asked]);

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
@@ -97,6 +97,8 @@ async def test_the_plan_takes_the_index(store: Store, catalogue: Catalogue) -> N
         "dimensions": DIMENSIONS,
         "likeness": catalogue.likeness,
         "items": 20,
+        "nearest": 20,
+        "unwanted_among": None,
         **EVERYTHING.parameters(catalogue.nearest[:2000]),
     }
     preparation = statements("index")["prepare_index_search"]
@@ -120,6 +122,23 @@ async def test_the_list_is_full_however_much_is_left_out(
     assert left == catalogue.nearest[2990:]
     rare = ItemFilters(Filters.of(["c7"], []))
     assert len(await alike(store, catalogue, 100, filters=rare)) == ITEMS // 100
+
+
+@pytest.mark.parametrize("index", [INDEX, None])
+async def test_what_hardly_any_item_lacks_is_looked_for_among_the_nearest_only(
+    store: Store, catalogue: Catalogue, engine: Engine, index: ItemIndex | None
+) -> None:
+    others = [catalogue.nearest[place] for place in (3, 500, 2500)]
+    with engine.begin() as connection:
+        connection.execute(
+            text("update items set title = 'Other' where item_no = any(:others)"),
+            {"others": others},
+        )
+    unwanted = ItemFilters(unwanted="'thing'")
+    assert await alike(store, catalogue, 20, filters=unwanted, index=index) == others
+    common = replace(unwanted, unwanted_is_common=True)
+    assert await alike(store, catalogue, 20, filters=common, index=index) == others[:2]
+    assert await alike(store, catalogue, 1, filters=common, index=index) == others[:1]
 
 
 async def test_a_run_tells_of_its_index(store: Store, catalogue: Catalogue, engine: Engine) -> None:

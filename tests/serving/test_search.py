@@ -35,7 +35,8 @@ async def test_an_answer_tells_all_that_was_promised(
 ) -> None:
     answer = (await search(client, "space odyssey", limit=3)).json()
     assert set(answer) == {
-        "q", "items", "match", "corrected", "source", "level", "degraded", "run", "generation_ms",
+        "q", "items", "match", "corrected", "categories_meant", "source", "level", "degraded",
+        "run", "generation_ms",
     }  # fmt: skip
     assert (answer["level"], answer["source"], answer["match"]) == ("search", "search", "words")
     assert answer["run"]["id"] == films.run_id
@@ -328,6 +329,36 @@ async def test_an_answer_of_another_run_is_not_given_again(
     assert again["level"] == "words", "the other run knows nothing of meaning"
 
 
+async def test_a_category_that_differs_in_case_only_is_told_with_the_empty_list(
+    films: Films, start: Start
+) -> None:
+    client = await start(search_fresh_seconds=3600)
+    for _ in ("made", "from the cache"):
+        answer = (await search(client, "space", category=["SCIFI", "Ro'mance\\"])).json()
+        assert (answer["items"], answer["categories_meant"]) == ([], {"SCIFI": "scifi"})
+    for q in ("qwxyz", "space"):
+        missed = (await search(client, q, category="Wár", only_words=True)).json()
+        assert missed["categories_meant"] == {"Wár": "war"}
+        found = (await search(client, q, category=["scifi", "WAR"])).json()
+        assert (found["categories_meant"], bool(found["items"])) == ({}, True)
+    similar = await client.get("/v1/items/toys/similar", params={"category": "Romance"})
+    assert similar.json()["categories_meant"] == {"Romance": "romance"}
+    nobody = await client.get("/v1/items/toys/similar", params={"category": "nowhere"})
+    assert (ids(nobody), nobody.json()["categories_meant"]) == ([], {})
+
+
+async def test_a_title_that_repeats_a_word_is_not_found_first_for_it(
+    films: Films, client: httpx.AsyncClient
+) -> None:
+    for item_id, title in (("again", "Lemurs Lemurs Lemurs"), ("york", "New York, New York")):
+        await client.put(f"/v1/items/{item_id}", json={"title": title})
+    await client.put("/v1/items/once", json={"title": "Lemurs"})
+    assert (await found(client, "lemurs "))[0] == "once"
+    await client.put("/v1/items/town", json={"title": "New York"})
+    assert (await found(client, "new york "))[0] == "town"
+    assert (await found(client, "new york new york "))[0] == "york"
+
+
 async def test_without_postgres_a_kept_answer_else_held_titles_with_the_words(
     films: Films, client: httpx.AsyncClient, gate: Gate
 ) -> None:
@@ -348,7 +379,7 @@ async def test_without_postgres_a_kept_answer_else_held_titles_with_the_words(
     romances = await search(client, "space", category="romance")
     assert set(ids(romances)) == {"amelie", "wedding"}
     assert "war" not in ids(await search(client, "space -war", limit=50))
-    assert (await search(client, "space", category="unheld")).status_code == 503
+    assert ids(await search(client, "space", category="nowhere")) == []
     assert (await search(client, "\uff9e")).status_code == 422
 
 
@@ -379,3 +410,21 @@ async def test_answers_are_counted_by_where_they_come_from(
     metrics = (await client.get("/metrics")).text
     assert 'serving_answers_total{source="search"} 1.0' in metrics
     assert 'serving_answers_total{source="similar"} 1.0' in metrics
+
+
+async def test_a_word_that_every_item_has_may_be_unwanted(
+    films: Films, client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.write(
+        text(
+            "insert into items (item_id, title, description)"
+            " select 'many-' || n, 'Space Film ' || n, 'everywhere' from generate_series(1, 1100) n"
+        )
+    )
+    kept = ids(await search(client, "space -everywhere", limit=50))
+    assert sorted(kept) == sorted(films.nos)
+    assert set(kept[:2]) == {"war", "odyssey"}
+    assert set(await found(client, "space -everywhere", limit=50)) == {"odyssey", "war"}
+    seeds.write(text("update items set description = 'everywhere'"))
+    assert ids(await search(client, "space film -everywhere")) == []
+    assert len(ids(await search(client, "film ", limit=50))) == 50

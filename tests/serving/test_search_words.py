@@ -12,7 +12,7 @@ from domain.identifiers import ItemNo
 from serving.repositories.search import MARKS, Found, MarkedText, UnderstoodWord
 from serving.services.searching.asking import asking
 from serving.services.searching.held_query import HeldQuery
-from serving.services.searching.highlighting import highlighted, highlights
+from serving.services.searching.highlighting import folded_as_stored, highlighted, highlights
 from serving.services.searching.order import in_order
 from serving.services.searching.query import Typed, TypedQuery, typed_query
 from serving.services.searching.slips import forgiven, slips
@@ -168,6 +168,35 @@ def test_marks_stand_where_words_are_though_a_letter_folds_to_several_or_none(
     assert highlighted(text, given) == shown
 
 
+# Letters that fold to one, to several and with others, and marks of scripts without spaces.
+LETTERS_OF_ALL_KINDS = [
+    "a", "É", "e\u0301", "ﬁ", "½", "ß", "İ", "Σ", "ø", "한", "\u1112\u1161\u11ab", "か", "カ\u3099",
+    "ｶﾞ", "漢", "हि", "ก็", "ى", "\u1100",
+]  # fmt: skip
+WORDS_OF_ALL_KINDS = st.lists(st.sampled_from(LETTERS_OF_ALL_KINDS), min_size=1, max_size=12)
+
+
+@given(st.lists(WORDS_OF_ALL_KINDS.map("".join), min_size=1, max_size=60), st.data())
+def test_the_word_that_is_marked_is_the_one_that_was_found(
+    words: list[str], data: st.DataObject
+) -> None:
+    number = data.draw(st.integers(0, len(words) - 1))
+    forms = [folded_as_stored(word) for word in words]
+    given_form = " ".join(
+        [*forms[:number], f"{MARKS[0]}{forms[number]}{MARKS[1]}", *forms[number + 1 :]]
+    )
+    for around in (None, 80):
+        shown = highlighted(" ".join(words), given_form, around=around)
+        assert re.findall("<mark>(.*?)</mark>", shown) == [words[number]]
+
+
+def test_a_piece_of_a_text_without_spaces_is_short_all_the_same() -> None:
+    text = " " + "漢é" * 2000
+    shown = highlighted(text, marked(folded_as_stored(text), [(1500, 1502)]), around=80)
+    assert 160 <= len(re.sub("</?mark>|…", "", shown)) <= 250
+    assert "<mark>漢é</mark>" in shown or "<mark>é漢</mark>" in shown
+
+
 def test_two_marks_in_one_letter_are_one() -> None:
     assert highlighted("½", marked("1\u20442", [(0, 1), (2, 3)])) == "<mark>½</mark>"
 
@@ -253,6 +282,10 @@ def test_phrases_that_some_item_has_and_unwanted_words_are_binding() -> None:
     asks = asking(query, words)
     assert asks is not None
     assert (asks.binding, asks.unwanted) == ("(('toy story'))", "('war') | ('peace')")
+    assert not asks.unwanted_is_common
+    often = asking(query, [*words[:3], understood("peace", items=1000)])
+    assert often is not None
+    assert often.unwanted_is_common
     nowhere = asking(query, [understood("toy story", items=0), *words[1:]])
     assert nowhere is not None
     assert nowhere.binding is None
@@ -280,6 +313,29 @@ def test_items_with_all_words_come_first_then_those_with_some_then_those_with_no
 
 def test_a_title_that_is_the_query_comes_before_a_longer_one() -> None:
     assert order(found(1, 1.0, 1.0, title_words=5), found(2, 1.0, 1.0)) == [2, 1]
+
+
+def test_a_title_that_says_a_word_again_and_again_is_not_all_of_what_was_typed() -> None:
+    again, title = found(1, 1.0, title_words=3, density=1.0), found(2, 1.0, title_words=1)
+    assert order(again, title, terms=(1.0,)) == [2, 1]
+    typed_so = [
+        item.item_no for item, _ in in_order([title, again], (1.0,), times=[3], personal=False)
+    ]
+    assert typed_so == [1, 2]
+
+
+def test_it_is_counted_how_often_a_word_was_typed() -> None:
+    query = typed_query("New york new york, new ")
+    assert [(one.text, one.times) for one in query.wanted] == [
+        ("New", 3),
+        ("york", 1),
+        ("york,", 1),
+    ]
+    asks = asking(
+        typed_query("toys toy toy"), [understood("toys"), understood("toy", begins="'toy':*")]
+    )
+    assert asks is not None
+    assert asks.times == (1, 2, 0)
 
 
 def test_of_equal_matches_the_user_likes_decide_and_else_what_many_use() -> None:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from serving.repositories.search import UnderstoodWord, WordMatch
+from serving.repositories.search import MOST_COUNTED, UnderstoodWord, WordMatch
 from serving.services.searching.query import Typed, TypedQuery
 
 _FUNCTION_WORD = 0.2
@@ -22,10 +22,14 @@ class Asking:
     match: WordMatch
     weights: tuple[float, ...]
     """How much each of the match's terms counts."""
+    times: tuple[int, ...]
+    """How often each was typed; 0 for one that is counted with another."""
     binding: str | None
     """Phrases, which no item may lack as long as any has them; None: there is none."""
     unwanted: str | None
     """What no item may have; None: anything may be."""
+    unwanted_is_common: bool
+    """Whether a thousand items or more have a word of it."""
 
 
 def asking(typed: TypedQuery, understood: Sequence[UnderstoodWord]) -> Asking | None:
@@ -42,7 +46,8 @@ def asking(typed: TypedQuery, understood: Sequence[UnderstoodWord]) -> Asking | 
     if not content:
         return None
     asks = [[_anywhere(word) for _, word in words] for words in content]
-    terms, weights = _terms(content, [words for words in alternatives if words])
+    unwanted = [word for word in given if word.asks is not None]
+    terms, weights, times = _terms(content, [words for words in alternatives if words])
     return Asking(
         WordMatch(
             all_of=_any(map(_all, asks)),
@@ -52,8 +57,10 @@ def asking(typed: TypedQuery, understood: Sequence[UnderstoodWord]) -> Asking | 
             terms=terms,
         ),
         weights=weights,
+        times=times,
         binding=_any(map(_all, bound)) if all(bound := list(map(_phrases, content))) else None,
-        unwanted=_any(f"({word.asks})" for word in given if word.asks is not None) or None,
+        unwanted=_any(f"({word.asks})" for word in unwanted) or None,
+        unwanted_is_common=any(word.items >= MOST_COUNTED for word in unwanted),
     )
 
 
@@ -93,12 +100,13 @@ def _most(asks: Sequence[str]) -> str | None:
 def _terms(
     content: Sequence[Sequence[tuple[Typed, UnderstoodWord]]],
     alternatives: Sequence[Sequence[tuple[Typed, UnderstoodWord]]],
-) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """What is looked at in each item, and how much it counts."""
+) -> tuple[tuple[str, ...], tuple[float, ...], tuple[int, ...]]:
+    """What is looked at in each item, how much it counts, and how often it was typed."""
     telling = {id(word) for words in content for _, word in words}
     terms: list[str] = []
     weights: list[float] = []
-    for _, word in (pair for words in alternatives for pair in words):
+    times: list[int] = []
+    for typed, word in (pair for words in alternatives for pair in words):
         # rarity = 1 / (1 + log10(1 + items))
         weight = 1.0 / (1.0 + math.log10(1.0 + word.items))
         if id(word) not in telling:
@@ -106,7 +114,9 @@ def _terms(
         if word.begins is None or word.asks is None:
             terms.append(_asks(word))
             weights.append(weight)
+            times.append(typed.times)
         else:
             terms += [word.begins, word.asks]
             weights += [weight * (1.0 - _WHOLE_WORD), weight * _WHOLE_WORD]
-    return tuple(terms), tuple(weights)
+            times += [typed.times, 0]
+    return tuple(terms), tuple(weights), tuple(times)

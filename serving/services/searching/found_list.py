@@ -39,16 +39,30 @@ class SimilarList:
     """Ids among those asked for that no item has."""
     degraded: str | None = None
     """Why it is less than it might have been, and so is not kept; None: it is not."""
+    categories_meant: Mapping[str, str] = field(default_factory=dict)
+    """Of an empty list: categories that no item has, and those written so but for case."""
 
     def encode(self) -> dict[str, Any]:
         """What is kept in the cache."""
-        return {"level": self.level, "run": self.run, "items": self.items, "unknown": self.unknown}
+        return {
+            "level": self.level,
+            "run": self.run,
+            "items": self.items,
+            "unknown": self.unknown,
+            "categories_meant": self.categories_meant,
+        }
 
     @classmethod
     def decode(cls, said: Mapping[str, Any]) -> Self:
         """The list from what was kept."""
         items = tuple(SimilarItem(**item) for item in said["items"])
-        return cls(said["level"], kept_run(said["run"]), items, tuple(said["unknown"]))
+        return cls(
+            said["level"],
+            kept_run(said["run"]),
+            items,
+            unknown=tuple(said["unknown"]),
+            categories_meant=said.get("categories_meant", {}),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +100,8 @@ class SearchList:
     """Words as they were typed, and those that were looked for instead."""
     degraded: str | None = None
     """As of any list."""
+    categories_meant: Mapping[str, str] = field(default_factory=dict)
+    """As of similar items."""
 
     @property
     def match(self) -> Match | None:
@@ -99,13 +115,20 @@ class SearchList:
             "run": self.run,
             "items": self.items,
             "corrected": self.corrected,
+            "categories_meant": self.categories_meant,
         }
 
     @classmethod
     def decode(cls, said: Mapping[str, Any]) -> Self:
         """The list from what was kept."""
         items = tuple(_searched_item(item) for item in said["items"])
-        return cls(said["level"], kept_run(said["run"]), items, said["corrected"])
+        return cls(
+            said["level"],
+            kept_run(said["run"]),
+            items,
+            corrected=said["corrected"],
+            categories_meant=said.get("categories_meant", {}),
+        )
 
 
 def _searched_item(said: dict[str, Any]) -> SearchedItem:

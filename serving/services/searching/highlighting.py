@@ -2,19 +2,25 @@
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from functools import lru_cache
 from html import escape
+from itertools import pairwise
 
 from serving.repositories.search import MARKS, MarkedText
 from serving.services.searching.found_list import Highlights
 
 _AROUND = 80
 """Letters shown before the first mark of a text and after it."""
+_AT_ONCE = 128
+"""Letters of a text that are folded at once, at least."""
+_LONGEST_WORD = 40
+"""So far back the beginning of a word is looked for; there are scripts without spaces."""
 _ACCENTS = re.compile("([a-z\u03b1-\u03c9])[\u0300-\u036f]+")
 _KOREAN_PARTS = ("\u1160", "\u11ff")
-_STROKES = str.maketrans("øłđı", "oldi")
-_UNMARKED = {ord(mark): None for mark in MARKS}
-_NO_MARKS = str.maketrans(MARKS, "  ")
+_STROKES = (("ø", "o"), ("ł", "l"), ("đ", "d"), ("\u0131", "i"))
+_NO_MARKS = tuple((mark, " ") for mark in MARKS)
+_MARKED = re.compile(f"{MARKS[0]}[^{MARKS[1]}]*{MARKS[1]}")
 
 
 def highlights(marked: MarkedText) -> Highlights:
@@ -33,7 +39,7 @@ def highlighted(original: str, marked: str, *, around: int | None = None) -> str
     be told what folds to what, nothing is marked. `around`: only a piece, so many letters to both
     sides of the first mark.
     """
-    places = _places_in(original, marked)
+    places = _places_in(original, marked, around)
     start, end = 0, len(original)
     if around is not None:
         middle = places[0] if places else (0, 0)
@@ -50,86 +56,118 @@ def highlighted(original: str, marked: str, *, around: int | None = None) -> str
     return "".join(pieces)
 
 
-def _places_in(original: str, marked: str) -> list[tuple[int, int]]:
-    """Where marked words begin and end in the text as it is, in rising order and apart."""
+def _places_in(original: str, marked: str, around: int | None) -> list[tuple[int, int]]:
+    """Where marked words begin and end in the text as it is, in rising order and apart.
+
+    `around`: only of the first one and those so many letters behind it.
+    """
     places = _places(marked)
-    plain = marked.translate(_UNMARKED)
+    plain = marked.replace(MARKS[0], "").replace(MARKS[1], "")
     # Nothing gets shorter where accents are one with their letters, so each letter is one still.
     if not places or (len(plain) == len(original) and unicodedata.is_normalized("NFC", original)):
         return places
-    origins = _origins(original, plain)
+    origins = _origins(original, plain, places[0], around)
+    if origins is None:
+        # Not folded the same way here; but if it is as long, each letter was folded to one.
+        return places if len(plain) == len(original) else []
     found: list[tuple[int, int]] = []
-    for begins, ends in places if origins else ():
-        begins_at, ends_at = origins[begins][0], origins[ends - 1][1]
-        if found:
-            begins_at = max(begins_at, found[-1][1])
-        if begins_at < ends_at:
-            found.append((begins_at, ends_at))
+    for begins, ends in places:
+        if begins in origins and ends - 1 in origins:
+            begins_at, ends_at = origins[begins][0], origins[ends - 1][1]
+            begins_at = max(begins_at, found[-1][1]) if found else begins_at
+            if begins_at < ends_at:
+                found.append((begins_at, ends_at))
     return found
 
 
-def _origins(original: str, plain: str) -> list[tuple[int, int]]:
-    """For each letter of the folded text where in the text it comes from; empty: nobody knows."""
-    stretches = list(_stretches(original))
-    # A text has the same few again and again.
-    folds = {said: _folded(said) for said in {original[slice(*place)] for place in stretches}}
-    letters = [(*place, folds[original[slice(*place)]]) for place in stretches]
-    if "".join(folded for *_, folded in letters).translate(_NO_MARKS) != plain:
-        # Not folded the same way here; but if it is as long, each letter was folded to one.
-        letters = [(0, len(original), plain)] if len(original) == len(plain) else []
-    origins: list[tuple[int, int]] = []
-    for begins, ends, folded in letters:
-        if ends - begins == len(folded):
-            origins += zip(range(begins, ends), range(begins + 1, ends + 1), strict=True)
-        else:
-            origins += [(begins, ends)] * len(folded)
+def _origins(
+    original: str, plain: str, first: tuple[int, int], around: int | None
+) -> dict[int, tuple[int, int]] | None:
+    """For letters of the folded text, from the first mark on, where in the text they come from.
+
+    None: nobody knows. The text before is folded as well, to know where that is, but not letter by
+    letter.
+    """
+    origins: dict[int, tuple[int, int]] = {}
+    at, last = 0, len(original)
+    for begins, ends in _pieces(original):
+        if begins >= last:
+            break
+        folded = _replaced(folded_as_stored(original[begins:ends]), _NO_MARKS)
+        if not plain.startswith(folded, at):
+            return None
+        if at + len(folded) > first[0]:
+            letters = _letters_in(original[begins:ends], folded)
+            places = ((begins + begin, begins + end) for begin, end in letters)
+            origins.update(zip(range(at, at + len(folded)), places, strict=True))
+        at += len(folded)
+        if around is not None and at >= first[1]:
+            last = min(last, ends + around)
     return origins
 
 
-def _stretches(text: str) -> Iterator[tuple[int, int]]:
-    """Where what folds letter by letter begins and ends, and each letter between that does not."""
-    letters = set(text)
-    joined = {letter for letter in letters if _joins(letter)}
-    several = {letter for letter in letters - joined if len(_folded(letter)) != 1}
-    forms = [f".{_one_of(joined)}+"] if joined else []
-    forms += [_one_of(several)] if several else []
-    done = 0
-    for found in re.finditer("|".join(forms), text, re.DOTALL) if forms else ():
-        yield done, found.start()
-        yield found.span()
-        done = found.end()
-    yield done, len(text)
+def _pieces(text: str) -> Iterator[tuple[int, int]]:
+    """Where pieces that fold independently of each other begin and end."""
+    begins = 0
+    while begins < len(text):
+        ends = begins + _AT_ONCE
+        while ends < len(text) and _joins(text[ends]):
+            ends += 1
+        yield begins, min(ends, len(text))
+        begins = ends
 
 
+def _letters_in(piece: str, folded: str) -> list[tuple[int, int]]:
+    """For each letter of a folded piece where in the piece the letter begins and ends."""
+    if len(piece) == len(folded) and unicodedata.is_normalized("NFC", piece):
+        return [(place, place + 1) for place in range(len(piece))]
+    starts = [place for place in range(len(piece)) if place == 0 or not _joins(piece[place])]
+    letters: list[tuple[int, int]] = []
+    for begins, ends in pairwise([*starts, len(piece)]):
+        count = len(_letter_folded(piece[begins:ends]))
+        if count == ends - begins:
+            letters += [(place, place + 1) for place in range(begins, ends)]
+        else:
+            letters += [(begins, ends)] * count
+    # Letters that fold otherwise together than each alone: nothing is marked there.
+    return letters if len(letters) == len(folded) else [(0, 0)] * len(folded)
+
+
+@lru_cache(maxsize=8192)
 def _joins(letter: str) -> bool:
     """Whether it is an accent, or a part of a Korean syllable, of the letter before it."""
-    return bool(unicodedata.combining(letter)) or _KOREAN_PARTS[0] <= letter <= _KOREAN_PARTS[1]
+    first = unicodedata.normalize("NFKD", letter)[0]
+    is_korean_part = _KOREAN_PARTS[0] <= first <= _KOREAN_PARTS[1]
+    return is_korean_part or unicodedata.category(first).startswith("M")
 
 
-def _one_of(letters: Iterable[str]) -> str:
-    return f"[{''.join(map(re.escape, sorted(letters)))}]"
+@lru_cache(maxsize=8192)
+def _letter_folded(letter: str) -> str:
+    return folded_as_stored(letter)
 
 
-def _folded(text: str) -> str:
-    """As `folded` in SQL."""
+def folded_as_stored(text: str) -> str:
+    """The text as `folded` in SQL has it."""
     # One letter for one, as in the store: Python makes two of the one, and of the other what fits.
-    lower = text.replace("İ", "i").replace("\u03a3", "\u03c3").lower().translate(_STROKES)
-    plain = _ACCENTS.sub(r"\1", unicodedata.normalize("NFKD", lower))
-    return unicodedata.normalize("NFC", plain)
+    lower = text.replace("İ", "i").replace("\u03a3", "\u03c3").lower()
+    parted = unicodedata.normalize("NFKD", _replaced(lower, _STROKES))
+    return unicodedata.normalize("NFC", _ACCENTS.sub(r"\1", parted))
+
+
+def _replaced(text: str, letters: tuple[tuple[str, str], ...]) -> str:
+    """With some letters for others: a translation looks each letter of the text up."""
+    for letter, other in letters:
+        text = text.replace(letter, other)
+    return text
 
 
 def _places(marked: str) -> list[tuple[int, int]]:
     """Where marked words begin and end in the text without marks."""
-    places = []
-    position = begins = 0
-    for character in marked:
-        if character == MARKS[0]:
-            begins = position
-        elif character == MARKS[1]:
-            places.append((begins, position))
-        else:
-            position += 1
-    return places
+    # Each of those before has two marks.
+    return [
+        (found.start() - 2 * before, found.end() - 2 * before - 2)
+        for before, found in enumerate(_MARKED.finditer(marked))
+    ]
 
 
 def _word_start(text: str, place: int) -> int:
@@ -138,5 +176,5 @@ def _word_start(text: str, place: int) -> int:
         return 0
     if place >= len(text):
         return len(text)
-    space = text.rfind(" ", 0, place)
+    space = text.rfind(" ", max(place - _LONGEST_WORD, 0), place)
     return place if space < 0 else space + 1

@@ -22,6 +22,8 @@ class Typed:
     """Items that have it are not wanted."""
     unfinished: bool = False
     """It may be the beginning of a word: the last one, with nothing behind it."""
+    times: int = 1
+    """How often it was typed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +81,12 @@ def _visible(text: str) -> str:
 
 
 def _distinct(typed: Iterable[Typed]) -> tuple[Typed, ...]:
-    """The first of those that are written alike."""
+    """The first of those that are written alike, with how often they are."""
     first: dict[tuple[str, bool], Typed] = {}
     for one in typed:
-        first.setdefault((one.text.lower(), one.phrase), one)
+        written = (one.text.lower(), one.phrase)
+        before = first.get(written)
+        first[written] = replace(before, times=before.times + one.times) if before else one
     return tuple(first.values())
 
 

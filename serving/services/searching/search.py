@@ -1,5 +1,6 @@
 """Searching the catalogue: by words, by what they mean, and for whoever searches."""
 
+import asyncio
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -122,8 +123,11 @@ class Searcher:
         asks = understood.asking
         if asks is None:
             items = await self._filled(search, [], ItemFilters(search.wish.filters))
-            return SearchList("popular", search.run, tuple(items))
-        filters = ItemFilters(search.wish.filters, asks.binding, asks.unwanted)
+            meant = await self._items.find_categories_meant(search.wish.filters, items)
+            return SearchList("popular", search.run, tuple(items), categories_meant=meant)
+        filters = ItemFilters(
+            search.wish.filters, asks.binding, asks.unwanted, asks.unwanted_is_common
+        )
         near, degraded = await self._near_in_time(search, understood, filters)
         items = await self._found(search, understood, asks, filters, near)
         level = _level(items, near)
@@ -132,7 +136,8 @@ class Searcher:
         if search.wish.highlight:
             items, late = await self._highlighted(items, asks)
             degraded = degraded or late
-        return SearchList(level, search.run, tuple(items), understood.corrected, degraded)
+        meant = await self._items.find_categories_meant(search.wish.filters, items)
+        return SearchList(level, search.run, tuple(items), understood.corrected, degraded, meant)
 
     async def _near_in_time(
         self, search: _Search, understood: Understood, filters: ItemFilters
@@ -182,7 +187,7 @@ class Searcher:
         if search.run is not None and near and not any(item.meaning for item in found):
             await self._items.check_run(search.run.run_id)
         personal = search.embedding is not None
-        ordered = in_order(found, asks.weights, personal=personal)
+        ordered = in_order(found, asks.weights, times=asks.times, personal=personal)
         return [
             _searched_item(item, score, search.seen)
             for item, score in ordered[: search.wish.limit]
@@ -217,27 +222,28 @@ class Searcher:
             marked = await self._search.load_marked_texts(matched, " | ".join(asks.match.terms))
         except StoreUnavailableError as error:
             return items, degraded_by(error)
-        return [
-            replace(item, highlights=highlights(marked[item.item_no]))
-            if item.item_no in marked
-            else item
-            for item in items
-        ], None
+        shown = []
+        for item in items:
+            told = marked.get(item.item_no)
+            shown.append(replace(item, highlights=highlights(told)) if told else item)
+            # A long text takes milliseconds: others come in between.
+            await asyncio.sleep(0)
+        return shown, None
 
     def _make_held(self, wish: SearchWish, typed: TypedQuery, of_user: Exclusions) -> SearchList:
         """The held list, first the items whose titles have words that are looked for.
 
-        StoreUnavailableError if nobody holds an item of the categories wanted: there may be some.
+        StoreUnavailableError if nobody holds an item that may be shown, but there may be some.
         """
         excluded = of_user.of(exclude_seen=wish.exclude_seen)
-        made = self._held.top(_ALL, excluded, filters=wish.filters)
-        if wish.filters.any_of and not made.items:
-            raise StoreUnavailableError
+        made = self._held.answer(_ALL, excluded, filters=wish.filters)
         query = HeldQuery.of(typed)
         held = [item for item in made.items if query.allows((item.title, *item.categories))]
         scores = {item.item_no: query.score(item.title) for item in held}
+        if wish.only_words:
+            held = [item for item in held if scores[item.item_no]]
         held.sort(key=lambda item: -scores[item.item_no])
-        items = [
+        items = tuple(
             SearchedItem(
                 item_no=item.item_no,
                 item_id=item.item_id,
@@ -246,10 +252,9 @@ class Searcher:
                 match="words" if scores[item.item_no] else "popular",
                 seen=item.item_no in of_user.seen,
             )
-            for item in held
-            if scores[item.item_no] or not wish.only_words
-        ]
-        return SearchList("held", made.run, tuple(items[: wish.limit]))
+            for item in held[: wish.limit]
+        )
+        return SearchList("held", made.run, items)
 
 
 def nothing_to_look_for(typed: TypedQuery) -> FaultyInputError:

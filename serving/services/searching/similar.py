@@ -8,7 +8,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from domain.errors import StoreUnavailableError, UnknownItemError
+from domain.errors import UnknownItemError
 from domain.identifiers import ItemId, ItemNo, UserId
 from serving.repositories.exclusions import Exclusions
 from serving.repositories.filters import EVERYTHING, Filters
@@ -91,7 +91,9 @@ class Similar:
             listed = excluded.union(item.item_no for item in alike)
             run_id = run.run_id if run else None
             alike += await self._items.load_most_used(run_id, listed, filters, items=missing)
-        return SimilarList(level, run, tuple(map(_similar_item, alike)), unknown)
+        meant = await self._items.find_categories_meant(wish.filters, alike)
+        items = tuple(map(_similar_item, alike))
+        return SimilarList(level, run, items, unknown, categories_meant=meant)
 
     async def _alike(
         self,
@@ -119,16 +121,13 @@ class Similar:
         )
 
     def _make_held(self, wish: SimilarWish, excluded: AbstractSet[ItemNo]) -> SimilarList:
-        held = self._held.top(wish.limit + len(wish.item_ids), excluded, filters=wish.filters)
+        excluded |= self._held.numbers_of(wish.item_ids)
+        held = self._held.answer(wish.limit, excluded, filters=wish.filters)
         items = tuple(
             SimilarItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0)
             for item in held.items
-            if item.item_id not in wish.item_ids
         )
-        if wish.filters.any_of and not items:
-            # Items of that category may well exist; only nobody holds them.
-            raise StoreUnavailableError
-        return SimilarList("held", held.run, items[: wish.limit])
+        return SimilarList("held", held.run, items)
 
 
 def mean_likeness(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:

@@ -11,7 +11,7 @@ def title_matches(title: str, words: Sequence[str]) -> int:
     return sum(f" {begun}" in there for begun in words)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=16_384)
 def spaced_words(text: str) -> str:
     """The words of a text, folded, each with a space before and behind it."""
     return f" {' '.join(folded(text).split())} "

@@ -1,14 +1,18 @@
-"""What a query asks for, with typing mistakes corrected."""
+"""What a query asks for, with typing mistakes corrected and words found however they are parted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from domain.identifiers import RunId
-from serving.repositories.search import Search, TypedWord
+from serving.repositories.search import Search, TypedWord, UnderstoodWord
 from serving.services.searching.asking import Asking, asking
 from serving.services.searching.query import TypedQuery
 from serving.services.searching.spelling import Spelling
+from serving.services.searching.writings import either, other_writings, with_others
+
+_FEW = 5
+"""Of a word that so many items have at most it is asked whether others have it as two words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +36,43 @@ class Understanding:
 
     async def understand(self, run_id: RunId | None, typed: TypedQuery) -> Understood:
         """What is asked for; words that no item has are corrected first."""
-        understood = await self._search.understand(run_id, _words(typed))
-        missed = [
-            one.text
-            for one, word in zip(typed.wanted, understood.words, strict=False)
-            if not one.phrase and word.asks is not None and not word.items
-        ]
-        corrected = await self._spelling.corrected(missed)
+        words, meaning = await self._words(run_id, typed)
+        missed, rare = _missed_and_rare(typed, words)
+        parted = await self._spelling.parted([*missed, *rare])
+        corrected = await self._spelling.corrected(missed, parted)
         if corrected:
             typed = typed.replaced([corrected.get(one.text, one.text) for one in typed.wanted])
-            understood = await self._search.understand(run_id, _words(typed))
-        return Understood(asking(typed, understood.words), understood.meaning, corrected)
+            words, meaning = await self._words(run_id, typed)
+        for place, one in enumerate(typed.wanted):
+            if one.text in rare and one.text in parted:
+                words[place] = either(words[place], parted[one.text].understood)
+        return Understood(asking(typed, words), meaning, corrected)
+
+    async def _words(
+        self, run_id: RunId | None, typed: TypedQuery
+    ) -> tuple[list[UnderstoodWord], Any]:
+        """The words as the store understands them, and what those that are wanted mean."""
+        given = _typed_words(typed)
+        writings = other_writings(typed)
+        others = [TypedWord(one.text, unfinished=False, wanted=False) for one in writings]
+        understood = await self._search.understand(run_id, given + others)
+        said, written = understood.words[: len(given)], understood.words[len(given) :]
+        return with_others(said, writings, written), understood.meaning
 
 
-def _words(typed: TypedQuery) -> list[TypedWord]:
+def _missed_and_rare(
+    typed: TypedQuery, words: Sequence[UnderstoodWord]
+) -> tuple[list[str], list[str]]:
+    """Words that no item has, and words that hardly any item has."""
+    asked = [
+        (one.text, word.items)
+        for one, word in zip(typed.wanted, words, strict=False)
+        if not one.phrase and word.asks is not None
+    ]
+    missed = [text for text, items in asked if not items]
+    return missed, [text for text, items in asked if 0 < items <= _FEW]
+
+
+def _typed_words(typed: TypedQuery) -> list[TypedWord]:
     wanted = [TypedWord(one.text, one.unfinished, wanted=True) for one in typed.wanted]
     return wanted + [TypedWord(one.text, unfinished=False, wanted=False) for one in typed.unwanted]
