@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from sql.statements import statements
-from tests.waiting import wait_until
+from tests.waiting import statements_waiting, wait_until
 
 Answer = TypeVar("Answer")
 
@@ -23,6 +23,11 @@ def delete(connection: Connection, event_id: uuid.UUID) -> Any:
 def forget(connection: Connection, user_id: str) -> Any:
     """Forget a user; the row that is answered."""
     return connection.execute(statements("serving")["forget_user"], {"user_id": user_id}).one()
+
+
+def count(connection: Connection, table: str) -> int:
+    """How many rows a table has."""
+    return int(connection.execute(text(f"select count(*) from {table}")).scalar_one())
 
 
 @contextmanager
@@ -40,18 +45,9 @@ def waiting(
 
     with ThreadPoolExecutor(1) as pool:
         future = pool.submit(transaction)
-        wait_until(lambda: future.done() or _waiters(engine) >= waiters)
+        wait_until(lambda: future.done() or statements_waiting(engine) >= waiters)
         assert not future.done(), "it did not have to wait"
         yield future
-
-
-def _waiters(engine: Engine) -> int:
-    with engine.connect() as connection:
-        query = text(
-            "select count(*) from pg_stat_activity"
-            " where wait_event_type = 'Lock' and datname = current_database()"
-        )
-        return int(connection.execute(query).scalar_one())
 
 
 def rows_of_user(connection: Connection, user_no: int) -> dict[str, int]:

@@ -1,13 +1,9 @@
 """Whatever happens in whatever order, the store is what a few dictionaries say it should be."""
 
 import uuid
-from collections import defaultdict
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -32,20 +28,21 @@ from batch.space import ItemSpace
 from batch.switching import bring_up_to_date
 from domain.errors import RollbackRefusedError
 from domain.identifiers import ItemNo, KindNo, RunId, UserId
-from domain.live_vector import History, live_vector
 from speed.folding import Folder
 from speed.settings import SpeedSettings
 from sql.live_vectors import load_live_space
 from sql.log import NewEvent, event_horizon, load_kinds
 from sql.partitions import create_partitions
 from sql.tables import batch_recommendations
-from tests.events import CLICK, DISLIKE, HIDE, LIKE, NOON, VIEW, record
+from tests.events import NOON, record
+from tests.passes import until_idle
+from tests.promises.emptying import empty
+from tests.promises.reference import STRENGTHS, WORDS, Reference
 from tests.promises.small_space import random_phrases, random_space
 from tests.removals import delete, forget, rows_of_user
 from tests.small_words import state, teach_words
 
 USERS = ("ann", "bob", "eve")
-STRENGTHS = {VIEW: 1.0, CLICK: 0.5, LIKE: 3.0, DISLIKE: -2.0, HIDE: -1.0}
 RETAINED = 2
 
 EVENTS = st.lists(
@@ -59,9 +56,6 @@ EVENTS = st.lists(
     min_size=1,
     max_size=5,
 )
-
-WORDS = {"robots": "robot", "noir": "noir"}
-"""Words that runs know, with their terms."""
 
 INTERESTS = st.tuples(
     st.lists(st.sampled_from([*WORDS, "unheard of"]), max_size=2, unique=True),
@@ -81,48 +75,6 @@ class Night:
     """Up to where its live vectors know the log; None: nothing is written yet."""
 
 
-@dataclass(slots=True)
-class Reference:
-    """What the store should hold, said as simply as possible."""
-
-    received: set[uuid.UUID] = field(default_factory=set)
-    log: dict[uuid.UUID, NewEvent] = field(default_factory=dict)
-    numbers: dict[str, int] = field(default_factory=dict)
-    interests: dict[str, tuple[list[str], list[int]]] = field(default_factory=dict)
-    forgotten: set[int] = field(default_factory=set)
-    spaces: dict[RunId, ItemSpace] = field(default_factory=dict)
-    retained: list[RunId] = field(default_factory=list)
-    """Published runs, the oldest first."""
-    served: RunId | None = None
-
-    def vectors(self, run_id: RunId) -> dict[int, Any]:
-        """Every user's live vector in a run, as it follows from the log; None: it says nothing."""
-        histories = defaultdict(list)
-        for event in self.log.values():
-            histories[self.numbers[event.user_id]].append(event)
-        space = self.spaces[run_id]
-        items = random_phrases(list(WORDS.values()), run_id).followed_by(space.items)
-        saying = {self.numbers[user]: said for user, said in self.interests.items() if any(said)}
-        return {
-            user_no: live_vector(
-                space.space, items, _history(histories[user_no], *saying.get(user_no, ([], [])))
-            )
-            for user_no in {*histories, *saying}
-        }
-
-
-def _history(events: list[NewEvent], words: list[str], item_nos: list[int]) -> History:
-    ordered = sorted(
-        events, key=lambda one: (one.occurred_at, one.item_no, one.kind_no, one.event_id)
-    )
-    history = History(
-        np.array([event.item_no for event in ordered], dtype=np.int32),
-        np.array([STRENGTHS[event.kind_no] for event in ordered], dtype=np.float64),
-    )
-    phrases = [list(WORDS).index(word) - len(WORDS) for word in words if word in WORDS]
-    return history.after(np.array([*phrases, *item_nos], dtype=np.int32), STRENGTHS[LIKE])
-
-
 class AnyInterleaving(RuleBasedStateMachine):
     """Events, deletions, nights, switches, rollbacks and the worker, in any order."""
 
@@ -133,7 +85,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.folder = Folder(SpeedSettings(events_per_pass=3, shards_per_pass=3))
         self.expected = Reference()
         self.night: Night | None = None
-        _empty(engine)
+        empty(engine)
 
     # ------------------------------------------------------------ apps
 
@@ -214,13 +166,13 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     @rule()
     def fold_all(self) -> None:
-        self._until_idle(self.folder.fold_new)
+        until_idle(self.engine, self.folder.fold_new)
         self._check_vectors(self.expected.served)
 
     @rule()
     def keep_all_retained_runs_ready(self) -> None:
-        self._until_idle(self.folder.fold_new)
-        self._until_idle(self.folder.fold_standby)
+        until_idle(self.engine, self.folder.fold_new)
+        until_idle(self.engine, self.folder.fold_standby)
         for run_id in self.expected.retained:
             self._check_vectors(run_id)
 
@@ -364,12 +316,6 @@ class AnyInterleaving(RuleBasedStateMachine):
         for user_no, vector in said.items():
             assert stored[user_no].to_numpy() == pytest.approx(vector, abs=1e-5)
 
-    def _until_idle(self, fold: Callable[[Any], Any]) -> None:
-        while True:
-            with self.engine.begin() as connection:
-                if fold(connection) is None:
-                    return
-
     def _retire(self) -> None:
         with self.engine.begin() as connection:
             old = runs.find_runs_to_retire(connection, RETAINED, 30.0)
@@ -386,25 +332,6 @@ class AnyInterleaving(RuleBasedStateMachine):
             session = connection.execution_options(isolation_level="AUTOCOMMIT")
             for run_id in run_ids:
                 runs.drop_partitions(session, run_id)
-
-
-def _empty(engine: Engine) -> None:
-    """The database as it was before the last example."""
-    with engine.connect() as connection:
-        found = connection.execute(text("select run_id from model_runs order by run_id"))
-        run_ids = [RunId(no) for no in found.scalars()]
-        connection.execute(text("delete from live_run"))
-        connection.commit()
-        session = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for run_id in run_ids:
-            runs.drop_partitions(session, run_id)
-        session.execute(
-            text(
-                "truncate users, interactions, event_receipts, event_deletions, forgotten_users,"
-                " impressions, switches, live_run, speed_progress, popular_refreshes, item_news,"
-                " placing_progress, user_interests, model_runs"
-            )
-        )
 
 
 def test_the_store_is_what_a_few_dictionaries_say(

@@ -14,12 +14,13 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, text
 
 from batch.rollback import roll_back
-from batch.runs import drop_partitions
 from domain.identifiers import RunId
 from speed.placing import Placer
 from speed.settings import SpeedSettings
 from sql.placing import remove_known_news
 from tests.events import DISLIKE, LIKE, VIEW, event, record
+from tests.passes import until_idle
+from tests.promises.emptying import empty
 from tests.removals import delete, forget
 from tests.words_run import (
     FANS,
@@ -37,11 +38,6 @@ from tests.words_run import (
 TITLES = (WESTERN, ROBOTS, f"{WESTERN}. {ROBOTS}", "Zyzzyva")
 USERS = tuple(f"{camp}-{fan}" for camp in ("cowboy", "robot") for fan in range(FANS))
 
-_EMPTYING = (
-    "truncate items, users, interactions, event_receipts, event_deletions, forgotten_users,"
-    " impressions, switches, live_run, speed_progress, popular_refreshes, item_news,"
-    " placing_progress, user_interests, model_runs"
-)
 _AS_IT_SHOULD_BE = text(
     "select items.item_no, made.embedding, made.source, made.users, made.taste_scale,"
     " item_likenesses.likeness <-> item_likeness(:run_id, items.item_no) < 1e-5 as is_like,"
@@ -69,7 +65,7 @@ class AnyPlacing(RuleBasedStateMachine):
         self.event_ids: list[Any] = []
         self.retained: list[RunId] = []
         self.served: RunId | None = None
-        _empty(engine)
+        empty(engine, "items")
 
     @initialize()
     def first_night(self) -> None:
@@ -134,8 +130,7 @@ class AnyPlacing(RuleBasedStateMachine):
     @rule()
     def place_all(self) -> None:
         for place in (self.placer.place_new, self.placer.place_standby):
-            while self._place(place):
-                pass
+            until_idle(self.engine, place)
         for run_id in self.retained:
             self._check(run_id)
 
@@ -166,10 +161,6 @@ class AnyPlacing(RuleBasedStateMachine):
 
     # ------------------------------------------------------------ what must be true
 
-    def _place(self, place: Any) -> bool:
-        with self.engine.begin() as connection:
-            return place(connection) is not None
-
     def _check(self, run_id: RunId) -> None:
         """Every item has a place, and those placed between nights the one computed afresh."""
         with self.engine.connect() as connection:
@@ -180,18 +171,6 @@ class AnyPlacing(RuleBasedStateMachine):
             assert row.embedding is not None, "an item has no place"
             assert row.is_right, "an item is not where it belongs"
             assert row.is_like, "an item is not like what it is like"
-
-
-def _empty(engine: Engine) -> None:
-    with engine.connect() as connection:
-        found = connection.execute(text("select run_id from model_runs order by run_id"))
-        run_ids = [RunId(no) for no in found.scalars()]
-        connection.execute(text("delete from live_run"))
-        connection.commit()
-        session = connection.execution_options(isolation_level="AUTOCOMMIT")
-        for run_id in run_ids:
-            drop_partitions(session, run_id)
-        session.execute(text(_EMPTYING))
 
 
 def test_every_item_is_where_it_belongs(engine: Engine, database_url: str) -> None:

@@ -16,12 +16,12 @@ from domain.errors import RollbackRefusedError
 from domain.identifiers import RunId, UserNo
 from domain.live_vector import live_vector
 from speed.folding import Folder
-from speed.settings import SpeedSettings
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import event_horizon, load_histories, load_kinds
 from tests.events import LIKE, event, record, user_no_of
+from tests.passes import SETTINGS, fold_all, until_idle
 from tests.small_run import publish_small_run
-from tests.waiting import wait_until
+from tests.waiting import statements_waiting, wait_until
 
 
 def rows(engine: Engine, query: str, **parameters: Any) -> Sequence[Any]:
@@ -46,23 +46,6 @@ def two_runs(engine: Engine, film_nos: list[int]) -> tuple[RunId, RunId]:
 
 def back(engine: Engine, run_id: RunId, **more: Any) -> None:
     roll_back(engine.begin, run_id, by="a test", **more)
-
-
-def fold_served(engine: Engine) -> None:
-    """What the speed worker does until there is nothing new."""
-    folder = Folder(SpeedSettings())
-    while True:
-        with engine.begin() as connection:
-            if folder.fold_new(connection) is None:
-                return
-
-
-def keep_standbys(engine: Engine) -> None:
-    folder = Folder(SpeedSettings())
-    while True:
-        with engine.begin() as connection:
-            if folder.fold_standby(connection) is None:
-                return
 
 
 def assert_vectors_know_the_whole_log(engine: Engine, run_id: RunId, users: Sequence[str]) -> None:
@@ -103,7 +86,7 @@ def test_the_earlier_run_is_served_with_all_that_happened_since(
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[29], minutes=5, kind_no=LIKE)])
         record(connection, [event("newcomer", film_nos[3], minutes=6)])
-    fold_served(engine)
+    fold_all(engine)
     back(engine, older)
     assert live(engine) == older
     assert_vectors_know_the_whole_log(engine, older, ["ann", "newcomer"])
@@ -206,8 +189,8 @@ def test_with_its_vectors_kept_ready_a_run_is_back_within_a_second(
     with engine.begin() as connection:
         sent = [event(f"user-{n}", film_nos[n % 30], minutes=n) for n in range(3000)]
         record(connection, sent)
-    fold_served(engine)
-    keep_standbys(engine)
+    fold_all(engine)
+    until_idle(engine, Folder(SETTINGS).fold_standby)
     told: list[tuple[int, int]] = []
     began = time.perf_counter()
     back(engine, older, on_users=lambda done, of: told.append((done, of)))
@@ -237,24 +220,16 @@ def test_what_the_served_run_knows_the_next_one_knows_from_the_switch_on(
         record(connection, [event("ann", film_nos[7], minutes=5)])
     with engine.begin() as worker:
         # The worker is in the middle of teaching the served run an event.
-        Folder(SpeedSettings()).fold_new(worker)
+        Folder(SETTINGS).fold_new(worker)
         thread = threading.Thread(target=back, args=(engine, older))
         thread.start()
-        wait_until(lambda: somebody_waits(engine))
+        wait_until(lambda: statements_waiting(engine, "speed_progress"))
         with engine.begin() as connection:
             record(connection, [event("bob", film_nos[8], minutes=6)])
         assert live(engine) != older
     thread.join(timeout=30)
     assert live(engine) == older
     assert_vectors_know_the_whole_log(engine, older, ["ann", "bob"])
-
-
-def somebody_waits(engine: Engine) -> bool:
-    waiting = (
-        "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
-        " and datname = current_database() and query like '%speed_progress%'"
-    )
-    return bool(rows(engine, waiting))
 
 
 def test_an_event_that_is_committed_after_the_switch_is_folded_in_by_the_worker(
@@ -267,7 +242,7 @@ def test_an_event_that_is_committed_after_the_switch_is_folded_in_by_the_worker(
             record(connection, [event("bob", film_nos[13], minutes=6)])
         back(engine, older)
         slow.commit()
-    fold_served(engine)
+    fold_all(engine)
     assert_vectors_know_the_whole_log(engine, older, ["ann", "bob"])
 
 

@@ -21,10 +21,9 @@ from speed.worker import Worker
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import load_histories, load_kinds
 from tests.events import CLICK, DISLIKE, LIKE, event, record, user_no_of
+from tests.passes import SETTINGS, fold_all
 from tests.small_run import publish_small_run
-from tests.waiting import wait_until
-
-SETTINGS = SpeedSettings()
+from tests.waiting import statements_waiting, wait_until
 
 
 def vector_of(connection: Connection, user_no: UserNo) -> tuple[np.ndarray, int, int]:
@@ -53,17 +52,6 @@ def expected_vector(connection: Connection, user_no: UserNo) -> np.ndarray:
     return vector
 
 
-def fold(engine: Engine, settings: SpeedSettings = SETTINGS) -> list[UserNo]:
-    """Fold in until there is nothing new; answers the users in order of their passes."""
-    folder, users = Folder(settings), []
-    while True:
-        with engine.begin() as connection:
-            done = folder.fold_new(connection)
-        if done is None:
-            return users
-        users.extend(done.user_nos)
-
-
 def test_events_become_the_vector_of_the_whole_history(engine: Engine, film_nos: list[int]) -> None:
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[n], minutes=n) for n in range(3)])
@@ -71,7 +59,7 @@ def test_events_become_the_vector_of_the_whole_history(engine: Engine, film_nos:
         publish_small_run(connection, film_nos)
         record(connection, [event("ann", film_nos[20], minutes=9, kind_no=LIKE)])
         ann = user_no_of(connection, "ann")
-    assert fold(engine) == [ann]
+    assert fold_all(engine) == [ann]
     with engine.connect() as connection:
         vector, events, position = vector_of(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
@@ -85,7 +73,7 @@ def test_five_events_sent_together_all_count(engine: Engine, film_nos: list[int]
         sent = [event("ann", film_nos[5 * n], minutes=n, kind_no=k) for n, k in enumerate(kinds)]
         record(connection, sent)
         ann = user_no_of(connection, "ann")
-    fold(engine)
+    fold_all(engine)
     with engine.connect() as connection:
         vector, events, _ = vector_of(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
@@ -99,7 +87,7 @@ def test_a_user_of_items_the_run_does_not_know_has_no_vector_and_stops_nobody(
         publish_small_run(connection, film_nos[:10])
         record(connection, [event("ann", film_nos[20])])
         ann = user_no_of(connection, "ann")
-    assert fold(engine) == [ann]
+    assert fold_all(engine) == [ann]
     with engine.connect() as connection:
         query = text("select embedding, events_since_cut_off from user_embeddings")
         assert connection.execute(query).one() == (None, 1)
@@ -108,7 +96,7 @@ def test_a_user_of_items_the_run_does_not_know_has_no_vector_and_stops_nobody(
 def test_before_the_first_run_there_is_nothing_to_do(engine: Engine, film_nos: list[int]) -> None:
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[0])])
-    assert fold(engine) == []
+    assert fold_all(engine) == []
 
 
 def test_the_worker_misses_neither_of_two_interleaved_transactions(
@@ -120,9 +108,9 @@ def test_the_worker_misses_neither_of_two_interleaved_transactions(
         record(early, [event("ann", film_nos[0])])
         record(late, [event("bob", film_nos[1])])
         late.commit()
-        fold(engine)
+        fold_all(engine)
         early.commit()
-    fold(engine)
+    fold_all(engine)
     with engine.connect() as connection:
         for user in ("ann", "bob"):
             user_no = user_no_of(connection, user)
@@ -139,7 +127,7 @@ def test_a_pass_that_is_rolled_back_is_done_again(engine: Engine, film_nos: list
     with engine.connect() as connection:
         Folder(SETTINGS).fold_new(connection)
         connection.rollback()
-    assert fold(engine) == [ann]
+    assert fold_all(engine) == [ann]
 
 
 def test_a_long_backlog_is_worked_off_in_passes(engine: Engine, film_nos: list[int]) -> None:
@@ -147,7 +135,7 @@ def test_a_long_backlog_is_worked_off_in_passes(engine: Engine, film_nos: list[i
         publish_small_run(connection, film_nos)
         for n in range(30):
             record(connection, [event(f"user-{n % 7}", film_nos[n], minutes=n)])
-    users = fold(engine, SpeedSettings(events_per_pass=4))
+    users = fold_all(engine, SpeedSettings(events_per_pass=4))
     assert len(users) == len(set(users)) == 7
     with engine.connect() as connection:
         for user_no in users:
@@ -263,7 +251,7 @@ def test_killed_between_reading_and_writing_the_worker_loses_nothing_and_counts_
         # The worker reads, computes, and then waits here: it cannot write.
         blocker.execute(text(f"lock table user_embeddings_{run_id} in exclusive mode"))
         worker = start_process(database_url, redis_url)
-        wait_until(lambda: _somebody_waits_to_write(engine))
+        wait_until(lambda: statements_waiting(engine, "insert into user_embeddings"))
         worker.send_signal(signal.SIGKILL)
         worker.wait()
         blocker.rollback()
@@ -279,15 +267,6 @@ def test_killed_between_reading_and_writing_the_worker_loses_nothing_and_counts_
         vector, events, _ = vector_of(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
         assert events == 5
-
-
-def _somebody_waits_to_write(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        waiting = text(
-            "select count(*) from pg_stat_activity where wait_event_type = 'Lock'"
-            " and datname = current_database() and query like '%insert into user_embeddings%'"
-        )
-        return bool(connection.execute(waiting).scalar_one())
 
 
 def test_a_worker_with_nothing_else_to_do_keeps_retained_runs_ready(

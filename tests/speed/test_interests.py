@@ -9,9 +9,9 @@ from sqlalchemy import Connection, Engine, text
 from domain.identifiers import RunId, UserNo
 from domain.redis_keys import user_entry
 from speed.folding import Folder
-from speed.settings import SpeedSettings
 from speed.worker import Worker
 from tests.events import LIKE, event, record, user_no_of
+from tests.passes import SETTINGS, fold_all
 from tests.removals import forget
 from tests.small_run import publish_small_run
 from tests.small_words import state, teach_words
@@ -29,16 +29,6 @@ def run_id(engine: Engine, film_nos: list[int]) -> RunId:
     return run_id
 
 
-def fold(engine: Engine) -> list[UserNo]:
-    folder, users = Folder(SpeedSettings()), []
-    while True:
-        with engine.begin() as connection:
-            done = folder.fold_new(connection)
-        if done is None:
-            return users
-        users.extend(done.user_nos)
-
-
 def taste_of(engine: Engine, user_no: int, run_id: int = 1) -> list[float] | None:
     with engine.connect() as connection:
         query = text("select embedding from user_embeddings where run_id = :run and user_no = :no")
@@ -53,11 +43,11 @@ def stated(engine: Engine, words: list[str], item_nos: list[int] | None = None) 
 
 def test_a_user_who_has_done_nothing_gets_a_live_vector(engine: Engine, run_id: RunId) -> None:
     ann = stated(engine, ["robots"])
-    assert fold(engine) == [ann]
+    assert fold_all(engine) == [ann]
     towards = taste_of(engine, ann, run_id)
     assert towards is not None
     assert towards[0] > 2 * abs(towards[1])
-    assert fold(engine) == []
+    assert fold_all(engine) == []
     with engine.connect() as connection:
         query = text("select events_since_cut_off from user_embeddings where user_no = :no")
         assert connection.execute(query, {"no": ann}).scalar_one() == 0
@@ -66,10 +56,10 @@ def test_a_user_who_has_done_nothing_gets_a_live_vector(engine: Engine, run_id: 
 @pytest.mark.usefixtures("run_id")
 def test_a_named_item_is_as_good_as_words(engine: Engine, film_nos: list[int]) -> None:
     ann = stated(engine, ["robots"])
-    fold(engine)
+    fold_all(engine)
     by_words = taste_of(engine, ann)
     stated(engine, [], [film_nos[0]])
-    fold(engine)
+    fold_all(engine)
     assert taste_of(engine, ann) == pytest.approx(by_words, abs=0.01)
 
 
@@ -78,12 +68,12 @@ def test_what_is_done_moves_the_vector_away_from_what_was_said(
     engine: Engine, film_nos: list[int]
 ) -> None:
     ann = stated(engine, ["robots"])
-    fold(engine)
+    fold_all(engine)
     directions = [taste_of(engine, ann)]
     for minute, film in enumerate(film_nos[-6:]):
         with engine.begin() as connection:
             record(connection, [event("ann", film, minutes=minute, kind_no=LIKE)])
-        fold(engine)
+        fold_all(engine)
         directions.append(taste_of(engine, ann))
     towards_noir = [direction[1] for direction in directions if direction]
     assert len(towards_noir) == 7
@@ -96,14 +86,14 @@ def test_what_is_done_moves_the_vector_away_from_what_was_said(
 @pytest.mark.usefixtures("run_id")
 def test_other_interests_make_another_vector_and_none_make_none(engine: Engine) -> None:
     ann = stated(engine, ["robots"])
-    fold(engine)
+    fold_all(engine)
     stated(engine, ["noir"])
-    assert fold(engine) == [ann]
+    assert fold_all(engine) == [ann]
     towards = taste_of(engine, ann)
     assert towards is not None
     assert towards[1] > 2 * abs(towards[0])
     stated(engine, [])
-    assert fold(engine) == [ann]
+    assert fold_all(engine) == [ann]
     assert taste_of(engine, ann) is None
 
 
@@ -114,13 +104,13 @@ def test_without_interests_again_the_vector_is_that_of_the_history(
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[20]), event("ann", film_nos[2], minutes=1)])
         ann = user_no_of(connection, "ann")
-    fold(engine)
+    fold_all(engine)
     before = taste_of(engine, ann)
     stated(engine, ["robots"], [film_nos[5]])
-    fold(engine)
+    fold_all(engine)
     assert taste_of(engine, ann) != before
     stated(engine, [])
-    fold(engine)
+    fold_all(engine)
     assert taste_of(engine, ann) == before
 
 
@@ -129,7 +119,7 @@ def test_words_nobody_knows_say_nothing_until_a_run_knows_them(
     engine: Engine, film_nos: list[int]
 ) -> None:
     ann = stated(engine, ["submarines"])
-    fold(engine)
+    fold_all(engine)
     assert taste_of(engine, ann) is None
     with engine.begin() as connection:
         connection.execute(text("update model_runs set state = 'published'"))
@@ -138,7 +128,7 @@ def test_words_nobody_knows_say_nothing_until_a_run_knows_them(
         # The new run's shards begin before all news, as if its vectors were yet to be written.
         query = text("update speed_progress set position = 0 where run_id = :run")
         connection.execute(query, {"run": next_run})
-    assert fold(engine) == [ann]
+    assert fold_all(engine) == [ann]
     assert taste_of(engine, ann, next_run) is not None
 
 
@@ -148,8 +138,8 @@ def test_a_retained_run_is_told_of_interests_too(
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
     ann = stated(engine, ["robots"])
-    fold(engine)
-    folder = Folder(SpeedSettings())
+    fold_all(engine)
+    folder = Folder(SETTINGS)
     with engine.begin() as connection:
         done = folder.fold_standby(connection)
     assert done is not None
@@ -160,10 +150,10 @@ def test_a_retained_run_is_told_of_interests_too(
 @pytest.mark.usefixtures("run_id")
 def test_a_forgotten_user_has_no_vector_of_interests(engine: Engine) -> None:
     ann = stated(engine, ["robots"])
-    fold(engine)
+    fold_all(engine)
     with engine.begin() as connection:
         forget(connection, "ann")
-    fold(engine)
+    fold_all(engine)
     assert taste_of(engine, ann) is None
 
 
@@ -171,10 +161,10 @@ def test_a_forgotten_user_has_no_vector_of_interests(engine: Engine) -> None:
 def test_a_pass_that_dies_is_done_again(engine: Engine) -> None:
     ann = stated(engine, ["robots"])
     with engine.connect() as connection:
-        assert Folder(SpeedSettings()).fold_new(connection) is not None
+        assert Folder(SETTINGS).fold_new(connection) is not None
         connection.rollback()
     assert taste_of(engine, ann) is None
-    assert fold(engine) == [ann]
+    assert fold_all(engine) == [ann]
 
 
 def test_many_users_are_folded_at_once_each_with_their_own(
@@ -182,7 +172,7 @@ def test_many_users_are_folded_at_once_each_with_their_own(
 ) -> None:
     with engine.begin() as connection:
         users = _state_all(connection, film_nos)
-    assert sorted(fold(engine)) == sorted(users.values())
+    assert sorted(fold_all(engine)) == sorted(users.values())
     for user_id, user_no in users.items():
         towards = taste_of(engine, user_no, run_id)
         assert towards is not None
@@ -205,7 +195,7 @@ def test_the_worker_folds_interests_in_and_drops_the_cached_answers(
 ) -> None:
     stopping = threading.Event()
     with redis.Redis.from_url(redis_url) as client:
-        worker = Worker(engine, client, SpeedSettings(), stopping)
+        worker = Worker(engine, client, SETTINGS, stopping)
         thread = threading.Thread(target=worker.run)
         thread.start()
         try:

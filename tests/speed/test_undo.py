@@ -9,25 +9,14 @@ from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import UserNo
 from domain.redis_keys import user_entry
-from speed.folding import Folder
-from speed.settings import SpeedSettings
 from speed.worker import Worker
 from sql.folding import fold_in
 from sql.live_vectors import UserVector, load_live_space, store_user_vectors
 from sql.log import event_horizon
 from tests.events import LIKE, event, record, user_no_of
+from tests.passes import SETTINGS, fold_all
 from tests.removals import delete, forget
 from tests.small_run import publish_small_run
-
-SETTINGS = SpeedSettings()
-
-
-def fold(engine: Engine) -> None:
-    folder = Folder(SETTINGS)
-    done: object = folder
-    while done is not None:
-        with engine.begin() as connection:
-            done = folder.fold_new(connection)
 
 
 def stored(connection: Connection, user_no: UserNo) -> tuple[list[float] | None, int, int]:
@@ -52,11 +41,11 @@ def test_after_a_deletion_the_vector_is_that_of_who_never_did_it(
         publish_small_run(connection, film_nos)
         record(connection, [*both, undone])
         ann, bob = user_no_of(connection, "ann"), user_no_of(connection, "bob")
-    fold(engine)
+    fold_all(engine)
     with engine.begin() as connection:
         assert stored(connection, ann)[0] != stored(connection, bob)[0]
         delete(connection, undone.event_id)
-    fold(engine)
+    fold_all(engine)
     with engine.connect() as connection:
         vector, events, position = stored(connection, ann)
         assert vector == stored(connection, bob)[0]
@@ -72,11 +61,11 @@ def test_who_has_no_event_left_has_a_vector_that_says_nothing_and_knows_of_the_d
         publish_small_run(connection, film_nos)
         record(connection, [only])
         ann = user_no_of(connection, "ann")
-    fold(engine)
+    fold_all(engine)
     with engine.begin() as connection:
         assert stored(connection, ann)[0] is not None
         delete(connection, only.event_id)
-    fold(engine)
+    fold_all(engine)
     with engine.connect() as connection:
         assert stored(connection, ann) == (None, 0, event_horizon(connection))
 
@@ -105,9 +94,9 @@ def test_a_vector_computed_before_a_deletion_never_stays_when_it_is_written_afte
 
     with engine.begin() as connection:
         delete(connection, only.event_id)
-    for act in (write_late, lambda: fold(engine))[:: 1 if late_first else -1]:
+    for act in (write_late, lambda: fold_all(engine))[:: 1 if late_first else -1]:
         act()
-    fold(engine)
+    fold_all(engine)
     with engine.connect() as connection:
         assert stored(connection, ann)[0] is None
 

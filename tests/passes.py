@@ -1,0 +1,67 @@
+"""Passes of a speed worker, for tests: each in a transaction of its own, until all is done."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from sqlalchemy import Connection, Engine, text
+
+from domain.identifiers import Position, RunId, UserNo
+from domain.live_vector import live_vector
+from speed.folding import Folder
+from speed.placing import Placer
+from speed.settings import SpeedSettings
+from sql.live_vectors import UserVector, load_item_vectors, load_live_space, store_user_vectors
+from sql.log import event_horizon, load_histories, load_kinds
+
+Done = TypeVar("Done")
+
+SETTINGS = SpeedSettings()
+FEW = SpeedSettings(items_per_pass=3)
+"""Few items in a pass, so that there are several."""
+
+
+def until_idle(engine: Engine, pass_over: Callable[[Connection], Done | None]) -> list[Done]:
+    """What each pass has done, until one finds nothing to do."""
+    passes = list[Done]()
+    while True:
+        with engine.begin() as connection:
+            done = pass_over(connection)
+        if done is None:
+            return passes
+        passes.append(done)
+
+
+def fold_all(engine: Engine, settings: SpeedSettings = SETTINGS) -> list[UserNo]:
+    """Fold users into the served run; the users in the order of their passes."""
+    passes = until_idle(engine, Folder(settings).fold_new)
+    return [user_no for done in passes for user_no in done.user_nos]
+
+
+def place_all(engine: Engine, settings: SpeedSettings = FEW) -> list[int]:
+    """Place items in the served run; the items in the order of their passes."""
+    passes = until_idle(engine, Placer(settings).place_new)
+    return [item_no for done in passes for item_no in done.item_nos]
+
+
+def places(connection: Connection, run_id: RunId) -> dict[int, Any]:
+    """Where the items of a run are that were placed between nights."""
+    query = (
+        "select item_no, embedding from item_embeddings"
+        " where run_id = :run_id and placed_at is not null"
+    )
+    rows = connection.execute(text(query), {"run_id": run_id}).all()
+    return {row.item_no: row.embedding for row in rows}
+
+
+def store_live_vector(connection: Connection, run_id: RunId, user_no: UserNo) -> Position:
+    """Fold in what the log holds of a user, as the speed worker does."""
+    horizon = event_horizon(connection)
+    space = load_live_space(connection, run_id).space
+    histories = load_histories(
+        connection, load_kinds(connection), [user_no], horizon=horizon, events=100
+    )
+    nos = histories[user_no].item_nos.tolist()
+    items = load_item_vectors(connection, run_id, nos)
+    vector = live_vector(space, items, histories[user_no])
+    store_user_vectors(connection, run_id, [UserVector(user_no, vector, 0)], horizon)
+    return horizon

@@ -1,0 +1,61 @@
+"""What the store should hold, said as simply as possible."""
+
+import uuid
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from batch.space import ItemSpace
+from domain.identifiers import RunId
+from domain.live_vector import History, live_vector
+from sql.log import NewEvent
+from tests.events import CLICK, DISLIKE, HIDE, LIKE, VIEW
+from tests.promises.small_space import random_phrases
+
+STRENGTHS = {VIEW: 1.0, CLICK: 0.5, LIKE: 3.0, DISLIKE: -2.0, HIDE: -1.0}
+WORDS = {"robots": "robot", "noir": "noir"}
+"""Words that runs know, with their terms."""
+
+
+@dataclass(slots=True)
+class Reference:
+    """What the store should hold, said as simply as possible."""
+
+    received: set[uuid.UUID] = field(default_factory=set)
+    log: dict[uuid.UUID, NewEvent] = field(default_factory=dict)
+    numbers: dict[str, int] = field(default_factory=dict)
+    interests: dict[str, tuple[list[str], list[int]]] = field(default_factory=dict)
+    forgotten: set[int] = field(default_factory=set)
+    spaces: dict[RunId, ItemSpace] = field(default_factory=dict)
+    retained: list[RunId] = field(default_factory=list)
+    """Published runs, the oldest first."""
+    served: RunId | None = None
+
+    def vectors(self, run_id: RunId) -> dict[int, Any]:
+        """Every user's live vector in a run, as it follows from the log; None: it says nothing."""
+        histories = defaultdict(list)
+        for event in self.log.values():
+            histories[self.numbers[event.user_id]].append(event)
+        space = self.spaces[run_id]
+        items = random_phrases(list(WORDS.values()), run_id).followed_by(space.items)
+        saying = {self.numbers[user]: said for user, said in self.interests.items() if any(said)}
+        return {
+            user_no: live_vector(
+                space.space, items, _history(histories[user_no], *saying.get(user_no, ([], [])))
+            )
+            for user_no in {*histories, *saying}
+        }
+
+
+def _history(events: list[NewEvent], words: list[str], item_nos: list[int]) -> History:
+    ordered = sorted(
+        events, key=lambda one: (one.occurred_at, one.item_no, one.kind_no, one.event_id)
+    )
+    history = History(
+        np.array([event.item_no for event in ordered], dtype=np.int32),
+        np.array([STRENGTHS[event.kind_no] for event in ordered], dtype=np.float64),
+    )
+    phrases = [list(WORDS).index(word) - len(WORDS) for word in words if word in WORDS]
+    return history.after(np.array([*phrases, *item_nos], dtype=np.int32), STRENGTHS[LIKE])

@@ -1,0 +1,172 @@
+"""Every run that is served or may be has places for the items that came after it was begun."""
+
+import threading
+
+import redis
+from sqlalchemy import Connection, Engine, text
+
+from batch.publishing import begin_progress
+from batch.rollback import roll_back
+from batch.runs import retire
+from batch.switching import bring_up_to_date
+from domain.identifiers import Position, RunId
+from speed.placing import Placer
+from speed.settings import SpeedSettings
+from speed.worker import Worker
+from sql.live_vectors import load_live_space
+from sql.log import event_horizon
+from sql.placing import place_next, remove_known_news
+from tests.events import LIKE, event, record
+from tests.passes import FEW, fold_all, place_all, places
+from tests.waiting import statements_waiting, wait_until
+from tests.words_run import ROBOTS, WESTERN, add_items, live_score, publish, two_camps, write_night
+
+
+def missing(connection: Connection, run_id: RunId) -> int:
+    query = (
+        "select count(*) from items where item_no not in"
+        " (select item_no from item_embeddings where run_id = :run_id)"
+    )
+    return int(connection.execute(text(query), {"run_id": run_id}).scalar_one())
+
+
+def test_at_the_switch_every_item_has_a_place_in_the_new_run(
+    engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        add_items(connection, [WESTERN], "before")
+    night = write_night(engine, database_url, two_camps(item_nos, seed=4))
+    with engine.begin() as connection:
+        (during,) = add_items(connection, [ROBOTS], "during")
+        record(connection, [event(f"robot-{n}", during, minutes=70, kind_no=LIKE) for n in (0, 1)])
+        missing_before = missing(connection, night.run.run_id)
+    assert missing_before == 1
+    publish(engine, night)
+    with engine.connect() as connection:
+        assert missing(connection, night.run.run_id) == 0
+        row = connection.execute(
+            text("select users from item_embeddings where run_id = :run_id and item_no = :no"),
+            {"run_id": night.run.run_id, "no": during},
+        ).one()
+        assert row.users == 2
+
+
+def test_a_switch_waits_for_whoever_places_and_knows_what_they_know(
+    engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
+) -> None:
+    night = write_night(engine, database_url, two_camps(item_nos, seed=4))
+    with engine.begin() as connection:
+        new = add_items(connection, [WESTERN, ROBOTS])
+    with engine.begin() as worker:
+        assert Placer(FEW).place_new(worker) is not None
+        thread = threading.Thread(target=publish, args=(engine, night))
+        thread.start()
+        wait_until(lambda: statements_waiting(engine, "speed_progress"))
+    thread.join(timeout=30)
+    with engine.connect() as connection:
+        live = connection.execute(text("select run_id from live_run")).scalar_one()
+        assert live == night.run.run_id
+        assert set(new) <= places(connection, live).keys()
+
+
+def test_items_that_come_while_users_are_folded_in_are_placed_before_the_switch(
+    engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
+) -> None:
+    night = write_night(engine, database_url, two_camps(item_nos, seed=4))
+    with engine.begin() as connection:
+        record(connection, [event("robot-0", item_nos[-1], minutes=70, kind_no=LIKE)])
+        begin_progress(connection, night.run.run_id, Position(night.known))
+        run = load_live_space(connection, night.run.run_id)
+    came = list[int]()
+
+    def load(_done: int, _all: int) -> None:
+        if not came:
+            with engine.begin() as connection:
+                came.extend(add_items(connection, [f"{ROBOTS}, part {n}" for n in range(150)]))
+                likes = [event(f"fan-{n}", came[n], kind_no=LIKE) for n in range(101)]
+                record(connection, likes)
+
+    with engine.begin() as connection:
+        likes = [event(f"early-{n}", item_nos[0], kind_no=LIKE) for n in range(101)]
+        record(connection, likes)
+    bring_up_to_date(engine.begin, run, load)
+    with engine.connect() as connection:
+        assert set(came) <= places(connection, run.run_id).keys()
+
+
+def test_a_run_that_is_served_again_lists_items_that_came_after_it(
+    engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
+) -> None:
+    newer = publish(engine, write_night(engine, database_url, two_camps(item_nos, seed=4)))
+    with engine.begin() as connection:
+        (new,) = add_items(connection, [ROBOTS])
+        record(connection, [event("robot-0", new, minutes=70, kind_no=LIKE)])
+    place_all(engine)
+    fold_all(engine)
+    with engine.connect() as connection:
+        assert new in places(connection, newer)
+        assert new not in places(connection, run_id)
+    roll_back(engine.begin, run_id, by="a test")
+    with engine.connect() as connection:
+        assert new in places(connection, run_id)
+        assert live_score(connection, run_id, "robot-0", new) > live_score(
+            connection, run_id, "cowboy-0", new
+        )
+
+
+def test_retained_runs_are_kept_ready_and_known_news_are_removed(
+    engine: Engine, database_url: str, redis_url: str, run_id: RunId, item_nos: list[int]
+) -> None:
+    newer = publish(engine, write_night(engine, database_url, two_camps(item_nos, seed=4)))
+    with engine.begin() as connection:
+        (new,) = add_items(connection, [ROBOTS])
+    place_all(engine)
+    with engine.begin() as connection:
+        remove_known_news(connection)
+        query = text("select item_no from item_news where item_no = :no")
+        assert connection.execute(query, {"no": new}).scalar_one() == new
+    worker = Worker(engine, redis.Redis.from_url(redis_url), SpeedSettings(), threading.Event())
+    while worker.keep_standbys_ready() is not None:
+        pass
+    with engine.connect() as connection:
+        assert new in places(connection, run_id)
+        assert places(connection, newer).keys() == places(connection, run_id).keys()
+        assert connection.execute(text("select count(*) from item_news")).scalar_one() == 0
+
+
+def test_news_are_kept_for_a_run_that_is_being_made(
+    engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
+) -> None:
+    night = write_night(engine, database_url, two_camps(item_nos, seed=4))
+    with engine.begin() as connection:
+        (new,) = add_items(connection, [ROBOTS])
+    place_all(engine)
+    with engine.begin() as connection:
+        remove_known_news(connection)
+    publish(engine, night)
+    with engine.connect() as connection:
+        assert new in places(connection, night.run.run_id)
+
+
+def test_where_no_run_asks_for_news_none_are_kept(engine: Engine, item_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        remove_known_news(connection)
+    with engine.connect() as connection:
+        assert connection.execute(text("select count(*) from item_news")).scalar_one() == 0
+
+
+def test_nothing_is_written_into_a_run_that_is_retired(
+    engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
+) -> None:
+    publish(engine, write_night(engine, database_url, two_camps(item_nos, seed=4)))
+    with engine.begin() as connection:
+        add_items(connection, [ROBOTS])
+        run = load_live_space(connection, run_id)
+        assert retire(connection, run_id)
+    with engine.begin() as connection:
+        horizon = Position(event_horizon(connection))
+        assert place_next(connection, run, horizon=horizon, items=3) is None
+        assert Placer(FEW).place_standby(connection) is None
+        remove_known_news(connection)
+        left = connection.execute(text("select run_id from placing_progress")).scalars().all()
+    assert run_id not in left

@@ -1,0 +1,263 @@
+"""A forgotten user is gone, whoever else is writing at the time."""
+
+import uuid
+
+from sqlalchemy import Connection, Engine, insert, text
+
+from domain.identifiers import Position, RunId, UserNo
+from sql import tables
+from sql.live_vectors import UserVector, store_user_vectors
+from sql.log import event_horizon
+from sql.statements import statements
+from tests.events import event, record, user_no_of
+from tests.removals import count, delete, forget, rows_of_user, waiting
+from tests.small_run import publish_small_run
+
+
+def store_vector(connection: Connection, run_id: RunId, user_no: UserNo, position: int) -> None:
+    store_user_vectors(connection, run_id, [UserVector(user_no, None, 0)], Position(position))
+
+
+def store_list(connection: Connection, run_id: RunId, user_no: UserNo) -> None:
+    """As the night writes it in bulk: it asks nobody whether the user is still there."""
+    row = {"run_id": run_id, "user_no": user_no, "item_nos": [1], "scores": [1.0]}
+    connection.execute(insert(tables.batch_recommendations).values(row))
+
+
+def clear_forgotten(connection: Connection, run_id: RunId) -> int:
+    statement = statements("batch")["clear_forgotten"]
+    return int(connection.execute(statement, {"run_id": run_id}).scalar_one())
+
+
+def test_a_forgotten_user_is_in_no_table_and_what_went_is_counted(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    undone = event("ann", film_nos[3])
+    with engine.begin() as connection:
+        sent = [event("ann", film_nos[n]) for n in range(3)]
+        record(connection, [*sent, undone, event("bob", film_nos[0])])
+        delete(connection, undone.event_id)
+        ann, bob = user_no_of(connection, "ann"), user_no_of(connection, "bob")
+        for _ in range(2):
+            run_id = publish_small_run(connection, film_nos, {no: [(1, 1.0)] for no in (ann, bob)})
+            for no in (ann, bob):
+                store_vector(connection, run_id, no, 1)
+        for no in (ann, ann, bob):
+            row = {"recommendation_id": uuid.uuid4(), "user_no": no, "source": "x", "item_nos": []}
+            connection.execute(insert(tables.impressions).values(row))
+        bobs = rows_of_user(connection, bob)
+    with engine.begin() as connection:
+        forgotten = forget(connection, "ann")
+    assert forgotten.user_no == ann
+    assert forgotten.removed == {
+        "users": 1,
+        "interactions": 3,
+        "event_deletions": 1,
+        "impressions": 2,
+        "recommendation_lists": 2,
+        "interests": 0,
+        "user_embeddings": 2,
+    }
+    with engine.begin() as connection:
+        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+        assert rows_of_user(connection, bob) == bobs
+        again = forget(connection, "ann")
+        assert again.user_no is None
+        assert set(again.removed.values()) == {0}
+        assert count(connection, "forgotten_users") == 1
+
+
+def test_a_late_retry_does_not_bring_a_forgotten_user_back_and_a_new_event_makes_a_new_one(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    sent = event("ann", film_nos[0])
+    with engine.begin() as connection:
+        record(connection, [sent])
+        before = forget(connection, "ann").user_no
+    with engine.begin() as connection:
+        assert record(connection, [sent]) == (0, 1, [])
+        assert count(connection, "users") == 0
+        assert delete(connection, sent.event_id).is_new is False
+    with engine.begin() as connection:
+        assert record(connection, [sent, event("ann", film_nos[1])])[:2] == (1, 1)
+        assert user_no_of(connection, "ann") > before
+
+
+def test_events_that_were_being_recorded_are_forgotten_with_their_user(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+    with engine.connect() as writer:
+        record(writer, [event("ann", film_nos[1]), event("bob", film_nos[1])])
+        with waiting(engine, lambda connection: forget(connection, "ann")) as forgetting:
+            writer.commit()
+    assert forgetting.result().removed["interactions"] == 2
+    with engine.connect() as connection:
+        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+
+
+def test_events_recorded_while_their_user_is_forgotten_are_those_of_a_new_user(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        before = user_no_of(connection, "ann")
+    sent = [event("ann", film_nos[1]), event("bob", film_nos[1])]
+    with engine.connect() as forgetter:
+        forget(forgetter, "ann")
+        with waiting(engine, lambda connection: record(connection, sent)) as recording:
+            forgetter.commit()
+    accepted, _, touched = recording.result()
+    with engine.connect() as connection:
+        after = user_no_of(connection, "ann")
+        assert accepted == 2
+        assert after in touched
+        assert after != before
+        assert rows_of_user(connection, before) == {"forgotten_users": 1}
+        assert rows_of_user(connection, after)["interactions"] == 1
+
+
+def test_a_user_made_by_somebody_else_meanwhile_is_found(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.connect() as first:
+        record(first, [event("ann", film_nos[0])])
+        later = [event("ann", film_nos[1])]
+        with waiting(engine, lambda connection: record(connection, later)) as recording:
+            first.commit()
+    assert recording.result()[0] == 1
+    with engine.connect() as connection:
+        assert count(connection, "users") == 1
+        assert count(connection, "interactions") == 2
+
+
+def test_a_vector_that_was_being_written_is_forgotten_with_its_user(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        run_id = publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+    with engine.connect() as worker:
+        store_vector(worker, run_id, ann, 1)
+        with waiting(engine, lambda connection: forget(connection, "ann")) as forgetting:
+            worker.commit()
+    assert forgetting.result().removed["user_embeddings"] == 1
+
+
+def test_no_vector_is_written_for_a_user_who_was_forgotten_meanwhile(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        run_id = publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0]), event("bob", film_nos[0])])
+        ann, bob = user_no_of(connection, "ann"), user_no_of(connection, "bob")
+    users = [UserVector(no, None, 0) for no in (bob, ann)]
+    with engine.connect() as forgetter:
+        forget(forgetter, "ann")
+
+        def write(connection: Connection) -> None:
+            store_user_vectors(connection, run_id, users, Position(2))
+
+        with waiting(engine, write):
+            forgetter.commit()
+    with engine.begin() as connection:
+        write(connection)
+        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+        assert rows_of_user(connection, bob)["user_embeddings"] == 1
+
+
+def test_an_event_deleted_while_its_user_is_forgotten_leaves_no_note(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    one, other = event("ann", film_nos[0]), event("ann", film_nos[1])
+    with engine.begin() as connection:
+        record(connection, [one, other])
+        ann = user_no_of(connection, "ann")
+    with engine.connect() as first:
+        delete(first, one.event_id)
+        with waiting(engine, lambda connection: forget(connection, "ann")) as forgetting:
+            first.commit()
+    assert forgetting.result().removed["event_deletions"] == 1
+    with engine.connect() as connection:
+        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+
+    with engine.begin() as connection:
+        record(connection, [third := event("bob", film_nos[0])])
+        bob = user_no_of(connection, "bob")
+    with engine.connect() as forgetter:
+        forget(forgetter, "bob")
+        with waiting(engine, lambda late: delete(late, third.event_id)) as deleting:
+            forgetter.commit()
+    assert deleting.result().is_new is False
+    assert deleting.result().deleted_at is None
+    with engine.connect() as connection:
+        assert rows_of_user(connection, bob) == {"forgotten_users": 1}
+
+
+def test_what_a_run_wrote_of_users_forgotten_after_its_cut_off_is_cleared(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0]), event("bob", film_nos[0])])
+        ann, bob = user_no_of(connection, "ann"), user_no_of(connection, "bob")
+        run_id = publish_small_run(connection, film_nos)
+    with engine.begin() as connection:
+        forget(connection, "ann")
+    with engine.begin() as connection:
+        for no in (ann, bob):
+            store_list(connection, run_id, no)
+    with engine.begin() as connection:
+        assert clear_forgotten(connection, run_id) == 1
+        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+        assert rows_of_user(connection, bob)["batch_recommendations"] == 1
+        assert clear_forgotten(connection, run_id) == 0
+
+
+def test_clearing_waits_for_whoever_is_being_forgotten_and_could_not_see_a_bulk_write(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+        run_id = publish_small_run(connection, film_nos)
+    with engine.connect() as forgetter:
+        forget(forgetter, "ann")
+        with engine.begin() as bulk:
+            store_list(bulk, run_id, ann)
+        with waiting(engine, lambda connection: clear_forgotten(connection, run_id)) as clearing:
+            forgetter.commit()
+    assert clearing.result() == 1
+    with engine.connect() as connection:
+        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+
+
+def test_nobody_is_forgotten_between_clearing_and_the_commit(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+        run_id = publish_small_run(connection, film_nos)
+        store_list(connection, run_id, ann)
+    with engine.connect() as publisher:
+        clear_forgotten(publisher, run_id)
+        with waiting(engine, lambda connection: forget(connection, "ann")) as forgetting:
+            store_vector(publisher, run_id, ann, 1)
+            publisher.commit()
+    removed = forgetting.result().removed
+    assert (removed["recommendation_lists"], removed["user_embeddings"]) == (1, 1)
+
+
+def test_the_horizon_waits_for_who_is_being_forgotten(engine: Engine, film_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+    with engine.connect() as forgetter, engine.connect() as reader:
+        forget(forgetter, "ann")
+        before = event_horizon(reader)
+        reader.commit()
+        forgetter.commit()
+        position = reader.execute(text("select position from forgotten_users")).scalar_one()
+        assert before < position <= event_horizon(reader)

@@ -1,0 +1,79 @@
+"""Named statements, and the parts they share."""
+
+from pathlib import Path
+
+import pytest
+
+from sql import statements as reading
+from sql.statements import statements, written_out
+
+ROOT = Path(reading.__file__).parents[1]
+FILES = sorted((ROOT / "sql" / "queries").glob("*.sql"))
+
+SHARED = """
+-- What this file is about: it's read by nobody.
+
+-- part: eligible
+-- Items that may be shown: {none}
+available
+and not categories && :none_of
+
+-- part: counted_eligible
+select count(*)
+from items
+where {eligible}
+
+-- name: count_items
+-- A remark with a :colon and a 'quote'.
+{counted_eligible}
+  and item_no > 0;
+
+-- name: load_items
+select item_no, '{}' as nothing, '{a}' as kept
+from items
+where {eligible}
+  and item_no > :item_no;
+"""
+ELIGIBLE = "available and not categories && :none_of"
+
+
+def test_a_part_is_written_into_every_statement_that_needs_it() -> None:
+    written = {name: " ".join(code.split()) for name, code in written_out(SHARED).items()}
+    assert written == {
+        "count_items": f"select count(*) from items where {ELIGIBLE} and item_no > 0",
+        "load_items": (
+            "select item_no, '{}' as nothing, '{a}' as kept from items"
+            f" where {ELIGIBLE} and item_no > :item_no"
+        ),
+    }
+
+
+@pytest.mark.parametrize(
+    ("queries", "told"),
+    [
+        ("-- name: a\nselect {b}\n", "no part b stands above a"),
+        ("-- name: a\nselect {b}\n-- part: b\n1\n", "no part b stands above a"),
+        ("-- part: b\n{b}\n-- name: a\nselect {b}\n", "no part b stands above b"),
+        ("-- name: c\nselect 1\n-- name: a\nselect {c}\n", "no part c stands above a"),
+        ("-- part: b\n1\n-- name: a\nselect 1\n", "part b is not used"),
+        ("-- part: b\n1\n-- part: c\n{b}\n-- name: a\nselect {b}\n", "part c is not used"),
+        ("-- name: a\nselect 1\n-- name: a\nselect 2\n", "a stands twice"),
+        ("-- part: a\n1\n-- name: a\nselect {a}\n", "a stands twice"),
+    ],
+    ids=["unknown", "below", "itself", "a-statement", "unused", "no-statement", "twice", "both"],
+)
+def test_what_cannot_be_meant_is_refused(queries: str, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        written_out(queries)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
+def test_every_statement_is_complete_and_somebody_asks_it(path: Path) -> None:
+    asking = "".join(
+        source.read_text(encoding="utf-8")
+        for layer in ("batch", "flows", "serving", "speed", "sql", "stack", "benchmarks")
+        for source in (ROOT / layer).rglob("*.py")
+    )
+    for name, statement in statements(path.stem).items():
+        assert not reading._PLACE.search(str(statement)), name
+        assert f'"{name}"' in asking, name
