@@ -10,6 +10,7 @@ from prometheus_client import start_http_server
 
 from speed.news import wake_at_news
 from speed.popular import keep_popular_fresh
+from speed.readiness import tell_ready
 from speed.settings import RedisSettings, SpeedSettings
 from speed.worker import Worker
 from sql.engine import make_engine
@@ -44,7 +45,7 @@ def main() -> None:
     wake_at_news(database_url, client, stopping)
     keep_popular_fresh(database_url, settings, stopping)
     structlog.get_logger().info("speed_worker_started")
-    Worker(engine, client, settings, stopping).run()
+    Worker(engine, client, settings, stopping, ready=tell_ready).run()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from collections.abc import Callable
 
 import redis
 import structlog
@@ -31,10 +32,13 @@ class Worker:
         client: redis.Redis,
         settings: SpeedSettings,
         stopping: threading.Event,
+        ready: Callable[[], None] = lambda: None,
     ) -> None:
+        """`ready` is called once, when the first pass over the log has ended."""
         self._engine = engine
         self._settings = settings
         self._stopping = stopping
+        self._ready = ready
         spaces = Spaces()
         self._folder = Folder(settings, spaces)
         self._placer = Placer(settings, spaces)
@@ -47,8 +51,12 @@ class Worker:
 
     def run(self) -> None:
         """Work until `stopping` is set; an unreachable PostgreSQL or Redis is waited for."""
+        is_ready = False
         while not self._stopping.is_set():
             folded, placed = self.work_once(), self.place_once()
+            if not is_ready and not self._store_away:
+                self._ready()
+                is_ready = True
             if folded is None and placed is None:
                 self._answers.drop(())
                 if self.keep_standbys_ready() is None:

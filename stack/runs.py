@@ -4,11 +4,9 @@ import re
 from typing import Any
 
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import DBAPIError
 
 from domain.errors import UnknownRunError
 from sql.statements import statements
-from stack.database import connected
 
 _STACK = statements("stack")
 _TIMES = ("cut_off_at", "started_at", "finished_at")
@@ -32,15 +30,6 @@ def find_live_run(connection: Connection) -> RunRecord | None:
     """The run being served; None before the first."""
     row = connection.execute(_STACK["find_live_run"]).one_or_none()
     return None if row is None else _record(row)
-
-
-def look_up_live_run(database_url: str) -> RunRecord | None:
-    """The same from outside; None also if the database does not answer."""
-    try:
-        with connected(database_url) as connection:
-            return find_live_run(connection)
-    except DBAPIError:
-        return None
 
 
 def find_run(connection: Connection, run_id: int) -> RunRecord | None:

@@ -31,6 +31,7 @@ def _status(settings: StackSettings, home: Home) -> dict[str, Any]:
     supervised = is_up(home)
     state = find_state(home.state_file) or _never_started(settings)
     processes = checked(state, supervised=supervised)
+    answers, run = _served_run(state, supervised=supervised)
     return {
         "api_url": state.api_url,
         "prefect_url": state.prefect_url,
@@ -39,7 +40,8 @@ def _status(settings: StackSettings, home: Home) -> dict[str, Any]:
         "processes": {
             name: {"pid": entry.pid, "state": entry.state} for name, entry in processes.items()
         },
-        "run": _live_run(state, supervised=supervised),
+        "database_answers": answers,
+        "run": run,
         "first_recommendation_seconds": state.first_recommendation_seconds,
     }
 
@@ -54,12 +56,16 @@ def _never_started(settings: StackSettings) -> StackState:
     )
 
 
-def _live_run(state: StackState, *, supervised: bool) -> dict[str, Any] | None:
+def _served_run(
+    state: StackState, *, supervised: bool
+) -> tuple[bool | None, dict[str, Any] | None]:
+    """Whether the database answers, None if it was not asked; and the run being served."""
     if not (supervised and state.migrated):
-        return None
-    # Imported only now: without a database there is no need to wait for SQLAlchemy.
-    run: dict[str, Any] | None = import_module("stack.runs").look_up_live_run(state.database_url)
-    return run
+        return None, None
+    # Imported only now: without a database there is no need to wait for its driver.
+    look_up = import_module("stack.served_run").look_up_served_run
+    found: tuple[bool, dict[str, Any] | None] = look_up(state.database_url)
+    return found
 
 
 def _show(console: Console, status: dict[str, Any]) -> None:
@@ -76,5 +82,7 @@ def _show(console: Console, status: dict[str, Any]) -> None:
     run = status["run"]
     if run is not None:
         console.print(f"serving   run {run['run_id']}, cut off at {run['cut_off_at'][:19]}")
+    elif status["database_answers"] is False:
+        console.print("serving   unknown: the database does not answer; see tandem diagnose")
     elif status["processes"].get("api", {}).get("state") == "running":
         console.print("serving   popular items; no run is published yet")

@@ -58,7 +58,7 @@ async def _start_and_stay(start: Start) -> None:
     welcome = await start_up(start)
     tell_addresses(start.terminal, start.recorder.state, start.home, welcome)
     start.terminal.settle()
-    await asyncio.Event().wait()
+    await start.supervisor.keep_logs_bounded()
 
 
 def _listen(life: asyncio.Task[None], supervisor: Supervisor, terminal: Terminal) -> None:

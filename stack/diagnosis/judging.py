@@ -1,6 +1,6 @@
 """Judging the machine, the processes of the stack and its schedule. Pure."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,8 @@ class Disk:
     folder: Path
     total_bytes: int
     free_bytes: int
+    holds_postgres: bool = True
+    """Whether the database lies there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +44,28 @@ def not_running() -> Finding:
 
 
 def judge_processes(
-    entries: Mapping[str, ProcessEntry], log_of: Callable[[str], Path]
+    entries: Mapping[str, ProcessEntry],
+    log_of: Callable[[str], Path],
+    frozen: Collection[str] = (),
 ) -> list[Finding]:
-    """A finding for each process that does not run, or one that all do."""
+    """A finding for each process that does not run, or one that all do.
+
+    `frozen`: names of those that run but were stopped by a signal.
+    """
     findings = [
         _process(name, entry, log_of(name))
         for name, entry in entries.items()
         if entry.state != "running"
     ]
+    findings += [_frozen(name, entries[name]) for name in frozen]
     return findings or [Finding("processes", "ok", f"All {len(entries)} processes run.")]
+
+
+def _frozen(name: str, entry: ProcessEntry) -> Finding:
+    what = f"{name} is frozen: a signal has stopped it, and it does nothing until it may go on."
+    return Finding(
+        f"process-{name}", "problem", what, advice=f"Let it go on: kill -CONT {entry.pid}"
+    )
 
 
 def _process(name: str, entry: ProcessEntry, log: Path) -> Finding:
@@ -79,11 +94,13 @@ def judge_leftovers(entries: Mapping[str, ProcessEntry]) -> list[Finding]:
 
 
 def judge_disk(disk: Disk) -> Finding:
-    """A full disk stops PostgreSQL."""
+    """A full disk stops PostgreSQL, if it is there, and night and logs anyway."""
     share = disk.free_bytes / disk.total_bytes
     what = f"{disk.free_bytes / GIB:,.1f} GiB ({share:.0%}) are free on the disk of {disk.folder}."
-    advice = "Make room: when it is full, PostgreSQL stops. Old runs go with fewer of them"
-    advice = f"{advice} retained (TANDEM_BATCH_RETAINED_RUNS)."
+    advice = "Make room: when it is full, no log is written and no night can end."
+    if disk.holds_postgres:
+        advice = "Make room: when it is full, PostgreSQL stops. Old runs go with fewer of them"
+        advice = f"{advice} retained (TANDEM_BATCH_RETAINED_RUNS)."
     little = disk.free_bytes < _LITTLE_BYTES
     if disk.free_bytes < _FULL_BYTES or (little and share < _FULL_SHARE):
         return Finding("disk", "problem", f"The disk is nearly full: {what}", advice=advice)

@@ -6,10 +6,10 @@ import redis
 from sqlalchemy.exc import SQLAlchemyError
 
 from serving.repositories.diagnosis import load_figures
+from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_away
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding
-from serving.services.diagnosis.process import judge_redis
-from serving.services.diagnosis.store import judge_store, postgres_away
+from serving.services.diagnosis.store import judge_store
 from stack.complaints import first_line
 from stack.database import connected
 
@@ -35,5 +35,5 @@ def look_at_redis(redis_url: str) -> list[Finding]:
         with client:
             client.ping()
     except redis.RedisError as error:
-        return [judge_redis(first_line(error))]
-    return [judge_redis(None)]
+        return [judge_redis(RedisFigures(answers=False, fault=first_line(error)))]
+    return [judge_redis(RedisFigures(answers=True))]

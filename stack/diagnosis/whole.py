@@ -6,10 +6,9 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_away
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, merged, worst_first
-from serving.services.diagnosis.process import judge_redis
-from serving.services.diagnosis.store import postgres_away
 from stack.diagnosis import api
 from stack.diagnosis.judging import (
     Disk,
@@ -37,7 +36,8 @@ async def diagnose(settings: StackSettings, home: Home, bounds: Bounds) -> list[
         findings = await _running(state, home, bounds)
     else:
         findings = await _not_supervised(settings, state, home, bounds)
-    return worst_first([*findings, judge_disk(_disk(home.directory))])
+    disk = _disk(home.directory, holds_postgres=settings.external_database_url is None)
+    return worst_first([*findings, judge_disk(disk)])
 
 
 async def _running(state: StackState | None, home: Home, bounds: Bounds) -> list[Finding]:
@@ -49,7 +49,9 @@ async def _running(state: StackState | None, home: Home, bounds: Bounds) -> list
     # The worker is started last, after the deployments were registered.
     if "prefect-worker" in state.processes:
         looks.append((partial(look_at_schedule, state.prefect_url), []))
-    processes = judge_processes(checked(state, supervised=True), home.log)
+    entries = checked(state, supervised=True)
+    frozen = [name for name, entry in entries.items() if entry.is_frozen()]
+    processes = judge_processes(entries, home.log, frozen)
     return [*processes, *merged(*await _all(looks))]
 
 
@@ -71,11 +73,12 @@ def _looks_at_stores(
 ) -> list[tuple[Look, list[Finding]]]:
     """What to do, and what it means if that does not end."""
     silent = f"it does not answer within {PATIENCE_SECONDS:g} seconds"
+    no_redis = RedisFigures(answers=False, fault=silent)
     looks: list[tuple[Look, list[Finding]]] = []
     if database_url:
         looks.append((partial(look_at_postgres, database_url, bounds), [postgres_away(silent)]))
     if redis_url:
-        looks.append((partial(look_at_redis, redis_url), [judge_redis(silent)]))
+        looks.append((partial(look_at_redis, redis_url), [judge_redis(no_redis)]))
     return looks
 
 
@@ -90,8 +93,8 @@ async def _in_time(look: Look, otherwise: list[Finding]) -> list[Finding]:
         return otherwise
 
 
-def _disk(folder: Path) -> Disk:
+def _disk(folder: Path, *, holds_postgres: bool) -> Disk:
     """The disk of a folder, or of where it would be made."""
     there = next(parent for parent in (folder, *folder.parents) if parent.exists())
     usage = shutil.disk_usage(there)
-    return Disk(folder, usage.total, usage.free)
+    return Disk(folder, usage.total, usage.free, holds_postgres)

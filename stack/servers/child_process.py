@@ -7,10 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import psutil
 
@@ -23,6 +23,16 @@ PR_SET_PDEATHSIG = 1
 
 Escalation = Sequence[tuple[signal.Signals, float]]
 """Signals to send one after the other, each with the seconds to wait for its effect."""
+
+
+class Server(Protocol):
+    """How a server is started."""
+
+    def command(self) -> list[str]:
+        """The program and its arguments."""
+
+    def popen_options(self) -> dict[str, Any]:
+        """Options of `subprocess.Popen`."""
 
 
 class ServerNotReadyError(StackError):
@@ -62,6 +72,21 @@ def wait_for_answer(
         else:
             continue
         raise ServerNotReadyError(f"{name} {outcome}.{_end_of(log)}")
+
+
+@contextmanager
+def running_child(
+    server: Server, log: Path, escalation: Escalation
+) -> Iterator[subprocess.Popen[Any]]:
+    """Run a server for the time of the block; what it writes is put at the end of `log`."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            server.command(), stdout=output, stderr=output, **server.popen_options()
+        )
+    try:
+        yield process
+    finally:
+        stop_child(process, escalation)
 
 
 def stop_child(process: subprocess.Popen[Any], escalation: Escalation) -> int:

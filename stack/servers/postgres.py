@@ -24,6 +24,7 @@ from stack.servers.child_process import (
     Escalation,
     ending_with_parent,
     run_program,
+    running_child,
     stop_child,
     stop_strays,
     wait_for_answer,
@@ -188,15 +189,9 @@ def running_postgres(
     """Run a server for the time of the block. Its log is `log`, or lies beside the data."""
     server = prepare_postgres(data_directory, port=port, durable=durable)
     log = log or server.data_directory.with_name(f"{server.data_directory.name}.log")
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            server.command(), stdout=output, stderr=output, **server.popen_options()
-        )
-    try:
+    with running_child(server, log, SHUTDOWN) as process:
         wait_until_ready(server, process, log=log)
         yield server
-    finally:
-        stop(process)
 
 
 def _refusal(server: PostgresServer, database: str) -> str | None:

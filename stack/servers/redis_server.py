@@ -19,7 +19,7 @@ from stack.servers.binaries import redis_program
 from stack.servers.child_process import (
     Escalation,
     ending_with_parent,
-    stop_child,
+    running_child,
     stop_strays,
     wait_for_answer,
 )
@@ -102,25 +102,14 @@ def wait_until_ready(
     )
 
 
-def stop(process: subprocess.Popen[Any]) -> int:
-    """Shut the server down, by SIGKILL if it does not obey; returns its exit code."""
-    return stop_child(process, SHUTDOWN)
-
-
 @contextmanager
 def running_redis(directory: Path, *, log: Path | None = None) -> Iterator[RedisServer]:
     """Run a server for the time of the block. Its log is `log`, or lies in the folder."""
     server = prepare_redis(directory)
     log = log or server.directory / "redis.log"
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            server.command(), stdout=output, stderr=output, **server.popen_options()
-        )
-    try:
+    with running_child(server, log, SHUTDOWN) as process:
         wait_until_ready(server, process, log=log)
         yield server
-    finally:
-        stop(process)
 
 
 def _refusal(server: RedisServer) -> str | None:

@@ -1,6 +1,7 @@
 """Logs of the processes: appended to, kept to a bounded size."""
 
 import os
+import shutil
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,9 +12,30 @@ _TAIL_BYTES = 64 * 1024
 def open_log(path: Path) -> BinaryIO:
     """The log for appending; one that has grown large is put aside as `<name>.1` first."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    if path.exists() and path.stat().st_size > LARGEST_LOG_BYTES:
-        path.replace(path.with_name(f"{path.name}.1"))
+    if _is_large(path):
+        path.replace(_aside(path))
     return path.open("ab")
+
+
+def put_aside(path: Path) -> bool:
+    """Put the end of a log aside as `<name>.1` if it has grown large; whether it had.
+
+    The process that writes it need not know: it goes on in the same file, at its new end, since it
+    was opened for appending. A line that is written between the copy and the cut is lost.
+    """
+    if not _is_large(path):
+        return False
+    draft = path.with_name(f"{path.name}.new")
+    try:
+        with path.open("rb") as log, draft.open("wb") as copy:
+            log.seek(-LARGEST_LOG_BYTES, os.SEEK_END)
+            shutil.copyfileobj(log, copy)
+        draft.replace(_aside(path))
+    except OSError:
+        # The disk is full: room is worth more than what stands in the log.
+        draft.unlink(missing_ok=True)
+    os.truncate(path, 0)
+    return True
 
 
 def last_lines(path: Path, count: int) -> list[str]:
@@ -24,3 +46,11 @@ def last_lines(path: Path, count: int) -> list[str]:
             return log.read().decode(errors="replace").splitlines()[-count:]
     except FileNotFoundError:
         return []
+
+
+def _is_large(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > LARGEST_LOG_BYTES
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")

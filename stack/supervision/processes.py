@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from stack.home import Home
 from stack.servers import postgres, redis_server
 from stack.servers.child_process import ending_with_parent, wait_for_answer
 from stack.supervision.http_probe import refusal
+from stack.supervision.readiness import ReadyListener
 from stack.supervision.service import Launch, Service
 
 DATABASE = "tandem"
@@ -89,8 +91,15 @@ def prefect_worker_service(environment: Mapping[str, str], directory: Path) -> S
 
 
 def speed_service(environment: Mapping[str, str]) -> Service:
-    """The worker that turns events into live vectors."""
-    return _python("speed", ["speed"], environment, None)
+    """The worker that turns events into live vectors; ready when its first pass has ended."""
+
+    def prepare() -> Launch:
+        listener = ReadyListener()
+        told = {**environment, **listener.environment}
+        wait = partial(listener.wait, "speed", seconds=ANSWER_TIMEOUT_SECONDS)
+        return replace(_python("speed", ["speed"], told, None).prepare(), wait_until_ready=wait)
+
+    return Service("speed", prepare)
 
 
 def api_service(environment: Mapping[str, str], api_url: str) -> Service:

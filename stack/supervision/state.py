@@ -36,6 +36,15 @@ class ProcessEntry:
         except psutil.Error:
             return False
 
+    def is_frozen(self) -> bool:
+        """Whether it runs but a signal has stopped it until another lets it go on."""
+        if not self.is_alive():
+            return False
+        try:
+            return bool(psutil.Process(self.pid).status() == psutil.STATUS_STOPPED)
+        except psutil.Error:
+            return False
+
 
 @dataclass(frozen=True, slots=True)
 class StackState:

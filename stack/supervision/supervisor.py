@@ -14,12 +14,13 @@ from typing import Any, Protocol
 from domain.errors import StackError
 from stack.servers.child_process import ServerNotReadyError, stop_child
 from stack.supervision.background import in_thread
-from stack.supervision.log_file import last_lines, open_log
+from stack.supervision.log_file import last_lines, open_log, put_aside
 from stack.supervision.restarts import RestartHistory, RestartPolicy
 from stack.supervision.service import Launch, Service
 from stack.supervision.state import ProcessEntry, ProcessState, entry_of
 
 TOLD_LOG_LINES = 12
+_LOG_SECONDS = 30.0
 
 
 class ServiceFailedError(StackError):
@@ -69,6 +70,14 @@ class Supervisor:
         self._children[service.name] = child
         child.task = asyncio.create_task(self._tend(child))
         await asyncio.shield(ready)
+
+    async def keep_logs_bounded(self, *, seconds: float = _LOG_SECONDS) -> None:
+        """Put aside what has grown large of the logs, every so many seconds; never returns."""
+        while True:
+            await asyncio.sleep(seconds)
+            for child in list(self._children.values()):
+                with suppress(OSError):
+                    await in_thread(partial(put_aside, child.log))
 
     async def stop(self) -> None:
         """Stop all processes, the one started last first; nothing is started again from now on."""

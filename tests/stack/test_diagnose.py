@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from stack.diagnosis.judging import (
 )
 from stack.home import UP, Home, owning
 from stack.servers.ports import free_port
-from stack.supervision.state import ProcessEntry, ProcessState
+from stack.supervision.state import ProcessEntry, ProcessState, entry_of
 from tests.events import event, record
 from tests.small_run import publish_small_run
 from tests.waiting import wait_until
@@ -115,7 +116,7 @@ def test_stores_that_are_away_are_findings_and_not_errors(
 
 
 def test_a_system_that_is_well_has_exit_code_0_and_the_api_was_asked_itself(
-    api: None, external: Path, engine: Engine, film_nos: list[int]
+    api: None, external: Path, engine: Engine, film_nos: list[int], speed_worker: None
 ) -> None:
     with engine.begin() as connection:
         record(connection, [event(user, film_nos[0]) for user in ("ann", "bob")])
@@ -211,3 +212,23 @@ def test_nights_that_do_not_run_by_themselves_are_told(schedule: Schedule, words
 def test_a_scheduled_night_is_well() -> None:
     found: Finding = judge_schedule(Schedule(registered=True, scheduled=True), PREFECT)
     assert found.severity == "ok"
+
+
+def test_a_process_that_a_signal_has_stopped_is_told_with_how_to_let_it_go_on() -> None:
+    with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
+        entry = replace(entry_of(process.pid), state="running")
+        assert not entry.is_frozen()
+        process.send_signal(signal.SIGSTOP)
+        wait_until(entry.is_frozen)
+        (finding,) = judge_processes({"speed": entry}, Path, ["speed"])
+        process.kill()
+    assert (finding.check, finding.severity) == ("process-speed", "problem")
+    assert "speed is frozen" in finding.what
+    assert finding.advice == f"Let it go on: kill -CONT {process.pid}"
+    assert not entry.is_frozen()
+
+
+def test_a_full_disk_without_the_database_on_it_is_told_otherwise() -> None:
+    here = Disk(Path("/data"), 100 * GIB, 4 * GIB)
+    assert "PostgreSQL stops" in str(judge_disk(here).advice)
+    assert "PostgreSQL" not in str(judge_disk(replace(here, holds_postgres=False)).advice)

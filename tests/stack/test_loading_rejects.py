@@ -18,10 +18,7 @@ from stack.loading.reasons import Reason
 
 SOON = datetime.now(UTC) + timedelta(days=1)
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 @pytest.fixture

@@ -7,12 +7,9 @@ import pytest
 from sqlalchemy import Engine, text
 
 from stack.loading import LoadReport, load_path
-from tests.waiting import wait_until
+from tests.waiting import statements_waiting, wait_until
 
-
-@pytest.fixture(autouse=True)
-def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
+pytestmark = pytest.mark.usefixtures("own_folder")
 
 
 def items_file(folder: Path, titles: dict[str, str], name: str = "items") -> Path:
@@ -20,15 +17,6 @@ def items_file(folder: Path, titles: dict[str, str], name: str = "items") -> Pat
     rows = [f"{item_id},{title}\n" for item_id, title in titles.items()]
     path.write_text("".join(["item_id,title\n", *rows]))
     return path
-
-
-def somebody_waits(engine: Engine) -> bool:
-    query = (
-        "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
-        " and datname = current_database() and query like '%staged_items%'"
-    )
-    with engine.connect() as connection:
-        return bool(connection.execute(text(query)).all())
 
 
 def test_a_load_that_is_ended_by_a_deadlock_goes_on(
@@ -46,7 +34,7 @@ def test_a_load_that_is_ended_by_a_deadlock_goes_on(
             target=lambda: reports.append(load_path(changed, database_url)), daemon=True
         )
         thread.start()
-        wait_until(lambda: somebody_waits(engine))
+        wait_until(lambda: statements_waiting(engine, "staged_items"))
         other.execute(touch, {"item_id": "a"})
         other.commit()
     thread.join(timeout=30)

@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from stack.servers.child_process import ServerNotReadyError
+from stack.supervision.log_file import LARGEST_LOG_BYTES
 from stack.supervision.restarts import RestartHistory, RestartPolicy
 from stack.supervision.service import Launch, Service
 from stack.supervision.state import ProcessEntry
@@ -180,3 +181,15 @@ async def test_what_dies_while_everything_is_killed_is_not_started_again(stage: 
     assert {entry.state for entry in stage.entries.values()} == {"stopped"}
     assert not any("started again" in line for line in stage.lines)
     assert not any(psutil.pid_exists(pid) for pid in pids)
+
+
+async def test_a_process_that_writes_without_end_does_not_fill_the_disk(
+    supervisor: Supervisor, stage: Stage
+) -> None:
+    code = f"import time; print('x' * {LARGEST_LOG_BYTES + 1}, flush=True); time.sleep(600)"
+    await supervisor.start(python("speed", code))
+    keeping = asyncio.create_task(supervisor.keep_logs_bounded(seconds=0.01))
+    aside = stage.folder / "speed.log.1"
+    log = stage.folder / "speed.log"
+    await until(lambda: aside.exists() and log.stat().st_size <= 1)
+    keeping.cancel()

@@ -13,7 +13,7 @@ import pytest
 from stack.home import UP, Home, HomeInUseError, find_owner, is_up, owning
 from stack.servers.ports import free_port
 from stack.supervision.leftovers import end_leftovers
-from stack.supervision.log_file import LARGEST_LOG_BYTES, last_lines, open_log
+from stack.supervision.log_file import LARGEST_LOG_BYTES, last_lines, open_log, put_aside
 from stack.supervision.port_check import NeededPort, PortTakenError, check_ports
 from stack.supervision.state import (
     ProcessEntry,
@@ -136,3 +136,27 @@ def test_a_log_that_has_grown_large_is_put_aside(tmp_path: Path) -> None:
         output.write(b"one\ntwo\nthree\n")
     assert last_lines(log, 2) == ["two", "three"]
     assert log.with_name("api.log.1").stat().st_size > LARGEST_LOG_BYTES
+
+
+def test_a_log_may_be_put_aside_while_it_is_being_written(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    with open_log(log) as output:
+        output.write(b"x" * LARGEST_LOG_BYTES + b"\nend\n")
+        output.flush()
+        assert put_aside(log)
+        assert not put_aside(log)
+        output.write(b"after\n")
+    assert log.read_bytes() == b"after\n"
+    aside = log.with_name("api.log.1")
+    assert aside.stat().st_size == LARGEST_LOG_BYTES
+    assert last_lines(aside, 1) == ["end"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["api.log", "api.log.1"]
+
+
+def test_a_log_that_cannot_be_put_aside_is_cut_all_the_same(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    log.write_bytes(b"x" * (LARGEST_LOG_BYTES + 1))
+    log.with_name("api.log.1").mkdir()
+    assert put_aside(log)
+    assert log.stat().st_size == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["api.log", "api.log.1"]

@@ -1,0 +1,70 @@
+"""`tandem status`: which run is served, told without waiting for the libraries of a night."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from typer.testing import CliRunner
+
+from stack.command_line import app
+from stack.home import UP, Home, owning
+from stack.runs import find_live_run
+from stack.served_run import look_up_served_run
+from stack.settings import StackSettings
+from stack.supervision.state import StackState, entry_of, store_state
+from tests.small_run import publish_small_run
+
+
+def test_the_served_run_is_told_as_the_list_of_runs_tells_it(
+    engine: Engine, database_url: str, film_nos: list[int]
+) -> None:
+    assert look_up_served_run(database_url) == (True, None)
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        # Any session's own time zone, which must not show.
+        connection.execute(text("alter role current_user set timezone to 'Asia/Tokyo'"))
+    try:
+        with engine.connect() as connection:
+            known = find_live_run(connection)
+        assert known is not None
+        assert look_up_served_run(database_url) == (True, known)
+    finally:
+        with engine.begin() as connection:
+            connection.execute(text("alter role current_user reset timezone"))
+
+
+def test_while_the_database_is_away_nothing_is_said_of_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    away = "postgresql://nobody@127.0.0.1:1/nothing"
+    assert look_up_served_run(away) == (False, None)
+    home = Home(tmp_path / "home")
+    monkeypatch.setenv("TANDEM_HOME", str(home.directory))
+    with owning(home, UP):
+        running = {"api": replace(entry_of(os.getpid()), state="running")}
+        state = StackState("http://a", "http://p", away, "", migrated=True, processes=running)
+        store_state(home.state_file, state)
+        told = CliRunner().invoke(app, ["status"]).stdout
+    assert "serving   unknown: the database does not answer" in told
+    assert "no run is published" not in told
+
+
+def test_an_address_for_sqlalchemy_is_understood(database_url: str) -> None:
+    named = StackSettings.model_validate(
+        {"DATABASE_URL": database_url.replace("postgresql://", "postgresql+psycopg://")}
+    )
+    assert named.external_database_url == database_url
+
+
+def test_status_loads_neither_sqlalchemy_nor_anything_that_needs_it() -> None:
+    needless = ["sqlalchemy", "numpy", "fastapi", "alembic", "redis"]
+    ask = (
+        "import sys, stack.command_line, stack.settings, stack.commands.status, stack.served_run;"
+        f" print(sorted(set({needless}) & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "[]"
