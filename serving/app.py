@@ -12,6 +12,7 @@ from serving.errors import add_error_handlers
 from serving.logs import configure_logs
 from serving.metrics import ServingMetrics
 from serving.middleware import BodyLimit, RequestRecord
+from serving.paths import PathsAsSent
 from serving.routes import (
     admin,
     events,
@@ -50,7 +51,6 @@ def create_app(settings: ServingSettings) -> FastAPI:
     app = FastAPIOffline(
         title="Tandem", description=_DESCRIPTION, version="1", lifespan=lifespan, redoc_url=None
     )
-    # A path that ends in /similar is asked before the ids of items, which may hold slashes.
     parts = (
         events, recommendations, popular, trending, latest, starter, similar, search, items,
         users, admin, operation,
@@ -60,6 +60,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
     app.add_middleware(RequestRecord, metrics=metrics)
+    app.add_middleware(PathsAsSent)
     add_error_handlers(app)
     return app
 

@@ -39,6 +39,14 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 
+_PROBLEMS_OF_REQUEST = (
+    UnauthenticatedError,
+    ForbiddenError,
+    InvalidInputError,
+    OverloadedError,
+    StoreUnavailableError,
+)
+
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'ApiKey header="X-API-Key"'},
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
@@ -119,11 +127,15 @@ def internal_problem(path: str, request_id: str) -> Response:
     return problem(path, request_id, _STATUS[Exception], detail)
 
 
+def problems_of_request(*others: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """The documentation of the problems of a request with a key and some input; and of others."""
+    return problem_responses(*_PROBLEMS_OF_REQUEST, *others)
+
+
 def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """The documentation of the problems a route may answer with."""
     responses: dict[int | str, dict[str, Any]] = {}
-    for error in errors:
-        status = _status_of(error)
+    for status in sorted(map(_status_of, errors)):
         responses[int(status)] = {
             "description": status.phrase,
             "content": {MEDIA_TYPE: {"schema": _SCHEMA}},

@@ -5,17 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-    UnknownEventError,
-)
+from domain.errors import UnknownEventError
 from domain.identifiers import LONGEST_ID
 from serving.dependencies import FromServices, may_write
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.faults import BodyTooLargeError, MalformedBodyError
 from serving.schemas.events import EventBatch, RecordedAnswer
 from serving.schemas.removals import DeletedEventAnswer, deleted_event_answer
@@ -27,15 +20,7 @@ router = APIRouter(prefix="/v1", tags=["events"])
     "/events",
     dependencies=[may_write],
     status_code=HTTPStatus.ACCEPTED,
-    responses=problem_responses(
-        MalformedBodyError,
-        UnauthenticatedError,
-        ForbiddenError,
-        BodyTooLargeError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(MalformedBodyError, BodyTooLargeError),
 )
 async def record_events(batch: EventBatch, services: FromServices) -> RecordedAnswer:
     """Record what users did: all events of the batch, or none and the reasons.
@@ -48,16 +33,9 @@ async def record_events(batch: EventBatch, services: FromServices) -> RecordedAn
 
 
 @router.delete(
-    "/events/{event_id:path}",
+    "/events/{event_id:id}",
     dependencies=[may_write],
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        UnknownEventError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(UnknownEventError),
 )
 async def delete_event(
     event_id: Annotated[

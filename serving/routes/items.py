@@ -5,17 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-    UnknownItemError,
-)
+from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
 from serving.dependencies import FromServices, may_read, may_write
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.faults import BodyTooLargeError, MalformedBodyError
 from serving.schemas.identifiers import Identifier
 from serving.schemas.items import ItemBody, StoredItemAnswer
@@ -26,16 +19,9 @@ ItemPath = Annotated[Identifier, Path(examples=["film-7"])]
 
 
 @router.get(
-    "/items/{item_id:path}",
+    "/items/{item_id:item}",
     dependencies=[may_read],
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        UnknownItemError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(UnknownItemError),
 )
 async def find_item(item_id: ItemPath, services: FromServices) -> StoredItemAnswer:
     """What the catalogue says of an item."""
@@ -43,19 +29,11 @@ async def find_item(item_id: ItemPath, services: FromServices) -> StoredItemAnsw
 
 
 @router.put(
-    "/items/{item_id:path}",
+    "/items/{item_id:item}",
     dependencies=[may_write],
     responses={
         int(HTTPStatus.CREATED): {"model": StoredItemAnswer, "description": "The item is new."},
-        **problem_responses(
-            MalformedBodyError,
-            UnauthenticatedError,
-            ForbiddenError,
-            BodyTooLargeError,
-            InvalidInputError,
-            OverloadedError,
-            StoreUnavailableError,
-        ),
+        **problems_of_request(MalformedBodyError, BodyTooLargeError),
     },
 )
 async def store_item(

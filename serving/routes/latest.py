@@ -3,16 +3,9 @@
 import orjson
 from fastapi import APIRouter, Response
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-)
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.schemas.popular import Category, ForUser, LatestAnswer, Limit, named_answer
 from serving.services.shelves.shelf import Shelf, ShelfWish
 
@@ -23,13 +16,7 @@ router = APIRouter(prefix="/v1", tags=["recommendations"])
     "/latest",
     dependencies=[may_read],
     response_model=LatestAnswer,
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(),
 )
 async def latest(
     services: FromServices,

@@ -5,16 +5,9 @@ from typing import Annotated, Literal
 import orjson
 from fastapi import APIRouter, Query, Response
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-)
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.schemas.popular import Category, ForUser, Limit, PopularAnswer, scored_answer
 from serving.services.shelves.shelf import Shelf, ShelfName, ShelfWish
 
@@ -33,13 +26,7 @@ _SHELVES: dict[str | None, ShelfName] = {
     "/popular",
     dependencies=[may_read],
     response_model=PopularAnswer,
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(),
 )
 async def popular(
     services: FromServices,

@@ -5,16 +5,9 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-)
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.schemas.identifiers import Identifier
 from serving.schemas.recommendation_query import RecommendationQuery
 from serving.schemas.recommendations import RecommendationAnswer, recommendation_answer
@@ -23,16 +16,10 @@ router = APIRouter(prefix="/v1", tags=["recommendations"])
 
 
 @router.get(
-    "/users/{user_id:path}/recommendations",
+    "/users/{user_id:id}/recommendations",
     dependencies=[may_read],
     response_model=RecommendationAnswer,
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(),
 )
 async def recommend(
     user_id: Annotated[Identifier, Path(examples=["ann"])],

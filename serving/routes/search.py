@@ -6,15 +6,8 @@ import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-)
 from serving.dependencies import FromServices, may_read
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.repositories.filters import Filters
 from serving.schemas.finding import Categories, ExcludeSeen, Limit, NoCategories, ToUser, user_of
 from serving.schemas.identifiers import storable_text
@@ -44,13 +37,7 @@ def _query_text(given: str) -> str:
     "/search",
     dependencies=[may_read],
     response_model=SearchAnswer,
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(),
 )
 async def search(
     services: FromServices,

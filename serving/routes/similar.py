@@ -5,17 +5,10 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-    UnknownItemError,
-)
+from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
 from serving.dependencies import FromServices, may_read
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.repositories.filters import Filters
 from serving.schemas.finding import Categories, ExcludeSeen, Limit, NoCategories, ToUser, user_of
 from serving.schemas.identifiers import Identifier
@@ -26,18 +19,11 @@ MOST_SEEDS = 20
 
 router = APIRouter(prefix="/v1", tags=["search"])
 
-_PROBLEMS = problem_responses(
-    UnauthenticatedError,
-    ForbiddenError,
-    UnknownItemError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-)
+_PROBLEMS = problems_of_request(UnknownItemError)
 
 
 @router.get(
-    "/items/{item_id:path}/similar",
+    "/items/{item_id:id}/similar",
     dependencies=[may_read],
     response_model=SimilarAnswer,
     responses=_PROBLEMS,

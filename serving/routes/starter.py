@@ -3,16 +3,9 @@
 import orjson
 from fastapi import APIRouter, Response
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-)
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.schemas.popular import (
     Category,
     ForUser,
@@ -30,13 +23,7 @@ router = APIRouter(prefix="/v1", tags=["recommendations"])
     "/starter",
     dependencies=[may_read],
     response_model=StarterAnswer,
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(),
 )
 async def starter(
     services: FromServices,

@@ -5,17 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Response
 
-from domain.errors import (
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-    UnauthenticatedError,
-    UnknownUserError,
-)
+from domain.errors import UnknownUserError
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read, may_write
-from serving.errors import problem_responses
+from serving.errors import problems_of_request
 from serving.faults import BodyTooLargeError, MalformedBodyError
 from serving.schemas.identifiers import Identifier
 from serving.schemas.removals import ForgottenUserAnswer, forgotten_user_answer
@@ -27,16 +20,9 @@ UserPath = Annotated[Identifier, Path(examples=["ann"])]
 
 
 @router.get(
-    "/users/{user_id:path}",
+    "/users/{user_id:user}",
     dependencies=[may_read],
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        UnknownUserError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(UnknownUserError),
 )
 async def find_user(user_id: UserPath, services: FromServices) -> UserAnswer:
     """What is said of a user, and which of the stated words count in the served run."""
@@ -44,19 +30,11 @@ async def find_user(user_id: UserPath, services: FromServices) -> UserAnswer:
 
 
 @router.put(
-    "/users/{user_id:path}",
+    "/users/{user_id:user}",
     dependencies=[may_write],
     responses={
         int(HTTPStatus.CREATED): {"model": UserAnswer, "description": "The user is new."},
-        **problem_responses(
-            MalformedBodyError,
-            UnauthenticatedError,
-            ForbiddenError,
-            BodyTooLargeError,
-            InvalidInputError,
-            OverloadedError,
-            StoreUnavailableError,
-        ),
+        **problems_of_request(MalformedBodyError, BodyTooLargeError),
     },
 )
 async def state_user(
@@ -73,15 +51,9 @@ async def state_user(
 
 
 @router.delete(
-    "/users/{user_id:path}",
+    "/users/{user_id:user}",
     dependencies=[may_write],
-    responses=problem_responses(
-        UnauthenticatedError,
-        ForbiddenError,
-        InvalidInputError,
-        OverloadedError,
-        StoreUnavailableError,
-    ),
+    responses=problems_of_request(),
 )
 async def forget_user(user_id: UserPath, services: FromServices) -> ForgottenUserAnswer:
     """Forget a user: remove all events, interests, lists, vectors, impressions, cached answers.

@@ -19,7 +19,7 @@ Categories = Annotated[
     list[Identifier] | None,
     Query(
         max_length=MOST_CATEGORIES,
-        description="Only items of this category; repeated, of any of these.",
+        description="Only items of this category, written exactly so; repeated, of any of these.",
         examples=[["comedy"]],
     ),
 ]
@@ -35,6 +35,11 @@ ExcludeSeen = Annotated[
     bool,
     Query(description="Whether items that the user has seen stay out, too; needs user_id."),
 ]
+
+CATEGORIES_MEANT = (
+    "Of an empty list: categories asked for that no item has, with the ones that differ from them"
+    " in upper and lower case or accents only. Categories are taken exactly as they are stored."
+)
 
 
 def user_of(user_id: str | None) -> UserId | None:

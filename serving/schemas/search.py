@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from serving.schemas.finding import CATEGORIES_MEANT
 from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
 from serving.services.searching.finding import FoundItems, FoundSource
 from serving.services.searching.found_list import Match, SearchedItem, SearchLevel, SearchList
@@ -50,6 +51,9 @@ class SearchAnswer(BaseModel):
         description="Words that no item has, with the words that were looked for instead.",
         examples=[{"oddyssey": "odyssey"}],
     )
+    categories_meant: dict[str, str] = Field(
+        description=CATEGORIES_MEANT, examples=[{"Comedy": "comedy"}]
+    )
     source: FoundSource = Field(description="Where the list comes from now.")
     level: SearchLevel = Field(
         description="What the list was made as. search: by words and meaning. words: by words"
@@ -69,6 +73,7 @@ def search_answer(q: str, found: FoundItems[SearchList]) -> dict[str, Any]:
         "items": [_item_answer(item) for item in made.items],
         "match": made.match,
         "corrected": made.corrected,
+        "categories_meant": made.categories_meant,
         "source": found.source,
         "level": made.level,
         "degraded": made.degraded,

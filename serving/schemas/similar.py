@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from serving.schemas.finding import CATEGORIES_MEANT
 from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
 from serving.services.searching.finding import FoundItems, FoundSource
 from serving.services.searching.found_list import SimilarLevel, SimilarList
@@ -28,6 +29,9 @@ class SimilarAnswer(BaseModel):
     """Items like others, the most alike first."""
 
     items: list[SimilarItemAnswer]
+    categories_meant: dict[str, str] = Field(
+        description=CATEGORIES_MEANT, examples=[{"Comedy": "comedy"}]
+    )
     source: FoundSource = Field(description="Where the list comes from now.")
     level: SimilarLevel = Field(
         description="What the list was made as. similar: by use and words. words: by words alone,"
@@ -56,6 +60,7 @@ def similar_answer(found: FoundItems[SimilarList]) -> dict[str, Any]:
             }
             for item in made.items
         ],
+        "categories_meant": made.categories_meant,
         "source": found.source,
         "level": made.level,
         "degraded": made.degraded,
