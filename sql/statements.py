@@ -2,28 +2,68 @@
 
 A statement begins with a line `-- name: load_histories`; the comment lines that follow say what it
 answers; parameters are written `:user_nos`, and cast with `cast(:user_nos as integer[])`.
+
+What several statements of a file share is a part, written once and above them: it begins with a
+line `-- part: eligible`, and `{eligible}` at the end of a line stands for its text. Parts may be
+made of parts. PostgreSQL never hears of them, so no plan depends on them.
 """
 
 import re
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from sqlalchemy import TextClause, text
+if TYPE_CHECKING:
+    from sqlalchemy import TextClause
 
 _QUERIES = Path(__file__).parent / "queries"
-_NAME = re.compile(r"^-- name: (\w+)$", re.MULTILINE)
+_HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
+_PLACE = re.compile(r"\{(\w+)\}$", re.MULTILINE)
 
 
 @cache
-def statements(layer: str) -> Mapping[str, TextClause]:
+def statements(layer: str) -> Mapping[str, "TextClause"]:
     """All statements of a layer by name; a missing name raises KeyError."""
-    parts = _NAME.split((_QUERIES / f"{layer}.sql").read_text(encoding="utf-8"))
-    named = dict(zip(parts[1::2], parts[2::2], strict=True))
-    if len(named) != len(parts) // 2:
-        raise ValueError(f"two statements of {layer}.sql have the same name")
-    return MappingProxyType({name: text(_code_of(body)) for name, body in named.items()})
+    text = import_module("sqlalchemy").text
+    return MappingProxyType({name: text(code) for name, code in codes(layer).items()})
+
+
+@cache
+def codes(layer: str) -> Mapping[str, str]:
+    """The same as they are written, for a program that cannot wait for SQLAlchemy to be loaded."""
+    named = written_out((_QUERIES / f"{layer}.sql").read_text(encoding="utf-8"))
+    return MappingProxyType(named)
+
+
+def written_out(queries: str) -> dict[str, str]:
+    """The statements of a file by name, with all their parts.
+
+    ValueError if a name stands twice, no part stands above where it is needed, or one is not used.
+    """
+    _, *found = _HEADING.split(queries)
+    named: dict[str, str] = {}
+    parts: dict[str, str] = {}
+    unused: set[str] = set()
+    for kind, name, body in zip(found[::3], found[1::3], found[2::3], strict=True):
+        if name in named or name in parts:
+            raise ValueError(f"the name {name} stands twice")
+        code = _code_of(body)
+        needed = set(_PLACE.findall(code))
+        if unknown := needed - parts.keys():
+            raise ValueError(f"no part {min(unknown)} stands above {name}")
+        unused -= needed
+        code = _PLACE.sub(lambda place: parts[place[1]], code)
+        if kind == "part":
+            parts[name] = code
+            unused.add(name)
+        else:
+            named[name] = code
+    if unused:
+        raise ValueError(f"the part {min(unused)} is not used")
+    return named
 
 
 def _code_of(body: str) -> str:

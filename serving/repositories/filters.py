@@ -18,6 +18,11 @@ class Filters:
         """Filters that are equal if they say the same, in whatever order."""
         return cls(tuple(sorted(set(any_of))), tuple(sorted(set(none_of))))
 
+    @classmethod
+    def of_category(cls, category: str) -> "Filters":
+        """Only items of a category; '' is the whole catalogue."""
+        return cls((category,)) if category else cls()
+
     def match(self, categories: Sequence[str]) -> bool:
         """Whether an item of these categories passes."""
         own = set(categories)

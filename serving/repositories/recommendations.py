@@ -14,7 +14,6 @@ from domain.rankings import Ranking
 from serving.faults import RunGoneError, UserGoneError
 from serving.repositories.candidates import (
     Candidates,
-    CatalogueItem,
     Columns,
     Named,
     NewItems,
@@ -22,7 +21,8 @@ from serving.repositories.candidates import (
 )
 from serving.repositories.exclusions import Exclusions
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.runs import ItemIndex
+from serving.repositories.listed_items import ListedItems, load_listed
+from serving.repositories.runs import ItemIndex, check_run
 from serving.repositories.store import Store
 from sql.interests import Interests
 from sql.statements import statements
@@ -60,19 +60,6 @@ class UserState:
     """What stays out of this list and others."""
     besides: Interests = field(default_factory=Interests)
     """Interests the request states, which the live vector was made with."""
-
-
-@dataclass(frozen=True, slots=True)
-class ListedItems:
-    """Eligible items with scores, best first."""
-
-    ranking: Ranking
-    items: dict[ItemNo, CatalogueItem]
-
-    @classmethod
-    def empty(cls) -> "ListedItems":
-        """Nothing eligible."""
-        return cls(Ranking.empty(), {})
 
 
 class Recommendations:
@@ -139,7 +126,7 @@ class Recommendations:
         found = {row.source: Columns.of(row) for row in rows}
         near = found.get("speed", _NOTHING)
         if user.embedding is not None and not near.item_nos:
-            await self._check_run(run_id)
+            await check_run(self._store, run_id)
         eligible = np.array(found.get("batch", _NOTHING).item_nos, dtype=np.int32)
         return Candidates(
             batch=user.batch.only(eligible).top(CANDIDATES),
@@ -193,7 +180,7 @@ class Recommendations:
         parameters = {"run_id": run_id, "item_nos": as_array(item_nos.tolist())}
         (row,) = await self._store.rows(_SERVING["load_directions"], parameters)
         if row.item_nos is None:
-            await self._check_run(run_id)
+            await check_run(self._store, run_id)
             return np.zeros((len(item_nos), 0), dtype=np.float32)
         length = len(row.vectors) // len(row.item_nos)
         sent = np.frombuffer(row.vectors, dtype=np.uint8).reshape(-1, length)[:, 4:]
@@ -212,17 +199,7 @@ class Recommendations:
 
         Of a single category it is the category's own list.
         """
-        parameters = {
-            "run_id": run_id,
-            "category": filters.any_of[0] if len(filters.any_of) == 1 else "",
-            "excluded": list(excluded),
-            "items": CANDIDATES,
-            **filters.parameters(),
-        }
-        rows = await self._store.rows(_SERVING["load_popular"], parameters)
-        if not rows:
-            await self._check_run(run_id)
-        return _listed(rows)
+        return await load_listed(self._store, run_id, "popular", excluded, filters)
 
     async def load_popular_of_log(
         self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, events: int
@@ -234,37 +211,15 @@ class Recommendations:
             "items": CANDIDATES,
             **filters.parameters(),
         }
-        return _listed(await self._store.rows(_SERVING["load_popular_of_log"], parameters))
+        return ListedItems.of(await self._store.rows(_SERVING["load_popular_of_log"], parameters))
 
     async def load_any_items(
         self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, items: int
     ) -> ListedItems:
         """Up to `items` eligible items, the newest first, all with score 0."""
         parameters = {"excluded": list(excluded), "items": items, **filters.parameters()}
-        rows = await self._store.rows(_SERVING["load_any_items"], parameters)
-        return _listed(rows)
-
-    async def _check_run(self, run_id: RunId) -> None:
-        """Tell a run that has nothing here from one that was dropped meanwhile."""
-        rows = await self._store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})
-        if not rows[0][0]:
-            raise RunGoneError
+        return ListedItems.of(await self._store.rows(_SERVING["load_any_items"], parameters))
 
 
 def _ranking(item_nos: Sequence[int], scores: Sequence[float]) -> Ranking:
     return Ranking.of(np.array(item_nos, dtype=np.int32), np.array(scores, dtype=np.float64))
-
-
-def _listed(rows: Sequence[Row[Any]]) -> ListedItems:
-    """Rows keep their order: equal scores stand as the statement put them."""
-    ranking = Ranking(
-        np.array([row.item_no for row in rows], dtype=np.int32),
-        np.array([row.score for row in rows], dtype=np.float64),
-    )
-    items = {
-        ItemNo(row.item_no): CatalogueItem(
-            ItemNo(row.item_no), row.item_id, row.title, tuple(row.categories)
-        )
-        for row in rows
-    }
-    return ListedItems(ranking, items)

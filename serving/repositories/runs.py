@@ -8,6 +8,7 @@ from sqlalchemy import Row
 
 from domain.identifiers import RunId
 from domain.interactions import EventKind
+from serving.faults import RunGoneError
 from serving.repositories.store import Store
 from sql.log import kind_table
 from sql.revisions import is_current
@@ -62,11 +63,6 @@ class Runs:
         rows = await self._store.rows(_SERVING["find_coming_run"], {"run_id": run_id})
         return _live_run(rows[0]) if rows else None
 
-    async def has_partitions(self, run_id: RunId) -> bool:
-        """Whether a run's lists and vectors are still there."""
-        rows = await self._store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})
-        return bool(rows[0][0])
-
     async def load_kinds(self) -> dict[str, EventKind]:
         """All event kinds by their name."""
         table = kind_table(await self._store.rows(_LOG["load_kinds"]))
@@ -75,6 +71,13 @@ class Runs:
     async def is_migrated(self) -> bool:
         """Whether the database stands at the newest revision."""
         return await self._store.read(is_current)
+
+
+async def check_run(store: Store, run_id: RunId) -> None:
+    """Tell a run that has nothing of what was asked from one that was dropped: RunGoneError."""
+    rows = await store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})
+    if not rows[0][0]:
+        raise RunGoneError
 
 
 def _live_run(row: Row[Any]) -> LiveRun:

@@ -1,9 +1,14 @@
 -- What is wrong, and since when: figures for `tandem diagnose` and the API's. Each statement looks at a bounded number
 -- of rows, whatever the size of the log.
 
+-- name: tell_time
+-- The time by the database's clock.
+select clock_timestamp();
+
 -- name: load_contents
 -- What there is to recommend and to learn from, counted up to :most; of users with an event of a positive kind no more
--- than :most_users are counted.
+-- than :most_users are counted. Of the :newest items: of how many nothing is known but an id, or no word. Of the :newest
+-- events: how many lie more than :seconds_ahead in the future.
 select (select count(*) from (select from items limit :most) as counted) as items,
        (select count(*) from (select from items where available limit :most) as counted) as available_items,
        (select count(*) from (select from interactions limit :most) as counted) as events,
@@ -18,15 +23,38 @@ select (select count(*) from (select from items limit :most) as counted) as item
                )
                limit :most_users
            ) as counted
-       ) as learnable_users;
+       ) as learnable_users,
+       (select count(*) from event_kinds where strength > 0) as positive_kinds,
+       newest_items.items as new_items,
+       newest_items.mute as mute_items,
+       newest_events.events as new_events,
+       newest_events.ahead as future_events
+from (
+    select count(*) as items, count(*) filter (where mute) as mute
+    from (
+        select words = '' or title = item_id and categories = '{}' and description = '' and attributes = '{}' as mute
+        from items order by item_no desc limit :newest
+    ) as newest
+) as newest_items
+cross join (
+    select count(*) as events,
+           count(*) filter (where occurred_at > clock_timestamp() + make_interval(secs => :seconds_ahead)) as ahead
+    from (select occurred_at from interactions order by position desc limit :newest) as newest
+) as newest_events;
 
 -- name: load_served_run
 -- The run being served, or no row before the first is published. Its index_recall is null if its items are so few that
--- they are searched exactly; compared: whether the gate had enough users to compare it on.
+-- they are searched exactly; compared: whether the gate had enough users to compare it on; rolled_back_by: null if it is
+-- served because it was published; newer_run_id: the newest retained run that was made after it.
 select run_id, cut_off_at, switched_at,
        case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
        metrics ? 'ndcg@20' as compared,
-       (metrics ->> 'evaluated_users')::integer as evaluated_users
+       (metrics ->> 'evaluated_users')::integer as evaluated_users,
+       (
+           select switched_by from switches
+           where switches.switch_no = live_run.switch_no and how = 'rolled back'
+       ) as rolled_back_by,
+       (select max(run_id) from model_runs where state = 'published' and run_id > live_run.run_id) as newer_run_id
 from live_run join model_runs using (run_id);
 
 -- name: find_open_night
@@ -49,6 +77,10 @@ where state not in ('training', 'evaluated')
 order by run_id desc
 limit 1;
 
+-- name: count_speed_workers
+-- Speed workers that are connected: each keeps a connection of this name to listen on.
+select count(*) from pg_stat_activity where application_name = 'tandem-listener' and datname = current_database();
+
 -- name: load_waiting_events
 -- Events the live vectors of a run do not know yet, counted up to :most. Waiting are those the speed worker may read;
 -- held are those behind a transaction that is still writing events.
@@ -68,3 +100,66 @@ from (
     order by position
     limit :most
 ) as unknown;
+
+-- name: load_waiting_items
+-- New items that have no place in a run yet, counted up to :most of the news; since when the first of them waits; and
+-- when the item got its place that was the last of a pass through the same news. No item waits for a run that knows no
+-- words, or while it stands behind a transaction that is still writing.
+with progress as (
+    select coalesce(placed.position, cut_off_position) as position, coalesce(placed.until, 0) as until,
+           coalesce(placed.item_no, 0) as item_no
+    from model_runs left join placing_progress as placed using (run_id)
+    where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null
+),
+unplaced as (
+    select distinct news.item_no
+    from (
+        select item_news.item_no
+        from item_news cross join progress
+        where item_news.position > progress.position and item_news.position <= :horizon
+          and (item_news.position > progress.until or item_news.item_no > progress.item_no)
+        order by item_news.position
+        limit :most
+    ) as news
+    where not exists (
+        select from item_embeddings as made where made.run_id = :run_id and made.item_no = news.item_no
+    )
+)
+select count(*) as waiting, min(created_at) as waiting_since,
+       (
+           select placed_at from item_embeddings join progress using (item_no)
+           where item_embeddings.run_id = :run_id and progress.until > progress.position
+       ) as last_placed_at
+from unplaced join items using (item_no);
+
+-- name: load_parts
+-- The parts of a run's popular lists: when each was made anew, how long that took, and when the oldest event or deletion
+-- came that does not count in it, as far as the log is complete. What is said of items or users changes no popular list.
+select parts.part, refreshed_at, coalesce(seconds, 0) as seconds,
+       (
+           select min(news.told_at)
+           from (
+               (select received_at from interactions
+                where position > known.position and position <= :horizon order by position limit 1)
+               union all
+               (select deleted_at from event_deletions
+                where position > known.position and position <= :horizon order by position limit 1)
+               union all
+               (select forgotten_at from forgotten_users
+                where position > known.position and position <= :horizon order by position limit 1)
+           ) as news (told_at)
+       ) as unknown_since
+from (values ('ever'), ('lately')) as parts (part)
+left join popular_refreshes as made on made.run_id = :run_id and made.part = parts.part
+cross join lateral (
+    select coalesce(made.position, cut_off_position) as position from model_runs where run_id = :run_id
+) as known
+order by parts.part;
+
+-- name: find_refresh
+-- Since when somebody has been making a run's popular lists anew; null if nobody is. The lock is that of
+-- refresh_popular_items.
+select min(xact_start)
+from pg_locks join pg_stat_activity using (pid)
+where locktype = 'advisory' and classid = 31319 and objid = :run_id and objsubid = 2 and granted
+  and database = (select oid from pg_database where datname = current_database());

@@ -41,28 +41,6 @@ where coalesce(position, -1) < (select case when is_called then last_value else 
 order by parts.part
 limit 1;
 
--- name: load_listed
--- The eligible part of one of a run's lists, best first; the category '' is the whole catalogue. Items that have left the
--- category since the list was made are left out.
-select items.item_no, item_id, title, categories, listed.score
-from popular_items
-cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, place)
-join items on items.item_no = listed.item_no
-where run_id = :run_id and list = :list and category = :category and available
-  and (category = '' or categories @> array[category])
-  and items.item_no <> all(cast(:excluded as integer[]))
-order by place
-limit :items;
-
--- name: load_latest
--- The eligible items that came into the catalogue last.
-select item_no, item_id, title, categories, cast(0 as real) as score
-from items
-where available and item_no <> all(cast(:excluded as integer[]))
-  and (cast(:category as text) = '' or categories @> array[cast(:category as text)])
-order by created_at desc, item_no desc
-limit :items;
-
 -- name: load_well_known
 -- The well-known items of a run with the taste and sequence parts of their vectors, the best known first. A run of an
 -- earlier version has only the popular ones.
@@ -83,15 +61,5 @@ cross join (
     from model_runs where run_id = :run_id
 ) as own
 where item_embeddings.run_id = :run_id
-order by place
-limit :items;
-
--- name: load_eligible
--- Those of :item_nos that are eligible and of the category now, in the same order; '' is the whole catalogue.
-select items.item_no, item_id, title, categories, cast(0 as real) as score
-from unnest(cast(:item_nos as integer[])) with ordinality as asked (item_no, place)
-join items on items.item_no = asked.item_no
-where available and items.item_no <> all(cast(:excluded as integer[]))
-  and (cast(:category as text) = '' or categories @> array[cast(:category as text)])
 order by place
 limit :items;

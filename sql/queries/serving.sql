@@ -1,23 +1,25 @@
 -- The serving layer. Statements about a run hold the lock on its parent table while they run, so a run
 -- cannot be dropped in the middle of one; whoever finds nothing asks whether the run is still there.
 
+-- part: run_told
+-- Until when a run has learned; of its indexes, if it has any, their measured recall and the length of the vectors in
+-- them.
+cut_off_at,
+case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
+(metrics ->> 'likeness_recall@100')::double precision as likeness_recall,
+(parameters -> 'live_vector' ->> 'taste_dimensions')::integer
+    + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
+
 -- name: find_live_run
--- The run being served, or no row before the first one is published; of its indexes, if it has any, their measured
--- recall and the length of the vectors in them.
-select run_id, switch_no, cut_off_at,
-       case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
-       (metrics ->> 'likeness_recall@100')::double precision as likeness_recall,
-       (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
-           + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
+-- The run being served, or no row before the first one is published.
+select run_id, switch_no,
+       {run_told}
 from live_run join model_runs using (run_id);
 
 -- name: find_coming_run
 -- The same of a run that is about to be served: the next switch will be to it.
-select model_runs.run_id, live_run.switch_no + 1 as switch_no, cut_off_at,
-       case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
-       (metrics ->> 'likeness_recall@100')::double precision as likeness_recall,
-       (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
-           + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
+select model_runs.run_id, live_run.switch_no + 1 as switch_no,
+       {run_told}
 from model_runs cross join live_run
 where model_runs.run_id = :run_id and state = 'evaluated';
 
@@ -35,11 +37,29 @@ select run_is_kept(:run_id);
 -- name: find_user_no
 select user_no from users where user_id = :user_id;
 
+-- part: own_items
+-- What must not be shown to the user asked.user_no: the items the user spoke against, and the others that count as seen,
+-- as those do that were named as interests. The log is read beyond the event horizon on purpose: nothing is computed
+-- from it for good, and a user's own event must count at once.
+cross join lateral (
+    select coalesce(array_agg(item_no) filter (where against), '{}') as against,
+           coalesce(array_agg(item_no) filter (where not against), '{}') as seen
+    from (
+        select item_no, bool_or(speaks_against) as against
+        from (
+            select item_no, strength < 0 as speaks_against
+            from interactions join event_kinds using (kind_no)
+            where interactions.user_no = asked.user_no and (strength < 0 or marks_seen)
+            union all
+            select unnest(item_nos), false from user_interests where user_interests.user_no = asked.user_no
+        ) as met
+        group by item_no
+    ) as items
+) as own
+
 -- name: load_user_state
 -- All that a run and the log know of one user, whether the run is still there, and whether the user is: a number that
--- is gone belonged to one who was forgotten. Told are the items the user spoke against, and the others that count as
--- seen, as those do that were named as interests. The log is read beyond the event horizon on purpose: nothing is computed from it for good, and a user's own
--- event must count at once.
+-- is gone belonged to one who was forgotten.
 select run_is_kept(cast(:run_id as integer)) as has_partitions,
        exists (select from users where user_no = :user_no) as is_user,
        lists.item_nos,
@@ -49,102 +69,106 @@ select run_is_kept(cast(:run_id as integer)) as has_partitions,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
        own.against,
        own.seen
-from (
-    select coalesce(array_agg(item_no) filter (where against), '{}') as against,
-           coalesce(array_agg(item_no) filter (where not against), '{}') as seen
-    from (
-        select item_no, bool_or(speaks_against) as against
-        from (
-            select item_no, strength < 0 as speaks_against
-            from interactions join event_kinds using (kind_no)
-            where user_no = :user_no and (strength < 0 or marks_seen)
-            union all
-            select unnest(item_nos), false from user_interests where user_no = :user_no
-        ) as met
-        group by item_no
-    ) as items
-) as own
+from (select cast(:user_no as integer) as user_no) as asked
+{own_items}
 left join batch_recommendations as lists on lists.run_id = :run_id and lists.user_no = :user_no
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no;
 
+-- part: eligible
+-- Items that are available, of any of the categories :any_of, if the list :is_filtered, and of none of :none_of.
+available
+and (not :is_filtered or categories && cast(:any_of as text[]))
+and not categories && cast(:none_of as text[])
+
+-- part: item_columns
+-- Items as columns in JSON, which are read far faster than many rows.
+cast(json_agg(item_id) as text) as item_ids,
+cast(json_agg(title) as text) as titles,
+cast(json_agg(case when :with_categories then categories end) as text) as categories
+
+-- part: candidate_columns
+source,
+cast(json_agg(item_no) as text) as item_nos,
+cast(json_agg(score) as text) as scores,
+{item_columns}
+
+-- part: may_be_near
+-- Of the run's items, those that are eligible and not excluded. A subquery is hashed whatever its size; an array that is
+-- a parameter would be searched row by row.
+run_id = :run_id
+and item_no not in (
+    select unnest(cast(:excluded as integer[]))
+    union all
+    select item_no from items where not available
+    union all
+    select item_no from items where categories && cast(:none_of as text[])
+)
+and (not :is_filtered
+     or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+
+-- part: candidates_beside
+-- `batch`: those of the batch list. `new`: the :new_items nearest of the items that fewer than :new_item_users users
+-- like, nearest first. At the most :new_items_looked_at of them are looked at, from another one on each hour, so that each
+-- has its turn and they cost the same however many there are; none where no item is better known, as then they are
+-- nothing special, and none without a word, of which nothing is known at all.
+select 'batch', item_no, null from unnest(cast(:batch_item_nos as integer[])) as listed (item_no)
+where item_no <> all(cast(:excluded as integer[]))
+union all
+select 'new', item_no, null
+from (
+    select item_no
+    from (
+        select item_no, embedding
+        from (
+            (select item_no, embedding, users from item_embeddings
+             where run_id = :run_id and users < :new_item_users
+               and (users, item_no) > (:from_users, cast(:start * (select max(item_no) from items) as integer))
+             order by users, item_no
+             limit :new_items_looked_at)
+            union all
+            (select item_no, embedding, users from item_embeddings
+             where run_id = :run_id and users < :new_item_users
+               and (users, item_no) <= (:from_users, cast(:start * (select max(item_no) from items) as integer))
+             order by users, item_no
+             limit :new_items_looked_at)
+        ) as new
+        limit :new_items_looked_at
+    ) as new
+    -- `offset 0`: looked up one by one, however few items there are. Nearly every title has a word; the words are
+    -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
+    cross join lateral (
+        select from items
+        where items.item_no = new.item_no and available
+          and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
+               or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
+          and (not :is_filtered or categories && cast(:any_of as text[]))
+          and not categories && cast(:none_of as text[])
+        offset 0
+    ) as told
+    where item_no <> all(cast(:excluded as integer[]))
+      and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
+    order by embedding <#> cast(:embedding as vector), item_no
+    limit :new_items
+) as new
+
 -- name: load_candidates
--- A row a source, its items as columns in JSON, which are read far faster than many rows. `speed`: the eligible items
--- nearest to a live vector by exact inner product, with their scores. `batch`: those of the batch list that are eligible.
--- `new`: the :new_items nearest of the items that fewer than :new_item_users users like, nearest first. At the most
--- :new_items_looked_at of them are looked at, from another one on each hour, so that each has its turn and they cost the
--- same however many there are; none where no item is better known, as then they are nothing special, and none without a
--- word, of which nothing is known at all. Eligible are items
--- of any of the categories :any_of, if the list :is_filtered, and of none of :none_of.
-select source,
-       cast(json_agg(item_no) as text) as item_nos,
-       cast(json_agg(score) as text) as scores,
-       cast(json_agg(item_id) as text) as item_ids,
-       cast(json_agg(title) as text) as titles,
-       cast(json_agg(case when :with_categories then categories end) as text) as categories
+-- The eligible items of each source, a row a source. `speed`: those nearest to a live vector by exact inner product, with
+-- their scores; besides, `batch` and `new`.
+select {candidate_columns}
 from (
     select 'speed' as source, nearest.item_no, -distance as score
     from (
         select item_no, embedding <#> cast(:embedding as vector) as distance
         from item_embeddings
-        where run_id = :run_id
-          -- A subquery is hashed whatever its size; an array that is a parameter would be searched row by row.
-          and item_no not in (
-              select unnest(cast(:excluded as integer[]))
-              union all
-              select item_no from items where not available
-              union all
-              select item_no from items where categories && cast(:none_of as text[])
-          )
-          and (not :is_filtered
-               or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+        where {may_be_near}
         order by distance, item_no
         limit :candidates
     ) as nearest
     union all
-    select 'batch', item_no, null from unnest(cast(:batch_item_nos as integer[])) as listed (item_no)
-    where item_no <> all(cast(:excluded as integer[]))
-    union all
-    select 'new', item_no, null
-    from (
-        select item_no
-        from (
-            select item_no, embedding
-            from (
-                (select item_no, embedding, users from item_embeddings
-                 where run_id = :run_id and users < :new_item_users
-                   and (users, item_no) > (:from_users, cast(:start * (select max(item_no) from items) as integer))
-                 order by users, item_no
-                 limit :new_items_looked_at)
-                union all
-                (select item_no, embedding, users from item_embeddings
-                 where run_id = :run_id and users < :new_item_users
-                   and (users, item_no) <= (:from_users, cast(:start * (select max(item_no) from items) as integer))
-                 order by users, item_no
-                 limit :new_items_looked_at)
-            ) as new
-            limit :new_items_looked_at
-        ) as new
-        -- `offset 0`: looked up one by one, however few items there are. Nearly every title has a word; the words are
-        -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
-        cross join lateral (
-            select from items
-            where items.item_no = new.item_no and available
-              and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
-                   or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
-              and (not :is_filtered or categories && cast(:any_of as text[]))
-              and not categories && cast(:none_of as text[])
-            offset 0
-        ) as told
-        where item_no <> all(cast(:excluded as integer[]))
-          and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
-        order by embedding <#> cast(:embedding as vector), item_no
-        limit :new_items
-    ) as new
+    {candidates_beside}
 ) as found
 join items using (item_no)
-where available
-  and (not :is_filtered or categories && cast(:any_of as text[]))
-  and not categories && cast(:none_of as text[])
+where {eligible}
 group by source;
 
 -- name: load_batch_candidates
@@ -153,89 +177,31 @@ group by source;
 select 'batch' as source,
        cast(json_agg(item_no) as text) as item_nos,
        null as scores,
-       cast(json_agg(item_id) as text) as item_ids,
-       cast(json_agg(title) as text) as titles,
-       cast(json_agg(case when :with_categories then categories end) as text) as categories
+       {item_columns}
 from items
-where item_no = any(cast(:batch_item_nos as integer[])) and available
-  and item_no <> all(cast(:excluded as integer[]))
-  and (not :is_filtered or categories && cast(:any_of as text[]))
-  and not categories && cast(:none_of as text[])
+where {eligible}
+  and item_no = any(cast(:batch_item_nos as integer[])) and item_no <> all(cast(:excluded as integer[]))
 having count(*) > 0;
 
 -- name: load_candidates_by_index
 -- As load_candidates, through the index: :run_id and :dimensions are written into the text, as the index is one of the
 -- run's own partition over vectors of one length. To be preceded by prepare_index_search in its transaction. The nearest
 -- come roughly in order, and there may be too few of them when the index gives up.
-select source,
-       cast(json_agg(item_no) as text) as item_nos,
-       cast(json_agg(score) as text) as scores,
-       cast(json_agg(item_id) as text) as item_ids,
-       cast(json_agg(title) as text) as titles,
-       cast(json_agg(case when :with_categories then categories end) as text) as categories
+select {candidate_columns}
 from (
     select 'speed' as source, nearest.item_no, -distance as score
     from (
         select item_no, embedding::vector(:dimensions) <#> cast(:embedding as vector) as distance
         from item_embeddings
-        where run_id = :run_id
-          and item_no not in (
-              select unnest(cast(:excluded as integer[]))
-              union all
-              select item_no from items where not available
-              union all
-              select item_no from items where categories && cast(:none_of as text[])
-          )
-          and (not :is_filtered
-               or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+        where {may_be_near}
         order by distance
         limit :candidates
     ) as nearest
     union all
-    select 'batch', item_no, null from unnest(cast(:batch_item_nos as integer[])) as listed (item_no)
-    where item_no <> all(cast(:excluded as integer[]))
-    union all
-    select 'new', item_no, null
-    from (
-        select item_no
-        from (
-            select item_no, embedding
-            from (
-                (select item_no, embedding, users from item_embeddings
-                 where run_id = :run_id and users < :new_item_users
-                   and (users, item_no) > (:from_users, cast(:start * (select max(item_no) from items) as integer))
-                 order by users, item_no
-                 limit :new_items_looked_at)
-                union all
-                (select item_no, embedding, users from item_embeddings
-                 where run_id = :run_id and users < :new_item_users
-                   and (users, item_no) <= (:from_users, cast(:start * (select max(item_no) from items) as integer))
-                 order by users, item_no
-                 limit :new_items_looked_at)
-            ) as new
-            limit :new_items_looked_at
-        ) as new
-        -- `offset 0`: looked up one by one, however few items there are. Nearly every title has a word; the words are
-        -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
-        cross join lateral (
-            select from items
-            where items.item_no = new.item_no and available
-              and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
-                   or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
-              and (not :is_filtered or categories && cast(:any_of as text[]))
-              and not categories && cast(:none_of as text[])
-            offset 0
-        ) as told
-        where item_no <> all(cast(:excluded as integer[]))
-          and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
-        order by embedding <#> cast(:embedding as vector), item_no
-        limit :new_items
-    ) as new
+    {candidates_beside}
 ) as found
 join items using (item_no)
-where available
-  and (not :is_filtered or categories && cast(:any_of as text[]))
-  and not categories && cast(:none_of as text[])
+where {eligible}
 group by source;
 
 -- name: load_directions
@@ -245,18 +211,36 @@ select array_agg(item_no order by item_no) as item_nos, string_agg(vector_send(e
 from item_embeddings
 where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
--- name: load_popular
--- The eligible part of a run's popular list, best first; the category '' is the whole catalogue. Items that have left a
--- category since its own list was made are left out.
+-- name: load_listed
+-- The eligible part of one of a run's lists, best first; the category '' is the whole catalogue. Items that have left the
+-- category since its list was made are left out, as :any_of names it.
 select items.item_no, item_id, title, categories, listed.score
 from popular_items
 cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, place)
 join items on items.item_no = listed.item_no
-where run_id = :run_id and list = 'popular' and category = :category and available
+where {eligible}
+  and run_id = :run_id and list = :list and category = :category
   and items.item_no <> all(cast(:excluded as integer[]))
-  and (not :is_filtered or categories && cast(:any_of as text[]))
-  and not categories && cast(:none_of as text[])
 order by place
+limit :items;
+
+-- name: load_eligible
+-- Those of :item_nos that are eligible, in the same order.
+select items.item_no, item_id, title, categories, cast(0 as real) as score
+from unnest(cast(:item_nos as integer[])) with ordinality as asked (item_no, place)
+join items on items.item_no = asked.item_no
+where {eligible}
+  and items.item_no <> all(cast(:excluded as integer[]))
+order by place
+limit :items;
+
+-- name: load_latest
+-- The eligible items that came into the catalogue last.
+select item_no, item_id, title, categories, cast(0 as real) as score
+from items
+where {eligible}
+  and item_no <> all(cast(:excluded as integer[]))
+order by created_at desc, item_no desc
 limit :items;
 
 -- name: load_popular_of_log
@@ -270,9 +254,8 @@ from (
     group by item_no
 ) as counted
 join items using (item_no)
-where available and item_no <> all(cast(:excluded as integer[]))
-  and (not :is_filtered or categories && cast(:any_of as text[]))
-  and not categories && cast(:none_of as text[])
+where {eligible}
+  and item_no <> all(cast(:excluded as integer[]))
 order by interactions desc, item_no
 limit :items;
 
@@ -280,9 +263,8 @@ limit :items;
 -- Eligible items whatever is known of them, the newest of the catalogue first.
 select item_no, item_id, title, categories, cast(0 as real) as score
 from items
-where available and item_no <> all(cast(:excluded as integer[]))
-  and (not :is_filtered or categories && cast(:any_of as text[]))
-  and not categories && cast(:none_of as text[])
+where {eligible}
+  and item_no <> all(cast(:excluded as integer[]))
 order by item_no desc
 limit :items;
 
@@ -325,8 +307,8 @@ from event_receipts join interactions using (event_id, position, occurred_at)
 where event_id = any(cast(:event_ids as uuid[]));
 
 -- name: tell_exclusions
--- Tells the other API processes what users must not be shown, while Redis cannot.
-select pg_notify('tandem_exclusions', :told);
+-- Tells the other API processes what users must not be shown, when Redis may not.
+select pg_notify('tandem_exclusions', told) from unnest(cast(:told as text[])) as told;
 
 -- name: find_recent_users
 -- The users of the newest interactions and interests; who comes often stands for several of them.
@@ -343,22 +325,8 @@ limit :users;
 -- name: load_exclusions
 -- What must not be shown to some users, as load_user_state tells it of one.
 select user_no, user_id, own.against, own.seen
-from users
-cross join lateral (
-    select coalesce(array_agg(item_no) filter (where against), '{}') as against,
-           coalesce(array_agg(item_no) filter (where not against), '{}') as seen
-    from (
-        select item_no, bool_or(speaks_against) as against
-        from (
-            select item_no, strength < 0 as speaks_against
-            from interactions join event_kinds using (kind_no)
-            where interactions.user_no = users.user_no and (strength < 0 or marks_seen)
-            union all
-            select unnest(item_nos), false from user_interests where user_interests.user_no = users.user_no
-        ) as met
-        group by item_no
-    ) as items
-) as own
+from users as asked
+{own_items}
 where user_no = any(cast(:user_nos as integer[]));
 
 -- name: probe

@@ -5,9 +5,10 @@ from collections.abc import Iterable, Sequence
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.recommendations import ListedItems, Recommendations
+from serving.repositories.listed_items import ListedItems
+from serving.repositories.recommendations import Recommendations
 from serving.repositories.runs import LiveRun
-from serving.services.lists.made_list import RecommendedItem, fillers
+from serving.services.lists.made_list import RecommendedItem, fillers, with_scores
 from serving.services.lists.slots import Draft
 
 _MOST_ROUNDS = 3
@@ -30,7 +31,7 @@ class Filler:
     ) -> None:
         """Fill an empty draft, popular items first, with their scores scaled to [0, 1]."""
         listed = await self._popular(run, excluded, filters)
-        draft.offer(_with_scores(listed))
+        draft.offer(with_scores(listed))
         await self._fill_up(draft, excluded, filters)
 
     async def fill(
@@ -78,17 +79,6 @@ class Filler:
         return await self._recommendations.load_popular_of_log(
             excluded, filters=filters, events=self._log_events
         )
-
-
-def _with_scores(listed: ListedItems) -> list[RecommendedItem]:
-    """Items of a popular list with its scores scaled to [0, 1]."""
-    scores = listed.ranking.scaled().tolist()
-    return [
-        RecommendedItem(
-            item.item_no, item.item_id, item.title, score, 0.0, 0.0, categories=item.categories
-        )
-        for item, score in zip(listed.items.values(), scores, strict=True)
-    ]
 
 
 def _numbers(items: Iterable[RecommendedItem]) -> list[ItemNo]:

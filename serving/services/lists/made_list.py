@@ -11,6 +11,7 @@ from domain.blend import BlendPolicy, Policy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
 from serving.repositories.candidates import CatalogueItem
+from serving.repositories.listed_items import ListedItems
 from serving.repositories.runs import LiveRun
 
 Level = Literal["blend", "speed", "batch", "popular", "held"]
@@ -102,6 +103,17 @@ class MadeList:
 def _run(said: dict[str, Any]) -> LiveRun:
     cut_off_at = datetime.fromisoformat(said["cut_off_at"])
     return LiveRun(said["run_id"], cut_off_at, switch_no=said.get("switch_no", 0))
+
+
+def with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
+    """Items of a list with its scores scaled to [0, 1]."""
+    scores = listed.ranking.scaled().tolist()
+    return tuple(
+        RecommendedItem(
+            item.item_no, item.item_id, item.title, score, 0.0, 0.0, categories=item.categories
+        )
+        for item, score in zip(listed.items.values(), scores, strict=True)
+    )
 
 
 def fillers(named: Iterable[CatalogueItem | RecommendedItem]) -> tuple[RecommendedItem, ...]:

@@ -9,7 +9,7 @@ from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
 from serving.budget import KNOWING_THE_USER, SEARCHING, until
 from serving.repositories.candidates import Candidates, NewItems
-from serving.repositories.filters import EVERYTHING, Filters
+from serving.repositories.filters import Filters
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
 from serving.services.lists.arranging import Arranger
@@ -112,8 +112,7 @@ class ListMaker:
     ) -> tuple[RecommendedItem, ...]:
         """What is popular among the eligible, then any other eligible items."""
         draft = Draft(limit)
-        filters = Filters(any_of=(category,)) if category else EVERYTHING
-        await self._filler.begin(run, draft, excluded, filters)
+        await self._filler.begin(run, draft, excluded, Filters.of_category(category))
         return draft.items
 
     async def _user_state(

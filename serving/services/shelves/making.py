@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 
 from domain.identifiers import ItemNo
-from serving.repositories.recommendations import ListedItems
 from serving.repositories.runs import LiveRun
 from serving.repositories.shelves import Shelves
-from serving.services.lists.made_list import RecommendedItem, fillers
+from serving.services.lists.made_list import RecommendedItem, fillers, with_scores
 from serving.services.lists.making import ListMaker
 from serving.services.shelves.shelf import ShelfList, ShelfWish
 from serving.services.shelves.starter import Starter
@@ -55,15 +54,6 @@ class ShelfMaker:
                 order, shelf.category, excluded, items=wish.limit
             )
             return fillers(eligible.items.values())
-        return _with_scores(
+        return with_scores(
             await self._shelves.load_listed(run.run_id, shelf.name, shelf.category, excluded)
         )
-
-
-def _with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
-    """Items of a list with its scores scaled to [0, 1]."""
-    scores = listed.ranking.scaled().tolist()
-    return tuple(
-        RecommendedItem(item.item_no, item.item_id, item.title, score, 0.0, 0.0)
-        for item, score in zip(listed.items.values(), scores, strict=True)
-    )

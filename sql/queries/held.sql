@@ -1,0 +1,58 @@
+-- What a process holds for when PostgreSQL is away: read by each of them every few seconds, so each statement is bounded.
+-- Only what is available counts. Numbers and texts come as JSON in one column, which is read far faster than many rows.
+
+-- name: load_first_of_categories
+-- The first items of each category's popular list of a run, those that are of it now: :items numbers of all lists, and one
+-- of each at the least. Of the list of the whole catalogue, whose category is '', the first :of_all. The lists whose first
+-- item is liked most come first.
+select cast(json_agg(json_build_array(category, item_nos, scores) order by best desc, category) as text) as lists
+from (
+    select category, max(score) as best, json_agg(item_no order by place) as item_nos,
+           json_agg(score order by place) as scores
+    from (
+        select category, item_nos, scores,
+               case when category = '' then cast(:of_all as bigint)
+                    else greatest(:items / count(*) over (), 1) end as each
+        from popular_items
+        where run_id = :run_id and list = 'popular'
+    ) as lists
+    cross join lateral unnest(item_nos[1:each], scores[1:each]) with ordinality as listed (item_no, score, place)
+    -- `offset 0`: looked up one by one, however few items there are.
+    cross join lateral (
+        select from items
+        where items.item_no = listed.item_no and available
+          and (category = '' or categories @> array[category])
+        offset 0
+    ) as told
+    group by category
+) as first;
+
+-- name: load_catalogue_page
+-- Of the :items newest items before another one, how many there are, the number of the oldest, and the newest :each of
+-- each category, the newest first; '' is the category of those that have none.
+with page as materialized (
+    select item_no, categories
+    from items
+    where item_no < :before and available
+    order by item_no desc
+    limit :items
+)
+select (select count(*) from page) as items,
+       (select min(item_no) from page) as oldest,
+       (select cast(json_object_agg(category, item_nos order by category) as text)
+        from (
+            select category, (array_agg(item_no order by item_no desc))[1:cast(:each as integer)] as item_nos
+            from page
+            -- Sorting by the letters of a language would take most of the time.
+            cross join lateral (
+                select category collate "C" as category
+                from unnest(case when categories = '{}' then array[''] else categories end) as own (category)
+            ) as own
+            group by category
+        ) as by_category) as newest;
+
+-- name: load_items_to_hold
+-- What is told of those of :item_nos that are available.
+select cast(json_agg(json_build_array(item_no, item_id, title, categories)) as text) as told
+from items
+where item_no = any(cast(:item_nos as integer[])) and available;
