@@ -36,6 +36,8 @@ class StoredItem:
     item: Item
     created: bool
     """False: it was replaced."""
+    became_available: bool
+    """Whether lists may show it from now on; true of one that was created too."""
     became_unavailable: bool
     changed_categories: bool
     """Whether it was there before, in other categories."""
@@ -63,6 +65,7 @@ class Catalogue:
         return StoredItem(
             item=_item(row),
             created=row.created,
+            became_available=row.available and not row.was_available,
             became_unavailable=row.was_available and not row.available,
             changed_categories=set(row.old_categories) != set(row.categories),
         )

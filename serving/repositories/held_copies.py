@@ -1,5 +1,6 @@
 """Copies in Redis of what a process holds, for one that is started while PostgreSQL is away."""
 
+import hashlib
 from collections.abc import Iterable
 
 import orjson
@@ -7,7 +8,20 @@ import orjson
 from serving.repositories.answers import Answers
 
 _POPULAR = "tandem:held:popular"
+_DIGEST = "tandem:held:popular-digest"
 _READERS = "tandem:held:readers"
+
+# A copy may have a megabyte, and the processes mostly hold the same: only one of them sends it.
+_PROLONG = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
+_STORE = """
+redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+"""
 
 
 class HeldCopies:
@@ -18,8 +32,11 @@ class HeldCopies:
         self._seconds = seconds
 
     async def store_popular(self, encoded: bytes) -> None:
-        """Keep the held popular list."""
-        await self._answers.ask("SET", _POPULAR, encoded, "EX", self._seconds)
+        """Keep the held list."""
+        said = (hashlib.blake2b(encoded).digest(), self._seconds)
+        prolonged = await self._answers.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
+        if prolonged == 0:
+            await self._answers.ask("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
 
     async def find_popular(self) -> bytes | None:
         """The list some process held last."""

@@ -41,7 +41,7 @@ class CatalogueKeeping:
         if stored.became_unavailable:
             for held in self._held:
                 held.leave_out(item_id)
-        elif stored.changed_categories:
+        elif stored.became_available or stored.changed_categories:
             for held in self._held:
                 held.recategorise(item_id, stored.item.categories)
         if stored.became_unavailable or stored.changed_categories:

@@ -148,12 +148,9 @@ class Recommender:
             cached = MadeList.decode(kept) if kept is not None else None
             if cached and excluded.isdisjoint(item.item_no for item in cached.items):
                 return _Found(cached, "cache", known.user_no)
-        made = self._held.top(
+        made = self._held.answer(
             wish.limit, excluded, filters=wish.filters, max_per_category=wish.max_per_category
         )
-        if wish.filters.any_of and not made.items:
-            # Popular items of that category may well exist; only nobody holds them.
-            raise StoreUnavailableError
         return _Found(made, made.level, known.user_no)
 
     async def _of_run(self, run: LiveRun | None, user_id: UserId, wish: Wish) -> _Found:

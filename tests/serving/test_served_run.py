@@ -88,7 +88,7 @@ async def test_without_the_database_the_best_list_still_to_be_had_is_answered(
         assert held.json()["run"]["id"] == run_id
         assert ids(held) == ["film-0", "film-1", "film-2", "film-3"]
     assert ids(await client.get("/v1/popular?limit=2")) == ["film-0", "film-1"]
-    assert (await client.get("/v1/popular?category=war")).status_code == 503
+    assert (await client.get("/v1/popular?category=war")).json()["items"] == []
     assert (await client.get("/v1/items/film-1")).status_code == 503
     gate.open()
     await until(lambda: blended(client, limit=4))

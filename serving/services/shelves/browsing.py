@@ -3,17 +3,18 @@
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
+from itertools import islice
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from serving.budget import in_time
 from serving.metrics import ServingMetrics
 from serving.repositories.exclusions import RememberedUser
-from serving.repositories.filters import EVERYTHING, Filters
+from serving.repositories.filters import Filters
 from serving.repositories.runs import LiveRun
 from serving.repositories.shelves import Shelves
 from serving.services.lists.held_popular import LONGEST, HeldPopular
-from serving.services.lists.made_list import degraded_by, fillers
+from serving.services.lists.made_list import MadeList, degraded_by, fillers
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.early_look import EarlyLook
 from serving.services.memory.remembered_users import RememberedUsers
@@ -57,7 +58,7 @@ class Browser:
         """The list of a shelf.
 
         With the store away it is what is held in memory: of the shelf, else of what is popular.
-        StoreUnavailableError if nothing is, as of a category that no held item has.
+        StoreUnavailableError if nothing is held that is eligible, but something else may be.
         """
         with EarlyLook(lambda: self._known(wish)) as remembered:
             try:
@@ -113,18 +114,28 @@ class Browser:
     def _of_held(self, wish: ShelfWish, excluded: AbstractSet[ItemNo]) -> ShelfList:
         """What is held of the shelf, else of what is popular in its category."""
         category = wish.shelf.category
-        filters = Filters((category,)) if category else EVERYTHING
+        filters = Filters.of_category(category)
         listed = self._held_shelves.find(wish.shelf) or self._held_shelves.find(
             Shelf("popular", category)
         )
-        if listed is None:
-            held = self._held.top(wish.limit, excluded, filters=filters)
-            if not held.items:
-                raise StoreUnavailableError
-            return ShelfList("held", held.run, held.items)
-        items = tuple(item for item in listed.items if item.item_no not in excluded)[: wish.limit]
-        if len(items) < wish.limit and listed.run == self._held.run and self._held.can_answer():
-            excluded |= {item.item_no for item in items}
-            held = self._held.top(wish.limit - len(items), excluded, filters=filters)
-            items = (*items, *fillers(held.items))
-        return ShelfList("held", listed.run, items)
+        eligible = (item for item in listed.items if item.item_no not in excluded) if listed else ()
+        items = tuple(islice(eligible, wish.limit))
+        if listed is None or not items:
+            made = self._held.answer(wish.limit, excluded, filters=filters)
+            return ShelfList("held", made.run, made.items)
+        own = ShelfList("held", listed.run, items)
+        if len(items) == wish.limit or not self._held.can_answer():
+            return own
+        popular = self._held.top(wish.limit, excluded, filters=filters)
+        return _completed(own, popular, wish.limit)
+
+
+def _completed(own: ShelfList, popular: MadeList, limit: int) -> ShelfList:
+    """A list with what is popular at its end; of two runs the longer list alone."""
+    if own.run == popular.run:
+        listed = {item.item_no for item in own.items}
+        added = fillers(item for item in popular.items if item.item_no not in listed)
+        return replace(own, items=(*own.items, *added)[:limit])
+    if len(popular.items) > len(own.items):
+        return replace(own, run=popular.run, items=popular.items)
+    return own

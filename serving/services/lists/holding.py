@@ -1,0 +1,114 @@
+"""What is held beside the popular list, so that every category is answered without the store."""
+
+import time
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo
+from serving.repositories.candidates import CatalogueItem
+from serving.repositories.held_catalogue import FirstOfCategory, HeldCatalogue
+from serving.services.lists.each_category import NewestOfEach, chosen_in_turn
+from serving.services.lists.made_list import MadeList
+
+_PAGE_ITEMS = 20_000
+_WALK_SECONDS = 0.25
+"""No page is begun after so long; the next time it goes on."""
+_REST_SECONDS = 60.0
+_RESTS = 40
+"""So many times what a walk took is rested before the next: walking takes 2.5 % at most."""
+_AFTER_ALL = ItemNo(2**31 - 1)
+
+
+@dataclass(frozen=True, slots=True)
+class OfCategories:
+    """Items of each category of the catalogue, beside those that are held anyway."""
+
+    items: Sequence[CatalogueItem] = ()
+    scores: Mapping[ItemNo, float] = field(default_factory=dict)
+    """How popular items are, of those held anyway too; a new item has none."""
+    partly: AbstractSet[str] | None = None
+    """The categories that may have more items; '' stands for none. None: there may be others."""
+
+
+class CategoryHolding:
+    """Chooses them: the most popular of each category, then its newest, `most` in all.
+
+    Which categories there are, and what is new in them, is read from the whole catalogue now and
+    then, page by page.
+    """
+
+    def __init__(
+        self, catalogue: HeldCatalogue, *, most: int, page_items: int = _PAGE_ITEMS
+    ) -> None:
+        self._catalogue = catalogue
+        self._most = most
+        self._page_items = page_items
+        self._read: NewestOfEach | None = None
+        self._reading: NewestOfEach | None = None
+        self._before = _AFTER_ALL
+        self._seconds = 0.0
+        self._due_at = 0.0
+
+    async def load(self, made: MadeList) -> OfCategories:
+        """Those of a list's run, beside the list; RunGoneError if the run was dropped."""
+        if not self._most:
+            return OfCategories()
+        # It goes on the next time; until then what was read before is good enough.
+        with suppress(StoreUnavailableError):
+            await self._walk()
+        return await self._chosen(made)
+
+    def doubt(self, categories: Sequence[str]) -> None:
+        """An item came to these categories that may have been looked for before."""
+        for newest in (self._read, self._reading):
+            if newest is not None:
+                newest.doubt(categories or ("",))
+
+    async def _chosen(self, made: MadeList) -> OfCategories:
+        popular: Sequence[FirstOfCategory] = ()
+        if made.run is not None:
+            popular = await self._catalogue.load_first_of_categories(
+                made.run.run_id, items=2 * self._most
+            )
+        by_category = {first.category: list(first.scores) for first in popular if first.category}
+        newest = self._read.by_category if self._read else {}
+        for category, item_nos in newest.items():
+            by_category[category] = [*by_category.get(category, ()), *item_nos]
+        there = {item.item_no for item in made.items}
+        provided = {name for item in made.items for name in item.categories or ("",)}
+        choice = chosen_in_turn(by_category, there, provided, self._most)
+        return OfCategories(
+            await self._catalogue.load_items(choice.item_nos),
+            {item_no: score for first in popular for item_no, score in first.scores.items()},
+            self._partly(choice.partly, by_category.keys() - newest.keys()),
+        )
+
+    def _partly(
+        self, left_out: AbstractSet[str], not_read: AbstractSet[str]
+    ) -> AbstractSet[str] | None:
+        if self._read is None or not self._read.has_all_categories:
+            return None
+        return self._read.cut | left_out | not_read
+
+    async def _walk(self) -> None:
+        """Go on reading the catalogue, unless it was read lately."""
+        began_at = now = time.monotonic()
+        if self._reading is None:
+            if now < self._due_at:
+                return
+            self._reading, self._before, self._seconds = NewestOfEach(2 * self._most), _AFTER_ALL, 0
+        while self._reading is not None and now - began_at < _WALK_SECONDS:
+            page = await self._catalogue.load_page(
+                self._before, items=self._page_items, each=self._reading.each + 1
+            )
+            self._reading.add(page.newest)
+            taken, now = time.monotonic() - now, time.monotonic()
+            self._seconds += taken
+            if page.is_full and page.oldest is not None:
+                self._before = page.oldest
+            else:
+                self._read, self._reading = self._reading, None
+                self._due_at = now + max(_REST_SECONDS, _RESTS * self._seconds)

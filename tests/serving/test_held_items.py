@@ -1,0 +1,126 @@
+"""Held items: whatever is heard of them, what is found is what looking at each would find."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.blend import BlendPolicy
+from domain.identifiers import ItemId, ItemNo
+from serving.repositories.candidates import CatalogueItem
+from serving.repositories.filters import EVERYTHING, Filters
+from serving.services.lists.held_items import HeldItems
+from serving.services.lists.made_list import AppliedPolicy, MadeList, RecommendedItem, fillers
+
+NAMES = st.sampled_from(["war", "noir", "drama", "opera"])
+CATEGORIES = st.lists(NAMES, max_size=3).map(tuple)
+FILTERS = st.builds(Filters.of, st.frozensets(NAMES, max_size=2), st.frozensets(NAMES, max_size=2))
+ITEM_NOS = st.integers(min_value=0, max_value=14)
+NEWS = st.lists(st.tuples(ITEM_NOS, st.none() | CATEGORIES), max_size=6)
+"""Item by item: its categories from now on; None: it is no longer available."""
+
+
+News = list[tuple[int, tuple[str, ...] | None]]
+
+
+def item(item_no: int, categories: tuple[str, ...]) -> RecommendedItem:
+    named = CatalogueItem(ItemNo(item_no), f"item-{item_no}", f"Item {item_no}", categories)
+    return fillers([named])[0]
+
+
+def held_of(items: list[RecommendedItem], partly: set[str] | None = None) -> HeldItems:
+    neither = AppliedPolicy.neither(BlendPolicy())
+    return HeldItems(MadeList("held", None, neither, tuple(items)), partly)
+
+
+def tell(held: HeldItems, news: News) -> None:
+    for item_no, categories in news:
+        item_id = ItemId(f"item-{item_no}")
+        if categories is None:
+            held.leave_out(item_id)
+        else:
+            held.recategorise(item_id, categories)
+
+
+def told(items: list[RecommendedItem], news: News) -> list[RecommendedItem]:
+    """The same without looking anything up."""
+    for item_no, categories in news:
+        if categories is None:
+            items = [one for one in items if one.item_no != item_no]
+        else:
+            items = [
+                replace(one, categories=categories) if one.item_no == item_no else one
+                for one in items
+            ]
+    return items
+
+
+@given(
+    st.lists(CATEGORIES, max_size=12), NEWS, FILTERS, st.integers(0, 12), st.frozensets(ITEM_NOS)
+)
+def test_what_is_found_by_category_is_what_looking_at_each_item_finds(
+    catalogue: list[tuple[str, ...]],
+    news: News,
+    filters: Filters,
+    n: int,
+    excluded: frozenset[ItemNo],
+) -> None:
+    items = [item(item_no, categories) for item_no, categories in enumerate(catalogue)]
+    held = held_of(items)
+    tell(held, news)
+    expected = [
+        one
+        for one in told(items, news)
+        if one.item_no not in excluded and filters.match(one.categories)
+    ]
+    assert list(held.top(n, excluded, filters, None).items) == expected[:n]
+    assert held.numbers_of([one.item_id for one in items]) == {
+        one.item_no for one in told(items, news)
+    }
+
+
+@given(st.lists(CATEGORIES, max_size=12), NEWS, FILTERS)
+def test_a_copy_holds_the_same(
+    catalogue: list[tuple[str, ...]], news: News, filters: Filters
+) -> None:
+    held = held_of([item(no, categories) for no, categories in enumerate(catalogue)], {"war"})
+    tell(held, news)
+    copy = HeldItems.decode(held.encode())
+    assert copy.top(20, frozenset(), filters, 2) == held.top(20, frozenset(), filters, 2)
+    assert copy.knows_all(filters) == held.knows_all(filters)
+
+
+def test_a_copy_of_an_earlier_version_is_a_list_that_may_lack_anything() -> None:
+    made = held_of([item(1, ("war",))]).top(1, frozenset(), EVERYTHING, None)
+    copy = HeldItems.decode(made.encode())
+    assert copy.top(1, frozenset(), EVERYTHING, None) == made
+    assert not copy.knows_all(Filters.of_category("noir"))
+
+
+@given(st.lists(CATEGORIES, max_size=12), st.frozensets(ITEM_NOS), NEWS, FILTERS)
+def test_what_is_said_to_be_all_is_all(
+    catalogue: list[tuple[str, ...]], lacking: frozenset[ItemNo], news: News, filters: Filters
+) -> None:
+    items = [item(item_no, categories) for item_no, categories in enumerate(catalogue)]
+    missing = [one for one in items if one.item_no in lacking]
+    held = held_of(
+        [one for one in items if one.item_no not in lacking],
+        {category for one in missing for category in one.categories or ("",)},
+    )
+    tell(held, news)
+    passing = {one.item_no for one in told(items, news) if filters.match(one.categories)}
+    found = {one.item_no for one in held.top(20, frozenset(), filters, None).items}
+    assert not held.knows_all(filters) or passing == found
+
+
+def test_a_category_that_nothing_is_missing_of_is_known_wholly() -> None:
+    held = held_of([item(1, ("war",)), item(2, ("noir",))], {"war"})
+    assert held.knows_all(Filters.of_category("noir"))
+    assert held.knows_all(Filters.of_category("never heard of"))
+    assert held.knows_all(Filters.of([], ["war"]))
+    assert not held.knows_all(Filters.of_category("war"))
+    assert not held.knows_all(Filters.of(["war", "noir"], []))
+    assert not held.knows_all(EVERYTHING)
+    assert held_of([], set()).knows_all(EVERYTHING)
+    held.recategorise(ItemId("new"), ["noir"])
+    assert not held.knows_all(Filters.of_category("noir"))

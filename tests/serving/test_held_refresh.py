@@ -1,0 +1,101 @@
+"""A refresh of what is held, while other things happen."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+from sqlalchemy import text, update
+
+from domain.blend import BlendPolicy
+from domain.identifiers import ItemId
+from serving.metrics import ServingMetrics
+from serving.parts import Parts, make_parts
+from serving.repositories.answers import Answers
+from serving.repositories.filters import Filters
+from serving.repositories.held_catalogue import HeldCatalogue
+from serving.services.lists.holding import CategoryHolding
+from serving.services.lists.made_list import AppliedPolicy, MadeList
+from serving.settings import ServingSettings
+from serving.stores import make_redis_link, make_store
+from sql import tables
+from tests.serving.conftest import Seeds
+
+NONE_HELD = MadeList("popular", None, AppliedPolicy.neither(BlendPolicy()), ())
+
+
+@pytest.fixture
+async def parts(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
+    settings = ServingSettings(database_url=database_url, redis_url=redis_url)
+    metrics = ServingMetrics()
+    store, link = make_store(settings, metrics, None), make_redis_link(settings, metrics)
+    yield make_parts(store, None, Answers(link, metrics, seconds=60), settings, metrics)
+    await store.close()
+    await link.close()
+
+
+def change(seeds: Seeds, film: int, **said: object) -> None:
+    item_no = seeds.film_nos[film]
+    seeds.write(update(tables.items).where(tables.items.c.item_no == item_no).values(**said))
+
+
+async def test_what_is_heard_while_a_refresh_reads_is_not_taken_back_by_it(
+    parts: Parts, seeds: Seeds
+) -> None:
+    seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
+    held = parts.held
+    for milliseconds in range(0, 40, 2):
+        change(seeds, 0, available=True)
+        change(seeds, 1, categories=["war"])
+        await held.refresh()
+        assert {"film-0", "film-1"} <= {item.item_id for item in held.top(30).items}
+        refresh = asyncio.create_task(held.refresh())
+        await asyncio.sleep(milliseconds / 1000)
+        change(seeds, 0, available=False)
+        held.leave_out(ItemId("film-0"))
+        change(seeds, 1, categories=["noir"])
+        held.recategorise(ItemId("film-1"), ["noir"])
+        await refresh
+        assert "film-0" not in {item.item_id for item in held.top(30).items}
+        assert not held.top(1, filters=Filters.of_category("war")).items
+        assert held.top(1, filters=Filters.of_category("noir")).items[0].item_id == "film-1"
+
+
+async def test_a_catalogue_read_in_small_pages_is_known_wholly(parts: Parts, seeds: Seeds) -> None:
+    for film in range(30):
+        change(seeds, film, categories=[f"category {film % 7}"] if film % 5 else [])
+    change(seeds, 3, available=False)
+    holding = CategoryHolding(HeldCatalogue(parts.store), most=100, page_items=4)
+    found = await holding.load(NONE_HELD)
+    assert {item.item_id for item in found.items} == {f"film-{n}" for n in range(30)} - {"film-3"}
+    assert found.partly == set()
+    holding.doubt(["category 1"])
+    assert (await holding.load(NONE_HELD)).partly == {"category 1"}
+
+
+async def test_what_is_heard_of_while_the_catalogue_is_read_may_have_been_missed(
+    parts: Parts, seeds: Seeds
+) -> None:
+    holding = CategoryHolding(HeldCatalogue(parts.store), most=100, page_items=1)
+    loads = [asyncio.create_task(holding.load(NONE_HELD))]
+    await asyncio.sleep(0.01)
+    change(seeds, 29, categories=["new"])
+    holding.doubt(["new"])
+    found = await loads[0]
+    while found.partly is None:
+        found = await holding.load(NONE_HELD)
+    assert "new" in found.partly
+
+
+async def test_a_popular_item_that_left_its_category_is_not_among_the_first_of_it(
+    parts: Parts, seeds: Seeds
+) -> None:
+    no = seeds.film_nos
+    seeds.write(text("update items set categories = '{war}'"))
+    run_id = seeds.run(popular={"war": [(no[n], 9.0 - n) for n in range(5)]})
+    change(seeds, 0, categories=["noir"])
+    change(seeds, 1, available=False)
+    catalogue = HeldCatalogue(parts.store)
+    (first,) = await catalogue.load_first_of_categories(run_id, items=3)
+    assert first.scores == {no[2]: 7.0}
+    (first,) = await catalogue.load_first_of_categories(run_id, items=9)
+    assert list(first.scores) == [no[2], no[3], no[4]]
