@@ -1,6 +1,8 @@
 """`tandem diagnose` on the whole system."""
 
 import json
+import os
+import signal
 from typing import Any
 
 import httpx
@@ -37,3 +39,14 @@ def test_a_paused_night_is_told_until_it_is_resumed(system: System) -> None:
         assert "The deployment nightly is paused. No night runs by itself." in told.stdout
         prefect.post(f"/deployments/{deployment}/resume_deployment").raise_for_status()
     assert problems(system) == []
+
+
+def test_a_worker_that_a_signal_has_stopped_is_told_until_it_goes_on(system: System) -> None:
+    worker = system.pid("speed")
+    os.kill(worker, signal.SIGSTOP)
+    try:
+        wait_until(lambda: problems(system) == ["process-speed"])
+        assert f"kill -CONT {worker}" in system.run("diagnose").stdout
+    finally:
+        os.kill(worker, signal.SIGCONT)
+    wait_until(lambda: problems(system) == [])

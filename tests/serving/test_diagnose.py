@@ -1,9 +1,12 @@
 """GET /v1/admin/diagnose, on a real database and a real Redis."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 import pytest
+import redis
 from sqlalchemy import Engine, func, insert, select, text, update
 
 from sql import tables
@@ -46,7 +49,7 @@ def published(engine: Engine, film_nos: list[int]) -> int:
 
 
 async def test_a_system_that_is_well_has_no_problem(
-    admin: httpx.AsyncClient, engine: Engine, film_nos: list[int]
+    admin: httpx.AsyncClient, engine: Engine, film_nos: list[int], speed_worker: None
 ) -> None:
     run_id = published(engine, film_nos)
     found = await diagnosed(admin)
@@ -61,7 +64,7 @@ async def test_a_system_that_is_well_has_no_problem(
 
 
 async def test_an_empty_system_says_what_is_missing_the_worst_first(
-    start: Start, seeds: Seeds
+    start: Start, seeds: Seeds, speed_worker: None
 ) -> None:
     client = await start()
     client.headers["X-API-Key"] = seeds.key("admin", name="operator")
@@ -223,3 +226,109 @@ async def test_only_the_scope_admin_may_ask(client: httpx.AsyncClient) -> None:
     refused = await client.get("/v1/admin/diagnose")
     assert refused.status_code == 403
     assert "scope admin" in refused.json()["detail"]
+
+
+async def test_event_kinds_of_which_none_is_positive_are_told(
+    admin: httpx.AsyncClient, seeds: Seeds, engine: Engine, film_nos: list[int]
+) -> None:
+    published(engine, film_nos)
+    seeds.write(update(tables.event_kinds).values(strength=-1.0))
+    assert "No event kind is positive" in (await finding(admin, "events"))["what"]
+
+
+async def test_events_that_have_not_happened_yet_are_told(
+    admin: httpx.AsyncClient, engine: Engine, film_nos: list[int]
+) -> None:
+    published(engine, film_nos)
+    assert await severity(admin, "times") == "ok"
+    tomorrow = datetime.now(UTC) + timedelta(days=1)
+    with engine.begin() as connection:
+        record(connection, [replace(event("ann", no), occurred_at=tomorrow) for no in film_nos[:1]])
+    assert await severity(admin, "times") == "notice"
+    with engine.begin() as connection:
+        record(connection, [replace(event("ann", no), occurred_at=tomorrow) for no in film_nos[1:]])
+    told = await finding(admin, "times")
+    assert told["severity"] == "problem"
+    assert "Of the newest 33 events, 30 lie in the future" in told["what"]
+
+
+async def test_items_of_which_nothing_is_known_but_an_id_are_told(
+    admin: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    assert await severity(admin, "words") == "ok"
+    items = tables.items
+    mute = [{"item_id": f"no-{n}", "title": f"no-{n}"} for n in range(29)]
+    seeds.write(insert(items).values(mute))
+    seeds.write(insert(items).values(item_id="punctuation", title="?!"))
+    told = await finding(admin, "words")
+    assert told["severity"] == "notice"
+    assert "Of the newest 60 items, 30 have no words" in told["what"]
+    seeds.write(update(items).where(items.c.item_id == "no-1").values(categories=["film"]))
+    assert await severity(admin, "words") == "ok"
+
+
+async def test_that_no_night_has_begun_for_long_is_told(
+    start: Start, seeds: Seeds, engine: Engine
+) -> None:
+    client = await start(diagnose_night_hours=1.0)
+    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    published(engine, seeds.film_nos)
+    assert await severity(client, "night") == "ok"
+    seeds.write(text("update model_runs set finished_at = finished_at - interval '2 hours'"))
+    told = await finding(client, "night")
+    assert told["severity"] == "problem"
+    assert "2 hours ago, and none has begun since" in told["what"]
+
+
+async def test_a_process_that_does_not_hear_the_others_is_told(
+    start: Start, seeds: Seeds, engine: Engine
+) -> None:
+    client = await start(diagnose_speed_seconds=1e-6)
+    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+
+    async def hears() -> bool:
+        return await severity(client, "hearing") == "ok"
+
+    async def is_deaf() -> bool:
+        with engine.begin() as connection:
+            connection.execute(
+                text(
+                    "select pg_terminate_backend(pid) from pg_stat_activity"
+                    " where application_name = 'tandem-follower' and datname = current_database()"
+                )
+            )
+        return not await hears()
+
+    await until(hears)
+    await until(is_deaf)
+    await until(hears)
+
+
+async def test_a_redis_that_refuses_to_keep_anything_is_told(
+    start: Start, seeds: Seeds, own_redis: OwnRedis
+) -> None:
+    client = await start(redis_url=own_redis.url)
+    client.headers["X-API-Key"] = seeds.key("read", "admin", name="operator")
+    seeds.user("ann")
+    assert await severity(client, "redis") == "ok"
+    with redis.Redis.from_url(own_redis.url) as full:
+        full.config_set("maxmemory", 1)
+    await recommended(client, "ann")
+    told = await finding(client, "redis")
+    assert told["severity"] == "problem"
+    assert "maxmemory" in told["what"]
+    assert told["since"] is not None
+
+
+async def test_why_a_store_is_left_alone_is_told(start: Start, seeds: Seeds, gate: Gate) -> None:
+    client = await start()
+    client.headers["X-API-Key"] = seeds.key("read", "admin", name="operator")
+    await recommended(client, "ann")
+    gate.shut()
+    assert "PostgreSQL is away: " in (await finding(client, "postgres"))["what"]
+
+    async def left_alone() -> bool:
+        return "leaves PostgreSQL alone" in (await finding(client, "postgres"))["what"]
+
+    await until(left_alone)
+    assert (await finding(client, "postgres"))["since"] is not None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -9,15 +10,19 @@ from hypothesis import strategies as st
 
 from batch.settings import BatchSettings
 from domain.identifiers import RunId
-from serving.repositories.diagnosis import (
+from serving.repositories.diagnosis_figures import (
     MOST_COUNTED,
     Contents,
     EndedNight,
     OpenNight,
+    PopularPart,
+    ServedFigures,
     ServedRun,
     StoreFigures,
     UnknownEvents,
+    WaitingItems,
 )
+from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import (
     Finding,
@@ -31,95 +36,160 @@ from serving.services.diagnosis.process import (
     Dropped,
     ReplicaFigures,
     judge_dropped,
-    judge_redis,
+    judge_hearing,
     judge_replica,
 )
+from serving.services.diagnosis.speed import latest_refresh
 from serving.services.diagnosis.store import judge_store
+from serving.settings import DiagnosisSettings
+from speed.settings import SpeedSettings
+from sql.popular import RESTS
 from sql.revisions import Revisions
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 HOUR = timedelta(hours=1)
-CONTENTS = Contents(
-    items=500,
-    available_items=490,
-    events=40_000,
-    newest_event_at=NOW - timedelta(seconds=90),
-    learnable_users=1_000,
-)
-SERVED = ServedRun(
-    run_id=RunId(7),
-    cut_off_at=NOW - 5 * HOUR,
-    served_since=NOW - 4 * HOUR,
-    index_recall=None,
-    compared=True,
-    evaluated_users=600,
-)
-ENDED = EndedNight(RunId(7), "published", NOW - 4 * HOUR, None)
-NONE_UNKNOWN = UnknownEvents(0, None, 0, None)
-WELL = StoreFigures(Revisions("0005", "0005"), CONTENTS, SERVED, None, ENDED, NONE_UNKNOWN)
-
-
-def judged(figures: StoreFigures) -> dict[str, Finding]:
-    findings = judge_store(figures, Bounds(), NOW)
-    by_check = {finding.check: finding for finding in findings}
-    assert len(by_check) == len(findings), "two findings about one thing"
-    return by_check
 
 
 def ago(**units: float) -> datetime:
     return NOW - timedelta(**units)
 
 
+CONTENTS = Contents(
+    items=500,
+    available_items=490,
+    events=40_000,
+    newest_event_at=ago(seconds=90),
+    learnable_users=1_000,
+    positive_kinds=6,
+    new_items=500,
+    mute_items=3,
+    new_events=1_000,
+    future_events=0,
+)
+SERVED = ServedRun(
+    run_id=RunId(7),
+    cut_off_at=ago(hours=5),
+    served_since=ago(hours=4),
+    index_recall=None,
+    compared=True,
+    evaluated_users=600,
+)
+ENDED = EndedNight(RunId(7), "published", ago(hours=4), None)
+NONE_UNKNOWN = UnknownEvents(0, None, 0, None)
+NONE_WAITING = WaitingItems(0, None, None)
+EVER = PopularPart("ever", ago(minutes=2), 2.0, ago(minutes=2))
+LATELY = PopularPart("lately", ago(minutes=6), 8.0, ago(minutes=6))
+KEPT_UP = ServedFigures(NONE_UNKNOWN, NONE_WAITING, (EVER, LATELY), None)
+WELL = StoreFigures(
+    Revisions("0005", "0005"), NOW, CONTENTS, SERVED, None, ENDED, speed_workers=1, kept_up=KEPT_UP
+)
+FORGOTTEN = PopularPart("ever", ago(hours=3), 2.0, ago(hours=2))
+
+
+def judged(figures: StoreFigures, now: datetime = NOW) -> dict[str, Finding]:
+    findings = judge_store(figures, Bounds(), now)
+    by_check = {finding.check: finding for finding in findings}
+    assert len(by_check) == len(findings), "two findings about one thing"
+    return by_check
+
+
+def contents(**changes: Any) -> dict[str, Any]:
+    return {"contents": replace(CONTENTS, **changes)}
+
+
+def served(**changes: Any) -> dict[str, Any]:
+    return {"served": replace(SERVED, **changes)}
+
+
+def kept_up(**changes: Any) -> dict[str, Any]:
+    return {"kept_up": replace(KEPT_UP, **changes)}
+
+
 def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
     assert {finding.severity for finding in judged(WELL).values()} == {"ok"}
     assert set(judged(WELL)) == {
-        "postgres", "migrations", "items", "events", "run", "night", "gate", "index", "speed",
+        "postgres", "migrations", "clock", "items", "words", "events", "times", "run", "night",
+        "gate", "index", "worker", "speed", "new-items", "popular",
     }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("changes", "check", "severity", "words"),
     [
-        ({"contents": replace(CONTENTS, items=0, available_items=0)}, "items", "problem",
-         "There are no items"),
-        ({"contents": replace(CONTENTS, available_items=0)}, "items", "problem",
-         "None of 500 items is available"),
-        ({"contents": replace(CONTENTS, events=0, newest_event_at=None, learnable_users=0)},
-         "events", "problem", "There are no events"),
-        ({"contents": replace(CONTENTS, learnable_users=0)}, "events", "problem",
+        (contents(items=0, available_items=0), "items", "problem", "There are no items"),
+        (contents(available_items=0), "items", "problem", "None of 500 items is available"),
+        (contents(mute_items=500), "words", "notice",
+         "Of the newest 500 items, 500 have no words but their ids"),
+        (contents(mute_items=249), "words", "ok", "Most items have words"),
+        (contents(new_items=0, mute_items=0), "words", "ok", "Most items have words"),
+        (contents(events=0, newest_event_at=None, learnable_users=0), "events", "problem",
+         "There are no events"),
+        (contents(learnable_users=0), "events", "problem",
          "None of 40,000 events is of a positive kind"),
-        ({"contents": replace(CONTENTS, learnable_users=1)}, "events", "problem",
+        (contents(learnable_users=0, positive_kinds=0), "events", "problem",
+         "No event kind is positive: there is nothing to learn from 40,000 events"),
+        (contents(learnable_users=1), "events", "problem",
          "Only 1 user did something positive; a night needs 2"),
-        ({"contents": replace(CONTENTS, events=MOST_COUNTED)}, "events", "ok",
+        (contents(events=MOST_COUNTED), "events", "ok",
          "more than 99,999 events, the newest 90 seconds old"),
-        ({"served": None}, "run", "problem", "No model run is published yet"),
-        ({"served": replace(SERVED, cut_off_at=ago(days=3))}, "run", "problem",
+        (contents(future_events=1_000), "times", "problem",
+         "Of the newest 1,000 events, 1,000 lie in the future"),
+        (contents(future_events=1), "times", "notice", "1 lies in the future"),
+        ({"served": None, "kept_up": None}, "run", "problem", "No model run is published yet"),
+        (served(cut_off_at=ago(days=3)), "run", "problem",
          "older than 3 days. That is older than 2 days"),
+        (served(rolled_back_by="ann", newer_run_id=RunId(9)), "run", "notice",
+         "It was rolled back to (by: ann)."),
         ({"open_night": OpenNight(RunId(8), ago(minutes=4), alive=True)}, "night", "notice",
          "A night is running (run 8), for 4 minutes"),
+        ({"open_night": OpenNight(RunId(8), ago(days=2), alive=True)}, "night", "problem",
+         "(run 8), for 2 days. No other can begin meanwhile"),
         ({"open_night": OpenNight(RunId(8), ago(hours=4), alive=False)}, "night", "problem",
          "(run 8) died before"),
         ({"ended_night": EndedNight(RunId(8), "refused", ago(hours=3), "Worse than popular.")},
          "night", "problem", "(run 8) was refused: Worse than popular."),
         ({"ended_night": EndedNight(RunId(8), "failed", ago(hours=3), "no space left")},
-         "night", "problem", "(run 8) failed: no space left"),
+         "night", "problem", "(run 8) failed: no space left."),
+        ({"ended_night": EndedNight(RunId(8), "failed", ago(hours=50), "no space left")},
+         "night", "problem", "no space left. None has begun since, for 2 days."),
+        ({"ended_night": EndedNight(RunId(7), "published", ago(hours=37), None)},
+         "night", "problem", "ended well (run 7), 37 hours ago, and none has begun since."),
+        ({"ended_night": EndedNight(RunId(7), "published", ago(hours=35), None)},
+         "night", "ok", "The last night ended well (run 7), 35 hours ago."),
         ({"ended_night": None}, "night", "ok", "No night has run yet"),
-        ({"served": replace(SERVED, compared=False, evaluated_users=3)}, "gate", "notice",
+        (served(compared=False, evaluated_users=3), "gate", "notice",
          "only 3 users could be evaluated"),
-        ({"served": replace(SERVED, index_recall=0.93)}, "index", "notice",
+        (served(index_recall=0.93), "index", "notice",
          "finds 93.0% of the exact answer, less than the bound of 95.0%"),
-        ({"served": replace(SERVED, index_recall=0.97)}, "index", "ok", "finds 97.0%"),
-        ({"unknown_events": UnknownEvents(120, ago(minutes=4), 0, None)}, "speed", "problem",
+        (served(index_recall=0.97), "index", "ok", "finds 97.0%"),
+        ({"speed_workers": 0}, "worker", "problem", "No speed worker is connected"),
+        ({"speed_workers": 2}, "worker", "ok", "2 speed workers are connected."),
+        (kept_up(unknown_events=UnknownEvents(120, ago(minutes=4), 0, None)), "speed", "problem",
          "behind by 120 events; the oldest waits for 4 minutes"),
-        ({"unknown_events": UnknownEvents(1, ago(seconds=2), 0, None)}, "speed", "ok", "know all"),
-        ({"unknown_events": UnknownEvents(0, None, 5, ago(minutes=9))}, "speed", "notice",
+        (kept_up(unknown_events=UnknownEvents(1, ago(seconds=2), 0, None)), "speed", "ok",
+         "know all"),
+        (kept_up(unknown_events=UnknownEvents(0, None, 5, ago(minutes=9))), "speed", "notice",
          "Behind a transaction that is still writing events, 5 events"),
+        (kept_up(waiting_items=WaitingItems(1, ago(minutes=4), None)), "new-items", "problem",
+         "1 new item waits for its place in the run, the first for 4 minutes"),
+        (kept_up(waiting_items=WaitingItems(MOST_COUNTED, ago(hours=1), ago(seconds=2))),
+         "new-items", "notice", "they are being placed, the last 2 seconds ago"),
+        (kept_up(waiting_items=WaitingItems(12, ago(hours=1), ago(minutes=50))), "new-items",
+         "problem", "12 new items wait for their places in the run, the first for 60 minutes"),
+        (kept_up(waiting_items=WaitingItems(12, ago(seconds=9), None)), "new-items", "ok",
+         "No new item waits"),
+        (kept_up(popular_parts=(FORGOTTEN, LATELY)), "popular", "problem",
+         "lack what came in the last 2 hours: nobody has made them anew"),
+        (kept_up(popular_parts=(FORGOTTEN, LATELY), refreshing_since=ago(minutes=3)), "popular",
+         "notice", "they are being made anew, for 3 minutes"),
+        (kept_up(popular_parts=(FORGOTTEN, LATELY), refreshing_since=ago(seconds=1)), "popular",
+         "problem", "nobody has made them anew"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_and_nothing_else(
-    changes: dict[str, object], check: str, severity: str, words: str
+    changes: dict[str, Any], check: str, severity: str, words: str
 ) -> None:
-    found = judged(replace(WELL, **changes))  # type: ignore[arg-type]
+    found = judged(replace(WELL, **changes))
     assert found[check].severity == severity
     assert words in found[check].what
     if severity != "notice":
@@ -130,29 +200,132 @@ def test_what_is_wrong_is_said_and_nothing_else(
 
 def test_what_a_problem_has_lasted_for_is_told() -> None:
     since = ago(minutes=4)
-    behind = judged(replace(WELL, unknown_events=UnknownEvents(120, since, 0, None)))
+    behind = judged(replace(WELL, **kept_up(unknown_events=UnknownEvents(120, since, 0, None))))
     assert behind["speed"].since == since
+    waiting = judged(replace(WELL, **kept_up(waiting_items=WaitingItems(2, since, None))))
+    assert waiting["new-items"].since == since
+    late = judged(replace(WELL, **kept_up(popular_parts=(FORGOTTEN, LATELY))))
+    assert late["popular"].since == ago(hours=2)
     refused = EndedNight(RunId(8), "refused", ago(hours=3), "Worse.")
     assert judged(replace(WELL, ended_night=refused))["night"].since == ago(hours=3)
-    old = judged(replace(WELL, served=replace(SERVED, cut_off_at=ago(days=3))))
+    old = judged(replace(WELL, **served(cut_off_at=ago(days=3))))
     assert old["run"].since == ago(days=3)
+
+
+def test_whether_a_worker_has_to_be_started_or_looked_at_is_told() -> None:
+    behind = kept_up(unknown_events=UnknownEvents(120, ago(minutes=4), 0, None))
+    advice = judged(replace(WELL, **behind))["speed"].advice
+    assert str(advice).startswith("See that the speed worker runs")
+    advice = judged(replace(WELL, **behind, speed_workers=0))["speed"].advice
+    assert str(advice).startswith("Start it: `tandem up` does")
+
+
+def test_after_a_rollback_the_way_back_is_told() -> None:
+    earlier = {"rolled_back_by": "ann", "newer_run_id": RunId(9), "cut_off_at": ago(days=3)}
+    found = judged(replace(WELL, **served(**earlier)))["run"]
+    assert found.severity == "problem"
+    assert str(found.advice).endswith("tandem rollback 9")
+
+
+@pytest.mark.parametrize(
+    ("told_at", "words"),
+    [
+        (NOW + timedelta(minutes=5), "is 5 minutes ahead of that of this process"),
+        (ago(hours=2), "is 2 hours behind that of this process"),
+    ],
+)
+def test_clocks_that_differ_are_told_and_ages_are_counted_by_that_of_the_database(
+    told_at: datetime, words: str
+) -> None:
+    found = judged(replace(WELL, told_at=NOW), NOW - (told_at - NOW))
+    assert (found["clock"].severity, words in found["clock"].what) == ("problem", True)
+    assert {one.severity for name, one in found.items() if name != "clock"} == {"ok"}
+
+
+seconds = st.floats(min_value=0, max_value=10_000)
+
+
+@given(
+    rest=st.floats(min_value=0.1, max_value=1_000),
+    taken=st.floats(min_value=0, max_value=100),
+    served_for=seconds,
+    refreshed_for=st.none() | seconds,
+    unknown_for=seconds,
+)
+def test_no_popular_list_is_called_late_before_it_has_rested_and_could_have_been_made(
+    rest: float, taken: float, served_for: float, refreshed_for: float | None, unknown_for: float
+) -> None:
+    bounds = Bounds(popular_rest=timedelta(seconds=rest))
+    refreshed_at = None if refreshed_for is None else ago(seconds=refreshed_for)
+    part = PopularPart("ever", refreshed_at, taken, ago(seconds=unknown_for))
+    run = replace(SERVED, served_since=ago(seconds=served_for))
+    until = latest_refresh(part, (part,), run, bounds)
+    waits = [timedelta(), ago(seconds=unknown_for) - NOW, run.served_since - NOW]
+    if refreshed_at is not None:
+        waits.append(refreshed_at + timedelta(seconds=max(rest, RESTS * taken)) - NOW)
+    begun_at = NOW + max(waits[1:])
+    assert until >= begun_at + timedelta(seconds=taken)
+    assert until <= begun_at + timedelta(minutes=3, seconds=10 * taken), "but late at last"
+
+
+@given(unknown_for=seconds, taken=st.floats(min_value=0, max_value=100))
+def test_a_popular_list_that_knows_everything_is_never_late(
+    unknown_for: float, taken: float
+) -> None:
+    part = PopularPart("ever", ago(seconds=unknown_for), taken, None)
+    assert latest_refresh(part, (part,), SERVED, Bounds()) > NOW + timedelta(days=36_500)
 
 
 @pytest.mark.parametrize(("stands_at", "told"), [(None, "revision none"), ("0003", "0003")])
 def test_a_database_of_another_revision_is_not_looked_at_further(
     stands_at: str | None, told: str
 ) -> None:
-    found = judged(StoreFigures(Revisions(stands_at, "0005")))
-    assert set(found) == {"postgres", "migrations"}
+    found = judged(StoreFigures(Revisions(stands_at, "0005"), NOW))
+    assert set(found) == {"postgres", "migrations", "clock"}
     assert found["migrations"].severity == "problem"
     assert told in found["migrations"].what
 
 
-def test_an_outage_of_redis_is_told_with_its_beginning() -> None:
-    assert judge_redis(None).severity == "ok"
-    away = judge_redis("connection refused", ago(minutes=3))
-    assert (away.severity, away.since) == ("problem", ago(minutes=3))
-    assert "connection refused" in away.what
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("away", "PostgreSQL is away: connection refused."),
+        ("open", "leaves PostgreSQL alone"),
+        ("timeout", "PostgreSQL is too slow"),
+        ("busy", "all its connections"),
+        ("stalled", "This API process was held up"),
+        ("statement", "refuses what a diagnosis asks"),
+        ("conflict", "PostgreSQL is away"),
+    ],
+)
+def test_why_postgresql_could_not_be_asked_is_told_with_its_beginning(
+    reason: str, words: str
+) -> None:
+    found = postgres_unasked(reason, "connection refused", ago(minutes=3))
+    assert (found.check, found.severity, found.since) == ("postgres", "problem", ago(minutes=3))
+    assert words in found.what
+    assert found.advice is not None
+
+
+@pytest.mark.parametrize(
+    ("figures", "severity", "words", "since"),
+    [
+        (RedisFigures(answers=True), "ok", "Redis answers.", None),
+        (RedisFigures(answers=False, fault="connection refused", away_since=ago(minutes=3)),
+         "problem", "Redis is away: connection refused.", ago(minutes=3)),
+        (RedisFigures(answers=True, refusal="OOM command not allowed",
+                      refusing_since=ago(seconds=50)),
+         "problem", "refuses to work: OOM command not allowed.", ago(seconds=50)),
+        (RedisFigures(answers=True, left_alone_since=ago(minutes=2)), "problem",
+         "this API process leaves it alone", ago(minutes=2)),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_redis_is_told_with_its_beginning(
+    figures: RedisFigures, severity: str, words: str, since: datetime | None
+) -> None:
+    found = judge_redis(figures)
+    assert (found.severity, found.since) == (severity, since)
+    assert words in found.what
 
 
 def test_impressions_lost_lately_need_doing_something_and_earlier_ones_are_worth_knowing() -> None:
@@ -160,6 +333,13 @@ def test_impressions_lost_lately_need_doing_something_and_earlier_ones_are_worth
     assert judge_dropped(Dropped(3, ago(minutes=2)), NOW).severity == "problem"
     assert judge_dropped(Dropped(3, ago(hours=2)), NOW).severity == "notice"
     assert judge_dropped(Dropped(1, ago(hours=2)), NOW).what.startswith("1 impression ")
+
+
+def test_a_process_that_has_not_heard_the_others_for_long_is_told() -> None:
+    assert judge_hearing(None, Bounds(), NOW).severity == "ok"
+    assert judge_hearing(5.0, Bounds(), NOW).severity == "ok", "it is listening again"
+    deaf = judge_hearing(120.0, Bounds(), NOW)
+    assert (deaf.severity, deaf.since) == ("problem", ago(minutes=2))
 
 
 @pytest.mark.parametrize(
@@ -183,6 +363,18 @@ def test_a_read_replica_that_is_not_read_is_told(
 
 def test_without_a_read_replica_nothing_is_said_of_one() -> None:
     assert judge_replica(None, Bounds(), NOW) == []
+
+
+def test_of_two_who_found_the_same_the_first_speaks_and_the_other_adds_since_when() -> None:
+    here = Finding("redis", "problem", "away: connection refused")
+    there = Finding("redis", "problem", "left alone", NOW)
+    assert merged([here], [there]) == [replace(here, since=NOW)]
+
+
+def test_the_rest_of_popular_lists_is_that_of_the_speed_worker() -> None:
+    told = DiagnosisSettings.model_fields["speed_popular_seconds"].default
+    assert told == SpeedSettings.model_fields["popular_seconds"].default
+    assert Bounds().popular_rest == timedelta(seconds=told)
 
 
 findings_of_three = st.lists(

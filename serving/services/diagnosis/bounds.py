@@ -10,8 +10,12 @@ class Bounds:
 
     oldest_run: timedelta = timedelta(days=2)
     """Since the cut-off of the run being served."""
+    longest_day: timedelta = timedelta(hours=36)
+    """From the end of one night to the end of the next."""
     longest_wait: timedelta = timedelta(seconds=30)
-    """Of an event for its user's live vector."""
+    """Of an event for its user's live vector, and of a new item for its place."""
+    popular_rest: timedelta = timedelta(seconds=30)
+    """What popular lists are left alone for at least after they were made anew."""
     index_recall: float = 0.95
     """An index that finds less of the exact answer is not used."""
     longest_lag: timedelta = timedelta(seconds=60)

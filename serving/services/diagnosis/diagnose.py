@@ -7,16 +7,18 @@ from datetime import UTC, datetime, timedelta
 from domain.errors import StoreUnavailableError
 from serving.repositories.answers import Answers
 from serving.repositories.diagnosis import Diagnosis
+from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, is_well, worst_first
 from serving.services.diagnosis.process import (
     Dropped,
     ReplicaFigures,
     judge_dropped,
-    judge_redis,
+    judge_hearing,
     judge_replica,
 )
-from serving.services.diagnosis.store import judge_store, postgres_away
+from serving.services.diagnosis.store import judge_store
+from serving.services.memory.hearing import Hearing
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Diagnoser:
         self,
         diagnosis: Diagnosis,
         answers: Answers,
+        hearing: Hearing,
         bounds: Bounds,
         *,
         dropped: Callable[[], Dropped],
@@ -46,6 +49,7 @@ class Diagnoser:
     ) -> None:
         self._diagnosis = diagnosis
         self._answers = answers
+        self._hearing = hearing
         self._bounds = bounds
         self._dropped = dropped
         self._replica = replica
@@ -62,14 +66,35 @@ class Diagnoser:
     async def _look_at_store(self) -> list[Finding]:
         try:
             figures = await self._diagnosis.load_figures()
-        except StoreUnavailableError:
-            return [postgres_away(since=_ago(self._diagnosis.seconds_away))]
-        return judge_store(figures, self._bounds, datetime.now(UTC))
+        except StoreUnavailableError as error:
+            since = _ago(self._diagnosis.seconds_away)
+            return [postgres_unasked(error.reason, _cause(error), since)]
+        now = datetime.now(UTC)
+        # Without PostgreSQL nothing is heard, and nobody tells anything.
+        hearing = judge_hearing(self._hearing.deaf_seconds, self._bounds, now)
+        return [*judge_store(figures, self._bounds, now), hearing]
 
     async def _look_at_redis(self) -> Finding:
-        # Asked within the bounds of any request: one that is too slow for them is as good as away.
-        reachable = await self._answers.ping()
-        return judge_redis(None if reachable else "", _ago(self._answers.seconds_away))
+        # Asked though it may be left alone: whether it answers is one thing, and that another.
+        reachable = await self._answers.ask_anyway("PING") is not None
+        health = self._answers.health
+        return judge_redis(
+            RedisFigures(
+                answers=reachable,
+                fault=health.fault,
+                away_since=_ago(health.seconds_away),
+                left_alone_since=_ago(health.seconds_left_alone),
+                refusal=health.refusal,
+                refusing_since=_ago(health.seconds_refusing),
+            )
+        )
+
+
+def _cause(error: StoreUnavailableError) -> str:
+    """Why PostgreSQL cannot be reached, as its driver says it; empty if unknown."""
+    cause = error.__cause__
+    told = getattr(cause, "orig", None) or cause or ""
+    return str(told).strip().partition("\n")[0]
 
 
 def _ago(seconds: float | None) -> datetime | None:

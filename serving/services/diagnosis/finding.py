@@ -1,7 +1,7 @@
 """A finding, and how amounts and times are told in one."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
@@ -40,17 +40,18 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def merged(*sources: Sequence[Finding]) -> list[Finding]:
-    """Findings of several observers: of one check the worst, then the one that knows since when."""
+    """Findings of several observers: of one check the worst.
+
+    Of equals the first, who tells since when if another knows.
+    """
     best: dict[str, Finding] = {}
     for finding in (finding for findings in sources for finding in findings):
-        known = best.get(finding.check)
-        if known is None or _weight(finding) > _weight(known):
+        known = best.setdefault(finding.check, finding)
+        if _RANKS[finding.severity] > _RANKS[known.severity]:
             best[finding.check] = finding
+        elif finding.severity == known.severity and known.since is None:
+            best[finding.check] = replace(known, since=finding.since)
     return list(best.values())
-
-
-def _weight(finding: Finding) -> tuple[int, bool]:
-    return _RANKS[finding.severity], finding.since is not None
 
 
 def told_duration(duration: timedelta) -> str:

@@ -1,4 +1,4 @@
-"""Judging what one API process knows by itself: Redis, and what it had to drop. Pure."""
+"""Judging what one API process knows by itself: what it dropped, hears and may read. Pure."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -28,20 +28,6 @@ class ReplicaFigures:
     seconds_faulty: float | None = None
 
 
-def judge_redis(away: str | None, since: datetime | None = None) -> Finding:
-    """`away`: why Redis cannot be used; None: it answers."""
-    if away is None:
-        return Finding("redis", "ok", "Redis answers.")
-    return Finding(
-        "redis",
-        "problem",
-        f"Redis is away{away and f': {away}'}. Lists come from PostgreSQL, which takes longer;"
-        " nothing is lost.",
-        since,
-        "Start it, or see why it does not answer. Nothing here needs a restart then.",
-    )
-
-
 def judge_dropped(dropped: Dropped, now: datetime) -> Finding:
     """Something needs doing if impressions were lost lately."""
     if dropped.last_at is None:
@@ -55,6 +41,22 @@ def judge_dropped(dropped: Dropped, now: datetime) -> Finding:
         f" last {told_duration(ago)} ago: the queue was full, or PostgreSQL away.",
         dropped.last_at,
         "If PostgreSQL was not away, raise TANDEM_IMPRESSION_QUEUE or start more API processes.",
+    )
+
+
+def judge_hearing(deaf_seconds: float | None, bounds: Bounds, now: datetime) -> Finding:
+    """`deaf_seconds`: for how long it has not heard PostgreSQL's news; None: it hears them."""
+    deaf = timedelta(seconds=deaf_seconds or 0.0)
+    if deaf <= bounds.longest_wait:
+        return Finding("hearing", "ok", "What other processes tell through PostgreSQL is heard.")
+    return Finding(
+        "hearing",
+        "problem",
+        "This API process does not hear what others tell through PostgreSQL: it notices a new run"
+        " about a second late, and while Redis is away its answers take longer.",
+        now - deaf,
+        "DATABASE_URL must allow LISTEN: no pooler that changes servers between statements. The"
+        " log says why: switches_not_heard.",
     )
 
 

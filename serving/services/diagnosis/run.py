@@ -1,59 +1,62 @@
-"""Judging the run being served, the nights and the live vectors. Pure."""
+"""Judging the run being served, and the nights. Pure."""
 
 from datetime import datetime
 
-from serving.repositories.diagnosis import (
-    MOST_COUNTED,
-    EndedNight,
-    OpenNight,
-    ServedRun,
-    StoreFigures,
-    UnknownEvents,
-)
+from serving.repositories.diagnosis_figures import EndedNight, OpenNight, ServedRun, StoreFigures
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, told_count, told_duration
 
 _NIGHT = "Run one now with `tandem nightly`, or start the deployment nightly in Prefect."
+_SCHEDULE = "See in Prefect that the deployment nightly is scheduled and what became of its runs."
 
 
 def judge_run(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Finding]:
     """Findings about what is served and what is being learned."""
-    findings = [_night(figures.open_night, figures.ended_night, now)]
+    night = _night(figures.open_night, figures.ended_night, bounds, now)
     if figures.served is None:
         what = "No model run is published yet: lists are what is popular in the log."
-        return [Finding("run", "problem", what, advice=_NIGHT), *findings]
-    findings = [
-        _age(figures.served, bounds, now),
-        *findings,
+        return [Finding("run", "problem", what, advice=_NIGHT), night]
+    return [
+        _run(figures.served, bounds, now),
+        night,
         _comparison(figures.served),
         _index(figures.served, bounds),
     ]
-    if figures.unknown_events is not None:
-        findings.append(_speed(figures.unknown_events, bounds, now))
-    return findings
 
 
-def _age(served: ServedRun, bounds: Bounds, now: datetime) -> Finding:
+def _run(served: ServedRun, bounds: Bounds, now: datetime) -> Finding:
     age = now - served.cut_off_at
     what = f"Run {served.run_id} is served; it has learned from what is older than"
     what = f"{what} {told_duration(age)}."
-    if age <= bounds.oldest_run:
-        return Finding("run", "ok", what, served.served_since)
-    return Finding(
-        "run",
-        "problem",
-        f"{what} That is older than {told_duration(bounds.oldest_run)}.",
-        served.cut_off_at,
-        f"See why no newer one was published: `tandem runs`. {_NIGHT}",
-    )
+    if served.rolled_back_by is not None:
+        what = f"{what} It was rolled back to (by: {served.rolled_back_by})."
+    if age > bounds.oldest_run:
+        return Finding(
+            "run",
+            "problem",
+            f"{what} That is older than {told_duration(bounds.oldest_run)}.",
+            served.cut_off_at,
+            _newer(served) or f"See why no newer one was published: `tandem runs`. {_NIGHT}",
+        )
+    if served.rolled_back_by is not None:
+        return Finding("run", "notice", what, served.served_since, _newer(served))
+    return Finding("run", "ok", what, served.served_since)
 
 
-def _night(open_night: OpenNight | None, ended: EndedNight | None, now: datetime) -> Finding:
-    if open_night is not None and open_night.alive:
-        age = told_duration(now - open_night.started_at)
-        what = f"A night is running (run {open_night.run_id}), for {age}."
-        return Finding("night", "notice", what, open_night.started_at)
-    if open_night is not None:
+def _newer(served: ServedRun) -> str | None:
+    """What to do while an earlier run is served; None if there is none that is newer."""
+    if served.rolled_back_by is None or served.newer_run_id is None:
+        return None
+    newer = served.newer_run_id
+    return f"The next night replaces it. To serve run {newer} again now: tandem rollback {newer}"
+
+
+def _night(
+    open_night: OpenNight | None, ended: EndedNight | None, bounds: Bounds, now: datetime
+) -> Finding:
+    if open_night is None:
+        return _last_night(ended, bounds, now)
+    if not open_night.alive:
         return Finding(
             "night",
             "problem",
@@ -61,27 +64,48 @@ def _night(open_night: OpenNight | None, ended: EndedNight | None, now: datetime
             open_night.started_at,
             f"Its log says why, in Prefect or with the stack's logs. {_NIGHT}",
         )
-    return _last_night(ended)
-
-
-def _last_night(ended: EndedNight | None) -> Finding:
-    if ended is None:
-        return Finding("night", "ok", "No night has run yet.")
-    if ended.state not in {"refused", "failed"}:
-        what = f"The last night ended well (run {ended.run_id})."
-        return Finding("night", "ok", what, ended.ended_at)
-    advice = "The run served before goes on being served."
-    details = f"All figures: `tandem runs show {ended.run_id}`."
-    if ended.state == "failed":
-        details = f"When the reason is gone: {_NIGHT[0].lower()}{_NIGHT[1:]}"
-    reason = ended.reason or "no reason was stored"
+    age = now - open_night.started_at
+    what = f"A night is running (run {open_night.run_id}), for {told_duration(age)}."
+    if age <= bounds.longest_day:
+        return Finding("night", "notice", what, open_night.started_at)
     return Finding(
         "night",
         "problem",
-        f"The last night (run {ended.run_id}) {_ENDINGS[ended.state]}: {reason}",
-        ended.ended_at,
-        f"{advice} {details}",
+        f"{what} No other can begin meanwhile.",
+        open_night.started_at,
+        "See in Prefect which step it is at. If it does not move, cancel it there, and run one"
+        " with `tandem nightly`.",
     )
+
+
+def _last_night(ended: EndedNight | None, bounds: Bounds, now: datetime) -> Finding:
+    if ended is None:
+        return Finding("night", "ok", "No night has run yet.")
+    if ended.state in _ENDINGS:
+        return _bad_night(ended, bounds, now)
+    what = f"The last night ended well (run {ended.run_id})"
+    if ended.ended_at is None:
+        return Finding("night", "ok", f"{what}.")
+    age = now - ended.ended_at
+    what = f"{what}, {told_duration(age)} ago"
+    if age <= bounds.longest_day:
+        return Finding("night", "ok", f"{what}.", ended.ended_at)
+    what = f"{what}, and none has begun since."
+    return Finding("night", "problem", what, ended.ended_at, f"{_SCHEDULE} {_NIGHT}")
+
+
+def _bad_night(ended: EndedNight, bounds: Bounds, now: datetime) -> Finding:
+    reason = (ended.reason or "no reason was stored").rstrip(".")
+    what = f"The last night (run {ended.run_id}) {_ENDINGS[ended.state]}: {reason}."
+    advice = "The run served before goes on being served."
+    if ended.state == "failed":
+        advice = f"{advice} When the reason is gone: {_NIGHT[0].lower()}{_NIGHT[1:]}"
+    else:
+        advice = f"{advice} All figures: `tandem runs show {ended.run_id}`."
+    if ended.ended_at is not None and now - ended.ended_at > bounds.longest_day:
+        what = f"{what} None has begun since, for {told_duration(now - ended.ended_at)}."
+        advice = f"{advice} {_SCHEDULE}"
+    return Finding("night", "problem", what, ended.ended_at, advice)
 
 
 _ENDINGS = {"refused": "was refused", "failed": "failed"}
@@ -115,27 +139,3 @@ def _index(served: ServedRun, bounds: Bounds) -> Finding:
         "If answers are too slow, lower TANDEM_INDEX_RECALL_BOUND; the next night builds another"
         " index.",
     )
-
-
-def _speed(events: UnknownEvents, bounds: Bounds, now: datetime) -> Finding:
-    if events.waiting_since is not None and now - events.waiting_since > bounds.longest_wait:
-        told = told_count(events.waiting, "event", most=MOST_COUNTED)
-        return Finding(
-            "speed",
-            "problem",
-            f"The speed worker is behind by {told}; the oldest waits for"
-            f" {told_duration(now - events.waiting_since)}.",
-            events.waiting_since,
-            "See that it runs (`tandem status`) and what its log says. It catches up by itself.",
-        )
-    if events.held_since is not None and now - events.held_since > bounds.longest_wait:
-        told = told_count(events.held, "event", most=MOST_COUNTED)
-        return Finding(
-            "speed",
-            "notice",
-            f"Behind a transaction that is still writing events, {told} cannot be folded in yet.",
-            events.held_since,
-            "Wait for it if it is a bulk load; otherwise look in pg_stat_activity for who holds it"
-            " open.",
-        )
-    return Finding("speed", "ok", "The live vectors know all events.")

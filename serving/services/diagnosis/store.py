@@ -1,32 +1,36 @@
 """Judging what the database holds: items, events, users. Pure."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from serving.repositories.diagnosis import MOST_COUNTED, Contents, StoreFigures
+from serving.repositories.diagnosis_figures import MOST_COUNTED, Contents, StoreFigures
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, told_count, told_duration
 from serving.services.diagnosis.run import judge_run
+from serving.services.diagnosis.speed import judge_speed
 from sql.revisions import Revisions
 
-
-def postgres_away(detail: str = "", since: datetime | None = None) -> Finding:
-    """The database cannot be reached."""
-    return Finding(
-        "postgres",
-        "problem",
-        f"PostgreSQL is away{detail and f': {detail}'}. Events are refused, and lists come from"
-        " memory.",
-        since,
-        "Start it, or see why it does not answer: its log says. Nothing here needs a restart then.",
-    )
+_MANY = 0.5
+"""A share that is no exception."""
+_APART = timedelta(minutes=1)
+"""Clocks that differ by less do no harm."""
+_SEND = "Send some to POST /v1/events, or load a history with `tandem load PATH`."
+_KINDS = "The table event_kinds has the kinds and their strengths."
 
 
 def judge_store(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Finding]:
-    """All findings about the database."""
-    findings = [Finding("postgres", "ok", "PostgreSQL answers."), _migrations(figures.revisions)]
+    """All findings about the database; `now` is by the clock of whoever looks."""
+    findings = [
+        Finding("postgres", "ok", "PostgreSQL answers."),
+        _migrations(figures.revisions),
+        _clock(figures.told_at, now),
+    ]
     if figures.contents is not None:
-        findings += [_items(figures.contents), _events(figures.contents, bounds, now)]
-        findings += judge_run(figures, bounds, now)
+        # What the database has written down is as old as its own clock says.
+        told_at = figures.told_at
+        findings += [_items(figures.contents), _words(figures.contents)]
+        findings += [_events(figures.contents, bounds, told_at), _times(figures.contents)]
+        findings += judge_run(figures, bounds, told_at)
+        findings += judge_speed(figures, bounds, told_at)
     return findings
 
 
@@ -41,6 +45,20 @@ def _migrations(revisions: Revisions) -> Finding:
         f" {revisions.newest}. The rest of it was not looked at.",
         advice="Run: python -m sql. `tandem up` does it at its start. If the database is the newer"
         " one, install the newer version.",
+    )
+
+
+def _clock(told_at: datetime, now: datetime) -> Finding:
+    if abs(told_at - now) <= _APART:
+        return Finding("clock", "ok", "The clocks of the database and of this process agree.")
+    apart = told_duration(abs(told_at - now))
+    side = "ahead of" if told_at > now else "behind"
+    return Finding(
+        "clock",
+        "problem",
+        f"The clock of the database is {apart} {side} that of this process: events are refused as"
+        " too new, or get wrong ages.",
+        advice="Set both by a time server, such as chrony.",
     )
 
 
@@ -63,19 +81,38 @@ def _items(contents: Contents) -> Finding:
     return Finding("items", "ok", f"There are {told}.")
 
 
+def _words(contents: Contents) -> Finding:
+    mute, newest = contents.mute_items, contents.new_items
+    if mute == 0 or mute < _MANY * newest:
+        return Finding("words", "ok", "Most items have words that tell what they are.")
+    return Finding(
+        "words",
+        "notice",
+        f"Of the newest {told_count(newest, 'item')}, {mute:,} have no words but their ids: search"
+        " does not find them, and until somebody uses them nothing is known of them.",
+        advice="Tell their titles, categories or descriptions with PUT /v1/items/{item_id}, or load"
+        " them with `tandem load PATH`.",
+    )
+
+
 def _events(contents: Contents, bounds: Bounds, now: datetime) -> Finding:
-    send = "Send some to POST /v1/events, or load a history with `tandem load PATH`."
     if contents.newest_event_at is None:
         what = "There are no events: everybody gets the same items."
-        return Finding("events", "problem", what, advice=send)
+        return Finding("events", "problem", what, advice=_SEND)
     told = told_count(contents.events, "event", most=MOST_COUNTED)
+    if not contents.positive_kinds:
+        return Finding(
+            "events",
+            "problem",
+            f"No event kind is positive: there is nothing to learn from {told}.",
+            advice=f"Give those a positive strength that speak for an item. {_KINDS}",
+        )
     if not contents.learnable_users:
         return Finding(
             "events",
             "problem",
             f"None of {told} is of a positive kind: there is nothing to learn.",
-            advice="Send what users view, click, like or buy as well; the table event_kinds has"
-            " the kinds and their strengths.",
+            advice=f"Send what users view, click, like or buy as well. {_KINDS}",
         )
     if contents.learnable_users < bounds.fewest_users:
         users = told_count(contents.learnable_users, "user")
@@ -83,7 +120,22 @@ def _events(contents: Contents, bounds: Bounds, now: datetime) -> Finding:
             "events",
             "problem",
             f"Only {users} did something positive; a night needs {bounds.fewest_users}.",
-            advice=send,
+            advice=_SEND,
         )
     age = told_duration(now - contents.newest_event_at)
     return Finding("events", "ok", f"There are {told}, the newest {age} old.")
+
+
+def _times(contents: Contents) -> Finding:
+    ahead, newest = contents.future_events, contents.new_events
+    if not ahead:
+        return Finding("times", "ok", "The newest events have times that have been.")
+    lie = "lies" if ahead == 1 else "lie"
+    return Finding(
+        "times",
+        "problem" if ahead >= _MANY * newest else "notice",
+        f"Of the newest {told_count(newest, 'event')}, {ahead:,} {lie} in the future: until then"
+        " they count as the last thing their users did.",
+        advice="Compare the clocks of the apps and of the database. Times that were loaded may be"
+        " of another unit or time zone; take such events back with DELETE /v1/events/{event_id}.",
+    )

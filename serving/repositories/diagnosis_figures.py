@@ -1,0 +1,133 @@
+"""What the database tells of the state of the whole: figures, not judged here."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.identifiers import RunId
+from sql.revisions import Revisions
+
+MOST_COUNTED = 100_000
+"""Nothing is counted further than this, so that looking costs little."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What there is to recommend and to learn from; a count of `MOST_COUNTED` may mean more."""
+
+    items: int
+    available_items: int
+    events: int
+    newest_event_at: datetime | None
+    learnable_users: int
+    """Users with an event of a positive kind; counted up to a thousand."""
+    positive_kinds: int
+    """Event kinds with a positive strength."""
+    new_items: int
+    """The newest items, up to a thousand."""
+    mute_items: int
+    """Those of them of which nothing is known but an id, or whose text has no words."""
+    new_events: int
+    """The newest events, up to a thousand."""
+    future_events: int
+    """Those of them that have not happened yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedRun:
+    """The run being served."""
+
+    run_id: RunId
+    cut_off_at: datetime
+    served_since: datetime
+    index_recall: float | None
+    """None: its items are searched exactly."""
+    compared: bool
+    """Whether the gate compared it with anything."""
+    evaluated_users: int | None
+    rolled_back_by: str | None = None
+    """Who rolled back to it; None: it is served because it was published."""
+    newer_run_id: RunId | None = None
+    """The newest retained run that was made after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class OpenNight:
+    """A run that has begun and not ended."""
+
+    run_id: RunId
+    started_at: datetime
+    alive: bool
+    """False: its process is dead."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedNight:
+    """The newest run that has ended."""
+
+    run_id: RunId
+    state: str
+    ended_at: datetime | None
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownEvents:
+    """Events the live vectors of the served run do not know yet."""
+
+    waiting: int
+    """The speed worker may read them."""
+    waiting_since: datetime | None
+    held: int
+    """They stand behind a transaction that is still writing events."""
+    held_since: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingItems:
+    """New items that have no place in the served run yet; none if it knows no words."""
+
+    waiting: int
+    waiting_since: datetime | None
+    last_placed_at: datetime | None
+    """When the last of the same news got its place; None: unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class PopularPart:
+    """How fresh a part of the served run's popular lists is."""
+
+    part: str
+    refreshed_at: datetime | None
+    """None: only the night has made it."""
+    seconds: float
+    """What that took; 0 if it is not known."""
+    unknown_since: datetime | None
+    """When the oldest event or deletion that does not count in it came; None: it knows all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServedFigures:
+    """What the speed worker keeps up to date in the run being served."""
+
+    unknown_events: UnknownEvents
+    waiting_items: WaitingItems
+    popular_parts: tuple[PopularPart, ...]
+    refreshing_since: datetime | None
+    """Since when somebody has been making popular lists anew; None: nobody is."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """Everything looked at; without the newest revision only the revisions and the time."""
+
+    revisions: Revisions
+    told_at: datetime
+    """The time by the database's clock."""
+    contents: Contents | None = None
+    served: ServedRun | None = None
+    open_night: OpenNight | None = None
+    ended_night: EndedNight | None = None
+    speed_workers: int = 0
+    """Speed workers that are connected."""
+    kept_up: ServedFigures | None = None
+    """None: no run is served."""
