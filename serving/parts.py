@@ -7,6 +7,7 @@ from serving.repositories.answers import Answers
 from serving.repositories.api_keys import ApiKeys
 from serving.repositories.excluded_items import ExcludedItems
 from serving.repositories.grounds import GroundsOfLists
+from serving.repositories.held_catalogue import HeldCatalogue
 from serving.repositories.held_copies import HeldCopies
 from serving.repositories.impressions import Impressions
 from serving.repositories.primary import Primary
@@ -21,6 +22,7 @@ from serving.services.impression_queue import ImpressionQueue
 from serving.services.kinds import Kinds
 from serving.services.lists.explaining import Explainer
 from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.holding import CategoryHolding
 from serving.services.lists.making import ListMaker
 from serving.services.lists.stating import Stating
 from serving.services.live_runs import LiveRuns
@@ -86,7 +88,7 @@ def make_parts(
         live_runs=live_runs,
         kinds=Kinds(runs),
         lists=lists,
-        held=HeldPopular(live_runs, lists, copies, most=settings.held_items),
+        held=_held(store, live_runs, lists, copies, settings),
         held_shelves=HeldShelves(),
         users=UserNumbers(recommendations),
         remembered=remembered,
@@ -125,6 +127,17 @@ def _list_maker(
         recall_bound=settings.index_recall_bound,
         new_item_users=settings.new_item_users,
     )
+
+
+def _held(
+    store: Store,
+    live_runs: LiveRuns,
+    lists: ListMaker,
+    copies: HeldCopies,
+    settings: ServingSettings,
+) -> HeldPopular:
+    categories = CategoryHolding(HeldCatalogue(store), most=settings.held_category_items)
+    return HeldPopular(live_runs, lists, categories, copies, most=settings.held_items)
 
 
 def _remembered(

@@ -52,8 +52,16 @@ class DiagnosisSettings(BaseSettings):
     diagnose_run_days: Positive = Field(
         2.0, description="A served run whose cut-off is older is a problem."
     )
+    diagnose_night_hours: Positive = Field(
+        36.0, description="That no night has ended well for longer is a problem."
+    )
     diagnose_speed_seconds: Positive = Field(
-        30.0, description="An event that waits longer for its user's live vector is a problem."
+        30.0,
+        description="An event that waits longer for its user's live vector is a problem, and so is"
+        " a new item that waits longer for its place.",
+    )
+    speed_popular_seconds: Positive = Field(
+        30.0, description="The speed worker's own, to know when its popular lists are late."
     )
 
     replica_lag_seconds: Annotated[float, Field(gt=0, le=LONGEST_LAG_SECONDS)] = Field(
@@ -64,7 +72,9 @@ class DiagnosisSettings(BaseSettings):
         """What still counts as well; the night's own settings are not known here."""
         return Bounds(
             oldest_run=timedelta(days=self.diagnose_run_days),
+            longest_day=timedelta(hours=self.diagnose_night_hours),
             longest_wait=timedelta(seconds=self.diagnose_speed_seconds),
+            popular_rest=timedelta(seconds=self.speed_popular_seconds),
             index_recall=self.index_recall_bound,
             longest_lag=timedelta(seconds=self.replica_lag_seconds),
         )
@@ -198,6 +208,9 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     warmed_per_second: Positive = Field(20.0, description="How fast each process makes them.")
     held_items: Count = Field(
         1000, description="Items of the popular list held for when PostgreSQL is away."
+    )
+    held_category_items: Annotated[int, Field(ge=0)] = Field(
+        5000, description="Items held besides, so that there are some of each category."
     )
     remembered_users: Count = Field(
         100_000, description="Users whose exclusions each process keeps in memory."

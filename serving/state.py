@@ -78,12 +78,14 @@ async def _working(parts: Parts, services: Services) -> AsyncIterator[None]:
             ("shelves", services.browser.refresh, settings.popular_refresh_seconds),
             ("replica", parts.replica.watch, settings.replica_poll_seconds),
             ("remembered", parts.remembered.catch_up, settings.remembered_poll_seconds),
-            ("remembering", parts.remembering.catch_up, settings.remembered_poll_seconds),
             ("forgotten", services.forgetter.forget_again, settings.write_budget_seconds / 2),
             ("impressions", parts.impressions.flush, settings.impression_flush_seconds),
         ):
             await stack.enter_async_context(repeated(name, action, seconds=seconds))
+        # What others record is heard before the log is read: nothing falls between the two.
         await stack.enter_async_context(_follower(parts, services).following())
+        catch_up, seconds = parts.remembering.catch_up, settings.remembered_poll_seconds
+        await stack.enter_async_context(repeated("remembering", catch_up, seconds=seconds))
         yield
 
 

@@ -86,6 +86,7 @@ def make_services(parts: Parts) -> Services:
         diagnoser=Diagnoser(
             Diagnosis(store),
             answers,
+            parts.hearing,
             settings.bounds(),
             dropped=parts.impressions.dropped,
             replica=parts.replica.figures,

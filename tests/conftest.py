@@ -16,6 +16,7 @@ from psycopg import sql as identifiers
 from sqlalchemy import Engine, text
 
 from sql.engine import make_engine
+from sql.listening import listen_blocking
 from sql.migrate import migrate
 from stack.servers.postgres import PostgresServer, running_postgres
 from stack.servers.redis_server import running_redis
@@ -91,3 +92,12 @@ def film_nos(engine: Engine) -> list[int]:
             )
         )
         return sorted(rows.scalars())
+
+
+@pytest.fixture
+def speed_worker(database_url: str) -> Iterator[None]:
+    """A connection such as every speed worker listens on; nothing is folded in."""
+    news = listen_blocking(database_url)
+    next(news)
+    yield
+    del news

@@ -17,6 +17,7 @@ from domain.redis_keys import (
     user_version,
 )
 from serving.metrics import ServingMetrics
+from serving.repositories.redis_faults import RedisHealth
 from serving.repositories.redis_link import EPOCH, RedisLink
 
 # A version that a new answer will be compared with must not expire and start again meanwhile. A
@@ -82,9 +83,14 @@ class Answers:
         return self._link.away
 
     @property
-    def seconds_away(self) -> float | None:
-        """For how long Redis has been away; None if it answered when last asked."""
-        return self._link.seconds_away
+    def unsteady(self) -> bool:
+        """Whether Redis failed lately, here and so perhaps for others still."""
+        return self._link.unsteady
+
+    @property
+    def health(self) -> RedisHealth:
+        """How it stands with Redis, for whoever asks what is wrong."""
+        return self._link.health
 
     @property
     def settled(self) -> bool:

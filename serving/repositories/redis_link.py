@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable
 from typing import Any, cast
 
-import structlog
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
@@ -16,8 +15,7 @@ from serving.breaker import Breaker
 from serving.budget import current
 from serving.metrics import ServingMetrics
 from serving.repositories.giving_up import GivenUp, end, unread
-
-log = structlog.get_logger()
+from serving.repositories.redis_faults import RedisFaults, RedisHealth
 
 EPOCH = "tandem:answers-epoch"
 """A random text in the validity of every answer: a new one drops the answers of all users."""
@@ -26,6 +24,8 @@ _PATIENCE_HEARTBEATS = 4
 """After so many heartbeats' time every process knows of an outage: it takes three to notice one."""
 _SETTLE_HEARTBEATS = 2
 """After so many every process knows that an outage is over."""
+_UNSTEADY_HEARTBEATS = 12
+"""Who takes Redis for away notices within as many that it is not."""
 _PAUSE_SECONDS = 0.05
 _STALL_SECONDS = 0.02
 _HEARD_HEARTBEATS = 2
@@ -51,14 +51,13 @@ class RedisLink:
         connections: int,
     ) -> None:
         self._client = client
-        self._metrics = metrics
+        self._faults = RedisFaults(metrics)
         self.breaker = breaker
         self._timeout_seconds = timeout_seconds
         self._heartbeat_seconds = heartbeat_seconds
         self._connections = connections
         self._under_way: set[asyncio.Task[Any]] = set()
         self._given_up = GivenUp()
-        self._failing_since: float | None = None
         self._lost = False
         self._owed = 0
         self._paid = 0
@@ -90,12 +89,17 @@ class RedisLink:
     @property
     def away(self) -> bool:
         """Whether Redis could not be reached when last asked."""
-        return self._failing_since is not None
+        return self._faults.failing_since is not None
 
     @property
-    def seconds_away(self) -> float | None:
-        """For how long it has been away; None if it answered when last asked."""
-        return None if self._failing_since is None else time.monotonic() - self._failing_since
+    def unsteady(self) -> bool:
+        """Whether it failed lately, here and so perhaps for others still."""
+        return self._faults.failed_within(_UNSTEADY_HEARTBEATS * self._heartbeat_seconds)
+
+    @property
+    def health(self) -> RedisHealth:
+        """How it stands with Redis, for whoever asks what is wrong."""
+        return self._faults.health(self.breaker)
 
     @property
     def drops_owed(self) -> int:
@@ -125,16 +129,16 @@ class RedisLink:
         except ResponseError as error:
             # Redis is well; it will not do this.
             self.breaker.succeeded(admission)
-            self._note_refusal(error)
+            self._faults.note_refusal(error)
             return None
         except (RedisError, OSError) as error:
             taken = time.monotonic() - began_at
             if not isinstance(error, TimeoutError) or self._is_fair(seconds, taken):
                 self.breaker.failed(admission)
-                self._note_failure(error)
+                self._faults.note_failure(error)
             return None
         self.breaker.succeeded(admission)
-        self._note_success()
+        self._faults.note_success()
         return answer
 
     async def ask_anyway(self, *command: Any) -> Any:
@@ -160,11 +164,11 @@ class RedisLink:
         try:
             answer = task.result()
         except ResponseError as error:
-            self._note_refusal(error)
+            self._faults.note_refusal(error)
             return None
         except (RedisError, OSError):
             return None
-        self._note_success()
+        self._faults.note_success()
         return answer
 
     async def insist(self, *command: Any) -> Any:
@@ -176,20 +180,20 @@ class RedisLink:
         began_at = time.monotonic()
         while True:
             budget = current()
-            left = (self._failing_since or began_at) + patience - time.monotonic()
+            left = (self._faults.failing_since or began_at) + patience - time.monotonic()
             if left <= 0 or (budget is not None and not budget.left()):
                 return await self.ask(*command)
             try:
                 answer = await self._execute(command, min(left, 2 * self._heartbeat_seconds))
             except ResponseError as error:
-                self._note_refusal(error)
+                self._faults.note_refusal(error)
                 return None
             except (RedisError, OSError) as error:
-                self._note_failure(error)
+                self._faults.note_failure(error)
                 self.breaker.probed(well=False)
                 await asyncio.sleep(min(_PAUSE_SECONDS, left))
             else:
-                self._note_success()
+                self._faults.note_success()
                 return answer
 
     async def heartbeat(self) -> None:
@@ -199,14 +203,17 @@ class RedisLink:
             try:
                 await self._execute(("PING",), self._heartbeat_seconds)
             except (RedisError, OSError) as error:
-                self._lost = True
-                self._note_failure(error)
+                taken = time.monotonic() - began_at
+                self._lost |= not isinstance(error, TimeoutError) or self._is_timely(
+                    self._heartbeat_seconds, taken
+                )
+                self._faults.note_failure(error)
                 self.breaker.probed(well=False)
                 if last:
                     self.owe()
             else:
                 self._lost = False
-                self._note_success()
+                self._faults.note_success()
                 # One that is slower than requests wait is not back.
                 self.breaker.probed(well=time.monotonic() - began_at <= self._timeout_seconds)
                 return
@@ -253,25 +260,15 @@ class RedisLink:
     def _is_fair(self, seconds: float, taken: float) -> bool:
         """Whether being late with so much time says anything about Redis.
 
-        Not with less time than usual, nor if this process was held up so that the timer rang late.
+        Not with less time than usual, nor if this process was held up.
         """
-        return seconds == self._timeout_seconds and taken < seconds + _STALL_SECONDS
+        return seconds == self._timeout_seconds and self._is_timely(seconds, taken)
+
+    @staticmethod
+    def _is_timely(seconds: float, taken: float) -> bool:
+        """Whether the timer rang when it should: this process was not held up itself."""
+        return taken < seconds + _STALL_SECONDS
 
     def _sent(self, *command: Any) -> Awaitable[Any]:
         # redis-py's types leave this method out.
         return cast("Awaitable[Any]", self._client.execute_command(*command))  # type: ignore[no-untyped-call]
-
-    def _note_refusal(self, error: ResponseError) -> None:
-        self._metrics.cache.labels("error").inc()
-        log.warning("redis_refused", error=str(error))
-
-    def _note_failure(self, error: Exception) -> None:
-        self._metrics.cache.labels("error").inc()
-        if self._failing_since is None:
-            log.warning("redis_away", error=str(error) or type(error).__name__)
-            self._failing_since = time.monotonic()
-
-    def _note_success(self) -> None:
-        if self._failing_since is not None:
-            log.info("redis_back")
-        self._failing_since = None

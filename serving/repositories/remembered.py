@@ -1,7 +1,7 @@
 """Remembered users in Redis: what may not be shown to them, for when PostgreSQL is away."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,8 @@ _CHANGES_MILLISECONDS = 10_000
 _MOST_CHANGES = 500
 _MOST_TOLD = 600
 """A notification of PostgreSQL takes less than 8,000 bytes."""
+_INSTEAD = None
+"""Stands before the numbers of a user of whom nothing else is to be known any more."""
 _MARKER = "tandem:remembered-marker"
 _MOST_BYTES = (1 + MOST_ITEMS) * PACKED_BYTES
 
@@ -75,7 +77,7 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What another process came to know of some users."""
+    """What another process came to know of some users: first some are dropped, then added to."""
 
     added: Mapping[UserId, RememberedUser]
     dropped: Sequence[UserId]
@@ -90,14 +92,17 @@ class Remembered:
         self._me = uuid.uuid4().hex
 
     @property
-    def away(self) -> bool:
-        """Whether Redis could not be reached when last asked."""
-        return self._answers.away
+    def unsteady(self) -> bool:
+        """Whether Redis failed lately, so that what it is told may not reach everybody in time."""
+        return self._answers.unsteady
 
     async def find_user(self, user_id: UserId) -> RememberedUser | None:
-        """What is remembered of a user; None if nothing is, or Redis is away."""
-        packed = await self._answers.ask_anyway("GET", _key(user_id))
-        return None if packed is None else RememberedUser.unpack(packed)
+        """What is remembered of a user, perhaps nothing; None: Redis does not tell."""
+        # Unlike GET it answers for a key that is not there, too.
+        packed = await self._answers.ask_anyway("GETRANGE", _key(user_id), 0, -1)
+        if packed is None:
+            return None
+        return RememberedUser.unpack(packed) if packed else RememberedUser()
 
     async def store_user(
         self, user_id: UserId, user_no: UserNo, known: RememberedUser, stamp: Stamp
@@ -116,8 +121,7 @@ class Remembered:
 
     async def tell_replaced(self, user_id: UserId, known: RememberedUser) -> None:
         """Let the other processes know of a user what was stored, and nothing else."""
-        for told in (None, known.numbers()):
-            await self._change("", [], {user_id: told}, [])
+        await self._change("", [], {user_id: [_INSTEAD, *known.numbers()]}, [])
 
     async def add(self, users: Mapping[UserId, RememberedUser], *, tell: bool = True) -> bool:
         """Add to what is remembered of users; to be called after their answers were dropped."""
@@ -169,12 +173,11 @@ class ExclusionNews:
 
     async def tell(self, users: Mapping[UserId, RememberedUser]) -> None:
         """Add to what every process remembers; StoreUnavailableError if PostgreSQL is away too."""
-        for user_id, known in users.items():
-            number, *items = known.numbers()
-            told = {user_id: [number, *items[-_MOST_TOLD:]]}
-            await self._store.rows(
-                _SERVING["tell_exclusions"], {"told": orjson.dumps(told).decode()}
-            )
+        told = [
+            orjson.dumps({user_id: [number, *items[-_MOST_TOLD:]]}).decode()
+            for user_id, (number, *items) in _numbers_of(users)
+        ]
+        await self._store.rows(_SERVING["tell_exclusions"], {"told": told})
 
 
 def told_change(told: str) -> Change:
@@ -187,12 +190,18 @@ def _key(user_id: UserId) -> str:
     return f"tandem:remembered:{user_id}"
 
 
+def _numbers_of(users: Mapping[UserId, RememberedUser]) -> Iterator[tuple[UserId, list[int]]]:
+    return ((user_id, known.numbers()) for user_id, known in users.items())
+
+
 def _change(fields: Mapping[bytes, bytes]) -> tuple[bytes, Change]:
-    told = orjson.loads(fields[b"told"])
-    added = {
-        UserId(user_id): RememberedUser.of_numbers(numbers)
-        for user_id, numbers in told.items()
-        if numbers is not None
-    }
-    dropped = [UserId(user_id) for user_id, numbers in told.items() if numbers is None]
+    told: dict[UserId, list[Any] | None] = orjson.loads(fields[b"told"])
+    added, dropped = {}, []
+    for user_id, numbers in told.items():
+        if numbers is None or numbers[0] is _INSTEAD:
+            dropped.append(user_id)
+        if numbers is not None:
+            added[user_id] = RememberedUser.of_numbers(
+                numbers[1:] if numbers[0] is _INSTEAD else numbers
+            )
     return fields[b"by"], Change(added, dropped)

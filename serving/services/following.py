@@ -44,12 +44,15 @@ class Follower:
         self._hearing = hearing
         self._warmer = warmer
         self._away = False
+        self._tried = asyncio.Event()
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Follow for the time of the block."""
+        """Follow for the time of the block, which begins when news are heard, or cannot be."""
         task = asyncio.create_task(self._forever(), name="switches")
         try:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._tried.wait(), _LOOK_SECONDS)
             yield
         finally:
             self._warmer.stop()
@@ -66,6 +69,7 @@ class Follower:
                     log.warning("switches_not_heard", error=str(error.__cause__ or error))
                 self._away = True
             self._hearing.lose()
+            self._tried.set()
             await asyncio.sleep(_REST_SECONDS)
 
     async def _follow(self) -> None:
@@ -91,3 +95,4 @@ class Follower:
         with spending(Budget.of("background", _LOOK_SECONDS, probing=True)):
             await self._remembering.read_lately()
         self._hearing.begin()
+        self._tried.set()

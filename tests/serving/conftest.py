@@ -108,6 +108,17 @@ class Seeds:
             self.switch(run_id)
         return run_id
 
+    def listed_user(self, user_id: str, *, popular: Sequence[int] = ()) -> int:
+        """A user of a new run, with films 0 to 4 in the batch list and vectors for 0 to 9."""
+        user_no, f = self.user(user_id), self.film_nos
+        self.run(
+            batch={user_no: [(f[n], 10.0 - n) for n in range(5)]},
+            vectors={f[n]: (1.0, float(n)) for n in range(10)},
+            users={user_no: ((0.0, 1.0), 0)},
+            popular={"": [(f[n], 30.0 - n) for n in popular]} if popular else None,
+        )
+        return user_no
+
     def switch(self, run_id: int) -> None:
         statement = upsert(tables.live_run).values(run_id=run_id)
         self.write(

@@ -4,31 +4,17 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Engine, update
 
 from domain.because import because
-from domain.identifiers import Position, RunId, UserNo
-from domain.live_vector import live_vector
+from domain.identifiers import RunId, UserNo
 from sql import tables
-from sql.live_vectors import UserVector, load_item_vectors, load_live_space, store_user_vectors
+from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import event_horizon, load_histories, load_kinds
 from tests.events import user_no_of
+from tests.passes import store_live_vector
 from tests.serving.conftest import Seeds, event, recommended, send
 from tests.small_run import publish_small_run
-
-
-def store_live_vector(connection: Connection, run_id: RunId, user_no: UserNo) -> Position:
-    """Fold in what the log holds of a user, as the speed worker does."""
-    horizon = event_horizon(connection)
-    space = load_live_space(connection, run_id).space
-    histories = load_histories(
-        connection, load_kinds(connection), [user_no], horizon=horizon, events=100
-    )
-    nos = histories[user_no].item_nos.tolist()
-    items = load_item_vectors(connection, run_id, nos)
-    vector = live_vector(space, items, histories[user_no])
-    store_user_vectors(connection, run_id, [UserVector(user_no, vector, 0)], horizon)
-    return horizon
 
 
 @pytest.fixture

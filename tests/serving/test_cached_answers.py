@@ -2,14 +2,12 @@
 
 import asyncio
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import httpx
 import pytest
 import redis
 import structlog
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine, text
 
 from domain.identifiers import UserNo
 from domain.redis_keys import user_entry
@@ -23,43 +21,12 @@ from tests.serving.conftest import (
     send,
     until,
 )
+from tests.serving.locking import vectors_locked, waiting
 
 
 @pytest.fixture
 def ann(seeds: Seeds) -> int:
-    """A user with films 0 to 4 in the batch list and vectors for 0 to 9."""
-    user_no, f = seeds.user("ann"), seeds.film_nos
-    seeds.run(
-        batch={user_no: [(f[n], 10.0 - n) for n in range(5)]},
-        vectors={f[n]: (1.0, float(n)) for n in range(10)},
-        users={user_no: ((0.0, 1.0), 0)},
-    )
-    return user_no
-
-
-@contextmanager
-def vectors_locked(engine: Engine) -> Iterator[Connection]:
-    """Whoever looks for candidates has to wait."""
-    with engine.connect() as connection:
-        connection.execute(text("lock table item_embeddings in access exclusive mode"))
-        yield connection
-        connection.rollback()
-
-
-async def waiting(engine: Engine, count: int) -> None:
-    """Return when so many statements wait for a lock."""
-
-    async def reached() -> bool:
-        with engine.connect() as connection:
-            found = connection.execute(
-                text(
-                    "select count(*) from pg_stat_activity"
-                    " where wait_event_type = 'Lock' and datname = current_database()"
-                )
-            ).scalar_one()
-        return bool(found >= count)
-
-    await until(reached)
+    return seeds.listed_user("ann")
 
 
 async def test_an_answer_from_the_cache_is_new_in_id_and_time_only(

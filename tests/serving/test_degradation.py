@@ -97,6 +97,9 @@ def run(seeds: Seeds) -> int:
     seeds.write(
         update(tables.items).where(tables.items.c.item_no.in_(films[:5])).values(categories=["war"])
     )
+    seeds.write(
+        update(tables.items).where(tables.items.c.item_no == films[29]).values(categories=["noir"])
+    )
     return seeds.run(
         batch={user: [(films[n], 10.0 - n) for n in range(5)] for user in users},
         vectors={films[n]: (1.0, float(n)) for n in range(10)},
@@ -192,6 +195,7 @@ async def check(
         "cached": recommended(client, "bob", limit=5),
         "popular": client.get("/v1/popular?limit=8"),
         "category": client.get("/v1/popular?category=war&limit=4"),
+        "rare": recommended(client, "ann", limit=4, category="noir"),
         "item": client.get("/v1/items/film-3"),
         "health": client.get("/healthz"),
         "ready": client.get("/readyz"),
@@ -209,6 +213,7 @@ async def check(
         assert len(ids(answer)) == (4 if name == "category" else 5 if name == "cached" else 8)
         levels[name] = answer.json()["level"]
     assert "film-0" not in ids(answers["known"][0]), "she has seen it"
+    assert ids(answers["rare"][0]) == ["film-29"], "it is in no popular list of its category"
     assert answers["health"][0].status_code == 200
     if fault != "flapping":
         check_levels(away, levels, answers["cached"][0].json()["source"])

@@ -1,14 +1,18 @@
 """With PostgreSQL away nobody is shown what they have seen, as far as anything alive knows it."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 import redis
 from sqlalchemy import Engine, func, text, update
 
 from serving.keys import generate_key
+from serving.repositories.exclusions import RememberedUser
+from serving.repositories.remembered import CHANGES
 from sql import tables
 from tests.serving.conftest import (
     Gate,
@@ -21,7 +25,8 @@ from tests.serving.conftest import (
     send,
     until,
 )
-from tests.serving.test_cached_answers import vectors_locked, waiting
+from tests.serving.locking import vectors_locked, waiting
+from tests.toxic import toxic
 
 
 @pytest.fixture
@@ -196,6 +201,42 @@ async def test_an_event_taken_back_in_one_process_excludes_nothing_in_another(
     await until(heard)
 
 
+def told_of(user: str, store: redis.Redis) -> list[Any]:
+    """What the processes told each other of a user, in order."""
+    changes = store.xrange(CHANGES)
+    return [told[user] for _, change in changes if user in (told := orjson.loads(change[b"told"]))]
+
+
+async def test_while_an_event_is_taken_back_no_process_ever_knows_nothing_of_the_user(
+    start: Start, run_id: int, gate: Gate, own_redis: OwnRedis, short_folder: Path
+) -> None:
+    socket = short_folder / "cut-redis.sock"
+    async with toxic(str(socket), own_redis.url.removeprefix("unix://")) as proxy:
+        here = await start(redis_url=f"unix://{socket}", remembered_poll_seconds=0.01)
+        there = await start(redis_url=own_redis.url, remembered_poll_seconds=0.01)
+        taken_back = [{**event("ann", film), "event_id": f"film-{film}"} for film in (0, 1)]
+        await send(here, event("ann", 2), *taken_back)
+        assert (await here.delete("/v1/events/film-0")).status_code == 200
+        await proxy.cut()
+        assert (await here.delete("/v1/events/film-1")).status_code == 200
+        await proxy.open()
+
+        async def read_again() -> bool:
+            with redis.Redis.from_url(own_redis.url) as store:
+                packed = store.get("tandem:remembered:ann")
+            return len(RememberedUser.unpack(packed).exclusions.seen) == 1
+
+        await until(read_again)
+        gate.shut()
+
+        async def heard() -> bool:
+            return await held(there, "ann", limit=3) == [0, 1, 3]
+
+        await until(heard)
+    with redis.Redis.from_url(own_redis.url) as store:
+        assert None not in told_of("ann", store)
+
+
 async def test_a_forgotten_user_is_a_stranger_in_every_process(
     start: Start, run_id: int, gate: Gate, redis_url: str
 ) -> None:
@@ -271,6 +312,29 @@ async def test_without_redis_the_processes_tell_each_other_through_postgresql(
     gate.shut()
     assert await held(there, "ann", limit=2) == [2, 3]
     assert await held(there, "ann", limit=2, exclude_seen=False) == [0, 2]
+
+
+async def test_who_reaches_redis_again_tells_those_who_do_not_yet(
+    start: Start, run_id: int, gate: Gate, own_redis: OwnRedis, short_folder: Path
+) -> None:
+    own, other = (str(short_folder / name) for name in ("own.sock", "other.sock"))
+    target = own_redis.url.removeprefix("unix://")
+    async with toxic(own, target) as proxy, toxic(other, target) as others:
+        here = await start(redis_url=f"unix://{own}", redis_heartbeat_seconds=0.5)
+        there = await start(redis_url=f"unix://{other}", redis_heartbeat_seconds=0.5)
+        await others.cut()
+        await proxy.cut()
+        assert (await send(here, event("ann", 0))).status_code == 202
+        await proxy.open()
+
+        async def reached() -> bool:
+            return bool((await here.get("/readyz")).json()["redis"] == "reachable")
+
+        await until(reached)
+        assert (await send(here, event("ann", 1))).status_code == 202
+        await asyncio.sleep(0.2)
+        gate.shut()
+        assert await held(there, "ann", limit=2) == [2, 3]
 
 
 async def test_a_read_that_waits_in_vain_leaves_out_what_another_process_recorded(

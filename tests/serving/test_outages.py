@@ -35,14 +35,7 @@ MOST_PATIENCE_SECONDS = 4.0
 
 @pytest.fixture
 def ann(seeds: Seeds) -> int:
-    user_no, f = seeds.user("ann"), seeds.film_nos
-    seeds.run(
-        batch={user_no: [(f[n], 10.0 - n) for n in range(5)]},
-        vectors={f[n]: (1.0, float(n)) for n in range(10)},
-        users={user_no: ((0.0, 1.0), 0)},
-        popular={"": [(f[n], 30.0 - n) for n in range(30)]},
-    )
-    return user_no
+    return seeds.listed_user("ann", popular=range(30))
 
 
 async def level(client: httpx.AsyncClient, user: str = "ann", **query: int) -> str:

@@ -1,6 +1,7 @@
 """Whether this process hears what the others record."""
 
 import asyncio
+import time
 from contextlib import suppress
 
 from serving.budget import current
@@ -15,6 +16,12 @@ class Hearing:
 
     def __init__(self) -> None:
         self._heard = asyncio.Event()
+        self._lost_at = time.monotonic()
+
+    @property
+    def deaf_seconds(self) -> float | None:
+        """For how long something may have been told that was not heard; None while all is."""
+        return None if self._heard.is_set() else time.monotonic() - self._lost_at
 
     def begin(self) -> None:
         """From now on everything is heard."""
@@ -22,6 +29,8 @@ class Hearing:
 
     def lose(self) -> None:
         """From now on something may be told that is not heard."""
+        if self._heard.is_set():
+            self._lost_at = time.monotonic()
         self._heard.clear()
 
     async def wait(self) -> None:

@@ -56,7 +56,7 @@ class RememberedUsers:
     async def find(self, user_id: UserId) -> RememberedUser:
         """All that this process and Redis know of a user."""
         there = await self._remembered.find_user(user_id)
-        if self._remembered.away:
+        if there is None:
             await self._hearing.wait()
         return (there or _NOTHING) | (self._memory.find(user_id) or _NOTHING)
 
@@ -65,7 +65,7 @@ class RememberedUsers:
         if self._memory.find(user_id) is None:
             since = self.now
             known = await self._remembered.find_user(user_id)
-            if known is not None:
+            if known is not None and known != _NOTHING:
                 self._memory.replace(user_id, known, since=since)
 
     async def remember(
@@ -96,13 +96,16 @@ class RememberedUsers:
 
         To be called after the users' cached answers were dropped: a state read before that is then
         not stored over it. What Redis cannot be told now is told later. StoreUnavailableError if
-        nobody can be told, because PostgreSQL is away too: nothing must be acknowledged then, as
-        another process would still show the items.
+        PostgreSQL is away too where Redis may not reach everybody: nothing must be acknowledged
+        then, as another process would still show the items.
         """
-        if not users or await self._remembered.add(users):
+        if not users:
             return
-        self._note_unsaved({user: _Unsaved(False, known) for user, known in users.items()})
-        await self._news.tell(users)
+        told = await self._remembered.add(users)
+        if not told:
+            self._note_unsaved({user: _Unsaved(False, known) for user, known in users.items()})
+        if not told or self._remembered.unsteady:
+            await self._news.tell(users)
 
     def hear(self, told: str) -> None:
         """Take what another process told through PostgreSQL."""
@@ -110,11 +113,12 @@ class RememberedUsers:
 
     async def replace(
         self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, *, since: int, stamp: Stamp
-    ) -> bool:
+    ) -> bool | None:
         """Remember this and nothing else of a user whose events were taken back.
 
         It was read after the moment `since` and after the stamp was taken, and these after the
         deletion and the drop of the user's answers. False: more was recorded since; read again.
+        None: Redis is away, and remembers more until it is read again later.
         """
         if self._memory.added_since(user_id, since):
             return False
@@ -122,11 +126,9 @@ class RememberedUsers:
         self._memory.drop(user_id)
         self._memory.replace(user_id, known, since=self.now)
         stored = await self._remembered.store_user(user_id, user_no, known, stamp)
-        if stored is None:
-            self._note_unsaved({user_id: _Unsaved(True, known)})
-        elif stored:
+        if stored:
             await self._remembered.tell_replaced(user_id, known)
-        return stored is not False
+        return stored
 
     async def forget_user(self, user_no: UserNo | None, user_id: UserId) -> bool:
         """Remember nothing of a user who is gone; False: Redis is away and is told later."""

@@ -9,11 +9,10 @@ from serving.repositories.excluded_items import ExcludedItems
 from serving.services.memory.remembered_users import RememberedUsers
 
 _AT_ONCE = 200
+"""Users read at once; as many cover the seconds in which nothing was heard."""
 _ATTEMPTS = 3
 _MOST_DUE = 10_000
 _ANY_ANSWER = ""
-_LATELY = 200
-"""Users of so many of the newest interactions cover the seconds in which nothing was heard."""
 
 
 class Remembering:
@@ -37,7 +36,8 @@ class Remembering:
         self._recent_users = recent_users
         self._settled_losses: int | None = None
         self._left: list[UserNo] = []
-        self._redis_away = False
+        # A process that is just starting reads anyway what it may have missed.
+        self._redis_away = True
         self._due: dict[UserNo, UserId] = {}
 
     async def remember_again(self, user_no: UserNo, user_id: UserId) -> None:
@@ -54,7 +54,7 @@ class Remembering:
             self._due[user_no] = user_id
 
     async def _read_again(self, user_no: UserNo, user_id: UserId) -> bool:
-        """False: so much is going on with this user that it never was up to date."""
+        """False: Redis is away, or so much is going on with this user that it never was current."""
         for _ in range(_ATTEMPTS):
             since = self._remembered.now
             _, stamp = await self._answers.find(user_no, _ANY_ANSWER)
@@ -63,37 +63,59 @@ class Remembering:
                 await self._remembered.forget_user(user_no, user_id)
                 return True
             exclusions = users[0].known.exclusions
-            if await self._remembered.replace(
+            replaced = await self._remembered.replace(
                 user_id, user_no, exclusions, since=since, stamp=stamp
-            ):
-                return True
+            )
+            if replaced is not False:
+                return replaced is True
         return False
 
     async def catch_up(self) -> None:
         """Read again who has to be; and who came lately, if this process or Redis knows nobody."""
-        for user_no, user_id in list(self._due.items()):
-            if await self._read_again(user_no, user_id):
-                del self._due[user_no]
+        await self._read_due()
         away, self._redis_away = self._redis_away, self._answers.away
         if self._redis_away and not away:
             # Redis went before this process was told everything by it.
             await self.read_lately()
         await self._remember_recent()
 
+    async def _read_due(self) -> None:
+        for user_no, user_id in list(self._due.items()):
+            current = await self._read_again(user_no, user_id)
+            del self._due[user_no]
+            if not current:
+                self._due[user_no] = user_id
+                break
+
     async def read_lately(self) -> None:
-        """Read of who came last what the others may have told in vain."""
-        user_nos = await self._excluded_items.find_recent_users(_LATELY)
-        await self._refill(user_nos)
+        """Read of who came last what the others may have told in vain.
+
+        Of a process that has just been started they are the first of all who came lately.
+        """
+        if self._settled_losses is None:
+            await self._find_recent()
+            await self._read_on()
+        else:
+            await self._refill(await self._excluded_items.find_recent_users(_AT_ONCE))
 
     async def _remember_recent(self) -> None:
-        losses = self._remembered.losses
-        if losses != self._settled_losses:
-            self._left = await self._excluded_items.find_recent_users(self._recent_users)
-            self._settled_losses = losses
+        if self._remembered.losses != self._settled_losses:
+            await self._find_recent()
         while self._left:
-            some = self._left[:_AT_ONCE]
-            await self._refill(some)
-            del self._left[: len(some)]
+            await self._read_on()
+
+    async def _find_recent(self) -> None:
+        losses = self._remembered.losses
+        self._left = await self._excluded_items.find_recent_users(self._recent_users)
+        self._settled_losses = losses
+
+    async def _read_on(self) -> None:
+        left = self._left
+        some = left[:_AT_ONCE]
+        await self._refill(some)
+        # Another who reads on may have read the same ones at the same time.
+        if left[: len(some)] == some:
+            del left[: len(some)]
 
     async def _refill(self, user_nos: Sequence[UserNo]) -> None:
         since = self._remembered.now
