@@ -10,7 +10,7 @@ class ChaosOptions:
     seconds: float = 60.0
     """Of load and disturbances; making the system and checking it come on top."""
     seed: int = 1
-    reads_per_second: float = 40.0
+    reads_per_second: float = 25.0
     events_per_second: float = 20.0
     users: int = 1_500
     """With a history before the load begins."""

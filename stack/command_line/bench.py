@@ -87,7 +87,7 @@ def bench_chaos(
         float, typer.Option(min=10.0, help="How long there is load and harm.")
     ] = 60.0,
     seed: Chance = 1,
-    reads: Annotated[float, typer.Option(min=1.0, help="Lists asked for, a second.")] = 40.0,
+    reads: Annotated[float, typer.Option(min=1.0, help="Lists asked for, a second.")] = 25.0,
     events: Annotated[float, typer.Option(min=1.0, help="Events sent, a second.")] = 20.0,
     json: AsJson = False,
 ) -> None:
