@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from stack.chaos.questions import Endpoint, Question, list_for
 from stack.chaos.shop import Shop
@@ -27,16 +27,29 @@ class Asker:
 
     shop: Shop
     drawn: random.Random
+    _unasked: list[Callable[[str], Question]] = field(init=False)
+    """Kinds of questions that were not asked yet."""
+
+    def __post_init__(self) -> None:
+        self._unasked = list(self._other_kinds())
 
     def anything(self, user: str) -> Question:
-        """Mostly the user's plain list; else one of all the other questions."""
+        """Mostly the user's plain list; else one of all the other questions.
+
+        First of all each of the others once, so that the shortest load has them all.
+        """
+        if self._unasked:
+            return self._unasked.pop()(user)
         if self.drawn.random() < _OTHERS:
             return self.something_else(user)
         return list_for(user, self.drawn.choice(_LIMITS))
 
     def something_else(self, user: str) -> Question:
         """Anything but a plain list, mostly for this user."""
-        kinds: tuple[Callable[[str], Question], ...] = (
+        return self.drawn.choice(self._other_kinds())(user)
+
+    def _other_kinds(self) -> tuple[Callable[[str], Question], ...]:
+        return (
             self._narrowed_list,
             self._slots,
             self._stated,
@@ -47,7 +60,6 @@ class Asker:
             self._similar,
             self._search,
         )
-        return self.drawn.choice(kinds)(user)
 
     def _narrowed_list(self, user: str) -> Question:
         chosen = self._categories(self.drawn.choice((1, 2)))

@@ -1,5 +1,6 @@
 """Answers against the runs they name, and how much such a comparison would notice."""
 
+import math
 import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -7,7 +8,7 @@ from dataclasses import dataclass, replace
 from stack.chaos.answers import POPULAR_LEVELS, Answer
 from stack.chaos.contents import NOTHING, Interests, LogRow, RunContents
 from stack.chaos.ledger import Ledger
-from stack.chaos.versions import fault_of
+from stack.chaos.versions import fault_of, is_comparable, shows_live_vector, vector_as_of
 from stack.chaos.violations import Violations
 
 SERVABLE = frozenset({"published", "retired"})
@@ -25,22 +26,48 @@ class Comparison:
     def check_versions(
         self, answers: Iterable[Answer], states: Mapping[int, str], violations: Violations
     ) -> int:
-        """Each answer against the run it names; how many could be checked."""
+        """Each answer against the run it names; of how many scores could be compared."""
         checked = 0
-        changed = _users_with_deletions(self.ledger)
+        since = _deletions(self.ledger)
         for answer in answers:
             fault = _fault_of_name(answer, states)
             run = self.contents.get(answer.run_id or 0)
             if fault is None and run is not None and not self._is_forgotten(answer):
-                fault = self._fault(answer, run, changed)
-                checked += 1
+                fault = self._fault(answer, run, since)
+                checked += is_comparable(answer, log_is_whole=_log_is_whole(answer, since))
             if fault is not None:
                 violations.add("mixed versions", answer.began, fault=fault, answer=answer.told())
         return checked
 
+    def check_settled(
+        self,
+        answers: Iterable[Answer],
+        live: int,
+        stated: Mapping[str, Interests],
+        violations: Violations,
+    ) -> None:
+        """Lists read after all had settled: of the served run, with every event and interest."""
+        for answer in answers:
+            fault = self._fault_when_settled(answer, live, stated.get(answer.user or "", NOTHING))
+            if fault is not None:
+                violations.add("effect wrong", answer.began, fault=fault, answer=answer.told())
+
+    def _fault_when_settled(self, answer: Answer, live: int, said: Interests) -> str | None:
+        if answer.run_id != live:
+            return f"it comes from run {answer.run_id}, and {live} is served"
+        run, log = self.contents[live], self._log(answer)
+        if vector_as_of(run, log, None, said) is not None and not shows_live_vector(answer):
+            return "the user has a live vector, and nothing of it shows"
+        if answer.level in POPULAR_LEVELS:
+            return None
+        count = sum(row.position > run.cut_off_position for row in log)
+        if answer.events_since_cut_off != count:
+            return f"it knows {answer.events_since_cut_off} events, the log {count}"
+        return fault_of(answer, run, log, [said])
+
     def power(self, answers: Iterable[Answer]) -> dict[str, float | None]:
         """By kind of answer, the share that is caught if it comes from the run beside its own."""
-        changed = _users_with_deletions(self.ledger)
+        since = _deletions(self.ledger)
         sorts = {"blend": _is_blend, "popular": _is_popular, "similar": _is_similar}
         # Users who stated something are compared with all that they may have stated.
         known = [
@@ -48,7 +75,7 @@ class Comparison:
             for answer in answers
             if answer.run_id in self.contents
             and not self._is_forgotten(answer)
-            and answer.user not in changed
+            and _log_is_whole(answer, since)
             and answer.user not in self.ledger.statements
         ]
         return {name: self._share_caught(known, is_one) for name, is_one in sorts.items()}
@@ -70,8 +97,8 @@ class Comparison:
             caught += fault_of(disguised, other, self._log(answer)) is not None
         return caught / len(tried)
 
-    def _fault(self, answer: Answer, run: RunContents, changed: set[str]) -> str | None:
-        log = None if answer.user in changed else self._log(answer)
+    def _fault(self, answer: Answer, run: RunContents, since: Mapping[str, float]) -> str | None:
+        log = self._log(answer) if _log_is_whole(answer, since) else None
         return fault_of(answer, run, log, self._said(answer))
 
     def _log(self, answer: Answer) -> Sequence[LogRow]:
@@ -117,8 +144,18 @@ def _fault_of_name(answer: Answer, states: Mapping[int, str]) -> str | None:
     return None if state in SERVABLE else f"it names run {answer.run_id}, which is {state}"
 
 
-def _users_with_deletions(ledger: Ledger) -> set[str]:
-    return {event.user for event in ledger.events.values() if event.deleting_at is not None}
+def _deletions(ledger: Ledger) -> dict[str, float]:
+    """By user, when the first of the events was sent that were to be taken out later."""
+    first: dict[str, float] = {}
+    for event in ledger.events.values():
+        if event.deleting_at is not None:
+            first[event.user] = min(event.sent_at, first.get(event.user, math.inf))
+    return first
+
+
+def _log_is_whole(answer: Answer, deletions: Mapping[str, float]) -> bool:
+    """Whether the answer cannot know an event that has been taken out of the log since."""
+    return answer.ended < deletions.get(answer.user or "", math.inf)
 
 
 def _is_blend(answer: Answer) -> bool:

@@ -64,6 +64,11 @@ class Disturber:
                 await self._start(name)
             await asyncio.sleep(_WATCH_SECONDS)
 
+    async def all_started(self, seconds: float) -> None:
+        """Wait until all that was started again answers by itself, so long at the most."""
+        if self._starting:
+            await asyncio.wait(set(self._starting), timeout=seconds)
+
     async def _disturb(self, number: int, one: Disturbance) -> None:
         if one.act == "rollback":
             await self.roll_back()
@@ -133,6 +138,7 @@ class Disturber:
         task = asyncio.create_task(self._become_ready(name, began))
         self._starting.add(task)
         task.add_done_callback(self._starting.discard)
+        task.add_done_callback(self.violations.note_failure)
 
     async def _become_ready(self, name: str, began: float) -> None:
         # One that is killed again while it starts is somebody else's business.

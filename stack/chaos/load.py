@@ -70,6 +70,8 @@ class Load:
         self._tickers = [
             asyncio.create_task(self._ticking(rate, begin)) for rate, begin in plans if rate > 0
         ]
+        for ticker in self._tickers:
+            ticker.add_done_callback(self.reader.violations.note_failure)
 
     def stop(self) -> None:
         """Begin nothing any more."""
@@ -102,6 +104,7 @@ class Load:
         task = asyncio.create_task(work)
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self.reader.violations.note_failure)
 
     async def _one_read(self) -> None:
         stranger = self.drawn.random() < _STRANGER
@@ -151,7 +154,9 @@ class Load:
             item = self.drawn.choice(newest.items[:20])
         else:
             # Newcomers have no place among the users, and may be of any taste.
-            place = self._places.get(user) or self.drawn.randrange(len(self._places))
+            place = self._places.get(user)
+            if place is None:
+                place = self.drawn.randrange(len(self._places))
             item = taste_of(place, len(self.shop.item_nos), self.options.groups, self.drawn)
         return self.writer.event(user, item, self.drawn.choice(_KINDS))
 

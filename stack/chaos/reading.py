@@ -66,7 +66,11 @@ class Reader:
         if reply.status != OK:
             self._note_error(question, reply)
             return None
-        answer = answer_of(question, reply)
+        try:
+            answer = answer_of(question, reply)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            self._note_unreadable(question, reply, error)
+            return None
         self._keep(answer)
         return answer
 
@@ -90,12 +94,19 @@ class Reader:
         if reply.status is None or reply.status == OVERLOADED:
             return
         failed = reply.status >= SERVER_ERROR
+        self._add("read answered with 5xx" if failed else "read refused", question, reply)
+
+    def _note_unreadable(self, question: Question, reply: Reply, error: Exception) -> None:
+        self._add("unreadable", question, reply, error=repr(error))
+
+    def _add(self, kind: str, question: Question, reply: Reply, **more: str) -> None:
         self.violations.add(
-            "read answered with 5xx" if failed else "read refused",
+            kind,
             reply.began,
             question={"path": question.path, **question.parameters},
             worker=reply.worker,
             seconds=round(reply.seconds, 4),
             status=reply.status,
             body=reply.body,
+            **more,
         )

@@ -12,6 +12,7 @@ from stack.chaos.tally import Tally, percentile
 from stack.chaos.violations import Violations
 
 RECOVERY_BOUND_SECONDS = 5.0
+_LEAST_POWER = 0.5
 ALWAYS_ZERO = (
     "lost",
     "interests_lost",
@@ -99,10 +100,17 @@ def figures(
 
 
 def holds(told: Figures) -> bool:
-    """Whether every promise was kept."""
+    """Whether every promise was kept, and enough was compared to say so."""
     longest = told["max_recovery_seconds"]
     recovered = longest is None or longest <= RECOVERY_BOUND_SECONDS
-    return recovered and not any(told[name] for name in ALWAYS_ZERO)
+    return recovered and _is_telling(told) and not any(told[name] for name in ALWAYS_ZERO)
+
+
+def _is_telling(told: Figures) -> bool:
+    """Whether there was something to compare, and a wrong run would mostly have been noticed."""
+    power = told["version_check_power"]
+    compared = told["vectors_checked"] > 0 and told["final_lists_checked"] > 0
+    return compared and (power is None or power > _LEAST_POWER)
 
 
 def summary(told: Figures) -> list[str]:
@@ -118,6 +126,8 @@ def summary(told: Figures) -> list[str]:
     for name in ALWAYS_ZERO:
         colour = "red" if told[name] else "green"
         lines.append(f"  [{colour}]{name.replace('_', ' '):<24}{told[name]:>6}[/]")
+    if not _is_telling(told):
+        lines.append("  [red]too little was compared to tell[/]")
     longest = told["max_recovery_seconds"]
     late = longest is not None and longest > RECOVERY_BOUND_SECONDS
     lines.append(

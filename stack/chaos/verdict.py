@@ -69,6 +69,7 @@ class Verdict:
         power = comparison.power(answers)
         self._check_log(stored)
         checking.check_exclusions(final, logs, stored.interests, self.shop, self.violations)
+        comparison.check_settled(final, stored.live, stored.interests, self.violations)
         return {
             "versions_checked": versions,
             "version_check_power": power["blend"],

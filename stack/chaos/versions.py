@@ -56,6 +56,24 @@ def fault_of(
     return _fault_of_speed(answer, run, log, said)
 
 
+def is_comparable(answer: Answer, *, log_is_whole: bool) -> bool:
+    """Whether `fault_of` compares scores of the answer, and not only what it says of its run."""
+    endpoint = answer.question.endpoint
+    if endpoint == "search":
+        return False
+    if endpoint == "similar":
+        return bool((answer.scores[:, _SCORE] != 0.0).any())
+    columns = [_BATCH, _SPEED] if log_is_whole else [_BATCH]
+    if endpoint != "recommendations" or answer.level in POPULAR_LEVELS:
+        columns = [_SCORE]
+    return bool(((answer.scores[:, columns] > 0.0).sum(axis=0) >= _FEWEST_POINTS).any())
+
+
+def shows_live_vector(answer: Answer) -> bool:
+    """Whether any item of the answer has a score from the user's live vector."""
+    return bool((answer.scores[:, _SPEED] > 0.0).any())
+
+
 def fault_of_popular(answer: Answer, run: RunContents) -> str | None:
     """Why scores of a list for everybody fit no version the run's list can have had by then."""
     scored = answer.scores[:, _SCORE] > 0.0

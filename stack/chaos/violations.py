@@ -1,5 +1,7 @@
 """What must not have happened, each with all there is to find the cause, as lines of JSON."""
 
+import asyncio
+import time
 from collections import Counter, deque
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -52,3 +54,9 @@ class Violations:
         }
         with self.path.open("ab") as file:
             file.write(orjson.dumps(line, default=str, option=orjson.OPT_APPEND_NEWLINE))
+
+    def note_failure(self, task: asyncio.Task[Any]) -> None:
+        """A violation if a task that is done ended with an exception: nobody awaits the load."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        self.add("failed here", time.monotonic(), what=task.get_name(), error=repr(error))

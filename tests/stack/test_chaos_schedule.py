@@ -164,6 +164,17 @@ def shop_of(items: int, groups: int) -> Shop:
     )
 
 
+def test_the_first_questions_are_one_of_each_kind() -> None:
+    shop = shop_of(100, 10)
+    shop.item_nos.update(dict.fromkeys(shop.titles, 1))  # type: ignore[arg-type]
+    for seed in range(20):
+        asker = Asker(shop, random.Random(seed))
+        asked = {asker.anything("ann").endpoint for _ in range(9)}
+        assert asked == {
+            "recommendations", "popular", "trending", "latest", "starter", "similar", "search",
+        }  # fmt: skip
+
+
 def test_about_a_fifth_of_all_questions_ask_for_something_else_than_a_list() -> None:
     shop = shop_of(100, 10)
     shop.item_nos.update(dict.fromkeys(shop.titles, 1))  # type: ignore[arg-type]

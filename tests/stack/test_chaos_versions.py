@@ -1,5 +1,6 @@
 """Chaos: an answer with a part from elsewhere than the run it names is found."""
 
+import uuid
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from sqlalchemy import Engine
 from stack.chaos.answers import Answer
 from stack.chaos.comparing import Comparison, check_starters
 from stack.chaos.contents import NOTHING, Interests, LogRow, RunContents
-from stack.chaos.ledger import Stated
+from stack.chaos.ledger import Sent, Stated
 from stack.chaos.questions import Question, list_for
 from stack.chaos.versions import fault_of, line_error
 from tests.stack.chaos_stage import FILMS, Stage, answer_from, made_from, popular_from
@@ -127,6 +128,100 @@ def test_interests_asked_for_must_be_in_the_vector_unless_there_was_no_time(stag
     unheard = answer_from(run, log, NOTHING, asked)
     assert fault_of(unheard, run, log) is not None
     assert fault_of(replace(unheard, degraded="budget"), run, log) is None
+
+
+# --- lists read after everything has settled
+
+
+def settled(
+    stage: Stage, run: RunContents, log: list[LogRow], answer: Answer, said: Interests = NOTHING
+) -> list[str]:
+    """What is found if the run is served and so much is in the store."""
+    comparison = Comparison({run.run_id: run}, {"ann": log}, stage.ledger)
+    comparison.check_settled([answer], run.run_id, {"ann": said}, stage.violations)
+    return list(stage.violations.counts)
+
+
+def test_a_settled_list_with_all_that_is_known_is_honest(stage: Stage) -> None:
+    stage.acknowledged(5)
+    run, log = stage.run()
+    said = Interests(items=("film-29",))
+    assert settled(stage, run, log, answer_from(run, log)) == []
+    assert settled(stage, run, log, answer_from(run, log, said), said) == []
+
+
+def test_a_settled_list_of_a_run_that_is_not_served_is_found(stage: Stage) -> None:
+    stage.acknowledged(5)
+    run, log = stage.run()
+    stale = replace(answer_from(run, log), run_id=run.run_id - 1)
+    assert settled(stage, run, log, stale) == ["effect wrong"]
+
+
+def test_a_settled_list_that_does_not_know_the_newest_event_is_found(stage: Stage) -> None:
+    stage.acknowledged(5)
+    run, log = stage.run()
+    answer = answer_from(run, log)
+    late = replace(log[-1], position=run.cut_off_position + 1)
+    assert settled(stage, run, [*log[:-1], late], answer) == ["effect wrong"]
+
+
+@pytest.mark.parametrize("given", [NOTHING, Interests(items=("film-1",))])
+@pytest.mark.parametrize("level", ["blend", "speed"])
+def test_a_settled_list_made_with_other_interests_is_found(
+    stage: Stage, given: Interests, level: str
+) -> None:
+    stage.acknowledged(5)
+    run, log = stage.run()
+    said = Interests(items=("film-29",))
+    answer = replace(answer_from(run, log, given), level=level)
+    assert settled(stage, run, log, answer, said) == ["effect wrong"]
+
+
+def test_a_settled_list_without_the_live_vector_is_found(stage: Stage) -> None:
+    stage.acknowledged(5)
+    run, log = stage.run()
+    bare = answer_from(run, log)
+    bare = replace(bare, scores=bare.scores * [1.0, 1.0, 0.0])
+    assert settled(stage, run, log, bare) == ["effect wrong"]
+
+
+# --- events that were taken out again
+
+
+def test_only_a_list_that_can_know_a_deleted_event_is_excused(stage: Stage) -> None:
+    stage.acknowledged(5)
+    run, log = stage.run()
+    honest = answer_from(run, log)
+    wrong = replace(honest, scores=honest.scores[:, [0, 1, 1]])
+    deleted = Sent(str(uuid.uuid4()), "ann", "film-29", "view", None, True, honest.ended + 1.0)
+    deleted.deleting_at = honest.ended + 2.0
+    stage.ledger.send(deleted)
+    assert compared(stage, run, log, wrong) == {"mixed versions": 1}
+    later = replace(wrong, began=wrong.began + 1.0, ended=wrong.ended + 1.0)
+    assert compared(stage, run, log, later) == {"mixed versions": 1}
+
+
+# --- what counts as compared
+
+
+def test_only_answers_whose_scores_are_compared_count(stage: Stage) -> None:
+    stage.acknowledged(5)
+    run, log = stage.run()
+    blend, nothing = answer_from(run, log), np.zeros((20, 3))
+    answers = [
+        made_from(run, Question("search", 20, words=("even",)), "search", np.ones((20, 3))),
+        made_from(run, Question("latest", 20), "latest", nothing),
+        made_from(run, Question("starter", 20), "starter", nothing),
+        made_from(run, POPULAR, "popular", nothing),
+        made_from(run, Question("similar", 20, seeds=("film-1",)), "similar", nothing),
+        replace(blend, scores=nothing),
+    ]
+    comparison = Comparison({run.run_id: run}, {"ann": log}, stage.ledger)
+    states = {run.run_id: "published"}
+    assert comparison.check_versions(answers, states, stage.violations) == 0
+    compared = [blend, popular_from(run, OLD_SCORES, POPULAR), alike(run, "film-1")]
+    assert comparison.check_versions(compared, states, stage.violations) == 3
+    assert not stage.violations.counts
 
 
 # --- lists for everybody
