@@ -123,8 +123,9 @@ class SimilarItems:
                 _BY_INDEX,
                 {**parameters, "dimensions": index.dimensions},
             )
-            # A user who has seen nearly everything: the index gave up before it had enough.
-            if len(rows) >= items or filters.unwanted_is_common:
+            # A user who has seen nearly everything: the index gave up before it had enough. Without
+            # any row the run may be gone.
+            if len(rows) >= items or (rows and filters.unwanted_is_common):
                 return _alike(rows)
         rows = await self._store.rows(_SIMILAR["load_alike"], parameters)
         if not rows:

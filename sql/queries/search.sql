@@ -18,7 +18,8 @@ meant as materialized (
     where wanted and (not is_function_word or not exists (select from given where wanted and not is_function_word))
 )
 select asks, begins, in_title, is_function_word, likeness,
-       exists (select from catalogue_words where word = folded(typed)) as is_written,
+       -- Only words of letters alone are noted; what has a number in it has no stem to share with another word.
+       folded(typed) ~ '[0-9]' or exists (select from catalogue_words where word = folded(typed)) as is_written,
        (select count(*)
         from (
             (select from items
@@ -44,7 +45,8 @@ order by place;
 -- name: find_parted_words
 -- Words typed that available items have as several words following each other, not only in descriptions: two to four
 -- words of the catalogue, numbers, or a single letter at either end. Of several ways to part a word the one into the
--- fewest, then the one that most items have; and how many these are, up to 1,000.
+-- fewest, then the one that most items have; how many these are, up to 1,000; and whether one of the words says nothing
+-- by itself.
 with recursive given as (
     select typed, folded(typed) as word from unnest(cast(:typed as text[])) as typed where length(folded(typed)) <= 30
 ),
@@ -66,7 +68,8 @@ fewest as (
           from ways where done = length(word)) as placed
     where place <= 8
 )
-select distinct on (typed) typed, said, cast(asks as text) as asks, items
+select distinct on (typed) typed, said, cast(asks as text) as asks, items,
+       exists (select from unnest(string_to_array(said, ' ')) as part where is_function_word(part)) as has_function_word
 from fewest
 cross join lateral (
     select count(*) as items

@@ -96,6 +96,41 @@ async def test_a_word_is_not_joined_to_one_that_nobody_writes(
     assert await found(client, "wall-e") == ["waste"]
 
 
+async def test_a_word_is_not_joined_to_one_that_says_nothing(
+    films: Films, client: httpx.AsyncClient
+) -> None:
+    await client.put("/v1/items/it", json={"title": "It Comes at Night"})
+    await client.put("/v1/items/she", json={"title": "She Said"})
+    assert await found(client, "I.T. ") == []
+    assert await found(client, "S/He ") == []
+
+
+@pytest.mark.parametrize(
+    ("typed", "other"), [("he'll ", "Hell Ride"), ("we\u2019ll ", "Well Done"), ("she'd ", "Shed")]
+)
+async def test_two_words_in_short_are_not_another_one(
+    films: Films, client: httpx.AsyncClient, typed: str, other: str
+) -> None:
+    await client.put("/v1/items/other", json={"title": other})
+    assert "other" not in await found(client, typed)
+
+
+@pytest.mark.parametrize("typed", ["f-16 ", "F/16 "])
+async def test_a_name_with_a_number_is_found_with_and_without_its_hyphen(
+    films: Films, client: httpx.AsyncClient, typed: str
+) -> None:
+    await client.put("/v1/items/jet", json={"title": "F16 Over Nevada"})
+    assert await found(client, typed) == ["jet"]
+
+
+async def test_a_rare_word_is_not_parted_at_one_that_says_nothing(
+    films: Films, client: httpx.AsyncClient
+) -> None:
+    await client.put("/v1/items/atone", json={"title": "Atone"})
+    await client.put("/v1/items/at-one", json={"title": "Peace at One"})
+    assert await found(client, "atone ") == ["atone"]
+
+
 async def test_a_word_is_only_parted_where_items_have_it_so(
     films: Films, client: httpx.AsyncClient
 ) -> None:
@@ -125,6 +160,9 @@ def writings(text: str) -> list[tuple[str, tuple[int, ...]]]:
         ('"toy story" "spider-man"', []),
         ("apollo 13 ", []),
         ("9-11", [("9 11", (0,))]),
+        ("he'll", [("he ll", (0,))]),
+        ("you\u2019re", [("you re", (0,))]),
+        ("rock'n'roll", [("rock n roll", (0,)), ("rocknroll", (0,))]),
         ("a-b-c-d-e", []),
         ("\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645", []),
     ],
@@ -156,6 +194,8 @@ def test_a_pair_is_joined_unless_one_of_it_says_nothing() -> None:
     joined = [understood("'toystori'", 1)]
     both = with_others([understood("'toy'"), understood("'stori'")], asked, joined)
     assert [word.asks for word in both] == ["'toy' | 'toystori'", "'stori' | 'toystori'"]
+    telling_nothing = [replace(joined[0], is_function_word=True)]
+    assert with_others(both, asked, telling_nothing) == both
     unwritten = [replace(joined[0], is_written=False)]
     assert with_others(both, asked, unwritten) == both
     words = [understood("'the'", function=True), understood("'me'")]

@@ -44,8 +44,10 @@ class Understanding:
             typed = typed.replaced([corrected.get(one.text, one.text) for one in typed.wanted])
             words, meaning = await self._words(run_id, typed)
         for place, one in enumerate(typed.wanted):
-            if one.text in rare and one.text in parted:
-                words[place] = either(words[place], parted[one.text].understood)
+            several = parted.get(one.text) if one.text in rare else None
+            # Some item is written as typed: `atone` is not `at one`.
+            if several is not None and not several.has_function_word:
+                words[place] = either(words[place], several.understood)
         return Understood(asking(typed, words), meaning, corrected)
 
     async def _words(

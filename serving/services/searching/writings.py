@@ -9,6 +9,8 @@ from serving.services.searching.query import Typed, TypedQuery
 
 _BETWEEN = re.compile("[-\u2010-\u2015_./\u00b7'\u2019&+]+")
 """What may stand between the parts of a word; nothing that joins the letters of other scripts."""
+_CONTRACTED = re.compile("['\u2019](?:ll|re|ve|d|m)$", re.IGNORECASE)
+"""Two words however they are written: `he'll` is not `hell`."""
 _MOST_PARTS = 4
 _MOST_WRITINGS = 12
 """Each is looked up, with what was typed."""
@@ -38,15 +40,16 @@ def with_others(
 ) -> list[UnderstoodWord]:
     """The words, each satisfied by its other writings too; `others` are the writings understood.
 
-    A word that says nothing by itself is not joined to another: `a way` is not `away`. Nor is what
-    nobody writes looked for: `wall-e` is not `walls`, though `walle` has the same stem.
+    A word that says nothing by itself is not joined to another: `a way` is not `away`. Nor are
+    words joined to one that says nothing: `I.T.` is not `it`. Nor is what nobody writes looked for:
+    `wall-e` is not `walls`, though `walle` has the same stem.
     """
     said = list(words)
     for writing, other in zip(writings, others, strict=True):
         pair = [words[place] for place in writing.places]
         if len(pair) > 1 and any(word.is_function_word for word in pair):
             continue
-        if " " in writing.text or other.is_written:
+        if " " in writing.text or (other.is_written and not other.is_function_word):
             for place in writing.places:
                 said[place] = either(said[place], other)
     return said
@@ -70,7 +73,7 @@ def _of_joined_words(typed: TypedQuery) -> Iterator[Writing]:
         parts = [part for part in _BETWEEN.split(one.text) if part]
         if not one.phrase and 1 < len(parts) <= _MOST_PARTS:
             yield Writing(" ".join(parts), (place,))
-            if not all(part.isdecimal() for part in parts):
+            if not all(part.isdecimal() for part in parts) and not _CONTRACTED.search(one.text):
                 yield Writing("".join(parts), (place,))
 
 
