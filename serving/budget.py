@@ -40,12 +40,16 @@ class Budget:
     """The end of the part being spent."""
     probing: bool = False
     """Whether to ask a dependency that is being left alone, to see if it is back."""
+    telling: bool = True
+    """Whether to be late tells that the dependency is not well; not if much is asked of it."""
 
     @classmethod
-    def of(cls, lane: Lane, seconds: float, *, probing: bool = False) -> "Budget":
+    def of(
+        cls, lane: Lane, seconds: float, *, probing: bool = False, telling: bool = True
+    ) -> "Budget":
         """A budget that begins now."""
         now = time.monotonic()
-        return cls(lane, now, seconds, now + seconds, probing)
+        return cls(lane, now, seconds, now + seconds, probing, telling)
 
     def left(self) -> float:
         """Seconds left of the part being spent; 0 when it is over."""

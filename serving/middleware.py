@@ -107,6 +107,6 @@ def _route_template(scope: Scope) -> str:
     """The route as it is declared, so that no label grows with the users; one name for no route."""
     template = getattr(scope.get("route"), "path_format", None)
     if template is None and "endpoint" in scope:
-        # The documentation's own routes leave no route behind, and have no parameters.
-        template = scope["path"]
+        # The documentation's own routes leave no route behind. Below a mount anything may be asked.
+        template = scope["root_path"] if "app_root_path" in scope else scope["path"]
     return template or UNMATCHED

@@ -10,7 +10,8 @@ class PathsAsSent:
     """Lets routes be found by the path as it was sent; the usual one has `%2F` undone already.
 
     Each segment is written in one way, whatever a client encodes: `/v1/us%65rs/a%2fb` is
-    `/v1/users/a%2Fb`.
+    `/v1/users/a%2Fb`. What stands before all paths, the root path, is written so too. What an outer
+    middleware does to `path` alone is not seen.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -19,7 +20,7 @@ class PathsAsSent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; what is not HTTP passes untouched."""
         if scope["type"] == "http":
-            scope = {**scope, "path": _path_as_sent(scope)}
+            scope = {**scope, **_paths_as_sent(scope)}
         await self._app(scope, receive, send)
 
 
@@ -45,8 +46,15 @@ def register_identifiers() -> None:
     register_url_convertor("user", SentIdentifier("(?!.*/recommendations$).*"))
 
 
-def _path_as_sent(scope: Scope) -> str:
+def _paths_as_sent(scope: Scope) -> dict[str, str]:
     sent = scope.get("raw_path")
     # A server need not tell; then no slash can be told from another.
-    segments = sent.decode("ascii", "replace").split("/") if sent else scope["path"].split("/")
-    return "/".join(quote(unquote(segment) if sent else segment, safe="") for segment in segments)
+    path = sent.decode("ascii", "replace") if sent else scope["path"]
+    paths = {"path": path, "root_path": scope.get("root_path", "")}
+    return {name: _written_in_one_way(one, encoded=bool(sent)) for name, one in paths.items()}
+
+
+def _written_in_one_way(path: str, *, encoded: bool) -> str:
+    return "/".join(
+        quote(unquote(segment) if encoded else segment, safe="") for segment in path.split("/")
+    )

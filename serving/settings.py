@@ -223,7 +223,7 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     )
     remembered_poll_seconds: Positive = 0.25
     remembered_recent_users: Count = Field(
-        5_000, description="Users of the newest interactions whom a new process remembers at once."
+        5_000, description="Users of the newest interactions whom a new process reads to remember."
     )
     impression_queue: Count = 10_000
     impression_flush_seconds: Positive = 0.5

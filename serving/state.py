@@ -82,7 +82,8 @@ async def _working(parts: Parts, services: Services) -> AsyncIterator[None]:
             ("impressions", parts.impressions.flush, settings.impression_flush_seconds),
         ):
             await stack.enter_async_context(repeated(name, action, seconds=seconds))
-        # What others record is heard before the log is read: nothing falls between the two.
+        # What others record is heard before the log is read, so that nothing falls between the two;
+        # a process that hears only later reads first what came last.
         await stack.enter_async_context(_follower(parts, services).following())
         catch_up, seconds = parts.remembering.catch_up, settings.remembered_poll_seconds
         await stack.enter_async_context(repeated("remembering", catch_up, seconds=seconds))

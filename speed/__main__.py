@@ -13,7 +13,7 @@ from speed.popular import keep_popular_fresh
 from speed.readiness import tell_ready
 from speed.settings import RedisSettings, SpeedSettings
 from speed.worker import Worker
-from sql.engine import make_engine
+from sql.engine import SPEED_WORKER, make_engine
 from sql.settings import DatabaseSettings
 
 _REDIS_TIMEOUT_SECONDS = 0.5
@@ -31,7 +31,13 @@ def main() -> None:
     )
     settings = SpeedSettings()
     database_url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(database_url, pool_size=1, max_overflow=1, pool_pre_ping=True)
+    engine = make_engine(
+        database_url,
+        application_name=SPEED_WORKER,
+        pool_size=1,
+        max_overflow=1,
+        pool_pre_ping=True,
+    )
     client = redis.Redis.from_url(
         RedisSettings().redis_url,
         socket_timeout=_REDIS_TIMEOUT_SECONDS,

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from domain.identifiers import RunId
 from speed import metrics
 from speed.settings import SpeedSettings
-from sql.engine import make_engine
+from sql.engine import SPEED_WORKER, make_engine
 from sql.live_vectors import find_live_run
 from sql.popular import Part, claim_due_part, refresh_part
 
@@ -26,7 +26,13 @@ def keep_popular_fresh(
 
     A refresh of a long log takes seconds, and no event is to wait that long for its fold-in.
     """
-    engine = make_engine(database_url, pool_size=1, max_overflow=0, pool_pre_ping=True)
+    engine = make_engine(
+        database_url,
+        application_name=SPEED_WORKER,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+    )
     refresher = PopularRefresher(engine, settings, stopping)
     threading.Thread(target=refresher.run, name="popular", daemon=True).start()
 

@@ -13,6 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _CONNECT_TIMEOUT_SECONDS = 5
 
+SPEED_WORKER = "tandem-speed"
+"""The name of a speed worker's connections, except the one on which it listens."""
+
 AWAY_ERRORS: tuple[type[Exception], ...] = (
     OperationalError,
     InterfaceError,
@@ -47,9 +50,17 @@ def reason_of(error: BaseException) -> Literal["away", "timeout", "conflict", "s
     return "statement" if (state or "")[:2] in _STATEMENT_CLASSES else "away"
 
 
-def make_engine(database_url: str, **options: Any) -> Engine:
-    """A synchronous engine whose connections know pgvector's types once the database has them."""
-    engine = create_engine(driver_url(database_url), connect_args=_connect_arguments(), **options)
+def make_engine(
+    database_url: str, *, application_name: str | None = None, **options: Any
+) -> Engine:
+    """A synchronous engine whose connections know pgvector's types once the database has them.
+
+    `application_name`: by this name others see the connections.
+    """
+    arguments = _connect_arguments()
+    if application_name is not None:
+        arguments["application_name"] = application_name
+    engine = create_engine(driver_url(database_url), connect_args=arguments, **options)
 
     @event.listens_for(engine, "connect")
     def _register(connection: Any, _record: Any) -> None:

@@ -30,6 +30,7 @@ _CONNECTING: dict[str, Any] = {
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
+    # By this name it is seen that a speed worker is there, as by that of its other connections.
     "application_name": "tandem-listener",
 }
 _FOLLOWING = _CONNECTING | {"application_name": "tandem-follower"}

@@ -3,6 +3,7 @@
 Asked without SQLAlchemy: to load that takes longer than all the rest of the command.
 """
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -14,17 +15,32 @@ from sql.statements import codes
 _CONNECTING: dict[str, Any] = {"connect_timeout": 2, "options": "-c timezone=UTC"}
 
 
-def look_up_served_run(database_url: str) -> tuple[bool, dict[str, Any] | None]:
-    """Whether the database answers; and the run as `stack.runs.RunRecord` has it, None if unknown.
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the database told of the run being served."""
 
-    The address is in libpq's form.
-    """
+    answers: bool | None = None
+    """Whether the database answers; None: it was not asked."""
+    run: dict[str, Any] | None = None
+    """As `stack.runs.RunRecord` has it; None: there is none, or it is unknown."""
+    fault: str | None = None
+    """Why it is unknown, if it is not that the database does not answer."""
+
+
+def look_up_served_run(database_url: str) -> Look:
+    """The run being served; the address is in libpq's form."""
+    answers = None
     try:
         with psycopg.connect(database_url, row_factory=dict_row, **_CONNECTING) as connection:
+            answers = True
             run = connection.execute(codes("stack")["find_live_run"].encode()).fetchone()
-    except psycopg.Error:
-        return False, None
-    return True, None if run is None else {name: _plain(value) for name, value in run.items()}
+    except psycopg.OperationalError:
+        return Look(answers=False)
+    except psycopg.Error as error:
+        # The database is well: what is asked of it, or its address, is at fault.
+        return Look(answers, fault=str(error).partition("\n")[0])
+    known = None if run is None else {name: _plain(value) for name, value in run.items()}
+    return Look(answers, known)
 
 
 def _plain(value: object) -> object:

@@ -41,7 +41,8 @@ class Diagnosis:
 
     async def load_figures(self) -> StoreFigures:
         """All figures; StoreUnavailableError when the database is away."""
-        with spending(Budget.of("background", _SECONDS)):
+        # So much is looked at that to be late with it says nothing of what others ask.
+        with spending(Budget.of("background", _SECONDS, telling=False)):
             return await self._store.read(load_figures)
 
 
@@ -82,10 +83,11 @@ def _find_ended_night(connection: Connection) -> EndedNight | None:
 def _load_served_figures(connection: Connection, run_id: RunId) -> ServedFigures:
     asked: dict[str, int] = {"run_id": run_id, "horizon": event_horizon(connection)}
     counted = {**asked, "most": MOST_COUNTED}
-    refreshing = connection.execute(_DIAGNOSIS["find_refresh"], {"run_id": run_id})
+    refresh = connection.execute(_DIAGNOSIS["find_refresh"], {"run_id": run_id}).one()
     return ServedFigures(
         UnknownEvents(*connection.execute(_DIAGNOSIS["load_waiting_events"], counted).one()),
         WaitingItems(*connection.execute(_DIAGNOSIS["load_waiting_items"], counted).one()),
         tuple(PopularPart(*row) for row in connection.execute(_DIAGNOSIS["load_parts"], asked)),
-        refreshing.scalar_one(),
+        refresh.since,
+        refresh.refreshing,
     )

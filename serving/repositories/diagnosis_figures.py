@@ -113,7 +113,9 @@ class ServedFigures:
     waiting_items: WaitingItems
     popular_parts: tuple[PopularPart, ...]
     refreshing_since: datetime | None
-    """Since when somebody has been making popular lists anew; None: nobody is."""
+    """Since when somebody has been making popular lists anew; None: nobody is, or it is unknown."""
+    refreshing: bool = False
+    """Whether somebody is, which may be known without since when."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ _POPULAR = "tandem:held:popular"
 _DIGEST = "tandem:held:popular-digest"
 _READERS = "tandem:held:readers"
 
-# A copy may have a megabyte, and the processes mostly hold the same: only one of them sends it.
+# A copy may have a megabyte, and the processes mostly hold the same: what is there already is not
+# sent again. While the catalogue changes they differ for a moment, and each may send its own.
 _PROLONG = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
 redis.call('EXPIRE', KEYS[2], ARGV[2])
@@ -36,11 +37,12 @@ class HeldCopies:
         said = (hashlib.blake2b(encoded).digest(), self._seconds)
         prolonged = await self._answers.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
         if prolonged == 0:
-            await self._answers.ask("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
+            # So much takes longer than a command may, which says nothing of Redis.
+            await self._answers.ask_anyway("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
 
     async def find_popular(self) -> bytes | None:
         """The list some process held last."""
-        found: bytes | None = await self._answers.ask("GET", _POPULAR)
+        found: bytes | None = await self._answers.ask_anyway("GET", _POPULAR)
         return found
 
     async def store_readers(self, key_hashes: Iterable[bytes]) -> None:

@@ -46,11 +46,13 @@ class RedisFaults:
     def note_refusal(self, error: Exception) -> None:
         """Redis is there, and will not do what it is told."""
         self._metrics.cache.labels("error").inc()
-        log.warning("redis_refused", error=str(error))
-        now = time.monotonic()
-        if not self._refused_lately(now):
+        now, refusal = time.monotonic(), _first_line(error)
+        lately = self._refused_lately(now)
+        if not lately or refusal != self._refusal:
+            log.warning("redis_refused", error=str(error))
+        if not lately:
             self._refusing_since = now
-        self._refused_at, self._refusal = now, _first_line(error)
+        self._refused_at, self._refusal = now, refusal
 
     def note_failure(self, error: Exception) -> None:
         """Redis is away, or too slow."""

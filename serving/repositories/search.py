@@ -58,6 +58,8 @@ class PartedWord:
     """These words, folded, with spaces between."""
     understood: UnderstoodWord
     """What they ask for: the words following each other."""
+    has_function_word: bool = False
+    """Whether one of them says nothing by itself."""
 
     @property
     def items(self) -> int:
@@ -165,6 +167,7 @@ class Search:
             row.typed: PartedWord(
                 row.said,
                 UnderstoodWord(row.asks, None, False, is_function_word=False, items=row.items),
+                row.has_function_word,
             )
             for row in rows
         }

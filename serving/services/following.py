@@ -9,6 +9,7 @@ import structlog
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
 from serving.budget import Budget, spending
+from serving.repositories.giving_up import end
 from serving.repositories.switches import Switches
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.hearing import Hearing
@@ -48,7 +49,10 @@ class Follower:
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Follow for the time of the block, which begins when news are heard, or cannot be."""
+        """Follow for the time of the block.
+
+        It begins when news are heard, or cannot be, and after a second in any case.
+        """
         task = asyncio.create_task(self._forever(), name="switches")
         try:
             with suppress(TimeoutError):
@@ -56,9 +60,7 @@ class Follower:
             yield
         finally:
             self._warmer.stop()
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
+            await end(task)
 
     async def _forever(self) -> None:
         while True:

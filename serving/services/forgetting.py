@@ -58,7 +58,7 @@ class UserForgetter:
         # A number from memory may be all that is left: whoever was first may have died before this.
         numbers = {gone.user_no, remembered.user_no, self._users.forget(user_id)}
         dropped = await self._answers.drop([no for no in numbers if no is not None])
-        await self._remembered.forget_user(gone.user_no, user_id)
+        await self._remembered.forget_user(user_id)
         self._due.append((time.monotonic() + self._again_after, user_id))
         return Forgotten(gone.removed, dropped)
 
@@ -67,5 +67,5 @@ class UserForgetter:
         while self._due and self._due[0][0] <= time.monotonic():
             user_id = self._due[0][1]
             if await self._users.find(user_id) is None:
-                await self._remembered.forget_user(None, user_id)
+                await self._remembered.forget_user(user_id)
             self._due.popleft()

@@ -78,8 +78,12 @@ order by run_id desc
 limit 1;
 
 -- name: count_speed_workers
--- Speed workers that are connected: each keeps a connection of this name to listen on.
-select count(*) from pg_stat_activity where application_name = 'tandem-listener' and datname = current_database();
+-- Speed workers that are connected. Each has one connection to listen on, but goes on without it: then the others, of
+-- which it may have several, tell that there is one at least.
+select greatest(count(*) filter (where application_name = 'tandem-listener'),
+                least(count(*) filter (where application_name = 'tandem-speed'), 1))
+from pg_stat_activity
+where datname = current_database();
 
 -- name: load_waiting_events
 -- Events the live vectors of a run do not know yet, counted up to :most. Waiting are those the speed worker may read;
@@ -157,9 +161,9 @@ cross join lateral (
 order by parts.part;
 
 -- name: find_refresh
--- Since when somebody has been making a run's popular lists anew; null if nobody is. The lock is that of
--- refresh_popular_items.
-select min(xact_start)
+-- Whether somebody is making a run's popular lists anew, and since when: null if nobody is, or if whoever asks may not
+-- see it, as without pg_read_all_stats of another role's session. The lock is that of refresh_popular_items.
+select count(*) > 0 as refreshing, min(xact_start) as since
 from pg_locks join pg_stat_activity using (pid)
 where locktype = 'advisory' and classid = 31319 and objid = :run_id and objsubid = 2 and granted
   and database = (select oid from pg_database where datname = current_database());

@@ -1,4 +1,5 @@
--- What a process holds for when PostgreSQL is away: read by each of them every few seconds, so each statement is bounded.
+-- What a process holds for when PostgreSQL is away: read by each of them every few seconds, so each statement is bounded by
+-- the number it is given, or by the number of categories if these are more.
 -- Only what is available counts. Numbers and texts come as JSON in one column, which is read far faster than many rows.
 
 -- name: load_first_of_categories
@@ -29,7 +30,7 @@ from (
 
 -- name: load_catalogue_page
 -- Of the :items newest items before another one, how many there are, the number of the oldest, and the newest :each of
--- each category, the newest first; '' is the category of those that have none.
+-- each category, the newest first; '' is the category of those that have none, or have null among theirs.
 with page as materialized (
     select item_no, categories
     from items
@@ -45,7 +46,7 @@ select (select count(*) from page) as items,
             from page
             -- Sorting by the letters of a language would take most of the time.
             cross join lateral (
-                select category collate "C" as category
+                select coalesce(category, '') collate "C" as category
                 from unnest(case when categories = '{}' then array[''] else categories end) as own (category)
             ) as own
             group by category
@@ -53,6 +54,6 @@ select (select count(*) from page) as items,
 
 -- name: load_items_to_hold
 -- What is told of those of :item_nos that are available.
-select cast(json_agg(json_build_array(item_no, item_id, title, categories)) as text) as told
+select cast(json_agg(json_build_array(item_no, item_id, title, array_remove(categories, null))) as text) as told
 from items
 where item_no = any(cast(:item_nos as integer[])) and available;

@@ -31,7 +31,7 @@ def _status(settings: StackSettings, home: Home) -> dict[str, Any]:
     supervised = is_up(home)
     state = find_state(home.state_file) or _never_started(settings)
     processes = checked(state, supervised=supervised)
-    answers, run = _served_run(state, supervised=supervised)
+    served = _served_run(state, supervised=supervised)
     return {
         "api_url": state.api_url,
         "prefect_url": state.prefect_url,
@@ -40,8 +40,7 @@ def _status(settings: StackSettings, home: Home) -> dict[str, Any]:
         "processes": {
             name: {"pid": entry.pid, "state": entry.state} for name, entry in processes.items()
         },
-        "database_answers": answers,
-        "run": run,
+        **served,
         "first_recommendation_seconds": state.first_recommendation_seconds,
     }
 
@@ -56,16 +55,13 @@ def _never_started(settings: StackSettings) -> StackState:
     )
 
 
-def _served_run(
-    state: StackState, *, supervised: bool
-) -> tuple[bool | None, dict[str, Any] | None]:
-    """Whether the database answers, None if it was not asked; and the run being served."""
+def _served_run(state: StackState, *, supervised: bool) -> dict[str, Any]:
+    """What the database tells of the run being served; all None if it was not asked."""
     if not (supervised and state.migrated):
-        return None, None
+        return {"database_answers": None, "run": None, "run_unknown_because": None}
     # Imported only now: without a database there is no need to wait for its driver.
-    look_up = import_module("stack.served_run").look_up_served_run
-    found: tuple[bool, dict[str, Any] | None] = look_up(state.database_url)
-    return found
+    look = import_module("stack.served_run").look_up_served_run(state.database_url)
+    return {"database_answers": look.answers, "run": look.run, "run_unknown_because": look.fault}
 
 
 def _show(console: Console, status: dict[str, Any]) -> None:
@@ -84,5 +80,8 @@ def _show(console: Console, status: dict[str, Any]) -> None:
         console.print(f"serving   run {run['run_id']}, cut off at {run['cut_off_at'][:19]}")
     elif status["database_answers"] is False:
         console.print("serving   unknown: the database does not answer; see tandem diagnose")
+    elif status["run_unknown_because"] is not None:
+        why = status["run_unknown_because"]
+        console.print(f"serving   unknown: {why}; see tandem diagnose", markup=False)
     elif status["processes"].get("api", {}).get("state") == "running":
         console.print("serving   popular items; no run is published yet")

@@ -50,12 +50,12 @@ def judge_processes(
 ) -> list[Finding]:
     """A finding for each process that does not run, or one that all do.
 
-    `frozen`: names of those that run but were stopped by a signal.
+    `frozen`: names of those that run or are starting but were stopped by a signal.
     """
     findings = [
         _process(name, entry, log_of(name))
         for name, entry in entries.items()
-        if entry.state != "running"
+        if entry.state != "running" and name not in frozen
     ]
     findings += [_frozen(name, entries[name]) for name in frozen]
     return findings or [Finding("processes", "ok", f"All {len(entries)} processes run.")]

@@ -1,5 +1,6 @@
 """Logs of the processes: appended to, kept to a bounded size."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import BinaryIO
 
 LARGEST_LOG_BYTES = 10 * 1024 * 1024
 _TAIL_BYTES = 64 * 1024
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 
 
 def open_log(path: Path) -> BinaryIO:
@@ -21,20 +23,26 @@ def put_aside(path: Path) -> bool:
     """Put the end of a log aside as `<name>.1` if it has grown large; whether it had.
 
     The process that writes it need not know: it goes on in the same file, at its new end, since it
-    was opened for appending. A line that is written between the copy and the cut is lost.
+    was opened for appending. A line that is written between the copy and the cut is lost. OSError
+    if it cannot be put aside for another reason than that there is no room: then it stays whole.
     """
     if not _is_large(path):
         return False
     draft = path.with_name(f"{path.name}.new")
-    try:
-        with path.open("rb") as log, draft.open("wb") as copy:
-            log.seek(-LARGEST_LOG_BYTES, os.SEEK_END)
-            shutil.copyfileobj(log, copy)
-        draft.replace(_aside(path))
-    except OSError:
-        # The disk is full: room is worth more than what stands in the log.
-        draft.unlink(missing_ok=True)
-    os.truncate(path, 0)
+    with path.open("rb") as log:
+        try:
+            with draft.open("wb") as copy:
+                log.seek(-LARGEST_LOG_BYTES, os.SEEK_END)
+                shutil.copyfileobj(log, copy)
+            draft.replace(_aside(path))
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            # Room is worth more than what stands in the log.
+            if error.errno not in _NO_ROOM:
+                raise
+        # At a restart meanwhile another file has been begun.
+        if path.stat().st_ino == os.fstat(log.fileno()).st_ino:
+            os.truncate(path, 0)
     return True
 
 

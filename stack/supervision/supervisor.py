@@ -76,7 +76,8 @@ class Supervisor:
         while True:
             await asyncio.sleep(seconds)
             for child in list(self._children.values()):
-                with suppress(OSError):
+                # No room, or no thread to be had, just now: no reason to stop the stack.
+                with suppress(OSError, RuntimeError):
                     await in_thread(partial(put_aside, child.log))
 
     async def stop(self) -> None:

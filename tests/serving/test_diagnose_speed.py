@@ -11,6 +11,7 @@ from serving.repositories.diagnosis import load_figures
 from serving.repositories.diagnosis_figures import ServedFigures
 from speed.placing import Placer
 from speed.settings import SpeedSettings
+from sql.engine import SPEED_WORKER, make_engine
 from sql.popular import refresh_part
 from tests.events import event, record
 from tests.removals import delete
@@ -53,6 +54,15 @@ async def test_a_connected_speed_worker_is_seen(
     admin: httpx.AsyncClient, speed_worker: None
 ) -> None:
     assert (await finding(admin, "worker"))["what"] == "A speed worker is connected."
+
+
+async def test_a_speed_worker_that_does_not_hear_but_works_is_seen(
+    admin: httpx.AsyncClient, database_url: str
+) -> None:
+    worker = make_engine(database_url, application_name=SPEED_WORKER)
+    with worker.connect(), worker.connect():
+        assert (await finding(admin, "worker"))["what"] == "A speed worker is connected."
+    worker.dispose()
 
 
 @pytest.fixture
@@ -166,6 +176,14 @@ async def test_a_refresh_that_is_under_way_is_seen(engine: Engine, run_id: int) 
     with engine.begin() as refreshing:
         refresh_part(refreshing, RunId(run_id), "ever")
         assert kept_up(engine).refreshing_since is not None
+        with engine.connect() as connection:
+            # Gone with its transaction. It may read all, but not what other sessions do.
+            connection.execute(text("create role reader in role pg_read_all_data"))
+            connection.execute(text("set local role reader"))
+            figures = load_figures(connection).kept_up
+    assert figures is not None
+    assert (figures.refreshing, figures.refreshing_since) == (True, None)
+    assert not kept_up(engine).refreshing
 
 
 async def test_after_a_rollback_lists_that_were_left_alone_meanwhile_are_not_late_at_once(

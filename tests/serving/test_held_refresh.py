@@ -1,13 +1,18 @@
 """A refresh of what is held, while other things happen."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import text, update
+import redis
+from sqlalchemy import Engine, event, text, update
 
 from domain.blend import BlendPolicy
+from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId
+from serving.budget import Budget, spending
 from serving.metrics import ServingMetrics
 from serving.parts import Parts, make_parts
 from serving.repositories.answers import Answers
@@ -19,6 +24,7 @@ from serving.settings import ServingSettings
 from serving.stores import make_redis_link, make_store
 from sql import tables
 from tests.serving.conftest import Seeds
+from tests.serving.locking import waiting
 
 NONE_HELD = MadeList("popular", None, AppliedPolicy.neither(BlendPolicy()), ())
 
@@ -31,6 +37,34 @@ async def parts(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
     yield make_parts(store, None, Answers(link, metrics, seconds=60), settings, metrics)
     await store.close()
     await link.close()
+
+
+@contextmanager
+def noticed(note: Any) -> Iterator[None]:
+    """Tell of every statement that any process is about to send in the block, and with what."""
+
+    def told(*call: Any) -> None:
+        note(call[2], call[3])
+
+    event.listen(Engine, "before_cursor_execute", told)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", told)
+
+
+@contextmanager
+def lists_of_categories_locked(engine: Engine) -> Iterator[None]:
+    """Whoever reads the first items of each category has to wait; the popular list is read."""
+    with engine.connect() as locker:
+
+        def lock(statement: str, _parameters: Any) -> None:
+            if "max(score) as best" in statement and not locker.in_transaction():
+                locker.execute(text("lock table popular_items in access exclusive mode"))
+
+        with noticed(lock):
+            yield
+        assert locker.in_transaction()
 
 
 def change(seeds: Seeds, film: int, **said: object) -> None:
@@ -73,14 +107,15 @@ async def test_a_catalogue_read_in_small_pages_is_known_wholly(parts: Parts, see
 
 
 async def test_what_is_heard_of_while_the_catalogue_is_read_may_have_been_missed(
-    parts: Parts, seeds: Seeds
+    parts: Parts, seeds: Seeds, engine: Engine
 ) -> None:
     holding = CategoryHolding(HeldCatalogue(parts.store), most=100, page_items=1)
-    loads = [asyncio.create_task(holding.load(NONE_HELD))]
-    await asyncio.sleep(0.01)
-    change(seeds, 29, categories=["new"])
-    holding.doubt(["new"])
-    found = await loads[0]
+    with engine.begin() as locker:
+        locker.execute(text("lock table items in access exclusive mode"))
+        load = asyncio.create_task(holding.load(NONE_HELD))
+        await waiting(engine, 1)
+        holding.doubt(["new"])
+    found = await load
     while found.partly is None:
         found = await holding.load(NONE_HELD)
     assert "new" in found.partly
@@ -99,3 +134,56 @@ async def test_a_popular_item_that_left_its_category_is_not_among_the_first_of_i
     assert first.scores == {no[2]: 7.0}
     (first,) = await catalogue.load_first_of_categories(run_id, items=9)
     assert list(first.scores) == [no[2], no[3], no[4]]
+
+
+async def test_a_category_that_is_null_is_none(parts: Parts, seeds: Seeds) -> None:
+    change(seeds, 0, categories=[None])
+    change(seeds, 1, categories=["war", None])
+    holding = CategoryHolding(HeldCatalogue(parts.store), most=100)
+    found = {item.item_id: item.categories for item in (await holding.load(NONE_HELD)).items}
+    assert (found[ItemId("film-0")], found[ItemId("film-1")]) == ((), ("war",))
+
+
+async def test_a_popular_list_without_categories_is_better_than_none_but_not_than_another(
+    parts: Parts, seeds: Seeds, engine: Engine, redis_url: str
+) -> None:
+    seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
+    held = parts.held
+    with redis.Redis.from_url(redis_url) as store:
+        with lists_of_categories_locked(engine):
+            await held.refresh()
+        assert held.top(1).items[0].item_id == "film-0"
+        with pytest.raises(StoreUnavailableError):
+            held.answer(1, filters=Filters.of_category("nowhere"))
+        assert not store.exists("tandem:held:popular")
+        with lists_of_categories_locked(engine), pytest.raises(StoreUnavailableError):
+            await held.refresh()
+        await held.refresh()
+        assert not held.answer(1, filters=Filters.of_category("nowhere")).items
+        assert store.exists("tandem:held:popular")
+
+
+async def test_a_page_of_the_catalogue_that_takes_too_long_is_halved(
+    parts: Parts, seeds: Seeds, engine: Engine
+) -> None:
+    asked = list[int]()
+
+    def note(_statement: str, parameters: Any) -> None:
+        if isinstance(parameters, dict) and "before" in parameters:
+            asked.append(parameters["items"])
+
+    holding = CategoryHolding(HeldCatalogue(parts.store), most=100, page_items=1500)
+    with noticed(note):
+        with engine.begin() as locker:
+            locker.execute(text("lock table items in access exclusive mode"))
+            for _ in range(3):
+                with (
+                    spending(Budget.of("background", 0.3, probing=True)),
+                    pytest.raises(StoreUnavailableError),
+                ):
+                    await holding.load(NONE_HELD)
+        with spending(Budget.of("background", 20.0, probing=True)):
+            await holding.load(NONE_HELD)
+    # One that is given up before it is sent is not seen here.
+    assert (asked[0], asked[-1]) == (1500, 500)
+    assert asked == sorted(asked, reverse=True)

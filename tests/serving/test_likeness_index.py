@@ -141,6 +141,18 @@ async def test_what_hardly_any_item_lacks_is_looked_for_among_the_nearest_only(
     assert await alike(store, catalogue, 1, filters=common, index=index) == others[:1]
 
 
+async def test_a_run_that_was_dropped_is_told_whatever_is_unwanted(
+    store: Store, catalogue: Catalogue, engine: Engine
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("delete from item_likenesses"))
+    common = ItemFilters(unwanted="'thing'", unwanted_is_common=True)
+    assert await alike(store, catalogue, 20, filters=common) == []
+    gone = replace(catalogue, run_id=RunId(catalogue.run_id + 1))
+    with pytest.raises(RunGoneError):
+        await alike(store, gone, 20, filters=common)
+
+
 async def test_a_run_tells_of_its_index(store: Store, catalogue: Catalogue, engine: Engine) -> None:
     live = await Runs(store).find_live_run()
     assert live is not None

@@ -5,6 +5,7 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+from fastapi import FastAPI
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -119,3 +120,17 @@ async def test_segments_stay_apart_and_are_written_in_one_way(segments: list[str
 async def test_a_server_that_does_not_tell_what_was_sent_is_enough() -> None:
     assert await asked_path({"path": "/v1/items/é%b"}) == "/v1/items/%C3%A9%25b"
     assert await asked_path({"path": "/docs", "raw_path": None}) == "/docs"
+
+
+@pytest.mark.parametrize("spelling", ["/a b;c", "/a%20b%3bc"])
+async def test_what_stands_before_every_path_may_be_any_text(spelling: str) -> None:
+    app = FastAPI()
+    app.add_middleware(PathsAsSent)
+
+    @app.get("/things/{one:id}")
+    async def thing(one: str) -> str:
+        return one
+
+    transport = httpx.ASGITransport(app, root_path="/a b;c")
+    async with httpx.AsyncClient(transport=transport, base_url="http://tandem") as client:
+        assert (await client.get(f"{spelling}/things/x%2Fy")).json() == "x/y"

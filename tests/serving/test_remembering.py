@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from sqlalchemy import Engine, event, text
 
 from tests.events import event as view
 from tests.events import record
-from tests.serving.conftest import Start
+from tests.serving.conftest import Start, until
 
 
 @pytest.fixture
@@ -22,14 +23,14 @@ def user_nos(engine: Engine, film_nos: list[int]) -> list[int]:
 
 
 @contextmanager
-def exclusions_asked_for() -> Iterator[list[int]]:
-    """The users whose exclusions are read in the block by any process, in their order."""
-    asked = list[int]()
+def asked_for(name: str) -> Iterator[list[Any]]:
+    """What this parameter of statements is in the block, in any process and in their order."""
+    asked = list[Any]()
 
     def note(*call: Any) -> None:
         parameters = call[3]
-        if isinstance(parameters, dict) and "user_nos" in parameters:
-            asked.extend(parameters["user_nos"])
+        if isinstance(parameters, dict) and name in parameters:
+            asked.append(parameters[name])
 
     event.listen(Engine, "before_cursor_execute", note)
     try:
@@ -41,9 +42,22 @@ def exclusions_asked_for() -> Iterator[list[int]]:
 async def test_a_process_that_starts_reads_of_each_user_once_and_of_those_who_came_last_first(
     start: Start, user_nos: list[int]
 ) -> None:
-    with exclusions_asked_for() as asked:
-        await start()
-    assert asked == user_nos
+    with asked_for("user_nos") as batches:
+        await start(remembered_poll_seconds=0.01)
+
+        async def all_read() -> bool:
+            return sum(map(len, batches)) >= len(user_nos)
+
+        await until(all_read)
+    assert list(chain(*batches)) == user_nos
+
+
+async def test_what_a_process_reads_before_it_hears_is_little_however_many_it_remembers(
+    start: Start, user_nos: list[int]
+) -> None:
+    with asked_for("users") as asked:
+        await start(remembered_recent_users=5000)
+    assert asked == [200, 5000]
 
 
 async def test_a_process_hears_what_others_record_before_its_first_answer(
@@ -51,8 +65,8 @@ async def test_a_process_hears_what_others_record_before_its_first_answer(
 ) -> None:
     await start()
     query = (
-        "select count(*) from pg_stat_activity"
+        "select query from pg_stat_activity"
         " where application_name = 'tandem-follower' and datname = current_database()"
     )
     with engine.connect() as connection:
-        assert connection.execute(text(query)).scalar_one() == 1
+        assert "tandem_exclusions" in connection.execute(text(query)).scalar_one()

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import Engine, text
@@ -150,6 +151,18 @@ async def test_little_time_left_says_nothing_against_the_server(make: Make) -> N
     store = make(LIMITS)
     for _ in range(2 * CAREFUL.errors_in_row):
         assert await ask(store, "reads", sleep=0.3, budget=0.02) in {"timeout", "busy"}
+    assert store.breaker.state == "closed"
+
+
+async def test_much_that_is_asked_at_once_says_nothing_against_the_server(make: Make) -> None:
+    store = make(replace(LIMITS, wait_seconds=0.2))
+    for _ in range(2 * CAREFUL.errors_in_row):
+        with (
+            spending(Budget.of("background", 5.0, telling=False)),
+            pytest.raises(StoreUnavailableError) as late,
+        ):
+            await store.rows(SLEEP, {"seconds": 5})
+        assert late.value.reason == "timeout"
     assert store.breaker.state == "closed"
 
 

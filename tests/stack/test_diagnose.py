@@ -225,6 +225,8 @@ def test_a_process_that_a_signal_has_stopped_is_told_with_how_to_let_it_go_on() 
     assert (finding.check, finding.severity) == ("process-speed", "problem")
     assert "speed is frozen" in finding.what
     assert finding.advice == f"Let it go on: kill -CONT {process.pid}"
+    begun = {"speed": replace(entry, state="starting")}
+    assert judge_processes(begun, Path, ["speed"]) == [finding]
     assert not entry.is_frozen()
 
 

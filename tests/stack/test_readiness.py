@@ -80,6 +80,11 @@ def test_a_worker_is_ready_when_what_waited_for_it_is_folded_in(
     with engine.connect() as connection:
         known = connection.execute(text("select user_no from user_embeddings")).scalars().all()
         assert known == [user_no_of(connection, "ann")]
+        named = text(
+            "select count(*) from pg_stat_activity"
+            " where application_name = 'tandem-speed' and datname = current_database()"
+        )
+        assert connection.execute(named).scalar_one() > 0, "by this a diagnosis sees it"
 
 
 def told(code: str, *, seconds: float = 60.0) -> Wait:
@@ -87,9 +92,12 @@ def told(code: str, *, seconds: float = 60.0) -> Wait:
     environment = {**os.environ, **listener.environment}
     process: subprocess.Popen[Any] = subprocess.Popen([sys.executable, "-c", code], env=environment)
     wait = waiting(lambda: listener.wait("speed", process, seconds=seconds))
-    wait_until(lambda: wait.over, seconds=60)
-    process.kill()
-    process.wait()
+    try:
+        # Sooner than a process that says nothing is left to live.
+        wait_until(lambda: wait.over, seconds=30)
+    finally:
+        process.kill()
+        process.wait()
     return wait
 
 

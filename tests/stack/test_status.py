@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from stack.command_line import app
 from stack.home import UP, Home, owning
 from stack.runs import find_live_run
-from stack.served_run import look_up_served_run
+from stack.served_run import Look, look_up_served_run
 from stack.settings import StackSettings
 from stack.supervision.state import StackState, entry_of, store_state
 from tests.small_run import publish_small_run
@@ -22,7 +22,7 @@ from tests.small_run import publish_small_run
 def test_the_served_run_is_told_as_the_list_of_runs_tells_it(
     engine: Engine, database_url: str, film_nos: list[int]
 ) -> None:
-    assert look_up_served_run(database_url) == (True, None)
+    assert look_up_served_run(database_url) == Look(answers=True)
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
         # Any session's own time zone, which must not show.
@@ -31,26 +31,49 @@ def test_the_served_run_is_told_as_the_list_of_runs_tells_it(
         with engine.connect() as connection:
             known = find_live_run(connection)
         assert known is not None
-        assert look_up_served_run(database_url) == (True, known)
+        assert look_up_served_run(database_url) == Look(True, dict(known))
     finally:
         with engine.begin() as connection:
             connection.execute(text("alter role current_user reset timezone"))
+
+
+def status_with(database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What `tandem status` writes while a stack with this database runs."""
+    home = Home(folder)
+    monkeypatch.setenv("TANDEM_HOME", str(home.directory))
+    with owning(home, UP):
+        running = {"api": replace(entry_of(os.getpid()), state="running")}
+        state = StackState(
+            "http://a", "http://p", database_url, "", migrated=True, processes=running
+        )
+        store_state(home.state_file, state)
+        return CliRunner().invoke(app, ["status"]).stdout
 
 
 def test_while_the_database_is_away_nothing_is_said_of_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = "postgresql://nobody@127.0.0.1:1/nothing"
-    assert look_up_served_run(away) == (False, None)
-    home = Home(tmp_path / "home")
-    monkeypatch.setenv("TANDEM_HOME", str(home.directory))
-    with owning(home, UP):
-        running = {"api": replace(entry_of(os.getpid()), state="running")}
-        state = StackState("http://a", "http://p", away, "", migrated=True, processes=running)
-        store_state(home.state_file, state)
-        told = CliRunner().invoke(app, ["status"]).stdout
+    assert look_up_served_run(away) == Look(answers=False)
+    told = status_with(away, tmp_path / "home", monkeypatch)
     assert "serving   unknown: the database does not answer" in told
     assert "no run is published" not in told
+
+
+def test_a_database_that_answers_with_an_error_is_told_so(
+    database_url: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("alter schema analytics rename to another"))
+    look = look_up_served_run(database_url)
+    assert (look.answers, look.run) == (True, None)
+    assert 'relation "analytics.model_runs" does not exist' in str(look.fault)
+    told = status_with(database_url, tmp_path / "home", monkeypatch)
+    assert 'serving   unknown: relation "analytics.model_runs" does not exist' in told
+    assert "no run is published" not in told
+    misspelt = look_up_served_run("postgresql://127.0.0.1:1/nothing?nonsense=1")
+    assert misspelt.answers is None
+    assert "nonsense" in str(misspelt.fault)
 
 
 def test_an_address_for_sqlalchemy_is_understood(database_url: str) -> None:

@@ -193,3 +193,21 @@ async def test_a_process_that_writes_without_end_does_not_fill_the_disk(
     log = stage.folder / "speed.log"
     await until(lambda: aside.exists() and log.stat().st_size <= 1)
     keeping.cancel()
+
+
+async def test_a_thread_that_is_not_to_be_had_ends_no_stack(
+    supervisor: Supervisor, stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = 0
+
+    def refuse(_log: Path) -> bool:
+        nonlocal tried
+        tried += 1
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr("stack.supervision.supervisor.put_aside", refuse)
+    await supervisor.start(python("speed", SLEEP))
+    keeping = asyncio.create_task(supervisor.keep_logs_bounded(seconds=0.01))
+    await until(lambda: tried > 1 or keeping.done())
+    assert not keeping.done()
+    keeping.cancel()

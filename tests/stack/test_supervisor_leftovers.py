@@ -1,11 +1,13 @@
 """What a killed `tandem up` leaves, and how the next start finds its way."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import BinaryIO
 
 import psutil
 import pytest
@@ -153,10 +155,39 @@ def test_a_log_may_be_put_aside_while_it_is_being_written(tmp_path: Path) -> Non
     assert sorted(path.name for path in tmp_path.iterdir()) == ["api.log", "api.log.1"]
 
 
-def test_a_log_that_cannot_be_put_aside_is_cut_all_the_same(tmp_path: Path) -> None:
+@pytest.mark.skipif(sys.platform != "linux", reason="no disk that is always full elsewhere")
+def test_a_log_that_there_is_no_room_to_put_aside_is_cut_all_the_same(tmp_path: Path) -> None:
+    log = tmp_path / "api.log"
+    log.write_bytes(b"x" * (LARGEST_LOG_BYTES + 1))
+    log.with_name("api.log.new").symlink_to("/dev/full")
+    assert put_aside(log)
+    assert log.stat().st_size == 0
+    assert [path.name for path in tmp_path.iterdir()] == ["api.log"]
+
+
+def test_a_log_that_cannot_be_put_aside_for_another_reason_stays_whole(tmp_path: Path) -> None:
     log = tmp_path / "api.log"
     log.write_bytes(b"x" * (LARGEST_LOG_BYTES + 1))
     log.with_name("api.log.1").mkdir()
-    assert put_aside(log)
-    assert log.stat().st_size == 0
+    with pytest.raises(OSError, match=r"api\.log\.1"):
+        put_aside(log)
+    assert log.stat().st_size == LARGEST_LOG_BYTES + 1
     assert sorted(path.name for path in tmp_path.iterdir()) == ["api.log", "api.log.1"]
+
+
+def test_a_log_begun_anew_while_the_one_before_is_put_aside_is_not_cut(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = tmp_path / "api.log"
+    log.write_bytes(b"x" * (LARGEST_LOG_BYTES + 1))
+    copy = shutil.copyfileobj
+
+    def restart_meanwhile(source: BinaryIO, target: BinaryIO) -> None:
+        with open_log(log) as output:
+            output.write(b"begun anew\n")
+        copy(source, target)
+
+    monkeypatch.setattr(shutil, "copyfileobj", restart_meanwhile)
+    put_aside(log)
+    assert log.read_bytes() == b"begun anew\n"
+    assert log.with_name("api.log.1").stat().st_size == LARGEST_LOG_BYTES

@@ -48,8 +48,8 @@ def _workers(count: int) -> Finding:
     return Finding(
         "worker",
         "problem",
-        "No speed worker is connected to the database: new events change no list except that what"
-        " was seen is left out, and new items are not recommended.",
+        "No speed worker is seen among the connections to the database. Where none runs, new events"
+        " change no list except that what was seen is left out, and new items are not recommended.",
         advice=_START_IT,
     )
 
@@ -104,6 +104,10 @@ def _popular(
     since = min(news)
     what = f"The popular lists lack what came in the last {told_duration(now - since)}"
     begun = kept_up.refreshing_since
+    if begun is None and kept_up.refreshing:
+        what = f"{what}; somebody is making them anew, it cannot be seen since when."
+        advice = "Wait and look again. Who has pg_read_all_stats sees since when."
+        return Finding("popular", "notice", what, since, advice)
     if begun is not None and now - begun > _SHORT:
         what = f"{what}; they are being made anew, for {told_duration(now - begun)}."
         return Finding("popular", "notice", what, since, "Wait: a grown log takes its time.")

@@ -56,7 +56,11 @@ class HeldPopular:
         return self._held is not None
 
     async def refresh(self) -> None:
-        """Make the list again, and its copy; without the store begin with the copy."""
+        """Make the list again, and its copy; without the store begin with the copy.
+
+        A list alone, without the items of categories, is held if nothing else is, and not copied:
+        the copy that is there may have them.
+        """
         self._heard = {}
         try:
             made, of_categories = await self._live_runs.reading(self._load)
@@ -66,19 +70,26 @@ class HeldPopular:
                 self._held = HeldItems.decode(kept) if kept else None
             raise
         # It takes long enough for other requests to notice.
-        held, encoded = await asyncio.to_thread(_assembled, made, of_categories)
+        more = of_categories or OfCategories()
+        held, encoded = await asyncio.to_thread(_assembled, made, more)
         if self._heard:
             # It may have been read before.
             for item_id, categories in self._heard.items():
                 _tell(held, item_id, categories)
             encoded = held.encode()
         self._held = held
-        await self._copies.store_popular(encoded)
+        if of_categories is not None:
+            await self._copies.store_popular(encoded)
 
-    async def _load(self, run: LiveRun | None) -> tuple[MadeList, OfCategories]:
-        """All of it from one run."""
+    async def _load(self, run: LiveRun | None) -> tuple[MadeList, OfCategories | None]:
+        """All of it from one run; the list alone if it is the first and categories are away."""
         made = await self._lists.make(run, None, Wish(limit=self._most))
-        return made, await self._categories.load(made)
+        try:
+            return made, await self._categories.load(made)
+        except StoreUnavailableError:
+            if self._held is not None:
+                raise
+            return made, None
 
     def leave_out(self, item_id: ItemId) -> None:
         """No longer show an item, which is not available any more."""

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
 from serving.repositories.candidates import CatalogueItem
-from serving.repositories.held_catalogue import FirstOfCategory, HeldCatalogue
+from serving.repositories.held_catalogue import CataloguePage, FirstOfCategory, HeldCatalogue
 from serving.services.lists.each_category import NewestOfEach, chosen_in_turn
 from serving.services.lists.made_list import MadeList
 
 _PAGE_ITEMS = 20_000
+_FEWEST_PAGE_ITEMS = 500
 _WALK_SECONDS = 0.25
 """No page is begun after so long; the next time it goes on."""
 _REST_SECONDS = 60.0
@@ -45,6 +46,7 @@ class CategoryHolding:
     ) -> None:
         self._catalogue = catalogue
         self._most = most
+        self._most_page_items = page_items
         self._page_items = page_items
         self._read: NewestOfEach | None = None
         self._reading: NewestOfEach | None = None
@@ -100,10 +102,10 @@ class CategoryHolding:
             if now < self._due_at:
                 return
             self._reading, self._before, self._seconds = NewestOfEach(2 * self._most), _AFTER_ALL, 0
+            # What made a page late may be over.
+            self._page_items = min(2 * self._page_items, self._most_page_items)
         while self._reading is not None and now - began_at < _WALK_SECONDS:
-            page = await self._catalogue.load_page(
-                self._before, items=self._page_items, each=self._reading.each + 1
-            )
+            page = await self._load_page(self._reading.each + 1)
             self._reading.add(page.newest)
             taken, now = time.monotonic() - now, time.monotonic()
             self._seconds += taken
@@ -112,3 +114,12 @@ class CategoryHolding:
             else:
                 self._read, self._reading = self._reading, None
                 self._due_at = now + max(_REST_SECONDS, _RESTS * self._seconds)
+
+    async def _load_page(self, each: int) -> CataloguePage:
+        """The next page; the next attempt is at a smaller one if it cannot be read in time."""
+        try:
+            return await self._catalogue.load_page(self._before, items=self._page_items, each=each)
+        except StoreUnavailableError:
+            fewest = min(_FEWEST_PAGE_ITEMS, self._most_page_items)
+            self._page_items = max(self._page_items // 2, fewest)
+            raise

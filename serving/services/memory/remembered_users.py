@@ -130,9 +130,8 @@ class RememberedUsers:
             await self._remembered.tell_replaced(user_id, known)
         return stored
 
-    async def forget_user(self, user_no: UserNo | None, user_id: UserId) -> bool:
+    async def forget_user(self, user_id: UserId) -> bool:
         """Remember nothing of a user who is gone; False: Redis is away and is told later."""
-        del user_no
         self._memory.drop(user_id)
         told = await self._remembered.drop([user_id])
         if not told:

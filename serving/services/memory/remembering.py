@@ -1,5 +1,6 @@
 """Learning from the log what must not be shown, before it has to be known without the log."""
 
+import time
 from collections.abc import Sequence
 
 from domain.errors import StoreUnavailableError
@@ -10,6 +11,8 @@ from serving.services.memory.remembered_users import RememberedUsers
 
 _AT_ONCE = 200
 """Users read at once; as many cover the seconds in which nothing was heard."""
+_TURN_SECONDS = 1.0
+"""So long a turn reads on: a slow PostgreSQL must not hold up the start."""
 _ATTEMPTS = 3
 _MOST_DUE = 10_000
 _ANY_ANSWER = ""
@@ -36,6 +39,8 @@ class Remembering:
         self._recent_users = recent_users
         self._settled_losses: int | None = None
         self._left: list[UserNo] = []
+        self._begun: tuple[int, frozenset[UserNo]] = (0, frozenset())
+        """Who of the recent users were read before all of these were looked for; at which loss."""
         # A process that is just starting reads anyway what it may have missed.
         self._redis_away = True
         self._due: dict[UserNo, UserId] = {}
@@ -60,7 +65,7 @@ class Remembering:
             _, stamp = await self._answers.find(user_no, _ANY_ANSWER)
             users = await self._excluded_items.load_exclusions([user_no])
             if not users:
-                await self._remembered.forget_user(user_no, user_id)
+                await self._remembered.forget_user(user_id)
                 return True
             exclusions = users[0].known.exclusions
             replaced = await self._remembered.replace(
@@ -71,7 +76,10 @@ class Remembering:
         return False
 
     async def catch_up(self) -> None:
-        """Read again who has to be; and who came lately, if this process or Redis knows nobody."""
+        """Read again who has to be; and who came lately, if this process or Redis knows nobody.
+
+        Of these as many are read each time as a second allows, those who came last first.
+        """
         await self._read_due()
         away, self._redis_away = self._redis_away, self._answers.away
         if self._redis_away and not away:
@@ -81,41 +89,47 @@ class Remembering:
 
     async def _read_due(self) -> None:
         for user_no, user_id in list(self._due.items()):
-            current = await self._read_again(user_no, user_id)
+            # Taken out before: it may become due again while it is read.
             del self._due[user_no]
+            current = False
+            try:
+                current = await self._read_again(user_no, user_id)
+            finally:
+                if not current:
+                    self._due.setdefault(user_no, user_id)
             if not current:
-                self._due[user_no] = user_id
                 break
 
     async def read_lately(self) -> None:
         """Read of who came last what the others may have told in vain.
 
-        Of a process that has just been started they are the first of all who came lately.
+        They are few, however many are remembered: until they are read nothing counts as heard. A
+        process that has just been started need not read them again.
         """
+        losses = self._remembered.losses
+        newest = await self._excluded_items.find_recent_users(_AT_ONCE)
+        await self._refill(newest)
         if self._settled_losses is None:
-            await self._find_recent()
-            await self._read_on()
-        else:
-            await self._refill(await self._excluded_items.find_recent_users(_AT_ONCE))
+            self._begun = (losses, frozenset(newest))
 
     async def _remember_recent(self) -> None:
         if self._remembered.losses != self._settled_losses:
             await self._find_recent()
-        while self._left:
+        until = time.monotonic() + _TURN_SECONDS
+        while self._left and time.monotonic() < until:
             await self._read_on()
 
     async def _find_recent(self) -> None:
         losses = self._remembered.losses
-        self._left = await self._excluded_items.find_recent_users(self._recent_users)
+        found = await self._excluded_items.find_recent_users(self._recent_users)
+        (when, read), self._begun = self._begun, (0, frozenset())
+        self._left = [no for no in found if when != losses or no not in read]
         self._settled_losses = losses
 
     async def _read_on(self) -> None:
-        left = self._left
-        some = left[:_AT_ONCE]
+        some = self._left[:_AT_ONCE]
         await self._refill(some)
-        # Another who reads on may have read the same ones at the same time.
-        if left[: len(some)] == some:
-            del left[: len(some)]
+        del self._left[: len(some)]
 
     async def _refill(self, user_nos: Sequence[UserNo]) -> None:
         since = self._remembered.now
