@@ -16,6 +16,7 @@ from domain.errors import StackError, TandemError
 from flows.night import OnStep
 from flows.nightly import run_now
 from stack.supervision.http_probe import refusal
+from stack.supervision.service import BATCH_NICENESS
 
 PREFECT_TIMEOUT_SECONDS = 120.0
 _POLL_SECONDS = 0.05
@@ -27,7 +28,11 @@ def main() -> int:
 
 
 def tell_flow(flow: Callable[[OnStep], Mapping[str, object]]) -> int:
-    """Run a flow, tell its steps and what it ends in; exit code 0 unless it fails."""
+    """Run a flow, tell its steps and what it ends in; exit code 0 unless it fails.
+
+    The process lets others go first from then on.
+    """
+    os.nice(BATCH_NICENESS)
     messages = os.fdopen(os.dup(sys.stdout.fileno()), "w", buffering=1)
     # Whatever else is printed must not come between the messages.
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

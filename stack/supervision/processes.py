@@ -15,7 +15,7 @@ from stack.servers import postgres, redis_server
 from stack.servers.child_process import ending_with_parent, wait_for_answer
 from stack.supervision.http_probe import refusal
 from stack.supervision.readiness import ReadyListener
-from stack.supervision.service import Launch, Service
+from stack.supervision.service import BATCH_NICENESS, Launch, Service
 
 DATABASE = "tandem"
 WORK_POOL = "tandem"
@@ -85,9 +85,14 @@ def prefect_server_service(environment: Mapping[str, str], port: int) -> Service
 
 
 def prefect_worker_service(environment: Mapping[str, str], directory: Path) -> Service:
-    """The worker that runs scheduled flows, each as a process of its own."""
+    """The worker that runs scheduled flows, each in a process that lets others go first."""
     command = ["prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
-    return _python("prefect-worker", command, environment, None, directory)
+
+    def prepare() -> Launch:
+        launch = _python("prefect-worker", command, environment, None, directory).prepare()
+        return replace(launch, command=["nice", "-n", str(BATCH_NICENESS), *launch.command])
+
+    return Service("prefect-worker", prepare)
 
 
 def speed_service(environment: Mapping[str, str]) -> Service:

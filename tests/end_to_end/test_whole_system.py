@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psutil
 import psycopg
 import pytest
 
@@ -211,6 +212,11 @@ def _accepts(system: System, sent: dict[str, object]) -> bool:
         return system.api.post("/v1/events", json={"events": [sent]}).status_code == 202
     except httpx.TransportError:
         return False
+
+
+def test_nights_let_those_go_first_who_answer(system: System) -> None:
+    usual = psutil.Process(system.pid("api")).nice()
+    assert psutil.Process(system.pid("prefect-worker")).nice() == usual + 10
 
 
 @pytest.mark.parametrize("name", ["speed", "redis", "postgres"])
