@@ -9,6 +9,8 @@ from serving.budget import current
 _LAST_SHARE = 0.2
 """The share of a budget that is kept for what follows the waiting."""
 _USUAL_SECONDS = 0.2
+_LONGEST_SECONDS = 2.0
+"""However large a budget is: it listens anew ten times a second."""
 
 
 class Hearing:
@@ -41,5 +43,6 @@ class Hearing:
         """
         budget = current()
         seconds = _USUAL_SECONDS if budget is None else budget.left() - _LAST_SHARE * budget.seconds
+        seconds = min(seconds, _LONGEST_SECONDS)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._heard.wait(), max(seconds, 0.0))

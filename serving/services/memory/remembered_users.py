@@ -55,18 +55,21 @@ class RememberedUsers:
 
     async def find(self, user_id: UserId) -> RememberedUser:
         """All that this process and Redis know of a user."""
+        since = self.now
         there = await self._remembered.find_user(user_id)
         if there is None:
             await self._hearing.wait()
-        return (there or _NOTHING) | (self._memory.find(user_id) or _NOTHING)
+        known = self._memory.find(user_id)
+        if known is None:
+            # Redis may be gone when it is asked again.
+            self._learn(user_id, there, since)
+        return (there or _NOTHING) | (known or _NOTHING)
 
     async def learn(self, user_id: UserId) -> None:
         """Let this process know a user it answers from the cache."""
         if self._memory.find(user_id) is None:
             since = self.now
-            known = await self._remembered.find_user(user_id)
-            if known is not None and known != _NOTHING:
-                self._memory.replace(user_id, known, since=since)
+            self._learn(user_id, await self._remembered.find_user(user_id), since)
 
     async def remember(
         self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, *, since: int, stamp: Stamp
@@ -181,6 +184,10 @@ class RememberedUsers:
             self._to_refill = self._memory.user_ids()
             self.losses += 1
             self._marker = marker
+
+    def _learn(self, user_id: UserId, there: RememberedUser | None, since: int) -> None:
+        if there is not None and there != _NOTHING:
+            self._memory.replace(user_id, there, since=since)
 
     def _note_unsaved(self, users: Mapping[UserId, _Unsaved]) -> None:
         for user_id, later in users.items():
