@@ -42,21 +42,24 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
             await stack.enter_async_context(repeated(name, look, seconds=seconds))
         parts = make_parts(store, replica, answers, settings, metrics)
         services = make_services(parts)
-        await _first_sight(parts)
+        seen = await _first_sight(parts)
         await store.warm_up()
-        await stack.enter_async_context(_working(parts, services))
+        await stack.enter_async_context(_working(parts, services, seen=seen))
         yield services
 
 
-async def _first_sight(parts: Parts) -> None:
-    """Wait for what requests need; a process that never saw PostgreSQL cannot answer any."""
+async def _first_sight(parts: Parts) -> bool:
+    """Wait for what requests need, and tell whether all is there.
+
+    A process that never saw PostgreSQL cannot answer any.
+    """
     looks = (
         parts.access.refresh,
         parts.live_runs.refresh,
         parts.kinds.refresh,
         parts.held.refresh,
     )
-    await first_sight(
+    return await first_sight(
         looks,
         parts.held.can_answer,
         seconds=parts.settings.startup_wait_seconds,
@@ -65,8 +68,11 @@ async def _first_sight(parts: Parts) -> None:
 
 
 @asynccontextmanager
-async def _working(parts: Parts, services: Services) -> AsyncIterator[None]:
-    """The work beside the requests; impressions are written out at the end."""
+async def _working(parts: Parts, services: Services, *, seen: bool) -> AsyncIterator[None]:
+    """The work beside the requests; impressions are written out at the end.
+
+    What was `seen` at first sight is looked at again when it is due, and not twice at the start.
+    """
     settings = parts.settings
     async with AsyncExitStack() as stack:
         stack.push_async_callback(parts.impressions.flush_for_good)
@@ -75,6 +81,10 @@ async def _working(parts: Parts, services: Services) -> AsyncIterator[None]:
             ("live_run", parts.live_runs.refresh, settings.live_run_poll_seconds),
             ("kinds", parts.kinds.refresh, settings.popular_refresh_seconds),
             ("popular", parts.held.refresh, settings.popular_refresh_seconds),
+        ):
+            work = repeated(name, action, seconds=seconds, at_once=not seen)
+            await stack.enter_async_context(work)
+        for name, action, seconds in (
             ("shelves", services.browser.refresh, settings.popular_refresh_seconds),
             ("replica", parts.replica.watch, settings.replica_poll_seconds),
             ("remembered", parts.remembered.catch_up, settings.remembered_poll_seconds),

@@ -1,7 +1,7 @@
 """Remembered users in Redis: what may not be shown to them, for when PostgreSQL is away."""
 
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -138,8 +138,8 @@ class Remembered:
         found = await self._answers.ask("XRANGE", CHANGES, f"({after}", "+", "COUNT", _MOST_CHANGES)
         if not found:
             return [], after
-        changes = [_change(fields) for _, fields in found]
-        theirs = [change for by, change in changes if by != self._me.encode()]
+        me = self._me.encode()
+        theirs = [told_change(change[b"told"]) for _, change in found if change[b"by"] != me]
         return theirs, found[-1][0].decode()
 
     async def find_marker(self) -> str | None:
@@ -173,35 +173,25 @@ class ExclusionNews:
 
     async def tell(self, users: Mapping[UserId, RememberedUser]) -> None:
         """Add to what every process remembers; StoreUnavailableError if PostgreSQL is away too."""
-        told = [
-            orjson.dumps({user_id: [number, *items[-_MOST_TOLD:]]}).decode()
-            for user_id, (number, *items) in _numbers_of(users)
-        ]
+        told = []
+        for user_id, known in users.items():
+            number, *items = known.numbers()
+            told.append(orjson.dumps({user_id: [number, *items[-_MOST_TOLD:]]}).decode())
         await self._store.rows(_SERVING["tell_exclusions"], {"told": told})
 
 
-def told_change(told: str) -> Change:
-    """What was told in this way."""
-    users = orjson.loads(told)
-    return Change({UserId(one): RememberedUser.of_numbers(users[one]) for one in users}, [])
+def told_change(told: str | bytes) -> Change:
+    """What was told, in either way."""
+    users: dict[UserId, list[Any] | None] = orjson.loads(told)
+    added, dropped = {}, []
+    for user_id, numbers in users.items():
+        if numbers is None or numbers[0] is _INSTEAD:
+            dropped.append(user_id)
+        if numbers is not None:
+            known = numbers[1:] if numbers[0] is _INSTEAD else numbers
+            added[user_id] = RememberedUser.of_numbers(known)
+    return Change(added, dropped)
 
 
 def _key(user_id: UserId) -> str:
     return f"tandem:remembered:{user_id}"
-
-
-def _numbers_of(users: Mapping[UserId, RememberedUser]) -> Iterator[tuple[UserId, list[int]]]:
-    return ((user_id, known.numbers()) for user_id, known in users.items())
-
-
-def _change(fields: Mapping[bytes, bytes]) -> tuple[bytes, Change]:
-    told: dict[UserId, list[Any] | None] = orjson.loads(fields[b"told"])
-    added, dropped = {}, []
-    for user_id, numbers in told.items():
-        if numbers is None or numbers[0] is _INSTEAD:
-            dropped.append(user_id)
-        if numbers is not None:
-            added[user_id] = RememberedUser.of_numbers(
-                numbers[1:] if numbers[0] is _INSTEAD else numbers
-            )
-    return fields[b"by"], Change(added, dropped)

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager
 import structlog
 
 from serving.budget import spending
+from serving.repositories.giving_up import end
 
 log = structlog.get_logger()
-
-_CANCEL_SECONDS = 1.0
 
 
 class _Work:
@@ -41,20 +40,14 @@ class _Work:
 
 @asynccontextmanager
 async def repeated(
-    name: str, action: Callable[[], Awaitable[None]], *, seconds: float
+    name: str, action: Callable[[], Awaitable[None]], *, seconds: float, at_once: bool = True
 ) -> AsyncIterator[None]:
-    """Do something before the block begins, and again and again for the time of the block."""
+    """Do something again and again for the time of the block, and `at_once` before it begins."""
     work = _Work(name, action)
-    await work.once()
+    if at_once:
+        await work.once()
     task = asyncio.create_task(work.forever(seconds), name=name)
     try:
         yield
     finally:
-        await _ended(task)
-
-
-async def _ended(task: asyncio.Task[None]) -> None:
-    """Cancel a task until it has ended: a library in its middle may swallow a cancellation."""
-    while not task.done():
-        task.cancel()
-        await asyncio.wait({task}, timeout=_CANCEL_SECONDS)
+        await end(task)

@@ -21,21 +21,23 @@ async def first_sight(
     *,
     seconds: float,
     look_seconds: float,
-) -> None:
-    """Return when all looks succeed, or when the time is up; they are taken again beside requests.
+) -> bool:
+    """Return when all looks succeed, or when the time is up; whether they did.
 
-    After some seconds it is enough that requests can be answered from a copy.
+    They are taken again beside requests. After some seconds it is enough that requests can be
+    answered from a copy.
     """
     looks, began_at, told = tuple(looks), time.monotonic(), False
     while (error := await _looked(looks, look_seconds)) is not None:
         waited = time.monotonic() - began_at
         if waited >= seconds or (waited >= _CONTENT_AFTER_SECONDS and can_answer()):
             log.warning("started_without_postgres", error=str(error))
-            return
+            return False
         if not told:
             log.warning("waiting_for_postgres", seconds=seconds, error=str(error))
             told = True
         await asyncio.sleep(_PAUSE_SECONDS)
+    return True
 
 
 async def _looked(

@@ -7,7 +7,7 @@ from itertools import islice
 from domain.identifiers import UserId, UserNo
 from serving.repositories.answers import Stamp
 from serving.repositories.exclusions import Exclusions, RememberedUser
-from serving.repositories.remembered import ExclusionNews, Remembered, told_change
+from serving.repositories.remembered import Change, ExclusionNews, Remembered, told_change
 from serving.services.memory.hearing import Hearing
 from serving.services.memory.user_memory import UserMemory
 
@@ -112,7 +112,7 @@ class RememberedUsers:
 
     def hear(self, told: str) -> None:
         """Take what another process told through PostgreSQL."""
-        self.add(told_change(told).added)
+        self._take(told_change(told))
 
     async def replace(
         self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, *, since: int, stamp: Stamp
@@ -154,9 +154,12 @@ class RememberedUsers:
     async def _hear(self) -> None:
         changes, self._heard_up_to = await self._remembered.load_changes(self._heard_up_to)
         for change in changes:
-            for user_id in change.dropped:
-                self._memory.drop(user_id)
-            self.add(change.added)
+            self._take(change)
+
+    def _take(self, change: Change) -> None:
+        for user_id in change.dropped:
+            self._memory.drop(user_id)
+        self.add(change.added)
 
     async def _save(self) -> None:
         while batch := dict(islice(self._unsaved.items(), _AT_ONCE)):
