@@ -23,6 +23,7 @@ def main() -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=settings.api_shutdown_seconds,
+        timeout_keep_alive=settings.api_keep_alive_seconds,
     )
 
 

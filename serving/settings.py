@@ -182,6 +182,11 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
     api_workers: Count = 1
     api_shutdown_seconds: Count = 10
+    api_keep_alive_seconds: Count = Field(
+        75,
+        description="An idle connection is closed after this; keep it above the idle time of"
+        " clients and balancers, or they send on one that is just being closed.",
+    )
     api_body_bytes: Count = 5_000_000
     api_body_seconds: Positive = Field(10.0, description="A body must have come in by then.")
     api_bodies_at_once: Count = Field(
