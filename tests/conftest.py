@@ -3,11 +3,16 @@
 One server of each a session; one migrated template database, cloned for each test.
 """
 
+import os
 import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+
+# Tests run side by side and their matrices are small: threads of one would only wait for others.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import psycopg
 import pytest
@@ -31,6 +36,14 @@ def short_folder() -> Iterator[Path]:
     folder.chmod(0o755)
     yield folder
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def own_folder() -> Iterator[Path]:
+    """Another one, for a single test."""
+    folder = Path(tempfile.mkdtemp(prefix="tandem-own-"))
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

@@ -53,6 +53,19 @@ def places(connection: Connection, run_id: RunId) -> dict[int, Any]:
     return {row.item_no: row.embedding for row in rows}
 
 
+def stored_vector(connection: Connection, user_no: UserNo) -> tuple[list[float] | None, int, int]:
+    """The user's vector in the served run, its count of new events and its position."""
+    row = connection.execute(
+        text(
+            "select embedding, events_since_cut_off, position from user_embeddings"
+            " join live_run using (run_id) where user_no = :user_no"
+        ),
+        {"user_no": user_no},
+    ).one()
+    vector = None if row.embedding is None else row.embedding.to_numpy().tolist()
+    return vector, row.events_since_cut_off, row.position
+
+
 def store_live_vector(connection: Connection, run_id: RunId, user_no: UserNo) -> Position:
     """Fold in what the log holds of a user, as the speed worker does."""
     horizon = event_horizon(connection)

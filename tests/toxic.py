@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import parse_qs, quote, urlsplit
 
 _FLAP_SECONDS = 0.3
 
@@ -119,3 +120,14 @@ async def toxic(path: str, target: str) -> AsyncIterator[Toxic]:
         yield proxy
     finally:
         await proxy.close()
+
+
+@asynccontextmanager
+async def toxic_postgres(folder: Path, database_url: str) -> AsyncIterator[tuple[Toxic, str]]:
+    """A proxy to a database, and the database's URL through it; its socket is in the folder."""
+    address = urlsplit(database_url)
+    host, port = (parse_qs(address.query)[name][0] for name in ("host", "port"))
+    socket = f".s.PGSQL.{port}"
+    through = address._replace(query=f"host={quote(str(folder), safe='')}&port={port}")
+    async with toxic(str(folder / socket), str(Path(host) / socket)) as proxy:
+        yield proxy, through.geturl()

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import httpx
 import pytest
@@ -12,40 +11,12 @@ from sqlalchemy import Engine, func, insert, select, text, update
 from sql import tables
 from tests.events import DISLIKE, HIDE, event, record, user_no_of
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, recommended, until
-from tests.small_run import publish_small_run
+from tests.serving.diagnosing import diagnosed, finding, published, severity, start_for_admin
 
 
 @pytest.fixture
 async def admin(start: Start, seeds: Seeds) -> httpx.AsyncClient:
-    client = await start()
-    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
-    return client
-
-
-async def diagnosed(client: httpx.AsyncClient) -> dict[str, Any]:
-    answer = await client.get("/v1/admin/diagnose")
-    assert answer.status_code == 200, answer.text
-    body: dict[str, Any] = answer.json()
-    assert body["well"] == all(one["severity"] != "problem" for one in body["findings"])
-    return body
-
-
-async def finding(client: httpx.AsyncClient, check: str) -> dict[str, Any]:
-    (found,) = [one for one in (await diagnosed(client))["findings"] if one["check"] == check]
-    return dict(found)
-
-
-async def severity(client: httpx.AsyncClient, check: str) -> str:
-    return str((await finding(client, check))["severity"])
-
-
-def published(engine: Engine, film_nos: list[int]) -> int:
-    """Two users with events, then a run that knows them."""
-    users = ("ann", "bob", "ann")
-    with engine.begin() as connection:
-        record(connection, [event(user, film_nos[n]) for n, user in enumerate(users)])
-    with engine.begin() as connection:
-        return publish_small_run(connection, film_nos)
+    return await start_for_admin(start, seeds)
 
 
 async def test_a_system_that_is_well_has_no_problem(
@@ -64,12 +35,10 @@ async def test_a_system_that_is_well_has_no_problem(
 
 
 async def test_an_empty_system_says_what_is_missing_the_worst_first(
-    start: Start, seeds: Seeds, speed_worker: None
+    admin: httpx.AsyncClient, seeds: Seeds, speed_worker: None
 ) -> None:
-    client = await start()
-    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
     seeds.write(tables.items.delete())
-    found = await diagnosed(client)
+    found = await diagnosed(admin)
     assert found["well"] is False
     problems = [one["check"] for one in found["findings"] if one["severity"] == "problem"]
     assert problems == ["items", "events", "run"]
@@ -94,8 +63,7 @@ async def test_events_of_negative_kinds_alone_are_nothing_to_learn_from(
 async def test_a_speed_worker_that_is_behind_is_told_until_it_has_caught_up(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
-    client = await start(diagnose_speed_seconds=0.001)
-    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    client = await start_for_admin(start, seeds, diagnose_speed_seconds=0.001)
     run_id = published(engine, seeds.film_nos)
     assert await severity(client, "speed") == "ok"
     with engine.begin() as connection:
@@ -119,8 +87,7 @@ async def test_a_speed_worker_that_is_behind_is_told_until_it_has_caught_up(
 async def test_events_behind_a_writer_that_does_not_end_are_not_blamed_on_the_worker(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
-    client = await start(diagnose_speed_seconds=0.001)
-    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    client = await start_for_admin(start, seeds, diagnose_speed_seconds=0.001)
     published(engine, seeds.film_nos)
     with engine.connect() as slow, engine.begin() as quick:
         record(slow, [event("ann", seeds.film_nos[0])])
@@ -159,8 +126,7 @@ async def test_nights_that_were_refused_or_died_are_told_with_their_reason(
 async def test_a_run_that_is_old_by_its_cut_off_is_told(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
-    client = await start(diagnose_run_days=1e-9)
-    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    client = await start_for_admin(start, seeds, diagnose_run_days=1e-9)
     published(engine, seeds.film_nos)
     assert await severity(client, "run") == "problem"
 
@@ -192,8 +158,7 @@ async def test_with_postgresql_away_the_answer_is_a_finding_and_not_an_error(
 async def test_redis_away_is_told_and_since_when(
     start: Start, seeds: Seeds, own_redis: OwnRedis
 ) -> None:
-    client = await start(redis_url=own_redis.url)
-    client.headers["X-API-Key"] = seeds.key("read", "admin", name="operator")
+    client = await start_for_admin(start, seeds, "read", redis_url=own_redis.url)
     seeds.user("ann")
     assert await severity(client, "redis") == "ok"
     own_redis.kill()
@@ -270,8 +235,7 @@ async def test_items_of_which_nothing_is_known_but_an_id_are_told(
 async def test_that_no_night_has_begun_for_long_is_told(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
-    client = await start(diagnose_night_hours=1.0)
-    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    client = await start_for_admin(start, seeds, diagnose_night_hours=1.0)
     published(engine, seeds.film_nos)
     assert await severity(client, "night") == "ok"
     seeds.write(text("update model_runs set finished_at = finished_at - interval '2 hours'"))
@@ -283,8 +247,7 @@ async def test_that_no_night_has_begun_for_long_is_told(
 async def test_a_process_that_does_not_hear_the_others_is_told(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
-    client = await start(diagnose_speed_seconds=1e-6)
-    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
+    client = await start_for_admin(start, seeds, diagnose_speed_seconds=1e-6)
 
     async def hears() -> bool:
         return await severity(client, "hearing") == "ok"
@@ -307,8 +270,7 @@ async def test_a_process_that_does_not_hear_the_others_is_told(
 async def test_a_redis_that_refuses_to_keep_anything_is_told(
     start: Start, seeds: Seeds, own_redis: OwnRedis
 ) -> None:
-    client = await start(redis_url=own_redis.url)
-    client.headers["X-API-Key"] = seeds.key("read", "admin", name="operator")
+    client = await start_for_admin(start, seeds, "read", redis_url=own_redis.url)
     seeds.user("ann")
     assert await severity(client, "redis") == "ok"
     with redis.Redis.from_url(own_redis.url) as full:
@@ -321,8 +283,7 @@ async def test_a_redis_that_refuses_to_keep_anything_is_told(
 
 
 async def test_why_a_store_is_left_alone_is_told(start: Start, seeds: Seeds, gate: Gate) -> None:
-    client = await start()
-    client.headers["X-API-Key"] = seeds.key("read", "admin", name="operator")
+    client = await start_for_admin(start, seeds, "read")
     await recommended(client, "ann")
     gate.shut()
     assert "PostgreSQL is away: " in (await finding(client, "postgres"))["what"]

@@ -16,16 +16,14 @@ from sql.popular import refresh_part
 from tests.events import event, record
 from tests.removals import delete
 from tests.serving.conftest import Seeds, Start
-from tests.serving.test_diagnose import finding, published
+from tests.serving.diagnosing import finding, published, start_for_admin
 from tests.small_run import publish_small_run
 from tests.words_run import ROBOTS, add_items, open_cinema, publish, two_camps, write_night
 
 
 @pytest.fixture
 async def admin(start: Start, seeds: Seeds) -> httpx.AsyncClient:
-    client = await start()
-    client.headers["X-API-Key"] = seeds.key("admin", name="operator")
-    return client
+    return await start_for_admin(start, seeds)
 
 
 def change(engine: Engine, statement: str, **values: object) -> None:

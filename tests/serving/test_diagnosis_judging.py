@@ -1,7 +1,7 @@
 """What figures mean, as a table: no store is asked."""
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,12 +12,8 @@ from batch.settings import BatchSettings
 from domain.identifiers import RunId
 from serving.repositories.diagnosis_figures import (
     MOST_COUNTED,
-    Contents,
     EndedNight,
     OpenNight,
-    PopularPart,
-    ServedFigures,
-    ServedRun,
     StoreFigures,
     UnknownEvents,
     WaitingItems,
@@ -39,70 +35,19 @@ from serving.services.diagnosis.process import (
     judge_hearing,
     judge_replica,
 )
-from serving.services.diagnosis.speed import latest_refresh
-from serving.services.diagnosis.store import judge_store
-from serving.settings import DiagnosisSettings
-from speed.settings import SpeedSettings
-from sql.popular import RESTS
 from sql.revisions import Revisions
-
-NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-HOUR = timedelta(hours=1)
-
-
-def ago(**units: float) -> datetime:
-    return NOW - timedelta(**units)
-
-
-CONTENTS = Contents(
-    items=500,
-    available_items=490,
-    events=40_000,
-    newest_event_at=ago(seconds=90),
-    learnable_users=1_000,
-    positive_kinds=6,
-    new_items=500,
-    mute_items=3,
-    new_events=1_000,
-    future_events=0,
+from tests.serving.good_health import (
+    FORGOTTEN,
+    LATELY,
+    NOW,
+    WELL,
+    ago,
+    assert_said_alone,
+    contents,
+    judged,
+    kept_up,
+    served,
 )
-SERVED = ServedRun(
-    run_id=RunId(7),
-    cut_off_at=ago(hours=5),
-    served_since=ago(hours=4),
-    index_recall=None,
-    compared=True,
-    evaluated_users=600,
-)
-ENDED = EndedNight(RunId(7), "published", ago(hours=4), None)
-NONE_UNKNOWN = UnknownEvents(0, None, 0, None)
-NONE_WAITING = WaitingItems(0, None, None)
-EVER = PopularPart("ever", ago(minutes=2), 2.0, ago(minutes=2))
-LATELY = PopularPart("lately", ago(minutes=6), 8.0, ago(minutes=6))
-KEPT_UP = ServedFigures(NONE_UNKNOWN, NONE_WAITING, (EVER, LATELY), None)
-WELL = StoreFigures(
-    Revisions("0005", "0005"), NOW, CONTENTS, SERVED, None, ENDED, speed_workers=1, kept_up=KEPT_UP
-)
-FORGOTTEN = PopularPart("ever", ago(hours=3), 2.0, ago(hours=2))
-
-
-def judged(figures: StoreFigures, now: datetime = NOW) -> dict[str, Finding]:
-    findings = judge_store(figures, Bounds(), now)
-    by_check = {finding.check: finding for finding in findings}
-    assert len(by_check) == len(findings), "two findings about one thing"
-    return by_check
-
-
-def contents(**changes: Any) -> dict[str, Any]:
-    return {"contents": replace(CONTENTS, **changes)}
-
-
-def served(**changes: Any) -> dict[str, Any]:
-    return {"served": replace(SERVED, **changes)}
-
-
-def kept_up(**changes: Any) -> dict[str, Any]:
-    return {"kept_up": replace(KEPT_UP, **changes)}
 
 
 def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
@@ -162,42 +107,12 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
         (served(index_recall=0.93), "index", "notice",
          "finds 93.0% of the exact answer, less than the bound of 95.0%"),
         (served(index_recall=0.97), "index", "ok", "finds 97.0%"),
-        ({"speed_workers": 0}, "worker", "problem", "No speed worker is seen"),
-        ({"speed_workers": 2}, "worker", "ok", "2 speed workers are connected."),
-        (kept_up(unknown_events=UnknownEvents(120, ago(minutes=4), 0, None)), "speed", "problem",
-         "behind by 120 events; the oldest waits for 4 minutes"),
-        (kept_up(unknown_events=UnknownEvents(1, ago(seconds=2), 0, None)), "speed", "ok",
-         "know all"),
-        (kept_up(unknown_events=UnknownEvents(0, None, 5, ago(minutes=9))), "speed", "notice",
-         "Behind a transaction that is still writing events, 5 events"),
-        (kept_up(waiting_items=WaitingItems(1, ago(minutes=4), None)), "new-items", "problem",
-         "1 new item waits for its place in the run, the first for 4 minutes"),
-        (kept_up(waiting_items=WaitingItems(MOST_COUNTED, ago(hours=1), ago(seconds=2))),
-         "new-items", "notice", "they are being placed, the last 2 seconds ago"),
-        (kept_up(waiting_items=WaitingItems(12, ago(hours=1), ago(minutes=50))), "new-items",
-         "problem", "12 new items wait for their places in the run, the first for 60 minutes"),
-        (kept_up(waiting_items=WaitingItems(12, ago(seconds=9), None)), "new-items", "ok",
-         "No new item waits"),
-        (kept_up(popular_parts=(FORGOTTEN, LATELY)), "popular", "problem",
-         "lack what came in the last 2 hours: nobody has made them anew"),
-        (kept_up(popular_parts=(FORGOTTEN, LATELY), refreshing_since=ago(minutes=3)), "popular",
-         "notice", "they are being made anew, for 3 minutes"),
-        (kept_up(popular_parts=(FORGOTTEN, LATELY), refreshing=True), "popular",
-         "notice", "somebody is making them anew, it cannot be seen since when"),
-        (kept_up(popular_parts=(FORGOTTEN, LATELY), refreshing_since=ago(seconds=1)), "popular",
-         "problem", "nobody has made them anew"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_and_nothing_else(
     changes: dict[str, Any], check: str, severity: str, words: str
 ) -> None:
-    found = judged(replace(WELL, **changes))
-    assert found[check].severity == severity
-    assert words in found[check].what
-    if severity != "notice":
-        assert (severity == "problem") == (found[check].advice is not None)
-    others = {one.severity for name, one in found.items() if name != check}
-    assert others == {"ok"}
+    assert_said_alone(changes, check, severity, words)
 
 
 def test_what_a_problem_has_lasted_for_is_told() -> None:
@@ -212,14 +127,6 @@ def test_what_a_problem_has_lasted_for_is_told() -> None:
     assert judged(replace(WELL, ended_night=refused))["night"].since == ago(hours=3)
     old = judged(replace(WELL, **served(cut_off_at=ago(days=3))))
     assert old["run"].since == ago(days=3)
-
-
-def test_whether_a_worker_has_to_be_started_or_looked_at_is_told() -> None:
-    behind = kept_up(unknown_events=UnknownEvents(120, ago(minutes=4), 0, None))
-    advice = judged(replace(WELL, **behind))["speed"].advice
-    assert str(advice).startswith("See that the speed worker runs")
-    advice = judged(replace(WELL, **behind, speed_workers=0))["speed"].advice
-    assert str(advice).startswith("Start it: `tandem up` does")
 
 
 def test_after_a_rollback_the_way_back_is_told() -> None:
@@ -242,40 +149,6 @@ def test_clocks_that_differ_are_told_and_ages_are_counted_by_that_of_the_databas
     found = judged(replace(WELL, told_at=NOW), NOW - (told_at - NOW))
     assert (found["clock"].severity, words in found["clock"].what) == ("problem", True)
     assert {one.severity for name, one in found.items() if name != "clock"} == {"ok"}
-
-
-seconds = st.floats(min_value=0, max_value=10_000)
-
-
-@given(
-    rest=st.floats(min_value=0.1, max_value=1_000),
-    taken=st.floats(min_value=0, max_value=100),
-    served_for=seconds,
-    refreshed_for=st.none() | seconds,
-    unknown_for=seconds,
-)
-def test_no_popular_list_is_called_late_before_it_has_rested_and_could_have_been_made(
-    rest: float, taken: float, served_for: float, refreshed_for: float | None, unknown_for: float
-) -> None:
-    bounds = Bounds(popular_rest=timedelta(seconds=rest))
-    refreshed_at = None if refreshed_for is None else ago(seconds=refreshed_for)
-    part = PopularPart("ever", refreshed_at, taken, ago(seconds=unknown_for))
-    run = replace(SERVED, served_since=ago(seconds=served_for))
-    until = latest_refresh(part, (part,), run, bounds)
-    waits = [timedelta(), ago(seconds=unknown_for) - NOW, run.served_since - NOW]
-    if refreshed_at is not None:
-        waits.append(refreshed_at + timedelta(seconds=max(rest, RESTS * taken)) - NOW)
-    begun_at = NOW + max(waits[1:])
-    assert until >= begun_at + timedelta(seconds=taken)
-    assert until <= begun_at + timedelta(minutes=3, seconds=10 * taken), "but late at last"
-
-
-@given(unknown_for=seconds, taken=st.floats(min_value=0, max_value=100))
-def test_a_popular_list_that_knows_everything_is_never_late(
-    unknown_for: float, taken: float
-) -> None:
-    part = PopularPart("ever", ago(seconds=unknown_for), taken, None)
-    assert latest_refresh(part, (part,), SERVED, Bounds()) > NOW + timedelta(days=36_500)
 
 
 @pytest.mark.parametrize(("stands_at", "told"), [(None, "revision none"), ("0003", "0003")])
@@ -371,12 +244,6 @@ def test_of_two_who_found_the_same_the_first_speaks_and_the_other_adds_since_whe
     here = Finding("redis", "problem", "away: connection refused")
     there = Finding("redis", "problem", "left alone", NOW)
     assert merged([here], [there]) == [replace(here, since=NOW)]
-
-
-def test_the_rest_of_popular_lists_is_that_of_the_speed_worker() -> None:
-    told = DiagnosisSettings.model_fields["speed_popular_seconds"].default
-    assert told == SpeedSettings.model_fields["popular_seconds"].default
-    assert Bounds().popular_rest == timedelta(seconds=told)
 
 
 findings_of_three = st.lists(

@@ -1,5 +1,7 @@
 """Choosing some items of each category: bounded, in turn, and knowing what was left out."""
 
+from typing import NamedTuple
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,52 +15,53 @@ CATALOGUE = st.lists(st.lists(NAMES, unique=True, min_size=1, max_size=3), max_s
 """The categories of each item, the oldest first."""
 
 
-@given(BY_CATEGORY, st.frozensets(NUMBERS), st.frozensets(NAMES), st.integers(0, 40))
-def test_never_more_are_chosen_than_asked_for_and_none_twice(
-    by_category: dict[str, list[ItemNo]],
-    there: frozenset[ItemNo],
-    provided: frozenset[str],
-    most: int,
-) -> None:
-    item_nos = chosen_in_turn(by_category, there, provided, most).item_nos
-    assert len(item_nos) == len(set(item_nos)) <= most
-    assert there.isdisjoint(item_nos)
-    assert set(item_nos) <= {no for one in by_category.values() for no in one}
+class Wanted(NamedTuple):
+    """What items are chosen from, in the order of `chosen_in_turn`."""
+
+    by_category: dict[str, list[ItemNo]]
+    there: frozenset[ItemNo]
+    provided: frozenset[str]
+    most: int
 
 
-@given(BY_CATEGORY, st.frozensets(NUMBERS), st.frozensets(NAMES), st.integers(0, 40))
-def test_no_category_has_a_later_item_while_another_lacks_an_earlier_one(
-    by_category: dict[str, list[ItemNo]],
-    there: frozenset[ItemNo],
-    provided: frozenset[str],
-    most: int,
-) -> None:
-    choice = chosen_in_turn(by_category, there, provided, most)
-    known = there.union(choice.item_nos)
+WANTED = st.builds(
+    Wanted, BY_CATEGORY, st.frozensets(NUMBERS), st.frozensets(NAMES), st.integers(0, 40)
+)
+
+
+@given(WANTED)
+def test_never_more_are_chosen_than_asked_for_and_none_twice(wanted: Wanted) -> None:
+    item_nos = chosen_in_turn(*wanted).item_nos
+    assert len(item_nos) == len(set(item_nos)) <= wanted.most
+    assert wanted.there.isdisjoint(item_nos)
+    assert set(item_nos) <= {no for one in wanted.by_category.values() for no in one}
+
+
+@given(WANTED)
+def test_no_category_has_a_later_item_while_another_lacks_an_earlier_one(wanted: Wanted) -> None:
+    choice = chosen_in_turn(*wanted)
+    known = wanted.there.union(choice.item_nos)
     turns = {
-        (name, item_no): place + (name in provided)
-        for name, one in by_category.items()
+        (name, item_no): place + (name in wanted.provided)
+        for name, one in wanted.by_category.items()
         for place, item_no in enumerate(one)
     }
     lacking = [turn for (_, item_no), turn in turns.items() if item_no not in known]
     if not lacking:
         assert not choice.partly
         return
-    assert len(choice.item_nos) == most
+    assert len(choice.item_nos) == wanted.most
     for item_no in choice.item_nos:
         assert min(turn for (_, no), turn in turns.items() if no == item_no) <= min(lacking)
 
 
-@given(BY_CATEGORY, st.frozensets(NUMBERS), st.frozensets(NAMES), st.integers(0, 40))
-def test_the_categories_that_lack_items_are_told(
-    by_category: dict[str, list[ItemNo]],
-    there: frozenset[ItemNo],
-    provided: frozenset[str],
-    most: int,
-) -> None:
-    choice = chosen_in_turn(by_category, there, provided, most)
-    known = there.union(choice.item_nos)
-    assert choice.partly == {name for name, one in by_category.items() if not known >= set(one)}
+@given(WANTED)
+def test_the_categories_that_lack_items_are_told(wanted: Wanted) -> None:
+    choice = chosen_in_turn(*wanted)
+    known = wanted.there.union(choice.item_nos)
+    assert choice.partly == {
+        name for name, one in wanted.by_category.items() if not known >= set(one)
+    }
 
 
 def read(catalogue: list[list[str]], *, page_items: int, most: int) -> NewestOfEach:

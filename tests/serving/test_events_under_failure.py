@@ -19,7 +19,7 @@ from sql.log import record_parameters
 from sql.statements import statements
 from tests import events
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until
-from tests.serving.test_process import free_port, serving
+from tests.serving.test_process import free_port, serving, until_ready
 
 READY = b"Z\x00\x00\x00\x05I"
 """What PostgreSQL says after a statement outside of a transaction: it is committed."""
@@ -285,16 +285,6 @@ async def test_a_flood_of_events_at_a_frozen_database_is_refused_while_reads_are
         proxied.proxy.flowing.set()
         process.send_signal(signal.SIGTERM)
         process.wait(timeout=60)
-
-
-async def until_ready(client: httpx.AsyncClient) -> None:
-    async def ready() -> bool:
-        try:
-            return (await client.get("/readyz")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    await until(ready)
 
 
 async def flooded(client: httpx.AsyncClient, pid: int) -> tuple[Counter[int], Counter[int], int]:

@@ -29,6 +29,16 @@ def serving(log: Path, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
         )
 
 
+async def until_ready(client: httpx.AsyncClient) -> None:
+    async def ready() -> bool:
+        try:
+            return (await client.get("/readyz")).status_code == 200
+        except httpx.TransportError:
+            return False
+
+    await until(ready)
+
+
 async def test_the_process_serves_logs_json_without_keys_and_stops_when_told(
     database_url: str, redis_url: str, seeds: Seeds, tmp_path: Path
 ) -> None:
@@ -38,14 +48,7 @@ async def test_the_process_serves_logs_json_without_keys_and_stops_when_told(
     process = serving(log, {**settings, "TANDEM_IMPRESSION_FLUSH_SECONDS": "3600"})
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
-
-            async def ready() -> bool:
-                try:
-                    return (await client.get("/readyz")).status_code == 200
-                except httpx.TransportError:
-                    return False
-
-            await until(ready)
+            await until_ready(client)
             headers = {"X-API-Key": key, "X-Request-ID": "seen-in-the-log"}
             body = {"events": [event("ann-the-user", 1)]}
             assert (await client.post("/v1/events", json=body, headers=headers)).status_code == 202

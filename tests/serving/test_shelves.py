@@ -1,95 +1,16 @@
 """Popular by window, trending, latest and starter: lists for everybody, exact and never empty."""
 
-from collections.abc import Callable, Mapping
-from typing import Any
-
 import httpx
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import text
 
-from domain.identifiers import ItemNo
-from serving.repositories.candidates import CatalogueItem
-from serving.services.lists.made_list import fillers
-from serving.services.shelves.held import HeldShelves
-from serving.services.shelves.shelf import Shelf, ShelfList
-from sql import tables
-from tests.serving.conftest import Gate, Seeds, Start, event, faults, ids, send, until
-
-FILMS = 30
-PATHS = (
-    "/v1/popular",
-    "/v1/popular?window=day",
-    "/v1/popular?window=week",
-    "/v1/popular?window=month",
-    "/v1/popular?window=all",
-    "/v1/trending",
-    "/v1/trending?window=day",
-    "/v1/trending?window=month",
-    "/v1/latest",
-    "/v1/starter",
-    "/v1/starter?session=one",
-)
-
-
-def films(answer: httpx.Response) -> list[int]:
-    return [int(item_id.removeprefix("film-")) for item_id in ids(answer)]
-
-
-def asked(path: str, **query: Any) -> str:
-    more = "&".join(f"{name}={value}" for name, value in query.items())
-    return f"{path}{'&' if '?' in path else '?'}{more}"
+from tests.serving.conftest import Gate, Seeds, Start, event, faults, send, until
+from tests.serving.shelves import FILMS, PATHS, asked, films, publish_shelves
 
 
 @pytest.fixture
-def store_lists(seeds: Seeds) -> Callable[[int, Mapping[tuple[str, str], list[int]]], None]:
-    """Writes lists of a run: films by (list, category)."""
-
-    def store(run_id: int, lists: Mapping[tuple[str, str], list[int]]) -> None:
-        for (name, category), listed in lists.items():
-            row = {
-                "run_id": run_id,
-                "list": name,
-                "category": category,
-                "item_nos": [seeds.film_nos[film] for film in listed],
-                "scores": [float(len(listed) - place) for place in range(len(listed))],
-            }
-            seeds.write(insert(tables.popular_items).values(row))
-
-    return store
-
-
-@pytest.fixture
-def run_id(
-    seeds: Seeds, store_lists: Callable[[int, Mapping[tuple[str, str], list[int]]], None]
-) -> int:
-    """Lists of a few films each; the first ten are dramas. Films lie on a circle, in order."""
-    seeds.write(
-        text("update items set categories = '{drama}' where item_no <= :last").bindparams(
-            last=seeds.film_nos[9]
-        )
-    )
-    run_id = seeds.run(
-        vectors={no: (1.0, n / FILMS, float(n % 3), 5.0) for n, no in enumerate(seeds.film_nos)},
-        popular={
-            "": [(no, 90.0 - n) for n, no in enumerate(seeds.film_nos[:20])],
-            "drama": [(no, 90.0 - n) for n, no in enumerate(seeds.film_nos[:10])],
-        },
-    )
-    store_lists(
-        run_id,
-        {
-            ("popular_day", ""): [3, 2, 1],
-            ("popular_week", ""): [9, 8, 7],
-            ("popular_month", ""): [6, 5, 4],
-            ("all_time", ""): [15, 14, 13],
-            ("trending_day", ""): [20],
-            ("trending_week", ""): [21, 22],
-            ("trending_week", "drama"): [9],
-            ("trending_month", ""): [23],
-            ("well_known", ""): list(range(12)),
-        },
-    )
-    return run_id
+def run_id(seeds: Seeds) -> int:
+    return publish_shelves(seeds)
 
 
 @pytest.mark.parametrize(
@@ -215,59 +136,6 @@ async def test_after_a_switch_starters_are_those_of_the_new_run(
     await until(switched)
 
 
-@pytest.mark.parametrize("path", [path for path in PATHS if "session" not in path])
-async def test_without_the_store_what_is_held_is_shown_without_what_the_user_has_seen(
-    start: Start, seeds: Seeds, run_id: int, gate: Gate, path: str
-) -> None:
-    client = await start(popular_refresh_seconds=0.1)
-    expected = films(await client.get(asked(path, limit=6)))
-    for user in ("ann", "bob"):
-        await send(client, event(user, expected[0]), event(user, expected[1], "dislike"))
-    gate.shut()
-    answer = await client.get(asked(path, limit=6))
-    assert films(answer) == expected
-    assert (answer.json()["level"], answer.json()["run"]["id"]) == ("held", run_id)
-    assert answer.json()["degraded"].startswith("postgres_")
-    left = films(await client.get(asked(path, limit=6, user_id="ann")))
-    assert len(left) == 6
-    assert left[:4] == expected[2:]
-
-
-@pytest.mark.parametrize("path", PATHS)
-async def test_without_the_store_what_was_never_asked_for_is_what_is_popular(
-    run_id: int, client: httpx.AsyncClient, gate: Gate, path: str
-) -> None:
-    gate.shut()
-    answer = await client.get(asked(path, limit=3))
-    assert films(answer) == [0, 1, 2]
-    assert answer.json()["level"] == "held"
-    dramas = await client.get(asked(path, limit=100, category="drama"))
-    assert films(dramas) == list(range(10))
-
-
-async def test_a_shelf_that_only_users_asked_for_is_held_from_the_next_refresh_on() -> None:
-    held, shelf, asked_for = HeldShelves(), Shelf("trending_week"), []
-    held.note(shelf)
-    assert held.find(shelf) is None
-
-    async def load(given: Shelf) -> ShelfList:
-        asked_for.append(given)
-        return ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
-
-    await held.refresh(load)
-    assert asked_for == [shelf]
-    assert held.find(shelf) is not None
-
-
-async def test_an_item_taken_away_leaves_what_is_held(
-    run_id: int, client: httpx.AsyncClient, gate: Gate
-) -> None:
-    assert films(await client.get("/v1/trending?limit=2")) == [21, 22]
-    await client.put("/v1/items/film-21", json={"title": "Gone", "available": False})
-    gate.shut()
-    assert films(await client.get("/v1/trending?limit=2")) == [22, 0]
-
-
 @pytest.mark.parametrize(
     "path",
     [
@@ -307,42 +175,6 @@ async def test_an_item_that_left_a_category_leaves_its_lists_at_once(
     assert left == shown[1:]
     if "starter" in path:
         assert gone in films(await client.get(asked(path, limit=100)))
-
-
-async def test_an_item_that_left_a_category_leaves_what_is_held_of_it(
-    run_id: int, client: httpx.AsyncClient, gate: Gate
-) -> None:
-    assert films(await client.get("/v1/trending?limit=2&category=drama")) == [9, 0]
-    for film in (9, 0):
-        body = {"title": f"Film {film}", "categories": ["comedy"]}
-        await client.put(f"/v1/items/film-{film}", json=body)
-    gate.shut()
-    held = await client.get("/v1/trending?limit=3&category=drama")
-    assert held.json()["level"] == "held"
-    assert films(held) == [1, 2, 3]
-    assert films(await client.get("/v1/popular?category=comedy")) == [0, 9]
-
-
-async def test_shelves_that_are_asked_for_stay_held_whatever_else_is() -> None:
-    held, usual = HeldShelves(), Shelf("trending_week")
-    listed = ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
-    held.hold(usual, listed)
-    for n in range(120):
-        held.note(Shelf("popular", f"category {n}"))
-        if n == 60:
-            held.hold(usual, listed)
-    assert held.find(usual) == listed
-
-
-async def test_shelves_with_nothing_on_them_take_no_ones_place(
-    client: httpx.AsyncClient, run_id: int, gate: Gate
-) -> None:
-    assert films(await client.get("/v1/trending?limit=1")) == [21]
-    for n in range(110):
-        path = f"/v1/popular?limit=1&user_id=ann&category=made-up-{n}"
-        assert films(await client.get(path)) == []
-    gate.shut()
-    assert films(await client.get("/v1/trending?limit=1")) == [21]
 
 
 async def test_a_text_of_the_wrong_length_is_told_in_characters(client: httpx.AsyncClient) -> None:

@@ -16,6 +16,17 @@ from tests.serving.test_switching import (
 WARM = PATIENT | {"warmed_per_second": 1_000.0, "live_run_poll_seconds": FAR}
 
 
+async def between_runs(
+    start: Start, seeds: Seeds, users: list[int]
+) -> tuple[httpx.AsyncClient, int, int]:
+    """A process that hears of coming runs, the run it serves, and one that it does not know yet."""
+    older, newer = run_of_films(seeds, users, 0), run_of_films(seeds, users, 10)
+    switch(seeds, older)
+    client = await start(**WARM)
+    await listening(seeds)
+    return client, older, newer
+
+
 def coming(seeds: Seeds, run_id: int) -> None:
     """As a night announces the run it is about to publish."""
     seeds.write(
@@ -26,13 +37,15 @@ def coming(seeds: Seeds, run_id: int) -> None:
     seeds.write(text(f"select pg_notify('tandem_coming', '{run_id}')"))
 
 
-def served(seeds: Seeds, run_id: int) -> None:
+async def publish(client: httpx.AsyncClient, seeds: Seeds, run_id: int) -> None:
+    """As a night does; then wait until the run is served."""
     seeds.write(
         text("update model_runs set state = 'published' where run_id = :run_id").bindparams(
             run_id=run_id
         )
     )
     switch(seeds, run_id)
+    await until(served_by(client, run_id))
 
 
 async def warmed(client: httpx.AsyncClient, answers: int) -> None:
@@ -49,17 +62,13 @@ async def test_after_a_switch_who_asked_lately_finds_the_answer_made(
     start: Start, seeds: Seeds
 ) -> None:
     users = [seeds.user(name) for name in ("ann", "bob")]
-    older, newer = run_of_films(seeds, users, 0), run_of_films(seeds, users, 10)
-    switch(seeds, older)
-    client = await start(**WARM)
-    await listening(seeds)
+    client, older, newer = await between_runs(start, seeds, users)
     await recommended(client, "ann", limit=3)
     coming(seeds, newer)
     await warmed(client, 1)
     # Until the switch nobody sees anything of the coming run.
     assert (await recommended(client, "ann", limit=3)).json()["run"]["id"] == older
-    served(seeds, newer)
-    await until(served_by(client, newer))
+    await publish(client, seeds, newer)
     told = (await recommended(client, "ann", limit=3)).json()
     assert (told["source"], told["run"]["id"]) == ("cache", newer)
     # It is what is made of the run for who was not asked for: the same lists lie in it.
@@ -70,16 +79,12 @@ async def test_after_a_switch_who_asked_lately_finds_the_answer_made(
 
 async def test_an_event_after_an_answer_was_made_ahead_voids_it(start: Start, seeds: Seeds) -> None:
     ann = seeds.user("ann")
-    older, newer = run_of_films(seeds, [ann], 0), run_of_films(seeds, [ann], 10)
-    switch(seeds, older)
-    client = await start(**WARM)
-    await listening(seeds)
+    client, _, newer = await between_runs(start, seeds, [ann])
     await recommended(client, "ann", limit=3)
     coming(seeds, newer)
     await warmed(client, 1)
     assert (await send(client, event("ann", 10))).status_code == 202
-    served(seeds, newer)
-    await until(served_by(client, newer))
+    await publish(client, seeds, newer)
     told = await recommended(client, "ann", limit=3)
     assert told.json()["source"] != "cache"
     assert "film-10" not in ids(told)
@@ -89,16 +94,12 @@ async def test_nothing_is_made_ahead_of_a_user_the_coming_run_does_not_know_all_
     start: Start, seeds: Seeds
 ) -> None:
     ann = seeds.user("ann")
-    older, newer = run_of_films(seeds, [ann], 0), run_of_films(seeds, [ann], 10)
-    switch(seeds, older)
-    client = await start(**WARM)
-    await listening(seeds)
+    client, _, newer = await between_runs(start, seeds, [ann])
     assert (await send(client, event("ann", 11))).status_code == 202
     await recommended(client, "ann", limit=3)
     coming(seeds, newer)
     await warmed(client, 1)
-    served(seeds, newer)
-    await until(served_by(client, newer))
+    await publish(client, seeds, newer)
     assert (await recommended(client, "ann", limit=3)).json()["source"] != "cache"
 
 
@@ -106,10 +107,7 @@ async def test_a_run_that_nobody_is_about_to_serve_is_left_alone(
     start: Start, seeds: Seeds
 ) -> None:
     ann = seeds.user("ann")
-    older, newer = run_of_films(seeds, [ann], 0), run_of_films(seeds, [ann], 10)
-    switch(seeds, older)
-    client = await start(**WARM)
-    await listening(seeds)
+    client, _, newer = await between_runs(start, seeds, [ann])
     await recommended(client, "ann", limit=3)
     # Another night refused it meanwhile; and then comes one that is.
     seeds.write(text(f"select pg_notify('tandem_coming', '{newer}')"))

@@ -21,21 +21,10 @@ from speed.worker import Worker
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import load_histories, load_kinds
 from tests.events import CLICK, DISLIKE, LIKE, event, record, user_no_of
-from tests.passes import SETTINGS, fold_all
+from tests.passes import SETTINGS, fold_all, stored_vector
 from tests.small_run import publish_small_run
+from tests.speed.running import running
 from tests.waiting import statements_waiting, wait_until
-
-
-def vector_of(connection: Connection, user_no: UserNo) -> tuple[np.ndarray, int, int]:
-    """A user's stored vector with its count of new events and its position."""
-    row = connection.execute(
-        text(
-            "select embedding, events_since_cut_off, position from user_embeddings"
-            " join live_run using (run_id) where user_no = :user_no"
-        ),
-        {"user_no": user_no},
-    ).one()
-    return row.embedding.to_numpy(), row.events_since_cut_off, row.position
 
 
 def expected_vector(connection: Connection, user_no: UserNo) -> np.ndarray:
@@ -61,7 +50,7 @@ def test_events_become_the_vector_of_the_whole_history(engine: Engine, film_nos:
         ann = user_no_of(connection, "ann")
     assert fold_all(engine) == [ann]
     with engine.connect() as connection:
-        vector, events, position = vector_of(connection, ann)
+        vector, events, position = stored_vector(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
         assert (events, position) == (1, 5)
 
@@ -75,7 +64,7 @@ def test_five_events_sent_together_all_count(engine: Engine, film_nos: list[int]
         ann = user_no_of(connection, "ann")
     fold_all(engine)
     with engine.connect() as connection:
-        vector, events, _ = vector_of(connection, ann)
+        vector, events, _ = stored_vector(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
         assert events == 5
 
@@ -114,7 +103,7 @@ def test_the_worker_misses_neither_of_two_interleaved_transactions(
     with engine.connect() as connection:
         for user in ("ann", "bob"):
             user_no = user_no_of(connection, user)
-            vector, events, _ = vector_of(connection, user_no)
+            vector, events, _ = stored_vector(connection, user_no)
             assert vector == pytest.approx(expected_vector(connection, user_no), abs=1e-6)
             assert events == 1
 
@@ -139,7 +128,7 @@ def test_a_long_backlog_is_worked_off_in_passes(engine: Engine, film_nos: list[i
     assert len(users) == len(set(users)) == 7
     with engine.connect() as connection:
         for user_no in users:
-            vector, _, _ = vector_of(connection, user_no)
+            vector, _, _ = stored_vector(connection, user_no)
             assert vector == pytest.approx(expected_vector(connection, user_no), abs=1e-6)
 
 
@@ -174,7 +163,7 @@ def test_after_a_switch_the_worker_folds_onto_the_new_run(
     with engine.begin() as connection:
         done = folder.fold_new(connection)
         ann = user_no_of(connection, "ann")
-        vector, events, _ = vector_of(connection, ann)
+        vector, events, _ = stored_vector(connection, ann)
         assert done is not None
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
         assert events == 1
@@ -183,16 +172,8 @@ def test_after_a_switch_the_worker_folds_onto_the_new_run(
 @pytest.fixture
 def running_worker(engine: Engine, redis_url: str) -> Iterator[redis.Redis]:
     """A worker in a thread; gives a Redis client."""
-    stopping = threading.Event()
-    client = redis.Redis.from_url(redis_url, socket_timeout=1)
-    worker = Worker(engine, client, SpeedSettings(poll_seconds=5), stopping)
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    yield client
-    stopping.set()
-    client.publish(WAKE_CHANNEL, "stop")
-    thread.join(timeout=10)
-    assert not thread.is_alive()
+    with running(engine, redis_url, SpeedSettings(poll_seconds=5), threading.Event()) as client:
+        yield client
 
 
 def test_a_woken_worker_drops_the_cached_answers_of_whom_it_touched(
@@ -264,7 +245,7 @@ def test_killed_between_reading_and_writing_the_worker_loses_nothing_and_counts_
         successor.terminate()
         assert successor.wait(timeout=10) == 0
     with engine.connect() as connection:
-        vector, events, _ = vector_of(connection, ann)
+        vector, events, _ = stored_vector(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
         assert events == 5
 

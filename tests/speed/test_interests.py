@@ -3,18 +3,17 @@
 import threading
 
 import pytest
-import redis
 from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import RunId, UserNo
 from domain.redis_keys import user_entry
 from speed.folding import Folder
-from speed.worker import Worker
 from tests.events import LIKE, event, record, user_no_of
 from tests.passes import SETTINGS, fold_all
 from tests.removals import forget
 from tests.small_run import publish_small_run
 from tests.small_words import state, teach_words
+from tests.speed.running import running
 from tests.waiting import wait_until
 
 TERMS = {"robot": (1.0, 0.0), "noir": (0.0, 1.0)}
@@ -193,18 +192,10 @@ def _state_all(connection: Connection, film_nos: list[int]) -> dict[str, UserNo]
 def test_the_worker_folds_interests_in_and_drops_the_cached_answers(
     engine: Engine, redis_url: str
 ) -> None:
-    stopping = threading.Event()
-    with redis.Redis.from_url(redis_url) as client:
-        worker = Worker(engine, client, SETTINGS, stopping)
-        thread = threading.Thread(target=worker.run)
-        thread.start()
-        try:
-            with engine.begin() as connection:
-                ann = state(connection, "ann").user_no
-            client.hset(user_entry(ann), "a list", b"old")
-            stated(engine, ["robots"])
-            wait_until(lambda: taste_of(engine, ann) is not None)
-            wait_until(lambda: not client.exists(user_entry(ann)))
-        finally:
-            stopping.set()
-            thread.join()
+    with running(engine, redis_url, SETTINGS, threading.Event()) as client:
+        with engine.begin() as connection:
+            ann = state(connection, "ann").user_no
+        client.hset(user_entry(ann), "a list", b"old")
+        stated(engine, ["robots"])
+        wait_until(lambda: taste_of(engine, ann) is not None)
+        wait_until(lambda: not client.exists(user_entry(ann)))

@@ -9,7 +9,7 @@ import redis
 from sqlalchemy import Engine, text
 
 from domain.identifiers import RunId
-from domain.redis_keys import WAKE_CHANNEL, user_entry
+from domain.redis_keys import user_entry
 from speed.news import wake_at_news
 from speed.placing import Placer
 from speed.settings import SpeedSettings
@@ -17,6 +17,7 @@ from speed.worker import Worker
 from tests.events import LIKE, event, record, user_no_of
 from tests.passes import FEW, fold_all, place_all, places, until_idle
 from tests.removals import delete
+from tests.speed.running import running
 from tests.waiting import wait_until
 from tests.words_run import ROBOTS, WESTERN, add_items, live_score
 
@@ -25,16 +26,9 @@ from tests.words_run import ROBOTS, WESTERN, add_items, live_score
 def running_worker(engine: Engine, database_url: str, redis_url: str) -> Iterator[redis.Redis]:
     """A worker that hardly looks by itself, but is woken; gives a Redis client."""
     stopping = threading.Event()
-    client = redis.Redis.from_url(redis_url, socket_timeout=1)
     wake_at_news(database_url, redis.Redis.from_url(redis_url), stopping)
-    worker = Worker(engine, client, SpeedSettings(poll_seconds=30), stopping)
-    thread = threading.Thread(target=worker.run)
-    thread.start()
-    yield client
-    stopping.set()
-    client.publish(WAKE_CHANNEL, "stop")
-    thread.join(timeout=10)
-    assert not thread.is_alive()
+    with running(engine, redis_url, SpeedSettings(poll_seconds=30), stopping) as client:
+        yield client
 
 
 def test_a_new_item_wakes_the_worker_and_has_a_place(

@@ -5,31 +5,17 @@ import threading
 import numpy as np
 import pytest
 import redis
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Engine
 
-from domain.identifiers import UserNo
 from domain.redis_keys import user_entry
 from speed.worker import Worker
 from sql.folding import fold_in
 from sql.live_vectors import UserVector, load_live_space, store_user_vectors
 from sql.log import event_horizon
 from tests.events import LIKE, event, record, user_no_of
-from tests.passes import SETTINGS, fold_all
+from tests.passes import SETTINGS, fold_all, stored_vector
 from tests.removals import delete, forget
 from tests.small_run import publish_small_run
-
-
-def stored(connection: Connection, user_no: UserNo) -> tuple[list[float] | None, int, int]:
-    """The user's vector in the served run, its count of new events and its position."""
-    row = connection.execute(
-        text(
-            "select embedding, events_since_cut_off, position from user_embeddings"
-            " join live_run using (run_id) where user_no = :user_no"
-        ),
-        {"user_no": user_no},
-    ).one()
-    vector = None if row.embedding is None else row.embedding.to_numpy().tolist()
-    return vector, row.events_since_cut_off, row.position
 
 
 def test_after_a_deletion_the_vector_is_that_of_who_never_did_it(
@@ -43,12 +29,12 @@ def test_after_a_deletion_the_vector_is_that_of_who_never_did_it(
         ann, bob = user_no_of(connection, "ann"), user_no_of(connection, "bob")
     fold_all(engine)
     with engine.begin() as connection:
-        assert stored(connection, ann)[0] != stored(connection, bob)[0]
+        assert stored_vector(connection, ann)[0] != stored_vector(connection, bob)[0]
         delete(connection, undone.event_id)
     fold_all(engine)
     with engine.connect() as connection:
-        vector, events, position = stored(connection, ann)
-        assert vector == stored(connection, bob)[0]
+        vector, events, position = stored_vector(connection, ann)
+        assert vector == stored_vector(connection, bob)[0]
         assert events == 1
         assert position == event_horizon(connection)
 
@@ -63,11 +49,11 @@ def test_who_has_no_event_left_has_a_vector_that_says_nothing_and_knows_of_the_d
         ann = user_no_of(connection, "ann")
     fold_all(engine)
     with engine.begin() as connection:
-        assert stored(connection, ann)[0] is not None
+        assert stored_vector(connection, ann)[0] is not None
         delete(connection, only.event_id)
     fold_all(engine)
     with engine.connect() as connection:
-        assert stored(connection, ann) == (None, 0, event_horizon(connection))
+        assert stored_vector(connection, ann) == (None, 0, event_horizon(connection))
 
 
 @pytest.mark.parametrize("late_first", [True, False])
@@ -83,7 +69,7 @@ def test_a_vector_computed_before_a_deletion_never_stays_when_it_is_written_afte
         run = load_live_space(late, run_id)
         before = event_horizon(late)
         fold_in(late, run, [ann], horizon=before)
-        computed = stored(late, ann)[0]
+        computed = stored_vector(late, ann)[0]
         late.rollback()
     assert computed is not None
 
@@ -98,7 +84,7 @@ def test_a_vector_computed_before_a_deletion_never_stays_when_it_is_written_afte
         act()
     fold_all(engine)
     with engine.connect() as connection:
-        assert stored(connection, ann)[0] is None
+        assert stored_vector(connection, ann)[0] is None
 
 
 def test_the_cached_answers_of_a_forgotten_user_are_dropped_by_the_worker_too(

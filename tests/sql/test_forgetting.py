@@ -1,7 +1,9 @@
 """A forgotten user is gone, whoever else is writing at the time."""
 
 import uuid
+from typing import Any
 
+import pytest
 from sqlalchemy import Connection, Engine, insert, text
 
 from domain.identifiers import Position, RunId, UserNo
@@ -12,6 +14,36 @@ from sql.statements import statements
 from tests.events import event, record, user_no_of
 from tests.removals import count, delete, forget, rows_of_user, waiting
 from tests.small_run import publish_small_run
+
+GONE = {"forgotten_users": 1}
+"""What is left of a forgotten user, by table."""
+
+
+@pytest.fixture
+def ann(engine: Engine, film_nos: list[int]) -> UserNo:
+    """The number of a user with one event."""
+    return user_with_an_event(engine, "ann", film_nos[0])
+
+
+@pytest.fixture
+def bob(engine: Engine, film_nos: list[int]) -> UserNo:
+    """Another one."""
+    return user_with_an_event(engine, "bob", film_nos[0])
+
+
+def user_with_an_event(engine: Engine, user_id: str, item_no: int) -> UserNo:
+    with engine.begin() as connection:
+        record(connection, [event(user_id, item_no)])
+        return user_no_of(connection, user_id)
+
+
+def forget_ann(connection: Connection) -> Any:
+    return forget(connection, "ann")
+
+
+def rows_left(engine: Engine, user_no: UserNo) -> dict[str, int]:
+    with engine.connect() as connection:
+        return rows_of_user(connection, user_no)
 
 
 def store_vector(connection: Connection, run_id: RunId, user_no: UserNo, position: int) -> None:
@@ -59,7 +91,7 @@ def test_a_forgotten_user_is_in_no_table_and_what_went_is_counted(
         "user_embeddings": 2,
     }
     with engine.begin() as connection:
-        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+        assert rows_of_user(connection, ann) == GONE
         assert rows_of_user(connection, bob) == bobs
         again = forget(connection, "ann")
         assert again.user_no is None
@@ -84,26 +116,19 @@ def test_a_late_retry_does_not_bring_a_forgotten_user_back_and_a_new_event_makes
 
 
 def test_events_that_were_being_recorded_are_forgotten_with_their_user(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], ann: UserNo
 ) -> None:
-    with engine.begin() as connection:
-        record(connection, [event("ann", film_nos[0])])
-        ann = user_no_of(connection, "ann")
     with engine.connect() as writer:
         record(writer, [event("ann", film_nos[1]), event("bob", film_nos[1])])
-        with waiting(engine, lambda connection: forget(connection, "ann")) as forgetting:
+        with waiting(engine, forget_ann) as forgetting:
             writer.commit()
     assert forgetting.result().removed["interactions"] == 2
-    with engine.connect() as connection:
-        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+    assert rows_left(engine, ann) == GONE
 
 
 def test_events_recorded_while_their_user_is_forgotten_are_those_of_a_new_user(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], ann: UserNo
 ) -> None:
-    with engine.begin() as connection:
-        record(connection, [event("ann", film_nos[0])])
-        before = user_no_of(connection, "ann")
     sent = [event("ann", film_nos[1]), event("bob", film_nos[1])]
     with engine.connect() as forgetter:
         forget(forgetter, "ann")
@@ -114,8 +139,8 @@ def test_events_recorded_while_their_user_is_forgotten_are_those_of_a_new_user(
         after = user_no_of(connection, "ann")
         assert accepted == 2
         assert after in touched
-        assert after != before
-        assert rows_of_user(connection, before) == {"forgotten_users": 1}
+        assert after != ann
+        assert rows_of_user(connection, ann) == GONE
         assert rows_of_user(connection, after)["interactions"] == 1
 
 
@@ -134,26 +159,22 @@ def test_a_user_made_by_somebody_else_meanwhile_is_found(
 
 
 def test_a_vector_that_was_being_written_is_forgotten_with_its_user(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], ann: UserNo
 ) -> None:
     with engine.begin() as connection:
         run_id = publish_small_run(connection, film_nos)
-        record(connection, [event("ann", film_nos[0])])
-        ann = user_no_of(connection, "ann")
     with engine.connect() as worker:
         store_vector(worker, run_id, ann, 1)
-        with waiting(engine, lambda connection: forget(connection, "ann")) as forgetting:
+        with waiting(engine, forget_ann) as forgetting:
             worker.commit()
     assert forgetting.result().removed["user_embeddings"] == 1
 
 
 def test_no_vector_is_written_for_a_user_who_was_forgotten_meanwhile(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], ann: UserNo, bob: UserNo
 ) -> None:
     with engine.begin() as connection:
         run_id = publish_small_run(connection, film_nos)
-        record(connection, [event("ann", film_nos[0]), event("bob", film_nos[0])])
-        ann, bob = user_no_of(connection, "ann"), user_no_of(connection, "bob")
     users = [UserVector(no, None, 0) for no in (bob, ann)]
     with engine.connect() as forgetter:
         forget(forgetter, "ann")
@@ -165,7 +186,7 @@ def test_no_vector_is_written_for_a_user_who_was_forgotten_meanwhile(
             forgetter.commit()
     with engine.begin() as connection:
         write(connection)
-        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+        assert rows_of_user(connection, ann) == GONE
         assert rows_of_user(connection, bob)["user_embeddings"] == 1
 
 
@@ -178,11 +199,10 @@ def test_an_event_deleted_while_its_user_is_forgotten_leaves_no_note(
         ann = user_no_of(connection, "ann")
     with engine.connect() as first:
         delete(first, one.event_id)
-        with waiting(engine, lambda connection: forget(connection, "ann")) as forgetting:
+        with waiting(engine, forget_ann) as forgetting:
             first.commit()
     assert forgetting.result().removed["event_deletions"] == 1
-    with engine.connect() as connection:
-        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+    assert rows_left(engine, ann) == GONE
 
     with engine.begin() as connection:
         record(connection, [third := event("bob", film_nos[0])])
@@ -193,16 +213,13 @@ def test_an_event_deleted_while_its_user_is_forgotten_leaves_no_note(
             forgetter.commit()
     assert deleting.result().is_new is False
     assert deleting.result().deleted_at is None
-    with engine.connect() as connection:
-        assert rows_of_user(connection, bob) == {"forgotten_users": 1}
+    assert rows_left(engine, bob) == GONE
 
 
 def test_what_a_run_wrote_of_users_forgotten_after_its_cut_off_is_cleared(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], ann: UserNo, bob: UserNo
 ) -> None:
     with engine.begin() as connection:
-        record(connection, [event("ann", film_nos[0]), event("bob", film_nos[0])])
-        ann, bob = user_no_of(connection, "ann"), user_no_of(connection, "bob")
         run_id = publish_small_run(connection, film_nos)
     with engine.begin() as connection:
         forget(connection, "ann")
@@ -211,17 +228,15 @@ def test_what_a_run_wrote_of_users_forgotten_after_its_cut_off_is_cleared(
             store_list(connection, run_id, no)
     with engine.begin() as connection:
         assert clear_forgotten(connection, run_id) == 1
-        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+        assert rows_of_user(connection, ann) == GONE
         assert rows_of_user(connection, bob)["batch_recommendations"] == 1
         assert clear_forgotten(connection, run_id) == 0
 
 
 def test_clearing_waits_for_whoever_is_being_forgotten_and_could_not_see_a_bulk_write(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], ann: UserNo
 ) -> None:
     with engine.begin() as connection:
-        record(connection, [event("ann", film_nos[0])])
-        ann = user_no_of(connection, "ann")
         run_id = publish_small_run(connection, film_nos)
     with engine.connect() as forgetter:
         forget(forgetter, "ann")
@@ -230,30 +245,26 @@ def test_clearing_waits_for_whoever_is_being_forgotten_and_could_not_see_a_bulk_
         with waiting(engine, lambda connection: clear_forgotten(connection, run_id)) as clearing:
             forgetter.commit()
     assert clearing.result() == 1
-    with engine.connect() as connection:
-        assert rows_of_user(connection, ann) == {"forgotten_users": 1}
+    assert rows_left(engine, ann) == GONE
 
 
 def test_nobody_is_forgotten_between_clearing_and_the_commit(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], ann: UserNo
 ) -> None:
     with engine.begin() as connection:
-        record(connection, [event("ann", film_nos[0])])
-        ann = user_no_of(connection, "ann")
         run_id = publish_small_run(connection, film_nos)
         store_list(connection, run_id, ann)
     with engine.connect() as publisher:
         clear_forgotten(publisher, run_id)
-        with waiting(engine, lambda connection: forget(connection, "ann")) as forgetting:
+        with waiting(engine, forget_ann) as forgetting:
             store_vector(publisher, run_id, ann, 1)
             publisher.commit()
     removed = forgetting.result().removed
     assert (removed["recommendation_lists"], removed["user_embeddings"]) == (1, 1)
 
 
-def test_the_horizon_waits_for_who_is_being_forgotten(engine: Engine, film_nos: list[int]) -> None:
-    with engine.begin() as connection:
-        record(connection, [event("ann", film_nos[0])])
+@pytest.mark.usefixtures("ann")
+def test_the_horizon_waits_for_who_is_being_forgotten(engine: Engine) -> None:
     with engine.connect() as forgetter, engine.connect() as reader:
         forget(forgetter, "ann")
         before = event_horizon(reader)

@@ -7,9 +7,18 @@ from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import RunId
 from sql.folding import find_stale_users
-from sql.log import event_horizon
+from sql.log import NewEvent, event_horizon
 from tests.events import event, record, user_no_of
 from tests.removals import count, delete, forget, waiting
+
+
+@pytest.fixture
+def sent(engine: Engine, film_nos: list[int]) -> NewEvent:
+    """An event of ann's that is in the log."""
+    sent = event("ann", film_nos[0])
+    with engine.begin() as connection:
+        record(connection, [sent])
+    return sent
 
 
 def news(connection: Connection) -> list[int]:
@@ -30,12 +39,8 @@ def test_a_deleted_event_is_out_of_the_log_and_does_not_come_back_when_it_is_sen
         assert left == [kept.event_id]
 
 
-def test_deleting_twice_deletes_once_and_tells_when_it_was(
-    engine: Engine, film_nos: list[int]
-) -> None:
-    sent = event("ann", film_nos[0])
+def test_deleting_twice_deletes_once_and_tells_when_it_was(engine: Engine, sent: NewEvent) -> None:
     with engine.begin() as connection:
-        record(connection, [sent])
         first = delete(connection, sent.event_id)
     with engine.begin() as connection:
         second = delete(connection, sent.event_id)
@@ -54,10 +59,7 @@ def test_deleting_what_was_never_received_stores_nothing_and_the_event_counts_if
         assert record(connection, [sent])[0] == 1
 
 
-def test_of_two_who_delete_an_event_at_once_one_does(engine: Engine, film_nos: list[int]) -> None:
-    sent = event("ann", film_nos[0])
-    with engine.begin() as connection:
-        record(connection, [sent])
+def test_of_two_who_delete_an_event_at_once_one_does(engine: Engine, sent: NewEvent) -> None:
     with engine.connect() as first:
         assert delete(first, sent.event_id).is_new
         with waiting(engine, lambda second: delete(second, sent.event_id)) as late:
@@ -65,12 +67,7 @@ def test_of_two_who_delete_an_event_at_once_one_does(engine: Engine, film_nos: l
     assert not late.result().is_new
 
 
-def test_a_deletion_that_is_rolled_back_leaves_the_event(
-    engine: Engine, film_nos: list[int]
-) -> None:
-    sent = event("ann", film_nos[0])
-    with engine.begin() as connection:
-        record(connection, [sent])
+def test_a_deletion_that_is_rolled_back_leaves_the_event(engine: Engine, sent: NewEvent) -> None:
     with engine.connect() as connection:
         delete(connection, sent.event_id)
         connection.rollback()
@@ -79,11 +76,10 @@ def test_a_deletion_that_is_rolled_back_leaves_the_event(
 
 
 def test_whose_event_was_deleted_is_found_among_those_with_something_new(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], sent: NewEvent
 ) -> None:
-    sent = event("ann", film_nos[0])
     with engine.begin() as connection:
-        record(connection, [sent, event("bob", film_nos[1])])
+        record(connection, [event("bob", film_nos[1])])
         ann = user_no_of(connection, "ann")
     with engine.connect() as connection:
         before = event_horizon(connection)
@@ -134,11 +130,10 @@ def test_whatever_the_order_of_commits_a_reader_at_the_horizon_misses_no_deletio
 
 
 def test_analysts_see_how_many_were_removed_and_not_who(
-    engine: Engine, film_nos: list[int]
+    engine: Engine, film_nos: list[int], sent: NewEvent
 ) -> None:
-    sent = event("ann", film_nos[0])
     with engine.begin() as connection:
-        record(connection, [sent, event("bob", film_nos[0])])
+        record(connection, [event("bob", film_nos[0])])
         delete(connection, sent.event_id)
         forget(connection, "bob")
         connection.execute(text("set local role analyst"))

@@ -17,7 +17,7 @@ from stack.chaos.answers import Answer
 from stack.chaos.contents import NOTHING, Interests, LogRow, RunContents
 from stack.chaos.ledger import Ledger, Sent
 from stack.chaos.questions import Question, list_for
-from stack.chaos.shop import Shop
+from stack.chaos.shop import Shop, category_of, title_of
 from stack.chaos.store import (
     by_user,
     keep_popular_versions,
@@ -34,6 +34,24 @@ from tests.events import event, record, user_no_of
 from tests.small_run import factors_of, publish_small_run
 
 FILMS = 30
+POPULAR = Question("popular", 20)
+OLD_SCORES = [float(FILMS - place) for place in range(FILMS)]
+"""Of the popular list of the stage's run, before it is written anew."""
+
+
+def shop_of(items: int, groups: int = 1) -> Shop:
+    """A shop in which ann has done nothing so far, and which no store knows of."""
+    places = {f"item-{place}": place for place in range(items)}
+    return Shop(
+        users=("ann",),
+        probed=(),
+        item_nos={item: ItemNo(place) for item, place in places.items()},
+        kinds={},
+        marking=frozenset(),
+        seen={},
+        titles={item: title_of(place, groups) for item, place in places.items()},
+        categories={item: category_of(place, groups) for item, place in places.items()},
+    )
 
 
 class Stage:
@@ -168,3 +186,10 @@ def popular_from(run: RunContents, scores: list[float], question: Question) -> A
     shown = np.array(scores[5:25])
     scaled = (shown - shown.min()) / (shown.max() - shown.min())
     return made_from(run, question, "popular", np.column_stack([scaled, 0 * scaled, 0 * scaled]))
+
+
+def alike(run: RunContents, *seeds: str) -> Answer:
+    """An honest answer to what is like these."""
+    middle = np.mean([run.likenesses[seed] for seed in seeds], axis=0)
+    scores = [[float(run.likenesses[f"film-{place}"] @ middle), 0, 0] for place in range(5, 25)]
+    return made_from(run, Question("similar", 20, seeds=seeds), "similar", scores)

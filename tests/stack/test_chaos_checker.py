@@ -2,12 +2,10 @@
 
 import time
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine
 
 from stack.chaos import checking
 from stack.chaos.answers import Answer, check_seen
@@ -18,11 +16,6 @@ from stack.chaos.shape import check_shape
 from stack.chaos.versions import vector_as_of
 from tests.events import user_no_of
 from tests.stack.chaos_stage import Stage, answer_from
-
-
-@pytest.fixture
-def stage(engine: Engine, film_nos: list[int], tmp_path: Path) -> Stage:
-    return Stage(engine, film_nos, tmp_path)
 
 
 def test_an_honest_log_has_no_violation(stage: Stage) -> None:

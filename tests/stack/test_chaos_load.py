@@ -14,20 +14,9 @@ from stack.chaos.ledger import Ledger
 from stack.chaos.questions import list_for
 from stack.chaos.reading import Reader
 from stack.chaos.report import ALWAYS_ZERO, holds
-from stack.chaos.shop import Shop
 from stack.chaos.tally import Tally
 from stack.chaos.violations import Diary, Violations
-
-SHOP = Shop(
-    users=("ann",),
-    probed=(),
-    item_nos={},
-    kinds={},
-    marking=frozenset(),
-    seen={},
-    titles={},
-    categories={},
-)
+from tests.stack.chaos_stage import shop_of
 
 
 class Answering(Api):
@@ -58,8 +47,8 @@ def violations(tmp_path: Path) -> Violations:
 async def test_an_answer_that_nobody_can_read_is_a_violation(
     violations: Violations, body: dict[str, Any]
 ) -> None:
-    drawn = random.Random(1)
-    reader = Reader(Answering(body), Fleet(), SHOP, Ledger({}), Tally(), violations, drawn)
+    api, shop, drawn = Answering(body), shop_of(items=0), random.Random(1)
+    reader = Reader(api, Fleet(), shop, Ledger({}), Tally(), violations, drawn)
     assert await reader.read_from("api-1", list_for("ann", 20)) is None
     assert violations.counts == {"unreadable": 1}
 

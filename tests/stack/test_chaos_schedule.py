@@ -12,7 +12,7 @@ from stack.chaos.asking import Asker
 from stack.chaos.ledger import Ledger, Sent, Stated
 from stack.chaos.questions import list_for
 from stack.chaos.schedule import KILLED, kills_within, schedule
-from stack.chaos.shop import Shop, category_of, title_of
+from tests.stack.chaos_stage import shop_of
 
 SECONDS = some.floats(min_value=10.0, max_value=3_600.0)
 SEEDS = some.integers(min_value=0, max_value=2**32)
@@ -150,23 +150,8 @@ def test_nothing_may_stand_of_a_user_whose_removal_was_asked_for(ledger: Ledger)
 # --- the questions
 
 
-def shop_of(items: int, groups: int) -> Shop:
-    names = [f"item-{place}" for place in range(items)]
-    return Shop(
-        users=("ann",),
-        probed=(),
-        item_nos={},
-        kinds={},
-        marking=frozenset(),
-        seen={},
-        titles={name: title_of(place, groups) for place, name in enumerate(names)},
-        categories={name: category_of(place, groups) for place, name in enumerate(names)},
-    )
-
-
 def test_the_first_questions_are_one_of_each_kind() -> None:
     shop = shop_of(100, 10)
-    shop.item_nos.update(dict.fromkeys(shop.titles, 1))  # type: ignore[arg-type]
     for seed in range(20):
         asker = Asker(shop, random.Random(seed))
         asked = {asker.anything("ann").endpoint for _ in range(9)}
@@ -177,7 +162,6 @@ def test_the_first_questions_are_one_of_each_kind() -> None:
 
 def test_about_a_fifth_of_all_questions_ask_for_something_else_than_a_list() -> None:
     shop = shop_of(100, 10)
-    shop.item_nos.update(dict.fromkeys(shop.titles, 1))  # type: ignore[arg-type]
     asker = Asker(shop, random.Random(1))
     asked = [asker.anything("ann") for _ in range(4_000)]
     plain = sum(question == list_for("ann", question.limit) for question in asked)

@@ -8,8 +8,9 @@ import pytest
 from serving.repositories.search import UnderstoodWord
 from serving.services.searching.query import typed_query
 from serving.services.searching.writings import either, other_writings, with_others
-from tests.serving.conftest import Seeds, ids
+from tests.serving.conftest import Seeds
 from tests.serving.films import Films, publish_films, store_film
+from tests.serving.searching.conftest import found, search
 
 TITLES = {
     "hyphen": "Spider-Man (2002)",
@@ -26,20 +27,10 @@ TITLES = {
 
 
 @pytest.fixture
-def film_nos() -> list[int]:
-    """No other films than those of this catalogue."""
-    return []
-
-
-@pytest.fixture
 def films(seeds: Seeds) -> Films:
     for item_id, title in TITLES.items():
         store_film(seeds.engine, item_id, title, categories=["Sci-Fi"] if item_id == "wars" else [])
     return publish_films(seeds)
-
-
-async def found(client: httpx.AsyncClient, q: str) -> list[str]:
-    return ids(await client.get("/v1/search", params={"q": q, "only_words": True}))
 
 
 @pytest.mark.parametrize(
@@ -68,11 +59,11 @@ async def test_each_way_to_write_a_name_finds_all_others(
 async def test_words_that_are_looked_for_instead_are_told_and_marked(
     films: Films, client: httpx.AsyncClient
 ) -> None:
-    answer = (await client.get("/v1/search", params={"q": "starwars"})).json()
+    answer = (await search(client, "starwars")).json()
     assert answer["corrected"] == {"starwars": "star wars"}
     marked = answer["items"][0]["highlights"]["title"]
     assert marked == "<mark>Star</mark> <mark>Wars</mark>: A New Hope"
-    rare = (await client.get("/v1/search", params={"q": "spiderman"})).json()
+    rare = (await search(client, "spiderman")).json()
     assert rare["corrected"] == {}, "one item is written so"
 
 
@@ -135,10 +126,10 @@ async def test_a_word_is_only_parted_where_items_have_it_so(
     films: Films, client: httpx.AsyncClient
 ) -> None:
     for typed in ("warsstar ", "toyspace "):
-        answer = (await client.get("/v1/search", params={"q": typed})).json()
+        answer = (await search(client, typed)).json()
         assert answer["corrected"] == {}
     await client.put("/v1/items/wars", json={"title": "Star Wars", "available": False})
-    assert (await client.get("/v1/search", params={"q": "starwars"})).json()["corrected"] == {}
+    assert (await search(client, "starwars")).json()["corrected"] == {}
 
 
 def writings(text: str) -> list[tuple[str, tuple[int, ...]]]:

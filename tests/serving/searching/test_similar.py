@@ -7,18 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, ids, send
-from tests.serving.films import Films, publish_films, store_film
-
-
-@pytest.fixture
-def films(seeds: Seeds) -> Films:
-    return publish_films(seeds, {"ann": (1.0, 0.0)})
-
-
-@pytest.fixture
-def film_nos() -> list[int]:
-    """No other films than those of this catalogue."""
-    return []
+from tests.serving.films import Films, store_film
 
 
 async def similar(client: httpx.AsyncClient, *item_ids: str, **query: Any) -> httpx.Response:

@@ -1,0 +1,48 @@
+"""Slips are counted as people make them, and none is forgiven in short words."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from serving.services.searching.slips import forgiven, slips
+
+LETTERS = st.text(alphabet="abc", max_size=8)
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant", "count"),
+    [
+        ("odyssey", "odyssey", 0), ("oddyssey", "odyssey", 1), ("odysey", "odyssey", 1),
+        ("odissey", "odyssey", 1), ("odyssye", "odyssey", 1), ("toy", "", 3), ("ca", "abc", 3),
+    ],
+)  # fmt: skip
+def test_slips_are_letters_too_many_missing_wrong_or_exchanged(
+    typed: str, meant: str, count: int
+) -> None:
+    assert slips(typed, meant) == count
+
+
+@given(LETTERS, LETTERS)
+def test_slips_are_the_same_in_both_directions_and_none_only_between_equals(
+    one: str, other: str
+) -> None:
+    count = slips(one, other)
+    assert count == slips(other, one)
+    assert (count == 0) == (one == other)
+    assert abs(len(one) - len(other)) <= count <= max(len(one), len(other))
+
+
+@given(LETTERS, st.integers(0, 8), st.sampled_from("abc"))
+def test_one_slip_is_counted_once(word: str, place: int, letter: str) -> None:
+    place = min(place, len(word))
+    assert slips(word[:place] + letter + word[place:], word) == 1
+    if place < len(word):
+        assert slips(word[:place] + word[place + 1 :], word) == 1
+        assert slips(word[:place] + letter + word[place + 1 :], word) <= 1
+
+
+@given(LETTERS, LETTERS)
+def test_no_slip_is_forgiven_in_short_words(one: str, other: str) -> None:
+    count = forgiven(one, other)
+    assert count == forgiven(other, one) <= 2
+    assert count == 0 or min(len(one), len(other)) >= 4 * count

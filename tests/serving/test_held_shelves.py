@@ -1,0 +1,106 @@
+"""With PostgreSQL away the lists for everybody that were asked for are shown as they were."""
+
+import httpx
+import pytest
+
+from domain.identifiers import ItemNo
+from serving.repositories.candidates import CatalogueItem
+from serving.services.lists.made_list import fillers
+from serving.services.shelves.held import HeldShelves
+from serving.services.shelves.shelf import Shelf, ShelfList
+from tests.serving.conftest import Gate, Seeds, Start, event, send
+from tests.serving.shelves import PATHS, asked, films, publish_shelves
+
+
+@pytest.fixture
+def run_id(seeds: Seeds) -> int:
+    return publish_shelves(seeds)
+
+
+@pytest.mark.parametrize("path", [path for path in PATHS if "session" not in path])
+async def test_without_the_store_what_is_held_is_shown_without_what_the_user_has_seen(
+    start: Start, seeds: Seeds, run_id: int, gate: Gate, path: str
+) -> None:
+    client = await start(popular_refresh_seconds=0.1)
+    expected = films(await client.get(asked(path, limit=6)))
+    for user in ("ann", "bob"):
+        await send(client, event(user, expected[0]), event(user, expected[1], "dislike"))
+    gate.shut()
+    answer = await client.get(asked(path, limit=6))
+    assert films(answer) == expected
+    assert (answer.json()["level"], answer.json()["run"]["id"]) == ("held", run_id)
+    assert answer.json()["degraded"].startswith("postgres_")
+    left = films(await client.get(asked(path, limit=6, user_id="ann")))
+    assert len(left) == 6
+    assert left[:4] == expected[2:]
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_without_the_store_what_was_never_asked_for_is_what_is_popular(
+    run_id: int, client: httpx.AsyncClient, gate: Gate, path: str
+) -> None:
+    gate.shut()
+    answer = await client.get(asked(path, limit=3))
+    assert films(answer) == [0, 1, 2]
+    assert answer.json()["level"] == "held"
+    dramas = await client.get(asked(path, limit=100, category="drama"))
+    assert films(dramas) == list(range(10))
+
+
+async def test_an_item_taken_away_leaves_what_is_held(
+    run_id: int, client: httpx.AsyncClient, gate: Gate
+) -> None:
+    assert films(await client.get("/v1/trending?limit=2")) == [21, 22]
+    await client.put("/v1/items/film-21", json={"title": "Gone", "available": False})
+    gate.shut()
+    assert films(await client.get("/v1/trending?limit=2")) == [22, 0]
+
+
+async def test_an_item_that_left_a_category_leaves_what_is_held_of_it(
+    run_id: int, client: httpx.AsyncClient, gate: Gate
+) -> None:
+    assert films(await client.get("/v1/trending?limit=2&category=drama")) == [9, 0]
+    for film in (9, 0):
+        body = {"title": f"Film {film}", "categories": ["comedy"]}
+        await client.put(f"/v1/items/film-{film}", json=body)
+    gate.shut()
+    held = await client.get("/v1/trending?limit=3&category=drama")
+    assert held.json()["level"] == "held"
+    assert films(held) == [1, 2, 3]
+    assert films(await client.get("/v1/popular?category=comedy")) == [0, 9]
+
+
+async def test_a_shelf_that_only_users_asked_for_is_held_from_the_next_refresh_on() -> None:
+    held, shelf, asked_for = HeldShelves(), Shelf("trending_week"), []
+    held.note(shelf)
+    assert held.find(shelf) is None
+
+    async def load(given: Shelf) -> ShelfList:
+        asked_for.append(given)
+        return ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
+
+    await held.refresh(load)
+    assert asked_for == [shelf]
+    assert held.find(shelf) is not None
+
+
+async def test_shelves_that_are_asked_for_stay_held_whatever_else_is() -> None:
+    held, usual = HeldShelves(), Shelf("trending_week")
+    listed = ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
+    held.hold(usual, listed)
+    for n in range(120):
+        held.note(Shelf("popular", f"category {n}"))
+        if n == 60:
+            held.hold(usual, listed)
+    assert held.find(usual) == listed
+
+
+async def test_shelves_with_nothing_on_them_take_no_ones_place(
+    client: httpx.AsyncClient, run_id: int, gate: Gate
+) -> None:
+    assert films(await client.get("/v1/trending?limit=1")) == [21]
+    for n in range(110):
+        path = f"/v1/popular?limit=1&user_id=ann&category=made-up-{n}"
+        assert films(await client.get(path)) == []
+    gate.shut()
+    assert films(await client.get("/v1/trending?limit=1")) == [21]

@@ -1,0 +1,123 @@
+"""Without Redis the processes tell each other through PostgreSQL, or acknowledge nothing."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, event, send, until
+from tests.serving.holding import held, publish_popular
+from tests.toxic import toxic, toxic_postgres
+
+ONLY_TOLD: dict[str, Any] = {"request_budget_seconds": 1.0, "remembered_poll_seconds": 3600}
+"""A process that does not read again what was recorded because Redis went."""
+
+
+@pytest.fixture
+def run_id(seeds: Seeds) -> int:
+    return publish_popular(seeds)
+
+
+async def told_without_the_log(
+    engine: Engine, client: httpx.AsyncClient, expected: list[int]
+) -> None:
+    """Return when ann is shown these first by a process that cannot read what was recorded."""
+    with engine.connect() as locker:
+        lock_log(locker)
+
+        async def told() -> bool:
+            return await held(client, "ann", limit=len(expected)) == expected
+
+        await until(told)
+
+
+def lock_log(connection: Connection) -> None:
+    """Let nobody read what was recorded, until the transaction ends."""
+    connection.execute(text("lock table interactions in access exclusive mode"))
+
+
+async def test_without_redis_the_processes_tell_each_other_through_postgresql(
+    start: Start, run_id: int, engine: Engine, gate: Gate, own_redis: OwnRedis
+) -> None:
+    here, there = [await start(redis_url=own_redis.url, **ONLY_TOLD) for _ in "ab"]
+    own_redis.kill()
+    assert (await send(here, event("ann", 0), event("ann", 1, "hide"))).status_code == 202
+    await told_without_the_log(engine, there, [2, 3])
+    gate.shut()
+    assert await held(there, "ann", limit=2) == [2, 3]
+    assert await held(there, "ann", limit=2, exclude_seen=False) == [0, 2]
+
+
+@pytest.mark.usefixtures("run_id")
+async def test_who_reaches_redis_again_tells_those_who_do_not_yet(
+    start: Start, engine: Engine, gate: Gate, own_redis: OwnRedis, short_folder: Path
+) -> None:
+    own, other = (str(short_folder / name) for name in ("own.sock", "other.sock"))
+    target = own_redis.url.removeprefix("unix://")
+    async with toxic(own, target) as proxy, toxic(other, target) as others:
+        here = await start(redis_url=f"unix://{own}", redis_heartbeat_seconds=0.5)
+        there = await start(redis_url=f"unix://{other}", redis_heartbeat_seconds=0.5, **ONLY_TOLD)
+        await others.cut()
+        await proxy.cut()
+        assert (await send(here, event("ann", 0))).status_code == 202
+        await proxy.open()
+
+        async def reached() -> bool:
+            return bool((await here.get("/readyz")).json()["redis"] == "reachable")
+
+        await until(reached)
+        assert (await send(here, event("ann", 1))).status_code == 202
+        await told_without_the_log(engine, there, [2, 3])
+        gate.shut()
+        assert await held(there, "ann", limit=2) == [2, 3]
+
+
+async def test_what_nobody_can_be_told_of_is_not_acknowledged(
+    start: Start, run_id: int, seeds: Seeds, gate: Gate, own_redis: OwnRedis
+) -> None:
+    here = await start(redis_url=own_redis.url, redis_heartbeat_seconds=1.0)
+    sent = {**event("ann", 0), "event_id": "once"}
+    own_redis.kill()
+    sending = asyncio.create_task(send(here, sent))
+
+    async def stored() -> bool:
+        return seeds.count("interactions") == 1
+
+    await until(stored)
+    # Redis is still being tried; before PostgreSQL can tell the others it is gone too.
+    gate.shut()
+    assert (await sending).status_code == 503
+    gate.open()
+
+    async def acknowledged() -> bool:
+        return (await send(here, sent)).status_code == 202
+
+    await until(acknowledged)
+    seeds.engine.dispose()  # its connection was shut off with the others
+    assert seeds.count("interactions") == 1
+
+
+@pytest.mark.usefixtures("run_id")
+async def test_a_process_that_listens_again_first_reads_what_it_was_not_told(
+    start: Start, engine: Engine, own_redis: OwnRedis, own_folder: Path, database_url: str
+) -> None:
+    here = await start(redis_url=own_redis.url)
+    async with toxic_postgres(own_folder, database_url) as (proxy, url):
+        cut_off = {"database_url": url, "breaker_open_seconds": 3600.0, **ONLY_TOLD}
+        there = await start(redis_url=own_redis.url, **cut_off)
+        own_redis.kill()
+        await proxy.cut()
+        assert await held(there, "ann", limit=2) == [0, 1]
+        assert (await send(here, event("ann", 0))).status_code == 202
+        await proxy.open()
+
+        async def heard() -> bool:
+            # Between two questions it may read what was recorded, in none.
+            with engine.connect() as locker:
+                lock_log(locker)
+                return await held(there, "ann", limit=2) == [1, 2]
+
+        await until(heard)
