@@ -17,9 +17,10 @@ from sqlalchemy import Engine, make_url, text
 
 from sql.log import record_parameters
 from sql.statements import statements
+from stack.servers.ports import free_port
 from tests import events
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until
-from tests.serving.test_process import free_port, serving, until_ready
+from tests.serving.test_process import serving, until_ready
 
 READY = b"Z\x00\x00\x00\x05I"
 """What PostgreSQL says after a statement outside of a transaction: it is committed."""

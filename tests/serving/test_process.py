@@ -3,20 +3,14 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import httpx
 
+from stack.servers.ports import free_port
 from tests.serving.conftest import Seeds, event, until
-
-
-def free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return int(free.getsockname()[1])
 
 
 def serving(log: Path, settings: dict[str, str]) -> "subprocess.Popen[bytes]":

@@ -328,6 +328,10 @@ def test_a_port_in_use_is_told_with_its_holder() -> None:
     listener.communicate()
 
 
+def test_a_free_port_is_below_those_of_outgoing_connections() -> None:
+    assert all(1024 < free_port() < 32_768 for _ in range(50))
+
+
 @pytest.mark.parametrize(
     ("gibibytes", "shared_buffers", "maintenance_work_mem"),
     [(0.5, "128MB", "64MB"), (8, "1024MB", "512MB"), (256, "2048MB", "1024MB")],
