@@ -88,6 +88,8 @@ class Figures:
     refused: list[str] = field(default_factory=list)
     """Events that were not taken."""
     mixed: list[str] = field(default_factory=list)
+    broken: list[str] = field(default_factory=list)
+    """What went wrong in the benchmark itself."""
     levels: dict[str, int] = field(default_factory=dict)
     windows: list[tuple[str, float, float]] = field(default_factory=list)
 
@@ -116,6 +118,8 @@ def main() -> None:
         load = Load(url, ports, key, asked.reads, asked.quiet_seconds, asked.rounds)
         load = replace(load, warming=not asked.no_warming)
         figures = uvloop.run(_measured(load))
+    if figures.broken:
+        sys.exit(f"Nothing was measured: {figures.broken[0]}, {len(figures.broken)} times.")
     told = _told(figures)
     for name, figure in told.items():
         print(f"{name:44}{figure:>10}")
@@ -291,10 +295,16 @@ class Readers:
     def _begin(self, request: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(request)
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._figures.broken.append(repr(error))
 
     async def _read(self, worker: str, user: str, due: float) -> None:
-        reply = await self._api.read(worker, user, limit=LIMIT, timeout_seconds=TIMEOUT_SECONDS)
+        path = f"/v1/users/{user}/recommendations"
+        reply = await self._ask(worker, "GET", path, parameters={"limit": LIMIT})
         self._figures.reads.append((due, time.perf_counter() - due))
         if not _is(httpx.codes.OK, reply):
             self._figures.failed.append(f"{reply.status or reply.failure} {reply.body}")
@@ -308,14 +318,12 @@ class Readers:
 
     async def _send(self, worker: str, user: str, item_id: str) -> None:
         event = {"user_id": user, "item_id": item_id, "kind": "view"}
-        reply = await self._ask(worker, "POST", "/v1/events", {"events": [event]})
+        reply = await self._ask(worker, "POST", "/v1/events", content={"events": [event]})
         if not _is(httpx.codes.ACCEPTED, reply):
             self._figures.refused.append(f"{reply.status or reply.failure} {reply.body}")
 
-    async def _ask(self, worker: str, method: str, path: str, content: Any = None) -> Reply:
-        return await self._api.ask(
-            worker, method, path, timeout_seconds=TIMEOUT_SECONDS, content=content
-        )
+    async def _ask(self, worker: str, method: str, path: str, **what: Any) -> Reply:
+        return await self._api.ask(worker, method, path, timeout_seconds=TIMEOUT_SECONDS, **what)
 
 
 def _is(status: httpx.codes, reply: Reply) -> bool:
