@@ -39,9 +39,9 @@ def short_folder() -> Iterator[Path]:
 
 
 @pytest.fixture
-def own_folder() -> Iterator[Path]:
-    """Another one, for a single test."""
-    folder = Path(tempfile.mkdtemp(prefix="tandem-own-"))
+def socket_folder() -> Iterator[Path]:
+    """Another one, for the sockets of a single test."""
+    folder = Path(tempfile.mkdtemp(prefix="tandem-sockets-"))
     yield folder
     shutil.rmtree(folder)
 

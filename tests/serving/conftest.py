@@ -2,9 +2,7 @@
 
 import asyncio
 import json
-import shutil
 import subprocess
-import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -220,13 +218,11 @@ _LONG = redis.backoff.ConstantBackoff(0.02)
 
 
 @pytest.fixture
-def own_redis() -> Iterator[OwnRedis]:
-    folder = Path(tempfile.mkdtemp(prefix="tandem-redis-"))
-    server = OwnRedis(folder)
+def own_redis(socket_folder: Path) -> Iterator[OwnRedis]:
+    server = OwnRedis(socket_folder)
     server.start()
     yield server
     server.kill()
-    shutil.rmtree(folder)
 
 
 @dataclass

@@ -61,10 +61,10 @@ class Proxies:
 
 
 @pytest.fixture
-async def proxies(own_folder: Path, database_url: str, redis_url: str) -> AsyncIterator[Proxies]:
-    socket = str(own_folder / "redis.sock")
+async def proxies(socket_folder: Path, database_url: str, redis_url: str) -> AsyncIterator[Proxies]:
+    socket = str(socket_folder / "redis.sock")
     async with (
-        toxic_postgres(own_folder, database_url) as (postgres, url),
+        toxic_postgres(socket_folder, database_url) as (postgres, url),
         toxic(socket, redis_url.removeprefix("unix://")) as redis,
     ):
         yield Proxies(postgres, redis, url, f"unix://{socket}")

@@ -2,10 +2,9 @@
 
 import asyncio
 import contextlib
-import signal
 from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,8 @@ from sql.statements import statements
 from stack.servers.ports import free_port
 from tests import events
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until
-from tests.serving.test_process import serving, until_ready
+from tests.serving.process import serving, until_ready
+from tests.toxic import toxic_postgres
 
 READY = b"Z\x00\x00\x00\x05I"
 """What PostgreSQL says after a statement outside of a transaction: it is committed."""
@@ -33,7 +33,6 @@ class CuttingProxy:
     socket: str
     cuts: int = 0
     """How many more commits nobody hears of."""
-    flowing: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_unix_connection(self.socket)
@@ -55,7 +54,6 @@ class CuttingProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
     ) -> None:
         while data := await reader.read(1 << 20):
-            await self.flowing.wait()
             if self.cuts and b"from record_events(" in data:
                 self.cuts -= 1
                 silent.set()
@@ -67,7 +65,6 @@ class CuttingProxy:
     ) -> None:
         swallowed = b""
         while data := await reader.read(1 << 20):
-            await self.flowing.wait()
             if silent.is_set():
                 swallowed += data
                 if swallowed.endswith(READY):
@@ -88,7 +85,6 @@ async def proxied(database_url: str) -> AsyncIterator[Proxied]:
     url = make_url(database_url)
     folder, port = url.query["host"], url.query["port"]
     proxy = CuttingProxy(f"{folder}/.s.PGSQL.{port}")
-    proxy.flowing.set()
     server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
     own = server.sockets[0].getsockname()[1]
     near = url.set(host="127.0.0.1", port=own).difference_update_query(["host", "port"])
@@ -247,31 +243,32 @@ def test_events_are_durable_even_where_the_database_says_otherwise(
 
 
 async def test_a_flood_of_events_at_a_frozen_database_is_refused_while_reads_are_answered(
-    redis_url: str, seeds: Seeds, proxied: Proxied, tmp_path: Path
+    database_url: str, redis_url: str, seeds: Seeds, socket_folder: Path
 ) -> None:
     seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
     key, port = seeds.key("read", "write"), free_port()
-    settings = {
-        "DATABASE_URL": proxied.url,
-        "REDIS_URL": redis_url,
-        "TANDEM_API_PORT": str(port),
-        "TANDEM_WRITE_BUDGET_SECONDS": "1",
-        "TANDEM_API_BODIES_AT_ONCE": "8",
-    }
-    process = serving(tmp_path / "log", settings)
-    limits = httpx.Limits(max_connections=600)
-    try:
-        async with httpx.AsyncClient(
+    async with (
+        toxic_postgres(socket_folder, database_url) as (proxy, url),
+        httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{port}",
             headers={"X-API-Key": key},
-            limits=limits,
+            limits=httpx.Limits(max_connections=600),
             timeout=60,
-        ) as client:
+        ) as client,
+    ):
+        settings = {
+            "DATABASE_URL": url,
+            "REDIS_URL": redis_url,
+            "TANDEM_API_PORT": str(port),
+            "TANDEM_WRITE_BUDGET_SECONDS": "1",
+            "TANDEM_API_BODIES_AT_ONCE": "8",
+        }
+        with serving(socket_folder / "log", settings) as process:
             await until_ready(client)
             assert (await send(client, event("ann", 0))).status_code == 202
-            proxied.proxy.flowing.clear()
+            proxy.freeze()
             flood, reads, growth = await flooded(client, process.pid)
-            proxied.proxy.flowing.set()
+            await proxy.heal()
             assert set(flood) <= {429, 503}
             assert flood.total() == 500
             assert set(reads) == {200}
@@ -282,10 +279,6 @@ async def test_a_flood_of_events_at_a_frozen_database_is_refused_while_reads_are
                 return (await send(client, event("ann", 1))).status_code == 202
 
             await until(taken_again)
-    finally:
-        proxied.proxy.flowing.set()
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
 
 
 async def flooded(client: httpx.AsyncClient, pid: int) -> tuple[Counter[int], Counter[int], int]:

@@ -1,36 +1,14 @@
 """`python -m serving`, as it is run."""
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import httpx
 
 from stack.servers.ports import free_port
-from tests.serving.conftest import Seeds, event, until
-
-
-def serving(log: Path, settings: dict[str, str]) -> "subprocess.Popen[bytes]":
-    with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-m", "serving"],
-            env={**os.environ, **settings},
-            stdout=output,
-            stderr=output,
-        )
-
-
-async def until_ready(client: httpx.AsyncClient) -> None:
-    async def ready() -> bool:
-        try:
-            return (await client.get("/readyz")).status_code == 200
-        except httpx.TransportError:
-            return False
-
-    await until(ready)
+from tests.serving.conftest import Seeds, event
+from tests.serving.process import serving, until_ready
 
 
 async def test_the_process_serves_logs_json_without_keys_and_stops_when_told(
@@ -39,9 +17,9 @@ async def test_the_process_serves_logs_json_without_keys_and_stops_when_told(
     port, log = free_port(), tmp_path / "log"
     key = seeds.key("read", "write")
     settings = {"DATABASE_URL": database_url, "REDIS_URL": redis_url, "TANDEM_API_PORT": str(port)}
-    process = serving(log, {**settings, "TANDEM_IMPRESSION_FLUSH_SECONDS": "3600"})
-    try:
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+    settings["TANDEM_IMPRESSION_FLUSH_SECONDS"] = "3600"
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
+        with serving(log, settings) as process:
             await until_ready(client)
             headers = {"X-API-Key": key, "X-Request-ID": "seen-in-the-log"}
             body = {"events": [event("ann-the-user", 1)]}
@@ -50,9 +28,6 @@ async def test_the_process_serves_logs_json_without_keys_and_stops_when_told(
             assert (await client.get(url, headers=headers)).status_code == 200
             refused = await client.get(url, headers={"X-API-Key": key[:-1] + "!"})
             assert refused.status_code == 401
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(timeout=60)
     assert process.returncode in {0, -signal.SIGTERM}
     assert seeds.count("impressions") == 1, "written out at shutdown"
     told = log.read_text()

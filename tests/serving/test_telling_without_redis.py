@@ -102,10 +102,10 @@ async def test_what_nobody_can_be_told_of_is_not_acknowledged(
 
 @pytest.mark.usefixtures("run_id")
 async def test_a_process_that_listens_again_first_reads_what_it_was_not_told(
-    start: Start, engine: Engine, own_redis: OwnRedis, own_folder: Path, database_url: str
+    start: Start, engine: Engine, own_redis: OwnRedis, socket_folder: Path, database_url: str
 ) -> None:
     here = await start(redis_url=own_redis.url)
-    async with toxic_postgres(own_folder, database_url) as (proxy, url):
+    async with toxic_postgres(socket_folder, database_url) as (proxy, url):
         cut_off = {"database_url": url, "breaker_open_seconds": 3600.0, **ONLY_TOLD}
         there = await start(redis_url=own_redis.url, **cut_off)
         own_redis.kill()

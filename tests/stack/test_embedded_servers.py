@@ -17,8 +17,7 @@ import redis
 
 from stack.servers import postgres, redis_server, service_account
 from stack.servers.child_process import ServerNotReadyError
-from stack.servers.memory_settings import memory_settings, usable_memory_bytes
-from stack.servers.ports import free_port, holder, is_free
+from stack.servers.ports import free_port
 from stack.servers.postgres import (
     PostgresServer,
     ensure_database,
@@ -28,7 +27,6 @@ from stack.servers.postgres import (
 from stack.servers.redis_server import prepare_redis, running_redis
 from stack.servers.unix_socket import LONGEST_SOCKET_PATH_BYTES
 
-GIB = 1024**3
 WAIT_SECONDS = 30
 
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root needs another account")
@@ -305,50 +303,3 @@ def test_a_leftover_redis_is_stopped_before_the_next_start(tmp_path: Path) -> No
         wait_for_end(leftover)
         with pytest.raises(redis.ConnectionError):
             redis.Redis.from_url(server.url()).ping()
-
-
-LISTENER = """
-import socket, sys
-server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-print(flush=True)
-server.accept()
-"""
-
-
-def test_a_port_in_use_is_told_with_its_holder() -> None:
-    port = free_port()
-    assert is_free(port)
-    assert holder(port) is None
-    listener = subprocess.Popen([sys.executable, "-c", LISTENER, str(port)], stdout=subprocess.PIPE)
-    assert listener.stdout is not None
-    listener.stdout.readline()
-    assert not is_free(port)
-    assert f"(pid {listener.pid})" in (holder(port) or "")
-    listener.kill()
-    listener.communicate()
-
-
-def test_a_free_port_is_below_those_of_outgoing_connections() -> None:
-    assert all(1024 < free_port() < 32_768 for _ in range(50))
-
-
-@pytest.mark.parametrize(
-    ("gibibytes", "shared_buffers", "maintenance_work_mem"),
-    [(0.5, "128MB", "64MB"), (8, "1024MB", "512MB"), (256, "2048MB", "1024MB")],
-)
-def test_memory_settings_grow_with_the_machine_within_bounds(
-    gibibytes: float, shared_buffers: str, maintenance_work_mem: str
-) -> None:
-    settings = memory_settings(int(gibibytes * GIB))
-    assert settings["shared_buffers"] == shared_buffers
-    assert settings["maintenance_work_mem"] == maintenance_work_mem
-
-
-@pytest.mark.parametrize(
-    ("limit", "expected"), [(f"{GIB}\n", GIB), ("max\n", psutil.virtual_memory().total)]
-)
-def test_a_container_s_limit_counts_as_the_memory_of_the_machine(
-    tmp_path: Path, limit: str, expected: int
-) -> None:
-    (tmp_path / "memory.max").write_text(limit)
-    assert usable_memory_bytes(tmp_path / "memory.max") == expected

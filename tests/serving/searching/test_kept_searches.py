@@ -1,6 +1,7 @@
-"""An answer to a search is kept for a moment, and a store that is away is done without."""
+"""What was found is kept for a moment, and a store that is away is done without."""
 
 import httpx
+import pytest
 
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, ids, send
 from tests.serving.films import Films
@@ -80,11 +81,15 @@ async def test_without_postgres_a_kept_answer_else_held_titles_with_the_words(
     assert (await search(client, "\uff9e")).status_code == 422
 
 
+@pytest.mark.parametrize(
+    ("path", "source"),
+    [("/v1/search?q=space+odyssey", "search"), ("/v1/items/odyssey/similar", "similar")],
+)
 async def test_without_redis_each_answer_is_made_anew(
-    films: Films, start: Start, own_redis: OwnRedis
+    films: Films, start: Start, own_redis: OwnRedis, path: str, source: str
 ) -> None:
     client = await start(redis_url=own_redis.url, search_fresh_seconds=3600)
     own_redis.kill()
     for _ in range(2):
-        answer = (await search(client, "space odyssey")).json()
-        assert (answer["source"], answer["degraded"]) == ("search", None)
+        answer = (await client.get(path)).json()
+        assert (answer["source"], answer["degraded"]) == (source, None)

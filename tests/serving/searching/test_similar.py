@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, text
 
-from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, ids, send
+from tests.serving.conftest import Gate, Seeds, Start, ids, send
 from tests.serving.films import Films, store_film
 
 
@@ -223,13 +223,3 @@ async def test_a_process_started_without_postgres_answers_with_what_is_in_redis(
         answer = await similar(fresh, "odyssey", **user)
         assert (answer.json()["source"], answer.json()["level"]) == ("cache", "similar")
     assert (await similar(fresh, "wedding")).json()["level"] == "held"
-
-
-async def test_without_redis_each_answer_is_made_anew(
-    films: Films, start: Start, own_redis: OwnRedis
-) -> None:
-    client = await start(redis_url=own_redis.url, search_fresh_seconds=3600)
-    own_redis.kill()
-    for _ in range(2):
-        answer = (await similar(client, "odyssey")).json()
-        assert (answer["source"], answer["degraded"]) == ("similar", None)
