@@ -1,5 +1,7 @@
 """Table objects that mirror the migrations; a test compares the two."""
 
+from datetime import datetime
+
 from pgvector.sqlalchemy import VECTOR
 from sqlalchemy import (
     REAL,
@@ -25,7 +27,7 @@ metadata = MetaData()
 _NOW = func.now()
 
 
-def _time(name: str, *, required: bool = True) -> Column[object]:
+def _time(name: str, *, required: bool = True) -> Column[datetime]:
     return Column(
         name,
         TIMESTAMP(timezone=True),
