@@ -2,19 +2,23 @@
 
 from shlex import quote
 
+from rich.markup import escape
+
 from stack.home import Home
+from stack.prefect_password import USER
 from stack.startup import Welcome
 from stack.supervision.state import StackState
 from stack.terminal import Terminal
 
 
 def tell_addresses(terminal: Terminal, state: StackState, home: Home, welcome: Welcome) -> None:
-    """Addresses, the key and a first request."""
+    """Addresses, where keys and passwords lie, and a first request."""
     terminal.line()
     terminal.table(
         [
             ("API", f"{state.api_url}/docs"),
             ("Prefect", state.prefect_url),
+            ("", f"it asks for {USER}:PASSWORD, which lies in {home.prefect_password_file}"),
             ("Database", "tandem psql"),
             ("Redis", state.redis_url),
             ("Logs", str(home.directory / "logs")),
@@ -22,13 +26,24 @@ def tell_addresses(terminal: Terminal, state: StackState, home: Home, welcome: W
         ]
     )
     terminal.line()
+    key = _told_key(terminal, home, welcome)
     given = welcome.recommendation
-    if welcome.key_is_new:
-        terminal.line(f"API key, shown this once: [bold]{welcome.key}[/]")
-        key = welcome.key
-    else:
-        key = f"$(cat {quote(str(home.first_key_file))})"
     if given is not None:
         terminal.line(f"{given.user_id} is recommended {', '.join(given.titles)}")
         terminal.line(f'  curl -H "X-API-Key: {key}" "{given.url}"')
     terminal.line()
+
+
+def _told_key(terminal: Terminal, home: Home, welcome: Welcome) -> str:
+    """How a command line names the key: a new one itself, but only for somebody who looks on.
+
+    What is not a terminal may be a journal, which keeps it for ever.
+    """
+    in_file = f"$(cat {quote(str(home.first_key_file))})"
+    if not welcome.key_is_new:
+        return in_file
+    if not terminal.is_watched():
+        terminal.line(escape(f"A new API key lies in {home.first_key_file}"))
+        return in_file
+    terminal.line(f"API key, shown this once: [bold]{welcome.key}[/]")
+    return welcome.key

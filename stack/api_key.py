@@ -1,6 +1,7 @@
 """API keys from the command line: made, listed, revoked. Only hashes are stored."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,7 +14,11 @@ from serving.keys import generate_key, hash_key
 from sql.statements import statements
 
 SCOPES = ("read", "write", "admin")
+DEFAULT_SCOPES = ("read", "write")
+"""Of the first key, and of any other unless more is asked for: never admin."""
 FIRST_KEY_NAME = "first"
+DIAGNOSE_KEY_NAME = "diagnose"
+_DIAGNOSE_SCOPES = ("admin",)
 
 _STACK = statements("stack")
 
@@ -65,34 +70,49 @@ def revoke_key(connection: Connection, name: str) -> None:
 def first_key(engine: Engine, file: Path) -> tuple[str, bool]:
     """The key for trying things out, and whether it was made just now.
 
-    It lies in the file, mode 0600, and has all scopes. If it is missing there, no longer in force
-    or lacks a scope, another is made.
+    It lies in the file, mode 0600, and has the default scopes.
+    """
+    return _key_in_file(engine, file, FIRST_KEY_NAME, DEFAULT_SCOPES)
+
+
+def diagnose_key(engine: Engine, file: Path) -> str:
+    """The key with which `tandem diagnose` asks the API; it lies in the file, mode 0600."""
+    key, _ = _key_in_file(engine, file, DIAGNOSE_KEY_NAME, _DIAGNOSE_SCOPES)
+    return key
+
+
+def _key_in_file(
+    engine: Engine, file: Path, name: str, scopes: Sequence[str]
+) -> tuple[str, bool]:
+    """The key in the file, and whether it was made just now.
+
+    If it is missing there, no longer in force or lacks a scope, another is made.
     """
     with engine.begin() as connection:
-        key = _stored_key(connection, file)
+        key = _stored_key(connection, file, scopes)
         if key is not None:
             return key, False
-        key = create_key(connection, _free_name(connection), list(SCOPES))
+        key = create_key(connection, _free_name(connection, name), list(scopes))
         descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as target:
             target.write(key)
         return key, True
 
 
-def _stored_key(connection: Connection, file: Path) -> str | None:
+def _stored_key(connection: Connection, file: Path, scopes: Sequence[str]) -> str | None:
     try:
         key = file.read_text().strip()
     except FileNotFoundError:
         return None
-    parameters = {"key_hash": hash_key(key), "scopes": list(SCOPES)}
+    parameters = {"key_hash": hash_key(key), "scopes": list(scopes)}
     name = connection.execute(_STACK["find_key_name"], parameters).scalar_one_or_none()
     return None if name is None else key
 
 
-def _free_name(connection: Connection) -> str:
+def _free_name(connection: Connection, wanted: str) -> str:
     taken = {record.name for record in load_keys(connection)}
-    number, name = 1, FIRST_KEY_NAME
+    number, name = 1, wanted
     while name in taken:
         number += 1
-        name = f"{FIRST_KEY_NAME}-{number}"
+        name = f"{wanted}-{number}"
     return name

@@ -1,14 +1,14 @@
 """The first personal recommendation of a start: asked for over HTTP, as an app does."""
 
-import http.client
-import json
 from dataclasses import dataclass
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
+import httpx
 from sqlalchemy import Engine
 
 from domain.errors import StackError
 from sql.statements import statements
+from stack.http_client import send
 
 _STACK = statements("stack")
 _TIMEOUT_SECONDS = 30.0
@@ -47,16 +47,11 @@ def recommendations_path(user_id: str) -> str:
 
 
 def _ask(api_url: str, path: str, key: str) -> list[str]:
-    connection = http.client.HTTPConnection(urlsplit(api_url).netloc, timeout=_TIMEOUT_SECONDS)
+    headers = {"X-API-Key": key}
     try:
-        connection.request("GET", path, headers={"X-API-Key": key})
-        response = connection.getresponse()
-        body = response.read()
-    except (OSError, http.client.HTTPException) as error:
+        response = send("GET", f"{api_url}{path}", headers=headers, seconds=_TIMEOUT_SECONDS)
+    except httpx.HTTPError as error:
         raise NoRecommendationError(f"The API did not answer: {error}") from error
-    finally:
-        connection.close()
-    if response.status != http.client.OK:
-        text = body.decode(errors="replace")
-        raise NoRecommendationError(f"The API answered {response.status}: {text}")
-    return [item["title"] or item["item_id"] for item in json.loads(body)["items"]]
+    if response.status_code != httpx.codes.OK:
+        raise NoRecommendationError(f"The API answered {response.status_code}: {response.text}")
+    return [item["title"] or item["item_id"] for item in response.json()["items"]]

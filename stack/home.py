@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,9 @@ from domain.errors import StackError
 
 UP = "tandem up"
 """How the owner is called while the stack runs."""
+
+_PRIVATE = 0o700
+_OF_OTHERS = 0o077
 
 
 class HomeInUseError(StackError):
@@ -59,6 +63,16 @@ class Home:
         """The API key made by the first start, mode 0600."""
         return self.directory / "first_key"
 
+    @property
+    def diagnose_key_file(self) -> Path:
+        """The API key `tandem diagnose` asks with, mode 0600."""
+        return self.directory / "diagnose_key"
+
+    @property
+    def prefect_password_file(self) -> Path:
+        """The password of the Prefect server, mode 0600."""
+        return self.directory / "prefect.password"
+
     def log(self, name: str) -> Path:
         """The log of a process."""
         return self.directory / "logs" / f"{name}.log"
@@ -66,12 +80,35 @@ class Home:
     def make(self) -> None:
         """Create the folders that are missing; HomeUnusableError if that cannot be done."""
         try:
-            for directory in (self.directory, self.directory / "logs", self.prefect):
-                directory.mkdir(parents=True, exist_ok=True)
+            self.directory.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+            for directory in (self.directory / "logs", self.prefect):
+                directory.mkdir(mode=_PRIVATE, exist_ok=True)
         except OSError as error:
             raise HomeUnusableError(
                 f"{self.directory} cannot hold the data: {error.strerror}. Name another folder"
                 " with TANDEM_HOME."
+            ) from error
+
+    def make_private(self) -> None:
+        """Close to all other accounts what an earlier version, or somebody, left open to them.
+
+        To be called by the owner, and before the embedded PostgreSQL is started, which may have to
+        let its own account in again. PostgreSQL looks after its data directory itself. Raises
+        HomeUnusableError if that cannot be done.
+        """
+        try:
+            self.directory.chmod(_PRIVATE)
+            for folder in (self.directory / "logs", self.prefect, self.redis):
+                for path in (folder, *folder.rglob("*")):
+                    _close(path)
+            for path in self.directory.iterdir():
+                if not path.is_dir():
+                    _close(path)
+        except OSError as error:
+            raise HomeUnusableError(
+                f"{error.filename or self.directory} cannot be made private: {error.strerror}."
+                " Let it belong to the account that runs Tandem, or name another folder with"
+                " TANDEM_HOME."
             ) from error
 
 
@@ -91,6 +128,7 @@ def owning(home: Home, command: str) -> Iterator[None]:
         lock.truncate(0)
         lock.write(f"{os.getpid()} {command}")
         lock.flush()
+        home.make_private()
         yield
         lock.truncate(0)
 
@@ -114,6 +152,16 @@ def is_up(home: Home) -> bool:
     """Whether a `tandem up` owns the folder."""
     owner = find_owner(home)
     return owner is not None and owner[1] == UP
+
+
+def _close(path: Path) -> None:
+    """Take from other accounts what they may do with a file or folder that is there."""
+    try:
+        mode = stat.S_IMODE(path.lstat().st_mode)
+        if not path.is_symlink() and mode & _OF_OTHERS:
+            path.chmod(mode & ~_OF_OTHERS)
+    except FileNotFoundError:
+        return
 
 
 def _locked(lock: TextIO) -> bool:

@@ -15,7 +15,7 @@ from typing import TextIO
 from domain.errors import StackError, TandemError
 from flows.night import OnStep
 from flows.nightly import run_now
-from stack.supervision.http_probe import refusal
+from stack.http_client import refusal
 from stack.supervision.service import BATCH_NICENESS
 
 PREFECT_TIMEOUT_SECONDS = 120.0

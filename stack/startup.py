@@ -8,7 +8,7 @@ from functools import partial
 
 from sqlalchemy import Engine
 
-from stack.api_key import first_key
+from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
 from stack.first_data import has_events, has_items, load_sample
 from stack.first_recommendation import FirstRecommendation, first_recommendation
@@ -19,6 +19,7 @@ from stack.settings import StackSettings
 from stack.stores import prepare_database
 from stack.supervision.background import in_thread, together
 from stack.supervision.environment import child_environment, prefect_environment
+from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 from stack.supervision.processes import (
     EmbeddedPostgres,
@@ -34,6 +35,7 @@ from stack.supervision.supervisor import Supervisor
 from stack.terminal import Terminal
 
 DEPLOYMENTS = ["-m", "flows.deployments"]
+TOLD_LOG_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,11 +148,15 @@ async def _sample(start: Start, engine: Engine) -> None:
 
 
 async def _schedule(start: Start, environment: Mapping[str, str]) -> None:
-    """The nightly schedule, and the worker that keeps it."""
-    with start.terminal.step("nightly schedule"):
-        log = start.home.log("deployments")
-        if await run_python(DEPLOYMENTS, environment, log) != 0:
-            start.terminal.warn(f"The nightly schedule was not registered; see {log}")
+    """The schedules of the flows, and the worker that keeps them."""
+    log = start.home.log("deployments")
+    with start.terminal.step("schedules") as note:
+        code = await run_python(DEPLOYMENTS, environment, log)
+        if code != 0:
+            note.fail("schedules: not registered")
+    if code != 0:
+        what = "No night runs by itself. Mend what the log says, then: tandem down, tandem up"
+        start.terminal.warn(what, [f"the end of {log}:", *last_lines(log, TOLD_LOG_LINES)])
     await _service(start, prefect_worker_service(environment, start.home.directory))
 
 
@@ -161,20 +167,26 @@ async def _first_night(start: Start, engine: Engine, environment: Mapping[str, s
     if not await in_thread(partial(has_events, engine)):
         start.terminal.warn("There are no events to learn from yet. Load some: tandem load PATH")
         return
-    try:
-        with start.terminal.step("first night") as note:
+    reason: str | None = None
+    with start.terminal.step("first night") as note:
+        try:
             record = await run_night(engine, environment, start.home.log("nightly"), _silence)
-            outcome = f"run {record['run_id']} {record['state']}"
-            note.text = f"first night: {', '.join(filter(None, (outcome, accuracy(record))))}"
-    except NightError as error:
-        start.terminal.warn(f"There was no first night: {error}")
-        return
-    if record["state"] != PUBLISHED:
-        start.terminal.warn(f"{outcome.capitalize()} and is not served: {record['reason']}")
+        except NightError as error:
+            reason = str(error)
+            note.fail("first night: there was none")
+        else:
+            told = f"first night: run {record['run_id']} {record['state']}"
+            note.text = ", ".join(filter(None, (told, accuracy(record))))
+            if record["state"] != PUBLISHED:
+                reason = record["reason"] or "no reason is known"
+                note.fail(note.text)
+    if reason is not None:
+        start.terminal.warn(f"Popular items are served until a night is published. {reason}")
 
 
 async def _welcome(start: Start, engine: Engine) -> Welcome:
     key, is_new = await in_thread(partial(first_key, engine, start.home.first_key_file))
+    await in_thread(partial(diagnose_key, engine, start.home.diagnose_key_file))
     given = await in_thread(partial(first_recommendation, engine, start.settings.api_url, key))
     seconds = None
     if given is not None:

@@ -21,15 +21,20 @@ class Terminal:
         self._status: Status | None = None
         self._settled = False
 
+    def is_watched(self) -> bool:
+        """Whether somebody looks on, whatever the environment says of colours."""
+        return self.console.file.isatty()
+
     def settle(self) -> None:
         """The start is over: from now on lines carry the time of day."""
         self._settled = True
 
     @contextmanager
     def step(self, title: str) -> Iterator["StepNote"]:
-        """Show the step while it runs, and one line with its seconds when it is done.
+        """Show the step while it runs, and one line with its seconds when it has ended.
 
-        Steps may overlap. A step that raises leaves no line: whoever catches the error tells it.
+        Steps may overlap. The line is marked as done unless the note says that the step failed. A
+        step that raises leaves no line: whoever catches the error tells it.
         """
         note = StepNote(title)
         began = time.monotonic()
@@ -40,7 +45,8 @@ class Terminal:
             self._show(title, add=False)
         seconds = time.monotonic() - began
         filler = " " * max(1, _STEP_WIDTH - len(note.text))
-        self._print(f"[green]✓[/] {escape(note.text)}{filler}[dim]{seconds:5.1f} s[/]")
+        sign = "[red]✗[/]" if note.failed else "[green]✓[/]"
+        self._print(f"{sign} {escape(note.text)}{filler}[dim]{seconds:5.1f} s[/]")
 
     def say(self, line: str) -> None:
         """Something happened as it should."""
@@ -91,7 +97,13 @@ class Terminal:
 
 
 class StepNote:
-    """What a finished step says; its title unless it has more to tell."""
+    """What a step that has ended says; its title unless it has more to tell."""
 
     def __init__(self, text: str) -> None:
         self.text = text
+        self.failed = False
+
+    def fail(self, text: str) -> None:
+        """Say that the step did not do what it is for."""
+        self.text = text
+        self.failed = True

@@ -29,6 +29,14 @@ from stack.servers.redis_server import running_redis
 TEMPLATE = "template_tandem"
 
 
+@pytest.fixture(autouse=True)
+def usual_umask() -> Iterator[None]:
+    """A command run inside a test closes off what it writes; the next test begins as usual."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(scope="session")
 def short_folder() -> Iterator[Path]:
     """A folder with a path short enough for Unix sockets, which servers of any user can reach."""

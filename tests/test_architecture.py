@@ -30,8 +30,10 @@ HOMES = {
     "optuna": {"batch"},
     "fastapi": {"serving"},
     "fastapi_offline": {"serving"},
-    "starlette": {"serving"},
-    "uvicorn": {"serving"},
+    # flows: Prefect's server is an ASGI application, which is served there with a check before it.
+    "starlette": {"serving", "flows"},
+    "uvicorn": {"serving", "flows"},
+    "httpx": {"stack"},
     "pgvector": {"sql"},
     "alembic": {"sql"},
     "sqlalchemy": {"sql", "batch", "speed", "serving", "flows", "stack"},

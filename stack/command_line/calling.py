@@ -38,6 +38,7 @@ def call(command: str, **arguments: Any) -> None:
     import_module("dotenv").load_dotenv(Path(".env"))
     settings = import_module("stack.settings").StackSettings()
     home = import_module("stack.home").Home(settings.home.absolute())
+    import_module("stack.caller").close_off(settings, home)
     code = import_module(f"stack.commands.{command}").run(settings, home, **arguments)
     raise typer.Exit(code)
 

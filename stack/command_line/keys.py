@@ -15,13 +15,16 @@ def create_key(
     *,
     name: Annotated[str, typer.Option(help="What the key is called, such as the app's name.")],
     scope: Annotated[
-        list[str],
-        typer.Option(help="What the key may do: read, write or admin. May be given repeatedly."),
-    ],
+        list[str] | None,
+        typer.Option(
+            help="What the key may do: read, write or admin. May be given repeatedly."
+            " Without it: read and write."
+        ),
+    ] = None,
     json: AsJson = False,
 ) -> None:
     """Create an API key. It is shown once; only its hash is stored."""
-    call("key_create", name=name, scopes=scope, as_json=json)
+    call("key_create", name=name, scopes=scope or [], as_json=json)
 
 
 @keys.command("list")

@@ -5,7 +5,7 @@ import json
 import typer
 
 from domain.errors import InvalidInputError
-from stack.api_key import SCOPES, create_key
+from stack.api_key import DEFAULT_SCOPES, SCOPES, create_key
 from stack.database import connected
 from stack.home import Home
 from stack.settings import StackSettings
@@ -15,14 +15,18 @@ LONGEST_NAME = 100
 
 
 def run(settings: StackSettings, home: Home, *, name: str, scopes: list[str], as_json: bool) -> int:
-    """Write the key alone, or a JSON object with `key`, `name` and `scopes`."""
+    """Write the key alone, or a JSON object with `key`, `name` and `scopes`.
+
+    Without `scopes` the key has the default ones.
+    """
+    scopes = sorted(set(scopes) or set(DEFAULT_SCOPES))
     _check(name, scopes)
     with (
         opened_stores(settings, home, "tandem key") as stores,
         connected(stores.database_url) as connection,
     ):
-        key = create_key(connection, name, sorted(set(scopes)))
-    answer = {"key": key, "name": name, "scopes": sorted(set(scopes))}
+        key = create_key(connection, name, scopes)
+    answer = {"key": key, "name": name, "scopes": scopes}
     typer.echo(json.dumps(answer) if as_json else key)
     return 0
 

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 from serving.services.diagnosis.finding import Finding
-from stack.diagnosis.http_json import JsonAnswer, ask
+from stack.http_client import JsonAnswer, ask
 
 _KEY_HEADER = "X-API-Key"
 
@@ -43,7 +43,7 @@ def _not_asked(api_url: str, key_file: Path, answer: JsonAnswer | None) -> Findi
         "api",
         "notice",
         f"{what}: it answered {answer.status} to the key in {key_file}.",
-        advice="`tandem up` makes another key at its start if this one lacks the scope admin.",
+        advice="`tandem up` makes another key at its start if this one is no longer good.",
     )
 
 

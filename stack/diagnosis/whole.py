@@ -45,7 +45,7 @@ async def _running(state: StackState | None, home: Home, bounds: Bounds) -> list
     if state is None or not state.migrated:
         return [Finding("stack", "notice", "Tandem is starting.", advice="Look again shortly.")]
     looks = _looks_at_stores(state.database_url, state.redis_url, bounds)
-    looks.append((partial(api.look_at_api, state.api_url, home.first_key_file), []))
+    looks.append((partial(api.look_at_api, state.api_url, home.diagnose_key_file), []))
     # The worker is started last, after the deployments were registered.
     if "prefect-worker" in state.processes:
         looks.append((partial(look_at_schedule, state.prefect_url), []))
@@ -62,7 +62,7 @@ async def _not_supervised(
     elsewhere = await in_thread(partial(api.answers, settings.api_url))
     looks = _looks_at_stores(settings.external_database_url, settings.external_redis_url, bounds)
     if elsewhere:
-        looks.append((partial(api.look_at_api, settings.api_url, home.first_key_file), []))
+        looks.append((partial(api.look_at_api, settings.api_url, home.diagnose_key_file), []))
     leftovers = [] if state is None else judge_leftovers(checked(state, supervised=False))
     stack = [] if elsewhere else [not_running()]
     return [*stack, *leftovers, *merged(*await _all(looks))]

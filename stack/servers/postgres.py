@@ -29,9 +29,10 @@ from stack.servers.child_process import (
     stop_strays,
     wait_for_answer,
 )
+from stack.servers.libpq_environment import forget_libpq_variables
 from stack.servers.memory_settings import memory_settings, usable_memory_bytes
 from stack.servers.postgres_cluster import SUPERUSER, ensure_cluster, password_file
-from stack.servers.service_account import ServiceAccount, make_reachable, service_account
+from stack.servers.service_account import ServiceAccount, let_in, make_reachable, service_account
 from stack.servers.unix_socket import socket_directory
 
 DEFAULT_PORT = 5432
@@ -126,16 +127,19 @@ def prepare_postgres(
     """Make the data directory ready to be served, creating it if it is new.
 
     To be called before every start: it stops what a killed predecessor has left running there.
+    What the caller's environment tells libpq is forgotten in this process: it means other servers.
     `port` adds TCP on 127.0.0.1 with a generated password. `durable=False` may lose data when the
     machine dies. Raises RuntimeError if the folder holds something else or another version, or the
     cluster cannot be made.
     """
+    forget_libpq_variables()
     data_directory = data_directory.resolve()
     data_directory.parent.mkdir(parents=True, exist_ok=True)
     account = service_account(data_directory)
     if account is not None:
         make_reachable(postgres_program("postgres"))
-        make_reachable(data_directory)
+        let_in(account, data_directory.parent)
+        make_reachable(data_directory.parent)
     ensure_cluster(data_directory, account, durable=durable)
     owner = account.user if account else os.geteuid()
     sockets = socket_directory(data_directory, f".s.PGSQL.{port or DEFAULT_PORT}", owner)

@@ -44,6 +44,18 @@ def give_to(account: ServiceAccount, directory: Path) -> None:
         os.chown(path, account.user, account.group, follow_symlinks=False)
 
 
+def let_in(account: ServiceAccount, directory: Path) -> None:
+    """Let the account traverse (not list, not read) a private folder of root, and nobody else.
+
+    A folder that anybody may traverse stays as it is.
+    """
+    found = directory.stat()
+    if found.st_mode & stat.S_IXOTH:
+        return
+    os.chown(directory, -1, account.group)
+    directory.chmod(stat.S_IMODE(found.st_mode) & ~stat.S_IRWXG | stat.S_IXGRP)
+
+
 def make_reachable(path: Path) -> None:
     """Let other accounts traverse (not list, not read) those parents that do not allow it yet."""
     for parent in path.parents:

@@ -2,16 +2,22 @@
 
 import os
 from collections.abc import Mapping
+from urllib.parse import urlsplit
 
 from stack.home import Home
+from stack.prefect_password import USER, ensure_password
 from stack.settings import StackSettings
 
 # A person's own Prefect account or profile has no say in this stack.
-_STRANGERS = ("PREFECT_API_", "PREFECT_PROFILE", "PREFECT_CLIENT_")
+_STRANGERS = ("PREFECT_API_", "PREFECT_PROFILE", "PREFECT_CLIENT_", "PREFECT_SERVER_API_")
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def prefect_environment(home: Home, prefect_url: str | None) -> dict[str, str]:
-    """Variables of Prefect, on top of ours; `prefect_url` None: it starts a server of its own."""
+    """Variables of Prefect, on top of ours; `prefect_url` None: it starts a server of its own.
+
+    The server asks for a password, which is made if there is none yet.
+    """
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(_STRANGERS)
     }
@@ -23,7 +29,9 @@ def prefect_environment(home: Home, prefect_url: str | None) -> dict[str, str]:
     return {
         **_DEFAULTS,
         **inherited,
+        **no_proxy(*_LOOPBACK),
         **address,
+        **_doors(home, prefect_url),
         **_PRIVACY,
         "PREFECT_HOME": str(home.prefect),
     }
@@ -45,6 +53,30 @@ def child_environment(
         "TANDEM_HOME": str(home.directory),
         "TANDEM_API_HOST": settings.api_host,
         "TANDEM_API_PORT": str(settings.api_port),
+    }
+
+
+def no_proxy(*hosts: str) -> dict[str, str]:
+    """Variables by which HTTP libraries reach these hosts without the proxy of the environment.
+
+    Both spellings are read, by some libraries the one and by others the other. What the caller
+    wants reached without a proxy stays so.
+    """
+    spelt = (os.environ.get(name, "") for name in ("no_proxy", "NO_PROXY"))
+    named = [host.strip() for value in spelt for host in value.split(",") if host.strip()]
+    exempt = ",".join(dict.fromkeys([*named, *hosts]))
+    return {"no_proxy": exempt, "NO_PROXY": exempt}
+
+
+def _doors(home: Home, prefect_url: str | None) -> dict[str, str]:
+    """Who may ask the Prefect server: whoever knows the password, from no page but its own."""
+    password = f"{USER}:{ensure_password(home.prefect_password_file)}"
+    port = None if prefect_url is None else urlsplit(prefect_url).port
+    origins = [f"http://{host}{f':{port}' if port else ''}" for host in ("127.0.0.1", "localhost")]
+    return {
+        "PREFECT_API_AUTH_STRING": password,
+        "PREFECT_SERVER_API_AUTH_STRING": password,
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
     }
 
 

@@ -13,7 +13,7 @@ from domain.errors import StackError
 from stack.home import Home
 from stack.servers import postgres, redis_server
 from stack.servers.child_process import ending_with_parent, wait_for_answer
-from stack.supervision.http_probe import refusal
+from stack.http_client import refusal
 from stack.supervision.readiness import ReadyListener
 from stack.supervision.service import BATCH_NICENESS, Launch, Service
 
@@ -80,8 +80,9 @@ class EmbeddedRedis:
 
 def prefect_server_service(environment: Mapping[str, str], port: int) -> Service:
     """Prefect's API, scheduler and UI."""
-    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    return _python("prefect-server", command, environment, f"http://127.0.0.1:{port}/api/health")
+    where = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}
+    health_url = f"http://127.0.0.1:{port}/api/health"
+    return _python("prefect-server", ["flows.prefect_server"], {**environment, **where}, health_url)
 
 
 def prefect_worker_service(environment: Mapping[str, str], directory: Path) -> Service:

@@ -88,7 +88,7 @@ def test_the_version_is_told() -> None:
     [
         (["fly"], "No such command 'fly'"),
         (["load"], "Missing argument"),
-        (["key", "create", "--name", "app"], "Missing option '--scope'"),
+        (["key", "create", "--scope", "read"], "Missing option '--name'"),
         (["runs", "--yaml"], "No such option"),
     ],
 )
@@ -164,6 +164,11 @@ def test_a_key_is_told_once_and_only_its_hash_is_stored(external: str) -> None:
     with psycopg.connect(external) as connection:
         row = connection.execute("select name, key_hash, scopes from api_keys").fetchone()
     assert row == ("app", hash_key(created["key"]), ["read", "write"])
+
+
+def test_a_key_reads_and_writes_and_administers_only_if_that_was_asked_for(external: str) -> None:
+    assert told("key", "create", "--name", "app")["scopes"] == ["read", "write"]
+    assert told("key", "create", "--name", "boss", "--scope", "admin")["scopes"] == ["admin"]
 
 
 def test_a_revoked_key_is_listed_as_such_and_its_name_stays_taken(external: str) -> None:

@@ -212,8 +212,12 @@ def test_a_path_too_long_for_a_socket_still_works(tmp_path: Path) -> None:
 @as_root
 def test_root_opens_private_parents_for_traversal_only(tmp_path: Path) -> None:
     (tmp_path / "private").mkdir(mode=0o700)
-    server = prepare_postgres(tmp_path / "private" / "postgres", durable=False)
+    (tmp_path / "private" / "home").mkdir(mode=0o700)
+    server = prepare_postgres(tmp_path / "private" / "home" / "postgres", durable=False)
+    assert server.account is not None
     assert (tmp_path / "private").stat().st_mode & 0o777 == 0o701
+    home = (tmp_path / "private" / "home").stat()
+    assert (home.st_mode & 0o777, home.st_gid) == (0o710, server.account.group), "nobody else's"
     assert server.data_directory.stat().st_uid != 0
 
 
