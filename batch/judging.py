@@ -113,6 +113,8 @@ def judge(grounds: Sequence[Ground], recipe: ListRecipe, *, threads: int = 0) ->
     best, accuracy = recipe, as_given
     for name, values in grounds[0].scorings.items():
         tried = [_set(best, name, one) for one in values if one != getattr(best, name)]
+        if not tried:
+            continue
         reached = _over_all(grounds, fits, tried)
         place = max(range(len(tried)), key=lambda no: reached[no].objective)
         if reached[place].surely_exceeds(accuracy):

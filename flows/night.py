@@ -4,11 +4,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from prefect import get_run_logger
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
 from batch import runs
 from batch.bulk import bulk_connection
@@ -18,7 +19,23 @@ from domain.identifiers import RunId
 OnStep = Callable[[str, float | None], None]
 """Told the name of a step when it begins (None), and again with its seconds when it has ended."""
 
-listener: ContextVar[OnStep | None] = ContextVar("listener", default=None)
+OnFailed = Callable[[str, float], None]
+"""Told the name of a step that failed and its seconds. If it is retried, it begins once more."""
+
+
+def ignore_failure(_step: str, _seconds: float) -> None:
+    """Whoever hears of begun and ended steps need not hear of failed ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """Who is told how far a flow is."""
+
+    on_step: OnStep
+    on_failed: OnFailed = ignore_failure
+
+
+listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
 class Night:
@@ -30,7 +47,7 @@ class Night:
         self.run_id: RunId | None = None
         self.step_seconds: dict[str, float] = {}
         self._database_url = database_url
-        self._on_step = listener.get()
+        self._listener = listener.get()
 
     def begin(self) -> Any:
         """A transaction of its own: `with night.begin() as connection`."""
@@ -44,18 +61,35 @@ class Night:
         """Write a line into the log of the task that runs now."""
         get_run_logger().info(sentence)
 
+    def warn(self, sentence: str) -> None:
+        """The same, as a warning: something is missing and the night goes on without it."""
+        get_run_logger().warning(sentence)
+
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Tell that a step begins and ends, and store how long it took."""
-        self.tell(step, None)
+        """Tell that a step begins and ends or fails, and store how long it took."""
         started = time.perf_counter()
-        yield
+        try:
+            self.tell(step, None)
+            yield
+        except BaseException:
+            if self._listener is not None:
+                self._listener.on_failed(step, time.perf_counter() - started)
+            raise
         seconds = time.perf_counter() - started
-        self.step_seconds[step] = round(seconds, 3)
-        if self.run_id is not None:
-            with self.begin() as connection:
-                runs.store_step_seconds(connection, self.run_id, step, round(seconds, 3))
+        self._store_seconds(step, round(seconds, 3))
         self.tell(step, seconds)
+
+    def _store_seconds(self, step: str, seconds: float) -> None:
+        """What a step has done stands, an hour of fitting perhaps: its seconds may be missing."""
+        self.step_seconds[step] = seconds
+        if self.run_id is None:
+            return
+        try:
+            with self.begin() as connection:
+                runs.store_step_seconds(connection, self.run_id, step, seconds)
+        except SQLAlchemyError as error:
+            self.warn(f"The seconds of this step are not in the row of the run: {error}")
 
     def clear_away(self, run_id: RunId) -> None:
         """Take a run's partitions away; what somebody reads too long is left to the next night."""
@@ -68,5 +102,5 @@ class Night:
 
     def tell(self, step: str, seconds: float | None) -> None:
         """Tell whoever listens that a step begins (None) or has ended."""
-        if self._on_step is not None:
-            self._on_step(step, seconds)
+        if self._listener is not None:
+            self._listener.on_step(step, seconds)

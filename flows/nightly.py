@@ -1,12 +1,11 @@
 """The nightly run: from the whole history to a new version of everything that is served."""
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Annotated
 
 from prefect import flow
 from pydantic import Field
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
 
 from batch import runs
@@ -20,7 +19,7 @@ from domain.errors import RunRefusedError
 from domain.identifiers import RunId
 from flows import judging_tasks, learning_tasks, publishing_tasks
 from flows.artifacts import publish_figures
-from flows.night import Night, OnStep, listener
+from flows.night import Listener, Night, OnFailed, OnStep, ignore_failure, listener
 from sql.engine import make_engine
 from sql.settings import DatabaseSettings
 
@@ -74,13 +73,16 @@ def nightly(
         return _run(night, {name: chosen[name] for name in _OF_RECIPE & chosen.keys()})
 
 
-def run_now(on_step: OnStep, **parameters: float | None) -> RunId:
+def run_now(
+    on_step: OnStep, *, on_failed: OnFailed = ignore_failure, **parameters: float | None
+) -> RunId:
     """Run the night in this process, as a flow run of the server Prefect is set up with.
 
     `on_step` is told each step's name as it begins (with None) and again with its seconds as it
-    ends. Raises RunInProgressError, NotEnoughHistoryError, RunRefusedError, or what went wrong.
+    ends, `on_failed` of a step that failed instead. Raises RunInProgressError,
+    NotEnoughHistoryError, RunRefusedError, or what went wrong.
     """
-    token = listener.set(on_step)
+    token = listener.set(Listener(on_step, on_failed))
     try:
         return nightly(**parameters)  # type: ignore[arg-type]
     finally:
@@ -107,7 +109,7 @@ def _run(night: Night, asked: Mapping[str, float]) -> RunId:
         _fail(night, run.run_id, error)
         raise
     finally:
-        publish_figures(night, run.run_id)
+        _tell_figures(night, run.run_id)
     publishing_tasks.retire(night)
     return run.run_id
 
@@ -167,12 +169,25 @@ def _compare(night: Night, run: Run, held_out: Trial, served: runs.ServedRun | N
 
 
 def _fail(night: Night, run_id: RunId, error: BaseException) -> None:
-    """Say why in the row of the run and give back its room; the served run is untouched."""
+    """Say why in the row of the run and give back its room; the served run is untouched.
+
+    It raises nothing over the error that ended the night. What it cannot do, as without the
+    database, is left to the next night, which finds the run dead.
+    """
     reason = str(error) or type(error).__name__
-    # Without the database the run stays as it is: the next night finds it dead.
-    with suppress(OperationalError):
+    try:
         with night.begin() as connection:
             runs.mark_failed(connection, run_id, reason)
             abandoned = run_id in runs.find_leftover_runs(connection)
         if abandoned:
             night.clear_away(run_id)
+    except Exception as trouble:  # noqa: BLE001 -- the error that is being handled is raised
+        night.warn(f"Run {run_id} could not be marked as failed: {trouble}")
+
+
+def _tell_figures(night: Night, run_id: RunId) -> None:
+    """The artifacts, if they can be had: neither a published run nor an error depends on them."""
+    try:
+        publish_figures(night, run_id)
+    except Exception as trouble:  # noqa: BLE001 -- whatever it is, the night is what it is
+        night.warn(f"The figures of run {run_id} could not be told to Prefect: {trouble}")

@@ -11,7 +11,7 @@ from batch.tuned_recipes import tuning_lock
 from batch.tuning import Found
 from flows import tuning_tasks
 from flows.artifacts_of_tuning import publish_found
-from flows.night import Night, OnStep, listener
+from flows.night import Listener, Night, OnFailed, OnStep, ignore_failure, listener
 from sql.engine import make_engine
 from sql.settings import DatabaseSettings
 
@@ -52,13 +52,15 @@ def tune(
             return _run(Night(engine, url, BatchSettings()), settings)
 
 
-def tune_now(on_step: OnStep, **parameters: float | None) -> Found:
+def tune_now(
+    on_step: OnStep, *, on_failed: OnFailed = ignore_failure, **parameters: float | None
+) -> Found:
     """Search in this process, as a flow run of the server Prefect is set up with.
 
-    `on_step` is told each step and trial. Raises TuningInProgressError, NotEnoughHistoryError, or
-    what went wrong.
+    `on_step` is told each step and trial, `on_failed` of steps that failed. Raises
+    TuningInProgressError, NotEnoughHistoryError, or what went wrong.
     """
-    token = listener.set(on_step)
+    token = listener.set(Listener(on_step, on_failed))
     try:
         return tune(**parameters)  # type: ignore[arg-type]
     finally:

@@ -19,14 +19,24 @@ TOLD_LOG_LINES = 15
 
 StepListener = Callable[[str, float | None], None]
 """Told a step's name as it begins (with None) and again with its seconds as it ends."""
+FailureListener = Callable[[str, float], None]
+"""Told the name of a step that failed, and its seconds."""
 
 
 class NightError(StackError):
     """The nightly flow ended without a run."""
 
 
+def _silence(_step: str, _seconds: float) -> None:
+    return
+
+
 async def run_night(
-    engine: Engine, environment: Mapping[str, str], log: Path, on_step: StepListener
+    engine: Engine,
+    environment: Mapping[str, str],
+    log: Path,
+    on_step: StepListener,
+    on_failed: FailureListener = _silence,
 ) -> RunRecord:
     """The run that the flow made, also if it was refused or failed.
 
@@ -40,6 +50,8 @@ async def run_night(
         message = json.loads(line)
         if "step" in message:
             on_step(message["step"], message["seconds"])
+        elif "failed_step" in message:
+            on_failed(message["failed_step"], message["seconds"])
         else:
             ending.update(message)
 

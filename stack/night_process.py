@@ -1,8 +1,8 @@
 """Entry point `python -m stack.night_process`: the nightly flow, told step by step.
 
 A line of standard output is a JSON object: `{"step", "seconds"}` with null seconds as a step
-begins, at the end `{"run_id"}`, or whatever else a flow ends in, or `{"error", "message"}`. What
-Prefect logs goes to standard error.
+begins, `{"failed_step", "seconds"}` when one fails, at the end `{"run_id"}`, or whatever else a
+flow ends in, or `{"error", "message"}`. What Prefect logs goes to standard error.
 """
 
 import json
@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from domain.errors import StackError, TandemError
-from flows.night import OnStep
+from flows.night import Listener
 from flows.nightly import run_now
 from stack.http_client import refusal
 from stack.supervision.service import BATCH_NICENESS
@@ -24,10 +24,12 @@ _POLL_SECONDS = 0.05
 
 def main() -> int:
     """Exit code 0 if a run was published."""
-    return tell_flow(lambda on_step: {"run_id": run_now(on_step)})
+    return tell_flow(
+        lambda listener: {"run_id": run_now(listener.on_step, on_failed=listener.on_failed)}
+    )
 
 
-def tell_flow(flow: Callable[[OnStep], Mapping[str, object]]) -> int:
+def tell_flow(flow: Callable[[Listener], Mapping[str, object]]) -> int:
     """Run a flow, tell its steps and what it ends in; exit code 0 unless it fails.
 
     The process lets others go first from then on.
@@ -38,7 +40,7 @@ def tell_flow(flow: Callable[[OnStep], Mapping[str, object]]) -> int:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     try:
         _wait_for_prefect(os.environ.get("PREFECT_API_URL"))
-        ending = flow(lambda step, seconds: _tell(messages, step=step, seconds=seconds))
+        ending = flow(_listener(messages))
     except TandemError as error:
         _tell(messages, error=type(error).__name__, message=str(error))
         return 1
@@ -47,6 +49,13 @@ def tell_flow(flow: Callable[[OnStep], Mapping[str, object]]) -> int:
         raise
     _tell(messages, **ending)
     return 0
+
+
+def _listener(messages: TextIO) -> Listener:
+    return Listener(
+        lambda step, seconds: _tell(messages, step=step, seconds=seconds),
+        lambda step, seconds: _tell(messages, failed_step=step, seconds=seconds),
+    )
 
 
 def _wait_for_prefect(api_url: str | None) -> None:

@@ -11,7 +11,11 @@ from stack.night_process import tell_flow
 
 def main() -> int:
     """Exit code 0 if the search came to its end, whatever it found."""
-    return tell_flow(lambda on_step: {"verdict": tune_now(on_step).verdict()})
+    return tell_flow(
+        lambda listener: {
+            "verdict": tune_now(listener.on_step, on_failed=listener.on_failed).verdict()
+        }
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The import law: who may import whom, and which library has its home where."""
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -93,15 +94,53 @@ def test_every_package_says_what_it_is_for(layer: str) -> None:
         assert ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))), package
 
 
+STATEMENT = re.compile(
+    r"\s*(--.*\n\s*)*"
+    r"((select|truncate|vacuum|analyze|grant|revoke)\s"
+    r"|(insert\s+into|delete\s+from|lock\s+table)\s"
+    r"|update\s+\S+\s+set\s|with\s+\w+\s+as\s*\("
+    r"|copy\s+(\S+\s+(from|to)\s|\()|values\s*\(|do\s+\$"
+    r"|(un)?listen\s+\w+\s*$|notify\s+\w+\s*$|set\s+((local|session)\s+)?\w+\s*(=|to\s)"
+    r"|(create|alter|drop)\s+(or\s+replace\s+|(unique|temp|temporary|unlogged|materialized)\s+)?"
+    r"(table|index|view|function|trigger|schema|role|user|database|sequence|extension)\s)",
+    re.IGNORECASE,
+)
+"""How a statement begins; prose does not begin so."""
+
+
 def test_sql_text_stands_only_in_the_store() -> None:
-    words = ("select ", "insert into ", "update ", "delete from ", "create table ")
     for layer in LAYERS:
         if layer == "sql":
             continue
         for path in files_of(layer):
-            for text in _strings_of(path):
-                found = [w for w in words if text.lower().lstrip().startswith(w) and "\n" in text]
-                assert not found, f"{path} holds a statement; it belongs to sql/queries/"
+            found = [told for told in _strings_of(path) if STATEMENT.match(told)]
+            assert not found, f"{path} holds {found}; statements belong to sql/queries/"
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "select 1",
+        "SELECT user_no FROM users WHERE user_id = :user_id",
+        "select\n    1",
+        "-- Why.\nselect 1",
+        "insert into users (user_id) values (:user_id)",
+        "update model_runs set state = 'failed'",
+        "delete from impressions",
+        "with old as (select 1) select * from old",
+        "create index on impressions (shown_at)",
+        "create or replace function f() returns integer",
+        "set local statement_timeout = 100",
+        "listen tandem_events",
+    ],
+)
+def test_a_statement_is_known_as_one_on_a_single_line_too(statement: str) -> None:
+    assert STATEMENT.match(statement)
+
+
+@pytest.mark.parametrize("prose", ["Begin the run", "Update a user.", "rollback", "Set up first"])
+def test_prose_is_not_taken_for_a_statement(prose: str) -> None:
+    assert not STATEMENT.match(prose)
 
 
 def _strings_of(path: Path) -> Iterator[str]:

@@ -180,6 +180,8 @@ class Nights:
         elif "code" in message:
             if not night.ended.done():
                 night.ended.set_result(message["code"])
+        elif "failed_step" in message:
+            return
         elif "step" not in message:
             night.ending.update(message)
         elif message["seconds"] is None:

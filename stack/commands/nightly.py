@@ -42,7 +42,10 @@ def _night(settings: StackSettings, home: Home, stores: Stores, console: Console
             if seconds is not None:
                 console.print(f"  [green]✓[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
 
-        return asyncio.run(run_night(engine, environment, home.log("nightly"), show))
+        def show_failed(step: str, seconds: float) -> None:
+            console.print(f"  [red]✗[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
+
+        return asyncio.run(run_night(engine, environment, home.log("nightly"), show, show_failed))
 
 
 def _tell(console: Console, record: RunRecord) -> None:

@@ -48,6 +48,10 @@ def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console)
 
         def hear(line: str) -> None:
             message = json.loads(line)
+            if "failed_step" in message:
+                step, seconds = escape(message["failed_step"]), message["seconds"]
+                console.print(f"  [red]✗[/] {step:<60} [dim]{seconds:6.1f} s[/]")
+                return
             if "step" not in message:
                 ending.update(message)
                 return

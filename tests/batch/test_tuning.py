@@ -51,6 +51,13 @@ def without_seconds(trials: Sequence[TunedTrial]) -> list[TunedTrial]:
     return [replace(trial, seconds=0.0) for trial in trials]
 
 
+def test_a_scoring_with_nothing_else_to_try_stays_as_it_is(ground: Ground) -> None:
+    only = replace(ground, scorings={"popularity_exponent": (DEFAULT.popularity_exponent,)})
+    judged = judge([only], DEFAULT)
+    assert judged.recipe == DEFAULT
+    assert judged.accuracy.objective == judged.as_given.objective
+
+
 def test_the_figures_are_those_of_the_evaluation(ground: Ground) -> None:
     for exponent in (-0.3, 0.0, 0.4):
         recipe = replace(DEFAULT, popularity_exponent=exponent)

@@ -1,0 +1,123 @@
+"""The stack as `tandem up` starts it, in a home of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.pool import NullPool
+
+from sql.engine import make_engine
+from stack.sample.catalogue import load_films
+from stack.servers.ports import free_port
+from stack.supervision.state import find_state
+
+TANDEM = str(Path(sys.executable).with_name("tandem"))
+START_SECONDS, STOP_SECONDS = 600.0, 90.0
+_OF_OTHERS = ("DATABASE_URL", "READ_DATABASE_URL", "REDIS_URL", "TANDEM_STARTED_AT")
+
+
+@dataclass(frozen=True, slots=True)
+class RunningSystem:
+    """A started stack whose first run is served."""
+
+    home: Path
+    environment: Mapping[str, str]
+    supervisor: int
+    """The number of the process of `tandem up`."""
+    api_url: str
+    prefect_url: str
+    key: str
+    films: list[str]
+
+    def pids(self) -> dict[str, int]:
+        """The processes by name."""
+        state = find_state(self.home / "state.json")
+        entries = {} if state is None else state.processes
+        pids = {name: entry.pid for name, entry in entries.items() if entry.pid is not None}
+        return {"supervisor": self.supervisor, **pids}
+
+    def run_states(self) -> dict[str, str]:
+        """By flow run the state of the run it made."""
+        state = find_state(self.home / "state.json")
+        assert state is not None  # noqa: S101 -- it has been read before
+        engine = make_engine(state.database_url, poolclass=NullPool)
+        with engine.connect() as connection:
+            rows = connection.execute(text("select flow_run_id, state from model_runs")).all()
+        return {str(row.flow_run_id): row.state for row in rows}
+
+
+@contextmanager
+def running_system() -> Iterator[RunningSystem]:
+    """Start everything, wait for the first recommendation, stop it at the end.
+
+    The home folder is kept, and named, if the block raises.
+    """
+    home = Path(tempfile.mkdtemp(prefix="tandem-soak-"))
+    home.chmod(0o755)
+    environment = _environment(home)
+    up = subprocess.Popen([TANDEM, "up"], env=environment, stdout=sys.stderr)  # noqa: S603 -- our own
+    kept = True
+    try:
+        _wait_until_served(environment, up)
+        yield _described(home, environment, up.pid)
+    except BaseException:
+        print(f"The logs lie in {home}", file=sys.stderr)
+        raise
+    else:
+        kept = False
+    finally:
+        up.send_signal(signal.SIGINT)
+        up.wait(STOP_SECONDS)
+        if not kept:
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _environment(home: Path) -> dict[str, str]:
+    own = {
+        "TANDEM_HOME": str(home),
+        "TANDEM_API_PORT": str(free_port()),
+        "TANDEM_PREFECT_PORT": str(free_port()),
+    }
+    return {name: told for name, told in os.environ.items() if name not in _OF_OTHERS} | own
+
+
+def _described(home: Path, environment: Mapping[str, str], supervisor: int) -> RunningSystem:
+    status = _json(environment, "status")
+    key = _json(
+        environment, "key", "create", "--name", "soak", "--scope", "read", "--scope", "write"
+    )
+    return RunningSystem(
+        home=home,
+        environment=environment,
+        supervisor=supervisor,
+        api_url=status["api_url"],
+        prefect_url=status["prefect_url"],
+        key=key["key"],
+        films=[film.item_id for film in load_films()],
+    )
+
+
+def _wait_until_served(environment: Mapping[str, str], up: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + START_SECONDS
+    while _json(environment, "status")["first_recommendation_seconds"] is None:
+        if up.poll() is not None or time.monotonic() > deadline:
+            raise RuntimeError("tandem up did not come to its first recommendation")
+        time.sleep(1.0)
+
+
+def _json(environment: Mapping[str, str], *arguments: str) -> Any:
+    done = subprocess.run(  # noqa: S603 -- our own command
+        [TANDEM, *arguments, "--json"], env=environment, capture_output=True, text=True, check=True
+    )
+    return json.loads(done.stdout.splitlines()[-1])
