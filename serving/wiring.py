@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.budget import RequestBudgets
+from serving.exposure import Exposure
 from serving.metrics import ServingMetrics
 from serving.parts import Parts
 from serving.repositories.catalogue import Catalogue
@@ -49,6 +50,7 @@ class Services:
     diagnoser: Diagnoser
     budgets: RequestBudgets
     metrics: ServingMetrics
+    exposure: Exposure
 
 
 def make_services(parts: Parts) -> Services:
@@ -93,6 +95,7 @@ def make_services(parts: Parts) -> Services:
         ),
         budgets=_budgets(settings),
         metrics=parts.metrics,
+        exposure=settings.exposure(),
     )
 
 

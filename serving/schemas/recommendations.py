@@ -6,9 +6,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from domain.blend import Policy
 from serving.repositories.runs import LiveRun
-from serving.services.lists.made_list import Level, RecommendedItem, Source
+from serving.schemas.named import PolicyName, RecommendationLevel, RecommendationSource
+from serving.services.lists.made_list import RecommendedItem
 from serving.services.recommend import Recommendation
 
 DEGRADED = "Why the list is less than it might have been, as postgres_timeout; null: it is not."
@@ -18,7 +18,7 @@ class CauseAnswer(BaseModel):
     """One of the user's own items, or a stated word, that brought a recommendation."""
 
     item_id: str | None = Field(
-        description="Null: it is a word or phrase of the user's interests.", examples=["film-3"]
+        description="Null: it is a word or phrase of the user's interests.", examples=["heat-1995"]
     )
     title: str | None = Field(examples=["Heat"])
     interest: str | None = Field(
@@ -33,8 +33,8 @@ class CauseAnswer(BaseModel):
 class ItemAnswer(BaseModel):
     """One recommended item."""
 
-    item_id: str = Field(examples=["film-7"])
-    title: str = Field(examples=["Seven"])
+    item_id: str = Field(examples=["stalker-1979"])
+    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="The blended score, which the list is ordered by but for diversity, caps and"
         " explored items; 0 for items that only fill it up."
@@ -66,7 +66,7 @@ class RunAnswer(BaseModel):
 class PolicyAnswer(BaseModel):
     """How the two sources were weighed."""
 
-    name: Policy
+    name: PolicyName
     batch_weight: float = Field(description="As applied to this user.")
     speed_weight: float = Field(description="As applied to this user.")
     sharpness: float = Field(description="The power scaled scores are raised to.")
@@ -79,8 +79,8 @@ class RecommendationAnswer(BaseModel):
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
     user_id: str
     items: list[ItemAnswer]
-    source: Source = Field(description="Where the list comes from now.")
-    level: Level = Field(
+    source: RecommendationSource = Field(description="Where the list comes from now.")
+    level: RecommendationLevel = Field(
         description="What the list was made as, also when it comes from the cache."
     )
     degraded: str | None = Field(description=DEGRADED)
