@@ -20,6 +20,7 @@ from serving.services.catalogue import CatalogueKeeping
 from serving.services.diagnosis.diagnose import Diagnoser
 from serving.services.forgetting import UserForgetter
 from serving.services.interests import UserKeeping
+from serving.services.lists.meant_categories import MeantCategories
 from serving.services.readiness import Readiness
 from serving.services.recommend import Recommender
 from serving.services.record_events import EventRecorder
@@ -114,6 +115,7 @@ def _recommender(parts: Parts) -> Recommender:
         policy=parts.settings.blend(),
         slots=parts.settings.slots(),
         asked=parts.asked,
+        categories=MeantCategories(SimilarItems(parts.store)),
     )
 
 
@@ -129,6 +131,7 @@ def _browser(parts: Parts) -> Browser:
         remembered=parts.remembered,
         replica=parts.replica,
         metrics=parts.metrics,
+        categories=MeantCategories(SimilarItems(parts.store)),
     )
 
 

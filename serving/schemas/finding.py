@@ -38,11 +38,6 @@ ExcludeSeen = Annotated[
     Query(description="Whether items that the user has seen stay out, too; needs user_id."),
 ]
 
-CATEGORIES_MEANT = (
-    "Of an empty list: categories asked for that no item has, with the ones that differ from them"
-    " in upper and lower case or accents only. Categories are taken exactly as they are stored."
-)
-
 
 def user_of(user_id: str | None) -> UserId | None:
     """The user asked for."""

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from serving.schemas.identifiers import Identifier, Text
 from serving.schemas.named import LatestLevel, PopularLevel, StarterLevel, TrendingLevel
-from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
+from serving.schemas.recommendations import CATEGORIES_MEANT, DEGRADED, RunAnswer, run_answer
 from serving.services.shelves.shelf import ShelfList
 
 Category = Annotated[Text, Query(max_length=200, description="Empty: the whole catalogue.")]
@@ -46,6 +46,9 @@ class ShelfAnswer(BaseModel):
     """What all of these answers tell."""
 
     run: RunAnswer | None = Field(description="Null before the first run is published.")
+    categories_meant: dict[str, str] = Field(
+        description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
+    )
     degraded: str | None = Field(description=DEGRADED)
 
 
@@ -108,5 +111,6 @@ def _answer(listed: ShelfList, items: list[dict[str, Any]]) -> dict[str, Any]:
         "items": items,
         "run": run_answer(listed.run),
         "level": listed.level,
+        "categories_meant": listed.categories_meant,
         "degraded": listed.degraded,
     }

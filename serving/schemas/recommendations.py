@@ -11,7 +11,14 @@ from serving.schemas.named import PolicyName, RecommendationLevel, Recommendatio
 from serving.services.lists.made_list import RecommendedItem
 from serving.services.recommend import Recommendation
 
-DEGRADED = "Why the list is less than it might have been, as postgres_timeout; null: it is not."
+DEGRADED = (
+    "Why the list is less than it might have been, as postgres_timeout; redis_away: it is as good"
+    " as ever, but every list is made anew. Null: nothing is amiss."
+)
+CATEGORIES_MEANT = (
+    "Of an empty list: categories asked for that no item has, with the ones that differ from them"
+    " in upper and lower case or accents only. Categories are taken exactly as they are stored."
+)
 
 
 class CauseAnswer(BaseModel):
@@ -83,6 +90,9 @@ class RecommendationAnswer(BaseModel):
     level: RecommendationLevel = Field(
         description="What the list was made as, also when it comes from the cache."
     )
+    categories_meant: dict[str, str] = Field(
+        description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
+    )
     degraded: str | None = Field(description=DEGRADED)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     policy: PolicyAnswer
@@ -99,7 +109,8 @@ def recommendation_answer(user_id: str, given: Recommendation, *, explain: bool)
         "items": [_item_answer(item, explain=explain) for item in made.items],
         "source": given.source,
         "level": made.level,
-        "degraded": made.degraded,
+        "categories_meant": given.categories_meant,
+        "degraded": given.degraded,
         "run": run_answer(made.run),
         "policy": made.policy,
         "generated_at": given.generated_at,

@@ -4,9 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from serving.schemas.finding import CATEGORIES_MEANT
 from serving.schemas.named import FoundItemsSource, SimilarItemsLevel
-from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
+from serving.schemas.recommendations import CATEGORIES_MEANT, DEGRADED, RunAnswer, run_answer
 from serving.services.searching.finding import FoundItems
 from serving.services.searching.found_list import SimilarList
 
@@ -64,7 +63,7 @@ def similar_answer(found: FoundItems[SimilarList]) -> dict[str, Any]:
         "categories_meant": made.categories_meant,
         "source": found.source,
         "level": made.level,
-        "degraded": made.degraded,
+        "degraded": found.degraded,
         "run": run_answer(made.run),
         "unknown_item_ids": made.unknown,
         "generation_ms": found.generation_ms,
