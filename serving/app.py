@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi_offline import FastAPIOffline
 
+from serving.answer_headers import AnswerHeaders
 from serving.body_gate import BodyGate, BodyLimits
+from serving.compression import Compression
 from serving.errors import add_error_handlers
 from serving.logs import configure_logs
 from serving.metrics import ServingMetrics
 from serving.middleware import BodyLimit, RequestRecord
+from serving.openapi import describe
 from serving.paths import PathsAsSent
 from serving.routes import (
     admin,
@@ -19,6 +21,7 @@ from serving.routes import (
     items,
     latest,
     operation,
+    pages,
     popular,
     recommendations,
     search,
@@ -35,7 +38,10 @@ Recommendations that blend what was learned at night with what users did just no
 
 Apps send what users do to `/v1/events` and ask for lists at `/v1/users/{user_id}/recommendations`.
 Every request under `/v1` needs a key in the header `X-API-Key`. Every error is a problem document
-(RFC 9457) that says what is wrong and where.
+(RFC 9457) that says what is wrong and where, and every answer has an `X-Request-ID`.
+
+Names that are not documented are refused, in queries as in bodies. HEAD is answered wherever GET
+is; paths are taken exactly as they are documented, without a slash at their end.
 """
 
 
@@ -48,20 +54,30 @@ def create_app(settings: ServingSettings) -> FastAPI:
         async with living(settings, metrics) as services:
             yield {"services": services}
 
-    app = FastAPIOffline(
-        title="Tandem", description=_DESCRIPTION, version="1", lifespan=lifespan, redoc_url=None
+    app = FastAPI(
+        title="Tandem",
+        description=_DESCRIPTION,
+        version="1",
+        lifespan=lifespan,
+        # A redirect leads to whatever host a request names, and a client follows it with its key.
+        redirect_slashes=False,
+        openapi_url=None,  # the pages are routes like others
     )
     parts = (
         events, recommendations, popular, trending, latest, starter, similar, search, items,
-        users, admin, operation,
+        users, admin, operation, pages,
     )  # fmt: skip
     for part in parts:
-        app.include_router(part.router)
+        # As they are: a router that is included is gone through twice in every request.
+        app.router.routes.extend(part.router.routes)
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
     app.add_middleware(RequestRecord, metrics=metrics)
+    app.add_middleware(Compression)
+    app.add_middleware(AnswerHeaders)
     app.add_middleware(PathsAsSent)
     add_error_handlers(app)
+    describe(app)
     return app
 
 

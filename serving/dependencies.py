@@ -1,10 +1,14 @@
 """What routes depend on: the services, and the key every route under /v1 asks for."""
 
+from collections.abc import Callable
+from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
+from starlette.exceptions import HTTPException
 
+from serving.exposure import Exposure, Openness
 from serving.services.access import Scope
 from serving.wiring import Services
 
@@ -46,3 +50,30 @@ class RequiredScope:
 may_read = Depends(RequiredScope("read"))
 may_write = Depends(RequiredScope("write"))
 may_administer = Depends(RequiredScope("admin"))
+
+
+class RequiredOpenness:
+    """A dependency that lets a request pass if what it asks for is shown to whoever asks."""
+
+    def __init__(self, of: Callable[[Exposure], Openness]) -> None:
+        self._of = of
+
+    async def __call__(
+        self, services: FromServices, key: Annotated[str | None, Security(_HEADER)]
+    ) -> None:
+        """HTTPException if it is not shown at all; the errors of a key if it needs one."""
+        openness = self._of(services.exposure)
+        if openness == "off":
+            raise HTTPException(HTTPStatus.NOT_FOUND)
+        if openness == "admin":
+            await RequiredScope("admin")(services, key)
+
+
+def _of_docs_page(exposure: Exposure) -> Openness:
+    """A browser cannot send a key for a page: the page asks for one, and tells nothing before."""
+    return "off" if exposure.docs == "off" else "open"
+
+
+may_open_docs = Depends(RequiredOpenness(_of_docs_page))
+may_read_docs = Depends(RequiredOpenness(lambda exposure: exposure.docs))
+may_read_metrics = Depends(RequiredOpenness(lambda exposure: exposure.metrics))

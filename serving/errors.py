@@ -22,7 +22,13 @@ from domain.errors import (
     UnknownItemError,
     UnknownUserError,
 )
-from serving.faults import BodyTooLargeError, Fault, FaultyInputError, MalformedBodyError
+from serving.faults import (
+    BodyTooLargeError,
+    Fault,
+    FaultyInputError,
+    MalformedBodyError,
+    UnsupportedMediaTypeError,
+)
 from serving.schemas.pointers import pointer, sentence
 
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
@@ -33,6 +39,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnknownUserError: HTTPStatus.NOT_FOUND,
     UnknownEventError: HTTPStatus.NOT_FOUND,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
@@ -49,13 +56,16 @@ _PROBLEMS_OF_REQUEST = (
 
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
     HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'ApiKey header="X-API-Key"'},
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+    },
     HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
     HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
 }
 
 _DETAILS: Mapping[int, str] = {
     HTTPStatus.NOT_FOUND: "There is nothing at this path; /docs lists what there is.",
-    HTTPStatus.METHOD_NOT_ALLOWED: "This path does not take this method; see /docs.",
 }
 
 MEDIA_TYPE = "application/problem+json"
@@ -134,13 +144,13 @@ def problems_of_request(*others: type[Exception]) -> dict[int | str, dict[str, A
 
 def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """The documentation of the problems a route may answer with."""
-    responses: dict[int | str, dict[str, Any]] = {}
-    for status in sorted(map(_status_of, errors)):
-        responses[int(status)] = {
-            "description": status.phrase,
-            "content": {MEDIA_TYPE: {"schema": _SCHEMA}},
-        }
-    return responses
+    return {int(status): problem_response(status) for status in sorted(map(_status_of, errors))}
+
+
+def problem_response(status: HTTPStatus) -> dict[str, Any]:
+    """The documentation of one problem; `serving.openapi` adds the schema it refers to."""
+    schema = {"$ref": "#/components/schemas/Problem"}
+    return {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
 
 
 def _status_of(error: type[Exception]) -> HTTPStatus:
@@ -175,12 +185,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- as above
-    found = error.errors()
-    if found[0]["type"] == "json_invalid":
-        reason, place = found[0]["ctx"]["error"], found[0]["loc"][1]
-        detail = f"The body is not JSON: {reason} at character {place}."
-        return _problem_of(request, MalformedBodyError(detail))
-    faults = [_fault(one) for one in found]
+    faults = [_fault(one) for one in error.errors()]
     summary = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
     invalid = FaultyInputError(f"The request is not valid. {summary}", faults)
     return _problem_of(request, invalid, invalid.faults)
@@ -192,30 +197,3 @@ def _fault(found: Mapping[str, Any]) -> Fault:
         return Fault("", "Send a JSON object with the header Content-Type: application/json.")
     where = pointer(steps) if place == "body" else f"{place}:{'.'.join(map(str, steps))}"
     return Fault(where, sentence(found))
-
-
-_SCHEMA: dict[str, Any] = {
-    "title": "Problem",
-    "description": "A problem document (RFC 9457).",
-    "type": "object",
-    "required": ["type", "title", "status", "detail", "instance", "request_id"],
-    "properties": {
-        "type": {"type": "string", "examples": ["urn:tandem:problem:faulty-input"]},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "What is wrong, and what would be right."},
-        "instance": {"type": "string", "description": "The path that was asked for."},
-        "request_id": {"type": "string", "description": "Under which the log has the request."},
-        "errors": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "required": ["pointer", "detail"],
-                "properties": {
-                    "pointer": {"type": "string", "examples": ["/events/3/kind", "query:limit"]},
-                    "detail": {"type": "string"},
-                },
-            },
-        },
-    },
-}

@@ -31,6 +31,10 @@ class MalformedBodyError(InvalidInputError):
     """The body is not JSON."""
 
 
+class UnsupportedMediaTypeError(InvalidInputError):
+    """The body is not sent as JSON."""
+
+
 class BodyTooLargeError(InvalidInputError):
     """The body is too large."""
 

@@ -9,6 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from domain.blend import BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.breaker import BreakerRules
+from serving.exposure import Exposure, Openness, settled
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.lists.slots import SlotPolicy
 
@@ -197,6 +198,13 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     )
     api_key_seconds: Positive = Field(10.0, description="A revoked key works no longer than this.")
 
+    api_docs: Openness = Field(
+        "auto",
+        description="Who may read /openapi.json. auto: everybody if api_host is a loopback address,"
+        " else keys of the scope admin. off: there is no /docs either.",
+    )
+    api_metrics: Openness = Field("auto", description="Who may read /metrics, in the same words.")
+
     answer_cache_seconds: Count = 60
     search_fresh_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         1.0,
@@ -232,3 +240,10 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     )
     impression_queue: Count = 10_000
     impression_flush_seconds: Positive = 0.5
+
+    def exposure(self) -> Exposure:
+        """Who may see the documentation and the metrics."""
+        return Exposure(
+            docs=settled(self.api_docs, self.api_host),
+            metrics=settled(self.api_metrics, self.api_host),
+        )

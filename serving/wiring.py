@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from serving.budget import RequestBudgets
+from serving.exposure import Exposure
 from serving.metrics import ServingMetrics
 from serving.parts import Parts
 from serving.repositories.catalogue import Catalogue
@@ -19,6 +20,7 @@ from serving.services.catalogue import CatalogueKeeping
 from serving.services.diagnosis.diagnose import Diagnoser
 from serving.services.forgetting import UserForgetter
 from serving.services.interests import UserKeeping
+from serving.services.lists.meant_categories import MeantCategories
 from serving.services.readiness import Readiness
 from serving.services.recommend import Recommender
 from serving.services.record_events import EventRecorder
@@ -49,6 +51,7 @@ class Services:
     diagnoser: Diagnoser
     budgets: RequestBudgets
     metrics: ServingMetrics
+    exposure: Exposure
 
 
 def make_services(parts: Parts) -> Services:
@@ -93,6 +96,7 @@ def make_services(parts: Parts) -> Services:
         ),
         budgets=_budgets(settings),
         metrics=parts.metrics,
+        exposure=settings.exposure(),
     )
 
 
@@ -111,6 +115,7 @@ def _recommender(parts: Parts) -> Recommender:
         policy=parts.settings.blend(),
         slots=parts.settings.slots(),
         asked=parts.asked,
+        categories=MeantCategories(SimilarItems(parts.store)),
     )
 
 
@@ -126,6 +131,7 @@ def _browser(parts: Parts) -> Browser:
         remembered=parts.remembered,
         replica=parts.replica,
         metrics=parts.metrics,
+        categories=MeantCategories(SimilarItems(parts.store)),
     )
 
 

@@ -10,10 +10,11 @@ from domain.identifiers import LONGEST_ID
 from serving.dependencies import FromServices, may_write
 from serving.errors import problems_of_request
 from serving.faults import BodyTooLargeError, MalformedBodyError
+from serving.routing import TandemRoute
 from serving.schemas.events import EventBatch, RecordedAnswer
 from serving.schemas.removals import DeletedEventAnswer, deleted_event_answer
 
-router = APIRouter(prefix="/v1", tags=["events"])
+router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)
 
 
 @router.post(

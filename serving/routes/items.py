@@ -10,12 +10,13 @@ from domain.identifiers import ItemId
 from serving.dependencies import FromServices, may_read, may_write
 from serving.errors import problems_of_request
 from serving.faults import BodyTooLargeError, MalformedBodyError
+from serving.routing import TandemRoute
 from serving.schemas.identifiers import Identifier
 from serving.schemas.items import ItemBody, StoredItemAnswer
 
-router = APIRouter(prefix="/v1", tags=["items"])
+router = APIRouter(prefix="/v1", tags=["items"], route_class=TandemRoute)
 
-ItemPath = Annotated[Identifier, Path(examples=["film-7"])]
+ItemPath = Annotated[Identifier, Path(examples=["stalker-1979"])]
 
 
 @router.get(

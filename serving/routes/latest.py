@@ -6,10 +6,12 @@ from fastapi import APIRouter, Response
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
 from serving.errors import problems_of_request
-from serving.schemas.popular import Category, ForUser, LatestAnswer, Limit, named_answer
+from serving.routing import TandemRoute
+from serving.schemas.finding import Limit
+from serving.schemas.popular import Category, ForUser, LatestAnswer, named_answer
 from serving.services.shelves.shelf import Shelf, ShelfWish
 
-router = APIRouter(prefix="/v1", tags=["recommendations"])
+router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
 
 @router.get(

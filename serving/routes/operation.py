@@ -1,37 +1,57 @@
-"""For whoever runs the service: /healthz, /readyz and /metrics. They need no key."""
-
-from typing import Literal
+"""For whoever runs the service: /healthz, /readyz and /metrics."""
 
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from domain.errors import StoreUnavailableError
-from serving.dependencies import FromServices
+from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
+from serving.dependencies import FromServices, may_read_metrics
 from serving.errors import problem_responses
+from serving.routing import TandemRoute
+from serving.schemas.operation import Alive, Ready
 
-router = APIRouter(tags=["operation"])
+router = APIRouter(tags=["operation"], route_class=TandemRoute)
 
 
-@router.head("/healthz", include_in_schema=False)
 @router.get("/healthz")
-async def healthz() -> dict[Literal["status"], Literal["alive"]]:
+async def healthz() -> Alive:
     """Whether the process lives."""
-    return {"status": "alive"}
+    return Alive(status="alive")
 
 
-@router.head("/readyz", include_in_schema=False)
+@router.get("/health")
+async def health() -> Alive:
+    """The same as /healthz, for balancers that ask here."""
+    return Alive(status="alive")
+
+
 @router.get("/readyz", responses=problem_responses(StoreUnavailableError))
-async def readyz(services: FromServices) -> dict[str, str]:
+async def readyz(services: FromServices) -> Ready:
     """Whether requests can be served. Redis is told, but not required."""
     ready = await services.readiness.check()
-    return {
-        "status": "ready",
-        "postgres": "reachable and migrated",
-        "redis": "reachable" if ready.redis else "away: answers come from PostgreSQL",
-    }
+    return Ready(
+        status="ready",
+        postgres="reachable and migrated",
+        redis="reachable" if ready.redis else "away: answers come from PostgreSQL",
+        degraded=None if ready.redis else "redis_away",
+    )
 
 
-@router.get("/metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    dependencies=[may_read_metrics],
+    response_class=Response,
+    responses={
+        200: {
+            "description": "Figures in the text format of Prometheus.",
+            "content": {"text/plain": {"schema": {"type": "string"}}},
+        },
+        **problem_responses(UnauthenticatedError, ForbiddenError),
+    },
+)
 async def metrics(services: FromServices) -> Response:
-    """Figures for Prometheus, of this process."""
+    """Figures for Prometheus, of this process.
+
+    They need a key of the scope admin unless the API is reached from its own machine only
+    (TANDEM_API_METRICS).
+    """
     return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)

@@ -1,6 +1,6 @@
 """GET /v1/popular."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Query, Response
@@ -8,10 +8,13 @@ from fastapi import APIRouter, Query, Response
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
 from serving.errors import problems_of_request
-from serving.schemas.popular import Category, ForUser, Limit, PopularAnswer, scored_answer
+from serving.routing import TandemRoute
+from serving.schemas.finding import Limit
+from serving.schemas.named import PopularWindow
+from serving.schemas.popular import Category, ForUser, PopularAnswer, scored_answer
 from serving.services.shelves.shelf import Shelf, ShelfName, ShelfWish
 
-router = APIRouter(prefix="/v1", tags=["recommendations"])
+router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
 _SHELVES: dict[str | None, ShelfName] = {
     None: "popular",
@@ -32,7 +35,7 @@ async def popular(
     services: FromServices,
     limit: Limit = 20,
     window: Annotated[
-        Literal["day", "week", "month", "all"] | None,
+        PopularWindow | None,
         Query(
             description="The last day, 7 days, 30 days, or all of time: each user who liked an item"
             " counts once. Left out: the last 90 days, newer likings counting more."

@@ -8,11 +8,12 @@ from fastapi import APIRouter, Path, Query, Response
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
 from serving.errors import problems_of_request
+from serving.routing import TandemRoute
 from serving.schemas.identifiers import Identifier
 from serving.schemas.recommendation_query import RecommendationQuery
 from serving.schemas.recommendations import RecommendationAnswer, recommendation_answer
 
-router = APIRouter(prefix="/v1", tags=["recommendations"])
+router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
 
 @router.get(

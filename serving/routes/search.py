@@ -9,14 +9,17 @@ from pydantic import AfterValidator
 from serving.dependencies import FromServices, may_read
 from serving.errors import problems_of_request
 from serving.repositories.filters import Filters
+from serving.routing import TandemRoute
+from serving.schemas.documented import NOT_BLANK, Documented
 from serving.schemas.finding import Categories, ExcludeSeen, Limit, NoCategories, ToUser, user_of
 from serving.schemas.identifiers import storable_text
+from serving.schemas.query_values import QueryBoolean
 from serving.schemas.search import SearchAnswer, search_answer
 from serving.services.searching.search import SearchWish
 
 LONGEST_QUERY = 200
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
 
 
 def _query_text(given: str) -> str:
@@ -46,8 +49,8 @@ async def search(
         str,
         AfterValidator(storable_text),
         AfterValidator(_query_text),
+        Documented({"minLength": 1, "maxLength": LONGEST_QUERY, **NOT_BLANK.keywords}),
         Query(
-            json_schema_extra={"minLength": 1, "maxLength": LONGEST_QUERY},
             description='Words to look for; "words in quotes" follow each other, -word must not'
             " be there, or parts alternatives. The last word may be the beginning of one, unless a"
             " space follows it.",
@@ -60,10 +63,12 @@ async def search(
     exclude_category: NoCategories = None,
     exclude_seen: ExcludeSeen = False,
     only_words: Annotated[
-        bool,
+        QueryBoolean,
         Query(description="True: only items that match in words, however few, or none."),
     ] = False,
-    highlight: Annotated[bool, Query(description="Whether to tell where the words stand.")] = True,
+    highlight: Annotated[
+        QueryBoolean, Query(description="Whether to tell where the words stand.")
+    ] = True,
 ) -> Response:
     """Search the catalogue: by words, by what they mean, and, with user_id, by the user's taste.
 

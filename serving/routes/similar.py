@@ -10,6 +10,7 @@ from domain.identifiers import ItemId
 from serving.dependencies import FromServices, may_read
 from serving.errors import problems_of_request
 from serving.repositories.filters import Filters
+from serving.routing import TandemRoute
 from serving.schemas.finding import Categories, ExcludeSeen, Limit, NoCategories, ToUser, user_of
 from serving.schemas.identifiers import Identifier
 from serving.schemas.similar import SimilarAnswer, similar_answer
@@ -17,7 +18,7 @@ from serving.services.searching.similar import SimilarWish
 
 MOST_SEEDS = 20
 
-router = APIRouter(prefix="/v1", tags=["search"])
+router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
 
 _PROBLEMS = problems_of_request(UnknownItemError)
 
@@ -29,7 +30,7 @@ _PROBLEMS = problems_of_request(UnknownItemError)
     responses=_PROBLEMS,
 )
 async def similar_to_item(
-    item_id: Annotated[Identifier, Path(examples=["film-7"])],
+    item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
     services: FromServices,
     *,
     limit: Limit = 20,
@@ -63,7 +64,7 @@ async def similar_to_items(
             min_length=1,
             max_length=MOST_SEEDS,
             description="Items to be like, each alike; those that do not exist are told.",
-            examples=[["film-7", "film-8"]],
+            examples=[["stalker-1979", "solaris-1972"]],
         ),
     ],
     limit: Limit = 20,

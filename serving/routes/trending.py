@@ -8,10 +8,13 @@ from fastapi import APIRouter, Query, Response
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
 from serving.errors import problems_of_request
-from serving.schemas.popular import Category, ForUser, Limit, TrendingAnswer, scored_answer
+from serving.routing import TandemRoute
+from serving.schemas.finding import Limit
+from serving.schemas.named import TrendingWindow
+from serving.schemas.popular import Category, ForUser, TrendingAnswer, scored_answer
 from serving.services.shelves.shelf import Shelf, ShelfName, ShelfWish, Window
 
-router = APIRouter(prefix="/v1", tags=["recommendations"])
+router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
 _SHELVES: dict[Window, ShelfName] = {
     "day": "trending_day",
@@ -30,7 +33,7 @@ async def trending(
     services: FromServices,
     limit: Limit = 20,
     window: Annotated[
-        Window, Query(description="The last day, the last 7 or the last 30 days.")
+        TrendingWindow, Query(description="The last day, the last 7 or the last 30 days.")
     ] = "week",
     category: Category = "",
     user_id: ForUser = None,

@@ -10,11 +10,12 @@ from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read, may_write
 from serving.errors import problems_of_request
 from serving.faults import BodyTooLargeError, MalformedBodyError
+from serving.routing import TandemRoute
 from serving.schemas.identifiers import Identifier
 from serving.schemas.removals import ForgottenUserAnswer, forgotten_user_answer
 from serving.schemas.users import UserAnswer, UserBody
 
-router = APIRouter(prefix="/v1", tags=["users"])
+router = APIRouter(prefix="/v1", tags=["users"], route_class=TandemRoute)
 
 UserPath = Annotated[Identifier, Path(examples=["ann"])]
 

@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from serving.services.diagnosis.finding import Severity
+from serving.schemas.named import FindingSeverity
 
 
 class FindingAnswer(BaseModel):
@@ -13,7 +13,7 @@ class FindingAnswer(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     check: str = Field(description="What was looked at, a name that stays.", examples=["speed"])
-    severity: Severity = Field(
+    severity: FindingSeverity = Field(
         description="problem: something needs doing; notice: worth knowing; ok: as it should be."
     )
     what: str = Field(

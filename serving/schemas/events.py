@@ -50,7 +50,7 @@ class EventBody(BaseModel):
                 {
                     "event_id": "order-1729-line-1",
                     "user_id": "ann",
-                    "item_id": "film-7",
+                    "item_id": "stalker-1979",
                     "kind": "purchase",
                     "occurred_at": "2026-03-01T12:00:00Z",
                 }

@@ -2,15 +2,17 @@
 
 from typing import Annotated
 
+from annotated_types import Ge, Le
 from fastapi import Query
 
 from domain.identifiers import UserId
 from serving.schemas.identifiers import Identifier
+from serving.schemas.query_values import AS_INTEGER, QueryBoolean
 from serving.services.lists.held_popular import LONGEST
 
 MOST_CATEGORIES = 50
 
-Limit = Annotated[int, Query(ge=1, le=LONGEST, description="How many items.")]
+Limit = Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Query(description="How many items.")]
 ToUser = Annotated[
     Identifier | None,
     Query(description="For whom: what the user spoke against stays out.", examples=["ann"]),
@@ -20,7 +22,7 @@ Categories = Annotated[
     Query(
         max_length=MOST_CATEGORIES,
         description="Only items of this category, written exactly so; repeated, of any of these.",
-        examples=[["comedy"]],
+        examples=[["Comedy"]],
     ),
 ]
 NoCategories = Annotated[
@@ -28,18 +30,13 @@ NoCategories = Annotated[
     Query(
         max_length=MOST_CATEGORIES,
         description="No item of this category; may be repeated.",
-        examples=[["horror"]],
+        examples=[["Horror"]],
     ),
 ]
 ExcludeSeen = Annotated[
-    bool,
+    QueryBoolean,
     Query(description="Whether items that the user has seen stay out, too; needs user_id."),
 ]
-
-CATEGORIES_MEANT = (
-    "Of an empty list: categories asked for that no item has, with the ones that differ from them"
-    " in upper and lower case or accents only. Categories are taken exactly as they are stored."
-)
 
 
 def user_of(user_id: str | None) -> UserId | None:

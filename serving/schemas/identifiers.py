@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 
 from domain.identifiers import LONGEST_ID
+from serving.schemas.documented import ONE_NAME, WITHOUT_NUL
 
 
 def storable_text(text: str) -> str:
@@ -14,9 +15,10 @@ def storable_text(text: str) -> str:
     return text
 
 
-Text = Annotated[str, AfterValidator(storable_text)]
+Text = Annotated[str, AfterValidator(storable_text), WITHOUT_NUL]
 Identifier = Annotated[
     str,
     StringConstraints(min_length=1, max_length=LONGEST_ID),
     AfterValidator(storable_text),
+    ONE_NAME,
 ]

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from serving.schemas.documented import NOT_BLANK, STORABLE_VALUES, Documented
 from serving.schemas.identifiers import Identifier, Text, storable_text
 
 _DEEPEST = 100
@@ -37,7 +38,7 @@ def _inner_values(value: Any) -> Iterable[Any]:
     return ()
 
 
-Attributes = Annotated[dict[str, Any], AfterValidator(_storable)]
+Attributes = Annotated[dict[str, Any], AfterValidator(_storable), STORABLE_VALUES]
 
 
 def _titled(given: str) -> str:
@@ -52,7 +53,7 @@ Title = Annotated[
     StringConstraints(strip_whitespace=True, max_length=500),
     AfterValidator(storable_text),
     AfterValidator(_titled),
-    Field(json_schema_extra={"minLength": 1}),
+    Documented({"minLength": 1, **NOT_BLANK.keywords}),
 ]
 
 
@@ -78,7 +79,7 @@ class ItemBody(BaseModel):
     categories: Annotated[list[Identifier], Field(max_length=100)] = []
     description: Annotated[Text, Field(max_length=100_000)] = ""
     attributes: Attributes = {}
-    available: bool = Field(True, description="Whether it may be recommended.")
+    available: bool = Field(True, strict=True, description="Whether it may be recommended.")
 
 
 class StoredItemAnswer(ItemBody):

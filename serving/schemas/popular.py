@@ -1,16 +1,15 @@
 """The questions and answers of /v1/popular, /v1/trending, /v1/latest and /v1/starter."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import Query
 from pydantic import BaseModel, Field
 
 from serving.schemas.identifiers import Identifier, Text
-from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
-from serving.services.lists.held_popular import LONGEST
+from serving.schemas.named import LatestLevel, PopularLevel, StarterLevel, TrendingLevel
+from serving.schemas.recommendations import CATEGORIES_MEANT, DEGRADED, RunAnswer, run_answer
 from serving.services.shelves.shelf import ShelfList
 
-Limit = Annotated[int, Query(ge=1, le=LONGEST, description="How many items.")]
 Category = Annotated[Text, Query(max_length=200, description="Empty: the whole catalogue.")]
 ForUser = Annotated[
     Identifier | None,
@@ -47,6 +46,9 @@ class ShelfAnswer(BaseModel):
     """What all of these answers tell."""
 
     run: RunAnswer | None = Field(description="Null before the first run is published.")
+    categories_meant: dict[str, str] = Field(
+        description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
+    )
     degraded: str | None = Field(description=DEGRADED)
 
 
@@ -54,7 +56,7 @@ class PopularAnswer(ShelfAnswer):
     """Popular items, best first."""
 
     items: list[PopularItemAnswer]
-    level: Literal["popular", "held"] = Field(
+    level: PopularLevel = Field(
         description="held: the list as it was held in memory, because PostgreSQL did not answer."
     )
 
@@ -63,7 +65,7 @@ class TrendingAnswer(ShelfAnswer):
     """Trending items, best first."""
 
     items: list[PopularItemAnswer]
-    level: Literal["trending", "popular", "held"] = Field(
+    level: TrendingLevel = Field(
         description="popular: nothing trends, these are popular items; held: what was held in"
         " memory, because PostgreSQL did not answer."
     )
@@ -73,7 +75,7 @@ class LatestAnswer(ShelfAnswer):
     """New items, the newest first."""
 
     items: list[ShelfItemAnswer]
-    level: Literal["latest", "held"] = Field(
+    level: LatestLevel = Field(
         description="held: what was held in memory, because PostgreSQL did not answer; popular"
         " items if this process was not asked for the newest before."
     )
@@ -83,7 +85,7 @@ class StarterAnswer(ShelfAnswer):
     """Items to choose from, each as different as can be from those before it."""
 
     items: list[ShelfItemAnswer]
-    level: Literal["starter", "popular", "held"] = Field(
+    level: StarterLevel = Field(
         description="popular: the run cannot tell items apart, or there is none yet; held: what was"
         " held in memory, because PostgreSQL did not answer."
     )
@@ -109,5 +111,6 @@ def _answer(listed: ShelfList, items: list[dict[str, Any]]) -> dict[str, Any]:
         "items": items,
         "run": run_answer(listed.run),
         "level": listed.level,
+        "categories_meant": listed.categories_meant,
         "degraded": listed.degraded,
     }

@@ -2,10 +2,12 @@
 
 from typing import Annotated
 
+from annotated_types import Ge, Le
 from pydantic import BaseModel, Field
 
 from serving.repositories.filters import Filters
 from serving.schemas.identifiers import Identifier
+from serving.schemas.query_values import AS_INTEGER, AS_NUMBER, QueryBoolean
 from serving.schemas.users import MOST_ITEMS, MOST_WORDS, Phrase
 from serving.services.lists.held_popular import LONGEST
 from serving.services.lists.stating import AskedInterests
@@ -20,13 +22,13 @@ class RecommendationQuery(BaseModel):
     Parameters of the route itself would be gone through twice in every request.
     """
 
-    limit: Annotated[int, Field(ge=1, le=LONGEST, description="How many items.")] = 20
+    limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
     exclude_seen: Annotated[
-        bool,
+        QueryBoolean,
         Field(description="False: only items the user disliked or hid are left out."),
     ] = True
     explain: Annotated[
-        bool,
+        QueryBoolean,
         Field(description="True: tell which of the user's own items brought each item."),
     ] = False
     interest: Annotated[
@@ -50,7 +52,7 @@ class RecommendationQuery(BaseModel):
         Field(
             max_length=MOST_CATEGORIES,
             description="Only items of this category; repeated, of any of these.",
-            examples=[["comedy"]],
+            examples=[["Comedy"]],
         ),
     ] = None
     exclude_category: Annotated[
@@ -58,35 +60,27 @@ class RecommendationQuery(BaseModel):
         Field(
             max_length=MOST_CATEGORIES,
             description="No item of this category; may be repeated.",
-            examples=[["horror"]],
+            examples=[["Horror"]],
         ),
     ] = None
     max_per_category: Annotated[
-        int | None,
+        Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER] | None,
         Field(
-            ge=1,
-            le=LONGEST,
             description="No more items of one category than this, as long as others are eligible;"
             " rather than a list that is too short there are more. An item of several categories"
             " counts in each. Left out: TANDEM_MAX_PER_CATEGORY.",
         ),
     ] = None
     diversity: Annotated[
-        float | None,
+        Annotated[float, Ge(0), Le(1), AS_NUMBER] | None,
         Field(
-            ge=0,
-            le=1,
-            allow_inf_nan=False,
             description="0: the order of the blend; 1: after the first, each item as unlike those"
             " before it as can be. Left out: TANDEM_DIVERSITY.",
         ),
     ] = None
     explore: Annotated[
-        float | None,
+        Annotated[float, Ge(0), Le(0.5), AS_NUMBER] | None,
         Field(
-            ge=0,
-            le=0.5,
-            allow_inf_nan=False,
             description="Share of the places that goes to new items near the user, on average and"
             " never one of the first two. They are marked `explored`. Left out:"
             " TANDEM_EXPLORATION_SHARE.",

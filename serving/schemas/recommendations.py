@@ -6,19 +6,26 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from domain.blend import Policy
 from serving.repositories.runs import LiveRun
-from serving.services.lists.made_list import Level, RecommendedItem, Source
+from serving.schemas.named import PolicyName, RecommendationLevel, RecommendationSource
+from serving.services.lists.made_list import RecommendedItem
 from serving.services.recommend import Recommendation
 
-DEGRADED = "Why the list is less than it might have been, as postgres_timeout; null: it is not."
+DEGRADED = (
+    "Why the list is less than it might have been, as postgres_timeout; redis_away: it is as good"
+    " as ever, but every list is made anew. Null: nothing is amiss."
+)
+CATEGORIES_MEANT = (
+    "Of an empty list: categories asked for that no item has, with the ones that differ from them"
+    " in upper and lower case or accents only. Categories are taken exactly as they are stored."
+)
 
 
 class CauseAnswer(BaseModel):
     """One of the user's own items, or a stated word, that brought a recommendation."""
 
     item_id: str | None = Field(
-        description="Null: it is a word or phrase of the user's interests.", examples=["film-3"]
+        description="Null: it is a word or phrase of the user's interests.", examples=["heat-1995"]
     )
     title: str | None = Field(examples=["Heat"])
     interest: str | None = Field(
@@ -33,8 +40,8 @@ class CauseAnswer(BaseModel):
 class ItemAnswer(BaseModel):
     """One recommended item."""
 
-    item_id: str = Field(examples=["film-7"])
-    title: str = Field(examples=["Seven"])
+    item_id: str = Field(examples=["stalker-1979"])
+    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="The blended score, which the list is ordered by but for diversity, caps and"
         " explored items; 0 for items that only fill it up."
@@ -66,7 +73,7 @@ class RunAnswer(BaseModel):
 class PolicyAnswer(BaseModel):
     """How the two sources were weighed."""
 
-    name: Policy
+    name: PolicyName
     batch_weight: float = Field(description="As applied to this user.")
     speed_weight: float = Field(description="As applied to this user.")
     sharpness: float = Field(description="The power scaled scores are raised to.")
@@ -79,9 +86,12 @@ class RecommendationAnswer(BaseModel):
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
     user_id: str
     items: list[ItemAnswer]
-    source: Source = Field(description="Where the list comes from now.")
-    level: Level = Field(
+    source: RecommendationSource = Field(description="Where the list comes from now.")
+    level: RecommendationLevel = Field(
         description="What the list was made as, also when it comes from the cache."
+    )
+    categories_meant: dict[str, str] = Field(
+        description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
     )
     degraded: str | None = Field(description=DEGRADED)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
@@ -99,7 +109,8 @@ def recommendation_answer(user_id: str, given: Recommendation, *, explain: bool)
         "items": [_item_answer(item, explain=explain) for item in made.items],
         "source": given.source,
         "level": made.level,
-        "degraded": made.degraded,
+        "categories_meant": given.categories_meant,
+        "degraded": given.degraded,
         "run": run_answer(made.run),
         "policy": made.policy,
         "generated_at": given.generated_at,

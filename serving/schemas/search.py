@@ -4,10 +4,10 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from serving.schemas.finding import CATEGORIES_MEANT
-from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
-from serving.services.searching.finding import FoundItems, FoundSource
-from serving.services.searching.found_list import Match, SearchedItem, SearchLevel, SearchList
+from serving.schemas.named import FoundItemsSource, SearchMatch, SearchResultLevel
+from serving.schemas.recommendations import CATEGORIES_MEANT, DEGRADED, RunAnswer, run_answer
+from serving.services.searching.finding import FoundItems
+from serving.services.searching.found_list import SearchedItem, SearchList
 
 _MATCH = (
     "words: at least one word is there. meaning: none is, but the item is near to what they mean."
@@ -28,10 +28,10 @@ class HighlightsAnswer(BaseModel):
 class SearchedItemAnswer(BaseModel):
     """One item found."""
 
-    item_id: str = Field(examples=["film-7"])
+    item_id: str = Field(examples=["stalker-1979"])
     title: str = Field(examples=["Toy Story"])
     score: float = Field(description="What the list is ordered by; 0 for items that fill it up.")
-    match: Match = Field(description=_MATCH)
+    match: SearchMatch = Field(description=_MATCH)
     seen: bool = Field(description="Whether the user has seen it; false without user_id.")
     highlights: HighlightsAnswer | None = Field(
         description="Null for items that do not match in words, and with highlight=false."
@@ -43,7 +43,7 @@ class SearchAnswer(BaseModel):
 
     q: str
     items: list[SearchedItemAnswer]
-    match: Match | None = Field(
+    match: SearchMatch | None = Field(
         description="The match of the first item; meaning or popular: no item has the words. Null:"
         " no item at all."
     )
@@ -52,10 +52,10 @@ class SearchAnswer(BaseModel):
         examples=[{"oddyssey": "odyssey"}],
     )
     categories_meant: dict[str, str] = Field(
-        description=CATEGORIES_MEANT, examples=[{"Comedy": "comedy"}]
+        description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
     )
-    source: FoundSource = Field(description="Where the list comes from now.")
-    level: SearchLevel = Field(
+    source: FoundItemsSource = Field(description="Where the list comes from now.")
+    level: SearchResultLevel = Field(
         description="What the list was made as. search: by words and meaning. words: by words"
         " alone. popular: nothing was found. held: the popular list as it was held in memory, items"
         " with the words in their titles first, because PostgreSQL did not answer."
@@ -76,7 +76,7 @@ def search_answer(q: str, found: FoundItems[SearchList]) -> dict[str, Any]:
         "categories_meant": made.categories_meant,
         "source": found.source,
         "level": made.level,
-        "degraded": made.degraded,
+        "degraded": found.degraded,
         "run": run_answer(made.run),
         "generation_ms": found.generation_ms,
     }

@@ -4,17 +4,17 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from serving.schemas.finding import CATEGORIES_MEANT
-from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
-from serving.services.searching.finding import FoundItems, FoundSource
-from serving.services.searching.found_list import SimilarLevel, SimilarList
+from serving.schemas.named import FoundItemsSource, SimilarItemsLevel
+from serving.schemas.recommendations import CATEGORIES_MEANT, DEGRADED, RunAnswer, run_answer
+from serving.services.searching.finding import FoundItems
+from serving.services.searching.found_list import SimilarList
 
 
 class SimilarItemAnswer(BaseModel):
     """One similar item."""
 
-    item_id: str = Field(examples=["film-7"])
-    title: str = Field(examples=["Seven"])
+    item_id: str = Field(examples=["stalker-1979"])
+    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="How alike it is, at most 1: the sum of the two parts. 0 for items that only"
         " fill the list up."
@@ -30,10 +30,10 @@ class SimilarAnswer(BaseModel):
 
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str] = Field(
-        description=CATEGORIES_MEANT, examples=[{"Comedy": "comedy"}]
+        description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
     )
-    source: FoundSource = Field(description="Where the list comes from now.")
-    level: SimilarLevel = Field(
+    source: FoundItemsSource = Field(description="Where the list comes from now.")
+    level: SimilarItemsLevel = Field(
         description="What the list was made as. similar: by use and words. words: by words alone,"
         " as the item is too new. popular: nothing is known of the item. held: the popular list as"
         " it was held in memory, because PostgreSQL did not answer."
@@ -63,7 +63,7 @@ def similar_answer(found: FoundItems[SimilarList]) -> dict[str, Any]:
         "categories_meant": made.categories_meant,
         "source": found.source,
         "level": made.level,
-        "degraded": made.degraded,
+        "degraded": found.degraded,
         "run": run_answer(made.run),
         "unknown_item_ids": made.unknown,
         "generation_ms": found.generation_ms,

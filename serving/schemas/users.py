@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.identifiers import LONGEST_ID
+from serving.schemas.documented import NOT_BLANK
 from serving.schemas.identifiers import Identifier, storable_text
 from serving.schemas.items import Attributes
 
@@ -22,6 +23,7 @@ Phrase = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_ID),
     AfterValidator(storable_text),
     AfterValidator(_once_spaced),
+    NOT_BLANK,
 ]
 
 
@@ -43,7 +45,7 @@ class InterestsBody(BaseModel):
         Field(
             [],
             description="Items of the catalogue. They count as seen: they are not recommended.",
-            examples=[["film-7"]],
+            examples=[["stalker-1979"]],
         )
     )
 
@@ -57,7 +59,7 @@ class UserBody(BaseModel):
             "examples": [
                 {
                     "attributes": {"country": "NL"},
-                    "interests": {"words": ["robots", "film noir"], "items": ["film-7"]},
+                    "interests": {"words": ["robots", "film noir"], "items": ["stalker-1979"]},
                 }
             ]
         },

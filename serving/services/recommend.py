@@ -2,7 +2,7 @@
 
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -20,8 +20,9 @@ from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.lists.held_popular import HeldPopular
-from serving.services.lists.made_list import MadeList, Source, degraded_by, fillers
+from serving.services.lists.made_list import REDIS_AWAY, MadeList, Source, degraded_by, fillers
 from serving.services.lists.making import ListMaker
+from serving.services.lists.meant_categories import MeantCategories
 from serving.services.lists.slots import SlotPolicy
 from serving.services.lists.wish import Wish
 from serving.services.live_runs import LiveRuns
@@ -40,6 +41,10 @@ class Recommendation:
     recommendation_id: uuid.UUID
     made: MadeList
     source: Source
+    degraded: str | None
+    """Why the list is less than it might have been, or takes more to make; None: neither."""
+    categories_meant: Mapping[str, str]
+    """Of an empty list: categories asked for that no item has, with those that were meant."""
     generated_at: datetime
     generation_ms: float
 
@@ -76,6 +81,7 @@ class Recommender:
         policy: BlendPolicy,
         slots: SlotPolicy,
         asked: AskedLately,
+        categories: MeantCategories,
     ) -> None:
         self._live_runs = live_runs
         self._lists = lists
@@ -90,6 +96,7 @@ class Recommender:
         self._policy = policy
         self._slots = slots
         self._asked = asked
+        self._categories = categories
         self._flights: SingleFlight[MadeList] = SingleFlight()
 
     async def recommend(self, user_id: UserId, wish: Wish) -> Recommendation:
@@ -100,6 +107,8 @@ class Recommender:
             recommendation_id=uuid.uuid4(),
             made=found.made,
             source=found.source,
+            degraded=found.made.degraded or (REDIS_AWAY if self._answers.away else None),
+            categories_meant=await self._categories.meant(wish.filters, found.made.items),
             generated_at=datetime.now(UTC),
             generation_ms=round((time.perf_counter() - started) * 1000, 3),
         )

@@ -126,6 +126,10 @@ def fillers(named: Iterable[CatalogueItem | RecommendedItem]) -> tuple[Recommend
     )
 
 
+REDIS_AWAY = "redis_away"
+"""A list made without Redis is as good as any, but each one is made anew."""
+
+
 def degraded_by(error: StoreUnavailableError) -> str:
     """Why a list is less than it might have been."""
     return "budget" if error.reason == "budget" else f"postgres_{error.reason}"

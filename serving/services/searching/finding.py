@@ -18,7 +18,7 @@ from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
 from serving.repositories.shared_answers import SharedAnswers
 from serving.services.lists.held_popular import HeldPopular
-from serving.services.lists.made_list import degraded_by
+from serving.services.lists.made_list import REDIS_AWAY, degraded_by
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.early_look import EarlyLook
 from serving.services.memory.remembered_users import RememberedUsers
@@ -54,6 +54,8 @@ class FoundItems(Generic[Listed]):
 
     made: Listed
     source: FoundSource
+    degraded: str | None = None
+    """Why the list is less than it might have been, or takes more to make; None: neither."""
     generation_ms: float = field(default=0.0)
 
 
@@ -96,7 +98,11 @@ class Finder(Generic[Listed]):
         self._metrics.answers.labels(found.source).inc()
         if found.made.degraded is not None:
             self._metrics.degraded.labels(found.made.degraded).inc()
-        return replace(found, generation_ms=round((time.perf_counter() - started) * 1000, 3))
+        return replace(
+            found,
+            degraded=found.made.degraded or (REDIS_AWAY if self._answers.away else None),
+            generation_ms=round((time.perf_counter() - started) * 1000, 3),
+        )
 
     async def _best(self, user_id: UserId | None, asked: Asked[Listed]) -> FoundItems[Listed]:
         with EarlyLook(lambda: self._known(user_id)) as remembered:

@@ -15,6 +15,7 @@ from serving.repositories.runs import LiveRun
 from serving.repositories.shelves import Shelves
 from serving.services.lists.held_popular import LONGEST, HeldPopular
 from serving.services.lists.made_list import MadeList, degraded_by, fillers
+from serving.services.lists.meant_categories import MeantCategories
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.early_look import EarlyLook
 from serving.services.memory.remembered_users import RememberedUsers
@@ -43,6 +44,7 @@ class Browser:
         remembered: RememberedUsers,
         replica: ReplicaReading,
         metrics: ServingMetrics,
+        categories: MeantCategories,
     ) -> None:
         self._live_runs = live_runs
         self._shelves = shelves
@@ -53,6 +55,7 @@ class Browser:
         self._remembered = remembered
         self._replica = replica
         self._metrics = metrics
+        self._categories = categories
 
     async def browse(self, wish: ShelfWish) -> ShelfList:
         """The list of a shelf.
@@ -70,7 +73,9 @@ class Browser:
                 self._metrics.degraded.labels(reason).inc()
                 return replace(made, degraded=reason)
         self._hold(wish, listed)
-        return listed
+        filters = Filters.of_category(wish.shelf.category)
+        meant = await self._categories.meant(filters, listed.items)
+        return replace(listed, categories_meant=meant) if meant else listed
 
     async def refresh(self) -> None:
         """Make the held lists again, as long as any may be asked for."""

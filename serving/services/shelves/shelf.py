@@ -1,7 +1,7 @@
 """Shelves: lists that are the same for everybody, and what a list from one is asked to be."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from domain.identifiers import UserId
@@ -66,3 +66,5 @@ class ShelfList:
     items: tuple[RecommendedItem, ...]
     degraded: str | None = None
     """Why it is less than it might have been; None: it is not."""
+    categories_meant: Mapping[str, str] = field(default_factory=dict)
+    """Of an empty list: the category if no item has it, with the one that was meant."""
