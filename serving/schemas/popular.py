@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import BaseModel, Field
 
+from serving.repositories.exclusions import Knowledge
 from serving.schemas.identifiers import Identifier, Text
-from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
+from serving.schemas.recommendations import DEGRADED, EXCLUSIONS_OF_USER, RunAnswer, run_answer
 from serving.services.lists.held_popular import LONGEST
 from serving.services.shelves.shelf import ShelfList
 
@@ -48,6 +49,7 @@ class ShelfAnswer(BaseModel):
 
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     degraded: str | None = Field(description=DEGRADED)
+    exclusions: Knowledge | None = Field(description=EXCLUSIONS_OF_USER)
 
 
 class PopularAnswer(ShelfAnswer):
@@ -110,4 +112,5 @@ def _answer(listed: ShelfList, items: list[dict[str, Any]]) -> dict[str, Any]:
         "run": run_answer(listed.run),
         "level": listed.level,
         "degraded": listed.degraded,
+        "exclusions": listed.exclusions,
     }

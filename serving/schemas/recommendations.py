@@ -7,11 +7,18 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from domain.blend import Policy
+from serving.repositories.exclusions import Knowledge
 from serving.repositories.runs import LiveRun
 from serving.services.lists.made_list import Level, RecommendedItem, Source
 from serving.services.recommend import Recommendation
 
 DEGRADED = "Why the list is less than it might have been, as postgres_timeout; null: it is not."
+
+EXCLUSIONS = (
+    "unknown: all that this user has seen, disliked or hidden could not be looked up just now, so"
+    " the list may show some of it. known: it shows none."
+)
+EXCLUSIONS_OF_USER = f"{EXCLUSIONS} Null: the list is for no user."
 
 
 class CauseAnswer(BaseModel):
@@ -84,6 +91,7 @@ class RecommendationAnswer(BaseModel):
         description="What the list was made as, also when it comes from the cache."
     )
     degraded: str | None = Field(description=DEGRADED)
+    exclusions: Knowledge = Field(description=EXCLUSIONS)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     policy: PolicyAnswer
     generated_at: datetime
@@ -100,6 +108,7 @@ def recommendation_answer(user_id: str, given: Recommendation, *, explain: bool)
         "source": given.source,
         "level": made.level,
         "degraded": made.degraded,
+        "exclusions": given.exclusions,
         "run": run_answer(made.run),
         "policy": made.policy,
         "generated_at": given.generated_at,

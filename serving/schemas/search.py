@@ -4,8 +4,9 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from serving.repositories.exclusions import Knowledge
 from serving.schemas.finding import CATEGORIES_MEANT
-from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
+from serving.schemas.recommendations import DEGRADED, EXCLUSIONS_OF_USER, RunAnswer, run_answer
 from serving.services.searching.finding import FoundItems, FoundSource
 from serving.services.searching.found_list import Match, SearchedItem, SearchLevel, SearchList
 
@@ -61,6 +62,7 @@ class SearchAnswer(BaseModel):
         " with the words in their titles first, because PostgreSQL did not answer."
     )
     degraded: str | None = Field(description=DEGRADED)
+    exclusions: Knowledge | None = Field(description=EXCLUSIONS_OF_USER)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     generation_ms: float
 
@@ -77,6 +79,7 @@ def search_answer(q: str, found: FoundItems[SearchList]) -> dict[str, Any]:
         "source": found.source,
         "level": made.level,
         "degraded": made.degraded,
+        "exclusions": found.exclusions,
         "run": run_answer(made.run),
         "generation_ms": found.generation_ms,
     }

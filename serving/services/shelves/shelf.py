@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from domain.identifiers import UserId
+from serving.repositories.exclusions import Knowledge
 from serving.repositories.runs import LiveRun
 from serving.services.lists.made_list import RecommendedItem
 
@@ -66,3 +67,5 @@ class ShelfList:
     items: tuple[RecommendedItem, ...]
     degraded: str | None = None
     """Why it is less than it might have been; None: it is not."""
+    exclusions: Knowledge | None = None
+    """Whether all that the user has seen was known; None: it is nobody's list."""
