@@ -1,8 +1,10 @@
 """The names under which speed and serving meet in Redis. Nothing there is precious."""
 
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
-from domain.identifiers import UserNo
+from domain.identifiers import ItemNo, UserId, UserNo
 
 WAKE_CHANNEL = "tandem:events"
 """Serving publishes here after events are committed; a lost message costs latency, never data."""
@@ -61,3 +63,56 @@ def user_version(user_no: UserNo) -> str:
     A replica that may lack what was committed before the drop must not be read for this user.
     """
     return f"tandem:version:{user_no}"
+
+
+MOST_EXCLUDED_ITEMS = 20_000
+"""How many excluded items of one user are kept in Redis, four bytes each."""
+
+STORE_EXCLUSIONS = """
+if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
+return 1
+"""
+"""Stores all that a user must not be shown, unless the user's answers were dropped meanwhile.
+
+Keys: `exclusions_key`, `user_version`. Arguments: the version as it was before the log was read,
+the packed numbers, and seconds. Who records an event drops the answers after the commit and adds to
+the key after that; so what was read before the commit never takes back what was added.
+"""
+
+
+def exclusions_key(user_id: UserId) -> str:
+    """What a user must not be shown, as packed `exclusion_numbers`.
+
+    No such key: nothing is known of the user, who may have seen anything.
+    """
+    return f"tandem:exclusions:{user_id}"
+
+
+def exclusion_numbers(
+    user_no: UserNo | None,
+    seen: AbstractSet[ItemNo],
+    against: AbstractSet[ItemNo],
+    *,
+    complete: bool,
+) -> list[int]:
+    """The user's number, then items seen, then items spoken against, which are negative.
+
+    The user's number is negative if these are not all that the log excludes, 0 if it is unknown. Of
+    more than `MOST_EXCLUDED_ITEMS` those spoken against are kept first.
+    """
+    items = [*sorted(seen - against), *(-no for no in sorted(against))]
+    number = user_no or 0
+    if not complete or len(items) > MOST_EXCLUDED_ITEMS:
+        number = -number
+    return [number, *items[-MOST_EXCLUDED_ITEMS:]]
+
+
+def packed_numbers(numbers: Sequence[int]) -> bytes:
+    """Numbers in 32 bits each, the lowest byte first."""
+    return struct.pack(f"<{len(numbers)}i", *numbers)
+
+
+def unpacked_numbers(packed: bytes) -> tuple[int, ...]:
+    """The numbers from what was packed."""
+    return struct.unpack(f"<{len(packed) // 4}i", packed)

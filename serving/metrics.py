@@ -42,6 +42,11 @@ class ServingMetrics:
             ["reason"],
             registry=registry,
         )
+        self.exclusions_unknown = Counter(
+            "serving_exclusions_unknown",
+            "Answers made without knowing all that the user has seen or spoken against.",
+            registry=registry,
+        )
         self.breaker_state = Gauge(
             "serving_breaker_state",
             "0: closed, all is well; 1: half-open, tried again; 2: open, left alone.",

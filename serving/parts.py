@@ -26,6 +26,7 @@ from serving.services.lists.holding import CategoryHolding
 from serving.services.lists.making import ListMaker
 from serving.services.lists.stating import Stating
 from serving.services.live_runs import LiveRuns
+from serving.services.memory.exclusion_lookup import ExclusionLookup
 from serving.services.memory.hearing import Hearing
 from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.memory.remembering import Remembering
@@ -35,6 +36,7 @@ from serving.services.shelves.held import HeldShelves
 from serving.services.user_numbers import UserNumbers
 from serving.services.warming import AskedLately
 from serving.settings import ServingSettings
+from serving.stores import make_exclusion_store
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,8 @@ class Parts:
     users: UserNumbers
     remembered: RememberedUsers
     remembering: Remembering
+    exclusions: ExclusionLookup
+    exclusion_store: Store
     access: Access
     impressions: ImpressionQueue
     replica: ReplicaReading
@@ -77,6 +81,7 @@ def make_parts(
     copies = HeldCopies(answers, seconds=settings.remembered_seconds)
     hearing = Hearing()
     remembered = _remembered(store, answers, settings, hearing)
+    exclusion_store, exclusions = _exclusions(remembered, settings, metrics)
     return Parts(
         settings=settings,
         metrics=metrics,
@@ -98,6 +103,8 @@ def make_parts(
             remembered=remembered,
             recent_users=settings.remembered_recent_users,
         ),
+        exclusions=exclusions,
+        exclusion_store=exclusion_store,
         access=Access(ApiKeys(store), copies, seconds=settings.api_key_seconds),
         impressions=ImpressionQueue(Impressions(store), metrics, most=settings.impression_queue),
         replica=ReplicaReading(
@@ -146,3 +153,16 @@ def _remembered(
     memory = UserMemory(most_users=settings.remembered_users, most_items=settings.remembered_items)
     remembered = Remembered(answers, seconds=settings.remembered_seconds)
     return RememberedUsers(memory, remembered, ExclusionNews(store), hearing)
+
+
+def _exclusions(
+    remembered: RememberedUsers, settings: ServingSettings, metrics: ServingMetrics
+) -> tuple[Store, ExclusionLookup]:
+    def does_not_answer() -> None:
+        lookup.abandon()
+
+    store = make_exclusion_store(settings, metrics, does_not_answer)
+    lookup = ExclusionLookup(
+        remembered, ExcludedItems(store), seconds=settings.exclusions_patience_seconds
+    )
+    return store, lookup

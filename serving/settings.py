@@ -97,6 +97,12 @@ class ResilienceSettings(BaseSettings):
     postgres_connections: Count = Field(10, description="For requests that read.")
     postgres_write_connections: Count = 4
     postgres_background_connections: Count = 2
+    postgres_exclusion_connections: Count = Field(
+        2, description="For what a user has seen, where the list itself is late."
+    )
+    exclusions_patience_seconds: Positive = Field(
+        2.0, description="So long what a user has seen is waited for before a list is made without."
+    )
     postgres_waiting: Count = Field(
         100, description="Requests of one kind that wait for a connection; others are refused."
     )
@@ -232,7 +238,7 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
         5_000_000, description="The most items it keeps of all of them; each takes four bytes."
     )
     remembered_seconds: Count = Field(
-        86_400, description="How long Redis keeps a user's exclusions, and the held list."
+        604_800, description="How long Redis keeps a user's exclusions, and the held list."
     )
     remembered_poll_seconds: Positive = 0.25
     remembered_recent_users: Count = Field(

@@ -41,9 +41,16 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
         ):
             await stack.enter_async_context(repeated(name, look, seconds=seconds))
         parts = make_parts(store, replica, answers, settings, metrics)
+        patient = parts.exclusion_store
+        stack.push_async_callback(patient.close)
+        looking = repeated(
+            "exclusions_probe", patient.probe, seconds=settings.postgres_probe_seconds
+        )
+        await stack.enter_async_context(looking)
         services = make_services(parts)
         seen = await _first_sight(parts)
         await store.warm_up()
+        await patient.warm_up()
         await stack.enter_async_context(_working(parts, services, seen=seen))
         yield services
 

@@ -1,5 +1,7 @@
 """The ways to PostgreSQL and Redis as the settings want them, each behind a watched breaker."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Literal
 
 import structlog
@@ -13,7 +15,7 @@ from serving.settings import ServingSettings
 
 log = structlog.get_logger()
 
-Dependency = Literal["postgres", "redis"]
+Dependency = Literal["postgres", "postgres_exclusions", "redis"]
 
 _NUMBERS = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
@@ -47,6 +49,25 @@ def make_store(
     return Store.at(settings.database_url.get_secret_value(), limits, breaker, replica)
 
 
+def make_exclusion_store(
+    settings: ServingSettings, metrics: ServingMetrics, on_opening: Callable[[], None]
+) -> Store:
+    """A way of its own for what users have seen, which is asked for when lists are late.
+
+    Two reads that do not come back within the patience, one after the other, are enough to tell
+    that PostgreSQL does not answer; `on_opening` is called then.
+    """
+    breaker = _watched_breaker(
+        "postgres_exclusions", settings, metrics, errors_in_row=2, on_opening=on_opening
+    )
+    return Store.for_small_reads(
+        settings.database_url.get_secret_value(),
+        breaker,
+        connections=settings.postgres_exclusion_connections,
+        seconds=settings.exclusions_patience_seconds,
+    )
+
+
 def make_redis_link(settings: ServingSettings, metrics: ServingMetrics) -> RedisLink:
     """The way to Redis; nothing is opened yet."""
     return RedisLink.at(
@@ -60,7 +81,12 @@ def make_redis_link(settings: ServingSettings, metrics: ServingMetrics) -> Redis
 
 
 def _watched_breaker(
-    dependency: Dependency, settings: ServingSettings, metrics: ServingMetrics
+    dependency: Dependency,
+    settings: ServingSettings,
+    metrics: ServingMetrics,
+    *,
+    errors_in_row: int | None = None,
+    on_opening: Callable[[], None] = lambda: None,
 ) -> Breaker:
     """A breaker whose state is a metric, and whose openings are counted and logged."""
     openings = metrics.breaker_openings.labels(dependency)
@@ -72,13 +98,17 @@ def _watched_breaker(
         if not told:
             log.warning("breaker_opened", dependency=dependency)
         told = True
+        on_opening()
 
     def closing() -> None:
         nonlocal told
         log.info("breaker_closed", dependency=dependency)
         told = False
 
-    breaker = Breaker(settings.breaker_rules(), on_opening=opening, on_closing=closing)
+    rules = settings.breaker_rules()
+    if errors_in_row is not None:
+        rules = replace(rules, errors_in_row=errors_in_row)
+    breaker = Breaker(rules, on_opening=opening, on_closing=closing)
     state = metrics.breaker_state.labels(dependency)
     state.set_function(lambda: _NUMBERS[breaker.state])
     return breaker

@@ -2,6 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Row
 
 from domain.identifiers import UserId, UserNo
 from serving.repositories.exclusions import Exclusions, RememberedUser
@@ -33,12 +36,14 @@ class ExcludedItems:
     async def load_exclusions(self, user_nos: Sequence[UserNo]) -> list[KnownUser]:
         """The exclusions of those of the users who exist."""
         rows = await self._store.rows(_SERVING["load_exclusions"], {"user_nos": list(user_nos)})
-        return [
-            KnownUser(
-                UserId(row.user_id),
-                RememberedUser(
-                    UserNo(row.user_no), Exclusions(frozenset(row.seen), frozenset(row.against))
-                ),
-            )
-            for row in rows
-        ]
+        return [KnownUser(UserId(row.user_id), _known(row)) for row in rows]
+
+    async def find_exclusions(self, user_id: UserId) -> RememberedUser:
+        """All exclusions of a user, who has none if the log has never seen the user."""
+        rows = await self._store.rows(_SERVING["find_exclusions"], {"user_id": user_id})
+        return _known(rows[0]) if rows else RememberedUser(complete=True)
+
+
+def _known(row: Row[Any]) -> RememberedUser:
+    exclusions = Exclusions(frozenset(row.seen), frozenset(row.against))
+    return RememberedUser(UserNo(row.user_no), exclusions, complete=True)

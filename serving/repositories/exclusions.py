@@ -1,13 +1,22 @@
 """What a user must not be shown, as the store tells it and as it is remembered without it."""
 
-import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from domain.identifiers import ItemNo, UserNo
+from domain.redis_keys import (
+    MOST_EXCLUDED_ITEMS,
+    exclusion_numbers,
+    packed_numbers,
+    unpacked_numbers,
+)
 
-MOST_ITEMS = 5_000
+MOST_ITEMS = MOST_EXCLUDED_ITEMS
 """How many items of one user are remembered."""
+
+Knowledge = Literal["known", "unknown"]
+"""Whether an answer was made with all that its user has seen or spoken against."""
 
 PACKED_BYTES = 4
 """Bytes a packed number takes."""
@@ -37,34 +46,38 @@ class RememberedUser:
     user_no: UserNo | None = None
     """None: not known, though the user may have one."""
     exclusions: Exclusions = Exclusions()
+    complete: bool = False
+    """Whether these are all exclusions, as the log had them; False: there may be others."""
+
+    @property
+    def knowledge(self) -> Knowledge:
+        """What an answer that was made with these exclusions says of them."""
+        return "known" if self.complete else "unknown"
 
     def __or__(self, newer: "RememberedUser") -> "RememberedUser":
         user_no = self.user_no if newer.user_no is None else newer.user_no
-        return RememberedUser(user_no, self.exclusions | newer.exclusions)
+        complete = self.complete or newer.complete
+        return RememberedUser(user_no, self.exclusions | newer.exclusions, complete)
 
     def numbers(self) -> list[int]:
-        """The user's number (0: not known), items seen, and items spoken against, negative.
-
-        Of more than MOST_ITEMS items those spoken against are kept first.
-        """
-        seen = sorted(self.exclusions.seen - self.exclusions.against)
-        against = [-no for no in sorted(self.exclusions.against)]
-        return [self.user_no or 0, *[*seen, *against][-MOST_ITEMS:]]
+        """What is told and stored of the user: see `exclusion_numbers`."""
+        seen, against = self.exclusions.seen, self.exclusions.against
+        return exclusion_numbers(self.user_no, seen, against, complete=self.complete)
 
     @classmethod
     def of_numbers(cls, numbers: Sequence[int]) -> "RememberedUser":
         """The user from such numbers; items may stand there more than once."""
-        user_no, *items = numbers
+        number, *items = numbers
         seen = frozenset(ItemNo(no) for no in items if no > 0)
         against = frozenset(ItemNo(-no) for no in items if no < 0)
-        return cls(UserNo(user_no) if user_no else None, Exclusions(seen, against))
+        user_no = UserNo(abs(number)) if number else None
+        return cls(user_no, Exclusions(seen, against), number > 0)
 
     def pack(self) -> bytes:
         """The numbers in 32 bits each, the lowest byte first."""
-        numbers = self.numbers()
-        return struct.pack(f"<{len(numbers)}i", *numbers)
+        return packed_numbers(self.numbers())
 
     @classmethod
     def unpack(cls, packed: bytes) -> "RememberedUser":
         """The user from what was packed."""
-        return cls.of_numbers(struct.unpack(f"<{len(packed) // PACKED_BYTES}i", packed))
+        return cls.of_numbers(unpacked_numbers(packed))

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from domain.identifiers import UserId, UserNo
-from domain.redis_keys import user_version
+from domain.redis_keys import STORE_EXCLUSIONS, exclusions_key, user_version
 from serving.repositories.answers import Answers, Stamp
 from serving.repositories.exclusions import MOST_ITEMS, PACKED_BYTES, RememberedUser
 from serving.repositories.store import Store
@@ -28,30 +28,27 @@ _INSTEAD = None
 _MARKER = "tandem:remembered-marker"
 _MOST_BYTES = (1 + MOST_ITEMS) * PACKED_BYTES
 
-# Read before the user's answers were dropped, it would take back what was added with the drop.
-_STORE = """
-if (redis.call('GET', KEYS[2]) or '') ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'EX', ARGV[3])
-return 1
-"""
-
-# A packed user is added to the one that is there; over the limit the oldest items go.
+# A packed user is added to the one that is there. What is added where nothing was is not all there
+# is, nor is what is left when the oldest items go, over the limit: the user's number is negative.
 _ADD = """
 local seconds, most = ARGV[1], tonumber(ARGV[2])
+local function number_of(packed) return (struct.unpack('<i4', packed)) end
 for i = 2, #KEYS do
     local key, packed = KEYS[i], ARGV[i + 4]
     local length = redis.call('STRLEN', key)
     if length == 0 then
         redis.call('SET', key, packed)
     else
-        local number = string.sub(packed, 1, 4)
-        if number == '\\0\\0\\0\\0' then number = redis.call('GETRANGE', key, 0, 3) end
+        local number = number_of(redis.call('GETRANGE', key, 0, 3))
+        local told = number_of(packed)
+        if told > 0 or number == 0 then number = told end
         local excess = math.max(length + #packed - 4 - most, 0)
         if excess == 0 then
-            redis.call('SETRANGE', key, 0, number)
+            redis.call('SETRANGE', key, 0, struct.pack('<i4', number))
             redis.call('APPEND', key, string.sub(packed, 5))
         else
             local kept = redis.call('GETRANGE', key, 4 + excess, -1)
+            number = struct.pack('<i4', -math.abs(number))
             redis.call('SET', key, number .. kept .. string.sub(packed, 5))
         end
     end
@@ -99,7 +96,7 @@ class Remembered:
     async def find_user(self, user_id: UserId) -> RememberedUser | None:
         """What is remembered of a user, perhaps nothing; None: Redis does not tell."""
         # Unlike GET it answers for a key that is not there, too.
-        packed = await self._answers.ask_anyway("GETRANGE", _key(user_id), 0, -1)
+        packed = await self._answers.ask_anyway("GETRANGE", exclusions_key(user_id), 0, -1)
         if packed is None:
             return None
         return RememberedUser.unpack(packed) if packed else RememberedUser()
@@ -113,9 +110,9 @@ class Remembered:
         """
         if not stamp.reachable:
             return None
-        keys = (_key(user_id), user_version(user_no))
+        keys = (exclusions_key(user_id), user_version(user_no))
         stored = await self._answers.ask(
-            "EVAL", _STORE, 2, *keys, stamp.version, known.pack(), self._seconds
+            "EVAL", STORE_EXCLUSIONS, 2, *keys, stamp.version, known.pack(), self._seconds
         )
         return None if stored is None else bool(stored)
 
@@ -155,7 +152,7 @@ class Remembered:
         told: Mapping[UserId, Any],
         packed: list[bytes],
     ) -> bool:
-        keys = (CHANGES, *map(_key, user_ids))
+        keys = (CHANGES, *map(exclusions_key, user_ids))
         payload = orjson.dumps(told) if told else b""
         # An event is acknowledged after this: the other processes must know what it excludes.
         done = await self._answers.insist(
@@ -176,6 +173,7 @@ class ExclusionNews:
         told = []
         for user_id, known in users.items():
             number, *items = known.numbers()
+            number = number if len(items) <= _MOST_TOLD else -abs(number)
             told.append(orjson.dumps({user_id: [number, *items[-_MOST_TOLD:]]}).decode())
         await self._store.rows(_SERVING["tell_exclusions"], {"told": told})
 
@@ -191,7 +189,3 @@ def told_change(told: str | bytes) -> Change:
             known = numbers[1:] if numbers[0] is _INSTEAD else numbers
             added[user_id] = RememberedUser.of_numbers(known)
     return Change(added, dropped)
-
-
-def _key(user_id: UserId) -> str:
-    return f"tandem:remembered:{user_id}"

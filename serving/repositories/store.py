@@ -26,6 +26,9 @@ _FAIR_SECONDS = 0.05
 Nor do all connections in use, a process held up, or a conflict between transactions.
 """
 
+_MOST_PATIENT = 500
+"""So many may wait for one of the few connections; each takes about a millisecond."""
+
 
 @dataclass(frozen=True, slots=True)
 class StoreLimits:
@@ -93,6 +96,17 @@ class Store:
             probe_seconds=limits.read_seconds,
             replica=replica,
         )
+
+    @classmethod
+    def for_small_reads(
+        cls, database_url: str, breaker: Breaker, *, connections: int, seconds: float
+    ) -> "Store":
+        """A store on few connections for cheap statements that are waited for with patience."""
+        reads = Connections.at(
+            database_url, most=connections, most_waiting=_MOST_PATIENT, statement_seconds=seconds
+        )
+        lanes: dict[Lane, Connections] = {"reads": reads, "background": reads}
+        return cls(lanes, breaker, wait_seconds=seconds, probe_seconds=seconds)
 
     async def rows(
         self, statement: TextClause, parameters: Mapping[str, Any] | None = None

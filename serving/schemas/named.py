@@ -5,6 +5,7 @@ from typing import Literal
 from typing_extensions import TypeAliasType
 
 from domain.blend import Policy
+from serving.repositories.exclusions import Knowledge
 from serving.services.diagnosis.finding import Severity
 from serving.services.lists.made_list import Level, Source
 from serving.services.searching.finding import FoundSource
@@ -28,3 +29,4 @@ StarterLevel = TypeAliasType("StarterLevel", Literal["starter", "popular", "held
 AliveStatus = TypeAliasType("AliveStatus", Literal["alive"])
 ReadyStatus = TypeAliasType("ReadyStatus", Literal["ready"])
 AwayDependency = TypeAliasType("AwayDependency", Literal["redis_away"])
+ExclusionKnowledge = TypeAliasType("ExclusionKnowledge", Knowledge)

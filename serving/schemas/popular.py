@@ -6,8 +6,20 @@ from fastapi import Query
 from pydantic import BaseModel, Field
 
 from serving.schemas.identifiers import Identifier, Text
-from serving.schemas.named import LatestLevel, PopularLevel, StarterLevel, TrendingLevel
-from serving.schemas.recommendations import CATEGORIES_MEANT, DEGRADED, RunAnswer, run_answer
+from serving.schemas.named import (
+    ExclusionKnowledge,
+    LatestLevel,
+    PopularLevel,
+    StarterLevel,
+    TrendingLevel,
+)
+from serving.schemas.recommendations import (
+    CATEGORIES_MEANT,
+    DEGRADED,
+    EXCLUSIONS_OF_USER,
+    RunAnswer,
+    run_answer,
+)
 from serving.services.shelves.shelf import ShelfList
 
 Category = Annotated[Text, Query(max_length=200, description="Empty: the whole catalogue.")]
@@ -50,6 +62,7 @@ class ShelfAnswer(BaseModel):
         description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
     )
     degraded: str | None = Field(description=DEGRADED)
+    exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
 
 
 class PopularAnswer(ShelfAnswer):
@@ -113,4 +126,5 @@ def _answer(listed: ShelfList, items: list[dict[str, Any]]) -> dict[str, Any]:
         "level": listed.level,
         "categories_meant": listed.categories_meant,
         "degraded": listed.degraded,
+        "exclusions": listed.exclusions,
     }

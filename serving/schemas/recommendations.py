@@ -7,7 +7,12 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from serving.repositories.runs import LiveRun
-from serving.schemas.named import PolicyName, RecommendationLevel, RecommendationSource
+from serving.schemas.named import (
+    ExclusionKnowledge,
+    PolicyName,
+    RecommendationLevel,
+    RecommendationSource,
+)
 from serving.services.lists.made_list import RecommendedItem
 from serving.services.recommend import Recommendation
 
@@ -19,6 +24,12 @@ CATEGORIES_MEANT = (
     "Of an empty list: categories asked for that no item has, with the ones that differ from them"
     " in upper and lower case or accents only. Categories are taken exactly as they are stored."
 )
+
+EXCLUSIONS = (
+    "unknown: all that this user has seen, disliked or hidden could not be looked up just now, so"
+    " the list may show some of it. known: it shows none."
+)
+EXCLUSIONS_OF_USER = f"{EXCLUSIONS} Null: the list is for no user."
 
 
 class CauseAnswer(BaseModel):
@@ -94,6 +105,7 @@ class RecommendationAnswer(BaseModel):
         description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
     )
     degraded: str | None = Field(description=DEGRADED)
+    exclusions: ExclusionKnowledge = Field(description=EXCLUSIONS)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     policy: PolicyAnswer
     generated_at: datetime
@@ -111,6 +123,7 @@ def recommendation_answer(user_id: str, given: Recommendation, *, explain: bool)
         "level": made.level,
         "categories_meant": given.categories_meant,
         "degraded": given.degraded,
+        "exclusions": given.exclusions,
         "run": run_answer(made.run),
         "policy": made.policy,
         "generated_at": given.generated_at,

@@ -4,8 +4,19 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from serving.schemas.named import FoundItemsSource, SearchMatch, SearchResultLevel
-from serving.schemas.recommendations import CATEGORIES_MEANT, DEGRADED, RunAnswer, run_answer
+from serving.schemas.named import (
+    ExclusionKnowledge,
+    FoundItemsSource,
+    SearchMatch,
+    SearchResultLevel,
+)
+from serving.schemas.recommendations import (
+    CATEGORIES_MEANT,
+    DEGRADED,
+    EXCLUSIONS_OF_USER,
+    RunAnswer,
+    run_answer,
+)
 from serving.services.searching.finding import FoundItems
 from serving.services.searching.found_list import SearchedItem, SearchList
 
@@ -61,6 +72,7 @@ class SearchAnswer(BaseModel):
         " with the words in their titles first, because PostgreSQL did not answer."
     )
     degraded: str | None = Field(description=DEGRADED)
+    exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     generation_ms: float
 
@@ -77,6 +89,7 @@ def search_answer(q: str, found: FoundItems[SearchList]) -> dict[str, Any]:
         "source": found.source,
         "level": made.level,
         "degraded": found.degraded,
+        "exclusions": found.exclusions,
         "run": run_answer(made.run),
         "generation_ms": found.generation_ms,
     }

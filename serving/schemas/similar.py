@@ -4,8 +4,14 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from serving.schemas.named import FoundItemsSource, SimilarItemsLevel
-from serving.schemas.recommendations import CATEGORIES_MEANT, DEGRADED, RunAnswer, run_answer
+from serving.schemas.named import ExclusionKnowledge, FoundItemsSource, SimilarItemsLevel
+from serving.schemas.recommendations import (
+    CATEGORIES_MEANT,
+    DEGRADED,
+    EXCLUSIONS_OF_USER,
+    RunAnswer,
+    run_answer,
+)
 from serving.services.searching.finding import FoundItems
 from serving.services.searching.found_list import SimilarList
 
@@ -39,6 +45,7 @@ class SimilarAnswer(BaseModel):
         " it was held in memory, because PostgreSQL did not answer."
     )
     degraded: str | None = Field(description=DEGRADED)
+    exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     unknown_item_ids: list[str] = Field(
         description="Ids among those asked for that no item has; the others were used."
@@ -64,6 +71,7 @@ def similar_answer(found: FoundItems[SimilarList]) -> dict[str, Any]:
         "source": found.source,
         "level": made.level,
         "degraded": found.degraded,
+        "exclusions": found.exclusions,
         "run": run_answer(made.run),
         "unknown_item_ids": made.unknown,
         "generation_ms": found.generation_ms,

@@ -11,10 +11,10 @@ import orjson
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
-from serving.budget import in_time
+from serving.budget import in_time, spending
 from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers, Stamp
-from serving.repositories.exclusions import RememberedUser
+from serving.repositories.exclusions import Knowledge, RememberedUser
 from serving.repositories.impressions import Impression
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
@@ -27,6 +27,7 @@ from serving.services.lists.slots import SlotPolicy
 from serving.services.lists.wish import Wish
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.early_look import EarlyLook
+from serving.services.memory.exclusion_lookup import ExclusionLookup
 from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.replica_reading import ReplicaReading, taking
 from serving.services.single_flight import SingleFlight
@@ -45,6 +46,7 @@ class Recommendation:
     """Why the list is less than it might have been, or takes more to make; None: neither."""
     categories_meant: Mapping[str, str]
     """Of an empty list: categories asked for that no item has, with those that were meant."""
+    exclusions: Knowledge
     generated_at: datetime
     generation_ms: float
 
@@ -54,6 +56,7 @@ class _Found:
     made: MadeList
     source: Source
     user_no: UserNo | None
+    exclusions: Knowledge = "known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,7 @@ class Recommender:
         answers: Answers,
         held: HeldPopular,
         remembered: RememberedUsers,
+        exclusions: ExclusionLookup,
         replica: ReplicaReading,
         impressions: ImpressionQueue,
         metrics: ServingMetrics,
@@ -90,6 +94,7 @@ class Recommender:
         self._answers = answers
         self._held = held
         self._remembered = remembered
+        self._exclusions = exclusions
         self._replica = replica
         self._impressions = impressions
         self._metrics = metrics
@@ -109,6 +114,7 @@ class Recommender:
             source=found.source,
             degraded=found.made.degraded or (REDIS_AWAY if self._answers.away else None),
             categories_meant=await self._categories.meant(wish.filters, found.made.items),
+            exclusions=found.exclusions,
             generated_at=datetime.now(UTC),
             generation_ms=round((time.perf_counter() - started) * 1000, 3),
         )
@@ -135,13 +141,13 @@ class Recommender:
             await self._make(run, _User(user_id, user_no), wish, field, stamp, since=since)
 
     async def _best(self, user_id: UserId, wish: Wish) -> _Found:
-        with EarlyLook(lambda: self._remembered.find(user_id)) as remembered:
+        with EarlyLook(lambda: self._exclusions.find(user_id)) as looked_up:
             try:
                 return await in_time(
                     self._live_runs.reading(lambda run: self._of_run(run, user_id, wish))
                 )
             except StoreUnavailableError as error:
-                found = await self._without_store(await remembered.found(), wish)
+                found = await self._without_store(await looked_up.found(), wish)
                 if found.source == "cache":
                     return found
                 return replace(found, made=replace(found.made, degraded=degraded_by(error)))
@@ -153,14 +159,16 @@ class Recommender:
             excluded |= self._held.numbers_of(wish.interests.item_ids)
         if known.user_no is not None:
             run = self._live_runs.current or self._held.run
-            kept, _ = await self._answers.find(known.user_no, _field(run, wish, self._policy))
+            # The patience with PostgreSQL may have taken all of the budget.
+            with spending(None):
+                kept, _ = await self._answers.find(known.user_no, _field(run, wish, self._policy))
             cached = MadeList.decode(kept) if kept is not None else None
             if cached and excluded.isdisjoint(item.item_no for item in cached.items):
                 return _Found(cached, "cache", known.user_no)
         made = self._held.answer(
             wish.limit, excluded, filters=wish.filters, max_per_category=wish.max_per_category
         )
-        return _Found(made, made.level, known.user_no)
+        return _Found(made, made.level, known.user_no, known.knowledge)
 
     async def _of_run(self, run: LiveRun | None, user_id: UserId, wish: Wish) -> _Found:
         return await self._users.reading(
@@ -226,6 +234,8 @@ class Recommender:
         made = recommendation.made
         if made.degraded is not None:
             self._metrics.degraded.labels(made.degraded).inc()
+        if recommendation.exclusions == "unknown":
+            self._metrics.exclusions_unknown.inc()
         self._impressions.put(
             Impression(
                 recommendation_id=recommendation.recommendation_id,

@@ -329,6 +329,13 @@ from users as asked
 {own_items}
 where user_no = any(cast(:user_nos as integer[]));
 
+-- name: find_exclusions
+-- The same of one user by the app's own id; no row: the log has never seen the user.
+select user_no, own.against, own.seen
+from users as asked
+{own_items}
+where user_id = :user_id;
+
 -- name: probe
 -- Asked of a database that was left alone, to see whether it answers.
 select 1;

@@ -1,7 +1,7 @@
 """What is known of users when the store is away: what must not be shown to them."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from domain.identifiers import UserId, UserNo
@@ -54,7 +54,10 @@ class RememberedUsers:
         return self._memory.now
 
     async def find(self, user_id: UserId) -> RememberedUser:
-        """All that this process and Redis know of a user."""
+        """All that this process and Redis know of a user.
+
+        It is complete only if Redis says so: what is loaded in bulk is told to no process.
+        """
         since = self.now
         there = await self._remembered.find_user(user_id)
         if there is None:
@@ -63,7 +66,8 @@ class RememberedUsers:
         if known is None:
             # Redis may be gone when it is asked again.
             self._learn(user_id, there, since)
-        return (there or _NOTHING) | (known or _NOTHING)
+        there = there or _NOTHING
+        return replace(there | (known or _NOTHING), complete=there.complete)
 
     async def learn(self, user_id: UserId) -> None:
         """Let this process know a user it answers from the cache."""
@@ -75,7 +79,7 @@ class RememberedUsers:
         self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, *, since: int, stamp: Stamp
     ) -> None:
         """Keep a state that was read after the moment `since` and after the stamp was taken."""
-        known = RememberedUser(user_no, exclusions)
+        known = RememberedUser(user_no, exclusions, complete=True)
         self._memory.replace(user_id, known, since=since)
         await self._remembered.store_user(user_id, user_no, known, stamp)
 
@@ -125,7 +129,7 @@ class RememberedUsers:
         """
         if self._memory.added_since(user_id, since):
             return False
-        known = RememberedUser(user_no, exclusions)
+        known = RememberedUser(user_no, exclusions, complete=True)
         self._memory.drop(user_id)
         self._memory.replace(user_id, known, since=self.now)
         stored = await self._remembered.store_user(user_id, user_no, known, stamp)
@@ -146,7 +150,12 @@ class RememberedUsers:
         await self._hear()
         await self._save()
         refill, self._to_refill = self._to_refill[:_AT_ONCE], self._to_refill[_AT_ONCE:]
-        known = {user_id: found for user_id in refill if (found := self._memory.find(user_id))}
+        # This process has not heard of what was loaded in bulk since.
+        known = {
+            user_id: replace(found, complete=False)
+            for user_id in refill
+            if (found := self._memory.find(user_id))
+        }
         if known and not await self._remembered.add(known, tell=False):
             self._to_refill += refill
         await self._look_for_loss()

@@ -10,10 +10,10 @@ import orjson
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId, UserNo
-from serving.budget import KNOWING_THE_USER, in_time, until
+from serving.budget import KNOWING_THE_USER, in_time, spending, until
 from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers, Stamp
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, Knowledge, RememberedUser
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
 from serving.repositories.shared_answers import SharedAnswers
@@ -21,6 +21,7 @@ from serving.services.lists.held_popular import HeldPopular
 from serving.services.lists.made_list import REDIS_AWAY, degraded_by
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.early_look import EarlyLook
+from serving.services.memory.exclusion_lookup import ExclusionLookup
 from serving.services.memory.remembered_users import RememberedUsers
 from serving.services.replica_reading import ReplicaReading, taking
 from serving.services.searching.found_list import SearchList, SimilarList, encoded
@@ -57,6 +58,8 @@ class FoundItems(Generic[Listed]):
     degraded: str | None = None
     """Why the list is less than it might have been, or takes more to make; None: neither."""
     generation_ms: float = field(default=0.0)
+    exclusions: Knowledge | None = None
+    """Whether all that the user has seen was known; None: nobody was named."""
 
 
 class Finder(Generic[Listed]):
@@ -75,6 +78,7 @@ class Finder(Generic[Listed]):
         shared: SharedAnswers,
         held: HeldPopular,
         remembered: RememberedUsers,
+        exclusions: ExclusionLookup,
         replica: ReplicaReading,
         metrics: ServingMetrics,
         fresh_seconds: float,
@@ -86,6 +90,7 @@ class Finder(Generic[Listed]):
         self._shared = shared
         self._held = held
         self._remembered = remembered
+        self._exclusions = exclusions
         self._replica = replica
         self._metrics = metrics
         self._fresh_seconds = fresh_seconds
@@ -98,6 +103,8 @@ class Finder(Generic[Listed]):
         self._metrics.answers.labels(found.source).inc()
         if found.made.degraded is not None:
             self._metrics.degraded.labels(found.made.degraded).inc()
+        if found.exclusions == "unknown":
+            self._metrics.exclusions_unknown.inc()
         return replace(
             found,
             degraded=found.made.degraded or (REDIS_AWAY if self._answers.away else None),
@@ -105,29 +112,35 @@ class Finder(Generic[Listed]):
         )
 
     async def _best(self, user_id: UserId | None, asked: Asked[Listed]) -> FoundItems[Listed]:
-        with EarlyLook(lambda: self._known(user_id)) as remembered:
+        with EarlyLook(lambda: self._known(user_id)) as looked_up:
             try:
-                return await in_time(
+                found = await in_time(
                     self._live_runs.reading(lambda run: self._of_run(run, user_id, asked))
                 )
             except StoreUnavailableError as error:
-                return await self._without_store(await remembered.found(), asked, error)
+                found = await self._without_store(await looked_up.found(), asked, error)
+        if user_id is None:
+            return replace(found, exclusions=None)
+        return replace(found, exclusions=found.exclusions or "known")
 
     async def _known(self, user_id: UserId | None) -> RememberedUser:
-        return _STRANGER if user_id is None else await self._remembered.find(user_id)
+        return _STRANGER if user_id is None else await self._exclusions.find(user_id)
 
     async def _without_store(
         self, known: RememberedUser, asked: Asked[Listed], error: StoreUnavailableError
     ) -> FoundItems[Listed]:
         """The answer that is kept, or the held one without what is remembered of the user."""
         run = self._live_runs.current or self._held.run
-        kept, _ = await self._kept(known.user_no, _field(run, asked))
+        # The patience with PostgreSQL may have taken all of the budget.
+        with spending(None):
+            kept, _ = await self._kept(known.user_no, _field(run, asked))
         if kept is not None:
             made = asked.decode(kept)
             if asked.excluded(known.exclusions).isdisjoint(item.item_no for item in made.items):
                 return FoundItems(made, "cache")
         made = asked.make_held(known.exclusions)
-        return FoundItems(replace(made, degraded=degraded_by(error)), "held")
+        held = replace(made, degraded=degraded_by(error))
+        return FoundItems(held, "held", exclusions=known.knowledge)
 
     async def _of_run(
         self, run: LiveRun | None, user_id: UserId | None, asked: Asked[Listed]

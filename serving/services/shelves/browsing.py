@@ -18,7 +18,7 @@ from serving.services.lists.made_list import MadeList, degraded_by, fillers
 from serving.services.lists.meant_categories import MeantCategories
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.early_look import EarlyLook
-from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.exclusion_lookup import ExclusionLookup
 from serving.services.replica_reading import ReplicaReading, taking
 from serving.services.shelves.held import HeldShelves
 from serving.services.shelves.making import ShelfMaker
@@ -41,7 +41,7 @@ class Browser:
         users: UserNumbers,
         held: HeldPopular,
         held_shelves: HeldShelves,
-        remembered: RememberedUsers,
+        exclusions: ExclusionLookup,
         replica: ReplicaReading,
         metrics: ServingMetrics,
         categories: MeantCategories,
@@ -52,7 +52,7 @@ class Browser:
         self._users = users
         self._held = held
         self._held_shelves = held_shelves
-        self._remembered = remembered
+        self._exclusions = exclusions
         self._replica = replica
         self._metrics = metrics
         self._categories = categories
@@ -63,19 +63,28 @@ class Browser:
         With the store away it is what is held in memory: of the shelf, else of what is popular.
         StoreUnavailableError if nothing is held that is eligible, but something else may be.
         """
-        with EarlyLook(lambda: self._known(wish)) as remembered:
+        with EarlyLook(lambda: self._known(wish)) as looked_up:
             try:
                 listed = await in_time(self._live_runs.reading(lambda run: self._of_run(run, wish)))
             except StoreUnavailableError as error:
-                known = await remembered.found()
-                made = self._of_held(wish, known.exclusions.of(exclude_seen=True))
-                reason = degraded_by(error)
-                self._metrics.degraded.labels(reason).inc()
-                return replace(made, degraded=reason)
+                return self._without_store(wish, await looked_up.found(), error)
         self._hold(wish, listed)
         filters = Filters.of_category(wish.shelf.category)
         meant = await self._categories.meant(filters, listed.items)
-        return replace(listed, categories_meant=meant) if meant else listed
+        listed = replace(listed, categories_meant=meant) if meant else listed
+        return listed if wish.user_id is None else replace(listed, exclusions="known")
+
+    def _without_store(
+        self, wish: ShelfWish, known: RememberedUser, error: StoreUnavailableError
+    ) -> ShelfList:
+        made = self._of_held(wish, known.exclusions.of(exclude_seen=True))
+        reason = degraded_by(error)
+        self._metrics.degraded.labels(reason).inc()
+        if wish.user_id is None:
+            return replace(made, degraded=reason)
+        if not known.complete:
+            self._metrics.exclusions_unknown.inc()
+        return replace(made, degraded=reason, exclusions=known.knowledge)
 
     async def refresh(self) -> None:
         """Make the held lists again, as long as any may be asked for."""
@@ -89,7 +98,7 @@ class Browser:
     async def _known(self, wish: ShelfWish) -> RememberedUser:
         if wish.user_id is None:
             return RememberedUser()
-        return await self._remembered.find(wish.user_id)
+        return await self._exclusions.find(wish.user_id)
 
     async def _of_run(self, run: LiveRun | None, wish: ShelfWish) -> ShelfList:
         if wish.user_id is None:

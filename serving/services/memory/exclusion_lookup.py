@@ -1,0 +1,65 @@
+"""What must not be shown to a user whose list could not be read in time."""
+
+import asyncio
+from contextlib import suppress
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import UserId
+from serving.budget import Budget, spending
+from serving.repositories.excluded_items import ExcludedItems
+from serving.repositories.exclusions import RememberedUser
+from serving.repositories.giving_up import GivenUp, unread
+from serving.services.memory.remembered_users import RememberedUsers
+
+_FIRST_SECONDS = 0.25
+"""So long PostgreSQL's answer is waited for where Redis has one, too: it knows of bulk loads first.
+
+No longer, as a frozen PostgreSQL must not hold up users whom Redis knows.
+"""
+
+
+class ExclusionLookup:
+    """Asks PostgreSQL with patience, and Redis and this process for when it does not answer.
+
+    The read is a cheap one on connections of its own, and behind a breaker of its own: that lists
+    take too long does not end it. Once that breaker opens nobody waits any longer.
+    """
+
+    def __init__(
+        self, remembered: RememberedUsers, excluded_items: ExcludedItems, *, seconds: float
+    ) -> None:
+        self._remembered = remembered
+        self._excluded_items = excluded_items
+        self._seconds = seconds
+        self._reads: set[asyncio.Task[RememberedUser]] = set()
+        self._given_up = GivenUp()
+
+    async def find(self, user_id: UserId) -> RememberedUser:
+        """All that is known of a user; complete if PostgreSQL or Redis told all there is."""
+        reading = self._begin(user_id)
+        try:
+            remembered = await self._remembered.find(user_id)
+            await asyncio.wait(
+                {reading}, timeout=_FIRST_SECONDS if remembered.complete else self._seconds
+            )
+        finally:
+            if not reading.done():
+                self._given_up.add(reading)
+        with suppress(StoreUnavailableError, asyncio.CancelledError, asyncio.InvalidStateError):
+            return remembered | reading.result()
+        return remembered
+
+    def abandon(self) -> None:
+        """Wait for PostgreSQL no longer: it does not answer at all."""
+        for reading in tuple(self._reads):
+            reading.cancel()
+
+    def _begin(self, user_id: UserId) -> asyncio.Task[RememberedUser]:
+        reading = unread(asyncio.create_task(self._read(user_id)))
+        self._reads.add(reading)
+        reading.add_done_callback(self._reads.discard)
+        return reading
+
+    async def _read(self, user_id: UserId) -> RememberedUser:
+        with spending(Budget.of("reads", self._seconds)):
+            return await self._excluded_items.find_exclusions(user_id)
