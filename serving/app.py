@@ -15,6 +15,7 @@ from serving.middleware import BodyLimit, RequestRecord
 from serving.paths import PathsAsSent
 from serving.routes import (
     admin,
+    event_kinds,
     events,
     items,
     latest,
@@ -52,8 +53,8 @@ def create_app(settings: ServingSettings) -> FastAPI:
         title="Tandem", description=_DESCRIPTION, version="1", lifespan=lifespan, redoc_url=None
     )
     parts = (
-        events, recommendations, popular, trending, latest, starter, similar, search, items,
-        users, admin, operation,
+        events, event_kinds, recommendations, popular, trending, latest, starter, similar, search,
+        items, users, admin, operation,
     )  # fmt: skip
     for part in parts:
         app.include_router(part.router)

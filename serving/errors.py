@@ -22,7 +22,14 @@ from domain.errors import (
     UnknownItemError,
     UnknownUserError,
 )
-from serving.faults import BodyTooLargeError, Fault, FaultyInputError, MalformedBodyError
+from serving.faults import (
+    BodyTooLargeError,
+    ConflictingEventsError,
+    EventsNotAcknowledgedError,
+    Fault,
+    FaultyInputError,
+    MalformedBodyError,
+)
 from serving.schemas.pointers import pointer, sentence
 
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
@@ -32,6 +39,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnknownItemError: HTTPStatus.NOT_FOUND,
     UnknownUserError: HTTPStatus.NOT_FOUND,
     UnknownEventError: HTTPStatus.NOT_FOUND,
+    ConflictingEventsError: HTTPStatus.CONFLICT,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
@@ -100,6 +108,7 @@ def problem(
     kind: str | None = None,
     faults: Sequence[Fault] = (),
     headers: Mapping[str, str] | None = None,
+    event_ids: Sequence[str] = (),
 ) -> Response:
     """A problem document."""
     phrase = HTTPStatus(status).phrase
@@ -113,6 +122,8 @@ def problem(
     }
     if faults:
         content["errors"] = [asdict(fault) for fault in faults]
+    if event_ids:
+        content["event_ids"] = event_ids
     return Response(
         orjson.dumps(content),
         status,
@@ -153,9 +164,14 @@ def _kind_of(error: type[Exception]) -> str:
     return "-".join(words).lower()
 
 
-def _problem_of(request: Request, error: Exception, faults: Sequence[Fault] = ()) -> Response:
+def _problem_of(
+    request: Request,
+    error: Exception,
+    faults: Sequence[Fault] = (),
+    event_ids: Sequence[str] = (),
+) -> Response:
     status, kind = _status_of(type(error)), _kind_of(type(error))
-    return _answer(request, status, str(error), kind=kind, faults=faults)
+    return _answer(request, status, str(error), kind=kind, faults=faults, event_ids=event_ids)
 
 
 def _answer(request: Request, status: int, detail: str, **more: Any) -> Response:
@@ -164,7 +180,8 @@ def _answer(request: Request, status: int, detail: str, **more: Any) -> Response
 
 async def _on_tandem_error(request: Request, error: Exception) -> Response:
     faults = error.faults if isinstance(error, FaultyInputError) else ()
-    return _problem_of(request, error, faults)
+    event_ids = error.event_ids if isinstance(error, EventsNotAcknowledgedError) else ()
+    return _problem_of(request, error, faults, event_ids)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
@@ -216,6 +233,12 @@ _SCHEMA: dict[str, Any] = {
                     "detail": {"type": "string"},
                 },
             },
+        },
+        "event_ids": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "Only of the type events-not-acknowledged: what to send the events with"
+            " when they are sent again.",
         },
     },
 }

@@ -3,15 +3,19 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from serving.schemas.identifiers import Identifier, Text
+from serving.schemas.identifiers import Identifier, Text, category_or_none
 from serving.schemas.recommendations import DEGRADED, RunAnswer, run_answer
 from serving.services.lists.held_popular import LONGEST
 from serving.services.shelves.shelf import ShelfList
 
 Limit = Annotated[int, Query(ge=1, le=LONGEST, description="How many items.")]
-Category = Annotated[Text, Query(max_length=200, description="Empty: the whole catalogue.")]
+Category = Annotated[
+    str,
+    AfterValidator(category_or_none),
+    Query(max_length=200, description="Empty: the whole catalogue."),
+]
 ForUser = Annotated[
     Identifier | None,
     Query(
