@@ -1,6 +1,8 @@
 """Identifiers, each with a type of its own so that a user is never passed for an item."""
 
+import re
 import uuid
+from enum import StrEnum
 from typing import NewType
 
 UserId = NewType("UserId", str)
@@ -26,6 +28,30 @@ Position = NewType("Position", int)
 
 LONGEST_ID = 200
 """The most characters a user, item or event id may have."""
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+class IdFault(StrEnum):
+    """Why a text cannot be the id of anything, nor a category."""
+
+    CONTROL = "control characters such as U+0000, line ends and lone surrogates are not allowed"
+    BLANK = "it is blank; it needs at least one visible character"
+    PADDED = "blanks before or after it are not allowed, as they would make it another one"
+    DOTS = "`.` and `..` are not allowed, as no path can hold them"
+
+
+def id_fault(text: str) -> IdFault | None:
+    """What is wrong with the characters of an id or a category; None: nothing is."""
+    if _CONTROL.search(text):
+        return IdFault.CONTROL
+    # Printable is neither a blank, but for the space, nor an invisible sign.
+    if not any(character.isprintable() and character != " " for character in text):
+        return IdFault.BLANK
+    if text != text.strip():
+        return IdFault.PADDED
+    return IdFault.DOTS if text in {".", ".."} else None
+
 
 _EVENT_NAMESPACE = uuid.UUID("5b8a9d4e-3c57-4b0e-9d0a-7a6c1f2e8d31")
 

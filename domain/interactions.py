@@ -22,6 +22,11 @@ class EventKind:
     """The value at which an event weighs exactly `strength`; None: the value does not matter."""
     half_life_days: float | None = None
     """Age at which the nightly matrix counts an event half; None: never decays."""
+    smallest_value: float | None = None
+    """The least value an event may have; None: events of the kind have no value."""
+    greatest_value: float | None = None
+    """The greatest, likewise."""
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from serving.openapi import describe
 from serving.paths import PathsAsSent
 from serving.routes import (
     admin,
+    event_kinds,
     events,
     items,
     latest,
@@ -64,8 +65,8 @@ def create_app(settings: ServingSettings) -> FastAPI:
         openapi_url=None,  # the pages are routes like others
     )
     parts = (
-        events, recommendations, popular, trending, latest, starter, similar, search, items,
-        users, admin, operation, pages,
+        events, event_kinds, recommendations, popular, trending, latest, starter, similar, search,
+        items, users, admin, operation, pages,
     )  # fmt: skip
     for part in parts:
         # As they are: a router that is included is gone through twice in every request.

@@ -24,6 +24,8 @@ from domain.errors import (
 )
 from serving.faults import (
     BodyTooLargeError,
+    ConflictingEventsError,
+    EventsNotAcknowledgedError,
     Fault,
     FaultyInputError,
     MalformedBodyError,
@@ -38,6 +40,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnknownItemError: HTTPStatus.NOT_FOUND,
     UnknownUserError: HTTPStatus.NOT_FOUND,
     UnknownEventError: HTTPStatus.NOT_FOUND,
+    ConflictingEventsError: HTTPStatus.CONFLICT,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -110,6 +113,7 @@ def problem(
     kind: str | None = None,
     faults: Sequence[Fault] = (),
     headers: Mapping[str, str] | None = None,
+    event_ids: Sequence[str] = (),
 ) -> Response:
     """A problem document."""
     phrase = HTTPStatus(status).phrase
@@ -123,6 +127,8 @@ def problem(
     }
     if faults:
         content["errors"] = [asdict(fault) for fault in faults]
+    if event_ids:
+        content["event_ids"] = event_ids
     return Response(
         orjson.dumps(content),
         status,
@@ -163,9 +169,14 @@ def _kind_of(error: type[Exception]) -> str:
     return "-".join(words).lower()
 
 
-def _problem_of(request: Request, error: Exception, faults: Sequence[Fault] = ()) -> Response:
+def _problem_of(
+    request: Request,
+    error: Exception,
+    faults: Sequence[Fault] = (),
+    event_ids: Sequence[str] = (),
+) -> Response:
     status, kind = _status_of(type(error)), _kind_of(type(error))
-    return _answer(request, status, str(error), kind=kind, faults=faults)
+    return _answer(request, status, str(error), kind=kind, faults=faults, event_ids=event_ids)
 
 
 def _answer(request: Request, status: int, detail: str, **more: Any) -> Response:
@@ -174,7 +185,8 @@ def _answer(request: Request, status: int, detail: str, **more: Any) -> Response
 
 async def _on_tandem_error(request: Request, error: Exception) -> Response:
     faults = error.faults if isinstance(error, FaultyInputError) else ()
-    return _problem_of(request, error, faults)
+    event_ids = error.event_ids if isinstance(error, EventsNotAcknowledgedError) else ()
+    return _problem_of(request, error, faults, event_ids)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.errors import InvalidInputError, TandemError
+from domain.errors import InvalidInputError, StoreUnavailableError, TandemError
 
 MOST_FAULTS = 20
 """How many faults one answer lists."""
@@ -25,6 +25,19 @@ class FaultyInputError(InvalidInputError):
     def __init__(self, detail: str, faults: Sequence[Fault]) -> None:
         super().__init__(detail)
         self.faults = tuple(faults[:MOST_FAULTS])
+
+
+class ConflictingEventsError(FaultyInputError):
+    """An event id comes with another content than before."""
+
+
+class EventsNotAcknowledgedError(StoreUnavailableError):
+    """It is not known whether the events were recorded."""
+
+    def __init__(self, detail: str, event_ids: Sequence[str]) -> None:
+        again = "Send them again with the event_ids of this answer, in their order: each then"
+        super().__init__(f"{detail} {again} counts once.", reason="not_acknowledged")
+        self.event_ids = tuple(event_ids)
 
 
 class MalformedBodyError(InvalidInputError):

@@ -77,7 +77,8 @@ class ServingMetrics:
         )
         self.events = Counter(
             "serving_events",
-            "Events: accepted, duplicate; refused: the store was away.",
+            "Events: accepted, duplicate; refused: the store was away; unknown: nobody heard"
+            " whether they were recorded.",
             ["outcome"],
             registry=registry,
         )
@@ -105,7 +106,7 @@ class ServingMetrics:
         )
         for outcome in ("hit", "miss", "error"):
             self.cache.labels(outcome)
-        for outcome in ("accepted", "duplicate", "refused"):
+        for outcome in ("accepted", "duplicate", "refused", "unknown"):
             self.events.labels(outcome)
         for reason in ("too_many", "too_many_bytes", "too_slow"):
             self.bodies_refused.labels(reason)

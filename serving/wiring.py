@@ -20,6 +20,7 @@ from serving.services.catalogue import CatalogueKeeping
 from serving.services.diagnosis.diagnose import Diagnoser
 from serving.services.forgetting import UserForgetter
 from serving.services.interests import UserKeeping
+from serving.services.kinds import Kinds
 from serving.services.lists.meant_categories import MeantCategories
 from serving.services.readiness import Readiness
 from serving.services.recommend import Recommender
@@ -43,6 +44,7 @@ class Services:
     similar: Similar
     searcher: Searcher
     recorder: EventRecorder
+    kinds: Kinds
     undoer: EventUndoer
     forgetter: UserForgetter
     user_keeping: UserKeeping
@@ -67,6 +69,7 @@ def make_services(parts: Parts) -> Services:
             _finder(parts), Search(store), similar_items, parts.held, recall_bound=recall_bound
         ),
         recorder=_recorder(parts),
+        kinds=parts.kinds,
         undoer=EventUndoer(removals=parts.removals, answers=answers, remembering=parts.remembering),
         forgetter=UserForgetter(
             removals=parts.removals,

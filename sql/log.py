@@ -17,6 +17,9 @@ from sql.statements import statements
 
 _LOG = statements("log")
 
+CONFLICTING_EVENTS = "TD409"
+"""SQLSTATE of a batch in which an event id has another content than before; see `record_events`."""
+
 
 @dataclass(frozen=True, slots=True)
 class NewEvent:
@@ -29,6 +32,8 @@ class NewEvent:
     value: float | None
     occurred_at: datetime
     recommendation_id: uuid.UUID | None = None
+    time_told: bool = True
+    """False: `occurred_at` is when the event came in, as nobody said when it happened."""
 
 
 def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
@@ -41,6 +46,7 @@ def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
         "event_values": [event.value for event in events],
         "occurred_ats": [event.occurred_at for event in events],
         "recommendation_ids": [event.recommendation_id for event in events],
+        "times_told": [event.time_told for event in events],
     }
 
 

@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Computed,
+    Double,
     ForeignKey,
     Identity,
     Integer,
@@ -78,6 +79,8 @@ event_kinds = Table(
     Column("value_reference", REAL),
     Column("half_life_days", REAL),
     Column("description", Text, nullable=False),
+    Column("smallest_value", Double),
+    Column("greatest_value", Double),
 )
 
 event_receipts = Table(

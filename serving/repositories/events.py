@@ -1,12 +1,17 @@
 """The way of events into the log."""
 
+import json
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from sqlalchemy.exc import DBAPIError
+
+from domain.errors import TandemError
 from domain.identifiers import ItemNo, UserNo
 from serving.repositories.store import Store
-from sql.log import NewEvent, record_parameters
+from sql.log import CONFLICTING_EVENTS, NewEvent, record_parameters
 from sql.statements import statements
 
 _SERVING = statements("serving")
@@ -25,6 +30,27 @@ class Recorded:
     """Events of the batch that were recorded before and are not in the log any more."""
 
 
+@dataclass(frozen=True, slots=True)
+class EventContent:
+    """What an event says: another event of its id must say the same."""
+
+    user_id: str
+    item_id: str
+    kind: str
+    value: float | None
+    occurred_at: datetime | None
+    """None: nobody told."""
+
+
+class ConflictError(TandemError):
+    """An event id comes with another content than before."""
+
+    def __init__(self, places: Sequence[int]) -> None:
+        super().__init__()
+        self.places = tuple(places)
+        """The places of such events in the batch, counted from 0."""
+
+
 class Events:
     """Writes events, all of a batch or none."""
 
@@ -38,15 +64,30 @@ class Events:
         return {row.item_id: ItemNo(row.item_no) for row in rows}
 
     async def record_events(self, events: Sequence[NewEvent]) -> Recorded:
-        """Store events once each; they are committed when this returns."""
-        rows = await self._store.rows(_LOG["record_events"], record_parameters(events))
+        """Store events once each; they are committed when this returns.
+
+        ConflictError, and nothing is stored, if an event id comes with another content.
+        """
+        # One statement for all of it: what would be asked after the commit could fail after it.
+        try:
+            rows = await self._store.rows(_LOG["record_events"], record_parameters(events))
+        except DBAPIError as error:
+            raise _conflict_of(error) or error from error
         (row,) = rows
-        if not row.duplicates:
-            return Recorded(row.accepted, row.duplicates, tuple(row.touched_user_nos))
-        # They may be of a first try whose answer was lost, and nothing else was done for it; or of
-        # one that was taken back since, and nothing must be done for it.
-        event_ids = [event.event_id for event in events]
-        logged = await self._store.rows(_SERVING["find_logged_events"], {"event_ids": event_ids})
-        touched = tuple({UserNo(found.user_no) for found in logged})
-        gone = frozenset(event_ids) - {found.event_id for found in logged}
+        touched, gone = tuple(row.touched_user_nos), frozenset(row.gone_event_ids)
         return Recorded(row.accepted, row.duplicates, touched, gone)
+
+    async def find_contents(
+        self, event_ids: Iterable[uuid.UUID]
+    ) -> Mapping[uuid.UUID, EventContent]:
+        """What the log has under these ids."""
+        parameters = {"event_ids": list(event_ids)}
+        rows = await self._store.rows(_SERVING["find_logged_events"], parameters)
+        return {event_id: EventContent(*content) for event_id, *content in rows}
+
+
+def _conflict_of(error: DBAPIError) -> ConflictError | None:
+    """The conflict an error tells of; None if it tells of something else."""
+    if getattr(error.orig, "sqlstate", None) != CONFLICTING_EVENTS:
+        return None
+    return ConflictError(json.loads(error.orig.diag.message_detail))  # type: ignore[union-attr]

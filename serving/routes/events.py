@@ -1,17 +1,18 @@
 """POST /v1/events, and DELETE /v1/events/{event_id}."""
 
+from dataclasses import asdict
 from http import HTTPStatus
 from typing import Annotated
 
 from fastapi import APIRouter, Path
 
 from domain.errors import UnknownEventError
-from domain.identifiers import LONGEST_ID
 from serving.dependencies import FromServices, may_write
 from serving.errors import problems_of_request
-from serving.faults import BodyTooLargeError, MalformedBodyError
+from serving.faults import BodyTooLargeError, ConflictingEventsError, MalformedBodyError
 from serving.routing import TandemRoute
 from serving.schemas.events import EventBatch, RecordedAnswer
+from serving.schemas.identifiers import Identifier
 from serving.schemas.removals import DeletedEventAnswer, deleted_event_answer
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)
@@ -21,16 +22,19 @@ router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)
     "/events",
     dependencies=[may_write],
     status_code=HTTPStatus.ACCEPTED,
-    responses=problems_of_request(MalformedBodyError, BodyTooLargeError),
+    responses=problems_of_request(MalformedBodyError, BodyTooLargeError, ConflictingEventsError),
 )
 async def record_events(batch: EventBatch, services: FromServices) -> RecordedAnswer:
     """Record what users did: all events of the batch, or none and the reasons.
 
     An event with an `event_id` counts once, however often it is sent; so a request that failed or
-    timed out can be sent again. After the answer no list recommends what the user has just seen.
+    timed out can be sent again. With another content the same id is a conflict (409), and nothing
+    of the batch is stored. After the answer no list recommends what the user has just seen.
+
+    A 503 of the type `events-not-acknowledged` has `event_ids`: the events may be recorded. Sent
+    again with these ids, in their order, each counts once.
     """
-    recorded = await services.recorder.record(batch.entries())
-    return RecordedAnswer(accepted=recorded.accepted, duplicates=recorded.duplicates)
+    return RecordedAnswer(**asdict(await services.recorder.record(batch.entries())))
 
 
 @router.delete(
@@ -39,9 +43,7 @@ async def record_events(batch: EventBatch, services: FromServices) -> RecordedAn
     responses=problems_of_request(UnknownEventError),
 )
 async def delete_event(
-    event_id: Annotated[
-        str, Path(min_length=1, max_length=LONGEST_ID, examples=["order-1729-line-1"])
-    ],
+    event_id: Annotated[Identifier, Path(examples=["order-1729-line-1"])],
     services: FromServices,
 ) -> DeletedEventAnswer:
     """Delete an event by the `event_id` it was sent with: it never counts again.

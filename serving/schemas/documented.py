@@ -39,6 +39,8 @@ ONE_NAME = Documented(
 )
 """Neither blanks around it nor control characters in it."""
 
+ONE_NAME_OR_NONE = Documented({"pattern": f"^$|{ONE_NAME.keywords['pattern']}"})
+
 STORABLE_VALUES = Documented(
     {
         "additionalProperties": {

@@ -20,8 +20,6 @@ from serving.faults import Fault
 from serving.schemas.identifiers import Identifier
 from serving.schemas.pointers import faults_of
 
-_LARGEST_VALUE = 1e15
-
 
 def _iso_text(given: Any) -> Any:
     """A bare number could mean seconds or milliseconds, so it is not taken."""
@@ -58,17 +56,20 @@ class EventBody(BaseModel):
         },
     )
 
-    event_id: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+    event_id: Identifier | None = Field(
         None,
-        description="The app's own id of the event; the same id counts once, however often sent.",
+        description="The app's own id of the event; the same id counts once, however often sent."
+        " Sent again it must say the same: user, item, kind, value, and the time if one is told."
+        " Left out, the event gets an id, which the answer has.",
     )
     user_id: Identifier
     item_id: Identifier
-    kind: str = Field(description="A kind of the table event_kinds, such as view or purchase.")
-    value: Annotated[
-        float | None,
-        Field(ge=-_LARGEST_VALUE, le=_LARGEST_VALUE, allow_inf_nan=False, strict=True),
-    ] = Field(None, description="What the kind measures, such as a rating.")
+    kind: str = Field(description="One of GET /v1/event-kinds, such as view or purchase.")
+    value: Annotated[float | None, Field(allow_inf_nan=False, strict=True)] = Field(
+        None,
+        description="What the kind measures, such as a rating: needed where the kind takes one,"
+        " within the bounds that GET /v1/event-kinds tells, and refused where it takes none.",
+    )
     occurred_at: Moment | None = Field(
         None, description="ISO 8601; without a time zone it is UTC; if it is missing, now."
     )
@@ -111,3 +112,8 @@ class RecordedAnswer(BaseModel):
 
     accepted: int = Field(description="Events recorded now.", examples=[3])
     duplicates: int = Field(description="Events that were recorded before.", examples=[0])
+    event_ids: list[str] = Field(
+        description="The ids of the events in the order they were sent: those they were sent with,"
+        " and new ones for those that were sent without. By its id an event can be deleted.",
+        examples=[["order-1729-line-1", "0b6f4f3e-8f0e-4c53-9d3c-5a3c1f0e2d7b"]],
+    )

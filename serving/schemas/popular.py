@@ -3,9 +3,10 @@
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from serving.schemas.identifiers import Identifier, Text
+from serving.schemas.documented import ONE_NAME_OR_NONE
+from serving.schemas.identifiers import Identifier, Text, category_or_none
 from serving.schemas.named import (
     ExclusionKnowledge,
     LatestLevel,
@@ -22,7 +23,12 @@ from serving.schemas.recommendations import (
 )
 from serving.services.shelves.shelf import ShelfList
 
-Category = Annotated[Text, Query(max_length=200, description="Empty: the whole catalogue.")]
+Category = Annotated[
+    str,
+    AfterValidator(category_or_none),
+    ONE_NAME_OR_NONE,
+    Query(max_length=200, description="Empty: the whole catalogue."),
+]
 ForUser = Annotated[
     Identifier | None,
     Query(

@@ -33,3 +33,8 @@ class ProblemAnswer(BaseModel):
     errors: list[FaultAnswer] = Field(
         [], description="What is wrong with the request, each with its place; up to 20."
     )
+    event_ids: list[str] = Field(
+        [],
+        description="Only of the type events-not-acknowledged: what to send the events with when"
+        " they are sent again.",
+    )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from domain.errors import StoreUnavailableError
 from domain.interactions import EventKind
 from serving.repositories.runs import Runs
 
@@ -21,6 +22,15 @@ class Kinds:
     async def refresh(self) -> None:
         """Read all kinds."""
         self._by_name = await self._runs.load_kinds()
+
+    async def all(self) -> Iterable[EventKind]:
+        """All kinds as they are now, or as they were while PostgreSQL is away."""
+        try:
+            await self.refresh()
+        except StoreUnavailableError:
+            if not self.loaded:
+                raise
+        return self._by_name.values()
 
     async def including(self, names: Iterable[str]) -> Mapping[str, EventKind]:
         """All kinds; looks again if one of `names` is new."""

@@ -2,36 +2,51 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from domain.errors import StoreUnavailableError
-from domain.identifiers import ItemNo, UserId, event_uuid
+from domain.identifiers import UserId, event_uuid
 from domain.interactions import EventKind
-from serving.faults import MOST_FAULTS, Fault, FaultyInputError
+from serving.faults import EventsNotAcknowledgedError, FaultyInputError
 from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers
-from serving.repositories.events import Events, Recorded
+from serving.repositories.events import ConflictError, EventContent, Events, Recorded
 from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.schemas.events import EventBody, RefusedEvent
+from serving.services.event_checks import Known, event_faults, summary, value_faults
+from serving.services.event_conflicts import SentEvent, conflict_of
 from serving.services.kinds import Kinds
 from serving.services.memory.remembered_users import RememberedUsers
 from sql.log import NewEvent
 
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+_NOTHING_SENT = frozenset({"open", "busy", "conflict", "statement"})
+"""Reasons for which it is sure that PostgreSQL has recorded nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What an event is checked against."""
+class RecordedBatch:
+    """What became of a batch, and the ids of its events in their order."""
 
-    kinds: Mapping[str, EventKind]
-    item_nos: Mapping[str, ItemNo]
-    now: datetime
-    latest: datetime
+    accepted: int
+    duplicates: int
+    event_ids: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """A batch without a fault, as it was sent and as it is stored."""
+
+    sent: list[SentEvent]
+    new: list[NewEvent]
+    kinds: Iterable[EventKind]
+
+    @property
+    def event_ids(self) -> list[str]:
+        return [event.sent_id for event in self.sent]
 
 
 class EventRecorder:
@@ -54,76 +69,78 @@ class EventRecorder:
         self._metrics = metrics
         self._future = timedelta(seconds=future_seconds)
 
-    async def record(self, batch: Sequence[EventBody | RefusedEvent]) -> Recorded:
+    async def record(self, batch: Sequence[EventBody | RefusedEvent]) -> RecordedBatch:
         """Record a batch; when this returns it is committed and the users' cached answers are gone.
 
-        FaultyInputError names each bad event, and then nothing is recorded.
+        FaultyInputError names each bad event, and ConflictingEventsError each whose id came with
+        another content before: then nothing is recorded. EventsNotAcknowledgedError: it may be.
         """
         try:
-            return await self._record(batch)
+            checked = await self._checked(batch)
         except StoreUnavailableError:
             self._metrics.events.labels("refused").inc(len(batch))
             raise
-
-    async def _record(self, batch: Sequence[EventBody | RefusedEvent]) -> Recorded:
-        known = await self._look_up([event for event in batch if isinstance(event, EventBody)])
-        faults = [
-            fault for place, event in enumerate(batch) for fault in _faults(place, event, known)
-        ]
-        if faults:
-            raise FaultyInputError(_summary(faults), faults)
-        new = [_new_event(event, known) for event in batch if isinstance(event, EventBody)]
-        recorded = await self._events.record_events(new)
+        recorded = await self._recorded(checked)
         self._metrics.events.labels("accepted").inc(recorded.accepted)
         self._metrics.events.labels("duplicate").inc(recorded.duplicates)
-        in_log = [event for event in new if event.event_id not in recorded.gone]
-        excluded = _excluded(in_log, known.kinds.values())
-        self._remembered.add(excluded)
-        if recorded.touched:
-            await self._answers.drop(recorded.touched)
-        await self._remembered.tell(excluded)
-        return recorded
+        await self._make_known(checked, recorded)
+        return RecordedBatch(recorded.accepted, recorded.duplicates, checked.event_ids)
 
-    async def _look_up(self, events: Sequence[EventBody]) -> _Known:
+    async def _checked(self, batch: Sequence[EventBody | RefusedEvent]) -> _Batch:
+        events = [event for event in batch if isinstance(event, EventBody)]
+        known = await self._look_up(events)
+        faults = [
+            fault
+            for place, event in enumerate(batch)
+            for fault in event_faults(place, event, known)
+        ]
+        if faults:
+            raise FaultyInputError(summary(faults), faults)
+        sent = [_sent_event(event) for event in events]
+        new = [_new_event(event, one, known) for event, one in zip(events, sent, strict=True)]
+        return _Batch(sent, new, known.kinds.values())
+
+    async def _look_up(self, events: Sequence[EventBody]) -> Known:
         now = datetime.now(UTC)
-        return _Known(
-            kinds=await self._kinds.including(event.kind for event in events),
+        kinds = await self._kinds.including(event.kind for event in events)
+        if any(event.kind in kinds and value_faults(event, kinds) for event in events):
+            # Somebody may have widened the bounds since the last look.
+            await self._kinds.refresh()
+            kinds = await self._kinds.including(())
+        return Known(
+            kinds=kinds,
             item_nos=await self._events.find_item_nos({event.item_id for event in events}),
             now=now,
             latest=now + self._future,
         )
 
+    async def _recorded(self, batch: _Batch) -> Recorded:
+        try:
+            return await self._events.record_events(batch.new)
+        except ConflictError as error:
+            ids = {batch.new[place].event_id for place in error.places}
+            logged = await self._events.find_contents(ids)
+            raise conflict_of(batch.sent, error.places, logged) from error
+        except StoreUnavailableError as error:
+            if error.reason in _NOTHING_SENT:
+                self._metrics.events.labels("refused").inc(len(batch.new))
+                raise
+            self._metrics.events.labels("unknown").inc(len(batch.new))
+            detail = f"{error} It is not known whether the events were recorded."
+            raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
 
-def _faults(place: int, event: EventBody | RefusedEvent, known: _Known) -> list[Fault]:
-    if isinstance(event, RefusedEvent):
-        return [Fault(f"/events/{place}{fault.pointer}", fault.detail) for fault in event.faults]
-    found = []
-    if event.kind not in known.kinds:
-        kinds = ", ".join(sorted(known.kinds))
-        found.append(Fault("kind", f"There is no kind {event.kind!r}. Known kinds: {kinds}."))
-    if event.item_id not in known.item_nos:
-        advice = "Create it first with PUT /v1/items/{item_id}."
-        found.append(Fault("item_id", f"There is no item {event.item_id!r}. {advice}"))
-    if event.occurred_at is not None:
-        found.extend(_faults_of_time(event.occurred_at, known))
-    return [Fault(f"/events/{place}/{fault.pointer}", fault.detail) for fault in found]
-
-
-def _faults_of_time(occurred_at: datetime, known: _Known) -> list[Fault]:
-    if occurred_at > known.latest:
-        ahead = (occurred_at - known.now).total_seconds()
-        detail = (
-            f"This is {ahead:.0f} seconds in the future; the server's time is {known.now:%FT%TZ}."
-        )
-        return [Fault("occurred_at", detail)]
-    if occurred_at < _EARLIEST:
-        return [Fault("occurred_at", "Events before 1970-01-01 are not accepted.")]
-    return []
-
-
-def _summary(faults: Sequence[Fault]) -> str:
-    more = f" The first {MOST_FAULTS} are listed." if len(faults) > MOST_FAULTS else ""
-    return f"Nothing was stored: {len(faults)} fault(s) in the events.{more}"
+    async def _make_known(self, batch: _Batch, recorded: Recorded) -> None:
+        """See to it that no process recommends what the users have just seen."""
+        in_log = [event for event in batch.new if event.event_id not in recorded.gone]
+        excluded = _excluded(in_log, batch.kinds)
+        self._remembered.add(excluded)
+        if recorded.touched:
+            await self._answers.drop(recorded.touched)
+        try:
+            await self._remembered.tell(excluded)
+        except StoreUnavailableError as error:
+            detail = "The events are recorded, but others could not be told of them."
+            raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
 
 
 def _excluded(
@@ -145,15 +162,29 @@ def _excluded(
     }
 
 
-def _new_event(event: EventBody, known: _Known) -> NewEvent:
+def _sent_event(event: EventBody) -> SentEvent:
+    # An event without id gets one here, so that it can be sent again by it, whatever is lost.
+    sent_id = str(uuid.uuid4()) if event.event_id is None else event.event_id
+    content = EventContent(
+        event.user_id,
+        event.item_id,
+        event.kind,
+        # The log keeps 32 bits; PostgreSQL refuses what rounds to nothing in them.
+        None if event.value is None else float(np.float32(event.value)),
+        # In UTC, because PostgreSQL refuses offsets beyond 16 hours.
+        None if event.occurred_at is None else event.occurred_at.astimezone(UTC),
+    )
+    return SentEvent(event_uuid(sent_id), sent_id, content)
+
+
+def _new_event(event: EventBody, sent: SentEvent, known: Known) -> NewEvent:
     return NewEvent(
-        event_id=uuid.uuid4() if event.event_id is None else event_uuid(event.event_id),
+        event_id=sent.event_id,
         user_id=UserId(event.user_id),
         item_no=known.item_nos[event.item_id],
         kind_no=known.kinds[event.kind].kind_no,
-        # The log keeps 32 bits; PostgreSQL refuses what rounds to nothing in them.
-        value=None if event.value is None else float(np.float32(event.value)),
-        # In UTC, because PostgreSQL refuses offsets beyond 16 hours.
-        occurred_at=(event.occurred_at or known.now).astimezone(UTC),
+        value=sent.content.value,
+        occurred_at=sent.content.occurred_at or known.now,
         recommendation_id=event.recommendation_id,
+        time_told=sent.content.occurred_at is not None,
     )

@@ -6,17 +6,22 @@
 select event_horizon();
 
 -- name: record_events
--- Stores events once each by event id; answers how many were new and whose they are. What is answered must be on disk,
--- so a database or role that does not wait for that waits here, to the end of the transaction.
-select accepted, duplicates, touched_user_nos
+-- Stores events once each by event id, all or none; answers how many were new, whose the events are that the log has now,
+-- and which were recorded before and are not in it any more. An event id that comes with another content is the error
+-- TD409. What is answered must be on disk, so a database or role that does not wait for that waits here, to the end of
+-- the transaction.
+select accepted, duplicates, touched_user_nos, gone_event_ids
 from record_events(cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:item_nos as integer[]),
                    cast(:kind_nos as smallint[]), cast(:event_values as real[]),
-                   cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]))
+                   cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]),
+                   cast(:times_told as boolean[]), all_or_none => true)
 where current_setting('synchronous_commit') <> 'off' or set_config('synchronous_commit', 'on', true) is not null;
 
 -- name: load_kinds
 -- All event kinds, in the order of the fields of domain.interactions.EventKind.
-select kind_no, kind, strength, marks_seen, value_reference, half_life_days from event_kinds order by kind_no;
+select kind_no, kind, strength, marks_seen, value_reference, half_life_days, smallest_value, greatest_value, description
+from event_kinds
+order by kind_no;
 
 -- name: load_histories
 -- The newest :events interactions of each user, oldest first, in an order that does not depend on arrival.

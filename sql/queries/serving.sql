@@ -301,9 +301,13 @@ select key_id, scopes from api_keys where key_hash = :key_hash and revoked_at is
 select key_hash, key_id, scopes from api_keys where revoked_at is null;
 
 -- name: find_logged_events
--- Which of :event_ids are in the log, and whose they are: not those deleted since, nor those of users forgotten since.
-select event_id, user_no
-from event_receipts join interactions using (event_id, position, occurred_at)
+-- What the log says under :event_ids: nothing of those deleted since, nor of those of users forgotten since.
+select event_id, user_id, item_id, kind, value, occurred_at
+from event_receipts
+join interactions using (event_id, position, occurred_at)
+join users using (user_no)
+join items using (item_no)
+join event_kinds using (kind_no)
 where event_id = any(cast(:event_ids as uuid[]));
 
 -- name: tell_exclusions

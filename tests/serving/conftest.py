@@ -278,6 +278,12 @@ async def send(client: httpx.AsyncClient, *events: dict[str, Any]) -> httpx.Resp
     return await client.post("/v1/events", json={"events": list(events)})
 
 
+def counts(answer: httpx.Response) -> tuple[int, int]:
+    """How many events an answer says were accepted, and how many were duplicates."""
+    told = answer.json()
+    return told["accepted"], told["duplicates"]
+
+
 async def recommended(client: httpx.AsyncClient, user: str, **query: Any) -> httpx.Response:
     return await client.get(f"/v1/users/{user}/recommendations", params=query)
 

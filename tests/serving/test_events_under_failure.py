@@ -18,7 +18,18 @@ from sql.log import record_parameters
 from sql.statements import statements
 from stack.servers.ports import free_port
 from tests import events
-from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until
+from tests.serving.conftest import (
+    Gate,
+    OwnRedis,
+    Seeds,
+    Start,
+    counts,
+    event,
+    ids,
+    recommended,
+    send,
+    until,
+)
 from tests.serving.process import serving, until_ready
 from tests.toxic import toxic_postgres
 
@@ -33,6 +44,8 @@ class CuttingProxy:
     socket: str
     cuts: int = 0
     """How many more commits nobody hears of."""
+    deaf_to: bytes = b"nothing of this"
+    """A request with this ends its connection and does not arrive."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         far_reader, far_writer = await asyncio.open_unix_connection(self.socket)
@@ -54,6 +67,8 @@ class CuttingProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
     ) -> None:
         while data := await reader.read(1 << 20):
+            if self.deaf_to in data:
+                return
             if self.cuts and b"from record_events(" in data:
                 self.cuts -= 1
                 silent.set()
@@ -102,7 +117,7 @@ async def test_a_commit_nobody_heard_of_is_answered_and_counts_once(
     proxied.proxy.cuts = 1
     answer = await send(client, event("ann", 0), event("bob", 1))
     assert proxied.proxy.cuts == 0
-    assert (answer.status_code, answer.json()) == (202, {"accepted": 0, "duplicates": 2})
+    assert (answer.status_code, counts(answer)) == (202, (0, 2))
     assert seeds.count("interactions") == 3
     assert "film-0" not in ids(await recommended(client, "ann", limit=5))
 
@@ -122,11 +137,62 @@ async def test_a_commit_the_app_never_heard_of_counts_once_when_it_is_sent_again
 
     async def recorded() -> bool:
         again = await send(client, *batch)
-        return again.status_code == 202 and again.json() == {"accepted": 0, "duplicates": 3}
+        return again.status_code == 202 and counts(again) == (0, 3)
 
     await until(recorded)
     assert seeds.count("interactions") == 4
     assert ids(await recommended(client, "ann", limit=5))[0] == "film-3"
+
+
+async def test_events_without_ids_are_answered_with_ids_that_make_a_retry_exact(
+    start: Start, seeds: Seeds, proxied: Proxied
+) -> None:
+    client = await start(database_url=proxied.url)
+    batch = [event("ann", 1), event("ann", 1), event("ann", 2, event_id="mine")]
+    proxied.proxy.cuts = 2
+    answer = await send(client, *batch)
+    problem = answer.json()
+    assert (answer.status_code, problem["type"]) == (
+        503, "urn:tandem:problem:events-not-acknowledged",
+    )  # fmt: skip
+    assert "not known whether the events were recorded" in problem["detail"]
+    assert problem["event_ids"][2] == "mine"
+    assert seeds.count("interactions") == 3, "though nobody knows"
+    again = [
+        {**one, "event_id": name} for one, name in zip(batch, problem["event_ids"], strict=True)
+    ]
+
+    async def acknowledged() -> bool:
+        answer = await send(client, *again)
+        return answer.status_code == 202 and counts(answer) == (0, 3)
+
+    await until(acknowledged)
+    assert seeds.count("interactions") == 3
+    assert await events_counted(client, "accepted") == await events_counted(client, "refused") == 0
+    assert await events_counted(client, "unknown") == 3
+
+
+async def test_events_recorded_that_others_could_not_be_told_of_are_counted_as_accepted_only(
+    start: Start, seeds: Seeds, proxied: Proxied, own_redis: OwnRedis
+) -> None:
+    client = await start(database_url=proxied.url, redis_url=own_redis.url)
+    await send(client, event("bob", 1))
+    own_redis.kill()
+    proxied.proxy.deaf_to = b"tandem_exclusions"
+    answer = await send(client, event("ann", 1), event("ann", 2))
+    assert (answer.status_code, len(answer.json()["event_ids"])) == (503, 2)
+    assert "are recorded" in answer.json()["detail"]
+    assert seeds.count("interactions") == 3
+    assert await events_counted(client, "accepted") == 3
+    assert await events_counted(client, "refused") == await events_counted(client, "unknown") == 0
+
+
+async def events_counted(client: httpx.AsyncClient, outcome: str) -> float:
+    page = (await client.get("/metrics")).text
+    (line,) = [
+        one for one in page.splitlines() if f'serving_events_total{{outcome="{outcome}"}}' in one
+    ]
+    return float(line.split()[-1])
 
 
 async def test_a_caller_who_goes_away_leaves_all_of_a_batch_or_nothing(

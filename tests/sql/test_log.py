@@ -1,23 +1,28 @@
 """Events count once, and the log is read without gaps."""
 
 import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from domain.identifiers import ItemNo, KindNo, Position, UserId, UserNo
 from sql.log import (
+    CONFLICTING_EVENTS,
     NewEvent,
     count_events_since,
     event_horizon,
     load_histories,
     load_kinds,
 )
-from tests.events import NOON, event, record
+from tests.events import NOON, RATE, event, record, user_no_of
+from tests.waiting import statements_waiting, wait_until
 
 FIRST = 2
 """The position of the first event: the films have told of themselves at the one before."""
@@ -36,22 +41,95 @@ def test_an_event_sent_again_counts_once(engine: Engine, film_nos: list[int]) ->
         assert len(positions(connection)) == 3
 
 
-def test_an_event_id_counts_once_across_time_partitions(
+def test_an_event_whose_time_nobody_told_counts_once_across_time_partitions(
     engine: Engine, film_nos: list[int]
 ) -> None:
     first = event("ann", film_nos[0])
-    later = NewEvent(
-        first.event_id,
-        first.user_id,
-        first.item_no,
-        first.kind_no,
-        None,
-        NOON + timedelta(days=500),
-    )
+    later = replace(first, occurred_at=NOON + timedelta(days=500), time_told=False)
     with engine.begin() as connection:
         assert record(connection, [first])[0] == 1
     with engine.begin() as connection:
-        assert record(connection, [later]) == (0, 1, [])
+        accepted, duplicates, users = record(connection, [later])
+        assert (accepted, duplicates) == (0, 1)
+        assert users == [user_no_of(connection, "ann")]
+        assert len(positions(connection)) == 1
+
+
+OTHERWISE = [
+    {"user_id": UserId("bob")},
+    {"item_no": 1},
+    {"kind_no": KindNo(2)},
+    {"value": 4.0},
+    {"value": None},
+    {"occurred_at": NOON + timedelta(microseconds=1)},
+    {"occurred_at": NOON + timedelta(days=500)},
+]
+
+
+@pytest.mark.parametrize("other", OTHERWISE)
+def test_an_event_id_with_another_content_is_a_conflict_and_nothing_is_stored(
+    engine: Engine, film_nos: list[int], other: dict[str, Any]
+) -> None:
+    if "item_no" in other:
+        other = {"item_no": ItemNo(film_nos[1])}
+    first = replace(event("ann", film_nos[0], kind_no=RATE), value=3.0)
+    with engine.begin() as connection:
+        record(connection, [first])
+    batch = [event("eve", film_nos[2]), first, replace(first, **other)]
+    with engine.connect() as connection:
+        with pytest.raises(DatabaseError) as caught:
+            record(connection, batch)
+        connection.rollback()
+        assert (caught.value.orig.sqlstate, caught.value.orig.diag.message_detail) == (
+            CONFLICTING_EVENTS, "[2]",
+        )  # fmt: skip
+        assert len(positions(connection)) == 1
+    with engine.begin() as connection:
+        assert record(connection, [first])[:2] == (0, 1), "an equal one is a duplicate"
+
+
+def test_of_two_contents_under_one_id_in_one_batch_the_second_is_the_conflict(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    first = event("ann", film_nos[0])
+    with engine.connect() as connection:
+        with pytest.raises(DatabaseError) as caught:
+            record(connection, [first, first, replace(first, item_no=ItemNo(film_nos[1]))])
+        connection.rollback()
+        assert caught.value.orig.diag.message_detail == "[2]"
+        assert positions(connection) == []
+
+
+def test_of_two_senders_at_once_the_second_waits_and_is_told_of_the_conflict(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    first = event("ann", film_nos[0])
+    with engine.connect() as early, ThreadPoolExecutor(1) as thread:
+        record(early, [first])
+
+        def second() -> Any:
+            with engine.begin() as late:
+                return record(late, [replace(first, item_no=ItemNo(film_nos[1]))])
+
+        waiting = thread.submit(second)
+        wait_until(lambda: statements_waiting(engine))
+        early.commit()
+        with pytest.raises(DatabaseError, match="another content"):
+            waiting.result()
+
+
+def test_what_was_deleted_or_forgotten_has_no_content_to_differ_from(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    undone, forgotten = event("ann", film_nos[0]), event("bob", film_nos[0])
+    with engine.begin() as connection:
+        record(connection, [undone, forgotten])
+        connection.execute(select(func.delete_event(undone.event_id)))
+        connection.execute(select(func.forget_user("bob")))
+    with engine.begin() as connection:
+        others = [replace(one, item_no=ItemNo(film_nos[1])) for one in (undone, forgotten)]
+        assert record(connection, others) == (0, 2, [])
+        assert positions(connection) == []
 
 
 def test_an_event_id_given_twice_in_one_batch_counts_once(

@@ -1,0 +1,16 @@
+"""GET /v1/event-kinds."""
+
+from fastapi import APIRouter
+
+from serving.dependencies import FromServices, may_read
+from serving.errors import problems_of_request
+from serving.routing import TandemRoute
+from serving.schemas.event_kinds import EventKindsAnswer, event_kinds_answer
+
+router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)
+
+
+@router.get("/event-kinds", dependencies=[may_read], responses=problems_of_request())
+async def event_kinds(services: FromServices) -> EventKindsAnswer:
+    """Which kinds of events there are, what each counts, and which values it takes."""
+    return event_kinds_answer(await services.kinds.all())

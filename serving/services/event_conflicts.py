@@ -1,0 +1,59 @@
+"""Event ids that come with another content than before: what is told of them."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from serving.faults import MOST_FAULTS, ConflictingEventsError, Fault
+from serving.repositories.events import EventContent
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """An event of a batch as it was sent, under the id it is stored by."""
+
+    event_id: uuid.UUID
+    sent_id: str
+    content: EventContent
+
+
+def conflict_of(
+    batch: Sequence[SentEvent],
+    places: Sequence[int],
+    logged: Mapping[uuid.UUID, EventContent],
+) -> ConflictingEventsError:
+    """The error that names the differing fields of the events at these places."""
+    first: dict[uuid.UUID, int] = {}
+    for place, event in enumerate(batch):
+        first.setdefault(event.event_id, place)
+    faults = []
+    for place in places[:MOST_FAULTS]:
+        event = batch[place]
+        there = logged.get(event.event_id)
+        where = "was recorded before" if there else f"stands at /events/{first[event.event_id]} too"
+        said = _differences(there or batch[first[event.event_id]].content, event.content)
+        detail = f"The event id {event.sent_id!r} {where} with another content: {said}."
+        faults.append(Fault(f"/events/{place}/event_id", detail))
+    more = f" The first {MOST_FAULTS} are listed." if len(places) > MOST_FAULTS else ""
+    summary = f"Nothing was stored: {len(places)} event id(s) came with another content.{more}"
+    advice = "An event cannot be changed: delete it, and send the right one with an id of its own."
+    return ConflictingEventsError(f"{summary} {advice}", faults)
+
+
+def _differences(there: EventContent, here: EventContent) -> str:
+    """The fields in which two events differ, as told of both."""
+    told = []
+    for name in (one.name for one in fields(EventContent)):
+        before, now = getattr(there, name), getattr(here, name)
+        # A time that is not told may be any.
+        if before != now and not (name == "occurred_at" and now is None):
+            told.append(f"{name} {_shown(before)} there, {_shown(now)} here")
+    # The log may have changed since the conflict was found.
+    return "; ".join(told) or "it differed when it was compared"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return "none" if value is None else repr(value)
