@@ -55,11 +55,6 @@ class Budget:
         """Seconds left of the part being spent; 0 when it is over."""
         return max(self.ends_at - time.monotonic(), 0.0)
 
-    def begun_anew(self) -> "Budget":
-        """The same time from now on, for work that others wait for too."""
-        now = time.monotonic()
-        return replace(self, began_at=now, ends_at=now + self.ends_at - self.began_at)
-
 
 @dataclass(frozen=True, slots=True)
 class RequestBudgets:

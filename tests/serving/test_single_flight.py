@@ -1,6 +1,8 @@
 """Concurrent calls for the same thing: one piece of work, with time and a log of its own."""
 
 import asyncio
+import time
+from dataclasses import replace
 
 import pytest
 import structlog
@@ -10,35 +12,53 @@ from serving.budget import Budget, current, in_time, spending, until
 from serving.services.single_flight import SingleFlight
 
 
-async def test_a_flight_has_all_the_time_of_a_request_though_its_first_caller_has_little_left() -> (
-    None
-):
+async def test_who_has_much_time_does_not_join_a_flight_that_has_little() -> None:
     flights: SingleFlight[float] = SingleFlight()
-    budget = Budget.of("reads", 100.0)
-    nearly_spent = Budget("reads", budget.began_at - 99.0, 100.0, budget.began_at + 1.0)
+    begun, go_on = asyncio.Event(), asyncio.Event()
+    nearly_spent = replace(Budget.of("reads", 100.0), ends_at=time.monotonic() + 10.0)
 
     async def left() -> float:
-        with until(0.7):
+        with until(1.0):
             own = current()
-            assert own is not None
-            return own.left()
-
-    with spending(nearly_spent):
-        assert await flights.run("list", left) > 50.0
-
-
-async def test_a_flight_ends_no_later_than_the_part_its_caller_was_spending_would_from_now() -> (
-    None
-):
-    flights: SingleFlight[float] = SingleFlight()
-
-    async def left() -> float:
-        own = current()
         assert own is not None
+        begun.set()
+        await go_on.wait()
         return own.left()
 
-    with spending(Budget.of("reads", 100.0)), until(0.5):
-        assert 40.0 < await flights.run("list", left) <= 50.0
+    async def ask(budget: Budget) -> float:
+        with spending(budget):
+            return await flights.run("list", left)
+
+    first = asyncio.create_task(ask(nearly_spent))
+    await begun.wait()
+    begun.clear()
+    second = asyncio.create_task(ask(Budget.of("reads", 100.0)))
+    await begun.wait()
+    go_on.set()
+    assert await first <= 10.0
+    assert await second > 50.0
+
+
+async def test_whoever_comes_while_a_flight_has_time_enough_for_them_joins_the_newest() -> None:
+    flights: SingleFlight[int] = SingleFlight()
+    go_on, times = asyncio.Event(), 0
+
+    async def compute() -> int:
+        nonlocal times
+        times += 1
+        mine = times
+        await go_on.wait()
+        return mine
+
+    async def ask(seconds: float) -> int:
+        with spending(Budget.of("reads", seconds)):
+            return await flights.run("list", compute)
+
+    asked = [asyncio.create_task(ask(seconds)) for seconds in (10.0, 15.0, 100.0, 90.0, 5.0)]
+    while times < 2:  # noqa: ASYNC110 -- both flights begin at the next turns of the loop
+        await asyncio.sleep(0)
+    go_on.set()
+    assert await asyncio.gather(*asked) == [1, 1, 2, 2, 2]
 
 
 async def test_without_a_budget_a_flight_has_none() -> None:
@@ -107,18 +127,17 @@ async def test_an_error_reaches_all_who_wait() -> None:
 
 async def test_a_flight_that_is_cancelled_is_no_cancellation_of_those_who_wait() -> None:
     flights: SingleFlight[str] = SingleFlight()
-    flying: list[asyncio.Task[object] | None] = []
+    flying: asyncio.Future[asyncio.Task[object] | None] = asyncio.Future()
 
     async def compute() -> str:
-        flying.append(asyncio.current_task())
+        flying.set_result(asyncio.current_task())
         await asyncio.Event().wait()
         return "never"
 
     waiting = [asyncio.create_task(flights.run("list", compute)) for _ in range(2)]
-    while not flying:
-        await asyncio.sleep(0)
-    assert flying[0] is not None
-    flying[0].cancel()
+    flight = await flying
+    assert flight is not None
+    flight.cancel()
     found = await asyncio.gather(*waiting, return_exceptions=True)
     assert [type(one) for one in found] == [StoreUnavailableError] * 2
 
