@@ -7,11 +7,23 @@ _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 DEGRADED = (
     *(
         f"postgres_{why}"
-        for why in ("away", "timeout", "open", "busy", "stalled", "conflict", "statement")
+        for why in (
+            "away",
+            "timeout",
+            "open",
+            "busy",
+            "stalled",
+            "conflict",
+            "statement",
+            "damaged",
+        )
     ),
     "redis_away",
     "redis_open",
     "budget",
+    "run_gone",
+    "interrupted",
+    "vector_index",
 )
 
 

@@ -3,15 +3,17 @@
 import signal
 import sys
 import threading
+from functools import partial
 
 import redis
 import structlog
 from prometheus_client import start_http_server
 
-from speed.news import wake_at_news
+from speed.background import in_background
 from speed.popular import keep_popular_fresh
 from speed.readiness import tell_ready
 from speed.settings import RedisSettings, SpeedSettings
+from speed.waking import Wakes, keep_listening, wake_at_news
 from speed.worker import Worker
 from sql.engine import SPEED_WORKER, make_engine
 from sql.settings import DatabaseSettings
@@ -25,6 +27,7 @@ def main() -> None:
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
             structlog.processors.JSONRenderer(),
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
@@ -45,13 +48,25 @@ def main() -> None:
     )
     if settings.metrics_port is not None:
         start_http_server(settings.metrics_port, addr="127.0.0.1")
-    stopping = threading.Event()
+    stopping, wakes = threading.Event(), Wakes()
+
+    def stop(*_: object) -> None:
+        stopping.set()
+        wakes.wake()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-    wake_at_news(database_url, client, stopping)
+        signal.signal(number, stop)
+    in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
+    in_background("news", partial(wake_at_news, database_url, wakes, stopping), stopping)
     keep_popular_fresh(database_url, settings, stopping)
-    structlog.get_logger().info("speed_worker_started")
-    Worker(engine, client, settings, stopping, ready=tell_ready).run()
+    log = structlog.get_logger()
+    log.info("speed_worker_started")
+    try:
+        Worker(engine, client, settings, stopping, wakes, ready=tell_ready).run()
+    except Exception:
+        # Whoever started it starts it again; the log is to tell why, in its own form.
+        log.exception("speed_worker_failed")
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -59,10 +59,13 @@ class Folder:
         horizon = event_horizon(connection)
         return self._fold(connection, run_id, horizon, self._settings.events_per_pass)
 
-    def fold_standby(self, connection: Connection) -> Pass | None:
-        """The same for a retained run that is not being served, the newest that lags behind."""
+    def fold_standby(self, connection: Connection, unusable: Sequence[RunId] = ()) -> Pass | None:
+        """The same for a retained run that is not being served, the newest that lags behind.
+
+        `unusable` runs are left alone, so that they do not keep older ones from their turn.
+        """
         horizon = event_horizon(connection)
-        run_id = _find_lagging_standby(connection, horizon)
+        run_id = _find_lagging_standby(connection, horizon, unusable)
         if run_id is None:
             return None
         events = min(self._settings.events_per_pass, _STANDBY_EVENTS)
@@ -107,8 +110,11 @@ def _find_forgotten_users(
     return connection.execute(_SPEED["find_forgotten_users"], parameters).scalars().all()
 
 
-def _find_lagging_standby(connection: Connection, horizon: Position) -> RunId | None:
-    found = connection.execute(_SPEED["find_lagging_standby"], {"horizon": horizon})
+def _find_lagging_standby(
+    connection: Connection, horizon: Position, unusable: Sequence[RunId]
+) -> RunId | None:
+    asked = {"horizon": horizon, "unusable": list(unusable)}
+    found = connection.execute(_SPEED["find_lagging_standby"], asked)
     return found.scalar_one_or_none()
 
 

@@ -31,4 +31,18 @@ POPULAR_SECONDS = Histogram(
 POPULAR_FAILURES = Counter(
     "speed_popular_failures_total", "Refreshes of popular lists that PostgreSQL did not let end"
 )
+UNUSABLE_RUNS = Counter(
+    "speed_unusable_run_total",
+    "Passes that could not begin because the run was made by another version of Tandem",
+    ["run"],
+)
+for run in ("served", "standby"):
+    UNUSABLE_RUNS.labels(run)
+BACKGROUND_FAILURES = Counter(
+    "speed_background_failures_total",
+    "Failures nobody foresaw of the work beside the worker, which is begun again",
+    ["work"],
+)
+for work in ("redis_wakes", "news", "popular"):
+    BACKGROUND_FAILURES.labels(work)
 DROP_FAILURES = Counter("speed_drop_failures_total", "Times Redis could not drop cached answers")

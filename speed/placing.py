@@ -1,5 +1,7 @@
 """Items that came, or came to be used, since the night: they get their places at once."""
 
+from collections.abc import Sequence
+
 from sqlalchemy import Connection
 
 from domain.identifiers import Position, RunId
@@ -29,10 +31,15 @@ class Placer:
             return None
         return self._place(connection, RunId(run_id), event_horizon(connection))
 
-    def place_standby(self, connection: Connection) -> Placed | None:
-        """The same for a retained run that is not being served, the newest that lags behind."""
+    def place_standby(
+        self, connection: Connection, unusable: Sequence[RunId] = ()
+    ) -> Placed | None:
+        """The same for a retained run that is not being served, the newest that lags behind.
+
+        `unusable` runs are left alone, so that they do not keep older ones from their turn.
+        """
         horizon = event_horizon(connection)
-        asked = {"horizon": horizon}
+        asked = {"horizon": horizon, "unusable": list(unusable)}
         found = connection.execute(_PLACING["find_standby_to_place_in"], asked)
         run_id = found.scalar_one_or_none()
         return None if run_id is None else self._place(connection, RunId(run_id), horizon)

@@ -9,6 +9,7 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from domain.identifiers import RunId
 from speed import metrics
+from speed.background import in_background
 from speed.settings import SpeedSettings
 from sql.engine import SPEED_WORKER, make_engine
 from sql.live_vectors import find_live_run
@@ -33,8 +34,7 @@ def keep_popular_fresh(
         max_overflow=0,
         pool_pre_ping=True,
     )
-    refresher = PopularRefresher(engine, settings, stopping)
-    threading.Thread(target=refresher.run, name="popular", daemon=True).start()
+    in_background("popular", PopularRefresher(engine, settings, stopping).run, stopping)
 
 
 class PopularRefresher:

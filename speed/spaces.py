@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
+from domain.errors import UnknownRunError
 from domain.identifiers import RunId
 from sql.live_vectors import RunSpace, load_live_space
 from sql.statements import statements
@@ -16,13 +17,23 @@ class Spaces:
 
     def __init__(self) -> None:
         self._spaces: dict[RunId, RunSpace] = {}
+        self._unusable: set[RunId] = set()
+
+    @property
+    def unusable(self) -> Sequence[RunId]:
+        """Runs that were found to have no space this version can read."""
+        return tuple(self._unusable)
 
     def of(self, connection: Connection, run_id: RunId) -> RunSpace:
         """A run's space; UnknownRunError if it has none, or one of another version."""
         if run_id not in self._spaces:
             kept = _load_retained_runs(connection)
             self._spaces = {no: space for no, space in self._spaces.items() if no in kept}
-            self._spaces[run_id] = load_live_space(connection, run_id)
+            try:
+                self._spaces[run_id] = load_live_space(connection, run_id)
+            except UnknownRunError:
+                self._unusable.add(run_id)
+                raise
         return self._spaces[run_id]
 
 

@@ -1,38 +1,64 @@
-"""Wake-ups: serving says in Redis that events were committed."""
+"""Wake-ups: serving says in Redis that events were committed, and PostgreSQL tells of the rest."""
 
 import threading
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 
 import redis
-import structlog
 
 from domain.redis_keys import WAKE_CHANNEL
+from sql.engine import AWAY_ERRORS
+from sql.listening import listen_blocking
 
-log = structlog.get_logger()
+_REST_SECONDS = 1.0
+_LOOK_SECONDS = 1.0
+"""How often a listener sees whether it is to stop."""
 
 
-class Waker:
-    """Waits for a wake-up, for a while at the most: a lost one costs latency, never data."""
+class Wakes:
+    """Wakes the worker of this process, from its other threads and from signal handlers."""
 
-    def __init__(self, client: redis.Redis, stopping: threading.Event) -> None:
-        self._client = client
-        self._stopping = stopping
-        self._subscription: redis.client.PubSub | None = None
+    def __init__(self) -> None:
+        # The only queue of the standard library that a signal handler may put into.
+        self._wakes: SimpleQueue[None] = SimpleQueue()
+
+    def wake(self) -> None:
+        """Let the worker look now, or at once again if it is looking."""
+        self._wakes.put(None)
 
     def wait(self, seconds: float) -> None:
-        """Return on a wake-up, when the worker is to stop, or after `seconds`."""
-        try:
-            if self._subscription is None:
-                self._subscription = self._subscribe()
-            message = self._subscription.get_message(timeout=seconds)
-            while message is not None:  # one pass serves all the wake-ups that came meanwhile
-                message = self._subscription.get_message(timeout=0)
-        except redis.RedisError:
-            self._subscription = None
-            self._stopping.wait(seconds)
+        """Return on a wake-up, or after `seconds`: a lost one costs latency, never data."""
+        with suppress(Empty):
+            self._wakes.get(timeout=seconds)
+            while True:  # one pass serves all the wake-ups that came meanwhile
+                self._wakes.get_nowait()
 
-    def _subscribe(self) -> redis.client.PubSub:
-        subscription: redis.client.PubSub = self._client.pubsub(  # type: ignore[no-untyped-call]
-            ignore_subscribe_messages=True
-        )
+
+def wake_at_messages(client: redis.Redis, wakes: Wakes, stopping: threading.Event) -> None:
+    """Wake the worker at every message of another process; redis.RedisError without Redis."""
+    with client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
         subscription.subscribe(WAKE_CHANNEL)
-        return subscription
+        # What was said before nobody heard.
+        wakes.wake()
+        while not stopping.is_set():
+            if subscription.get_message(timeout=_LOOK_SECONDS) is not None:
+                wakes.wake()
+
+
+def wake_at_news(database_url: str, wakes: Wakes, stopping: threading.Event) -> None:
+    """Wake the worker at every switch and all news of items, with Redis or without."""
+    while not stopping.is_set():
+        with suppress(*AWAY_ERRORS):
+            for _ in listen_blocking(database_url):
+                wakes.wake()
+                if stopping.is_set():
+                    return
+        stopping.wait(_REST_SECONDS)
+
+
+def keep_listening(client: redis.Redis, wakes: Wakes, stopping: threading.Event) -> None:
+    """Hear Redis again and again, whenever it is there."""
+    while not stopping.is_set():
+        with suppress(redis.RedisError):
+            wake_at_messages(client, wakes, stopping)
+        stopping.wait(_REST_SECONDS)

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from typing import Literal
 
 import redis
 import structlog
@@ -17,7 +18,7 @@ from speed.folding import Folder, Pass, find_recently_updated_users
 from speed.placing import Placer
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
-from speed.waking import Waker
+from speed.waking import Wakes
 from sql.placing import Placed, remove_known_news
 
 log = structlog.get_logger()
@@ -32,22 +33,27 @@ class Worker:
         client: redis.Redis,
         settings: SpeedSettings,
         stopping: threading.Event,
+        wakes: Wakes | None = None,
+        *,
         ready: Callable[[], None] = lambda: None,
     ) -> None:
-        """`ready` is called once, when the first pass over the log has ended."""
+        """`ready` is called once, when the first pass over the log has ended.
+
+        Without `wakes` nobody wakes it: it looks by itself after a while.
+        """
         self._engine = engine
         self._settings = settings
         self._stopping = stopping
         self._ready = ready
-        spaces = Spaces()
+        self._spaces = spaces = Spaces()
         self._folder = Folder(settings, spaces)
         self._placer = Placer(settings, spaces)
         self._answers = CachedAnswers(client)
-        self._waker = Waker(client, stopping)
+        self._wakes = wakes or Wakes()
         self._store_away = False
         self._predecessor_settled = False
         self._standbys_due = 0.0
-        self._standby_unusable = False
+        self._told_unusable: set[str] = set()
 
     def run(self) -> None:
         """Work until `stopping` is set; an unreachable PostgreSQL or Redis is waited for."""
@@ -60,7 +66,7 @@ class Worker:
             if folded is None and placed is None:
                 self._answers.drop(())
                 if self.keep_standbys_ready() is None:
-                    self._waker.wait(self._settings.poll_seconds)
+                    self._wakes.wait(self._settings.poll_seconds)
 
     def work_once(self) -> Pass | None:
         """One pass; None if there was nothing to do or PostgreSQL is away."""
@@ -71,6 +77,10 @@ class Worker:
                 done = self._folder.fold_new(connection)
         except DBAPIError as error:
             self._note_failure(error)
+            return None
+        except UnknownRunError as error:
+            self._store_away = False
+            self._note_unusable("served", error)
             return None
         self._store_away = False
         if done is not None:
@@ -90,6 +100,9 @@ class Worker:
         except DBAPIError as error:
             self._note_failure(error)
             return None
+        except UnknownRunError as error:
+            self._note_unusable("served", error)
+            return None
         if done is not None and done.item_nos:
             self._answers.drop(done.user_nos)
             _count_placed(done, time.perf_counter() - began)
@@ -105,14 +118,14 @@ class Worker:
         done: Pass | Placed | None = None
         try:
             with self._engine.begin() as connection:
-                done = self._folder.fold_standby(connection)
+                done = self._folder.fold_standby(connection, self._spaces.unusable)
             if done is None:
                 with self._engine.begin() as connection:
-                    done = self._placer.place_standby(connection)
+                    done = self._placer.place_standby(connection, self._spaces.unusable)
         except DBAPIError as error:
             self._note_failure(error)
         except UnknownRunError as error:
-            self._note_unusable(error)
+            self._note_unusable("standby", error)
         self._remove_known_news()
         if done is None:
             self._standbys_due = time.monotonic() + self._settings.standby_seconds
@@ -142,11 +155,18 @@ class Worker:
             log.warning("postgres_away", error=str(error.orig))
         self._store_away = True
 
-    def _note_unusable(self, error: UnknownRunError) -> None:
-        """A retained run of another version must not keep the served one from being kept up."""
-        if not self._standby_unusable:
-            log.warning("standby_unusable", error=str(error))
-        self._standby_unusable = True
+    def _note_unusable(self, run: Literal["served", "standby"], error: UnknownRunError) -> None:
+        """A run of another version, as after a downgrade, keeps no other from being kept up.
+
+        It is told once. If it is the served one, events wait in the log until another is served.
+        """
+        metrics.UNUSABLE_RUNS.labels(run).inc()
+        if str(error) not in self._told_unusable:
+            log.warning(_UNUSABLE[run], error=str(error))
+        self._told_unusable.add(str(error))
+
+
+_UNUSABLE = {"served": "served_run_unusable", "standby": "standby_unusable"}
 
 
 def _count(done: Pass, seconds: float) -> None:

@@ -48,11 +48,23 @@ def load_live_space(connection: Connection, run_id: RunId) -> RunSpace:
         raise UnknownRunError(f"Run {run_id} has no live space.")
     try:
         parameters = LiveVectorParameters(**row.parameters)
-    except TypeError as error:
+        side = parameters.taste_dimensions
+        gramian = np.array(row.gramian, dtype=np.float64).reshape(side, side)
+    except (TypeError, ValueError) as error:
         raise UnknownRunError(f"Run {run_id} was made by another version of Tandem.") from error
-    side = parameters.taste_dimensions
-    gramian = np.array(row.gramian, dtype=np.float64).reshape(side, side)
     return RunSpace(run_id, Position(row.cut_off_position), LiveSpace(parameters, gramian))
+
+
+def find_space_fault(connection: Connection, run_id: RunId) -> str | None:
+    """Why a run's space cannot be read by this version; None: it can, or there is none yet."""
+    row = connection.execute(_LIVE["load_live_space"], {"run_id": run_id}).one_or_none()
+    if row is None or row.gramian is None:
+        return None
+    try:
+        load_live_space(connection, run_id)
+    except UnknownRunError as error:
+        return str(error)
+    return None
 
 
 def load_item_vectors(

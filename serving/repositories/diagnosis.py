@@ -17,6 +17,7 @@ from serving.repositories.diagnosis_figures import (
     WaitingItems,
 )
 from serving.repositories.store import Store
+from sql.live_vectors import find_space_fault
 from sql.log import event_horizon
 from sql.revisions import find_revisions
 from sql.statements import statements
@@ -90,4 +91,5 @@ def _load_served_figures(connection: Connection, run_id: RunId) -> ServedFigures
         tuple(PopularPart(*row) for row in connection.execute(_DIAGNOSIS["load_parts"], asked)),
         refresh.since,
         refresh.refreshing,
+        find_space_fault(connection, run_id),
     )

@@ -116,6 +116,8 @@ class ServedFigures:
     """Since when somebody has been making popular lists anew; None: nobody is, or it is unknown."""
     refreshing: bool = False
     """Whether somebody is, which may be known without since when."""
+    unusable: str | None = None
+    """Why live vectors cannot be made in the run's space; None: they can."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,14 @@ class LiveRun:
         return f"{self.run_id}.{self.switch_no}"
 
 
+def same_run(one: LiveRun | None, other: LiveRun | None) -> bool:
+    """Whether two answers come from the same run, whatever else is known of it by whom.
+
+    A run told by a cached answer or a copy lacks its indexes, whose figures may change as well.
+    """
+    return (one and one.run_id) == (other and other.run_id)
+
+
 class Runs:
     """Reads runs and event kinds."""
 

@@ -54,4 +54,5 @@ class LiveRuns:
                 return await read(self._current)
             except RunGoneError:
                 await self.refresh()
-        raise StoreUnavailableError("The served run is changing just now. Try again shortly.")
+        message = "The served run was dropped while it was read, several times. Try again shortly."
+        raise StoreUnavailableError(message, reason="run_gone")

@@ -17,7 +17,7 @@ from serving.repositories.answers import Answers, Stamp
 from serving.repositories.exclusions import Knowledge, RememberedUser
 from serving.repositories.impressions import Impression
 from serving.repositories.recommendations import Recommendations, UserState
-from serving.repositories.runs import LiveRun
+from serving.repositories.runs import LiveRun, same_run
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.lists.held_popular import HeldPopular
 from serving.services.lists.made_list import REDIS_AWAY, MadeList, Source, degraded_by, fillers
@@ -220,7 +220,7 @@ class Recommender:
     def _completed(self, made: MadeList, wish: Wish, states: Sequence[UserState]) -> MadeList:
         """A list that could not be made long enough, with held items of the same run at its end."""
         missing = wish.limit - len(made.items)
-        if missing <= 0 or made.run != self._held.run or not self._held.can_answer():
+        if missing <= 0 or not same_run(made.run, self._held.run) or not self._held.can_answer():
             return made
         listed = {item.item_no for item in made.items}
         excluded = listed.union(*(state.excluded for state in states))

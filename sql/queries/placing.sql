@@ -13,11 +13,13 @@ where parameters -> 'words' ->> 'trend' is not null
   and coalesce(progress.position, -1) < event_horizon();
 
 -- name: find_standby_to_place_in
--- The newest retained run that is not being served and does not know all news of items up to the horizon.
+-- The newest retained run that is not being served, is none of :unusable and does not know all news of items up to the
+-- horizon.
 select model_runs.run_id
 from model_runs left join placing_progress as progress using (run_id)
 where state = 'published' and parameters -> 'words' ->> 'trend' is not null
   and model_runs.run_id not in (select run_id from live_run)
+  and model_runs.run_id <> all(cast(:unusable as integer[]))
   and coalesce(progress.position, -1) < :horizon
 order by finished_at desc, model_runs.run_id desc
 limit 1;

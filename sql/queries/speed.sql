@@ -1,9 +1,10 @@
 -- The speed worker.
 
 -- name: find_lagging_standby
--- The newest retained run that is not being served and has not been brought to the horizon.
+-- The newest retained run that is not being served, is none of :unusable and has not been brought to the horizon.
 select run_id from model_runs
 where state = 'published' and run_id not in (select run_id from live_run)
+  and run_id <> all(cast(:unusable as integer[]))
   and exists (select from speed_progress as shards where shards.run_id = model_runs.run_id and position < :horizon)
 order by finished_at desc, run_id desc
 limit 1;

@@ -5,7 +5,7 @@ import itertools
 
 import httpx
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import func, select, text
 
 from sql import tables
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until
@@ -69,6 +69,21 @@ async def test_a_run_dropped_while_it_is_still_believed_served_is_left_at_once(
         answer = await recommended(client, user, limit=5)
         assert answer.json()["run"]["id"] == new
         assert all(int(item_id.removeprefix("film-")) >= 10 for item_id in ids(answer))
+
+
+async def test_a_served_run_whose_lists_are_gone_is_told_as_that_while_postgres_is_well(
+    client: httpx.AsyncClient, seeds: Seeds, ann: int
+) -> None:
+    run_id = run_of_films(seeds, ann, 0)
+    await until(lambda: blended(client))
+    seeds.write(text(f"drop table user_embeddings_{run_id}"))
+    answer = (await recommended(client, "ann", limit=7)).json()
+    assert (answer["level"], answer["degraded"]) == ("held", "run_gone")
+    popular = (await client.get("/v1/search?q=film")).json()
+    assert popular["degraded"] in {None, "run_gone"}
+    metrics = (await client.get("/metrics")).text
+    assert 'serving_degraded_total{reason="postgres_away"} 0.0' in metrics
+    assert 'serving_breaker_state{dependency="postgres"} 0.0' in metrics
 
 
 async def test_without_the_database_the_best_list_still_to_be_had_is_answered(

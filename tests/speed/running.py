@@ -3,28 +3,40 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import redis
 from sqlalchemy import Engine
 
-from domain.redis_keys import WAKE_CHANNEL
+from speed.background import in_background
 from speed.settings import SpeedSettings
+from speed.waking import Wakes, keep_listening, wake_at_news
 from speed.worker import Worker
 
 
 @contextmanager
 def running(
-    engine: Engine, redis_url: str, settings: SpeedSettings, stopping: threading.Event
+    engine: Engine,
+    redis_url: str,
+    settings: SpeedSettings,
+    stopping: threading.Event,
+    database_url: str | None = None,
 ) -> Iterator[redis.Redis]:
-    """The worker runs until the block ends; gives its Redis client."""
-    client = redis.Redis.from_url(redis_url, socket_timeout=1)
-    worker = Worker(engine, client, settings, stopping)
+    """The worker runs until the block ends; gives its Redis client.
+
+    With a `database_url` PostgreSQL's news wake it too.
+    """
+    client, wakes = redis.Redis.from_url(redis_url, socket_timeout=1), Wakes()
+    worker = Worker(engine, client, settings, stopping, wakes)
     thread = threading.Thread(target=worker.run)
+    in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
+    if database_url is not None:
+        in_background("news", partial(wake_at_news, database_url, wakes, stopping), stopping)
     thread.start()
     try:
         yield client
     finally:
         stopping.set()
-        client.publish(WAKE_CHANNEL, "stop")
+        wakes.wake()
         thread.join(timeout=10)
     assert not thread.is_alive()

@@ -10,7 +10,6 @@ from sqlalchemy import Engine, text
 
 from domain.identifiers import RunId
 from domain.redis_keys import user_entry
-from speed.news import wake_at_news
 from speed.placing import Placer
 from speed.settings import SpeedSettings
 from speed.worker import Worker
@@ -25,9 +24,8 @@ from tests.words_run import ROBOTS, WESTERN, add_items, live_score
 @pytest.fixture
 def running_worker(engine: Engine, database_url: str, redis_url: str) -> Iterator[redis.Redis]:
     """A worker that hardly looks by itself, but is woken; gives a Redis client."""
-    stopping = threading.Event()
-    wake_at_news(database_url, redis.Redis.from_url(redis_url), stopping)
-    with running(engine, redis_url, SpeedSettings(poll_seconds=30), stopping) as client:
+    settings = SpeedSettings(poll_seconds=30)
+    with running(engine, redis_url, settings, threading.Event(), database_url) as client:
         yield client
 
 

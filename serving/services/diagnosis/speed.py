@@ -34,6 +34,7 @@ def judge_speed(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Fi
         kept_up = figures.kept_up
         advice = f"{_IS_IT_RUNNING if figures.speed_workers else _START_IT} {_CATCHES_UP}"
         findings += [
+            _version(kept_up, figures.served),
             _live_vectors(kept_up.unknown_events, bounds, now, advice),
             _places(kept_up.waiting_items, bounds, now, advice),
             _popular(kept_up, figures.served, bounds, now, advice),
@@ -51,6 +52,20 @@ def _workers(count: int) -> Finding:
         "No speed worker is seen among the connections to the database. Where none runs, new events"
         " change no list except that what was seen is left out, and new items are not recommended.",
         advice=_START_IT,
+    )
+
+
+def _version(kept_up: ServedFigures, served: ServedRun) -> Finding:
+    if kept_up.unusable is None:
+        return Finding("version", "ok", "The run being served is of this version of Tandem.")
+    return Finding(
+        "version",
+        "problem",
+        f"{kept_up.unusable} Its lists are shown, but no event changes them and no new item is"
+        " placed: the speed worker waits for another run.",
+        served.served_since,
+        "Run the newer version again, or serve a run of this one: `tandem runs` lists them,"
+        " `tandem rollback RUN` or `tandem nightly` serves one. No event is lost meanwhile.",
     )
 
 

@@ -20,6 +20,9 @@ from serving.services.live_runs import LiveRuns
 LONGEST = 100
 """The most items a list may be asked for."""
 
+_NOTHING_HELD = (
+    "The lists cannot be read just now, and nothing that fits is held in memory. Try again shortly."
+)
 _NOTHING: AbstractSet[ItemNo] = frozenset()
 
 
@@ -119,7 +122,7 @@ class HeldPopular:
     ) -> MadeList:
         """The first `n` that are not excluded; StoreUnavailableError if there never was a list."""
         if self._held is None:
-            raise StoreUnavailableError
+            raise StoreUnavailableError(_NOTHING_HELD)
         return self._held.top(n, excluded, filters, max_per_category)
 
     def answer(
@@ -136,7 +139,7 @@ class HeldPopular:
         """
         made = self.top(n, excluded, filters=filters, max_per_category=max_per_category)
         if not made.items and self._held and not self._held.knows_all(filters):
-            raise StoreUnavailableError
+            raise StoreUnavailableError(_NOTHING_HELD)
         return made
 
 

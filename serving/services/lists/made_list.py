@@ -14,6 +14,9 @@ from serving.repositories.candidates import CatalogueItem
 from serving.repositories.listed_items import ListedItems
 from serving.repositories.runs import LiveRun
 
+_NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "interrupted", "vector_index"})
+"""Reasons for which PostgreSQL is not to blame as a whole."""
+
 Level = Literal["blend", "speed", "batch", "popular", "held"]
 Source = Literal["cache", "blend", "speed", "batch", "popular", "held"]
 
@@ -132,7 +135,7 @@ REDIS_AWAY = "redis_away"
 
 def degraded_by(error: StoreUnavailableError) -> str:
     """Why a list is less than it might have been."""
-    return "budget" if error.reason == "budget" else f"postgres_{error.reason}"
+    return error.reason if error.reason in _NOT_OF_POSTGRES else f"postgres_{error.reason}"
 
 
 def _item(said: dict[str, Any]) -> RecommendedItem:

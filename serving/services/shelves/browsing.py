@@ -11,7 +11,7 @@ from serving.budget import in_time
 from serving.metrics import ServingMetrics
 from serving.repositories.exclusions import RememberedUser
 from serving.repositories.filters import Filters
-from serving.repositories.runs import LiveRun
+from serving.repositories.runs import LiveRun, same_run
 from serving.repositories.shelves import Shelves
 from serving.services.lists.held_popular import LONGEST, HeldPopular
 from serving.services.lists.made_list import MadeList, degraded_by, fillers
@@ -146,7 +146,7 @@ class Browser:
 
 def _completed(own: ShelfList, popular: MadeList, limit: int) -> ShelfList:
     """A list with what is popular at its end; of two runs the longer list alone."""
-    if own.run == popular.run:
+    if same_run(own.run, popular.run):
         listed = {item.item_no for item in own.items}
         added = fillers(item for item in popular.items if item.item_no not in listed)
         return replace(own, items=(*own.items, *added)[:limit])

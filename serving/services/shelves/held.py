@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from domain.identifiers import ItemId
+from serving.repositories.runs import same_run
 from serving.services.shelves.shelf import Shelf, ShelfList
 
 _MOST = 100
@@ -21,7 +22,7 @@ class HeldShelves:
         """Hold a list of a shelf, unless a longer one of the same run is held."""
         held = self.find(shelf)
         if not listed.items or (
-            held and held.run == listed.run and len(held.items) >= len(listed.items)
+            held and same_run(held.run, listed.run) and len(held.items) >= len(listed.items)
         ):
             return
         self._held[shelf] = listed

@@ -1,0 +1,85 @@
+"""Answers of one run belong together, whatever each of them knows of the run besides."""
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Engine, text
+
+from domain.identifiers import ItemNo, RunId
+from serving.repositories.candidates import CatalogueItem
+from serving.repositories.runs import ItemIndex, LiveRun, same_run
+from serving.services.freshness import Freshness, Mark
+from serving.services.lists.made_list import fillers
+from serving.services.shelves.held import HeldShelves
+from serving.services.shelves.shelf import Shelf, ShelfList
+from tests.serving.conftest import CUT_OFF, Gate, Seeds, Start, ids, recommended, until
+
+RUN = LiveRun(RunId(3), CUT_OFF, ItemIndex(0.99, 8), likeness_index=ItemIndex(0.99, 12))
+TOLD = LiveRun(RunId(3), CUT_OFF)
+"""The same, as a copy of a list tells of it."""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        (RUN, TOLD, True),
+        (RUN, replace(RUN, index=ItemIndex(0.9, 8)), True),
+        (RUN, replace(RUN, run_id=RunId(4)), False),
+        (RUN, None, False),
+        (None, None, True),
+    ],
+)
+def test_a_run_is_the_same_whoever_tells_of_it(
+    one: LiveRun | None, other: LiveRun | None, *, same: bool
+) -> None:
+    assert same_run(one, other) is same_run(other, one) is same
+
+
+async def test_a_list_is_filled_up_with_the_copy_that_a_process_began_with(
+    start: Start, engine: Engine, seeds: Seeds, gate: Gate
+) -> None:
+    seeds.listed_user("ann", popular=range(30))
+    seeds.write(
+        text("""update model_runs set metrics = '{"index": "hnsw", "index_recall@100": 1}',
+        parameters = '{"live_vector": {"taste_dimensions": 0, "sequence_dimensions": 0}}'""")
+    )
+    await start()
+    gate.shut()
+    # What it holds it has from Redis, and it will not look again.
+    client = await start(popular_refresh_seconds=3600, request_budget_seconds=2.0)
+    gate.open()
+
+    async def blended() -> bool:
+        return bool((await recommended(client, "ann", limit=2)).json()["level"] == "blend")
+
+    await until(blended)
+    engine.dispose()
+    with engine.connect() as connection:
+        connection.execute(text("lock table popular_items in access exclusive mode"))
+        answer = await recommended(client, "ann", limit=25)
+        connection.rollback()
+    assert answer.json()["level"] == "blend"
+    assert len(set(ids(answer))) == 25
+
+
+def test_a_shorter_list_of_the_same_run_takes_no_ones_place() -> None:
+    held, shelf = HeldShelves(), Shelf("trending_week")
+    items = fillers(CatalogueItem(ItemNo(no), f"film-{no}", "Film") for no in range(5))
+    held.hold(shelf, ShelfList("trending", RUN, items))
+    held.hold(shelf, ShelfList("trending", TOLD, items[:2]))
+    found = held.find(shelf)
+    assert found is not None
+    assert len(found.items) == 5
+
+
+def test_a_replica_that_knows_a_run_may_be_read_though_the_runs_figures_were_measured_anew() -> (
+    None
+):
+    freshness = Freshness(most_lag_seconds=60.0)
+    freshness.note(Mark(1, b"epoch", RUN, 0, 10, 100.0))
+    freshness.advance("server", 10)
+    freshness.advance("server", 10)
+    measured = replace(RUN, index=ItemIndex(0.98, 8))
+    assert freshness.leave(1, b"epoch", measured, now=100.0) is not None
+    served_again = replace(RUN, switch_no=RUN.switch_no + 1)
+    assert freshness.leave(1, b"epoch", served_again, now=100.0) is None
