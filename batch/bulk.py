@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 from sqlalchemy import TextClause
 
 from sql.engine import AWAY_ERRORS, libpq_url
+from sql.statements import statements
+
+_BATCH = statements("batch")
 
 TRANSIENT_ERRORS: tuple[type[Exception], ...] = (*AWAY_ERRORS, OperationalError)
 """Troubles of reading and writing that may pass by themselves."""
@@ -21,6 +24,9 @@ TRANSIENT_ERRORS: tuple[type[Exception], ...] = (*AWAY_ERRORS, OperationalError)
 def bulk_connection(database_url: str) -> Iterator[Any]:
     """An ADBC connection; what was not committed when the block ends is rolled back."""
     with dbapi.connect(libpq_url(database_url)) as connection:
+        with connection.cursor() as cursor:
+            cursor.execute(_BATCH["name_bulk_connection"].text)
+        connection.commit()
         yield connection
 
 

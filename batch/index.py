@@ -40,9 +40,7 @@ def build_index(
     connection: Connection, run_id: RunId, dimensions: int, indexed: Indexed = ITEM_VECTORS
 ) -> None:
     """Index the run's vectors, which have so many dimensions, by inner product."""
-    statement = with_numbers(_BATCH[indexed.create], run_id=run_id, dimensions=dimensions)
-    # A statement without parameters is sent as it is: its percent signs are its own.
-    connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+    connection.execute(_BATCH[indexed.create], {"run_id": run_id, "dimensions": dimensions})
 
 
 def index_recall(

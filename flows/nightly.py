@@ -20,7 +20,7 @@ from domain.identifiers import RunId
 from flows import judging_tasks, learning_tasks, publishing_tasks
 from flows.artifacts import publish_figures
 from flows.night import Listener, Night, OnFailed, OnStep, ignore_failure, listener
-from sql.engine import make_engine
+from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
 _OF_RECIPE = {"factors", "iterations", "threshold", "confidence"}
@@ -93,7 +93,7 @@ def run_now(
 def _opened_night(settings: BatchSettings) -> Iterator[Night]:
     """Connections, and the certainty to be the only nightly run."""
     url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(url, poolclass=NullPool)
+    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
         with nightly_lock(session):

@@ -9,7 +9,7 @@ from sqlalchemy.pool import NullPool
 
 from batch.rollback import roll_back
 from domain.identifiers import RunId
-from sql.engine import make_engine
+from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
 
@@ -30,7 +30,7 @@ def rollback(*, run: Annotated[int, Field(ge=1, le=2**31 - 1)]) -> RunId:
     """
     log = get_run_logger()
     url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(url, poolclass=NullPool)
+    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     roll_back(
         engine.begin,
         RunId(run),

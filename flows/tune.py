@@ -12,7 +12,7 @@ from batch.tuning import Found
 from flows import tuning_tasks
 from flows.artifacts_of_tuning import publish_found
 from flows.night import Listener, Night, OnFailed, OnStep, ignore_failure, listener
-from sql.engine import make_engine
+from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
 
@@ -45,7 +45,7 @@ def tune(
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = TuneSettings.model_validate(TuneSettings().model_dump() | chosen)
     url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(url, poolclass=NullPool)
+    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
         with tuning_lock(session):

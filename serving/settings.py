@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from domain.blend import BlendPolicy, Policy
@@ -12,6 +12,7 @@ from serving.breaker import BreakerRules
 from serving.exposure import Exposure, Openness, settled
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.lists.slots import SlotPolicy
+from sql.passwords import PasswordFile, with_password
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
@@ -171,8 +172,18 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
         validation_alias="DATABASE_URL",
         description="PostgreSQL with pgvector, as postgresql://user:password@host/database",
     )
+    database_password_file: PasswordFile = Field(
+        None,
+        validation_alias="DATABASE_PASSWORD_FILE",
+        description="A file with the password that DATABASE_URL leaves out.",
+    )
     redis_url: SecretStr = Field(
         validation_alias="REDIS_URL", description="Redis, as redis://host:6379/0 or unix:///socket"
+    )
+    redis_password_file: PasswordFile = Field(
+        None,
+        validation_alias="REDIS_PASSWORD_FILE",
+        description="A file with the password that REDIS_URL leaves out.",
     )
 
     read_database_url: SecretStr | None = Field(
@@ -180,6 +191,11 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
         validation_alias="READ_DATABASE_URL",
         description="A streaming replica of the database; whatever it is known to know is read"
         " there.",
+    )
+    read_database_password_file: PasswordFile = Field(
+        None,
+        validation_alias="READ_DATABASE_PASSWORD_FILE",
+        description="A file with the password that READ_DATABASE_URL leaves out.",
     )
     replica_poll_seconds: Positive = Field(
         0.25, description="How often to look how far the replica is."
@@ -246,6 +262,16 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     )
     impression_queue: Count = 10_000
     impression_flush_seconds: Positive = 0.5
+
+    @model_validator(mode="after")
+    def _fill_in_passwords(self) -> "ServingSettings":
+        self.database_url = with_password(self.database_url, self.database_password_file)
+        self.redis_url = with_password(self.redis_url, self.redis_password_file)
+        if self.read_database_url is not None and self.read_database_url.get_secret_value():
+            self.read_database_url = with_password(
+                self.read_database_url, self.read_database_password_file
+            )
+        return self
 
     def exposure(self) -> Exposure:
         """Who may see the documentation and the metrics."""

@@ -42,7 +42,7 @@ def main() -> None:
         pool_pre_ping=True,
     )
     client = redis.Redis.from_url(
-        RedisSettings().redis_url,
+        RedisSettings().redis_url.get_secret_value(),
         socket_timeout=_REDIS_TIMEOUT_SECONDS,
         socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
     )

@@ -1,7 +1,9 @@
 """Settings of the speed worker."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sql.passwords import PasswordFile, with_password
 
 
 class SpeedSettings(BaseSettings):
@@ -51,6 +53,16 @@ class SpeedSettings(BaseSettings):
 class RedisSettings(BaseSettings):
     """Where Redis is."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
-    redis_url: str = Field(description="Redis, as redis://host:port/0 or unix:///path/redis.sock")
+    redis_url: SecretStr = Field(
+        description="Redis, as redis://host:port/0 or unix:///path/redis.sock"
+    )
+    redis_password_file: PasswordFile = Field(
+        None, description="a file with the password that REDIS_URL leaves out"
+    )
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> "RedisSettings":
+        self.redis_url = with_password(self.redis_url, self.redis_password_file)
+        return self

@@ -2,13 +2,14 @@
 
 from sql.engine import make_engine
 from sql.migrate import migrate
-from sql.settings import DatabaseSettings
+from sql.settings import OwnerSettings
 
 
 def main() -> None:
-    """Migrate the database that DATABASE_URL names."""
-    engine = make_engine(DatabaseSettings().database_url.get_secret_value())
-    migrate(engine)
+    """Migrate the database, as DATABASE_OWNER_URL if that is set, else as DATABASE_URL."""
+    settings = OwnerSettings()
+    engine = make_engine(settings.owner_url, application_name="tandem-migrate")
+    migrate(engine, *settings.logins)
     engine.dispose()
 
 

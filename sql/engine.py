@@ -15,6 +15,10 @@ _CONNECT_TIMEOUT_SECONDS = 5
 
 SPEED_WORKER = "tandem-speed"
 """The name of a speed worker's connections, except the one on which it listens."""
+API = "tandem-api"
+"""The name of an API process's connections, except the one on which it follows."""
+FLOW = "tandem-flow"
+"""The name of a flow's connections."""
 
 AWAY_ERRORS: tuple[type[Exception], ...] = (
     OperationalError,
@@ -72,10 +76,16 @@ def make_engine(
 
 
 def make_async_engine(
-    database_url: str, *, statement_seconds: float | None = None, **options: Any
+    database_url: str,
+    *,
+    application_name: str | None = None,
+    statement_seconds: float | None = None,
+    **options: Any,
 ) -> AsyncEngine:
     """The same for asyncio. `statement_seconds`: the server itself ends what takes longer."""
     arguments = _connect_arguments()
+    if application_name is not None:
+        arguments["application_name"] = application_name
     if statement_seconds is not None:
         arguments["options"] += f" -c statement_timeout={math.ceil(statement_seconds * 1000)}"
     engine = create_async_engine(driver_url(database_url), connect_args=arguments, **options)

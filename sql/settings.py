@@ -1,14 +1,69 @@
 """Where the database is."""
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sql.passwords import PasswordFile, with_password
 
 
 class DatabaseSettings(BaseSettings):
     """Read from the environment once, at an entry point."""
 
-    model_config = SettingsConfigDict(extra="ignore")
+    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     database_url: SecretStr = Field(
         description="PostgreSQL with pgvector, as postgresql://user:password@host/database"
     )
+    database_password_file: PasswordFile = Field(
+        None, description="a file with the password that DATABASE_URL leaves out"
+    )
+
+    @model_validator(mode="after")
+    def _fill_in(self) -> "DatabaseSettings":
+        self.database_url = with_password(self.database_url, self.database_password_file)
+        return self
+
+
+class OwnerSettings(DatabaseSettings):
+    """The same for whoever migrates."""
+
+    database_owner_url: SecretStr | None = Field(
+        None,
+        description="the same database as the role that owns its tables and migrates;"
+        " unset: as DATABASE_URL",
+    )
+    database_owner_password_file: PasswordFile = Field(
+        None, description="a file with the password that DATABASE_OWNER_URL leaves out"
+    )
+    database_analyst_url: SecretStr | None = Field(
+        None,
+        description="the same database as the role analyst, for tandem psql; migrating sets its"
+        " password",
+    )
+    database_analyst_password_file: PasswordFile = Field(
+        None, description="a file with the password that DATABASE_ANALYST_URL leaves out"
+    )
+
+    @model_validator(mode="after")
+    def _fill_in_others(self) -> "OwnerSettings":
+        if self.database_owner_url is not None:
+            self.database_owner_url = with_password(
+                self.database_owner_url, self.database_owner_password_file
+            )
+        if self.database_analyst_url is not None:
+            self.database_analyst_url = with_password(
+                self.database_analyst_url, self.database_analyst_password_file
+            )
+        return self
+
+    @property
+    def owner_url(self) -> str:
+        """The address to migrate through."""
+        return (self.database_owner_url or self.database_url).get_secret_value()
+
+    @property
+    def logins(self) -> list[str]:
+        """Addresses of others than the owner."""
+        others = (self.database_url, self.database_analyst_url)
+        told = [url.get_secret_value() for url in others if url is not None]
+        return [url for url in told if url != self.owner_url]

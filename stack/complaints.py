@@ -8,6 +8,10 @@ from domain.errors import TandemError
 _HINT = "(TANDEM_DEBUG=1 shows where)"
 
 
+_OF_OTHERS = ("DATABASE_", "READ_DATABASE_", "REDIS_")
+"""Beginnings of settings that other programs know by these names too."""
+
+
 def complaint(error: Exception) -> str:
     """What went wrong, without a traceback."""
     if isinstance(error, TandemError):
@@ -22,8 +26,10 @@ def complaint(error: Exception) -> str:
 
 
 def _setting(location: tuple[int | str, ...], message: str) -> str:
-    name = str(location[0]).upper() if location else "a setting"
-    variable = name if name in {"DATABASE_URL", "REDIS_URL"} else f"TANDEM_{name}"
+    if not location:
+        return message.removeprefix("Value error, ")
+    name = str(location[0]).upper()
+    variable = name if name.startswith(_OF_OTHERS) else f"TANDEM_{name}"
     return f"{variable}: {message}"
 
 

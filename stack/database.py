@@ -7,11 +7,14 @@ from sqlalchemy import Connection, Engine
 
 from sql.engine import make_engine
 
+_COMMAND = "tandem-command"
+"""The name of a command's connections."""
+
 
 @contextmanager
 def using_engine(database_url: str) -> Iterator[Engine]:
     """An engine whose connections are closed after the block."""
-    engine = make_engine(database_url)
+    engine = make_engine(database_url, application_name=_COMMAND)
     try:
         yield engine
     finally:

@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from sql.passwords import PasswordFile, with_password
+from stack.database_addresses import DatabaseAddresses
 
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
@@ -28,23 +31,65 @@ class StackSettings(BaseSettings):
         validation_alias="DATABASE_URL",
         description="PostgreSQL with pgvector to use instead of the embedded one",
     )
+    database_password_file: PasswordFile = Field(
+        default=None, validation_alias="DATABASE_PASSWORD_FILE", description="its password"
+    )
+    owner_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="DATABASE_OWNER_URL",
+        description="the same database as the role that migrates; unset: as DATABASE_URL",
+    )
+    owner_password_file: PasswordFile = Field(
+        default=None, validation_alias="DATABASE_OWNER_PASSWORD_FILE", description="its password"
+    )
+    analyst_url: SecretStr | None = Field(
+        default=None,
+        validation_alias="DATABASE_ANALYST_URL",
+        description="the same database as the role analyst, for tandem psql",
+    )
+    analyst_password_file: PasswordFile = Field(
+        default=None, validation_alias="DATABASE_ANALYST_PASSWORD_FILE", description="its password"
+    )
     redis_url: SecretStr | None = Field(
         default=None,
         validation_alias="REDIS_URL",
         description="Redis to use instead of the embedded one",
+    )
+    redis_password_file: PasswordFile = Field(
+        default=None, validation_alias="REDIS_PASSWORD_FILE", description="its password"
     )
     started_at: float | None = Field(
         default=None,
         description="when the start began, in seconds since 1970, if before the command",
     )
 
+    @model_validator(mode="after")
+    def _fill_in(self) -> "StackSettings":
+        """Put the passwords that lie in files into the addresses."""
+        for address, file in (
+            ("database_url", self.database_password_file),
+            ("owner_url", self.owner_password_file),
+            ("analyst_url", self.analyst_password_file),
+            ("redis_url", self.redis_password_file),
+        ):
+            if (told := getattr(self, address)) is not None:
+                setattr(self, address, with_password(told, file))
+        return self
+
     @property
     def external_database_url(self) -> str | None:
         """The given database in libpq's form, which psql takes too; None: the embedded one."""
-        if self.database_url is None:
+        return _libpq_url(self.database_url)
+
+    @property
+    def external_database(self) -> DatabaseAddresses | None:
+        """The same for each role that is known; None: the embedded one."""
+        app = self.external_database_url
+        if app is None:
             return None
-        _, separator, rest = self.database_url.get_secret_value().partition("://")
-        return f"postgresql{separator}{rest}"
+        return DatabaseAddresses(
+            app, _libpq_url(self.owner_url) or app, _libpq_url(self.analyst_url)
+        )
 
     @property
     def external_redis_url(self) -> str | None:
@@ -61,3 +106,10 @@ class StackSettings(BaseSettings):
     def prefect_url(self) -> str:
         """Prefect's UI."""
         return f"http://127.0.0.1:{self.prefect_port}"
+
+
+def _libpq_url(address: SecretStr | None) -> str | None:
+    if address is None:
+        return None
+    _, separator, rest = address.get_secret_value().partition("://")
+    return f"postgresql{separator}{rest}"

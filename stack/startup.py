@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 
 from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
+from stack.database_addresses import DatabaseAddresses
 from stack.first_data import has_events, has_items, load_sample
 from stack.first_recommendation import FirstRecommendation, first_recommendation
 from stack.home import Home
@@ -89,18 +90,18 @@ async def _everything_else(
     prefect: asyncio.Event,
     welcome: asyncio.Future[Welcome],
 ) -> None:
-    database_url, redis_url = await _stores(start)
+    database, redis_url = await _stores(start)
     with start.terminal.step("database at the newest revision"):
-        await in_thread(partial(prepare_database, database_url))
+        await in_thread(partial(prepare_database, database))
     start.recorder.migrated()
     environment = child_environment(
         prefect_variables,
         start.settings,
         start.home,
-        database_url=database_url,
+        database_url=database.app,
         redis_url=redis_url,
     )
-    with using_engine(database_url) as engine:
+    with using_engine(database.app) as engine:
         await _data_and_layers(start, engine, environment)
         await _first_night(start, engine, environment)
         first = await _welcome(start, engine)
@@ -111,16 +112,16 @@ async def _everything_else(
     welcome.set_result(first)
 
 
-async def _stores(start: Start) -> tuple[str, str]:
+async def _stores(start: Start) -> tuple[DatabaseAddresses, str]:
     """Addresses of the database and of Redis, both started unless others were given."""
     settings = start.settings
     postgres = EmbeddedPostgres(start.home, settings.postgres_port)
     redis = EmbeddedRedis(start.home)
-    database_url, redis_url = settings.external_database_url, settings.external_redis_url
-    services = [] if database_url else [postgres.service()]
+    database, redis_url = settings.external_database, settings.external_redis_url
+    services = [] if database else [postgres.service()]
     services += [] if redis_url else [redis.service()]
     await together(*(_service(start, service) for service in services))
-    stores = (database_url or postgres.url(), redis_url or redis.url())
+    stores = (database or postgres.addresses(), redis_url or redis.url())
     start.recorder.stores(*stores)
     return stores
 

@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from domain.errors import StackError
 from sql.migrate import migrate
 from stack.database import using_engine
+from stack.database_addresses import DatabaseAddresses
 from stack.home import Home, is_up, owning
+from stack.roles import embedded_addresses, ensure_embedded_roles
 from stack.servers.postgres import ensure_database, running_postgres
 from stack.settings import StackSettings
 from stack.supervision.processes import DATABASE
@@ -26,10 +28,15 @@ class StackNotReadyError(StackError):
 class Stores:
     """Addresses a command works with."""
 
-    database_url: str
+    database: DatabaseAddresses
     redis_url: str | None
     prefect_url: str | None
     """None: no Prefect server runs."""
+
+    @property
+    def database_url(self) -> str:
+        """The database, as the role that changes rows."""
+        return self.database.app
 
 
 @contextmanager
@@ -40,27 +47,29 @@ def opened_stores(settings: StackSettings, home: Home, command: str) -> Iterator
     """
     if is_up(home):
         state = _wait_for_database(home)
-        yield Stores(state.database_url, state.redis_url, state.prefect_url)
+        yield Stores(state.database, state.redis_url, state.prefect_url)
         return
-    with owning(home, command), _own_database(settings, home) as database_url:
-        prepare_database(database_url)
-        yield Stores(database_url, settings.external_redis_url, None)
+    with owning(home, command), _own_database(settings, home) as database:
+        prepare_database(database)
+        yield Stores(database, settings.external_redis_url, None)
 
 
-def prepare_database(database_url: str) -> None:
-    """Bring the database to the newest revision."""
-    with using_engine(database_url) as engine:
-        migrate(engine)
+def prepare_database(database: DatabaseAddresses) -> None:
+    """Bring the database to the newest revision, as its owner."""
+    with using_engine(database.owner) as engine:
+        migrate(engine, *database.logins)
 
 
 @contextmanager
-def _own_database(settings: StackSettings, home: Home) -> Iterator[str]:
-    if settings.external_database_url is not None:
-        yield settings.external_database_url
+def _own_database(settings: StackSettings, home: Home) -> Iterator[DatabaseAddresses]:
+    external = settings.external_database
+    if external is not None:
+        yield external
         return
     with running_postgres(home.postgres, log=home.log("postgres")) as server:
         ensure_database(server, DATABASE)
-        yield server.url(DATABASE)
+        ensure_embedded_roles(server, DATABASE)
+        yield embedded_addresses(server, DATABASE)
 
 
 def _wait_for_database(home: Home) -> StackState:

@@ -23,6 +23,8 @@ from sqlalchemy import Engine, text
 from sql.engine import make_engine
 from sql.listening import listen_blocking
 from sql.migrate import migrate
+from sql.roles import APP, OWNER
+from stack.roles import ensure_embedded_roles
 from stack.servers.postgres import PostgresServer, running_postgres
 from stack.servers.redis_server import running_redis
 
@@ -56,27 +58,48 @@ def socket_folder() -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def postgres(short_folder: Path) -> Iterator[PostgresServer]:
-    """One PostgreSQL a session, with a migrated template database."""
+    """One PostgreSQL a session, with its roles and a database that its plain owner migrated."""
     with running_postgres(short_folder / "postgres", durable=False) as server:
         _execute(server, "create database {}", TEMPLATE)
-        engine = make_engine(server.url(TEMPLATE))
+        ensure_embedded_roles(server, TEMPLATE)
+        engine = make_engine(server.url(TEMPLATE, OWNER))
         migrate(engine)
         engine.dispose()
         yield server
 
 
 @pytest.fixture
-def database_url(postgres: PostgresServer) -> Iterator[str]:
-    """A fresh migrated database."""
+def database_name(postgres: PostgresServer) -> Iterator[str]:
+    """A fresh migrated database, owned as the one of `tandem up` is."""
     name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres, "create database {} template {}", name, TEMPLATE)
-    yield postgres.url(name)
+    _execute(postgres, "create database {} template {} owner {}", name, TEMPLATE, OWNER)
+    yield name
     _execute(postgres, "drop database {} with (force)", name)
 
 
 @pytest.fixture
-def engine(database_url: str) -> Iterator[Engine]:
-    """An engine on the test's database."""
+def database_url(postgres: PostgresServer, database_name: str) -> str:
+    """The test's database as the role of the processes: what is tested works with this one."""
+    return postgres.url(database_name, APP)
+
+
+@pytest.fixture
+def owner_url(postgres: PostgresServer, database_name: str) -> str:
+    """The same as the owner of the tables, who migrates."""
+    return postgres.url(database_name, OWNER)
+
+
+@pytest.fixture
+def engine(postgres: PostgresServer, database_name: str) -> Iterator[Engine]:
+    """An engine on the test's database that may do everything: for arranging and looking."""
+    engine = make_engine(postgres.url(database_name))
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def app_engine(database_url: str) -> Iterator[Engine]:
+    """An engine on the test's database as the role of the processes."""
     engine = make_engine(database_url)
     yield engine
     engine.dispose()

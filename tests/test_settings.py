@@ -9,13 +9,13 @@ from pydantic_settings import BaseSettings
 from batch.settings import BatchSettings, TuneSettings
 from serving.settings import ServingSettings
 from speed.settings import RedisSettings, SpeedSettings
-from sql.settings import DatabaseSettings
+from sql.settings import OwnerSettings
 from stack.settings import StackSettings
 
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 CLASSES: tuple[type[BaseSettings], ...] = (
     BatchSettings,
-    DatabaseSettings,
+    OwnerSettings,
     RedisSettings,
     ServingSettings,
     SpeedSettings,

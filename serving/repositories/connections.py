@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.errors import StoreUnavailableError
 from serving.budget import Budget
 from serving.repositories.giving_up import GivenUp, end
-from sql.engine import AWAY_ERRORS, make_async_engine, reason_of
+from sql.engine import API, AWAY_ERRORS, make_async_engine, reason_of
 
 Answer = TypeVar("Answer")
 Ask = Callable[[AsyncConnection], Awaitable[Answer]]
@@ -40,6 +40,7 @@ class Connections:
         """Connections to the database at this address; nothing is opened yet."""
         engine = make_async_engine(
             database_url,
+            application_name=API,
             statement_seconds=statement_seconds,
             # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
             isolation_level="AUTOCOMMIT",

@@ -1,5 +1,9 @@
 -- The nightly run.
 
+-- name: name_bulk_connection
+-- By this name others see the connection; through ADBC it takes no parameters.
+set application_name = 'tandem-flow';
+
 -- name: take_nightly_lock
 -- Whether this session may run the night: one at a time. Two keys, so that it is never taken for a writer of events.
 select pg_try_advisory_lock(31310, 1);
@@ -156,28 +160,12 @@ delete from popular_items where run_id = :run_id;
 select clear_forgotten(:run_id);
 
 -- name: create_item_index
--- The index over inner products on a run's own partition. An expression index: the column does not fix the dimensions.
-do $$
-begin
-    execute format('drop index if exists %I', 'item_embeddings_' || :run_id || '_nearest');
-    execute format(
-        'create index %I on %I using hnsw ((embedding::vector(%s)) vector_ip_ops) with (m = 24, ef_construction = 200)',
-        'item_embeddings_' || :run_id || '_nearest', 'item_embeddings_' || :run_id, :dimensions);
-    execute format('analyze %I', 'item_embeddings_' || :run_id);
-end
-$$;
+-- The index over inner products on a run's own partition.
+select index_run_items(:run_id, :dimensions);
 
 -- name: create_likeness_index
 -- The same over how alike items are.
-do $$
-begin
-    execute format('drop index if exists %I', 'item_likenesses_' || :run_id || '_nearest');
-    execute format(
-        'create index %I on %I using hnsw ((likeness::vector(%s)) vector_ip_ops) with (m = 24, ef_construction = 200)',
-        'item_likenesses_' || :run_id || '_nearest', 'item_likenesses_' || :run_id, :dimensions);
-    execute format('analyze %I', 'item_likenesses_' || :run_id);
-end
-$$;
+select index_run_likenesses(:run_id, :dimensions);
 
 -- name: sample_live_vectors
 -- Users whose live vectors serve as queries, drawn at random.

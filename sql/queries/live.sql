@@ -67,15 +67,9 @@ listen tandem_exclusions;
 -- name: create_run_partitions
 select create_run_partitions(:run_id);
 
--- name: find_half_detached
--- The partition of a table that an earlier, broken off attempt has left half detached.
-select cast(cast(inhrelid as regclass) as text)
-from pg_inherits
-where inhparent = cast(:parent as regclass) and inhdetachpending;
-
--- name: is_attached
--- Whether a partition is there and belongs to its table.
-select exists (select from pg_inherits where inhrelid = to_regclass(:partition));
+-- name: detach_run_partition
+-- Detaches one partition of a run; false if none is attached any more.
+select detach_run_partition(:run_id);
 
 -- name: drop_run_partitions
 select drop_run_partitions(:run_id);

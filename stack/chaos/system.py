@@ -77,13 +77,17 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
         fleet.add(service, home.log(service.name))
         await fleet.start(service.name)
         await fleet.ready(service.name)
-    engine = make_engine(postgres.url(), poolclass=NullPool)
+    engine = make_engine(postgres.addresses().owner, poolclass=NullPool)
     await in_thread(partial(migrate, engine))
     with engine.begin() as connection:
         keep_popular_versions(connection)
     shop = await in_thread(partial(open_shop, engine, options))
     environment = child_environment(
-        prefect, settings, home, database_url=postgres.url(), redis_url=redis.url()
+        prefect,
+        settings,
+        home,
+        database_url=postgres.addresses().app,
+        redis_url=redis.url(),
     )
     ports = _add_workers(fleet, home, environment)
     with engine.begin() as connection:

@@ -39,6 +39,15 @@ def diagnose(*, json: AsJson = False) -> None:
     call("diagnose", as_json=json)
 
 
-def psql(context: typer.Context) -> None:
-    """Open psql on the database; further arguments go to psql, as in: tandem psql -c 'select 1'."""
-    call("psql", arguments=context.args)
+def psql(
+    context: typer.Context,
+    *,
+    owner: Annotated[
+        bool, typer.Option("--owner", help="As the owner of the tables, who may change everything.")
+    ] = False,
+) -> None:
+    """Open psql as analyst, who reads the schema analytics; further arguments go to psql.
+
+    As in: tandem psql -c 'select * from model_runs'. A statement ends after 60 seconds.
+    """
+    call("psql", owner=owner, arguments=context.args)

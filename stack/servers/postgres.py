@@ -45,6 +45,12 @@ ORPHANS: Escalation = ((signal.SIGQUIT, 1.0),)
 SETTINGS = {
     "checkpoint_timeout": "15min",
     "jit": "off",
+    # Which process a line is of: the API, the speed worker and the flows have names of their own.
+    "log_line_prefix": "%m [%p] %q%a %u@%d ",
+    # Slow statements by their text, which holds no values; what users did is in no log.
+    "log_min_duration_statement": "100ms",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
     "log_timezone": "UTC",
     "logging_collector": "off",
     "max_connections": "100",
@@ -72,12 +78,12 @@ class PostgresServer:
     account: ServiceAccount | None = None
     """The account to run as; None: the current user."""
 
-    def url(self, database: str = "tandem") -> str:
-        """Return the superuser's address through the Unix socket, in libpq's form."""
+    def url(self, database: str = "tandem", role: str = SUPERUSER) -> str:
+        """Return a role's address through the Unix socket, in libpq's form: the superuser's."""
         socket = quote(str(self.socket_directory), safe="")
         # The port is part of the socket's name; without it, PGPORT in the environment would decide.
         port = self.port or DEFAULT_PORT
-        return f"postgresql://{SUPERUSER}@/{quote(database, safe='')}?host={socket}&port={port}"
+        return f"postgresql://{role}@/{quote(database, safe='')}?host={socket}&port={port}"
 
     def tcp_url(self, database: str = "tandem") -> str:
         """Return the superuser's address through TCP, with the password.

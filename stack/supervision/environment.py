@@ -46,8 +46,9 @@ def child_environment(
     redis_url: str | None,
 ) -> dict[str, str]:
     """Variables of our own processes, on top of Prefect's; without Redis none is told."""
+    inherited = {name: told for name, told in prefect.items() if name not in _NOT_THEIRS}
     return {
-        **prefect,
+        **inherited,
         "DATABASE_URL": database_url,
         **({} if redis_url is None else {"REDIS_URL": redis_url}),
         "TANDEM_HOME": str(home.directory),
@@ -79,6 +80,18 @@ def _doors(home: Home, prefect_url: str | None) -> dict[str, str]:
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(origins),
     }
 
+
+# Passwords stand in the addresses by now; who migrates and who analyses is not the processes' to know.
+_NOT_THEIRS = frozenset(
+    {
+        "DATABASE_PASSWORD_FILE",
+        "DATABASE_OWNER_URL",
+        "DATABASE_OWNER_PASSWORD_FILE",
+        "DATABASE_ANALYST_URL",
+        "DATABASE_ANALYST_PASSWORD_FILE",
+        "REDIS_PASSWORD_FILE",
+    }
+)
 
 _DEFAULTS = {
     # More threads in the linear algebra library slow the factorization down.

@@ -10,8 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import StackError
+from stack.database_addresses import DatabaseAddresses
 from stack.home import Home
 from stack.http_client import refusal
+from stack.roles import embedded_addresses, ensure_embedded_roles
 from stack.servers import postgres, redis_server
 from stack.servers.child_process import ending_with_parent, wait_for_answer
 from stack.supervision.readiness import ReadyListener
@@ -34,11 +36,11 @@ class EmbeddedPostgres:
         """For the supervisor."""
         return Service("postgres", self._prepare, postgres.SHUTDOWN)
 
-    def url(self) -> str:
-        """The database's address; the service must have been started."""
+    def addresses(self) -> DatabaseAddresses:
+        """The database's addresses; the service must have been started."""
         if self._server is None:
             raise StackError("PostgreSQL has not been started.")
-        return self._server.url(DATABASE)
+        return embedded_addresses(self._server, DATABASE)
 
     def _prepare(self) -> Launch:
         server = postgres.prepare_postgres(self._home.postgres, port=self._port)
@@ -47,6 +49,7 @@ class EmbeddedPostgres:
         def wait(process: subprocess.Popen[Any]) -> None:
             postgres.wait_until_ready(server, process, ANSWER_TIMEOUT_SECONDS)
             postgres.ensure_database(server, DATABASE)
+            ensure_embedded_roles(server, DATABASE)
 
         return Launch(server.command(), server.popen_options, wait)
 

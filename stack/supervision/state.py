@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 import psutil
 
+from stack.database_addresses import DatabaseAddresses
+
 ProcessState = Literal["starting", "running", "restarting", "failed", "stopped"]
 
 NAMES = ("postgres", "redis", "prefect-server", "prefect-worker", "speed", "api")
@@ -58,6 +60,17 @@ class StackState:
     """Whether the database is ready for use."""
     processes: dict[str, ProcessEntry] = field(default_factory=dict)
     first_recommendation_seconds: float | None = None
+    owner_url: str = ""
+    """The database as the role that migrates."""
+    analyst_url: str | None = None
+    """The database as the role analyst; None: nobody has told how."""
+
+    @property
+    def database(self) -> DatabaseAddresses:
+        """The database as each role reaches it."""
+        return DatabaseAddresses(
+            self.database_url, self.owner_url or self.database_url, self.analyst_url
+        )
 
 
 def entry_of(pid: int) -> ProcessEntry:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+from stack.database_addresses import DatabaseAddresses
 from stack.supervision.state import ProcessEntry, StackState, store_state
 
 
@@ -18,9 +19,17 @@ class StateRecorder:
         """The processes have changed."""
         self._store(replace(self.state, processes=dict(entries)))
 
-    def stores(self, database_url: str, redis_url: str) -> None:
+    def stores(self, database: DatabaseAddresses, redis_url: str) -> None:
         """The addresses of the stores are known."""
-        self._store(replace(self.state, database_url=database_url, redis_url=redis_url))
+        self._store(
+            replace(
+                self.state,
+                database_url=database.app,
+                owner_url=database.owner,
+                analyst_url=database.analyst,
+                redis_url=redis_url,
+            )
+        )
 
     def migrated(self) -> None:
         """The database is ready for use."""

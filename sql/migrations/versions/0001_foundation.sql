@@ -374,7 +374,9 @@ comment on column analytics.interactions_daily.items is 'How many different item
 -- Roles belong to the whole server: another database on it may have made this one already, even just now.
 do $$
 begin
-    create role analyst nologin;
+    if not exists (select from pg_roles where rolname = 'analyst') then
+        create role analyst nologin;
+    end if;
 exception when duplicate_object or unique_violation then
     null;
 end

@@ -1,0 +1,46 @@
+"""The roles of the database on one machine: their addresses, and the passwords there are."""
+
+import os
+import secrets
+from pathlib import Path
+
+from sql.roles import ANALYST, APP, OWNER, let_log_in, make_embedded_roles
+from stack.database import connected
+from stack.database_addresses import DatabaseAddresses
+from stack.servers.postgres import PostgresServer
+
+
+def embedded_addresses(server: PostgresServer, database: str) -> DatabaseAddresses:
+    """The addresses of the embedded server: through its socket, whose folder is private."""
+    return DatabaseAddresses(
+        server.url(database, APP), server.url(database, OWNER), server.url(database, ANALYST)
+    )
+
+
+def analyst_password_file(server: PostgresServer) -> Path:
+    """Where the analyst's generated password lies, beside the data directory, mode 0600."""
+    return server.data_directory.with_name("analyst.password")
+
+
+def ensure_embedded_roles(server: PostgresServer, database: str) -> None:
+    """Make the roles, the analyst's password too; before every start, as homes grow older.
+
+    The password is for programs that come through a TCP port (`TANDEM_POSTGRES_PORT`). Whoever
+    removes its file gets another one.
+    """
+    with connected(server.url(database)) as connection:
+        make_embedded_roles(connection)
+        let_log_in(connection, ANALYST, _password(analyst_password_file(server)))
+
+
+def _password(file: Path) -> str:
+    """The password in the file, which is made if it is missing or was never finished."""
+    if file.exists() and (kept := file.read_text().strip()):
+        return kept
+    made = secrets.token_urlsafe(24)
+    draft = file.with_suffix(".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w") as content:
+        content.write(made)
+    draft.replace(file)
+    return made
