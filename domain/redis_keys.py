@@ -80,6 +80,12 @@ the packed numbers, and seconds. Who records an event drops the answers after th
 the key after that; so what was read before the commit never takes back what was added.
 """
 
+EXCLUSIONS_FILLED = "tandem:exclusions-filled"
+"""Stands in Redis once the exclusions of all users who came lately were stored, until it is lost.
+
+Or who stores them just now, for as long as that worker goes on.
+"""
+
 
 def exclusions_key(user_id: UserId) -> str:
     """What a user must not be shown, as packed `exclusion_numbers`.

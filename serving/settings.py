@@ -88,7 +88,12 @@ class ResilienceSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
 
     request_budget_seconds: Positive = Field(
-        0.25, description="A request that reads asks its stores no longer than this, all in all."
+        1.0, description="A request that reads asks its stores no longer than this, all in all."
+    )
+    postgres_silence_seconds: Positive = Field(
+        0.25,
+        description="A request that reads waits no longer for a PostgreSQL that answers nothing at"
+        " all.",
     )
     write_budget_seconds: Positive = Field(5.0, description="The same of a request that writes.")
     startup_wait_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(

@@ -42,6 +42,7 @@ def make_store(
         background_connections=settings.postgres_background_connections,
         waiting=settings.postgres_waiting,
         read_seconds=settings.request_budget_seconds,
+        silence_seconds=settings.postgres_silence_seconds,
         write_seconds=settings.write_budget_seconds,
         wait_seconds=settings.postgres_wait_seconds,
     )

@@ -14,6 +14,12 @@ PLACING_SECONDS = Histogram(
     "Time from reading what is new of items to their committed places",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
+EXCLUSION_USERS = Counter(
+    "speed_exclusion_users_total", "Users of whom Redis was told all that they must not be shown"
+)
+EXCLUSION_FAILURES = Counter(
+    "speed_exclusion_failures_total", "Times a store did not let users' exclusions be kept"
+)
 PASSES = Counter("speed_passes_total", "Passes that found something to do")
 PASS_SECONDS = Histogram(
     "speed_pass_seconds",

@@ -45,6 +45,12 @@ class SpeedSettings(BaseSettings):
         description="how often popular lists are made anew at the most, if there are new events;"
         " never more than a twentieth of the time",
     )
+    remembered_seconds: int = Field(
+        604_800,
+        ge=1,
+        validation_alias="TANDEM_REMEMBERED_SECONDS",
+        description="how long Redis keeps a user's exclusions; serving's own, too",
+    )
     metrics_port: int | None = Field(
         None, description="port for Prometheus on 127.0.0.1; none by default"
     )

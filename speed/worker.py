@@ -14,6 +14,7 @@ from domain.errors import UnknownRunError
 from domain.redis_keys import VERSION_SECONDS
 from speed import metrics
 from speed.answers import CachedAnswers
+from speed.exclusions import KeptExclusions
 from speed.folding import Folder, Pass, find_recently_updated_users
 from speed.placing import Placer
 from speed.settings import SpeedSettings
@@ -49,6 +50,7 @@ class Worker:
         self._folder = Folder(settings, spaces)
         self._placer = Placer(settings, spaces)
         self._answers = CachedAnswers(client)
+        self._exclusions = KeptExclusions(engine, client, seconds=settings.remembered_seconds)
         self._wakes = wakes or Wakes()
         self._store_away = False
         self._predecessor_settled = False
@@ -63,7 +65,8 @@ class Worker:
             if not is_ready and not self._store_away:
                 self._ready()
                 is_ready = True
-            if folded is None and placed is None:
+            kept = self.keep_exclusions_once()
+            if folded is None and placed is None and kept is None:
                 self._answers.drop(())
                 if self.keep_standbys_ready() is None:
                     self._wakes.wait(self._settings.poll_seconds)
@@ -85,6 +88,7 @@ class Worker:
         self._store_away = False
         if done is not None:
             self._answers.drop((*done.user_nos, *done.forgotten))
+            self._exclusions.note(done.user_nos)
             _count(done, time.perf_counter() - started)
         return done
 
@@ -107,6 +111,10 @@ class Worker:
             self._answers.drop(done.user_nos)
             _count_placed(done, time.perf_counter() - began)
         return done
+
+    def keep_exclusions_once(self) -> int | None:
+        """Store in Redis what some users must not be shown; None as in `work_once`."""
+        return self._exclusions.work_once()
 
     def keep_standbys_ready(self) -> Pass | Placed | None:
         """One pass for a retained run that is not served, so that a rollback to it is quick.
@@ -146,7 +154,9 @@ class Worker:
         if self._predecessor_settled:
             return
         with self._engine.connect() as connection:
-            self._answers.drop(find_recently_updated_users(connection, 2 * VERSION_SECONDS))
+            updated = find_recently_updated_users(connection, 2 * VERSION_SECONDS)
+        self._answers.drop(updated)
+        self._exclusions.note(updated)
         self._predecessor_settled = True
 
     def _note_failure(self, error: DBAPIError) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.errors import StoreUnavailableError
 from serving.budget import Budget
 from serving.repositories.giving_up import GivenUp, end
+from serving.repositories.pulse import Pulse
 from sql.engine import API, AWAY_ERRORS, make_async_engine, reason_of
 
 Answer = TypeVar("Answer")
@@ -24,8 +25,11 @@ _STALL_SECONDS = 0.05
 class Connections:
     """Up to `most` connections to one server; who finds all of them in use waits or is refused."""
 
-    def __init__(self, engine: AsyncEngine, *, most: int, most_waiting: int) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, most: int, most_waiting: int, pulse: Pulse | None = None
+    ) -> None:
         self._engine = engine
+        self._pulse = pulse
         self._free = asyncio.Semaphore(most)
         self._most = most
         self._waiting = 0
@@ -35,21 +39,36 @@ class Connections:
 
     @classmethod
     def at(
-        cls, database_url: str, *, most: int, most_waiting: int, statement_seconds: float
+        cls,
+        database_url: str,
+        *,
+        most: int,
+        most_waiting: int,
+        statement_seconds: float,
+        silence_seconds: float | None = None,
     ) -> "Connections":
-        """Connections to the database at this address; nothing is opened yet."""
-        engine = make_async_engine(
-            database_url,
-            application_name=API,
-            statement_seconds=statement_seconds,
-            # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
-            isolation_level="AUTOCOMMIT",
-            skip_autocommit_rollback=True,
-            pool_size=most,
-            max_overflow=0,
-            hide_parameters=True,
-        )
-        return cls(engine, most=most, most_waiting=most_waiting)
+        """Connections to the database at this address; nothing is opened yet.
+
+        With `silence_seconds` nobody waits for a server that shows no sign of life for so long.
+        """
+
+        def engine(connections: int) -> AsyncEngine:
+            return make_async_engine(
+                database_url,
+                application_name=API,
+                statement_seconds=statement_seconds,
+                # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
+                isolation_level="AUTOCOMMIT",
+                skip_autocommit_rollback=True,
+                pool_size=connections,
+                max_overflow=0,
+                hide_parameters=True,
+            )
+
+        pulse = None
+        if silence_seconds is not None:
+            pulse = Pulse(engine(1), silence_seconds=silence_seconds)
+        return cls(engine(most), most=most, most_waiting=most_waiting, pulse=pulse)
 
     async def ask(self, ask: Ask[Answer], budget: Budget) -> Answer:
         """What `ask` finds with a connection of its own; StoreUnavailableError within the budget.
@@ -71,6 +90,8 @@ class Connections:
 
     async def warm_up(self, budget: Budget) -> None:
         """Open all connections, so that the first requests need not."""
+        if self._pulse is not None:
+            self._pulse.feel()
         opened = (self.ask(_nothing, budget) for _ in range(self._most))
         await asyncio.gather(*opened, return_exceptions=True)
 
@@ -78,18 +99,40 @@ class Connections:
         """Close all connections; what is still under way is given up."""
         await asyncio.gather(*map(end, tuple(self._under_way)))
         await self._engine.dispose()
+        if self._pulse is not None:
+            await self._pulse.close()
 
     async def _take(self, budget: Budget) -> None:
         if self._free.locked() and self._waiting >= self._most_waiting:
             raise _unavailable("busy")
+        if not self._free.locked():
+            await self._free.acquire()
+            return
         self._waiting += 1
+        acquiring = asyncio.create_task(self._free.acquire())
+        acquired = False
         try:
-            async with asyncio.timeout(budget.left()):
-                await self._free.acquire()
-        except TimeoutError as error:
-            raise _unavailable("busy") from error
+            await self._in_time(acquiring, budget)
+            acquired = acquiring.done()
         finally:
             self._waiting -= 1
+            if not acquired:
+                self._give_up(acquiring)
+        if not acquired:
+            raise _unavailable("busy")
+
+    def _give_up(self, acquiring: "asyncio.Task[Any]") -> None:
+        """Leave the queue; a connection that was given just now is given back."""
+        if acquiring.done():
+            self._free.release()
+        acquiring.cancel()
+
+    async def _in_time(self, awaited: "asyncio.Future[Any]", budget: Budget) -> None:
+        """Wait while there is time, and the server shows signs of life if these are looked for."""
+        if self._pulse is None:
+            await asyncio.wait({awaited}, timeout=budget.left())
+        else:
+            await self._pulse.wait(awaited, budget)
 
     def _give_back(self, task: asyncio.Task[Any]) -> None:
         self._free.release()
@@ -101,20 +144,23 @@ class Connections:
     async def _asked(self, ask: Ask[Answer]) -> Answer:
         try:
             async with self._engine.connect() as connection:
-                return await ask(connection)
+                answer = await ask(connection)
         except AWAY_ERRORS as error:
             raise _unavailable(reason_of(error)) from error
+        if self._pulse is not None:
+            self._pulse.beat()
+        return answer
 
     async def _wait(self, task: asyncio.Task[Any], budget: Budget) -> None:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + budget.left()
-        done, _ = await asyncio.wait({task}, timeout=budget.left())
-        if not done and loop.time() > ends_at + _STALL_SECONDS:
+        await self._in_time(task, budget)
+        if not task.done() and loop.time() > ends_at + _STALL_SECONDS:
             # The answer may have come in meanwhile; nobody has looked yet.
-            done, _ = await asyncio.wait({task}, timeout=_STALL_SECONDS)
-            if not done:
+            await asyncio.wait({task}, timeout=_STALL_SECONDS)
+            if not task.done():
                 raise _unavailable("stalled")
-        if not done:
+        if not task.done():
             raise _unavailable("timeout")
 
 

@@ -40,7 +40,9 @@ class StoreLimits:
     background_connections: int = 2
     waiting: int = 100
     """How many may wait for a connection of one kind."""
-    read_seconds: float = 0.25
+    read_seconds: float = 1.0
+    silence_seconds: float | None = None
+    """Who reads waits no longer than the server shows no sign of life; None: all the same."""
     write_seconds: float = 5.0
     wait_seconds: float = 2.0
     """For what is asked beside the requests."""
@@ -78,13 +80,19 @@ class Store:
         """A store on bounded pools of connections; nothing is opened yet."""
         limits = limits or StoreLimits()
 
-        def connections(most: int, seconds: float) -> Connections:
+        def connections(
+            most: int, seconds: float, silence_seconds: float | None = None
+        ) -> Connections:
             return Connections.at(
-                database_url, most=most, most_waiting=limits.waiting, statement_seconds=seconds
+                database_url,
+                most=most,
+                most_waiting=limits.waiting,
+                statement_seconds=seconds,
+                silence_seconds=silence_seconds,
             )
 
         lanes: dict[Lane, Connections] = {
-            "reads": connections(limits.connections, limits.read_seconds),
+            "reads": connections(limits.connections, limits.read_seconds, limits.silence_seconds),
             "writes": connections(limits.write_connections, limits.write_seconds),
             "background": connections(limits.background_connections, limits.wait_seconds),
         }

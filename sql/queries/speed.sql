@@ -33,6 +33,20 @@ where position > :after and position <= :until
   and user_no % (select count(*) from speed_progress where run_id = :run_id) = any(cast(:shards as integer[]))
 order by user_no;
 
+-- name: load_users_before
+-- Who did something or stated interests within the last :seconds, of the newest :rows of each below :before.
+select coalesce(array_agg(distinct user_no), '{}') as user_nos, min(position) as position
+from (
+    (select user_no, position, received_at as came_at
+     from interactions where position < :before order by position desc limit :rows)
+    union all
+    (select user_no, position, stated_at
+     from user_interests where position < :before order by position desc limit :rows)
+    order by position desc
+    limit :rows
+) as newest
+where came_at > clock_timestamp() - make_interval(secs => :seconds);
+
 -- name: find_recently_updated_users
 -- Whose cached answers a killed predecessor may not have dropped.
 select user_no from user_embeddings

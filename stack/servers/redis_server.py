@@ -32,7 +32,10 @@ SETTINGS = {
     "appendonly": "no",
     "daemonize": "no",
     "maxmemory": "256mb",
-    "maxmemory-policy": "allkeys-lru",
+    # Answers end within minutes and go first; then users' exclusions, of who was away the longest.
+    # What never ends, such as the validity of all answers, does not go at all.
+    "maxmemory-policy": "volatile-ttl",
+    "maxmemory-samples": "10",
     "port": "0",
     "save": "",
     "unixsocketperm": "700",

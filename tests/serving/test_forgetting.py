@@ -7,6 +7,8 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
+from domain.identifiers import UserId
+from domain.redis_keys import exclusions_key
 from tests.removals import rows_of_user
 from tests.serving.conftest import (
     Gate,
@@ -159,7 +161,7 @@ async def test_what_was_remembered_while_a_user_was_forgotten_goes_soon_after(
     with redis.Redis.from_url(redis_url) as store:
         # As whoever recorded an event before would tell it now.
         for user in ("ann", "bob"):
-            store.set(f"tandem:remembered:{user}", b"\0\0\0\0\1\0\0\0")
+            store.set(exclusions_key(UserId(user)), b"\0\0\0\0\1\0\0\0")
     assert (await send(client, event("bob", 2))).status_code == 202
     assert keys_of(redis_url, "ann", ann)
 

@@ -5,6 +5,8 @@ import pytest
 import redis
 from sqlalchemy import Engine, func, text, update
 
+from domain.identifiers import UserId
+from domain.redis_keys import exclusions_key
 from serving.keys import generate_key
 from sql import tables
 from tests.serving.conftest import (
@@ -140,7 +142,7 @@ async def test_redis_that_lost_everything_is_told_again(
     with redis.Redis.from_url(own_redis.url) as store:
 
         async def told() -> bool:
-            kept = store.get("tandem:remembered:ann")
+            kept = store.get(exclusions_key(UserId("ann")))
             complete = kept is not None and len(kept) >= 3 * 4
             return bool(
                 complete and store.exists("tandem:held:popular", "tandem:held:readers") == 2

@@ -9,6 +9,8 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
+from domain.identifiers import UserId
+from domain.redis_keys import exclusions_key
 from serving.repositories.exclusions import RememberedUser
 from serving.repositories.remembered import CHANGES
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, event, recommended, send, until
@@ -107,7 +109,7 @@ async def test_while_an_event_is_taken_back_no_process_ever_knows_nothing_of_the
 
         async def read_again() -> bool:
             with redis.Redis.from_url(own_redis.url) as store:
-                packed = store.get("tandem:remembered:ann")
+                packed = store.get(exclusions_key(UserId("ann")))
             return len(RememberedUser.unpack(packed).exclusions.seen) == 1
 
         await until(read_again)
@@ -130,7 +132,7 @@ async def test_a_forgotten_user_is_a_stranger_in_every_process(
         await recommended(client, "ann")
     assert (await here.delete("/v1/users/ann")).status_code == 200
     with redis.Redis.from_url(redis_url) as store:
-        assert not store.exists("tandem:remembered:ann")
+        assert not store.exists(exclusions_key(UserId("ann")))
     gate.shut()
     assert await held(here, "ann", limit=2) == [0, 1]
 

@@ -15,7 +15,12 @@ from sqlalchemy import Connection, Engine, text
 from domain.identifiers import UserNo
 from domain.live_vector import live_vector
 from domain.redis_keys import WAKE_CHANNEL, user_entry, user_version
-from speed.folding import Folder
+from speed.folding import (
+    FIRST_STANDBY_EVENTS,
+    MOST_STANDBY_EVENTS,
+    Folder,
+    events_of_next_standby_pass,
+)
 from speed.settings import SpeedSettings
 from speed.worker import Worker
 from sql.live_vectors import load_item_vectors, load_live_space
@@ -280,6 +285,28 @@ def test_a_worker_with_nothing_else_to_do_keeps_retained_runs_ready(
     with engine.connect() as connection:
         known = text("select run_id, events_since_cut_off from user_embeddings order by run_id")
         assert connection.execute(known).all() == [(older, 3), (newer, 3)]
+
+
+def test_a_pass_for_a_retained_run_is_short_so_that_no_event_waits_long_for_it(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    users = [f"user-{n}" for n in range(2 * FIRST_STANDBY_EVENTS)]
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        publish_small_run(connection, film_nos)
+        record(connection, [event(user, film_nos[0]) for user in users])
+    with engine.begin() as connection:
+        done = Folder(SETTINGS).fold_standby(connection)
+    assert done is not None
+    assert 0 < len(done.user_nos) <= FIRST_STANDBY_EVENTS
+
+
+def test_passes_for_a_retained_run_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
+    assert events_of_next_standby_pass(100, 0.01) == 200
+    assert events_of_next_standby_pass(MOST_STANDBY_EVENTS, 0.01) == MOST_STANDBY_EVENTS
+    assert events_of_next_standby_pass(800, 4.5) == 400
+    assert events_of_next_standby_pass(FIRST_STANDBY_EVENTS, 4.5) == FIRST_STANDBY_EVENTS
+    assert events_of_next_standby_pass(300, 0.15) == 300
 
 
 def test_a_retained_run_of_another_version_does_not_stop_the_worker(

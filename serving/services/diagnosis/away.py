@@ -86,7 +86,7 @@ def judge_redis(redis: RedisFigures) -> Finding:
             f"Redis answers but refuses to work: {redis.refusal}. Lists that cannot be cached come"
             " from PostgreSQL, which takes longer; nothing is lost.",
             redis.refusing_since,
-            "If it is full, give it more memory or the policy allkeys-lru. If it may only be read,"
+            "If it is full, give it more memory or the policy volatile-ttl. If it may only be read,"
             " REDIS_URL leads to a replica. If it cannot write to its disk: nothing needs that, so"
             " CONFIG SET save ''.",
         )

@@ -1,0 +1,156 @@
+"""Redis knows what users have seen, whichever way it came into the log."""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+from sqlalchemy import Engine, text
+from sqlalchemy.event import listen, remove
+
+from domain.identifiers import UserId
+from domain.redis_keys import (
+    DROP_ANSWERS,
+    EXCLUSIONS_FILLED,
+    VERSION_SECONDS,
+    exclusions_key,
+    keys_to_drop,
+    packed_numbers,
+    unpacked_numbers,
+)
+from speed.exclusions import KeptExclusions
+from speed.worker import Worker
+from tests.events import DISLIKE, event, record, user_no_of
+from tests.passes import SETTINGS
+from tests.removals import forget
+from tests.small_run import publish_small_run
+
+SECONDS = 604_800
+
+
+@pytest.fixture
+def client(redis_url: str) -> Iterator[redis.Redis]:
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
+        yield client
+
+
+@pytest.fixture
+def film_nos_of_run(engine: Engine, film_nos: list[int]) -> list[int]:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+    return film_nos
+
+
+def known(client: redis.Redis, user: str) -> tuple[int, ...] | None:
+    """The number and items that Redis holds of a user."""
+    packed = client.get(exclusions_key(UserId(user)))
+    return None if packed is None else unpacked_numbers(packed)
+
+
+def work(kept: KeptExclusions) -> None:
+    while kept.work_once() is not None:
+        pass
+
+
+def test_after_a_bulk_load_redis_holds_all_that_its_users_have_seen(
+    engine: Engine, client: redis.Redis, film_nos_of_run: list[int]
+) -> None:
+    films = film_nos_of_run
+    worker = Worker(engine, client, SETTINGS, threading.Event())
+    worker.work_once()
+    with engine.begin() as connection:
+        record(connection, [event("ann", films[1]), event("ann", films[0])])
+        record(connection, [event("ann", films[2], kind_no=DISLIKE)])
+        ann = user_no_of(connection, "ann")
+    worker.work_once()
+    worker.keep_exclusions_once()
+    assert known(client, "ann") == (ann, films[0], films[1], -films[2])
+    assert 0 < client.ttl(exclusions_key(UserId("ann"))) <= SECONDS
+
+
+def test_what_is_recorded_while_the_log_is_read_is_not_taken_back(
+    engine: Engine, client: redis.Redis, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+    kept = KeptExclusions(engine, client, seconds=SECONDS)
+    work(kept)
+    added = packed_numbers([0, film_nos[5]])
+
+    def drop_and_add(*_: object) -> None:
+        """As the API does after a commit."""
+        keys = keys_to_drop([ann])
+        client.eval(DROP_ANSWERS, len(keys), *keys, VERSION_SECONDS)
+        client.set(exclusions_key(UserId("ann")), added)
+
+    kept.note([ann])
+    with listening(engine, "after_cursor_execute", drop_and_add):
+        kept.work_once()
+    assert known(client, "ann") == (0, film_nos[5])
+
+
+@contextmanager
+def listening(engine: Engine, name: str, call: Callable[..., None]) -> Iterator[None]:
+    listen(engine, name, call)
+    try:
+        yield
+    finally:
+        remove(engine, name, call)
+
+
+def test_a_redis_that_lost_everything_is_told_of_who_came_lately_and_of_nobody_else(
+    engine: Engine, client: redis.Redis, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event(user, film_nos[n]) for n, user in enumerate(["ann", "old"])])
+        connection.execute(
+            text(
+                "update interactions set received_at = now() - interval '8 days'"
+                " where user_no = (select user_no from users where user_id = 'old')"
+            )
+        )
+        ann = user_no_of(connection, "ann")
+    for _ in range(2):
+        kept = KeptExclusions(engine, client, seconds=SECONDS)
+        work(kept)
+        assert known(client, "ann") == (ann, film_nos[0])
+        assert known(client, "old") is None
+        assert client.get(EXCLUSIONS_FILLED) == b"filled"
+        client.flushall()
+
+
+def test_of_a_user_who_was_forgotten_nothing_is_stored(
+    engine: Engine, client: redis.Redis, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+        forget(connection, "ann")
+    kept = KeptExclusions(engine, client, seconds=SECONDS)
+    kept.note([ann])
+    work(kept)
+    assert known(client, "ann") is None
+
+
+def test_while_redis_is_away_users_wait_until_it_is_back(
+    engine: Engine,
+    client: redis.Redis,
+    film_nos: list[int],
+    redis_url: str,
+    socket_folder: Path,
+) -> None:
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        ann = user_no_of(connection, "ann")
+    socket = socket_folder / "redis.sock"
+    with redis.Redis(unix_socket_path=str(socket)) as away:
+        kept = KeptExclusions(engine, away, seconds=SECONDS)
+        kept.note([ann])
+        assert kept.work_once() is None
+        socket.symlink_to(redis_url.removeprefix("unix://"))
+        kept.work_once()
+    assert known(client, "ann") == (ann, film_nos[0])
