@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # Tests run side by side and their matrices are small: threads of one would only wait for others.
@@ -60,6 +61,13 @@ def postgres(short_folder: Path) -> Iterator[PostgresServer]:
 @pytest.fixture
 def database_url(postgres: PostgresServer) -> Iterator[str]:
     """A fresh migrated database."""
+    with cloned_database(postgres) as url:
+        yield url
+
+
+@contextmanager
+def cloned_database(postgres: PostgresServer) -> Iterator[str]:
+    """The same for the time of the block."""
     name = f"test_{uuid.uuid4().hex}"
     _execute(postgres, "create database {} template {}", name, TEMPLATE)
     yield postgres.url(name)

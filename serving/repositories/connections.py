@@ -1,15 +1,23 @@
 """A bounded number of connections to PostgreSQL, and what is done when it is late."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from sqlalchemy import QueuePool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import StoreUnavailableError
 from serving.budget import Budget
 from serving.repositories.giving_up import GivenUp, end
+from serving.repositories.pools import (
+    PoolFigures,
+    PoolLimits,
+    log_slow_statements,
+    renew_connections,
+)
 from sql.engine import AWAY_ERRORS, make_async_engine, reason_of
 
 Answer = TypeVar("Answer")
@@ -24,31 +32,49 @@ _STALL_SECONDS = 0.05
 class Connections:
     """Up to `most` connections to one server; who finds all of them in use waits or is refused."""
 
-    def __init__(self, engine: AsyncEngine, *, most: int, most_waiting: int) -> None:
+    def __init__(
+        self, engine: AsyncEngine, *, most: int, most_waiting: int, kept: int | None = None
+    ) -> None:
         self._engine = engine
         self._free = asyncio.Semaphore(most)
         self._most = most
+        self._kept = most if kept is None else kept
+        self._in_use = 0
         self._waiting = 0
         self._most_waiting = most_waiting
         self._under_way: set[asyncio.Task[Any]] = set()
         self._given_up = GivenUp()
+        self._waited: Callable[[float], None] = _untold
 
     @classmethod
-    def at(
-        cls, database_url: str, *, most: int, most_waiting: int, statement_seconds: float
-    ) -> "Connections":
+    def at(cls, database_url: str, limits: PoolLimits) -> "Connections":
         """Connections to the database at this address; nothing is opened yet."""
         engine = make_async_engine(
             database_url,
-            statement_seconds=statement_seconds,
+            statement_seconds=limits.statement_seconds,
             # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
             isolation_level="AUTOCOMMIT",
             skip_autocommit_rollback=True,
-            pool_size=most,
-            max_overflow=0,
+            pool_size=limits.kept,
+            max_overflow=limits.overflow,
             hide_parameters=True,
         )
-        return cls(engine, most=most, most_waiting=most_waiting)
+        renew_connections(engine, seconds=limits.connection_seconds)
+        log_slow_statements(engine, seconds=limits.slow_statement_seconds)
+        most = limits.kept + limits.overflow
+        return cls(engine, most=most, most_waiting=limits.waiting, kept=limits.kept)
+
+    def watch(self, figures: PoolFigures) -> None:
+        """Tell how many connections there are and how long they are waited for, from now on."""
+        pool = self._engine.sync_engine.pool
+        opened = cast("QueuePool", pool)
+        figures.watch(
+            limit=self._most,
+            opened=lambda: opened.checkedin() + opened.checkedout(),
+            in_use=lambda: self._in_use,
+            waiting=lambda: self._waiting,
+        )
+        self._waited = figures.waited
 
     async def ask(self, ask: Ask[Answer], budget: Budget) -> Answer:
         """What `ask` finds with a connection of its own; StoreUnavailableError within the budget.
@@ -69,8 +95,8 @@ class Connections:
         return task.result()
 
     async def warm_up(self, budget: Budget) -> None:
-        """Open all connections, so that the first requests need not."""
-        opened = (self.ask(_nothing, budget) for _ in range(self._most))
+        """Open all that are kept, so that the first requests need not."""
+        opened = (self.ask(_nothing, budget) for _ in range(self._kept))
         await asyncio.gather(*opened, return_exceptions=True)
 
     async def close(self) -> None:
@@ -82,6 +108,7 @@ class Connections:
         if self._free.locked() and self._waiting >= self._most_waiting:
             raise _unavailable("busy")
         self._waiting += 1
+        since = time.monotonic()
         try:
             async with asyncio.timeout(budget.left()):
                 await self._free.acquire()
@@ -89,9 +116,12 @@ class Connections:
             raise _unavailable("busy") from error
         finally:
             self._waiting -= 1
+            self._waited(time.monotonic() - since)
+        self._in_use += 1
 
     def _give_back(self, task: asyncio.Task[Any]) -> None:
         self._free.release()
+        self._in_use -= 1
         self._under_way.discard(task)
         if not task.cancelled():
             # What became of something given up no longer matters, but unread it would be logged.
@@ -115,6 +145,10 @@ class Connections:
                 raise _unavailable("stalled")
         if not done:
             raise _unavailable("timeout")
+
+
+def _untold(_seconds: float) -> None:
+    """Nobody watches."""
 
 
 async def _nothing(_connection: AsyncConnection) -> None:

@@ -2,12 +2,13 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from domain.errors import StoreUnavailableError
 from serving.dependencies import FromServices
 from serving.errors import problem_responses
+from serving.server.figures import Figures
 
 router = APIRouter(tags=["operation"])
 
@@ -32,6 +33,7 @@ async def readyz(services: FromServices) -> dict[str, str]:
 
 
 @router.get("/metrics", response_class=Response)
-async def metrics(services: FromServices) -> Response:
-    """Figures for Prometheus, of this process."""
-    return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus, of all processes that answer here."""
+    figures: Figures = request.state.figures
+    return Response(await figures.text(), media_type=CONTENT_TYPE_LATEST)
