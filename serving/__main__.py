@@ -39,8 +39,13 @@ def main() -> None:
             if settings.api_workers == 1:
                 code = _serve(settings, folder, 0, listener, None)
             else:
-                stop_seconds = settings.api_shutdown_seconds + _GRACE_SECONDS
-                code = Workers(serve, listener, settings.api_workers, stop_seconds).run()
+                code = Workers(
+                    serve,
+                    listener,
+                    settings.api_workers,
+                    stop_seconds=settings.api_shutdown_seconds + _GRACE_SECONDS,
+                    hung_seconds=settings.api_hung_seconds,
+                ).run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(code)

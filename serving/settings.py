@@ -162,7 +162,23 @@ class SlotSettings(BaseSettings):
         return SlotPolicy(self.exploration_share, self.diversity, self.max_per_category)
 
 
-class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, ResilienceSettings):
+class ProcessSettings(BaseSettings):
+    """The processes of the API; the command line reads it too."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+
+    api_workers: Count = Field(
+        2, description="Processes of the API: while one is replaced the others answer."
+    )
+    api_hung_seconds: Annotated[float, Field(ge=2, allow_inf_nan=False)] = Field(
+        30.0, description="A process that does nothing for so long is replaced."
+    )
+    api_shutdown_seconds: Count = 10
+
+
+class ServingSettings(
+    BlendSettings, SlotSettings, DiagnosisSettings, ResilienceSettings, ProcessSettings
+):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
     model_config = SettingsConfigDict(
@@ -189,10 +205,6 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
 
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    api_workers: Count = Field(
-        2, description="Processes of the API: while one is replaced the others answer."
-    )
-    api_shutdown_seconds: Count = 10
     api_keep_alive_seconds: Count = Field(
         75,
         description="An idle connection is closed after this; keep it above the idle time of"

@@ -1,6 +1,7 @@
 """Settings of the stack on one machine."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -32,6 +33,9 @@ class StackSettings(BaseSettings):
         default=None,
         validation_alias="REDIS_URL",
         description="Redis to use instead of the embedded one",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO", description="the least urgent that the processes log"
     )
     started_at: float | None = Field(
         default=None,

@@ -26,7 +26,6 @@ Serve = Callable[[int, socket.socket, "Heart"], object]
 """Serves in a process of its own: its number, the socket, and where to say that it lives."""
 
 START_FAILED: Final = 3
-_HUNG_SECONDS: Final = 30.0
 _LOOK_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _CONTEXT: DefaultContext = multiprocessing.get_context(  # type: ignore[assignment]
@@ -69,9 +68,9 @@ class _Worker:
             if os.read(self.heard.fileno(), 4_096):
                 self.beat_at = time.monotonic()
 
-    def hangs(self) -> bool:
-        """Whether it said so once and no longer does."""
-        return self.beat_at is not None and time.monotonic() - self.beat_at > _HUNG_SECONDS
+    def hangs(self, seconds: float) -> bool:
+        """Whether it said so once, and not for so long."""
+        return self.beat_at is not None and time.monotonic() - self.beat_at > seconds
 
 
 @dataclass(slots=True)
@@ -83,6 +82,8 @@ class Workers:
     count: int
     stop_seconds: float
     """What the processes are given to finish what is under way."""
+    hung_seconds: float
+    """A process whose event loop does not turn for so long is ended."""
     _running: dict[int, _Worker] = field(default_factory=dict)
     _due: dict[int, float] = field(default_factory=dict)
     """When to start those that do not run."""
@@ -135,7 +136,7 @@ class Workers:
                 # The first to be ready serves; the others must not slow its start down.
                 self._ever_ready = True
                 self._due |= dict.fromkeys(range(1, self.count), 0.0)
-            if worker.hangs():
+            if worker.hangs(self.hung_seconds):
                 log.error("worker_hangs", number=worker.number, pid=worker.process.pid)
                 worker.process.kill()
                 worker.process.join()
