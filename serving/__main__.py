@@ -32,35 +32,41 @@ def main() -> None:
     # Loaded once and for all processes: what is not touched any more they share.
     gc.collect()
     gc.freeze()
+    with listen(settings.api_host, settings.api_port) as listener:
+        if settings.api_workers == 1:
+            _serve(settings, Place(0, 1, None), listener, None)
+        else:
+            sys.exit(_serve_together(settings, listener))
+
+
+def _serve_together(settings: ServingSettings, listener: socket.socket) -> int:
+    """Serve in several processes; the code to end with."""
     folder = Path(tempfile.mkdtemp(prefix="tandem-api-"))
+
+    workers = Workers(
+        partial(_serve_at, settings, folder),
+        listener,
+        settings.api_workers,
+        stop_seconds=settings.api_shutdown_seconds + _GRACE_SECONDS,
+        hung_seconds=settings.api_hung_seconds,
+    )
     try:
-        with listen(settings.api_host, settings.api_port) as listener:
-            serve = partial(_serve, settings, folder)
-            if settings.api_workers == 1:
-                code = _serve(settings, folder, 0, listener, None)
-            else:
-                code = Workers(
-                    serve,
-                    listener,
-                    settings.api_workers,
-                    stop_seconds=settings.api_shutdown_seconds + _GRACE_SECONDS,
-                    hung_seconds=settings.api_hung_seconds,
-                ).run()
+        return workers.run()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    sys.exit(code)
+
+
+def _serve_at(
+    settings: ServingSettings, folder: Path, number: int, listener: socket.socket, heart: Heart
+) -> None:
+    _serve(settings, Place(number, settings.api_workers, folder), listener, heart)
 
 
 def _serve(
-    settings: ServingSettings,
-    folder: Path,
-    number: int,
-    listener: socket.socket,
-    heart: Heart | None,
-) -> int:
+    settings: ServingSettings, place: Place, listener: socket.socket, heart: Heart | None
+) -> None:
     """Serve in this process."""
     configure_logs(settings.log_level)
-    place = Place(number, settings.api_workers, folder)
     config = uvicorn.Config(
         partial(app_of_process, settings, place),
         factory=True,
@@ -77,7 +83,6 @@ def _serve(
         timeout_notify=0,
     )
     uvicorn.Server(config).run([listener])
-    return 0
 
 
 def _allow_files(most: int) -> None:

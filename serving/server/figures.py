@@ -27,15 +27,18 @@ class Place:
 
     number: int
     of: int
-    folder: Path
+    folder: Path | None
+    """Where they tell each other their figures; None if there is one only."""
 
-    def socket(self, number: int) -> Path:
-        """Where the process with this number tells its figures."""
-        return self.folder / str(number)
+    def socket(self) -> Path | None:
+        """Where this process tells its own."""
+        return None if self.folder is None else self.folder / str(self.number)
 
-    def others(self) -> list[int]:
-        """The numbers of the others."""
-        return [number for number in range(self.of) if number != self.number]
+    def others(self) -> dict[int, Path]:
+        """Where the others do, by number."""
+        if self.folder is None:
+            return {}
+        return {n: self.folder / str(n) for n in range(self.of) if n != self.number}
 
 
 class Figures:
@@ -50,20 +53,18 @@ class Figures:
         place = self._place
         if place is None:
             return generate_latest(self._registry)
-        told = await asyncio.gather(*(_asked(place.socket(n)) for n in place.others()))
-        given = {
-            place.number: _written(self._registry),
-            **dict(zip(place.others(), told, strict=True)),
-        }
-        return generate_latest(_Merged(given))
+        others = place.others()
+        told = await asyncio.gather(*map(_asked, others.values()))
+        given = dict(zip(others, told, strict=True))
+        return generate_latest(_Merged({**given, place.number: _written(self._registry)}))
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
         """Tell the others for the time of the block."""
-        if self._place is None:
+        path = None if self._place is None else self._place.socket()
+        if path is None:
             yield
             return
-        path = self._place.socket(self._place.number)
         # A process that was killed in this place has left its socket.
         path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._tell, path)

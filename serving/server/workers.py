@@ -87,6 +87,7 @@ class Workers:
     _running: dict[int, _Worker] = field(default_factory=dict)
     _due: dict[int, float] = field(default_factory=dict)
     """When to start those that do not run."""
+    _looked_at: float = field(default_factory=time.monotonic)
     _failures: int = 0
     _ever_ready: bool = False
     _stopping: bool = False
@@ -129,6 +130,7 @@ class Workers:
         happened = connection.wait(sources, _LOOK_SECONDS)
         if woken in happened:
             os.read(woken, 4_096)
+        self._excuse()
         for worker in list(self._running.values()):
             if worker.heard in happened:
                 worker.hear()
@@ -142,6 +144,15 @@ class Workers:
                 worker.process.join()
             if not worker.process.is_alive():
                 self._replace(worker)
+
+    def _excuse(self) -> None:
+        """Whoever was silent while this process was stopped too has not been silent."""
+        now = time.monotonic()
+        if now - self._looked_at > 2 * _LOOK_SECONDS:
+            for worker in self._running.values():
+                if worker.beat_at is not None:
+                    worker.beat_at = now
+        self._looked_at = now
 
     def _replace(self, worker: _Worker) -> None:
         worker.process.join()

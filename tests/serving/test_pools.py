@@ -17,7 +17,7 @@ from serving.repositories.pools import PoolFigures, PoolLimits
 from serving.repositories.store import Store, StoreLimits
 from sql.statements import statements
 from stack.supervision.processes import connections_needed
-from tests.serving.conftest import Start, recommended, until
+from tests.serving.conftest import Seeds, Start, recommended, until
 
 
 def budget() -> Budget:
@@ -76,8 +76,11 @@ async def test_more_connections_are_opened_when_all_are_in_use_and_closed_after_
     await connections.close()
 
 
-async def test_a_slow_statement_is_logged_by_its_name_without_what_was_asked(start: Start) -> None:
-    client = await start(slow_statement_seconds=1e-6)
+async def test_a_slow_statement_is_logged_by_its_name_without_what_was_asked(
+    start: Start, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(30))
+    client = await start(slow_statement_seconds=1e-6, live_run_poll_seconds=3600)
     with structlog.testing.capture_logs() as logs:
         assert (await recommended(client, "a-secret-user")).status_code == 200
     slow = [line for line in logs if line["event"] == "slow_statement"]
@@ -85,7 +88,7 @@ async def test_a_slow_statement_is_logged_by_its_name_without_what_was_asked(sta
     names = {name for layer in ("serving", "popular", "held") for name in statements(layer)}
     assert {line["statement"] for line in slow} & names
     assert "a-secret-user" not in str(slow)
-    quiet = await start(slow_statement_seconds=60)
+    quiet = await start(slow_statement_seconds=60, live_run_poll_seconds=3600)
     with structlog.testing.capture_logs() as logs:
         await recommended(quiet, "ann")
     assert "slow_statement" not in [line["event"] for line in logs]
@@ -97,9 +100,13 @@ async def test_a_statement_that_is_given_up_is_logged_too(database_url: str) -> 
     with structlog.testing.capture_logs() as logs:
         with pytest.raises(StoreUnavailableError):
             await store.rows(statement)
-        await store.close()
-    told = [line for line in logs if line["event"] == "slow_statement"]
-    assert [(line["statement"], line["ended"]) for line in told] == [("sleep", False)]
+
+        async def told() -> bool:
+            slow = [line for line in logs if line["event"] == "slow_statement"]
+            return [(line["statement"], line["ended"]) for line in slow] == [("sleep", False)]
+
+        await until(told)
+    await store.close()
 
 
 def test_what_a_read_has_waited_for_this_process_counts() -> None:
