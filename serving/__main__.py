@@ -1,30 +1,96 @@
 """Entry point: `python -m serving`."""
 
+import gc
+import resource
+import shutil
+import socket
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
 import uvicorn
 
+from serving.app import app_of_process
 from serving.logs import configure_logs
+from serving.server.figures import Place
+from serving.server.listening import listen
+from serving.server.protocol import GuardedProtocol
+from serving.server.workers import Heart, Workers
 from serving.settings import ServingSettings
+
+_OTHER_FILES = 500
+"""Descriptors of a process besides its clients' connections: stores, logs, libraries."""
+_GRACE_SECONDS = 2.0
 
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
-    configure_logs()
     settings = ServingSettings()
-    uvicorn.run(
-        "serving.app:app_from_environment",
+    configure_logs(settings.log_level)
+    _allow_files(settings.api_connections + _OTHER_FILES)
+    # Loaded once and for all processes: what is not touched any more they share.
+    gc.collect()
+    gc.freeze()
+    with listen(settings.api_host, settings.api_port) as listener:
+        if settings.api_workers == 1:
+            _serve(settings, Place(0, 1, None), listener, None)
+        else:
+            sys.exit(_serve_together(settings, listener))
+
+
+def _serve_together(settings: ServingSettings, listener: socket.socket) -> int:
+    """Serve in several processes; the code to end with."""
+    folder = Path(tempfile.mkdtemp(prefix="tandem-api-"))
+
+    workers = Workers(
+        partial(_serve_at, settings, folder),
+        listener,
+        settings.api_workers,
+        stop_seconds=settings.api_shutdown_seconds + _GRACE_SECONDS,
+        hung_seconds=settings.api_hung_seconds,
+    )
+    try:
+        return workers.run()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve_at(
+    settings: ServingSettings, folder: Path, number: int, listener: socket.socket, heart: Heart
+) -> None:
+    _serve(settings, Place(number, settings.api_workers, folder), listener, heart)
+
+
+def _serve(
+    settings: ServingSettings, place: Place, listener: socket.socket, heart: Heart | None
+) -> None:
+    """Serve in this process."""
+    configure_logs(settings.log_level)
+    config = uvicorn.Config(
+        partial(app_of_process, settings, place),
         factory=True,
-        host=settings.api_host,
-        port=settings.api_port,
-        workers=settings.api_workers,
         loop="uvloop",
-        http="httptools",
+        http=GuardedProtocol,
+        ws="none",
         lifespan="on",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=settings.api_shutdown_seconds,
         timeout_keep_alive=settings.api_keep_alive_seconds,
+        callback_notify=None if heart is None else heart.beat,
+        timeout_notify=0,
     )
+    uvicorn.Server(config).run([listener])
+
+
+def _allow_files(most: int) -> None:
+    """Each connection is an open file, and systems often allow 1024 where more may be had."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < most:
+        allowed = most if hard == resource.RLIM_INFINITY else min(most, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
 
 
 if __name__ == "__main__":

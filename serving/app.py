@@ -6,15 +6,16 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from serving.access_gate import AccessGate, guarded_paths
 from serving.answer_headers import AnswerHeaders
 from serving.body_gate import BodyGate, BodyLimits
 from serving.compression import Compression
 from serving.errors import add_error_handlers
-from serving.logs import configure_logs
 from serving.metrics import ServingMetrics
 from serving.middleware import BodyLimit, RequestRecord
 from serving.openapi import describe
 from serving.paths import PathsAsSent
+from serving.request_limit import RequestLimit
 from serving.routes import (
     admin,
     event_kinds,
@@ -31,6 +32,8 @@ from serving.routes import (
     trending,
     users,
 )
+from serving.server.figures import Figures, Place
+from serving.server.limits import ConnectionLimits, Edge
 from serving.settings import ServingSettings
 from serving.state import LifespanState, living
 
@@ -46,14 +49,19 @@ is; paths are taken exactly as they are documented, without a slash at their end
 """
 
 
-def create_app(settings: ServingSettings) -> FastAPI:
-    """The app; it opens its stores when it is started and closes them when it is stopped."""
+def create_app(settings: ServingSettings, place: Place | None = None) -> FastAPI:
+    """The app; it opens its stores when it is started and closes them when it is stopped.
+
+    `place`: which of several processes it answers in; None: there is this one only.
+    """
     metrics = ServingMetrics()
+    figures = Figures(metrics.registry, place)
+    edge = Edge(_connection_limits(settings), metrics)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
-        async with living(settings, metrics) as services:
-            yield {"services": services}
+        async with living(settings, metrics) as services, figures.shared():
+            yield {"services": services, "edge": edge, "figures": figures}
 
     app = FastAPI(
         title="Tandem",
@@ -73,6 +81,8 @@ def create_app(settings: ServingSettings) -> FastAPI:
         app.router.routes.extend(part.router.routes)
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
+    app.add_middleware(AccessGate, guarded=guarded_paths(app))
+    app.add_middleware(RequestLimit, most=settings.api_requests_at_once, metrics=metrics)
     app.add_middleware(RequestRecord, metrics=metrics)
     app.add_middleware(Compression)
     app.add_middleware(AnswerHeaders)
@@ -91,10 +101,21 @@ def _body_limits(settings: ServingSettings) -> BodyLimits:
     )
 
 
-def app_from_environment() -> FastAPI:
+def _connection_limits(settings: ServingSettings) -> ConnectionLimits:
+    return ConnectionLimits(
+        header_bytes=settings.api_header_bytes,
+        headers=settings.api_headers,
+        header_seconds=settings.api_header_seconds,
+        connections=settings.api_connections,
+        send_seconds=settings.api_send_seconds,
+        dropped_bytes=settings.api_body_bytes,
+        dropped_seconds=settings.api_body_seconds,
+    )
+
+
+def app_of_process(settings: ServingSettings, place: Place) -> FastAPI:
     """The app of one server process."""
-    configure_logs()
-    app = create_app(ServingSettings())
+    app = create_app(settings, place)
     # What is loaded stays. A full collection that goes through it holds up every request for a
     # tenth of a second, and an outage with its many errors brings such collections about.
     gc.collect()

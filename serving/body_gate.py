@@ -1,16 +1,17 @@
 """How much may be sent to this process at once, as plain ASGI."""
 
 import asyncio
-from contextlib import suppress
+from collections import Counter
 from dataclasses import dataclass
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from serving.errors import body_too_slow, overloaded_problem
+from domain.errors import OverloadedError
+from serving.errors import body_too_slow, problem_of
 from serving.metrics import ServingMetrics
 
-_METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
+METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,11 @@ class BodyLimits:
 
 
 class BodyGate:
-    """Lets in so many bodies at once; the others are refused, and nothing of them is kept."""
+    """Lets in so many bodies at once; the others are refused, and nothing of them is kept.
+
+    No key has more than half of the places and of the bytes, so that none can take all. What still
+    comes in of a body that was refused is thrown away by the server, within bounds.
+    """
 
     def __init__(self, app: ASGIApp, limits: BodyLimits, metrics: ServingMetrics) -> None:
         self._app = app
@@ -34,40 +39,33 @@ class BodyGate:
         self._metrics = metrics
         self._bodies = 0
         self._bytes = 0
+        self._bodies_of: Counter[bytes] = Counter()
+        self._bytes_of: Counter[bytes] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on if there is room for its body."""
-        if scope["type"] != "http" or scope["method"] not in _METHODS_WITH_BODY:
+        if scope["type"] != "http" or scope["method"] not in METHODS_WITH_BODY:
             await self._app(scope, receive, send)
             return
-        size = self._announced(scope)
-        reason = self._full(size)
+        size, key = self._announced(scope), scope["state"].get("key_hash", b"")
+        reason = self._full(size, key)
         if reason is not None:
             self._metrics.bodies_refused.labels(reason).inc()
-            await self._refuse(scope, receive, send)
+            path, request_id = scope["path"], scope["state"]["request_id"]
+            await problem_of(path, request_id, OverloadedError())(scope, receive, send)
             return
-        self._bodies, self._bytes = self._bodies + 1, self._bytes + size
+        self._take(1, size, key)
         try:
             await self._app(scope, self._in_time(receive), send)
         finally:
-            self._bodies, self._bytes = self._bodies - 1, self._bytes - size
+            self._take(-1, -size, key)
 
-    async def _refuse(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer at once, then throw away what still comes in.
-
-        Were the connection closed instead, a caller who is still sending would lose the answer.
-        """
-        answer = overloaded_problem(scope["path"], scope["state"]["request_id"])
-        headers = answer.raw_headers
-        await send(
-            {"type": "http.response.start", "status": answer.status_code, "headers": headers}
-        )
-        await send({"type": "http.response.body", "body": answer.body, "more_body": True})
-        with suppress(TimeoutError):
-            async with asyncio.timeout(self._limits.seconds):
-                while (await receive()).get("more_body", False):
-                    pass
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+    def _take(self, bodies: int, size: int, key: bytes) -> None:
+        self._bodies, self._bytes = self._bodies + bodies, self._bytes + size
+        self._bodies_of[key] += bodies
+        self._bytes_of[key] += size
+        if not self._bodies_of[key]:
+            del self._bodies_of[key], self._bytes_of[key]
 
     def _announced(self, scope: Scope) -> int:
         """Bytes to keep room for; what is too large for any body is refused further in."""
@@ -75,12 +73,17 @@ class BodyGate:
         most = self._limits.bytes_unannounced
         return min(int(announced), most) if announced.isdecimal() else most
 
-    def _full(self, size: int) -> str | None:
-        if self._bodies >= self._limits.bodies:
+    def _full(self, size: int, key: bytes) -> str | None:
+        limits = self._limits
+        if self._bodies >= limits.bodies:
             return "too_many"
+        if self._bodies_of[key] >= limits.bodies // 2:
+            return "too_many_of_key"
         # The first is always let in, however low the limit.
-        if self._bodies and self._bytes + size > self._limits.total_bytes:
+        if self._bodies and self._bytes + size > limits.total_bytes:
             return "too_many_bytes"
+        if self._bodies_of[key] and self._bytes_of[key] + size > limits.total_bytes // 2:
+            return "too_many_of_key"
         return None
 
     def _in_time(self, receive: Receive) -> Receive:

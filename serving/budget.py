@@ -45,11 +45,17 @@ class Budget:
 
     @classmethod
     def of(
-        cls, lane: Lane, seconds: float, *, probing: bool = False, telling: bool = True
+        cls,
+        lane: Lane,
+        seconds: float,
+        *,
+        since: float | None = None,
+        probing: bool = False,
+        telling: bool = True,
     ) -> "Budget":
-        """A budget that begins now."""
-        now = time.monotonic()
-        return cls(lane, now, seconds, now + seconds, probing, telling)
+        """A budget that begins now, or began at `since` on the monotonic clock."""
+        began = time.monotonic() if since is None else since
+        return cls(lane, began, seconds, began + seconds, probing, telling)
 
     def left(self) -> float:
         """Seconds left of the part being spent; 0 when it is over."""
@@ -64,14 +70,19 @@ class RequestBudgets:
     write_seconds: float
     admin_seconds: float
 
-    def begin(self, scope: Literal["read", "write", "admin"]) -> None:
-        """Let the budget of a request begin, for all that follows in its task."""
+    def begin(
+        self, scope: Literal["read", "write", "admin"], *, since: float | None = None
+    ) -> None:
+        """Let the budget of a request begin, for all that follows in its task.
+
+        `since`: when its headers had come in; what it has waited for this process counts.
+        """
         if scope == "read":
-            budget = Budget.of("reads", self.read_seconds)
+            budget = Budget.of("reads", self.read_seconds, since=since)
         elif scope == "write":
-            budget = Budget.of("writes", self.write_seconds)
+            budget = Budget.of("writes", self.write_seconds, since=since)
         else:
-            budget = Budget.of("background", self.admin_seconds)
+            budget = Budget.of("background", self.admin_seconds, since=since)
         _CURRENT.set(budget)
 
 

@@ -1,4 +1,7 @@
-"""From errors to HTTP: the only place with status codes of errors. Problems follow RFC 9457."""
+"""From errors to HTTP: the only place with status codes of errors. Problems follow RFC 9457.
+
+What the server refuses before there is a request has its codes in `refusals`.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -96,12 +99,16 @@ def body_too_slow(seconds: float) -> HTTPException:
     )
 
 
-def overloaded_problem(path: str, request_id: str) -> Response:
-    """What is told before a body is read that there is no room for."""
-    error = OverloadedError()
-    return problem(
-        path, request_id, _status_of(OverloadedError), str(error), kind=_kind_of(OverloadedError)
-    )
+def problem_of(path: str, request_id: str, error: TandemError) -> Response:
+    """What is told of an error before a request is routed."""
+    status, kind = _status_of(type(error)), _kind_of(type(error))
+    return problem(path, request_id, status, str(error), kind=kind)
+
+
+def busy_problem(path: str, request_id: str) -> Response:
+    """What is told of a request that would have to wait for too many others."""
+    detail = "Too many requests are under way here just now. Try again shortly."
+    return problem(path, request_id, HTTPStatus.SERVICE_UNAVAILABLE, detail, kind="busy")
 
 
 def problem(

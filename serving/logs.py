@@ -12,9 +12,13 @@ _SHARED = (
 )
 
 
-def configure_logs() -> None:
-    """Set up structlog and the standard library's logging; called once by the entry point."""
+def configure_logs(level: str = "INFO") -> None:
+    """Set up structlog and the standard library's logging; called once in each process.
+
+    `level`: what is less urgent is not logged.
+    """
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[
             *_SHARED,
             structlog.processors.format_exc_info,
@@ -33,6 +37,6 @@ def configure_logs() -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
-    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     # It warns of each connection that is closed because a statement was given up.
     logging.getLogger("psycopg").setLevel(logging.ERROR)

@@ -1,6 +1,6 @@
 """What the serving layer counts, in a registry of the app's own."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
@@ -32,6 +32,8 @@ class ServingMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        # CPU, memory and open files of this process.
+        ProcessCollector(registry=registry)
         self.requests = Counter(
             "serving_requests",
             "Requests by route template, method and status.",
@@ -96,12 +98,43 @@ class ServingMetrics:
         )
         self.bodies_refused = Counter(
             "serving_bodies_refused",
-            "Requests whose body was not taken: too_many or too_many_bytes at once, too_slow.",
+            "Requests whose body was not taken: too_many (of_key) or too_many_bytes at once,"
+            " too_slow.",
             ["reason"],
+            registry=registry,
+        )
+        self.requests_shed = Counter(
+            "serving_requests_shed",
+            "Requests without a body told to come again: too_many under way, or connections.",
+            ["reason"],
+            registry=registry,
+        )
+        self.connections_refused = Counter(
+            "serving_connections_refused",
+            "Connections beyond the limit: told so, or closed at once.",
             registry=registry,
         )
         self.live_run = Gauge(
             "serving_live_run", "Number of the run being served, 0: none.", registry=registry
+        )
+        self.pool_connections = Gauge(
+            "serving_postgres_connections",
+            "Connections to PostgreSQL by lane: open; in_use; limit, the most there may be.",
+            ["lane", "state"],
+            registry=registry,
+        )
+        self.pool_waiting = Gauge(
+            "serving_postgres_waiting",
+            "Requests that wait for a connection, by lane.",
+            ["lane"],
+            registry=registry,
+        )
+        self.pool_wait_seconds = Histogram(
+            "serving_postgres_wait_seconds",
+            "Seconds until there was a connection to be had, by lane.",
+            ["lane"],
+            buckets=_SECONDS,
+            registry=registry,
         )
         for reason in DEGRADED:
             self.degraded.labels(reason)
@@ -120,5 +153,7 @@ class ServingMetrics:
             self.cache.labels(outcome)
         for outcome in ("accepted", "duplicate", "refused", "unknown"):
             self.events.labels(outcome)
-        for reason in ("too_many", "too_many_bytes", "too_slow"):
+        for reason in ("too_many", "too_many_bytes", "too_many_of_key", "too_slow"):
             self.bodies_refused.labels(reason)
+        for reason in ("too_many", "connections"):
+            self.requests_shed.labels(reason)

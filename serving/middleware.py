@@ -1,8 +1,6 @@
 """What happens around every request, as plain ASGI: it is on the path of each of them."""
 
-import re
 import time
-import uuid
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
@@ -10,14 +8,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import body_too_large, internal_problem
 from serving.metrics import ServingMetrics
+from serving.refusals import UNMATCHED, record_request, request_id_of
 
 log = structlog.get_logger()
 
-UNMATCHED = "unmatched"
 REQUEST_ID = "X-Request-ID"
-
-_VISIBLE = re.compile(r"[!-~]{1,128}")
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 class RequestRecord:
@@ -32,13 +27,14 @@ class RequestRecord:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = _request_id(Headers(scope=scope).get(REQUEST_ID))
+        request_id = request_id_of(Headers(scope=scope).get(REQUEST_ID))
         scope.setdefault("state", {})["request_id"] = request_id
         with structlog.contextvars.bound_contextvars(request_id=request_id):
             await self._recorded(scope, receive, send, request_id)
 
     async def _recorded(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
-        started, status = time.perf_counter(), 0
+        # The server tells when the first byte came in; under load it has been waiting since.
+        since, status = scope["state"].get("first_byte_at") or time.monotonic(), 0
 
         async def send_with_id(message: Message) -> None:
             nonlocal status
@@ -56,14 +52,13 @@ class RequestRecord:
             answer = internal_problem(scope["path"], request_id)
             await answer(scope, receive, send_with_id)
         finally:
-            self._record(scope, status, time.perf_counter() - started)
-
-    def _record(self, scope: Scope, status: int, seconds: float) -> None:
-        route = _route_template(scope)
-        method = scope["method"] if scope["method"] in _METHODS else "other"
-        self._metrics.requests.labels(route, method, str(status)).inc()
-        self._metrics.request_seconds.labels(route, method).observe(seconds)
-        log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 3))
+            record_request(
+                self._metrics,
+                route=_route_template(scope),
+                method=scope["method"],
+                status=status,
+                since=since,
+            )
 
 
 class BodyLimit:
@@ -94,13 +89,6 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_counted, send)
-
-
-def _request_id(given: str | None) -> str:
-    """The caller's id if it can stand in a header and a log, else a new one."""
-    if given is not None and _VISIBLE.fullmatch(given):
-        return given
-    return uuid.uuid4().hex
 
 
 def _route_template(scope: Scope) -> str:

@@ -1,7 +1,7 @@
 """What the serving layer can be told from outside."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -100,7 +100,10 @@ class ResilienceSettings(BaseSettings):
         30.0, description="A new process waits so long for PostgreSQL before it takes requests."
     )
 
-    postgres_connections: Count = Field(10, description="For requests that read.")
+    postgres_connections: Count = Field(20, description="For requests that read; kept open.")
+    postgres_overflow_connections: Annotated[int, Field(ge=0)] = Field(
+        10, description="So many more when all of those are in use; closed again after it."
+    )
     postgres_write_connections: Count = 4
     postgres_background_connections: Count = 2
     postgres_exclusion_connections: Count = Field(
@@ -114,6 +117,12 @@ class ResilienceSettings(BaseSettings):
     )
     postgres_wait_seconds: Positive = Field(
         2.0, description="What is asked beside the requests is given up after so long."
+    )
+    postgres_connection_seconds: Positive = Field(
+        3600.0, description="A connection is renewed at about this age, give or take a tenth."
+    )
+    slow_statement_seconds: Positive = Field(
+        0.1, description="A statement that takes longer is logged with its name."
     )
     postgres_probe_seconds: Positive = Field(
         0.5, description="How often to look whether PostgreSQL is back."
@@ -166,7 +175,23 @@ class SlotSettings(BaseSettings):
         return SlotPolicy(self.exploration_share, self.diversity, self.max_per_category)
 
 
-class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, ResilienceSettings):
+class ProcessSettings(BaseSettings):
+    """The processes of the API; the command line reads it too."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+
+    api_workers: Count = Field(
+        2, description="Processes of the API: while one is replaced the others answer."
+    )
+    api_hung_seconds: Annotated[float, Field(ge=2, allow_inf_nan=False)] = Field(
+        30.0, description="A process that does nothing for so long is replaced."
+    )
+    api_shutdown_seconds: Count = 10
+
+
+class ServingSettings(
+    BlendSettings, SlotSettings, DiagnosisSettings, ResilienceSettings, ProcessSettings
+):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
     model_config = SettingsConfigDict(
@@ -208,8 +233,6 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
 
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    api_workers: Count = 1
-    api_shutdown_seconds: Count = 10
     api_keep_alive_seconds: Count = Field(
         75,
         description="An idle connection is closed after this; keep it above the idle time of"
@@ -217,8 +240,24 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
     )
     api_body_bytes: Count = 5_000_000
     api_body_seconds: Positive = Field(10.0, description="A body must have come in by then.")
-    api_bodies_at_once: Count = Field(
-        32, description="Requests with a body that are worked on at once; others are refused."
+    api_header_bytes: Annotated[int, Field(ge=1024)] = Field(
+        65_536, description="Request line and headers together; half of it for the request line."
+    )
+    api_headers: Count = 100
+    api_header_seconds: Positive = Field(10.0, description="The headers must have come in by then.")
+    api_send_seconds: Positive = Field(
+        30.0, description="An answer that its client does not take for so long is given up."
+    )
+    api_connections: Count = Field(
+        1000, description="Open at once to one process; others are told so and closed."
+    )
+    api_requests_at_once: Count = Field(
+        64, description="Requests without a body under way in one process; others are told 503."
+    )
+    api_bodies_at_once: Annotated[int, Field(ge=2)] = Field(
+        64,
+        description="Requests with a body that are worked on at once; others are refused. No key"
+        " may have more than half of these places, and of the bytes.",
     )
     api_bytes_at_once: Count = Field(
         50_000_000, description="Bytes of such bodies at once; others are refused."
@@ -231,6 +270,9 @@ class ServingSettings(BlendSettings, SlotSettings, DiagnosisSettings, Resilience
         " else keys of the scope admin. off: there is no /docs either.",
     )
     api_metrics: Openness = Field("auto", description="Who may read /metrics, in the same words.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", description="What is less urgent is not logged; each request is INFO."
+    )
 
     answer_cache_seconds: Count = 60
     search_fresh_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(

@@ -8,6 +8,8 @@ from serving.metrics import ServingMetrics
 from serving.parts import Parts, make_parts
 from serving.repositories.answers import Answers
 from serving.repositories.switches import Switches
+from serving.server.figures import Figures
+from serving.server.limits import Edge
 from serving.services.background import repeated
 from serving.services.first_sight import first_sight
 from serving.services.following import Follower
@@ -21,6 +23,8 @@ class LifespanState(TypedDict):
     """What every request finds in its state."""
 
     services: Services
+    edge: Edge
+    figures: Figures
 
 
 @asynccontextmanager

@@ -24,20 +24,28 @@ def make_replica(settings: ServingSettings) -> Replica | None:
     """The way to the read replica, if there is one; nothing is opened yet."""
     if settings.read_database_url is None or not settings.read_database_url.get_secret_value():
         return None
-    return Replica.at(
-        settings.read_database_url.get_secret_value(),
-        connections=settings.postgres_connections,
-        waiting=settings.postgres_waiting,
-        seconds=settings.request_budget_seconds,
+    limits = _store_limits(settings)
+    reads = limits.pool(
+        limits.connections, limits.read_seconds, overflow=limits.overflow_connections
     )
+    return Replica.at(settings.read_database_url.get_secret_value(), reads)
 
 
 def make_store(
     settings: ServingSettings, metrics: ServingMetrics, replica: Replica | None = None
 ) -> Store:
     """The way to PostgreSQL; nothing is opened yet."""
-    limits = StoreLimits(
+    breaker = _watched_breaker("postgres", settings, metrics)
+    url = settings.database_url.get_secret_value()
+    store = Store.at(url, _store_limits(settings), breaker, replica)
+    store.watch(metrics)
+    return store
+
+
+def _store_limits(settings: ServingSettings) -> StoreLimits:
+    return StoreLimits(
         connections=settings.postgres_connections,
+        overflow_connections=settings.postgres_overflow_connections,
         write_connections=settings.postgres_write_connections,
         background_connections=settings.postgres_background_connections,
         waiting=settings.postgres_waiting,
@@ -45,9 +53,9 @@ def make_store(
         silence_seconds=settings.postgres_silence_seconds,
         write_seconds=settings.write_budget_seconds,
         wait_seconds=settings.postgres_wait_seconds,
+        connection_seconds=settings.postgres_connection_seconds,
+        slow_statement_seconds=settings.slow_statement_seconds,
     )
-    breaker = _watched_breaker("postgres", settings, metrics)
-    return Store.at(settings.database_url.get_secret_value(), limits, breaker, replica)
 
 
 def make_exclusion_store(

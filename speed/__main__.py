@@ -23,7 +23,9 @@ _REDIS_TIMEOUT_SECONDS = 0.5
 
 def main() -> None:
     """Run one worker until SIGTERM or SIGINT."""
+    settings = SpeedSettings()
     structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -32,7 +34,6 @@ def main() -> None:
         ],
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
-    settings = SpeedSettings()
     database_url = DatabaseSettings().database_url.get_secret_value()
     engine = make_engine(
         database_url,

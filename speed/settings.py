@@ -1,5 +1,7 @@
 """Settings of the speed worker."""
 
+from typing import Literal
+
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
@@ -53,6 +55,9 @@ class SpeedSettings(BaseSettings):
     )
     metrics_port: int | None = Field(
         None, description="port for Prometheus on 127.0.0.1; none by default"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        "INFO", validation_alias="TANDEM_LOG_LEVEL", description="the least urgent that is logged"
     )
 
 

@@ -28,7 +28,13 @@ _PLACE = re.compile(r"\{(\w+)\}$", re.MULTILINE)
 def statements(layer: str) -> Mapping[str, "TextClause"]:
     """All statements of a layer by name; a missing name raises KeyError."""
     text = import_module("sqlalchemy").text
-    return MappingProxyType({name: text(code) for name, code in codes(layer).items()})
+    return MappingProxyType(
+        {
+            # The name goes with the statement, for whoever logs what is slow.
+            name: text(code).execution_options(statement_name=name)
+            for name, code in codes(layer).items()
+        }
+    )
 
 
 @cache

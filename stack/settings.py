@@ -1,6 +1,7 @@
 """Settings of the stack on one machine."""
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -57,6 +58,9 @@ class StackSettings(BaseSettings):
     )
     redis_password_file: PasswordFile = Field(
         default=None, validation_alias="REDIS_PASSWORD_FILE", description="its password"
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
+        default="INFO", description="the least urgent that the processes log"
     )
     started_at: float | None = Field(
         default=None,

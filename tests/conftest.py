@@ -8,6 +8,7 @@ import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 # Tests run side by side and their matrices are small: threads of one would only wait for others.
@@ -71,6 +72,13 @@ def postgres(short_folder: Path) -> Iterator[PostgresServer]:
 @pytest.fixture
 def database_name(postgres: PostgresServer) -> Iterator[str]:
     """A fresh migrated database, owned as the one of `tandem up` is."""
+    with cloned_database(postgres) as name:
+        yield name
+
+
+@contextmanager
+def cloned_database(postgres: PostgresServer) -> Iterator[str]:
+    """The name of one for the time of the block."""
     name = f"test_{uuid.uuid4().hex}"
     _execute(postgres, "create database {} template {} owner {}", name, TEMPLATE, OWNER)
     yield name

@@ -1,15 +1,23 @@
 """A bounded number of connections to PostgreSQL, and what is done when it is late."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+from sqlalchemy import QueuePool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import StoreUnavailableError
 from serving.budget import Budget
 from serving.repositories.giving_up import GivenUp, end
+from serving.repositories.pools import (
+    PoolFigures,
+    PoolLimits,
+    log_slow_statements,
+    renew_connections,
+)
 from serving.repositories.pulse import Pulse
 from sql.engine import API, AWAY_ERRORS, make_async_engine, reason_of
 
@@ -26,49 +34,64 @@ class Connections:
     """Up to `most` connections to one server; who finds all of them in use waits or is refused."""
 
     def __init__(
-        self, engine: AsyncEngine, *, most: int, most_waiting: int, pulse: Pulse | None = None
+        self,
+        engine: AsyncEngine,
+        *,
+        most: int,
+        most_waiting: int,
+        kept: int | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         self._engine = engine
         self._pulse = pulse
         self._free = asyncio.Semaphore(most)
         self._most = most
+        self._kept = most if kept is None else kept
+        self._in_use = 0
         self._waiting = 0
         self._most_waiting = most_waiting
         self._under_way: set[asyncio.Task[Any]] = set()
         self._given_up = GivenUp()
+        self._waited: Callable[[float], None] = _untold
 
     @classmethod
-    def at(
-        cls,
-        database_url: str,
-        *,
-        most: int,
-        most_waiting: int,
-        statement_seconds: float,
-        silence_seconds: float | None = None,
-    ) -> "Connections":
-        """Connections to the database at this address; nothing is opened yet.
+    def at(cls, database_url: str, limits: PoolLimits) -> "Connections":
+        """Connections to the database at this address; nothing is opened yet."""
 
-        With `silence_seconds` nobody waits for a server that shows no sign of life for so long.
-        """
-
-        def engine(connections: int) -> AsyncEngine:
-            return make_async_engine(
+        def engine(kept: int, overflow: int) -> AsyncEngine:
+            made = make_async_engine(
                 database_url,
                 application_name=API,
-                statement_seconds=statement_seconds,
+                statement_seconds=limits.statement_seconds,
                 # A single statement needs no BEGIN and no ROLLBACK, which are round trips.
                 isolation_level="AUTOCOMMIT",
                 skip_autocommit_rollback=True,
-                pool_size=connections,
-                max_overflow=0,
+                pool_size=kept,
+                max_overflow=overflow,
                 hide_parameters=True,
             )
+            renew_connections(made, seconds=limits.connection_seconds)
+            return made
 
+        asked = engine(limits.kept, limits.overflow)
+        log_slow_statements(asked, seconds=limits.slow_statement_seconds)
         pulse = None
-        if silence_seconds is not None:
-            pulse = Pulse(engine(1), silence_seconds=silence_seconds)
-        return cls(engine(most), most=most, most_waiting=most_waiting, pulse=pulse)
+        if limits.silence_seconds is not None:
+            pulse = Pulse(engine(1, 0), silence_seconds=limits.silence_seconds)
+        most = limits.kept + limits.overflow
+        return cls(asked, most=most, most_waiting=limits.waiting, kept=limits.kept, pulse=pulse)
+
+    def watch(self, figures: PoolFigures) -> None:
+        """Tell how many connections there are and how long they are waited for, from now on."""
+        pool = self._engine.sync_engine.pool
+        opened = cast("QueuePool", pool)
+        figures.watch(
+            limit=self._most,
+            opened=lambda: opened.checkedin() + opened.checkedout(),
+            in_use=lambda: self._in_use,
+            waiting=lambda: self._waiting,
+        )
+        self._waited = figures.waited
 
     async def ask(self, ask: Ask[Answer], budget: Budget) -> Answer:
         """What `ask` finds with a connection of its own; StoreUnavailableError within the budget.
@@ -89,10 +112,10 @@ class Connections:
         return task.result()
 
     async def warm_up(self, budget: Budget) -> None:
-        """Open all connections, so that the first requests need not."""
+        """Open all that are kept, so that the first requests need not."""
         if self._pulse is not None:
             self._pulse.feel()
-        opened = (self.ask(_nothing, budget) for _ in range(self._most))
+        opened = (self.ask(_nothing, budget) for _ in range(self._kept))
         await asyncio.gather(*opened, return_exceptions=True)
 
     async def close(self) -> None:
@@ -105,10 +128,17 @@ class Connections:
     async def _take(self, budget: Budget) -> None:
         if self._free.locked() and self._waiting >= self._most_waiting:
             raise _unavailable("busy")
-        if not self._free.locked():
+        if self._free.locked():
+            await self._queue(budget)
+        else:
             await self._free.acquire()
-            return
+            self._waited(0.0)
+        self._in_use += 1
+
+    async def _queue(self, budget: Budget) -> None:
+        """Wait for a connection that another request gives back."""
         self._waiting += 1
+        since = time.monotonic()
         acquiring = asyncio.create_task(self._free.acquire())
         acquired = False
         try:
@@ -116,6 +146,7 @@ class Connections:
             acquired = acquiring.done()
         finally:
             self._waiting -= 1
+            self._waited(time.monotonic() - since)
             if not acquired:
                 self._give_up(acquiring)
         if not acquired:
@@ -136,6 +167,7 @@ class Connections:
 
     def _give_back(self, task: asyncio.Task[Any]) -> None:
         self._free.release()
+        self._in_use -= 1
         self._under_way.discard(task)
         if not task.cancelled():
             # What became of something given up no longer matters, but unread it would be logged.
@@ -162,6 +194,10 @@ class Connections:
                 raise _unavailable("stalled")
         if not task.done():
             raise _unavailable("timeout")
+
+
+def _untold(_seconds: float) -> None:
+    """Nobody watches."""
 
 
 async def _nothing(_connection: AsyncConnection) -> None:

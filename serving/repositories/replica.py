@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.errors import StoreUnavailableError
 from serving.budget import Budget
 from serving.repositories.connections import Ask, Connections
+from serving.repositories.pools import PoolFigures, PoolLimits
 from sql.statements import statements
 
 Answer = TypeVar("Answer")
@@ -54,13 +55,13 @@ class Replica:
         self._well = False
 
     @classmethod
-    def at(cls, database_url: str, *, connections: int, waiting: int, seconds: float) -> "Replica":
+    def at(cls, database_url: str, limits: PoolLimits) -> "Replica":
         """The replica at this address; nothing is opened yet."""
-        return cls(
-            Connections.at(
-                database_url, most=connections, most_waiting=waiting, statement_seconds=seconds
-            )
-        )
+        return cls(Connections.at(database_url, limits))
+
+    def watch(self, figures: PoolFigures) -> None:
+        """Tell the figures of its connections."""
+        self._connections.watch(figures)
 
     def may_answer(self) -> bool:
         """Whether the work that asks has leave to read here, and it makes sense to try."""

@@ -12,7 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.errors import StoreUnavailableError
 from serving.breaker import Breaker, BreakerRules
 from serving.budget import Budget, Lane, current, spending
+from serving.metrics import ServingMetrics
 from serving.repositories.connections import Ask, Connections, was_dead_connection
+from serving.repositories.pools import PoolFigures, PoolLimits
 from serving.repositories.replica import Replica
 from sql.statements import statements
 
@@ -36,6 +38,8 @@ class StoreLimits:
 
     connections: int = 10
     """For requests that read."""
+    overflow_connections: int = 0
+    """And so many more of them while all are in use."""
     write_connections: int = 4
     background_connections: int = 2
     waiting: int = 100
@@ -46,6 +50,27 @@ class StoreLimits:
     write_seconds: float = 5.0
     wait_seconds: float = 2.0
     """For what is asked beside the requests."""
+    connection_seconds: float = 3600.0
+    slow_statement_seconds: float = 0.1
+
+    def pool(
+        self,
+        kept: int,
+        statement_seconds: float,
+        *,
+        overflow: int = 0,
+        silence_seconds: float | None = None,
+    ) -> PoolLimits:
+        """Of the connections of one kind."""
+        return PoolLimits(
+            kept=kept,
+            overflow=overflow,
+            waiting=self.waiting,
+            statement_seconds=statement_seconds,
+            connection_seconds=self.connection_seconds,
+            slow_statement_seconds=self.slow_statement_seconds,
+            silence_seconds=silence_seconds,
+        )
 
 
 class Store:
@@ -80,21 +105,20 @@ class Store:
         """A store on bounded pools of connections; nothing is opened yet."""
         limits = limits or StoreLimits()
 
-        def connections(
-            most: int, seconds: float, silence_seconds: float | None = None
-        ) -> Connections:
-            return Connections.at(
-                database_url,
-                most=most,
-                most_waiting=limits.waiting,
-                statement_seconds=seconds,
-                silence_seconds=silence_seconds,
-            )
-
+        reads = limits.pool(
+            limits.connections,
+            limits.read_seconds,
+            overflow=limits.overflow_connections,
+            silence_seconds=limits.silence_seconds,
+        )
         lanes: dict[Lane, Connections] = {
-            "reads": connections(limits.connections, limits.read_seconds, limits.silence_seconds),
-            "writes": connections(limits.write_connections, limits.write_seconds),
-            "background": connections(limits.background_connections, limits.wait_seconds),
+            "reads": Connections.at(database_url, reads),
+            "writes": Connections.at(
+                database_url, limits.pool(limits.write_connections, limits.write_seconds)
+            ),
+            "background": Connections.at(
+                database_url, limits.pool(limits.background_connections, limits.wait_seconds)
+            ),
         }
         return cls(
             lanes,
@@ -110,9 +134,10 @@ class Store:
         cls, database_url: str, breaker: Breaker, *, connections: int, seconds: float
     ) -> "Store":
         """A store on few connections for cheap statements that are waited for with patience."""
-        reads = Connections.at(
-            database_url, most=connections, most_waiting=_MOST_PATIENT, statement_seconds=seconds
+        limits = PoolLimits(
+            kept=connections, overflow=0, waiting=_MOST_PATIENT, statement_seconds=seconds
         )
+        reads = Connections.at(database_url, limits)
         lanes: dict[Lane, Connections] = {"reads": reads, "background": reads}
         return cls(lanes, breaker, wait_seconds=seconds, probe_seconds=seconds)
 
@@ -158,6 +183,13 @@ class Store:
         if self.breaker.state != "closed":
             with spending(Budget.of("background", self._probe_seconds, probing=True)):
                 await self.rows(_SERVING["probe"])
+
+    def watch(self, metrics: ServingMetrics) -> None:
+        """Tell the figures of all connections, the replica's too."""
+        for lane, connections in self._lanes.items():
+            connections.watch(PoolFigures(metrics, lane))
+        if self._replica is not None:
+            self._replica.watch(PoolFigures(metrics, "replica"))
 
     async def warm_up(self) -> None:
         """Open the connections that requests which read will need."""

@@ -1,13 +1,14 @@
 """For whoever runs the service: /healthz, /readyz and /metrics."""
 
-from fastapi import APIRouter, Response
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from fastapi import APIRouter, Request, Response
+from prometheus_client import CONTENT_TYPE_LATEST
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
 from serving.dependencies import FromServices, may_read_metrics
 from serving.errors import problem_responses
 from serving.routing import TandemRoute
 from serving.schemas.operation import Alive, Ready
+from serving.server.figures import Figures
 
 router = APIRouter(tags=["operation"], route_class=TandemRoute)
 
@@ -48,10 +49,11 @@ async def readyz(services: FromServices) -> Ready:
         **problem_responses(UnauthenticatedError, ForbiddenError),
     },
 )
-async def metrics(services: FromServices) -> Response:
-    """Figures for Prometheus, of this process.
+async def metrics(request: Request) -> Response:
+    """Figures for Prometheus, of all processes that answer here.
 
     They need a key of the scope admin unless the API is reached from its own machine only
     (TANDEM_API_METRICS).
     """
-    return Response(generate_latest(services.metrics.registry), media_type=CONTENT_TYPE_LATEST)
+    figures: Figures = request.state.figures
+    return Response(await figures.text(), media_type=CONTENT_TYPE_LATEST)

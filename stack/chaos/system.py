@@ -141,7 +141,8 @@ def _add_workers(fleet: Fleet, home: Home, environment: Mapping[str, str]) -> di
     for number in range(1, WORKERS + 1):
         port = free_port()
         ports[f"api-{number}"] = port
-        own = {**shared, "TANDEM_API_PORT": str(port)}
+        # What is killed and frozen is the process that answers, not one that would replace it.
+        own = {**shared, "TANDEM_API_PORT": str(port), "TANDEM_API_WORKERS": "1"}
         services = (
             replace(api_service(own, f"http://127.0.0.1:{port}"), name=f"api-{number}"),
             replace(speed_service(own), name=f"speed-{number}"),

@@ -36,6 +36,7 @@ from stack.servers.service_account import ServiceAccount, let_in, make_reachable
 from stack.servers.unix_socket import socket_directory
 
 DEFAULT_PORT = 5432
+DEFAULT_CONNECTIONS = 100
 
 # A fast shutdown; then an immediate one, which the next start repairs from the write-ahead log.
 SHUTDOWN: Escalation = ((signal.SIGINT, 30.0), (signal.SIGQUIT, 10.0))
@@ -53,7 +54,6 @@ SETTINGS = {
     "log_parameter_max_length_on_error": "0",
     "log_timezone": "UTC",
     "logging_collector": "off",
-    "max_connections": "100",
     "max_wal_size": "4GB",
     "random_page_cost": "1.1",
     "timezone": "UTC",
@@ -77,6 +77,8 @@ class PostgresServer:
     durable: bool = True
     account: ServiceAccount | None = None
     """The account to run as; None: the current user."""
+    connections: int = DEFAULT_CONNECTIONS
+    """How many clients there may be at once."""
 
     def url(self, database: str = "tandem", role: str = SUPERUSER) -> str:
         """Return a role's address through the Unix socket, in libpq's form: the superuser's."""
@@ -108,6 +110,7 @@ class PostgresServer:
             **memory_settings(usable_memory_bytes()),
             **({} if self.durable else NOT_DURABLE),
             "listen_addresses": "" if self.port is None else "127.0.0.1",
+            "max_connections": str(self.connections),
             "port": str(self.port or DEFAULT_PORT),
             "unix_socket_directories": f'"{socket}"',
         }
@@ -128,7 +131,11 @@ class PostgresServer:
 
 
 def prepare_postgres(
-    data_directory: Path, *, port: int | None = None, durable: bool = True
+    data_directory: Path,
+    *,
+    port: int | None = None,
+    durable: bool = True,
+    connections: int = DEFAULT_CONNECTIONS,
 ) -> PostgresServer:
     """Make the data directory ready to be served, creating it if it is new.
 
@@ -151,7 +158,7 @@ def prepare_postgres(
     sockets = socket_directory(data_directory, f".s.PGSQL.{port or DEFAULT_PORT}", owner)
     _clear_leftovers(data_directory)
     _remove_reused_locks(data_directory, sockets)
-    return PostgresServer(data_directory, sockets, port, durable, account)
+    return PostgresServer(data_directory, sockets, port, durable, account, connections)
 
 
 def wait_until_ready(

@@ -28,6 +28,8 @@ def prefect_environment(home: Home, prefect_url: str | None) -> dict[str, str]:
     )
     return {
         **_DEFAULTS,
+        # What the flows log goes through Prefect.
+        **_renamed(inherited, "TANDEM_LOG_LEVEL", "PREFECT_LOGGING_LEVEL"),
         **inherited,
         **no_proxy(*_LOOPBACK),
         **address,
@@ -35,6 +37,10 @@ def prefect_environment(home: Home, prefect_url: str | None) -> dict[str, str]:
         **_PRIVACY,
         "PREFECT_HOME": str(home.prefect),
     }
+
+
+def _renamed(variables: Mapping[str, str], name: str, other: str) -> dict[str, str]:
+    return {other: variables[name]} if name in variables else {}
 
 
 def child_environment(

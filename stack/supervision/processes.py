@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import StackError
+from serving.settings import ProcessSettings, ResilienceSettings
 from stack.database_addresses import DatabaseAddresses
 from stack.home import Home
 from stack.http_client import refusal
@@ -22,6 +23,11 @@ from stack.supervision.service import BATCH_NICENESS, Launch, Service
 DATABASE = "tandem"
 WORK_POOL = "tandem"
 ANSWER_TIMEOUT_SECONDS = 120.0
+_STOP_GRACE_SECONDS = 5.0
+"""Beyond what the API gives its own processes to finish."""
+_OTHER_CONNECTIONS = 40
+"""Of the speed worker, nights, commands, analysts, and what PostgreSQL keeps for its owner."""
+_FEWEST_CONNECTIONS = 100
 
 
 class EmbeddedPostgres:
@@ -43,7 +49,9 @@ class EmbeddedPostgres:
         return embedded_addresses(self._server, DATABASE)
 
     def _prepare(self) -> Launch:
-        server = postgres.prepare_postgres(self._home.postgres, port=self._port)
+        server = postgres.prepare_postgres(
+            self._home.postgres, port=self._port, connections=connections_needed()
+        )
         self._server = server
 
         def wait(process: subprocess.Popen[Any]) -> None:
@@ -81,6 +89,20 @@ class EmbeddedRedis:
         )
 
 
+def connections_needed() -> int:
+    """What the embedded PostgreSQL must take: all pools of all API processes, and the rest."""
+    pools, api = ResilienceSettings(), ProcessSettings()
+    each = (
+        pools.postgres_connections
+        + pools.postgres_overflow_connections
+        + pools.postgres_write_connections
+        + pools.postgres_background_connections
+        + pools.postgres_exclusion_connections
+        + 2  # on which it listens, and on which it feels for a sign of life
+    )
+    return max(api.api_workers * each + _OTHER_CONNECTIONS, _FEWEST_CONNECTIONS)
+
+
 def prefect_server_service(environment: Mapping[str, str], port: int) -> Service:
     """Prefect's API, scheduler and UI."""
     where = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}
@@ -113,7 +135,9 @@ def speed_service(environment: Mapping[str, str]) -> Service:
 
 def api_service(environment: Mapping[str, str], api_url: str) -> Service:
     """The HTTP API."""
-    return _python("api", ["serving"], environment, f"{api_url}/readyz")
+    service = _python("api", ["serving"], environment, f"{api_url}/readyz")
+    seconds = ProcessSettings().api_shutdown_seconds + _STOP_GRACE_SECONDS
+    return replace(service, shutdown=((signal.SIGTERM, seconds),))
 
 
 def _python(

@@ -1,16 +1,22 @@
 """The API as a process of its own, for tests that need a real one."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
+import pytest
 
+from stack.servers.ports import free_port
 from tests.serving.conftest import until
+from tests.waiting import wait_until
 
 
 @contextmanager
@@ -38,3 +44,67 @@ async def until_ready(client: httpx.AsyncClient) -> None:
             return False
 
     await until(ready)
+
+
+@dataclass
+class RunningApi:
+    """A server that answers, and what it says."""
+
+    port: int
+    log: Path
+    process: "subprocess.Popen[bytes]"
+
+    def get(self, path: str, **headers: str) -> httpx.Response:
+        """The answer on a connection of its own."""
+        # Certificates take a while to load, and there are none.
+        url = f"http://127.0.0.1:{self.port}{path}"
+        return httpx.get(url, headers=headers, timeout=60, verify=False)
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        told = (json.loads(line) for line in self.log.read_text().splitlines())
+        return [line for line in told if line["event"] == event]
+
+    def figures(self) -> dict[str, float]:
+        """All samples of /metrics, by name and labels as they are written."""
+        lines = self.get("/metrics").text.splitlines()
+        pairs = (line.rpartition(" ") for line in lines if not line.startswith("#"))
+        return {name: float(value) for name, _, value in pairs}
+
+
+RunApi = Callable[..., RunningApi]
+
+
+@contextmanager
+def running_api(
+    database_url: str, redis_url: str, log: Path, **settings: object
+) -> Iterator[RunningApi]:
+    """A server with settings by their names in lower case, one process unless told."""
+    # Time is short only where a test is about it: the machine may be busy.
+    usual = {"api_port": free_port(), "api_workers": 1, "request_budget_seconds": 20}
+    given = {f"TANDEM_{name.upper()}": str(value) for name, value in {**usual, **settings}.items()}
+    told = {**given, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    port = int(given["TANDEM_API_PORT"])
+    with serving(log, told) as process:
+        api = RunningApi(port, log, process)
+        wait_until(lambda: _is_ready(api), seconds=120)
+        yield api
+
+
+@pytest.fixture
+def run_api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[RunApi]:
+    """Starts a server on the test's stores."""
+    with ExitStack() as stack:
+
+        def run(**settings: object) -> RunningApi:
+            log = tmp_path / "api.log"
+            return stack.enter_context(running_api(database_url, redis_url, log, **settings))
+
+        yield run
+
+
+def _is_ready(api: RunningApi) -> bool:
+    assert api.process.poll() is None, api.log.read_text()
+    try:
+        return api.get("/readyz").status_code == 200
+    except httpx.TransportError:
+        return False

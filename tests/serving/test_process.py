@@ -32,7 +32,8 @@ async def test_the_process_serves_logs_json_without_keys_and_stops_when_told(
     assert seeds.count("impressions") == 1, "written out at shutdown"
     told = log.read_text()
     lines = [json.loads(line) for line in told.splitlines()]
-    requests = [line for line in lines if line.get("request_id") == "seen-in-the-log"]
+    own = [line for line in lines if line.get("request_id") == "seen-in-the-log"]
+    requests = [line for line in own if line["event"] == "request"]
     assert [(line["method"], line["status"]) for line in requests] == [("POST", 202), ("GET", 200)]
     assert requests[1]["route"] == "/v1/users/{user_id}/recommendations"
     assert requests[1]["ms"] > 0

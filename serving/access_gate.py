@@ -1,0 +1,85 @@
+"""Keys of requests with a body, looked at before a place or a byte of it is taken."""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from domain.errors import TandemError
+from serving.body_gate import METHODS_WITH_BODY
+from serving.dependencies import KEY_HEADER, RequiredScope, check_key
+from serving.errors import problem_of
+from serving.services.access import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedPath:
+    """A route that takes a body, and the scope its key must grant."""
+
+    methods: frozenset[str]
+    path: re.Pattern[str]
+    scope: Scope
+
+
+class AccessGate:
+    """Refuses a request with a body from its headers alone.
+
+    FastAPI reads a body before it looks at what a route depends on, so without this anybody could
+    take the places of those who have a key. Requests without a body have nothing to take.
+    """
+
+    def __init__(self, app: ASGIApp, guarded: Sequence[GuardedPath]) -> None:
+        self._app = app
+        self._guarded = guarded
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        """Pass a request on if its key grants what its route asks for, or there is no route."""
+        if scope["type"] == "http" and scope["method"] in METHODS_WITH_BODY:
+            needed = self._needed(scope["method"], scope["path"])
+            if needed is not None:
+                key = Headers(scope=scope).get(KEY_HEADER)
+                try:
+                    await check_key(scope["state"], key, needed)
+                except TandemError as error:
+                    refusal = problem_of(scope["path"], scope["state"]["request_id"], error)
+                    await refusal(scope, receive, send)
+                    return
+        await self._app(scope, receive, send)
+
+    def _needed(self, method: str, path: str) -> Scope | None:
+        for one in self._guarded:
+            if method in one.methods and one.path.match(path):
+                return one.scope
+        return None
+
+
+def guarded_paths(app: FastAPI) -> tuple[GuardedPath, ...]:
+    """Of all routes of the app that take a body, in the order in which they are tried."""
+    return tuple(
+        GuardedPath(frozenset(route.methods or ()), route.path_regex, scope)
+        for route in _routes(app)
+        if METHODS_WITH_BODY & set(route.methods or ())
+        for scope in _scopes((route.dependant,))
+    )
+
+
+def _routes(router: Any) -> Iterator[APIRoute]:
+    for route in router.routes:
+        if isinstance(route, APIRoute):
+            yield route
+        elif hasattr(route, "original_router"):
+            yield from _routes(route.original_router)
+
+
+def _scopes(dependants: Iterable[Dependant]) -> Iterator[Scope]:
+    for dependant in dependants:
+        if isinstance(dependant.call, RequiredScope):
+            yield dependant.call.scope
+        yield from _scopes(dependant.dependencies)

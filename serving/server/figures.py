@@ -1,0 +1,122 @@
+"""The figures of all processes in one answer, each with the number of its process.
+
+Every process gives its own to the others at a Unix socket in a folder that only they can reach.
+Counting costs nothing for it, nothing of a dead process is left to be cleaned up, and what cannot
+be added up (a breaker's state, connections in use) is told of each process.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+_PATIENCE_SECONDS = 1.0
+_LABEL = "process"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One process among those that answer on one socket."""
+
+    number: int
+    of: int
+    folder: Path | None
+    """Where they tell each other their figures; None if there is one only."""
+
+    def socket(self) -> Path | None:
+        """Where this process tells its own."""
+        return None if self.folder is None else self.folder / str(self.number)
+
+    def others(self) -> dict[int, Path]:
+        """Where the others do, by number."""
+        if self.folder is None:
+            return {}
+        return {n: self.folder / str(n) for n in range(self.of) if n != self.number}
+
+
+class Figures:
+    """What is told at /metrics; without a place, of this process alone and without its number."""
+
+    def __init__(self, registry: CollectorRegistry, place: Place | None = None) -> None:
+        self._registry = registry
+        self._place = place
+
+    async def text(self) -> bytes:
+        """In Prometheus's text format."""
+        place = self._place
+        if place is None:
+            return generate_latest(self._registry)
+        others = place.others()
+        told = await asyncio.gather(*map(_asked, others.values()))
+        given = dict(zip(others, told, strict=True))
+        return generate_latest(_Merged({**given, place.number: _written(self._registry)}))
+
+    @asynccontextmanager
+    async def shared(self) -> AsyncIterator[None]:
+        """Tell the others for the time of the block."""
+        path = None if self._place is None else self._place.socket()
+        if path is None:
+            yield
+            return
+        # A process that was killed in this place has left its socket.
+        path.unlink(missing_ok=True)
+        server = await asyncio.start_unix_server(self._tell, path)
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _tell(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(OSError):
+            writer.write(_written(self._registry))
+            await writer.drain()
+        writer.close()
+
+
+class _Merged(Collector):
+    def __init__(self, given: dict[int, bytes | None]) -> None:
+        self._given = given
+
+    def collect(self) -> Iterator[Metric]:
+        """One family of each name, with the samples of all processes."""
+        up = Metric("serving_process_up", "1: the process tells its figures; 0: not.", "gauge")
+        families = {up.name: up}
+        for number, told in sorted(self._given.items()):
+            label = {_LABEL: str(number)}
+            up.add_sample(up.name, label, float(told is not None))
+            for name, text, kind, samples in orjson.loads(told or b"[]"):
+                family = families.setdefault(name, Metric(name, text, kind))
+                for sample, labels, value in samples:
+                    family.add_sample(sample, {**labels, **label}, float(value))
+        yield from families.values()
+
+
+def _written(registry: CollectorRegistry) -> bytes:
+    """All families as JSON; values as text, for JSON knows no infinity."""
+    return orjson.dumps([_family(metric) for metric in registry.collect()])
+
+
+def _family(metric: Metric) -> tuple[str, str, str, list[Any]]:
+    samples: Iterable[Any] = metric.samples
+    told = [(one.name, one.labels, str(one.value)) for one in samples]
+    return metric.name, metric.documentation, metric.type, told
+
+
+async def _asked(path: Path) -> bytes | None:
+    """What the process there tells; None if there is none, or it does not answer in time."""
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            reader, writer = await asyncio.open_unix_connection(path)
+            try:
+                return await reader.read() or None
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return None

@@ -1,0 +1,31 @@
+"""What a client may send, how slowly, and how many of them at once."""
+
+from dataclasses import dataclass
+
+from serving.metrics import ServingMetrics
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Limits of each connection, and of all connections of one process."""
+
+    header_bytes: int = 65_536
+    """Of the request line and all headers together; half of it for the request line."""
+    headers: int = 100
+    header_seconds: float = 10.0
+    """From the connection, or the first byte of a later request, to the end of the headers."""
+    connections: int = 1_000
+    """Beyond it a few more are taken for as long as one request needs, mostly to say so."""
+    send_seconds: float = 30.0
+    """An answer that its client does not take for so long is given up."""
+    dropped_bytes: int = 5_000_000
+    """What is read and thrown away of a body that was answered before it had come in."""
+    dropped_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What each connection of a process needs to know; it stands in the state of the lifespan."""
+
+    limits: ConnectionLimits
+    metrics: ServingMetrics
