@@ -81,9 +81,7 @@ def diagnose_key(engine: Engine, file: Path) -> str:
     return key
 
 
-def _key_in_file(
-    engine: Engine, file: Path, name: str, scopes: Sequence[str]
-) -> tuple[str, bool]:
+def _key_in_file(engine: Engine, file: Path, name: str, scopes: Sequence[str]) -> tuple[str, bool]:
     """The key in the file, and whether it was made just now.
 
     If it is missing there, no longer in force or lacks a scope, another is made.

@@ -11,9 +11,9 @@ from typing import Any
 
 from domain.errors import StackError
 from stack.home import Home
+from stack.http_client import refusal
 from stack.servers import postgres, redis_server
 from stack.servers.child_process import ending_with_parent, wait_for_answer
-from stack.http_client import refusal
 from stack.supervision.readiness import ReadyListener
 from stack.supervision.service import BATCH_NICENESS, Launch, Service
 
