@@ -1,5 +1,6 @@
 """Who is not let in: web pages, other accounts, whoever does not know the password."""
 
+import json
 import os
 import pwd
 import subprocess
@@ -10,6 +11,9 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from websockets import Subprotocol
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
 
 from tests.end_to_end.conftest import System
 
@@ -161,3 +165,12 @@ def test_no_process_asks_the_proxy_of_the_environment(system: System) -> None:
     assert system.run("diagnose").returncode == 0
     assert system.json("status")["schedules"]
     assert system.proxy.asked == []
+
+
+@pytest.mark.parametrize("token", [None, "tandem:guessed"])
+def test_prefects_websockets_ask_for_the_password_too(system: System, token: str | None) -> None:
+    url = str(system.prefect.base_url).replace("http://", "ws://")
+    with connect(f"{url}events/out", subprotocols=[Subprotocol("prefect")], proxy=None) as socket:
+        socket.send(json.dumps({"type": "auth", "token": token}))
+        with pytest.raises(ConnectionClosed):
+            socket.recv(timeout=20)
