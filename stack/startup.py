@@ -156,7 +156,7 @@ async def _schedule(start: Start, environment: Mapping[str, str]) -> None:
         if code != 0:
             note.fail("schedules: not registered")
     if code != 0:
-        what = "No night runs by itself. Mend what the log says, then: tandem down, tandem up"
+        what = "Nothing runs by itself. Mend what the log says, then: tandem down, tandem up"
         start.terminal.warn(what, [f"the end of {log}:", *last_lines(log, TOLD_LOG_LINES)])
     await _service(start, prefect_worker_service(environment, start.home.directory))
 

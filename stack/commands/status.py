@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any
 
@@ -41,6 +43,7 @@ def _status(settings: StackSettings, home: Home) -> dict[str, Any]:
             name: {"pid": entry.pid, "state": entry.state} for name, entry in processes.items()
         },
         **served,
+        **_schedules(state, home, processes),
         "first_recommendation_seconds": state.first_recommendation_seconds,
     }
 
@@ -64,6 +67,22 @@ def _served_run(state: StackState, *, supervised: bool) -> dict[str, Any]:
     return {"database_answers": look.answers, "run": look.run, "run_unknown_because": look.fault}
 
 
+def _schedules(
+    state: StackState, home: Home, processes: Mapping[str, ProcessEntry]
+) -> dict[str, Any]:
+    """When each scheduled deployment runs next by itself; None for all if nobody was asked."""
+    if processes.get("prefect-server", ProcessEntry("stopped")).state != "running":
+        return {"schedules": None, "schedules_unknown_because": None}
+    prefect = import_module("stack.prefect_api")
+    password = import_module("stack.prefect_password").credentials(home.prefect_password_file)
+    try:
+        runs = prefect.PrefectApi(state.prefect_url, password).next_runs(datetime.now(UTC))
+    except prefect.PrefectAskedInVainError as error:
+        return {"schedules": None, "schedules_unknown_because": str(error)}
+    told = {name: time and prefect.told_time(time) for name, time in runs.items()}
+    return {"schedules": told, "schedules_unknown_because": None}
+
+
 def _show(console: Console, status: dict[str, Any]) -> None:
     table = Table(box=None, show_header=False, pad_edge=False)
     for name, process in status["processes"].items():
@@ -75,6 +94,7 @@ def _show(console: Console, status: dict[str, Any]) -> None:
     for title in ("api_url", "prefect_url", "database_url", "redis_url"):
         if status[title]:
             console.print(f"{title.removesuffix('_url'):<9} {status[title]}", markup=False)
+    _show_schedules(console, status)
     run = status["run"]
     if run is not None:
         console.print(f"serving   run {run['run_id']}, cut off at {run['cut_off_at'][:19]}")
@@ -85,3 +105,12 @@ def _show(console: Console, status: dict[str, Any]) -> None:
         console.print(f"serving   unknown: {why}; see tandem diagnose", markup=False)
     elif status["processes"].get("api", {}).get("state") == "running":
         console.print("serving   popular items; no run is published yet")
+
+
+def _show_schedules(console: Console, status: dict[str, Any]) -> None:
+    if status["schedules_unknown_because"] is not None:
+        why = status["schedules_unknown_because"]
+        console.print(f"schedules unknown: {why}; see tandem diagnose", markup=False)
+    for name, time in (status["schedules"] or {}).items():
+        told = f"next run {time[:16].replace('T', ' ')} UTC" if time else "no run is scheduled"
+        console.print(f"{name:<9} {told}{'' if time else '; see tandem diagnose'}", markup=False)

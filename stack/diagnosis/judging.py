@@ -1,4 +1,4 @@
-"""Judging the machine, the processes of the stack and its schedule. Pure."""
+"""Judging the machine and the processes of the stack. Pure."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
@@ -25,17 +25,6 @@ class Disk:
     free_bytes: int
     holds_postgres: bool = True
     """Whether the database lies there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Schedule:
-    """What Prefect knows of the nightly deployment and of the pool its runs go to."""
-
-    registered: bool
-    paused: bool = False
-    scheduled: bool = False
-    """Whether it has a schedule that is active."""
-    worker_online: bool = True
 
 
 def not_running() -> Finding:
@@ -107,24 +96,3 @@ def judge_disk(disk: Disk) -> Finding:
     if little and share < _NEARLY_FULL_SHARE:
         return Finding("disk", "notice", f"The disk is filling up: {what}", advice=advice)
     return Finding("disk", "ok", what)
-
-
-def judge_schedule(schedule: Schedule, prefect_url: str) -> Finding:
-    """Whether a night will run by itself."""
-
-    def problem(what: str, advice: str) -> Finding:
-        return Finding("schedule", "problem", f"{what} No night runs by itself.", advice=advice)
-
-    in_prefect = f"in Prefect: {prefect_url}/deployments"
-    if not schedule.registered:
-        advice = "Register it: python -m flows.deployments. `tandem up` does it at its start."
-        return problem("The deployment nightly is not registered in Prefect.", advice)
-    if schedule.paused:
-        return problem("The deployment nightly is paused.", f"Resume it {in_prefect}")
-    if not schedule.scheduled:
-        what = "The deployment nightly has no active schedule."
-        return problem(what, f"Add one, or switch it on, {in_prefect}")
-    if not schedule.worker_online:
-        what = "No worker takes the runs of the work pool tandem, or the pool is paused."
-        return problem(what, f"See `tandem status`, and {prefect_url}/work-pools")
-    return Finding("schedule", "ok", "The nightly deployment is scheduled.")

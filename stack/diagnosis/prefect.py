@@ -1,35 +1,51 @@
-"""Asking the stack's Prefect whether nights will run."""
+"""Asking the stack's Prefect whether the scheduled flows will run."""
 
-from http import HTTPStatus
-from typing import Any
+from collections.abc import Mapping
+from datetime import UTC, datetime
 
+import yaml
+
+from flows.project_folder import PROJECT
 from serving.services.diagnosis.finding import Finding
-from stack.diagnosis.http_json import ask
-from stack.diagnosis.judging import Schedule, judge_schedule
+from stack.diagnosis.schedules import Nights, judge_schedules, server_in_trouble
+from stack.home import Home
+from stack.prefect_api import PrefectApi, PrefectAskedInVainError
+from stack.prefect_password import credentials
 from stack.supervision.processes import WORK_POOL
-
-_NIGHTLY = "nightly/nightly"
-_READY = "READY"
+from stack.supervision.state import ProcessEntry
 
 
-def look_at_schedule(prefect_url: str) -> list[Finding]:
-    """Whether the nightly deployment is scheduled and somebody takes its runs."""
-    deployment = ask(f"{prefect_url}/api/deployments/name/{_NIGHTLY}")
-    pool = ask(f"{prefect_url}/api/work_pools/{WORK_POOL}")
-    if deployment is None or pool is None:
-        what = f"Prefect's server does not answer at {prefect_url}. No night runs by itself."
-        advice = "See that prefect-server runs (`tandem status`) and what its log says."
-        return [Finding("schedule", "problem", what, advice=advice)]
-    if deployment.status != HTTPStatus.OK:
-        return [judge_schedule(Schedule(registered=False), prefect_url)]
-    online = pool.status == HTTPStatus.OK and pool.body["status"] == _READY
-    return [judge_schedule(_schedule(deployment.body, worker_online=online), prefect_url)]
+def look_at_schedules(
+    prefect_url: str, home: Home, entries: Mapping[str, ProcessEntry]
+) -> list[Finding]:
+    """Whether each scheduled deployment has a next run, and somebody takes its runs."""
+    api = PrefectApi(prefect_url, credentials(home.prefect_password_file))
+    now = datetime.now(UTC)
+    worker = entries.get("prefect-worker")
+    try:
+        nights = Nights(
+            expected=scheduled_names(),
+            deployments=api.deployments(now),
+            worker_online=api.worker_is_online(WORK_POOL),
+            worker_since=_started(worker),
+        )
+    except PrefectAskedInVainError as error:
+        advice = (
+            f"See that prefect-server runs (`tandem status`) and what {home.log('prefect-server')}"
+            f" says. Its password lies in {home.prefect_password_file}"
+        )
+        return [server_in_trouble(prefect_url, str(error), advice)]
+    logs = home.log("prefect-server"), home.log("deployments")
+    return [judge_schedules(nights, now, prefect_url, *logs)]
 
 
-def _schedule(deployment: dict[str, Any], *, worker_online: bool) -> Schedule:
-    return Schedule(
-        registered=True,
-        paused=deployment["paused"],
-        scheduled=any(schedule["active"] for schedule in deployment["schedules"]),
-        worker_online=worker_online,
-    )
+def scheduled_names() -> list[str]:
+    """The deployments that `prefect.yaml` gives a schedule."""
+    described = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))
+    return [one["name"] for one in described["deployments"] if one["schedules"]]
+
+
+def _started(worker: ProcessEntry | None) -> datetime | None:
+    if worker is None or worker.created_at is None:
+        return None
+    return datetime.fromtimestamp(worker.created_at, UTC)

@@ -17,7 +17,8 @@ from stack.diagnosis.judging import (
     judge_processes,
     not_running,
 )
-from stack.diagnosis.prefect import look_at_schedule
+from stack.diagnosis.prefect import look_at_schedules
+from stack.diagnosis.schedules import server_in_trouble
 from stack.diagnosis.stores import look_at_postgres, look_at_redis
 from stack.home import Home, is_up
 from stack.settings import StackSettings
@@ -46,13 +47,21 @@ async def _running(state: StackState | None, home: Home, bounds: Bounds) -> list
         return [Finding("stack", "notice", "Tandem is starting.", advice="Look again shortly.")]
     looks = _looks_at_stores(state.database_url, state.redis_url, bounds)
     looks.append((partial(api.look_at_api, state.api_url, home.diagnose_key_file), []))
+    entries = checked(state, supervised=True)
     # The worker is started last, after the deployments were registered.
     if "prefect-worker" in state.processes:
-        looks.append((partial(look_at_schedule, state.prefect_url), []))
-    entries = checked(state, supervised=True)
+        looks.append(
+            (partial(look_at_schedules, state.prefect_url, home, entries), [_no_prefect(state)])
+        )
     frozen = [name for name, entry in entries.items() if entry.is_frozen()]
     processes = judge_processes(entries, home.log, frozen)
     return [*processes, *merged(*await _all(looks))]
+
+
+def _no_prefect(state: StackState) -> Finding:
+    silent = f"it does not answer within {PATIENCE_SECONDS:g} seconds"
+    advice = "See that prefect-server runs (`tandem status`) and what its log says."
+    return server_in_trouble(state.prefect_url, silent, advice)
 
 
 async def _not_supervised(

@@ -15,6 +15,8 @@ import httpx
 import pytest
 
 from stack.servers.ports import free_port
+from tests.libpq_strangers import STRANGERS
+from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.waiting import wait_until
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
@@ -26,6 +28,13 @@ class System:
 
     environment: dict[str, str]
     api: httpx.Client
+    prefect: httpx.Client
+    """Prefect's API, asked with the password."""
+    home: Path
+    output: Path
+    """What `tandem up` has written; it is no terminal."""
+    proxy: RecordingProxy
+    """The proxy that the environment of all commands names."""
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a `tandem` command to its end."""
@@ -62,31 +71,43 @@ class System:
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
-    """One system for all tests of this folder: sample loaded, first night run, a key made."""
-    with tempfile.TemporaryDirectory(prefix="tandem-") as home:
-        Path(home).chmod(0o755)
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    """One system for all tests of this folder: sample loaded, first night run, a key made.
+
+    It is started, and every command is run, in the environment of somebody who has a proxy and
+    PostgreSQL servers of their own.
+    """
+    output = tmp_path_factory.mktemp("up") / "output"
+    with tempfile.TemporaryDirectory(prefix="tandem-") as home, recording_proxy() as proxy:
         environment = os.environ | {
+            **proxy.environment,
+            **STRANGERS,
             "TANDEM_HOME": home,
             "TANDEM_API_PORT": str(free_port()),
             "TANDEM_PREFECT_PORT": str(free_port()),
         }
-        for name in ("DATABASE_URL", "REDIS_URL", "TANDEM_STARTED_AT"):
+        for name in ("DATABASE_URL", "REDIS_URL", "TANDEM_STARTED_AT", "NO_PROXY", "no_proxy"):
             environment.pop(name, None)
-        up = subprocess.Popen([TANDEM, "up"], env=environment)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{environment['TANDEM_API_PORT']}")
-        started = System(environment, client)
+        with output.open("wb") as written:
+            up = subprocess.Popen([TANDEM, "up"], env=environment, stdout=written, stderr=written)
+        api = httpx.Client(base_url=f"http://127.0.0.1:{environment['TANDEM_API_PORT']}")
+        prefect_url = f"http://127.0.0.1:{environment['TANDEM_PREFECT_PORT']}/api"
+        prefect = httpx.Client(base_url=prefect_url, timeout=30)
+        started = System(environment, api, prefect, Path(home), output, proxy)
         try:
-            wait_until(lambda: _serves(started, up), seconds=300)
+            wait_until(lambda: _serves(started, up), seconds=500)
+            prefect.auth = ("tandem", (Path(home) / "prefect.password").read_text())
             arguments = ("--name", "end-to-end", "--scope", "read", "--scope", "write")
-            client.headers["X-API-Key"] = started.json("key", "create", *arguments)["key"]
+            api.headers["X-API-Key"] = started.json("key", "create", *arguments)["key"]
             yield started
         finally:
-            client.close()
+            api.close()
+            prefect.close()
             up.send_signal(signal.SIGINT)
             assert up.wait(timeout=60) == 0
+        assert proxy.asked == []
 
 
 def _serves(system: System, up: subprocess.Popen[bytes]) -> bool:
-    assert up.poll() is None, "tandem up ended"
+    assert up.poll() is None, system.output.read_text()
     return system.json("status")["first_recommendation_seconds"] is not None

@@ -5,8 +5,6 @@ import os
 import signal
 from typing import Any
 
-import httpx
-
 from tests.end_to_end.conftest import System
 from tests.waiting import wait_until
 
@@ -29,16 +27,18 @@ def test_a_system_that_was_just_started_is_well(system: System) -> None:
 
 
 def test_a_paused_night_is_told_until_it_is_resumed(system: System) -> None:
-    prefect = httpx.Client(base_url=f"{system.json('status')['prefect_url']}/api")
-    with prefect:
-        deployment = prefect.get("/deployments/name/nightly/nightly").json()["id"]
-        prefect.post(f"/deployments/{deployment}/pause_deployment").raise_for_status()
+    deployment = system.prefect.get("/deployments/name/nightly/nightly").json()["id"]
+    system.prefect.post(f"/deployments/{deployment}/pause_deployment").raise_for_status()
+    try:
         assert problems(system) == ["schedule"]
         told = system.run("diagnose")
         assert told.returncode == 1
-        assert "The deployment nightly is paused. No night runs by itself." in told.stdout
-        prefect.post(f"/deployments/{deployment}/resume_deployment").raise_for_status()
+        assert "The deployment nightly is paused. It does not run by itself." in told.stdout
+        assert system.json("status")["schedules"]["nightly"] is None
+    finally:
+        system.prefect.post(f"/deployments/{deployment}/resume_deployment").raise_for_status()
     assert problems(system) == []
+    wait_until(lambda: system.json("status")["schedules"]["nightly"], seconds=120)
 
 
 def test_a_worker_that_a_signal_has_stopped_is_told_until_it_goes_on(system: System) -> None:

@@ -145,30 +145,29 @@ def test_a_second_night_moves_the_batch_part(system: System) -> None:
 def test_the_data_team_finds_the_deployment_the_run_and_its_figures_in_prefect(
     system: System,
 ) -> None:
-    url = system.json("status")["prefect_url"] + "/api"
-    deployments = httpx.post(f"{url}/deployments/filter", json={}).json()
+    deployments = system.prefect.post("/deployments/filter", json={}).json()
     (nightly,) = [d for d in deployments if d["name"] == "nightly"]
     assert nightly["schedules"][0]["schedule"]["cron"]
     assert nightly["work_pool_name"] == "tandem"
-    flow_runs = httpx.post(f"{url}/flow_runs/filter", json={}).json()
+    flow_runs = system.prefect.post("/flow_runs/filter", json={}).json()
     assert "COMPLETED" in {run["state_type"] for run in flow_runs}
-    artifacts = httpx.post(f"{url}/artifacts/filter", json={}).json()
+    artifacts = system.prefect.post("/artifacts/filter", json={}).json()
     assert any("ndcg@20" in str(artifact["data"]) for artifact in artifacts)
 
 
 def test_a_run_started_from_prefect_is_carried_out_by_the_worker(system: System) -> None:
-    url = system.json("status")["prefect_url"] + "/api"
-    deployments = httpx.post(f"{url}/deployments/filter", json={}).json()
+    deployments = system.prefect.post("/deployments/filter", json={}).json()
     (nightly,) = [d for d in deployments if d["name"] == "nightly"]
     newest = system.json("runs")[0]["run_id"]
-    created = httpx.post(f"{url}/deployments/{nightly['id']}/create_flow_run", json={}).json()
+    path = f"/deployments/{nightly['id']}/create_flow_run"
+    created = system.prefect.post(path, json={}).json()
 
     def finished() -> bool:
-        run = httpx.get(f"{url}/flow_runs/{created['id']}").json()
+        run = system.prefect.get(f"/flow_runs/{created['id']}").json()
         assert run["state_type"] not in {"FAILED", "CRASHED"}, run["state"]
         return bool(run["state_type"] == "COMPLETED")
 
-    wait_until(finished, seconds=120)
+    wait_until(finished, seconds=300)
     assert system.json("runs")[0]["run_id"] > newest
 
 

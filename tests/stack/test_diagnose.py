@@ -14,18 +14,15 @@ import pytest
 from sqlalchemy import Engine
 from typer.testing import CliRunner
 
-from serving.services.diagnosis.finding import Finding
-from stack.api_key import first_key
+from stack.api_key import diagnose_key, first_key
 from stack.command_line import app
 from stack.diagnosis.api import answers
 from stack.diagnosis.judging import (
     GIB,
     Disk,
-    Schedule,
     judge_disk,
     judge_leftovers,
     judge_processes,
-    judge_schedule,
 )
 from stack.home import UP, Home, owning
 from stack.servers.ports import free_port
@@ -33,8 +30,6 @@ from stack.supervision.state import ProcessEntry, ProcessState, entry_of
 from tests.events import event, record
 from tests.small_run import publish_small_run
 from tests.waiting import wait_until
-
-PREFECT = "http://127.0.0.1:4200"
 
 
 @pytest.fixture
@@ -124,7 +119,7 @@ def test_a_system_that_is_well_has_exit_code_0_and_the_api_was_asked_itself(
         publish_small_run(connection, film_nos)
     assert "there is no key in" in diagnosed(exit_code=0)["api"]["what"]
     Home(external).make()
-    first_key(engine, Home(external).first_key_file)
+    diagnose_key(engine, Home(external).diagnose_key_file)
     found = diagnosed(exit_code=0)
     assert found["api"]["severity"] == "ok"
     assert "impressions" in found, "only the API's process knows of these"
@@ -141,10 +136,25 @@ def test_a_first_key_without_a_scope_of_today_is_made_anew(engine: Engine, tmp_p
     key, _ = first_key(engine, file)
     assert first_key(engine, file) == (key, False)
     with engine.begin() as connection:
-        connection.exec_driver_sql("update api_keys set scopes = '{read,write}'")
+        connection.exec_driver_sql("update api_keys set scopes = '{read}'")
     renewed, is_new = first_key(engine, file)
     assert is_new
     assert file.read_text() == renewed != key
+
+
+def test_the_first_key_reads_and_writes_and_the_one_of_diagnose_is_another(
+    engine: Engine, tmp_path: Path
+) -> None:
+    key, _ = first_key(engine, tmp_path / "first_key")
+    asking = diagnose_key(engine, tmp_path / "diagnose_key")
+    assert diagnose_key(engine, tmp_path / "diagnose_key") == asking != key
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("select name, scopes from api_keys").all()
+    assert {name: set(scopes) for name, scopes in rows} == {
+        "first": {"read", "write"},
+        "diagnose": {"admin"},
+    }
+    assert (tmp_path / "diagnose_key").stat().st_mode & 0o777 == 0o600
 
 
 @pytest.mark.parametrize(
@@ -191,27 +201,6 @@ def test_what_a_killed_start_has_left_running_is_told() -> None:
 )
 def test_a_disk_that_is_nearly_full_is_told(total: int, free: int, severity: str) -> None:
     assert judge_disk(Disk(Path("/data"), total, free)).severity == severity
-
-
-@pytest.mark.parametrize(
-    ("schedule", "words"),
-    [
-        (Schedule(registered=False), "is not registered"),
-        (Schedule(registered=True, paused=True), "is paused"),
-        (Schedule(registered=True), "no active schedule"),
-        (Schedule(registered=True, scheduled=True, worker_online=False), "No worker"),
-    ],
-)
-def test_nights_that_do_not_run_by_themselves_are_told(schedule: Schedule, words: str) -> None:
-    finding = judge_schedule(schedule, PREFECT)
-    assert finding.severity == "problem"
-    assert words in finding.what
-    assert "No night runs by itself." in finding.what
-
-
-def test_a_scheduled_night_is_well() -> None:
-    found: Finding = judge_schedule(Schedule(registered=True, scheduled=True), PREFECT)
-    assert found.severity == "ok"
 
 
 def test_a_process_that_a_signal_has_stopped_is_told_with_how_to_let_it_go_on() -> None:

@@ -1,0 +1,97 @@
+"""What is scheduled runs by itself: nobody starts it."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from stack.diagnosis.prefect import scheduled_names
+from tests.end_to_end.conftest import System
+from tests.waiting import wait_until
+
+# So that a run is short, and good enough to be published. What is not named here runs as it is.
+SMALL = {
+    "nightly": {"factors": 64, "iterations": 5, "gate_margin": 1.0},
+    "tune": {"budget_seconds": 1.0, "explored_trials": 1, "verified_trials": 1},
+}
+SOON = timedelta(seconds=20)
+"""Longer than Prefect takes to see that a schedule was changed."""
+
+
+def deployment(system: System, name: str) -> dict[str, Any]:
+    (found,) = [
+        one
+        for one in system.prefect.post("/deployments/filter", json={}).json()
+        if one["name"] == name
+    ]
+    return dict(found)
+
+
+def runs_of(system: System, deployment_id: str, **states: Any) -> list[dict[str, Any]]:
+    asked = {
+        "deployments": {"id": {"any_": [deployment_id]}},
+        "flow_runs": states,
+        "sort": "EXPECTED_START_TIME_ASC",
+    }
+    return list(system.prefect.post("/flow_runs/filter", json=asked).json())
+
+
+def change(system: System, path: str, **what: Any) -> None:
+    system.prefect.patch(path, json=what).raise_for_status()
+
+
+@contextmanager
+def due_soon(system: System, name: str) -> Iterator[str]:
+    """Let a deployment's schedule be due in some seconds, then as it was; the deployment's id."""
+    found = deployment(system, name)
+    (scheduled,) = found["schedules"]
+    path = f"/deployments/{found['id']}"
+    schedule_path = f"{path}/schedules/{scheduled['id']}"
+    # A parameter that the flow itself would refuse here would be a failure of the run.
+    change(system, path, parameters=SMALL.get(name, {}))
+    anchor = (datetime.now(UTC) + SOON).isoformat()
+    daily = {"interval": 86_400, "anchor_date": anchor, "timezone": "UTC"}
+    change(system, schedule_path, schedule=daily)
+    try:
+        yield str(found["id"])
+    finally:
+        change(system, schedule_path, schedule=scheduled["schedule"])
+        change(system, path, parameters=found["parameters"])
+
+
+@pytest.mark.parametrize("name", scheduled_names())
+def test_the_next_runs_of_what_is_scheduled_exist_and_are_told(system: System, name: str) -> None:
+    found = deployment(system, name)
+    scheduled = {"state": {"type": {"any_": ["SCHEDULED"]}}}
+    wait_until(lambda: runs_of(system, found["id"], **scheduled), seconds=120)
+    told = datetime.fromisoformat(system.json("status")["schedules"][name])
+    assert told > datetime.now(UTC)
+    due = [
+        datetime.fromisoformat(run["expected_start_time"])
+        for run in runs_of(system, found["id"], **scheduled)
+    ]
+    assert told in due
+    words = f"{name} {told:%Y-%m-%d %H:%M} UTC"
+    assert words in " ".join(system.run("diagnose").stdout.split())
+
+
+@pytest.mark.parametrize("name", scheduled_names())
+def test_what_is_due_runs_by_itself(system: System, name: str) -> None:
+    newest = system.json("runs")[0]["run_id"]
+    with due_soon(system, name) as deployment_id:
+
+        def done() -> bool:
+            states = {run["state_type"] for run in runs_of(system, deployment_id)}
+            assert not states & {"FAILED", "CRASHED"}, runs_of(system, deployment_id)
+            return any(
+                run["state_type"] == "COMPLETED" and run["auto_scheduled"]
+                for run in runs_of(system, deployment_id)
+            )
+
+        wait_until(done, seconds=400)
+    if name == "nightly":
+        published = system.json("runs")[0]
+        assert published["run_id"] > newest
+        assert (published["state"], published["live"]) == ("published", True)
