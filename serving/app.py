@@ -12,7 +12,7 @@ from serving.errors import add_error_handlers
 from serving.logs import configure_logs
 from serving.metrics import ServingMetrics
 from serving.middleware import BodyLimit, RequestRecord
-from serving.paths import PathsAsSent
+from serving.paths import PathsAsSent, Utf8Only
 from serving.routes import (
     admin,
     event_kinds,
@@ -60,6 +60,7 @@ def create_app(settings: ServingSettings) -> FastAPI:
         app.include_router(part.router)
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
+    app.add_middleware(Utf8Only)
     app.add_middleware(RequestRecord, metrics=metrics)
     app.add_middleware(PathsAsSent)
     add_error_handlers(app)
