@@ -12,7 +12,7 @@ from domain.errors import InvalidInputError
 from serving.keys import generate_key, hash_key
 from sql.statements import statements
 
-SCOPES = ("read", "write", "admin")
+SCOPES = ("read", "write", "users", "admin")
 FIRST_KEY_NAME = "first"
 
 _STACK = statements("stack")

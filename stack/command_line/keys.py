@@ -16,7 +16,10 @@ def create_key(
     name: Annotated[str, typer.Option(help="What the key is called, such as the app's name.")],
     scope: Annotated[
         list[str],
-        typer.Option(help="What the key may do: read, write or admin. May be given repeatedly."),
+        typer.Option(
+            help="What the key may do: read (lists and items), write (events and items), users "
+            "(what is said of users, and causes) or admin. May be given repeatedly."
+        ),
     ],
     json: AsJson = False,
 ) -> None:
