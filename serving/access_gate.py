@@ -9,14 +9,12 @@ from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Send
-from starlette.types import Scope as AsgiScope
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.errors import TandemError
 from serving.body_gate import METHODS_WITH_BODY
-from serving.dependencies import KEY_HEADER, RequiredScope, check_key
+from serving.dependencies import KEY_HEADER, RequiredScope
 from serving.errors import problem_of
-from serving.services.access import Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +23,7 @@ class GuardedPath:
 
     methods: frozenset[str]
     path: re.Pattern[str]
-    scope: Scope
+    required: RequiredScope
 
 
 class AccessGate:
@@ -39,34 +37,34 @@ class AccessGate:
         self._app = app
         self._guarded = guarded
 
-    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on if its key grants what its route asks for, or there is no route."""
         if scope["type"] == "http" and scope["method"] in METHODS_WITH_BODY:
             needed = self._needed(scope["method"], scope["path"])
             if needed is not None:
                 key = Headers(scope=scope).get(KEY_HEADER)
                 try:
-                    await check_key(scope["state"], key, needed)
+                    await needed.check(scope["state"], key)
                 except TandemError as error:
                     refusal = problem_of(scope["path"], scope["state"]["request_id"], error)
                     await refusal(scope, receive, send)
                     return
         await self._app(scope, receive, send)
 
-    def _needed(self, method: str, path: str) -> Scope | None:
+    def _needed(self, method: str, path: str) -> RequiredScope | None:
         for one in self._guarded:
             if method in one.methods and one.path.match(path):
-                return one.scope
+                return one.required
         return None
 
 
 def guarded_paths(app: FastAPI) -> tuple[GuardedPath, ...]:
     """Of all routes of the app that take a body, in the order in which they are tried."""
     return tuple(
-        GuardedPath(frozenset(route.methods or ()), route.path_regex, scope)
+        GuardedPath(frozenset(route.methods or ()), route.path_regex, required)
         for route in _routes(app)
         if METHODS_WITH_BODY & set(route.methods or ())
-        for scope in _scopes((route.dependant,))
+        for required in _required((route.dependant,))
     )
 
 
@@ -78,8 +76,8 @@ def _routes(router: Any) -> Iterator[APIRoute]:
             yield from _routes(route.original_router)
 
 
-def _scopes(dependants: Iterable[Dependant]) -> Iterator[Scope]:
+def _required(dependants: Iterable[Dependant]) -> Iterator[RequiredScope]:
     for dependant in dependants:
         if isinstance(dependant.call, RequiredScope):
-            yield dependant.call.scope
-        yield from _scopes(dependant.dependencies)
+            yield dependant.call
+        yield from _required(dependant.dependencies)

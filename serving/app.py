@@ -14,7 +14,7 @@ from serving.errors import add_error_handlers
 from serving.metrics import ServingMetrics
 from serving.middleware import BodyLimit, RequestRecord
 from serving.openapi import describe
-from serving.paths import PathsAsSent
+from serving.paths import PathsAsSent, Utf8Only
 from serving.request_limit import RequestLimit
 from serving.routes import (
     admin,
@@ -83,6 +83,7 @@ def create_app(settings: ServingSettings, place: Place | None = None) -> FastAPI
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
     app.add_middleware(AccessGate, guarded=guarded_paths(app))
     app.add_middleware(RequestLimit, most=settings.api_requests_at_once, metrics=metrics)
+    app.add_middleware(Utf8Only)
     app.add_middleware(RequestRecord, metrics=metrics)
     app.add_middleware(Compression)
     app.add_middleware(AnswerHeaders)

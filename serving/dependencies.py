@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
@@ -19,7 +19,8 @@ KEY_HEADER = "X-API-Key"
 _HEADER = APIKeyHeader(
     name=KEY_HEADER,
     scheme_name=KEY_HEADER,
-    description="A key of `tandem key create` with the scopes it needs: read, write, admin.",
+    description="A key of `tandem key create` with the scopes it needs: read for lists and items,"
+    " write for events and items, users for what is said of users, admin.",
     auto_error=False,
 )
 
@@ -34,42 +35,45 @@ async def services(request: Request) -> Services:
 
 
 FromServices = Annotated[Services, Depends(services)]
-
-
-async def check_key(state: dict[str, Any], key: str | None, scope: Scope) -> None:
-    """Return if the key grants the scope; UnauthenticatedError or ForbiddenError if not.
-
-    The time to look the key up is part of the request's budget, which begins here.
-    """
-    found: Services = state["services"]
-    found.budgets.begin(scope, since=state.get("asked_at"))
-    key = None if key is None else key.strip(" \t")
-    await found.access.check(key, scope)
-    state["granted"] = scope
-    state["key_hash"] = hash_key(key or "")
+SentKey = Annotated[str | None, Security(_HEADER)]
 
 
 class RequiredScope:
-    """A dependency that lets a request pass if its key grants the scope."""
+    """A dependency that lets a request pass if its key grants the scope.
 
-    def __init__(self, scope: Scope) -> None:
+    `kind` is what the request does, and so whose time and connections it spends.
+    """
+
+    def __init__(self, scope: Scope, kind: Literal["read", "write", "admin"]) -> None:
         self.scope: Scope = scope
+        self.kind = kind
 
-    async def __call__(
-        self, request: Request, key: Annotated[str | None, Security(_HEADER)]
-    ) -> None:
+    async def __call__(self, request: Request, key: SentKey) -> None:
         """UnauthenticatedError or ForbiddenError if it does not."""
         state = request.scope["state"]
         if request.method not in METHODS_WITH_BODY or state.get("granted") != self.scope:
-            await check_key(state, key, self.scope)
+            await self.check(state, key)
         if request.method in METHODS_WITH_BODY:
             # Its body has been read, which had a time of its own: from here on the time is ours.
-            state["services"].budgets.begin(self.scope)
+            state["services"].budgets.begin(self.kind)
+
+    async def check(self, state: dict[str, Any], key: str | None) -> None:
+        """Return if the key grants the scope; UnauthenticatedError or ForbiddenError if not.
+
+        The time to look the key up is part of the request's budget, which begins here.
+        """
+        found: Services = state["services"]
+        found.budgets.begin(self.kind, since=state.get("asked_at"))
+        await found.access.check(key, self.scope)
+        state["granted"] = self.scope
+        state["key_hash"] = hash_key((key or "").strip(" \t"))
 
 
-may_read = Depends(RequiredScope("read"))
-may_write = Depends(RequiredScope("write"))
-may_administer = Depends(RequiredScope("admin"))
+may_read = Depends(RequiredScope("read", "read"))
+may_write = Depends(RequiredScope("write", "write"))
+may_read_users = Depends(RequiredScope("users", "read"))
+may_write_users = Depends(RequiredScope("users", "write"))
+may_administer = Depends(RequiredScope("admin", "admin"))
 
 
 class RequiredOpenness:
@@ -78,15 +82,13 @@ class RequiredOpenness:
     def __init__(self, of: Callable[[Exposure], Openness]) -> None:
         self._of = of
 
-    async def __call__(
-        self, request: Request, key: Annotated[str | None, Security(_HEADER)]
-    ) -> None:
+    async def __call__(self, request: Request, key: SentKey) -> None:
         """HTTPException if it is not shown at all; the errors of a key if it needs one."""
         openness = self._of(request.state.services.exposure)
         if openness == "off":
             raise HTTPException(HTTPStatus.NOT_FOUND)
         if openness == "admin":
-            await RequiredScope("admin")(request, key)
+            await RequiredScope("admin", "admin")(request, key)
 
 
 def _of_docs_page(exposure: Exposure) -> Openness:

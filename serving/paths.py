@@ -1,9 +1,17 @@
-"""Paths with ids in them: a slash that was sent as `%2F` belongs to an id, others part the path."""
+"""Paths with ids in them: a slash that was sent as `%2F` belongs to an id, others part the path.
 
-from urllib.parse import quote, unquote
+What is not UTF-8 is refused, in paths and in queries: read as well as can be, two ids become one.
+"""
+
+import re
+from http import HTTPStatus
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
+
+from serving.errors import problem
+from serving.faults import Fault
 
 
 class PathsAsSent:
@@ -22,6 +30,58 @@ class PathsAsSent:
         if scope["type"] == "http":
             scope = {**scope, **_paths_as_sent(scope)}
         await self._app(scope, receive, send)
+
+
+class Utf8Only:
+    """Refuses paths and queries whose bytes are not UTF-8, however they are encoded."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass a request on, or answer it; what is not HTTP passes untouched."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        # Bytes that were not encoded would be taken for those of another alphabet.
+        scope = {**scope, "query_string": _encoded(scope.get("query_string", b""))}
+        fault = _utf8_fault(scope)
+        if fault is None:
+            await self._app(scope, receive, send)
+            return
+        detail = f"The request is not valid. {fault.pointer}: {fault.detail}"
+        answer = problem(
+            scope["path"],
+            scope["state"]["request_id"],
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            detail,
+            kind="faulty-input",
+            faults=[fault],
+        )
+        await answer(scope, receive, send)
+
+
+def _encoded(raw: bytes) -> bytes:
+    return re.sub(rb"[\x80-\xff]", lambda found: b"%%%02X" % found[0][0], raw)
+
+
+def _utf8_fault(scope: Scope) -> Fault | None:
+    detail = "Text is percent-encoded UTF-8, and these bytes are not UTF-8."
+    if not _is_utf8(scope.get("raw_path") or b""):
+        return Fault("path", detail)
+    for pair in scope["query_string"].split(b"&"):
+        if not _is_utf8(pair):
+            name = unquote(pair.partition(b"=")[0].decode("ascii").replace("+", " "))
+            return Fault(f"query:{name}", detail)
+    return None
+
+
+def _is_utf8(sent: bytes) -> bool:
+    try:
+        unquote_to_bytes(sent).decode()
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 class SentIdentifier(Convertor[str]):
@@ -49,7 +109,7 @@ def register_identifiers() -> None:
 def _paths_as_sent(scope: Scope) -> dict[str, str]:
     sent = scope.get("raw_path")
     # A server need not tell; then no slash can be told from another.
-    path = sent.decode("ascii", "replace") if sent else scope["path"]
+    path = _encoded(sent).decode("ascii") if sent else scope["path"]
     paths = {"path": path, "root_path": scope.get("root_path", "")}
     return {name: _written_in_one_way(one, encoded=bool(sent)) for name, one in paths.items()}
 

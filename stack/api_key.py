@@ -13,8 +13,8 @@ from domain.errors import InvalidInputError
 from serving.keys import generate_key, hash_key
 from sql.statements import statements
 
-SCOPES = ("read", "write", "admin")
-DEFAULT_SCOPES = ("read", "write")
+SCOPES = ("read", "write", "users", "admin")
+DEFAULT_SCOPES = ("read", "write", "users")
 """Of the first key, and of any other unless more is asked for: never admin."""
 FIRST_KEY_NAME = "first"
 DIAGNOSE_KEY_NAME = "diagnose"

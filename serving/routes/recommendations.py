@@ -1,17 +1,22 @@
 """GET /v1/users/{user_id}/recommendations."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from domain.identifiers import UserId
-from serving.dependencies import FromServices, may_read
+from serving.dependencies import FromServices, SentKey, may_read
 from serving.errors import problems_of_request
 from serving.routing import TandemRoute
 from serving.schemas.identifiers import Identifier
 from serving.schemas.recommendation_query import RecommendationQuery
-from serving.schemas.recommendations import RecommendationAnswer, recommendation_answer
+from serving.schemas.recommendations import (
+    Explained,
+    RecommendationAnswer,
+    recommendation_answer,
+)
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -25,6 +30,7 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRou
 async def recommend(
     user_id: Annotated[Identifier, Path(examples=["ann"])],
     services: FromServices,
+    key: SentKey,
     asked: Annotated[RecommendationQuery, Query()],
 ) -> Response:
     """Recommend items to a user, known or not.
@@ -32,7 +38,14 @@ async def recommend(
     As many items as were asked for, or all that are eligible: available, not seen, not disliked
     or hidden. The whole answer comes from one model run, which it names. Interests given with the
     request count like interactions before the user's first one, and are stored nowhere.
+
+    With `explain=true` and a key of the scope `users` each item has its causes. They tell what the
+    user did, so without that scope they are null, and `because_withheld` says so.
     """
-    given = await services.recommender.recommend(UserId(user_id), asked.wish())
-    body = orjson.dumps(recommendation_answer(user_id, given, explain=asked.explain))
+    explain = asked.explain and await services.access.grants(key, "users")
+    # Wished for is what may be told: what is cached with causes is found by that wish alone.
+    wish = replace(asked.wish(), explain=explain)
+    given = await services.recommender.recommend(UserId(user_id), wish)
+    told: Explained = "no" if not asked.explain else "yes" if explain else "withheld"
+    body = orjson.dumps(recommendation_answer(user_id, given, explained=told))
     return Response(body, media_type="application/json")

@@ -1,4 +1,4 @@
-"""GET, PUT and DELETE /v1/users/{user_id}."""
+"""GET, PUT and DELETE /v1/users/{user_id}, with a key of the scope `users`."""
 
 from http import HTTPStatus
 from typing import Annotated
@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 
 from domain.errors import UnknownUserError
 from domain.identifiers import UserId
-from serving.dependencies import FromServices, may_read, may_write
+from serving.dependencies import FromServices, may_read_users, may_write_users
 from serving.errors import problems_of_request
 from serving.faults import BodyTooLargeError, MalformedBodyError
 from serving.routing import TandemRoute
@@ -22,7 +22,7 @@ UserPath = Annotated[Identifier, Path(examples=["ann"])]
 
 @router.get(
     "/users/{user_id:user}",
-    dependencies=[may_read],
+    dependencies=[may_read_users],
     responses=problems_of_request(UnknownUserError),
 )
 async def find_user(user_id: UserPath, services: FromServices) -> UserAnswer:
@@ -32,7 +32,7 @@ async def find_user(user_id: UserPath, services: FromServices) -> UserAnswer:
 
 @router.put(
     "/users/{user_id:user}",
-    dependencies=[may_write],
+    dependencies=[may_write_users],
     responses={
         int(HTTPStatus.CREATED): {"model": UserAnswer, "description": "The user is new."},
         **problems_of_request(MalformedBodyError, BodyTooLargeError),
@@ -53,7 +53,7 @@ async def state_user(
 
 @router.delete(
     "/users/{user_id:user}",
-    dependencies=[may_write],
+    dependencies=[may_write_users],
     responses=problems_of_request(),
 )
 async def forget_user(user_id: UserPath, services: FromServices) -> ForgottenUserAnswer:

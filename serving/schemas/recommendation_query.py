@@ -29,7 +29,10 @@ class RecommendationQuery(BaseModel):
     ] = True
     explain: Annotated[
         QueryBoolean,
-        Field(description="True: tell which of the user's own items brought each item."),
+        Field(
+            description="True: tell which of the user's own items brought each item; needs a key"
+            " with the scope users besides.",
+        ),
     ] = False
     interest: Annotated[
         list[Phrase] | None,

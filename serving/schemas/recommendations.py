@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -30,6 +30,11 @@ EXCLUSIONS = (
     " the list may show some of it. known: it shows none."
 )
 EXCLUSIONS_OF_USER = f"{EXCLUSIONS} Null: the list is for no user."
+
+Explained = Literal["no", "yes", "withheld"]
+"""Whether an answer tells causes: not asked for, told, or the key may not see them."""
+
+WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
 
 
 class CauseAnswer(BaseModel):
@@ -66,10 +71,10 @@ class ItemAnswer(BaseModel):
     explored: bool = Field(
         description="Whether it is a new item that was given its place to become known."
     )
-    because: list[CauseAnswer] = Field(
-        [],
+    because: list[CauseAnswer] | None = Field(
+        None,
         description="Only with explain=true: up to three items, the largest share first; none for"
-        " a user without a live vector.",
+        " a user without a live vector. Null: the key lacks the scope users.",
     )
 
 
@@ -110,15 +115,20 @@ class RecommendationAnswer(BaseModel):
     policy: PolicyAnswer
     generated_at: datetime
     generation_ms: float
+    because_withheld: str | None = Field(
+        None, description="Only with explain=true: why there are no causes; null: there are."
+    )
 
 
-def recommendation_answer(user_id: str, given: Recommendation, *, explain: bool) -> dict[str, Any]:
+def recommendation_answer(
+    user_id: str, given: Recommendation, *, explained: Explained
+) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
     made = given.made
-    return {
+    answer = {
         "recommendation_id": given.recommendation_id,
         "user_id": user_id,
-        "items": [_item_answer(item, explain=explain) for item in made.items],
+        "items": [_item_answer(item, explained=explained) for item in made.items],
         "source": given.source,
         "level": made.level,
         "categories_meant": given.categories_meant,
@@ -129,9 +139,12 @@ def recommendation_answer(user_id: str, given: Recommendation, *, explain: bool)
         "generated_at": given.generated_at,
         "generation_ms": given.generation_ms,
     }
+    if explained == "no":
+        return answer
+    return {**answer, "because_withheld": WITHHELD if explained == "withheld" else None}
 
 
-def _item_answer(item: RecommendedItem, *, explain: bool) -> dict[str, Any]:
+def _item_answer(item: RecommendedItem, *, explained: Explained) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "item_id": item.item_id,
         "title": item.title,
@@ -140,7 +153,9 @@ def _item_answer(item: RecommendedItem, *, explain: bool) -> dict[str, Any]:
         "speed_score": item.speed_score,
         "explored": item.explored,
     }
-    return {**answer, "because": item.because} if explain else answer
+    if explained == "no":
+        return answer
+    return {**answer, "because": item.because if explained == "yes" else None}
 
 
 def run_answer(run: LiveRun | None) -> dict[str, Any] | None:

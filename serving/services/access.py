@@ -14,7 +14,7 @@ from serving.repositories.api_keys import ApiKey, ApiKeys
 from serving.repositories.held_copies import HeldCopies
 from serving.services.allowance import Allowance
 
-Scope = Literal["read", "write", "admin"]
+Scope = Literal["read", "write", "users", "admin"]
 
 _LOOKUPS_A_SECOND = 50.0
 _MOST_UNKNOWN = 10_000
@@ -64,6 +64,8 @@ class Access:
         StoreUnavailableError for a key that is not known while the store is away: it may be good.
         OverloadedError for one that is not known while too many are looked up.
         """
+        # Blanks around a header's value are no part of it (RFC 9110, 5.5).
+        key = (key or "").strip(" \t")
         if not key:
             raise UnauthenticatedError
         key_hash = hash_key(key)
@@ -74,6 +76,17 @@ class Access:
             raise UnauthenticatedError("The API key in the header X-API-Key is unknown or revoked.")
         if scope not in found.scopes:
             raise ForbiddenError(f"This needs an API key with the scope {scope}.")
+
+    async def grants(self, key: str | None, scope: Scope) -> bool:
+        """Whether a key that was checked for something else grants this scope as well.
+
+        No while the store is away and nobody knows.
+        """
+        try:
+            await self.check(key, scope)
+        except (ForbiddenError, UnauthenticatedError, StoreUnavailableError, OverloadedError):
+            return False
+        return True
 
     async def _find(self, key_hash: bytes) -> ApiKey | None:
         known, now = self._keys.get(key_hash), time.monotonic()

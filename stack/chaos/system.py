@@ -91,7 +91,7 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
     )
     ports = _add_workers(fleet, home, environment)
     with engine.begin() as connection:
-        key = create_key(connection, "chaos", ["read", "write"])
+        key = create_key(connection, "chaos", ["read", "write", "users"])
     return System(
         home=home,
         fleet=fleet,

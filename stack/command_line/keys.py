@@ -17,8 +17,9 @@ def create_key(
     scope: Annotated[
         list[str] | None,
         typer.Option(
-            help="What the key may do: read, write or admin. May be given repeatedly."
-            " Without it: read and write."
+            help="What the key may do: read (lists and items), write (events and items), users "
+            "(what is said of users, and causes) or admin. May be given repeatedly."
+            " Without it: read, write and users."
         ),
     ] = None,
     json: AsJson = False,

@@ -151,7 +151,7 @@ def seeds(engine: Engine, film_nos: list[int]) -> Seeds:
 @pytest.fixture
 async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterator[Start]:
     """Starts an app; answers a client with a key for everything."""
-    key = seeds.key("read", "write", name="everything")
+    key = seeds.key("read", "write", "users", name="everything")
     async with AsyncExitStack() as stack:
 
         async def start(**settings: Any) -> httpx.AsyncClient:

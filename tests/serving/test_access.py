@@ -39,6 +39,8 @@ def test_every_route_under_v1_asks_for_a_scope_that_fits_its_path_and_method() -
         expected = "read" if route.methods <= {"GET", "HEAD"} else "write"
         if route.path.startswith("/v1/admin/"):
             expected = "admin"
+        if route.path_format == "/v1/users/{user_id}":
+            expected = "users"
         assert scopes_of(route.dependant) == {expected}, route.path
 
 
@@ -77,6 +79,24 @@ async def test_a_key_opens_only_what_its_scopes_name(
     client.headers["X-API-Key"] = seeds.key("write", name="writer")
     assert (await send(client, event("ann", 1))).status_code == 202
     assert (await recommended(client, "ann")).status_code == 403
+
+
+async def test_what_is_said_of_users_needs_a_scope_of_its_own(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    said = {"attributes": {"mail": "ann@example.org"}}
+    client.headers["X-API-Key"] = seeds.key("users", name="backend")
+    assert (await client.put("/v1/users/ann", json=said)).status_code == 201
+    assert (await client.get("/v1/users/ann")).json()["attributes"] == said["attributes"]
+    assert (await recommended(client, "ann")).status_code == 403
+    client.headers["X-API-Key"] = seeds.key("read", "write", "admin", name="no backend")
+    for user in ("ann", "nobody"):
+        for method, body in (("GET", None), ("PUT", said), ("DELETE", None)):
+            answer = await client.request(method, f"/v1/users/{user}", json=body)
+            assert answer.status_code == 403, "nor is it told who is known"
+            assert "scope users" in answer.json()["detail"]
+        assert (await recommended(client, user)).status_code == 200
+    assert seeds.count("users") == 1
 
 
 async def test_a_revoked_key_stops_working(start: Start, seeds: Seeds) -> None:

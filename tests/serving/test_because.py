@@ -98,6 +98,24 @@ async def test_the_reasons_are_told_only_when_asked_for_and_cached_apart(
 
 
 @pytest.mark.usefixtures("ann")
+async def test_a_key_that_may_not_read_users_gets_scores_and_no_causes_from_the_cache_either(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    reader = {"X-API-Key": seeds.key("read", "write", "admin", name="reader")}
+    path = "/v1/users/ann/recommendations?limit=5&explain=true"
+    for _ in range(2):
+        told = (await client.get(path)).json()
+        withheld = (await client.get(path, headers=reader)).json()
+        assert all(item["because"] for item in told["items"])
+        assert [item["because"] for item in withheld["items"]] == [None] * 5
+        assert told["because_withheld"] is None
+        assert "scope users" in withheld["because_withheld"]
+        scores = [[item["score"] for item in answer["items"]] for answer in (told, withheld)]
+        assert scores[0] == scores[1]
+    assert told["source"] == withheld["source"] == "cache"
+
+
+@pytest.mark.usefixtures("ann")
 async def test_what_the_live_vector_does_not_know_yet_is_no_reason(
     client: httpx.AsyncClient, engine: Engine
 ) -> None:

@@ -119,11 +119,11 @@ async def test_bad_input_says_where(
     assert where in faults(answer)
 
 
-async def test_stating_needs_the_scope_write_and_asking_the_scope_read(
+async def test_stating_needs_the_scope_users_and_asking_the_scope_read(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     read = {"X-API-Key": seeds.key("read", name="reader")}
-    write = {"X-API-Key": seeds.key("write", name="writer")}
+    write = {"X-API-Key": seeds.key("users", name="writer")}
     assert (await client.put("/v1/users/ann", json={}, headers=read)).status_code == 403
     assert (await client.put("/v1/users/ann", json={}, headers=write)).status_code == 201
     assert (await client.get("/v1/users/ann", headers=write)).status_code == 403

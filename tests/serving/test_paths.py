@@ -9,14 +9,15 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from serving.paths import PathsAsSent, SentIdentifier
-from tests.serving.conftest import Seeds, event, send
+from domain.identifiers import id_fault
+from serving.paths import PathsAsSent, SentIdentifier, Utf8Only
+from tests.serving.conftest import Seeds, event, faults, send
 
-PIECES = ["/", "similar", "recommendations", "%2F", "%", "a", "é", "?", "#", " ", "\n", "+", ";"]
+PIECES = ["/", "similar", "recommendations", "%2F", "%", "a", "é", "?", "#", " ", "+", ";"]
 IDS = st.one_of(
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join),
-    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1),
-).filter(lambda one: one not in {".", ".."} and len(one) <= 200)
+    st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1),
+).filter(lambda one: id_fault(one) is None and len(one) <= 200)
 through_one_app = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
@@ -134,3 +135,78 @@ async def test_what_stands_before_every_path_may_be_any_text(spelling: str) -> N
     transport = httpx.ASGITransport(app, root_path="/a b;c")
     async with httpx.AsyncClient(transport=transport, base_url="http://tandem") as client:
         assert (await client.get(f"{spelling}/things/x%2Fy")).json() == "x/y"
+
+
+NOT_UTF8 = ["%FF", "%C3", "%C0%AF", "%E0%80%AF", "%ED%A0%80", "%F5%80%80%80", "zz-%FE"]
+"""A stray byte, half a character, slashes written too long, a surrogate, beyond Unicode."""
+
+
+@pytest.mark.parametrize("sent", NOT_UTF8)
+async def test_bytes_that_are_not_utf8_are_refused_in_every_path_and_query(
+    client: httpx.AsyncClient, seeds: Seeds, sent: str
+) -> None:
+    requests = [
+        ("PUT", f"/v1/items/{sent}", "path", {"title": "Whatever"}),
+        ("GET", f"/v1/items/{sent}/similar", "path", None),
+        ("PUT", f"/v1/users/{sent}", "path", {}),
+        ("DELETE", f"/v1/users/{sent}", "path", None),
+        ("GET", f"/v1/users/{sent}/recommendations", "path", None),
+        ("DELETE", f"/v1/events/{sent}", "path", None),
+        ("GET", f"/v1/popular?limit=1&category={sent}", "query:category", None),
+        ("GET", f"/v1/users/ann/recommendations?interest_item={sent}", "query:interest_item", None),
+        ("GET", f"/v1/search?q=a+{sent}", "query:q", None),
+        ("GET", f"/v1/popular?{sent}=1", "query:", None),
+    ]
+    for method, path, where, body in requests:
+        answer = await client.request(method, path, json=body)
+        assert answer.status_code == 422, path
+        assert answer.json()["type"] == "urn:tandem:problem:faulty-input"
+        assert answer.headers["x-request-id"] == answer.json()["request_id"]
+        ((pointer, detail),) = faults(answer).items()
+        assert pointer.startswith(where)
+        assert "UTF-8" in detail
+    assert (seeds.count("items"), seeds.count("users")) == (30, 0)
+
+
+async def test_text_that_was_not_encoded_is_read_as_utf8(client: httpx.AsyncClient) -> None:
+    seen: list[Any] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.extend((scope["path"], scope["query_string"]))
+
+    scope = {"type": "http", "path": "", "raw_path": "/é".encode(), "query_string": "q=é".encode()}
+    await PathsAsSent(Utf8Only(app))(scope, None, None)  # type: ignore[arg-type]
+    assert seen == ["/%C3%A9", b"q=%C3%A9"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "why"),
+    [
+        ("%20", "blank"),
+        ("ann%20", "before or after"),
+        ("a%0D%0Ab", "ontrol characters"),
+        ("a%00b", "ontrol characters"),
+        ("%E2%80%8B", "blank"),
+        ("%2E%2E", "path"),
+        ("x" * 201, "200 characters"),
+    ],
+)
+async def test_an_id_nobody_can_tell_or_address_is_refused_wherever_it_stands(
+    client: httpx.AsyncClient, sent: str, why: str
+) -> None:
+    queries = [
+        f"/v1/users/ann/recommendations?category={sent}",
+        f"/v1/users/ann/recommendations?exclude_category={sent}",
+        f"/v1/users/ann/recommendations?interest_item={sent}",
+        f"/v1/popular?category={sent}",
+        f"/v1/popular?user_id={sent}",
+        f"/v1/search?q=a&category={sent}",
+        f"/v1/similar?item_id={sent}",
+    ]
+    # A client's path to `..` leads elsewhere, which is why it is no id.
+    paths = [f"/v1/items/{sent}", f"/v1/users/{sent}", f"/v1/events/{sent}"]
+    for path in queries if sent == "%2E%2E" else [*queries, *paths]:
+        method = "DELETE" if path.startswith("/v1/events") else "GET"
+        answer = await client.request(method, path)
+        assert answer.status_code == 422, path
+        assert why in next(iter(faults(answer).values())), path
