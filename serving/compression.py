@@ -48,7 +48,8 @@ def _smaller(start: Message, message: Message, scope: Scope) -> Message:
     if len(body) < LEAST_BYTES or not _compressible(start["headers"]):
         return message
     headers = MutableHeaders(raw=start["headers"])
-    headers.add_vary_header("Accept-Encoding")
+    if "vary" not in headers:
+        headers["Vary"] = "Accept-Encoding"
     if not takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
         return message
     body = compressed(body, level=_LEVEL)

@@ -1,5 +1,6 @@
 """GET /docs and GET /openapi.json: the documentation, for those who may see it."""
 
+import asyncio
 from http import HTTPStatus
 
 import orjson
@@ -17,27 +18,28 @@ router = APIRouter(include_in_schema=False, route_class=TandemRoute)
 @router.get("/docs", dependencies=[may_open_docs])
 async def docs(request: Request) -> Response:
     """The page that shows /openapi.json, and asks for a key if that needs one."""
-    return _page(request, "docs.html")
+    return await _page(request, "docs.html")
 
 
 @router.get("/docs/{name}", dependencies=[may_open_docs])
 async def docs_file(request: Request, name: str) -> Response:
     """What the page is made of."""
-    return _page(request, name)
+    return await _page(request, name)
 
 
 @router.get("/openapi.json", dependencies=[may_read_docs])
 async def openapi(request: Request) -> Response:
     """The description of this API, as generators of clients read it."""
-    document = request.app.openapi()
+    document = await asyncio.to_thread(request.app.openapi)
     root_path = request.scope.get("root_path", "")
     if root_path:
         document = {**document, "servers": [{"url": root_path}]}
     return Response(orjson.dumps(document), media_type="application/json")
 
 
-def _page(request: Request, name: str) -> Response:
-    page = find_page(name)
+async def _page(request: Request, name: str) -> Response:
+    # The first time it is read and compressed, which takes as long as many requests.
+    page = await asyncio.to_thread(find_page, name)
     if page is None:
         raise HTTPException(HTTPStatus.NOT_FOUND)
     headers = {
