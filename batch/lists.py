@@ -103,6 +103,8 @@ class WrittenLists:
     """How many different items stand among the first 20 of some list."""
     compared: NDArray[np.int32]
     """(n, 20) the first 20 of the lists that are compared, ending in `NO_ITEM`."""
+    item_nos: NDArray[np.int32]
+    """(i,) every item that stands in some list, rising."""
 
 
 def store_all_lists(
@@ -117,7 +119,7 @@ def store_all_lists(
     `compared` (u,) tells for each user in the order of the chunks whether the list is one of those
     that are compared with each other.
     """
-    users, top_items = 0, np.empty(0, dtype=np.int32)
+    users, top_items, items = 0, *[np.array([NO_ITEM], dtype=np.int32)] * 2
     tops = [np.empty((0, DEPTH), dtype=np.int32)]
     for lists in chunks:
         store_lists(connection, run_id, lists)
@@ -126,6 +128,7 @@ def store_all_lists(
         padding = ((0, 0), (0, DEPTH - top.shape[1]))
         tops.append(np.pad(some, padding, constant_values=NO_ITEM))
         users += len(top)
-        top_items = np.union1d(top_items, top)
+        top_items, items = np.union1d(top_items, top), np.union1d(items, lists.item_nos)
         on_users(users)
-    return WrittenLists(users, int((top_items != NO_ITEM).sum()), np.concatenate(tops))
+    listed = items[items != NO_ITEM]
+    return WrittenLists(users, int((top_items != NO_ITEM).sum()), np.concatenate(tops), listed)

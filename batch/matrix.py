@@ -8,6 +8,7 @@ from scipy.sparse import csr_matrix
 
 from batch.history import Interactions
 from batch.parameters import AlsParameters
+from domain.interactions import bounded
 
 _DAYS_A_YEAR = 365.25
 
@@ -21,7 +22,7 @@ class InteractionMatrix:
     item_nos: NDArray[np.int32]
     """(i,) rising."""
     strengths: csr_matrix
-    """(u, i) sums of decayed strengths as 32-bit numbers, none of them 0."""
+    """(u, i) bounded sums of decayed strengths as 32-bit numbers, none of them 0."""
     seen: csr_matrix
     """(u, i) 1 where an item must not be listed: it is marked as seen, or its sum is negative."""
 
@@ -49,7 +50,9 @@ def interaction_matrix(
     half_lives = interactions.kinds.half_lives_days(interactions.kind_nos)
     halvings = 1.0 / half_lives + yearly_halvings / _DAYS_A_YEAR
     decayed = interactions.strengths() * 0.5 ** (interactions.ages_days(as_of) * halvings)
-    strengths = csr_matrix((decayed, (rows, columns)), shape=shape).astype(np.float32)
+    summed = csr_matrix((decayed, (rows, columns)), shape=shape)
+    summed.data = bounded(summed.data)
+    strengths = summed.astype(np.float32)
     strengths.eliminate_zeros()
     against = strengths.tocoo()
     negative, marked = against.data < 0.0, interactions.mark_seen()

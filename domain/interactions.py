@@ -7,6 +7,15 @@ from numpy.typing import NDArray
 
 from domain.identifiers import KindNo
 
+MOST_REFERENCES = 10.0
+"""A value counts as this many times its kind's reference at the most, either way.
+
+Room for every scale of ratings beside its middle; beyond it two events of 1e15 decided an item's
+factors alone, and it stood in nobody's list.
+"""
+MOST_STRENGTH = 100.0
+"""What a user's events with one item count together at the most: a hundred views."""
+
 
 @dataclass(frozen=True, slots=True)
 class EventKind:
@@ -42,11 +51,13 @@ class KindTable:
 
         `kind_nos` (n,) and `values` (n,), NaN where an event has none. Answers (n,):
         `strength * value / value_reference` where the kind has a reference and the event a value,
-        else `strength`. An unknown kind number raises KeyError.
+        the quotient held within `MOST_REFERENCES`, else `strength`. An unknown kind number raises
+        KeyError.
         """
         strength, reference = self._lookup("strength"), self._lookup("value_reference")
         chosen = reference[kind_nos]
-        scale = np.where(np.isnan(chosen) | np.isnan(values), 1.0, values / chosen)
+        quotients = np.clip(values / chosen, -MOST_REFERENCES, MOST_REFERENCES)
+        scale = np.where(np.isnan(chosen) | np.isnan(values), 1.0, quotients)
         weighed = strength[kind_nos] * scale
         if np.isnan(weighed).any():
             raise KeyError(f"unknown event kind number among {np.unique(kind_nos).tolist()}")
@@ -64,3 +75,8 @@ class KindTable:
             value = getattr(kind, field)
             table[kind.kind_no] = np.nan if value is None else value
         return table
+
+
+def bounded(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Sums of strengths of one user and item, held within `MOST_STRENGTH` on both sides."""
+    return np.asarray(np.clip(sums, -MOST_STRENGTH, MOST_STRENGTH))

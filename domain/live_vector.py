@@ -14,6 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from domain.interactions import bounded
+
 Floats = NDArray[np.float64]
 
 
@@ -225,13 +227,14 @@ def known_history(items: ItemVectors, history: History) -> History:
 
 
 def _merged(parameters: LiveVectorParameters, history: History) -> tuple[NDArray[np.int32], Floats]:
-    """Distinct items of the newest events and the sums of their decayed strengths, none 0."""
+    """Distinct items of the newest events and the bounded sums of decayed strengths, none 0."""
     recent = history.newest(parameters.taste_events)
     strengths = recent.strengths * recent.shares(parameters.most_interests)
     if parameters.taste_half_life_events is not None:
         strengths = strengths * 0.5 ** (recent.ages() / parameters.taste_half_life_events)
     item_nos, inverse = np.unique(recent.item_nos, return_inverse=True)
-    sums = np.bincount(inverse, weights=strengths, minlength=len(item_nos))
+    summed = np.bincount(inverse, weights=strengths, minlength=len(item_nos))
+    sums = bounded(summed.astype(np.float64))
     return item_nos[sums != 0.0], sums[sums != 0.0]
 
 

@@ -23,7 +23,7 @@ _TITLES = {
     "recent_popularity": "lately popular",
 }
 _PICTURED = ("candidate", "served", "popularity")
-_NESTED = ("evaluation", "words_foreseen")
+_NESTED = ("evaluation", "words_foreseen", "vanished")
 """Figures that are no single value."""
 _PUBLISHED = {
     "words_terms": "terms learned",
@@ -64,6 +64,7 @@ def summary(run_id: RunId, row: Row[Any], step_seconds: Mapping[str, float]) -> 
     In Markdown.
     """
     lines = [f"# Run {run_id}: {row.state}", "", row.reason or row.metrics.get("gate", ""), ""]
+    lines += _vanished(row.metrics)
     evaluation = row.metrics.get("evaluation")
     if evaluation is not None:
         lines += [f"![nDCG@20 by segment]({as_data_uri(picture(evaluation))})", ""]
@@ -119,6 +120,20 @@ def _published(metrics: Mapping[str, Any]) -> list[str]:
         told_of = [f"{one[name]:.4f}" for name in _FORESEEN]
         lines += _row([f"{one['known_after']:g} users", *told_of])
     return lines
+
+
+def _vanished(metrics: Mapping[str, Any]) -> list[str]:
+    """A notice of items that stood in many lists before and stand in none now."""
+    if not metrics.get("vanished_items"):
+        return []
+    named = [
+        f"{one['item_id']} (in {one['share']:.0%} of the lists before)"
+        for one in metrics["vanished"]
+    ]
+    return [
+        f"**{metrics['vanished_items']} items vanished from all lists**: {', '.join(named)}",
+        "",
+    ]
 
 
 def _measured(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -1,7 +1,9 @@
 """Writing and publishing the run, as Prefect tasks."""
 
 import time
-from typing import get_args
+from typing import Any, get_args
+
+from sqlalchemy import Connection
 
 from batch import (
     catalogue_words,
@@ -14,6 +16,7 @@ from batch import (
     popularity,
     publishing,
     runs,
+    vanished,
 )
 from batch.catalogue import Catalogue
 from batch.catalogue_words import CatalogueWords
@@ -34,6 +37,7 @@ from sql.partitions import create_partitions
 from sql.statements import statements
 
 _BATCH = statements("batch")
+_NAMED = 10
 
 
 def make_room(night: Night, run: Run) -> None:
@@ -75,7 +79,19 @@ def write_lists(
     if measured is not None:
         metrics |= measured.metrics()
     with night.begin() as connection:
-        runs.store_metrics(connection, run.run_id, metrics)
+        runs.store_metrics(connection, run.run_id, metrics | _vanished(night, connection, written))
+
+
+def _vanished(night: Night, connection: Connection, written: lists.WrittenLists) -> dict[str, Any]:
+    """What many lists of the served run have and none of these; nothing before the first run."""
+    served = runs.find_served_run(connection)
+    if served is None:
+        return {}
+    before = vanished.load_widely_listed_items(connection, served.run_id)
+    gone = vanished.find_vanished(before, written.item_nos)
+    for item in gone[:_NAMED]:
+        night.warn(f"{item.item_id} is in no list; in run {served.run_id} in {item.share:.0%}.")
+    return vanished.described(gone)
 
 
 @step("Write the item vectors", retried=True)

@@ -91,6 +91,22 @@ select user_no, item_no, kind_no, value, occurred_at from interactions where pos
 -- name: load_items
 select item_no, available from items order by item_no;
 
+-- name: load_widely_listed_items
+-- Items that may still be recommended and stand in many of a run's lists, with their share of these lists. Of many
+-- lists some :lists are looked at, drawn by a hash of the user.
+with drawn as materialized (
+    select item_nos from batch_recommendations
+    where run_id = :run_id
+      and (hashint4(user_no) & 2147483647) % greatest(
+              1, coalesce((select (metrics ->> 'lists')::bigint from model_runs where run_id = :run_id), 1) / :lists) = 0
+)
+select item_no, item_id, count(*)::double precision / (select count(*) from drawn) as share
+from drawn cross join lateral unnest(drawn.item_nos) as listed (item_no) join items using (item_no)
+where available
+group by item_no, item_id
+having count(*) >= greatest(:fewest, :share * (select count(*) from drawn))
+order by share desc, item_no;
+
 -- name: load_categories
 -- One row a category and item, categories together.
 select distinct category, item_no from items, unnest(categories) as category where category <> '' order by category, item_no;

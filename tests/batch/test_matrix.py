@@ -11,6 +11,7 @@ from batch.history import Interactions
 from batch.listing import decayed
 from batch.matrix import confidences, interaction_matrix
 from batch.parameters import AlsParameters, ListRecipe
+from domain.interactions import MOST_STRENGTH
 
 AS_OF = np.datetime64("2026-02-01", "us")
 
@@ -40,6 +41,14 @@ def test_an_entry_is_the_sum_of_its_decayed_strengths(
     for row, user in enumerate(matrix.user_nos):
         for column, item in enumerate(matrix.item_nos):
             assert np.isclose(dense[row, column], expected[user, item], atol=1e-5)
+
+
+def test_an_item_used_without_end_counts_as_much_as_the_bound(
+    make_interactions: Callable[..., Interactions],
+) -> None:
+    events: list[Event] = [(1, 1, 1, 0)] * 5_000 + [(1, 2, 4, 0)] * 5_000 + [(2, 1, 1, 0)]
+    matrix = interaction_matrix(make_interactions(events), AS_OF)
+    assert matrix.strengths.toarray().tolist() == [[MOST_STRENGTH, -MOST_STRENGTH], [1.0, 0.0]]
 
 
 @settings(deadline=None)
