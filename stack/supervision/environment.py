@@ -49,7 +49,8 @@ def child_environment(
     }
 
 
-# Passwords stand in the addresses by now; who migrates and who analyses is not the processes' to know.
+# Passwords stand in the addresses by now. How to come as the owner or as an analyst is not the
+# processes' to know.
 _NOT_THEIRS = frozenset(
     {
         "DATABASE_PASSWORD_FILE",
