@@ -26,6 +26,11 @@ class MissingRoleError(TandemError):
     """A role is missing, and whoever migrates may not make it."""
 
 
+def owns_tables(connection: Connection) -> bool:
+    """Whether whoever is connected may change the tables, or make them as there are none."""
+    return connection.execute(_ROLES["owns_tables"]).scalar_one_or_none() is not False
+
+
 def ensure_roles(connection: Connection) -> None:
     """Make the roles that are missing; before the first migration, whose views need `analyst`.
 

@@ -91,9 +91,8 @@ class StackSettings(BaseSettings):
         app = self.external_database_url
         if app is None:
             return None
-        return DatabaseAddresses(
-            app, _libpq_url(self.owner_url) or app, _libpq_url(self.analyst_url)
-        )
+        owner, analyst = _libpq_url(self.owner_url), _libpq_url(self.analyst_url)
+        return DatabaseAddresses(app, owner or app, analyst)
 
     @property
     def external_redis_url(self) -> str | None:

@@ -2,6 +2,10 @@
 -- the schema `analytics`. Granted again after every migration, so that no new table is forgotten; what is granted already
 -- is left alone.
 
+-- name: owns_tables
+-- Whether whoever is connected owns Tandem's tables; no row if there are none.
+select pg_has_role(relowner, 'usage') from pg_class where oid = to_regclass('public.model_runs');
+
 -- name: create_roles
 -- Makes the two roles that are missing, if whoever is connected may; without a login. Roles belong to the whole server:
 -- another database on it may make them just now.

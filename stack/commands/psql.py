@@ -2,7 +2,8 @@
 
 import signal
 import subprocess
-import sys
+
+import typer
 
 from domain.errors import StackError
 from stack.database_addresses import DatabaseAddresses
@@ -29,7 +30,7 @@ def run(settings: StackSettings, home: Home, *, owner: bool, arguments: list[str
     """Exit code of psql. Raises UnknownAnalystError if nobody has told how to come as analyst."""
     with opened_stores(settings, home, "tandem psql") as stores:
         address = _address(stores.database, owner=owner)
-        print(_AS_OWNER if owner else _AS_ANALYST, file=sys.stderr, flush=True)
+        typer.echo(_AS_OWNER if owner else _AS_ANALYST, err=True)
         # Ctrl-C belongs to psql: it cancels a query there.
         before = signal.signal(signal.SIGINT, signal.SIG_IGN)
         try:

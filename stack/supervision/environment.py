@@ -87,7 +87,8 @@ def _doors(home: Home, prefect_url: str | None) -> dict[str, str]:
     }
 
 
-# Passwords stand in the addresses by now; who migrates and who analyses is not the processes' to know.
+# Passwords stand in the addresses by now. How to come as the owner or as an analyst is not the
+# processes' to know.
 _NOT_THEIRS = frozenset(
     {
         "DATABASE_PASSWORD_FILE",

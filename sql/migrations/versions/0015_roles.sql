@@ -147,7 +147,9 @@ begin
     if language = words_language() then
         return false;
     end if;
-    if language <> 'simple' and to_regdictionary('pg_catalog.' || quote_ident(language || '_stem')) is null then
+    if language <> 'simple' and not exists (
+        select from pg_ts_dict where dictnamespace = 'pg_catalog'::regnamespace and dictname = language || '_stem'
+    ) then
         raise exception 'PostgreSQL knows no words of the language %', language using errcode = 'invalid_parameter_value';
     end if;
     lock table items in share row exclusive mode;
