@@ -19,6 +19,7 @@ from speed.placing import Placer
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
 from speed.waking import Wakes
+from sql.engine import reason_of
 from sql.placing import Placed, remove_known_news
 
 log = structlog.get_logger()
@@ -53,6 +54,7 @@ class Worker:
         self._store_away = False
         self._predecessor_settled = False
         self._standbys_due = 0.0
+        self._told_damage = False
         self._told_unusable: set[str] = set()
 
     def run(self) -> None:
@@ -98,11 +100,16 @@ class Worker:
             with self._engine.begin() as connection:
                 done = self._placer.place_new(connection)
         except DBAPIError as error:
-            self._note_failure(error)
+            if reason_of(error) == "damaged":
+                # A vector index that cannot be read takes no new item; users need no index.
+                self._note_damage(error)
+            else:
+                self._note_failure(error)
             return None
         except UnknownRunError as error:
             self._note_unusable("served", error)
             return None
+        self._told_damage = False
         if done is not None and done.item_nos:
             self._answers.drop(done.user_nos)
             _count_placed(done, time.perf_counter() - began)
@@ -154,6 +161,12 @@ class Worker:
         if not self._store_away:
             log.warning("postgres_away", error=str(error.orig))
         self._store_away = True
+
+    def _note_damage(self, error: DBAPIError) -> None:
+        metrics.STORE_FAILURES.inc()
+        if not self._told_damage:
+            log.error("placing_hindered_by_damage", error=str(error.orig))
+        self._told_damage = True
 
     def _note_unusable(self, run: Literal["served", "standby"], error: UnknownRunError) -> None:
         """A run of another version, as after a downgrade, keeps no other from being kept up.
