@@ -11,7 +11,9 @@ from sqlalchemy import Engine, insert, text
 from typer.testing import CliRunner, Result
 
 from batch.index import LIKENESSES, build_index
+from domain.errors import StoreUnavailableError
 from serving.app import create_app
+from serving.repositories.similar_items import SimilarItems
 from serving.settings import ServingSettings
 from sql import tables
 from sql.engine import make_engine
@@ -62,9 +64,14 @@ def write_catalogue(engine: Engine) -> int:
                 metrics = '{"index": "hnsw", "index_recall@100": 1, "likeness_recall@100": 1}',
                 parameters = jsonb_build_object('live_vector', jsonb_build_object(
                     'taste_dimensions', cast(:taste as int),
-                    'sequence_dimensions', cast(:sequence as int)))""")
+                    'sequence_dimensions', cast(:sequence as int)),
+                    'words', '{"likeness": {"taste": 0.25, "source": 0.25, "words": 0.5}}'::jsonb)
+            """)
         connection.execute(told, {"taste": TASTE, "sequence": SEQUENCE})
-        # Words are what makes a search by meaning.
+        # One word the run knows makes a search by meaning.
+        known = text("insert into term_embeddings values (:run_id, 'thing', 1, :taste, :source)")
+        of_term = {"taste": "[1,0,0,0,0,1]", "source": "[1,0]"}
+        connection.execute(known, {"run_id": run_id, **of_term})
         build_index(connection, run_id, DIMENSIONS)
         build_index(connection, run_id, ALIKE, LIKENESSES)
     return run_id
@@ -130,7 +137,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("how", BROKEN)
-@pytest.mark.parametrize(("table", "path"), [(TABLES[0], QUERIES[0]), (TABLES[1], QUERIES[2])])
+@pytest.mark.parametrize(
+    ("table", "path"), [(TABLES[0], QUERIES[0]), (TABLES[1], QUERIES[1]), (TABLES[1], QUERIES[2])]
+)
 async def test_without_an_index_answers_are_as_good_and_say_so_until_it_is_built_anew(
     start: Start, seeds: Seeds, run_id: int, repair: Any, *, how: str, table: str, path: str
 ) -> None:  # fmt: skip
@@ -167,6 +176,25 @@ async def test_where_comparing_every_item_takes_too_long_it_is_the_nightly_list(
     metrics = (await client.get("/metrics")).text
     assert 'serving_breaker_state{dependency="postgres"} 0.0' in metrics
     assert 'serving_degraded_total{reason="vector_index"}' in metrics
+
+
+async def test_a_search_goes_by_words_only_where_comparing_every_item_takes_too_long(
+    start: Start, seeds: Seeds, engine: Engine, run_id: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = await served_run(start, seeds)
+    assert (await client.get(QUERIES[1])).json()["level"] == "search"
+    change(engine, BROKEN["gone"].format(table=TABLES[1], run_id=run_id))
+    await until(lambda: is_told(client, QUERIES[1], "vector_index"))
+
+    async def too_slow(*_: object) -> None:
+        raise StoreUnavailableError(reason="timeout")
+
+    # A lock would hold up the search by words, which reads the same table, as well.
+    monkeypatch.setattr(SimilarItems, "_compared", too_slow)
+    answer = (await client.get(QUERIES[1])).json()
+    assert (answer["level"], answer["degraded"]) == ("words", "vector_index")
+    assert answer["items"][0]["item_id"] == "thing-7"
+    assert await degraded(client, QUERIES[2]) == "vector_index"
 
 
 def test_a_repair_finds_nothing_to_do_where_all_is_well_and_is_harmless_twice(
@@ -252,7 +280,7 @@ async def test_damaged_indexes_are_done_without_told_and_built_anew(
         async with httpx.AsyncClient(
             transport=transport, base_url="http://tandem", headers={"X-API-Key": key}
         ) as client:
-            for path in (QUERIES[0], QUERIES[2]):
+            for path in QUERIES:
                 assert await degraded(client, path) == "vector_index"
             assert (await recommended(client, "ann")).json()["level"] == "blend"
             found = await finding(client, "index-damage")
@@ -264,7 +292,7 @@ async def test_damaged_indexes_are_done_without_told_and_built_anew(
             assert repaired.exit_code == 0, repaired.output
             assert repaired.stdout.count("PostgreSQL cannot read it") == 2
             assert repaired.stdout.count("is built") == 2
-            for path in (QUERIES[0], QUERIES[2]):
+            for path in QUERIES:
                 await until(lambda path=path: is_told(client, path, None))
             assert (await finding(client, "index-damage"))["severity"] == "ok"
     engine.dispose()
