@@ -73,5 +73,9 @@ class TuningInProgressError(TandemError):
     """Another search for a recipe is in progress. Wait for it, or stop it first."""
 
 
+class RepairRefusedError(TandemError):
+    """There is nothing to repair, or somebody else repairs it."""
+
+
 class StackError(TandemError):
     """The local system could not be started or reached."""

@@ -22,6 +22,7 @@ DEGRADED = (
     "redis_open",
     "budget",
     "run_gone",
+    "run_unusable",
     "interrupted",
     "vector_index",
 )
@@ -87,6 +88,17 @@ class ServingMetrics:
         self.impressions_dropped = Counter(
             "serving_impressions_dropped",
             "Impressions lost because the queue was full or the store away.",
+            registry=registry,
+        )
+        self.impressions_refused = Counter(
+            "serving_impressions_refused",
+            "Impressions the store refuses whatever is tried, which are lost.",
+            registry=registry,
+        )
+        self.background_failures = Counter(
+            "serving_background_failures",
+            "Turns of the work beside the requests that failed: outage, a store was away; error.",
+            ["work", "cause"],
             registry=registry,
         )
         self.events = Counter(

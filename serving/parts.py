@@ -17,7 +17,9 @@ from serving.repositories.removals import Removals
 from serving.repositories.replica import Replica
 from serving.repositories.runs import Runs
 from serving.repositories.store import Store
+from serving.repositories.vector_indexes import VectorIndexes
 from serving.services.access import Access
+from serving.services.background_failures import BackgroundFailures
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.kinds import Kinds
 from serving.services.lists.explaining import Explainer
@@ -65,6 +67,8 @@ class Parts:
     replica: ReplicaReading
     asked: AskedLately
     hearing: Hearing
+    failures: BackgroundFailures
+    indexes: VectorIndexes
 
 
 def make_parts(
@@ -75,7 +79,8 @@ def make_parts(
     metrics: ServingMetrics,
 ) -> Parts:
     """Everything shared, on these stores; nothing is read yet."""
-    runs, recommendations = Runs(store), Recommendations(store)
+    indexes = VectorIndexes(store)
+    runs, recommendations = Runs(store), Recommendations(store, indexes)
     live_runs = LiveRuns(runs, metrics)
     lists = _list_maker(store, recommendations, settings)
     copies = HeldCopies(answers, seconds=settings.remembered_seconds)
@@ -118,6 +123,8 @@ def make_parts(
         ),
         asked=AskedLately(settings.warmed_answers),
         hearing=hearing,
+        failures=BackgroundFailures(metrics),
+        indexes=indexes,
     )
 
 

@@ -39,18 +39,16 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         stack.push_async_callback(link.close)
-        for name, look, seconds in (
-            ("postgres_probe", store.probe, settings.postgres_probe_seconds),
-            ("redis_heartbeat", link.heartbeat, settings.redis_heartbeat_seconds),
-        ):
-            await stack.enter_async_context(repeated(name, look, seconds=seconds))
         parts = make_parts(store, replica, answers, settings, metrics)
         patient = parts.exclusion_store
         stack.push_async_callback(patient.close)
-        looking = repeated(
-            "exclusions_probe", patient.probe, seconds=settings.postgres_probe_seconds
-        )
-        await stack.enter_async_context(looking)
+        for name, look, seconds in (
+            ("postgres_probe", store.probe, settings.postgres_probe_seconds),
+            ("exclusions_probe", patient.probe, settings.postgres_probe_seconds),
+            ("redis_heartbeat", link.heartbeat, settings.redis_heartbeat_seconds),
+        ):
+            work = repeated(name, look, parts.failures, seconds=seconds)
+            await stack.enter_async_context(work)
         services = make_services(parts)
         seen = await _first_sight(parts)
         await store.warm_up()
@@ -73,6 +71,7 @@ async def _first_sight(parts: Parts) -> bool:
     return await first_sight(
         looks,
         parts.held.can_answer,
+        parts.failures,
         seconds=parts.settings.startup_wait_seconds,
         look_seconds=parts.settings.postgres_wait_seconds,
     )
@@ -93,7 +92,7 @@ async def _working(parts: Parts, services: Services, *, seen: bool) -> AsyncIter
             ("kinds", parts.kinds.refresh, settings.popular_refresh_seconds),
             ("popular", parts.held.refresh, settings.popular_refresh_seconds),
         ):
-            work = repeated(name, action, seconds=seconds, at_once=not seen)
+            work = repeated(name, action, parts.failures, seconds=seconds, at_once=not seen)
             await stack.enter_async_context(work)
         for name, action, seconds in (
             ("shelves", services.browser.refresh, settings.popular_refresh_seconds),
@@ -102,12 +101,14 @@ async def _working(parts: Parts, services: Services, *, seen: bool) -> AsyncIter
             ("forgotten", services.forgetter.forget_again, settings.write_budget_seconds / 2),
             ("impressions", parts.impressions.flush, settings.impression_flush_seconds),
         ):
-            await stack.enter_async_context(repeated(name, action, seconds=seconds))
+            work = repeated(name, action, parts.failures, seconds=seconds)
+            await stack.enter_async_context(work)
         # What others record is heard before the log is read, so that nothing falls between the two;
         # a process that hears only later reads first what came last.
         await stack.enter_async_context(_follower(parts, services).following())
         catch_up, seconds = parts.remembering.catch_up, settings.remembered_poll_seconds
-        await stack.enter_async_context(repeated("remembering", catch_up, seconds=seconds))
+        work = repeated("remembering", catch_up, parts.failures, seconds=seconds)
+        await stack.enter_async_context(work)
         yield
 
 
@@ -118,7 +119,8 @@ def _follower(parts: Parts, services: Services) -> Follower:
         parts.runs,
         parts.live_runs,
         services.recommender.prepare,
-        parts.metrics,
+        metrics=parts.metrics,
+        failures=parts.failures,
         per_second=parts.settings.warmed_per_second,
     )
     return Follower(
@@ -128,4 +130,5 @@ def _follower(parts: Parts, services: Services) -> Follower:
         remembering=parts.remembering,
         hearing=parts.hearing,
         warmer=warmer,
+        failures=parts.failures,
     )

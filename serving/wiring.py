@@ -59,7 +59,7 @@ class Services:
 def make_services(parts: Parts) -> Services:
     """All of them; nothing is read yet."""
     store, answers, settings = parts.store, parts.answers, parts.settings
-    similar_items, recall_bound = SimilarItems(store), settings.index_recall_bound
+    similar_items, recall_bound = SimilarItems(store, parts.indexes), settings.index_recall_bound
     return Services(
         access=parts.access,
         recommender=_recommender(parts),
@@ -96,6 +96,8 @@ def make_services(parts: Parts) -> Services:
             settings.bounds(),
             dropped=parts.impressions.dropped,
             replica=parts.replica.figures,
+            failing=parts.failures.failing,
+            damages=lambda: parts.indexes.damages(parts.live_runs.current),
         ),
         budgets=_budgets(settings),
         metrics=parts.metrics,
@@ -110,6 +112,7 @@ def _recommender(parts: Parts) -> Recommender:
         recommendations=parts.recommendations,
         users=parts.users,
         answers=parts.answers,
+        shared=SharedAnswers(parts.answers, seconds=parts.settings.answer_cache_seconds),
         held=parts.held,
         remembered=parts.remembered,
         exclusions=parts.exclusions,

@@ -20,6 +20,7 @@ from speed.placing import Placer
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
 from speed.waking import Wakes
+from sql.engine import reason_of
 from sql.placing import Placed, remove_known_news
 
 log = structlog.get_logger()
@@ -55,6 +56,7 @@ class Worker:
         self._store_away = False
         self._predecessor_settled = False
         self._standbys_due = 0.0
+        self._told_failures: dict[str, str] = {}
         self._told_unusable: set[str] = set()
 
     def run(self) -> None:
@@ -79,13 +81,14 @@ class Worker:
             with self._engine.begin() as connection:
                 done = self._folder.fold_new(connection)
         except DBAPIError as error:
-            self._note_failure(error)
+            self._note_failure("fold", error)
             return None
         except UnknownRunError as error:
             self._store_away = False
             self._note_unusable("served", error)
             return None
         self._store_away = False
+        self._told_failures.pop("fold", None)
         if done is not None:
             self._answers.drop((*done.user_nos, *done.forgotten))
             self._exclusions.note(done.user_nos)
@@ -102,11 +105,13 @@ class Worker:
             with self._engine.begin() as connection:
                 done = self._placer.place_new(connection)
         except DBAPIError as error:
-            self._note_failure(error)
+            # A vector index that cannot be read takes no new item; users need no index.
+            self._note_failure("place", error, away=reason_of(error) != "damaged")
             return None
         except UnknownRunError as error:
             self._note_unusable("served", error)
             return None
+        self._told_failures.pop("place", None)
         if done is not None and done.item_nos:
             self._answers.drop(done.user_nos)
             _count_placed(done, time.perf_counter() - began)
@@ -130,8 +135,9 @@ class Worker:
             if done is None:
                 with self._engine.begin() as connection:
                     done = self._placer.place_standby(connection, self._spaces.unusable)
+            self._told_failures.pop("standby", None)
         except DBAPIError as error:
-            self._note_failure(error)
+            self._note_failure("standby", error)
         except UnknownRunError as error:
             self._note_unusable("standby", error)
         self._remove_known_news()
@@ -147,7 +153,7 @@ class Worker:
             with self._engine.begin() as connection:
                 remove_known_news(connection)
         except DBAPIError as error:
-            self._note_failure(error)
+            self._note_failure("news", error)
 
     def _settle_predecessor(self) -> None:
         """Drop what a worker killed between its commit and its drop has left in the cache."""
@@ -159,11 +165,18 @@ class Worker:
         self._exclusions.note(updated)
         self._predecessor_settled = True
 
-    def _note_failure(self, error: DBAPIError) -> None:
+    def _note_failure(self, what: str, error: DBAPIError, *, away: bool = True) -> None:
+        """An outage is told once; what is none, once of each kind of pass until it succeeds."""
         metrics.STORE_FAILURES.inc()
-        if not self._store_away:
-            log.warning("postgres_away", error=str(error.orig))
-        self._store_away = True
+        reason = reason_of(error)
+        if reason in _OUTAGES:
+            if not self._store_away:
+                log.warning("postgres_away", error=str(error.orig))
+        elif self._told_failures.get(what) != reason:
+            told = {"what": what, "reason": reason, "error": str(error.orig)}
+            log.error("pass_failed", **told, exc_info=error)
+            self._told_failures[what] = reason
+        self._store_away = self._store_away or away
 
     def _note_unusable(self, run: Literal["served", "standby"], error: UnknownRunError) -> None:
         """A run of another version, as after a downgrade, keeps no other from being kept up.
@@ -176,6 +189,7 @@ class Worker:
         self._told_unusable.add(str(error))
 
 
+_OUTAGES = frozenset({"away", "timeout", "conflict"})
 _UNUSABLE = {"served": "served_run_unusable", "standby": "standby_unusable"}
 
 

@@ -7,7 +7,7 @@ import psycopg
 from pgvector.psycopg import register_vector, register_vector_async
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -25,14 +25,18 @@ AWAY_ERRORS: tuple[type[Exception], ...] = (
     InterfaceError,
     PoolTimeoutError,
     psycopg.OperationalError,
+    InternalError,
+    psycopg.InternalError,
     TimeoutError,
     OSError,
 )
-"""What is raised when PostgreSQL cannot be reached or does not answer in time."""
+"""What is raised when PostgreSQL cannot be reached, is late, or cannot read its own files."""
 
 _LATE_ERRORS = (psycopg.errors.QueryCanceled, PoolTimeoutError, TimeoutError)
-_STATEMENT_CLASSES = frozenset({"0A", "21", "22", "23", "42", "54"})
+_STATEMENT_CLASSES = frozenset({"0A", "21", "22", "23", "25", "42", "54"})
 """First two characters of SQLSTATEs: what was asked is at fault, or too much for any server."""
+_DAMAGE_CLASSES = frozenset({"XX", "58"})
+"""What PostgreSQL keeps of this is broken, as an index whose pages cannot be read; it is well."""
 _CONFLICTS = (
     psycopg.errors.DeadlockDetected,
     psycopg.errors.LockNotAvailable,
@@ -40,10 +44,13 @@ _CONFLICTS = (
 )
 
 
-def reason_of(error: BaseException) -> Literal["away", "timeout", "conflict", "statement"]:
+def reason_of(
+    error: BaseException,
+) -> Literal["away", "timeout", "conflict", "statement", "damaged"]:
     """Why PostgreSQL did not answer.
 
-    A conflict is one between transactions; with that, and with a statement at fault, it is well.
+    A conflict is one between transactions; with that, with a statement at fault, and with something
+    damaged that others do not need, it is well.
     """
     cause = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(cause, _LATE_ERRORS):
@@ -51,7 +58,10 @@ def reason_of(error: BaseException) -> Literal["away", "timeout", "conflict", "s
     if isinstance(cause, _CONFLICTS):
         return "conflict"
     state = cause.sqlstate if isinstance(cause, psycopg.Error) else None
-    return "statement" if (state or "")[:2] in _STATEMENT_CLASSES else "away"
+    state_class = (state or "")[:2]
+    if state_class in _DAMAGE_CLASSES:
+        return "damaged"
+    return "statement" if state_class in _STATEMENT_CLASSES else "away"
 
 
 def make_engine(

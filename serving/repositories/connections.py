@@ -219,5 +219,6 @@ _DETAILS = {
     "timeout": "PostgreSQL does not answer in time just now. Try again shortly.",
     "busy": "All connections to PostgreSQL are in use just now. Try again shortly.",
     "stalled": "This process was held up and has no time left. Try again shortly.",
+    "damaged": "PostgreSQL cannot read what was asked: see its log, and `tandem diagnose`.",
     "conflict": "Others were writing the same just now. Try again shortly.",
 }

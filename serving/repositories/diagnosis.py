@@ -23,6 +23,7 @@ from sql.revisions import find_revisions
 from sql.statements import statements
 
 _DIAGNOSIS = statements("diagnosis")
+_INDEX = statements("index")
 
 _CONTENTS = {"most": MOST_COUNTED, "most_users": 1_000, "newest": 1_000, "seconds_ahead": 60.0}
 _SECONDS = 2.0
@@ -91,5 +92,6 @@ def _load_served_figures(connection: Connection, run_id: RunId) -> ServedFigures
         tuple(PopularPart(*row) for row in connection.execute(_DIAGNOSIS["load_parts"], asked)),
         refresh.since,
         refresh.refreshing,
+        tuple(connection.execute(_INDEX["find_lacking_indexes"], {"run_id": run_id}).scalars()),
         find_space_fault(connection, run_id),
     )

@@ -116,6 +116,8 @@ class ServedFigures:
     """Since when somebody has been making popular lists anew; None: nobody is, or it is unknown."""
     refreshing: bool = False
     """Whether somebody is, which may be known without since when."""
+    lacking_indexes: tuple[str, ...] = ()
+    """Indexes that the run was published with and that are gone, or that PostgreSQL leaves out."""
     unusable: str | None = None
     """Why live vectors cannot be made in the run's space; None: they can."""
 

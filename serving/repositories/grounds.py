@@ -6,9 +6,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from cachetools import LRUCache
 from sqlalchemy import Connection
 
-from domain.errors import UnknownRunError
+from domain.errors import StoreUnavailableError, UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, ItemVectors, LiveSpace, live_vector
 from serving.faults import RunGoneError
@@ -51,7 +52,7 @@ class GroundsOfLists:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._spaces: dict[RunId, RunSpace] = {}
+        self._spaces: LRUCache[RunId, RunSpace] = LRUCache(_MOST_SPACES)
 
     async def load_grounds(
         self,
@@ -63,18 +64,15 @@ class GroundsOfLists:
     ) -> Grounds:
         """The history behind the live vector that knows the log up to `known`.
 
-        `besides`: interests beside those the user has stated. RunGoneError if the run was dropped.
+        `besides`: interests beside those the user has stated. RunGoneError if the run was dropped;
+        StoreUnavailableError, beside the usual, if another version of Tandem made the run.
         """
-        grounds = await self._store.read(
-            partial(
-                self._load,
-                run_id=run_id,
-                user_no=user_no,
-                known=known,
-                item_nos=item_nos,
-                besides=besides,
-            )
-        )
+        load = partial(self._load, run_id=run_id, user_no=user_no, known=known, item_nos=item_nos)
+        try:
+            grounds = await self._store.read(partial(load, besides=besides))
+        except UnknownRunError as error:
+            # Nothing is wrong with the request, and the list is good without its causes.
+            raise StoreUnavailableError(str(error), reason="run_unusable") from error
         # Those to be explained are items the run knows.
         if not (grounds.items.item_nos > 0).any():
             raise RunGoneError
@@ -132,8 +130,5 @@ class GroundsOfLists:
         """A run's space, which does not change once it is served."""
         space = self._spaces.get(run_id)
         if space is None:
-            space = load_live_space(connection, run_id)
-            while len(self._spaces) >= _MOST_SPACES:
-                self._spaces.pop(next(iter(self._spaces)), None)
-            self._spaces[run_id] = space
+            space = self._spaces[run_id] = load_live_space(connection, run_id)
         return space

@@ -24,11 +24,11 @@ from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.listed_items import ListedItems, load_listed
 from serving.repositories.runs import ItemIndex, check_run
 from serving.repositories.store import Store
+from serving.repositories.vector_indexes import VectorIndexes, without_index
 from sql.interests import Interests
 from sql.statements import statements
 
 _SERVING = statements("serving")
-_INDEX = statements("index")
 
 # The planner finds a partition's index over an expression only where both numbers are constants.
 _CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
@@ -65,8 +65,13 @@ class UserState:
 class Recommendations:
     """Reads lists and vectors; every call names the run it reads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, indexes: VectorIndexes | None = None) -> None:
         self._store = store
+        self._indexes = indexes or VectorIndexes(store)
+
+    def lacks(self, index: ItemIndex | None) -> bool:
+        """Whether an index that should be there cannot be used just now."""
+        return self._indexes.unusable(index)
 
     async def find_user_no(self, user_id: UserId) -> UserNo | None:
         """A user's number; None if the log has never seen the user."""
@@ -159,11 +164,10 @@ class Recommendations:
         # Where a category is asked for, few items are left to be compared, and an index that knows
         # nothing of categories would go through many others first.
         if index is not None and not parameters["is_filtered"]:
-            rows = await self._store.prepared_rows(
-                _INDEX["prepare_index_search"],
-                _CANDIDATES_BY_INDEX,
-                {**parameters, "dimensions": index.dimensions},
-            )
+            rows = await self._indexes.rows(index, _CANDIDATES_BY_INDEX, parameters)
+            if rows is None:
+                with without_index():
+                    return await self._store.rows(_SERVING["load_candidates"], parameters)
             # A user who has seen nearly everything: the index gave up before it had enough.
             near = (Columns.of(row).item_nos for row in rows if row.source == "speed")
             if sum(map(len, near)) >= CANDIDATES:

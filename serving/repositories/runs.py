@@ -1,6 +1,6 @@
 """Which model run is served, and the kinds of events."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -26,6 +26,9 @@ class ItemIndex:
     """Share of the exact nearest 100 items that it finds, as the run measured it."""
     dimensions: int
     """Length of the vectors in it."""
+    number: int | None = field(default=0, compare=False)
+    """PostgreSQL's of the index, another one once it is rebuilt; None: there is none that may be
+    used, it was dropped or never finished."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,15 @@ async def check_run(store: Store, run_id: RunId) -> None:
 
 
 def _live_run(row: Row[Any]) -> LiveRun:
-    index = None if row.index_recall is None else ItemIndex(row.index_recall, row.dimensions)
+    index = (
+        None
+        if row.index_recall is None
+        else ItemIndex(row.index_recall, row.dimensions, row.index_number)
+    )
     # A likeness holds taste, sequence and words as long as both; an item's vector two numbers more.
     alike = (
         None
         if row.likeness_recall is None
-        else ItemIndex(row.likeness_recall, 2 * (row.dimensions - 2))
+        else ItemIndex(row.likeness_recall, 2 * (row.dimensions - 2), row.likeness_index_number)
     )
     return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.switch_no, alike)

@@ -12,10 +12,10 @@ from domain.identifiers import ItemId, ItemNo, RunId
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import ItemIndex, check_run
 from serving.repositories.store import Store
+from serving.repositories.vector_indexes import VectorIndexes, without_index
 from sql.statements import statements
 
 _SIMILAR = statements("similar")
-_INDEX = statements("index")
 _NEAREST = 1000
 
 # As for candidates, the planner needs both numbers as constants to find the partition's index.
@@ -81,8 +81,13 @@ class AlikeItem:
 class SimilarItems:
     """Reads likenesses; every call names the run it reads."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, indexes: VectorIndexes | None = None) -> None:
         self._store = store
+        self._indexes = indexes or VectorIndexes(store)
+
+    def lacks(self, index: ItemIndex | None) -> bool:
+        """Whether an index that should be there cannot be used just now."""
+        return self._indexes.unusable(index)
 
     async def find_seeds(self, run_id: RunId | None, item_ids: Sequence[ItemId]) -> list[Seed]:
         """Those of the items that exist."""
@@ -118,15 +123,18 @@ class SimilarItems:
             parameters |= {**among, "nearest": max(items, _NEAREST)}
         # Among few the index would look at nearly everything before it gave up.
         if index is not None and not filters.leave_few:
-            rows = await self._store.prepared_rows(
-                _INDEX["prepare_index_search"],
-                _BY_INDEX,
-                {**parameters, "dimensions": index.dimensions},
-            )
+            rows = await self._indexes.rows(index, _BY_INDEX, parameters)
+            if rows is None:
+                with without_index():
+                    return await self._compared(run_id, parameters)
             # A user who has seen nearly everything: the index gave up before it had enough. Without
             # any row the run may be gone.
             if len(rows) >= items or (rows and filters.unwanted_is_common):
                 return _alike(rows)
+        return await self._compared(run_id, parameters)
+
+    async def _compared(self, run_id: RunId, parameters: dict[str, Any]) -> list[AlikeItem]:
+        """The same without an index."""
         rows = await self._store.rows(_SIMILAR["load_alike"], parameters)
         if not rows:
             await self.check_run(run_id)

@@ -4,21 +4,22 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-import structlog
-
 from serving.budget import spending
 from serving.repositories.giving_up import end
+from serving.services.background_failures import BackgroundFailures
 
-log = structlog.get_logger()
+_LONGEST_REST_SECONDS = 30.0
 
 
 class _Work:
-    """Something done again and again; each outage is logged once."""
+    """Something done again and again."""
 
-    def __init__(self, name: str, action: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self, name: str, action: Callable[[], Awaitable[None]], failures: BackgroundFailures
+    ) -> None:
         self._name = name
         self._action = action
-        self._failing = False
+        self._failures = failures
 
     async def once(self) -> None:
         try:
@@ -26,24 +27,30 @@ class _Work:
             with spending(None):
                 await self._action()
         except Exception as error:  # noqa: BLE001 -- whatever it is, the next turn may succeed
-            if not self._failing:
-                log.warning("background_work_failed", work=self._name, error=str(error))
-            self._failing = True
+            self._failures.failed(self._name, error)
         else:
-            self._failing = False
+            self._failures.succeeded(self._name)
 
     async def forever(self, seconds: float) -> None:
         while True:
-            await asyncio.sleep(seconds)
+            await asyncio.sleep(self._failures.rest(self._name, seconds, _LONGEST_REST_SECONDS))
             await self.once()
 
 
 @asynccontextmanager
 async def repeated(
-    name: str, action: Callable[[], Awaitable[None]], *, seconds: float, at_once: bool = True
+    name: str,
+    action: Callable[[], Awaitable[None]],
+    failures: BackgroundFailures,
+    *,
+    seconds: float,
+    at_once: bool = True,
 ) -> AsyncIterator[None]:
-    """Do something again and again for the time of the block, and `at_once` before it begins."""
-    work = _Work(name, action)
+    """Do something again and again for the time of the block, and `at_once` before it begins.
+
+    It goes on whatever happens; what fails is told to `failures`.
+    """
+    work = _Work(name, action, failures)
     if at_once:
         await work.once()
     task = asyncio.create_task(work.forever(seconds), name=name)

@@ -11,6 +11,7 @@ from domain.identifiers import RunId
 from serving.budget import Budget, spending
 from serving.repositories.giving_up import end
 from serving.repositories.switches import Switches
+from serving.services.background_failures import BackgroundFailures
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.hearing import Hearing
 from serving.services.memory.remembered_users import RememberedUsers
@@ -22,7 +23,10 @@ log = structlog.get_logger()
 
 _REST_SECONDS = 0.1
 """So soon it listens again: until then nobody can tell this process anything if Redis is away."""
+_LONGEST_REST_SECONDS = 30.0
+"""After failures that nobody foresaw."""
 _LOOK_SECONDS = 1.0
+_WORK = "switches"
 
 
 class Follower:
@@ -37,6 +41,7 @@ class Follower:
         remembering: Remembering,
         hearing: Hearing,
         warmer: Warmer,
+        failures: BackgroundFailures,
     ) -> None:
         self._switches = switches
         self._live_runs = live_runs
@@ -44,6 +49,7 @@ class Follower:
         self._remembering = remembering
         self._hearing = hearing
         self._warmer = warmer
+        self._failures = failures
         self._away = False
         self._tried = asyncio.Event()
 
@@ -66,19 +72,22 @@ class Follower:
         while True:
             try:
                 await self._follow()
-            except Exception as error:  # noqa: BLE001 -- whatever it is, polling goes on and we try again
+            except StoreUnavailableError as error:
                 if not self._away:
                     log.warning("switches_not_heard", error=str(error.__cause__ or error))
                 self._away = True
+            except Exception as error:  # noqa: BLE001 -- whatever it is, polling goes on and we try again
+                self._failures.failed(_WORK, error)
             self._hearing.lose()
             self._tried.set()
-            await asyncio.sleep(_REST_SECONDS)
+            await asyncio.sleep(self._failures.rest(_WORK, _REST_SECONDS, _LONGEST_REST_SECONDS))
 
     async def _follow(self) -> None:
         async with aclosing(self._switches.news()) as news:
             async for told in news:
                 self._away = False
                 await self._hear(told)
+                self._failures.succeeded(_WORK)
 
     async def _hear(self, news: News) -> None:
         if news.kind == "exclusions":

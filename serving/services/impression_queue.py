@@ -37,11 +37,12 @@ class ImpressionQueue:
             count = min(self._queue.qsize(), _AT_ONCE)
             batch = [self._queue.get_nowait() for _ in range(count)]
             try:
-                await self._impressions.store_impressions(batch)
+                refused = await self._impressions.store_impressions(batch)
             except BaseException:
                 for impression in batch:
                     self.put(impression)
                 raise
+            self._refuse(len(refused))
 
     async def flush_for_good(self) -> None:
         """Write all there is at shutdown; what cannot be written now is lost and counted."""
@@ -50,6 +51,13 @@ class ImpressionQueue:
         except StoreUnavailableError:
             self._drop(self._queue.qsize())
 
-    def _drop(self, count: int) -> None:
+    def _refuse(self, count: int) -> None:
+        """Lose those the store will never take, so that they do not keep the others waiting."""
+        if count:
+            self._metrics.impressions_refused.inc(count)
+            self._drop(count, refused=count)
+
+    def _drop(self, count: int, *, refused: int = 0) -> None:
         self._metrics.impressions_dropped.inc(count)
-        self._dropped = Dropped(self._dropped.impressions + count, datetime.now(UTC))
+        lost, of_store = self._dropped.impressions + count, self._dropped.refused + refused
+        self._dropped = Dropped(lost, of_store, datetime.now(UTC))

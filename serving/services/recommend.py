@@ -18,6 +18,7 @@ from serving.repositories.exclusions import Knowledge, RememberedUser
 from serving.repositories.impressions import Impression
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun, same_run
+from serving.repositories.shared_answers import SharedAnswers
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.lists.held_popular import HeldPopular
 from serving.services.lists.made_list import REDIS_AWAY, MadeList, Source, degraded_by, fillers
@@ -76,6 +77,7 @@ class Recommender:
         recommendations: Recommendations,
         users: UserNumbers,
         answers: Answers,
+        shared: SharedAnswers,
         held: HeldPopular,
         remembered: RememberedUsers,
         exclusions: ExclusionLookup,
@@ -92,6 +94,7 @@ class Recommender:
         self._recommendations = recommendations
         self._users = users
         self._answers = answers
+        self._shared = shared
         self._held = held
         self._remembered = remembered
         self._exclusions = exclusions
@@ -179,11 +182,7 @@ class Recommender:
         self, run: LiveRun | None, user_id: UserId, user_no: UserNo | None, wish: Wish
     ) -> _Found:
         if user_no is None:
-            with taking(await self._replica.leave_for_all(run)):
-                made = await self._lists.make(run, None, wish)
-            if made.degraded is not None:
-                made = self._completed(made, wish, ())
-            return _Found(made, made.level, None)
+            return await self._of_stranger(run, wish)
         field = _field(run, wish, self._policy)
         kept, stamp = await self._answers.find(user_no, field)
         self._metrics.cache.labels("miss" if kept is None else "hit").inc()
@@ -200,6 +199,25 @@ class Recommender:
                 lambda: self._make(run, user, wish, field, stamp, since=since),
             )
         return _Found(made, made.level, user_no)
+
+    async def _of_stranger(self, run: LiveRun | None, wish: Wish) -> _Found:
+        """The list of all users the log has never seen, which is one: it is kept once for all."""
+        field = f"recommended:{_field(run, wish, self._policy)}"
+        kept, stamp = await self._shared.find(field)
+        self._metrics.cache.labels("miss" if kept is None else "hit").inc()
+        if kept is not None:
+            return _Found(MadeList.decode(kept), "cache", None)
+
+        async def make() -> MadeList:
+            made = await self._lists.make(run, None, wish)
+            if made.degraded is not None:
+                return self._completed(made, wish, ())
+            await self._shared.store(field, made.encode(), stamp)
+            return made
+
+        with taking(self._replica.leave(run, stamp)):
+            made = await self._flights.run((None, field, stamp), make)
+        return _Found(made, made.level, None)
 
     async def _make(
         self, run: LiveRun | None, user: _User, wish: Wish, field: str, stamp: Stamp, *, since: int

@@ -3,6 +3,8 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+from cachetools import LRUCache
+
 from domain.identifiers import UserId, UserNo
 from serving.faults import UserGoneError
 from serving.repositories.recommendations import Recommendations
@@ -18,7 +20,7 @@ class UserNumbers:
 
     def __init__(self, recommendations: Recommendations) -> None:
         self._recommendations = recommendations
-        self._numbers: dict[UserId, UserNo] = {}
+        self._numbers: LRUCache[UserId, UserNo] = LRUCache(_MOST)
 
     async def find(self, user_id: UserId) -> UserNo | None:
         """A user's number; None if the log has never seen the user."""
@@ -27,7 +29,7 @@ class UserNumbers:
             return known
         found = await self._recommendations.find_user_no(user_id)
         if found is not None:
-            self._remember(user_id, found)
+            self._numbers[user_id] = found
         return found
 
     async def reading(
@@ -48,8 +50,3 @@ class UserNumbers:
     def forget(self, user_id: UserId) -> UserNo | None:
         """Look the number up again the next time; answers what it was taken for."""
         return self._numbers.pop(user_id, None)
-
-    def _remember(self, user_id: UserId, user_no: UserNo) -> None:
-        if len(self._numbers) >= _MOST:
-            self._numbers.pop(next(iter(self._numbers)))
-        self._numbers[user_id] = user_no

@@ -16,6 +16,7 @@ from serving.budget import Budget, spending
 from serving.faults import RunGoneError, UserGoneError
 from serving.metrics import ServingMetrics
 from serving.repositories.runs import LiveRun, Runs
+from serving.services.background_failures import BackgroundFailures
 from serving.services.lists.wish import Wish
 from serving.services.live_runs import LiveRuns
 
@@ -56,8 +57,9 @@ class Warmer:
         runs: Runs,
         live_runs: LiveRuns,
         prepare: Prepare,
-        metrics: ServingMetrics,
         *,
+        metrics: ServingMetrics,
+        failures: BackgroundFailures,
         per_second: float,
     ) -> None:
         self._asked = asked
@@ -65,6 +67,7 @@ class Warmer:
         self._live_runs = live_runs
         self._prepare = prepare
         self._metrics = metrics
+        self._failures = failures
         self._pause_seconds = 1.0 / per_second
         self._task: asyncio.Task[None] | None = None
 
@@ -85,7 +88,10 @@ class Warmer:
             done = 0 if run is None else await self._warmed(run)
         except (StoreUnavailableError, RunGoneError) as error:
             log.info("warming_left_off", run_id=run_id, error=str(error))
+        except Exception as error:  # noqa: BLE001 -- nobody waits for this task to hear of it
+            self._failures.failed("warming", error)
         else:
+            self._failures.succeeded("warming")
             log.info("warmed", run_id=run_id, answers=done)
 
     async def _warmed(self, run: LiveRun) -> int:

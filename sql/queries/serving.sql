@@ -2,13 +2,21 @@
 -- cannot be dropped in the middle of one; whoever finds nothing asks whether the run is still there.
 
 -- part: run_told
--- Until when a run has learned; of its indexes, if it has any, their measured recall and the length of the vectors in
--- them.
+-- Until when a run has learned; of its indexes, if it has any, their measured recall, the length of the vectors in them,
+-- and PostgreSQL's numbers of them: null of one that was dropped, or that PostgreSQL does not use.
 cut_off_at,
 case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
 (metrics ->> 'likeness_recall@100')::double precision as likeness_recall,
 (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
-    + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions
+    + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions,
+(
+    select indexrelid::bigint from pg_index
+    where indexrelid = to_regclass('item_embeddings_' || model_runs.run_id || '_nearest') and indisvalid and indisready
+) as index_number,
+(
+    select indexrelid::bigint from pg_index
+    where indexrelid = to_regclass('item_likenesses_' || model_runs.run_id || '_nearest') and indisvalid and indisready
+) as likeness_index_number
 
 -- name: find_live_run
 -- The run being served, or no row before the first one is published.

@@ -205,9 +205,9 @@ def test_what_is_wrong_with_redis_is_told_with_its_beginning(
 
 def test_impressions_lost_lately_need_doing_something_and_earlier_ones_are_worth_knowing() -> None:
     assert judge_dropped(Dropped(), NOW).severity == "ok"
-    assert judge_dropped(Dropped(3, ago(minutes=2)), NOW).severity == "problem"
-    assert judge_dropped(Dropped(3, ago(hours=2)), NOW).severity == "notice"
-    assert judge_dropped(Dropped(1, ago(hours=2)), NOW).what.startswith("1 impression ")
+    assert judge_dropped(Dropped(3, 0, ago(minutes=2)), NOW).severity == "problem"
+    assert judge_dropped(Dropped(3, 0, ago(hours=2)), NOW).severity == "notice"
+    assert judge_dropped(Dropped(1, 0, ago(hours=2)), NOW).what.startswith("1 impression ")
 
 
 def test_a_process_that_has_not_heard_the_others_for_long_is_told() -> None:

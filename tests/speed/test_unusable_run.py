@@ -104,3 +104,22 @@ def test_a_retained_run_of_another_version_keeps_no_older_one_from_being_kept_up
     wait_until(
         lambda: worker.keep_standbys_ready() is None and known_events(engine).get(oldest) == 1
     )
+
+
+def test_a_pass_that_postgres_refuses_is_not_told_as_an_outage_but_with_its_traceback(
+    engine: Engine, film_nos: list[int], redis_url: str
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event("ann", film_nos[0])])
+    worker = Worker(engine, redis.Redis.from_url(redis_url), SpeedSettings(), threading.Event())
+    change(engine, "alter table event_kinds rename column half_life_days to another")
+    with structlog.testing.capture_logs() as logs:
+        for _ in range(3):
+            assert worker.work_once() is None
+            worker.place_once()
+    told = [log for log in logs if log["event"] in {"postgres_away", "pass_failed"}]
+    assert {(log["event"], log["reason"]) for log in told} == {("pass_failed", "statement")}
+    assert all(log["exc_info"] for log in told)
+    change(engine, "alter table event_kinds rename column another to half_life_days")
+    assert worker.work_once() is not None

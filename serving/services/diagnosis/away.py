@@ -52,6 +52,11 @@ _UNASKED = {
         "Its machine has too little to give: look for who uses its processors or memory, or start"
         " more API processes.",
     ),
+    "damaged": _unasked(
+        "PostgreSQL cannot read its own files for what a diagnosis asks.",
+        "See its log for the name of the table or index. Restore the database from a backup if it"
+        " is a table; rebuild an index with REINDEX.",
+    ),
     "statement": _unasked(
         "PostgreSQL refuses what a diagnosis asks.",
         "See its log: the role of DATABASE_URL may lack a right, or the database be of another"

@@ -1,18 +1,22 @@
 """The diagnosis of an API process: what it knows itself and what its stores tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import StoreUnavailableError
 from serving.repositories.answers import Answers
 from serving.repositories.diagnosis import Diagnosis
+from serving.repositories.vector_indexes import Damage
 from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, is_well, worst_first
 from serving.services.diagnosis.process import (
     Dropped,
+    FailingWork,
     ReplicaFigures,
+    judge_background,
+    judge_damages,
     judge_dropped,
     judge_hearing,
     judge_replica,
@@ -46,6 +50,8 @@ class Diagnoser:
         *,
         dropped: Callable[[], Dropped],
         replica: Callable[[], ReplicaFigures | None],
+        failing: Callable[[], Sequence[FailingWork]],
+        damages: Callable[[], Sequence[Damage]],
     ) -> None:
         self._diagnosis = diagnosis
         self._answers = answers
@@ -53,6 +59,8 @@ class Diagnoser:
         self._bounds = bounds
         self._dropped = dropped
         self._replica = replica
+        self._failing = failing
+        self._damages = damages
 
     async def diagnose(self) -> Report:
         """Look now; never raises because a store is away."""
@@ -61,7 +69,8 @@ class Diagnoser:
         now = datetime.now(UTC)
         replica = judge_replica(self._replica(), self._bounds, now)
         dropped = judge_dropped(self._dropped(), now)
-        return Report(now, tuple(worst_first([*store, *replica, redis, dropped])))
+        own = [dropped, judge_background(self._failing()), judge_damages(self._damages())]
+        return Report(now, tuple(worst_first([*store, *replica, redis, *own])))
 
     async def _look_at_store(self) -> list[Finding]:
         try:

@@ -1,11 +1,17 @@
 """Judging what one API process knows by itself: what it dropped, hears and may read. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from serving.repositories.vector_indexes import Damage
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, told_count, told_duration
 
+REBUILD = (
+    "Rebuild it with `tandem repair index`, while all goes on; the next night makes another as"
+    " well."
+)
 _LATELY = timedelta(minutes=10)
 
 
@@ -14,7 +20,23 @@ class Dropped:
     """Impressions that were lost since the process began."""
 
     impressions: int = 0
+    """All of them."""
+    refused: int = 0
+    """Those the store refused, whatever was tried."""
     last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FailingWork:
+    """Work beside the requests that fails in a way nobody foresaw."""
+
+    work: str
+    """Its name, as in the log and the metric."""
+    since: datetime
+    error: str
+    """What was last raised."""
+    times: int
+    """How often in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +56,48 @@ def judge_dropped(dropped: Dropped, now: datetime) -> Finding:
         return Finding("impressions", "ok", "No impression was lost.")
     told = told_count(dropped.impressions, "impression")
     ago = now - dropped.last_at
+    why = "the queue was full, or PostgreSQL away"
+    if dropped.refused:
+        why = f"{why}; {dropped.refused:,} the database refused, see impression_refused in the log"
     return Finding(
         "impressions",
         "problem" if ago < _LATELY else "notice",
         f"{told} could not be written and {'is' if dropped.impressions == 1 else 'are'} lost, the"
-        f" last {told_duration(ago)} ago: the queue was full, or PostgreSQL away.",
+        f" last {told_duration(ago)} ago: {why}.",
         dropped.last_at,
         "If PostgreSQL was not away, raise TANDEM_IMPRESSION_QUEUE or start more API processes.",
+    )
+
+
+def judge_background(failing: Sequence[FailingWork]) -> Finding:
+    """Something needs doing if work beside the requests fails though the stores are there."""
+    if not failing:
+        return Finding("background", "ok", "The work beside the requests goes well.")
+    told = "; ".join(
+        f"{one.work} (the last {told_count(one.times, 'time')}: {one.error})" for one in failing
+    )
+    return Finding(
+        "background",
+        "problem",
+        f"Work beside the requests fails in this API process: {told}.",
+        min(one.since for one in failing),
+        "It is tried again all the time. The log has the traceback: background_work_failed. It is"
+        " most likely a defect of Tandem, or the database is of another version: tell its makers.",
+    )
+
+
+def judge_damages(damages: Sequence[Damage]) -> Finding:
+    """Something needs doing if an index of the run being served cannot be read."""
+    if not damages:
+        return Finding("index-damage", "ok", "No vector index was found to be damaged.")
+    return Finding(
+        "index-damage",
+        "problem",
+        f"PostgreSQL cannot read a vector index of the run being served: {damages[0].error}."
+        " Searches compare every item; where that takes too long they go by words only, and"
+        " recommendations by the nightly list. Such answers say vector_index.",
+        min(damage.since for damage in damages),
+        f"{REBUILD} See why: a disk may be failing.",
     )
 
 

@@ -2,9 +2,16 @@
 
 from datetime import datetime
 
-from serving.repositories.diagnosis_figures import EndedNight, OpenNight, ServedRun, StoreFigures
+from serving.repositories.diagnosis_figures import (
+    EndedNight,
+    OpenNight,
+    ServedFigures,
+    ServedRun,
+    StoreFigures,
+)
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, told_count, told_duration
+from serving.services.diagnosis.process import REBUILD
 
 _NIGHT = "Run one now with `tandem nightly`, or start the deployment nightly in Prefect."
 _SCHEDULE = "See in Prefect that the deployment nightly is scheduled and what became of its runs."
@@ -20,7 +27,7 @@ def judge_run(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Find
         _run(figures.served, bounds, now),
         night,
         _comparison(figures.served),
-        _index(figures.served, bounds),
+        _index(figures.served, figures.kept_up, bounds),
     ]
 
 
@@ -124,7 +131,18 @@ def _comparison(served: ServedRun) -> Finding:
     )
 
 
-def _index(served: ServedRun, bounds: Bounds) -> Finding:
+def _index(served: ServedRun, kept_up: ServedFigures | None, bounds: Bounds) -> Finding:
+    if kept_up is not None and kept_up.lacking_indexes:
+        names = " and ".join(kept_up.lacking_indexes)
+        are = "is" if len(kept_up.lacking_indexes) == 1 else "are"
+        return Finding(
+            "index",
+            "problem",
+            f"{names}, with which run {served.run_id} was published, {are} gone or unfinished."
+            " Every item is compared; where that takes too long searches go by words only, and"
+            " recommendations by the nightly list. Such answers say vector_index.",
+            advice=REBUILD,
+        )
     if served.index_recall is None:
         return Finding("index", "ok", "The items are searched exactly; there is no index.")
     recall = f"finds {served.index_recall:.1%} of the exact answer"

@@ -4,6 +4,7 @@ import time
 from collections.abc import Sequence
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from domain.identifiers import RunId
@@ -23,7 +24,7 @@ class Directions:
         self._recommendations = recommendations
         self._run_id: RunId | None = None
         self._until = 0.0
-        self._kept: dict[int, NDArray[np.float32]] = {}
+        self._kept: LRUCache[int, NDArray[np.float32]] = LRUCache(MOST_ITEMS)
 
     async def load(self, run_id: RunId, item_nos: NDArray[np.integer]) -> NDArray[np.float32]:
         """Rows (n, d) of taste and sequence, zero for what has no vector.
@@ -31,20 +32,23 @@ class Directions:
         RunGoneError if the run was dropped.
         """
         kept, asked = self._of_run(run_id), item_nos.tolist()
-        missing = [no for no in asked if no not in kept]
+        # Taken at once: others may push out what is kept while the missing are waited for.
+        found = {no: kept[no] for no in asked if no in kept}
+        missing = [no for no in asked if no not in found]
         if not missing:
-            return np.stack([kept[no] for no in asked])
+            return np.stack([found[no] for no in asked])
         loaded = await self._recommendations.load_directions(run_id, np.array(missing))
-        found = dict(zip(missing, loaded, strict=True))
+        new = dict(zip(missing, loaded, strict=True))
         # An item without a vector may be given one any moment.
-        kept.update((no, row) for no, row in found.items() if row.any())
-        return _stacked([found[no] if no in found else kept[no] for no in asked])
+        kept.update((no, row) for no, row in new.items() if row.any())
+        found |= new
+        return _stacked([found[no] for no in asked])
 
-    def _of_run(self, run_id: RunId) -> dict[int, NDArray[np.float32]]:
+    def _of_run(self, run_id: RunId) -> LRUCache[int, NDArray[np.float32]]:
         """What is kept of a run; others may go on with what they have."""
         now = time.monotonic()
-        if run_id != self._run_id or now > self._until or len(self._kept) > MOST_ITEMS:
-            self._run_id, self._until, self._kept = run_id, now + _SECONDS, {}
+        if run_id != self._run_id or now > self._until:
+            self._run_id, self._until, self._kept = run_id, now + _SECONDS, LRUCache(MOST_ITEMS)
         return self._kept
 
 

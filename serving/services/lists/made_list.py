@@ -14,7 +14,7 @@ from serving.repositories.candidates import CatalogueItem
 from serving.repositories.listed_items import ListedItems
 from serving.repositories.runs import LiveRun
 
-_NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "interrupted", "vector_index"})
+_NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "run_unusable", "interrupted", "vector_index"})
 """Reasons for which PostgreSQL is not to blame as a whole."""
 
 Level = Literal["blend", "speed", "batch", "popular", "held"]

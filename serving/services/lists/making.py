@@ -9,9 +9,10 @@ from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
 from serving.budget import KNOWING_THE_USER, SEARCHING, until
 from serving.repositories.candidates import Candidates, NewItems
-from serving.repositories.filters import Filters
+from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import Recommendations, UserState
-from serving.repositories.runs import LiveRun
+from serving.repositories.runs import ItemIndex, LiveRun
+from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.arranging import Arranger
 from serving.services.lists.explaining import Explainer
 from serving.services.lists.filling import Filler
@@ -87,7 +88,7 @@ class ListMaker:
         try:
             items = await self._finished(run, draft, user_no, user, wish)
         except StoreUnavailableError as error:
-            return replace(made, degraded=made.degraded or degraded_by(error))
+            return replace(made, items=draft.items, degraded=made.degraded or degraded_by(error))
         return replace(made, items=items)
 
     async def _finished(
@@ -131,22 +132,33 @@ class ListMaker:
         try:
             with until(SEARCHING):
                 new = self._arranger.new_items(wish, turn)
-                return await self._candidates(run, user, wish, new), None
+                found = await self._candidates(run, user, wish, new)
+            return found, VECTOR_INDEX if self._lacks_index(run, user, wish) else None
         except StoreUnavailableError as error:
             without_search = replace(user, embedding=None)
             found = await self._candidates(run, without_search, wish, NewItems())
-            return found, degraded_by(error)
+            lacking = self._lacks_index(run, user, wish)
+            return found, VECTOR_INDEX if lacking else degraded_by(error)
+
+    def _lacks_index(self, run: LiveRun | None, user: UserState, wish: Wish) -> bool:
+        """Whether the search had to do without an index that should be there."""
+        asked = user.embedding is not None and wish.filters == EVERYTHING
+        return asked and self._recommendations.lacks(self._trusted_index(run))
+
+    def _trusted_index(self, run: LiveRun | None) -> ItemIndex | None:
+        """The index, if it finds enough of the exact answer."""
+        index = run.index if run is not None else None
+        return index if index is not None and index.recall >= self._recall_bound else None
 
     async def _candidates(
         self, run: LiveRun | None, user: UserState, wish: Wish, new: NewItems
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates.none()
-        trusted = run.index is not None and run.index.recall >= self._recall_bound
         return await self._recommendations.load_candidates(
             run.run_id,
             user,
-            index=run.index if trusted else None,
+            index=self._trusted_index(run),
             filters=wish.filters,
             new=new,
             with_categories=wish.max_per_category is not None,

@@ -18,6 +18,7 @@ from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
 from serving.repositories.search import Found, Search
 from serving.repositories.similar_items import AlikeItem, ItemFilters, SimilarItems
+from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.held_popular import HeldPopular
 from serving.services.lists.made_list import degraded_by
 from serving.services.searching.asking import Asking
@@ -150,7 +151,7 @@ class Searcher:
             await self._items.check_run(run.run_id)
             return [], None
         index = run.likeness_index
-        trusted = index is not None and index.recall >= self._recall_bound
+        trusted = index if index is not None and index.recall >= self._recall_bound else None
         try:
             with until(SEARCHING):
                 alike = await self._items.load_alike(
@@ -159,11 +160,13 @@ class Searcher:
                     search.excluded,
                     filters,
                     items=max(_NEAR, search.wish.limit),
-                    index=index if trusted else None,
+                    index=trusted,
                 )
         except StoreUnavailableError as error:
-            return [], degraded_by(error)
-        return [item.item_no for item in alike], None
+            # By words only.
+            return [], VECTOR_INDEX if self._items.lacks(trusted) else degraded_by(error)
+        lacking = self._items.lacks(trusted) and not filters.leave_few
+        return [item.item_no for item in alike], VECTOR_INDEX if lacking else None
 
     async def _found(
         self,

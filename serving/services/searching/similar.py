@@ -8,13 +8,15 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from domain.errors import UnknownItemError
+from domain.errors import StoreUnavailableError, UnknownItemError
 from domain.identifiers import ItemId, ItemNo, UserId
+from serving.budget import SEARCHING, until
 from serving.repositories.exclusions import Exclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
 from serving.repositories.similar_items import AlikeItem, ItemFilters, Seed, SimilarItems
+from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.held_popular import HeldPopular
 from serving.services.searching.finding import Asked, Finder, FoundItems
 from serving.services.searching.found_list import SimilarItem, SimilarLevel, SimilarList
@@ -84,7 +86,7 @@ class Similar:
         of_user = user.exclusions.of(exclude_seen=wish.exclude_seen) if user else _NOTHING
         excluded = {seed.item_no for seed in seeds} | of_user
         filters = ItemFilters(wish.filters)
-        alike = await self._alike(run, seeds, excluded, filters, wish.limit)
+        alike, degraded = await self._alike(run, seeds, excluded, filters, wish.limit)
         missing = wish.limit - len(alike)
         level = _level(seeds) if alike else "popular"
         if missing > 0:
@@ -93,7 +95,7 @@ class Similar:
             alike += await self._items.load_most_used(run_id, listed, filters, items=missing)
         meant = await self._items.find_categories_meant(wish.filters, alike)
         items = tuple(map(_similar_item, alike))
-        return SimilarList(level, run, items, unknown, categories_meant=meant)
+        return SimilarList(level, run, items, unknown, degraded, meant)
 
     async def _alike(
         self,
@@ -102,23 +104,27 @@ class Similar:
         excluded: AbstractSet[ItemNo],
         filters: ItemFilters,
         limit: int,
-    ) -> list[AlikeItem]:
+    ) -> tuple[list[AlikeItem], str | None]:
+        """The most alike, and why they are fewer than they might have been."""
         likeness = mean_likeness(seeds)
         if run is None:
-            return []
+            return [], None
         if likeness is None:
             await self._items.check_run(run.run_id)
-            return []
+            return [], None
         index = run.likeness_index
-        trusted = index is not None and index.recall >= self._recall_bound
-        return await self._items.load_alike(
-            run.run_id,
-            likeness,
-            excluded,
-            filters,
-            items=limit,
-            index=index if trusted else None,
-        )
+        trusted = index if index is not None and index.recall >= self._recall_bound else None
+        try:
+            with until(SEARCHING):
+                alike = await self._items.load_alike(
+                    run.run_id, likeness, excluded, filters, items=limit, index=trusted
+                )
+        except StoreUnavailableError:
+            if not self._items.lacks(trusted):
+                raise
+            return [], VECTOR_INDEX
+        lacking = self._items.lacks(trusted) and not filters.leave_few
+        return alike, VECTOR_INDEX if lacking else None
 
     def _make_held(self, wish: SimilarWish, excluded: AbstractSet[ItemNo]) -> SimilarList:
         excluded |= self._held.numbers_of(wish.item_ids)

@@ -1,10 +1,10 @@
 """Items to choose from at the first visit: well known, and far from each other."""
 
 import hashlib
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
 import numpy as np
+from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from domain.identifiers import ItemNo
@@ -40,7 +40,7 @@ class Starter:
 
     def __init__(self, shelves: Shelves) -> None:
         self._shelves = shelves
-        self._pools: OrderedDict[tuple[str, str], _Pool] = OrderedDict()
+        self._pools: LRUCache[tuple[str, str], _Pool] = LRUCache(_MOST_POOLS)
 
     async def order(self, run: LiveRun, category: str, session: str | None) -> list[ItemNo]:
         """Well-known items in the order they are offered, whether or not they are available.
@@ -53,16 +53,14 @@ class Starter:
 
     async def _pool(self, run: LiveRun, category: str) -> _Pool | None:
         key = (run.version, category)
-        if key in self._pools:
-            self._pools.move_to_end(key)
-            return self._pools[key]
+        known = self._pools.get(key)
+        if known is not None:
+            return known
         item_nos, vectors = await self._shelves.load_well_known(run.run_id, category)
         if not item_nos:
             return None
-        self._pools[key] = _Pool(np.array(item_nos, dtype=np.int32), vectors)
-        if len(self._pools) > _MOST_POOLS:
-            self._pools.popitem(last=False)
-        return self._pools[key]
+        pool = self._pools[key] = _Pool(np.array(item_nos, dtype=np.int32), vectors)
+        return pool
 
 
 def start_of(session: str | None, items: int) -> int:

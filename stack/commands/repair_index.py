@@ -1,0 +1,73 @@
+"""`tandem repair index`: build damaged and missing vector indexes anew, beside all that goes on."""
+
+from concurrent.futures import ThreadPoolExecutor, wait
+
+from rich.console import Console
+from sqlalchemy import Engine
+
+from batch.index_repair import (
+    RunIndex,
+    find_fault,
+    load_indexes,
+    rebuild,
+    repairing,
+    tell_progress,
+)
+from domain.errors import RepairRefusedError
+from stack.database import using_engine
+from stack.home import Home
+from stack.settings import StackSettings
+from stack.stores import opened_stores
+
+_LOOK_SECONDS = 0.5
+_NO_INDEX = (
+    "No kept run has a vector index: their items are few and are compared exactly. There is nothing"
+    " to repair."
+)
+
+
+def run(settings: StackSettings, home: Home, *, anew: bool) -> int:
+    """Exit code 0 once all indexes are well; RepairRefusedError if no run has one.
+
+    `anew`: build those that are well anew too.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    with (
+        opened_stores(settings, home, "tandem repair index") as stores,
+        using_engine(stores.database_url) as engine,
+        repairing(engine),
+    ):
+        indexes = load_indexes(engine)
+        if not indexes:
+            raise RepairRefusedError(_NO_INDEX)
+        for index in indexes:
+            _repair(engine, index, console, anew=anew)
+    return 0
+
+
+def _repair(engine: Engine, index: RunIndex, console: Console, *, anew: bool) -> None:
+    of_run = f"run {index.run_id}, {'which is served' if index.served else 'which is kept'}"
+    fault = find_fault(engine, index)
+    if fault is None and not anew:
+        console.print(f"[green]✓[/] {index.name} ({of_run}) is well.")
+        return
+    console.print(f"[yellow]![/] {index.name} ({of_run}): {fault or 'to be built anew'}.")
+    recall = _rebuilt(engine, index, console)
+    console.print(f"[green]✓[/] {index.name} is built; it finds {recall:.1%} of the exact answer.")
+
+
+def _rebuilt(engine: Engine, index: RunIndex, console: Console) -> float:
+    """Build it, and tell how far that is: in motion on a terminal, each phase once elsewhere."""
+    told: set[str] = set()
+    with ThreadPoolExecutor(1) as pool, console.status(f"building {index.name}") as status:
+        building = pool.submit(rebuild, engine, index)
+        while not wait((building,), timeout=_LOOK_SECONDS).done:
+            progress = tell_progress(engine)
+            if progress is None:
+                continue
+            status.update(f"building {index.name}: {progress}")
+            phase = progress.partition(",")[0]
+            if not console.is_terminal and phase not in told:
+                console.print(f"  {phase}")
+            told.add(phase)
+        return building.result()
