@@ -34,7 +34,7 @@ def run(settings: StackSettings, home: Home, *, anew: bool) -> int:
     console = Console(soft_wrap=True, highlight=False)
     with (
         opened_stores(settings, home, "tandem repair index") as stores,
-        using_engine(stores.database_url) as engine,
+        using_engine(stores.database.owner) as engine,
         repairing(engine),
     ):
         indexes = load_indexes(engine)
