@@ -7,8 +7,8 @@ from functools import lru_cache
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LEAST_BYTES = 2048
-"""Smaller answers fit into a packet or two anyway."""
+LEAST_BYTES = 4096
+"""A list of twenty items is smaller: it would cost a seventh more time to save two packets."""
 _LEVEL = 1
 """Texts of JSON become a tenth smaller with level 6, which takes three times as long."""
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from serving.services.lists.made_list import REDIS_AWAY
 from stack.chaos.client import Reply
 from stack.chaos.ledger import Ledger
 from stack.chaos.questions import Question
@@ -76,7 +77,8 @@ def answer_of(question: Question, reply: Reply) -> Answer:
         ended=reply.ended,
         level=body["level"],
         source=body.get("source", body["level"]),
-        degraded=body["degraded"],
+        # Without Redis a list is as good as any, and is held to the same.
+        degraded=None if body["degraded"] == REDIS_AWAY else body["degraded"],
         run_id=run and run["id"],
         cut_off_at=run and datetime.fromisoformat(run["cut_off_at"]),
         events_since_cut_off=body.get("policy", {}).get("events_since_cut_off", 0),

@@ -123,7 +123,7 @@ async def test_a_generated_client_calls_the_api(
     status, forgotten = await call("users.forget_user", user_id="ann")
     assert (status, forgotten.removed.users) == (200, 1)
     status, ready = await call("operation.readyz")
-    assert (status, ready.degraded) == (200, None)
+    assert (status, ready.status) == (200, "ready")
     status, text = await call("operation.metrics")
     assert (status, "serving_requests_total" in text) == (200, True)
     status, diagnosed = await call("operation.diagnose")
@@ -206,15 +206,18 @@ async def test_examples_are_taken_as_they_are(client: httpx.AsyncClient) -> None
     assert answer.status_code == 202, answer.text
     user = SCHEMAS["UserBody"]["examples"][0]
     assert (await client.put("/v1/users/ann", json=user)).status_code == 200
+    needed = {
+        "GET /v1/search": {"q": "space"},
+        "GET /v1/similar": {"item_id": event["item_id"]},
+    }
     for name, operation in OPERATIONS.items():
         for one in operation.get("parameters", ()):
             if name.startswith("GET") and one["in"] == "query":
                 for example in one["schema"].get("examples", ()):
-                    needed = {"GET /v1/search": {"q": "space"}, "GET /v1/similar": {"item_id": "a"}}
                     query = {**needed.get(name, {}), one["name"]: example}
                     path = name.removeprefix("GET ").replace("{user_id}", "ann")
                     path = path.replace("{item_id}", event["item_id"])
-                    assert (await client.get(path, params=query)).status_code in {200, 404}, name
+                    assert (await client.get(path, params=query)).status_code == 200, name
 
 
 NAMES = st.from_regex(

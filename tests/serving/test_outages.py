@@ -59,7 +59,8 @@ async def test_a_search_that_takes_too_long_leaves_the_batch_list_and_is_not_kep
     assert len(ids(slow)) == len(set(ids(slow))) == 8
     assert "film-0" not in ids(slow)
     again = await recommended(client, "ann", limit=8)
-    assert (again.json()["source"], again.json()["degraded"]) == ("blend", None)
+    assert again.json()["source"] == "blend"
+    assert again.json()["degraded"] in {None, "redis_away"}
 
 
 async def test_a_list_that_cannot_be_filled_up_in_time_is_with_what_is_held(

@@ -71,6 +71,9 @@ async def test_readiness_needs_the_database_and_only_tells_of_redis(
     ready = await client.get("/readyz")
     assert ready.status_code == 200
     assert ready.json()["redis"].startswith("away")
+    assert ready.json()["degraded"] == "redis_away"
+    made = (await recommended(client, "ann")).json()
+    assert (made["level"], made["source"], made["degraded"]) == ("popular", "popular", "redis_away")
     gate.shut()
     away = await client.get("/readyz")
     assert away.status_code == 503

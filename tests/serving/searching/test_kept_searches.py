@@ -92,4 +92,4 @@ async def test_without_redis_each_answer_is_made_anew(
     own_redis.kill()
     for _ in range(2):
         answer = (await client.get(path)).json()
-        assert (answer["source"], answer["degraded"]) == (source, None)
+        assert (answer["source"], answer["degraded"]) == (source, "redis_away")
