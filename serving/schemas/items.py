@@ -5,21 +5,32 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from domain.limits import (
+    LONGEST_DESCRIPTION,
+    LONGEST_TITLE,
+    MOST_ATTRIBUTE_BYTES,
+    MOST_ATTRIBUTE_KEYS,
+    MOST_CATEGORIES,
+    AttributesFault,
+    attributes_shape_fault,
+)
 from serving.schemas.documented import NOT_BLANK, STORABLE_VALUES, Documented
 from serving.schemas.identifiers import Identifier, Text, storable_text
 
-_DEEPEST = 100
-
 
 def _storable(given: dict[str, Any]) -> dict[str, Any]:
-    """What JSONB can keep and orjson can write."""
+    """What JSONB can keep and orjson can write, and no more than may be said."""
+    fault = attributes_shape_fault(given)
+    if fault is not None:
+        raise ValueError(fault.value)
     level: list[Any] = [given]
-    for _ in range(_DEEPEST):
+    while level:
         level = [inner for value in level for inner in _inner_values(value)]
-    if level:
-        raise ValueError(f"objects and lists may be nested {_DEEPEST} deep at most")
+    if len(orjson.dumps(given)) > MOST_ATTRIBUTE_BYTES:
+        raise ValueError(AttributesFault.TOO_LARGE.value)
     return given
 
 
@@ -38,7 +49,15 @@ def _inner_values(value: Any) -> Iterable[Any]:
     return ()
 
 
-Attributes = Annotated[dict[str, Any], AfterValidator(_storable), STORABLE_VALUES]
+Attributes = Annotated[
+    dict[str, Any],
+    AfterValidator(_storable),
+    STORABLE_VALUES,
+    Field(
+        description=f"At most {MOST_ATTRIBUTE_BYTES:,} bytes as JSON, and {MOST_ATTRIBUTE_KEYS:,}"
+        " keys in all."
+    ),
+]
 
 
 def _titled(given: str) -> str:
@@ -50,7 +69,7 @@ def _titled(given: str) -> str:
 
 Title = Annotated[
     str,
-    StringConstraints(strip_whitespace=True, max_length=500),
+    StringConstraints(strip_whitespace=True, max_length=LONGEST_TITLE),
     AfterValidator(storable_text),
     AfterValidator(_titled),
     Documented({"minLength": 1, **NOT_BLANK.keywords}),
@@ -76,8 +95,8 @@ class ItemBody(BaseModel):
     )
 
     title: Title
-    categories: Annotated[list[Identifier], Field(max_length=100)] = []
-    description: Annotated[Text, Field(max_length=100_000)] = ""
+    categories: Annotated[list[Identifier], Field(max_length=MOST_CATEGORIES)] = []
+    description: Annotated[Text, Field(max_length=LONGEST_DESCRIPTION)] = ""
     attributes: Attributes = {}
     available: bool = Field(True, strict=True, description="Whether it may be recommended.")
 

@@ -3,7 +3,8 @@
 
 -- name: create_staged_events
 create temporary table staged_events (
-    place integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, occurred_at timestamptz
+    place integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, occurred_at timestamptz,
+    time_told boolean
 ) on commit delete rows;
 
 -- name: create_staged_items
@@ -33,22 +34,25 @@ select count(*) from made;
 
 -- name: store_staged_events
 -- Stores the staged events of known items through record_events; of several with one id the first in the file counts.
--- Answers how many were new and how many were there already.
-select recorded.accepted, recorded.duplicates
+-- Answers how many were new, how many were there already, and which of these say something else than what is there.
+select recorded.accepted, recorded.duplicates,
+       array(select staged.places[place + 1] from unnest(recorded.conflict_places) as place order by place) as conflicts
 from (
-    select array_agg(event_id order by place) as event_ids,
+    select array_agg(place order by place) as places,
+           array_agg(event_id order by place) as event_ids,
            array_agg(user_id order by place) as user_ids,
            array_agg(item_no order by place) as item_nos,
            array_agg(kind_no order by place) as kind_nos,
            array_agg(value order by place) as event_values,
            array_agg(occurred_at order by place) as occurred_ats,
-           array_agg(cast(null as uuid) order by place) as recommendation_ids
+           array_agg(cast(null as uuid) order by place) as recommendation_ids,
+           array_agg(time_told order by place) as times_told
     from staged_events join items using (item_id)
     having count(*) > 0
 ) as staged
 cross join lateral record_events(
     staged.event_ids, staged.user_ids, staged.item_nos, staged.kind_nos, staged.event_values,
-    staged.occurred_ats, staged.recommendation_ids) as recorded;
+    staged.occurred_ats, staged.recommendation_ids, staged.times_told, all_or_none => false) as recorded;
 
 -- name: add_staged_items
 -- Stores those staged items that the catalogue lacks: of several with one id the last. Answers how many were new. Items are

@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -12,17 +12,19 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from domain.errors import InvalidInputError
-from domain.identifiers import LONGEST_ID, event_uuid
+from domain.identifiers import LONGEST_ID, event_uuid, id_fault
+from domain.interactions import EventKind
 from stack.loading.chunks import Chunk, Reject
 from stack.loading.columnar import decoded, is_text
 from stack.loading.layouts import Layout
-from stack.loading.reasons import Reason
+from stack.loading.reasons import ID_REASONS, Reason
 from stack.loading.times import UTC_MICROSECONDS, read_times
 
 DEFAULT_KIND = "view"
 CLOCK_TOLERANCE = timedelta(seconds=60)
 
 _NUMBER = r"^\s*-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
+_PLAIN_ID = r"^[!-~]*[!--/-~][!-~]*$"
 _NAMELESS_EVENTS = uuid.UUID("0f5a3c8e-7d21-4c64-9a55-c6d2b7e49a13")
 
 Mask = NDArray[np.bool_]
@@ -36,8 +38,8 @@ class CheckedEvents:
     """The good events of a chunk."""
 
     table: pa.Table
-    """place (row of the chunk), event_id (16 bytes), user_id, item_id, kind_no, value and
-    occurred_at."""
+    """place (row of the chunk), event_id (16 bytes), user_id, item_id, kind_no, value,
+    occurred_at, and time_told: whether the file says when."""
     rejects: list[Reject]
 
 
@@ -61,7 +63,7 @@ class _Verdicts:
 
 
 def check_events(
-    chunk: Chunk, layout: Layout, kind_nos: Mapping[str, int], now: datetime
+    chunk: Chunk, layout: Layout, kinds_by_name: Mapping[str, EventKind], now: datetime
 ) -> CheckedEvents:
     """The events of a chunk that may be stored, and those that may not.
 
@@ -72,8 +74,10 @@ def check_events(
     user_ids = _ids(chunk, layout, "user_id", verdicts, missing=Reason.NO_USER_ID)
     item_ids = _ids(chunk, layout, "item_id", verdicts, missing=Reason.NO_ITEM_ID)
     event_ids = _ids(chunk, layout, "event_id", verdicts, missing=None)
+    kind_nos = {name: int(kind.kind_no) for name, kind in kinds_by_name.items()}
     kinds = _kinds(chunk, layout, kind_nos, verdicts)
     values = _values(chunk, layout, verdicts)
+    _reject_values(kinds, values, kinds_by_name.values(), verdicts)
     times = _times(chunk, layout, now, verdicts)
     columns = {
         "place": pa.array(np.arange(chunk.size, dtype=np.int32)),
@@ -83,6 +87,7 @@ def check_events(
         "kind_no": kinds,
         "value": values,
         "occurred_at": times,
+        "time_told": times.is_valid(),
     }
     good = pa.table(columns).filter(pa.array(verdicts.good))
     named = good.set_column(good.schema.get_field_index("event_id"), "event_id", _event_uuids(good))
@@ -123,8 +128,19 @@ def _ids(
         verdicts.reject(_true(texts.is_null()), missing)
     verdicts.reject(_not_an_id(chunk, layout.columns[name]), Reason.ID_NOT_TEXT)
     verdicts.reject(_true(pc.greater(pc.utf8_length(texts), LONGEST_ID)), Reason.ID_TOO_LONG)
-    verdicts.reject(_true(pc.match_substring(texts, "\0")), Reason.NUL_CHARACTER)
+    _reject_unclean(texts, verdicts)
     return texts
+
+
+def _reject_unclean(texts: pa.Array, verdicts: _Verdicts) -> None:
+    """Reject ids with characters that no id may have; most are plain and need no second look."""
+    plain = _true(pc.match_substring_regex(texts, _PLAIN_ID))
+    doubtful = np.flatnonzero(_true(texts.is_valid()) & ~plain)
+    found = {at: id_fault(texts[int(at)].as_py()) for at in doubtful}
+    for fault, reason in ID_REASONS.items():
+        rows = np.zeros(len(texts), dtype=np.bool_)
+        rows[[at for at, its in found.items() if its is fault]] = True
+        verdicts.reject(rows, reason)
 
 
 def _is_empty(column: pa.Array) -> bool:
@@ -175,6 +191,24 @@ def _values(chunk: Chunk, layout: Layout, verdicts: _Verdicts) -> pa.Array:
     if layout.kind is not None:
         verdicts.reject(~_true(given), Reason.NO_RATING)
     return values
+
+
+def _reject_values(
+    kinds: pa.Array, values: pa.Array, known: Iterable[EventKind], verdicts: _Verdicts
+) -> None:
+    """Reject what the kind of an event says its value must not be."""
+    kind_nos = pc.fill_null(kinds, 0).to_numpy(zero_copy_only=False)
+    numbers = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
+    given = _true(values.is_valid())
+    for kind in known:
+        of_kind = kind_nos == kind.kind_no
+        least, most = kind.smallest_value, kind.greatest_value
+        if least is None or most is None:
+            verdicts.reject(of_kind & given, Reason.VALUE_UNASKED)
+            continue
+        verdicts.reject(of_kind & ~given, Reason.NO_VALUE)
+        beyond = (numbers < np.float32(least)) | (numbers > np.float32(most))
+        verdicts.reject(of_kind & given & beyond, Reason.VALUE_OUT_OF_BOUNDS)
 
 
 def _times(chunk: Chunk, layout: Layout, now: datetime, verdicts: _Verdicts) -> pa.Array:

@@ -8,10 +8,17 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from domain.identifiers import LONGEST_ID
+from domain.identifiers import LONGEST_ID, id_fault
+from domain.limits import (
+    LONGEST_DESCRIPTION,
+    LONGEST_TITLE,
+    MOST_ATTRIBUTE_BYTES,
+    MOST_CATEGORIES,
+    attributes_shape_fault,
+)
 from stack.loading.chunks import Chunk, Reject
 from stack.loading.columnar import as_list
-from stack.loading.reasons import Reason
+from stack.loading.reasons import ATTRIBUTES_REASONS, ID_REASONS, Reason
 
 _SCHEMA = pa.schema(
     [
@@ -87,7 +94,7 @@ def read_item(row: Mapping[str, object]) -> Item:
     return Item(
         item_id=read_id(row.get("item_id")),
         title=read_title(row.get("title")),
-        categories=_read_categories(row.get("categories")),
+        categories=read_categories(row.get("categories")),
         description=_read_description(row.get("description")),
         attributes=_read_attributes(row),
         available=_read_available(row.get("available")),
@@ -103,7 +110,15 @@ def read_id(value: object) -> str:
     item_id = str(value)
     if len(item_id) > LONGEST_ID:
         raise RowError(Reason.ID_TOO_LONG)
-    return item_id
+    return _clean(item_id)
+
+
+def _clean(text: str) -> str:
+    """An id or a category as it is; it is never changed to make it a good one."""
+    fault = id_fault(text)
+    if fault is not None:
+        raise RowError(ID_REASONS[fault])
+    return text
 
 
 def read_title(value: object) -> str:
@@ -112,28 +127,41 @@ def read_title(value: object) -> str:
         raise RowError(Reason.NO_TITLE)
     if not isinstance(value, str):
         raise RowError(Reason.INVALID_TITLE)
+    if len(value) > LONGEST_TITLE:
+        raise RowError(Reason.LONG_TITLE)
     return value
 
 
 def split_categories(text: str) -> list[str]:
-    """Categories joined with |, each once."""
+    """Categories joined with |, each once; blanks beside a | belong to neither."""
     return list(dict.fromkeys(filter(None, map(str.strip, text.split("|")))))
 
 
-def _read_categories(value: object) -> list[str] | None:
+def read_categories(value: object) -> list[str] | None:
+    """An item's categories, each once; None: the file does not say."""
     if value is None:
         return None
     if isinstance(value, str):
-        return split_categories(value)
+        return _checked_categories(split_categories(value))
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise RowError(Reason.INVALID_CATEGORIES)
-    return list(dict.fromkeys(filter(None, map(str.strip, value))))
+    return _checked_categories(list(dict.fromkeys(value)))
+
+
+def _checked_categories(categories: list[str]) -> list[str]:
+    if len(categories) > MOST_CATEGORIES:
+        raise RowError(Reason.MANY_CATEGORIES)
+    if any(len(category) > LONGEST_ID for category in categories):
+        raise RowError(Reason.LONG_CATEGORY)
+    return [_clean(category) for category in categories]
 
 
 def _read_description(value: object) -> str | None:
-    if value is None or isinstance(value, str):
-        return value
-    raise RowError(Reason.INVALID_DESCRIPTION)
+    if value is not None and not isinstance(value, str):
+        raise RowError(Reason.INVALID_DESCRIPTION)
+    if value is not None and len(value) > LONGEST_DESCRIPTION:
+        raise RowError(Reason.LONG_DESCRIPTION)
+    return value
 
 
 def _read_attributes(row: Mapping[str, object]) -> dict[str, object] | None:
@@ -187,8 +215,14 @@ def _storable(item: Item) -> dict[str, object]:
 
 def _json(attributes: Mapping[str, object]) -> str:
     """JSON text with sorted keys; what Parquet holds beside JSON's types is written as text."""
+    fault = attributes_shape_fault(attributes)
+    if fault is not None:
+        raise RowError(ATTRIBUTES_REASONS[fault])
     options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
     try:
-        return orjson.dumps(attributes, default=str, option=options).decode()
+        written = orjson.dumps(attributes, default=str, option=options)
     except orjson.JSONEncodeError as error:
         raise RowError(Reason.UNWRITABLE_ATTRIBUTES) from error
+    if len(written) > MOST_ATTRIBUTE_BYTES:
+        raise RowError(Reason.LARGE_ATTRIBUTES)
+    return written.decode()

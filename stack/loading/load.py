@@ -140,10 +140,10 @@ class _Loading:
         self.finished_bytes += source.size_bytes
 
     def _load_events(self, source: Source) -> None:
-        kind_nos = self.store.load_kind_nos()
+        kinds = self.store.load_kinds()
 
         def check(chunk: Chunk) -> _Checked:
-            return check_events(chunk, source.layout, kind_nos, datetime.now(UTC))
+            return check_events(chunk, source.layout, kinds, datetime.now(UTC))
 
         def store(events: pa.Table) -> StoredEvents:
             return self.store.store_events(events, create_items=self.create_items)
@@ -152,10 +152,12 @@ class _Loading:
             self.tally.events_stored += outcome.stored
             self.tally.events_repeated += outcome.repeated
             self.tally.items_new += outcome.items_new
-            unknown = [
-                chunk.reject(place, Reason.UNKNOWN_ITEM) for place in outcome.unknown_item_places
+            unknown, conflicts = outcome.unknown_item_places, outcome.conflict_places
+            unstored = [
+                *(chunk.reject(place, Reason.UNKNOWN_ITEM) for place in unknown),
+                *(chunk.reject(place, Reason.CONFLICT) for place in conflicts),
             ]
-            self._account(chunk, [*rejects, *unknown])
+            self._account(chunk, [*rejects, *unstored])
 
     def _load_items(self, source: Source, read: ReadItem) -> None:
         def check(chunk: Chunk) -> _Checked:

@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from stack.loading.chunks import CHUNK_ROWS, Chunk, Reject
 from stack.loading.columnar import as_list
-from stack.loading.items import Item, ReadItem, RowError, read_id, read_title, split_categories
+from stack.loading.items import Item, ReadItem, RowError, read_categories, read_id, read_title
 from stack.loading.reasons import Reason
 
 MOST_TAGS = 20
@@ -28,7 +28,7 @@ def movie_reader(tags: Mapping[str, list[str]]) -> ReadItem:
         attributes: dict[str, object] = {"year": int(year[1])} if year else {}
         if item_id in tags:
             attributes["tags"] = tags[item_id]
-        genres = split_categories(str(row.get("genres") or ""))
+        genres = read_categories(str(row.get("genres") or "")) or []
         return Item(
             item_id=item_id,
             title=title,

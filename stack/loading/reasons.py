@@ -2,6 +2,9 @@
 
 from enum import StrEnum
 
+from domain.identifiers import IdFault
+from domain.limits import AttributesFault
+
 
 class Reason(StrEnum):
     """A reason as it stands in the rejects file and in the counts of a report."""
@@ -20,15 +23,42 @@ class Reason(StrEnum):
     NO_TAG = "tag is missing"
     ID_TOO_LONG = "id is longer than 200 characters"
     ID_NOT_TEXT = "id is neither text nor a whole number"
+    ID_CONTROL = "id or category has a control character"
+    ID_BLANK = "id or category is blank"
+    ID_PADDED = "id or category has a blank before or after it"
+    ID_DOTS = "id or category is . or .., which no path can hold"
     NUL_CHARACTER = "text contains a NUL character"
     UNREADABLE_TIME = "time is neither ISO 8601 nor epoch seconds or milliseconds"
     FUTURE_TIME = "time is in the future"
     UNKNOWN_KIND = "unknown kind"
     INVALID_VALUE = "value is not a finite number"
+    NO_VALUE = "value is missing, which the kind needs"
+    VALUE_UNASKED = "value of a kind that has none"
+    VALUE_OUT_OF_BOUNDS = "value is beyond the bounds of the kind"
+    CONFLICT = "event_id was recorded before with another content"
     UNKNOWN_ITEM = "unknown item"
     INVALID_TITLE = "title is not text"
     INVALID_DESCRIPTION = "description is not text"
     INVALID_CATEGORIES = "categories are neither a list of texts nor text joined with |"
     INVALID_ATTRIBUTES = "attributes are not a JSON object"
     UNWRITABLE_ATTRIBUTES = "attributes are nested too deep"
+    LARGE_ATTRIBUTES = "attributes take more than 65,536 bytes as JSON"
+    MANY_ATTRIBUTES = "attributes have more than 1,000 keys in all"
+    LONG_TITLE = "title is longer than 500 characters"
+    LONG_DESCRIPTION = "description is longer than 100,000 characters"
+    MANY_CATEGORIES = "more than 100 categories"
+    LONG_CATEGORY = "category is longer than 200 characters"
     INVALID_AVAILABLE = "available is neither true nor false"
+
+
+ID_REASONS = {
+    IdFault.CONTROL: Reason.ID_CONTROL,
+    IdFault.BLANK: Reason.ID_BLANK,
+    IdFault.PADDED: Reason.ID_PADDED,
+    IdFault.DOTS: Reason.ID_DOTS,
+}
+ATTRIBUTES_REASONS = {
+    AttributesFault.TOO_DEEP: Reason.UNWRITABLE_ATTRIBUTES,
+    AttributesFault.TOO_MANY_KEYS: Reason.MANY_ATTRIBUTES,
+    AttributesFault.TOO_LARGE: Reason.LARGE_ATTRIBUTES,
+}

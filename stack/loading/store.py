@@ -9,6 +9,8 @@ import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
 from domain.errors import StoreUnavailableError
+from domain.interactions import EventKind
+from sql.log import kind_table
 from sql.statements import statements
 
 _LOADING = statements("loading")
@@ -40,6 +42,8 @@ class StoredEvents:
     items_new: int
     unknown_item_places: list[int]
     """The places of events that were not stored because their item is not in the catalogue."""
+    conflict_places: list[int]
+    """And of those whose id was recorded before with another content."""
 
 
 class Store:
@@ -52,10 +56,10 @@ class Store:
         self._cursor.execute(_LOADING["create_staged_events"].text)
         connection.commit()
 
-    def load_kind_nos(self) -> dict[str, int]:
-        """The number of each event kind."""
+    def load_kinds(self) -> dict[str, EventKind]:
+        """The event kinds by their names."""
         self._cursor.execute(statements("log")["load_kinds"].text)
-        return {kind: kind_no for kind_no, kind, *_ in self._cursor.fetchall()}
+        return {kind.kind: kind for kind in kind_table(self._cursor.fetchall()).kinds}
 
     def store_items(self, items: pa.Table) -> StoredItems:
         """Store the items of a chunk, some at a time, and commit."""
@@ -71,7 +75,7 @@ class Store:
     def store_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
         """Store the events of a chunk, those of unknown items excepted, and commit."""
         if events.num_rows == 0:
-            return StoredEvents(0, 0, 0, [])
+            return StoredEvents(0, 0, 0, [], [])
 
         def write() -> StoredEvents:
             return self._write_events(events, create_items=create_items)
@@ -92,8 +96,8 @@ class Store:
         items_new = self._rows("create_missing_items")[0][0] if create_items else 0
         unknown = [place for (place,) in self._rows("find_unknown_items")]
         recorded = self._rows("store_staged_events")
-        stored, repeated = recorded[0] if recorded else (0, 0)
-        return StoredEvents(stored, repeated, items_new, unknown)
+        stored, duplicates, conflicts = recorded[0] if recorded else (0, 0, [])
+        return StoredEvents(stored, duplicates - len(conflicts), items_new, unknown, conflicts)
 
     def _committed(self, write: Callable[[], Outcome]) -> Outcome:
         """Write and commit; again if PostgreSQL ended it because two waited for each other."""

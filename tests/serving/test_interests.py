@@ -126,8 +126,11 @@ async def test_stating_needs_the_scope_users_and_asking_the_scope_read(
     write = {"X-API-Key": seeds.key("users", name="writer")}
     assert (await client.put("/v1/users/ann", json={}, headers=read)).status_code == 403
     assert (await client.put("/v1/users/ann", json={}, headers=write)).status_code == 201
-    assert (await client.get("/v1/users/ann", headers=write)).status_code == 403
-    assert (await client.get("/v1/users/ann", headers=read)).status_code == 200
+    assert (await client.get("/v1/users/ann", headers=write)).status_code == 200
+    assert (await client.get("/v1/users/ann", headers=read)).status_code == 403
+    path = "/v1/users/ann/recommendations"
+    assert (await client.get(path, headers=write)).status_code == 403
+    assert (await client.get(path, headers=read)).status_code == 200
 
 
 async def test_a_user_id_may_hold_slashes(client: httpx.AsyncClient) -> None:

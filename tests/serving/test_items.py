@@ -1,5 +1,6 @@
 """The catalogue."""
 
+import asyncio
 import json
 from typing import Any
 
@@ -7,7 +8,7 @@ import httpx
 import pytest
 
 from sql import tables
-from tests.serving.conftest import Seeds, event, faults, send
+from tests.serving.conftest import Seeds, Start, event, faults, send
 
 BODY = {
     "title": "Seven",
@@ -87,7 +88,49 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({"description": "\ud800"}, "/description"),
     ({"attributes": {"a": float("nan")}}, "/attributes"),
     ({"colour": "red"}, "/colour"),
+    ({"attributes": {"a": "x" * 65_536}}, "/attributes"),
+    ({"attributes": {"a": "é" * 32_800}}, "/attributes"),
+    ({"attributes": {str(n): n for n in range(1_001)}}, "/attributes"),
+    ({"attributes": {"a": [{"b": n} for n in range(1_000)]}}, "/attributes"),
+    ({"categories": [f"category {n}" for n in range(101)]}, "/categories"),
+    ({"description": "x" * 100_001}, "/description"),
 ]
+
+WORDS = " ".join(
+    f"{n:06x}".translate(str.maketrans("0123456789", "ghijklmnop")) for n in range(20_000)
+)
+LARGEST = {
+    "title": WORDS[:499] + "a",
+    "categories": [f"{n} {WORDS[n * 190 : n * 190 + 190]}".strip() for n in range(100)],
+    "description": WORDS[-100_000:],
+    "attributes": {f"{n}": WORDS[n * 61 : n * 61 + 55] for n in range(1_000)},
+}
+
+
+@pytest.mark.parametrize("path", ["/v1/items/largest", "/v1/users/largest"])
+async def test_the_limit_that_was_passed_is_named_and_what_is_within_it_is_stored(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    more = {"title": "Most"} if "items" in path else {}
+    for attributes, limit in (
+        ({"a": "x" * 4_900_000}, "65,536 bytes"),
+        ({str(n): n for n in range(200_000)}, "1,000 keys"),
+        ({"a": _nested(100)}, "100 deep"),
+    ):
+        answer = await client.put(path, json={**more, "attributes": attributes})
+        assert answer.status_code == 422
+        assert limit in faults(answer)["/attributes"]
+    kept = {"a": "x" * (65_536 - len('{"a":""}'))}
+    stored = await client.put(path, json={**more, "attributes": kept})
+    assert (stored.status_code, stored.json()["attributes"]) == (201, kept)
+
+
+async def test_the_largest_item_that_may_be_said_is_stored_though_eight_come_at_once(
+    start: Start,
+) -> None:
+    client = await start(write_budget_seconds=30.0)
+    puts = (client.put(f"/v1/items/largest-{n}", json=LARGEST) for n in range(8))
+    assert {answer.status_code for answer in await asyncio.gather(*puts)} == {201}
 
 
 async def test_a_bad_item_is_refused_with_the_place(

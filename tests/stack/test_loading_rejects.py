@@ -116,7 +116,24 @@ BAD_JSON_EVENTS: list[tuple[str, Reason]] = [
     ('{"user_id": true, "item_id": "1", "time": 1}', Reason.ID_NOT_TEXT),
     ('{"user_id": "ann", "item_id": 1.5, "time": 1}', Reason.ID_NOT_TEXT),
     ('{"user_id": "ann", "item_id": ["1"], "time": 1}', Reason.ID_NOT_TEXT),
-    ('{"user_id": "ann\\u0000", "item_id": "1", "time": 1}', Reason.NUL_CHARACTER),
+    ('{"user_id": "ann\\u0000", "item_id": "1", "time": 1}', Reason.ID_CONTROL),
+    ('{"user_id": "ann\\r\\n", "item_id": "1", "time": 1}', Reason.ID_CONTROL),
+    ('{"user_id": " ", "item_id": "1", "time": 1}', Reason.ID_BLANK),
+    ('{"user_id": "ann ", "item_id": "1", "time": 1}', Reason.ID_PADDED),
+    ('{"user_id": "\\u00a0é", "item_id": "1", "time": 1}', Reason.ID_PADDED),
+    ('{"user_id": "..", "item_id": "1", "time": 1}', Reason.ID_DOTS),
+    ('{"user_id": "ann", "item_id": ".", "time": 1}', Reason.ID_DOTS),
+    ('{"user_id": "ann", "item_id": "1", "time": 1, "event_id": " a"}', Reason.ID_PADDED),
+    ('{"user_id": "ann", "item_id": "1", "time": 1, "value": 3}', Reason.VALUE_UNASKED),
+    ('{"user_id": "ann", "item_id": "1", "time": 1, "kind": "rate"}', Reason.NO_VALUE),
+    (
+        '{"user_id": "ann", "item_id": "1", "time": 1, "kind": "rate", "value": 1e15}',
+        Reason.VALUE_OUT_OF_BOUNDS,
+    ),
+    (
+        '{"user_id": "ann", "item_id": "1", "time": 1, "kind": "rate", "value": -10.1}',
+        Reason.VALUE_OUT_OF_BOUNDS,
+    ),
     ('{"user_id": "ann", "item_id": "1", "kind": 4, "time": 1}', Reason.UNKNOWN_KIND),
     ('{"user_id": "ann", "item_id": "1", "value": true, "time": 1}', Reason.INVALID_VALUE),
     ('{"user_id": "ann", "item_id": "1", "value": [1], "time": 1}', Reason.INVALID_VALUE),
@@ -132,7 +149,7 @@ def test_every_bad_line_of_a_json_lines_file_is_rejected_and_every_good_one_stor
     rows = list(
         good_and_bad(
             BAD_JSON_EVENTS,
-            lambda n: json.dumps({"user_id": f"u{n}", "item_id": 1, "value": n, "time": 1 + n}),
+            lambda n: json.dumps({"user_id": f"u{n}", "item_id": 1, "time": 1 + n}),
         )
     )
     path = tmp_path / "events.jsonl"
@@ -150,7 +167,7 @@ def test_bad_rows_of_a_parquet_file_are_rejected_with_their_number(
     events = {
         "user_id": undecodable,
         "item_id": pa.array(["1", None, "1", "1", "1"]),
-        "value": pa.array([1.0, 1.0, 1.0, float("nan"), 1.0]),
+        "value": pa.array([None, None, None, float("nan"), None], pa.float64()),
         "occurred_at": pa.array([1, 2, 3, 4, SOON.timestamp() * 1e6], pa.int64()).cast(
             pa.timestamp("us")
         ),
@@ -174,6 +191,8 @@ BAD_ITEMS: list[tuple[dict[str, Any], Reason]] = [
     ({"item_id": "", "title": "T"}, Reason.NO_ITEM_ID),
     ({"item_id": [1], "title": "T"}, Reason.ID_NOT_TEXT),
     ({"item_id": LONG, "title": "T"}, Reason.ID_TOO_LONG),
+    ({"item_id": "x\n", "title": "T"}, Reason.ID_CONTROL),
+    ({"item_id": " x", "title": "T"}, Reason.ID_PADDED),
     ({"item_id": "x"}, Reason.NO_TITLE),
     ({"item_id": "x", "title": ""}, Reason.NO_TITLE),
     ({"item_id": "x", "title": 5}, Reason.INVALID_TITLE),
@@ -182,6 +201,21 @@ BAD_ITEMS: list[tuple[dict[str, Any], Reason]] = [
     ({"item_id": "x", "title": "T", "description": 5}, Reason.INVALID_DESCRIPTION),
     ({"item_id": "x", "title": "T", "categories": 5}, Reason.INVALID_CATEGORIES),
     ({"item_id": "x", "title": "T", "categories": [5]}, Reason.INVALID_CATEGORIES),
+    ({"item_id": "x", "title": "T", "categories": ["a", "b "]}, Reason.ID_PADDED),
+    ({"item_id": "x", "title": "T", "categories": ["a", ""]}, Reason.ID_BLANK),
+    ({"item_id": "x", "title": "T", "categories": "a|b\nc"}, Reason.ID_CONTROL),
+    ({"item_id": "x", "title": "T", "categories": [LONG]}, Reason.LONG_CATEGORY),
+    (
+        {"item_id": "x", "title": "T", "categories": [f"c{n}" for n in range(101)]},
+        Reason.MANY_CATEGORIES,
+    ),
+    ({"item_id": "x", "title": "T" * 501}, Reason.LONG_TITLE),
+    ({"item_id": "x", "title": "T", "description": "d" * 100_001}, Reason.LONG_DESCRIPTION),
+    ({"item_id": "x", "title": "T", "colour": "d" * 65_536}, Reason.LARGE_ATTRIBUTES),
+    (
+        {"item_id": "x", "title": "T", "attributes": {str(n): 1 for n in range(1_001)}},
+        Reason.MANY_ATTRIBUTES,
+    ),
     ({"item_id": "x", "title": "T", "attributes": "{"}, Reason.INVALID_ATTRIBUTES),
     ({"item_id": "x", "title": "T", "attributes": [1]}, Reason.INVALID_ATTRIBUTES),
     ({"item_id": "x", "title": "T", "attributes": DEEP}, Reason.UNWRITABLE_ATTRIBUTES),
@@ -283,3 +317,23 @@ def test_the_rejects_are_never_written_over_what_is_loaded(tmp_path: Path) -> No
     with pytest.raises(InvalidInputError, match="which is to be loaded"):
         load_path(path, "postgresql://postgres@/tandem?host=/nowhere", rejects_path=path)
     assert path.exists()
+
+
+def test_an_event_id_with_another_content_is_rejected_and_an_equal_one_is_a_repetition(
+    database_url: str, engine: Engine, item: None, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.csv"
+    heading = "user_id,item_id,time,event_id\n"
+    first = "ann,1,1600000000,a\n"
+    path.write_text(heading + "eve,9,1,x\n" + first + first + "bob,1,1600000000,a\n")
+    report = load_path(path, database_url)
+    assert (report.events_stored, report.events_repeated) == (1, 1)
+    assert [(one["line"], one["reason"]) for one in rejects(report)] == [
+        (2, Reason.UNKNOWN_ITEM),
+        (5, Reason.CONFLICT),
+    ]
+    path.write_text(heading + first + "ann,1,1700000000,a\n" + "cid,1,1600000000,c\n")
+    report = load_path(path, database_url)
+    assert (report.events_stored, report.events_repeated) == (1, 1)
+    assert [(one["line"], one["reason"]) for one in rejects(report)] == [(3, Reason.CONFLICT)]
+    assert users(engine) == {"ann", "cid"}

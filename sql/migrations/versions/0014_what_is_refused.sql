@@ -159,3 +159,22 @@ begin
            compared.conflict_places;
 end
 $$;
+
+-- ---------------------------------------------------------------- the words of one item
+
+-- The different words of an item, cut off where `item_words` cuts; not numbers, nor what is longer than any word. The
+-- first thousand in the order of the text: each new one costs its typing keys, and an item of nothing but new words
+-- must not hold up its writer. The others are found when they are typed whole, and neither completed nor corrected.
+create or replace function written_words(title text, categories text[], description text, attributes jsonb)
+returns setof text
+language sql immutable strict parallel safe
+begin atomic
+    select lexeme
+    from unnest(to_tsvector('simple'::regconfig, folded(
+        left(title, 2000) || ' , ' || left(array_to_string(categories, ' , '), 10000) || ' , '
+        || left(coalesce((select string_agg(value, ' , ') from attribute_values(attributes)), ''), 20000) || ' , '
+        || left(description, 30000))))
+    where length(lexeme) between 2 and 40 and lexeme collate "pg_c_utf8" !~ '[^[:alpha:]]'
+    order by positions[1], lexeme
+    limit 1000;
+end;
