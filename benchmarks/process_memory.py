@@ -26,6 +26,8 @@ class Memory:
     """PostgreSQL's buffers: each process counts its share of those it has touched."""
     files: float
     """Programs and libraries: a share grows when another process that has them loaded ends."""
+    processes: float
+    """How many processes these are, such as PostgreSQL's one a connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,7 @@ def _median(samples: Iterable[Sample], name: str) -> Memory:
         median(one.anonymous for one in found),
         median(one.shared_memory for one in found),
         median(one.files for one in found),
+        median(one.processes for one in found),
     )
 
 
@@ -114,7 +117,7 @@ def _of_tree(name: str, pid: int) -> Memory | None:
     return Memory(*(sum(figures) for figures in zip(*found, strict=True)))
 
 
-def _of_process(pid: int) -> tuple[float, float, float, float] | None:
+def _of_process(pid: int) -> tuple[float, float, float, float, float] | None:
     """None if it has ended meanwhile."""
     try:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()[1:]
@@ -122,4 +125,4 @@ def _of_process(pid: int) -> tuple[float, float, float, float] | None:
         return None
     kib = {name: float(told.split()[0]) for name, _, told in (one.partition(":") for one in lines)}
     anonymous = kib["Pss_Anon"] + kib["SwapPss"]
-    return kib["Pss"] / MIB, anonymous / MIB, kib["Pss_Shmem"] / MIB, kib["Pss_File"] / MIB
+    return kib["Pss"] / MIB, anonymous / MIB, kib["Pss_Shmem"] / MIB, kib["Pss_File"] / MIB, 1.0

@@ -86,6 +86,8 @@ def main() -> int:
         parser.error("--settle-minutes must lie between --night-minutes and --minutes")
     with running_system() as system:
         outcome = _soak(system, asked.minutes, asked.settle_minutes, asked.night_minutes)
+        if not outcome.holds():
+            system.keep()
     told = outcome.described()
     for line in _summary(told):
         say(line)
@@ -136,7 +138,9 @@ def _sample(
 
 def _progress(sample: Sample, nights: ScheduledNights, load: LightLoad) -> str:
     ended = [night.state for night in nights.runs(datetime.now(UTC))]
-    memory = ", ".join(f"{name} {one.anonymous:.0f}" for name, one in sample.memory.items())
+    memory = ", ".join(
+        f"{name} {one.anonymous:.0f} ({one.processes:.0f})" for name, one in sample.memory.items()
+    )
     return (
         f"minute {sample.minute:.0f}: nights {dict(Counter(ended))}, {load.requests} requests,"
         f" {len(load.failed)} failed; anonymous MiB: {memory}"
@@ -175,7 +179,8 @@ def _summary(told: dict[str, Any]) -> list[str]:
     for name, one in told["processes"].items():
         settled, end = one["settled_mib"], one["end_mib"]
         lines.append(
-            f"{name:<15} PSS {settled['pss']:.1f} to {end['pss']:.1f} MiB, anonymous"
+            f"{name:<15} {settled['processes']:.0f} to {end['processes']:.0f} processes, PSS"
+            f" {settled['pss']:.1f} to {end['pss']:.1f} MiB, anonymous"
             f" {settled['anonymous']:.1f} to {end['anonymous']:.1f}: {one['growth_mib']:+.1f} MiB,"
             f" {one['growth_percent']:+.1f} %{' TOO MUCH' if one['too_much'] else ''}"
             f"{' RESTARTED' if one['restarted'] else ''}; shared memory"

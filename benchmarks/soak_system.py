@@ -23,6 +23,8 @@ from stack.servers.ports import free_port
 from stack.supervision.state import find_state
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
+KEPT = "kept"
+"""A file that says that the home folder is to be kept."""
 START_SECONDS, STOP_SECONDS = 600.0, 90.0
 _OF_OTHERS = ("DATABASE_URL", "READ_DATABASE_URL", "REDIS_URL", "TANDEM_STARTED_AT")
 
@@ -39,6 +41,10 @@ class RunningSystem:
     prefect_url: str
     key: str
     films: list[str]
+
+    def keep(self) -> None:
+        """Leave the home folder with its logs for somebody to look at."""
+        (self.home / KEPT).touch()
 
     def pids(self) -> dict[str, int]:
         """The processes by name."""
@@ -61,25 +67,24 @@ class RunningSystem:
 def running_system() -> Iterator[RunningSystem]:
     """Start everything, wait for the first recommendation, stop it at the end.
 
-    The home folder is kept, and named, if the block raises.
+    The home folder is kept, and named, if the block raises or asks for it.
     """
     home = Path(tempfile.mkdtemp(prefix="tandem-soak-"))
     home.chmod(0o755)
     environment = _environment(home)
     up = subprocess.Popen([TANDEM, "up"], env=environment, stdout=sys.stderr)  # noqa: S603 -- our own
-    kept = True
     try:
         _wait_until_served(environment, up)
         yield _described(home, environment, up.pid)
     except BaseException:
-        print(f"The logs lie in {home}", file=sys.stderr)
+        (home / KEPT).touch()
         raise
-    else:
-        kept = False
     finally:
         up.send_signal(signal.SIGINT)
         up.wait(STOP_SECONDS)
-        if not kept:
+        if (home / KEPT).exists():
+            print(f"The logs lie in {home}", file=sys.stderr)
+        else:
             shutil.rmtree(home, ignore_errors=True)
 
 

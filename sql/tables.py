@@ -9,6 +9,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Computed,
+    Date,
     Double,
     ForeignKey,
     Identity,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     SmallInteger,
     Table,
     Text,
+    UniqueConstraint,
     Uuid,
     func,
 )
@@ -296,6 +298,20 @@ impressions = Table(
     Column("item_nos", ARRAY(Integer), nullable=False),
     _time("shown_at"),
     Column("explored", ARRAY(Integer), nullable=False, server_default="{}"),
+)
+
+impression_days = Table(
+    "impression_days",
+    metadata,
+    Column("day", Date, nullable=False),
+    Column("run_id", Integer),
+    Column("source", Text, nullable=False),
+    Column("arm", Text),
+    Column("impressions", BigInteger, nullable=False),
+    Column("items", BigInteger, nullable=False),
+    Column("explored", BigInteger, nullable=False),
+    Column("users", BigInteger, nullable=False),
+    UniqueConstraint("day", "run_id", "source", "arm", postgresql_nulls_not_distinct=True),
 )
 
 tuning_trials = Table(

@@ -7,6 +7,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from batch.settings import BatchSettings, TuneSettings
+from flows.settings import HousekeepingSettings
 from serving.settings import ServingSettings
 from speed.settings import RedisSettings, SpeedSettings
 from sql.settings import OwnerSettings
@@ -15,6 +16,7 @@ from stack.settings import StackSettings
 EXAMPLE = Path(__file__).parent.parent / ".env.example"
 CLASSES: tuple[type[BaseSettings], ...] = (
     BatchSettings,
+    HousekeepingSettings,
     OwnerSettings,
     RedisSettings,
     ServingSettings,

@@ -48,6 +48,10 @@ class ServedRun:
     """Who rolled back to it; None: it is served because it was published."""
     newer_run_id: RunId | None = None
     """The newest retained run that was made after it."""
+    vanished_items: int = 0
+    """How many items stood in many lists of the run before it and in none of its own."""
+    vanished: str | None = None
+    """The one of them that stood in most."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,8 @@ cross join (
 -- name: load_served_run
 -- The run being served, or no row before the first is published. Its index_recall is null if its items are so few that
 -- they are searched exactly; compared: whether the gate had enough users to compare it on; rolled_back_by: null if it is
--- served because it was published; newer_run_id: the newest retained run that was made after it.
+-- served because it was published; newer_run_id: the newest retained run that was made after it;
+-- vanished_items: how many items of many lists stood in none of it when it was made, and vanished: the first by id.
 select run_id, cut_off_at, switched_at,
        case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
        metrics ? 'ndcg@20' as compared,
@@ -54,7 +55,9 @@ select run_id, cut_off_at, switched_at,
            select switched_by from switches
            where switches.switch_no = live_run.switch_no and how = 'rolled back'
        ) as rolled_back_by,
-       (select max(run_id) from model_runs where state = 'published' and run_id > live_run.run_id) as newer_run_id
+       (select max(run_id) from model_runs where state = 'published' and run_id > live_run.run_id) as newer_run_id,
+       coalesce((metrics ->> 'vanished_items')::integer, 0) as vanished_items,
+       metrics #>> '{vanished,0,item_id}' as vanished
 from live_run join model_runs using (run_id);
 
 -- name: find_open_night

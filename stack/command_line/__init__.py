@@ -12,7 +12,7 @@ import typer
 from stack.command_line.bench import bench
 from stack.command_line.calling import Complaining
 from stack.command_line.keys import keys
-from stack.command_line.learning import load, nightly, replay, rollback, tune
+from stack.command_line.learning import housekeeping, load, nightly, replay, rollback, tune
 from stack.command_line.repair import repair
 from stack.command_line.runs import runs
 from stack.command_line.system import PASSING_ON, diagnose, down, psql, status, up
@@ -29,7 +29,7 @@ app.add_typer(keys, name="key")
 app.add_typer(runs, name="runs")
 app.add_typer(bench, name="bench")
 app.add_typer(repair, name="repair")
-for command in (up, down, load, nightly, rollback, tune, replay, status, diagnose):
+for command in (up, down, load, nightly, rollback, tune, housekeeping, replay, status, diagnose):
     app.command()(command)
 app.command(context_settings=PASSING_ON)(psql)
 

@@ -43,6 +43,11 @@ def tune() -> None:
     call("tune")
 
 
+def housekeeping() -> None:
+    """Delete Prefect's old runs, and old impressions, which stay as counts; as every day."""
+    call("housekeeping")
+
+
 def replay(
     *,
     events_file: Annotated[

@@ -107,6 +107,9 @@ _DEFAULTS = {
     # For a night without a running server, on a busy machine.
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    # Events, which no request can delete, go after 30 days, and so do logs of runs that are gone.
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P30D",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,orphans",
     "PREFECT_WORKER_QUERY_SECONDS": "5",
     "PYTHONUNBUFFERED": "1",
 }

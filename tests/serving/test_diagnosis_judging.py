@@ -54,7 +54,7 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
     assert {finding.severity for finding in judged(WELL).values()} == {"ok"}
     assert set(judged(WELL)) == {
         "postgres", "migrations", "clock", "items", "words", "events", "times", "run", "night",
-        "gate", "index", "worker", "speed", "new-items", "popular",
+        "gate", "index", "lists", "worker", "speed", "new-items", "popular",
     }  # fmt: skip
 
 
@@ -107,6 +107,8 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
         (served(index_recall=0.93), "index", "notice",
          "finds 93.0% of the exact answer, less than the bound of 95.0%"),
         (served(index_recall=0.97), "index", "ok", "finds 97.0%"),
+        (served(vanished_items=1, vanished="alien"), "lists", "notice", "item 'alien' stood in"),
+        (served(vanished_items=3, vanished="alien"), "lists", "notice", "'alien' and 2 more"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said_and_nothing_else(

@@ -23,6 +23,7 @@ COMMANDS = [
     ["nightly"],
     ["rollback"],
     ["tune"],
+    ["housekeeping"],
     ["replay"],
     ["runs"],
     ["runs", "show"],

@@ -28,6 +28,7 @@ def judge_run(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Find
         night,
         _comparison(figures.served),
         _index(figures.served, figures.kept_up, bounds),
+        _lists(figures.served),
     ]
 
 
@@ -128,6 +129,21 @@ def _comparison(served: ServedRun) -> Finding:
         "notice",
         f"Run {served.run_id} was published without comparison: only {users} could be evaluated.",
         advice="The gate begins to compare by itself when more users come back.",
+    )
+
+
+def _lists(served: ServedRun) -> Finding:
+    if not served.vanished_items:
+        return Finding("lists", "ok", f"No item vanished from the lists with run {served.run_id}.")
+    more = f" and {served.vanished_items - 1:,} more" if served.vanished_items > 1 else ""
+    return Finding(
+        "lists",
+        "notice",
+        f"The item {served.vanished!r}{more} stood in many lists and is in none of run"
+        f" {served.run_id}.",
+        served.served_since,
+        "If nothing explains it, look at the newest events with it, and serve the run before:"
+        " tandem rollback.",
     )
 
 

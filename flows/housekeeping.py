@@ -1,0 +1,95 @@
+"""The daily housekeeping: what is old and not needed is counted and cleared away."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated
+
+from prefect import flow, get_run_logger, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+from pydantic import Field
+from sqlalchemy.pool import NullPool
+
+from batch.old_impressions import count_up_old_impressions
+from flows.prefect_history import clear_old_runs
+from flows.settings import HousekeepingSettings
+from sql.engine import make_engine
+from sql.settings import DatabaseSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What one housekeeping deleted."""
+
+    impressions: int
+    impression_days: int
+    """Days of which impressions were counted up."""
+    runs: int
+    artifacts: int
+
+    def told(self) -> str:
+        """In plain sentences."""
+        return (
+            f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
+            f" as counts by day, and {self.runs:,} old flow runs with their task runs, logs and"
+            f" {self.artifacts:,} artifacts."
+        )
+
+
+@flow(
+    name="housekeeping",
+    description="Clear away Prefect's old runs, and old impressions, which stay as counts by day.",
+    persist_result=False,
+)
+def housekeeping(
+    *,
+    prefect_days: Annotated[float | None, Field(ge=1)] = None,
+    impression_days: Annotated[int | None, Field(ge=8)] = None,
+) -> Cleared:
+    """Clear away what is old; what was deleted. Left empty, a parameter is as set up.
+
+    Interactions, receipts of events and deletions are never touched.
+
+    Args:
+        prefect_days: days after their end flow runs are kept, with their logs and artifacts
+        impression_days: days impressions are kept; after that they are counts by day
+
+    """
+    asked = {"prefect_days": prefect_days, "impression_days": impression_days}
+    chosen = {name: value for name, value in asked.items() if value is not None}
+    settings = HousekeepingSettings.model_validate(HousekeepingSettings().model_dump() | chosen)
+    now = datetime.now(UTC)
+    oldest_day = (now - timedelta(days=settings.impression_days)).date()
+    by_day = clear_impressions(oldest_day, settings.batch_impressions)
+    runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
+    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts)
+    get_run_logger().info(cleared.told())
+    create_markdown_artifact(
+        f"# Housekeeping\n\n{cleared.told()}",
+        key="housekeeping-summary",
+        description="What the housekeeping deleted",
+    )
+    return cleared
+
+
+@task(name="Count up old impressions", cache_policy=NO_CACHE, persist_result=False)
+def clear_impressions(before: date, most: int) -> dict[date, int]:
+    """Impressions of the days before `before` become counts; how many by day."""
+    engine = make_engine(DatabaseSettings().database_url.get_secret_value(), poolclass=NullPool)
+    by_day: Counter[date] = Counter()
+    for day, counted in count_up_old_impressions(engine.begin, before, most):
+        by_day[day] += counted
+        get_run_logger().info("%s impressions of %s are counted.", f"{counted:,}", day)
+    return dict(by_day)
+
+
+@task(name="Clear away old flow runs", cache_policy=NO_CACHE, persist_result=False)
+def clear_runs(before: datetime) -> tuple[int, int]:
+    """How many flow runs that ended before `before` were deleted, and how many artifacts."""
+    runs = artifacts = 0
+    for cleared in clear_old_runs(before):
+        runs += cleared.runs
+        artifacts += cleared.artifacts
+        get_run_logger().info("%s flow runs are deleted.", f"{runs:,}")
+    return runs, artifacts

@@ -1,0 +1,59 @@
+"""`tandem housekeeping`: what is old is cleared away, now."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from domain.errors import StackError
+from stack.home import Home
+from stack.settings import StackSettings
+from stack.stores import opened_stores
+from stack.supervision.environment import child_environment, prefect_environment
+from stack.supervision.log_file import last_lines
+from stack.supervision.one_off import run_python
+
+PROGRAM = ["-m", "stack.housekeeping_process"]
+_TOLD_LOG_LINES = 15
+
+
+class HousekeepingError(StackError):
+    """The housekeeping did not come to its end."""
+
+
+def run(settings: StackSettings, home: Home) -> int:
+    """Exit code 0 if everything old was cleared away; says what that was."""
+    console = Console(soft_wrap=True, highlight=False)
+    with (
+        opened_stores(settings, home, "tandem housekeeping") as stores,
+        console.status("clearing away what is old"),
+    ):
+        environment = child_environment(
+            prefect_environment(home, stores.prefect_url),
+            settings,
+            home,
+            database_url=stores.database_url,
+            redis_url=stores.redis_url,
+        )
+        told = _clear_away(environment, home.log("housekeeping"))
+    console.print(escape(told))
+    return 0
+
+
+def _clear_away(environment: Mapping[str, str], log: Path) -> str:
+    """What the flow says that it deleted; HousekeepingError if it failed."""
+    ending: dict[str, Any] = {}
+    code = asyncio.run(
+        run_python(PROGRAM, environment, log, lambda line: ending.update(json.loads(line)))
+    )
+    if "told" in ending:
+        return str(ending["told"])
+    if "message" in ending:
+        raise HousekeepingError(str(ending["message"]))
+    lines = last_lines(log, _TOLD_LOG_LINES)
+    why = [f"The housekeeping ended with code {code}. The end of {log}:", *lines]
+    raise HousekeepingError("\n".join(why))
