@@ -25,9 +25,10 @@ def migrate(engine: Engine, *logins: str) -> None:
     """Apply every revision the database lacks, in one transaction; harmless when there is none.
 
     Then everybody is granted what they need of it, and the roles that `logins`, addresses of the
-    same database, name get the passwords that stand there. Raises MissingRoleError if a role is missing
-    that whoever migrates may not make, and NotOwnerError if revisions are lacking and the tables
-    are another's.
+    same database, name get the passwords that stand there.
+
+    Raises MissingRoleError if a role is missing that whoever migrates may not make, and
+    NotOwnerError if revisions are lacking and the tables are another's.
     """
     with engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})

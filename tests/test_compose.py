@@ -1,35 +1,139 @@
-"""docker-compose.yml names what exists and pins what it pulls."""
+"""docker-compose.yml names what exists, pins what it pulls, and shuts what need not be open."""
 
 import re
+import subprocess
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
-COMPOSE = Path(__file__).parent.parent / "docker-compose.yml"
+ROOT = Path(__file__).parent.parent
+COMPOSE = ROOT / "docker-compose.yml"
+CADDYFILE = ROOT / "deploy" / "Caddyfile"
+RUNS_ONCE = {"migrate"}
+
+
+def compose() -> dict[str, Any]:
+    return dict(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")))
 
 
 def services() -> dict[str, Any]:
-    return dict(yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["services"])
+    return dict(compose()["services"])
 
 
-def test_every_image_is_pinned() -> None:
-    for service in services().values():
-        assert re.fullmatch(r"[\w/.-]+:[\w.-]*\d+\.\d+[\w.-]*", service["image"]), service["image"]
+@pytest.fixture(params=sorted(services()))
+def service(request: pytest.FixtureRequest) -> dict[str, Any]:
+    return {"name": request.param, **services()[request.param]}
 
 
-def test_every_program_that_is_started_exists() -> None:
-    for service in services().values():
-        for module in re.findall(r"python -m ([\w.]+)", service.get("command", "")):
-            runnable = find_spec(f"{module}.__main__") if _is_package(module) else find_spec(module)
-            assert runnable is not None, module
+def test_every_image_is_pinned(service: dict[str, Any]) -> None:
+    pinned = r"[\w/.-]+:[\w.-]*\d+\.\d+[\w.-]*(@sha256:[0-9a-f]{64})?"
+    assert re.fullmatch(pinned, service["image"])
 
 
-def test_every_service_that_is_waited_for_exists() -> None:
+def test_every_program_that_is_started_exists(service: dict[str, Any]) -> None:
+    for module in re.findall(r"python -m ([\w.]+)", service.get("command", "")):
+        runnable = find_spec(f"{module}.__main__") if _is_package(module) else find_spec(module)
+        assert runnable is not None, module
+
+
+def test_every_service_that_is_waited_for_exists_and_can_be(service: dict[str, Any]) -> None:
+    for name, wait in service.get("depends_on", {}).items():
+        awaited = services()[name]
+        ends = wait["condition"] == "service_completed_successfully"
+        assert ends == (name in RUNS_ONCE)
+        assert ends or "healthcheck" in awaited
+
+
+def test_every_service_that_stays_is_asked_whether_it_is_well(service: dict[str, Any]) -> None:
+    if service["name"] not in RUNS_ONCE:
+        assert service["healthcheck"]["test"]
+        assert service["restart"] == "unless-stopped"
+
+
+def test_every_service_has_limits_and_no_rights_it_does_not_need(service: dict[str, Any]) -> None:
+    assert service["mem_limit"]
+    assert service["cpus"]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    # The two that keep data in an image of somebody else's write into it.
+    assert service.get("read_only", False) == (service["name"] not in {"postgres", "prefect"})
+
+
+def test_no_password_stands_in_an_environment_or_a_command(service: dict[str, Any]) -> None:
+    environment = {name: str(told) for name, told in service.get("environment", {}).items()}
+    for name, told in environment.items():
+        assert "PASSWORD" not in name or name.endswith("_FILE"), name
+        assert "AUTH_STRING" not in name
+        assert not re.search(r"://[^/@]*:[^/@]*@", told), name
+        assert "TANDEM_POSTGRES_PASSWORD" not in told
+
+
+def test_every_password_file_is_a_secret_of_the_service_that_is_made(
+    service: dict[str, Any],
+) -> None:
+    told = " ".join([*map(str, service.get("environment", {}).values()), str(service)])
+    named = set(re.findall(r"/run/secrets/(\w+)", told))
+    if service["name"] == "migrate":
+        named.discard("redis_password")
+    assert named <= set(service.get("secrets", []))
+    assert named <= set(compose()["secrets"])
+
+
+def test_the_processes_are_not_the_owner() -> None:
+    for name in ("api", "speed", "worker"):
+        known = services()[name]
+        assert "//tandem_app@" in known["environment"]["DATABASE_URL"]
+        assert "owner_password" not in known["secrets"]
+
+
+def test_only_the_proxy_has_ports_of_the_host_so_that_there_may_be_several_of_the_api() -> None:
+    assert [name for name, known in services().items() if "ports" in known] == ["proxy"]
+    assert "container_name" not in services()["api"]
+
+
+def test_the_neighbours_are_asked_without_a_proxy_of_the_machine(service: dict[str, Any]) -> None:
+    if "NO_PROXY" in service.get("environment", {}):
+        direct = service["environment"]["NO_PROXY"].split(",")
+        assert {"postgres", "redis", "prefect", "api", "127.0.0.1"} <= set(direct)
+        assert service["environment"]["no_proxy"] == service["environment"]["NO_PROXY"]
+    assert service["name"] in {"postgres", "redis", "proxy"} or "NO_PROXY" in service["environment"]
+
+
+def test_prefect_and_redis_ask_for_a_password() -> None:
     known = services()
-    for service in known.values():
-        assert set(service.get("depends_on", {})) <= set(known)
+    assert "PREFECT_SERVER_API_AUTH_STRING=" in known["prefect"]["command"]
+    assert "PREFECT_API_AUTH_STRING=" in known["worker"]["command"]
+    assert "*" not in known["prefect"]["environment"]["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
+    assert "requirepass" in known["redis"]["command"]
+
+
+def test_the_api_has_two_processes() -> None:
+    assert services()["api"]["environment"]["TANDEM_API_WORKERS"] == "2"
+
+
+def test_the_proxy_limits_what_comes_and_finds_every_api() -> None:
+    told = CADDYFILE.read_text(encoding="utf-8")
+    for needed in ("max_header_size 64KB", "max_size 5MB", "read_header 10s", "dynamic a api 8000"):
+        assert needed in told
+    assert told.count("{") == told.count("}")
+
+
+def test_the_secrets_that_are_made_are_those_that_are_read_and_stay(tmp_path: Path) -> None:
+    script = tmp_path / "make-secrets"
+    script.write_bytes((ROOT / "deploy" / "make-secrets").read_bytes())
+    script.chmod(0o755)
+    made = []
+    for _ in range(2):
+        subprocess.run([script], check=True, capture_output=True)
+        files = sorted((tmp_path / "secrets").iterdir())
+        made.append({file.name: file.read_text() for file in files})
+    assert made[0] == made[1]
+    assert set(made[0]) == set(compose()["secrets"])
+    assert all(len(password.strip()) == 32 for password in made[0].values())
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
 
 
 def _is_package(module: str) -> bool:

@@ -172,8 +172,9 @@ def test_a_run_started_from_prefect_is_carried_out_by_the_worker(system: System)
 
 
 def test_analysts_read_the_same_figures_in_sql(system: System) -> None:
-    with psycopg.connect(system.json("status")["database_url"]) as connection:
-        connection.execute("set role analyst")
+    address = system.json("status")["database_url"]
+    assert address.startswith("postgresql://tandem_app@")
+    with psycopg.connect(address.replace("tandem_app", "analyst", 1)) as connection:
         live = connection.execute(
             "select run_id, ndcg_at_20 from analytics.model_runs where live"
         ).fetchone()

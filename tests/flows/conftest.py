@@ -25,7 +25,7 @@ Record = Callable[[Connection, Sequence[Visit]], None]
 @pytest.fixture(scope="session")
 def prefect_server() -> Iterator[None]:
     """One Prefect server a session, with a database of its own."""
-    with prefect_test_harness(server_startup_timeout=180):
+    with prefect_test_harness(server_startup_timeout=300):
         yield
 
 
