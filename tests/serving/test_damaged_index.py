@@ -229,6 +229,8 @@ def test_of_two_repairs_at_once_the_second_is_refused(
     with engine.connect() as other:
         other.execute(text("select pg_advisory_lock(31322)"))
         refused = repair()
+    # The lock is that of the session, which the pool would keep.
+    engine.dispose()
     assert refused.exit_code == 1
     assert "Another repair of indexes is under way" in " ".join(refused.output.split())
     assert repair().exit_code == 0

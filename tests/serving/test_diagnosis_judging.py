@@ -54,7 +54,7 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
     assert {finding.severity for finding in judged(WELL).values()} == {"ok"}
     assert set(judged(WELL)) == {
         "postgres", "migrations", "clock", "items", "words", "events", "times", "run", "night",
-        "gate", "index", "lists", "worker", "speed", "new-items", "popular",
+        "gate", "index", "lists", "worker", "version", "speed", "new-items", "popular",
     }  # fmt: skip
 
 

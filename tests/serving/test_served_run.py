@@ -86,6 +86,18 @@ async def test_a_served_run_whose_lists_are_gone_is_told_as_that_while_postgres_
     assert 'serving_breaker_state{dependency="postgres"} 0.0' in metrics
 
 
+async def test_a_list_that_another_version_made_is_answered_without_its_causes_and_says_so(
+    client: httpx.AsyncClient, seeds: Seeds, ann: int
+) -> None:
+    run_of_films(seeds, ann, 0)
+    await until(lambda: blended(client))
+    tell = "update model_runs set gramian = '{}', parameters = cast(:told as jsonb)"
+    seeds.write(text(tell).bindparams(told='{"live_vector": {"of_another_version": 1}}'))
+    answer = await recommended(client, "ann", limit=5, explain=True)
+    assert len(ids(answer)) == 5
+    assert (answer.json()["level"], answer.json()["degraded"]) == ("blend", "run_unusable")
+
+
 async def test_without_the_database_the_best_list_still_to_be_had_is_answered(
     start: Start, seeds: Seeds, ann: int, gate: Gate
 ) -> None:
