@@ -114,11 +114,11 @@ def test_without_their_parent_they_end_and_leave_the_address_to_the_next(
         until_all_are_up(api)
         children = workers(api)
         api.process.kill()
+        psutil.wait_procs(children, timeout=60)
+        assert not any(child.is_running() for child in children)
         settings = {"api_workers": 1, "api_port": api.port}
         with running_api(database_url, redis_url, tmp_path / "next", **settings) as following:
             assert following.get("/healthz").status_code == 200
-        psutil.wait_procs(children, timeout=60)
-        assert not any(child.is_running() for child in children)
 
 
 def test_a_process_that_hangs_is_replaced(run_api: RunApi) -> None:
