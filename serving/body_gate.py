@@ -77,7 +77,7 @@ class BodyGate:
         limits = self._limits
         if self._bodies >= limits.bodies:
             return "too_many"
-        if self._bodies_of[key] >= limits.bodies // 2:
+        if self._bodies_of[key] >= max(limits.bodies // 2, 1):
             return "too_many_of_key"
         # The first is always let in, however low the limit.
         if self._bodies and self._bytes + size > limits.total_bytes:

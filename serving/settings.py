@@ -254,7 +254,7 @@ class ServingSettings(
     api_requests_at_once: Count = Field(
         64, description="Requests without a body under way in one process; others are told 503."
     )
-    api_bodies_at_once: Annotated[int, Field(ge=2)] = Field(
+    api_bodies_at_once: Count = Field(
         64,
         description="Requests with a body that are worked on at once; others are refused. No key"
         " may have more than half of these places, and of the bytes.",

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from pydantic import AliasChoices
+import pytest
+from pydantic import AliasChoices, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
@@ -60,3 +61,16 @@ def test_the_listed_values_are_the_defaults() -> None:
             assert value == written, name
         else:
             assert float(value) == float(default), name
+
+
+@pytest.mark.parametrize("settings", [ServingSettings, SpeedSettings, StackSettings])
+def test_a_log_level_that_is_none_is_refused(
+    settings: type[BaseSettings], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgresql:///x")
+    monkeypatch.setenv("REDIS_URL", "redis://x")
+    monkeypatch.setenv("TANDEM_LOG_LEVEL", "ERROR")
+    assert settings().log_level == "ERROR"  # type: ignore[attr-defined]
+    monkeypatch.setenv("TANDEM_LOG_LEVEL", "LOUD")
+    with pytest.raises(ValidationError, match=r"(?i)log_level"):
+        settings()

@@ -80,7 +80,12 @@ def running_api(
 ) -> Iterator[RunningApi]:
     """A server with settings by their names in lower case, one process unless told."""
     # Time is short only where a test is about it: the machine may be busy.
-    usual = {"api_port": free_port(), "api_workers": 1, "request_budget_seconds": 20}
+    usual = {
+        "api_port": free_port(),
+        "api_workers": 1,
+        "api_header_seconds": 600,
+        "request_budget_seconds": 20,
+    }
     given = {f"TANDEM_{name.upper()}": str(value) for name, value in {**usual, **settings}.items()}
     told = {**given, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
     port = int(given["TANDEM_API_PORT"])

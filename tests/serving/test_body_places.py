@@ -19,7 +19,7 @@ def test_a_key_that_may_not_is_refused_before_its_body_has_come(
 ) -> None:
     api = run_api(api_bodies_at_once=2)
     bad = seeds.key(*scopes) if scopes else "tdm_" + "a" * 43
-    good = seeds.key("write").encode()
+    good = seeds.key("write", name="writer").encode()
     slow = [Raw(api.port) for _ in range(10)]
     for raw in slow:
         raw.send(SLOW, bad.encode(), b"\r\n\r\n{")

@@ -326,6 +326,7 @@ async def test_a_flood_of_events_at_a_frozen_database_is_refused_while_reads_are
             "DATABASE_URL": url,
             "REDIS_URL": redis_url,
             "TANDEM_API_PORT": str(port),
+            "TANDEM_API_WORKERS": "1",
             "TANDEM_WRITE_BUDGET_SECONDS": "1",
             "TANDEM_API_BODIES_AT_ONCE": "8",
         }

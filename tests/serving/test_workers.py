@@ -96,13 +96,15 @@ def listed(client: httpx.Client) -> list[str]:
     return [item["item_id"] for item in items]
 
 
-def test_told_to_stop_all_of_them_end(run_api: RunApi) -> None:
-    api = run_api(api_workers=2)
+def test_told_to_stop_all_of_them_end_and_log_no_more_than_they_were_told(run_api: RunApi) -> None:
+    api = run_api(api_workers=2, log_level="WARNING")
     until_all_are_up(api)
     children = workers(api)
     api.process.terminate()
     assert api.process.wait(timeout=60) == 0
     assert not any(child.is_running() for child in children)
+    assert not api.lines("request")
+    assert not [line for line in api.log.read_text().splitlines() if '"level": "info"' in line]
 
 
 def test_without_their_parent_they_end_and_leave_the_address_to_the_next(
@@ -112,15 +114,15 @@ def test_without_their_parent_they_end_and_leave_the_address_to_the_next(
         until_all_are_up(api)
         children = workers(api)
         api.process.kill()
+        psutil.wait_procs(children, timeout=60)
+        assert not any(child.is_running() for child in children)
         settings = {"api_workers": 1, "api_port": api.port}
         with running_api(database_url, redis_url, tmp_path / "next", **settings) as following:
             assert following.get("/healthz").status_code == 200
-        psutil.wait_procs(children, timeout=60)
-        assert not any(child.is_running() for child in children)
 
 
 def test_a_process_that_hangs_is_replaced(run_api: RunApi) -> None:
-    api = run_api(api_workers=2, api_hung_seconds=2)
+    api = run_api(api_workers=2, api_hung_seconds=5)
     until_all_are_up(api)
     victim = workers(api)[0]
     os.kill(victim.pid, signal.SIGSTOP)
