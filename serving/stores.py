@@ -29,6 +29,7 @@ def make_replica(settings: ServingSettings) -> Replica | None:
         connections=settings.postgres_connections,
         waiting=settings.postgres_waiting,
         seconds=settings.request_budget_seconds,
+        silence_seconds=settings.postgres_silence_seconds,
     )
 
 

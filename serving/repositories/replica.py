@@ -54,11 +54,23 @@ class Replica:
         self._well = False
 
     @classmethod
-    def at(cls, database_url: str, *, connections: int, waiting: int, seconds: float) -> "Replica":
+    def at(
+        cls,
+        database_url: str,
+        *,
+        connections: int,
+        waiting: int,
+        seconds: float,
+        silence_seconds: float | None = None,
+    ) -> "Replica":
         """The replica at this address; nothing is opened yet."""
         return cls(
             Connections.at(
-                database_url, most=connections, most_waiting=waiting, statement_seconds=seconds
+                database_url,
+                most=connections,
+                most_waiting=waiting,
+                statement_seconds=seconds,
+                silence_seconds=silence_seconds,
             )
         )
 
