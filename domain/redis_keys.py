@@ -81,9 +81,9 @@ the key after that; so what was read before the commit never takes back what was
 """
 
 EXCLUSIONS_FILLED = "tandem:exclusions-filled"
-"""Stands in Redis once the exclusions of all users who came lately were stored, until it is lost.
+"""Up to which position of the log all users' exclusions were stored; lost with them.
 
-Or who stores them just now, for as long as that worker goes on.
+Or who stores those of everybody who came lately, for as long as that worker goes on.
 """
 
 

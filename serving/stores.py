@@ -26,7 +26,10 @@ def make_replica(settings: ServingSettings) -> Replica | None:
         return None
     limits = _store_limits(settings)
     reads = limits.pool(
-        limits.connections, limits.read_seconds, overflow=limits.overflow_connections
+        limits.connections,
+        limits.read_seconds,
+        overflow=limits.overflow_connections,
+        silence_seconds=limits.silence_seconds,
     )
     return Replica.at(settings.read_database_url.get_secret_value(), reads)
 

@@ -1,12 +1,12 @@
 """What users must not be shown, kept in Redis for when PostgreSQL does not answer serving.
 
-The API adds each event to what Redis holds of its user. All that is there of a user, in bulk loads
-too, is read from the log here, as this worker meets every user who did something.
+The API adds each event to what Redis holds of its user. All that is there of a user is read from
+the log here, which is followed up to its horizon: bulk loads too, and before there is any run.
 """
 
 import time
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import islice
 
 import redis
@@ -24,49 +24,59 @@ from domain.redis_keys import (
     user_version,
 )
 from speed.metrics import EXCLUSION_FAILURES, EXCLUSION_USERS
-from sql.exclusions import ExcludedItems, load_exclusions, load_users_before
+from sql.exclusions import (
+    ExcludedItems,
+    load_exclusions,
+    load_users_before,
+    load_users_with_news,
+)
+from sql.log import event_horizon
 
 log = structlog.get_logger()
 
 _USERS_AT_ONCE = 200
 """So many are read between two passes: no event waits for more."""
 _ROWS_AT_ONCE = 5_000
-_MOST_PENDING = 200_000
 _LOOK_SECONDS = 1.0
-_FILLING_SECONDS = 60
-_FILLED = b"filled"
+_FILLING_SECONDS = 300
 _THE_END = Position(2**62)
 
 
 class KeptExclusions:
-    """Stores users' exclusions in Redis, and those of all who came lately if Redis lost them."""
+    """Stores users' exclusions in Redis, and those of all who came lately if Redis lost them.
 
-    def __init__(self, engine: Engine, client: redis.Redis, *, seconds: int) -> None:
+    How far the log was followed stands in Redis, so it is lost with what it speaks of. Several
+    workers may do the same: it is recomputed, and harmless twice.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        client: redis.Redis,
+        *,
+        seconds: int,
+        look_seconds: float = _LOOK_SECONDS,
+    ) -> None:
         self._engine = engine
         self._client = client
         self._seconds = seconds
+        self._look_seconds = look_seconds
+        self._look_at = 0.0
         self._pending: dict[UserNo, None] = {}
-        self._filling = f"filling by {uuid.uuid4().hex}".encode()
+        self._reached: Position | None = None
+        """The log was followed up to here once all pending users are stored."""
+        self._filling = f"filled by {uuid.uuid4().hex}".encode()
         self._before: Position | None = None
         """How far back the log was gone through; None: Redis lost nothing."""
-        self._overflown = False
-        self._look_at = 0.0
+        self._end = Position(0)
+        """The horizon when that began."""
         self._failing = False
-
-    def note(self, user_nos: Iterable[UserNo]) -> None:
-        """Store these users' exclusions soon; their cached answers were dropped before."""
-        self._pending.update(dict.fromkeys(user_nos))
-        if len(self._pending) > _MOST_PENDING:
-            # Redis has been away for long: the log is gone through when it is back.
-            self._pending.clear()
-            self._overflown = True
 
     def work_once(self) -> int | None:
         """Store some of what is due; None: nothing is, or a store is away."""
         try:
             if not self._pending:
-                self._look_for_loss()
-                self._go_back()
+                self._find_more()
             if not self._pending:
                 return None
             return self._store(list(islice(self._pending, _USERS_AT_ONCE)))
@@ -92,21 +102,33 @@ class KeptExclusions:
         EXCLUSION_USERS.inc(len(users))
         return len(users)
 
-    def _look_for_loss(self) -> None:
-        """Begin to go through the log if nobody has since Redis was started."""
-        if self._before is not None or time.monotonic() < self._look_at:
+    def _find_more(self) -> None:
+        """Note the users of the next piece of the log, if there is one."""
+        if self._before is not None:
+            self._go_back(self._before)
             return
-        self._look_at = time.monotonic() + _LOOK_SECONDS
-        if self._overflown:
-            self._client.delete(EXCLUSIONS_FILLED)
-            self._overflown = False
-        if self._client.set(EXCLUSIONS_FILLED, self._filling, nx=True, ex=_FILLING_SECONDS):
-            self._before = _THE_END
+        if self._reached is not None:
+            # Not if Redis has lost everything meanwhile.
+            self._client.set(EXCLUSIONS_FILLED, self._reached, xx=True)
+            self._reached = None
+        if time.monotonic() < self._look_at:
+            return
+        filled = self._client.get(EXCLUSIONS_FILLED)
+        if filled is None:
+            self._begin()
+        elif filled.isdigit():
+            self._go_on(Position(int(filled)))
 
-    def _go_back(self) -> None:
-        """Note the users of another piece of the log, the newest first."""
-        if self._before is None:
-            return
+    def _begin(self) -> None:
+        """Go through the log, unless another worker just began to."""
+        if self._client.set(EXCLUSIONS_FILLED, self._filling, nx=True, ex=_FILLING_SECONDS):
+            with self._engine.connect() as connection:
+                self._end = event_horizon(connection)
+            self._before = _THE_END
+            self._go_back(_THE_END)
+
+    def _go_back(self, before: Position) -> None:
+        """The newest first."""
         if self._client.get(EXCLUSIONS_FILLED) != self._filling:
             # Redis has lost everything once more: the next look begins anew.
             self._before = None
@@ -114,11 +136,22 @@ class KeptExclusions:
         self._client.expire(EXCLUSIONS_FILLED, _FILLING_SECONDS)
         with self._engine.connect() as connection:
             user_nos, self._before = load_users_before(
-                connection, self._before, rows=_ROWS_AT_ONCE, seconds=self._seconds
+                connection, before, rows=_ROWS_AT_ONCE, seconds=self._seconds
             )
         self._pending.update(dict.fromkeys(user_nos))
         if self._before is None:
-            self._client.set(EXCLUSIONS_FILLED, _FILLED)
+            self._client.set(EXCLUSIONS_FILLED, self._end)
+
+    def _go_on(self, after: Position) -> None:
+        """Follow the log from where it was followed to."""
+        with self._engine.connect() as connection:
+            until = Position(min(event_horizon(connection), after + _ROWS_AT_ONCE))
+            if until <= after:
+                self._look_at = time.monotonic() + self._look_seconds
+                return
+            user_nos = load_users_with_news(connection, after=after, until=until)
+        self._pending.update(dict.fromkeys(user_nos))
+        self._reached = until
 
     def _note_failure(self, error: Exception) -> None:
         EXCLUSION_FAILURES.inc()

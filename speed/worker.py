@@ -68,9 +68,9 @@ class Worker:
                 self._ready()
                 is_ready = True
             kept = self.keep_exclusions_once()
-            if folded is None and placed is None and kept is None:
+            if folded is None and placed is None:
                 self._answers.drop(())
-                if self.keep_standbys_ready() is None:
+                if self.keep_standbys_ready() is None and kept is None:
                     self._wakes.wait(self._settings.poll_seconds)
 
     def work_once(self) -> Pass | None:
@@ -91,7 +91,6 @@ class Worker:
         self._told_failures.pop("fold", None)
         if done is not None:
             self._answers.drop((*done.user_nos, *done.forgotten))
-            self._exclusions.note(done.user_nos)
             _count(done, time.perf_counter() - started)
         return done
 
@@ -160,9 +159,7 @@ class Worker:
         if self._predecessor_settled:
             return
         with self._engine.connect() as connection:
-            updated = find_recently_updated_users(connection, 2 * VERSION_SECONDS)
-        self._answers.drop(updated)
-        self._exclusions.note(updated)
+            self._answers.drop(find_recently_updated_users(connection, 2 * VERSION_SECONDS))
         self._predecessor_settled = True
 
     def _note_failure(self, what: str, error: DBAPIError, *, away: bool = True) -> None:

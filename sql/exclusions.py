@@ -44,3 +44,11 @@ def load_users_before(
     parameters = {"before": before, "rows": rows, "seconds": seconds}
     (found,) = connection.execute(_SPEED["load_users_before"], parameters)
     return list(found.user_nos), found.position
+
+
+def load_users_with_news(
+    connection: Connection, *, after: Position, until: Position
+) -> list[UserNo]:
+    """Users of whom something is new in (after, until], deletions and interests too."""
+    parameters = {"after": after, "until": until}
+    return list(connection.execute(_SPEED["load_users_with_news"], parameters).scalars())

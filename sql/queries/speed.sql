@@ -47,6 +47,9 @@ from (
 ) as newest
 where came_at > clock_timestamp() - make_interval(secs => :seconds);
 
+-- name: load_users_with_news
+select distinct user_no from user_news where position > :after and position <= :until;
+
 -- name: find_recently_updated_users
 -- Whose cached answers a killed predecessor may not have dropped.
 select user_no from user_embeddings

@@ -38,6 +38,8 @@ class Answer:
     """(n, 3): score, batch and speed score of each item; 0 where an answer tells none."""
     by_words: tuple[str, ...] = ()
     """Items of a search that are said to have one of the words."""
+    exclusions: str | None = None
+    """What it says of its user's exclusions; None: it is for nobody."""
 
     @property
     def user(self) -> str | None:
@@ -52,6 +54,7 @@ class Answer:
             "level": self.level,
             "source": self.source,
             "degraded": self.degraded,
+            "exclusions": self.exclusions,
             "run": self.run_id,
             "cut_off_at": self.cut_off_at,
             "events_since_cut_off": self.events_since_cut_off,
@@ -85,19 +88,22 @@ def answer_of(question: Question, reply: Reply) -> Answer:
         items=tuple(item["item_id"] for item in body["items"]),
         scores=np.array(rows, dtype=np.float64).reshape(len(rows), 3),
         by_words=tuple(i["item_id"] for i in body["items"] if i.get("match") == "words"),
+        exclusions=body["exclusions"],
     )
 
 
 def check_seen(answer: Answer, ledger: Ledger, violations: Violations) -> tuple[int, int]:
     """Find the items shown although their event had been acknowledged when the read began.
 
-    How many there are, and how many were shown that the user had seen before the load began: of
-    those, only the store knows.
+    Items that were loaded before the load began count as well. How many there are, and how many
+    there are in an answer that says that it was made without knowing: these are no violation.
     """
     if answer.user is None:
         return 0, 0
     seen = ledger.certainly_seen(answer.user, answer.began, answer.ended)
     shown = [item for item in answer.items if item in seen]
+    if answer.exclusions == "unknown":
+        return 0, len(shown)
     old = [item for item in shown if seen[item] is None]
     for item in shown:
         mark = seen[item]
@@ -112,6 +118,6 @@ def check_seen(answer: Answer, ledger: Ledger, violations: Violations) -> tuple[
                 history=[asdict(one) for one in ledger.history(answer.user)[-_TOLD_EVENTS:]],
                 statements=[asdict(one) for one in ledger.statements.get(answer.user, ())],
             )
-    if old and answer.level != HELD:
+    if old:
         violations.add("old item shown", answer.began, items=old, answer=answer.told())
-    return len(shown) - len(old), len(old)
+    return len(shown), 0

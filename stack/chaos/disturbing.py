@@ -17,6 +17,7 @@ from stack.servers.child_process import ServerNotReadyError
 _BOTH_SPEED_WORKERS = 0.7
 """With a share above this all workers of the speed layer are killed at once."""
 _WATCH_SECONDS = 0.2
+_SLOW_SECONDS = 0.15
 _PATIENCE_SECONDS = 90.0
 
 
@@ -76,6 +77,8 @@ class Disturber:
             self.nights.bad_nights += 1
         elif one.act == "kill":
             await self._kill(number, one)
+        elif one.act == "slow":
+            await self._slow_down(one)
         else:
             await self._pause(number, one)
 
@@ -122,6 +125,19 @@ class Disturber:
             self._ended_at[number] = restarted_at
         self.pauses[one.kind] += 1
         await self._recover(number, f"pause {one.kind}", restarted_at)
+
+    async def _slow_down(self, one: Disturbance) -> None:
+        """Let a member work for a small part of the time: it is slow, but it answers."""
+        (name, *_) = await self._victims(one)
+        self._note(f"{name} slow")
+        until = time.monotonic() + one.away_seconds
+        while time.monotonic() < until:
+            self.fleet.pause(name)
+            await asyncio.sleep(_SLOW_SECONDS)
+            self.fleet.resume(name)
+            await asyncio.sleep(_SLOW_SECONDS / 3)
+        self._note(f"{name} as fast as before")
+        self.pauses[f"{one.kind} slow"] += 1
 
     async def _victims(self, one: Disturbance) -> list[str]:
         """Which members; one that is away already is waited for."""

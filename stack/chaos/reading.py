@@ -84,9 +84,9 @@ class Reader:
         self.answers.append(answer)
         if answer.user is not None and answer.question.endpoint == "recommendations":
             self.latest[answer.user] = answer
-        wrong, old = check_seen(answer, self.ledger, self.violations)
+        wrong, unknown = check_seen(answer, self.ledger, self.violations)
         check_shape(answer, self.shop, self.ledger, self.violations)
-        self.tally.old_items_shown += old
+        self.tally.seen_items_unknown += unknown
         if wrong:
             self.tally.seen_by_level[answer.level] += wrong
 

@@ -135,8 +135,13 @@ def _with_bytecode(home: Home, environment: Mapping[str, str]) -> dict[str, str]
 def _add_workers(fleet: Fleet, home: Home, environment: Mapping[str, str]) -> dict[str, int]:
     """Take two API processes and two speed workers in; the ports of the former."""
     ports = {}
-    # Often, so that outages fall into refreshes of popular lists.
-    own_pace = {"TANDEM_SPEED_POPULAR_SECONDS": "5"}
+    own_pace = {
+        # Often, so that outages fall into refreshes of popular lists.
+        "TANDEM_SPEED_POPULAR_SECONDS": "5",
+        # No API process reads at its start whom it may be asked for: the users' histories were
+        # loaded in bulk, and only PostgreSQL and what the speed workers store know them.
+        "TANDEM_REMEMBERED_RECENT_USERS": "1",
+    }
     shared = {**environment, **own_pace, "TANDEM_SPEED_SHARDS_PER_PASS": "4"}
     for number in range(1, WORKERS + 1):
         port = free_port()

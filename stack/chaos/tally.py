@@ -26,8 +26,10 @@ class Tally:
     """Reads that no process answered although one was running all the time."""
     seen_by_level: Counter[str] = field(default_factory=Counter)
     """Violations: items shown after the event that marks them was acknowledged."""
-    old_items_shown: int = 0
-    """Items seen before the load began, in popular lists made while the store was away."""
+    exclusions_unknown: int = 0
+    """Answers that say they were made without knowing all that the user has seen."""
+    seen_items_unknown: int = 0
+    """Items in such answers that the user had seen."""
     longest_lag_seconds: float = 0.0
     """How late this program was itself: what it measures is no more exact than that."""
     short: int = 0
@@ -51,6 +53,7 @@ class Tally:
         self.reads_by_endpoint[answer.question.endpoint] += 1
         self.levels[answer.level] += 1
         self.sources[answer.source] += 1
+        self.exclusions_unknown += answer.exclusions == "unknown"
         self.read_seconds.append(answer.ended - answer.began)
         self.short += len(answer.items) < answer.question.limit
 

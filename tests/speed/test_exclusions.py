@@ -21,11 +21,10 @@ from domain.redis_keys import (
     unpacked_numbers,
 )
 from speed.exclusions import KeptExclusions
-from speed.worker import Worker
 from tests.events import DISLIKE, event, record, user_no_of
 from tests.passes import SETTINGS
-from tests.removals import forget
-from tests.small_run import publish_small_run
+from tests.speed.running import running
+from tests.waiting import wait_until
 
 SECONDS = 604_800
 
@@ -35,13 +34,6 @@ def client(redis_url: str) -> Iterator[redis.Redis]:
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
         yield client
-
-
-@pytest.fixture
-def film_nos_of_run(engine: Engine, film_nos: list[int]) -> list[int]:
-    with engine.begin() as connection:
-        publish_small_run(connection, film_nos)
-    return film_nos
 
 
 def known(client: redis.Redis, user: str) -> tuple[int, ...] | None:
@@ -55,20 +47,28 @@ def work(kept: KeptExclusions) -> None:
         pass
 
 
-def test_after_a_bulk_load_redis_holds_all_that_its_users_have_seen(
-    engine: Engine, client: redis.Redis, film_nos_of_run: list[int]
+def test_after_a_bulk_load_redis_holds_all_that_its_users_have_seen_though_there_is_no_run(
+    engine: Engine, client: redis.Redis, film_nos: list[int]
 ) -> None:
-    films = film_nos_of_run
-    worker = Worker(engine, client, SETTINGS, threading.Event())
-    worker.work_once()
+    kept = KeptExclusions(engine, client, seconds=SECONDS, look_seconds=0.0)
+    work(kept)
     with engine.begin() as connection:
-        record(connection, [event("ann", films[1]), event("ann", films[0])])
-        record(connection, [event("ann", films[2], kind_no=DISLIKE)])
+        record(connection, [event("ann", film_nos[1]), event("ann", film_nos[0])])
+        record(connection, [event("ann", film_nos[2], kind_no=DISLIKE)])
         ann = user_no_of(connection, "ann")
-    worker.work_once()
-    worker.keep_exclusions_once()
-    assert known(client, "ann") == (ann, films[0], films[1], -films[2])
+    work(kept)
+    assert known(client, "ann") == (ann, film_nos[0], film_nos[1], -film_nos[2])
     assert 0 < client.ttl(exclusions_key(UserId("ann"))) <= SECONDS
+
+
+def test_a_worker_that_runs_tells_redis_of_a_bulk_load(
+    engine: Engine, redis_url: str, client: redis.Redis, film_nos: list[int]
+) -> None:
+    with running(engine, redis_url, SETTINGS, threading.Event()):
+        with engine.begin() as connection:
+            record(connection, [event("ann", film_nos[0])])
+            ann = user_no_of(connection, "ann")
+        wait_until(lambda: known(client, "ann") == (ann, film_nos[0]))
 
 
 def test_what_is_recorded_while_the_log_is_read_is_not_taken_back(
@@ -77,7 +77,7 @@ def test_what_is_recorded_while_the_log_is_read_is_not_taken_back(
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[0])])
         ann = user_no_of(connection, "ann")
-    kept = KeptExclusions(engine, client, seconds=SECONDS)
+    kept = KeptExclusions(engine, client, seconds=SECONDS, look_seconds=0.0)
     work(kept)
     added = packed_numbers([0, film_nos[5]])
 
@@ -87,7 +87,8 @@ def test_what_is_recorded_while_the_log_is_read_is_not_taken_back(
         client.eval(DROP_ANSWERS, len(keys), *keys, VERSION_SECONDS)
         client.set(exclusions_key(UserId("ann")), added)
 
-    kept.note([ann])
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[1])])
     with listening(engine, "after_cursor_execute", drop_and_add):
         kept.work_once()
     assert known(client, "ann") == (0, film_nos[5])
@@ -115,25 +116,14 @@ def test_a_redis_that_lost_everything_is_told_of_who_came_lately_and_of_nobody_e
         )
         ann = user_no_of(connection, "ann")
     for _ in range(2):
-        kept = KeptExclusions(engine, client, seconds=SECONDS)
+        kept = KeptExclusions(engine, client, seconds=SECONDS, look_seconds=0.0)
         work(kept)
         assert known(client, "ann") == (ann, film_nos[0])
         assert known(client, "old") is None
-        assert client.get(EXCLUSIONS_FILLED) == b"filled"
+        filled = client.get(EXCLUSIONS_FILLED)
+        assert filled is not None
+        assert filled.isdigit()
         client.flushall()
-
-
-def test_of_a_user_who_was_forgotten_nothing_is_stored(
-    engine: Engine, client: redis.Redis, film_nos: list[int]
-) -> None:
-    with engine.begin() as connection:
-        record(connection, [event("ann", film_nos[0])])
-        ann = user_no_of(connection, "ann")
-        forget(connection, "ann")
-    kept = KeptExclusions(engine, client, seconds=SECONDS)
-    kept.note([ann])
-    work(kept)
-    assert known(client, "ann") is None
 
 
 def test_while_redis_is_away_users_wait_until_it_is_back(
@@ -148,9 +138,8 @@ def test_while_redis_is_away_users_wait_until_it_is_back(
         ann = user_no_of(connection, "ann")
     socket = socket_folder / "redis.sock"
     with redis.Redis(unix_socket_path=str(socket)) as away:
-        kept = KeptExclusions(engine, away, seconds=SECONDS)
-        kept.note([ann])
+        kept = KeptExclusions(engine, away, seconds=SECONDS, look_seconds=0.0)
         assert kept.work_once() is None
         socket.symlink_to(redis_url.removeprefix("unix://"))
-        kept.work_once()
+        work(kept)
     assert known(client, "ann") == (ann, film_nos[0])

@@ -63,6 +63,16 @@ def test_a_seen_item_that_is_shown_is_found(stage: Stage) -> None:
     assert stage.violations.counts == {"seen item shown": 3}
 
 
+def test_a_seen_item_in_an_answer_that_does_not_know_is_counted_and_no_violation(
+    stage: Stage,
+) -> None:
+    stage.acknowledged(8)
+    run, log = stage.run()
+    answer = replace(answer_from(run, log), exclusions="unknown")
+    assert check_seen(answer, stage.ledger, stage.violations) == (0, 3)
+    assert stage.violations.counts == {}
+
+
 def test_a_named_item_that_is_shown_is_found(stage: Stage) -> None:
     stage.acknowledged(5)
     run, log = stage.run()

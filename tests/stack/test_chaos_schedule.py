@@ -32,6 +32,12 @@ def test_ten_minutes_have_at_least_forty_kills(seed: int) -> None:
     assert sum(one.act == "kill" for one in schedule(600.0, seed)) >= 40
 
 
+@given(SEEDS)
+def test_a_minute_has_spells_in_which_postgresql_is_slow_but_alive(seed: int) -> None:
+    spells = [one.kind for one in schedule(60.0, seed) if one.act == "slow"]
+    assert spells == ["postgres"] * 3
+
+
 @given(SECONDS, SEEDS)
 def test_everything_happens_in_order_within_the_time_and_comes_back(
     seconds: float, seed: int

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 from serving.budget import current
 
-_LAST_SHARE = 0.2
+_LAST_SHARE = 0.8
 """The share of a budget that is kept for what follows the waiting."""
 _USUAL_SECONDS = 0.2
 _LONGEST_SECONDS = 2.0
