@@ -73,12 +73,20 @@ class Night:
             self.tell(step, None)
             yield
         except BaseException:
-            if self._listener is not None:
-                self._listener.on_failed(step, time.perf_counter() - started)
+            self._tell_failed(step, time.perf_counter() - started)
             raise
         seconds = time.perf_counter() - started
         self._store_seconds(step, round(seconds, 3))
         self.tell(step, seconds)
+
+    def _tell_failed(self, step: str, seconds: float) -> None:
+        """Tell that a step failed; the error that it failed with is raised, whoever listens."""
+        if self._listener is None:
+            return
+        try:
+            self._listener.on_failed(step, seconds)
+        except Exception as trouble:  # noqa: BLE001 -- such as the pipe of a terminal that is gone
+            self.warn(f"Nobody could be told that this step failed: {trouble}")
 
     def _store_seconds(self, step: str, seconds: float) -> None:
         """What a step has done stands, an hour of fitting perhaps: its seconds may be missing."""
