@@ -2,10 +2,13 @@
 
 import uuid
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.identifiers import event_uuid
+from domain.identifiers import IdFault, event_uuid, id_fault
+
+CONTROLS = "\0\r\n\t\x1b\x7f\x85\u2028\u2029\ud800\udfff"
 
 
 @given(st.uuids())
@@ -23,6 +26,28 @@ def test_different_texts_are_different_events(one: str, other: str) -> None:
     if one != other:
         same_uuid = _as_uuid(one) is not None and _as_uuid(one) == _as_uuid(other)
         assert (event_uuid(one) == event_uuid(other)) == same_uuid
+
+
+@pytest.mark.parametrize("fine", ["a", "sku 7", "né", "a/b", "...", "👩\u200d💻", "a\u00a0b", "-"])
+def test_an_id_that_can_be_seen_and_addressed_is_one(fine: str) -> None:
+    assert id_fault(fine) is None
+
+
+@pytest.mark.parametrize(
+    ("bad", "fault"),
+    [
+        *((sign, IdFault.BLANK) for sign in (" ", "\u3000", "\u200b", "\ufeff \u00ad")),
+        *(
+            (f"a{sign}b", IdFault.CONTROL)
+            for sign in "\0\r\n\t\x1b\x7f\x85\u2028\u2029\ud800\udfff"
+        ),
+        *((text, IdFault.PADDED) for text in (" a", "a ", "\u00a0a", "a\u3000")),
+        (".", IdFault.DOTS),
+        ("..", IdFault.DOTS),
+    ],
+)
+def test_what_is_wrong_with_an_id_is_told(bad: str, fault: IdFault) -> None:
+    assert id_fault(bad) is fault
 
 
 def _as_uuid(text: str) -> uuid.UUID | None:

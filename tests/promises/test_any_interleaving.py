@@ -1,6 +1,7 @@
 """Whatever happens in whatever order, the store is what a few dictionaries say it should be."""
 
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -16,6 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 from sqlalchemy import Engine, insert, text
+from sqlalchemy.exc import DatabaseError
 
 from batch import live_vectors, publishing, runs
 from batch.bulk import bulk_connection
@@ -102,6 +104,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         for event in events:
             if event.event_id not in self.expected.received:
                 new.setdefault(event.event_id, event)
+        events = self._without_conflicts(events, self.expected.log | new)
         with self.engine.begin() as connection:
             accepted, duplicates, _ = record(connection, events)
             assert (accepted, duplicates) == (len(new), len(events) - len(new))
@@ -109,6 +112,19 @@ class AnyInterleaving(RuleBasedStateMachine):
         self.expected.received |= new.keys()
         self.expected.log |= new
         self.expected.numbers = {row.user_id: row.user_no for row in rows}
+
+    def _without_conflicts(
+        self, events: list[NewEvent], held: Mapping[uuid.UUID, NewEvent]
+    ) -> list[NewEvent]:
+        """The events that say what the log says; a batch with others is refused."""
+        kept = [event for event in events if held.get(event.event_id, event) == event]
+        if len(kept) < len(events):
+            with (
+                pytest.raises(DatabaseError, match="another content"),
+                self.engine.begin() as connection,
+            ):
+                record(connection, events)
+        return kept
 
     @rule(user=st.sampled_from(USERS), said=INTERESTS)
     def state(self, user: str, said: tuple[list[str], list[int]]) -> None:

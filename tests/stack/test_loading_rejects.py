@@ -62,7 +62,7 @@ BAD_CSV_EVENTS: list[tuple[bytes, Reason]] = [
     (f"{LONG},1,view,,1600000000,".encode(), Reason.ID_TOO_LONG),
     (f"ann,{LONG},view,,1600000000,".encode(), Reason.ID_TOO_LONG),
     (f"ann,1,view,,1600000000,{LONG}".encode(), Reason.ID_TOO_LONG),
-    (b"ann\0,1,view,,1600000000,", Reason.NUL_CHARACTER),
+    (b"ann\0,1,view,,1600000000,", Reason.ID_CONTROL),
     (b"ann,1,watch,,1600000000,", Reason.UNKNOWN_KIND),
     (b"ann,1,rate,much,1600000000,", Reason.INVALID_VALUE),
     (b"ann,1,rate,nan,1600000000,", Reason.INVALID_VALUE),
