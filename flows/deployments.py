@@ -7,25 +7,14 @@ as the file says is left alone, and with it what the data team changed in the UI
 import asyncio
 import hashlib
 import json
-from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import yaml
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, WorkPoolCreate
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterExpectedStartTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
-from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.schedules import CronSchedule
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import ObjectAlreadyExists, ObjectNotFound
 from prefect.flows import Flow, load_flow_from_entrypoint
-from prefect.states import Cancelled
 from prefect.utilities.callables import parameter_schema
 
 from flows.project_folder import PROJECT
@@ -40,7 +29,6 @@ async def register_deployments() -> list[str]:
         for deployment in described["deployments"]:
             await _ensure_work_pool(client, deployment["work_pool"]["name"])
             await _ensure_deployment(client, deployment, described["pull"])
-        await _forgo_missed_runs(client)
     return [deployment["name"] for deployment in described["deployments"]]
 
 
@@ -85,29 +73,6 @@ async def _registered_version(
         return (await client.read_deployment_by_name(f"{flow_name}/{deployment_name}")).version
     except ObjectNotFound:
         return None
-
-
-async def _forgo_missed_runs(client: PrefectClient) -> None:
-    """Cancel the scheduled runs that were missed, but for the newest of each deployment.
-
-    After some days without a worker, several nights are due at once. One of them learns all there
-    is, and the others would begin beside it only to be refused.
-    """
-    missed = await client.read_flow_runs(
-        flow_run_filter=FlowRunFilter(
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
-            expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC)),
-        ),
-        sort=FlowRunSort.EXPECTED_START_TIME_DESC,
-    )
-    caught_up: set[UUID | None] = set()
-    for run in missed:
-        if not run.auto_scheduled:
-            continue
-        if run.deployment_id in caught_up:
-            reason = "Missed while no worker was there; a later run makes up for it."
-            await client.set_flow_run_state(run.id, Cancelled(message=reason))
-        caught_up.add(run.deployment_id)
 
 
 def _schedule(described: dict[str, str]) -> DeploymentScheduleCreate:

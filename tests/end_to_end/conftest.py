@@ -92,7 +92,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
             up = subprocess.Popen([TANDEM, "up"], env=environment, stdout=written, stderr=written)
         api = httpx.Client(base_url=f"http://127.0.0.1:{environment['TANDEM_API_PORT']}")
         prefect_url = f"http://127.0.0.1:{environment['TANDEM_PREFECT_PORT']}/api"
-        prefect = httpx.Client(base_url=prefect_url, timeout=30)
+        prefect = httpx.Client(base_url=prefect_url, timeout=120)
         started = System(environment, api, prefect, Path(home), output, proxy)
         try:
             wait_until(lambda: _serves(started, up), seconds=500)

@@ -1,18 +1,11 @@
 """The deployments of prefect.yaml stand in Prefect."""
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.deployments.steps.core import run_steps
-from prefect.server import models
-from prefect.server.database import provide_database_interface
-from prefect.states import Scheduled
 
 from flows.deployments import register_deployments
 from flows.project_folder import PROJECT
-
-NOW = datetime.now(UTC)
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -53,26 +46,3 @@ async def test_the_pull_steps_lead_into_the_project_from_anywhere(
     output = await run_steps(deployment.pull_steps)
     assert output["directory"] == str(PROJECT)
     assert deployment.entrypoint == "flows/nightly.py:nightly"
-
-
-async def test_of_several_missed_nights_the_newest_is_made_up_for_and_no_other() -> None:
-    await register_deployments()
-    async with get_client() as client:
-        deployment = await client.read_deployment_by_name("nightly/nightly")
-        by_hand = await client.create_flow_run_from_deployment(
-            deployment.id, state=Scheduled(scheduled_time=NOW - timedelta(days=9))
-        )
-        database = provide_database_interface()
-        async with database.session_context(begin_transaction=True) as session:
-            missed = await models.deployments.schedule_runs(
-                session, deployment.id, start_time=NOW - timedelta(days=3), end_time=NOW
-            )
-        assert len(missed) >= 3
-        await register_deployments()
-        runs = [await client.read_flow_run(run_id) for run_id in missed]
-        states = [run.state_name for run in sorted(runs, key=lambda run: run.expected_start_time)]
-        assert states[-1] in {"Scheduled", "Late"}
-        assert set(states[:-1]) == {"Cancelled"}
-        assert (await client.read_flow_run(by_hand.id)).state_name in {"Scheduled", "Late"}
-        for run_id in (*missed, by_hand.id):
-            await client.delete_flow_run(run_id)
