@@ -34,7 +34,7 @@ def test_a_deleted_event_is_out_of_the_log_and_does_not_come_back_when_it_is_sen
         deleted = delete(connection, gone.event_id)
         assert (deleted.is_new, deleted.user_id) == (True, "ann")
     with engine.begin() as connection:
-        assert record(connection, [kept, gone]) == (0, 2, [])
+        assert record(connection, [kept, gone]) == (0, 2, [user_no_of(connection, "ann")])
         left = connection.execute(text("select event_id from interactions")).scalars().all()
         assert left == [kept.event_id]
 
