@@ -12,7 +12,11 @@ from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, event, send, un
 from tests.serving.holding import held, publish_popular
 from tests.toxic import toxic, toxic_postgres
 
-ONLY_TOLD: dict[str, Any] = {"request_budget_seconds": 5.0, "remembered_poll_seconds": 3600}
+ONLY_TOLD: dict[str, Any] = {
+    "request_budget_seconds": 1.0,
+    "exclusions_patience_seconds": 0.2,
+    "remembered_poll_seconds": 3600,
+}
 """A process that does not read again what was recorded because Redis went."""
 
 
