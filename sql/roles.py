@@ -71,9 +71,16 @@ def make_embedded_roles(connection: Connection) -> None:
     For its superuser, once for every database; harmless twice. What an earlier version made as
     superuser becomes the owner's.
     """
-    for part in ("create_owner", "create_roles", "let_app_log_in", "create_extension"):
+    for part in (
+        "create_owner",
+        "create_roles",
+        # By now: the owner, who migrates, may set nothing of another role.
+        "limit_analyst",
+        "let_app_log_in",
+        "create_extension",
+        "become_owner",
+    ):
         connection.execute(_ROLES[part])
-    connection.execute(_ROLES["become_owner"])
 
 
 def let_named_log_in(connection: Connection, address: str) -> None:
