@@ -15,6 +15,7 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+import hypothesis
 import psycopg
 import pytest
 import redis
@@ -30,6 +31,10 @@ from stack.servers.postgres import PostgresServer, running_postgres
 from stack.servers.redis_server import running_redis
 
 TEMPLATE = "template_tandem"
+
+# How long an example takes tells of the machine's load, not of the code.
+hypothesis.settings.register_profile("tandem", deadline=None)
+hypothesis.settings.load_profile("tandem")
 
 
 @pytest.fixture(autouse=True)

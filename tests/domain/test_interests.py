@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.because import because
 from domain.live_vector import (
     History,
     ItemVectors,
@@ -16,6 +15,7 @@ from domain.live_vector import (
     live_vector,
     sequence_weights,
 )
+from serving.services.lists.because import because
 
 ITEMS, FACTORS, SEQUENCE = 30, 3, 2
 PARAMETERS = LiveVectorParameters(

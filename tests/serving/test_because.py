@@ -6,8 +6,8 @@ import httpx
 import pytest
 from sqlalchemy import Engine, update
 
-from domain.because import because
 from domain.identifiers import RunId, UserNo
+from serving.services.lists.because import because
 from sql import tables
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import event_horizon, load_histories, load_kinds

@@ -5,9 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from domain.because import because
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from serving.repositories.grounds import Grounds, GroundsOfLists, ItemName
+from serving.services.lists.because import because
 from serving.services.lists.made_list import Cause, RecommendedItem
 from sql.interests import Interests, Phrases
 
