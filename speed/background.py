@@ -11,6 +11,7 @@ log = structlog.get_logger()
 
 _SHORTEST_REST_SECONDS = 0.5
 _LONGEST_REST_SECONDS = 30.0
+_MOST_DOUBLINGS = 10
 
 
 def in_background(name: str, work: Callable[[], None], stopping: threading.Event) -> None:
@@ -30,5 +31,7 @@ def keep_up(name: str, work: Callable[[], None], stopping: threading.Event) -> N
         except Exception:
             metrics.BACKGROUND_FAILURES.labels(name).inc()
             log.exception("background_work_failed", work=name, failures=failures + 1)
-            stopping.wait(min(_SHORTEST_REST_SECONDS * 2**failures, _LONGEST_REST_SECONDS))
+            # Without a bound the power is no number any more after some hours of failures.
+            doubled = _SHORTEST_REST_SECONDS * 2 ** min(failures, _MOST_DOUBLINGS)
+            stopping.wait(min(doubled, _LONGEST_REST_SECONDS))
             failures += 1

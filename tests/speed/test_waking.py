@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from domain.identifiers import RunId
 from domain.redis_keys import WAKE_CHANNEL
-from speed.background import in_background
+from speed.background import in_background, keep_up
 from speed.settings import SpeedSettings
 from speed.waking import Wakes
 from tests.passes import places
@@ -79,6 +79,32 @@ def test_work_that_fails_in_a_way_nobody_foresaw_is_told_counted_and_begun_again
         ("popular", 1, True),
         ("popular", 2, True),
     ]
+
+
+class Hurried(threading.Event):
+    """Waits for nothing, and notes for how long it was to wait."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rests: list[float | None] = []
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self.rests.append(timeout)
+        return self.is_set()
+
+
+def test_work_that_has_failed_for_days_is_begun_again_every_half_minute() -> None:
+    stopping = Hurried()
+
+    def work() -> None:
+        if len(stopping.rests) == 2_000:
+            stopping.set()
+        raise KeyError("not foreseen")
+
+    with structlog.testing.capture_logs():
+        keep_up("popular", work, stopping)
+    assert stopping.rests[:3] == [0.5, 1.0, 2.0]
+    assert stopping.rests[-1] == 30.0
 
 
 def test_a_listener_goes_on_after_redis_comes_back(engine: Engine, redis_url: str) -> None:
