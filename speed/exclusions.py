@@ -41,6 +41,14 @@ _LOOK_SECONDS = 1.0
 _FILLING_SECONDS = 300
 _THE_END = Position(2**62)
 
+# Two workers follow the log. Redis may lose all between a look and this: then another has begun to
+# go through the log, and what this one has reached says nothing of that.
+_ADVANCE = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+"""
+
 
 class KeptExclusions:
     """Stores users' exclusions in Redis, and those of all who came lately if Redis lost them.
@@ -65,6 +73,8 @@ class KeptExclusions:
         self._pending: dict[UserNo, None] = {}
         self._reached: Position | None = None
         """The log was followed up to here once all pending users are stored."""
+        self._filled: bytes | str = b""
+        """What Redis said when this worker began to go on from there."""
         self._filling = f"filled by {uuid.uuid4().hex}".encode()
         self._before: Position | None = None
         """How far back the log was gone through; None: Redis lost nothing."""
@@ -77,12 +87,13 @@ class KeptExclusions:
         try:
             if not self._pending:
                 self._find_more()
-            if not self._pending:
-                return None
-            return self._store(list(islice(self._pending, _USERS_AT_ONCE)))
+            users = list(islice(self._pending, _USERS_AT_ONCE))
+            stored = self._store(users) if users else None
         except (redis.RedisError, DBAPIError) as error:
             self._note_failure(error)
             return None
+        self._failing = False
+        return stored
 
     def _store(self, user_nos: Sequence[UserNo]) -> int:
         # The versions first: whatever is committed after the log is read changes them.
@@ -98,7 +109,6 @@ class KeptExclusions:
             pipeline.execute()
         for user_no in user_nos:
             self._pending.pop(user_no, None)
-        self._failing = False
         EXCLUSION_USERS.inc(len(users))
         return len(users)
 
@@ -108,8 +118,7 @@ class KeptExclusions:
             self._go_back(self._before)
             return
         if self._reached is not None:
-            # Not if Redis has lost everything meanwhile.
-            self._client.set(EXCLUSIONS_FILLED, self._reached, xx=True)
+            self._advance(self._filled, self._reached)
             self._reached = None
         if time.monotonic() < self._look_at:
             return
@@ -117,6 +126,7 @@ class KeptExclusions:
         if filled is None:
             self._begin()
         elif filled.isdigit():
+            self._filled = filled
             self._go_on(Position(int(filled)))
 
     def _begin(self) -> None:
@@ -140,7 +150,7 @@ class KeptExclusions:
             )
         self._pending.update(dict.fromkeys(user_nos))
         if self._before is None:
-            self._client.set(EXCLUSIONS_FILLED, self._end)
+            self._advance(self._filling, self._end)
 
     def _go_on(self, after: Position) -> None:
         """Follow the log from where it was followed to."""
@@ -152,6 +162,10 @@ class KeptExclusions:
             user_nos = load_users_with_news(connection, after=after, until=until)
         self._pending.update(dict.fromkeys(user_nos))
         self._reached = until
+
+    def _advance(self, filled: bytes | str, reached: Position) -> None:
+        """Note how far the log was followed, unless Redis says something else by now."""
+        self._client.eval(_ADVANCE, 1, EXCLUSIONS_FILLED, filled, reached)
 
     def _note_failure(self, error: Exception) -> None:
         EXCLUSION_FAILURES.inc()

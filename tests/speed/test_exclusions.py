@@ -9,6 +9,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 from sqlalchemy.event import listen, remove
+from structlog.testing import capture_logs
 
 from domain.identifiers import UserId
 from domain.redis_keys import (
@@ -143,3 +144,42 @@ def test_while_redis_is_away_users_wait_until_it_is_back(
         socket.symlink_to(redis_url.removeprefix("unix://"))
         work(kept)
     assert known(client, "ann") == (ann, film_nos[0])
+
+
+def test_a_worker_does_not_end_what_another_began_when_redis_lost_everything(
+    engine: Engine,
+    client: redis.Redis,
+    film_nos: list[int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("speed.exclusions._ROWS_AT_ONCE", 1)
+    one, other = (
+        KeptExclusions(engine, client, seconds=SECONDS, look_seconds=0.0) for _ in range(2)
+    )
+    work(one)
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+        record(connection, [event("ben", film_nos[1])])
+        ann = user_no_of(connection, "ann")
+    one.work_once()
+    client.flushall()
+    other.work_once()
+    one.work_once()
+    work(other)
+    assert known(client, "ann") == (ann, film_nos[0])
+
+
+def test_each_outage_is_told_once_though_nobody_was_to_be_stored_between_two(
+    engine: Engine, client: redis.Redis, redis_url: str, socket_folder: Path
+) -> None:
+    socket = socket_folder / "redis.sock"
+    with redis.Redis(unix_socket_path=str(socket)) as away, capture_logs() as logs:
+        kept = KeptExclusions(engine, away, seconds=SECONDS, look_seconds=0.0)
+        for _ in range(2):
+            work(kept)
+            work(kept)
+            socket.symlink_to(redis_url.removeprefix("unix://"))
+            work(kept)
+            socket.unlink()
+            away.connection_pool.disconnect()
+    assert [line["event"] for line in logs].count("exclusions_not_stored") == 2
