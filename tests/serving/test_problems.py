@@ -115,7 +115,7 @@ async def test_metrics_count_by_route_template_and_never_by_user(
         'serving_answers_total{source="popular"} 2.0',
         'serving_answers_total{source="cache"} 1.0',
         'serving_cache_total{outcome="hit"} 1.0',
-        'serving_cache_total{outcome="miss"} 1.0',
+        'serving_cache_total{outcome="miss"} 2.0',
         'serving_events_total{outcome="accepted"} 2.0',
         'serving_events_total{outcome="duplicate"} 1.0',
         "serving_impressions_dropped_total 0.0",
