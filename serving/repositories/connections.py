@@ -68,6 +68,9 @@ class Connections:
                 skip_autocommit_rollback=True,
                 pool_size=kept,
                 max_overflow=overflow,
+                # The connection used last is used next. In turn, each would keep the plans and
+                # catalogue entries of every statement and run, though a few do all the work.
+                pool_use_lifo=True,
                 hide_parameters=True,
             )
             renew_connections(made, seconds=limits.connection_seconds)

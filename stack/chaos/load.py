@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stack.chaos.asking import Asker
+from stack.chaos.bulk_loading import BulkLoader
 from stack.chaos.ledger import Sent
 from stack.chaos.options import ChaosOptions
 from stack.chaos.questions import list_for
@@ -28,6 +29,11 @@ _STRANGER = 0.03
 _SECONDS_A_DELETE = 0.7
 _SECONDS_A_FORGET = 6.0
 _SECONDS_A_STATEMENT = 1.0
+_SECONDS_A_BULK_LOAD = 1.5
+_ASKED_BEFORE = 0.5
+"""Share of bulk loads whose users are asked for before the load, when nobody knows them."""
+_LOADED_LATELY = 0.15
+"""Share of reads and events of users who were loaded in bulk a short time ago."""
 _THEN_USES = 0.3
 """Share of statements after which the user also does something."""
 _LEAVERS = 60
@@ -45,6 +51,7 @@ class Load:
     writer: Writer
     asker: Asker
     stater: Stater
+    loader: BulkLoader
     drawn: random.Random
     deletes: bool
     """Whether the API offers to delete events and users."""
@@ -63,6 +70,7 @@ class Load:
             (options.reads_per_second, self._one_read),
             (options.events_per_second / 1.5, self._one_batch),
             (1 / _SECONDS_A_STATEMENT, self._one_statement),
+            (1 / _SECONDS_A_BULK_LOAD, self._one_bulk_load),
         ]
         if self.deletes:
             plans += [(1 / _SECONDS_A_DELETE, self._one_delete)]
@@ -128,6 +136,15 @@ class Load:
         if self.drawn.random() < _THEN_USES:
             await self.writer.post([self._event(user)])
 
+    async def _one_bulk_load(self) -> None:
+        users = self.loader.next_users()
+        if self.drawn.random() < _ASKED_BEFORE:
+            await self.reader.read(self.asker.anything(users[0]))
+        if await self.loader.load(users):
+            for user, seconds in zip(users, _LOOK_AGAIN_SECONDS, strict=True):
+                await asyncio.sleep(seconds)
+                await self.reader.read(self.asker.anything(user))
+
     async def _one_delete(self) -> None:
         await_deletion = [
             event
@@ -161,5 +178,7 @@ class Load:
         return self.writer.event(user, item, self.drawn.choice(_KINDS))
 
     def _user(self) -> str:
+        if self.loader.lately and self.drawn.random() < _LOADED_LATELY:
+            return self.drawn.choice(self.loader.lately)
         place = bisect.bisect(self._activity, self.drawn.random() * self._activity[-1])
         return self.shop.users[min(place, len(self.shop.users) - 1)]

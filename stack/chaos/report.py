@@ -82,6 +82,7 @@ def figures(
         "deletes_acknowledged": tally.deletes_acknowledged,
         "users_forgotten": tally.users_forgotten,
         "interests_stated": tally.interests_stated,
+        "users_loaded_in_bulk": tally.users_loaded_in_bulk,
         "kills": disturber.kills.total(),
         "kills_by_kind": dict(disturber.kills),
         "pauses": disturber.pauses.total(),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from domain.errors import StackError
 from stack.chaos.asking import Asker
+from stack.chaos.bulk_loading import BulkLoader
 from stack.chaos.disturbing import Disturber
 from stack.chaos.fleet import Fleet
 from stack.chaos.keeping import RunKeeper
@@ -83,8 +84,17 @@ class ChaosRun:
         prober = Prober(fleet, reader, writer, shop.probed)
         rolling_back = RollingBack(system, keeper, diary)
         asker, stater = Asker(shop, drawn), Stater(shop, writer, drawn)
+        loader = BulkLoader(system.engine, shop, writer, self.options.groups, drawn)
         load = Load(
-            self.options, shop, reader, writer, asker, stater, drawn, deletes=system.deletes
+            self.options,
+            shop,
+            reader,
+            writer,
+            asker,
+            stater,
+            loader,
+            drawn,
+            deletes=system.deletes,
         )
         disturber = Disturber(fleet, nights, prober, violations, diary, rolling_back.once)
         return Scene(

@@ -11,10 +11,11 @@ Act = Literal["kill", "pause", "slow", "rollback", "bad night"]
 
 KILLED: tuple[Kind, ...] = ("api", "speed", "redis", "postgres", "backend", "night")
 PAUSED: tuple[Kind, ...] = ("api", "speed", "redis", "postgres", "night")
+SLOWED: tuple[Kind, ...] = ("redis", "postgres")
 
 _KILLS_A_SECOND = 44 / 600
 _SECONDS_A_PAUSE = 30.0
-_SECONDS_A_SLOW_SPELL = 20.0
+_SECONDS_A_SLOW_SPELL = 10.0
 _SECONDS_A_ROLLBACK = 40.0
 _SECONDS_A_BAD_NIGHT = 120.0
 _QUIET_AT_FIRST = 2.0
@@ -57,7 +58,7 @@ def schedule(seconds: float, seed: int) -> tuple[Disturbance, ...]:
         ("pause", paused),
         ("rollback", ["night"] * rollbacks),
         ("bad night", ["night"] * bad_nights),
-        ("slow", ["postgres"] * int(seconds // _SECONDS_A_SLOW_SPELL)),
+        ("slow", list(_dealt(SLOWED, int(seconds // _SECONDS_A_SLOW_SPELL), drawn))),
     ]
     made = [one for act, kinds in plans for one in _placed(act, kinds, seconds, drawn)]
     return tuple(sorted(made, key=lambda one: one.at_seconds))

@@ -44,6 +44,8 @@ class Tally:
     """Reads and batches not begun because too many were under way."""
     deletes_acknowledged: int = 0
     users_forgotten: int = 0
+    users_loaded_in_bulk: int = 0
+    """While the API ran; not those of the shop's beginning."""
     interests_stated: int = 0
     """Statements that were acknowledged."""
 
