@@ -85,7 +85,6 @@ def _is_refusal(name: str, status: int) -> bool:
     [
         [HEAD, b"X-A: ", b"a" * 60_000, b"\r\n\r\n"],
         [HEAD, *(b"X-%d: a\r\n" % n for n in range(99)), b"\r\n"],
-        [b"GET /healthz?", b"a" * 32_000, b" HTTP/1.1\r\nHost: x\r\n\r\n"],
         [b"GET http://x/healthz HTTP/1.1\r\nHost: x:8000\r\n\r\n"],
         [b"GET /healthz HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n"],
         [b"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n"],
@@ -98,6 +97,11 @@ def _is_refusal(name: str, status: int) -> bool:
 )
 def test_what_stays_within_the_limits_is_answered(one_api: RunningApi, parts: list[bytes]) -> None:
     assert asked(one_api.port, *parts).status == 200
+
+
+def test_a_long_target_within_the_limits_reaches_the_app(one_api: RunningApi) -> None:
+    target = [b"GET /healthz?", b"a" * 32_000, b" HTTP/1.1\r\nHost: x\r\n\r\n"]
+    assert asked(one_api.port, *target).status == 422
 
 
 def test_the_request_id_of_a_refused_request_is_the_callers(one_api: RunningApi) -> None:
