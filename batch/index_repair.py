@@ -21,6 +21,8 @@ _PROBED = 20
 _MEASURED = 200
 _LOST = 0.5
 """An index that finds less than this share of what it once found has lost items."""
+_UNDEFINED_TABLE = "42P01"
+_INSUFFICIENT_PRIVILEGE = "42501"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,8 @@ def rebuild(engine: Engine, index: RunIndex) -> float:
     """Build an index anew without stopping anything; how much of the exact answer it finds.
 
     Harmless twice. Killed half-way it leaves an index that nobody uses, and that the next repair
-    removes. TandemError if the run is no longer kept.
+    removes. TandemError if the run is no longer kept, RepairRefusedError if whoever asks does not
+    own the tables.
     """
     with engine.connect() as connection:
         asked = {
@@ -90,8 +93,10 @@ def rebuild(engine: Engine, index: RunIndex) -> float:
             for statement in written:
                 connection.execute(text(statement))
         except ProgrammingError as error:
-            message = f"Run {index.run_id} was dropped meanwhile. See `tandem runs`."
-            raise TandemError(message) from error
+            refusal = _refusal(error, index.run_id)
+            if refusal is None:
+                raise
+            raise refusal from error
     recall = _recall(engine, index, _MEASURED)
     with engine.begin() as connection:
         store_metrics(connection, index.run_id, {index.metric: recall})
@@ -122,6 +127,19 @@ def repairing(engine: Engine) -> Iterator[None]:
             yield
         finally:
             connection.invalidate()
+
+
+def _refusal(error: ProgrammingError, run_id: RunId) -> TandemError | None:
+    """What is told of an index that could not be built; None: it is nobody's mistake but ours."""
+    state = getattr(error.orig, "sqlstate", None)
+    if state == _UNDEFINED_TABLE:
+        return TandemError(f"Run {run_id} was dropped meanwhile. See `tandem runs`.")
+    if state == _INSUFFICIENT_PRIVILEGE:
+        return RepairRefusedError(
+            "Only the owner of the tables builds indexes. Name that role too:"
+            " DATABASE_OWNER_URL=postgresql://owner:password@host/database"
+        )
+    return None
 
 
 def _recall(engine: Engine, index: RunIndex, sample: int) -> float:

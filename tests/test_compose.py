@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
+from stack.supervision.processes import connections_needed
+
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
 CADDYFILE = ROOT / "deploy" / "Caddyfile"
@@ -108,6 +110,22 @@ def test_prefect_and_redis_ask_for_a_password() -> None:
     assert "PREFECT_API_AUTH_STRING=" in known["worker"]["command"]
     assert "*" not in known["prefect"]["environment"]["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"]
     assert "requirepass" in known["redis"]["command"]
+
+
+def test_a_command_in_a_container_has_a_home_it_can_write_to() -> None:
+    for name in ("api", "speed", "worker", "migrate"):
+        known = services()[name]
+        home = known["environment"]["TANDEM_HOME"]
+        assert any(home.startswith(f"{folder}/") for folder in known["tmpfs"])
+
+
+def test_the_database_takes_all_connections_of_three_containers_of_the_api(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (connections,) = re.findall(r"max_connections=(\d+)", services()["postgres"]["command"])
+    processes = 3 * int(services()["api"]["environment"]["TANDEM_API_WORKERS"])
+    monkeypatch.setenv("TANDEM_API_WORKERS", str(processes))
+    assert int(connections) >= connections_needed()
 
 
 def test_the_api_has_two_processes() -> None:

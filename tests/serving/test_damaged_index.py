@@ -94,8 +94,8 @@ def change(engine: Engine, statement: str) -> None:
 
 
 @pytest.fixture
-def repair(database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    return repairing(database_url, tmp_path, monkeypatch)
+def repair(owner_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    return repairing(owner_url, tmp_path, monkeypatch)
 
 
 def repairing(database_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
@@ -221,6 +221,19 @@ def test_without_any_index_a_repair_is_refused_with_the_reason(
     refused = repair()
     assert refused.exit_code == 1
     assert "There is nothing to repair" in " ".join(refused.output.split())
+
+
+def test_whoever_does_not_own_the_tables_is_told_to_name_who_does(
+    engine: Engine,
+    run_id: int,
+    database_url: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    change(engine, BROKEN["gone"].format(table=TABLES[0], run_id=run_id))
+    refused = repairing(database_url, tmp_path, monkeypatch)()
+    assert refused.exit_code == 1
+    assert "DATABASE_OWNER_URL" in " ".join(refused.output.split())
 
 
 def test_of_two_repairs_at_once_the_second_is_refused(
