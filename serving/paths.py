@@ -43,8 +43,8 @@ class Utf8Only:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        # Bytes that were not encoded would be taken for those of another alphabet. Changed in
-        # place: what stands outside learns from this very scope which route was found.
+        # Bytes that were not encoded would be taken for those of another alphabet. The scope stays
+        # the same one: further outside it tells which route was found.
         scope["query_string"] = _encoded(scope.get("query_string", b""))
         fault = _utf8_fault(scope)
         if fault is None:
