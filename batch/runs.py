@@ -88,6 +88,12 @@ def find_served_run(connection: Connection) -> ServedRun | None:
     return ServedRun(RunId(row.run_id), ListRecipe.told(row.recipe or {}), row.interactions)
 
 
+def find_judged_run_since(connection: Connection, since: datetime) -> RunId | None:
+    """The newest run that began at a time or later and was published or refused; None: no one."""
+    run_id = connection.execute(_BATCH["find_judged_run_since"], {"since": since}).scalar()
+    return None if run_id is None else RunId(run_id)
+
+
 def store_metrics(connection: Connection, run_id: RunId, metrics: Mapping[str, Any]) -> None:
     """Add figures to those the run has; what JSON can tell."""
     connection.execute(

@@ -65,6 +65,10 @@ class RunInProgressError(TandemError):
     """Another nightly run is in progress. Wait for it, or stop it first."""
 
 
+class NightMadeUpForError(TandemError):
+    """A later nightly run has learned all that this one would have."""
+
+
 class RollbackRefusedError(TandemError):
     """The run cannot be rolled back to, and the served one stays."""
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any, cast
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from pydantic import Field
 from sqlalchemy.pool import NullPool
 
@@ -15,10 +17,11 @@ from batch.history import Interactions
 from batch.runs import Run, find_served_run, nightly_lock
 from batch.settings import BatchSettings
 from batch.trial import Trial
-from domain.errors import RunRefusedError
+from domain.errors import NightMadeUpForError, RunRefusedError
 from domain.identifiers import RunId
 from flows import judging_tasks, learning_tasks, publishing_tasks
 from flows.artifacts import publish_figures
+from flows.giving_way import due_by_schedule, unless_needless
 from flows.night import Listener, Night, OnFailed, OnStep, ignore_failure, listener
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
@@ -42,8 +45,11 @@ def nightly(
     gate_margin: Annotated[float | None, Field(ge=0, le=1)] = None,
     retained_runs: Annotated[int | None, Field(ge=1)] = None,
     retained_days: Annotated[float | None, Field(gt=0)] = None,
-) -> RunId:
+) -> RunId | State[Any]:
     """Run the night; the number of the published run. Left empty, a parameter is as set up.
+
+    A scheduled run ends as cancelled while another is in progress, or if one that began after this
+    one was due has learned all there was.
 
     Args:
         factors: numbers that describe a user or an item
@@ -67,10 +73,9 @@ def nightly(
         "retained_days": retained_days,
     }
     chosen = {name: value for name, value in asked.items() if value is not None}
-    with _opened_night(
-        BatchSettings.model_validate(BatchSettings().model_dump() | chosen)
-    ) as night:
-        return _run(night, {name: chosen[name] for name in _OF_RECIPE & chosen.keys()})
+    settings = BatchSettings.model_validate(BatchSettings().model_dump() | chosen)
+    recipe = {name: chosen[name] for name in _OF_RECIPE & chosen.keys()}
+    return unless_needless(partial(_learn, settings, recipe))
 
 
 def run_now(
@@ -84,9 +89,30 @@ def run_now(
     """
     token = listener.set(Listener(on_step, on_failed))
     try:
-        return nightly(**parameters)  # type: ignore[arg-type]
+        # A state is what a run of a deployment may end in, and this is none.
+        return cast("RunId", nightly(**parameters))  # type: ignore[arg-type]
     finally:
         listener.reset(token)
+
+
+def _learn(settings: BatchSettings, asked: Mapping[str, float]) -> RunId:
+    with _opened_night(settings) as night:
+        _refuse_if_made_up_for(night)
+        return _run(night, asked)
+
+
+def _refuse_if_made_up_for(night: Night) -> None:
+    """Of several missed nights the first to run learns all there is: NightMadeUpForError."""
+    due = due_by_schedule()
+    if due is None:
+        return
+    with night.begin() as connection:
+        later = runs.find_judged_run_since(connection, due)
+    if later is not None:
+        raise NightMadeUpForError(
+            f"Run {later} began after this one was due ({due:%Y-%m-%d %H:%M} UTC) and has learned"
+            " all that it would have."
+        )
 
 
 @contextmanager

@@ -1,8 +1,10 @@
 """The weekly search for the recipe of the nightly lists that suits the history best."""
 
-from typing import Annotated
+from functools import partial
+from typing import Annotated, Any, cast
 
 from prefect import flow
+from prefect.client.schemas.objects import State
 from pydantic import Field
 from sqlalchemy.pool import NullPool
 
@@ -11,6 +13,7 @@ from batch.tuned_recipes import tuning_lock
 from batch.tuning import Found
 from flows import tuning_tasks
 from flows.artifacts_of_tuning import publish_found
+from flows.giving_way import unless_needless
 from flows.night import Listener, Night, OnFailed, OnStep, ignore_failure, listener
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
@@ -26,10 +29,11 @@ def tune(
     budget_seconds: Annotated[float | None, Field(gt=0)] = None,
     explored_trials: Annotated[int | None, Field(ge=1)] = None,
     verified_trials: Annotated[int | None, Field(ge=1)] = None,
-) -> Found:
+) -> Found | State[Any]:
     """Search, and keep what is better than the settings for the next night. Nothing served changes.
 
     Left empty, a parameter is as set up. A search that was stopped within the last day goes on.
+    A run of the deployment ends as cancelled while another search is in progress.
 
     Args:
         budget_seconds: how long the search may take
@@ -44,6 +48,11 @@ def tune(
     }
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = TuneSettings.model_validate(TuneSettings().model_dump() | chosen)
+    return unless_needless(partial(_search, settings))
+
+
+def _search(settings: TuneSettings) -> Found:
+    """The only search at this time."""
     url = DatabaseSettings().database_url.get_secret_value()
     engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     with engine.connect() as connection:
@@ -62,7 +71,8 @@ def tune_now(
     """
     token = listener.set(Listener(on_step, on_failed))
     try:
-        return tune(**parameters)  # type: ignore[arg-type]
+        # A state is what a run of a deployment may end in, and this is none.
+        return cast("Found", tune(**parameters))  # type: ignore[arg-type]
     finally:
         listener.reset(token)
 

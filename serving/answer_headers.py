@@ -32,7 +32,7 @@ class AnswerHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = _with_all(message.get("headers", ()))
+                message["headers"] = with_all(message.get("headers", ()))
             elif without_body and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
@@ -40,7 +40,8 @@ class AnswerHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-def _with_all(headers: Sequence[_Header]) -> list[_Header]:
+def with_all(headers: Sequence[_Header]) -> list[_Header]:
+    """These headers, and those that every answer has."""
     said = {name.lower() for name, _ in headers}
     missing = (header for header in _UNLESS_SAID if header[0] not in said)
     return [*headers, *_ALWAYS, *missing]

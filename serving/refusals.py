@@ -31,6 +31,13 @@ MALFORMED = Refusal(HTTPStatus.BAD_REQUEST, "This is not a request in HTTP/1.1."
 MALFORMED_TARGET = Refusal(
     HTTPStatus.BAD_REQUEST, "The target of the request is not a path. Send other bytes as %XX."
 )
+OTHER_VERSION = Refusal(
+    HTTPStatus.HTTP_VERSION_NOT_SUPPORTED, "Send the request in HTTP/1.1, or in HTTP/1.0."
+)
+OTHER_CODING = Refusal(
+    HTTPStatus.NOT_IMPLEMENTED,
+    "The only transfer coding taken is chunked. Send the body so, or with a Content-Length.",
+)
 NO_HOST = Refusal(HTTPStatus.BAD_REQUEST, "A request in HTTP/1.1 needs exactly one header Host.")
 BAD_HOST = Refusal(HTTPStatus.BAD_REQUEST, "The header Host is not a name with or without a port.")
 TOO_MUCH_FRAMING = Refusal(

@@ -24,6 +24,7 @@ _LINGER_BYTES: Final = 1_000_000
 _SPARE_CONNECTIONS: Final = 32
 """Beyond the limit, so that a probe is still answered and others are told why not."""
 _SPARE_SECONDS: Final = 2.0
+_LENGTHS: Final = frozenset({b"content-length", b"transfer-encoding"})
 _HOST = re.compile(rb"[A-Za-z0-9._~!$&'()*+,;=%\-]*(:[0-9]*)?|\[[0-9A-Fa-f:.]+\](:[0-9]*)?")
 
 
@@ -52,6 +53,8 @@ class GuardedProtocol(RefusingProtocol):
         self._body_bytes = 0
         self._header_bytes = self._header_count = 0
         self._spare = False
+        self._reads_on = False
+        """Whether a new parser is told what the one before it had read already."""
         self._sending: asyncio.TimerHandle | None = None
 
     # --- the connection
@@ -72,6 +75,14 @@ class GuardedProtocol(RefusingProtocol):
         """Forget it."""
         self.resume_writing()
         super().connection_lost(exc)
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """Whether to stay connected: what was asked in full before its end is still answered."""
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or self._in_body:
+            return False
+        cycle.keep_alive = False
+        return True
 
     def pause_writing(self) -> None:
         """Give the client a while to take what it asked for."""
@@ -119,8 +130,10 @@ class GuardedProtocol(RefusingProtocol):
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
-            # Nothing is upgraded here: what follows is the next request.
+            # Nothing is upgraded here: what follows is the body, or the next request.
             self._framing_bytes = 0
+            if self._in_body:
+                self._read_on()
             if rest := data[upgrade.args[0] :]:
                 self._feed(rest)
             return
@@ -134,6 +147,20 @@ class GuardedProtocol(RefusingProtocol):
             raise _RefusedError(self._too_much())
         if self._in_body and self.cycle.response_complete:
             self._drop(len(data), self._limits.dropped_bytes)
+
+    def _read_on(self) -> None:
+        """Have a body read that the parser would leave to the protocol upgraded to."""
+        told = [
+            b"POST / HTTP/1.1",
+            *(b"%b: %b" % one for one in self.headers if one[0] in _LENGTHS),
+        ]
+        if not self.cycle.keep_alive:
+            told.append(b"connection: close")
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self._reads_on = True
+        self.parser.feed_data(b"\r\n".join([*told, b"", b""]))
+        self._reads_on = False
 
     def _too_much(self) -> Refusal:
         if self._in_body:
@@ -149,6 +176,8 @@ class GuardedProtocol(RefusingProtocol):
 
     def on_message_begin(self) -> None:
         """Note when a request began."""
+        if self._reads_on:
+            return
         super().on_message_begin()
         self._begun, self._body_bytes = True, 0
         self._header_bytes = self._header_count = 0
@@ -162,6 +191,8 @@ class GuardedProtocol(RefusingProtocol):
 
     def on_url(self, url: bytes) -> None:
         """Take a piece of the request's target."""
+        if self._reads_on:
+            return
         most = self._limits.header_bytes // 2
         self._header_bytes += len(url)
         if self._header_bytes > most:
@@ -170,6 +201,8 @@ class GuardedProtocol(RefusingProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; those that follow a body are counted and thrown away."""
+        if self._reads_on:
+            return
         self._header_count += 1
         self._header_bytes += len(name) + len(value) + len(b": \r\n")
         limits = self._limits
@@ -181,6 +214,9 @@ class GuardedProtocol(RefusingProtocol):
 
     def on_headers_complete(self) -> None:
         """Hand the request on."""
+        if self._reads_on:
+            return
+        self._check_version_and_coding()
         self._check_host()
         self.scope["state"]["asked_at"] = time.monotonic()
         self._stop_waiting()
@@ -197,6 +233,8 @@ class GuardedProtocol(RefusingProtocol):
 
     def on_message_complete(self) -> None:
         """Wait for the next request."""
+        if self.parser.should_upgrade() and self._has_body():
+            return
         self._begun = self._in_body = False
         self._stepped, self._header_bytes = True, 0
         if self.cycle.response_complete:
@@ -210,6 +248,16 @@ class GuardedProtocol(RefusingProtocol):
 
     def _unsupported_upgrade_warning(self) -> None:
         """It is answered like any request, which is what a client that offers this expects."""
+
+    def _has_body(self) -> bool:
+        return any(name in _LENGTHS and value.strip(b"0") for name, value in self.headers)
+
+    def _check_version_and_coding(self) -> None:
+        if self.parser.get_http_version() not in {"1.0", "1.1"}:
+            raise _RefusedError(refusals.OTHER_VERSION)
+        codings = [value for name, value in self.headers if name == b"transfer-encoding"]
+        if codings and codings[0].lower() != b"chunked":
+            raise _RefusedError(refusals.OTHER_CODING)
 
     def _check_host(self) -> None:
         hosts = [value for name, value in self.headers if name == b"host"]
@@ -237,6 +285,6 @@ def _refused_for(error: httptools.HttpParserError) -> _RefusedError:
     cause = error.__context__
     if isinstance(cause, _RefusedError):
         return cause
-    if isinstance(error, httptools.HttpParserCallbackError):
+    if isinstance(error, (httptools.HttpParserCallbackError, httptools.HttpParserInvalidURLError)):
         return _RefusedError(refusals.MALFORMED_TARGET)
     return _RefusedError(refusals.MALFORMED)

@@ -11,6 +11,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from serving import refusals
+from serving.answer_headers import with_all
 from serving.refusals import Refusal, record_request, refusal_problem, request_id_of
 from serving.server.limits import Edge
 
@@ -94,10 +95,11 @@ class RefusingProtocol(HttpToolsProtocol):
                     status=refusal.status,
                     since=self._first_byte_at or time.monotonic(),
                 )
-        headers = [*self.server_state.default_headers, *document.raw_headers]
+        headers = [*self.server_state.default_headers, *with_all(document.raw_headers)]
         headers += [(b"x-request-id", request_id.encode()), (b"connection", b"close")]
         lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-        self.transport.write(STATUS_LINE[refusal.status] + lines + b"\r\n" + bytes(document.body))
+        body = b"" if method == "HEAD" else bytes(document.body)
+        self.transport.write(STATUS_LINE[refusal.status] + lines + b"\r\n" + body)
         # Were it closed at once, a client that is still sending would lose the answer.
         if self.transport.can_write_eof():
             self.transport.write_eof()

@@ -58,6 +58,14 @@ insert into model_runs (cut_off_position, cut_off_at, parameters, flow_run_id)
 values (:cut_off_position, clock_timestamp(), cast(:parameters as jsonb), cast(:flow_run_id as uuid))
 returning run_id, cut_off_at;
 
+-- name: find_judged_run_since
+-- The newest run that began at :since or later and was published or refused, or no row. It has learned from all that a
+-- run due at :since would have learned from; one that broke down has not.
+select run_id from model_runs
+where started_at >= cast(:since as timestamptz) and state in ('published', 'retired', 'refused')
+order by run_id desc
+limit 1;
+
 -- name: find_served_run
 -- What the run being served was made with, or no row before the first is published.
 select run_id, parameters -> 'lists' as recipe, (metrics ->> 'interactions')::bigint as interactions

@@ -19,7 +19,9 @@ create table chaos_popular_versions (
 );
 
 -- name: create_version_keeping
-create function keep_popular_version() returns trigger language plpgsql as $$
+-- With the rights of its owner: nights and speed workers know nothing of the table.
+create function keep_popular_version() returns trigger language plpgsql
+security definer set search_path = public, pg_temp as $$
 begin
     insert into chaos_popular_versions (run_id, list, item_nos, scores)
     values (new.run_id, new.list, new.item_nos, new.scores);

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import StackError
+from stack.flow_environment import flow_environment
 from stack.home import Home
 from stack.settings import StackSettings
 from stack.stores import opened_stores
-from stack.supervision.environment import child_environment, prefect_environment
 from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 
@@ -31,14 +31,8 @@ def run(settings: StackSettings, home: Home) -> int:
     with (
         opened_stores(settings, home, "tandem housekeeping") as stores,
         console.status("clearing away what is old"),
+        flow_environment(settings, home, stores) as environment,
     ):
-        environment = child_environment(
-            prefect_environment(home, stores.prefect_url),
-            settings,
-            home,
-            database_url=stores.database_url,
-            redis_url=stores.redis_url,
-        )
         told = _clear_away(environment, home.log("housekeeping"))
     console.print(escape(told))
     return 0

@@ -6,12 +6,12 @@ from rich.console import Console
 from rich.markup import escape
 
 from stack.database import using_engine
+from stack.flow_environment import flow_environment
 from stack.home import Home
 from stack.night import run_night
 from stack.runs import PUBLISHED, RunRecord, accuracy
 from stack.settings import StackSettings
 from stack.stores import Stores, opened_stores
-from stack.supervision.environment import child_environment, prefect_environment
 
 
 def run(settings: StackSettings, home: Home) -> int:
@@ -24,17 +24,10 @@ def run(settings: StackSettings, home: Home) -> int:
 
 
 def _night(settings: StackSettings, home: Home, stores: Stores, console: Console) -> RunRecord:
-    environment = child_environment(
-        prefect_environment(home, stores.prefect_url),
-        settings,
-        home,
-        database_url=stores.database_url,
-        redis_url=stores.redis_url,
-    )
-
     with (
         using_engine(stores.database_url) as engine,
         console.status("starting the nightly flow") as status,
+        flow_environment(settings, home, stores) as environment,
     ):
 
         def show(step: str, seconds: float | None) -> None:

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import StackError
+from stack.flow_environment import flow_environment
 from stack.home import Home
 from stack.settings import StackSettings
 from stack.stores import Stores, opened_stores
-from stack.supervision.environment import child_environment, prefect_environment
 from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 
@@ -35,16 +35,12 @@ def run(settings: StackSettings, home: Home) -> int:
 
 
 def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console) -> str:
-    environment = child_environment(
-        prefect_environment(home, stores.prefect_url),
-        settings,
-        home,
-        database_url=stores.database_url,
-        redis_url=stores.redis_url,
-    )
     ending: dict[str, Any] = {}
     log = home.log("tune")
-    with console.status("starting the flow that tunes") as status:
+    with (
+        console.status("starting the flow that tunes") as status,
+        flow_environment(settings, home, stores) as environment,
+    ):
 
         def hear(line: str) -> None:
             message = json.loads(line)

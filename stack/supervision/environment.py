@@ -14,26 +14,21 @@ _STRANGERS = ("PREFECT_API_", "PREFECT_PROFILE", "PREFECT_CLIENT_", "PREFECT_SER
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
-def prefect_environment(home: Home, prefect_url: str | None) -> dict[str, str]:
-    """Variables of Prefect, on top of ours; `prefect_url` None: it starts a server of its own.
+def prefect_environment(home: Home, prefect_url: str) -> dict[str, str]:
+    """Variables of Prefect, on top of ours, for the server at this address and who asks it.
 
     The server asks for a password, which is made if there is none yet.
     """
     inherited = {
         name: value for name, value in os.environ.items() if not name.startswith(_STRANGERS)
     }
-    address = (
-        {"PREFECT_SERVER_ALLOW_EPHEMERAL_MODE": "true"}
-        if prefect_url is None
-        else {"PREFECT_API_URL": f"{prefect_url}/api"}
-    )
     return {
         **_DEFAULTS,
         # What the flows log goes through Prefect.
         **_renamed(inherited, "TANDEM_LOG_LEVEL", "PREFECT_LOGGING_LEVEL"),
         **inherited,
         **no_proxy(*_LOOPBACK),
-        **address,
+        "PREFECT_API_URL": f"{prefect_url}/api",
         **_doors(home, prefect_url),
         **_PRIVACY,
         "PREFECT_HOME": str(home.prefect),
@@ -76,11 +71,11 @@ def no_proxy(*hosts: str) -> dict[str, str]:
     return {"no_proxy": exempt, "NO_PROXY": exempt}
 
 
-def _doors(home: Home, prefect_url: str | None) -> dict[str, str]:
+def _doors(home: Home, prefect_url: str) -> dict[str, str]:
     """Who may ask the Prefect server: whoever knows the password, from no page but its own."""
     password = f"{USER}:{ensure_password(home.prefect_password_file)}"
-    port = None if prefect_url is None else urlsplit(prefect_url).port
-    origins = [f"http://{host}{f':{port}' if port else ''}" for host in ("127.0.0.1", "localhost")]
+    port = urlsplit(prefect_url).port
+    origins = [f"http://{host}:{port}" for host in ("127.0.0.1", "localhost")]
     return {
         "PREFECT_API_AUTH_STRING": password,
         "PREFECT_SERVER_API_AUTH_STRING": password,
@@ -105,8 +100,6 @@ _DEFAULTS = {
     # More threads in the linear algebra library slow the factorization down.
     "OPENBLAS_NUM_THREADS": "1",
     "PREFECT_LOGGING_LEVEL": "INFO",
-    # For a night without a running server, on a busy machine.
-    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     # Events, which no request can delete, go after 30 days, and so do logs of runs that are gone.
     "PREFECT_SERVER_EVENTS_RETENTION_PERIOD": "P30D",

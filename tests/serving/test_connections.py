@@ -1,5 +1,6 @@
 """What a connection may do to the server, with no key and no request that any client sends."""
 
+import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 
@@ -48,6 +49,10 @@ def one_api(
         (400, [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"]),
         (400, [b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n"]),
         (400, [b"GET / HTTP/9.9\r\nHost: x\r\n\r\n"]),
+        (400, [b"GET healthz HTTP/1.1\r\nHost: x\r\n\r\n"]),
+        (505, [b"GET /healthz\r\n\r\n"]),
+        (505, [b"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n"]),
+        (501, [HEAD, b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n"]),
         (400, [HEAD, b"Content-Length: -1\r\n\r\n"]),
         (400, [HEAD, b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n"]),
         (400, [HEAD, b"no colon\r\n\r\n"]),
@@ -68,6 +73,8 @@ def test_what_the_server_refuses_is_a_problem_that_is_counted_and_logged(
     answer = asked(one_api.port, *parts)
     assert answer.status == status
     assert answer.headers["connection"] == "close"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["cache-control"] == "private, no-store"
     request_id = answer.problem["request_id"]
     assert counted() == before + 1
     logged = [line for line in one_api.lines("request") if line.get("request_id") == request_id]
@@ -85,7 +92,6 @@ def _is_refusal(name: str, status: int) -> bool:
     [
         [HEAD, b"X-A: ", b"a" * 60_000, b"\r\n\r\n"],
         [HEAD, *(b"X-%d: a\r\n" % n for n in range(99)), b"\r\n"],
-        [b"GET /healthz?", b"a" * 32_000, b" HTTP/1.1\r\nHost: x\r\n\r\n"],
         [b"GET http://x/healthz HTTP/1.1\r\nHost: x:8000\r\n\r\n"],
         [b"GET /healthz HTTP/1.1\r\nHost: [::1]:8000\r\n\r\n"],
         [b"GET /healthz HTTP/1.1\r\nHost:\r\n\r\n"],
@@ -98,6 +104,53 @@ def _is_refusal(name: str, status: int) -> bool:
 )
 def test_what_stays_within_the_limits_is_answered(one_api: RunningApi, parts: list[bytes]) -> None:
     assert asked(one_api.port, *parts).status == 200
+
+
+def test_a_long_path_within_the_limits_is_looked_for(one_api: RunningApi) -> None:
+    answer = asked(one_api.port, b"GET /", b"a" * 32_000, b" HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert answer.status == 404
+
+
+@pytest.mark.parametrize(
+    ("length", "body"),
+    [
+        (b"Content-Length: 14", b'{"events": []}'),
+        (b"Transfer-Encoding: chunked", b'9\r\n{"events"\r\n5\r\n: []}\r\n0\r\nX-A: a\r\n\r\n'),
+    ],
+)
+@pytest.mark.parametrize("pieces", [1, 3])
+def test_a_body_is_read_though_its_request_offers_another_protocol(
+    run_api: RunApi, seeds: Seeds, length: bytes, body: bytes, pieces: int
+) -> None:
+    api, key = run_api(), seeds.key("write").encode()
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A\r\n"
+    head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-API-Key: "
+    sent = head + key + b"\r\n" + offer + length + b"\r\n\r\n" + body + HEAD + b"\r\n"
+    with connected(api.port) as raw:
+        size = len(sent) // pieces + 1
+        for start in range(0, len(sent), size):
+            raw.send(sent[start : start + size])
+        answer = raw.answer()
+        assert (answer.status, answer.problem["errors"][0]["pointer"]) == (422, "/events")
+        assert raw.answer().status == 200, "what follows the body is the next request"
+
+
+def test_what_was_asked_in_full_is_answered_to_a_client_that_says_no_more(
+    run_api: RunApi, seeds: Seeds
+) -> None:
+    api, key = run_api(), seeds.key("read").encode()
+    asking = b"GET /v1/popular HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + b"\r\n\r\n"
+    for parts, statuses in (([asking], [200]), ([HEAD, b"\r\n", asking], [200, 200])):
+        with connected(api.port) as raw:
+            raw.send(*parts)
+            raw.socket.shutdown(socket.SHUT_WR)
+            assert [raw.answer().status for _ in statuses] == statuses
+            assert raw.is_ended()
+    with connected(api.port) as raw:
+        raw.send(b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n{")
+        raw.socket.shutdown(socket.SHUT_WR)
+        assert raw.answer().status == 401, "it needed no body for that"
+        assert raw.is_ended()
 
 
 def test_the_request_id_of_a_refused_request_is_the_callers(one_api: RunningApi) -> None:

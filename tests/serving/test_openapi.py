@@ -84,7 +84,7 @@ async def test_a_generated_client_calls_the_api(
     generated: Path, start: Start, seeds: Seeds
 ) -> None:
     asked = await start()
-    key = seeds.key("read", "write", "admin", name="generated")
+    key = seeds.key("read", "write", "users", "admin", name="generated")
     client = module("client").AuthenticatedClient(
         base_url="http://tandem", token=key, prefix="", auth_header_name="X-API-Key"
     )

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+from sqlalchemy import Engine, text
 
 from stack.chaos.comparing import check_starters
 from stack.chaos.questions import Question
@@ -98,3 +99,13 @@ def test_similar_items_score_what_their_likenesses_say(stage: Stage) -> None:
     assert fault_of(of_another, run, None) is not None
     halved = {item: likeness / 2 for item, likeness in run.likenesses.items()}
     assert fault_of(alike(run, "film-1"), replace(run, likenesses=halved), None) is not None
+
+
+def test_a_version_is_kept_whoever_of_the_processes_writes_it(
+    stage: Stage, app_engine: Engine
+) -> None:
+    stage.acknowledged(5)
+    run, _ = stage.run()
+    with app_engine.begin() as connection:
+        connection.execute(text("update popular_items set scores = scores || cast(0 as real)"))
+    assert len(stage.with_popular(run).popular["popular"]) == 2

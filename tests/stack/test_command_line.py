@@ -167,8 +167,10 @@ def test_a_key_is_told_once_and_only_its_hash_is_stored(external: str) -> None:
     assert row == ("app", hash_key(created["key"]), ["read", "write"])
 
 
-def test_a_key_reads_and_writes_and_administers_only_if_that_was_asked_for(external: str) -> None:
-    assert told("key", "create", "--name", "app")["scopes"] == ["read", "write"]
+def test_a_key_administers_only_if_that_was_asked_for(
+    external: str,
+) -> None:
+    assert told("key", "create", "--name", "app")["scopes"] == ["read", "users", "write"]
     assert told("key", "create", "--name", "boss", "--scope", "admin")["scopes"] == ["admin"]
 
 

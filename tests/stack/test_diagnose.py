@@ -142,7 +142,7 @@ def test_a_first_key_without_a_scope_of_today_is_made_anew(engine: Engine, tmp_p
     assert file.read_text() == renewed != key
 
 
-def test_the_first_key_reads_and_writes_and_the_one_of_diagnose_is_another(
+def test_the_first_key_reads_writes_and_sees_users_and_the_one_of_diagnose_is_another(
     engine: Engine, tmp_path: Path
 ) -> None:
     key, _ = first_key(engine, tmp_path / "first_key")
@@ -151,7 +151,7 @@ def test_the_first_key_reads_and_writes_and_the_one_of_diagnose_is_another(
     with engine.connect() as connection:
         rows = connection.exec_driver_sql("select name, scopes from api_keys").all()
     assert {name: set(scopes) for name, scopes in rows} == {
-        "first": {"read", "write"},
+        "first": {"read", "write", "users"},
         "diagnose": {"admin"},
     }
     assert (tmp_path / "diagnose_key").stat().st_mode & 0o777 == 0o600

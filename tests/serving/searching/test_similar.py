@@ -21,8 +21,8 @@ async def test_an_answer_tells_all_that_was_promised(
 ) -> None:
     answer = (await similar(client, "odyssey", limit=3)).json()
     assert set(answer) == {
-        "items", "categories_meant", "source", "level", "degraded", "run", "unknown_item_ids",
-        "generation_ms",
+        "items", "categories_meant", "source", "level", "degraded", "exclusions", "run",
+        "unknown_item_ids", "generation_ms",
     }  # fmt: skip
     assert (answer["level"], answer["source"]) == ("similar", "similar")
     assert answer["degraded"] in {None, "redis_away"}  # on a busy machine Redis may be late

@@ -1,0 +1,61 @@
+"""The environment of a flow that a command runs, and a Prefect server for it while none runs."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from stack.home import Home
+from stack.servers.child_process import stop_child
+from stack.servers.ports import free_port
+from stack.settings import StackSettings
+from stack.stores import Stores
+from stack.supervision.environment import child_environment, prefect_environment
+from stack.supervision.log_file import open_log
+from stack.supervision.processes import prefect_server_service
+from stack.supervision.service import POLITE
+
+_NO_SCHEDULER = {"PREFECT__SERVER_EPHEMERAL": "1"}
+"""Prefect's server then has no pages and makes no scheduled runs, for which there is no worker."""
+
+
+@contextmanager
+def flow_environment(
+    settings: StackSettings, home: Home, stores: Stores
+) -> Iterator[dict[str, str]]:
+    """Variables of a process that runs a flow, for the time of the block.
+
+    To be opened on the main thread, so that a server of our own ends whatever we die of. Raises
+    ServerNotReadyError if it does not start.
+    """
+    with _prefect_server(home, stores.prefect_url) as url:
+        yield child_environment(
+            prefect_environment(home, url),
+            settings,
+            home,
+            database_url=stores.database_url,
+            redis_url=stores.redis_url,
+        )
+
+
+@contextmanager
+def _prefect_server(home: Home, running: str | None) -> Iterator[str]:
+    """The address of the server that is `running`, or else of one of our own.
+
+    Prefect would start one by itself, but would leave it behind if the flow's process were killed.
+    """
+    if running is not None:
+        yield running
+        return
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    environment = {**prefect_environment(home, url), **_NO_SCHEDULER}
+    launch = prefect_server_service(environment, port).prepare()
+    with open_log(home.log("prefect-server")) as output:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            launch.command, stdout=output, stderr=output, **launch.options()
+        )
+    try:
+        launch.wait_until_ready(process)
+        yield url
+    finally:
+        stop_child(process, POLITE)

@@ -1,0 +1,183 @@
+"""Several nights are due at once, as after days without a worker: one learns, the others give way.
+
+A real worker takes the runs, as after `tandem up`.
+"""
+
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterExpectedStartTime,
+)
+from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.settings import PREFECT_API_URL
+from prefect.states import Scheduled
+from sqlalchemy import Engine, text
+
+from flows.deployments import register_deployments
+from flows.nightly import run_now
+from tests.flows.test_nightly import ignore, rows
+
+pytestmark = pytest.mark.usefixtures("prefect_server")
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+async def miss(client: PrefectClient, deployment: str, days: int) -> list[UUID]:
+    """Let Prefect's scheduler make the runs that would have been due in the last days."""
+    found = await client.read_deployment_by_name(deployment)
+    (schedule,) = found.schedules
+    await client.update_deployment_schedule(found.id, schedule.id, active=True)
+    now = datetime.now(UTC)
+    span = {"start_time": now - timedelta(days=days), "end_time": now}
+    await client.request(
+        "POST",
+        "/deployments/{id}/schedule",
+        path_params={"id": found.id},
+        json={
+            **{name: time.isoformat() for name, time in span.items()},
+            "min_runs": days,
+            "max_runs": days,
+        },
+    )
+    made = await due_runs(client, found.id)
+    assert all(run.auto_scheduled for run in made)
+    return [run.id for run in made]
+
+
+async def due_runs(client: PrefectClient, *deployments: UUID) -> list[FlowRun]:
+    return await client.read_flow_runs(
+        flow_run_filter=FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)),
+            expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC)),
+        ),
+        sort=FlowRunSort.EXPECTED_START_TIME_ASC,
+        limit=50,
+    )
+
+
+def work_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that takes what is due, and ends with it."""
+    monkeypatch.setenv("PREFECT_API_URL", PREFECT_API_URL.value() or "")
+    command = ["prefect", "worker", "start", "--pool", "tandem", "--type", "process", "--run-once"]
+    done = subprocess.run(
+        [sys.executable, "-m", *command],
+        cwd=ROOT,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=500,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+async def read_runs(client: PrefectClient, run_ids: list[UUID]) -> list[FlowRun]:
+    return [await client.read_flow_run(run_id) for run_id in run_ids]
+
+
+def told(run: FlowRun) -> tuple[str, str]:
+    assert run.state is not None
+    return run.state.type.value, run.state.message or ""
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[PrefectClient]:
+    await register_deployments()
+    async with get_client() as opened:
+        deployments = [deployment.id for deployment in await opened.read_deployments()]
+        # Of other tests; and the scheduler makes a run of a day only once.
+        for run in await due_runs(opened, *deployments):
+            await opened.delete_flow_run(run.id)
+        yield opened
+
+
+async def test_of_several_missed_nights_one_learns_and_the_others_are_cancelled(
+    shop: Engine, client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    missed = await miss(client, "nightly/nightly", days=3)
+    assert len(missed) == 3
+    work_once(monkeypatch)
+    states = [told(run) for run in await read_runs(client, missed)]
+    assert Counter(state for state, _ in states) == {"COMPLETED": 1, "CANCELLED": 2}, states
+    published = rows(shop, "select run_id, state from model_runs")
+    assert [row.state for row in published] == ["published"]
+    for state, message in states:
+        if state == "CANCELLED":
+            assert "in progress" in message or f"Run {published[0].run_id} " in message
+
+
+async def test_a_missed_night_is_cancelled_if_a_run_began_after_it_was_due(
+    shop: Engine, client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (missed,) = await miss(client, "nightly/nightly", days=1)
+    newest = run_now(ignore)
+    work_once(monkeypatch)
+    (run,) = await read_runs(client, [missed])
+    state, message = told(run)
+    assert state == "CANCELLED"
+    assert f"Run {newest} " in message
+    assert [row.run_id for row in rows(shop, "select run_id from model_runs")] == [newest]
+
+
+async def test_a_night_that_somebody_starts_runs_however_new_the_last_one_is(
+    shop: Engine, client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deployment = await client.read_deployment_by_name("nightly/nightly")
+    yesterday = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=1))
+    started = await client.create_flow_run_from_deployment(deployment.id, state=yesterday)
+    newest = run_now(ignore)
+    work_once(monkeypatch)
+    (run,) = await read_runs(client, [started.id])
+    assert told(run)[0] == "COMPLETED", told(run)
+    assert [row.run_id for row in rows(shop, "select run_id from model_runs order by 1")] == [
+        newest,
+        newest + 1,
+    ]
+
+
+async def test_a_missed_night_runs_if_the_one_that_began_since_broke_down(
+    shop: Engine, client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (missed,) = await miss(client, "nightly/nightly", days=1)
+    with shop.begin() as connection:
+        connection.execute(
+            text(
+                "insert into model_runs (cut_off_position, cut_off_at, state, finished_at)"
+                " values (0, now(), 'failed', now())"
+            )
+        )
+    work_once(monkeypatch)
+    (run,) = await read_runs(client, [missed])
+    assert told(run)[0] == "COMPLETED", told(run)
+
+
+@pytest.mark.parametrize(
+    ("deployment", "lock"), [("nightly/nightly", 1), ("tune/tune", 2)], ids=["nightly", "tune"]
+)
+async def test_what_is_due_while_another_is_in_progress_is_cancelled(
+    shop: Engine,
+    client: PrefectClient,
+    monkeypatch: pytest.MonkeyPatch,
+    deployment: str,
+    lock: int,
+) -> None:
+    found = await client.read_deployment_by_name(deployment)
+    due = await client.create_flow_run_from_deployment(found.id, state=Scheduled())
+    with shop.connect() as connection:
+        connection.execute(text("select pg_advisory_lock(31310, :lock)"), {"lock": lock})
+        work_once(monkeypatch)
+        connection.rollback()
+    (run,) = await read_runs(client, [due.id])
+    state, message = told(run)
+    assert state == "CANCELLED", message
+    assert "in progress" in message
