@@ -2,8 +2,15 @@
 
 from enum import StrEnum
 
-from domain.identifiers import IdFault
-from domain.limits import AttributesFault
+from domain.identifiers import LONGEST_ID, IdFault
+from domain.limits import (
+    LONGEST_DESCRIPTION,
+    LONGEST_TITLE,
+    MOST_ATTRIBUTE_BYTES,
+    MOST_ATTRIBUTE_KEYS,
+    MOST_CATEGORIES,
+    AttributesFault,
+)
 
 
 class Reason(StrEnum):
@@ -21,7 +28,7 @@ class Reason(StrEnum):
     NO_TIME = "time is missing"
     NO_RATING = "rating is missing"
     NO_TAG = "tag is missing"
-    ID_TOO_LONG = "id is longer than 200 characters"
+    ID_TOO_LONG = f"id is longer than {LONGEST_ID} characters"
     ID_NOT_TEXT = "id is neither text nor a whole number"
     ID_CONTROL = "id or category has a control character"
     ID_BLANK = "id or category is blank"
@@ -42,12 +49,12 @@ class Reason(StrEnum):
     INVALID_CATEGORIES = "categories are neither a list of texts nor text joined with |"
     INVALID_ATTRIBUTES = "attributes are not a JSON object"
     UNWRITABLE_ATTRIBUTES = "attributes are nested too deep"
-    LARGE_ATTRIBUTES = "attributes take more than 65,536 bytes as JSON"
-    MANY_ATTRIBUTES = "attributes have more than 1,000 keys in all"
-    LONG_TITLE = "title is longer than 500 characters"
-    LONG_DESCRIPTION = "description is longer than 100,000 characters"
-    MANY_CATEGORIES = "more than 100 categories"
-    LONG_CATEGORY = "category is longer than 200 characters"
+    LARGE_ATTRIBUTES = f"attributes take more than {MOST_ATTRIBUTE_BYTES:,} bytes as JSON"
+    MANY_ATTRIBUTES = f"attributes have more than {MOST_ATTRIBUTE_KEYS:,} keys in all"
+    LONG_TITLE = f"title is longer than {LONGEST_TITLE} characters"
+    LONG_DESCRIPTION = f"description is longer than {LONGEST_DESCRIPTION:,} characters"
+    MANY_CATEGORIES = f"more than {MOST_CATEGORIES} categories"
+    LONG_CATEGORY = f"category is longer than {LONGEST_ID} characters"
     INVALID_AVAILABLE = "available is neither true nor false"
 
 
