@@ -48,6 +48,11 @@ class BackgroundFailures:
         if self._failing.pop(work, None) is not None:
             log.info("background_work_well_again", work=work)
 
+    def forget(self, work: str) -> None:
+        """The work is not done any more, however its last turn ended."""
+        self._outages.discard(work)
+        self._failing.pop(work, None)
+
     def rest(self, work: str, seconds: float, longest: float) -> float:
         """How long to rest before the next turn: longer after each failure that is no outage."""
         known = self._failing.get(work)
