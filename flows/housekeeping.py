@@ -14,7 +14,7 @@ from sqlalchemy.pool import NullPool
 from batch.old_impressions import count_up_old_impressions
 from flows.prefect_history import clear_old_runs
 from flows.settings import HousekeepingSettings
-from sql.engine import make_engine
+from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
 
@@ -76,7 +76,8 @@ def housekeeping(
 @task(name="Count up old impressions", cache_policy=NO_CACHE, persist_result=False)
 def clear_impressions(before: date, most: int) -> dict[date, int]:
     """Impressions of the days before `before` become counts; how many by day."""
-    engine = make_engine(DatabaseSettings().database_url.get_secret_value(), poolclass=NullPool)
+    url = DatabaseSettings().database_url.get_secret_value()
+    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     by_day: Counter[date] = Counter()
     for day, counted in count_up_old_impressions(engine.begin, before, most):
         by_day[day] += counted

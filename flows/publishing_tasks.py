@@ -37,7 +37,6 @@ from sql.partitions import create_partitions
 from sql.statements import statements
 
 _BATCH = statements("batch")
-_NAMED = 10
 
 
 def make_room(night: Night, run: Run) -> None:
@@ -89,7 +88,7 @@ def _vanished(night: Night, connection: Connection, written: lists.WrittenLists)
         return {}
     before = vanished.load_widely_listed_items(connection, served.run_id)
     gone = vanished.find_vanished(before, written.item_nos)
-    for item in gone[:_NAMED]:
+    for item in gone[: vanished.MOST_TOLD]:
         night.warn(f"{item.item_id} is in no list; in run {served.run_id} in {item.share:.0%}.")
     return vanished.described(gone)
 

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from fastapi import FastAPI
 from fastapi.dependencies.models import Dependant
@@ -62,18 +61,10 @@ def guarded_paths(app: FastAPI) -> tuple[GuardedPath, ...]:
     """Of all routes of the app that take a body, in the order in which they are tried."""
     return tuple(
         GuardedPath(frozenset(route.methods or ()), route.path_regex, required)
-        for route in _routes(app)
-        if METHODS_WITH_BODY & set(route.methods or ())
+        for route in app.routes
+        if isinstance(route, APIRoute) and METHODS_WITH_BODY & set(route.methods or ())
         for required in _required((route.dependant,))
     )
-
-
-def _routes(router: Any) -> Iterator[APIRoute]:
-    for route in router.routes:
-        if isinstance(route, APIRoute):
-            yield route
-        elif hasattr(route, "original_router"):
-            yield from _routes(route.original_router)
 
 
 def _required(dependants: Iterable[Dependant]) -> Iterator[RequiredScope]:

@@ -1,14 +1,13 @@
 """What routes depend on: the services, and the key every route under /v1 asks for."""
 
 from collections.abc import Callable
-from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
-from starlette.exceptions import HTTPException
 
 from serving.body_gate import METHODS_WITH_BODY
+from serving.errors import nothing_here
 from serving.exposure import Exposure, Openness
 from serving.keys import hash_key
 from serving.services.access import Scope
@@ -86,7 +85,7 @@ class RequiredOpenness:
         """HTTPException if it is not shown at all; the errors of a key if it needs one."""
         openness = self._of(request.state.services.exposure)
         if openness == "off":
-            raise HTTPException(HTTPStatus.NOT_FOUND)
+            raise nothing_here()
         if openness == "admin":
             await RequiredScope("admin", "admin")(request, key)
 

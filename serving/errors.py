@@ -33,6 +33,7 @@ from serving.faults import (
     FaultyInputError,
     MalformedBodyError,
     UnsupportedMediaTypeError,
+    invalid_request,
 )
 from serving.schemas.pointers import pointer, sentence
 
@@ -99,10 +100,34 @@ def body_too_slow(seconds: float) -> HTTPException:
     )
 
 
-def problem_of(path: str, request_id: str, error: TandemError) -> Response:
-    """What is told of an error before a request is routed."""
-    status, kind = _status_of(type(error)), _kind_of(type(error))
-    return problem(path, request_id, status, str(error), kind=kind)
+def body_broken_off() -> HTTPException:
+    """What reading a body raises whose client goes away before its end."""
+    return HTTPException(HTTPStatus.BAD_REQUEST, "The body ended before it was complete.")
+
+
+def nothing_here() -> HTTPException:
+    """What is raised where there is nothing, or nothing that may be shown."""
+    return HTTPException(HTTPStatus.NOT_FOUND)
+
+
+def method_not_allowed(methods: Sequence[str]) -> HTTPException:
+    """What is raised at a path that is there, but not for this method."""
+    allowed = ", ".join(methods)
+    detail = f"This path can be asked by {allowed} only; see /docs."
+    return HTTPException(HTTPStatus.METHOD_NOT_ALLOWED, detail, {"Allow": allowed})
+
+
+def problem_of(path: str, request_id: str, error: Exception) -> Response:
+    """What is told of an error of ours."""
+    return problem(
+        path,
+        request_id,
+        _status_of(type(error)),
+        str(error),
+        kind=_kind_of(type(error)),
+        faults=error.faults if isinstance(error, FaultyInputError) else (),
+        event_ids=error.event_ids if isinstance(error, EventsNotAcknowledgedError) else (),
+    )
 
 
 def busy_problem(path: str, request_id: str) -> Response:
@@ -176,38 +201,21 @@ def _kind_of(error: type[Exception]) -> str:
     return "-".join(words).lower()
 
 
-def _problem_of(
-    request: Request,
-    error: Exception,
-    faults: Sequence[Fault] = (),
-    event_ids: Sequence[str] = (),
-) -> Response:
-    status, kind = _status_of(type(error)), _kind_of(type(error))
-    return _answer(request, status, str(error), kind=kind, faults=faults, event_ids=event_ids)
-
-
-def _answer(request: Request, status: int, detail: str, **more: Any) -> Response:
-    return problem(request.url.path, request.state.request_id, status, detail, **more)
-
-
 async def _on_tandem_error(request: Request, error: Exception) -> Response:
-    faults = error.faults if isinstance(error, FaultyInputError) else ()
-    event_ids = error.event_ids if isinstance(error, EventsNotAcknowledgedError) else ()
-    return _problem_of(request, error, faults, event_ids)
+    return problem_of(request.url.path, request.state.request_id, error)
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 -- tells the type checker what was registered
     detail = _DETAILS.get(error.status_code, error.detail)
-    return _answer(request, error.status_code, detail, headers=error.headers)
+    path, request_id = request.url.path, request.state.request_id
+    return problem(path, request_id, error.status_code, detail, headers=error.headers)
 
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- as above
-    faults = [_fault(one) for one in error.errors()]
-    summary = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
-    invalid = FaultyInputError(f"The request is not valid. {summary}", faults)
-    return _problem_of(request, invalid, invalid.faults)
+    invalid = invalid_request([_fault(one) for one in error.errors()])
+    return problem_of(request.url.path, request.state.request_id, invalid)
 
 
 def _fault(found: Mapping[str, Any]) -> Fault:

@@ -27,6 +27,12 @@ class FaultyInputError(InvalidInputError):
         self.faults = tuple(faults[:MOST_FAULTS])
 
 
+def invalid_request(faults: Sequence[Fault]) -> FaultyInputError:
+    """The error of a request whose form is wrong; its sentence has the first of the faults."""
+    told = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
+    return FaultyInputError(f"The request is not valid. {told}", faults)
+
+
 class ConflictingEventsError(FaultyInputError):
     """An event id comes with another content than before."""
 

@@ -5,9 +5,9 @@ import re
 from typing import Any
 
 from fastapi import Request
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
+from serving.errors import body_broken_off
 from serving.faults import MalformedBodyError, UnsupportedMediaTypeError
 
 _MOST_DIGITS = 4300
@@ -28,7 +28,7 @@ class JsonRequest(Request):
         try:
             body = await self.body()
         except ClientDisconnect as error:
-            raise HTTPException(400, "The body ended before it was complete.") from error
+            raise body_broken_off() from error
         if body:
             _check_media_type(self.headers.get("content-type", ""))
             self._json = parsed(body)

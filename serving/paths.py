@@ -4,14 +4,13 @@ What is not UTF-8 is refused, in paths and in queries: read as well as can be, t
 """
 
 import re
-from http import HTTPStatus
 from urllib.parse import quote, unquote, unquote_to_bytes
 
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.errors import problem
-from serving.faults import Fault
+from serving.errors import problem_of
+from serving.faults import Fault, invalid_request
 
 
 class PathsAsSent:
@@ -50,15 +49,8 @@ class Utf8Only:
         if fault is None:
             await self._app(scope, receive, send)
             return
-        detail = f"The request is not valid. {fault.pointer}: {fault.detail}"
-        answer = problem(
-            scope["path"],
-            scope["state"]["request_id"],
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            detail,
-            kind="faulty-input",
-            faults=[fault],
-        )
+        error = invalid_request([fault])
+        answer = problem_of(scope["path"], scope["state"]["request_id"], error)
         await answer(scope, receive, send)
 
 

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
-from serving.faults import MOST_FAULTS, Fault, FaultyInputError
+from serving.faults import MOST_FAULTS, Fault, invalid_request
 
 _LONGEST_NAME_TOLD = 60
 
@@ -64,8 +64,7 @@ async def check_query_names(request: Request) -> None:
     names = _names_of(request.scope["route"])
     faults = names.faults(name for name, _ in request.query_params.multi_items())
     if faults:
-        summary = "; ".join(f"{fault.pointer}: {fault.detail}" for fault in faults[:3])
-        raise FaultyInputError(f"The request is not valid. {summary}", faults)
+        raise invalid_request(faults)
 
 
 def _names_of(route: BaseRoute) -> QueryNames:

@@ -5,10 +5,10 @@ from typing import Any
 
 from fastapi import Depends, Request, Response, params
 from fastapi.routing import APIRoute
-from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
+from serving.errors import method_not_allowed
 from serving.json_body import JsonRequest
 from serving.query_names import QueryNames, check_query_names
 
@@ -49,7 +49,7 @@ class TandemRoute(APIRoute):
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or tell by which methods this path can be asked."""
         if not self._takes(scope["method"]):
-            raise _not_allowed(allowed_methods(scope["app"].routes, scope))
+            raise method_not_allowed(allowed_methods(scope["app"].routes, scope))
         await self.app(scope, receive, send)
 
     def get_route_handler(self) -> _Handler:
@@ -77,11 +77,3 @@ def allowed_methods(routes: Iterable[BaseRoute], scope: Scope) -> list[str]:
         if isinstance(route, Route) and route.matches(scope)[0] is not Match.NONE:
             methods |= route.methods or set()
     return sorted(methods | {"HEAD"} if "GET" in methods else methods)
-
-
-def _not_allowed(methods: Sequence[str]) -> HTTPException:
-    return HTTPException(
-        405,
-        f"This path can be asked by {', '.join(methods)} only; see /docs.",
-        {"Allow": ", ".join(methods)},
-    )

@@ -10,14 +10,13 @@ from domain.blend import BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.breaker import BreakerRules
 from serving.exposure import Exposure, Openness, settled
+from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.lists.slots import SlotPolicy
 from sql.passwords import PasswordFile, with_password
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(ge=1)]
 
 LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
 """Whose answers were dropped is known for `VERSION_SECONDS`, so no replica may lag longer."""
@@ -175,22 +174,13 @@ class SlotSettings(BaseSettings):
         return SlotPolicy(self.exploration_share, self.diversity, self.max_per_category)
 
 
-class ProcessSettings(BaseSettings):
-    """The processes of the API; the command line reads it too."""
-
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
-
-    api_workers: Count = Field(
-        2, description="Processes of the API: while one is replaced the others answer."
-    )
-    api_hung_seconds: Annotated[float, Field(ge=2, allow_inf_nan=False)] = Field(
-        30.0, description="A process that does nothing for so long is replaced."
-    )
-    api_shutdown_seconds: Count = 10
-
-
 class ServingSettings(
-    BlendSettings, SlotSettings, DiagnosisSettings, ResilienceSettings, ProcessSettings
+    BlendSettings,
+    SlotSettings,
+    DiagnosisSettings,
+    ResilienceSettings,
+    ProcessSettings,
+    ClientSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
@@ -233,35 +223,6 @@ class ServingSettings(
 
     api_host: str = "127.0.0.1"
     api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
-    api_keep_alive_seconds: Count = Field(
-        75,
-        description="An idle connection is closed after this; keep it above the idle time of"
-        " clients and balancers, or they send on one that is just being closed.",
-    )
-    api_body_bytes: Count = 5_000_000
-    api_body_seconds: Positive = Field(10.0, description="A body must have come in by then.")
-    api_header_bytes: Annotated[int, Field(ge=1024)] = Field(
-        65_536, description="Request line and headers together; half of it for the request line."
-    )
-    api_headers: Count = 100
-    api_header_seconds: Positive = Field(10.0, description="The headers must have come in by then.")
-    api_send_seconds: Positive = Field(
-        30.0, description="An answer that its client does not take for so long is given up."
-    )
-    api_connections: Count = Field(
-        1000, description="Open at once to one process; others are told so and closed."
-    )
-    api_requests_at_once: Count = Field(
-        64, description="Requests without a body under way in one process; others are told 503."
-    )
-    api_bodies_at_once: Count = Field(
-        64,
-        description="Requests with a body that are worked on at once; others are refused. No key"
-        " may have more than half of these places, and of the bytes.",
-    )
-    api_bytes_at_once: Count = Field(
-        50_000_000, description="Bytes of such bodies at once; others are refused."
-    )
     api_key_seconds: Positive = Field(10.0, description="A revoked key works no longer than this.")
 
     api_docs: Openness = Field(

@@ -1,5 +1,6 @@
 """Passwords that lie in files, as container platforms hand them over, put into addresses."""
 
+import re
 from pathlib import Path
 from typing import Annotated
 from urllib.parse import quote
@@ -8,6 +9,9 @@ from pydantic import BeforeValidator, SecretStr
 
 PasswordFile = Annotated[Path | None, BeforeValidator(lambda given: given or None)]
 """A file that holds a password and perhaps a line end; empty is none."""
+
+# Rather too much than too little: a password may hold an @ that should have been %40.
+_PASSWORD = re.compile(r"(://[^:/@]*:).*@")
 
 
 def with_password(address: SecretStr, password_file: Path | None) -> SecretStr:
@@ -25,6 +29,11 @@ def with_password(address: SecretStr, password_file: Path | None) -> SecretStr:
     # libpq, unlike SQLAlchemy, does not read `+` as a space: nothing but per cent signs.
     password = quote(_read(password_file), safe="")
     return SecretStr(f"{scheme}://{user}:{password}@{host if at else place}{tail}")
+
+
+def masked(address: str) -> str:
+    """The address as it may be shown: without its password, if it has one."""
+    return _PASSWORD.sub(r"\1***@", address)
 
 
 def _split(rest: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from shlex import quote
 
 from rich.markup import escape
 
+from sql.passwords import masked
 from stack.home import Home
 from stack.prefect_password import USER
 from stack.startup import Welcome
@@ -20,7 +21,7 @@ def tell_addresses(terminal: Terminal, state: StackState, home: Home, welcome: W
             ("Prefect", state.prefect_url),
             ("", f"it asks for {USER}:PASSWORD, which lies in {home.prefect_password_file}"),
             ("Database", "tandem psql"),
-            ("Redis", state.redis_url),
+            ("Redis", masked(state.redis_url)),
             ("Logs", str(home.directory / "logs")),
             ("Stop", "Ctrl-C, or in another terminal: tandem down"),
         ]

@@ -1,11 +1,11 @@
 """What the stack's Prefect server tells of its deployments, asked over HTTP."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Any
 
-from stack.http_client import ask
+from stack.http_client import JsonAnswer, ask
 
 _NOT_STARTED = ["SCHEDULED", "PENDING"]
 
@@ -66,11 +66,8 @@ class PrefectApi:
         )
         if not described["schedules"]:
             return deployment
-        return Deployment(
-            name=deployment.name,
-            paused=deployment.paused,
-            scheduled=deployment.scheduled,
-            changed_at=deployment.changed_at,
+        return replace(
+            deployment,
             next_run_at=self._due(described["id"], _after(now)),
             overdue_since=self._due(described["id"], _before(now)),
         )
@@ -111,7 +108,7 @@ def _before(now: datetime) -> dict[str, Any]:
     }
 
 
-def _body(answer: Any) -> Any:
+def _body(answer: JsonAnswer | None) -> Any:
     if answer is None:
         raise PrefectAskedInVainError("it does not answer")
     if answer.status == HTTPStatus.UNAUTHORIZED:

@@ -1,38 +1,13 @@
-"""The password of the stack's Prefect server, which runs whatever it is asked to run."""
+"""How the stack's Prefect server, which runs whatever it is asked to run, is asked."""
 
-import os
-import secrets
 from pathlib import Path
+
+from stack.password_file import find_password
 
 USER = "tandem"
 
 
-def ensure_password(file: Path) -> str:
-    """The password in the file, which is made, mode 0600, if there is none."""
-    password = find_password(file)
-    if password is not None:
-        return password
-    password = secrets.token_urlsafe(24)
-    # Whole or not at all: half a password after a crash would lock everybody out.
-    draft = file.with_name(f"{file.name}.new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as target:
-        target.write(password)
-        target.flush()
-        os.fsync(target.fileno())
-    draft.replace(file)
-    return password
-
-
-def find_password(file: Path) -> str | None:
-    """The password in the file; None if there is none that we may read."""
-    try:
-        return file.read_text(encoding="utf-8").strip() or None
-    except OSError:
-        return None
-
-
 def credentials(file: Path) -> tuple[str, str] | None:
-    """User and password for HTTP; None if there is no password."""
+    """User and password for HTTP; None if there is no password in the file."""
     password = find_password(file)
     return None if password is None else (USER, password)

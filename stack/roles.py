@@ -1,12 +1,11 @@
 """The roles of the database on one machine: their addresses, and the passwords there are."""
 
-import os
-import secrets
 from pathlib import Path
 
 from sql.roles import ANALYST, APP, OWNER, let_log_in, make_embedded_roles
 from stack.database import connected
 from stack.database_addresses import DatabaseAddresses
+from stack.password_file import ensure_password
 from stack.servers.postgres import PostgresServer
 
 
@@ -30,17 +29,4 @@ def ensure_embedded_roles(server: PostgresServer, database: str) -> None:
     """
     with connected(server.url(database)) as connection:
         make_embedded_roles(connection)
-        let_log_in(connection, ANALYST, _password(analyst_password_file(server)))
-
-
-def _password(file: Path) -> str:
-    """The password in the file, which is made if it is missing or was never finished."""
-    if file.exists() and (kept := file.read_text().strip()):
-        return kept
-    made = secrets.token_urlsafe(24)
-    draft = file.with_suffix(".new")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as content:
-        content.write(made)
-    draft.replace(file)
-    return made
+        let_log_in(connection, ANALYST, ensure_password(analyst_password_file(server)))

@@ -94,6 +94,12 @@ def test_every_package_says_what_it_is_for(layer: str) -> None:
         assert ast.get_docstring(ast.parse(package.read_text(encoding="utf-8"))), package
 
 
+def test_the_codes_of_errors_stand_in_one_place() -> None:
+    for path in files_of("serving"):
+        if path != ROOT / "serving" / "errors.py":
+            assert "HTTPException(" not in path.read_text(encoding="utf-8"), path
+
+
 STATEMENT = re.compile(
     r"\s*(--.*\n\s*)*"
     r"((select|truncate|vacuum|analyze|grant|revoke)\s"

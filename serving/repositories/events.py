@@ -72,7 +72,10 @@ class Events:
         try:
             rows = await self._store.rows(_LOG["record_events"], record_parameters(events))
         except DBAPIError as error:
-            raise _conflict_of(error) or error from error
+            conflict = _conflict_of(error)
+            if conflict is None:
+                raise
+            raise conflict from error
         (row,) = rows
         touched, gone = tuple(row.touched_user_nos), frozenset(row.gone_event_ids)
         return Recorded(row.accepted, row.duplicates, touched, gone)

@@ -31,6 +31,11 @@ class ItemIndex:
     used, it was dropped or never finished."""
 
 
+def trusted(index: ItemIndex | None, recall_bound: float) -> ItemIndex | None:
+    """The index, if there is one and it finds at least this share of the exact answer."""
+    return index if index is not None and index.recall >= recall_bound else None
+
+
 @dataclass(frozen=True, slots=True)
 class LiveRun:
     """The model run being served."""

@@ -1,14 +1,13 @@
 """GET /docs and GET /openapi.json: the documentation, for those who may see it."""
 
 import asyncio
-from http import HTTPStatus
 
 import orjson
 from fastapi import APIRouter, Request, Response
-from starlette.exceptions import HTTPException
 
 from serving.compression import takes_gzip
 from serving.dependencies import may_open_docs, may_read_docs
+from serving.errors import nothing_here
 from serving.pages import CONTENT_SECURITY_POLICY, find_page
 from serving.routing import TandemRoute
 
@@ -41,7 +40,7 @@ async def _page(request: Request, name: str) -> Response:
     # The first time it is read and compressed, which takes as long as many requests.
     page = await asyncio.to_thread(find_page, name)
     if page is None:
-        raise HTTPException(HTTPStatus.NOT_FOUND)
+        raise nothing_here()
     headers = {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
         "Cache-Control": "private, max-age=3600",

@@ -52,9 +52,7 @@ def _kind_answer(kind: EventKind) -> EventKindAnswer:
 
 
 def _value_answer(kind: EventKind) -> ValueAnswer | None:
-    bounds = (kind.smallest_value, kind.greatest_value, kind.value_reference)
-    if None in bounds:
+    least, most, reference = kind.smallest_value, kind.greatest_value, kind.value_reference
+    if least is None or most is None or reference is None:
         return None
-    return ValueAnswer.model_validate(
-        dict(zip(("smallest", "greatest", "reference"), bounds, strict=True))
-    )
+    return ValueAnswer(smallest=least, greatest=most, reference=reference)

@@ -9,18 +9,18 @@ from serving.metrics import ServingMetrics
 class ConnectionLimits:
     """Limits of each connection, and of all connections of one process."""
 
-    header_bytes: int = 65_536
+    header_bytes: int
     """Of the request line and all headers together; half of it for the request line."""
-    headers: int = 100
-    header_seconds: float = 10.0
+    headers: int
+    header_seconds: float
     """From the connection, or the first byte of a later request, to the end of the headers."""
-    connections: int = 1_000
+    connections: int
     """Beyond it a few more are taken for as long as one request needs, mostly to say so."""
-    send_seconds: float = 30.0
+    send_seconds: float
     """An answer that its client does not take for so long is given up."""
-    dropped_bytes: int = 5_000_000
+    dropped_bytes: int
     """What is read and thrown away of a body that was answered before it had come in."""
-    dropped_seconds: float = 10.0
+    dropped_seconds: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ with drawn as materialized (
     select item_nos from batch_recommendations
     where run_id = :run_id
       and (hashint4(user_no) & 2147483647) % greatest(
-              1, coalesce((select (metrics ->> 'lists')::bigint from model_runs where run_id = :run_id), 1) / :lists) = 0
+              1, ceil(coalesce((select (metrics ->> 'lists')::float8 from model_runs where run_id = :run_id), 1) / :lists)::bigint) = 0
 )
 select item_no, item_id, count(*)::double precision / (select count(*) from drawn) as share
 from drawn cross join lateral unnest(drawn.item_nos) as listed (item_no) join items using (item_no)

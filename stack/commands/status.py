@@ -1,7 +1,6 @@
 """`tandem status`: what runs, where, and which run is served."""
 
 import json
-import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import import_module
@@ -11,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from sql.passwords import masked
 from stack.home import Home, is_up
 from stack.settings import StackSettings
 from stack.supervision.state import NAMES, ProcessEntry, StackState, checked, find_state
 
-_PASSWORD = re.compile(r"(://[^:/@]*:)[^@]*@")
 _COLOURS = {"running": "green", "failed": "red", "stopped": "dim"}
 
 
@@ -37,8 +36,8 @@ def _status(settings: StackSettings, home: Home) -> dict[str, Any]:
     return {
         "api_url": state.api_url,
         "prefect_url": state.prefect_url,
-        "database_url": _PASSWORD.sub(r"\1***@", state.database_url),
-        "redis_url": _PASSWORD.sub(r"\1***@", state.redis_url),
+        "database_url": masked(state.database_url),
+        "redis_url": masked(state.redis_url),
         "processes": {
             name: {"pid": entry.pid, "state": entry.state} for name, entry in processes.items()
         },

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 from stack.home import Home
-from stack.prefect_password import USER, ensure_password
+from stack.password_file import ensure_password
+from stack.prefect_password import USER
 from stack.settings import StackSettings
 
 # A person's own Prefect account or profile has no say in this stack.

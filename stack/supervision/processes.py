@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import StackError
-from serving.settings import ProcessSettings, ResilienceSettings
+from serving.server.settings import ProcessSettings
+from serving.settings import ResilienceSettings
 from stack.database_addresses import DatabaseAddresses
 from stack.home import Home
 from stack.http_client import refusal

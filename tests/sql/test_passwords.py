@@ -10,7 +10,7 @@ from redis.connection import parse_url
 from serving.settings import ServingSettings
 from speed.settings import RedisSettings
 from sql.engine import driver_url
-from sql.passwords import with_password
+from sql.passwords import masked, with_password
 from sql.settings import DatabaseSettings, OwnerSettings
 from stack.settings import StackSettings
 
@@ -98,3 +98,16 @@ def test_the_password_is_in_no_complaint(odd: Path, monkeypatch: pytest.MonkeyPa
         DatabaseSettings()
     assert "topsecret" not in refused.value.errors(include_input=False)[0]["msg"]
     assert "topsecret" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("postgresql://ann:secret@db/tandem", "postgresql://ann:***@db/tandem"),
+        ("redis://:se@cret@redis:6379/0", "redis://:***@redis:6379/0"),
+        ("postgresql://ann@/tandem?host=%2Ftmp", "postgresql://ann@/tandem?host=%2Ftmp"),
+        ("unix:///tmp/redis.sock", "unix:///tmp/redis.sock"),
+    ],
+)
+def test_an_address_is_shown_without_its_password(address: str, shown: str) -> None:
+    assert masked(address) == shown

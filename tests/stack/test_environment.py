@@ -14,7 +14,7 @@ from stack.caller import close_off
 from stack.command_line import app
 from stack.home import UP, Home, owning
 from stack.http_client import ask, refusal
-from stack.prefect_password import ensure_password
+from stack.password_file import ensure_password
 from stack.servers.postgres import ensure_database, running_postgres
 from stack.settings import StackSettings
 from stack.supervision.environment import prefect_environment

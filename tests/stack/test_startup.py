@@ -131,9 +131,10 @@ def test_a_new_key_is_shown_on_a_terminal_only(
     terminal = Terminal(Console(file=written, highlight=False, soft_wrap=True, width=300))
     given = FirstRecommendation("ann", ["One"], "http://api/v1/users/ann/recommendations")
     welcome = Welcome("secret-key", True, given, 1.0)
-    state = StackState("http://api", "http://prefect", "", "redis")
+    state = StackState("http://api", "http://prefect", "", "redis://:redis-password@host:6379/0")
     tell_addresses(terminal, state, Home(tmp_path), welcome)
     told = written.getvalue()
     assert ("secret-key" in told) == watched
     assert (f"{tmp_path}/first_key" in told) != watched
     assert f"{tmp_path}/prefect.password" in told
+    assert "redis://:***@host:6379/0" in told

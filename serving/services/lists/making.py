@@ -11,7 +11,7 @@ from serving.budget import KNOWING_THE_USER, SEARCHING, until
 from serving.repositories.candidates import Candidates, NewItems
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import Recommendations, UserState
-from serving.repositories.runs import ItemIndex, LiveRun
+from serving.repositories.runs import ItemIndex, LiveRun, trusted
 from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.arranging import Arranger
 from serving.services.lists.explaining import Explainer
@@ -146,9 +146,7 @@ class ListMaker:
         return asked and self._recommendations.lacks(self._trusted_index(run))
 
     def _trusted_index(self, run: LiveRun | None) -> ItemIndex | None:
-        """The index, if it finds enough of the exact answer."""
-        index = run.index if run is not None else None
-        return index if index is not None and index.recall >= self._recall_bound else None
+        return trusted(run.index if run is not None else None, self._recall_bound)
 
     async def _candidates(
         self, run: LiveRun | None, user: UserState, wish: Wish, new: NewItems

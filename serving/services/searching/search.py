@@ -15,7 +15,7 @@ from serving.faults import Fault, FaultyInputError
 from serving.repositories.exclusions import Exclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import UserState
-from serving.repositories.runs import LiveRun
+from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.search import Found, Search
 from serving.repositories.similar_items import AlikeItem, ItemFilters, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
@@ -150,8 +150,7 @@ class Searcher:
         if understood.meaning is None:
             await self._items.check_run(run.run_id)
             return [], None
-        index = run.likeness_index
-        trusted = index if index is not None and index.recall >= self._recall_bound else None
+        index = trusted(run.likeness_index, self._recall_bound)
         try:
             with until(SEARCHING):
                 alike = await self._items.load_alike(
@@ -160,12 +159,12 @@ class Searcher:
                     search.excluded,
                     filters,
                     items=max(_NEAR, search.wish.limit),
-                    index=trusted,
+                    index=index,
                 )
         except StoreUnavailableError as error:
             # By words only.
-            return [], VECTOR_INDEX if self._items.lacks(trusted) else degraded_by(error)
-        lacking = self._items.lacks(trusted) and not filters.leave_few
+            return [], VECTOR_INDEX if self._items.lacks(index) else degraded_by(error)
+        lacking = self._items.lacks(index) and not filters.leave_few
         return [item.item_no for item in alike], VECTOR_INDEX if lacking else None
 
     async def _found(

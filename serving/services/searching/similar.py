@@ -14,7 +14,7 @@ from serving.budget import SEARCHING, until
 from serving.repositories.exclusions import Exclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import UserState
-from serving.repositories.runs import LiveRun
+from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.similar_items import AlikeItem, ItemFilters, Seed, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.held_popular import HeldPopular
@@ -112,18 +112,17 @@ class Similar:
         if likeness is None:
             await self._items.check_run(run.run_id)
             return [], None
-        index = run.likeness_index
-        trusted = index if index is not None and index.recall >= self._recall_bound else None
+        index = trusted(run.likeness_index, self._recall_bound)
         try:
             with until(SEARCHING):
                 alike = await self._items.load_alike(
-                    run.run_id, likeness, excluded, filters, items=limit, index=trusted
+                    run.run_id, likeness, excluded, filters, items=limit, index=index
                 )
         except StoreUnavailableError:
-            if not self._items.lacks(trusted):
+            if not self._items.lacks(index):
                 raise
             return [], VECTOR_INDEX
-        lacking = self._items.lacks(trusted) and not filters.leave_few
+        lacking = self._items.lacks(index) and not filters.leave_few
         return alike, VECTOR_INDEX if lacking else None
 
     def _make_held(self, wish: SimilarWish, excluded: AbstractSet[ItemNo]) -> SimilarList:

@@ -1,0 +1,59 @@
+"""What the server can be told from outside: its processes, and what a client may do."""
+
+from typing import Annotated
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class ProcessSettings(BaseSettings):
+    """The processes of the API; the command line reads it too."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+
+    api_workers: Count = Field(
+        2, description="Processes of the API: while one is replaced the others answer."
+    )
+    api_hung_seconds: Annotated[float, Field(ge=2, allow_inf_nan=False)] = Field(
+        30.0, description="A process that does nothing for so long is replaced."
+    )
+    api_shutdown_seconds: Count = 10
+
+
+class ClientSettings(BaseSettings):
+    """What clients may send to one process, how slowly, and how many of them at once."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+
+    api_keep_alive_seconds: Count = Field(
+        75,
+        description="An idle connection is closed after this; keep it above the idle time of"
+        " clients and balancers, or they send on one that is just being closed.",
+    )
+    api_body_bytes: Count = 5_000_000
+    api_body_seconds: Positive = Field(10.0, description="A body must have come in by then.")
+    api_header_bytes: Annotated[int, Field(ge=1024)] = Field(
+        65_536, description="Request line and headers together; half of it for the request line."
+    )
+    api_headers: Count = 100
+    api_header_seconds: Positive = Field(10.0, description="The headers must have come in by then.")
+    api_send_seconds: Positive = Field(
+        30.0, description="An answer that its client does not take for so long is given up."
+    )
+    api_connections: Count = Field(
+        1000, description="Open at once to one process; others are told so and closed."
+    )
+    api_requests_at_once: Count = Field(
+        64, description="Requests without a body under way in one process; others are told 503."
+    )
+    api_bodies_at_once: Count = Field(
+        64,
+        description="Requests with a body that are worked on at once; others are refused. No key"
+        " may have more than half of these places, and of the bytes.",
+    )
+    api_bytes_at_once: Count = Field(
+        50_000_000, description="Bytes of such bodies at once; others are refused."
+    )
