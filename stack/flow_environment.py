@@ -3,9 +3,11 @@
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 from stack.home import Home
-from stack.servers.child_process import stop_child
+from stack.http_client import refusal
+from stack.servers.child_process import stop_child, wait_for_answer
 from stack.servers.ports import free_port
 from stack.settings import StackSettings
 from stack.stores import Stores
@@ -16,6 +18,9 @@ from stack.supervision.service import POLITE
 
 _NO_SCHEDULER = {"PREFECT__SERVER_EPHEMERAL": "1"}
 """Prefect's server then has no pages and makes no scheduled runs, for which there is no worker."""
+
+_START_SECONDS = 300.0
+"""A first start makes Prefect's database, which takes minutes on a machine that is very busy."""
 
 
 @contextmanager
@@ -50,12 +55,19 @@ def _prefect_server(home: Home, running: str | None) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     environment = {**prefect_environment(home, url), **_NO_SCHEDULER}
     launch = prefect_server_service(environment, port).prepare()
-    with open_log(home.log("prefect-server")) as output:
+    log = home.log("prefect-server")
+    with open_log(log) as output:
         process = subprocess.Popen(  # noqa: S603 - our own command
             launch.command, stdout=output, stderr=output, **launch.options()
         )
     try:
-        launch.wait_until_ready(process)
+        wait_for_answer(
+            "prefect-server",
+            partial(refusal, f"{url}/api/health"),
+            process,
+            timeout_seconds=_START_SECONDS,
+            log=log,
+        )
         yield url
     finally:
         stop_child(process, POLITE)

@@ -36,7 +36,7 @@ def test_a_nightly_run_that_a_signal_ends_leaves_no_process_behind(
     environment = os.environ | {"DATABASE_URL": database_url, "TANDEM_HOME": str(tmp_path / "home")}
     command = subprocess.Popen([TANDEM, "nightly"], env=environment)
     try:
-        wait_until(lambda: is_at_work(command), seconds=180)
+        wait_until(lambda: is_at_work(command), seconds=330)
         started = descendants(command)
         command.send_signal(deadly)
         command.wait(timeout=60)

@@ -1,6 +1,7 @@
 """What must not be shown to a user whose list could not be read in time."""
 
 import asyncio
+import time
 from contextlib import suppress
 
 from domain.errors import StoreUnavailableError
@@ -35,13 +36,18 @@ class ExclusionLookup:
         self._given_up = GivenUp()
 
     async def find(self, user_id: UserId) -> RememberedUser:
-        """All that is known of a user; complete if PostgreSQL or Redis told all there is."""
+        """All that is known of a user; complete if PostgreSQL or Redis told all there is.
+
+        What Redis takes is part of the patience: where all is slow, nobody waits for one after the
+        other.
+        """
+        began = time.monotonic()
         reading = self._begin(user_id)
         try:
             remembered = await self._remembered.find(user_id)
-            await asyncio.wait(
-                {reading}, timeout=_FIRST_SECONDS if remembered.complete else self._seconds
-            )
+            patience = _FIRST_SECONDS if remembered.complete else self._seconds
+            left = began + patience - time.monotonic()
+            await asyncio.wait({reading}, timeout=max(left, 0.0))
         finally:
             if not reading.done():
                 self._given_up.add(reading)
