@@ -41,28 +41,41 @@ class IdFault(StrEnum):
     DOTS = "`.` and `..` are not allowed, as no path can hold them"
 
 
+_DRAWN_AS_NOTHING = frozenset(" \u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+"""Printable, as letters, marks and symbols are, and yet blank: fillers, joiners, empty Braille."""
+
+
+def is_visible(text: str) -> bool:
+    """Whether anything of a text can be seen."""
+    return any(one.isprintable() and one not in _DRAWN_AS_NOTHING for one in text)
+
+
 def id_fault(text: str) -> IdFault | None:
     """What is wrong with the characters of an id or a category; None: nothing is."""
     if _CONTROL.search(text):
         return IdFault.CONTROL
-    # Printable is neither a blank, but for the space, nor an invisible sign.
-    if not any(character.isprintable() and character != " " for character in text):
+    if not is_visible(text):
         return IdFault.BLANK
     if text != text.strip():
         return IdFault.PADDED
     return IdFault.DOTS if text in {".", ".."} else None
 
 
+_HEX = "[0-9a-fA-F]"
+_UUID = re.compile(
+    rf"(urn:uuid:)?{_HEX}{{8}}(-?){_HEX}{{4}}\2{_HEX}{{4}}\2{_HEX}{{4}}\2{_HEX}{{12}}"
+    rf"|\{{{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}"
+)
+"""The ways to write one. Python reads many more texts as one: signs, `0x`, `_` and other digits."""
 _EVENT_NAMESPACE = uuid.UUID("5b8a9d4e-3c57-4b0e-9d0a-7a6c1f2e8d31")
 
 
 def event_uuid(event_id: str) -> uuid.UUID:
     """Map an app's event id to the UUID it is stored under.
 
-    A UUID stands for itself, whatever its spelling; any other text maps to a UUID of version 5, so
-    that the same text is the same event forever.
+    A UUID stands for itself, with hyphens or without, as a URN or in braces; any other text maps to
+    a UUID of version 5, so that the same text is the same event forever, and no other text is.
     """
-    try:
+    if _UUID.fullmatch(event_id):
         return uuid.UUID(event_id)
-    except ValueError:
-        return uuid.uuid5(_EVENT_NAMESPACE, event_id)
+    return uuid.uuid5(_EVENT_NAMESPACE, event_id)

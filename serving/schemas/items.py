@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
+from domain.identifiers import is_visible
 from domain.limits import (
     LONGEST_DESCRIPTION,
     LONGEST_TITLE,
@@ -62,7 +63,7 @@ Attributes = Annotated[
 
 def _titled(given: str) -> str:
     """ValueError for a title of which nothing would be seen."""
-    if not any(character.isprintable() and not character.isspace() for character in given):
+    if not is_visible(given):
         raise ValueError("the title is blank; give the name by which people know the item")
     return given
 

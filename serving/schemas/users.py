@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from domain.identifiers import LONGEST_ID
+from domain.identifiers import LONGEST_ID, is_visible
 from serving.schemas.documented import NOT_BLANK
 from serving.schemas.identifiers import Identifier, storable_text
 from serving.schemas.items import Attributes
@@ -15,6 +15,8 @@ MOST_ITEMS = 50
 
 
 def _once_spaced(text: str) -> str:
+    if not is_visible(text):
+        raise ValueError("it is blank; give a word as people write it")
     return " ".join(text.split())
 
 

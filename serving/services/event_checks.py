@@ -9,6 +9,7 @@ from domain.interactions import EventKind
 from serving.faults import MOST_FAULTS, Fault
 from serving.schemas.events import EventBody, RefusedEvent
 
+_LONGEST_KIND_TOLD = 80
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -29,7 +30,12 @@ def event_faults(place: int, event: EventBody | RefusedEvent, known: Known) -> l
     found = []
     if event.kind not in known.kinds:
         kinds = ", ".join(sorted(known.kinds))
-        found.append(Fault("kind", f"There is no kind {event.kind!r}. Known kinds: {kinds}."))
+        found.append(
+            Fault(
+                "kind",
+                f"There is no kind {event.kind[:_LONGEST_KIND_TOLD]!r}. Known kinds: {kinds}.",
+            )
+        )
     else:
         found.extend(value_faults(event, known.kinds))
     if event.item_id not in known.item_nos:

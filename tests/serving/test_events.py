@@ -196,6 +196,14 @@ async def test_a_body_larger_than_is_taken_is_refused(start: Start, seeds: Seeds
     assert seeds.count("interactions") == 1
 
 
+async def test_of_a_long_kind_only_the_beginning_is_told_again(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await send(client, event("ann", 1, "k" * 50_000))
+    assert list(faults(answer)) == ["/events/0/kind"]
+    assert len(answer.content) < 1_000
+
+
 async def test_a_kind_added_to_the_table_is_known_at_once(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
