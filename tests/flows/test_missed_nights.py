@@ -50,15 +50,15 @@ async def miss(client: PrefectClient, deployment: str, days: int) -> list[UUID]:
             "max_runs": days,
         },
     )
-    made = await due_runs(client, found.id)
+    made = await due_runs(client, FlowRunFilterDeploymentId(any_=[found.id]))
     assert all(run.auto_scheduled for run in made)
     return [run.id for run in made]
 
 
-async def due_runs(client: PrefectClient, *deployments: UUID) -> list[FlowRun]:
+async def due_runs(client: PrefectClient, deployment: FlowRunFilterDeploymentId) -> list[FlowRun]:
     return await client.read_flow_runs(
         flow_run_filter=FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=list(deployments)),
+            deployment_id=deployment,
             expected_start_time=FlowRunFilterExpectedStartTime(before_=datetime.now(UTC)),
         ),
         sort=FlowRunSort.EXPECTED_START_TIME_ASC,
@@ -94,9 +94,8 @@ def told(run: FlowRun) -> tuple[str, str]:
 async def client() -> AsyncIterator[PrefectClient]:
     await register_deployments()
     async with get_client() as opened:
-        deployments = [deployment.id for deployment in await opened.read_deployments()]
-        # Of other tests; and the scheduler makes a run of a day only once.
-        for run in await due_runs(opened, *deployments):
+        # Of other tests; and the scheduler makes the run of a day only once.
+        for run in await due_runs(opened, FlowRunFilterDeploymentId(is_null_=False)):
             await opened.delete_flow_run(run.id)
         yield opened
 
