@@ -127,7 +127,7 @@ def speed_service(environment: Mapping[str, str]) -> Service:
 
     def prepare() -> Launch:
         listener = ReadyListener()
-        told = {**environment, **listener.environment}
+        told = {**_without_prefect(environment), **listener.environment}
         wait = partial(listener.wait, "speed", seconds=ANSWER_TIMEOUT_SECONDS)
         return replace(_python("speed", ["speed"], told, None).prepare(), wait_until_ready=wait)
 
@@ -136,9 +136,14 @@ def speed_service(environment: Mapping[str, str]) -> Service:
 
 def api_service(environment: Mapping[str, str], api_url: str) -> Service:
     """The HTTP API."""
-    service = _python("api", ["serving"], environment, f"{api_url}/readyz")
+    service = _python("api", ["serving"], _without_prefect(environment), f"{api_url}/readyz")
     seconds = ProcessSettings().api_shutdown_seconds + _STOP_GRACE_SECONDS
     return replace(service, shutdown=((signal.SIGTERM, seconds),))
+
+
+def _without_prefect(environment: Mapping[str, str]) -> dict[str, str]:
+    """For those that never ask Prefect: whoever has its password runs what they like as a flow."""
+    return {name: told for name, told in environment.items() if not name.startswith("PREFECT_")}
 
 
 def _python(

@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 from pathlib import Path
 
 import httpx
@@ -15,9 +16,11 @@ from stack.command_line import app
 from stack.home import UP, Home, owning
 from stack.http_client import ask, refusal
 from stack.password_file import ensure_password
+from stack.servers.child_process import ServerNotReadyError
 from stack.servers.postgres import ensure_database, running_postgres
 from stack.settings import StackSettings
 from stack.supervision.environment import prefect_environment
+from stack.supervision.processes import api_service, speed_service
 from stack.supervision.state import ProcessEntry, StackState, store_state
 from tests.libpq_strangers import STRANGERS
 from tests.recording_proxy import recording_proxy
@@ -102,6 +105,19 @@ def test_prefect_asks_for_the_password_of_the_home_and_trusts_its_own_pages_only
     assert "*" not in environment.values()
     origins = environment["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"].split(",")
     assert origins == ["http://127.0.0.1:4200", "http://localhost:4200"]
+
+
+def test_the_api_and_the_speed_worker_are_not_told_the_password_of_prefect() -> None:
+    environment = {"PREFECT_API_AUTH_STRING": "tandem:secret", "TANDEM_HOME": "here"}
+    api = api_service(environment, "http://127.0.0.1:1").prepare()
+    speed = speed_service(environment).prepare()
+    for launch in (api, speed):
+        told = launch.options()["env"]
+        assert told["TANDEM_HOME"] == "here"
+        assert not [name for name in told if name.startswith("PREFECT_")]
+    # It listens for its worker, until that one has ended.
+    with subprocess.Popen(["true"]) as process, pytest.raises(ServerNotReadyError):
+        speed.wait_until_ready(process)
 
 
 def test_the_password_is_made_once_and_for_its_owner_alone(tmp_path: Path) -> None:
