@@ -24,6 +24,8 @@ from sql.engine import API, AWAY_ERRORS, make_async_engine, reason_of
 Answer = TypeVar("Answer")
 Ask = Callable[[AsyncConnection], Awaitable[Answer]]
 
+_WARMED = 5
+"""Each connection is a process of the server's; the others are opened when they are needed."""
 _GRACE_SECONDS = 0.5
 """How long what was given up may take to end by itself."""
 _STALL_SECONDS = 0.05
@@ -115,10 +117,10 @@ class Connections:
         return task.result()
 
     async def warm_up(self, budget: Budget) -> None:
-        """Open all that are kept, so that the first requests need not."""
+        """Open as many as a quiet process uses, so that the first requests need not."""
         if self._pulse is not None:
             self._pulse.feel()
-        opened = (self.ask(_nothing, budget) for _ in range(self._kept))
+        opened = (self.ask(_nothing, budget) for _ in range(min(self._kept, _WARMED)))
         await asyncio.gather(*opened, return_exceptions=True)
 
     async def close(self) -> None:
