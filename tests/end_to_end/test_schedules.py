@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import httpx
 import pytest
 
 from stack.diagnosis.prefect import scheduled_names
@@ -20,12 +21,21 @@ SOON = timedelta(seconds=20)
 """Longer than Prefect takes to see that a schedule was changed."""
 
 
+def asked_of_prefect(system: System, method: str, path: str, what: Any) -> httpx.Response:
+    """Ask again while its database is locked, as Prefect's own clients do."""
+    answers: list[httpx.Response] = []
+
+    def answered() -> bool:
+        answers.append(system.prefect.request(method, path, json=what))
+        return answers[-1].status_code != 503
+
+    wait_until(answered, seconds=120)
+    return answers[-1].raise_for_status()
+
+
 def deployment(system: System, name: str) -> dict[str, Any]:
-    (found,) = [
-        one
-        for one in system.prefect.post("/deployments/filter", json={}).json()
-        if one["name"] == name
-    ]
+    listed = asked_of_prefect(system, "POST", "/deployments/filter", {}).json()
+    (found,) = [one for one in listed if one["name"] == name]
     return dict(found)
 
 
@@ -35,11 +45,11 @@ def runs_of(system: System, deployment_id: str, **states: Any) -> list[dict[str,
         "flow_runs": states,
         "sort": "EXPECTED_START_TIME_ASC",
     }
-    return list(system.prefect.post("/flow_runs/filter", json=asked).json())
+    return list(asked_of_prefect(system, "POST", "/flow_runs/filter", asked).json())
 
 
 def change(system: System, path: str, **what: Any) -> None:
-    system.prefect.patch(path, json=what).raise_for_status()
+    asked_of_prefect(system, "PATCH", path, what)
 
 
 @contextmanager

@@ -38,7 +38,10 @@ FINDING = {
         "/v1/items/film-3/similar?limit=8",
         "/v1/similar?item_id=film-3&item_id=film-4&limit=8&user_id=ann",
     ),
-    "words": ("/v1/search?q=film&limit=8", "/v1/search?q=film&limit=8&user_id=ann&exclude_seen=true"),
+    "words": (
+        "/v1/search?q=film&limit=8",
+        "/v1/search?q=film&limit=8&user_id=ann&exclude_seen=true",
+    ),
 }
 """By their level while PostgreSQL is well; the run knows nothing of likeness and words."""
 
