@@ -15,12 +15,16 @@ from pathlib import Path
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+
 import hypothesis
 import psycopg
 import pytest
 import redis
 from psycopg import sql as identifiers
 from sqlalchemy import Engine, text
+from xdist.remote import Producer
+from xdist.scheduler import LoadFileScheduling
 
 from sql.engine import make_engine
 from sql.listening import listen_blocking
@@ -31,10 +35,41 @@ from stack.servers.postgres import PostgresServer, running_postgres
 from stack.servers.redis_server import running_redis
 
 TEMPLATE = "template_tandem"
+TOGETHER = ("tests/end_to_end/", "tests/flows/")
+LONGEST = (*TOGETHER, "tests/stack/test_chaos.py", "tests/serving/test_likeness_index.py")
+IN_MEMORY = Path("/dev/shm")
+MEMORY_NEEDED = 6 * 2**30
+"""Bytes. A container's /dev/shm is 64 MB, unless somebody asked for more."""
 
 # How long an example takes tells of the machine's load, not of the code.
 hypothesis.settings.register_profile("tandem", deadline=None)
 hypothesis.settings.load_profile("tandem")
+
+
+def pytest_configure() -> None:
+    """Work in memory: a database is 600 small files, and nearly every test has its own."""
+    if "TMPDIR" in os.environ or not os.access(IN_MEMORY, os.W_OK | os.X_OK):
+        return
+    if shutil.disk_usage(IN_MEMORY).free > MEMORY_NEEDED:
+        os.environ["TMPDIR"] = tempfile.tempdir = str(IN_MEMORY)
+
+
+class FoldersTogether(LoadFileScheduling):
+    """Hands out files; those of a folder whose tests share a costly server go to one worker."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return next(filter(nodeid.startswith, TOGETHER), super()._split_scope(nodeid))
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFileScheduling:
+    """Hand out in the order of `pytest_collection_modifyitems`."""
+    config.option.loadscopereorder = False
+    return FoldersTogether(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 @pytest.fixture(autouse=True)
@@ -85,7 +120,13 @@ def database_name(postgres: PostgresServer) -> Iterator[str]:
 def cloned_database(postgres: PostgresServer) -> Iterator[str]:
     """The name of one for the time of the block."""
     name = f"test_{uuid.uuid4().hex}"
-    _execute(postgres, "create database {} template {} owner {}", name, TEMPLATE, OWNER)
+    _execute(
+        postgres,
+        "create database {} template {} owner {} strategy file_copy",
+        name,
+        TEMPLATE,
+        OWNER,
+    )
     yield name
     _execute(postgres, "drop database {} with (force)", name)
 

@@ -63,7 +63,12 @@ SETTINGS = {
 # the time. Only Linux has that call.
 if sys.platform == "linux":
     SETTINGS["recovery_init_sync_method"] = "syncfs"
-NOT_DURABLE = {"fsync": "off", "full_page_writes": "off", "synchronous_commit": "off"}
+NOT_DURABLE = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "synchronous_commit": "off",
+    "max_wal_size": "256MB",
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,4 +110,9 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def _serves(system: System, up: subprocess.Popen[bytes]) -> bool:
     assert up.poll() is None, system.output.read_text()
+    try:
+        if not system.api.get("/readyz").is_success:
+            return False
+    except httpx.TransportError:
+        return False
     return system.json("status")["first_recommendation_seconds"] is not None

@@ -34,7 +34,7 @@ LARGEST_FILE = 16 * 2**20
 
 LOSE_CONNECTION = """
 create sequence losses;
-create function lose_connection() returns trigger language plpgsql as $$
+create function lose_connection() returns trigger language plpgsql security definer as $$
 begin
     if nextval('losses') <= {times} then
         perform pg_terminate_backend(pg_backend_pid());

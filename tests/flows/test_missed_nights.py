@@ -1,17 +1,17 @@
-"""Several nights are due at once, as after days without a worker: one learns, the others give way.
+"""Several nights are due at once, as after days without a worker: one learns, the others give way."""
 
-A real worker takes the runs, as after `tandem up`.
-"""
-
+import asyncio
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -20,12 +20,14 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.flow_engine import run_flow
 from prefect.settings import PREFECT_API_URL
 from prefect.states import Scheduled
 from sqlalchemy import Engine, text
 
 from flows.deployments import register_deployments
-from flows.nightly import run_now
+from flows.nightly import nightly, run_now
+from flows.tune import tune
 from tests.flows.test_nightly import ignore, rows
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -81,6 +83,13 @@ def work_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+async def carried_out(client: PrefectClient, flow: Flow[..., Any], run_id: UUID) -> FlowRun:
+    """Carry out one run of a deployment, as the process that a worker starts for it does."""
+    taken = await client.read_flow_run(run_id)
+    await asyncio.to_thread(run_flow, flow, flow_run=taken, return_type="state")
+    return await client.read_flow_run(run_id)
+
+
 async def read_runs(client: PrefectClient, run_ids: list[UUID]) -> list[FlowRun]:
     return [await client.read_flow_run(run_id) for run_id in run_ids]
 
@@ -116,12 +125,11 @@ async def test_of_several_missed_nights_one_learns_and_the_others_are_cancelled(
 
 
 async def test_a_missed_night_is_cancelled_if_a_run_began_after_it_was_due(
-    shop: Engine, client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+    shop: Engine, client: PrefectClient
 ) -> None:
     (missed,) = await miss(client, "nightly/nightly", days=1)
     newest = run_now(ignore)
-    work_once(monkeypatch)
-    (run,) = await read_runs(client, [missed])
+    run = await carried_out(client, nightly, missed)
     state, message = told(run)
     assert state == "CANCELLED"
     assert f"Run {newest} " in message
@@ -129,14 +137,13 @@ async def test_a_missed_night_is_cancelled_if_a_run_began_after_it_was_due(
 
 
 async def test_a_night_that_somebody_starts_runs_however_new_the_last_one_is(
-    shop: Engine, client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+    shop: Engine, client: PrefectClient
 ) -> None:
     deployment = await client.read_deployment_by_name("nightly/nightly")
     yesterday = Scheduled(scheduled_time=datetime.now(UTC) - timedelta(days=1))
     started = await client.create_flow_run_from_deployment(deployment.id, state=yesterday)
     newest = run_now(ignore)
-    work_once(monkeypatch)
-    (run,) = await read_runs(client, [started.id])
+    run = await carried_out(client, nightly, started.id)
     assert told(run)[0] == "COMPLETED", told(run)
     assert [row.run_id for row in rows(shop, "select run_id from model_runs order by 1")] == [
         newest,
@@ -145,7 +152,7 @@ async def test_a_night_that_somebody_starts_runs_however_new_the_last_one_is(
 
 
 async def test_a_missed_night_runs_if_the_one_that_began_since_broke_down(
-    shop: Engine, client: PrefectClient, monkeypatch: pytest.MonkeyPatch
+    shop: Engine, client: PrefectClient
 ) -> None:
     (missed,) = await miss(client, "nightly/nightly", days=1)
     with shop.begin() as connection:
@@ -155,28 +162,23 @@ async def test_a_missed_night_runs_if_the_one_that_began_since_broke_down(
                 " values (0, now(), 'failed', now())"
             )
         )
-    work_once(monkeypatch)
-    (run,) = await read_runs(client, [missed])
+    run = await carried_out(client, nightly, missed)
     assert told(run)[0] == "COMPLETED", told(run)
 
 
-@pytest.mark.parametrize(
-    ("deployment", "lock"), [("nightly/nightly", 1), ("tune/tune", 2)], ids=["nightly", "tune"]
-)
+@pytest.mark.parametrize(("flow", "lock"), [(nightly, 1), (tune, 2)], ids=["nightly", "tune"])
 async def test_what_is_due_while_another_is_in_progress_is_cancelled(
     shop: Engine,
     client: PrefectClient,
-    monkeypatch: pytest.MonkeyPatch,
-    deployment: str,
+    flow: Flow[..., Any],
     lock: int,
 ) -> None:
-    found = await client.read_deployment_by_name(deployment)
+    found = await client.read_deployment_by_name(f"{flow.name}/{flow.name}")
     due = await client.create_flow_run_from_deployment(found.id, state=Scheduled())
     with shop.connect() as connection:
         connection.execute(text("select pg_advisory_lock(31310, :lock)"), {"lock": lock})
-        work_once(monkeypatch)
+        run = await carried_out(client, flow, due.id)
         connection.rollback()
-    (run,) = await read_runs(client, [due.id])
     state, message = told(run)
     assert state == "CANCELLED", message
     assert "in progress" in message

@@ -33,7 +33,7 @@ PARTITIONED = (
 )
 LOSE_CONNECTION_ONCE = """
 create sequence losses;
-create function lose_connection() returns trigger language plpgsql as $$
+create function lose_connection() returns trigger language plpgsql security definer as $$
 begin
     if nextval('losses') = 1 then
         perform pg_terminate_backend(pg_backend_pid());

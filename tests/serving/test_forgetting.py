@@ -77,7 +77,7 @@ async def test_a_forgotten_user_is_a_stranger_in_every_process_at_once(
     await forget(one, "ann")
     for client in (one, other):
         answer = await recommended(client, "ann", limit=5)
-        assert answer.json()["source"] == "popular"
+        assert answer.json()["level"] == "popular"
         assert ids(answer) == [f"film-{n}" for n in range(20, 25)]
     assert seeds.count("users") == 0
 
