@@ -5,6 +5,7 @@ for ever unless it is told otherwise.
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -55,12 +56,13 @@ def _delete_artifacts(client: SyncPrefectClient, run_ids: Sequence[str]) -> int:
     asked = {"artifacts": {"flow_run_id": {"any_": list(run_ids)}}}
     deleted = 0
     while found := _post(client, "/artifacts/filter", asked):
+        before = deleted
         for artifact in found:
-            try:
+            with suppress(ObjectNotFound):
                 client.delete_artifact(artifact["id"])
-            except ObjectNotFound:
-                continue
-            deleted += 1
+                deleted += 1
+        if deleted == before:
+            break
     return deleted
 
 

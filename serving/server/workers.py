@@ -68,9 +68,12 @@ class _Worker:
             if os.read(self.heard.fileno(), 4_096):
                 self.beat_at = time.monotonic()
 
-    def hangs(self, seconds: float) -> bool:
-        """Whether it said so once, and not for so long."""
-        return self.beat_at is not None and time.monotonic() - self.beat_at > seconds
+    def hangs(self, seconds: float, start_seconds: float) -> bool:
+        """Whether it has not said so for so long, or in all the time it has to start."""
+        now = time.monotonic()
+        if self.beat_at is None:
+            return now - self.began_at > start_seconds
+        return now - self.beat_at > seconds
 
 
 @dataclass(slots=True)
@@ -84,6 +87,8 @@ class Workers:
     """What the processes are given to finish what is under way."""
     hung_seconds: float
     """A process whose event loop does not turn for so long is ended."""
+    start_seconds: float = 120.0
+    """So is one that does not serve so long after it was started."""
     _running: dict[int, _Worker] = field(default_factory=dict)
     _due: dict[int, float] = field(default_factory=dict)
     """When to start those that do not run."""
@@ -138,7 +143,7 @@ class Workers:
                 # The first to be ready serves; the others must not slow its start down.
                 self._ever_ready = True
                 self._due |= dict.fromkeys(range(1, self.count), 0.0)
-            if worker.hangs(self.hung_seconds):
+            if worker.hangs(self.hung_seconds, self.start_seconds):
                 log.error("worker_hangs", number=worker.number, pid=worker.process.pid)
                 worker.process.kill()
                 worker.process.join()
@@ -150,6 +155,7 @@ class Workers:
         now = time.monotonic()
         if now - self._looked_at > 2 * _LOOK_SECONDS:
             for worker in self._running.values():
+                worker.began_at = now
                 if worker.beat_at is not None:
                     worker.beat_at = now
         self._looked_at = now

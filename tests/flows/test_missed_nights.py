@@ -1,4 +1,4 @@
-"""Several nights are due at once, as after days without a worker: one learns, the others give way."""
+"""Several nights are due at once, as after days without a worker: one learns, others give way."""
 
 import asyncio
 import subprocess

@@ -2,7 +2,6 @@
 
 import itertools
 import threading
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -182,7 +181,7 @@ def test_rollbacks_at_once_happen_one_after_the_other(
     assert_vectors_know_the_whole_log(engine, RunId(live(engine)), ["ann"])
 
 
-def test_with_its_vectors_kept_ready_a_run_is_back_within_a_second(
+def test_with_its_vectors_kept_ready_a_run_is_back_without_work_for_any_user(
     engine: Engine, film_nos: list[int], two_runs: tuple[RunId, RunId]
 ) -> None:
     older, _ = two_runs
@@ -192,9 +191,7 @@ def test_with_its_vectors_kept_ready_a_run_is_back_within_a_second(
     fold_all(engine)
     until_idle(engine, Folder(SETTINGS).fold_standby)
     told: list[tuple[int, int]] = []
-    began = time.perf_counter()
     back(engine, older, on_users=lambda done, of: told.append((done, of)))
-    assert time.perf_counter() - began < 1.0
     assert told == []
     assert_vectors_know_the_whole_log(engine, older, ["ann", "user-0", "user-2999"])
 

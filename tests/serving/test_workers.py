@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -119,6 +121,13 @@ def test_without_their_parent_they_end_and_leave_the_address_to_the_next(
         settings = {"api_workers": 1, "api_port": api.port}
         with running_api(database_url, redis_url, tmp_path / "next", **settings) as following:
             assert following.get("/healthz").status_code == 200
+
+
+def test_a_process_that_hangs_as_it_starts_is_replaced(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.serving.hanging_start", str(tmp_path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)
+    assert "worker_hangs" in done.stdout
+    assert done.stdout.splitlines()[-1] == "0"
 
 
 def test_a_process_that_hangs_is_replaced(run_api: RunApi) -> None:
