@@ -6,6 +6,7 @@ docs/decisions/0025-roles.md says why it is so.
 import logging
 
 from psycopg import sql as composing
+from psycopg.errors import InsufficientPrivilege
 from sqlalchemy import Connection
 
 from domain.errors import TandemError
@@ -86,11 +87,22 @@ def make_embedded_roles(connection: Connection) -> None:
 def let_named_log_in(connection: Connection, address: str) -> None:
     """Let the role that an address names log in with the password that stands there.
 
-    Only if it is one of Tandem's two: other roles are somebody else's.
+    Only if it is one of Tandem's two: other roles are somebody else's. If whoever is connected may
+    not set passwords, the log says who can; the role may have the right one already.
     """
     named = driver_url(address)
-    if named.username in (APP, ANALYST) and named.password:
-        let_log_in(connection, named.username, str(named.password))
+    if named.username not in (APP, ANALYST) or not named.password:
+        return
+    try:
+        with connection.begin_nested():
+            let_log_in(connection, named.username, str(named.password))
+    except InsufficientPrivilege:
+        logging.getLogger(__name__).warning(
+            "The role that migrates may not set the password of %s. Unless it is set, let an"
+            " administrator of the server run: alter role %s login password '...'",
+            named.username,
+            named.username,
+        )
 
 
 def let_log_in(connection: Connection, role: str, password: str) -> None:

@@ -10,7 +10,15 @@ from sqlalchemy.exc import DBAPIError
 
 from sql.engine import make_engine
 from sql.migrate import NotOwnerError, migrate
-from sql.roles import ANALYST, APP, MissingRoleError, ensure_roles, grant_rights, let_named_log_in
+from sql.roles import (
+    ANALYST,
+    APP,
+    OWNER,
+    MissingRoleError,
+    ensure_roles,
+    grant_rights,
+    let_named_log_in,
+)
 from stack.roles import analyst_password_file, embedded_addresses, ensure_embedded_roles
 from stack.servers.postgres import PostgresServer
 
@@ -303,3 +311,15 @@ def test_migrating_sets_the_password_that_an_address_names_and_of_no_other_role(
         assert stored.startswith("SCRAM-SHA-256$")
         assert connection.execute(hashed, {"role": "postgres"}).scalar_one() == superusers
         connection.rollback()
+
+
+def test_who_may_not_set_passwords_is_told_what_to_ask_for(
+    engine: Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    with engine.connect() as connection:
+        connection.execute(text("set role tandem_owner"))
+        let_named_log_in(connection, "postgresql://tandem_app:secret@host/tandem")
+        assert connection.execute(text("select current_user")).scalar_one() == OWNER
+        connection.rollback()
+    assert "alter role tandem_app login password" in caplog.text
+    assert "secret" not in caplog.text
