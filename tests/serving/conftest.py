@@ -32,7 +32,7 @@ CUT_OFF = datetime.now(UTC) - timedelta(hours=1)
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait for a condition; the test fails if it never comes true."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(180):
         while not await condition():  # noqa: ASYNC110 -- what is waited for is in another process
             await asyncio.sleep(0.01)
 

@@ -63,8 +63,7 @@ def _places_in(original: str, marked: str, around: int | None) -> list[tuple[int
     """
     places = _places(marked)
     plain = marked.replace(MARKS[0], "").replace(MARKS[1], "")
-    # Nothing gets shorter where accents are one with their letters, so each letter is one still.
-    if not places or (len(plain) == len(original) and unicodedata.is_normalized("NFC", original)):
+    if not places or _is_letter_by_letter(original, plain):
         return places
     origins = _origins(original, plain, places[0], around)
     if origins is None:
@@ -119,7 +118,7 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 
 def _letters_in(piece: str, folded: str) -> list[tuple[int, int]]:
     """For each letter of a folded piece where in the piece the letter begins and ends."""
-    if len(piece) == len(folded) and unicodedata.is_normalized("NFC", piece):
+    if _is_letter_by_letter(piece, folded):
         return [(place, place + 1) for place in range(len(piece))]
     starts = [place for place in range(len(piece)) if place == 0 or not _joins(piece[place])]
     letters: list[tuple[int, int]] = []
@@ -131,6 +130,15 @@ def _letters_in(piece: str, folded: str) -> list[tuple[int, int]]:
             letters += [(begins, ends)] * count
     # Letters that fold otherwise together than each alone: nothing is marked there.
     return letters if len(letters) == len(folded) else [(0, 0)] * len(folded)
+
+
+def _is_letter_by_letter(text: str, folded: str) -> bool:
+    """Whether each letter of the text was folded to one.
+
+    Where accents are one with their letters nothing gets shorter, so equal lengths say so; and no
+    ligature makes up in length for two letters that become one.
+    """
+    return len(text) == len(folded) and unicodedata.is_normalized("NFKC", text)
 
 
 @lru_cache(maxsize=8192)

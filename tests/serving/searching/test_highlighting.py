@@ -75,6 +75,11 @@ LETTERS_OF_ALL_KINDS = [
 WORDS_OF_ALL_KINDS = st.lists(st.sampled_from(LETTERS_OF_ALL_KINDS), min_size=1, max_size=12)
 
 
+def test_a_ligature_does_not_make_up_for_two_letters_that_fold_to_one() -> None:
+    shown = highlighted("ﬁ ｶﾞ", f"{MARKS[0]}fi{MARKS[1]} ガ", around=80)
+    assert shown == "<mark>ﬁ</mark> ｶﾞ"
+
+
 @given(st.lists(WORDS_OF_ALL_KINDS.map("".join), min_size=1, max_size=60), st.data())
 def test_the_word_that_is_marked_is_the_one_that_was_found(
     words: list[str], data: st.DataObject
