@@ -4,10 +4,11 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from domain.errors import TandemError
-from sql.revisions import is_current
+from sql.revisions import find_revisions, is_current
 from sql.roles import ensure_roles, grant_rights, let_named_log_in, owns_tables
 
 # Two processes that start together must not migrate together.
@@ -21,14 +22,19 @@ class NotOwnerError(TandemError):
     """
 
 
+class UnknownRevisionError(TandemError):
+    """The database was made by a newer version of Tandem, or by one that was never released."""
+
+
 def migrate(engine: Engine, *logins: str) -> None:
     """Apply every revision the database lacks, in one transaction; harmless when there is none.
 
     Then everybody is granted what they need of it, and the roles that `logins`, addresses of the
     same database, name get the passwords that stand there.
 
-    Raises MissingRoleError if a role is missing that whoever migrates may not make, and
-    NotOwnerError if revisions are lacking and the tables are another's.
+    Raises MissingRoleError if a role is missing that whoever migrates may not make, NotOwnerError
+    if revisions are lacking and the tables are another's, and UnknownRevisionError if this version
+    does not know the database's revision.
     """
     with engine.begin() as connection:
         connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
@@ -36,11 +42,24 @@ def migrate(engine: Engine, *logins: str) -> None:
             if not is_current(connection):
                 raise NotOwnerError
             return
+        config = _config(connection)
+        _refuse_unknown_revision(connection, config)
         ensure_roles(connection)
-        command.upgrade(_config(connection), "head")
+        command.upgrade(config, "head")
         grant_rights(connection)
         for address in logins:
             let_named_log_in(connection, address)
+
+
+def _refuse_unknown_revision(connection: Connection, config: Config) -> None:
+    stands_at = find_revisions(connection).stands_at
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if stands_at is not None and stands_at not in known:
+        raise UnknownRevisionError(
+            f"The database stands at revision {stands_at}, which this version of Tandem does not"
+            " know: a newer version made it, or one before 0.1.0. Run that version, or load your"
+            " data into an empty database."
+        )
 
 
 def _config(connection: Connection) -> Config:

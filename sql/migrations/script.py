@@ -1,12 +1,23 @@
-"""Runs the hand-written SQL of a revision."""
+"""Runs hand-written SQL for a revision."""
 
 from pathlib import Path
 
 from alembic import op
 
+SCHEMA = Path(__file__).parents[1] / "schema"
+FILES = ("catalogue", "log", "runs", "serving", "cold_items", "popular", "analytics")
+"""Each uses what those before it made."""
 
-def run_script(revision_file: str) -> None:
-    """Run the `.sql` file that stands beside a revision's Python file, as one script."""
-    script = Path(revision_file).with_suffix(".sql").read_text(encoding="utf-8")
+
+def run_schema() -> None:
+    """Make everything in an empty database."""
+    for name in FILES:
+        run_script(SCHEMA / f"{name}.sql")
+
+
+def run_script(path: Path) -> None:
+    """Run a `.sql` file as one script."""
     # Without parameters psycopg sends the text as it is: several statements, per cent signs too.
-    op.get_bind().exec_driver_sql(script, execution_options={"no_parameters": True})
+    op.get_bind().exec_driver_sql(
+        path.read_text(encoding="utf-8"), execution_options={"no_parameters": True}
+    )

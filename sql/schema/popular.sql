@@ -1,8 +1,5 @@
 -- Popular lists by window, trending and latest, kept fresh between nights.
 
--- The newest of the catalogue.
-create index items_newest on items (created_at desc, item_no desc) where available;
-
 -- How fresh a part of a run's lists is. `position`: the log is known up to here at least; `as_of`: when ages were counted
 -- from; `seconds`: how long it took.
 create table popular_refreshes (
@@ -14,12 +11,6 @@ create table popular_refreshes (
     seconds       real not null,
     primary key (run_id, part)
 );
-
--- What speaks for an item: the interactions of positive strength.
-create view likings as
-select position, user_no, item_no, occurred_at
-from interactions join event_kinds using (kind_no)
-where strength * case when value is null or value_reference is null then 1 else value / value_reference end > 0;
 
 -- The moment ages are counted from: the newest interaction, but not after now. No interaction is newer than the newest
 -- since some known one, so that a log in order of time is read at its end only.

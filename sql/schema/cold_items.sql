@@ -1,10 +1,7 @@
--- Placing: items that come between two nights get their vectors.
+-- Items that come between two nights get their vectors: of their words, and of who used them since.
 
 -- ---------------------------------------------------------------- what is new of items
 
--- Something was said of an item, or an interaction with it was taken out of the log: its place may have to change.
--- Positions are those of the log, one a statement, so that one horizon and one cut-off serve for events and for items. Rows
--- are removed as soon as every run that is kept knows them.
 create table item_news (
     position  bigint not null,
     item_no   integer not null,
@@ -22,9 +19,6 @@ create table placing_progress (
     usual         vector,
     usual_source  vector
 );
-
--- Who used an item: placing asks it.
-create index interactions_item on interactions (item_no, occurred_at);
 
 -- Under the horizon's lock, as events are: whoever reads up to the horizon misses none. Tells whoever listens.
 create function tell_item_news(item_nos integer[]) returns void
@@ -87,10 +81,16 @@ create trigger interactions_deleted after delete on interactions
     referencing old table as gone
     for each statement execute function note_items_of_deleted_events();
 
--- ---------------------------------------------------------------- where an item belongs
+-- ---------------------------------------------------------------- what words say in a run's space
 
--- As before, but always added up in one order: the same words make the same vector, to the last bit.
-create or replace function sums_of_words(of_run_id integer, given_terms text[], given_weights real[])
+-- A vector times a number; pgvector multiplies vectors with each other only.
+create function scaled(given vector, factor double precision) returns vector
+language sql immutable strict parallel safe
+return given * cast(array_fill(cast(factor as real), array[vector_dims(given)]) as vector);
+
+-- Both sums over terms; null if the run knows none of them. A text longer than the run's longest counts as that long.
+-- Always added up in one order: the same words make the same vector, to the last bit.
+create function sums_of_words(of_run_id integer, given_terms text[], given_weights real[])
 returns table (embedding vector, source vector)
 language sql stable strict parallel safe
 begin atomic
@@ -109,6 +109,64 @@ begin atomic
            sum(scaled(told.source, told.weight * coalesce(factor, 1)) order by told.term)
     from told cross join shortened;
 end;
+
+-- What a text says in the taste and sequence parts of a run's space: of a new item, or of a query. Null if the run knows
+-- none of its terms. As in `vector_of_words(17, text_words('a robot falls in love'))`.
+create function vector_of_words(of_run_id integer, words tsvector) returns vector
+language sql stable strict parallel safe
+return (
+    select embedding
+    from sums_of_words(of_run_id, array(select term from terms_of(words)), array(select weight from terms_of(words)))
+);
+
+-- Phrases as parts of a history: what `item_embeddings` would hold of an item that everybody could like and that is said
+-- to be this above all, but for trend and filler, which no history has. A phrase of which the run knows no term is absent.
+create function phrase_vectors(of_run_id integer, phrases text[])
+returns table (phrase text, embedding vector, source vector, taste_scale real, confidence_scale real)
+language sql stable strict parallel safe
+begin atomic
+    with of_run as materialized (
+        select cast(parameters -> 'words' ->> 'taste_scale' as real) as taste_scale,
+               cast(parameters -> 'crowd' ->> 'embedding' as vector) as crowd,
+               cast(parameters -> 'crowd' ->> 'source' as vector) as crowd_source
+        from model_runs where run_id = of_run_id
+    )
+    -- Words say what sets an item apart, and the crowd what is liked at all: with a weight of 3 nine in ten of the
+    -- nearest items are what was asked for, and they are no obscure ones.
+    select given.phrase,
+           coalesce(scaled(sums.embedding, 3) + of_run.crowd, sums.embedding) || cast('[0,0]' as vector),
+           l2_normalize(coalesce(scaled(sums.source, 3) + of_run.crowd_source, sums.source)),
+           of_run.taste_scale, cast(1 as real)
+    from unnest(phrases) as given (phrase)
+    cross join lateral sums_of_words(of_run_id, array(select term from phrase_terms(given.phrase)),
+                                     array(select weight from phrase_terms(given.phrase))) as sums
+    cross join of_run
+    where sums.embedding is not null and of_run.taste_scale is not null;
+end;
+
+-- Notes in the row of a run what is liked by many: the mean of its items, each weighed by its users to the power of 1.5.
+-- Written once, when the run's items are there, so that live vectors made of it stay what they are.
+create function store_crowd(of_run_id integer) returns void
+language sql
+begin atomic
+    update model_runs
+    set parameters = parameters || jsonb_build_object('crowd', (
+        select jsonb_build_object(
+            'embedding', cast(cast(scaled(sum(scaled(subvector(embedding, 1, vector_dims(embedding) - 2), weight)),
+                                          1 / sum(weight)) as text) as jsonb),
+            'source', cast(cast(scaled(sum(scaled(source, weight)), 1 / sum(weight)) as text) as jsonb))
+        from item_embeddings, cast(power(users, 1.5) as double precision) as weight
+        where run_id = of_run_id and users > 0))
+    where run_id = of_run_id;
+end;
+
+-- ---------------------------------------------------------------- where an item belongs
+
+-- What speaks for an item: the interactions of positive strength.
+create view likings as
+select position, user_no, item_no, occurred_at
+from interactions join event_kinds using (kind_no)
+where strength * case when value is null or value_reference is null then 1 else value / value_reference end > 0;
 
 -- What people use anyway: the mean of a run's items, each counted as often as it is used. One row.
 create function usual_of_run(of_run_id integer) returns table (embedding vector, source vector)
@@ -172,6 +230,40 @@ begin atomic
             on made.run_id = of_run_id and made.item_no = before.item_no and made.users > 0 and made.placed_at is null
     ) as seen on true
     group by likers.item_no;
+end;
+
+-- What `item_embeddings` would hold of an item the run has never seen in use, made of its words: it is recommended like
+-- any other. No row if the run knows none of its terms.
+create function item_made_of_words(of_run_id integer, of_item_no integer)
+returns table (embedding vector, source vector, taste_scale real, confidence_scale real)
+language sql stable strict parallel safe
+begin atomic
+    with of_run as (
+        select item_norm,
+               cast(parameters -> 'words' ->> 'trend' as real) as trend,
+               cast(parameters -> 'words' ->> 'taste_scale' as real) as taste_scale
+        from model_runs where run_id = of_run_id
+    ),
+    said as (
+        select sums.embedding, sums.source
+        from items, sums_of_words(of_run_id, array(select term from terms_of(items.words)),
+                                  array(select weight from terms_of(items.words))) as sums
+        where items.item_no = of_item_no and sums.embedding is not null
+    ),
+    -- No item is longer than the run's norm.
+    fitted as (
+        select scaled(said.embedding, least(1.0, sqrt(greatest(power(item_norm, 2) - power(trend, 2), 0))
+                                                 / nullif(vector_norm(said.embedding), 0))) as embedding,
+               said.source, item_norm, trend, of_run.taste_scale
+        from said cross join of_run
+    )
+    select fitted.embedding || cast(array[
+               trend,
+               cast(sqrt(greatest(power(item_norm, 2) - power(trend, 2) - power(vector_norm(fitted.embedding), 2), 0)) as real)
+           ] as vector),
+           l2_normalize(fitted.source), fitted.taste_scale, cast(1 as real)
+    from fitted
+    where trend is not null;
 end;
 
 -- What the words of an item say in the taste and sequence parts of a run; the neutral place if they say nothing. No row
@@ -283,6 +375,33 @@ return (
     where placed.run_id = of_run_id and placed.item_no = of_item_no and of_run.taste is not null
       and placed.source is not null
 );
+
+-- What a text is like, as `item_likenesses` tells it of an item: of a query, and of an item that has no place yet. Null if
+-- the run knows none of its terms, or has no likenesses.
+create function likeness_of_words(of_run_id integer, words tsvector) returns vector
+language sql stable strict parallel safe
+begin atomic
+    with of_run as (
+        select cast(parameters -> 'live_vector' ->> 'taste_dimensions' as integer) as taste_dimensions,
+               cast(parameters -> 'words' -> 'likeness' ->> 'taste' as double precision) as taste,
+               cast(parameters -> 'words' -> 'likeness' ->> 'source' as double precision) as source,
+               cast(parameters -> 'words' -> 'likeness' ->> 'words' as double precision) as words
+        from model_runs where run_id = of_run_id
+    ),
+    said as (
+        select embedding, source
+        from sums_of_words(of_run_id, array(select term from terms_of(likeness_of_words.words)),
+                           array(select weight from terms_of(likeness_of_words.words)))
+    ),
+    -- [sqrt(t) taste / |taste| | sqrt(s) source / |source| | sqrt(w) words / |words|]
+    parts as (
+        select scaled(l2_normalize(cast(subvector(embedding, 1, taste_dimensions) as vector)), sqrt(taste)) as of_taste,
+               scaled(l2_normalize(said.source), sqrt(of_run.source)) as of_source,
+               scaled(l2_normalize(embedding), sqrt(of_run.words)) as of_words
+        from said cross join of_run
+    )
+    select case when of_source is null then of_taste || of_words else of_taste || of_source || of_words end from parts;
+end;
 
 -- Gives items their places in a run, those excepted that the night has made from their users; harmless twice. Answers
 -- which of them had none before. The caller sees to it that the run is not taken away meanwhile.

@@ -1,0 +1,15 @@
+"""The whole schema of 0.1.0, as the files of `sql/schema` say.
+
+Revisions 0001 to 0015 were never released; what they did is in here. What changes from now on is a
+revision of its own.
+"""
+
+from sql.migrations.script import run_schema
+
+revision = "0016"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Run the files of the schema."""
+    run_schema()

@@ -1,0 +1,176 @@
+-- What analysts may read: views that stay as they are. Every column is described.
+
+create schema analytics;
+
+comment on schema analytics is 'The stable contract for analysts: documented views, read only for the role analyst.';
+
+create view analytics.model_runs as
+select run_id,
+       state,
+       coalesce(live_run.run_id is not null, false) as live,
+       started_at,
+       finished_at,
+       extract(epoch from finished_at - started_at)::double precision as seconds,
+       cut_off_at,
+       (metrics ->> 'ndcg@20')::double precision as ndcg_at_20,
+       (metrics ->> 'recall@20')::double precision as recall_at_20,
+       (metrics ->> 'coverage@20')::double precision as coverage_at_20,
+       (metrics ->> 'popularity_ndcg@20')::double precision as popularity_ndcg_at_20,
+       (metrics ->> 'popularity_recall@20')::double precision as popularity_recall_at_20,
+       reason,
+       parameters,
+       metrics,
+       step_seconds
+from public.model_runs left join public.live_run using (run_id);
+
+comment on view analytics.model_runs is 'One row a nightly run, the newest figures as columns.';
+comment on column analytics.model_runs.run_id is 'Number of the run, as in the answers of the API.';
+comment on column analytics.model_runs.state is 'training, evaluated, refused, failed, published or retired.';
+comment on column analytics.model_runs.live is 'Whether this run is being served now.';
+comment on column analytics.model_runs.started_at is 'When the run began.';
+comment on column analytics.model_runs.finished_at is 'When it was published, refused or failed; null while it runs.';
+comment on column analytics.model_runs.seconds is 'From start to finish, in seconds.';
+comment on column analytics.model_runs.cut_off_at is 'The run has learned from what was stored before this time.';
+comment on column analytics.model_runs.ndcg_at_20 is 'nDCG at 20 on the held-out future, 0 to 1.';
+comment on column analytics.model_runs.recall_at_20 is 'Recall at 20 on the held-out future, 0 to 1.';
+comment on column analytics.model_runs.coverage_at_20 is 'Share of the catalogue in at least one top 20, 0 to 1.';
+comment on column analytics.model_runs.popularity_ndcg_at_20 is 'nDCG at 20 of the popular list on the same future.';
+comment on column analytics.model_runs.popularity_recall_at_20 is 'Recall at 20 of the popular list on the same future.';
+comment on column analytics.model_runs.reason is 'Why the run was refused or failed; null otherwise.';
+comment on column analytics.model_runs.parameters is 'All parameters of the run.';
+comment on column analytics.model_runs.metrics is 'All figures of the run.';
+comment on column analytics.model_runs.step_seconds is 'Seconds each step took.';
+
+create view analytics.current_recommendations as
+select users.user_id,
+       items.item_id,
+       items.title,
+       listed.rank::integer as rank,
+       listed.score
+from public.live_run
+join public.batch_recommendations as lists using (run_id)
+join public.users using (user_no)
+cross join lateral unnest(lists.item_nos, lists.scores) with ordinality as listed (item_no, score, rank)
+join public.items on items.item_no = listed.item_no;
+
+comment on view analytics.current_recommendations is 'The batch lists being served, one row a user and item.';
+comment on column analytics.current_recommendations.user_id is 'The app''s id of the user.';
+comment on column analytics.current_recommendations.item_id is 'The app''s id of the item.';
+comment on column analytics.current_recommendations.title is 'Title of the item as it is now.';
+comment on column analytics.current_recommendations.rank is 'Place in the user''s list, 1 is best.';
+comment on column analytics.current_recommendations.score is 'Batch score before scaling; comparable within one user''s list.';
+
+create view analytics.interactions_daily as
+select (occurred_at at time zone 'UTC')::date as day,
+       kind,
+       count(*) as interactions,
+       count(distinct user_no) as users,
+       count(distinct item_no) as items
+from public.interactions join public.event_kinds using (kind_no)
+group by 1, 2;
+
+comment on view analytics.interactions_daily is 'Interactions a day (UTC) and kind.';
+comment on column analytics.interactions_daily.day is 'Day of the interactions, in UTC.';
+comment on column analytics.interactions_daily.kind is 'Event kind.';
+comment on column analytics.interactions_daily.interactions is 'How many interactions.';
+comment on column analytics.interactions_daily.users is 'How many different users.';
+comment on column analytics.interactions_daily.items is 'How many different items.';
+
+create view analytics.removals_daily as
+select day,
+       count(*) filter (where what = 'event') as deleted_events,
+       count(*) filter (where what = 'user') as forgotten_users
+from (
+    select (deleted_at at time zone 'UTC')::date as day, 'event' as what from public.event_deletions
+    union all
+    select (forgotten_at at time zone 'UTC')::date, 'user' from public.forgotten_users
+) as removals
+group by day;
+
+comment on view analytics.removals_daily is 'Deleted events and forgotten users a day (UTC): why figures of the past change.';
+comment on column analytics.removals_daily.day is 'Day of the deletions, in UTC; not that of the deleted interactions.';
+comment on column analytics.removals_daily.deleted_events is 'Events deleted one by one; those of users forgotten since are not counted.';
+comment on column analytics.removals_daily.forgotten_users is 'Users who were removed with all that was known of them.';
+
+create view analytics.switches as
+select switch_no,
+       run_id,
+       how,
+       switched_by,
+       switched_at as served_from,
+       lead(switched_at) over (order by switch_no) as served_until
+from public.switches;
+
+comment on view analytics.switches is 'Which run was served when: one row each time another run began to be served.';
+comment on column analytics.switches.switch_no is 'Number of the switch, rising in time.';
+comment on column analytics.switches.run_id is 'The run that began to be served.';
+comment on column analytics.switches.how is 'published: a new run; rolled back: one that had been published before.';
+comment on column analytics.switches.switched_by is 'Who or what did it: nightly, or who asked for the rollback.';
+comment on column analytics.switches.served_from is 'When it began to be served.';
+comment on column analytics.switches.served_until is 'When the next one began; null for the run being served.';
+
+create view analytics.explored_items as
+select items.item_id,
+       items.title,
+       (impressions.shown_at at time zone 'UTC')::date as day,
+       count(*) as shown,
+       count(distinct impressions.user_no) as users,
+       count(*) filter (where taken.item_no is not null) as taken
+from public.impressions
+cross join lateral unnest(impressions.explored) as explored (item_no)
+join public.items on items.item_no = explored.item_no
+left join lateral (
+    select interactions.item_no
+    from public.interactions join public.event_kinds using (kind_no)
+    where interactions.user_no = impressions.user_no and interactions.item_no = explored.item_no
+      and interactions.occurred_at >= impressions.shown_at
+      and interactions.occurred_at < impressions.shown_at + interval '7 days' and strength > 0
+    limit 1
+) as taken on true
+group by 1, 2, 3;
+
+comment on view analytics.explored_items is 'New items that were given a place in lists to become known, and what came of it, by day (UTC).';
+comment on column analytics.explored_items.item_id is 'The app''s id of the item.';
+comment on column analytics.explored_items.title is 'Title of the item as it is now.';
+comment on column analytics.explored_items.day is 'Day the lists were given, in UTC.';
+comment on column analytics.explored_items.shown is 'How many lists showed the item so.';
+comment on column analytics.explored_items.users is 'To how many different users.';
+comment on column analytics.explored_items.taken is 'Lists whose user used or liked the item within seven days.';
+
+create view analytics.impressions_daily as
+select day, run_id, source, arm,
+       sum(impressions)::bigint as impressions, sum(items)::bigint as items, sum(explored)::bigint as explored,
+       sum(users)::bigint as users
+from (
+    select day, run_id, source, arm, impressions, items, explored, users from public.impression_days
+    union all
+    select (shown_at at time zone 'UTC')::date, run_id, source, arm, count(*), sum(cardinality(item_nos)),
+           sum(cardinality(explored)), count(distinct user_no)
+    from public.impressions
+    group by 1, 2, 3, 4
+) as counted
+group by day, run_id, source, arm;
+
+comment on view analytics.impressions_daily is 'Lists that were given, by day (UTC), however long ago: old ones are kept as these counts only.';
+comment on column analytics.impressions_daily.day is 'Day the lists were given, in UTC.';
+comment on column analytics.impressions_daily.run_id is 'The run they were made of; null if there was none.';
+comment on column analytics.impressions_daily.source is 'Where the list came from, as in the answers of the API.';
+comment on column analytics.impressions_daily.arm is 'Arm of the experiment; null if there was none.';
+comment on column analytics.impressions_daily.impressions is 'How many lists were given.';
+comment on column analytics.impressions_daily.items is 'How many items stood in them altogether.';
+comment on column analytics.impressions_daily.explored is 'How many of these items were new ones in a list to become known.';
+comment on column analytics.impressions_daily.users is 'To how many different known users, within this day, run, source and arm.';
+
+-- Roles belong to the whole server: another database on it may have made this one already, even just now.
+do $$
+begin
+    if not exists (select from pg_roles where rolname = 'analyst') then
+        create role analyst nologin;
+    end if;
+exception when duplicate_object or unique_violation then
+    null;
+end
+$$;
+
+grant usage on schema analytics to analyst;
+grant select on all tables in schema analytics to analyst;

@@ -1,0 +1,363 @@
+-- Users and the log of their interactions: what came in, what was taken out again, and up to where it is complete.
+
+-- ---------------------------------------------------------------- users
+
+create table users (
+    user_no     integer generated always as identity primary key,
+    user_id     text not null unique check (length(user_id) between 1 and 200),
+    attributes  jsonb not null default '{}',
+    created_at  timestamptz not null default now()
+);
+
+-- ---------------------------------------------------------------- event kinds
+
+-- `strength`: what an event of the kind weighs, a view being 1; below 0 it counts against the item. `value_reference`: the
+-- value with which an event weighs just that; it and the bounds are null if events of the kind have no value.
+create table event_kinds (
+    kind_no          smallint primary key check (kind_no > 0),
+    kind             text not null unique,
+    strength         real not null,
+    marks_seen       boolean not null,
+    value_reference  real check (value_reference > 0),
+    half_life_days   real check (half_life_days > 0),
+    description      text not null,
+    smallest_value   double precision,
+    greatest_value   double precision,
+    constraint event_kinds_values_have_bounds check (
+        (value_reference is null) = (smallest_value is null)
+        and (value_reference is null) = (greatest_value is null)
+        and smallest_value > '-infinity' and smallest_value <= greatest_value and greatest_value < 'infinity')
+);
+
+insert into event_kinds (kind_no, kind, strength, marks_seen, value_reference, smallest_value, greatest_value, description) values
+    (1, 'view',      1.0, true,  null, null, null, 'opened, watched or read the item'),
+    (2, 'click',     0.5, false, null, null, null, 'followed a link to the item'),
+    (3, 'like',      3.0, true,  null, null, null, 'said that they like the item'),
+    (4, 'rate',      1.0, true,  3.0, -10, 10, 'rated the item; the value is the rating, 3 weighs as much as a view'),
+    (5, 'cart',      2.0, true,  null, null, null, 'put the item into a cart or on a list'),
+    (6, 'purchase',  4.0, true,  null, null, null, 'bought the item'),
+    (7, 'dislike',  -2.0, true,  null, null, null, 'said that they do not like the item'),
+    (8, 'hide',     -1.0, true,  null, null, null, 'asked not to be shown the item');
+
+-- ---------------------------------------------------------------- the interaction log
+
+create sequence interaction_positions as bigint cache 1;
+
+-- An event counts once whatever partition it falls into: its id is claimed here first.
+create table event_receipts (
+    event_id     uuid primary key,
+    position     bigint not null,
+    occurred_at  timestamptz not null
+);
+
+-- Written by record_events alone, which finds users and kinds itself: checking them again for every row would
+-- take a third of the time of a bulk load.
+create table interactions (
+    position           bigint not null,
+    event_id           uuid not null,
+    user_no            integer not null,
+    item_no            integer not null references items,
+    kind_no            smallint not null,
+    value              real,
+    occurred_at        timestamptz not null,
+    received_at        timestamptz not null default now(),
+    recommendation_id  uuid,
+    primary key (position, occurred_at)
+) partition by range (occurred_at);
+
+create index interactions_user on interactions (user_no, occurred_at);
+
+-- Who used an item: placing asks it.
+create index interactions_item on interactions (item_no, occurred_at);
+
+do $$
+begin
+    for year in 1995..2035 loop
+        execute format(
+            'create table interactions_%s partition of interactions for values from (%L) to (%L)',
+            year, format('%s-01-01 00:00:00+00', year), format('%s-01-01 00:00:00+00', year + 1));
+    end loop;
+end
+$$;
+
+create table interactions_other partition of interactions default;
+
+-- ---------------------------------------------------------------- what was taken out of it, and what users say of themselves
+
+-- An event that was deleted. Its deletion has a position of the log, so that whoever asks what is new is told of it.
+create table event_deletions (
+    position    bigint primary key,
+    event_id    uuid not null unique,
+    user_no     integer not null,
+    deleted_at  timestamptz not null default now()
+);
+
+create index event_deletions_user on event_deletions (user_no);
+
+-- Numbers whose users were forgotten: all that remains of them. Numbers are never given again.
+create table forgotten_users (
+    user_no       integer primary key,
+    position      bigint not null unique,
+    forgotten_at  timestamptz not null default now()
+);
+
+-- What a user likes, in words and by items, as last stated. A row stays when all is taken back: its position is news.
+create table user_interests (
+    user_no    integer primary key,
+    words      text[] not null,
+    item_nos   integer[] not null,
+    position   bigint not null unique,
+    stated_at  timestamptz not null default now()
+);
+
+-- Who named an item: placing asks it.
+create index user_interests_items on user_interests using gin (item_nos) with (gin_pending_list_limit = 256);
+
+-- Whose live vector may have to change, and at which position: by an event, by the deletion of one, or by interests
+-- stated anew. Whoever asks whose live vectors are behind must ask here.
+create view user_news as
+select position, user_no from interactions
+union all
+select position, user_no from event_deletions
+union all
+select position, user_no from user_interests;
+
+-- ---------------------------------------------------------------- the event horizon
+
+-- A sequence is not commit order. Whoever writes events holds a shared advisory lock for the length of
+-- the transaction, and the lock's key is the last position given out before it was taken: all the
+-- positions that transaction draws are higher. The upper half of the key's 64 bits names the lock.
+create function hold_event_horizon() returns void
+language plpgsql as $$
+declare
+    last_given bigint;
+begin
+    select case when is_called then last_value else 0 end into last_given from interaction_positions;
+    perform pg_advisory_xact_lock_shared((31309::bigint << 48) | last_given);
+end
+$$;
+
+-- The highest position below which nothing can appear any more. The sequence is read before the locks:
+-- a writer that is not yet seen holding its lock draws positions above what was read.
+create function event_horizon() returns bigint
+language plpgsql as $$
+declare
+    last_given  bigint;
+    oldest_held bigint;
+begin
+    select case when is_called then last_value else 0 end into last_given from interaction_positions;
+    select min(((classid::bigint & 65535) << 32) | objid::bigint) into oldest_held
+    from pg_locks
+    where locktype = 'advisory' and mode = 'ShareLock' and granted and objsubid = 1
+      and classid::bigint >> 16 = 31309
+      and database = (select oid from pg_database where datname = current_database());
+    return least(last_given, coalesce(oldest_held, last_given));
+end
+$$;
+
+-- ---------------------------------------------------------------- the way into the log, and out of it
+
+-- Events whose ids have receipts, held beside what the log has under these ids: whose they are (user_nos), which are not in
+-- the log any more (gone_event_ids), and the places, counted from 0, of those that say something else than the log
+-- (conflict_places). An event whose time was not told may be of any time. One that was deleted, or whose user was
+-- forgotten, has left nothing to differ from.
+create function compare_with_log(
+    event_ids     uuid[],
+    user_ids      text[],
+    item_nos      integer[],
+    kind_nos      smallint[],
+    event_values  real[],
+    occurred_ats  timestamptz[],
+    times_told    boolean[]
+) returns table (user_nos integer[], gone_event_ids uuid[], conflict_places integer[])
+language sql
+-- By the keys, event by event: a hash of the log would be one of all its partitions.
+set enable_hashjoin = off
+set enable_mergejoin = off
+begin atomic
+    select coalesce(array_agg(distinct logged.user_no) filter (where logged.user_no is not null), '{}'),
+           coalesce(array_agg(distinct given.event_id) filter (where logged.position is null), '{}'),
+           coalesce(array_agg(cast(given.place - 1 as integer) order by given.place) filter (
+               where logged.position is not null
+                 and ((given.user_id, given.item_no, given.kind_no, given.value)
+                          is distinct from (users.user_id, logged.item_no, logged.kind_no, logged.value)
+                      or given.time_told and given.occurred_at <> logged.occurred_at)), '{}')
+    from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_told)
+        with ordinality as given (event_id, user_id, item_no, kind_no, value, occurred_at, time_told, place)
+    join event_receipts as receipts on receipts.event_id = given.event_id
+    left join interactions as logged
+        on logged.position = receipts.position and logged.occurred_at = receipts.occurred_at
+    left join users on users.user_no = logged.user_no;
+end;
+
+-- Stores events once each; the one way into the log. All arrays have one entry an event; item and kind
+-- numbers must exist. Users are made as they appear with an event that is new. Of several events with one id the first
+-- counts, in the log or among these; those that say something else are conflicts: with all_or_none nothing is stored and
+-- the error TD409 has their places, counted from 0, as its detail; without, they are left out and told.
+create function record_events(
+    event_ids           uuid[],
+    user_ids            text[],
+    item_nos            integer[],
+    kind_nos            smallint[],
+    event_values        real[],
+    occurred_ats        timestamptz[],
+    recommendation_ids  uuid[],
+    times_told          boolean[],
+    all_or_none         boolean
+) returns table (
+    accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_places integer[]
+)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    needed        text[];
+    held          bigint;
+    stored_users  integer[];
+    stored_count  integer;
+    compared      record;
+begin
+    if exists (select from unnest(kind_nos) as given (kind_no)
+               where not exists (select from event_kinds where event_kinds.kind_no = given.kind_no)) then
+        raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
+    end if;
+
+    perform hold_event_horizon();
+
+    -- Events sent again make no user: one who was forgotten would come back by a late retry.
+    needed := array(
+        select distinct given.user_id
+        from unnest(event_ids, user_ids) as given (event_id, user_id)
+        where not exists (select from event_receipts where event_receipts.event_id = given.event_id));
+
+    -- Whoever is held here cannot be forgotten before the commit. One who was forgotten while we waited is not held
+    -- but made anew; one whom somebody else made meanwhile is held in the next round. Rows are locked in one order
+    -- by everybody, so that two batches cannot wait for each other.
+    loop
+        select count(*) into held
+        from (select from users where user_id = any(needed) order by user_id for key share) as locked;
+        exit when held = cardinality(needed);
+        with made as (
+            insert into users (user_id)
+            select missing.user_id from unnest(needed) as missing (user_id)
+            where not exists (select from users where users.user_id = missing.user_id)
+            order by missing.user_id
+            on conflict do nothing
+            returning 1
+        )
+        select held + count(*) into held from made;
+        exit when held = cardinality(needed);
+    end loop;
+
+    with given as (
+        select distinct on (event_id) *
+        from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, recommendation_ids)
+            with ordinality as e (event_id, user_id, item_no, kind_no, value, occurred_at, recommendation_id, place)
+        order by event_id, place
+    ),
+    claimed as (
+        insert into event_receipts (event_id, position, occurred_at)
+        select event_id, nextval('interaction_positions'), occurred_at from given order by event_id
+        on conflict do nothing
+        returning event_id, position
+    ),
+    stored as (
+        insert into interactions
+            (position, event_id, user_no, item_no, kind_no, value, occurred_at, recommendation_id)
+        select claimed.position, event_id, users.user_no, given.item_no, given.kind_no, given.value,
+               given.occurred_at, given.recommendation_id
+        from claimed join given using (event_id) join users using (user_id)
+        returning user_no
+    )
+    select count(*), coalesce(array_agg(distinct user_no), '{}') into stored_count, stored_users from stored;
+
+    if stored_count = cardinality(event_ids) then
+        return query select stored_count, 0, stored_users, cast('{}' as uuid[]), cast('{}' as integer[]);
+        return;
+    end if;
+
+    -- In a statement of its own, so that it sees what somebody else stored while we waited for the receipt.
+    select * into compared
+    from compare_with_log(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_told);
+    if all_or_none and compared.conflict_places <> '{}' then
+        -- Places alone: the server's log has the detail, and should have nothing of anybody in it.
+        raise exception 'an event id came with another content' using
+            errcode = 'TD409', detail = cast(array_to_json(compared.conflict_places) as text);
+    end if;
+    return query
+    select stored_count, cardinality(event_ids) - stored_count, compared.user_nos, compared.gone_event_ids,
+           compared.conflict_places;
+end
+$$;
+
+-- Takes an event out of the log. No row: no such event was ever received. The receipt stays, so that the event does
+-- not come back when it is sent again. is_new: whether this call deleted it; user_no and deleted_at are null if
+-- its user was forgotten.
+create function delete_event(given_id uuid)
+returns table (is_new boolean, user_no integer, deleted_at timestamptz)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    receipt  event_receipts;
+    owner    integer;
+begin
+    select * into receipt from event_receipts where event_id = given_id;
+    if not found then
+        return;
+    end if;
+
+    select user_no into owner from interactions
+    where position = receipt.position and occurred_at = receipt.occurred_at;
+    -- Held, so that forget_user finds the deletion. If it came before us, or somebody else's deletion did, the event is
+    -- gone, and the row that is waited for is not deleted twice.
+    perform from users where user_no = owner for key share;
+    delete from interactions where position = receipt.position and occurred_at = receipt.occurred_at;
+    if found then
+        -- Drawn under the horizon's lock and after the deed: a vector at this position cannot know the event.
+        perform hold_event_horizon();
+        insert into event_deletions (position, event_id, user_no)
+        values (nextval('interaction_positions'), given_id, owner);
+        return query select true, owner, now();
+    else
+        return query
+        select false, found_deletion.user_no, found_deletion.deleted_at
+        from (values (1)) as one (row) left join event_deletions as found_deletion on found_deletion.event_id = given_id;
+    end if;
+end
+$$;
+
+-- Creates a user or replaces what is said of one; answers the number, whether the user is new, and whether other
+-- interests are stated than before. Stating the same again changes nothing.
+create function state_user(given_id text, given_attributes jsonb, given_words text[], given_item_nos integer[])
+returns table (user_no integer, created boolean, changed boolean)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    known     integer;
+    is_new    boolean := false;
+    is_other  boolean;
+begin
+    perform hold_event_horizon();
+    -- Whoever is held here cannot be forgotten before the commit, and states one thing after another. One who was
+    -- forgotten while we waited is made anew; one whom somebody else made meanwhile is held in the next round.
+    loop
+        select user_no into known from users where user_id = given_id for no key update;
+        exit when found;
+        insert into users (user_id, attributes) values (given_id, given_attributes)
+        on conflict do nothing returning user_no into known;
+        is_new := found;
+        exit when is_new;
+    end loop;
+    update users set attributes = given_attributes where user_no = known and attributes <> given_attributes;
+
+    -- The position is drawn after the user is held: of two who state interests of one user, the later has the higher.
+    insert into user_interests (user_no, words, item_nos, position)
+    select known, given_words, given_item_nos, nextval('interaction_positions')
+    where cardinality(given_words) + cardinality(given_item_nos) > 0
+       or exists (select from user_interests where user_no = known)
+    on conflict (user_no) do update
+    set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, stated_at = now()
+    where (user_interests.words, user_interests.item_nos) is distinct from (excluded.words, excluded.item_nos);
+    is_other := found;
+    return query select known, is_new, is_other;
+end
+$$;
