@@ -46,16 +46,17 @@ def kind_fields(kind: EventKind) -> dict[str, object]:
 
 
 def _table(kinds: list[EventKind]) -> Table:
+    decaying = any(kind.half_life_days for kind in kinds)
+    titles = ["kind", "weight", "shown again", "value", *(["half-life"] if decaying else [])]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    for title in ("kind", "weight", "shown again", "value", "half-life"):
+    for title in titles:
         table.add_column(title, justify="right" if title == "weight" else "left", no_wrap=True)
     table.add_column("description")
     for kind in kinds:
         again = "no" if kind.marks_seen or kind.strength < 0 else "yes"
-        half_life = "" if kind.half_life_days is None else f"{kind.half_life_days:g} days"
-        table.add_row(
-            kind.kind, f"{kind.strength:g}", again, _values(kind), half_life, kind.description
-        )
+        half_life = [f"{kind.half_life_days:g} days" if kind.half_life_days else ""]
+        cells = [kind.kind, f"{kind.strength:g}", again, _values(kind)]
+        table.add_row(*cells, *(half_life if decaying else []), kind.description)
     return table
 
 

@@ -68,6 +68,7 @@ def test_the_kinds_are_listed_with_what_they_count() -> None:
     table = kind("list").stdout
     assert all(name in table for name in BUILT_IN)
     assert "-10 to 10, reference 3" in table
+    assert "half-life" not in table, "no kind decays"
 
 
 def test_a_weight_is_enough_for_a_new_kind() -> None:
@@ -90,6 +91,9 @@ def test_everything_about_a_kind_can_be_said() -> None:
     assert made["value"] == {"smallest": 0, "greatest": 3600, "reference": 10}
     assert (made["marks_seen"], made["half_life_days"]) == (False, 30)
     assert made["description"] == "listened, in seconds"
+    table = kind("list").stdout
+    assert "half-life" in table
+    assert "30 days" in table
 
 
 def test_what_was_understood_is_said_and_when_it_counts() -> None:
