@@ -162,7 +162,7 @@ def _publish(night: Night, run: Run) -> None:
     publishing_tasks.write_item_vectors(night, run, words)
     publishing_tasks.write_likenesses(night, run, words)
     publishing_tasks.write_popular_lists(night, run)
-    known = publishing_tasks.write_live_vectors(night, run, history, words.space)
+    known = publishing_tasks.write_live_vectors(night, run, words.space)
     publishing_tasks.build_index(night, run, words.space)
     publishing_tasks.switch(night, run, known)
 

@@ -22,7 +22,6 @@ from batch.catalogue import Catalogue
 from batch.catalogue_words import CatalogueWords
 from batch.fitting import Factors
 from batch.forgetting import clear_forgotten
-from batch.history import Interactions
 from batch.matrix import InteractionMatrix
 from batch.runs import Run
 from batch.space import ItemSpace
@@ -32,7 +31,7 @@ from flows.night import Night
 from flows.steps import step
 from sql import popular
 from sql.live_vectors import RunSpace, load_live_space
-from sql.log import event_horizon
+from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
 from sql.statements import statements
 
@@ -138,17 +137,19 @@ def write_popular_lists(night: Night, run: Run) -> None:
 
 
 @step("Write the live vectors", retried=True)
-def write_live_vectors(night: Night, run: Run, history: Interactions, space: ItemSpace) -> Position:
+def write_live_vectors(night: Night, run: Run, space: ItemSpace) -> Position:
     """Every user's live vector, with what came in while the run trained; answers up to where."""
     _clear(night, run, "clear_user_embeddings")
     with night.begin() as connection:
         live_vectors.store_crowd(connection, run.run_id)
         horizon = event_horizon(connection)
+        # After the horizon: below it there may be events of a kind created since the night began.
+        kinds = load_kinds(connection)
     with night.bulk() as connection:
         live_vectors.store_all_live_vectors(
             connection,
             run,
-            history.kinds,
+            kinds,
             space,
             horizon=horizon,
             chunk_users=night.settings.chunk_users,

@@ -12,6 +12,7 @@ import typer
 from stack.command_line.bench import bench
 from stack.command_line.calling import Complaining
 from stack.command_line.keys import keys
+from stack.command_line.kinds import kinds
 from stack.command_line.learning import housekeeping, load, nightly, replay, rollback, tune
 from stack.command_line.repair import repair
 from stack.command_line.runs import runs
@@ -26,6 +27,7 @@ app = typer.Typer(
     epilog="All data and logs lie in the folder .tandem, or in TANDEM_HOME.",
 )
 app.add_typer(keys, name="key")
+app.add_typer(kinds, name="kind")
 app.add_typer(runs, name="runs")
 app.add_typer(bench, name="bench")
 app.add_typer(repair, name="repair")

@@ -69,7 +69,7 @@ def _own_log(settings: StackSettings, home: Home) -> Interactions:
     """The whole log, in the order of the users' histories."""
     with opened_stores(settings, home, "tandem replay") as stores:
         with using_engine(stores.database_url) as engine, engine.connect() as connection:
-            kinds, horizon = load_kinds(connection), event_horizon(connection)
+            horizon, kinds = event_horizon(connection), load_kinds(connection)
         with bulk_connection(stores.database_url) as bulk:
             log = load_interactions(bulk, kinds, horizon)
     return log.where(np.lexsort((log.kind_nos, log.item_nos, log.occurred_at)))

@@ -19,6 +19,9 @@ from domain.live_vector import live_vector
 from flows.nightly import run_now
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import load_histories, load_kinds
+from stack.event_kinds import KindChange, set_kind
+from tests.events import event
+from tests.events import record as record_events
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -191,6 +194,17 @@ def test_events_that_arrive_while_a_run_trains_are_folded_in_before_the_switch(
         expected = live_vector(space, items, histories[row.user_no])
         assert expected is not None
         assert np.allclose(row.embedding.to_numpy(), expected, atol=1e-5)
+
+
+def test_events_of_a_kind_created_while_a_run_trains_are_folded_in_too(shop: Engine) -> None:
+    def arrive() -> None:
+        with shop.begin() as connection:
+            share, _ = set_kind(connection, "share", KindChange(weight=3))
+            record_events(connection, [event("newcomer", 1, kind_no=share.kind_no)])
+
+    run_now(at("Write the lists", arrive))
+    known = "select embedding is not null from user_embeddings join users using (user_no)"
+    assert value(shop, f"{known} where user_id = 'newcomer'")
 
 
 def test_a_bad_night_leaves_the_served_run_and_says_why(shop: Engine) -> None:

@@ -25,6 +25,7 @@ from speed.settings import SpeedSettings
 from speed.worker import Worker
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import load_histories, load_kinds
+from stack.event_kinds import KindChange, set_kind
 from tests.events import CLICK, DISLIKE, LIKE, event, record, user_no_of
 from tests.passes import SETTINGS, fold_all, stored_vector
 from tests.small_run import publish_small_run
@@ -58,6 +59,33 @@ def test_events_become_the_vector_of_the_whole_history(engine: Engine, film_nos:
         vector, events, position = stored_vector(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
         assert (events, position) == (1, 5)
+
+
+def test_a_kind_created_since_counts_and_a_new_weight_from_the_next_event_on(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        share, _ = set_kind(connection, "share", KindChange(weight=3))
+        likes = [event("ann", film_nos[n], minutes=n) for n in range(3)]
+        record(connection, [*likes, event("ann", film_nos[20], kind_no=share.kind_no)])
+        ann = user_no_of(connection, "ann")
+    fold_all(engine)
+    with engine.begin() as connection:
+        before, _, _ = stored_vector(connection, ann)
+        assert before == pytest.approx(expected_vector(connection, ann), abs=1e-6)
+        set_kind(connection, "share", KindChange(weight=0.5))
+        expected = expected_vector(connection, ann)
+    fold_all(engine)
+    with engine.begin() as connection:
+        vector, _, _ = stored_vector(connection, ann)
+        assert vector == pytest.approx(before), "nothing happened to ann"
+        assert vector != pytest.approx(expected, abs=1e-3)
+        record(connection, [event("ann", film_nos[9], minutes=9)])
+    fold_all(engine)
+    with engine.connect() as connection:
+        vector, _, _ = stored_vector(connection, ann)
+        assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
 
 
 def test_five_events_sent_together_all_count(engine: Engine, film_nos: list[int]) -> None:

@@ -41,6 +41,9 @@ COMMANDS = [
     ["key", "create"],
     ["key", "list"],
     ["key", "revoke"],
+    ["kind"],
+    ["kind", "list"],
+    ["kind", "set"],
 ]
 
 

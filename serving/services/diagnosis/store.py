@@ -14,7 +14,7 @@ _MANY = 0.5
 _APART = timedelta(minutes=1)
 """Clocks that differ by less do no harm."""
 _SEND = "Send some to POST /v1/events, or load a history with `tandem load PATH`."
-_KINDS = "The table event_kinds has the kinds and their strengths."
+_KINDS = "`tandem kind list` tells what each kind weighs, `tandem kind set` changes it."
 
 
 def judge_store(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Finding]:
@@ -105,7 +105,7 @@ def _events(contents: Contents, bounds: Bounds, now: datetime) -> Finding:
             "events",
             "problem",
             f"No event kind is positive: there is nothing to learn from {told}.",
-            advice=f"Give those a positive strength that speak for an item. {_KINDS}",
+            advice=f"Give those a positive weight that speak for an item. {_KINDS}",
         )
     if not contents.learnable_users:
         return Finding(

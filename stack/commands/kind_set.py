@@ -1,0 +1,108 @@
+"""`tandem kind set`: create or change an event kind."""
+
+import json
+
+import typer
+
+from domain.interactions import MOST_REFERENCES, EventKind
+from stack.commands.kind_list import kind_fields
+from stack.database import connected
+from stack.event_kinds import KindChange, set_kind
+from stack.home import Home
+from stack.settings import StackSettings
+from stack.stores import opened_stores
+
+_NEW_COUNTS = (
+    "The API accepts such events at once, and they change the user's recommendations at once."
+    " Nightly lists learn from them from the next night on."
+)
+_CHANGE_COUNTS = (
+    "Events recorded before count so too: in a user's live vector from the user's next event on, in"
+    " everybody's and in the nightly lists from the next night on."
+)
+
+
+def run(
+    settings: StackSettings,
+    home: Home,
+    *,
+    name: str,
+    weight: float | None,
+    marks_seen: bool | None,
+    half_life_days: float | None,
+    reference_value: float | None,
+    smallest_value: float | None,
+    greatest_value: float | None,
+    has_no_value: bool,
+    description: str | None,
+    as_json: bool,
+) -> int:
+    """Write what was understood, or a JSON object: the kind, `created`, and `changed` fields.
+
+    KindRefusedError if the kind cannot be so.
+    """
+    change = KindChange(
+        weight=weight,
+        marks_seen=marks_seen,
+        half_life_days=half_life_days,
+        reference_value=reference_value,
+        smallest_value=smallest_value,
+        greatest_value=greatest_value,
+        has_no_value=has_no_value,
+        description=description,
+    )
+    with (
+        opened_stores(settings, home, "tandem kind") as stores,
+        connected(stores.database.owner) as connection,
+    ):
+        kind, before = set_kind(connection, name, change)
+    if as_json:
+        answer = {"created": before is None, "changed": _changed(kind, before)}
+        typer.echo(json.dumps(kind_fields(kind) | answer))
+    else:
+        typer.echo(_summary(kind, before))
+    return 0
+
+
+def _changed(kind: EventKind, before: EventKind | None) -> list[str]:
+    """The fields that are different from before; of a new kind none."""
+    if before is None:
+        return []
+    old = kind_fields(before)
+    return [name for name, value in kind_fields(kind).items() if value != old[name]]
+
+
+def _summary(kind: EventKind, before: EventKind | None) -> str:
+    if before is None:
+        return "\n".join([f"{kind.kind} is a new kind of events.", _meaning(kind), _NEW_COUNTS])
+    changed = _changed(kind, before)
+    if not changed:
+        return "\n".join([f"{kind.kind} is like this already; nothing changed.", _meaning(kind)])
+    told = ", ".join(name.replace("_", " ") for name in changed)
+    lines = [f"{kind.kind} is changed: {told}.", _meaning(kind)]
+    return "\n".join(lines if changed == ["description"] else [*lines, _CHANGE_COUNTS])
+
+
+def _meaning(kind: EventKind) -> str:
+    """What an event of the kind does, in sentences."""
+    sides = {True: "for", False: "against"}
+    side = f", {sides[kind.strength > 0]} the item" if kind.strength else ": it says nothing"
+    shown = "not " if kind.marks_seen or kind.strength < 0 else ""
+    sentences = [
+        f"An event weighs {kind.strength:g}{side}.",
+        f"The item is {shown}recommended to this user again.",
+        _about_values(kind),
+    ]
+    if kind.half_life_days is not None:
+        sentences.append(f"A nightly run counts it half after {kind.half_life_days:g} days.")
+    return " ".join(sentences)
+
+
+def _about_values(kind: EventKind) -> str:
+    if kind.value_reference is None:
+        return "It has no value."
+    return (
+        f"It has a value from {kind.smallest_value:g} to {kind.greatest_value:g};"
+        f" {kind.value_reference:g} weighs {kind.strength:g}, others in proportion, at most"
+        f" {MOST_REFERENCES:g} times as much."
+    )

@@ -1,0 +1,189 @@
+"""Event kinds from the command line: listed, created and changed by the owner of the tables."""
+
+import re
+from dataclasses import dataclass, replace
+
+from sqlalchemy import Connection
+
+from domain.errors import InvalidInputError, TandemError
+from domain.identifiers import KindNo
+from domain.interactions import MOST_STRENGTH, EventKind
+from sql.log import load_kinds
+from sql.roles import owns_tables
+from sql.statements import statements
+
+LEAST_WEIGHT = 0.01
+MOST_VALUE = 1e30
+_NUMBERED_LATER = KindNo(0)
+"""A new kind gets its number as it is stored."""
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+
+_STACK = statements("stack")
+
+
+class KindRefusedError(InvalidInputError):
+    """A kind of events cannot be like this."""
+
+
+class NotOwnerOfKindsError(TandemError):
+    """Only the owner of the tables says what events mean.
+
+    Name that role too: DATABASE_OWNER_URL=postgresql://owner:password@host/database
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class KindChange:
+    """What is asked for; None leaves what is there."""
+
+    weight: float | None = None
+    marks_seen: bool | None = None
+    half_life_days: float | None = None
+    """0: never decays."""
+    reference_value: float | None = None
+    smallest_value: float | None = None
+    greatest_value: float | None = None
+    has_no_value: bool = False
+    description: str | None = None
+
+    @property
+    def values(self) -> tuple[float | None, float | None, float | None]:
+        """Reference, smallest and greatest value."""
+        return self.reference_value, self.smallest_value, self.greatest_value
+
+
+def find_kinds(connection: Connection) -> dict[str, EventKind]:
+    """All kinds by name, in the order in which they were created."""
+    return {kind.kind: kind for kind in load_kinds(connection).kinds}
+
+
+def set_kind(
+    connection: Connection, name: str, change: KindChange
+) -> tuple[EventKind, EventKind | None]:
+    """Create or change a kind; answers it as it is now, and as it was (None: it is new).
+
+    Raises KindRefusedError if it cannot be so, and NotOwnerOfKindsError for any role but the owner.
+    """
+    if not owns_tables(connection):
+        raise NotOwnerOfKindsError
+    # Two new kinds must not get the same number. Nobody who records or reads events waits for this.
+    connection.execute(_STACK["lock_kinds"])
+    before = find_kinds(connection).get(name)
+    kind = changed_kind(name, before, change)
+    reason = before and changed_meaning(before, kind)
+    if before and reason and _is_used(connection, before):
+        raise KindRefusedError(
+            f"Events of the kind {name!r} are recorded already, and {reason}."
+            " Create a kind with another name instead."
+        )
+    connection.execute(_STACK["store_kind"], _row(kind))
+    return find_kinds(connection)[name], before
+
+
+def changed_kind(name: str, before: EventKind | None, change: KindChange) -> EventKind:
+    """The kind after the change, checked; `before` None makes a new one. Its number is not set."""
+    if change == KindChange():
+        raise KindRefusedError("Say what the kind is to be like; see: tandem kind set --help")
+    kind = _with_values(before or _new_kind(name, change), change)
+    if change.weight is not None:
+        kind = replace(kind, strength=_checked_weight(change.weight))
+    if change.marks_seen is not None:
+        kind = replace(kind, marks_seen=change.marks_seen)
+    if change.half_life_days is not None:
+        kind = replace(kind, half_life_days=_checked_half_life(change.half_life_days))
+    if change.description is not None:
+        kind = replace(kind, description=change.description)
+    if kind.strength < 0 and change.marks_seen is False:
+        raise KindRefusedError(
+            "A kind with a negative weight always keeps its items from the user's lists."
+        )
+    return kind
+
+
+def changed_meaning(before: EventKind, after: EventKind) -> str | None:
+    """Why recorded events would say something else than they did; None if they would not."""
+    if (before.strength < 0) != (after.strength < 0):
+        now, then = ("against", "for") if after.strength < 0 else ("for", "against")
+        return f"a weight of {after.strength:g} would make them speak {now} items, not {then} them"
+    if (before.smallest_value is None) != (after.smallest_value is None):
+        has, had = ("a", "no") if before.smallest_value is None else ("no", "a")
+        return f"they have {had} value: the kind cannot have {has} value now"
+    return None
+
+
+def _new_kind(name: str, change: KindChange) -> EventKind:
+    if not _NAME.fullmatch(name):
+        raise KindRefusedError(
+            f"{name[:80]!r} cannot be the name of a kind: it is 1 to 50 small letters, digits,"
+            " '-' and '_', and begins with a letter."
+        )
+    if change.weight is None:
+        raise KindRefusedError(f"There is no kind {name!r} yet; a new one needs --weight.")
+    return EventKind(kind_no=_NUMBERED_LATER, kind=name, strength=change.weight, marks_seen=True)
+
+
+def _with_values(kind: EventKind, change: KindChange) -> EventKind:
+    """With the values the change asks for: three numbers or none at all."""
+    if change.has_no_value:
+        if any(value is not None for value in change.values):
+            raise KindRefusedError("--no-value cannot stand beside bounds or a reference.")
+        return replace(kind, value_reference=None, smallest_value=None, greatest_value=None)
+    known = (kind.value_reference, kind.smallest_value, kind.greatest_value)
+    wanted = [old if new is None else new for new, old in zip(change.values, known, strict=True)]
+    given = [value for value in wanted if value is not None]
+    if not given:
+        return kind
+    if len(given) < len(wanted):
+        raise KindRefusedError(
+            "A kind whose events have a value needs --reference-value, --smallest-value and"
+            " --greatest-value."
+        )
+    reference, smallest, greatest = given
+    if not all(abs(value) <= MOST_VALUE for value in given):  # NaN is no number either
+        raise KindRefusedError(f"Values are numbers from -{MOST_VALUE:g} to {MOST_VALUE:g}.")
+    if reference < 1 / MOST_VALUE:
+        raise KindRefusedError("The reference value must be above 0.")
+    if smallest > greatest:
+        raise KindRefusedError(
+            f"The smallest value, {smallest:g}, is above the greatest, {greatest:g}."
+        )
+    return replace(
+        kind, value_reference=reference, smallest_value=smallest, greatest_value=greatest
+    )
+
+
+def _checked_weight(weight: float) -> float:
+    if weight == 0 or LEAST_WEIGHT <= abs(weight) <= MOST_STRENGTH:
+        return weight
+    raise KindRefusedError(
+        f"A weight is 0, or a number from {LEAST_WEIGHT:g} to {MOST_STRENGTH:g}, or the same"
+        f" below 0; {weight:g} is not."
+    )
+
+
+def _checked_half_life(days: float) -> float | None:
+    if days == 0:
+        return None
+    if LEAST_WEIGHT <= days <= MOST_VALUE:
+        return days
+    raise KindRefusedError(
+        f"A half-life is 0 (no decay) or at least {LEAST_WEIGHT:g} days; {days:g} is not."
+    )
+
+
+def _is_used(connection: Connection, kind: EventKind) -> bool:
+    parameters = {"kind_no": kind.kind_no}
+    return bool(connection.execute(_STACK["kind_is_used"], parameters).scalar_one())
+
+
+def _row(kind: EventKind) -> dict[str, object]:
+    return {
+        "kind": kind.kind,
+        "strength": kind.strength,
+        "marks_seen": kind.marks_seen,
+        "value_reference": kind.value_reference,
+        "half_life_days": kind.half_life_days,
+        "smallest_value": kind.smallest_value,
+        "greatest_value": kind.greatest_value,
+        "description": kind.description,
+    }

@@ -1,0 +1,69 @@
+"""What documents name exists, and what must be listed is listed."""
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parent.parent
+DECISIONS = ROOT / "docs" / "decisions"
+INDEX = DECISIONS / "README.md"
+DECIDED = sorted(DECISIONS.glob("[0-9]*.md"))
+HEADING = re.compile(r"# \d+[.:]? (.+)")
+
+AT_THE_DOOR = [
+    ROOT / name
+    for name in (
+        "README.md",
+        "CHANGELOG.md",
+        "CONTRIBUTING.md",
+        "SECURITY.md",
+        "docs/changing.md",
+        "docs/event-kinds.md",
+        "docs/decisions/README.md",
+    )
+]
+FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)+/?|\.[\w.-]+)`")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", DECIDED, ids=lambda page: page.stem)
+def test_every_decision_is_in_the_index_with_its_title(page: Path) -> None:
+    heading = HEADING.fullmatch(page.read_text(encoding="utf-8").splitlines()[0])
+    assert heading, f"{page} must begin with its number and its title"
+    row = f"| [{page.stem[:4]}]({page.name}) | {heading[1][0].upper()}{heading[1][1:]} |"
+    assert row in INDEX.read_text(encoding="utf-8").splitlines()
+
+
+def test_no_two_decisions_have_one_number() -> None:
+    assert len({page.stem[:4] for page in DECIDED}) == len(DECIDED)
+
+
+@pytest.mark.parametrize("page", AT_THE_DOOR, ids=lambda page: page.name)
+def test_a_link_leads_to_a_file(page: Path) -> None:
+    for target in LINK.findall(page.read_text(encoding="utf-8")):
+        if target and not target.startswith(("http:", "https:")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_files_of_a_first_change_exist() -> None:
+    named = FILE.findall((ROOT / "docs" / "changing.md").read_text(encoding="utf-8"))
+    assert len(named) > 20
+    for name in named:
+        assert (ROOT / name).exists(), name
+
+
+def test_hooks_and_continuous_integration_run_what_is_here() -> None:
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8"))
+    (local,) = hooks["repos"]
+    assert local["repo"] == "local", "hooks need no network"
+    assert {hook["entry"].split()[0] for hook in local["hooks"]} == {
+        ".venv/bin/ruff",
+        ".venv/bin/mypy",
+    }
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text(encoding="utf-8")
+    steps = yaml.safe_load(text)["jobs"]["everything"]["steps"]
+    assert steps[-1] == {"run": ".ci/run"}
+    assert (ROOT / ".ci" / "run").exists()
+    assert all(re.fullmatch(r"[\w/-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
