@@ -44,7 +44,7 @@ format: $(INSTALLED) ## Format the code and mend what can be mended
 	@$(BIN)/ruff format .
 
 lock: ## Resolve the dependencies again into requirements.lock
-	@$(UV) pip compile --generate-hashes --python-version 3.11 --extra dev --no-annotate --custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
+	@$(UV) pip compile --generate-hashes --python-version 3.11 --all-extras --no-annotate --custom-compile-command "make lock" --upgrade pyproject.toml -o requirements.lock
 
 clean: ## Remove the environment and the data of this folder
 	@rm -rf $(VENV) .tandem

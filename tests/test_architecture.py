@@ -29,6 +29,8 @@ HOMES = {
     "scipy": {"batch"},
     "pandas": {"batch"},
     "optuna": {"batch"},
+    "cachetools": {"serving"},
+    "rapidfuzz": {"serving"},
     "fastapi": {"serving"},
     "fastapi_offline": {"serving"},
     # flows: Prefect's server is an ASGI application, which is served there with a check before it.

@@ -3,6 +3,8 @@
 import time
 from typing import Literal
 
+from cachetools import TTLCache
+
 from domain.errors import (
     ForbiddenError,
     OverloadedError,
@@ -36,7 +38,7 @@ class Access:
         self._loaded = False
         self._away = False
         self._readers: frozenset[bytes] = frozenset()
-        self._unknown: dict[bytes, float] = {}
+        self._unknown: TTLCache[bytes, None] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
         self._lookups = Allowance(_LOOKUPS_A_SECOND)
 
     @property
@@ -92,7 +94,7 @@ class Access:
         known, now = self._keys.get(key_hash), time.monotonic()
         if known is not None and (self._away or now < self._good_until):
             return known
-        if self._unknown.get(key_hash, 0.0) > now:
+        if key_hash in self._unknown:
             return None
         try:
             return await self._look_up(key_hash)
@@ -110,13 +112,8 @@ class Access:
         found = await self._api_keys.find_key(key_hash)
         if found is None:
             self._keys.pop(key_hash, None)
-            self._note_unknown(key_hash)
+            # Nobody can have a key before it is made, so one that is unknown stays unknown.
+            self._unknown[key_hash] = None
         else:
             self._keys[key_hash] = found
         return found
-
-    def _note_unknown(self, key_hash: bytes) -> None:
-        """Nobody can have a key before it is made, so one that is unknown stays unknown."""
-        if len(self._unknown) >= _MOST_UNKNOWN:
-            del self._unknown[next(iter(self._unknown))]
-        self._unknown[key_hash] = time.monotonic() + _UNKNOWN_SECONDS

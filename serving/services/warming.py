@@ -34,6 +34,7 @@ class AskedLately:
 
     def __init__(self, most: int) -> None:
         self._most = most
+        # Not an LRUCache, which does not tell its order.
         self._asked: OrderedDict[Asked, None] = OrderedDict()
 
     def note(self, user_id: UserId, wish: Wish) -> None:

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
+
+from cachetools import FIFOCache
 
 from domain.identifiers import UserId, UserNo
 from serving.repositories.answers import Stamp
@@ -41,7 +42,7 @@ class RememberedUsers:
         self._memory = memory
         self._remembered = remembered
         self._news = news
-        self._unsaved: dict[UserId, _Unsaved] = {}
+        self._unsaved: FIFOCache[UserId, _Unsaved] = FIFOCache(_MOST_UNSAVED)
         self._heard_up_to = "0-0"
         self._marker: str | None = None
         self.losses = 0
@@ -171,11 +172,12 @@ class RememberedUsers:
         self.add(change.added)
 
     async def _save(self) -> None:
-        while batch := dict(islice(self._unsaved.items(), _AT_ONCE)):
-            for user_id in batch:
-                del self._unsaved[user_id]
+        while self._unsaved:
+            oldest = range(min(_AT_ONCE, len(self._unsaved)))
+            batch = dict(self._unsaved.popitem() for _ in oldest)
             if not await self._saved(batch):
-                newer, self._unsaved = self._unsaved, batch
+                newer, self._unsaved = self._unsaved, FIFOCache(_MOST_UNSAVED)
+                self._note_unsaved(batch)
                 self._note_unsaved(newer)
                 return
 
@@ -205,5 +207,3 @@ class RememberedUsers:
         for user_id, later in users.items():
             earlier = self._unsaved.pop(user_id, None)
             self._unsaved[user_id] = earlier.then(later) if earlier else later
-        while len(self._unsaved) > _MOST_UNSAVED:
-            del self._unsaved[next(iter(self._unsaved))]

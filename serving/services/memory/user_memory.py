@@ -26,6 +26,7 @@ class UserMemory:
     def __init__(self, *, most_users: int, most_items: int) -> None:
         self._most_users = most_users
         self._most_bytes = most_items * PACKED_BYTES
+        # Not an LRUCache: bounded in number and in bytes, and whatever is lost is noted.
         self._users: OrderedDict[UserId, _Entry] = OrderedDict()
         self._bytes = 0
         self._dropped_at: OrderedDict[UserId, int] = OrderedDict()

@@ -8,7 +8,7 @@ from serving.services.searching.slips import forgiven, slips
 _MOST_COUNTED = 20
 _FEWEST_LETTERS = 4
 _MOST_CORRECTED = 4
-"""Slips are counted in this process, while other requests wait."""
+"""PostgreSQL counts the items of `_MOST_COUNTED` words for each, 1 ms a word that many have."""
 _PARTED = 1
 """Of words that were written as one: as if one letter, the space, were missing."""
 
@@ -62,11 +62,7 @@ class Spelling:
 
 def _nearest(typed: str, words: Sequence[str]) -> list[tuple[str, int]]:
     """Words with as few slips as are forgiven, and how many; the nearest first."""
-    counted = (
-        (word, slips(typed, word))
-        for word in words
-        if 0 < abs(len(word) - len(typed)) <= forgiven(typed, word) or len(word) == len(typed)
-    )
+    counted = ((word, slips(typed, word)) for word in words)
     forgivable = [(word, count) for word, count in counted if 0 < count <= forgiven(typed, word)]
     return sorted(forgivable, key=lambda one: (one[1], one[0][0] != typed[0]))[:_MOST_COUNTED]
 

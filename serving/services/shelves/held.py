@@ -16,6 +16,7 @@ class HeldShelves:
     """Lists by shelf as of the last refresh; a shelf is held once it has been asked for."""
 
     def __init__(self) -> None:
+        # Not an LRUCache: to that a refresh would look like somebody asking.
         self._held: OrderedDict[Shelf, ShelfList | None] = OrderedDict()
 
     def hold(self, shelf: Shelf, listed: ShelfList) -> None:

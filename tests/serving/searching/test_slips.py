@@ -1,5 +1,7 @@
 """Slips are counted as people make them, and none is forgiven in short words."""
 
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,9 @@ from hypothesis import strategies as st
 from serving.services.searching.slips import forgiven, slips
 
 LETTERS = st.text(alphabet="abc", max_size=8)
+WORDS = st.text(max_size=20)
+LONG = st.text(alphabet="ab", min_size=60, max_size=140)
+"""Longer than the 64 letters that fit a machine word."""
 
 
 @pytest.mark.parametrize(
@@ -32,6 +37,11 @@ def test_slips_are_the_same_in_both_directions_and_none_only_between_equals(
     assert abs(len(one) - len(other)) <= count <= max(len(one), len(other))
 
 
+@given(st.tuples(LETTERS, LETTERS) | st.tuples(WORDS, WORDS) | st.tuples(LONG, LONG))
+def test_slips_are_the_optimal_string_alignment_distance(pair: tuple[str, str]) -> None:
+    assert slips(*pair) == optimal_string_alignment(*pair)
+
+
 @given(LETTERS, st.integers(0, 8), st.sampled_from("abc"))
 def test_one_slip_is_counted_once(word: str, place: int, letter: str) -> None:
     place = min(place, len(word))
@@ -46,3 +56,15 @@ def test_no_slip_is_forgiven_in_short_words(one: str, other: str) -> None:
     count = forgiven(one, other)
     assert count == forgiven(other, one) <= 2
     assert count == 0 or min(len(one), len(other)) >= 4 * count
+
+
+def optimal_string_alignment(one: str, other: str) -> int:
+    """The distance by its definition, over the beginnings of both."""
+    d = [[max(i, j) if i == 0 or j == 0 else 0 for j in range(len(other) + 1)]
+         for i in range(len(one) + 1)]  # fmt: skip
+    for i, j in itertools.product(range(1, len(one) + 1), range(1, len(other) + 1)):
+        changed = one[i - 1] != other[j - 1]
+        d[i][j] = min(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + changed)
+        if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+            d[i][j] = min(d[i][j], d[i - 2][j - 2] + 1)
+    return d[-1][-1]

@@ -1,0 +1,85 @@
+"""What Redis could not be told waits in bounded memory, the oldest first."""
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+import pytest
+
+from domain.identifiers import ItemNo, UserId
+from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.services.memory import remembered_users
+from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.user_memory import UserMemory
+
+
+class RedisThatComesBack:
+    """Takes nothing while it is away; another event comes in while it is tried."""
+
+    unsteady = False
+
+    def __init__(self) -> None:
+        self.away = True
+        self.told: list[tuple[UserId, RememberedUser]] = []
+        self.meanwhile: Mapping[UserId, RememberedUser] = {}
+        self.users: RememberedUsers
+
+    async def add(self, users: Mapping[UserId, RememberedUser], *, tell: bool = True) -> bool:
+        del tell
+        if not self.away:
+            self.told += users.items()
+        elif self.meanwhile:
+            meanwhile, self.meanwhile = self.meanwhile, {}
+            await self.users.tell(meanwhile)
+        return not self.away
+
+    async def load_changes(self, since: str) -> tuple[tuple[()], str]:
+        return (), since
+
+    async def find_marker(self) -> None:
+        return None
+
+
+class NoNews:
+    async def tell(self, users: Mapping[UserId, RememberedUser]) -> None:
+        pass
+
+
+def redis_of_an_outage() -> RedisThatComesBack:
+    redis, memory = RedisThatComesBack(), UserMemory(most_users=9, most_items=99)
+    redis.users = RememberedUsers(
+        memory, cast("Any", redis), cast("Any", NoNews()), cast("Any", None)
+    )
+    return redis
+
+
+def seen(**users: int) -> dict[UserId, RememberedUser]:
+    return {
+        UserId(user): RememberedUser(exclusions=Exclusions(frozenset({ItemNo(item)})))
+        for user, item in users.items()
+    }
+
+
+async def test_all_of_it_is_told_once_redis_is_back_the_oldest_first() -> None:
+    redis = redis_of_an_outage()
+    await redis.users.tell(seen(ann=1, bob=2))
+    redis.meanwhile = seen(ann=3, carol=4)
+    await redis.users.catch_up()
+    redis.away = False
+    await redis.users.catch_up()
+    assert [user for user, _ in redis.told] == ["bob", "ann", "carol"]
+    assert dict(redis.told)[UserId("ann")].exclusions.seen == {1, 3}
+    await redis.users.catch_up()
+    assert len(redis.told) == 3
+
+
+async def test_of_too_many_those_that_wait_longest_are_lost(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(remembered_users, "_MOST_UNSAVED", 2)
+    redis = redis_of_an_outage()
+    for user in ("ann", "bob", "ann", "carol"):
+        await redis.users.tell(seen(**{user: 1}))
+    await redis.users.catch_up()
+    redis.away = False
+    await redis.users.catch_up()
+    assert [user for user, _ in redis.told] == ["ann", "carol"]
