@@ -1,6 +1,6 @@
 """What readers notice when another run is published, rolled back to or dropped.
 
-`python benchmarks/publishing.py` starts PostgreSQL, Redis, the speed worker and API processes of
+`python -m benchmarks publishing` starts PostgreSQL, Redis, the speed worker and API processes of
 its own, reads 200 times a second whatever the answers take, sends 20 events a second, and changes
 the served run in between. The runs hold different halves of the catalogue, so that an answer that
 mixes two of them is found out.
