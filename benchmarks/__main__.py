@@ -1,32 +1,55 @@
 """The benchmarks by name: `python -m benchmarks NAME [options]`.
 
-Each is a script of this folder and can also be run as one.
+Each is a script of this folder and can also be run as one. `tandem bench NAME` is the same.
 """
 
-import runpy
+import ast
 import sys
+from collections.abc import Sequence
+from importlib import import_module
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+PROGRAM = "python -m benchmarks"
 WRONG_USE = 2
+_HELP = {"--help", "-h"}
 
 
-def names() -> list[str]:
-    """The scripts that can be run: those that say so by a main block."""
-    scripts = FOLDER.glob("[!_]*.py")
-    return sorted(script.stem for script in scripts if "__main__" in script.read_text("utf-8"))
+def scripts() -> dict[str, Path]:
+    """The benchmarks by name: the scripts that can be run, and say so by a main block."""
+    paths = sorted(FOLDER.glob("[!_]*.py"))
+    return {
+        path.stem.replace("_", "-"): path
+        for path in paths
+        if "__main__" in path.read_text(encoding="utf-8")
+    }
 
 
-def main() -> None:
+def main(arguments: Sequence[str], program: str = PROGRAM) -> None:
     """Run the named benchmark as its own script would; exit code 2 if there is none such."""
-    if len(sys.argv) < 2 or sys.argv[1] not in names():  # noqa: PLR2004 -- program and name
-        print(f"usage: python -m benchmarks NAME [options]\nNAME: {', '.join(names())}")
+    name = arguments[0].replace("_", "-") if arguments else ""
+    if name in _HELP:
+        _tell_usage(program)
+        return
+    script = scripts().get(name)
+    if script is None:
+        _tell_usage(program)
         sys.exit(WRONG_USE)
-    script = FOLDER / f"{sys.argv[1]}.py"
-    sys.argv = [str(script), *sys.argv[2:]]
-    sys.path.insert(0, str(FOLDER))
-    runpy.run_path(str(script), run_name="__main__")
+    sys.argv = [f"{program} {name}", *arguments[1:]]
+    sys.exit(import_module(f"benchmarks.{script.stem}").main())
+
+
+def _tell_usage(program: str) -> None:
+    print(f"Usage: {program} NAME [OPTIONS]\n\nEach NAME has --help of its own:\n")
+    for name, script in scripts().items():
+        print(f"  {name:<14}{_first_line(script)}")
+
+
+def _first_line(script: Path) -> str:
+    """What a benchmark measures, without running it."""
+    docstring = ast.get_docstring(ast.parse(script.read_text(encoding="utf-8"))) or ""
+    return docstring.partition("\n")[0]
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,6 +1,6 @@
 """What diversity costs in accuracy, and what it brings: a replay at several settings.
 
-    python benchmarks/diversity.py FILE [--nights 4] [--sample 8000]
+    python -m benchmarks diversity FILE [--nights 4] [--sample 8000]
 
 FILE is a log as `tandem bench replay` takes it. For each setting of TANDEM_DIVERSITY: hit rate and
 nDCG at 20 of the blend with the default policy, their difference from the plain blend with its

@@ -1,6 +1,6 @@
 """How soon an event changes its user's list: from the 202 to the first answer that knows of it.
 
-Needs a running system: `python benchmarks/freshness.py --url http://127.0.0.1:8000 --key KEY`.
+Needs a running system: `python -m benchmarks freshness --url http://127.0.0.1:8000 --key KEY`.
 The baseline in the same run is a read that changes nothing.
 """
 

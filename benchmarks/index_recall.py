@@ -1,6 +1,6 @@
 """How much of the exact answer the index over item vectors finds, and what it saves.
 
-    python benchmarks/index_recall.py DATA [--users 200] [--json]
+    python -m benchmarks index-recall DATA [--users 200] [--json]
 
 DATA is a MovieLens folder (ratings.csv), a split (a folder with train.txt, whose lines are
 `user item item ...` in time order) or a CSV file with user_id, item_id and timestamp. Fits the live

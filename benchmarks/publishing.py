@@ -1,6 +1,6 @@
 """What readers notice when another run is published, rolled back to or dropped.
 
-`python benchmarks/publishing.py` starts PostgreSQL, Redis, the speed worker and API processes of
+`python -m benchmarks publishing` starts PostgreSQL, Redis, the speed worker and API processes of
 its own, reads 200 times a second whatever the answers take, sends 20 events a second, and changes
 the served run in between. The runs hold different halves of the catalogue, so that an answer that
 mixes two of them is found out.
@@ -28,7 +28,9 @@ from typing import Any
 
 import numpy as np
 import uvloop
-from halved_runs import (
+from sqlalchemy import Engine, insert
+
+from benchmarks.halved_runs import (
     ITEMS,
     USERS,
     catch_up,
@@ -38,9 +40,7 @@ from halved_runs import (
     rollback,
     warm,
 )
-from readers import AFTER_SECONDS, Figures, Readers
-from sqlalchemy import Engine, insert
-
+from benchmarks.readers import AFTER_SECONDS, Figures, Readers
 from domain.identifiers import ItemNo, KindNo, UserId
 from sql import tables
 from sql.engine import make_engine
@@ -48,11 +48,11 @@ from sql.log import NewEvent, record_parameters
 from sql.migrate import migrate
 from sql.statements import statements
 from stack.api_key import create_key
-from stack.chaos.client import Api
 from stack.servers.child_process import ending_with_parent
 from stack.servers.ports import free_port
 from stack.servers.postgres import ensure_database, running_postgres
 from stack.servers.redis_server import running_redis
+from tests.chaos.client import Api
 
 EVENTS_A_USER = 8
 

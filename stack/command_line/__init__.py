@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from stack.command_line.bench import bench
+from stack.command_line.bench import HANDING_ON, bench
 from stack.command_line.calling import Complaining
 from stack.command_line.keys import keys
 from stack.command_line.kinds import kinds
@@ -29,11 +29,11 @@ app = typer.Typer(
 app.add_typer(keys, name="key")
 app.add_typer(kinds, name="kind")
 app.add_typer(runs, name="runs")
-app.add_typer(bench, name="bench")
 app.add_typer(repair, name="repair")
 for command in (up, down, load, nightly, rollback, tune, housekeeping, replay, status, diagnose):
     app.command()(command)
 app.command(context_settings=PASSING_ON)(psql)
+app.command(context_settings=HANDING_ON)(bench)
 
 
 def _tell_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it

@@ -1,4 +1,4 @@
-"""`tandem replay` and `tandem bench replay`: what each list would have foreseen."""
+"""`tandem replay`: what each list would have foreseen."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ from rich.table import Table
 
 from batch.bulk import bulk_connection
 from batch.event_file import read_event_file
-from batch.foresight import CANDIDATES, advise, by_segment, figures
+from batch.foresight import CANDIDATES, advise, by_segment
 from batch.history import Interactions, load_interactions
 from batch.parameters import RunParameters
 from batch.replay import POLICIES, Replay, ReplaySettings, replay
@@ -40,28 +40,16 @@ def run(
     now = BlendSettings().blend()
     policies = {**POLICIES, **CANDIDATES, "now": now}
     asked = ReplaySettings(nights=nights, sample=events, seed=seed, policies=policies)
-    replayed = _replayed(log, asked)
+    replayed = replayed_with_progress(log, asked)
     advice = advise(replayed, now)
     if as_json:
         shown = _without_candidates(by_segment(replayed))
-        told = {**shown, "advice": advice.sentence, **_seconds(replayed)}
+        told = {**shown, "advice": advice.sentence, **seconds_of(replayed)}
         print(json.dumps(told))  # noqa: T201 - for programs
         return 0
     console = Console(soft_wrap=True, highlight=False)
-    _tell(console, replayed)
+    tell(console, replayed)
     console.print(f"\n[bold]{advice.sentence}[/]")
-    return 0
-
-
-def run_bench(*, events_file: Path, nights: int, sample: int, seed: int, as_json: bool) -> int:
-    """Replay a file with the settings' parameters; exit code 0."""
-    asked = ReplaySettings(nights=nights, sample=sample, seed=seed)
-    replayed = _replayed(read_event_file(events_file), asked)
-    if as_json:
-        told = {name: figures(ranks) for name, ranks in replayed.ranks.items()}
-        print(json.dumps({**told, **_seconds(replayed)}))  # noqa: T201 - for programs
-    else:
-        _tell(Console(soft_wrap=True, highlight=False), replayed)
     return 0
 
 
@@ -75,7 +63,8 @@ def _own_log(settings: StackSettings, home: Home) -> Interactions:
     return log.where(np.lexsort((log.kind_nos, log.item_nos, log.occurred_at)))
 
 
-def _replayed(log: Interactions, asked: ReplaySettings) -> Replay:
+def replayed_with_progress(log: Interactions, asked: ReplaySettings) -> Replay:
+    """Replay with the parameters of the settings; how far it is goes to standard error."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -92,14 +81,15 @@ def _replayed(log: Interactions, asked: ReplaySettings) -> Replay:
         return replay(log, RunParameters.of(BatchSettings()), asked, show)
 
 
-def _tell(console: Console, replayed: Replay) -> None:
+def tell(console: Console, replayed: Replay) -> None:
+    """Write a table of the lists by segment."""
     table = Table("list", box=None, header_style="bold")
     for segment in SEGMENTS:
         table.add_column(f"{segment}\nHR@20  nDCG@20", justify="right")
     for name, told in _without_candidates(by_segment(replayed)).items():
         table.add_row(name, *(_shown(told.get(segment)) for segment in SEGMENTS))
     console.print(table)
-    seconds = _seconds(replayed)
+    seconds = seconds_of(replayed)
     console.print(
         f"\n{len(replayed.earlier):,} interactions foreseen; fits {seconds['fit_seconds']:.1f} s,"
         f" ranking {seconds['rank_seconds']:.1f} s. Users with fewer than {LIGHT_FROM} earlier"
@@ -115,7 +105,8 @@ def _without_candidates(told: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in told.items() if name not in {*CANDIDATES, "now"}}
 
 
-def _seconds(replayed: Replay) -> dict[str, float]:
+def seconds_of(replayed: Replay) -> dict[str, float]:
+    """How long fitting and ranking took, for programs."""
     return {
         "fit_seconds": round(replayed.fit_seconds, 1),
         "rank_seconds": round(replayed.rank_seconds, 1),

@@ -15,9 +15,9 @@ from batch.judging import Accuracy, Ground, Judged, Times, accuracies, judge
 from batch.listing import fit_recipe, fit_timeless_lists
 from batch.matrix import InteractionMatrix, interaction_matrix
 from batch.parameters import ListRecipe
-from batch.random_holdout import hold_out_at_random
 from batch.splitting import Relevant
 from batch.tuning import Budget, Search, TunedTrial
+from benchmarks.random_holdout import hold_out_at_random
 
 DEFAULT = ListRecipe(
     factors=16, iterations=3, threshold=0.1, popularity_exponent=0.1, trend_exponent=0.0, seed=7

@@ -14,15 +14,13 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def memory(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return import_module("process_memory")
+def memory() -> ModuleType:
+    return import_module("benchmarks.process_memory")
 
 
 @pytest.fixture
-def nights(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return import_module("scheduled_nights")
+def nights() -> ModuleType:
+    return import_module("benchmarks.scheduled_nights")
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from pathlib import Path
 import pytest
 
 from sql import statements as reading
-from sql.statements import statements, written_out
+from sql.statements import statements_in, written_out
 
 ROOT = Path(reading.__file__).parents[1]
-FILES = sorted((ROOT / "sql" / "queries").glob("*.sql"))
+FILES = [*sorted((ROOT / "sql" / "queries").glob("*.sql")), ROOT / "tests" / "chaos" / "chaos.sql"]
+ASKING = ("batch", "flows", "serving", "speed", "sql", "stack", "benchmarks", "tests/chaos")
 
 SHARED = """
 -- What this file is about: it's read by nobody.
@@ -71,9 +72,9 @@ def test_what_cannot_be_meant_is_refused(queries: str, told: str) -> None:
 def test_every_statement_is_complete_and_somebody_asks_it(path: Path) -> None:
     asking = "".join(
         source.read_text(encoding="utf-8")
-        for layer in ("batch", "flows", "serving", "speed", "sql", "stack", "benchmarks")
-        for source in (ROOT / layer).rglob("*.py")
+        for folder in ASKING
+        for source in (ROOT / folder).rglob("*.py")
     )
-    for name, statement in statements(path.stem).items():
+    for name, statement in statements_in(path).items():
         assert not reading._PLACE.search(str(statement)), name
         assert f'"{name}"' in asking, name

@@ -1,6 +1,7 @@
 """The command `tandem`, against a real database and without anything that runs."""
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,36 @@ def test_every_command_has_help(command: list[str]) -> None:
     result = tandem(*command, "--help")
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
+
+
+def test_benchmarks_are_listed_by_name_and_another_name_is_refused() -> None:
+    listed = tandem("bench", "--help")
+    assert "Usage: tandem bench NAME" in listed.stdout
+    assert {"accuracy", "chaos", "cold", "new-items", "replay", "words"} <= set(
+        listed.stdout.split()
+    )
+    assert tandem("bench", "nothing").exit_code == 2
+
+
+def test_a_benchmark_called_wrongly_is_one_clear_line() -> None:
+    result = tandem("bench", "chaos", "--seconds", "5")
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "--seconds" in line
+    assert line.endswith("See: tandem bench chaos --help")
+
+
+@pytest.mark.parametrize("absent", ["benchmarks", "tests.chaos"])
+def test_where_the_benchmarks_are_not_installed_one_line_says_so(
+    absent: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith(("benchmarks", "tests.chaos"))]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, absent, None)
+    result = tandem("bench", "chaos", "--seconds", "10")
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert "benchmarks are not installed" in line
 
 
 def test_the_version_is_told() -> None:

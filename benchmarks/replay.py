@@ -1,0 +1,49 @@
+"""What each list would have foreseen in the later part of a public log, without any server.
+
+python -m benchmarks replay --events-file FILE [--nights 6] [--sample 4000] [--json]
+"""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from batch.event_file import read_event_file
+from batch.foresight import figures
+from batch.replay import ReplaySettings
+from benchmarks.command import run_command
+from stack.command_line.options import AsJson, Drawing, Foreseen, Nights
+from stack.commands.replay import replayed_with_progress, seconds_of, tell
+
+
+def replay(
+    *,
+    events_file: Annotated[
+        Path,
+        typer.Option(help="CSV with user_id, item_id and timestamp; comma or tab separated."),
+    ],
+    nights: Nights = 6,
+    sample: Foreseen = 4_000,
+    seed: Drawing = 0,
+    as_json: AsJson = False,
+) -> int:
+    """Foresee the later part of a log with each list: popular, batch, speed and the blends."""
+    asked = ReplaySettings(nights=nights, sample=sample, seed=seed)
+    replayed = replayed_with_progress(read_event_file(events_file), asked)
+    if as_json:
+        told = {name: figures(ranks) for name, ranks in replayed.ranks.items()}
+        typer.echo(json.dumps({**told, **seconds_of(replayed)}))
+    else:
+        tell(Console(soft_wrap=True, highlight=False), replayed)
+    return 0
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    run_command(replay)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""What words do to the lists of items that are in use: a replay without and with them.
+
+python -m benchmarks words --data FOLDER [--nights 6] [--sample 4000] [--json]
+"""
+
+import json
+from dataclasses import asdict
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from batch.parameters import RunParameters
+from batch.replay import ReplaySettings
+from batch.settings import BatchSettings
+from benchmarks.command import Data, run_command
+from benchmarks.loaded_files import loaded, progress
+from benchmarks.words_replay import Compared, WordsReplay, replay_words
+from stack.command_line.options import AsJson, Drawing, Foreseen, Nights
+
+
+def words(
+    *,
+    data: Data,
+    nights: Nights = 6,
+    sample: Foreseen = 4_000,
+    seed: Drawing = 0,
+    as_json: AsJson = False,
+) -> int:
+    """Foresee the later part of a log without and with the items' words, by how used an item is."""
+    settings = BatchSettings()
+    asked = ReplaySettings(nights=nights, sample=sample, seed=seed, threads=settings.threads)
+    with progress() as on_step:
+        on_step(f"reading {data}")
+        log, terms = loaded(data, settings)
+        replayed = replay_words(
+            log,
+            terms,
+            RunParameters.of(settings),
+            asked,
+            lambda done, foreseen: on_step(f"night {done}: {foreseen:,} interactions foreseen"),
+        )
+    compared = replayed.compared(seed)
+    if as_json:
+        told = {
+            name: {segment: asdict(one) for segment, one in segments.items()}
+            for name, segments in compared.items()
+        }
+        typer.echo(json.dumps({**told, "known_after": replayed.known_after}))
+    else:
+        _tell(replayed, compared)
+    return 0
+
+
+def _tell(replayed: WordsReplay, compared: dict[str, dict[str, Compared]]) -> None:
+    console = Console(highlight=False, soft_wrap=True)
+    columns = ("list", "items with", "foreseen", "nDCG@20", "with words", "difference, 95 %")
+    table = Table(*columns, box=None, header_style="bold")
+    for name, segments in compared.items():
+        for segment, one in segments.items():
+            table.add_row(
+                name,
+                segment,
+                f"{one.moments:,}",
+                f"{one.without:.4f}",
+                f"{one.with_words:.4f}",
+                f"{one.low:+.4f} to {one.high:+.4f}",
+            )
+    console.print(table)
+    chosen = ", ".join(f"{known_after:g}" for known_after in replayed.known_after)
+    console.print(f"\nUsers after whom words count half, night by night: {chosen}")
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    run_command(words)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,179 @@
+"""Carrying out the schedule: kill, freeze, restart, roll back; then measure the recovery."""
+
+import asyncio
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from stack.servers.child_process import ServerNotReadyError
+from tests.chaos.fleet import Fleet
+from tests.chaos.nights import Nights
+from tests.chaos.recovery import Prober, Recovered
+from tests.chaos.schedule import Disturbance
+from tests.chaos.violations import Diary, Violations
+
+_BOTH_SPEED_WORKERS = 0.7
+"""With a share above this all workers of the speed layer are killed at once."""
+_WATCH_SECONDS = 0.2
+_SLOW_SECONDS = 0.15
+_PATIENCE_SECONDS = 90.0
+
+
+@dataclass(slots=True)
+class Disturber:
+    """Does the harm, and undoes it."""
+
+    fleet: Fleet
+    nights: Nights
+    prober: Prober
+    violations: Violations
+    diary: Diary
+    roll_back: Callable[[], Awaitable[None]]
+    kills: Counter[str] = field(default_factory=Counter)
+    pauses: Counter[str] = field(default_factory=Counter)
+    recovered: list[Recovered] = field(default_factory=list)
+    start_seconds: list[tuple[str, float]] = field(default_factory=list)
+    """Process, and seconds from its restart until it answered by itself."""
+    _ended_at: dict[int, float] = field(default_factory=dict)
+    """When what a disturbance took away was back."""
+    _starting: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def carry_out(self, disturbances: Sequence[Disturbance]) -> None:
+        """Everything at its time; returns when the last recovery is over."""
+        began = time.monotonic()
+        tasks = []
+        for number, one in enumerate(disturbances):
+            await asyncio.sleep(max(0.0, began + one.at_seconds - time.monotonic()))
+            tasks.append(asyncio.create_task(self._disturb(number, one)))
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=_PATIENCE_SECONDS)
+            for task in late:
+                task.cancel()
+        for task in tasks:
+            if task.done() and not task.cancelled():
+                task.result()
+
+    async def watch(self) -> None:
+        """Notice processes that end without being killed, and start them again."""
+        while True:
+            for name in self.fleet.ended():
+                process = self.fleet.members[name].process
+                code = None if process is None else process.returncode
+                self.violations.add("ended by itself", time.monotonic(), process=name, code=code)
+                await self._start(name)
+            await asyncio.sleep(_WATCH_SECONDS)
+
+    async def all_started(self, seconds: float) -> None:
+        """Wait until all that was started again answers by itself, so long at the most."""
+        if self._starting:
+            await asyncio.wait(set(self._starting), timeout=seconds)
+
+    async def _disturb(self, number: int, one: Disturbance) -> None:
+        if one.act == "rollback":
+            await self.roll_back()
+        elif one.act == "bad night":
+            self.nights.bad_nights += 1
+        elif one.act == "kill":
+            await self._kill(number, one)
+        elif one.act == "slow":
+            await self._slow_down(one)
+        else:
+            await self._pause(number, one)
+
+    async def _kill(self, number: int, one: Disturbance) -> None:
+        if one.kind == "night":
+            restarted_at = await self.nights.order(one.share)
+        elif one.kind == "backend":
+            restarted_at = await self._kill_backend(one.share)
+        else:
+            restarted_at = await self._kill_members(number, one)
+        self.kills[one.kind] += 1
+        await self._recover(number, f"kill {one.kind}", restarted_at)
+
+    async def _kill_members(self, number: int, one: Disturbance) -> float:
+        names = await self._victims(one)
+        whole = one.kind != "postgres" or int(one.share * 10) % 2 == 0
+        for name in names:
+            await self.fleet.kill(name, whole=whole)
+            self._note(f"{name} killed{'' if whole else ' without its children'}")
+        await asyncio.sleep(one.away_seconds)
+        restarted_at = time.monotonic()
+        for name in names:
+            await self._start(name)
+        self._ended_at[number] = time.monotonic()
+        return restarted_at
+
+    async def _kill_backend(self, share: float) -> float:
+        while (pid := self.fleet.kill_child("postgres", share)) is None:  # noqa: ASYNC110 -- as below
+            await asyncio.sleep(_WATCH_SECONDS)
+        self._note(f"process {pid} of postgres killed")
+        return time.monotonic()
+
+    async def _pause(self, number: int, one: Disturbance) -> None:
+        if one.kind == "night":
+            restarted_at = await self.nights.order(one.share, one.away_seconds)
+        else:
+            (name, *_) = await self._victims(one)
+            self.fleet.pause(name)
+            self._note(f"{name} frozen")
+            await asyncio.sleep(one.away_seconds)
+            self.fleet.resume(name)
+            restarted_at = time.monotonic()
+            self._note(f"{name} goes on")
+            self._ended_at[number] = restarted_at
+        self.pauses[one.kind] += 1
+        await self._recover(number, f"pause {one.kind}", restarted_at)
+
+    async def _slow_down(self, one: Disturbance) -> None:
+        """Let a member work for a small part of the time: it is slow, but it answers."""
+        (name, *_) = await self._victims(one)
+        self._note(f"{name} slow")
+        until = time.monotonic() + one.away_seconds
+        while time.monotonic() < until:
+            self.fleet.pause(name)
+            await asyncio.sleep(_SLOW_SECONDS)
+            self.fleet.resume(name)
+            await asyncio.sleep(_SLOW_SECONDS / 3)
+        self._note(f"{name} as fast as before")
+        self.pauses[f"{one.kind} slow"] += 1
+
+    async def _victims(self, one: Disturbance) -> list[str]:
+        """Which members; one that is away already is waited for."""
+        while not (names := self.fleet.running(one.kind)):  # noqa: ASYNC110 -- processes tell nobody
+            await asyncio.sleep(_WATCH_SECONDS)
+        if one.act == "kill" and one.kind == "speed" and one.share > _BOTH_SPEED_WORKERS:
+            return names
+        return [names[int(one.share * len(names))]]
+
+    async def _start(self, name: str) -> None:
+        began = time.monotonic()
+        await self.fleet.start(name)
+        self._note(f"{name} started again")
+        task = asyncio.create_task(self._become_ready(name, began))
+        self._starting.add(task)
+        task.add_done_callback(self._starting.discard)
+        task.add_done_callback(self.violations.note_failure)
+
+    async def _become_ready(self, name: str, began: float) -> None:
+        # One that is killed again while it starts is somebody else's business.
+        with suppress(ServerNotReadyError):
+            await self.fleet.ready(name)
+            self.start_seconds.append((name, time.monotonic() - began))
+            self._note(f"{name} answers")
+
+    async def _recover(self, number: int, what: str, restarted_at: float) -> None:
+        recovered = await self.prober.measure(
+            what, restarted_at, lambda: self._others_ended_at(number)
+        )
+        self.recovered.append(recovered)
+        self._note(f"{what}: recovered after {recovered.seconds:.2f} s")
+        if not recovered.in_time:
+            self.violations.add("not recovered", restarted_at, what=what, stages=recovered.stages)
+
+    def _others_ended_at(self, number: int) -> float:
+        return max((at for other, at in self._ended_at.items() if other != number), default=0.0)
+
+    def _note(self, what: str) -> None:
+        self.diary.note(time.monotonic(), what)

@@ -1,0 +1,187 @@
+"""Everything that acts in a run of chaos: first it plays, then what came of it is checked."""
+
+import asyncio
+import random
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from stack.supervision.background import in_thread
+from tests.chaos.answers import HELD, Answer
+from tests.chaos.disturbing import Disturber
+from tests.chaos.keeping import RunKeeper
+from tests.chaos.ledger import Ledger
+from tests.chaos.load import Load
+from tests.chaos.nights import Nights
+from tests.chaos.options import ChaosOptions
+from tests.chaos.questions import Question, list_for
+from tests.chaos.reading import Reader
+from tests.chaos.recovery import Prober
+from tests.chaos.report import Figures, figures
+from tests.chaos.rolling_back import RollingBack
+from tests.chaos.schedule import schedule
+from tests.chaos.store import is_folded
+from tests.chaos.system import System
+from tests.chaos.tally import Tally
+from tests.chaos.verdict import Verdict, load_stored, users_of
+from tests.chaos.violations import Diary, Violations
+from tests.chaos.writing import Writer
+
+Tell = Callable[[str], None]
+
+TIMELINE = "timeline.txt"
+_TELL_SECONDS = 5.0
+_LAG_SECONDS = 0.05
+_SETTLE_SECONDS = 60.0
+_MOST_USERS_READ = 200
+_FINAL_LENGTHS = (20, 100)
+"""Of the lists read at the end: one that the load asks for, and may be cached, and a new one."""
+_MOST_ATTEMPTS, _RETRY_SECONDS = 20, 0.2
+_SHOWN_SECONDS = 3.0
+"""After the end of the log has been folded in and everything runs, lists show it by then.
+
+An API process looks once a second which run is served, and a speed worker drops with its next pass,
+a quarter of a second later, what it could not drop from the cache at once.
+"""
+
+
+@dataclass(slots=True)
+class Scene:
+    """Everything that acts, and what it writes down."""
+
+    options: ChaosOptions
+    system: System
+    nights: Nights
+    keeper: RunKeeper
+    violations: Violations
+    diary: Diary
+    ledger: Ledger
+    tally: Tally
+    reader: Reader
+    writer: Writer
+    load: Load
+    prober: Prober
+    rolling_back: RollingBack
+    disturber: Disturber
+    background: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def play(self, tell: Tell) -> None:
+        """Load and disturbances, then quiet until everything has settled."""
+        self.nights.outcomes = Counter()
+        self.diary.began = time.monotonic()
+        self.load.start()
+        watching = asyncio.create_task(self.disturber.watch())
+        night_after_night = asyncio.create_task(self.nights.forever())
+        telling = asyncio.create_task(self._tell_now_and_then(tell))
+        lagging = asyncio.create_task(self._measure_lag())
+        self.background = [watching, night_after_night, telling, lagging]
+        for task in self.background:
+            task.add_done_callback(self.violations.note_failure)
+        began = time.monotonic()
+        try:
+            await self.disturber.carry_out(schedule(self.options.seconds, self.options.seed))
+            await asyncio.sleep(max(0.0, began + self.options.seconds - time.monotonic()))
+            tell("waiting until everything has settled")
+            self.load.stop()
+            await self.load.settled(_SETTLE_SECONDS)
+            night_after_night.cancel()
+            with suppress(asyncio.CancelledError):
+                await night_after_night
+            await self.keeper.keep_new()
+            await self._wait_until_settled()
+        finally:
+            for task in self.background:
+                task.cancel()
+        await asyncio.gather(*self.background, return_exceptions=True)
+
+    async def check(self) -> Figures:
+        """The comparison of the ledger with the store, and all figures."""
+        self.diary.write(self.system.home.directory / TIMELINE)
+        self.violations.counts["read unanswered"] = self.tally.unanswered
+        final = await self._final_answers(users_of(self.ledger))
+        stored = await in_thread(partial(self._load, load_stored))
+        verdict = Verdict(self.system.shop, self.ledger, self.keeper.contents, self.violations)
+        checked = {
+            **verdict.figures(stored, self.reader.answers, final),
+            "deletes_offered": self.system.deletes,
+            "rollbacks": self.rolling_back.done,
+            "rollbacks_refused": self.rolling_back.refused,
+            "rollbacks_offered": self.system.rollbacks,
+        }
+        return figures(
+            self.options,
+            tally=self.tally,
+            disturber=self.disturber,
+            nights=self.nights,
+            prober=self.prober,
+            violations=self.violations,
+            checked=checked,
+        )
+
+    async def _final_answers(self, users: list[str]) -> list[Answer]:
+        drawn = random.Random(self.options.seed)
+        chosen = drawn.sample(users, min(_MOST_USERS_READ, len(users)))
+        questions = [list_for(user, length) for user in chosen for length in _FINAL_LENGTHS]
+        drawn.shuffle(questions)
+        answers = [await self._settled_answer(one, place) for place, one in enumerate(questions)]
+        return [answer for answer in answers if answer is not None]
+
+    async def _settled_answer(self, question: Question, place: int) -> Answer | None:
+        """A list that lacks nothing, of one worker after the other; None: there is none."""
+        workers = self.system.api.workers
+        for attempt in range(_MOST_ATTEMPTS):
+            worker = workers[(place + attempt) % len(workers)]
+            answer = await self.reader.read_from(worker, question)
+            if answer is not None and answer.level != HELD and answer.degraded is None:
+                return answer
+            await asyncio.sleep(_RETRY_SECONDS)
+        self.violations.add("no settled list", time.monotonic(), question=question)
+        return None
+
+    async def _wait_until_settled(self) -> None:
+        """Until lists must show all that was acknowledged."""
+        await self.disturber.all_started(_SETTLE_SECONDS)
+        await self._wait_until_folded()
+        await asyncio.sleep(_SHOWN_SECONDS)
+
+    async def _wait_until_folded(self) -> None:
+        deadline = time.monotonic() + _SETTLE_SECONDS
+        while time.monotonic() < deadline:
+            with suppress(DBAPIError):
+                if await in_thread(partial(self._load, is_folded)):
+                    return
+            await asyncio.sleep(0.1)
+        self.violations.add("not folded in", time.monotonic(), waited_seconds=_SETTLE_SECONDS)
+
+    def _load(self, read: Callable[[Connection], Any]) -> Any:
+        with self.system.engine.connect() as connection:
+            return read(connection)
+
+    async def _measure_lag(self) -> None:
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(_LAG_SECONDS)
+            lag = time.monotonic() - began - _LAG_SECONDS
+            self.tally.longest_lag_seconds = max(self.tally.longest_lag_seconds, lag)
+
+    async def _tell_now_and_then(self, tell: Tell) -> None:
+        before = 0
+        while True:
+            await asyncio.sleep(_TELL_SECONDS)
+            reads, before = self.tally.reads - before, self.tally.reads
+            tell(
+                f"{time.monotonic() - self.diary.began:5.0f} s"
+                f"  kills {self.disturber.kills.total()}"
+                f"  reads/s {reads / _TELL_SECONDS:.0f}"
+                f"  levels {dict(self.tally.levels)}"
+                f"  acknowledged {self.tally.acknowledged}"
+                f"  nights {dict(self.nights.outcomes)}"
+                f"  violations {dict(self.violations.counts)}"
+            )

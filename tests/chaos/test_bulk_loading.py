@@ -1,0 +1,72 @@
+"""Chaos: bulk loads while the API runs stand in the log, and in the ledger from their commit on."""
+
+import random
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import Connection, Engine, event, text
+
+from domain.identifiers import ItemNo
+from tests.chaos.bulk_loading import BulkLoader
+from tests.chaos.client import Api
+from tests.chaos.stage import Stage
+from tests.chaos.tally import Tally
+from tests.chaos.writing import Writer
+
+
+@pytest.fixture
+def loader(stage: Stage, film_nos: list[int]) -> BulkLoader:
+    stage.shop = replace(
+        stage.shop, item_nos={f"item-{place}": ItemNo(no) for place, no in enumerate(film_nos)}
+    )
+    drawn = random.Random(1)
+    writer = Writer(Api({}, "key"), stage.shop, stage.ledger, Tally(), stage.violations, drawn)
+    return BulkLoader(stage.engine, stage.shop, writer, groups=1, drawn=drawn)
+
+
+async def test_what_was_loaded_is_seen_from_the_commit_on(stage: Stage, loader: BulkLoader) -> None:
+    users = loader.next_users()
+    assert await loader.load(users)
+    assert stage.check_log() == {}
+    assert loader.lately == users
+    for user in users:
+        stored = {one.item for one in stage.ledger.history(user)}
+        committed_at = max(one.acknowledged_at or 0 for one in stage.ledger.history(user))
+        seen = stage.ledger.certainly_seen(user, committed_at, committed_at)
+        assert set(seen) == stored != set()
+
+
+def first_commit_cut_off(engine: Engine) -> Callable[[Connection], None]:
+    """End the server process of the first transaction when it is about to be committed."""
+    left = [1]
+
+    def cut_off(connection: Connection) -> None:
+        if left and connection.engine is engine:
+            left.clear()
+            number = connection.execute(text("select pg_backend_pid()")).scalar_one()
+            with engine.connect() as other:
+                other.execute(text("select pg_terminate_backend(:n, 5000)"), {"n": number})
+
+    return cut_off
+
+
+async def test_a_load_that_was_cut_off_is_stored_again_and_counts_once(
+    stage: Stage, loader: BulkLoader
+) -> None:
+    cut_off = first_commit_cut_off(stage.engine)
+    event.listen(stage.engine, "commit", cut_off)
+    users = loader.next_users()
+    assert await loader.load(users)
+    event.remove(stage.engine, "commit", cut_off)
+    sent = stage.ledger.history(users[0])
+    assert sent[0].attempts[1:] == ["bulk load: committed"]
+    assert stage.check_log() == {}
+
+
+async def test_nothing_is_loaded_any_more_when_the_load_has_ended(
+    stage: Stage, loader: BulkLoader
+) -> None:
+    loader.writer.stopped.set()
+    assert not await loader.load(loader.next_users())
+    assert stage.check_log() == {}
