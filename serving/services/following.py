@@ -71,7 +71,9 @@ class Follower:
     async def _forever(self) -> None:
         while True:
             try:
-                await self._follow()
+                # Whoever's budget this task began under is spent soon.
+                with spending(None):
+                    await self._follow()
             except StoreUnavailableError as error:
                 if not self._away:
                     log.warning("switches_not_heard", error=str(error.__cause__ or error))

@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "replica_poll_seconds": 0.05,
     "redis_timeout_seconds": 1.0,
     "request_budget_seconds": 5.0,
+    "postgres_silence_seconds": 5.0,
 }
 
 

@@ -17,7 +17,9 @@ def test_answers_never_evict_what_users_have_seen(
     short_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(redis_server.SETTINGS, "maxmemory", "8mb")
-    with running_redis(short_folder) as server, redis.Redis.from_url(server.url()) as client:
+    # A folder of its own: nobody but the server may look into it afterwards.
+    folder = short_folder / "full-redis"
+    with running_redis(folder) as server, redis.Redis.from_url(server.url()) as client:
         users = [f"tandem:exclusions:{n}" for n in range(USERS)]
         with client.pipeline(transaction=False) as pipeline:
             for place, user in enumerate(users):
