@@ -4,11 +4,10 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, text
 
 from domain.errors import TandemError
-from sql.revisions import find_revisions, is_current
+from sql.revisions import find_revisions, is_current, known_revisions
 from sql.roles import ensure_roles, grant_rights, let_named_log_in, owns_tables
 
 # Two processes that start together must not migrate together.
@@ -42,19 +41,17 @@ def migrate(engine: Engine, *logins: str) -> None:
             if not is_current(connection):
                 raise NotOwnerError
             return
-        config = _config(connection)
-        _refuse_unknown_revision(connection, config)
+        _refuse_unknown_revision(connection)
         ensure_roles(connection)
-        command.upgrade(config, "head")
+        command.upgrade(_config(connection), "head")
         grant_rights(connection)
         for address in logins:
             let_named_log_in(connection, address)
 
 
-def _refuse_unknown_revision(connection: Connection, config: Config) -> None:
+def _refuse_unknown_revision(connection: Connection) -> None:
     stands_at = find_revisions(connection).stands_at
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if stands_at is not None and stands_at not in known:
+    if stands_at is not None and stands_at not in known_revisions():
         raise UnknownRevisionError(
             f"The database stands at revision {stands_at}, which this version of Tandem does not"
             " know: a newer version made it, or one before 0.1.0. Run that version, or load your"

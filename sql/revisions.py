@@ -45,6 +45,11 @@ def find_revisions(connection: Connection) -> Revisions:
 
 
 @cache
+def known_revisions() -> frozenset[str]:
+    """The revisions there is a script for; their files begin with their numbers."""
+    return frozenset(script.name.split("_")[0] for script in _SCRIPTS.glob("[0-9]*.py"))
+
+
 def newest_revision() -> str:
-    """The newest revision there is a script for; their files begin with their numbers."""
-    return max(script.name.split("_")[0] for script in _SCRIPTS.glob("[0-9]*.py"))
+    """The newest of them."""
+    return max(known_revisions())

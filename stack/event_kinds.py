@@ -1,7 +1,7 @@
 """Event kinds from the command line: listed, created and changed by the owner of the tables."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -76,7 +76,7 @@ def set_kind(
             f"Events of the kind {name!r} are recorded already, and {reason}."
             " Create a kind with another name instead."
         )
-    connection.execute(_STACK["store_kind"], _row(kind))
+    connection.execute(_STACK["store_kind"], asdict(kind))
     return find_kinds(connection)[name], before
 
 
@@ -174,16 +174,3 @@ def _checked_half_life(days: float) -> float | None:
 def _is_used(connection: Connection, kind: EventKind) -> bool:
     parameters = {"kind_no": kind.kind_no}
     return bool(connection.execute(_STACK["kind_is_used"], parameters).scalar_one())
-
-
-def _row(kind: EventKind) -> dict[str, object]:
-    return {
-        "kind": kind.kind,
-        "strength": kind.strength,
-        "marks_seen": kind.marks_seen,
-        "value_reference": kind.value_reference,
-        "half_life_days": kind.half_life_days,
-        "smallest_value": kind.smallest_value,
-        "greatest_value": kind.greatest_value,
-        "description": kind.description,
-    }

@@ -14,7 +14,7 @@ from pathlib import Path
 # Tests run side by side and their matrices are small: threads of one would only wait for others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-
+# Nobody is to be told that tests run.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
 import hypothesis

@@ -254,32 +254,35 @@ begin
 end
 $$;
 
--- The index over inner products on a run's own partition of item vectors. An expression index: the column does not fix
--- the dimensions.
+-- Indexes the inner products of a run's own partition. An expression index: the column does not fix the dimensions.
+create function index_partition(partition text, embedding text, dimensions integer) returns void
+language plpgsql
+as $$
+begin
+    execute format('drop index if exists %I', partition || '_nearest');
+    execute format('create index %I on %I using hnsw ((%I::vector(%s)) vector_ip_ops) with (m = 24, ef_construction = 200)',
+                   partition || '_nearest', partition, embedding, dimensions);
+    execute format('analyze %I', partition);
+end
+$$;
+
+-- The index over a run's item vectors.
 create function index_run_items(of_run_id integer, dimensions integer) returns void
 language plpgsql security definer
 set search_path = public, pg_temp
 as $$
 begin
-    execute format('drop index if exists %I', 'item_embeddings_' || of_run_id || '_nearest');
-    execute format(
-        'create index %I on %I using hnsw ((embedding::vector(%s)) vector_ip_ops) with (m = 24, ef_construction = 200)',
-        'item_embeddings_' || of_run_id || '_nearest', 'item_embeddings_' || of_run_id, dimensions);
-    execute format('analyze %I', 'item_embeddings_' || of_run_id);
+    perform index_partition('item_embeddings_' || of_run_id, 'embedding', dimensions);
 end
 $$;
 
--- The same index over how alike items are.
+-- The index over how alike items are.
 create function index_run_likenesses(of_run_id integer, dimensions integer) returns void
 language plpgsql security definer
 set search_path = public, pg_temp
 as $$
 begin
-    execute format('drop index if exists %I', 'item_likenesses_' || of_run_id || '_nearest');
-    execute format(
-        'create index %I on %I using hnsw ((likeness::vector(%s)) vector_ip_ops) with (m = 24, ef_construction = 200)',
-        'item_likenesses_' || of_run_id || '_nearest', 'item_likenesses_' || of_run_id, dimensions);
-    execute format('analyze %I', 'item_likenesses_' || of_run_id);
+    perform index_partition('item_likenesses_' || of_run_id, 'likeness', dimensions);
 end
 $$;
 

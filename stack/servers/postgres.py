@@ -63,6 +63,7 @@ SETTINGS = {
 # the time. Only Linux has that call.
 if sys.platform == "linux":
     SETTINGS["recovery_init_sync_method"] = "syncfs"
+# What is not durable may lie in memory, where the log should not take gigabytes.
 NOT_DURABLE = {
     "fsync": "off",
     "full_page_writes": "off",

@@ -5,11 +5,11 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from stack.diagnosis.prefect import scheduled_names
 from tests.end_to_end.conftest import System
+from tests.prefect_api import ask_again
 from tests.waiting import wait_until
 
 # So that a run is short, and good enough to be published. What is not named here runs as it is.
@@ -21,35 +21,23 @@ SOON = timedelta(seconds=20)
 """Longer than Prefect takes to see that a schedule was changed."""
 
 
-def asked_of_prefect(system: System, method: str, path: str, what: Any) -> httpx.Response:
-    """Ask again while its database is locked, as Prefect's own clients do."""
-    answers: list[httpx.Response] = []
-
-    def answered() -> bool:
-        answers.append(system.prefect.request(method, path, json=what))
-        return answers[-1].status_code != 503
-
-    wait_until(answered, seconds=120)
-    return answers[-1].raise_for_status()
-
-
 def deployment(system: System, name: str) -> dict[str, Any]:
-    listed = asked_of_prefect(system, "POST", "/deployments/filter", {}).json()
+    listed = ask_again(system.prefect, "POST", "/deployments/filter", {}).json()
     (found,) = [one for one in listed if one["name"] == name]
     return dict(found)
 
 
 def runs_of(system: System, deployment_id: str, **states: Any) -> list[dict[str, Any]]:
-    asked = {
+    wanted = {
         "deployments": {"id": {"any_": [deployment_id]}},
         "flow_runs": states,
         "sort": "EXPECTED_START_TIME_ASC",
     }
-    return list(asked_of_prefect(system, "POST", "/flow_runs/filter", asked).json())
+    return list(ask_again(system.prefect, "POST", "/flow_runs/filter", wanted).json())
 
 
 def change(system: System, path: str, **what: Any) -> None:
-    asked_of_prefect(system, "PATCH", path, what)
+    ask_again(system.prefect, "PATCH", path, what)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from batch.runs import DEAD
 from flows.nightly import run_now
 from stack.command_line import app
 from stack.servers.postgres import PostgresServer
+from tests.flows.lost_connections import lose_connection
 from tests.flows.test_nightly import ask_prefect, at, ignore, partitions, partitions_of, rows, value
 from tests.waiting import wait_until
 
@@ -31,20 +32,7 @@ ROOT = Path(__file__).parent.parent.parent
 Record = Callable[[Connection, Sequence[tuple[str, int, float]]], None]
 LARGEST_FILE = 16 * 2**20
 """Bytes: as large as a segment of the write-ahead log has to be."""
-
-LOSE_CONNECTION = """
-create sequence losses;
-create function lose_connection() returns trigger language plpgsql security definer as $$
-begin
-    if nextval('losses') <= {times} then
-        perform pg_terminate_backend(pg_backend_pid());
-    end if;
-    return new;
-end
-$$;
-create trigger lose_connection before insert on batch_recommendations
-for each row execute function lose_connection();
-"""
+EACH_LIST = "insert on batch_recommendations for each row"
 
 
 @pytest.fixture
@@ -141,7 +129,7 @@ def test_killed_after_the_switch_a_night_has_published_its_run(shop: Engine, ser
 
 def test_a_connection_lost_within_a_step_is_opened_again(shop: Engine, served: int) -> None:
     with shop.begin() as connection:
-        connection.execute(text(LOSE_CONNECTION.format(times=1)))
+        lose_connection(connection, EACH_LIST)
     newest = run_now(ignore)
     assert value(shop, "select last_value from losses") > 1
     assert value(shop, "select run_id from live_run") == newest
@@ -152,7 +140,7 @@ def test_a_connection_lost_again_and_again_ends_the_night_and_nothing_else(
     shop: Engine, served: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with shop.begin() as connection:
-        connection.execute(text(LOSE_CONNECTION.format(times=1_000_000)))
+        lose_connection(connection, EACH_LIST, times=1_000_000)
     with pytest.raises(Exception, match="terminating connection"):
         run_now(ignore)
     assert_failed_with("terminating connection", shop, served, tmp_path, monkeypatch)

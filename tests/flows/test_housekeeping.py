@@ -15,6 +15,7 @@ from flows.housekeeping import housekeeping
 from flows.prefect_history import RUNS_A_REQUEST, clear_old_runs
 from tests.flows.conftest import Record
 from tests.flows.test_nightly import ask_prefect, value
+from tests.prefect_api import ask_again
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -61,27 +62,15 @@ def test_old_flow_runs_go_with_their_task_runs_logs_and_artifacts_and_newer_ones
         assert find(what, new), what
 
 
-def asked_again(client: httpx.Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Ask until Prefect's database is not locked, as Prefect's own clients do."""
-    answers: list[httpx.Response] = []
-
-    def answered() -> bool:
-        answers.append(client.post(path, json=body))
-        return answers[-1].status_code != 503
-
-    wait_until(answered, seconds=120)
-    return dict(answers[-1].raise_for_status().json())
-
-
 def test_more_runs_than_one_request_may_delete_go_in_batches() -> None:
     url = PREFECT_API_URL.value()
     with httpx.Client(base_url=f"{url}/", timeout=60.0) as client:
-        flow_id = asked_again(client, "flows/", {"name": "many"})["id"]
+        flow_id = ask_again(client, "POST", "flows/", {"name": "many"}).json()["id"]
         for _ in range(RUNS_A_REQUEST + 5):
             body = {"flow_id": flow_id, "state": {"type": "COMPLETED"}}
-            asked_again(client, "flow_runs/", body)
+            ask_again(client, "POST", "flow_runs/", body)
         waiting = {"flow_id": flow_id, "state": {"type": "SCHEDULED"}}
-        kept = asked_again(client, "flow_runs/", waiting)["id"]
+        kept = ask_again(client, "POST", "flow_runs/", waiting).json()["id"]
     cleared = list(clear_old_runs(datetime.now(UTC) + timedelta(seconds=1)))
     assert len(cleared) >= 2
     assert sum(batch.runs for batch in cleared) >= RUNS_A_REQUEST + 5

@@ -22,6 +22,7 @@ from sql.log import load_histories, load_kinds
 from stack.event_kinds import KindChange, set_kind
 from tests.events import event
 from tests.events import record as record_events
+from tests.flows.lost_connections import lose_connection
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
@@ -34,20 +35,6 @@ PARTITIONED = (
     "term_embeddings",
     "item_likenesses",
 )
-LOSE_CONNECTION_ONCE = """
-create sequence losses;
-create function lose_connection() returns trigger language plpgsql security definer as $$
-begin
-    if nextval('losses') = 1 then
-        perform pg_terminate_backend(pg_backend_pid());
-    end if;
-    return new;
-end
-$$;
-create trigger lose_connection before update on model_runs
-for each row when (new.item_norm is distinct from old.item_norm)
-execute function lose_connection();
-"""
 
 
 def ignore(_step: str, _seconds: float | None) -> None:
@@ -231,7 +218,8 @@ def test_a_bad_night_leaves_the_served_run_and_says_why(shop: Engine) -> None:
 def test_a_write_that_the_database_broke_off_is_done_again(shop: Engine) -> None:
     # The vectors are stored by then; what belongs to them in the row of the run is not.
     with shop.begin() as connection:
-        connection.execute(text(LOSE_CONNECTION_ONCE))
+        changed = "when (new.item_norm is distinct from old.item_norm)"
+        lose_connection(connection, f"update on model_runs for each row {changed}")
     told: list[tuple[str, bool]] = []
     failed: list[str] = []
     run_id = run_now(

@@ -8,7 +8,6 @@ import os
 import signal
 import socket
 import sys
-import time
 from functools import partial
 from pathlib import Path
 
@@ -30,7 +29,7 @@ def _serve(started: Path, number: int, _listener: socket.socket, heart: Heart) -
         started.touch()
     else:
         asyncio.run(heart.beat())
-    time.sleep(600)
+    signal.pause()
 
 
 if __name__ == "__main__":
