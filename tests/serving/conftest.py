@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.redis_keys import WAKE_CHANNEL
 from serving.app import create_app
+from serving.budget import current
 from serving.keys import generate_key
 from serving.settings import ServingSettings
 from sql import tables
@@ -148,6 +149,25 @@ def seeds(engine: Engine, film_nos: list[int]) -> Seeds:
     return Seeds(engine, film_nos)
 
 
+@pytest.fixture(autouse=True)
+def no_budget_left_behind() -> Iterator[None]:
+    """A budget that a test leaves in the common context ends all that later tests begin."""
+    yield
+    assert current() is None
+
+
+class TasksTransport(httpx.ASGITransport):
+    """Calls the app in a task for each request, as a server does.
+
+    Otherwise what a request sets in its context (its budget) would stay in the test's, and in all
+    that the test, its fixtures or a later test begins from there.
+    """
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """Answer one request."""
+        return await asyncio.create_task(super().handle_async_request(request))
+
+
 @pytest.fixture
 async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterator[Start]:
     """Starts an app; answers a client with a key for everything."""
@@ -173,7 +193,7 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
                 await app({**scope, "state": dict(state)}, receive, send)
 
             client = httpx.AsyncClient(
-                transport=httpx.ASGITransport(with_state),
+                transport=TasksTransport(with_state),
                 base_url="http://tandem",
                 headers={"X-API-Key": key},
             )

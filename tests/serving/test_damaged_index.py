@@ -20,7 +20,7 @@ from sql.engine import make_engine
 from sql.migrate import migrate
 from stack.command_line import app as command_line
 from stack.servers.postgres import running_postgres
-from tests.serving.conftest import Seeds, Start, ids, recommended, until
+from tests.serving.conftest import Seeds, Start, TasksTransport, ids, recommended, until
 from tests.serving.diagnosing import finding
 
 ITEMS, TASTE, SEQUENCE = 400, 4, 2
@@ -291,7 +291,7 @@ async def test_damaged_indexes_are_done_without_told_and_built_anew(
         async def with_state(scope: Any, receive: Any, send: Any) -> None:
             await app({**scope, "state": dict(state)}, receive, send)  # type: ignore[arg-type]
 
-        transport = httpx.ASGITransport(with_state)
+        transport = TasksTransport(with_state)
         async with httpx.AsyncClient(
             transport=transport, base_url="http://tandem", headers={"X-API-Key": key}
         ) as client:
