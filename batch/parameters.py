@@ -2,10 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from batch.settings import BatchSettings
 from domain.live_vector import LiveVectorParameters
+
+if TYPE_CHECKING:  # settings take their defaults from here
+    from batch.settings import BatchSettings
+
+FEWEST_USERS = 2
+"""With fewer users there is nothing to learn."""
+FEWEST_ITEMS = 2
+"""With fewer items there is nothing to learn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +60,7 @@ class ListRecipe:
     seed: int = 20
 
     @classmethod
-    def of(cls, settings: BatchSettings) -> Self:
+    def of(cls, settings: "BatchSettings") -> Self:
         """That of the settings."""
         return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
 
@@ -89,7 +96,7 @@ class SpaceParameters:
     seed: int = 20
 
     @classmethod
-    def of(cls, settings: BatchSettings) -> Self:
+    def of(cls, settings: "BatchSettings") -> Self:
         """That of the settings."""
         return cls(factors=settings.live_factors, seed=settings.seed)
 
@@ -157,7 +164,7 @@ class RunParameters:
     weights: LiveWeights = field(default_factory=LiveWeights)
 
     @classmethod
-    def of(cls, settings: BatchSettings) -> Self:
+    def of(cls, settings: "BatchSettings") -> Self:
         """Those of the settings; the weights are the defaults."""
         return cls(ListRecipe.of(settings), SpaceParameters.of(settings))
 

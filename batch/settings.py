@@ -1,57 +1,79 @@
 """Settings of the nightly run."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from batch.parameters import ListRecipe, SpaceParameters
+from sql.environment import LayerSettings
+
+_LISTS = ListRecipe()
+_SPACE = SpaceParameters()
 
 
-class BatchSettings(BaseSettings):
+class BatchSettings(LayerSettings):
     """Read from the environment once, when the run begins."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="TANDEM_BATCH_", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="TANDEM_BATCH_")
 
     factors: int = Field(
-        512, ge=1, le=1999, description="numbers that describe a user or an item in the lists' fit"
+        _LISTS.factors,
+        ge=1,
+        le=1999,
+        description="numbers that describe a user or an item in the lists' fit",
     )
-    iterations: int = Field(10, ge=1, description="rounds of alternating least squares")
+    iterations: int = Field(
+        _LISTS.iterations, ge=1, description="rounds of alternating least squares"
+    )
     confidence: float = Field(
-        200.0, gt=0, description="a in the confidence a * strength / (d_u^b * d_i^c) at b = c = 1/2"
+        _LISTS.confidence,
+        gt=0,
+        description="a in the confidence a * strength / (d_u^b * d_i^c) at b = c = 1/2",
     )
     threshold: float | None = Field(
-        None,
+        _LISTS.threshold,
         gt=0,
         lt=1,
         description="regularization divided by confidence; unset: by the density of the history",
     )
     user_exponent: float = Field(
-        0.4, ge=0, le=1, description="b: how much a user with many items is damped"
+        _LISTS.user_exponent, ge=0, le=1, description="b: how much a user with many items is damped"
     )
     item_exponent: float = Field(
-        0.3, ge=0, le=1, description="c: how much an item with many users is damped"
+        _LISTS.item_exponent,
+        ge=0,
+        le=1,
+        description="c: how much an item with many users is damped",
     )
     balanced: bool = Field(
-        default=True, description="whether a second fit with b = c = 1/2 has half the say"
+        default=_LISTS.balanced,
+        description="whether a second fit with b = c = 1/2 has half the say",
     )
     popularity_exponent: float = Field(
-        -0.25, ge=-1, le=1, description="e: scores are multiplied by d_i^e"
+        _LISTS.popularity_exponent, ge=-1, le=1, description="e: scores are multiplied by d_i^e"
     )
     trend_exponent: float = Field(
-        0.5, ge=0, le=2, description="g: and by (1 + recent interactions)^g"
+        _LISTS.trend_exponent, ge=0, le=2, description="g: and by (1 + recent interactions)^g"
     )
     trend_half_life_days: float = Field(
-        7.0, gt=0, description="age at which an interaction counts half in the trend of the lists"
+        _LISTS.trend_half_life_days,
+        gt=0,
+        description="age at which an interaction counts half in the trend of the lists",
     )
     yearly_halvings: float = Field(
-        0.0,
+        _LISTS.yearly_halvings,
         ge=0,
         le=50,
         description="how often a year halves what an interaction counts for the lists; 0: never",
     )
     live_factors: int = Field(
-        64, ge=1, le=1000, description="numbers of taste in a live vector; the lists may have more"
+        _SPACE.factors,
+        ge=1,
+        le=1000,
+        description="numbers of taste in a live vector; the lists may have more",
     )
-    seed: int = Field(20, ge=0, description="where the random start of the factors comes from")
+    seed: int = Field(
+        _LISTS.seed, ge=0, description="where the random start of the factors comes from"
+    )
     threads: int = Field(0, ge=0, description="threads of a fit; 0: as many as there are cores")
 
     holdout_share: float = Field(
@@ -64,13 +86,14 @@ class BatchSettings(BaseSettings):
         20, ge=1, description="with fewer users to evaluate a run is published without comparison"
     )
     gate_margin: float = Field(
-        0.05, ge=0, le=1, description="how much worse than the served run a new run may be"
+        0.05,
+        ge=0,
+        le=1,
+        description="share by which a new run may be worse than the served one",
     )
     gate_fewest_interactions_share: float = Field(
         0.5, ge=0, le=1, description="share of the served run's interactions a new run must have"
     )
-    fewest_users: int = Field(2, ge=1, description="with fewer users there is nothing to learn")
-    fewest_items: int = Field(2, ge=1, description="with fewer items there is nothing to learn")
 
     list_length: int = Field(200, ge=1, le=1000, description="items in a user's batch list")
     chunk_users: int = Field(
@@ -97,9 +120,6 @@ class BatchSettings(BaseSettings):
     index_from_items: int = Field(
         50_000, ge=0, description="from how many items on the item vectors get an index"
     )
-    index_sample_users: int = Field(
-        100, ge=1, description="users on whom the recall of the index is measured"
-    )
     warm_seconds: float = Field(
         10.0,
         ge=0,
@@ -115,12 +135,10 @@ class BatchSettings(BaseSettings):
     )
 
 
-class TuneSettings(BaseSettings):
+class TuneSettings(LayerSettings):
     """How the weekly search for a recipe is bounded."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="TANDEM_TUNE_", env_ignore_empty=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="TANDEM_TUNE_")
 
     budget_seconds: float = Field(
         1200.0, gt=0, description="how long the search for a recipe may take"
@@ -131,7 +149,9 @@ class TuneSettings(BaseSettings):
     verified_trials: int = Field(
         16, ge=1, description="how many are tried at as many factors as the lists have"
     )
-    most_factors: int = Field(512, ge=1, le=1999, description="the most factors a recipe may have")
+    most_factors: int = Field(
+        _LISTS.factors, ge=1, le=1999, description="the most factors a recipe may have"
+    )
     fewest_judged_users: int = Field(
         100, ge=1, description="with fewer users to judge on a search would follow chance"
     )

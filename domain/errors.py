@@ -17,6 +17,10 @@ class InvalidInputError(TandemError):
     """The input is not valid."""
 
 
+class UnknownSettingError(TandemError):
+    """There is no such setting."""
+
+
 class UnknownItemError(InvalidInputError):
     """There is no such item."""
 

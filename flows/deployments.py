@@ -18,6 +18,7 @@ from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.utilities.callables import parameter_schema
 
 from flows.project_folder import PROJECT
+from sql.environment import refuse_unknown_variables
 
 _POOL_TYPE = "process"
 
@@ -86,4 +87,5 @@ def _version(*parts: Any) -> str:
 
 
 if __name__ == "__main__":
+    refuse_unknown_variables()
     asyncio.run(register_deployments())

@@ -17,6 +17,9 @@ from flows.settings import HousekeepingSettings
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
+_IMPRESSIONS_AT_ONCE = 10_000
+"""About how many impressions one transaction deletes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Cleared:
@@ -61,7 +64,7 @@ def housekeeping(
     settings = HousekeepingSettings.model_validate(HousekeepingSettings().model_dump() | chosen)
     now = datetime.now(UTC)
     oldest_day = (now - timedelta(days=settings.impression_days)).date()
-    by_day = clear_impressions(oldest_day, settings.batch_impressions)
+    by_day = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
     cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts)
     get_run_logger().info(cleared.told())

@@ -22,7 +22,14 @@ from batch.fitting import Factors
 from batch.history import Interactions, load_interactions
 from batch.listing import fit_lists, iterations_of
 from batch.matrix import InteractionMatrix, interaction_matrix
-from batch.parameters import ListRecipe, LiveWeights, RunParameters, WordParameters
+from batch.parameters import (
+    FEWEST_ITEMS,
+    FEWEST_USERS,
+    ListRecipe,
+    LiveWeights,
+    RunParameters,
+    WordParameters,
+)
 from batch.runs import Run
 from batch.space import ItemSpace, fit_parts, item_space
 from batch.trial import Trial
@@ -105,13 +112,12 @@ def read_words(night: Night) -> ItemTerms:
 @step("Build the matrix")
 def build_matrix(night: Night, run: Run, history: Interactions) -> InteractionMatrix:
     """Strengths summed by user and item; NotEnoughHistoryError if there is too little."""
-    settings = night.settings
     matrix = interaction_matrix(history, as_of(run, history))
     users, items = len(matrix.likers()), len(matrix.item_nos)
-    if users < settings.fewest_users or items < settings.fewest_items:
+    if users < FEWEST_USERS or items < FEWEST_ITEMS:
         raise NotEnoughHistoryError(
             f"There is too little to learn from: {users} users who liked something and {items}"
-            f" items, where {settings.fewest_users} and {settings.fewest_items} are needed."
+            f" items, where {FEWEST_USERS} and {FEWEST_ITEMS} are needed."
             " Send interactions or load the sample, then run the night again."
         )
     metrics = {"interactions": len(history), "users": len(matrix.user_nos), "items": items}

@@ -37,6 +37,9 @@ from sql.statements import statements
 
 _BATCH = statements("batch")
 
+_RECALL_USERS = 100
+"""On whom the recall of an index is measured."""
+
 
 def make_room(night: Night, run: Run) -> None:
     """The partitions the run is written into."""
@@ -181,8 +184,7 @@ def _indexed(night: Night, run: Run, dimensions: int, indexed: index.Indexed) ->
     with night.begin() as connection:
         index.build_index(connection, run.run_id, dimensions, indexed)
     with night.engine.connect() as connection:
-        sample = night.settings.index_sample_users
-        return index.index_recall(connection, run.run_id, dimensions, sample, indexed)
+        return index.index_recall(connection, run.run_id, dimensions, _RECALL_USERS, indexed)
 
 
 @step("Switch", retried=True)

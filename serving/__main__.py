@@ -18,6 +18,7 @@ from serving.server.listening import listen
 from serving.server.protocol import GuardedProtocol
 from serving.server.workers import Heart, Workers
 from serving.settings import ServingSettings
+from sql.environment import refuse_unknown_variables
 
 _OTHER_FILES = 500
 """Descriptors of a process besides its clients' connections: stores, logs, libraries."""
@@ -26,6 +27,7 @@ _GRACE_SECONDS = 2.0
 
 def main() -> None:
     """Serve until SIGTERM or SIGINT; requests under way are finished first."""
+    refuse_unknown_variables()
     settings = ServingSettings()
     configure_logs(settings.log_level)
     _allow_files(settings.api_connections + _OTHER_FILES)

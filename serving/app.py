@@ -105,7 +105,6 @@ def _body_limits(settings: ServingSettings) -> BodyLimits:
 def _connection_limits(settings: ServingSettings) -> ConnectionLimits:
     return ConnectionLimits(
         header_bytes=settings.api_header_bytes,
-        headers=settings.api_headers,
         header_seconds=settings.api_header_seconds,
         connections=settings.api_connections,
         send_seconds=settings.api_send_seconds,

@@ -137,7 +137,6 @@ def _list_maker(
         Explainer(grounds),
         Stating(grounds),
         settings.blend(),
-        log_events=settings.popular_log_events,
         recall_bound=settings.index_recall_bound,
         new_item_users=settings.new_item_users,
     )

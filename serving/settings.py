@@ -1,10 +1,10 @@
 """What the serving layer can be told from outside."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
 from domain.blend import BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
@@ -13,24 +13,52 @@ from serving.exposure import Exposure, Openness, settled
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.lists.slots import SlotPolicy
+from sql.environment import CONSTANT, LayerSettings
 from sql.passwords import PasswordFile, with_password
+from sql.shared_settings import (
+    API_HOST,
+    API_PORT,
+    EXCLUSION_SECONDS,
+    LOG_LEVEL,
+    POPULAR_SECONDS,
+    ExclusionSeconds,
+    LogLevel,
+    PopularSeconds,
+)
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
+
+# Where a policy has a default, the setting takes it from there.
+_BLEND = BlendPolicy()
+_BOUNDS = Bounds()
+_BREAKER = BreakerRules()
 
 LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
 """Whose answers were dropped is known for `VERSION_SECONDS`, so no replica may lag longer."""
 
 
-class BlendSettings(BaseSettings):
+class BlendSettings(LayerSettings):
     """How the two sources are blended; replay reads it too."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
-    blend_policy: Policy = "fixed"
-    blend_batch_weight: Share = 0.7
-    blend_sharpness: Positive = 4.0
-    blend_half_life_events: Positive = 1.0
+    blend_policy: Policy = Field(
+        _BLEND.policy,
+        description="fixed: the weights stay; adaptive: the batch weight falls with each event.",
+    )
+    blend_batch_weight: Share = Field(
+        _BLEND.batch_weight,
+        description="The batch list's weight; the speed layer has the rest, 0.3 by default.",
+    )
+    blend_sharpness: Positive = Field(
+        _BLEND.sharpness,
+        description="The power that scaled scores are raised to; 1 leaves them as they are.",
+    )
+    blend_half_life_events: Positive = Field(
+        _BLEND.half_life_events,
+        description="adaptive: events since the cut-off that halve the batch weight.",
+    )
 
     def blend(self) -> BlendPolicy:
         """How the two sources are blended."""
@@ -42,31 +70,36 @@ class BlendSettings(BaseSettings):
         )
 
 
-class DiagnosisSettings(BaseSettings):
+class DiagnosisSettings(LayerSettings):
     """What still counts as well; the command line reads it too."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     index_recall_bound: Share = Field(
-        0.95, description="An index that finds less of the exact answer is not used."
+        _BOUNDS.index_recall,
+        description="An index that finds less of the exact answer is not used.",
     )
     diagnose_run_days: Positive = Field(
-        2.0, description="A served run whose cut-off is older is a problem."
+        _BOUNDS.oldest_run / timedelta(days=1),
+        description="A served run whose cut-off is older is a problem.",
     )
     diagnose_night_hours: Positive = Field(
-        36.0, description="That no night has ended well for longer is a problem."
+        _BOUNDS.longest_day / timedelta(hours=1),
+        description="That no night has ended well for longer is a problem.",
     )
     diagnose_speed_seconds: Positive = Field(
-        30.0,
+        _BOUNDS.longest_wait.total_seconds(),
         description="An event that waits longer for its user's live vector is a problem, and so is"
         " a new item that waits longer for its place.",
     )
-    speed_popular_seconds: Positive = Field(
-        30.0, description="The speed worker's own, to know when its popular lists are late."
+    speed_popular_seconds: PopularSeconds = Field(
+        POPULAR_SECONDS,
+        description="The speed worker leaves popular lists alone for so long after it made them.",
     )
 
     replica_lag_seconds: Annotated[float, Field(gt=0, le=LONGEST_LAG_SECONDS)] = Field(
-        60.0, description="A read replica that lags more is not read."
+        _BOUNDS.longest_lag.total_seconds(),
+        description="A read replica that lags more is not read.",
     )
 
     def bounds(self) -> Bounds:
@@ -81,10 +114,10 @@ class DiagnosisSettings(BaseSettings):
         )
 
 
-class ResilienceSettings(BaseSettings):
+class ResilienceSettings(LayerSettings):
     """What happens when a store is slow or away."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     request_budget_seconds: Positive = Field(
         1.0, description="A request that reads asks its stores no longer than this, all in all."
@@ -94,27 +127,34 @@ class ResilienceSettings(BaseSettings):
         description="A request that reads waits no longer for a PostgreSQL that answers nothing at"
         " all.",
     )
-    write_budget_seconds: Positive = Field(5.0, description="The same of a request that writes.")
+    write_budget_seconds: Positive = Field(
+        5.0, description="A request that writes asks its stores no longer than this."
+    )
     startup_wait_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         30.0, description="A new process waits so long for PostgreSQL before it takes requests."
     )
 
-    postgres_connections: Count = Field(20, description="For requests that read; kept open.")
+    postgres_connections: Count = Field(
+        20, description="Connections for requests that read; kept open."
+    )
     postgres_overflow_connections: Annotated[int, Field(ge=0)] = Field(
         10, description="So many more when all of those are in use; closed again after it."
     )
-    postgres_write_connections: Count = 4
-    postgres_background_connections: Count = 2
-    postgres_exclusion_connections: Count = Field(
+    postgres_write_connections: Count = Field(4, description="Connections for requests that write.")
+    postgres_background_connections: Count = Field(
+        2, description="Connections for work beside the requests."
+    )
+    postgres_exclusion_connections: Annotated[Count, CONSTANT] = Field(
         2, description="For what a user has seen, where the list itself is late."
     )
     exclusions_patience_seconds: Positive = Field(
-        2.0, description="So long what a user has seen is waited for before a list is made without."
+        2.0,
+        description="A list waits so long for what its user has seen before it is made without.",
     )
     postgres_waiting: Count = Field(
         100, description="Requests of one kind that wait for a connection; others are refused."
     )
-    postgres_wait_seconds: Positive = Field(
+    postgres_wait_seconds: Annotated[Positive, CONSTANT] = Field(
         2.0, description="What is asked beside the requests is given up after so long."
     )
     postgres_connection_seconds: Positive = Field(
@@ -123,50 +163,54 @@ class ResilienceSettings(BaseSettings):
     slow_statement_seconds: Positive = Field(
         0.1, description="A statement that takes longer is logged with its name."
     )
-    postgres_probe_seconds: Positive = Field(
+    postgres_probe_seconds: Annotated[Positive, CONSTANT] = Field(
         0.5, description="How often to look whether PostgreSQL is back."
     )
-    redis_timeout_seconds: Positive = 0.05
-    redis_heartbeat_seconds: Positive = Field(
+    redis_timeout_seconds: Positive = Field(
+        0.05, description="A request waits no longer for Redis."
+    )
+    redis_heartbeat_seconds: Annotated[Positive, CONSTANT] = Field(
         0.25, description="How often to look whether Redis is there, and how long for."
     )
-    redis_connections: Count = 50
 
-    breaker_error_share: PositiveShare = 0.5
-    breaker_window_seconds: Positive = 60.0
-    breaker_fewest_calls: Count = 20
-    breaker_errors_in_row: Count = 5
-    breaker_open_seconds: Positive = 30.0
-    breaker_trial_share: PositiveShare = 0.1
-    breaker_trial_successes: Count = 3
+    breaker_error_share: PositiveShare = Field(
+        _BREAKER.error_share,
+        description="A store is left alone when this share of its calls within a minute failed.",
+    )
+    breaker_errors_in_row: Count = Field(
+        _BREAKER.errors_in_row,
+        description="A store is also left alone after so many failures in a row.",
+    )
+    breaker_open_seconds: Positive = Field(
+        _BREAKER.open_seconds,
+        description="It is left alone for so long, unless a probe finds it back before.",
+    )
 
     def breaker_rules(self) -> BreakerRules:
         """When a store is left alone, and when no longer."""
         return BreakerRules(
             error_share=self.breaker_error_share,
-            window_seconds=self.breaker_window_seconds,
-            fewest_calls=self.breaker_fewest_calls,
             errors_in_row=self.breaker_errors_in_row,
             open_seconds=self.breaker_open_seconds,
-            trial_share=self.breaker_trial_share,
-            trial_successes=self.breaker_trial_successes,
         )
 
 
-class SlotSettings(BaseSettings):
+class SlotSettings(LayerSettings):
     """What lists are where a request does not say; replay reads it too."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     exploration_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.05, description="Share of the places that go to new items, so that they become known."
+        0.05, description="The share of a list that goes to new items, so that they become known."
     )
-    new_item_users: Count = Field(5, description="An item that fewer users like is new.")
+    new_item_users: Count = Field(5, description="An item liked by fewer users is new.")
     diversity: Share = Field(
-        0.1, description="0: the order of the blend; 1: each item as unlike the others as can be."
+        0.1,
+        description="0: the order of the blended scores; 1: items as unlike each other as can be.",
     )
     max_per_category: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="As many items of one category in a list, as long as there are others."
+        None,
+        description="The most items of one category in a list, as long as others are eligible.",
     )
 
     def slots(self) -> SlotPolicy:
@@ -185,7 +229,7 @@ class ServingSettings(
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 
     model_config = SettingsConfigDict(
-        env_prefix="TANDEM_", extra="ignore", validate_by_name=True, validate_by_alias=True
+        env_prefix="TANDEM_", validate_by_name=True, validate_by_alias=True
     )
 
     database_url: SecretStr = Field(
@@ -209,20 +253,22 @@ class ServingSettings(
     read_database_url: SecretStr | None = Field(
         None,
         validation_alias="READ_DATABASE_URL",
-        description="A streaming replica of the database; whatever it is known to know is read"
-        " there.",
+        description="A streaming replica of the database; requests read from it where it is"
+        " current.",
     )
     read_database_password_file: PasswordFile = Field(
         None,
         validation_alias="READ_DATABASE_PASSWORD_FILE",
         description="A file with the password that READ_DATABASE_URL leaves out.",
     )
-    replica_poll_seconds: Positive = Field(
+    replica_poll_seconds: Annotated[Positive, CONSTANT] = Field(
         0.25, description="How often to look how far the replica is."
     )
 
-    api_host: str = "127.0.0.1"
-    api_port: Annotated[int, Field(ge=0, le=65535)] = 8000
+    api_host: str = Field(API_HOST, description="The address the API listens on.")
+    api_port: Annotated[int, Field(ge=0, le=65535)] = Field(
+        API_PORT, description="The port of the API; 0: any."
+    )
     api_key_seconds: Positive = Field(10.0, description="A revoked key works no longer than this.")
 
     api_docs: Openness = Field(
@@ -231,45 +277,58 @@ class ServingSettings(
         " else keys of the scope admin. off: there is no /docs either.",
     )
     api_metrics: Openness = Field("auto", description="Who may read /metrics, in the same words.")
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
-        "INFO", description="What is less urgent is not logged; each request is INFO."
+    log_level: LogLevel = Field(
+        LOG_LEVEL, description="What is less urgent is not logged; each request is INFO."
     )
 
-    answer_cache_seconds: Count = 60
+    answer_cache_seconds: Count = Field(
+        60, description="An answer is given again from Redis for so long, if nothing changed it."
+    )
     search_fresh_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         1.0,
-        description="Found items are answered again from the cache for so long; while PostgreSQL is"
-        " away as long as any cached answer.",
+        description="A search is answered from the cache for so long; while PostgreSQL is away, as"
+        " long as any other answer.",
     )
-    event_future_seconds: Annotated[float, Field(ge=0)] = 60.0
-    live_run_poll_seconds: Positive = 1.0
-    popular_refresh_seconds: Positive = 10.0
-    popular_log_events: Count = 20_000
+    event_future_seconds: Annotated[float, Field(ge=0)] = Field(
+        60.0, description="An event is refused if its time is further ahead: clocks differ."
+    )
+    live_run_poll_seconds: Annotated[Positive, CONSTANT] = 1.0
+    popular_refresh_seconds: Positive = Field(
+        10.0, description="How often each process reads popular lists and event kinds anew."
+    )
     warmed_answers: Count = Field(
         1000, description="Answers asked for lately that are made before another run is served."
     )
-    warmed_per_second: Positive = Field(20.0, description="How fast each process makes them.")
+    warmed_per_second: Positive = Field(
+        20.0, description="How many such answers each process makes a second."
+    )
     held_items: Count = Field(
         1000, description="Items of the popular list held for when PostgreSQL is away."
     )
     held_category_items: Annotated[int, Field(ge=0)] = Field(
-        5000, description="Items held besides, so that there are some of each category."
+        5000, description="Items held in addition, so that there are some of each category."
     )
     remembered_users: Count = Field(
         100_000, description="Users whose exclusions each process keeps in memory."
     )
     remembered_items: Count = Field(
-        5_000_000, description="The most items it keeps of all of them; each takes four bytes."
+        5_000_000,
+        description="Excluded items of all these users at the most; each takes four bytes.",
     )
-    remembered_seconds: Count = Field(
-        604_800, description="How long Redis keeps a user's exclusions, and the held list."
+    remembered_seconds: ExclusionSeconds = Field(
+        EXCLUSION_SECONDS,
+        description="How long Redis keeps a user's exclusions, and the held list.",
     )
-    remembered_poll_seconds: Positive = 0.25
+    remembered_poll_seconds: Annotated[Positive, CONSTANT] = 0.25
     remembered_recent_users: Count = Field(
         5_000, description="Users of the newest interactions whom a new process reads to remember."
     )
-    impression_queue: Count = 10_000
-    impression_flush_seconds: Positive = 0.5
+    impression_queue: Count = Field(
+        10_000, description="Impressions that wait to be written; more are dropped and counted."
+    )
+    impression_flush_seconds: Positive = Field(
+        0.5, description="How often waiting impressions are written."
+    )
 
     @model_validator(mode="after")
     def _fill_in_passwords(self) -> "ServingSettings":

@@ -88,7 +88,6 @@ def make_redis_link(settings: ServingSettings, metrics: ServingMetrics) -> Redis
         _watched_breaker("redis", settings, metrics),
         timeout_seconds=settings.redis_timeout_seconds,
         heartbeat_seconds=settings.redis_heartbeat_seconds,
-        connections=settings.redis_connections,
     )
 
 

@@ -16,6 +16,7 @@ from speed.settings import RedisSettings, SpeedSettings
 from speed.waking import Wakes, keep_listening, wake_at_news
 from speed.worker import Worker
 from sql.engine import SPEED_WORKER, make_engine
+from sql.environment import refuse_unknown_variables
 from sql.settings import DatabaseSettings
 
 _REDIS_TIMEOUT_SECONDS = 0.5
@@ -23,6 +24,7 @@ _REDIS_TIMEOUT_SECONDS = 0.5
 
 def main() -> None:
     """Run one worker until SIGTERM or SIGINT."""
+    refuse_unknown_variables()
     settings = SpeedSettings()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),

@@ -1,28 +1,37 @@
 """Settings of the speed worker."""
 
-from typing import Literal
+from typing import Annotated
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from sql.environment import CONSTANT, LayerSettings
 from sql.passwords import PasswordFile, with_password
+from sql.shared_settings import (
+    EXCLUSION_SECONDS,
+    LOG_LEVEL,
+    POPULAR_SECONDS,
+    ExclusionSeconds,
+    LogLevel,
+    PopularSeconds,
+)
 
 
-class SpeedSettings(BaseSettings):
+class SpeedSettings(LayerSettings):
     """Read from the environment once, when the worker starts."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_SPEED_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TANDEM_SPEED_")
 
-    poll_seconds: float = Field(
+    poll_seconds: Annotated[float, CONSTANT] = Field(
         0.25,
         gt=0,
         le=60,
         description="how long the worker waits for a wake-up before it looks itself",
     )
-    events_per_pass: int = Field(
+    events_per_pass: Annotated[int, CONSTANT] = Field(
         20_000, ge=1, description="how many positions of the log one pass moves on at the most"
     )
-    items_per_pass: int = Field(
+    items_per_pass: Annotated[int, CONSTANT] = Field(
         100,
         ge=1,
         le=10_000,
@@ -34,37 +43,34 @@ class SpeedSettings(BaseSettings):
         le=8,
         description="how many of the 8 shards of users one pass takes; 4 for two workers",
     )
-    standby_seconds: float = Field(
+    standby_seconds: Annotated[float, CONSTANT] = Field(
         5.0,
         gt=0,
         le=3600,
         description="how often retained runs are brought up to date, for a quick rollback",
     )
-    popular_seconds: float = Field(
-        30.0,
-        gt=0,
-        le=86_400,
+    popular_seconds: PopularSeconds = Field(
+        POPULAR_SECONDS,
         description="how often popular lists are made anew at the most, if there are new events;"
         " never more than a twentieth of the time",
     )
-    remembered_seconds: int = Field(
-        604_800,
-        ge=1,
+    remembered_seconds: ExclusionSeconds = Field(
+        EXCLUSION_SECONDS,
         validation_alias="TANDEM_REMEMBERED_SECONDS",
         description="how long Redis keeps a user's exclusions; serving's own, too",
     )
     metrics_port: int | None = Field(
         None, description="port for Prometheus on 127.0.0.1; none by default"
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
-        "INFO", validation_alias="TANDEM_LOG_LEVEL", description="the least urgent that is logged"
+    log_level: LogLevel = Field(
+        LOG_LEVEL,
+        validation_alias="TANDEM_LOG_LEVEL",
+        description="the least urgent that is logged",
     )
 
 
-class RedisSettings(BaseSettings):
+class RedisSettings(LayerSettings):
     """Where Redis is."""
-
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     redis_url: SecretStr = Field(
         description="Redis, as redis://host:port/0 or unix:///path/redis.sock"

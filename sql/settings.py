@@ -1,15 +1,13 @@
 """Where the database is."""
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from sql.environment import LayerSettings
 from sql.passwords import PasswordFile, with_password
 
 
-class DatabaseSettings(BaseSettings):
+class DatabaseSettings(LayerSettings):
     """Read from the environment once, at an entry point."""
-
-    model_config = SettingsConfigDict(env_ignore_empty=True, extra="ignore")
 
     database_url: SecretStr = Field(
         description="PostgreSQL with pgvector, as postgresql://user:password@host/database"

@@ -1,25 +1,26 @@
 """Settings of the stack on one machine."""
 
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, SecretStr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
 
+from sql.environment import LayerSettings
 from sql.passwords import PasswordFile, with_password
+from sql.shared_settings import API_HOST, API_PORT, LOG_LEVEL, LogLevel
 from stack.database_addresses import DatabaseAddresses
 
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
 
 
-class StackSettings(BaseSettings):
+class StackSettings(LayerSettings):
     """Read from the environment once, at the start of a command."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     home: Path = Field(default=Path(".tandem"), description="folder of all data and logs")
-    api_host: str = Field(default="127.0.0.1", description="address the API listens on")
-    api_port: int = Field(default=8000, ge=1, le=65535, description="port of the API")
+    api_host: str = Field(default=API_HOST, description="address the API listens on")
+    api_port: int = Field(default=API_PORT, ge=1, le=65535, description="port of the API")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's UI")
     postgres_port: int | None = Field(
         default=None,
@@ -59,8 +60,8 @@ class StackSettings(BaseSettings):
     redis_password_file: PasswordFile = Field(
         default=None, validation_alias="REDIS_PASSWORD_FILE", description="its password"
     )
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"] = Field(
-        default="INFO", description="the least urgent that the processes log"
+    log_level: LogLevel = Field(
+        default=LOG_LEVEL, description="the least urgent that the processes log"
     )
     started_at: float | None = Field(
         default=None,

@@ -1,66 +1,93 @@
-"""`.env.example` lists every setting there is, with its default."""
+"""Settings are listed with their defaults, each default is one, and no other variable passes."""
 
 from pathlib import Path
 
 import pytest
-from pydantic import AliasChoices, ValidationError
-from pydantic.fields import FieldInfo
+from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from batch.settings import BatchSettings, TuneSettings
-from flows.settings import HousekeepingSettings
-from serving.settings import ServingSettings
-from speed.settings import RedisSettings, SpeedSettings
-from sql.settings import OwnerSettings
+from batch.parameters import ListRecipe, SpaceParameters
+from batch.settings import BatchSettings
+from domain.blend import BlendPolicy
+from domain.errors import UnknownSettingError
+from serving.breaker import BreakerRules
+from serving.services.diagnosis.bounds import Bounds
+from serving.settings import BlendSettings, DiagnosisSettings, ResilienceSettings, ServingSettings
+from speed.settings import SpeedSettings
+from sql.environment import CONSTANT, refuse_unknown_variables
 from stack.settings import StackSettings
+from tests import configuration
 
-EXAMPLE = Path(__file__).parent.parent / ".env.example"
-CLASSES: tuple[type[BaseSettings], ...] = (
-    BatchSettings,
-    HousekeepingSettings,
-    OwnerSettings,
-    RedisSettings,
-    ServingSettings,
-    SpeedSettings,
-    StackSettings,
-    TuneSettings,
+FIRST = 15
+
+
+@pytest.mark.parametrize(
+    ("path", "wanted"),
+    [
+        (configuration.EXAMPLE, configuration.example),
+        (configuration.PAGE, configuration.page),
+        (configuration.VARIABLES, configuration.variables),
+    ],
+    ids=lambda given: getattr(given, "name", ""),
 )
+def test_what_lists_the_settings_is_as_their_classes_say(path: Path, wanted: object) -> None:
+    assert callable(wanted)
+    written = path.read_text(encoding="utf-8")
+    assert written == wanted(), "run: .venv/bin/python -m tests.configuration"
 
 
-def listed() -> dict[str, str]:
-    lines = EXAMPLE.read_text(encoding="utf-8").splitlines()
-    pairs = [line.partition("=") for line in lines if line and not line.startswith("#")]
-    return {name: value for name, _, value in pairs}
+def test_an_operator_has_fifteen_settings_to_look_at_first() -> None:
+    assert len(configuration.MAIN) == FIRST
+    assert set(configuration.MAIN) <= set(configuration.settings())
 
 
-def variable(settings: type[BaseSettings], name: str, field: FieldInfo) -> str:
-    alias = field.validation_alias
-    assert not isinstance(alias, AliasChoices)
-    return str(alias) if alias else f"{settings.model_config['env_prefix']}{name}".upper()
+def test_every_setting_says_what_it_is_for() -> None:
+    for told in configuration.settings().values():
+        assert len(told.description) > len("."), told.variable
 
 
-def known() -> dict[str, object]:
-    return {
-        variable(settings, name, field): field.default
-        for settings in CLASSES
-        for name, field in settings.model_fields.items()
-    }
+def test_a_variable_that_two_classes_read_has_one_default() -> None:
+    seen: dict[str, object] = {}
+    for owner in configuration.CLASSES:
+        for name, field in configuration.read_fields(owner):
+            # Without an address of its own the stack starts an embedded server.
+            if field.is_required():
+                continue
+            variable = configuration.variable_of(owner, name, field)
+            assert seen.setdefault(variable, field.default) == field.default, variable
 
 
-def test_every_setting_is_listed_and_nothing_else() -> None:
-    assert set(listed()) == set(known())
+def test_settings_that_are_not_set_make_the_policies_as_they_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in configuration.settings():
+        monkeypatch.delenv(name, raising=False)
+    assert BlendSettings().blend() == BlendPolicy()
+    assert ResilienceSettings().breaker_rules() == BreakerRules()
+    assert DiagnosisSettings().bounds() == Bounds()
+    assert ListRecipe.of(BatchSettings()) == ListRecipe()
+    assert SpaceParameters.of(BatchSettings()) == SpaceParameters()
 
 
-def test_the_listed_values_are_the_defaults() -> None:
-    for name, default in known().items():
-        value = listed()[name]
-        if isinstance(default, bool):
-            assert value == str(default).lower(), name
-        elif not isinstance(default, int | float):
-            written = "" if default is None or not isinstance(default, str | Path) else str(default)
-            assert value == written, name
-        else:
-            assert float(value) == float(default), name
+def test_a_constant_is_given_by_code_and_never_by_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert CONSTANT in SpeedSettings.model_fields["poll_seconds"].metadata
+    monkeypatch.setenv("TANDEM_SPEED_POLL_SECONDS", "7")
+    default = SpeedSettings.model_fields["poll_seconds"].default
+    assert SpeedSettings().poll_seconds == default
+    assert SpeedSettings(poll_seconds=default + 1).poll_seconds == default + 1
+
+
+def test_settings_of_all_layers_and_of_other_programs_are_taken() -> None:
+    known = dict.fromkeys([*configuration.settings(), *configuration.INTERNAL], "")
+    refuse_unknown_variables({**known, "PATH": "/bin", "DATABASE_NAME": "x", "TANDEM_DEBUG": "1"})
+
+
+def test_a_misspelt_setting_is_refused_with_the_name_that_was_meant() -> None:
+    with pytest.raises(UnknownSettingError, match="Did you mean TANDEM_BLEND_SHARPNESS") as error:
+        refuse_unknown_variables({"TANDEM_BLEND_SHARPNES": "3", "TANDEM_SPEED_POLL_SECONDS": "7"})
+    assert "TANDEM_SPEED_POLL_SECONDS is not a setting." in str(error.value)
 
 
 @pytest.mark.parametrize("settings", [ServingSettings, SpeedSettings, StackSettings])

@@ -72,7 +72,7 @@ class RedisLink:
         *,
         timeout_seconds: float,
         heartbeat_seconds: float,
-        connections: int,
+        connections: int = 50,
     ) -> "RedisLink":
         """A link to the Redis at this address; nothing is opened yet."""
         # Each command is bounded as a whole; asking again costs more than PostgreSQL's answer.

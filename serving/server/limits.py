@@ -11,7 +11,6 @@ class ConnectionLimits:
 
     header_bytes: int
     """Of the request line and all headers together; half of it for the request line."""
-    headers: int
     header_seconds: float
     """From the connection, or the first byte of a later request, to the end of the headers."""
     connections: int
@@ -21,6 +20,8 @@ class ConnectionLimits:
     dropped_bytes: int
     """What is read and thrown away of a body that was answered before it had come in."""
     dropped_seconds: float
+    headers: int = 100
+    """Lines; more are refused."""
 
 
 @dataclass(frozen=True, slots=True)

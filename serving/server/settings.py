@@ -3,16 +3,18 @@
 from typing import Annotated
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from sql.environment import LayerSettings
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
 
 
-class ProcessSettings(BaseSettings):
+class ProcessSettings(LayerSettings):
     """The processes of the API; the command line reads it too."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     api_workers: Count = Field(
         2, description="Processes of the API: while one is replaced the others answer."
@@ -20,25 +22,28 @@ class ProcessSettings(BaseSettings):
     api_hung_seconds: Annotated[float, Field(ge=2, allow_inf_nan=False)] = Field(
         30.0, description="A process that does nothing for so long is replaced."
     )
-    api_shutdown_seconds: Count = 10
+    api_shutdown_seconds: Count = Field(
+        10, description="Requests under way may take so long when the API stops."
+    )
 
 
-class ClientSettings(BaseSettings):
+class ClientSettings(LayerSettings):
     """What clients may send to one process, how slowly, and how many of them at once."""
 
-    model_config = SettingsConfigDict(env_prefix="TANDEM_", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     api_keep_alive_seconds: Count = Field(
         75,
         description="An idle connection is closed after this; keep it above the idle time of"
         " clients and balancers, or they send on one that is just being closed.",
     )
-    api_body_bytes: Count = 5_000_000
+    api_body_bytes: Count = Field(
+        5_000_000, description="The longest body; a longer one is refused with 413."
+    )
     api_body_seconds: Positive = Field(10.0, description="A body must have come in by then.")
     api_header_bytes: Annotated[int, Field(ge=1024)] = Field(
         65_536, description="Request line and headers together; half of it for the request line."
     )
-    api_headers: Count = 100
     api_header_seconds: Positive = Field(10.0, description="The headers must have come in by then.")
     api_send_seconds: Positive = Field(
         30.0, description="An answer that its client does not take for so long is given up."

@@ -47,6 +47,7 @@ def call(command: str, **arguments: Any) -> None:
 def prepare() -> "tuple[StackSettings, Home]":
     """Read the settings, and let nobody else read what is written from now on."""
     import_module("dotenv").load_dotenv(Path(".env"))
+    import_module("sql.environment").refuse_unknown_variables()
     settings = import_module("stack.settings").StackSettings()
     home = import_module("stack.home").Home(settings.home.absolute())
     import_module("stack.caller").close_off(settings, home)

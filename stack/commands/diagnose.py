@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from batch.settings import BatchSettings
+from batch.parameters import FEWEST_USERS
 from serving.services.diagnosis.finding import Finding, is_well, told_count, told_duration
 from serving.settings import DiagnosisSettings
 from stack.diagnosis.whole import diagnose
@@ -24,7 +24,7 @@ _NARROWEST = 40
 
 def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
     """Exit code 0 if nothing needs doing, else 1; the findings in words or as a JSON object."""
-    bounds = replace(DiagnosisSettings().bounds(), fewest_users=BatchSettings().fewest_users)
+    bounds = replace(DiagnosisSettings().bounds(), fewest_users=FEWEST_USERS)
     findings = asyncio.run(diagnose(settings, home, bounds))
     if as_json:
         typer.echo(json.dumps(_plain(findings)))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from batch.settings import BatchSettings
+from batch.parameters import FEWEST_USERS
 from domain.identifiers import RunId
 from serving.repositories.diagnosis_figures import (
     MOST_COUNTED,
@@ -288,4 +288,4 @@ def test_amounts_are_told_in_words() -> None:
 
 
 def test_the_bounds_of_a_night_are_those_of_its_settings() -> None:
-    assert Bounds().fewest_users == BatchSettings.model_fields["fewest_users"].default
+    assert Bounds().fewest_users == FEWEST_USERS

@@ -205,6 +205,7 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
         BlendPolicy(),
         log_events=10,
         recall_bound=0.95,
+        new_item_users=5,
     )
     indexes = [None, ItemIndex(0.949, DIMENSIONS), ItemIndex(0.95, DIMENSIONS)]
     made = [

@@ -101,7 +101,7 @@ async def test_after_an_event_is_accepted_no_process_shows_the_item_once_redis_i
     socket = short_folder / "cut-redis.sock"
     async with toxic(str(socket), redis_url.removeprefix("unix://")) as proxy:
         # Nobody may be saved by leaving Redis alone.
-        patient = {"breaker_errors_in_row": 10_000, "breaker_fewest_calls": 10_000}
+        patient = {"breaker_errors_in_row": 10_000, "breaker_error_share": 1}
         here, there = [await start(redis_url=f"unix://{socket}", **patient) for _ in range(2)]
         await until(lambda: cached(here))
         for film in range(3):

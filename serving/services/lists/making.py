@@ -44,9 +44,9 @@ class ListMaker:
         stating: Stating,
         policy: BlendPolicy,
         *,
-        log_events: int,
+        log_events: int = 20_000,
         recall_bound: float,
-        new_item_users: int = 5,
+        new_item_users: int,
     ) -> None:
         self._recommendations = recommendations
         self._explainer = explainer
