@@ -6,6 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests import prose
+
 ROOT = Path(__file__).parent.parent
 DECISIONS = ROOT / "docs" / "decisions"
 INDEX = DECISIONS / "README.md"
@@ -67,3 +69,18 @@ def test_hooks_and_continuous_integration_run_what_is_here() -> None:
     assert steps[-1] == {"run": ".ci/run"}
     assert (ROOT / ".ci" / "run").exists()
     assert all(re.fullmatch(r"[\w/-]+@v\d+", step["uses"]) for step in steps if "uses" in step)
+
+
+@pytest.mark.parametrize("page", prose.PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_prose_is_wrapped_at_100_characters(page: Path) -> None:
+    for line in prose.long_lines(page.read_text(encoding="utf-8")):
+        pytest.fail(f"run: .venv/bin/python -m tests.prose\n{line}")
+
+
+def test_wrapping_leaves_tables_code_and_addresses_and_begins_no_list() -> None:
+    long = "word " * 30
+    kept = f"| {long}|\n```\n{long}\n```\n\n    {long}\n\n# {long}\nhttps://{'x' * 120}\n"
+    assert prose.wrapped(kept).split() == kept.split()
+    assert prose.wrapped(kept).count("\n") == kept.count("\n")
+    x = "x" * 90
+    assert prose.wrapped(f"- {x} and yy - zz\n").splitlines() == [f"- {x} and", "  yy - zz"]
