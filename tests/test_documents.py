@@ -14,20 +14,8 @@ INDEX = DECISIONS / "README.md"
 DECIDED = sorted(DECISIONS.glob("[0-9]*.md"))
 HEADING = re.compile(r"# \d+[.:]? (.+)")
 
-AT_THE_DOOR = [
-    ROOT / name
-    for name in (
-        "README.md",
-        "CHANGELOG.md",
-        "CONTRIBUTING.md",
-        "SECURITY.md",
-        "docs/changing.md",
-        "docs/event-kinds.md",
-        "docs/decisions/README.md",
-    )
-]
 FILE = re.compile(r"`([\w.-]+(?:/[\w.-]+)+/?|\.[\w.-]+)`")
-LINK = re.compile(r"\]\(([^)#\s]*)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)]*))?\)")
 
 
 @pytest.mark.parametrize("page", DECIDED, ids=lambda page: page.stem)
@@ -42,11 +30,22 @@ def test_no_two_decisions_have_one_number() -> None:
     assert len({page.stem[:4] for page in DECIDED}) == len(DECIDED)
 
 
-@pytest.mark.parametrize("page", AT_THE_DOOR, ids=lambda page: page.name)
-def test_a_link_leads_to_a_file(page: Path) -> None:
-    for target in LINK.findall(page.read_text(encoding="utf-8")):
-        if target and not target.startswith(("http:", "https:")):
-            assert (page.parent / target).exists(), f"{page.name}: {target}"
+@pytest.mark.parametrize("page", prose.PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_a_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+    for target, heading in LINK.findall(page.read_text(encoding="utf-8")):
+        if target.startswith(("http:", "https:")):
+            continue
+        to = page.parent / target if target else page
+        assert to.exists(), f"{page.name}: {target}"
+        if heading:
+            assert heading in anchors(to), f"{page.name}: {target}#{heading}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as links name them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    kept = (re.sub(r"[^\w\- ]", "", heading.lower()) for heading in headings)
+    return {heading.replace(" ", "-") for heading in kept}
 
 
 def test_the_files_of_a_first_change_exist() -> None:
