@@ -10,6 +10,7 @@ from domain.blend import BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.breaker import BreakerRules
 from serving.exposure import Exposure, Openness, settled
+from serving.repositories.store import StoreLimits
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.lists.slots import SlotPolicy
@@ -33,6 +34,7 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 _BLEND = BlendPolicy()
 _BOUNDS = Bounds()
 _BREAKER = BreakerRules()
+_STORE = StoreLimits()
 
 LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
 """Whose answers were dropped is known for `VERSION_SECONDS`, so no replica may lag longer."""
@@ -120,7 +122,8 @@ class ResilienceSettings(LayerSettings):
     model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     request_budget_seconds: Positive = Field(
-        1.0, description="A request that reads asks its stores no longer than this, all in all."
+        _STORE.read_seconds,
+        description="A request that reads asks its stores no longer than this, all in all.",
     )
     postgres_silence_seconds: Positive = Field(
         0.25,
@@ -128,21 +131,24 @@ class ResilienceSettings(LayerSettings):
         " all.",
     )
     write_budget_seconds: Positive = Field(
-        5.0, description="A request that writes asks its stores no longer than this."
+        _STORE.write_seconds,
+        description="A request that writes asks its stores no longer than this.",
     )
     startup_wait_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         30.0, description="A new process waits so long for PostgreSQL before it takes requests."
     )
 
     postgres_connections: Count = Field(
-        20, description="Connections for requests that read; kept open."
+        _STORE.connections, description="Connections for requests that read; kept open."
     )
     postgres_overflow_connections: Annotated[int, Field(ge=0)] = Field(
         10, description="So many more when all of those are in use; closed again after it."
     )
-    postgres_write_connections: Count = Field(4, description="Connections for requests that write.")
+    postgres_write_connections: Count = Field(
+        _STORE.write_connections, description="Connections for requests that write."
+    )
     postgres_background_connections: Count = Field(
-        2, description="Connections for work beside the requests."
+        _STORE.background_connections, description="Connections for work beside the requests."
     )
     postgres_exclusion_connections: Annotated[Count, CONSTANT] = Field(
         2, description="For what a user has seen, where the list itself is late."
@@ -152,16 +158,20 @@ class ResilienceSettings(LayerSettings):
         description="A list waits so long for what its user has seen before it is made without.",
     )
     postgres_waiting: Count = Field(
-        100, description="Requests of one kind that wait for a connection; others are refused."
+        _STORE.waiting,
+        description="Requests of one kind that wait for a connection; others are refused.",
     )
     postgres_wait_seconds: Annotated[Positive, CONSTANT] = Field(
-        2.0, description="What is asked beside the requests is given up after so long."
+        _STORE.wait_seconds,
+        description="What is asked beside the requests is given up after so long.",
     )
     postgres_connection_seconds: Positive = Field(
-        3600.0, description="A connection is renewed at about this age, give or take a tenth."
+        _STORE.connection_seconds,
+        description="A connection is renewed at about this age, give or take a tenth.",
     )
     slow_statement_seconds: Positive = Field(
-        0.1, description="A statement that takes longer is logged with its name."
+        _STORE.slow_statement_seconds,
+        description="A statement that takes longer is logged with its name.",
     )
     postgres_probe_seconds: Annotated[Positive, CONSTANT] = Field(
         0.5, description="How often to look whether PostgreSQL is back."

@@ -36,7 +36,7 @@ _MOST_PATIENT = 500
 class StoreLimits:
     """How much is asked of PostgreSQL at once, and for how long."""
 
-    connections: int = 10
+    connections: int = 20
     """For requests that read."""
     overflow_connections: int = 0
     """And so many more of them while all are in use."""
