@@ -34,6 +34,7 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 _BLEND = BlendPolicy()
 _BOUNDS = Bounds()
 _BREAKER = BreakerRules()
+_SLOTS = SlotPolicy()
 _STORE = StoreLimits()
 
 LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
@@ -211,15 +212,16 @@ class SlotSettings(LayerSettings):
     model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     exploration_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        0.05, description="The share of a list that goes to new items, so that they become known."
+        _SLOTS.explore,
+        description="The share of a list that goes to new items, so that they become known.",
     )
     new_item_users: Count = Field(5, description="An item liked by fewer users is new.")
     diversity: Share = Field(
-        0.1,
+        _SLOTS.diversity,
         description="0: the order of the blended scores; 1: items as unlike each other as can be.",
     )
     max_per_category: Annotated[int, Field(ge=1)] | None = Field(
-        None,
+        _SLOTS.max_per_category,
         description="The most items of one category in a list, as long as others are eligible.",
     )
 

@@ -12,7 +12,14 @@ from domain.blend import BlendPolicy
 from domain.errors import UnknownSettingError
 from serving.breaker import BreakerRules
 from serving.services.diagnosis.bounds import Bounds
-from serving.settings import BlendSettings, DiagnosisSettings, ResilienceSettings, ServingSettings
+from serving.services.lists.slots import SlotPolicy
+from serving.settings import (
+    BlendSettings,
+    DiagnosisSettings,
+    ResilienceSettings,
+    ServingSettings,
+    SlotSettings,
+)
 from speed.settings import SpeedSettings
 from sql.environment import CONSTANT, refuse_unknown_variables
 from stack.settings import StackSettings
@@ -65,6 +72,7 @@ def test_settings_that_are_not_set_make_the_policies_as_they_are(
     assert BlendSettings().blend() == BlendPolicy()
     assert ResilienceSettings().breaker_rules() == BreakerRules()
     assert DiagnosisSettings().bounds() == Bounds()
+    assert SlotSettings().slots() == SlotPolicy()
     assert ListRecipe.of(BatchSettings()) == ListRecipe()
     assert SpaceParameters.of(BatchSettings()) == SpaceParameters()
 

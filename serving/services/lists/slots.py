@@ -25,9 +25,9 @@ _HOUR_SECONDS = 3600
 class SlotPolicy:
     """What a list is where a request does not say."""
 
-    explore: float = 0.0
+    explore: float = 0.05
     """Share of the places that go to new items, in [0, 0.5]."""
-    diversity: float = 0.0
+    diversity: float = 0.1
     """How little alike the items are to be, in [0, 1]; 0: the order of the blend."""
     max_per_category: int | None = None
     """None: as many as there are."""
