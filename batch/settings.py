@@ -77,7 +77,10 @@ class BatchSettings(LayerSettings):
     threads: int = Field(0, ge=0, description="threads of a fit; 0: as many as there are cores")
 
     holdout_share: float = Field(
-        0.1, gt=0, lt=1, description="share of the newest interactions that is held out as future"
+        0.1,
+        gt=0,
+        lt=1,
+        description="share of the interactions, the newest, that is held out to judge a run",
     )
     most_evaluated_users: int = Field(
         20_000, ge=1, description="how many users are evaluated at the most, drawn at random"
@@ -114,7 +117,7 @@ class BatchSettings(LayerSettings):
     words_language: str = Field(
         "english",
         pattern="^[a-z]+$",
-        description="language whose words are brought to their stems; simple: none",
+        description="language of the items' texts, for stemming; simple: no stemming",
     )
 
     index_from_items: int = Field(
@@ -126,7 +129,7 @@ class BatchSettings(LayerSettings):
         description="how long the API processes may make answers of a run before it is served",
     )
     retained_runs: int = Field(
-        3, ge=1, description="how many published runs are kept, the served one among them"
+        3, ge=1, description="how many published runs are kept to roll back to, with the served one"
     )
     retained_days: float = Field(
         30.0,

@@ -73,7 +73,8 @@ class RedisSettings(LayerSettings):
     """Where Redis is."""
 
     redis_url: SecretStr = Field(
-        description="Redis, as redis://host:port/0 or unix:///path/redis.sock"
+        description="Redis, as redis://host:port/0 or unix:///path/redis.sock;"
+        " unset: tandem up starts one"
     )
     redis_password_file: PasswordFile = Field(
         None, description="a file with the password that REDIS_URL leaves out"

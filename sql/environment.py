@@ -56,13 +56,14 @@ def known_variables() -> frozenset[str]:
     return frozenset(listed.split())
 
 
-def refuse_unknown_variables(environment: Mapping[str, str] = os.environ) -> None:
+def refuse_unknown_variables(environment: Mapping[str, str] | None = None) -> None:
     """UnknownSettingError if a variable begins with TANDEM_ and is none: it would have no effect.
 
     To be called at each entry point, before settings are read.
     """
+    given = os.environ if environment is None else environment
     known = known_variables()
-    unknown = sorted(name for name in environment if name.startswith(_PREFIX) and name not in known)
+    unknown = sorted(name for name in given if name.startswith(_PREFIX) and name not in known)
     if unknown:
         raise UnknownSettingError("\n".join(_refusal(name, known) for name in unknown))
 

@@ -10,7 +10,8 @@ class DatabaseSettings(LayerSettings):
     """Read from the environment once, at an entry point."""
 
     database_url: SecretStr = Field(
-        description="PostgreSQL with pgvector, as postgresql://user:password@host/database"
+        description="PostgreSQL with pgvector, as postgresql://user:password@host/database;"
+        " unset: tandem up starts one"
     )
     database_password_file: PasswordFile = Field(
         None, description="a file with the password that DATABASE_URL leaves out"

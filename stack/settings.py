@@ -61,7 +61,8 @@ class StackSettings(LayerSettings):
         default=None, validation_alias="REDIS_PASSWORD_FILE", description="its password"
     )
     log_level: LogLevel = Field(
-        default=LOG_LEVEL, description="the least urgent that the processes log"
+        default=LOG_LEVEL,
+        description="DEBUG, INFO, WARNING, ERROR or CRITICAL: nothing less urgent is logged",
     )
     started_at: float | None = Field(
         default=None,

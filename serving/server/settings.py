@@ -46,19 +46,20 @@ class ClientSettings(LayerSettings):
     )
     api_header_seconds: Positive = Field(10.0, description="The headers must have come in by then.")
     api_send_seconds: Positive = Field(
-        30.0, description="An answer that its client does not take for so long is given up."
+        30.0, description="An answer that its client does not read for so long is given up."
     )
     api_connections: Count = Field(
-        1000, description="Open at once to one process; others are told so and closed."
+        1000,
+        description="Connections open at once to one process; others get a 503 and are closed.",
     )
     api_requests_at_once: Count = Field(
-        64, description="Requests without a body under way in one process; others are told 503."
+        64, description="Requests without a body under way in one process; others get a 503."
     )
     api_bodies_at_once: Count = Field(
         64,
-        description="Requests with a body that are worked on at once; others are refused. No key"
-        " may have more than half of these places, and of the bytes.",
+        description="Requests with a body under way in one process; others get a 429. One key has"
+        " at most half of these places, and of the bytes.",
     )
     api_bytes_at_once: Count = Field(
-        50_000_000, description="Bytes of such bodies at once; others are refused."
+        50_000_000, description="Bytes of such bodies at once; others get a 429."
     )

@@ -1,6 +1,7 @@
 """The command `tandem`, against a real database and without anything that runs."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,6 +113,23 @@ def test_where_the_benchmarks_are_not_installed_one_line_says_so(
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
     assert "benchmarks are not installed" in line
+
+
+@pytest.mark.parametrize("place", ["environment", ".env"])
+def test_a_misspelt_setting_is_refused_in_one_clear_line(
+    home: Path, place: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("os.environ", os.environ.copy())
+    if place == "environment":
+        monkeypatch.setenv("TANDEM_API_PROT", "8001")
+    else:
+        (home.parent / ".env").write_text("TANDEM_API_PROT=8001\n")
+    result = tandem("status")
+    assert result.exit_code == 1
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(
+        "tandem: TANDEM_API_PROT is not a setting. Did you mean TANDEM_API_PORT?"
+    )
 
 
 def test_the_version_is_told() -> None:
