@@ -147,7 +147,7 @@ def page() -> str:
     known = settings()
     advanced = [told for name, told in known.items() if name not in MAIN]
     parts = [INTRODUCTION, "## The first fifteen\n", table(known[name] for name in MAIN), ""]
-    parts += ["## Advanced\n", "The defaults are measured or proven; change one for a reason.\n"]
+    parts += ["## Advanced\n", "Change one only for a reason.\n"]
     for section in SECTIONS:
         rows = [told for told in advanced if told.section == section]
         parts += [f"### {section}\n", table(rows), ""]
