@@ -9,7 +9,7 @@ INSTALLED := $(VENV)/.installed
 TEST_WORKERS ?= 3
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format lock setup clean
+.PHONY: help up test quick lint format lock setup clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
@@ -33,6 +33,9 @@ up: $(INSTALLED) ## Set up, start everything, load the sample, run the first nig
 
 test: $(INSTALLED) ## Set up and run every test
 	@$(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile
+
+quick: $(INSTALLED) ## Run the pure tests and those of one store
+	@$(BIN)/python -m pytest -n 2 --dist loadfile -m quick
 
 lint: $(INSTALLED) ## Check style and types
 	@$(BIN)/ruff check .

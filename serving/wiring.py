@@ -1,8 +1,9 @@
 """The services that routes call, each made of the parts it needs."""
 
 from dataclasses import dataclass
-from typing import Any
 
+from serving.answering.cache import AnswerCache
+from serving.answering.pipeline import AnswerPipeline
 from serving.budget import RequestBudgets
 from serving.exposure import Exposure
 from serving.metrics import ServingMetrics
@@ -11,7 +12,6 @@ from serving.repositories.catalogue import Catalogue
 from serving.repositories.diagnosis import Diagnosis
 from serving.repositories.events import Events
 from serving.repositories.search import Search
-from serving.repositories.shared_answers import SharedAnswers
 from serving.repositories.shelves import Shelves
 from serving.repositories.similar_items import SimilarItems
 from serving.repositories.stated_users import StatedUsers
@@ -25,7 +25,6 @@ from serving.services.lists.meant_categories import MeantCategories
 from serving.services.readiness import Readiness
 from serving.services.recommend import Recommender
 from serving.services.record_events import EventRecorder
-from serving.services.searching.finding import Finder
 from serving.services.searching.search import Searcher
 from serving.services.searching.similar import Similar
 from serving.services.shelves.browsing import Browser
@@ -59,14 +58,26 @@ class Services:
 def make_services(parts: Parts) -> Services:
     """All of them; nothing is read yet."""
     store, answers, settings = parts.store, parts.answers, parts.settings
-    similar_items, recall_bound = SimilarItems(store, parts.indexes), settings.index_recall_bound
+    pipeline, similar_items = _pipeline(parts), SimilarItems(store, parts.indexes)
+    categories = MeantCategories(SimilarItems(store))
     return Services(
         access=parts.access,
-        recommender=_recommender(parts),
-        browser=_browser(parts),
-        similar=Similar(_finder(parts), similar_items, parts.held, recall_bound=recall_bound),
+        recommender=_recommender(parts, pipeline, categories),
+        browser=_browser(parts, pipeline, categories),
+        similar=Similar(
+            pipeline,
+            similar_items,
+            parts.held,
+            recall_bound=settings.index_recall_bound,
+            fresh_seconds=settings.search_fresh_seconds,
+        ),
         searcher=Searcher(
-            _finder(parts), Search(store), similar_items, parts.held, recall_bound=recall_bound
+            pipeline,
+            Search(store),
+            similar_items,
+            parts.held,
+            recall_bound=settings.index_recall_bound,
+            fresh_seconds=settings.search_fresh_seconds,
         ),
         recorder=_recorder(parts),
         kinds=parts.kinds,
@@ -105,57 +116,46 @@ def make_services(parts: Parts) -> Services:
     )
 
 
-def _recommender(parts: Parts) -> Recommender:
-    return Recommender(
+def _pipeline(parts: Parts) -> AnswerPipeline:
+    return AnswerPipeline(
+        cache=AnswerCache(parts.answers, seconds=parts.settings.answer_cache_seconds),
         live_runs=parts.live_runs,
-        lists=parts.lists,
         recommendations=parts.recommendations,
         users=parts.users,
-        answers=parts.answers,
-        shared=SharedAnswers(parts.answers, seconds=parts.settings.answer_cache_seconds),
         held=parts.held,
         remembered=parts.remembered,
         exclusions=parts.exclusions,
         replica=parts.replica,
-        impressions=parts.impressions,
         metrics=parts.metrics,
+    )
+
+
+def _recommender(
+    parts: Parts, pipeline: AnswerPipeline, categories: MeantCategories
+) -> Recommender:
+    return Recommender(
+        pipeline=pipeline,
+        lists=parts.lists,
+        held=parts.held,
+        impressions=parts.impressions,
         policy=parts.settings.blend(),
         slots=parts.settings.slots(),
         asked=parts.asked,
-        categories=MeantCategories(SimilarItems(parts.store)),
+        categories=categories,
     )
 
 
-def _browser(parts: Parts) -> Browser:
+def _browser(parts: Parts, pipeline: AnswerPipeline, categories: MeantCategories) -> Browser:
     shelves = Shelves(parts.store)
     return Browser(
+        pipeline=pipeline,
         live_runs=parts.live_runs,
         shelves=shelves,
         maker=ShelfMaker(shelves, parts.lists),
-        users=parts.users,
         held=parts.held,
         held_shelves=parts.held_shelves,
-        exclusions=parts.exclusions,
         replica=parts.replica,
-        metrics=parts.metrics,
-        categories=MeantCategories(SimilarItems(parts.store)),
-    )
-
-
-def _finder(parts: Parts) -> Finder[Any]:
-    settings = parts.settings
-    return Finder(
-        live_runs=parts.live_runs,
-        recommendations=parts.recommendations,
-        users=parts.users,
-        answers=parts.answers,
-        shared=SharedAnswers(parts.answers, seconds=settings.answer_cache_seconds),
-        held=parts.held,
-        remembered=parts.remembered,
-        exclusions=parts.exclusions,
-        replica=parts.replica,
-        metrics=parts.metrics,
-        fresh_seconds=settings.search_fresh_seconds,
+        categories=categories,
     )
 
 

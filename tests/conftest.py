@@ -37,6 +37,10 @@ from stack.servers.redis_server import running_redis
 TEMPLATE = "template_tandem"
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
 LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/serving/test_likeness_index.py")
+WHOLE = (*TOGETHER, "tests/benchmarks/", "tests/chaos/", "tests/promises/", "tests/stack/")
+"""Folders whose tests start programs."""
+WHOLE_FIXTURES = {"start", "client", "own_redis", "speed_worker"}
+"""Fixtures that start an app, or a server for one test."""
 IN_MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 6 * 2**30
 """Bytes. A container's /dev/shm is 64 MB, unless somebody asked for more."""
@@ -68,7 +72,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadFil
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with what takes longest."""
+    """Mark the pure tests and those of one store as quick; begin with what takes longest."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if not item.nodeid.startswith(WHOLE) and not fixtures & WHOLE_FIXTURES:
+            item.add_marker("quick")
     items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 

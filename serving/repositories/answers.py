@@ -61,6 +61,10 @@ class Stamp:
     """False: Redis was away, and the answer is not stored."""
 
 
+NOT_STORED = Stamp(b"", b"", reachable=False)
+"""For what is not stored in any case."""
+
+
 @dataclass(frozen=True, slots=True)
 class Clock:
     """The time of drops, and the epoch it was told in."""

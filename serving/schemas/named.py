@@ -8,8 +8,7 @@ from domain.blend import Policy
 from serving.repositories.exclusions import Knowledge
 from serving.services.diagnosis.finding import Severity
 from serving.services.lists.made_list import Level, Source
-from serving.services.searching.finding import FoundSource
-from serving.services.searching.found_list import Match, SearchLevel, SimilarLevel
+from serving.services.searching.found_list import FoundSource, Match, SearchLevel, SimilarLevel
 from serving.services.shelves.shelf import Window
 
 PolicyName = TypeAliasType("PolicyName", Policy)

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import AfterValidator, BaseModel, Field
 
+from serving.answering.pipeline import Answer
 from serving.schemas.documented import ONE_NAME_OR_NONE
 from serving.schemas.identifiers import Identifier, Text, category_or_none
 from serving.schemas.named import (
@@ -110,27 +111,29 @@ class StarterAnswer(ShelfAnswer):
     )
 
 
-def scored_answer(listed: ShelfList) -> dict[str, Any]:
+def scored_answer(found: Answer[ShelfList]) -> dict[str, Any]:
     """The fields of `PopularAnswer` and `TrendingAnswer`, ready to be written."""
     items = [
-        {"item_id": item.item_id, "title": item.title, "score": item.score} for item in listed.items
+        {"item_id": item.item_id, "title": item.title, "score": item.score}
+        for item in found.made.items
     ]
-    return _answer(listed, items)
+    return _answer(found, items)
 
 
-def named_answer(listed: ShelfList) -> dict[str, Any]:
+def named_answer(found: Answer[ShelfList]) -> dict[str, Any]:
     """The fields of `LatestAnswer` and `StarterAnswer`, ready to be written."""
     return _answer(
-        listed, [{"item_id": item.item_id, "title": item.title} for item in listed.items]
+        found, [{"item_id": item.item_id, "title": item.title} for item in found.made.items]
     )
 
 
-def _answer(listed: ShelfList, items: list[dict[str, Any]]) -> dict[str, Any]:
+def _answer(found: Answer[ShelfList], items: list[dict[str, Any]]) -> dict[str, Any]:
+    listed = found.made
     return {
         "items": items,
         "run": run_answer(listed.run),
         "level": listed.level,
         "categories_meant": listed.categories_meant,
-        "degraded": listed.degraded,
-        "exclusions": listed.exclusions,
+        "degraded": found.degraded,
+        "exclusions": found.exclusions,
     }

@@ -124,20 +124,21 @@ def recommendation_answer(
     user_id: str, given: Recommendation, *, explained: Explained
 ) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
-    made = given.made
+    found = given.answer
+    made = found.made
     answer = {
         "recommendation_id": given.recommendation_id,
         "user_id": user_id,
         "items": [_item_answer(item, explained=explained) for item in made.items],
-        "source": given.source,
+        "source": found.source,
         "level": made.level,
         "categories_meant": given.categories_meant,
-        "degraded": given.degraded,
-        "exclusions": given.exclusions,
+        "degraded": found.degraded,
+        "exclusions": found.exclusions,
         "run": run_answer(made.run),
         "policy": made.policy,
         "generated_at": given.generated_at,
-        "generation_ms": given.generation_ms,
+        "generation_ms": found.generation_ms,
     }
     if explained == "no":
         return answer

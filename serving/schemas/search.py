@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from serving.answering.pipeline import Answer
 from serving.schemas.named import (
     ExclusionKnowledge,
     FoundItemsSource,
@@ -17,7 +18,6 @@ from serving.schemas.recommendations import (
     RunAnswer,
     run_answer,
 )
-from serving.services.searching.finding import FoundItems
 from serving.services.searching.found_list import SearchedItem, SearchList
 
 _MATCH = (
@@ -77,7 +77,7 @@ class SearchAnswer(BaseModel):
     generation_ms: float
 
 
-def search_answer(q: str, found: FoundItems[SearchList]) -> dict[str, Any]:
+def search_answer(q: str, found: Answer[SearchList]) -> dict[str, Any]:
     """The fields of `SearchAnswer`, ready to be written."""
     made = found.made
     return {

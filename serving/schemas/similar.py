@@ -4,6 +4,7 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
+from serving.answering.pipeline import Answer
 from serving.schemas.named import ExclusionKnowledge, FoundItemsSource, SimilarItemsLevel
 from serving.schemas.recommendations import (
     CATEGORIES_MEANT,
@@ -12,7 +13,6 @@ from serving.schemas.recommendations import (
     RunAnswer,
     run_answer,
 )
-from serving.services.searching.finding import FoundItems
 from serving.services.searching.found_list import SimilarList
 
 
@@ -53,7 +53,7 @@ class SimilarAnswer(BaseModel):
     generation_ms: float
 
 
-def similar_answer(found: FoundItems[SimilarList]) -> dict[str, Any]:
+def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
     """The fields of `SimilarAnswer`, ready to be written."""
     made = found.made
     return {

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 
 from domain.errors import StoreUnavailableError
+from serving.answering.single_flight import SingleFlight
 from serving.budget import Budget, spending
 from serving.repositories.answers import Answers
 from serving.repositories.runs import Runs
 from serving.services.kinds import Kinds
-from serving.services.single_flight import SingleFlight
 
 
 @dataclass(frozen=True, slots=True)

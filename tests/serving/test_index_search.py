@@ -3,6 +3,8 @@
 import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -207,11 +209,13 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
         recall_bound=0.95,
         new_item_users=5,
     )
+    user = SimpleNamespace(
+        user_no=catalogue.user_no,
+        state=partial(noting.load_user_state, catalogue.run_id, catalogue.user_no),
+    )
     indexes = [None, ItemIndex(0.949, DIMENSIONS), ItemIndex(0.95, DIMENSIONS)]
     made = [
-        await lists.make(
-            LiveRun(catalogue.run_id, CUT_OFF, index), catalogue.user_no, Wish(limit=10)
-        )
+        await lists.make(LiveRun(catalogue.run_id, CUT_OFF, index), user, Wish(limit=10))
         for index in indexes
     ]
     assert noting.asked == [None, None, indexes[2]]

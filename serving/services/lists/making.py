@@ -1,13 +1,14 @@
 """Making one user's list from one run: the blend, its places, and what fills it up."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
 from domain.blend import BlendedRanking, BlendPolicy, blend, effective_weights
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
-from serving.budget import KNOWING_THE_USER, SEARCHING, until
+from serving.answering.user_reader import UserReader
+from serving.budget import SEARCHING, until
 from serving.repositories.candidates import Candidates, NewItems
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import Recommendations, UserState
@@ -28,10 +29,6 @@ from serving.services.lists.stating import Stating
 from serving.services.lists.wish import Wish
 
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
-
-
-def _unnoted(_user: UserState) -> None:
-    """Nobody wants to know."""
 
 
 class ListMaker:
@@ -59,18 +56,12 @@ class ListMaker:
     async def make(
         self,
         run: LiveRun | None,
-        user_no: UserNo | None,
+        reader: UserReader | None,
         wish: Wish,
-        *,
-        note: Callable[[UserState], None] = _unnoted,
     ) -> MadeList:
-        """The best list that `run` has for a user; None: a user the log has never seen.
-
-        `note` is told what the store knows of the user as soon as it is read.
-        """
-        with until(KNOWING_THE_USER):
-            user = await self._user_state(run, user_no, wish)
-        note(user)
+        """The best list that `run` has for a user; None: a user the log has never seen."""
+        user_no = reader.user_no if reader else None
+        user = await reader.state(exclude_seen=wish.exclude_seen) if reader else _STRANGER
         user, unheard = await self._stating.heard(
             run, user_no, user, wish.interests, exclude_seen=wish.exclude_seen
         )
@@ -115,15 +106,6 @@ class ListMaker:
         draft = Draft(limit)
         await self._filler.begin(run, draft, excluded, Filters.of_category(category))
         return draft.items
-
-    async def _user_state(
-        self, run: LiveRun | None, user_no: UserNo | None, wish: Wish
-    ) -> UserState:
-        if user_no is None:
-            return _STRANGER
-        return await self._recommendations.load_user_state(
-            run.run_id if run else None, user_no, exclude_seen=wish.exclude_seen
-        )
 
     async def _candidates_in_time(
         self, run: LiveRun | None, user: UserState, wish: Wish, turn: Turn

@@ -5,13 +5,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal, Self
 
-import orjson
-
 from domain.identifiers import ItemNo
 from serving.repositories.runs import LiveRun
 
 SimilarLevel = Literal["similar", "words", "popular", "held"]
 SearchLevel = Literal["search", "words", "popular", "held"]
+FoundSource = Literal["cache", "similar", "search", "words", "popular", "held"]
 Match = Literal["words", "meaning", "popular"]
 
 
@@ -142,8 +141,3 @@ def kept_run(said: Mapping[str, Any] | None) -> LiveRun | None:
         return None
     cut_off_at = datetime.fromisoformat(said["cut_off_at"])
     return LiveRun(said["run_id"], cut_off_at, switch_no=said["switch_no"])
-
-
-def encoded(listed: SimilarList | SearchList, made_at: float) -> bytes:
-    """A list with the time it was made at, in seconds since 1970."""
-    return orjson.dumps({"made_at": made_at, **listed.encode()})

@@ -10,11 +10,13 @@ import orjson
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId
+from serving.answering.list_kind import CachedKind
+from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.answering.user_reader import UserReader
 from serving.budget import SEARCHING, until
 from serving.faults import Fault, FaultyInputError
-from serving.repositories.exclusions import Exclusions
+from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.search import Found, Search
 from serving.repositories.similar_items import AlikeItem, ItemFilters, SimilarItems
@@ -22,7 +24,6 @@ from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.held_popular import HeldPopular
 from serving.services.lists.made_list import degraded_by
 from serving.services.searching.asking import Asking
-from serving.services.searching.finding import Asked, Finder, FoundItems
 from serving.services.searching.found_list import SearchedItem, SearchLevel, SearchList
 from serving.services.searching.held_query import HeldQuery
 from serving.services.searching.highlighting import highlights
@@ -76,48 +77,64 @@ class _Search:
         return self.run.run_id if self.run else None
 
 
-class Searcher:
+class Searcher(CachedKind[SearchWish, SearchList]):
     """Answers searches."""
 
     def __init__(
         self,
-        finder: Finder[SearchList],
+        pipeline: AnswerPipeline,
         search: Search,
         items: SimilarItems,
         held: HeldPopular,
         *,
         recall_bound: float,
+        fresh_seconds: float,
     ) -> None:
-        self._finder = finder
+        self._pipeline = pipeline
+        self.fresh_seconds = fresh_seconds
         self._search = search
         self._understanding = Understanding(search)
         self._items = items
         self._held = held
         self._recall_bound = recall_bound
 
-    async def search(self, user_id: UserId | None, wish: SearchWish) -> FoundItems[SearchList]:
+    async def search(self, user_id: UserId | None, wish: SearchWish) -> Answer[SearchList]:
         """What is found; FaultyInputError if there is nothing to look for."""
         typed = typed_query(wish.text)
         if not typed.wanted:
             raise nothing_to_look_for(typed)
+        return await self._pipeline.answer(self, wish, user_id)
 
-        def excluded(of_user: Exclusions) -> frozenset[ItemNo]:
-            return of_user.of(exclude_seen=wish.exclude_seen)
-
-        async def make(run: LiveRun | None, user: UserState | None) -> SearchList:
-            of_user = user.exclusions if user else _NOBODY
-            embedding = user.embedding if user else None
-            search = _Search(run, wish, excluded(of_user), of_user.seen, embedding)
-            return await self._make(search, typed)
-
-        asked = Asked(
-            field=wish.field(),
-            make=make,
-            make_held=lambda of_user: self._make_held(wish, typed, of_user),
-            decode=SearchList.decode,
-            excluded=excluded,
+    async def make(
+        self, run: LiveRun | None, user: UserReader | None, request: SearchWish
+    ) -> SearchList:
+        """What the run finds, then the most used."""
+        state = await user.state(exclude_seen=True) if user else None
+        of_user = state.exclusions if state else _NOBODY
+        search = _Search(
+            run,
+            request,
+            self.excluded(of_user, request),
+            of_user.seen,
+            state.embedding if state else None,
         )
-        return await self._finder.find(user_id, asked)
+        return await self._make(search, typed_query(request.text))
+
+    def key(self, request: SearchWish) -> str:
+        """The request."""
+        return request.field()
+
+    def excluded(self, exclusions: Exclusions, request: SearchWish) -> frozenset[ItemNo]:
+        """The user's exclusions."""
+        return exclusions.of(exclude_seen=request.exclude_seen)
+
+    def encode(self, made: SearchList) -> bytes:
+        """The list."""
+        return orjson.dumps(made.encode())
+
+    def decode(self, cached: bytes) -> SearchList:
+        """The list."""
+        return SearchList.decode(orjson.loads(cached))
 
     async def _make(self, search: _Search, typed: TypedQuery) -> SearchList:
         understood = await self._understanding.understand(search.run_id, typed)
@@ -232,14 +249,14 @@ class Searcher:
             await asyncio.sleep(0)
         return shown, None
 
-    def _make_held(self, wish: SearchWish, typed: TypedQuery, of_user: Exclusions) -> SearchList:
+    def make_fallback(self, known: RememberedUser, request: SearchWish) -> SearchList:
         """The held list, first the items whose titles have words that are looked for.
 
         StoreUnavailableError if nobody holds an item that may be shown, but there may be some.
         """
-        excluded = of_user.of(exclude_seen=wish.exclude_seen)
-        made = self._held.answer(_ALL, excluded, filters=wish.filters)
-        query = HeldQuery.of(typed)
+        wish, of_user = request, known.exclusions
+        made = self._held.answer(_ALL, self.excluded(of_user, wish), filters=wish.filters)
+        query = HeldQuery.of(typed_query(wish.text))
         held = [item for item in made.items if query.allows((item.title, *item.categories))]
         scores = {item.item_no: query.score(item.title) for item in held}
         if wish.only_words:

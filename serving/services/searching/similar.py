@@ -10,18 +10,19 @@ from numpy.typing import NDArray
 
 from domain.errors import StoreUnavailableError, UnknownItemError
 from domain.identifiers import ItemId, ItemNo, UserId
+from serving.answering.list_kind import CachedKind
+from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.answering.user_reader import UserReader
 from serving.budget import SEARCHING, until
-from serving.repositories.exclusions import Exclusions
+from serving.repositories.exclusions import Exclusions, RememberedUser
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.similar_items import AlikeItem, ItemFilters, Seed, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.held_popular import HeldPopular
-from serving.services.searching.finding import Asked, Finder, FoundItems
 from serving.services.searching.found_list import SimilarItem, SimilarLevel, SimilarList
 
-_NOTHING: AbstractSet[ItemNo] = frozenset()
+_NOBODY = Exclusions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,50 +42,40 @@ class SimilarWish:
         return f"similar:{orjson.dumps(parts).decode()}"
 
 
-class Similar:
+class Similar(CachedKind[SimilarWish, SimilarList]):
     """Answers requests for similar items."""
 
     def __init__(
         self,
-        finder: Finder[SimilarList],
+        pipeline: AnswerPipeline,
         items: SimilarItems,
         held: HeldPopular,
         *,
         recall_bound: float,
+        fresh_seconds: float,
     ) -> None:
-        self._finder = finder
+        self._pipeline = pipeline
+        self.fresh_seconds = fresh_seconds
         self._items = items
         self._held = held
         self._recall_bound = recall_bound
 
-    async def similar(self, user_id: UserId | None, wish: SimilarWish) -> FoundItems[SimilarList]:
+    async def similar(self, user_id: UserId | None, wish: SimilarWish) -> Answer[SimilarList]:
         """Items like those of the wish; UnknownItemError if none of these exists."""
+        return await self._pipeline.answer(self, wish, user_id)
 
-        async def make(run: LiveRun | None, user: UserState | None) -> SimilarList:
-            return await self._make(run, user, wish)
-
-        def excluded(of_user: Exclusions) -> AbstractSet[ItemNo]:
-            return of_user.of(exclude_seen=wish.exclude_seen)
-
-        asked = Asked(
-            field=wish.field(),
-            make=make,
-            make_held=lambda of_user: self._make_held(wish, excluded(of_user)),
-            decode=SimilarList.decode,
-            excluded=excluded,
-        )
-        return await self._finder.find(user_id, asked)
-
-    async def _make(
-        self, run: LiveRun | None, user: UserState | None, wish: SimilarWish
+    async def make(
+        self, run: LiveRun | None, user: UserReader | None, request: SimilarWish
     ) -> SimilarList:
+        """The most alike by the run, then the most used."""
+        wish = request
+        of_user = (await user.state(exclude_seen=True)).exclusions if user else _NOBODY
         seeds = await self._items.find_seeds(run.run_id if run else None, wish.item_ids)
         known = {seed.item_id for seed in seeds}
         unknown = tuple(item_id for item_id in wish.item_ids if item_id not in known)
         if not seeds:
             raise UnknownItemError(_unknown_detail(unknown))
-        of_user = user.exclusions.of(exclude_seen=wish.exclude_seen) if user else _NOTHING
-        excluded = {seed.item_no for seed in seeds} | of_user
+        excluded = {seed.item_no for seed in seeds} | self.excluded(of_user, wish)
         filters = ItemFilters(wish.filters)
         alike, degraded = await self._alike(run, seeds, excluded, filters, wish.limit)
         missing = wish.limit - len(alike)
@@ -125,14 +116,32 @@ class Similar:
         lacking = self._items.lacks(index) and not filters.leave_few
         return alike, VECTOR_INDEX if lacking else None
 
-    def _make_held(self, wish: SimilarWish, excluded: AbstractSet[ItemNo]) -> SimilarList:
-        excluded |= self._held.numbers_of(wish.item_ids)
+    def make_fallback(self, known: RememberedUser, request: SimilarWish) -> SimilarList:
+        """What is popular."""
+        wish = request
+        excluded = self.excluded(known.exclusions, wish) | self._held.numbers_of(wish.item_ids)
         held = self._held.answer(wish.limit, excluded, filters=wish.filters)
         items = tuple(
             SimilarItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0)
             for item in held.items
         )
         return SimilarList("held", held.run, items)
+
+    def key(self, request: SimilarWish) -> str:
+        """The request."""
+        return request.field()
+
+    def excluded(self, exclusions: Exclusions, request: SimilarWish) -> AbstractSet[ItemNo]:
+        """The user's exclusions."""
+        return exclusions.of(exclude_seen=request.exclude_seen)
+
+    def encode(self, made: SimilarList) -> bytes:
+        """The list."""
+        return orjson.dumps(made.encode())
+
+    def decode(self, cached: bytes) -> SimilarList:
+        """The list."""
+        return SimilarList.decode(orjson.loads(cached))
 
 
 def mean_likeness(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:

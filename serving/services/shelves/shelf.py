@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from domain.identifiers import UserId
-from serving.repositories.exclusions import Knowledge
 from serving.repositories.runs import LiveRun
 from serving.services.lists.made_list import RecommendedItem
 
@@ -69,5 +68,3 @@ class ShelfList:
     """Why it is less than it might have been; None: it is not."""
     categories_meant: Mapping[str, str] = field(default_factory=dict)
     """Of an empty list: the category if no item has it, with the one that was meant."""
-    exclusions: Knowledge | None = None
-    """Whether all that the user has seen was known; None: it is nobody's list."""

@@ -1,0 +1,82 @@
+"""What a kind of list has to say of itself, so that the pipeline can answer requests for it."""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from domain.identifiers import ItemNo
+from serving.answering.user_reader import UserReader
+from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.runs import LiveRun
+
+
+class _Item(Protocol):
+    @property
+    def item_no(self) -> ItemNo: ...
+
+
+class AnswerList(Protocol):
+    """A list as the pipeline sees it: a dataclass with at least these fields."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+    @property
+    def level(self) -> str:
+        """What it was made as."""
+
+    @property
+    def run(self) -> LiveRun | None:
+        """The model run it comes from."""
+
+    @property
+    def items(self) -> Sequence[_Item]:
+        """Best first."""
+
+    @property
+    def degraded(self) -> str | None:
+        """Why it is less than it might have been, and so is not cached; None: it is not."""
+
+
+Request = TypeVar("Request")
+Made = TypeVar("Made", bound=AnswerList)
+
+
+class ListKind(ABC, Generic[Request, Made]):
+    """One kind of list: recommendations, search results, similar items, lists for everybody."""
+
+    @abstractmethod
+    async def make(self, run: LiveRun | None, user: UserReader | None, request: Request) -> Made:
+        """The list of a run; user None: nobody, or a user the log has never seen.
+
+        RunGoneError and UserGoneError if the run or the user is found gone: the pipeline tries the
+        next. StoreUnavailableError: it falls back.
+        """
+
+    @abstractmethod
+    def make_fallback(self, known: RememberedUser, request: Request) -> Made:
+        """The list without PostgreSQL; StoreUnavailableError if there is none whatever."""
+
+    @abstractmethod
+    def excluded(self, exclusions: Exclusions, request: Request) -> AbstractSet[ItemNo]:
+        """What must not be in the list of a user with these exclusions."""
+
+
+class CachedKind(ListKind[Request, Made]):
+    """A kind whose lists are cached."""
+
+    fresh_seconds = math.inf
+    """So long a cached list is answered; later only while PostgreSQL is away."""
+
+    @abstractmethod
+    def key(self, request: Request) -> str:
+        """All that changes the list, apart from the run and the user; unique among the kinds."""
+
+    @abstractmethod
+    def encode(self, made: Made) -> bytes:
+        """What is cached."""
+
+    @abstractmethod
+    def decode(self, cached: bytes) -> Made:
+        """The list from what was cached; of its run, what an answer tells."""

@@ -1,0 +1,244 @@
+"""One way from a request to an answer, for every kind of list.
+
+A list comes from the cache, or is made from the served run, once for all who ask at the same time.
+Where PostgreSQL does not answer within the budget, it is what is cached, or the fallback, without
+what is known to be excluded.
+"""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Any, Generic
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import UserId, UserNo
+from serving.answering.cache import AnswerCache
+from serving.answering.list_kind import CachedKind, ListKind, Made, Request
+from serving.answering.single_flight import SingleFlight
+from serving.answering.user_reader import UserReader
+from serving.budget import in_time, spending
+from serving.metrics import ServingMetrics
+from serving.repositories.answers import NOT_STORED, Stamp
+from serving.repositories.exclusions import Knowledge, RememberedUser
+from serving.repositories.recommendations import Recommendations
+from serving.repositories.runs import LiveRun
+from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.made_list import REDIS_AWAY, degraded_by
+from serving.services.live_runs import LiveRuns
+from serving.services.memory.early_look import EarlyLook
+from serving.services.memory.exclusion_lookup import ExclusionLookup
+from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.replica_reading import ReplicaReading, taking
+from serving.services.user_numbers import UserNumbers
+
+CACHE = "cache"
+"""The source of a list that was made before."""
+_NOBODY = RememberedUser()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Generic[Made]):
+    """One answer to one request."""
+
+    made: Made
+    source: str
+    """`cache`, or what the list was made as."""
+    user_no: UserNo | None = None
+    exclusions: Knowledge | None = None
+    """Whether all that the user has seen was known; None: nobody was named."""
+    degraded: str | None = None
+    """Why the list is less than it might have been, or takes more to make; None: neither."""
+    generation_ms: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked(Generic[Request, Made]):
+    """A request of one kind, for a user or (None) for nobody."""
+
+    kind: ListKind[Request, Made]
+    request: Request
+    user_id: UserId | None
+
+
+class AnswerPipeline:
+    """Answers requests for lists."""
+
+    def __init__(
+        self,
+        *,
+        cache: AnswerCache,
+        live_runs: LiveRuns,
+        recommendations: Recommendations,
+        users: UserNumbers,
+        held: HeldPopular,
+        remembered: RememberedUsers,
+        exclusions: ExclusionLookup,
+        replica: ReplicaReading,
+        metrics: ServingMetrics,
+    ) -> None:
+        self._cache = cache
+        self._live_runs = live_runs
+        self._recommendations = recommendations
+        self._users = users
+        self._held = held
+        self._remembered = remembered
+        self._exclusions = exclusions
+        self._replica = replica
+        self._metrics = metrics
+        self._flights: SingleFlight[Any] = SingleFlight()
+
+    async def answer(
+        self, kind: ListKind[Request, Made], request: Request, user_id: UserId | None
+    ) -> Answer[Made]:
+        """The best list there is; StoreUnavailableError only if there is none whatever."""
+        started = time.perf_counter()
+        found = await self._best(_Asked(kind, request, user_id))
+        answer = replace(
+            found,
+            degraded=found.made.degraded or self._degraded_cache(kind),
+            exclusions=None if user_id is None else found.exclusions,
+            generation_ms=round((time.perf_counter() - started) * 1000, 3),
+        )
+        self._count(answer)
+        return answer
+
+    async def prepare(
+        self, kind: CachedKind[Request, Made], request: Request, run: LiveRun, user_id: UserId
+    ) -> None:
+        """Make and cache a list of a run that is about to be served, for when it is.
+
+        Nothing is cached where the run does not know all of the user yet, and what is cached goes
+        with the user's next event as any list does: so it is the one that would be made then.
+        """
+        user_no = await self._users.find(user_id)
+        if user_no is None:
+            return
+        cached = await self._cache.find(user_no, _key(kind, request, run))
+        since = self._remembered.now
+        # Asked after the stamp was taken: a later event voids the stamp.
+        if cached.encoded is None and await self._recommendations.knows_user(run.run_id, user_no):
+            user = self._reader(run, user_id, user_no, cached.stamp, since=since)
+            await self._make(kind, request, run, user, cached.stamp)
+
+    async def _best(self, asked: _Asked[Request, Made]) -> Answer[Made]:
+        with EarlyLook(lambda: self._known(asked.user_id)) as looked_up:
+            try:
+                return await in_time(self._live_runs.reading(lambda run: self._of_run(asked, run)))
+            except StoreUnavailableError as error:
+                return await self._fallback(asked, await looked_up.found(), error)
+
+    async def _known(self, user_id: UserId | None) -> RememberedUser:
+        return _NOBODY if user_id is None else await self._exclusions.find(user_id)
+
+    async def _fallback(
+        self, asked: _Asked[Request, Made], known: RememberedUser, error: StoreUnavailableError
+    ) -> Answer[Made]:
+        """What is cached, or the fallback, without what is known to be excluded."""
+        kind, request = asked.kind, asked.request
+        if isinstance(kind, CachedKind):
+            run = self._live_runs.current or self._held.run
+            # The patience with PostgreSQL may have taken all of the budget.
+            with spending(None):
+                cached = await self._cache.find(known.user_no, _key(kind, request, run))
+            if cached.encoded is not None:
+                made = kind.decode(cached.encoded)
+                excluded = kind.excluded(known.exclusions, request)
+                if excluded.isdisjoint(item.item_no for item in made.items):
+                    # The list of strangers was made without a look at what this user has seen.
+                    knowledge = known.knowledge if known.user_no is None else "known"
+                    return Answer(made, CACHE, known.user_no, knowledge)
+        made = replace(kind.make_fallback(known, request), degraded=degraded_by(error))
+        return Answer(made, made.level, known.user_no, known.knowledge)
+
+    async def _of_run(self, asked: _Asked[Request, Made], run: LiveRun | None) -> Answer[Made]:
+        if asked.user_id is None:
+            return await self._of_user(asked, run, None)
+        return await self._users.reading(
+            asked.user_id, lambda user_no: self._of_user(asked, run, user_no)
+        )
+
+    async def _of_user(
+        self, asked: _Asked[Request, Made], run: LiveRun | None, user_no: UserNo | None
+    ) -> Answer[Made]:
+        """The list of a run; user_no None: for nobody, or a user the log has never seen."""
+        kind, request, user_id = asked.kind, asked.request, asked.user_id
+        if not isinstance(kind, CachedKind):
+            made = await self._uncached(asked, run, user_no)
+            return Answer(made, made.level, user_no, "known")
+        key = _key(kind, request, run)
+        cached = await self._cache.find(user_no, key)
+        fresh = cached.is_fresh(kind.fresh_seconds)
+        self._metrics.cache.labels("hit" if fresh else "miss").inc()
+        if fresh and cached.encoded is not None:
+            if user_id is not None and user_no is not None:
+                await self._remembered.learn(user_id)
+            return Answer(kind.decode(cached.encoded), CACHE, user_no, "known")
+        leave = self._replica.leave(run, cached.stamp)
+        since = self._remembered.now if leave is None else leave.remembered_at
+        user = self._reader(run, user_id, user_no, cached.stamp, since=since)
+        with taking(leave):
+            # With the stamp in the key, who asks after an event never gets what was read before it.
+            made = await self._flights.run(
+                (user_no, key, cached.stamp),
+                lambda: self._make(kind, request, run, user, cached.stamp),
+            )
+        return Answer(made, made.level, user_no, "known")
+
+    async def _uncached(
+        self, asked: _Asked[Request, Made], run: LiveRun | None, user_no: UserNo | None
+    ) -> Made:
+        """A list that is made anew; lists of nobody may be read from the replica."""
+        leave = None if asked.user_id is not None else await self._replica.leave_for_all(run)
+        since = self._remembered.now
+        user = self._reader(run, asked.user_id, user_no, NOT_STORED, since=since)
+        with taking(leave):
+            return await asked.kind.make(run, user, asked.request)
+
+    async def _make(
+        self,
+        kind: CachedKind[Request, Made],
+        request: Request,
+        run: LiveRun | None,
+        user: UserReader | None,
+        stamp: Stamp,
+    ) -> Made:
+        made = await kind.make(run, user, request)
+        if made.degraded is None:
+            user_no = None if user is None else user.user_no
+            await self._cache.store(user_no, _key(kind, request, run), kind.encode(made), stamp)
+        return made
+
+    def _reader(
+        self,
+        run: LiveRun | None,
+        user_id: UserId | None,
+        user_no: UserNo | None,
+        stamp: Stamp,
+        *,
+        since: int,
+    ) -> UserReader | None:
+        if user_id is None or user_no is None:
+            return None
+        return UserReader(
+            self._recommendations,
+            self._remembered,
+            run=run,
+            user_id=user_id,
+            user_no=user_no,
+            since=since,
+            stamp=stamp,
+        )
+
+    def _degraded_cache(self, kind: ListKind[Any, Any]) -> str | None:
+        return REDIS_AWAY if isinstance(kind, CachedKind) and self._cache.away else None
+
+    def _count(self, answer: Answer[Any]) -> None:
+        self._metrics.answers.labels(answer.source).inc()
+        if answer.made.degraded is not None:
+            self._metrics.degraded.labels(answer.made.degraded).inc()
+        if answer.exclusions == "unknown":
+            self._metrics.exclusions_unknown.inc()
+
+
+def _key(kind: CachedKind[Request, Made], request: Request, run: LiveRun | None) -> str:
+    """The name of a cached list: the run and all that changes it."""
+    return f"{run.version if run else None}:{kind.key(request)}"
