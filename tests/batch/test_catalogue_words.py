@@ -24,8 +24,9 @@ from batch.parameters import LiveWeights, SpaceParameters, WordParameters
 from batch.sequence import SequenceVectors
 from batch.space import ItemSpace, Parts, item_space
 from domain.identifiers import RunId
-from sql import partitions, tables
+from sql import partitions
 from sql.statements import statements
+from tests import tables
 
 GENRES = ("Drama", "Science Fiction", "Comédie", "Western")
 KNOWN = 60

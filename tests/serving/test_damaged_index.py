@@ -15,11 +15,11 @@ from domain.errors import StoreUnavailableError
 from serving.app import create_app
 from serving.repositories.similar_items import SimilarItems
 from serving.settings import ServingSettings
-from sql import tables
 from sql.engine import make_engine
 from sql.migrate import migrate
 from stack.command_line import app as command_line
 from stack.servers.postgres import running_postgres
+from tests import tables
 from tests.serving.conftest import Seeds, Start, TasksTransport, ids, recommended, until
 from tests.serving.diagnosing import finding
 

@@ -8,7 +8,7 @@ import pytest
 import redis
 from sqlalchemy import Engine, func, insert, select, text, update
 
-from sql import tables
+from tests import tables
 from tests.events import DISLIKE, HIDE, event, record, user_no_of
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, recommended, until
 from tests.serving.diagnosing import diagnosed, finding, published, severity, start_for_admin
