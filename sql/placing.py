@@ -46,14 +46,6 @@ def begin_placing(connection: Connection, run_id: RunId) -> bool:
     return connection.execute(_PLACING["begin_placing"], {"run_id": run_id}).first() is not None
 
 
-def try_placing(connection: Connection, run_id: RunId) -> bool:
-    """Be the only one who has begun to place items in a run, until the commit; whether one is.
-
-    For workers, who would rather fold than wait for another's pass; a switch does not ask.
-    """
-    return bool(connection.execute(_PLACING["try_placing"], {"run_id": run_id}).scalar_one())
-
-
 def hold_folding(connection: Connection, run_id: RunId) -> None:
     """Be the only one who folds users of a run, or places items in it, until the commit."""
     connection.execute(_PLACING["hold_folding"], {"run_id": run_id})

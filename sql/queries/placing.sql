@@ -43,11 +43,6 @@ select run_id from model_runs
 where run_id = :run_id and state in ('evaluated', 'published') and to_regclass('item_embeddings_' || run_id) is not null
 for share;
 
--- name: try_placing
--- Whether nobody else is placing items in a run, or waits to; if so nobody begins until the transaction ends. To be asked
--- first by those who have other things to do as well.
-select pg_try_advisory_xact_lock(31321, :run_id);
-
 -- name: hold_folding
 -- Waits for whoever folds users of a run, and lets nobody begin. Who folds an event of an item that has no place yet is
 -- found by whoever places it only after the commit. Before progress is claimed, as whoever publishes does.
