@@ -143,10 +143,11 @@ def _place(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) ->
     """
     if not item_nos:
         return []
-    asked: dict[str, object] = {"run_id": run.run_id, "item_nos": list(item_nos)}
-    asked["item_nos"] = connection.execute(_PLACING["place_items"], asked).scalars().all()
-    if not asked["item_nos"]:
+    asked = {"run_id": run.run_id, "item_nos": list(item_nos)}
+    new = connection.execute(_PLACING["place_items"], asked).scalars().all()
+    if not new:
         return []
+    asked = {"run_id": run.run_id, "item_nos": new}
     user_nos = connection.execute(_PLACING["find_users_of_items"], asked).scalars().all()
     # Read now: whoever was waited for may have written vectors that know more than the caller's
     # horizon, and a vector is not overwritten by one that knows less.
