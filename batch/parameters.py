@@ -1,10 +1,11 @@
 """The parameters of a run, as they travel in its row."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Self
 
 from batch.settings import BatchSettings
+from domain.cold_items import LikenessShares
 from domain.live_vector import LiveVectorParameters
 
 
@@ -110,22 +111,6 @@ class LiveWeights:
 
     taste: float = 0.5
     trend: float = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class LikenessShares:
-    """What counts how much in how alike two items are; the sum is 1."""
-
-    taste: float = 0.35
-    """Liked by the same people."""
-    source: float = 0.35
-    """Followed by the same items."""
-    words: float = 0.30
-    """Alike in what their words say."""
-
-    def without_sequence(self) -> Self:
-        """Of a run without a sequence part: taste has its share too."""
-        return replace(self, taste=self.taste + self.source, source=0.0)
 
 
 @dataclass(frozen=True, slots=True)

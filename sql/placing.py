@@ -1,6 +1,6 @@
 """Placing items in a run between two nights: one way for publishing, rollback and the speed worker.
 
-Where an item belongs is computed in SQL (`place_items`), from its words, the log and the run.
+Where an item belongs is a pure function (`sql.cold_items`) of its words, the log and the run.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
+from sql.cold_items import place_items
 from sql.folding import fold_in
 from sql.live_vectors import RunSpace
 from sql.log import event_horizon
@@ -143,8 +144,7 @@ def _place(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) ->
     """
     if not item_nos:
         return []
-    asked = {"run_id": run.run_id, "item_nos": list(item_nos)}
-    new = connection.execute(_PLACING["place_items"], asked).scalars().all()
+    new = place_items(connection, run.run_id, item_nos)
     if not new:
         return []
     asked = {"run_id": run.run_id, "item_nos": new}
