@@ -123,7 +123,7 @@ def similarity_embeddings(
 
 def fillers(norm: float, vectors: Floats) -> Floats:
     """(n,) what makes vectors (n, d) as long as `norm`."""
-    return np.sqrt(np.maximum(norm**2 - np.linalg.norm(vectors, axis=1) ** 2, 0.0))
+    return np.asarray(np.sqrt(np.maximum(norm**2 - np.linalg.norm(vectors, axis=1) ** 2, 0.0)))
 
 
 def unit(rows: NDArray[np.floating]) -> Floats:
