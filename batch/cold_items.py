@@ -17,13 +17,13 @@ from batch.calibrated_words import learn_calibrated
 from batch.fitting import Factors, gramian
 from batch.matrix import InteractionMatrix, item_degrees, item_likers
 from batch.neutral import NeutralPlace, neutral_place
-from batch.parameters import LikenessShares, WordParameters
+from batch.parameters import WordParameters
 from batch.space import ItemSpace
 from batch.words import Floats, ItemTerms, WordVectors
+from domain.cold_items import ColdItemSpace, LikenessShares, fillers, unit
 from domain.live_vector import ItemVectors, LiveSpace
 
 _ROWS_AT_ONCE = 10_000
-_SMALLEST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class SpaceWords:
     likeness: LikenessShares
 
     def told(self) -> dict[str, Any]:
-        """What the row of the run tells of it; SQL makes items of words with it."""
+        """What the row of the run tells of it, for whoever makes items of words later."""
         return {
             "longest": self.words.longest,
             "trend": self.trend,
@@ -156,40 +156,34 @@ def _blended(space: ItemSpace, degrees: Floats, terms: ItemTerms, learned: Space
     items, live = space.items, space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
     said = learned.words.sums(terms.of(items.item_nos))
-    said[:, end:] = _unit(said[:, end:])
+    said[:, end:] = unit(said[:, end:])
     observed = np.hstack([items.vectors[:, :end], items.sources])
     drawn = _drawn(observed, said, degrees, learned.known_after)
     vectors = np.column_stack([drawn[:, :end], items.vectors[:, end]]).astype(np.float64)
-    norms = np.linalg.norm(vectors, axis=1)
-    norm = float(norms.max(initial=0.0))
-    stored = np.column_stack([vectors, _fillers(norm, norms)]).astype(np.float32)
+    norm = float(np.linalg.norm(vectors, axis=1).max(initial=0.0))
+    stored = np.column_stack([vectors, fillers(norm, vectors)]).astype(np.float32)
     factors = stored[:, : live.taste_dimensions] / items.taste_scales[:, None]
     rounded = gramian(factors).astype(np.float32).astype(np.float64)
-    sources = _unit(drawn[:, end:].astype(np.float64)).astype(np.float32)
+    sources = unit(drawn[:, end:]).astype(np.float32)
     return ItemSpace(
         replace(items, vectors=stored, sources=sources), norm, LiveSpace(live, rounded)
     )
 
 
 def _made_of_words(space: ItemSpace, new: ItemTerms, learned: SpaceWords) -> ItemVectors:
-    """New items as `item_made_of_words` in the store has them, or in the neutral place."""
+    """New items as their words make them, or in the neutral place."""
     live = space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
-    said = learned.words.sums(new)
-    neutral = np.concatenate([learned.neutral.embedding, learned.neutral.source])
-    said[~learned.words.known_in(new)] = neutral
-    room = np.sqrt(max(space.norm**2 - learned.trend**2, 0.0))
-    lengths = np.linalg.norm(said[:, :end], axis=1)
-    fitted = said[:, :end] * np.minimum(1.0, room / np.maximum(lengths, _SMALLEST))[:, None]
-    vectors = np.column_stack([fitted, np.full(len(said), learned.trend)])
-    fillers = _fillers(space.norm, np.linalg.norm(vectors, axis=1))
-    return ItemVectors(
-        item_nos=new.item_nos,
-        vectors=np.column_stack([vectors, fillers]).astype(np.float32),
-        sources=_unit(said[:, end:]).astype(np.float32),
-        taste_scales=np.full(len(said), learned.taste_scale),
-        confidence_scales=np.ones(len(said)),
+    cold = ColdItemSpace(
+        norm=space.norm,
+        trend=learned.trend,
+        taste_scale=learned.taste_scale,
+        neutral=learned.neutral.embedding,
+        neutral_source=learned.neutral.source,
     )
+    sums = learned.words.sums(new)
+    said = cold.said(sums[:, :end], sums[:, end:], learned.words.known_in(new))
+    return cold.item_vectors(new.item_nos, *said)
 
 
 def _joined(one: ItemVectors, other: ItemVectors) -> ItemVectors:
@@ -204,14 +198,6 @@ def _joined(one: ItemVectors, other: ItemVectors) -> ItemVectors:
 
 def _rows_of(items: ItemVectors, rows: NDArray[np.intp]) -> ItemVectors:
     return ItemVectors(*(getattr(items, column.name)[rows] for column in fields(ItemVectors)))
-
-
-def _fillers(norm: float, norms: Floats) -> Floats:
-    return np.sqrt(np.maximum(norm**2 - norms**2, 0.0))
-
-
-def _unit(rows: Floats) -> Floats:
-    return np.asarray(rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), _SMALLEST))
 
 
 def _widened(

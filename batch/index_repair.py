@@ -12,6 +12,7 @@ from batch.runs import store_metrics
 from domain.errors import RepairRefusedError, TandemError
 from domain.identifiers import RunId
 from sql.engine import reason_of
+from sql.locks import INDEX_REPAIR, session_lock
 from sql.statements import statements
 
 _INDEX = statements("index")
@@ -119,14 +120,13 @@ def tell_progress(engine: Engine) -> str | None:
 def repairing(engine: Engine) -> Iterator[None]:
     """Let nobody else repair for the time of the block; RepairRefusedError if somebody does."""
     with engine.connect() as connection:
-        if not connection.execute(_INDEX["try_repairing"]).scalar_one():
-            raise RepairRefusedError("Another repair of indexes is under way. Wait for it to end.")
-        # The lock is the session's: no transaction is to be open while an index is built.
-        connection.commit()
-        try:
+        session = connection.execution_options(isolation_level="AUTOCOMMIT")
+        with session_lock(session, INDEX_REPAIR) as is_held:
+            if not is_held:
+                raise RepairRefusedError(
+                    "Another repair of indexes is under way. Wait for it to end."
+                )
             yield
-        finally:
-            connection.invalidate()
 
 
 def _refusal(error: ProgrammingError, run_id: RunId) -> TandemError | None:

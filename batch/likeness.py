@@ -10,32 +10,13 @@ from numpy.typing import NDArray
 
 from batch.bulk import append, constant_column, vector_column
 from batch.cold_items import SpaceWords
-from batch.parameters import LikenessShares
 from batch.space import ItemSpace
-from batch.words import Floats, ItemTerms
+from batch.words import ItemTerms
+from domain.cold_items import similarity_embeddings
 from domain.identifiers import RunId
 from domain.live_vector import ItemVectors
 
 _ITEMS_AT_ONCE = 10_000
-_SMALLEST = 1e-12
-
-
-def item_likenesses(
-    items: ItemVectors, taste_dimensions: int, said: Floats, shares: LikenessShares
-) -> NDArray[np.float32]:
-    """`[taste | source | words]` (n, d) of items, each part as long as its share allows.
-
-    `said` (n, t + s) is what their words say in the taste and sequence parts. A part that nothing
-    is known of is 0, so that a likeness is at most 1 long, and so is the inner product of two.
-    """
-    taste = items.vectors[:, :taste_dimensions]
-    # l_i = [sqrt(t) unit(taste_i) | sqrt(s) unit(source_i) | sqrt(w) unit(words_i)]
-    parts = [
-        np.sqrt(shares.taste) * _unit(taste),
-        np.sqrt(shares.source) * _unit(items.sources),
-        np.sqrt(shares.words) * _unit(said),
-    ]
-    return np.hstack(parts).astype(np.float32)
 
 
 def all_likenesses(
@@ -46,7 +27,7 @@ def all_likenesses(
         items = _some(space.items, slice(start, start + _ITEMS_AT_ONCE))
         said = learned.words.sums(terms.of(items.item_nos))[:, : learned.item_dimensions]
         taste = space.space.parameters.taste_dimensions
-        yield items.item_nos, item_likenesses(items, taste, said, learned.likeness)
+        yield items.item_nos, similarity_embeddings(items, taste, said, learned.likeness)
 
 
 def store_likenesses(
@@ -72,8 +53,3 @@ def likeness_dimensions(space: ItemSpace) -> int:
 
 def _some(items: ItemVectors, rows: slice) -> ItemVectors:
     return ItemVectors(*(getattr(items, column.name)[rows] for column in fields(ItemVectors)))
-
-
-def _unit(rows: NDArray[np.floating]) -> Floats:
-    wide = rows.astype(np.float64)
-    return np.asarray(wide / np.maximum(np.linalg.norm(wide, axis=1, keepdims=True), _SMALLEST))

@@ -6,8 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.space import ItemSpace
-
-_SMALLEST = 1e-12
+from domain.cold_items import unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +33,5 @@ def neutral_place(space: ItemSpace, used: NDArray[np.bool_]) -> NeutralPlace:
     source = sources.sum(axis=0, dtype=np.float64) / count
     return NeutralPlace(
         (vectors.sum(axis=0, dtype=np.float64) / count).astype(np.float32),
-        (source / max(float(np.linalg.norm(source)), _SMALLEST)).astype(np.float32),
+        unit(source[None])[0].astype(np.float32),
     )

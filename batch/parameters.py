@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
+from domain.cold_items import LikenessShares
 from domain.live_vector import LiveVectorParameters
 
 if TYPE_CHECKING:  # settings take their defaults from here
@@ -117,22 +118,6 @@ class LiveWeights:
 
     taste: float = 0.5
     trend: float = 0.1
-
-
-@dataclass(frozen=True, slots=True)
-class LikenessShares:
-    """What counts how much in how alike two items are; the sum is 1."""
-
-    taste: float = 0.35
-    """Liked by the same people."""
-    source: float = 0.35
-    """Followed by the same items."""
-    words: float = 0.30
-    """Alike in what their words say."""
-
-    def without_sequence(self) -> Self:
-        """Of a run without a sequence part: taste has its share too."""
-        return replace(self, taste=self.taste + self.source, source=0.0)
 
 
 @dataclass(frozen=True, slots=True)

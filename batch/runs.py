@@ -3,19 +3,19 @@
 import json
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row
-from sqlalchemy.exc import DBAPIError
 
 from batch.parameters import ListRecipe, RunParameters
 from batch.switching import hold_switch
 from domain.errors import RunInProgressError
 from domain.identifiers import Position, RunId
 from sql import partitions
+from sql.locks import NIGHT, session_lock
 from sql.log import event_horizon
 from sql.statements import statements
 
@@ -51,17 +51,12 @@ class ServedRun:
 def nightly_lock(connection: Connection) -> Iterator[None]:
     """Be the only nightly run for the length of the block; RunInProgressError if there is one.
 
-    The lock belongs to the session, so it ends with the process however that dies. `connection`
-    must be in autocommit: an open transaction of that length would keep dead rows from vacuum.
+    `connection` must be in autocommit.
     """
-    if not connection.execute(_BATCH["take_nightly_lock"]).scalar_one():
-        raise RunInProgressError
-    try:
+    with session_lock(connection, NIGHT) as is_held:
+        if not is_held:
+            raise RunInProgressError
         yield
-    finally:
-        # A session that was lost has given the lock back already.
-        with suppress(DBAPIError):
-            connection.execute(_BATCH["give_back_nightly_lock"])
 
 
 def begin_run(

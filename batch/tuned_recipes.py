@@ -15,6 +15,7 @@ from batch.parameters import ListRecipe
 from batch.tuning import Found, TunedTrial
 from domain.errors import TuningInProgressError
 from domain.identifiers import Position
+from sql.locks import TUNING, session_lock
 from sql.statements import statements
 
 _TUNING = statements("tuning")
@@ -27,14 +28,12 @@ _JUDGED = 2
 def tuning_lock(connection: Connection) -> Iterator[None]:
     """Be the only search for the length of the block; TuningInProgressError if there is one.
 
-    The lock belongs to the session. `connection` must be in autocommit.
+    `connection` must be in autocommit.
     """
-    if not connection.execute(_TUNING["take_tuning_lock"]).scalar_one():
-        raise TuningInProgressError
-    try:
+    with session_lock(connection, TUNING) as is_held:
+        if not is_held:
+            raise TuningInProgressError
         yield
-    finally:
-        connection.execute(_TUNING["give_back_tuning_lock"])
 
 
 def find_interrupted_search(connection: Connection) -> Position | None:

@@ -2,7 +2,7 @@
 
 Ridge regression from the items' weighted terms (TF-IDF) onto their vectors, each item counting as
 much as it is known. What a text says in the space is then a sum over its terms, which SQL can
-compute: `vector_of_words` in the store adds up exactly what `WordVectors.sums` does here.
+compute: `sums_of_words` in the store adds up exactly what `WordVectors.sums` does here.
 """
 
 from dataclasses import dataclass, replace

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, text
 
 from batch.bulk import bulk_connection
 from batch.embeddings import store_item_vectors, store_space
@@ -20,7 +20,6 @@ from batch.space import ItemSpace
 from batch.switching import announce, bring_up_to_date
 from domain.identifiers import RunId
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
-from sql import tables
 from sql.engine import make_engine
 from sql.live_vectors import RunSpace, load_live_space
 from sql.log import event_horizon, load_kinds
@@ -29,6 +28,19 @@ from sql.partitions import create_partitions
 WARM_SECONDS = 10.0
 LONG_SECONDS = 86_400.0
 USERS, ITEMS, FACTORS, LIST_LENGTH, LIMIT = 2_000, 2_000, 32, 100, 20
+
+_STORE_LIST = text(
+    "insert into batch_recommendations (run_id, user_no, item_nos, scores)"
+    " values (:run_id, :user_no, :item_nos, :scores)"
+)
+_STORE_POPULAR = text(
+    "insert into popular_items (run_id, list, item_nos, scores)"
+    " values (:run_id, :list, :item_nos, :scores)"
+)
+_STORE_REFRESH = text(
+    "insert into popular_refreshes (run_id, part, position, seconds)"
+    " values (:run_id, :part, :position, :seconds)"
+)
 
 
 def prepare(url: str, half: int) -> tuple[int, str]:
@@ -66,16 +78,12 @@ def _store_lists(
          "item_nos": random.choice(item_nos, LIST_LENGTH, replace=False).tolist()}
         for user_no in range(1, USERS + 1)
     ]  # fmt: skip
-    connection.execute(insert(tables.batch_recommendations), lists)
+    connection.execute(_STORE_LIST, lists)
     popular = {"run_id": run_id, "list": "popular", "scores": scores}
-    connection.execute(
-        insert(tables.popular_items), [popular | {"item_nos": item_nos[:LIST_LENGTH].tolist()}]
-    )
+    connection.execute(_STORE_POPULAR, popular | {"item_nos": item_nos[:LIST_LENGTH].tolist()})
     # Made anew of the log they would hold items of both halves: they count as just made.
     fresh = {"run_id": run_id, "position": 0, "seconds": LONG_SECONDS}
-    connection.execute(
-        insert(tables.popular_refreshes), [fresh | {"part": part} for part in ("ever", "lately")]
-    )
+    connection.execute(_STORE_REFRESH, [fresh | {"part": part} for part in ("ever", "lately")])
 
 
 def _store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None:

@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 import uvloop
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, text
 
 from benchmarks.halved_runs import (
     ITEMS,
@@ -42,7 +42,6 @@ from benchmarks.halved_runs import (
 )
 from benchmarks.readers import AFTER_SECONDS, Figures, Readers
 from domain.identifiers import ItemNo, KindNo, UserId
-from sql import tables
 from sql.engine import make_engine
 from sql.log import NewEvent, record_parameters
 from sql.migrate import migrate
@@ -170,7 +169,9 @@ def _fill(engine: Engine) -> None:
     names = [{"item_id": f"item-{no}", "title": f"Item {no}"} for no in range(1, ITEMS + 1)]
     noon = datetime.now(UTC) - timedelta(days=1)
     with engine.begin() as connection:
-        connection.execute(insert(tables.items), names)
+        connection.execute(
+            text("insert into items (item_id, title) values (:item_id, :title)"), names
+        )
         for user in range(USERS):
             events = [
                 _event(f"user-{user}", int(no), noon)

@@ -1,7 +1,6 @@
 """How well new items are ranked once a few have used them: by words, by use, and by both.
 
-The arithmetic is that of `places_of_items` in the store; a test of the store holds it to the same
-formula.
+The formula is that of the speed worker, `domain.cold_items.shrunk`.
 """
 
 from collections.abc import Mapping
@@ -15,15 +14,12 @@ from batch.history import Interactions
 from batch.matrix import InteractionMatrix, item_likers
 from batch.space import ItemSpace
 from batch.words import Floats
+from domain.cold_items import PSEUDO_COUNT, shrunk
 
-KNOWN_AFTER = 10.0
-"""k: users after whom an item's words count half."""
-DRAWN = 2.0
-"""g: how far an item is drawn to what its users liked before it."""
 BEFORE = 10
 """How many of the items that a user liked last are looked at."""
 REVEALED = (1, 2, 5)
-_WAYS = {"words": (np.inf, DRAWN), "observed": (0.0, DRAWN), "": (KNOWN_AFTER, DRAWN)}
+_WAYS = {"words": np.inf, "observed": 0.0, "": PSEUDO_COUNT}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,40 +61,24 @@ def auc_after(
     figures = {}
     for count in REVEALED:
         seen = [observing.of(liked.where(rows[:count])) for rows in likings]
-        for name, (known_after, drawn) in _WAYS.items():
+        counts = np.array([len(observed) for observed in seen])
+        means = np.array([rows.mean(axis=0) if len(rows) else observing.usual for rows in seen])
+        for name, pseudo_count in _WAYS.items():
             vectors = words.copy()
-            for place, observed in enumerate(seen):
-                vectors[place, :end] = placed(
-                    words[place, :end],
-                    observed,
-                    usual=observing.usual,
+            if np.isfinite(pseudo_count):
+                vectors[:, :end] = shrunk(
+                    words[:, :end],
+                    means,
+                    counts,
+                    popularity_mean=observing.usual,
                     neutral=learned.neutral.embedding,
-                    known_after=known_after,
-                    drawn=drawn,
+                    pseudo_count=pseudo_count,
                 )
             # The filler counts nothing: live vectors are 0 there.
             scores = asked.live @ vectors.T
             prefix = f"{name}_" if name else ""
             figures[f"{prefix}auc_after_{count}"] = _auc(scores, asked.relevant, known)
     return figures
-
-
-def placed(
-    words: Floats,
-    observed: Floats,
-    *,
-    usual: Floats,
-    neutral: NDArray[np.floating],
-    known_after: float,
-    drawn: float,
-) -> Floats:
-    """Where an item belongs (d,), by its `words` (d,) and by its users, `observed` (n, d)."""
-    count = len(observed)
-    if not count or np.isinf(known_after):
-        return words
-    # v = (k w + n (m + g (o - u))) / (k + n)
-    towards = neutral + drawn * (observed.mean(axis=0) - usual)
-    return np.asarray((known_after * words + count * towards) / (known_after + count))
 
 
 class _Observing:

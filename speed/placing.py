@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 from domain.identifiers import Position, RunId
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
+from sql.locks import ITEM_EMBEDDINGS, try_lock
 from sql.log import event_horizon
-from sql.placing import Placed, begin_placing, place_next, try_placing
+from sql.placing import Placed, begin_placing, place_next
 from sql.statements import statements
 
 _PLACING = statements("placing")
@@ -45,8 +46,9 @@ class Placer:
         return None if run_id is None else self._place(connection, RunId(run_id), horizon)
 
     def _place(self, connection: Connection, run_id: RunId, horizon: Position) -> Placed | None:
-        # Nobody queues: while one places a run's items the others fold between its passes.
-        if not try_placing(connection, run_id):
+        # Nobody queues: while one places a run's items the others fold between its passes. A switch
+        # does not ask for this lock.
+        if not try_lock(connection, ITEM_EMBEDDINGS, run_id):
             return None
         run = self._spaces.of(connection, run_id)
         if begin_placing(connection, run_id):

@@ -4,14 +4,12 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine
 
 from domain.errors import TandemError
+from sql.locks import MIGRATION, wait_for_lock
 from sql.revisions import find_revisions, is_current, known_revisions
 from sql.roles import ensure_roles, grant_rights, let_named_log_in, owns_tables
-
-# Two processes that start together must not migrate together.
-_MIGRATION_LOCK = 31309_0001
 
 
 class NotOwnerError(TandemError):
@@ -36,7 +34,8 @@ def migrate(engine: Engine, *logins: str) -> None:
     does not know the database's revision.
     """
     with engine.begin() as connection:
-        connection.execute(text("select pg_advisory_xact_lock(:key)"), {"key": _MIGRATION_LOCK})
+        # Two processes that start together must not migrate together.
+        wait_for_lock(connection, MIGRATION)
         if not owns_tables(connection):
             if not is_current(connection):
                 raise NotOwnerError

@@ -1,6 +1,6 @@
 """Placing items in a run between two nights: one way for publishing, rollback and the speed worker.
 
-Where an item belongs is computed in SQL (`place_items`), from its words, the log and the run.
+Where an item belongs is a pure function (`sql.cold_items`) of its words, the log and the run.
 """
 
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
+from sql.cold_items import place_items
 from sql.folding import fold_in
 from sql.live_vectors import RunSpace
 from sql.log import event_horizon
@@ -44,14 +45,6 @@ def begin_placing(connection: Connection, run_id: RunId) -> bool:
     To be committed before the first items are placed, and after the item vectors were written.
     """
     return connection.execute(_PLACING["begin_placing"], {"run_id": run_id}).first() is not None
-
-
-def try_placing(connection: Connection, run_id: RunId) -> bool:
-    """Be the only one who has begun to place items in a run, until the commit; whether one is.
-
-    For workers, who would rather fold than wait for another's pass; a switch does not ask.
-    """
-    return bool(connection.execute(_PLACING["try_placing"], {"run_id": run_id}).scalar_one())
 
 
 def hold_folding(connection: Connection, run_id: RunId) -> None:
@@ -151,10 +144,10 @@ def _place(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) ->
     """
     if not item_nos:
         return []
-    asked: dict[str, object] = {"run_id": run.run_id, "item_nos": list(item_nos)}
-    asked["item_nos"] = connection.execute(_PLACING["place_items"], asked).scalars().all()
-    if not asked["item_nos"]:
+    new = place_items(connection, run.run_id, item_nos)
+    if not new:
         return []
+    asked = {"run_id": run.run_id, "item_nos": new}
     user_nos = connection.execute(_PLACING["find_users_of_items"], asked).scalars().all()
     # Read now: whoever was waited for may have written vectors that know more than the caller's
     # horizon, and a vector is not overwritten by one that knows less.

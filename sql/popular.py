@@ -7,6 +7,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from domain.identifiers import RunId
+from sql.locks import POPULAR_LISTS, try_lock
 from sql.statements import statements
 
 _POPULAR = statements("popular")
@@ -33,7 +34,7 @@ def claim_due_part(connection: Connection, run_id: RunId, *, seconds: float) -> 
 
     None too if somebody else refreshes this run just now; nobody does until the transaction ends.
     """
-    if not connection.execute(_POPULAR["hold_popular"], {"run_id": run_id}).scalar_one():
+    if not try_lock(connection, POPULAR_LISTS, run_id):
         return None
     parameters = {"run_id": run_id, "seconds": seconds, "rests": RESTS}
     due: Part | None = connection.execute(

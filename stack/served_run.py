@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
-from sql.statements import codes
+from sql.query_files import codes, path_of
 
 _CONNECTING: dict[str, Any] = {"connect_timeout": 2, "options": "-c timezone=UTC"}
 
@@ -33,7 +33,7 @@ def look_up_served_run(database_url: str) -> Look:
     try:
         with psycopg.connect(database_url, row_factory=dict_row, **_CONNECTING) as connection:
             answers = True
-            run = connection.execute(codes("stack")["find_live_run"].encode()).fetchone()
+            run = connection.execute(codes(path_of("stack"))["find_live_run"].encode()).fetchone()
     except psycopg.OperationalError:
         return Look(answers=False)
     except psycopg.Error as error:

@@ -33,6 +33,7 @@ from sql.roles import APP, OWNER
 from stack.roles import ensure_embedded_roles
 from stack.servers.postgres import PostgresServer, running_postgres
 from stack.servers.redis_server import running_redis
+from tests import tables
 
 TEMPLATE = "template_tandem"
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
@@ -113,6 +114,7 @@ def postgres(short_folder: Path) -> Iterator[PostgresServer]:
         ensure_embedded_roles(server, TEMPLATE)
         engine = make_engine(server.url(TEMPLATE, OWNER))
         migrate(engine)
+        tables.reflect(engine)
         engine.dispose()
         yield server
 

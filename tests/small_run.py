@@ -11,13 +11,7 @@ from sqlalchemy import Connection, insert, text
 from domain.identifiers import Position, RunId
 from domain.live_vector import LiveVectorParameters
 from sql.log import event_horizon
-from sql.tables import (
-    batch_recommendations,
-    item_embeddings,
-    model_runs,
-    popular_items,
-    speed_progress,
-)
+from tests import tables
 
 FACTORS = 2
 PARAMETERS = LiveVectorParameters(taste_dimensions=FACTORS, regularization=1.0)
@@ -42,7 +36,7 @@ def publish_small_run(
     run_id = _store_run(connection, factors, cut_off)
     vectors = np.hstack([factors, np.zeros((len(item_nos), 2))])
     connection.execute(
-        insert(item_embeddings),
+        insert(tables.item_embeddings),
         [
             {"run_id": run_id, "item_no": no, "embedding": Vector(vector), "taste_scale": 1.0,
              "confidence_scale": 1.0}
@@ -52,18 +46,18 @@ def publish_small_run(
     for user_no, listed in (lists or {}).items():
         item_column, score_column = [item for item, _ in listed], [score for _, score in listed]
         connection.execute(
-            insert(batch_recommendations).values(
+            insert(tables.batch_recommendations).values(
                 run_id=run_id, user_no=user_no, item_nos=item_column, scores=score_column
             )
         )
     scores = [float(len(popular) - place) for place in range(len(popular))]
     connection.execute(
-        insert(popular_items).values(
+        insert(tables.popular_items).values(
             run_id=run_id, list="popular", item_nos=list(popular), scores=scores
         )
     )
     rows = [{"run_id": run_id, "shard": shard, "position": cut_off} for shard in range(8)]
-    connection.execute(insert(speed_progress), rows)
+    connection.execute(insert(tables.speed_progress), rows)
     connection.execute(
         text(
             "insert into live_run (run_id) values (:run_id)"
@@ -76,7 +70,7 @@ def publish_small_run(
 
 def _store_run(connection: Connection, factors: NDArray[np.float64], cut_off: Position) -> RunId:
     run_id = connection.execute(
-        insert(model_runs)
+        insert(tables.model_runs)
         .values(
             state="published",
             cut_off_position=cut_off,
@@ -86,7 +80,7 @@ def _store_run(connection: Connection, factors: NDArray[np.float64], cut_off: Po
             gramian=(factors.T @ factors).ravel().tolist(),
             item_norm=1.0,
         )
-        .returning(model_runs.c.run_id)
+        .returning(tables.model_runs.c.run_id)
     ).scalar_one()
     connection.execute(text("select create_run_partitions(:run_id)"), {"run_id": run_id})
     return RunId(run_id)

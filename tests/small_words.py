@@ -9,7 +9,7 @@ from pgvector import Vector
 from sqlalchemy import Connection, insert, text
 
 from sql.statements import statements
-from sql.tables import term_embeddings
+from tests import tables
 
 TASTE_SCALE = 0.5
 
@@ -31,7 +31,7 @@ def teach_words(
         }
         for term, vector in terms.items()
     ]
-    connection.execute(insert(term_embeddings), rows)
+    connection.execute(insert(tables.term_embeddings), rows)
     words = json.dumps({"taste_scale": TASTE_SCALE, "trend": 0.0, "longest": 100.0})
     connection.execute(
         text(

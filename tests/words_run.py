@@ -26,7 +26,7 @@ from domain.identifiers import RunId
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
-from sql.tables import items
+from tests import tables
 from tests.events import LIKE, event, record
 
 KNOWN = 40
@@ -51,7 +51,7 @@ def add_items(connection: Connection, titles: Sequence[str], prefix: str = "new"
         {"item_id": f"{prefix}-{place}", "title": title, "categories": [], "attributes": {}}
         for place, title in enumerate(titles)
     ]
-    statement = insert(items).returning(items.c.item_no)
+    statement = insert(tables.items).returning(tables.items.c.item_no)
     return sorted(connection.execute(statement, rows).scalars())
 
 

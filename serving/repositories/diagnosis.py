@@ -18,6 +18,7 @@ from serving.repositories.diagnosis_figures import (
 )
 from serving.repositories.store import Store
 from sql.live_vectors import find_space_fault
+from sql.locks import NIGHT, POPULAR_LISTS
 from sql.log import event_horizon
 from sql.revisions import find_revisions
 from sql.statements import statements
@@ -73,7 +74,7 @@ def _find_served_run(connection: Connection) -> ServedRun | None:
 
 
 def _find_open_night(connection: Connection) -> OpenNight | None:
-    row = connection.execute(_DIAGNOSIS["find_open_night"]).one_or_none()
+    row = connection.execute(_DIAGNOSIS["find_open_night"], NIGHT.numbers()).one_or_none()
     return None if row is None else OpenNight(*row)
 
 
@@ -85,7 +86,7 @@ def _find_ended_night(connection: Connection) -> EndedNight | None:
 def _load_served_figures(connection: Connection, run_id: RunId) -> ServedFigures:
     asked: dict[str, int] = {"run_id": run_id, "horizon": event_horizon(connection)}
     counted = {**asked, "most": MOST_COUNTED}
-    refresh = connection.execute(_DIAGNOSIS["find_refresh"], {"run_id": run_id}).one()
+    refresh = connection.execute(_DIAGNOSIS["find_refresh"], POPULAR_LISTS.numbers(run_id)).one()
     return ServedFigures(
         UnknownEvents(*connection.execute(_DIAGNOSIS["load_waiting_events"], counted).one()),
         WaitingItems(*connection.execute(_DIAGNOSIS["load_waiting_items"], counted).one()),

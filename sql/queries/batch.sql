@@ -4,13 +4,6 @@
 -- By this name others see the connection; through ADBC it takes no parameters.
 set application_name = 'tandem-flow';
 
--- name: take_nightly_lock
--- Whether this session may run the night: one at a time. Two keys, so that it is never taken for a writer of events.
-select pg_try_advisory_lock(31310, 1);
-
--- name: give_back_nightly_lock
-select pg_advisory_unlock(31310, 1);
-
 -- name: find_dead_runs
 -- Runs that never ended. Whoever holds the nightly lock knows that nobody is working on them.
 select run_id, flow_run_id from model_runs where state in ('training', 'evaluated') order by run_id;

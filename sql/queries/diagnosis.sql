@@ -62,11 +62,11 @@ from live_run join model_runs using (run_id);
 
 -- name: find_open_night
 -- A run that has begun and not ended, if none is newer, and whether somebody holds the nightly lock: without it the
--- process of that run is dead. The lock is that of take_nightly_lock.
+-- process of that run is dead.
 select run_id, started_at,
        exists (
            select from pg_locks
-           where locktype = 'advisory' and classid = 31310 and objid = 1 and objsubid = 2 and granted
+           where locktype = 'advisory' and classid = :class_no and objid = :object_no and objsubid = 2 and granted
              and database = (select oid from pg_database where datname = current_database())
        ) as alive
 from model_runs
@@ -165,8 +165,8 @@ order by parts.part;
 
 -- name: find_refresh
 -- Whether somebody is making a run's popular lists anew, and since when: null if nobody is, or if whoever asks may not
--- see it, as without pg_read_all_stats of another role's session. The lock is that of refresh_popular_items.
+-- see it, as without pg_read_all_stats of another role's session.
 select count(*) > 0 as refreshing, min(xact_start) as since
 from pg_locks join pg_stat_activity using (pid)
-where locktype = 'advisory' and classid = 31319 and objid = :run_id and objsubid = 2 and granted
+where locktype = 'advisory' and classid = :class_no and objid = :object_no and objsubid = 2 and granted
   and database = (select oid from pg_database where datname = current_database());

@@ -51,10 +51,6 @@ select format('drop index concurrently if exists %I', cast(:name as text)) as re
               cast(:dimensions as integer)) as building,
        format('analyze %I', cast(:table_name as text)) as analysis;
 
--- name: try_repairing
--- Whether nobody else repairs indexes; nobody will until the session ends.
-select pg_try_advisory_lock(31322);
-
 -- name: find_building
 -- How far PostgreSQL is with building indexes in this database: what it does, and how many tuples of how many.
 select phase, tuples_done, tuples_total, blocks_done, blocks_total

@@ -43,11 +43,6 @@ select run_id from model_runs
 where run_id = :run_id and state in ('evaluated', 'published') and to_regclass('item_embeddings_' || run_id) is not null
 for share;
 
--- name: try_placing
--- Whether nobody else is placing items in a run, or waits to; if so nobody begins until the transaction ends. To be asked
--- first by those who have other things to do as well.
-select pg_try_advisory_xact_lock(31321, :run_id);
-
 -- name: hold_folding
 -- Waits for whoever folds users of a run, and lets nobody begin. Who folds an event of an item that has no place yet is
 -- found by whoever places it only after the commit. Before progress is claimed, as whoever publishes does.
@@ -87,9 +82,43 @@ where item_no > :item_no
 order by item_no
 limit :items;
 
--- name: place_items
--- Gives items their places; answers those that had none before.
-select placed_item_no from place_items(:run_id, cast(:item_nos as integer[]));
+-- name: load_cold_item_space
+-- What a run that has learned words tells of items it has not seen in use, and of what people use anyway: looked for among
+-- all items only where placing has not begun.
+select item_norm, parameters -> 'words' as words, parameters -> 'live_vector' as live_vector, usual.embedding as usual,
+       usual.source as usual_source
+from model_runs
+left join placing_progress as progress using (run_id)
+cross join lateral (
+    select progress.usual as embedding, progress.usual_source as source where progress.usual is not null
+    union all
+    select embedding, source from usual_of_run(:run_id) where progress.usual is null
+) as usual
+where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null;
+
+-- name: load_cold_items
+select item_no, words, word_source, users, counted, observed, observed_source
+from cold_items(:run_id, cast(:item_nos as integer[]));
+
+-- name: store_cold_items
+-- Writes embeddings of items, those excepted that the night has made from their users; which had none before.
+insert into item_embeddings (run_id, item_no, embedding, source, taste_scale, confidence_scale, users, placed_at)
+select :run_id, given.item_no, given.embedding, given.source, :taste_scale, 1, given.users, clock_timestamp()
+from unnest(cast(:item_nos as integer[]), cast(:embeddings as vector[]), cast(:sources as vector[]),
+            cast(:users as integer[])) as given (item_no, embedding, source, users)
+order by given.item_no
+on conflict (run_id, item_no) do update
+set embedding = excluded.embedding, source = excluded.source, taste_scale = excluded.taste_scale,
+    confidence_scale = excluded.confidence_scale, users = excluded.users, placed_at = excluded.placed_at
+where item_embeddings.placed_at is not null or item_embeddings.users = 0
+returning new.item_no, old.item_no is null as is_new;
+
+-- name: store_item_likenesses
+insert into item_likenesses (run_id, item_no, likeness)
+select :run_id, given.item_no, given.likeness
+from unnest(cast(:item_nos as integer[]), cast(:likenesses as vector[])) as given (item_no, likeness)
+order by given.item_no
+on conflict (run_id, item_no) do update set likeness = excluded.likeness;
 
 -- name: count_users_of_items
 -- Of items without a place, how many live vectors were made when these had none: as find_users_of_items finds them later.

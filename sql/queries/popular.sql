@@ -24,11 +24,6 @@ set item_nos = excluded.item_nos, scores = excluded.scores;
 -- name: count_popular_lists
 select count(*) from popular_items where run_id = :run_id;
 
--- name: hold_popular
--- Whether nobody else refreshes the lists of this run until the transaction ends. The lock is that of
--- refresh_popular_items.
-select pg_try_advisory_xact_lock(31319, :run_id);
-
 -- name: find_due_part
 -- The part of a run's lists that lags behind the log, has rested for :seconds, and for :rests times what it took the last
 -- time. The list of all time comes first, as a thin popular list is taken from it.

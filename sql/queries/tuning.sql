@@ -1,12 +1,5 @@
 -- The search for the recipe of the nightly lists.
 
--- name: take_tuning_lock
--- Whether this session may tune: one at a time, beside the nightly run.
-select pg_try_advisory_lock(31310, 2);
-
--- name: give_back_tuning_lock
-select pg_advisory_unlock(31310, 2);
-
 -- name: find_interrupted_search
 -- How far the newest search had read, if its last trial is of the last day and it did not come to its end.
 select until_position

@@ -23,13 +23,21 @@ from batch.matrix import InteractionMatrix
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
 from batch.sequence import SequenceVectors
 from batch.space import ItemSpace, Parts, item_space
-from domain.identifiers import RunId
-from sql import partitions, tables
+from domain.identifiers import ItemNo, RunId
+from sql import partitions
+from sql.cold_items import make_cold_items
 from sql.statements import statements
+from tests import tables
 
 GENRES = ("Drama", "Science Fiction", "Comédie", "Western")
 KNOWN = 60
 NEW = 6
+
+
+SUMS = text(
+    "select said.embedding from items, sums_of_words(:run_id, array(select term from"
+    " terms_of(words)), array(select weight from terms_of(words))) as said order by item_no"
+)
 
 
 @pytest.fixture
@@ -114,46 +122,46 @@ def test_sums_in_sql_are_those_of_the_night(
 ) -> None:
     run_id, words = night
     summed = words.learned.words.sums(words.terms)[:, : words.learned.item_dimensions]
-    query = "select vector_of_words(:run_id, words) from items order by item_no"
     with engine.connect() as connection:
-        rows = connection.execute(text(query), {"run_id": run_id}).scalars().all()
+        rows = connection.execute(SUMS, {"run_id": run_id}).scalars().all()
     assert np.allclose(np.stack([row.to_numpy() for row in rows]), summed, atol=1e-4)
 
 
-def test_an_item_made_of_words_in_sql_is_the_new_item_of_the_night(
+def test_an_item_made_of_words_from_the_store_is_the_new_item_of_the_night(
     engine: Engine, night: tuple[RunId, CatalogueWords], item_nos: list[int]
 ) -> None:
     run_id, words = night
-    query = text("select * from item_made_of_words(:run_id, :item_no)")
     items = words.space.items
     assert items.item_nos.tolist() == item_nos
     with engine.connect() as connection:
-        for item_no in item_nos[KNOWN:]:
-            made = connection.execute(query, {"run_id": run_id, "item_no": item_no}).one()
-            (row,) = items.rows_of(np.array([item_no]))
-            assert np.allclose(made.embedding.to_numpy(), items.vectors[row], atol=1e-3)
-            assert made.taste_scale == pytest.approx(items.taste_scales[row])
-            assert made.confidence_scale == 1
-            if items.sources.shape[1]:
-                assert np.allclose(made.source.to_numpy(), items.sources[row], atol=1e-4)
-            else:
-                assert made.source is None
+        new = [ItemNo(no) for no in item_nos[KNOWN:]]
+        made = make_cold_items(connection, run_id, new)
+    assert made is not None
+    assert made.vectors.item_nos.tolist() == new
+    rows = items.rows_of(made.vectors.item_nos)
+    assert np.allclose(made.vectors.vectors, items.vectors[rows], atol=1e-3)
+    assert np.allclose(made.vectors.sources, items.sources[rows], atol=1e-4)
+    assert made.vectors.taste_scales == pytest.approx(items.taste_scales[rows])
+    assert (made.vectors.confidence_scales == 1).all()
+    assert not made.users.any()
 
 
 def test_a_run_that_does_not_know_the_words_says_nothing(
     engine: Engine, night: tuple[RunId, CatalogueWords]
 ) -> None:
-    run_id, _ = night
+    run_id, words = night
     with engine.begin() as connection:
         strange = connection.execute(
             text("insert into items (item_id, title) values ('x', 'Zyzzyva') returning item_no")
         ).scalar_one()
         for run in (run_id, 10**6):
-            asked = {"run_id": run, "item_no": strange}
-            made = "select * from item_made_of_words(:run_id, :item_no)"
-            assert connection.execute(text(made), asked).all() == []
-            said = "select vector_of_words(:run_id, text_words('zyzzyva'))"
-            assert connection.execute(text(said), asked).scalar_one() is None
+            said = connection.execute(SUMS, {"run_id": run}).scalars().all()
+            assert said[-1] is None
+        assert make_cold_items(connection, RunId(10**6), [strange]) is None
+        made = make_cold_items(connection, run_id, [strange])
+    assert made is not None
+    neutral = words.learned.neutral.embedding
+    assert np.allclose(made.vectors.vectors[0, : len(neutral)], neutral, atol=1e-5)
 
 
 def test_storing_again_after_a_break_leaves_each_term_once(

@@ -11,13 +11,14 @@ from batch.catalogue_words import CatalogueWords
 from batch.embeddings import store_item_vectors
 from batch.likeness import (
     all_likenesses,
-    item_likenesses,
     likeness_dimensions,
     store_likenesses,
 )
-from batch.parameters import LikenessShares
+from batch.matrix import InteractionMatrix
+from domain.cold_items import LikenessShares, similarity_embeddings
 from domain.identifiers import RunId
 from domain.live_vector import ItemVectors
+from sql.cold_items import make_cold_items
 from tests.batch.test_catalogue_words import item_nos, matrix, night, space
 
 __all__ = ["item_nos", "matrix", "night", "space"]
@@ -43,7 +44,7 @@ def test_a_likeness_is_the_weighted_sum_of_three_cosines(
     taste, sources, said = (random.normal(size=(2, d)) for d in (3, 2, 5))
     said[0] *= not silent
     sources[1] *= not unheard
-    one, other = item_likenesses(items_of(taste, sources), 3, said, SHARES)
+    one, other = similarity_embeddings(items_of(taste, sources), 3, said, SHARES)
 
     def cosine(pair: np.ndarray) -> float:
         lengths = np.linalg.norm(pair, axis=1)
@@ -59,8 +60,11 @@ def test_without_a_sequence_part_taste_has_its_share() -> None:
     assert (shares.taste, shares.source, shares.words) == (pytest.approx(0.7), 0.0, 0.3)
 
 
-def test_the_night_and_sql_say_the_same_of_every_item(
-    engine: Engine, database_url: str, night: tuple[RunId, CatalogueWords]
+def test_the_night_and_a_cold_item_from_the_store_are_alike_in_the_same_way(
+    engine: Engine,
+    database_url: str,
+    night: tuple[RunId, CatalogueWords],
+    matrix: InteractionMatrix,
 ) -> None:
     run_id, words = night
     with engine.begin() as connection:
@@ -73,12 +77,33 @@ def test_the_night_and_sql_say_the_same_of_every_item(
         weights[terms.item_nos == 3] = 0
         silenced = type(terms)(terms.item_nos, terms.terms, weights.tocsr())
         store_likenesses(bulk, run_id, all_likenesses(words.space, silenced, words.learned))
-    with engine.connect() as connection:
+    with engine.begin() as connection:
+        # None is made of its users then.
+        connection.execute(text("update item_embeddings set users = 0"))
         rows = connection.execute(
-            text("select item_no, likeness, item_likeness(run_id, item_no) as by_sql"
-                 " from item_likenesses order by item_no")
-        ).all()  # fmt: skip
+            text("select item_no, likeness from item_likenesses order by item_no")
+        ).all()
+        made = make_cold_items(connection, run_id, words.space.items.item_nos.tolist())
+    assert made is not None
+    new = np.flatnonzero(~np.isin(words.space.items.item_nos, matrix.item_nos))
+    assert len(new)
     assert [row.item_no for row in rows] == words.space.items.item_nos.tolist()
     stored = np.stack([row.likeness.to_numpy() for row in rows])
     assert stored.shape[1] == likeness_dimensions(words.space)
-    assert np.allclose(stored, np.stack([row.by_sql.to_numpy() for row in rows]), atol=1e-4)
+    assert made.likenesses is not None
+    assert np.allclose(stored[new], made.likenesses[new], atol=1e-4)
+
+
+def test_a_text_in_sql_is_alike_as_an_item_made_of_it_is(
+    engine: Engine, night: tuple[RunId, CatalogueWords]
+) -> None:
+    run_id, words = night
+    learned, end = words.learned, words.learned.item_dimensions
+    sums = learned.words.sums(words.terms)
+    expected = similarity_embeddings(
+        items_of(sums[:, :end], sums[:, end:]), 4, sums[:, :end], learned.likeness
+    )
+    query = text("select likeness_of_words(:run_id, words) from items order by item_no")
+    with engine.connect() as connection:
+        rows = connection.execute(query, {"run_id": run_id}).scalars().all()
+    assert np.allclose(np.stack([row.to_numpy() for row in rows]), expected, atol=1e-4)

@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert, text
 
 from domain.identifiers import ItemNo
 from sql.log import load_kinds
-from sql.tables import item_likenesses
+from tests import tables
 from tests.chaos import checking
 from tests.chaos.answers import Answer
 from tests.chaos.contents import NOTHING, Interests, LogRow, RunContents
@@ -123,7 +123,7 @@ class Stage:
             )
             directions = factors_of(len(self.film_nos))
             connection.execute(
-                insert(item_likenesses),
+                insert(tables.item_likenesses),
                 [
                     {"run_id": run_id, "item_no": no, "likeness": Vector(direction)}
                     for no, direction in zip(self.film_nos, directions, strict=True)

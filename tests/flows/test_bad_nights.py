@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from batch.runs import DEAD
 from flows.nightly import run_now
+from sql.locks import NIGHT, session_lock
 from stack.command_line import app
 from stack.servers.postgres import PostgresServer
 from tests.flows.lost_connections import lose_connection
@@ -232,11 +233,12 @@ def assert_failed_with(
 def test_a_second_night_at_once_says_in_prefect_why_it_does_not_run(
     shop: Engine, served: int
 ) -> None:
-    with shop.connect() as connection:
-        connection.execute(text("select pg_advisory_lock(31310, 1)"))
-        with pytest.raises(Exception, match="Another nightly run is in progress"):
-            run_now(ignore)
-        connection.rollback()
+    with (
+        shop.connect() as connection,
+        session_lock(connection, NIGHT),
+        pytest.raises(Exception, match="Another nightly run is in progress"),
+    ):
+        run_now(ignore)
     (told,) = post_prefect("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 1})
     assert told["state_type"] == "FAILED"
     assert "Another nightly run is in progress" in told["state"]["message"]

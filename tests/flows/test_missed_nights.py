@@ -28,6 +28,7 @@ from sqlalchemy import Engine, text
 from flows.deployments import register_deployments
 from flows.nightly import nightly, run_now
 from flows.tune import tune
+from sql.locks import NIGHT, TUNING, AdvisoryLock, session_lock
 from tests.flows.test_nightly import ignore, rows
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
@@ -166,19 +167,19 @@ async def test_a_missed_night_runs_if_the_one_that_began_since_broke_down(
     assert told(run)[0] == "COMPLETED", told(run)
 
 
-@pytest.mark.parametrize(("flow", "lock"), [(nightly, 1), (tune, 2)], ids=["nightly", "tune"])
+@pytest.mark.parametrize(
+    ("flow", "lock"), [(nightly, NIGHT), (tune, TUNING)], ids=["nightly", "tune"]
+)
 async def test_what_is_due_while_another_is_in_progress_is_cancelled(
     shop: Engine,
     client: PrefectClient,
     flow: Flow[..., Any],
-    lock: int,
+    lock: AdvisoryLock,
 ) -> None:
     found = await client.read_deployment_by_name(f"{flow.name}/{flow.name}")
     due = await client.create_flow_run_from_deployment(found.id, state=Scheduled())
-    with shop.connect() as connection:
-        connection.execute(text("select pg_advisory_lock(31310, :lock)"), {"lock": lock})
+    with shop.connect() as connection, session_lock(connection, lock):
         run = await carried_out(client, flow, due.id)
-        connection.rollback()
     state, message = told(run)
     assert state == "CANCELLED", message
     assert "in progress" in message

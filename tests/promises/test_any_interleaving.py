@@ -35,7 +35,7 @@ from speed.settings import SpeedSettings
 from sql.live_vectors import load_live_space
 from sql.log import NewEvent, event_horizon, load_kinds
 from sql.partitions import create_partitions
-from sql.tables import batch_recommendations
+from tests import tables
 from tests.events import NOON, record
 from tests.passes import until_idle
 from tests.promises.emptying import empty
@@ -213,7 +213,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         with self.engine.begin() as connection:
             for user_no in self.night.users:
                 row = {"run_id": run.run_id, "user_no": user_no, "item_nos": [1], "scores": [1.0]}
-                connection.execute(insert(batch_recommendations), row)
+                connection.execute(insert(tables.batch_recommendations), row)
             store_space(connection, run.run_id, space)
             phrases = random_phrases(list(WORDS.values()), run.run_id)
             places = dict(zip(WORDS.values(), phrases.vectors[:, :5], strict=True))

@@ -23,8 +23,8 @@ from serving.app import create_app
 from serving.budget import current
 from serving.keys import generate_key
 from serving.settings import ServingSettings
-from sql import tables
 from sql.engine import make_engine
+from tests import tables
 
 Scored = Sequence[tuple[int, float]]
 Start = Callable[..., Awaitable[httpx.AsyncClient]]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Engine, insert, text
 
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Seeds
 
 FILMS: Mapping[str, tuple[str, Sequence[str], str, Sequence[str]]] = {

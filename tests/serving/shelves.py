@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from sqlalchemy import insert, text
 
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Seeds, ids
 
 FILMS = 30

@@ -13,7 +13,7 @@ from serving.app import create_app
 from serving.dependencies import RequiredScope
 from serving.keys import generate_key
 from serving.settings import ServingSettings
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, event, recommended, send, until
 
 

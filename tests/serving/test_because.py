@@ -8,9 +8,9 @@ from sqlalchemy import Engine, update
 
 from domain.identifiers import RunId, UserNo
 from serving.services.lists.because import because
-from sql import tables
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import event_horizon, load_histories, load_kinds
+from tests import tables
 from tests.events import user_no_of
 from tests.passes import store_live_vector
 from tests.serving.conftest import Seeds, event, recommended, send

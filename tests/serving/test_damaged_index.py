@@ -15,11 +15,12 @@ from domain.errors import StoreUnavailableError
 from serving.app import create_app
 from serving.repositories.similar_items import SimilarItems
 from serving.settings import ServingSettings
-from sql import tables
 from sql.engine import make_engine
+from sql.locks import INDEX_REPAIR, session_lock
 from sql.migrate import migrate
 from stack.command_line import app as command_line
 from stack.servers.postgres import running_postgres
+from tests import tables
 from tests.serving.conftest import Seeds, Start, TasksTransport, ids, recommended, until
 from tests.serving.diagnosing import finding
 
@@ -239,11 +240,9 @@ def test_whoever_does_not_own_the_tables_is_told_to_name_who_does(
 def test_of_two_repairs_at_once_the_second_is_refused(
     engine: Engine, run_id: int, repair: Any
 ) -> None:
-    with engine.connect() as other:
-        other.execute(text("select pg_advisory_lock(31322)"))
+    with engine.connect() as other, session_lock(other, INDEX_REPAIR) as is_held:
+        assert is_held
         refused = repair()
-    # The lock is that of the session, which the pool would keep.
-    engine.dispose()
     assert refused.exit_code == 1
     assert "Another repair of indexes is under way" in " ".join(refused.output.split())
     assert repair().exit_code == 0

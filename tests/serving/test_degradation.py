@@ -11,7 +11,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
 from tests.toxic import Toxic, toxic, toxic_postgres
 

@@ -8,7 +8,8 @@ import pytest
 import redis
 from sqlalchemy import Engine, func, insert, select, text, update
 
-from sql import tables
+from sql.locks import NIGHT, session_lock
+from tests import tables
 from tests.events import DISLIKE, HIDE, event, record, user_no_of
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, recommended, until
 from tests.serving.diagnosing import diagnosed, finding, published, severity, start_for_admin
@@ -117,8 +118,9 @@ async def test_nights_that_were_refused_or_died_are_told_with_their_reason(
     seeds.write(new_run.values(cut_off_position=0, cut_off_at=now))
     assert "died before the run ended" in (await finding(admin, "night"))["what"]
     with engine.connect() as night:
-        assert night.execute(text("select pg_try_advisory_lock(31310, 1)")).scalar_one()
-        running = await finding(admin, "night")
+        with session_lock(night, NIGHT) as is_held:
+            assert is_held
+            running = await finding(admin, "night")
         assert running["severity"] == "notice"
         assert "A night is running" in running["what"]
 

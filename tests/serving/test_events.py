@@ -9,7 +9,7 @@ import httpx
 import redis
 from sqlalchemy import select, text
 
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, counts, event, faults, send
 
 

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from sqlalchemy import update
 
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send
 
 GENRES = ("war", "crime", "comedy")

@@ -22,7 +22,7 @@ from serving.services.lists.holding import CategoryHolding
 from serving.services.lists.made_list import AppliedPolicy, MadeList
 from serving.settings import ServingSettings
 from serving.stores import make_redis_link, make_store
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Seeds
 from tests.serving.locking import waiting
 

@@ -25,8 +25,8 @@ from serving.services.lists.explaining import Explainer
 from serving.services.lists.making import ListMaker
 from serving.services.lists.stating import Stating
 from serving.services.lists.wish import Wish
-from sql import tables
 from sql.statements import statements
+from tests import tables
 from tests.serving.conftest import CUT_OFF, Seeds
 
 ITEMS, DIMENSIONS = 3000, 8

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Seeds, Start, event, faults, send
 
 BODY = {

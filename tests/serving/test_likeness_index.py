@@ -17,8 +17,8 @@ from serving.repositories.runs import ItemIndex, Runs
 from serving.repositories.similar_items import ItemFilters, SimilarItems
 from serving.repositories.store import Store, StoreLimits
 from serving.services.searching.slips import forgiven, slips
-from sql import tables
 from sql.statements import statements
+from tests import tables
 from tests.serving.conftest import Seeds
 
 ITEMS, DIMENSIONS = 3000, 8

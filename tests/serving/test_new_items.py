@@ -6,7 +6,7 @@ import httpx
 import pytest
 from sqlalchemy import Engine, insert, select, text, update
 
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
 
 KNOWN, NEW = range(20), range(20, 28)

@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import func, select, text
 
-from sql import tables
+from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until
 
 

@@ -8,11 +8,12 @@ import pytest
 import redis
 from sqlalchemy import Engine, text
 
-from domain.identifiers import RunId
+from domain.identifiers import ItemNo, RunId
 from domain.redis_keys import user_entry
 from speed.placing import Placer
 from speed.settings import SpeedSettings
 from speed.worker import Worker
+from sql.cold_items import place_items
 from tests.events import LIKE, event, record, user_no_of
 from tests.passes import FEW, fold_all, place_all, places, until_idle
 from tests.removals import delete
@@ -183,6 +184,5 @@ def test_passes_in_any_order_come_to_the_same_places(
         connection.execute(
             text("delete from item_embeddings where placed_at is not null"),
         )
-        place = text("select * from place_items(:run_id, cast(:item_nos as integer[]))")
-        connection.execute(place, {"run_id": run_id, "item_nos": new})
+        place_items(connection, run_id, [ItemNo(no) for no in new])
         assert places(connection, run_id) == found

@@ -7,10 +7,10 @@ import pytest
 from sqlalchemy import Connection, Engine, insert, text
 
 from domain.identifiers import Position, RunId, UserNo
-from sql import tables
 from sql.live_vectors import UserVector, store_user_vectors
 from sql.log import event_horizon
 from sql.statements import statements
+from tests import tables
 from tests.events import event, record, user_no_of
 from tests.removals import count, delete, forget, rows_of_user, waiting
 from tests.small_run import publish_small_run

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from domain.identifiers import RunId
+from domain.identifiers import ItemNo, RunId
+from sql.cold_items import place_items
 from tests.events import DISLIKE, LIKE, event, record
 from tests.removals import delete, forget
 from tests.words_run import (
@@ -47,9 +48,7 @@ def run_id(night: Night) -> RunId:
 
 
 def place(connection: Connection, run_id: RunId, *item_nos: int) -> list[int]:
-    query = text("select placed_item_no from place_items(:run_id, cast(:item_nos as integer[]))")
-    asked = {"run_id": run_id, "item_nos": list(item_nos)}
-    return list(connection.execute(query, asked).scalars())
+    return [int(no) for no in place_items(connection, run_id, [ItemNo(no) for no in item_nos])]
 
 
 def row_of(connection: Connection, run_id: RunId, item_no: int) -> Any:
@@ -98,18 +97,6 @@ def test_an_item_nobody_has_used_is_where_the_night_would_have_put_it(
 
 def _sequence(night: Night) -> int:
     return night.words.space.items.sources.shape[1]
-
-
-def test_likenesses_in_sql_are_those_of_the_night(
-    engine: Engine, run_id: RunId, item_nos: list[int]
-) -> None:
-    query = text("select item_likeness(:run_id, :item_no)")
-    with engine.connect() as connection:
-        for item_no in item_nos[::5]:
-            asked = {"run_id": run_id, "item_no": item_no}
-            made = connection.execute(query, asked).scalar_one().to_numpy()
-            assert np.allclose(made, likeness_of(connection, run_id, item_no), atol=1e-5)
-            assert np.linalg.norm(made) <= 1 + 1e-5
 
 
 def test_words_bring_a_new_item_to_the_people_it_is_for(engine: Engine, run_id: RunId) -> None:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from sql import statements as reading
-from sql.statements import statements_in, written_out
+from sql import query_files
+from sql.query_files import codes, written_out
 
-ROOT = Path(reading.__file__).parents[1]
+ROOT = Path(query_files.__file__).parents[1]
 FILES = [*sorted((ROOT / "sql" / "queries").glob("*.sql")), ROOT / "tests" / "chaos" / "chaos.sql"]
 ASKING = ("batch", "flows", "serving", "speed", "sql", "stack", "benchmarks", "tests/chaos")
 
@@ -75,6 +75,6 @@ def test_every_statement_is_complete_and_somebody_asks_it(path: Path) -> None:
         for folder in ASKING
         for source in (ROOT / folder).rglob("*.py")
     )
-    for name, statement in statements_in(path).items():
-        assert not reading._PLACE.search(str(statement)), name
+    for name, statement in codes(path).items():
+        assert not query_files._PLACE.search(statement), name
         assert f'"{name}"' in asking, name
