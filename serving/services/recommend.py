@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import orjson
-
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
@@ -280,7 +278,7 @@ def _field(run: LiveRun | None, wish: Wish, policy: BlendPolicy) -> str:
         wish.explore,
         wish.diversity,
         wish.max_per_category,
-        orjson.dumps(wish.filters).decode(),
+        wish.filters.key(),
         *blend,
     )
     return ":".join(map(str, parts))

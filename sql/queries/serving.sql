@@ -83,10 +83,9 @@ left join batch_recommendations as lists on lists.run_id = :run_id and lists.use
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no;
 
 -- part: eligible
--- Items that are available, of any of the categories :any_of, if the list :is_filtered, and of none of :none_of.
+-- Items that are available and pass the filters of the request.
 available
-and (not :is_filtered or categories && cast(:any_of as text[]))
-and not categories && cast(:none_of as text[])
+and {passes}
 
 -- part: item_columns
 -- Items as columns in JSON, which are read far faster than many rows.
@@ -109,10 +108,13 @@ and item_no not in (
     union all
     select item_no from items where not available
     union all
-    select item_no from items where categories && cast(:none_of as text[])
+    select item_no from items
+    where {unwanted}
 )
-and (not :is_filtered
-     or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+and (not :is_filtered or item_no in (
+    select item_no from items
+    where {wanted}
+))
 
 -- part: candidates_beside
 -- `batch`: those of the batch list. `new`: the :new_items nearest of the items that fewer than :new_item_users users
@@ -146,11 +148,10 @@ from (
     -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
     cross join lateral (
         select from items
-        where items.item_no = new.item_no and available
+        where items.item_no = new.item_no
+          and {eligible}
           and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
                or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
-          and (not :is_filtered or categories && cast(:any_of as text[]))
-          and not categories && cast(:none_of as text[])
         offset 0
     ) as told
     where item_no <> all(cast(:excluded as integer[]))
@@ -221,7 +222,7 @@ where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
 -- name: load_listed
 -- The eligible part of one of a run's lists, best first; the category '' is the whole catalogue. Items that have left the
--- category since its list was made are left out, as :any_of names it.
+-- category since its list was made are left out, as the filters name it.
 select items.item_no, item_id, title, categories, listed.score
 from popular_items
 cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, place)

@@ -15,6 +15,7 @@ from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
 from serving.repositories.candidates import Candidates
+from serving.repositories.filters import NOT_ASKED
 from serving.repositories.grounds import GroundsOfLists
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import ItemIndex, LiveRun, Runs
@@ -96,8 +97,7 @@ def parameters(catalogue: Catalogue, excluded: Sequence[int]) -> dict[str, objec
         "candidates": CANDIDATES,
         "with_categories": False,
         "is_filtered": False,
-        "any_of": [],
-        "none_of": [],
+        **NOT_ASKED,
         "new_items": 0,
         "new_items_looked_at": 0,
         "new_item_users": 5,

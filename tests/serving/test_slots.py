@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo, RunId, UserNo
-from serving.repositories.filters import Filters
 from serving.services.lists.made_list import RecommendedItem
 from serving.services.lists.slots import Draft, Turn, drafted, explored_places
 
@@ -126,13 +125,3 @@ def test_no_category_has_too_many_until_the_list_would_be_short(
     draft.give_way()
     assert numbers(draft)[: len(kept)] == kept
     assert len(draft.items) == min(limit, len(ranked))
-
-
-def test_filters_say_which_categories_pass() -> None:
-    filters = Filters.of(["war", "crime", "war"], ["horror"])
-    assert filters == Filters.of(["crime", "war"], ["horror"])
-    assert filters.match(("war", "drama"))
-    assert not filters.match(("war", "horror"))
-    assert not filters.match(("drama",))
-    assert not filters.match(())
-    assert Filters().match(())
