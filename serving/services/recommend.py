@@ -267,7 +267,13 @@ class Recommender:
 
 def _field(run: LiveRun | None, wish: Wish, policy: BlendPolicy) -> str:
     """The name of a cached answer: the run and all that changes the list."""
-    blend = (policy.policy, policy.batch_weight, policy.sharpness, policy.half_life_events)
+    blend = (
+        policy.policy,
+        policy.batch_weight,
+        policy.sharpness,
+        policy.half_life_events,
+        dict(policy.more),
+    )
     asked = wish.interests.digest()
     parts = (
         run.version if run else None,

@@ -94,7 +94,7 @@ cast(json_agg(title) as text) as titles,
 cast(json_agg(case when :with_categories then categories end) as text) as categories
 
 -- part: candidate_columns
-source,
+origin,
 cast(json_agg(item_no) as text) as item_nos,
 cast(json_agg(score) as text) as scores,
 {item_columns}
@@ -117,11 +117,11 @@ and (not :is_filtered or item_no in (
 ))
 
 -- part: candidates_beside
--- `batch`: those of the batch list. `new`: the :new_items nearest of the items that fewer than :new_item_users users
+-- `listed`: items that other sources found. `new`: the :new_items nearest of the items that fewer than :new_item_users users
 -- like, nearest first. At the most :new_items_looked_at of them are looked at, from another one on each hour, so that each
 -- has its turn and they cost the same however many there are; none where no item is better known, as then they are
 -- nothing special, and none without a word, of which nothing is known at all.
-select 'batch', item_no, null from unnest(cast(:batch_item_nos as integer[])) as listed (item_no)
+select 'listed', item_no, null from unnest(cast(:listed_item_nos as integer[])) as listed (item_no)
 where item_no <> all(cast(:excluded as integer[]))
 union all
 select 'new', item_no, null
@@ -161,11 +161,11 @@ from (
 ) as new
 
 -- name: load_candidates
--- The eligible items of each source, a row a source. `speed`: those nearest to a live vector by exact inner product, with
--- their scores; besides, `batch` and `new`.
+-- The eligible items of each origin, a row an origin. `near`: those nearest to a live vector by exact inner product, with
+-- their scores; besides, `listed` and `new`.
 select {candidate_columns}
 from (
-    select 'speed' as source, nearest.item_no, -distance as score
+    select 'near' as origin, nearest.item_no, -distance as score
     from (
         select item_no, embedding <#> cast(:embedding as vector) as distance
         from item_embeddings
@@ -178,18 +178,17 @@ from (
 ) as found
 join items using (item_no)
 where {eligible}
-group by source;
+group by origin;
 
--- name: load_batch_candidates
--- Only those of the batch list, and nothing of the vectors: for a user without one, and where the search for the nearest
--- takes too long.
-select 'batch' as source,
-       cast(json_agg(item_no) as text) as item_nos,
+-- name: load_listed_candidates
+-- Only those that sources found without a search, and nothing of the vectors: for a user without one, and where the search
+-- for the nearest takes too long.
+select cast(json_agg(item_no) as text) as item_nos,
        null as scores,
        {item_columns}
 from items
 where {eligible}
-  and item_no = any(cast(:batch_item_nos as integer[])) and item_no <> all(cast(:excluded as integer[]))
+  and item_no = any(cast(:listed_item_nos as integer[])) and item_no <> all(cast(:excluded as integer[]))
 having count(*) > 0;
 
 -- name: load_candidates_by_index
@@ -198,7 +197,7 @@ having count(*) > 0;
 -- come roughly in order, and there may be too few of them when the index gives up.
 select {candidate_columns}
 from (
-    select 'speed' as source, nearest.item_no, -distance as score
+    select 'near' as origin, nearest.item_no, -distance as score
     from (
         select item_no, embedding::vector(:dimensions) <#> cast(:embedding as vector) as distance
         from item_embeddings
@@ -211,7 +210,7 @@ from (
 ) as found
 join items using (item_no)
 where {eligible}
-group by source;
+group by origin;
 
 -- name: load_directions
 -- The vectors of some items of a run, one after the other in the order of their numbers, as vector_send gives them: two

@@ -29,8 +29,8 @@ def item(item_no: int, categories: tuple[str, ...]) -> RecommendedItem:
 
 
 def held_of(items: list[RecommendedItem], partly: set[str] | None = None) -> HeldItems:
-    neither = AppliedPolicy.neither(BlendPolicy())
-    return HeldItems(MadeList("held", None, neither, tuple(items)), partly)
+    policy = AppliedPolicy.of_no_source(BlendPolicy())
+    return HeldItems(MadeList("held", None, policy, tuple(items)), partly)
 
 
 def tell(held: HeldItems, news: News) -> None:

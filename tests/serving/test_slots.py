@@ -18,9 +18,7 @@ offsets = st.floats(0, 1, exclude_max=True)
 
 
 def item(no: int, *categories: str, explored: bool = False) -> RecommendedItem:
-    return RecommendedItem(
-        ItemNo(no), f"i{no}", "", 0.0, 0.0, 0.0, explored=explored, categories=categories
-    )
+    return RecommendedItem(ItemNo(no), f"i{no}", "", 0.0, explored=explored, categories=categories)
 
 
 def items(*numbers: int) -> list[RecommendedItem]:
