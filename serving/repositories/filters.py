@@ -44,7 +44,7 @@ class InAnyCategory:
 
     def parameters(self) -> Mapping[str, Any]:
         """See `Condition`."""
-        return {"any_of": list(self.any_of)}
+        return {"in_categories": list(self.any_of)}
 
     def matches(self, item: FilteredItem) -> bool:
         """See `Condition`."""
@@ -61,14 +61,14 @@ class InNoCategory:
 
     def parameters(self) -> Mapping[str, Any]:
         """See `Condition`."""
-        return {"none_of": list(self.none_of)}
+        return {"not_in_categories": list(self.none_of)}
 
     def matches(self, item: FilteredItem) -> bool:
         """See `Condition`."""
         return set(self.none_of).isdisjoint(item.categories)
 
 
-NOT_ASKED: Mapping[str, Any] = {"any_of": None, "none_of": []}
+NOT_ASKED: Mapping[str, Any] = {"in_categories": None, "not_in_categories": []}
 """The parameters of all conditions where none is asked."""
 
 

@@ -1,6 +1,8 @@
 """The conditions of a list: what they say in Python and in SQL is the same."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -9,7 +11,7 @@ from sqlalchemy import Connection, insert, text
 
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.filters import EVERYTHING, NOT_ASKED, Condition, Filters
-from sql import tables
+from sql import statements, tables
 from sql.statements import shared_parts
 from tests.serving.conftest import Seeds
 
@@ -80,6 +82,13 @@ def test_every_parameter_of_a_condition_has_a_value_where_it_is_not_asked() -> N
     assert {":" + name for name in NOT_ASKED} <= set(
         shared_parts()["passes"].replace(" as ", " ").replace("(", " ").split()
     )
+
+
+def test_no_statement_uses_the_name_of_a_condition_for_something_else() -> None:
+    queries = Path(statements.__file__).parent / "queries"
+    for path in sorted(queries.glob("*.sql")):
+        used = set(re.findall(r"(?<!:):(\w+)", path.read_text(encoding="utf-8")))
+        assert used.isdisjoint(NOT_ASKED), path.name
 
 
 class Unknowable:

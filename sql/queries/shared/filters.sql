@@ -5,11 +5,11 @@
 
 -- part: wanted
 -- Each condition is true where it is not asked (null).
-(cast(:any_of as text[]) is null or categories && cast(:any_of as text[]))
+(cast(:in_categories as text[]) is null or categories && cast(:in_categories as text[]))
 
 -- part: unwanted
 -- Each condition is false, and never null, where it is not asked.
-categories && cast(:none_of as text[])
+categories && cast(:not_in_categories as text[])
 
 -- part: passes
 {wanted}
