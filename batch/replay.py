@@ -137,6 +137,7 @@ def night_with(
         lists=fit_lists(matrix, past, as_of, parameters.lists, threads=settings.threads),
         space=item_space(parts, parameters.space, weights),
         popular=np.bincount(columns, minlength=len(matrix.item_nos)).astype(np.float64),
+        past=past,
     )
 
 

@@ -5,20 +5,23 @@ Each ranks as its namesake in `serving/candidates/` does; the blend of them is t
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from batch.fitting import Factors
+from batch.history import Interactions
 from batch.matrix import InteractionMatrix
 from batch.moments import Moment
+from batch.neighbours import Neighbourhood, fit_neighbourhood
 from batch.space import ItemSpace
-from domain.blend import BATCH, CANDIDATES, SPEED
+from domain.blend import BATCH, CANDIDATES, NEIGHBOURS, SPEED
 from domain.live_vector import live_vector
 from domain.rankings import Ranking
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Night:
     """What one nightly run would have known."""
 
@@ -29,6 +32,13 @@ class Night:
     space: ItemSpace
     popular: NDArray[np.float64]
     """(i,) how many interactions each column of the matrix had."""
+    past: Interactions
+    """What it has read."""
+
+    @cached_property
+    def neighbourhood(self) -> Neighbourhood:
+        """Its users, if anybody asks for them."""
+        return fit_neighbourhood(self.past, self.space)
 
 
 def batch_list(night: Night, moment: Moment) -> Ranking:
@@ -47,6 +57,15 @@ def speed_list(night: Night, moment: Moment) -> Ranking:
     return best(night, moment, night.space.items.vectors @ vector)
 
 
+def neighbours_list(night: Night, moment: Moment) -> Ranking:
+    """What the users most like this one like, as the night knows them."""
+    vector = live_vector(night.space.space, night.space.items, moment.history)
+    if vector is None or not vector.any():
+        return Ranking.empty()
+    liked = best(night, moment, night.neighbourhood.scores(moment.user_no, vector))
+    return liked.top(int((liked.scores > 0.0).sum()))
+
+
 def best(night: Night, moment: Moment, scores: NDArray[np.floating]) -> Ranking:
     """The best items (i,) that the user has not seen, as many as a source gives."""
     scores = scores.astype(np.float64)
@@ -61,5 +80,6 @@ def best(night: Night, moment: Moment, scores: NDArray[np.floating]) -> Ranking:
 SOURCES: Mapping[str, Callable[[Night, Moment], Ranking]] = {
     BATCH: batch_list,
     SPEED: speed_list,
+    NEIGHBOURS: neighbours_list,
 }
 """By the names that weights have; a source is asked if a policy of the replay weighs it."""

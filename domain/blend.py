@@ -26,6 +26,11 @@ BATCH, SPEED, NEIGHBOURS = "batch", "speed", "neighbours"
 """Names of sources: the nightly list, what is nearest to the live vector, and what the users most
 like this one like."""
 
+NEAREST_USERS = 50
+"""So many users, those most like one by live vector, are that one's neighbours."""
+NEWEST_LIKED = 100
+"""So many of the newest items that each neighbour liked count."""
+
 
 @dataclass(frozen=True, slots=True)
 class BlendPolicy:

@@ -5,9 +5,10 @@ PostgreSQL through statements, know no policy, and never see each other.
 """
 
 from serving.candidates.batch import BatchSource
+from serving.candidates.neighbours import NeighboursSource
 from serving.candidates.source import CandidateSource
 from serving.candidates.speed import SpeedSource
 
-SOURCES: tuple[CandidateSource, ...] = (BatchSource(), SpeedSource())
+SOURCES: tuple[CandidateSource, ...] = (BatchSource(), NeighboursSource(), SpeedSource())
 """In the order they are asked. The last one searches in any case, and with the same statement the
 items that the others found are looked up."""
