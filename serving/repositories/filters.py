@@ -94,6 +94,10 @@ class Filters:
         """Only items of a category; '' is the whole catalogue."""
         return cls.of((category,) if category else ())
 
+    def also(self, *conditions: Condition) -> "Filters":
+        """The same, and these conditions too."""
+        return Filters((*self.conditions, *conditions))
+
     @property
     def any_of(self) -> tuple[str, ...]:
         """Items are of at least one of these categories; empty: whatever their categories."""
