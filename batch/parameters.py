@@ -1,7 +1,7 @@
 """The parameters of a run, as they travel in its row."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
 from domain.cold_items import LikenessShares

@@ -12,18 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.choosing import Rehearsal, choose_weights, rehearse
-from batch.fitting import Factors
 from batch.history import Interactions
 from batch.listing import fit_lists
-from batch.matrix import InteractionMatrix, interaction_matrix
+from batch.matrix import interaction_matrix
 from batch.moments import Moment, Timeline
 from batch.parameters import LiveWeights, RunParameters
-from batch.space import ItemSpace, fit_parts, item_space
+from batch.replay_sources import SOURCES, Night, best
+from batch.space import fit_parts, item_space
 from batch.splitting import split_by_time
-from domain.blend import CANDIDATES, BlendPolicy, blend, effective_weights
+from domain.blend import BATCH, SPEED, BlendPolicy, blend
 from domain.errors import NotEnoughHistoryError
-from domain.live_vector import live_vector
-from domain.rankings import Ranking
 
 HOLDOUT_SHARE = 0.1
 MISSED = np.iinfo(np.int32).max
@@ -47,19 +45,6 @@ class ReplaySettings:
     seed: int = 0
     threads: int = 0
     policies: Mapping[str, BlendPolicy] = field(default_factory=lambda: dict(POLICIES))
-
-
-@dataclass(frozen=True, slots=True)
-class Night:
-    """What one nightly run would have known."""
-
-    cut_off: int
-    """It has read the interactions before this row of the timeline."""
-    matrix: InteractionMatrix
-    lists: Factors
-    space: ItemSpace
-    popular: NDArray[np.float64]
-    """(i,) how many interactions each column of the matrix had."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,39 +137,26 @@ def night_with(
         lists=fit_lists(matrix, past, as_of, parameters.lists, threads=settings.threads),
         space=item_space(parts, parameters.space, weights),
         popular=np.bincount(columns, minlength=len(matrix.item_nos)).astype(np.float64),
+        past=past,
     )
 
 
 def ranks_of(night: Night, moment: Moment, policies: Mapping[str, BlendPolicy]) -> dict[str, int]:
     """The rank of the moment's item in every list; a list that is empty gives way to popular."""
-    popular = _best(night, moment, night.popular)
-    batch, speed = batch_list(night, moment), speed_list(night, moment)
+    popular = best(night, moment, night.popular)
+    asked = {name: policy.weights(moment.since_cut_off) for name, policy in policies.items()}
+    named = {BATCH, SPEED}.union(*asked.values())
+    found = {name: SOURCES[name](night, moment) for name in SOURCES if name in named}
+    lists = {"popular": popular, **found}
     ranks = {
-        "popular": _rank(moment, popular.item_nos),
-        "batch": _rank(moment, (batch if len(batch) else popular).item_nos),
-        "speed": _rank(moment, (speed if len(speed) else popular).item_nos),
+        name: _rank(moment, (ranking if len(ranking) else popular).item_nos)
+        for name, ranking in lists.items()
     }
     for name, policy in policies.items():
-        weights = effective_weights(batch, speed, policy.weights(moment.since_cut_off))
-        blended = blend(batch, speed, weights, policy.sharpness)
-        ranks[name] = _rank(moment, blended.item_nos if len(blended) else popular.item_nos)
+        rankings = {source: found[source] for source in asked[name]}
+        blended = blend(rankings, asked[name], policy.sharpness)
+        ranks[name] = _rank(moment, (blended if len(blended) else popular).item_nos)
     return ranks
-
-
-def batch_list(night: Night, moment: Moment) -> Ranking:
-    """The user's nightly list without what was seen since; empty for a user of no night."""
-    row = np.searchsorted(night.matrix.user_nos, moment.user_no)
-    if row == len(night.matrix.user_nos) or night.matrix.user_nos[row] != moment.user_no:
-        return Ranking.empty()
-    return _best(night, moment, night.lists.items @ night.lists.users[row])
-
-
-def speed_list(night: Night, moment: Moment) -> Ranking:
-    """The items nearest to the user's live vector as of the moment."""
-    vector = live_vector(night.space.space, night.space.items, moment.history)
-    if vector is None:
-        return Ranking.empty()
-    return _best(night, moment, night.space.items.vectors @ vector)
 
 
 def rehearse_night(
@@ -207,17 +179,6 @@ def _sample(
         return rows
     drawn = np.random.default_rng(settings.seed).permutation(rows)[: settings.sample]
     return np.sort(drawn)
-
-
-def _best(night: Night, moment: Moment, scores: NDArray[np.floating]) -> Ranking:
-    """The best items the user has not seen, as many as a source gives."""
-    scores = scores.astype(np.float64)
-    seen = night.space.items.rows_of(moment.history.item_nos)
-    scores[seen[seen >= 0]] = -np.inf
-    most = min(CANDIDATES, len(scores))
-    best = np.argpartition(-scores, most - 1)[:most]
-    best = best[np.isfinite(scores[best])]
-    return Ranking.of(night.matrix.item_nos[best], scores[best])
 
 
 def _rank(moment: Moment, item_nos: NDArray[np.integer]) -> int:

@@ -19,8 +19,9 @@ from batch.evaluation import DEPTH
 from batch.event_file import read_event_file
 from batch.moments import Moment, Timeline
 from batch.parameters import RunParameters
-from batch.replay import Night, ReplaySettings, batch_list, fit_night, speed_list
-from domain.blend import BlendedRanking, BlendPolicy, blend, effective_weights
+from batch.replay import ReplaySettings, fit_night
+from batch.replay_sources import Night, batch_list, speed_list
+from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
 from domain.diversity import POOL, diverse_order, mean_likeness
 
 SETTINGS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
@@ -79,8 +80,8 @@ def judge(night: Night, moment: Moment) -> Judged:
 
 def _blended(night: Night, moment: Moment) -> BlendedRanking:
     batch, speed, policy = batch_list(night, moment), speed_list(night, moment), BlendPolicy()
-    weights = effective_weights(batch, speed, policy.weights(moment.since_cut_off))
-    return blend(batch, speed, weights, policy.sharpness)
+    weights = policy.weights(moment.since_cut_off)
+    return blend({BATCH: batch, SPEED: speed}, weights, policy.sharpness)
 
 
 def _gain(rank: int | None) -> float:

@@ -17,7 +17,7 @@ from batch.parameters import RunParameters, WordParameters
 from batch.space import ItemSpace, fit_parts, item_space
 from batch.words import Floats, ItemTerms, text_vectors
 from benchmarks.revealed_items import Asked, auc_after
-from domain.blend import BlendPolicy, blend, effective_weights
+from domain.blend import BATCH, SPEED, BlendPolicy, blend
 from domain.errors import NotEnoughHistoryError
 from domain.live_vector import History, live_vector
 from domain.rankings import Ranking
@@ -232,8 +232,7 @@ def _blended(batch: Floats, speed: Floats, hidden: _Hidden) -> Floats:
             Ranking.of(hidden.item_nos, one[row]) if one[row].any() else Ranking.empty()
             for one in (batch, speed)
         )
-        weights = effective_weights(nightly, live, policy.weights(0))
-        made = blend(nightly, live, weights, policy.sharpness)
+        made = blend({BATCH: nightly, SPEED: live}, policy.weights(0), policy.sharpness)
         scores[row, np.searchsorted(hidden.item_nos, made.item_nos)] = made.scores
     return scores
 

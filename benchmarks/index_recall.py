@@ -188,7 +188,7 @@ async def _searched(
 
     async def ask(user: UserState, index: ItemIndex | None) -> tuple[Ranking, float]:
         started = time.perf_counter()
-        found = (await recommendations.load_candidates(run_id, user, index=index)).speed
+        found = (await recommendations.load_nearest(run_id, user, index=index)).ranking
         return found, 1000 * (time.perf_counter() - started)
 
     try:

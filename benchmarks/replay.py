@@ -1,6 +1,7 @@
 """What each list would have foreseen in the later part of a public log, without any server.
 
 python -m benchmarks replay --events-file FILE [--nights 6] [--sample 4000] [--json]
+    [--neighbours 0.2]
 """
 
 import json
@@ -12,8 +13,9 @@ from rich.console import Console
 
 from batch.event_file import read_event_file
 from batch.foresight import figures
-from batch.replay import ReplaySettings
+from batch.replay import POLICIES, ReplaySettings
 from benchmarks.command import run_command
+from domain.blend import NEIGHBOURS, BlendPolicy
 from stack.command_line.options import AsJson, Drawing, Foreseen, Nights
 from stack.commands.replay import replayed_with_progress, seconds_of, tell
 
@@ -27,10 +29,16 @@ def replay(
     nights: Nights = 6,
     sample: Foreseen = 4_000,
     seed: Drawing = 0,
+    neighbours: Annotated[
+        float, typer.Option(help="A weight for what the users most like one like.")
+    ] = 0.0,
     as_json: AsJson = False,
 ) -> int:
     """Foresee the later part of a log with each list: popular, batch, speed and the blends."""
-    asked = ReplaySettings(nights=nights, sample=sample, seed=seed)
+    policies = dict(POLICIES)
+    if neighbours:
+        policies["fixed + neighbours"] = BlendPolicy(more={NEIGHBOURS: neighbours})
+    asked = ReplaySettings(nights=nights, sample=sample, seed=seed, policies=policies)
     replayed = replayed_with_progress(read_event_file(events_file), asked)
     if as_json:
         told = {name: figures(ranks) for name, ranks in replayed.ranks.items()}

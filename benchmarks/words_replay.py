@@ -16,13 +16,13 @@ from batch.matrix import item_likers
 from batch.moments import Timeline
 from batch.parameters import RunParameters, WordParameters
 from batch.replay import (
-    Night,
     ReplaySettings,
     night_with,
     nights_of,
     ranks_of,
     rehearse_night,
 )
+from batch.replay_sources import Night
 from batch.words import ItemTerms
 
 LISTS = ("batch", "speed", "fixed")

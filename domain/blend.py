@@ -1,12 +1,15 @@
-"""The blend: one list from the batch list and the live list of a user.
+"""The blend: one list from the rankings of several sources.
 
-    blended = w_batch * batch^p + w_speed * speed^p
+    blended = sum over sources of w_source * score_source^p
 
-`batch` and `speed` are each source's scores scaled to [0, 1] by its own list, `p` is the sharpness.
-Serving and replay call the same functions, so what replay measures is what users get.
+A source's scores are scaled to [0, 1] by its own list, `p` is the sharpness, and the weights of the
+sources that have something for the user sum to 1. Serving and replay call the same functions, so
+what replay measures is what users get.
 """
 
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -19,18 +22,19 @@ Policy = Literal["fixed", "adaptive"]
 CANDIDATES = 200
 """How many eligible items each source gives at the most."""
 
+BATCH, SPEED, NEIGHBOURS = "batch", "speed", "neighbours"
+"""Names of sources: the nightly list, what is nearest to the live vector, and what the users most
+like this one like."""
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """What each source counts; both in [0, 1], their sum is 1."""
-
-    batch: float
-    speed: float
+NEAREST_USERS = 50
+"""So many users, those most like one by live vector, are that one's neighbours."""
+NEWEST_LIKED = 100
+"""So many of the newest items that each neighbour liked count."""
 
 
 @dataclass(frozen=True, slots=True)
 class BlendPolicy:
-    """How the weights of the two sources are chosen and how their scores are sharpened."""
+    """How the weights of the sources are chosen and how their scores are sharpened."""
 
     policy: Policy = "fixed"
     batch_weight: float = 0.7
@@ -39,70 +43,85 @@ class BlendPolicy:
     """The power scaled scores are raised to; 1 leaves them as they are."""
     half_life_events: float = 1.0
     """`adaptive`: events since the cut-off that halve the batch weight."""
+    more: Mapping[str, float] = field(default_factory=dict)
+    """Weights of further sources, by name, where batch and speed weigh 1 together."""
 
-    def weights(self, events_since_cut_off: int) -> Weights:
-        """The weights for a user with so many events since the run's cut-off.
+    def weights(self, events_since_cut_off: int) -> dict[str, float]:
+        """The weights by source for a user with so many events since the run's cut-off.
 
-        `fixed` keeps them; `adaptive` follows `w_batch = batch_weight * 2^(-n/h)`.
+        `fixed` keeps them; `adaptive` follows `w_batch = batch_weight * 2^(-n/h)`. A source that is
+        not named is not asked; those beside batch and speed are named if they weigh anything.
         """
         batch = self.batch_weight
         if self.policy == "adaptive":
             batch *= 2.0 ** (-events_since_cut_off / self.half_life_events)
-        return Weights(batch=batch, speed=round(1.0 - batch, 12))
+        more = {name: weight for name, weight in self.more.items() if weight > 0.0}
+        return {BATCH: batch, SPEED: round(1.0 - batch, 12), **more}
 
 
 @dataclass(frozen=True, slots=True)
 class BlendedRanking:
-    """A blended list, best first; all arrays are (n,). A source's score is 0 for what it lacks."""
+    """A blended list, best first; all arrays are (n,)."""
 
     item_nos: NDArray[np.int32]
     scores: NDArray[np.float64]
-    batch_scores: NDArray[np.float64]
-    """Scaled to [0, 1], before sharpening."""
-    speed_scores: NDArray[np.float64]
-    """Scaled to [0, 1], before sharpening."""
+    by_source: Mapping[str, NDArray[np.float64]]
+    """Each source's scores scaled to [0, 1], before sharpening; 0 for what it lacks."""
+    weights: Mapping[str, float]
+    """As applied: 0 for a source that had nothing; they sum to 1 unless no source had anything."""
 
     def __len__(self) -> int:
         return len(self.item_nos)
 
     def top(self, n: int) -> "BlendedRanking":
         """The first `n` items."""
-        return BlendedRanking(
-            self.item_nos[:n], self.scores[:n], self.batch_scores[:n], self.speed_scores[:n]
-        )
+        return self.reordered(np.arange(min(n, len(self))))
 
     def reordered(self, order: NDArray[np.integer]) -> "BlendedRanking":
-        """The same items in another order; `order` (n,) are places in this one."""
+        """The same items in another order; `order` are places in this one."""
         return BlendedRanking(
             self.item_nos[order],
             self.scores[order],
-            self.batch_scores[order],
-            self.speed_scores[order],
+            {name: scores[order] for name, scores in self.by_source.items()},
+            self.weights,
         )
 
 
-def effective_weights(batch: Ranking, speed: Ranking, weights: Weights) -> Weights:
-    """Give all the weight to the other source where one has nothing for this user."""
-    if not len(batch) and len(speed):
-        return Weights(batch=0.0, speed=1.0)
-    if not len(speed) and len(batch):
-        return Weights(batch=1.0, speed=0.0)
-    return weights
+def blend(
+    rankings: Mapping[str, Ranking], weights: Mapping[str, float], sharpness: float
+) -> BlendedRanking:
+    """Blend the eligible items of the sources; ties stand in order of item number.
 
-
-def blend(batch: Ranking, speed: Ranking, weights: Weights, sharpness: float) -> BlendedRanking:
-    """Blend the eligible items of the two sources; ties stand in order of item number.
-
-    `batch` and `speed` hold up to `CANDIDATES` items each. `weights` are taken as they are: pass
-    them through `effective_weights` first.
+    Each of `rankings` holds up to `CANDIDATES` items. `weights` names every source; they are
+    renormalized over those that have something.
     """
-    item_nos = np.union1d(batch.item_nos, speed.item_nos).astype(np.int32)
-    batch_scores = _aligned(item_nos, batch)
-    speed_scores = _aligned(item_nos, speed)
-    # blended = w_batch * batch^p + w_speed * speed^p
-    scores = weights.batch * batch_scores**sharpness + weights.speed * speed_scores**sharpness
+    applied = renormalized(weights, rankings)
+    found = [ranking.item_nos for ranking in rankings.values()]
+    item_nos = np.unique(np.concatenate([np.empty(0, dtype=np.int32), *found]))
+    by_source = {name: _aligned(item_nos, ranking) for name, ranking in rankings.items()}
+    scores = np.zeros(len(item_nos))
+    for name, scaled in by_source.items():
+        # blended = sum over sources of w_source * score_source^p
+        scores += applied[name] * scaled**sharpness
     order = np.lexsort((item_nos, -scores))
-    return BlendedRanking(item_nos[order], scores[order], batch_scores[order], speed_scores[order])
+    return BlendedRanking(item_nos, scores, by_source, applied).reordered(order)
+
+
+def renormalized(weights: Mapping[str, float], rankings: Mapping[str, Ranking]) -> dict[str, float]:
+    """Weights that sum to 1 over the sources that have something, and are 0 for the others.
+
+    Where only sources that weigh nothing have something, they weigh alike. Weights that sum to 1
+    anyway stay as they are, to the last bit.
+    """
+    having = [name for name, ranking in rankings.items() if len(ranking)]
+    total = sum(weights[name] for name in having)
+    if not having:
+        return dict.fromkeys(rankings, 0.0)
+    if total <= 0.0:
+        return {name: 1.0 / len(having) if name in having else 0.0 for name in rankings}
+    if math.isclose(total, 1.0, abs_tol=1e-9):
+        total = 1.0
+    return {name: weights[name] / total if name in having else 0.0 for name in rankings}
 
 
 def _aligned(item_nos: NDArray[np.int32], source: Ranking) -> NDArray[np.float64]:

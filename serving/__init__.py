@@ -5,5 +5,6 @@ impressions, and keeps answers in Redis. Imports `domain` and `sql`, never `batc
 `flows`.
 
 `routes` parse a request, call one function and shape the answer; `services` know what a
-recommendation is; `repositories` alone touch PostgreSQL and Redis; `schemas` are the bodies.
+recommendation is; `candidates` are the sources that rank items for a user; `repositories` touch
+PostgreSQL and Redis; `schemas` are the bodies.
 """

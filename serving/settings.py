@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from domain.blend import BlendPolicy, Policy
+from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.breaker import BreakerRules
 from serving.exposure import Exposure, Openness, settled
@@ -42,7 +42,7 @@ LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
 
 
 class BlendSettings(LayerSettings):
-    """How the two sources are blended; replay reads it too."""
+    """How the sources are blended; replay reads it too."""
 
     model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
@@ -62,14 +62,20 @@ class BlendSettings(LayerSettings):
         _BLEND.half_life_events,
         description="adaptive: events since the cut-off that halve the batch weight.",
     )
+    blend_neighbours_weight: Share = Field(
+        0.0,
+        description="Weight of what the users most like this one like, where batch and speed weigh"
+        " 1 together. 0: they are not looked for.",
+    )
 
     def blend(self) -> BlendPolicy:
-        """How the two sources are blended."""
+        """How the sources are blended."""
         return BlendPolicy(
             policy=self.blend_policy,
             batch_weight=self.blend_batch_weight,
             sharpness=self.blend_sharpness,
             half_life_events=self.blend_half_life_events,
+            more={NEIGHBOURS: self.blend_neighbours_weight},
         )
 
 

@@ -1,1 +1,1 @@
-"""The only code that touches PostgreSQL and Redis. Knows no policy."""
+"""The code that touches PostgreSQL and Redis, beside sources of candidates. Knows no policy."""

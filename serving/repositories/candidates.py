@@ -1,6 +1,6 @@
 """The candidates of one list, as columns: a row for each would take most of a request's time."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,11 +38,11 @@ class NewItems:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The items of one source; all lists have the same length."""
+    """Items of one origin; all lists have the same length."""
 
     item_nos: list[int]
     scores: list[Any]
-    """Numbers of the source `speed`, otherwise None."""
+    """Numbers of the nearest, otherwise None."""
     item_ids: list[str]
     titles: list[str]
     categories: list[list[str] | None]
@@ -53,6 +53,9 @@ class Columns:
         """What one row says, its columns in JSON."""
         texts = (row.item_nos, row.scores, row.item_ids, row.titles, row.categories)
         return cls(*(orjson.loads(text) if text is not None else [] for text in texts))
+
+
+NO_COLUMNS = Columns([], [], [], [], [])
 
 
 class Named:
@@ -81,10 +84,10 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """The eligible items of both sources."""
+    """The eligible items of all sources."""
 
-    batch: Ranking
-    speed: Ranking
+    rankings: Mapping[str, Ranking]
+    """By source; empty for a source that has nothing."""
     items: Named = field(default_factory=Named)
     """All of them."""
     new: tuple[ItemNo, ...] = ()
@@ -92,11 +95,11 @@ class Candidates:
 
     @classmethod
     def none(cls) -> "Candidates":
-        """Neither source has anything."""
-        return cls(Ranking.empty(), Ranking.empty())
+        """No source has anything."""
+        return cls({})
 
     def __bool__(self) -> bool:
-        return bool(len(self.batch) or len(self.speed))
+        return any(map(len, self.rankings.values()))
 
 
 def as_array(numbers: Sequence[int]) -> str:

@@ -1,44 +1,144 @@
-"""Which items of the catalogue a list may hold, beside what is eligible for everybody."""
+"""What a request asks of items, beside what makes an item eligible for everybody.
 
-from collections.abc import Iterable, Sequence
+Each condition has one SQL form, in `sql/queries/shared/filters.sql`, and one form in Python, here,
+for lists that are held in memory. Recommendations, search, similar items and the fallback use both.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar, Protocol
+
+import orjson
+
+
+class FilteredItem(Protocol):
+    """What is known in memory of an item that is to pass."""
+
+    @property
+    def categories(self) -> Sequence[str]:
+        """Its categories; empty if it has none."""
+
+
+class Condition(Protocol):
+    """One thing that is asked of items."""
+
+    keeps_few: ClassVar[bool]
+    """Whether it may leave but a small part of the catalogue: its SQL stands in `wanted`."""
+    known_in_memory: ClassVar[bool]
+    """Whether `matches` can tell; if not, it says False, and no held list answers for it."""
+
+    def parameters(self) -> Mapping[str, Any]:
+        """What its SQL form is told; the names are its own."""
+
+    def matches(self, item: FilteredItem) -> bool:
+        """Whether an item passes; the same as the SQL form says."""
+
+
+@dataclass(frozen=True, slots=True)
+class InAnyCategory:
+    """The item has at least one of these categories."""
+
+    any_of: tuple[str, ...]
+    keeps_few: ClassVar[bool] = True
+    known_in_memory: ClassVar[bool] = True
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Condition`."""
+        return {"in_categories": list(self.any_of)}
+
+    def matches(self, item: FilteredItem) -> bool:
+        """See `Condition`."""
+        return not set(self.any_of).isdisjoint(item.categories)
+
+
+@dataclass(frozen=True, slots=True)
+class InNoCategory:
+    """The item has none of these categories."""
+
+    none_of: tuple[str, ...]
+    keeps_few: ClassVar[bool] = False
+    known_in_memory: ClassVar[bool] = True
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Condition`."""
+        return {"not_in_categories": list(self.none_of)}
+
+    def matches(self, item: FilteredItem) -> bool:
+        """See `Condition`."""
+        return set(self.none_of).isdisjoint(item.categories)
+
+
+NOT_ASKED: Mapping[str, Any] = {"in_categories": None, "not_in_categories": []}
+"""The parameters of all conditions where none is asked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which categories the items of a list may have."""
+    """The conditions that the items of a list meet, all of them."""
 
-    any_of: tuple[str, ...] = ()
-    """Only items of at least one of these; empty: whatever their categories."""
-    none_of: tuple[str, ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    """At most one of a kind."""
 
     @classmethod
-    def of(cls, any_of: Iterable[str], none_of: Iterable[str]) -> "Filters":
-        """Filters that are equal if they say the same, in whatever order."""
-        return cls(tuple(sorted(set(any_of))), tuple(sorted(set(none_of))))
+    def of(cls, any_of: Iterable[str] = (), none_of: Iterable[str] = ()) -> "Filters":
+        """Filters by category that are equal if they say the same, in whatever order."""
+        conditions: list[Condition] = []
+        if wanted := tuple(sorted(set(any_of))):
+            conditions.append(InAnyCategory(wanted))
+        if unwanted := tuple(sorted(set(none_of))):
+            conditions.append(InNoCategory(unwanted))
+        return cls(tuple(conditions))
 
     @classmethod
     def of_category(cls, category: str) -> "Filters":
         """Only items of a category; '' is the whole catalogue."""
-        return cls((category,)) if category else cls()
+        return cls.of((category,) if category else ())
 
-    def match(self, categories: Sequence[str]) -> bool:
-        """Whether an item of these categories passes."""
-        own = set(categories)
-        return (not self.any_of or not own.isdisjoint(self.any_of)) and own.isdisjoint(self.none_of)
+    def also(self, *conditions: Condition) -> "Filters":
+        """The same, and these conditions too."""
+        return Filters((*self.conditions, *conditions))
+
+    @property
+    def any_of(self) -> tuple[str, ...]:
+        """Items are of at least one of these categories; empty: whatever their categories."""
+        found = (each.any_of for each in self.conditions if isinstance(each, InAnyCategory))
+        return next(found, ())
+
+    @property
+    def none_of(self) -> tuple[str, ...]:
+        """Items are of none of these categories."""
+        found = (each.none_of for each in self.conditions if isinstance(each, InNoCategory))
+        return next(found, ())
+
+    @property
+    def keep_few(self) -> bool:
+        """Whether they may leave but a small part of the catalogue."""
+        return any(each.keeps_few for each in self.conditions)
+
+    @property
+    def known_in_memory(self) -> bool:
+        """Whether `match` can tell."""
+        return all(each.known_in_memory for each in self.conditions)
+
+    def match(self, item: FilteredItem) -> bool:
+        """Whether an item passes."""
+        return all(each.matches(item) for each in self.conditions)
 
     def without(self, categories: Sequence[str]) -> "Filters":
-        """The same, and none of these either."""
-        return Filters(self.any_of, (*self.none_of, *categories))
+        """The same, and none of these categories either."""
+        others = (each for each in self.conditions if not isinstance(each, InNoCategory))
+        return Filters((*others, InNoCategory((*self.none_of, *categories))))
 
     def parameters(self) -> dict[str, Any]:
-        """What a statement is told of them."""
-        return {
-            "is_filtered": bool(self.any_of),
-            "any_of": list(self.any_of),
-            "none_of": list(self.none_of),
-        }
+        """What a statement with the parts `wanted` and `unwanted` is told of them."""
+        parameters = {**NOT_ASKED, "is_filtered": self.keep_few}
+        for each in self.conditions:
+            parameters |= each.parameters()
+        return parameters
+
+    def key(self) -> str:
+        """What tells them from all others, as text."""
+        return orjson.dumps(self.parameters(), option=orjson.OPT_SORT_KEYS).decode()
 
 
 EVERYTHING = Filters()

@@ -13,9 +13,8 @@ from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
 from domain.rankings import Ranking
 from serving.faults import RunGoneError, UserGoneError
 from serving.repositories.candidates import (
-    Candidates,
+    NO_COLUMNS,
     Columns,
-    Named,
     NewItems,
     as_array,
 )
@@ -40,7 +39,6 @@ NEW_ITEMS_LOOKED_AT = 300
 """So many new items are looked at for the nearest of them."""
 
 _NO_NEW_ITEMS = NewItems()
-_NOTHING = Columns([], [], [], [], [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +56,33 @@ class UserState:
     """The position up to which the live vector knows the log; None if the user has none."""
     exclusions: Exclusions = field(default_factory=Exclusions)
     """What stays out of this list and others."""
+    user_no: UserNo | None = None
+    """None: a user the log has never seen."""
     besides: Interests = field(default_factory=Interests)
     """Interests the request states, which the live vector was made with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What a search for the items nearest to a live vector found."""
+
+    near: Columns
+    listed: Columns
+    """Those of the other items asked about that are eligible."""
+    new: Columns
+    """New items, the nearest first."""
+
+    @property
+    def ranking(self) -> Ranking:
+        """The nearest items by their inner products."""
+        return _ranking(self.near.item_nos, self.near.scores)
 
 
 class Recommendations:
     """Reads lists and vectors; every call names the run it reads."""
 
     def __init__(self, store: Store, indexes: VectorIndexes | None = None) -> None:
-        self._store = store
+        self.store = store
         self._indexes = indexes or VectorIndexes(store)
 
     def lacks(self, index: ItemIndex | None) -> bool:
@@ -75,13 +91,13 @@ class Recommendations:
 
     async def find_user_no(self, user_id: UserId) -> UserNo | None:
         """A user's number; None if the log has never seen the user."""
-        rows = await self._store.rows(_SERVING["find_user_no"], {"user_id": user_id})
+        rows = await self.store.rows(_SERVING["find_user_no"], {"user_id": user_id})
         return UserNo(rows[0].user_no) if rows else None
 
     async def knows_user(self, run_id: RunId, user_no: UserNo) -> bool:
         """Whether a run's live vector of a user knows all that the log has of the user."""
         parameters = {"run_id": run_id, "user_no": user_no}
-        rows = await self._store.rows(_SERVING["knows_user"], parameters)
+        rows = await self.store.rows(_SERVING["knows_user"], parameters)
         return bool(rows[0][0])
 
     async def load_user_state(
@@ -92,7 +108,7 @@ class Recommendations:
         RunGoneError if the run was dropped, UserGoneError if the user was forgotten.
         """
         parameters = {"run_id": run_id, "user_no": user_no}
-        (row,) = await self._store.rows(_SERVING["load_user_state"], parameters)
+        (row,) = await self.store.rows(_SERVING["load_user_state"], parameters)
         if run_id is not None and not row.has_partitions:
             raise RunGoneError
         if not row.is_user:
@@ -105,53 +121,27 @@ class Recommendations:
             excluded=tuple(exclusions.of(exclude_seen=exclude_seen)),
             known=None if row.embedding is None else row.position,
             exclusions=exclusions,
+            user_no=user_no,
         )
 
-    async def load_candidates(
+    async def load_nearest(
         self,
         run_id: RunId,
         user: UserState,
         *,
+        listed: Sequence[int] = (),
         index: ItemIndex | None = None,
         filters: Filters = EVERYTHING,
         new: NewItems = _NO_NEW_ITEMS,
         with_categories: bool = False,
-    ) -> Candidates:
-        """The eligible items of both sources; RunGoneError if the run was dropped.
+    ) -> Nearest:
+        """The eligible items nearest to a user's live vector; RunGoneError if the run was dropped.
 
-        `index`: the index to look for the nearest items with; None: compare with every item.
+        `listed`: other items that are to be looked up as well. `index`: the index to look for the
+        nearest items with; None: compare with every item.
         """
         parameters = {
-            "excluded": as_array(user.excluded),
-            "batch_item_nos": as_array(user.batch.item_nos.tolist()),
-            "with_categories": with_categories,
-            **filters.parameters(),
-        }
-        rows = await self._nearest(run_id, user, parameters, new, index)
-        found = {row.source: Columns.of(row) for row in rows}
-        near = found.get("speed", _NOTHING)
-        if user.embedding is not None and not near.item_nos:
-            await check_run(self._store, run_id)
-        eligible = np.array(found.get("batch", _NOTHING).item_nos, dtype=np.int32)
-        return Candidates(
-            batch=user.batch.only(eligible).top(CANDIDATES),
-            speed=_ranking(near.item_nos, near.scores),
-            items=Named(found.values()),
-            new=tuple(map(ItemNo, found.get("new", _NOTHING).item_nos)),
-        )
-
-    async def _nearest(
-        self,
-        run_id: RunId,
-        user: UserState,
-        parameters: dict[str, Any],
-        new: NewItems,
-        index: ItemIndex | None,
-    ) -> Sequence[Row[Any]]:
-        """A row a source."""
-        if user.embedding is None:
-            return await self._store.rows(_SERVING["load_batch_candidates"], parameters)
-        parameters |= {
+            **_listed(user, listed, filters, with_categories=with_categories),
             "run_id": run_id,
             "embedding": user.embedding,
             "candidates": CANDIDATES,
@@ -161,18 +151,42 @@ class Recommendations:
             "from_users": new.from_users,
             "start": new.start,
         }
+        rows = await self._nearest(parameters, index)
+        found = {row.origin: Columns.of(row) for row in rows}
+        near = found.get("near", NO_COLUMNS)
+        if not near.item_nos:
+            await check_run(self.store, run_id)
+        return Nearest(near, found.get("listed", NO_COLUMNS), found.get("new", NO_COLUMNS))
+
+    async def load_listed_candidates(
+        self,
+        user: UserState,
+        listed: Sequence[int],
+        *,
+        filters: Filters = EVERYTHING,
+        with_categories: bool = False,
+    ) -> Columns:
+        """Those of some items that are eligible."""
+        parameters = _listed(user, listed, filters, with_categories=with_categories)
+        rows = await self.store.rows(_SERVING["load_listed_candidates"], parameters)
+        return Columns.of(rows[0]) if rows else NO_COLUMNS
+
+    async def _nearest(
+        self, parameters: dict[str, Any], index: ItemIndex | None
+    ) -> Sequence[Row[Any]]:
+        """A row an origin."""
         # Where a category is asked for, few items are left to be compared, and an index that knows
         # nothing of categories would go through many others first.
         if index is not None and not parameters["is_filtered"]:
             rows = await self._indexes.rows(index, _CANDIDATES_BY_INDEX, parameters)
             if rows is None:
                 with without_index():
-                    return await self._store.rows(_SERVING["load_candidates"], parameters)
+                    return await self.store.rows(_SERVING["load_candidates"], parameters)
             # A user who has seen nearly everything: the index gave up before it had enough.
-            near = (Columns.of(row).item_nos for row in rows if row.source == "speed")
+            near = (Columns.of(row).item_nos for row in rows if row.origin == "near")
             if sum(map(len, near)) >= CANDIDATES:
                 return rows
-        return await self._store.rows(_SERVING["load_candidates"], parameters)
+        return await self.store.rows(_SERVING["load_candidates"], parameters)
 
     async def load_directions(
         self, run_id: RunId, item_nos: NDArray[np.integer]
@@ -182,9 +196,9 @@ class Recommendations:
         RunGoneError if the run was dropped.
         """
         parameters = {"run_id": run_id, "item_nos": as_array(item_nos.tolist())}
-        (row,) = await self._store.rows(_SERVING["load_directions"], parameters)
+        (row,) = await self.store.rows(_SERVING["load_directions"], parameters)
         if row.item_nos is None:
-            await check_run(self._store, run_id)
+            await check_run(self.store, run_id)
             return np.zeros((len(item_nos), 0), dtype=np.float32)
         length = len(row.vectors) // len(row.item_nos)
         sent = np.frombuffer(row.vectors, dtype=np.uint8).reshape(-1, length)[:, 4:]
@@ -203,7 +217,7 @@ class Recommendations:
 
         Of a single category it is the category's own list.
         """
-        return await load_listed(self._store, run_id, "popular", excluded, filters)
+        return await load_listed(self.store, run_id, "popular", excluded, filters)
 
     async def load_popular_of_log(
         self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, events: int
@@ -215,14 +229,26 @@ class Recommendations:
             "items": CANDIDATES,
             **filters.parameters(),
         }
-        return ListedItems.of(await self._store.rows(_SERVING["load_popular_of_log"], parameters))
+        return ListedItems.of(await self.store.rows(_SERVING["load_popular_of_log"], parameters))
 
     async def load_any_items(
         self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, items: int
     ) -> ListedItems:
         """Up to `items` eligible items, the newest first, all with score 0."""
         parameters = {"excluded": list(excluded), "items": items, **filters.parameters()}
-        return ListedItems.of(await self._store.rows(_SERVING["load_any_items"], parameters))
+        return ListedItems.of(await self.store.rows(_SERVING["load_any_items"], parameters))
+
+
+def _listed(
+    user: UserState, listed: Sequence[int], filters: Filters, *, with_categories: bool
+) -> dict[str, Any]:
+    """What a statement that looks up candidates is told."""
+    return {
+        "excluded": as_array(user.excluded),
+        "listed_item_nos": as_array(listed),
+        "with_categories": with_categories,
+        **filters.parameters(),
+    }
 
 
 def _ranking(item_nos: Sequence[int], scores: Sequence[float]) -> Ranking:

@@ -27,9 +27,9 @@ _BY_INDEX = _SIMILAR["load_alike_by_index"].bindparams(
 
 @dataclass(frozen=True, slots=True)
 class ItemFilters:
-    """Which items are wanted at all, apart from being available."""
+    """The filters of a request, and what its words ask of items."""
 
-    categories: Filters = EVERYTHING
+    filters: Filters = EVERYTHING
     binding: str | None = None
     """A text search query that items must match; None: they need not."""
     unwanted: str | None = None
@@ -40,14 +40,13 @@ class ItemFilters:
     @property
     def leave_few(self) -> bool:
         """Whether they may leave but a small part of the catalogue."""
-        return self.binding is not None or bool(self.categories.any_of)
+        return self.binding is not None or self.filters.keep_few
 
     def parameters(self, excluded: Collection[ItemNo]) -> dict[str, Any]:
         """As statements take them, with items that are left out."""
         return {
             "excluded": list(excluded),
-            "categories": list(self.categories.any_of) or None,
-            "no_categories": list(self.categories.none_of) or None,
+            **self.filters.parameters(),
             "binding": self.binding,
             "unwanted": self.unwanted,
         }

@@ -3,9 +3,9 @@
 from typing import Annotated
 
 from annotated_types import Ge, Le
-from pydantic import BaseModel, Field
+from pydantic import Field
 
-from serving.repositories.filters import Filters
+from serving.schemas.filtering import FilterQuery
 from serving.schemas.identifiers import Identifier
 from serving.schemas.query_values import AS_INTEGER, AS_NUMBER, QueryBoolean
 from serving.schemas.users import MOST_ITEMS, MOST_WORDS, Phrase
@@ -13,10 +13,8 @@ from serving.services.lists.held_popular import LONGEST
 from serving.services.lists.stating import AskedInterests
 from serving.services.lists.wish import Wish
 
-MOST_CATEGORIES = 50
 
-
-class RecommendationQuery(BaseModel):
+class RecommendationQuery(FilterQuery):
     """The parameters of the query.
 
     Parameters of the route itself would be gone through twice in every request.
@@ -50,22 +48,6 @@ class RecommendationQuery(BaseModel):
             " out as if seen.",
         ),
     ] = None
-    category: Annotated[
-        list[Identifier] | None,
-        Field(
-            max_length=MOST_CATEGORIES,
-            description="Only items of this category; repeated, of any of these.",
-            examples=[["Comedy"]],
-        ),
-    ] = None
-    exclude_category: Annotated[
-        list[Identifier] | None,
-        Field(
-            max_length=MOST_CATEGORIES,
-            description="No item of this category; may be repeated.",
-            examples=[["Horror"]],
-        ),
-    ] = None
     max_per_category: Annotated[
         Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER] | None,
         Field(
@@ -97,7 +79,7 @@ class RecommendationQuery(BaseModel):
             self.exclude_seen,
             self.explain,
             AskedInterests(tuple(self.interest or ()), tuple(self.interest_item or ())),
-            Filters.of(self.category or (), self.exclude_category or ()),
+            self.filters(),
             self.explore,
             self.diversity,
             self.max_per_category,

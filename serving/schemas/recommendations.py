@@ -62,11 +62,11 @@ class ItemAnswer(BaseModel):
         description="The blended score, which the list is ordered by but for diversity, caps and"
         " explored items; 0 for items that only fill it up."
     )
-    batch_score: float = Field(
-        description="The nightly list's score scaled to [0, 1]; 0 if the list lacks the item."
-    )
-    speed_score: float = Field(
-        description="The live list's score scaled to [0, 1]; 0 if the list lacks the item."
+    scores: dict[str, float] = Field(
+        description="What each source says of it, scaled to [0, 1] by the source's own list; 0 if"
+        " the source lacks the item. batch: the nightly list; speed: the live list. Empty: no"
+        " source brought the item.",
+        examples=[{"batch": 1.0, "speed": 0.848}],
     )
     explored: bool = Field(
         description="Whether it is a new item that was given its place to become known."
@@ -87,11 +87,13 @@ class RunAnswer(BaseModel):
 
 
 class PolicyAnswer(BaseModel):
-    """How the two sources were weighed."""
+    """How the sources were weighed."""
 
     name: PolicyName
-    batch_weight: float = Field(description="As applied to this user.")
-    speed_weight: float = Field(description="As applied to this user.")
+    weights: dict[str, float] = Field(
+        description="By source, as applied to this user: 0 for a source that has nothing for them.",
+        examples=[{"batch": 0.7, "speed": 0.3}],
+    )
     sharpness: float = Field(description="The power scaled scores are raised to.")
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
@@ -150,8 +152,7 @@ def _item_answer(item: RecommendedItem, *, explained: Explained) -> dict[str, An
         "item_id": item.item_id,
         "title": item.title,
         "score": item.score,
-        "batch_score": item.batch_score,
-        "speed_score": item.speed_score,
+        "scores": item.scores,
         "explored": item.explored,
     }
     if explained == "no":

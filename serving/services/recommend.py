@@ -6,8 +6,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-import orjson
-
 from domain.blend import BlendPolicy
 from domain.identifiers import ItemNo, UserId
 from serving.answering.list_kind import CachedKind
@@ -105,11 +103,12 @@ class Recommender(CachedKind[Wish, MadeList]):
             request.explore,
             request.diversity,
             request.max_per_category,
-            orjson.dumps(request.filters).decode(),
+            request.filters.key(),
             policy.policy,
             policy.batch_weight,
             policy.sharpness,
             policy.half_life_events,
+            dict(policy.more),
         )
         return ":".join(map(str, parts))
 

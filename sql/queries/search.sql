@@ -86,12 +86,10 @@ select word, (select count(*)
 from unnest(cast(:words as text[])) as word;
 
 -- part: may_be_found
--- Of the catalogue, what holds to :binding, has not :unwanted, and is of some categories and none of others (null: of
--- whatever), without what is `left_out`.
+-- Of the catalogue, what holds to :binding, has not :unwanted and passes the filters, without what is `left_out`.
 (cast(:binding as tsquery) is null or items.words @@ cast(:binding as tsquery))
 and (cast(:unwanted as tsquery) is null or not items.words @@ cast(:unwanted as tsquery))
-and (cast(:categories as text[]) is null or items.categories && cast(:categories as text[]))
-and (cast(:no_categories as text[]) is null or not items.categories && cast(:no_categories as text[]))
+and {passes}
 and items.item_no not in (select item_no from left_out)
 
 -- name: search_items

@@ -83,10 +83,9 @@ left join batch_recommendations as lists on lists.run_id = :run_id and lists.use
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no;
 
 -- part: eligible
--- Items that are available, of any of the categories :any_of, if the list :is_filtered, and of none of :none_of.
+-- Items that are available and pass the filters of the request.
 available
-and (not :is_filtered or categories && cast(:any_of as text[]))
-and not categories && cast(:none_of as text[])
+and {passes}
 
 -- part: item_columns
 -- Items as columns in JSON, which are read far faster than many rows.
@@ -95,7 +94,7 @@ cast(json_agg(title) as text) as titles,
 cast(json_agg(case when :with_categories then categories end) as text) as categories
 
 -- part: candidate_columns
-source,
+origin,
 cast(json_agg(item_no) as text) as item_nos,
 cast(json_agg(score) as text) as scores,
 {item_columns}
@@ -109,17 +108,20 @@ and item_no not in (
     union all
     select item_no from items where not available
     union all
-    select item_no from items where categories && cast(:none_of as text[])
+    select item_no from items
+    where {unwanted}
 )
-and (not :is_filtered
-     or item_no in (select item_no from items where categories && cast(:any_of as text[])))
+and (not :is_filtered or item_no in (
+    select item_no from items
+    where {wanted}
+))
 
 -- part: candidates_beside
--- `batch`: those of the batch list. `new`: the :new_items nearest of the items that fewer than :new_item_users users
+-- `listed`: items that other sources found. `new`: the :new_items nearest of the items that fewer than :new_item_users users
 -- like, nearest first. At the most :new_items_looked_at of them are looked at, from another one on each hour, so that each
 -- has its turn and they cost the same however many there are; none where no item is better known, as then they are
 -- nothing special, and none without a word, of which nothing is known at all.
-select 'batch', item_no, null from unnest(cast(:batch_item_nos as integer[])) as listed (item_no)
+select 'listed', item_no, null from unnest(cast(:listed_item_nos as integer[])) as listed (item_no)
 where item_no <> all(cast(:excluded as integer[]))
 union all
 select 'new', item_no, null
@@ -146,11 +148,10 @@ from (
     -- asked only where it has none, and what is neither letter nor digit says nothing, as an emoji.
     cross join lateral (
         select from items
-        where items.item_no = new.item_no and available
+        where items.item_no = new.item_no
+          and {eligible}
           and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
                or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
-          and (not :is_filtered or categories && cast(:any_of as text[]))
-          and not categories && cast(:none_of as text[])
         offset 0
     ) as told
     where item_no <> all(cast(:excluded as integer[]))
@@ -160,11 +161,11 @@ from (
 ) as new
 
 -- name: load_candidates
--- The eligible items of each source, a row a source. `speed`: those nearest to a live vector by exact inner product, with
--- their scores; besides, `batch` and `new`.
+-- The eligible items of each origin, a row an origin. `near`: those nearest to a live vector by exact inner product, with
+-- their scores; besides, `listed` and `new`.
 select {candidate_columns}
 from (
-    select 'speed' as source, nearest.item_no, -distance as score
+    select 'near' as origin, nearest.item_no, -distance as score
     from (
         select item_no, embedding <#> cast(:embedding as vector) as distance
         from item_embeddings
@@ -177,18 +178,17 @@ from (
 ) as found
 join items using (item_no)
 where {eligible}
-group by source;
+group by origin;
 
--- name: load_batch_candidates
--- Only those of the batch list, and nothing of the vectors: for a user without one, and where the search for the nearest
--- takes too long.
-select 'batch' as source,
-       cast(json_agg(item_no) as text) as item_nos,
+-- name: load_listed_candidates
+-- Only those that sources found without a search, and nothing of the vectors: for a user without one, and where the search
+-- for the nearest takes too long.
+select cast(json_agg(item_no) as text) as item_nos,
        null as scores,
        {item_columns}
 from items
 where {eligible}
-  and item_no = any(cast(:batch_item_nos as integer[])) and item_no <> all(cast(:excluded as integer[]))
+  and item_no = any(cast(:listed_item_nos as integer[])) and item_no <> all(cast(:excluded as integer[]))
 having count(*) > 0;
 
 -- name: load_candidates_by_index
@@ -197,7 +197,7 @@ having count(*) > 0;
 -- come roughly in order, and there may be too few of them when the index gives up.
 select {candidate_columns}
 from (
-    select 'speed' as source, nearest.item_no, -distance as score
+    select 'near' as origin, nearest.item_no, -distance as score
     from (
         select item_no, embedding::vector(:dimensions) <#> cast(:embedding as vector) as distance
         from item_embeddings
@@ -210,7 +210,7 @@ from (
 ) as found
 join items using (item_no)
 where {eligible}
-group by source;
+group by origin;
 
 -- name: load_directions
 -- The vectors of some items of a run, one after the other in the order of their numbers, as vector_send gives them: two
@@ -221,7 +221,7 @@ where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
 -- name: load_listed
 -- The eligible part of one of a run's lists, best first; the category '' is the whole catalogue. Items that have left the
--- category since its list was made are left out, as :any_of names it.
+-- category since its list was made are left out, as the filters name it.
 select items.item_no, item_id, title, categories, listed.score
 from popular_items
 cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, place)

@@ -16,8 +16,8 @@ inner_product(subvector(likeness, 1, vector_dims(likeness) / 2),
               subvector(cast(:likeness as vector), 1, vector_dims(likeness) / 2)) as used_by_same_people
 
 -- part: may_be_alike
--- Of the run's items, those that are eligible and not excluded: of some categories (null: of any) and of none of others
--- (null: of whatever), having :binding and not :unwanted (null: nothing).
+-- Of the run's items, those that are available, pass the filters and are not excluded, having :binding and not
+-- :unwanted (null: nothing).
 run_id = :run_id
 and item_no not in (
     select unnest(cast(:excluded as integer[]))
@@ -26,10 +26,13 @@ and item_no not in (
     union all
     select item_no from items where words @@ cast(:unwanted as tsquery)
     union all
-    select item_no from items where categories && cast(:no_categories as text[])
+    select item_no from items
+    where {unwanted}
 )
-and (cast(:categories as text[]) is null
-     or item_no in (select item_no from items where categories && cast(:categories as text[])))
+and (not :is_filtered or item_no in (
+    select item_no from items
+    where {wanted}
+))
 and (cast(:binding as tsquery) is null
      or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
 
@@ -65,15 +68,14 @@ order by distance, item_no
 limit :items;
 
 -- name: load_most_used
--- Eligible items of some categories (null: all), those first that a run knows best, to make a list long enough.
+-- Eligible items that pass the filters, those first that a run knows best, to make a list long enough.
 select items.item_no, item_id, title, cast(0 as real) as score
 from items
 left join item_embeddings on item_embeddings.run_id = cast(:run_id as integer) and item_embeddings.item_no = items.item_no
 where available and items.item_no <> all(cast(:excluded as integer[]))
-  and (cast(:categories as text[]) is null or categories && cast(:categories as text[]))
+  and {passes}
   and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
   and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
-  and (cast(:no_categories as text[]) is null or not categories && cast(:no_categories as text[]))
 order by users desc nulls last, items.item_no desc
 limit :items;
 

@@ -1,6 +1,7 @@
 """`tandem replay`: what each list would have foreseen."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,15 @@ from batch.parameters import RunParameters
 from batch.replay import POLICIES, Replay, ReplaySettings, replay
 from batch.segments import HEAVY_FROM, LIGHT_FROM, SEGMENTS
 from batch.settings import BatchSettings
+from domain.blend import BlendPolicy
 from serving.settings import BlendSettings
 from sql.log import event_horizon, load_kinds
 from stack.database import using_engine
 from stack.home import Home
 from stack.settings import StackSettings
 from stack.stores import opened_stores
+
+_OTHERS = {**POLICIES, **CANDIDATES}
 
 
 def run(
@@ -38,8 +42,7 @@ def run(
     """Replay the log in the database or in a file; exit code 0."""
     log = read_event_file(events_file) if events_file else _own_log(settings, home)
     now = BlendSettings().blend()
-    policies = {**POLICIES, **CANDIDATES, "now": now}
-    asked = ReplaySettings(nights=nights, sample=events, seed=seed, policies=policies)
+    asked = ReplaySettings(nights=nights, sample=events, seed=seed, policies=policies_with(now))
     replayed = replayed_with_progress(log, asked)
     advice = advise(replayed, now)
     if as_json:
@@ -51,6 +54,20 @@ def run(
     tell(console, replayed)
     console.print(f"\n[bold]{advice.sentence}[/]")
     return 0
+
+
+def policies_with(now: BlendPolicy) -> dict[str, BlendPolicy]:
+    """What is compared: the policy in use, also without each of its further sources, and others.
+
+    The others have the further sources of the one in use.
+    """
+    others = {name: replace(each, more=now.more) for name, each in _OTHERS.items()}
+    without = {
+        f"without {name}": replace(now, more={**now.more, name: 0.0})
+        for name, weight in now.more.items()
+        if weight > 0.0
+    }
+    return {**others, **without, "now": now}
 
 
 def _own_log(settings: StackSettings, home: Home) -> Interactions:
@@ -102,7 +119,11 @@ def _shown(told: dict[str, float] | None) -> str:
 
 
 def _without_candidates(told: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in told.items() if name not in {*CANDIDATES, "now"}}
+    """The policy in use is shown only beside itself without a source."""
+    hidden = {*CANDIDATES}
+    if not any(name.startswith("without ") for name in told):
+        hidden.add("now")
+    return {name: value for name, value in told.items() if name not in hidden}
 
 
 def seconds_of(replayed: Replay) -> dict[str, float]:

@@ -18,11 +18,10 @@ from batch.replay import (
     POLICIES,
     Replay,
     ReplaySettings,
-    batch_list,
     fit_night,
     replay,
-    speed_list,
 )
+from batch.replay_sources import batch_list, speed_list
 from domain.blend import BlendPolicy
 from domain.errors import InvalidInputError, NotEnoughHistoryError
 

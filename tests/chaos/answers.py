@@ -19,6 +19,9 @@ POPULAR_LEVELS = frozenset({"popular", HELD})
 REDIS_AWAY = "redis_away"
 """Why a list was made without what is kept in Redis; that says nothing of its scores."""
 
+SOURCES = ("batch", "speed")
+"""Whose scores are compared."""
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -71,7 +74,7 @@ def answer_of(question: Question, reply: Reply) -> Answer:
     body = reply.body
     run = body.get("run")
     rows = [
-        (item.get("score", 0.0), item.get("batch_score", 0.0), item.get("speed_score", 0.0))
+        (item.get("score", 0.0), *(item.get("scores", {}).get(name, 0.0) for name in SOURCES))
         for item in body["items"]
     ]
     return Answer(

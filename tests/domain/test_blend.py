@@ -1,97 +1,169 @@
 """The blend, by its properties."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.blend import BlendPolicy, Weights, blend, effective_weights
+from domain.blend import BlendPolicy, blend, renormalized
 from domain.rankings import Ranking
 
 scores = st.floats(-100, 100, allow_nan=False).map(lambda x: round(x, 3))
 rankings = st.dictionaries(st.integers(1, 60), scores, max_size=40).map(
     lambda d: Ranking.of(np.array(list(d), dtype=np.int32), np.array(list(d.values())))
 )
-weights = st.floats(0, 1).map(lambda w: Weights(w, 1 - w))
+NAMES = ["batch", "speed", "neighbours", "another"]
+sources = st.dictionaries(st.sampled_from(NAMES), rankings, min_size=1)
+weights = st.fixed_dictionaries({name: st.floats(0, 1) for name in NAMES})
+two_weights = st.floats(0, 1).map(lambda w: {"batch": w, "speed": round(1.0 - w, 12)})
 sharpness = st.sampled_from([1.0, 2.0, 4.0])
+
+SOMETHING = Ranking.of(np.array([1]), np.array([1.0]))
+NOTHING = Ranking.empty()
 
 
 def test_seventy_thirty_to_the_power_of_four_by_hand() -> None:
     batch = Ranking.of(np.array([1, 2, 3]), np.array([10.0, 5.0, 0.0]))
     speed = Ranking.of(np.array([3, 4, 5]), np.array([2.0, 1.5, 1.0]))
-    blended = blend(batch, speed, Weights(0.7, 0.3), 4.0)
+    blended = blend({"batch": batch, "speed": speed}, {"batch": 0.7, "speed": 0.3}, 4.0)
     assert blended.item_nos.tolist() == [1, 3, 2, 4, 5]
     assert blended.scores == pytest.approx([0.7, 0.3, 0.7 * 0.5**4, 0.3 * 0.5**4, 0.0])
 
 
-@given(rankings, rankings, weights, sharpness)
-def test_a_blend_holds_each_item_of_either_source_once(
-    batch: Ranking, speed: Ranking, given_weights: Weights, power: float
+def test_a_third_source_by_hand() -> None:
+    found = {
+        "batch": Ranking.of(np.array([1, 2]), np.array([2.0, 1.0])),
+        "speed": Ranking.of(np.array([2, 3]), np.array([2.0, 1.0])),
+        "neighbours": Ranking.of(np.array([3, 4]), np.array([5.0, 1.0])),
+    }
+    weights = {"batch": 0.7, "speed": 0.3, "neighbours": 0.25}
+    blended = blend(found, weights, 4.0)
+    assert blended.item_nos.tolist() == [1, 2, 3, 4]
+    assert blended.scores == pytest.approx([0.7 / 1.25, 0.3 / 1.25, 0.25 / 1.25, 0.0])
+    assert blended.by_source["neighbours"].tolist() == [0.0, 0.0, 1.0, 0.0]
+    assert blended.weights == pytest.approx({"batch": 0.56, "speed": 0.24, "neighbours": 0.2})
+
+
+@given(rankings, rankings, two_weights, sharpness)
+def test_of_batch_and_speed_the_blend_is_to_the_last_bit_the_formula_of_two_sources(
+    batch: Ranking, speed: Ranking, asked: dict[str, float], power: float
 ) -> None:
-    blended = blend(batch, speed, given_weights, power)
-    either = set(batch.item_nos.tolist()) | set(speed.item_nos.tolist())
-    assert sorted(blended.item_nos.tolist()) == sorted(either)
+    w_batch, w_speed = asked["batch"], asked["speed"]
+    if not len(batch) and len(speed):
+        w_batch, w_speed = 0.0, 1.0
+    if not len(speed) and len(batch):
+        w_batch, w_speed = 1.0, 0.0
+    item_nos = np.union1d(batch.item_nos, speed.item_nos).astype(np.int32)
+    of_batch, of_speed = np.zeros(len(item_nos)), np.zeros(len(item_nos))
+    of_batch[np.searchsorted(item_nos, batch.item_nos)] = batch.scaled()
+    of_speed[np.searchsorted(item_nos, speed.item_nos)] = speed.scaled()
+    expected = w_batch * of_batch**power + w_speed * of_speed**power
+    order = np.lexsort((item_nos, -expected))
+    blended = blend({"batch": batch, "speed": speed}, asked, power)
+    assert blended.item_nos.tolist() == item_nos[order].tolist()
+    assert blended.scores.tolist() == expected[order].tolist()
+    assert blended.by_source["batch"].tolist() == of_batch[order].tolist()
+    assert blended.by_source["speed"].tolist() == of_speed[order].tolist()
 
 
-@given(rankings, rankings, weights, sharpness)
+@given(sources, weights, sharpness)
+def test_a_blend_holds_each_item_of_any_source_once(
+    found: Mapping[str, Ranking], asked: dict[str, float], power: float
+) -> None:
+    blended = blend(found, asked, power)
+    anywhere = {no for ranking in found.values() for no in ranking.item_nos.tolist()}
+    assert sorted(blended.item_nos.tolist()) == sorted(anywhere)
+
+
+@given(sources, weights, sharpness)
 def test_the_score_is_the_weighted_sum_of_the_sharpened_parts_and_falls(
-    batch: Ranking, speed: Ranking, given_weights: Weights, power: float
+    found: Mapping[str, Ranking], asked: dict[str, float], power: float
 ) -> None:
-    blended = blend(batch, speed, given_weights, power)
-    expected = (
-        given_weights.batch * blended.batch_scores**power
-        + given_weights.speed * blended.speed_scores**power
-    )
-    assert blended.scores == pytest.approx(expected)
+    blended = blend(found, asked, power)
+    parts = [blended.weights[name] * blended.by_source[name] ** power for name in found]
+    assert blended.scores == pytest.approx(sum(parts))
     order = list(zip(-blended.scores, blended.item_nos, strict=True))
     assert order == sorted(order)
     assert ((blended.scores >= 0) & (blended.scores <= 1 + 1e-9)).all()
 
 
-@given(rankings, sharpness)
-def test_one_source_alone_keeps_its_order(source: Ranking, power: float) -> None:
-    nothing = Ranking.empty()
-    for batch, speed in ((source, nothing), (nothing, source)):
-        whole = effective_weights(batch, speed, Weights(0.7, 0.3))
-        blended = blend(batch, speed, whole, power)
-        best = blended.top(1).item_nos.tolist()
-        assert best == source.top(1).item_nos.tolist()
-        if len(source):
-            assert blended.scores[0] == pytest.approx(1.0)
+@given(sources, weights)
+def test_weights_go_to_the_sources_that_have_something_in_their_proportions(
+    found: Mapping[str, Ranking], asked: dict[str, float]
+) -> None:
+    applied = renormalized(asked, found)
+    having = [name for name in found if len(found[name])]
+    assert applied.keys() == found.keys()
+    assert all(applied[name] == 0.0 for name in found if name not in having)
+    assert sum(applied.values()) == pytest.approx(1.0 if having else 0.0)
+    total = sum(asked[name] for name in having)
+    if total > 1e-6:
+        for name in having:
+            assert applied[name] == pytest.approx(asked[name] / total)
 
 
-@given(rankings, rankings, weights, st.floats(0.1, 10), st.integers(-50, 50))
+@given(sources, weights, sharpness)
+def test_a_source_that_has_nothing_changes_nothing(
+    found: Mapping[str, Ranking], asked: dict[str, float], power: float
+) -> None:
+    less = {name: ranking for name, ranking in found.items() if len(ranking)}
+    whole, without = blend(found, asked, power), blend(less, asked, power)
+    assert whole.item_nos.tolist() == without.item_nos.tolist()
+    assert whole.scores.tolist() == without.scores.tolist()
+
+
+@given(rankings, st.sampled_from(NAMES), sharpness)
+def test_one_source_alone_keeps_its_order(source: Ranking, name: str, power: float) -> None:
+    found = {**dict.fromkeys(NAMES, NOTHING), name: source}
+    blended = blend(found, dict.fromkeys(NAMES, 0.25), power)
+    assert blended.top(1).item_nos.tolist() == source.top(1).item_nos.tolist()
+    if len(source):
+        assert blended.scores[0] == pytest.approx(1.0)
+
+
+@given(rankings, rankings, two_weights, st.floats(0.1, 10), st.integers(-50, 50))
 def test_shifting_and_stretching_a_source_changes_nothing(
-    batch: Ranking, speed: Ranking, given_weights: Weights, stretch: float, shift: int
+    batch: Ranking, speed: Ranking, asked: dict[str, float], stretch: float, shift: int
 ) -> None:
     moved = Ranking.of(batch.item_nos, batch.scores * stretch + shift)
-    before = blend(batch, speed, given_weights, 4.0)
-    after = blend(moved, speed, given_weights, 4.0)
+    before = blend({"batch": batch, "speed": speed}, asked, 4.0)
+    after = blend({"batch": moved, "speed": speed}, asked, 4.0)
     by_item = dict(zip(after.item_nos.tolist(), after.scores.tolist(), strict=True))
     for item_no, score in zip(before.item_nos.tolist(), before.scores.tolist(), strict=True):
         assert by_item[item_no] == pytest.approx(score, abs=1e-6)
 
 
 def test_the_weight_goes_to_the_source_that_has_something() -> None:
-    something = Ranking.of(np.array([1]), np.array([1.0]))
-    nothing = Ranking.empty()
-    asked = Weights(0.7, 0.3)
-    assert effective_weights(nothing, something, asked) == Weights(0.0, 1.0)
-    assert effective_weights(something, nothing, asked) == Weights(1.0, 0.0)
-    assert effective_weights(something, something, asked) == asked
-    assert effective_weights(nothing, nothing, asked) == asked
+    asked = {"batch": 0.7, "speed": 0.3}
+    for batch, speed, expected in (
+        (NOTHING, SOMETHING, {"batch": 0.0, "speed": 1.0}),
+        (SOMETHING, NOTHING, {"batch": 1.0, "speed": 0.0}),
+        (SOMETHING, SOMETHING, asked),
+        (NOTHING, NOTHING, {"batch": 0.0, "speed": 0.0}),
+    ):
+        assert renormalized(asked, {"batch": batch, "speed": speed}) == expected
+    only_batch = {"batch": 1.0, "speed": 0.0}
+    found = {"batch": NOTHING, "speed": SOMETHING}
+    assert renormalized(only_batch, found) == {"batch": 0.0, "speed": 1.0}
 
 
 def test_the_adaptive_policy_halves_the_batch_weight_with_every_h_events() -> None:
     policy = BlendPolicy(policy="adaptive", batch_weight=0.7, half_life_events=3.0)
-    assert policy.weights(0).batch == pytest.approx(0.7)
-    assert policy.weights(3).batch == pytest.approx(0.35)
-    assert policy.weights(6) == Weights(pytest.approx(0.175), pytest.approx(0.825))
+    assert policy.weights(0)["batch"] == pytest.approx(0.7)
+    assert policy.weights(3)["batch"] == pytest.approx(0.35)
+    assert policy.weights(6) == pytest.approx({"batch": 0.175, "speed": 0.825})
 
 
 @given(st.integers(0, 10_000))
 def test_the_fixed_policy_keeps_its_weights(events: int) -> None:
-    assert BlendPolicy().weights(events) == Weights(0.7, pytest.approx(0.3))
+    assert BlendPolicy().weights(events) == {"batch": 0.7, "speed": pytest.approx(0.3)}
+
+
+def test_a_further_source_is_named_only_if_it_weighs_something() -> None:
+    assert "neighbours" not in BlendPolicy(more={"neighbours": 0.0}).weights(0)
+    assert BlendPolicy(more={"neighbours": 0.2}).weights(0)["neighbours"] == 0.2
 
 
 @given(rankings, st.sets(st.integers(1, 60)))

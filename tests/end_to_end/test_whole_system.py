@@ -128,13 +128,13 @@ def test_a_second_night_moves_the_batch_part(system: System) -> None:
     post(system, events(user, GENRES["Western"][:4], kind="view"))
     wait_until(lambda: system.recommendations(user)["source"] != "popular", seconds=5)
     before = system.recommendations(user)
-    assert {item["batch_score"] for item in before["items"]} == {0.0}
+    assert {item["scores"]["batch"] for item in before["items"]} == {0.0}
 
     night = system.run("nightly")
     assert night.returncode == 0, night.stderr + night.stdout
     wait_until(lambda: system.recommendations(user)["run"]["id"] != before["run"]["id"], seconds=10)
     after = system.recommendations(user)
-    assert max(item["batch_score"] for item in after["items"]) == 1.0
+    assert max(item["scores"]["batch"] for item in after["items"]) == 1.0
     assert after["policy"]["events_since_cut_off"] == 0
 
     runs = system.json("runs")

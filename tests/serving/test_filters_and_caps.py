@@ -80,7 +80,7 @@ async def test_a_filtered_list_is_the_blend_of_what_passes(
     answer = await recommended(client, "ann", limit=7, category="crime", diversity=0)
     assert ids(answer) == [f"film-{n}" for n in (1, 4, 7, 10, 13, 16, 19)]
     assert answer.json()["level"] == "blend"
-    assert answer.json()["items"][0]["batch_score"] == 1.0
+    assert answer.json()["items"][0]["scores"]["batch"] == 1.0
 
 
 async def test_a_filter_leaves_out_what_is_seen_too(client: httpx.AsyncClient, ann: int) -> None:

@@ -29,8 +29,8 @@ def item(item_no: int, categories: tuple[str, ...]) -> RecommendedItem:
 
 
 def held_of(items: list[RecommendedItem], partly: set[str] | None = None) -> HeldItems:
-    neither = AppliedPolicy.neither(BlendPolicy())
-    return HeldItems(MadeList("held", None, neither, tuple(items)), partly)
+    policy = AppliedPolicy.of_no_source(BlendPolicy())
+    return HeldItems(MadeList("held", None, policy, tuple(items)), partly)
 
 
 def tell(held: HeldItems, news: News) -> None:
@@ -69,9 +69,7 @@ def test_what_is_found_by_category_is_what_looking_at_each_item_finds(
     held = held_of(items)
     tell(held, news)
     expected = [
-        one
-        for one in told(items, news)
-        if one.item_no not in excluded and filters.match(one.categories)
+        one for one in told(items, news) if one.item_no not in excluded and filters.match(one)
     ]
     assert list(held.top(n, excluded, filters, None).items) == expected[:n]
     assert held.numbers_of([one.item_id for one in items]) == {
@@ -108,7 +106,7 @@ def test_what_is_said_to_be_all_is_all(
         {category for one in missing for category in one.categories or ("",)},
     )
     tell(held, news)
-    passing = {one.item_no for one in told(items, news) if filters.match(one.categories)}
+    passing = {one.item_no for one in told(items, news) if filters.match(one)}
     found = {one.item_no for one in held.top(20, frozenset(), filters, None).items}
     assert not held.knows_all(filters) or passing == found
 

@@ -26,7 +26,7 @@ from tests import tables
 from tests.serving.conftest import Seeds
 from tests.serving.locking import waiting
 
-NONE_HELD = MadeList("popular", None, AppliedPolicy.neither(BlendPolicy()), ())
+NONE_HELD = MadeList("popular", None, AppliedPolicy.of_no_source(BlendPolicy()), ())
 
 
 @pytest.fixture

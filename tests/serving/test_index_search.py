@@ -16,9 +16,9 @@ from batch.index import build_index, index_recall
 from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
-from serving.repositories.candidates import Candidates
+from serving.repositories.filters import NOT_ASKED
 from serving.repositories.grounds import GroundsOfLists
-from serving.repositories.recommendations import Recommendations, UserState
+from serving.repositories.recommendations import Nearest, Recommendations, UserState
 from serving.repositories.runs import ItemIndex, LiveRun, Runs
 from serving.repositories.store import Store, StoreLimits
 from serving.services.lists.explaining import Explainer
@@ -94,12 +94,11 @@ def parameters(catalogue: Catalogue, excluded: Sequence[int]) -> dict[str, objec
         "dimensions": DIMENSIONS,
         "embedding": catalogue.user_vector,
         "excluded": list(map(int, excluded)),
-        "batch_item_nos": [],
+        "listed_item_nos": [],
         "candidates": CANDIDATES,
         "with_categories": False,
         "is_filtered": False,
-        "any_of": [],
-        "none_of": [],
+        **NOT_ASKED,
         "new_items": 0,
         "new_items_looked_at": 0,
         "new_item_users": 5,
@@ -155,8 +154,8 @@ async def test_scores_and_order_are_those_of_exact_search(
     recommendations: Recommendations, catalogue: Catalogue
 ) -> None:
     user = catalogue.user(catalogue.nearest[:50].tolist())
-    exact = (await recommendations.load_candidates(catalogue.run_id, user)).speed
-    found = (await recommendations.load_candidates(catalogue.run_id, user, index=INDEX)).speed
+    exact = (await recommendations.load_nearest(catalogue.run_id, user)).ranking
+    found = (await recommendations.load_nearest(catalogue.run_id, user, index=INDEX)).ranking
     scores = dict(zip(exact.item_nos.tolist(), exact.scores.tolist(), strict=True))
     shared = found.only(exact.item_nos)
     assert len(shared) >= 0.95 * CANDIDATES
@@ -170,17 +169,17 @@ async def test_what_is_not_available_is_not_found(
     gone = catalogue.nearest[:100].tolist()
     items = tables.items
     seeds.write(update(items).where(items.c.item_no.in_(gone)).values(available=False))
-    found = await recommendations.load_candidates(catalogue.run_id, catalogue.user(), index=INDEX)
-    assert len(found.speed) == CANDIDATES
-    assert set(found.speed.item_nos.tolist()).isdisjoint(gone)
+    found = await recommendations.load_nearest(catalogue.run_id, catalogue.user(), index=INDEX)
+    assert len(found.ranking) == CANDIDATES
+    assert set(found.ranking.item_nos.tolist()).isdisjoint(gone)
 
 
 async def test_who_has_seen_nearly_everything_gets_all_the_rest(
     recommendations: Recommendations, catalogue: Catalogue
 ) -> None:
     user = catalogue.user(catalogue.nearest[:-30].tolist())
-    found = await recommendations.load_candidates(catalogue.run_id, user, index=INDEX)
-    assert set(found.speed.item_nos.tolist()) == set(catalogue.nearest[-30:].tolist())
+    found = await recommendations.load_nearest(catalogue.run_id, user, index=INDEX)
+    assert set(found.ranking.item_nos.tolist()) == set(catalogue.nearest[-30:].tolist())
 
 
 class Noting(Recommendations):
@@ -188,11 +187,11 @@ class Noting(Recommendations):
 
     asked: list[ItemIndex | None]
 
-    async def load_candidates(
+    async def load_nearest(
         self, run_id: RunId, user: UserState, *, index: ItemIndex | None = None, **more: Any
-    ) -> Candidates:
+    ) -> Nearest:
         self.asked.append(index)
-        return await super().load_candidates(run_id, user, index=index, **more)
+        return await super().load_nearest(run_id, user, index=index, **more)
 
 
 async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(

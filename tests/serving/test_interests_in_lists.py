@@ -118,7 +118,7 @@ async def test_what_is_said_in_a_request_counts_as_if_it_were_stated(
     stated = await recommended(client, "ann", limit=10)
     asked = await recommended(client, "bob", interest="robots", interest_item="film-5", limit=10)
     assert ids(asked) == ids(stated)
-    scores = [[item["speed_score"] for item in one.json()["items"]] for one in (asked, stated)]
+    scores = [[item["scores"]["speed"] for item in one.json()["items"]] for one in (asked, stated)]
     assert scores[0] == pytest.approx(scores[1], abs=1e-4)
 
 

@@ -6,7 +6,7 @@ import httpx
 import numpy as np
 import pytest
 
-from domain.blend import BlendPolicy, Weights, blend, effective_weights
+from domain.blend import BlendPolicy, blend
 from domain.rankings import Ranking
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send
 
@@ -45,15 +45,14 @@ async def test_an_answer_tells_all_that_was_promised(
     assert answer["run"]["age_seconds"] >= 3600
     assert answer["policy"] == {
         "name": "fixed",
-        "batch_weight": 0.7,
-        "speed_weight": pytest.approx(0.3),
+        "weights": {"batch": 0.7, "speed": pytest.approx(0.3)},
         "sharpness": 4.0,
         "events_since_cut_off": 2,
     }
     assert before <= datetime.fromisoformat(answer["generated_at"]) <= datetime.now(UTC)
     assert answer["generation_ms"] > 0
     assert set(answer["items"][0]) == {
-        "item_id", "title", "score", "batch_score", "speed_score", "explored",
+        "item_id", "title", "score", "scores", "explored",
     }  # fmt: skip
     assert answer["items"][0]["title"] == "Film 0"
 
@@ -65,15 +64,15 @@ async def test_the_scores_are_those_of_the_blend(
     f = seeds.film_nos
     batch = Ranking.of(np.array(f[:3]), np.array([3.0, 2.5, 1.0]))
     speed = Ranking.of(np.array(f[:10]), np.array([0.5 + n for n in range(10)]))
-    expected = blend(batch, speed, Weights(0.7, 0.3), 4.0)
+    expected = blend({"batch": batch, "speed": speed}, {"batch": 0.7, "speed": 0.3}, 4.0)
     items = (await recommended(client, "ann", limit=10)).json()["items"]
     assert [item["item_id"] for item in items] == [f"film-{f.index(n)}" for n in expected.item_nos]
-    for name, scores in (
-        ("score", expected.scores),
-        ("batch_score", expected.batch_scores),
-        ("speed_score", expected.speed_scores),
-    ):
-        assert [item[name] for item in items] == pytest.approx(scores.tolist(), abs=1e-6), name
+    told = [item["score"] for item in items]
+    assert told == pytest.approx(expected.scores.tolist(), abs=1e-6)
+    for name, scores in expected.by_source.items():
+        told = [item["scores"][name] for item in items]
+        assert told == pytest.approx(scores.tolist(), abs=1e-6), name
+    assert {tuple(item["scores"]) for item in items} == {("batch", "speed")}
 
 
 async def test_the_adaptive_policy_halves_the_batch_weight_with_events(
@@ -84,8 +83,8 @@ async def test_the_adaptive_policy_halves_the_batch_weight_with_events(
     policy = (await recommended(client, "ann")).json()["policy"]
     expected = BlendPolicy("adaptive", half_life_events=1.5).weights(3)
     assert policy["name"] == "adaptive"
-    assert policy["batch_weight"] == pytest.approx(expected.batch) == pytest.approx(0.7 / 4)
-    assert policy["speed_weight"] == pytest.approx(expected.speed)
+    assert policy["weights"] == pytest.approx(expected)
+    assert policy["weights"]["batch"] == pytest.approx(0.7 / 4)
 
 
 async def test_what_is_not_eligible_is_left_out_before_scores_are_scaled(
@@ -96,8 +95,8 @@ async def test_what_is_not_eligible_is_left_out_before_scores_are_scaled(
     await send(client, event("ann", 9))
     by_id = {i["item_id"]: i for i in (await recommended(client, "ann")).json()["items"]}
     assert not {"film-0", "film-9"} & by_id.keys()
-    assert by_id["film-1"]["batch_score"] == 1.0
-    assert by_id["film-8"]["speed_score"] == 1.0
+    assert by_id["film-1"]["scores"]["batch"] == 1.0
+    assert by_id["film-8"]["scores"]["speed"] == 1.0
 
 
 async def test_seen_items_may_be_asked_for_but_disliked_ones_stay_out(
@@ -151,7 +150,7 @@ async def test_a_list_has_as_many_items_as_were_asked_for_or_all_that_are_eligib
         found = [item["item_id"] for item in items]
         assert len(set(found)) == len(found) == min(limit, 29)
         assert found[10:13] == ["film-20", "film-21", "film-22"][: max(0, limit - 10)]
-        assert all(item["score"] == 0 for item in items[10:])
+        assert all((item["score"], item["scores"]) == (0, {}) for item in items[10:])
 
 
 async def test_a_new_user_gets_what_is_popular(client: httpx.AsyncClient, seeds: Seeds) -> None:
@@ -161,7 +160,7 @@ async def test_a_new_user_gets_what_is_popular(client: httpx.AsyncClient, seeds:
     assert [i["score"] for i in answer.json()["items"]] == pytest.approx([1.0, 1 / 3, 0.0])
     assert answer.json()["source"] == "popular"
     assert answer.json()["run"]["id"] == run_id
-    assert answer.json()["policy"]["batch_weight"] == 0
+    assert answer.json()["policy"]["weights"] == {"batch": 0, "speed": 0}
 
 
 async def test_a_user_without_list_and_vector_gets_the_popular_items_not_yet_seen(
@@ -184,12 +183,11 @@ async def test_a_source_that_has_nothing_leaves_all_the_weight_to_the_other(
         users={ann: (VECTOR, 3), bob: (None, 1)},
     )
     speed = (await recommended(client, "ann", limit=5)).json()
-    assert (speed["source"], speed["policy"]["speed_weight"]) == ("speed", 1.0)
+    assert (speed["source"], speed["policy"]["weights"]) == ("speed", {"batch": 0, "speed": 1})
     assert [i["item_id"] for i in speed["items"]] == [f"film-{n}" for n in (4, 3, 2, 1, 0)]
     batch = (await recommended(client, "bob", limit=2)).json()
-    assert (batch["source"], batch["policy"]["batch_weight"]) == ("batch", 1.0)
+    assert (batch["source"], batch["policy"]["weights"]) == ("batch", {"batch": 1, "speed": 0})
     assert [i["item_id"] for i in batch["items"]] == ["film-4", "film-5"]
-    assert effective_weights(Ranking.empty(), Ranking.empty(), Weights(0.7, 0.3)).batch == 0.7
 
 
 async def test_before_the_first_run_the_log_tells_what_is_popular(

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo, RunId, UserNo
-from serving.repositories.filters import Filters
 from serving.services.lists.made_list import RecommendedItem
 from serving.services.lists.slots import Draft, Turn, drafted, explored_places
 
@@ -19,9 +18,7 @@ offsets = st.floats(0, 1, exclude_max=True)
 
 
 def item(no: int, *categories: str, explored: bool = False) -> RecommendedItem:
-    return RecommendedItem(
-        ItemNo(no), f"i{no}", "", 0.0, 0.0, 0.0, explored=explored, categories=categories
-    )
+    return RecommendedItem(ItemNo(no), f"i{no}", "", 0.0, explored=explored, categories=categories)
 
 
 def items(*numbers: int) -> list[RecommendedItem]:
@@ -126,13 +123,3 @@ def test_no_category_has_too_many_until_the_list_would_be_short(
     draft.give_way()
     assert numbers(draft)[: len(kept)] == kept
     assert len(draft.items) == min(limit, len(ranked))
-
-
-def test_filters_say_which_categories_pass() -> None:
-    filters = Filters.of(["war", "crime", "war"], ["horror"])
-    assert filters == Filters.of(["crime", "war"], ["horror"])
-    assert filters.match(("war", "drama"))
-    assert not filters.match(("war", "horror"))
-    assert not filters.match(("drama",))
-    assert not filters.match(())
-    assert Filters().match(())

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sql import query_files
-from sql.query_files import codes, written_out
+from sql.query_files import codes, shared_parts, written_out
 
 ROOT = Path(query_files.__file__).parents[1]
 FILES = [*sorted((ROOT / "sql" / "queries").glob("*.sql")), ROOT / "tests" / "chaos" / "chaos.sql"]
@@ -78,3 +78,18 @@ def test_every_statement_is_complete_and_somebody_asks_it(path: Path) -> None:
     for name, statement in codes(path).items():
         assert not query_files._PLACE.search(statement), name
         assert f'"{name}"' in asking, name
+
+
+def test_a_shared_part_may_be_used_by_any_file_and_is_named_by_no_other() -> None:
+    shared = {"eligible": "available"}
+    used = "-- name: count\nselect count(*) from items where {eligible}\n"
+    assert written_out(used, shared) == {"count": "select count(*) from items where available"}
+    assert written_out("-- name: a\nselect 1\n", shared) == {"a": "select 1"}
+    with pytest.raises(ValueError, match="eligible stands twice"):
+        written_out("-- part: eligible\n1\n-- name: a\nselect {eligible}\n", shared)
+
+
+def test_every_shared_part_is_used_by_several_files() -> None:
+    texts = [path.read_text(encoding="utf-8") for path in FILES]
+    for name in shared_parts():
+        assert sum(f"{{{name}}}\n" in text for text in texts) > 1, name

@@ -91,8 +91,7 @@ def _item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> Recommen
         named.item_id,
         named.title,
         float(ranked.scores[rank]),
-        float(ranked.batch_scores[rank]),
-        float(ranked.speed_scores[rank]),
+        {name: float(scores[rank]) for name, scores in ranked.by_source.items()},
         categories=named.categories,
     )
 
@@ -105,6 +104,5 @@ def _new_item(
         return replace(_item(candidates, ranked, rank), explored=True)
     named = candidates.items[item_no]
     return RecommendedItem(
-        item_no, named.item_id, named.title, 0.0, 0.0, 0.0,
-        explored=True, categories=named.categories,
-    )  # fmt: skip
+        item_no, named.item_id, named.title, 0.0, explored=True, categories=named.categories
+    )

@@ -45,8 +45,7 @@ class HeldItems:
         passing = (
             item
             for item in self._within(filters.any_of)
-            if item.item_no not in excluded
-            and (not filters.none_of or filters.match(item.categories))
+            if item.item_no not in excluded and filters.match(item)
         )
         if max_per_category is None:
             return replace(self._made, items=tuple(islice(passing, n)))
@@ -59,9 +58,10 @@ class HeldItems:
         """Whether every item of the catalogue that passes is held.
 
         An item that passes is in a category that is not excluded, or in none at all, which stands
-        under ''; and where categories are wanted, in one of these.
+        under ''; and where categories are wanted, in one of these. Other conditions can only leave
+        fewer.
         """
-        if self._partly is None:
+        if self._partly is None or not filters.known_in_memory:
             return False
         lacking = self._partly.difference(filters.none_of)
         return not (lacking.intersection(filters.any_of) if filters.any_of else lacking)

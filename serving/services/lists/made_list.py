@@ -1,7 +1,7 @@
 """A recommended list as it is made, cached and answered."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -42,10 +42,8 @@ class RecommendedItem:
     title: str
     score: float
     """The blended score; of a popular list, the popular score scaled to [0, 1]; of a filler, 0."""
-    batch_score: float
-    """The batch list's score scaled to [0, 1]; 0 if the list lacks the item."""
-    speed_score: float
-    """The live list's score scaled to [0, 1]; 0 if the list lacks the item."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """By source, scaled to [0, 1]; 0 if a source lacks the item, empty if none brought it."""
     because: tuple[Cause, ...] = ()
     """Empty too if nobody asked."""
     explored: bool = False
@@ -56,19 +54,18 @@ class RecommendedItem:
 
 @dataclass(frozen=True, slots=True)
 class AppliedPolicy:
-    """How the two sources were weighed in one list."""
+    """How the sources were weighed in one list."""
 
     name: Policy
-    batch_weight: float
-    """As applied: 0 where the batch list had nothing for the user."""
-    speed_weight: float
+    weights: Mapping[str, float]
+    """By source, as applied: 0 for one that had nothing for the user."""
     sharpness: float
     events_since_cut_off: int
 
     @classmethod
-    def neither(cls, policy: BlendPolicy) -> "AppliedPolicy":
+    def of_no_source(cls, policy: BlendPolicy) -> "AppliedPolicy":
         """No source had anything for this user."""
-        return cls(policy.policy, 0.0, 0.0, policy.sharpness, 0)
+        return cls(policy.policy, dict.fromkeys(policy.weights(0), 0.0), policy.sharpness, 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,9 +109,7 @@ def with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
     """Items of a list with its scores scaled to [0, 1]."""
     scores = listed.ranking.scaled().tolist()
     return tuple(
-        RecommendedItem(
-            item.item_no, item.item_id, item.title, score, 0.0, 0.0, categories=item.categories
-        )
+        RecommendedItem(item.item_no, item.item_id, item.title, score, categories=item.categories)
         for item, score in zip(listed.items.values(), scores, strict=True)
     )
 
@@ -122,9 +117,7 @@ def with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
 def fillers(named: Iterable[CatalogueItem | RecommendedItem]) -> tuple[RecommendedItem, ...]:
     """Items that only make a list long enough: their score is 0."""
     return tuple(
-        RecommendedItem(
-            item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0, categories=item.categories
-        )
+        RecommendedItem(item.item_no, item.item_id, item.title, 0.0, categories=item.categories)
         for item in named
     )
 

@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain.blend import BlendedRanking, BlendPolicy, blend, effective_weights
+from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
 from serving.answering.user_reader import UserReader
 from serving.budget import SEARCHING, until
+from serving.candidates.collecting import collect
+from serving.candidates.source import CandidateRequest
 from serving.repositories.candidates import Candidates, NewItems
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import Recommendations, UserState
@@ -71,8 +73,8 @@ class ListMaker:
         if run is None or not candidates:
             draft = Draft(wish.limit, wish.max_per_category)
             await self._filler.begin(run, draft, user.excluded, wish.filters)
-            neither = AppliedPolicy.neither(self._policy)
-            return MadeList("popular", run, neither, draft.items, degraded)
+            unapplied = AppliedPolicy.of_no_source(self._policy)
+            return MadeList("popular", run, unapplied, draft.items, degraded)
         ranked, policy = _blended(candidates, self._policy, user.events_since_cut_off)
         draft, less = await self._arranger.arranged(run, candidates, ranked, wish, turn)
         made = MadeList(_level(candidates), run, policy, draft.items, degraded or less)
@@ -110,7 +112,7 @@ class ListMaker:
     async def _candidates_in_time(
         self, run: LiveRun | None, user: UserState, wish: Wish, turn: Turn
     ) -> tuple[Candidates, str | None]:
-        """Those of both sources; if the search takes too long, the batch list's, and why."""
+        """Those of all sources; if a search takes too long, the batch list's, and why."""
         try:
             with until(SEARCHING):
                 new = self._arranger.new_items(wish, turn)
@@ -135,30 +137,28 @@ class ListMaker:
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates.none()
-        return await self._recommendations.load_candidates(
+        request = CandidateRequest(
             run.run_id,
-            user,
-            index=self._trusted_index(run),
+            self._recommendations,
             filters=wish.filters,
+            index=self._trusted_index(run),
             new=new,
             with_categories=wish.max_per_category is not None,
         )
+        return await collect(user, request, self._policy.weights(user.events_since_cut_off))
 
 
 def _blended(
     candidates: Candidates, policy: BlendPolicy, events_since_cut_off: int
 ) -> tuple[BlendedRanking, AppliedPolicy]:
-    weights = effective_weights(
-        candidates.batch, candidates.speed, policy.weights(events_since_cut_off)
-    )
-    ranked = blend(candidates.batch, candidates.speed, weights, policy.sharpness)
-    applied = AppliedPolicy(
-        policy.policy, weights.batch, weights.speed, policy.sharpness, events_since_cut_off
-    )
+    weights = policy.weights(events_since_cut_off)
+    ranked = blend(candidates.rankings, weights, policy.sharpness)
+    applied = AppliedPolicy(policy.policy, ranked.weights, policy.sharpness, events_since_cut_off)
     return ranked, applied
 
 
 def _level(candidates: Candidates) -> Level:
-    if len(candidates.batch) and len(candidates.speed):
-        return "blend"
-    return "batch" if len(candidates.batch) else "speed"
+    having = {name for name, ranking in candidates.rankings.items() if len(ranking)}
+    if having == {BATCH}:
+        return "batch"
+    return "speed" if having == {SPEED} else "blend"

@@ -55,7 +55,7 @@ class SearchWish:
     def field(self) -> str:
         """What tells its answers from others."""
         parts = (
-            self.text, self.limit, self.filters, self.exclude_seen, self.only_words,
+            self.text, self.limit, self.filters.key(), self.exclude_seen, self.only_words,
             self.highlight,
         )  # fmt: skip
         return f"search:{orjson.dumps(parts).decode()}"

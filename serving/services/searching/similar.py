@@ -38,7 +38,7 @@ class SimilarWish:
 
     def field(self) -> str:
         """What tells its answers from others."""
-        parts = (sorted(self.item_ids), self.limit, self.filters, self.exclude_seen)
+        parts = (sorted(self.item_ids), self.limit, self.filters.key(), self.exclude_seen)
         return f"similar:{orjson.dumps(parts).decode()}"
 
 

@@ -1,0 +1,37 @@
+"""Asking the sources of candidates, and keeping what may be shown of what they found."""
+
+from collections.abc import Collection, Sequence
+
+from domain.blend import CANDIDATES
+from serving.candidates import SOURCES
+from serving.candidates.source import CandidateRequest, CandidateSource
+from serving.repositories.candidates import Candidates
+from serving.repositories.recommendations import UserState
+
+
+async def collect(
+    user: UserState,
+    request: CandidateRequest,
+    names: Collection[str],
+    sources: Sequence[CandidateSource] = SOURCES,
+) -> Candidates:
+    """The eligible candidates of the sources that are named.
+
+    RunGoneError if the run was dropped, StoreUnavailableError if it takes too long.
+    """
+    lookup = request.lookup
+    found = {}
+    for source in sources:
+        if source.name in names:
+            found[source.name] = await source.candidates(user, request)
+            lookup.add(found[source.name].item_nos.tolist())
+    if lookup.waiting:
+        listed = await request.recommendations.load_listed_candidates(
+            user,
+            lookup.waiting,
+            filters=request.filters,
+            with_categories=request.with_categories,
+        )
+        lookup.looked_up(listed)
+    rankings = {name: lookup.eligible(ranking).top(CANDIDATES) for name, ranking in found.items()}
+    return Candidates(rankings, lookup.items, lookup.new)

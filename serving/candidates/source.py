@@ -1,0 +1,93 @@
+"""What a source of candidates is, and what it is asked."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+
+from domain.identifiers import ItemNo, RunId
+from domain.rankings import Ranking
+from serving.repositories.candidates import NO_COLUMNS, Columns, Named, NewItems
+from serving.repositories.filters import EVERYTHING, Filters
+from serving.repositories.recommendations import Recommendations, UserState
+from serving.repositories.runs import ItemIndex
+
+
+class ItemLookup:
+    """Which of the items that sources found may be shown, and what they are called.
+
+    A source names the items it found; they are looked up together, with the statement of a source
+    that searches anyway or, if there is none, at the end.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, None] = {}
+        self._found: list[Columns] = []
+        self._found_new: list[Columns] = []
+
+    def add(self, item_nos: Iterable[int]) -> None:
+        """Items to be looked up, unless they were."""
+        known = {no for columns in self._found for no in columns.item_nos}
+        self._waiting |= dict.fromkeys(no for no in item_nos if no not in known)
+
+    @property
+    def waiting(self) -> Sequence[int]:
+        """What is to be looked up with the next statement."""
+        return list(self._waiting)
+
+    def looked_up(self, *found: Columns, new: Columns = NO_COLUMNS) -> None:
+        """All that was waiting has been looked up: these are eligible, and perhaps others.
+
+        `new`: new items, the nearest first, which are no candidates by themselves.
+        """
+        self._waiting = {}
+        self._found += found
+        self._found_new.append(new)
+
+    @property
+    def items(self) -> Named:
+        """What is eligible, by number."""
+        return Named([*self._found, *self._found_new])
+
+    @property
+    def new(self) -> tuple[ItemNo, ...]:
+        """New items, the nearest first."""
+        return tuple(ItemNo(no) for columns in self._found_new for no in columns.item_nos)
+
+    def eligible(self, ranking: Ranking) -> Ranking:
+        """What may be shown of a ranking, in the same order."""
+        numbers = [no for columns in self._found for no in columns.item_nos]
+        return ranking.only(np.array(numbers, dtype=np.int32))
+
+
+@dataclass(frozen=True, slots=True)
+class CandidateRequest:
+    """What every source is asked, beside the user."""
+
+    run_id: RunId
+    recommendations: Recommendations
+    """Reads what a run holds; its `store` is there for a source's own statements."""
+    filters: Filters = EVERYTHING
+    index: ItemIndex | None = None
+    """The index to look for the nearest items with; None: compare with every item."""
+    new: NewItems = field(default_factory=NewItems)
+    """Which new items to look for beside the candidates."""
+    with_categories: bool = False
+    """Whether anybody has to know the categories of the items."""
+    lookup: ItemLookup = field(default_factory=ItemLookup)
+
+
+class CandidateSource(Protocol):
+    """Ranks items for a user."""
+
+    name: str
+    """What its weight and its scores are found by."""
+
+    async def candidates(self, user: UserState, request: CandidateRequest) -> Ranking:
+        """The best items for a user; empty if the source has nothing for this one.
+
+        Items need not be eligible: what may not be shown is left out before scores are scaled. So a
+        source that does not filter by itself gives more than `CANDIDATES`. RunGoneError if the run
+        was dropped, StoreUnavailableError if it takes too long.
+        """
