@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stack.command_line.calling import Complaining, prepare
+from stack.command_line.calling import Complaining
+from stack.command_line.preparing import prepare
 
 Data = Annotated[
     Path, typer.Option(help="A MovieLens folder, or another that `tandem load` can read.")

@@ -1,44 +1,42 @@
-"""The command `tandem`: names, options and help.
+"""The command `tandem`: its commands by name, each declared in a module of its own."""
 
-What a command does is the function `run` of `stack.commands.<name>`, imported when it is needed:
-help and `tandem status` must not wait for the libraries of the nightly run.
-"""
-
-from importlib.metadata import version
+from importlib import metadata
 from typing import Annotated
 
 import typer
 
-from stack.command_line.bench import HANDING_ON, bench
-from stack.command_line.calling import Complaining
-from stack.command_line.keys import keys
-from stack.command_line.kinds import kinds
-from stack.command_line.learning import housekeeping, load, nightly, replay, rollback, tune
-from stack.command_line.repair import repair
-from stack.command_line.runs import runs
-from stack.command_line.system import PASSING_ON, diagnose, down, psql, status, up
+from stack.command_line.lazy import lazy_group
 
-app = typer.Typer(
-    cls=Complaining,
+COMMANDS = {
+    "up": "stack.commands.up",
+    "down": "stack.commands.down",
+    "load": "stack.commands.load",
+    "nightly": "stack.commands.nightly",
+    "rollback": "stack.commands.rollback",
+    "tune": "stack.commands.tune",
+    "housekeeping": "stack.commands.housekeeping",
+    "replay": "stack.commands.replay",
+    "status": "stack.commands.status",
+    "diagnose": "stack.commands.diagnose",
+    "psql": "stack.commands.psql",
+    "bench": "stack.commands.bench",
+    "key": "stack.commands.key",
+    "kind": "stack.commands.kind",
+    "runs": "stack.commands.runs",
+    "repair": "stack.commands.repair",
+}
+
+app = lazy_group(
+    COMMANDS,
     no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
     help="A recommender you run yourself: nightly lists, live vectors, one blended answer.",
     epilog="All data and logs lie in the folder .tandem, or in TANDEM_HOME.",
 )
-app.add_typer(keys, name="key")
-app.add_typer(kinds, name="kind")
-app.add_typer(runs, name="runs")
-app.add_typer(repair, name="repair")
-for command in (up, down, load, nightly, rollback, tune, housekeeping, replay, status, diagnose):
-    app.command()(command)
-app.command(context_settings=PASSING_ON)(psql)
-app.command(context_settings=HANDING_ON)(bench)
 
 
 def _tell_version(asked: bool) -> None:  # noqa: FBT001 - typer calls it
     if asked:
-        typer.echo(f"tandem {version('tandem-recommender')}")
+        typer.echo(f"tandem {metadata.version('tandem-recommender')}")
         raise typer.Exit
 
 

@@ -1,4 +1,4 @@
-"""`tandem diagnose`: what is wrong, since when, and what to do."""
+"""Say in words what is wrong, since when, and what to do. Exit code 1 if something is."""
 
 import asyncio
 import json
@@ -14,23 +14,24 @@ from rich.markup import escape
 from batch.parameters import FEWEST_USERS
 from serving.services.diagnosis.finding import Finding, is_well, told_count, told_duration
 from serving.settings import DiagnosisSettings
+from stack.command_line.options import AsJson
+from stack.command_line.preparing import prepare
 from stack.diagnosis.whole import diagnose
-from stack.home import Home
-from stack.settings import StackSettings
 
 _SIGNS = {"problem": "[red]✗[/]", "notice": "[yellow]![/]", "ok": "[green]✓[/]"}
 _NARROWEST = 40
 
 
-def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
+def command(*, as_json: AsJson = False) -> None:
     """Exit code 0 if nothing needs doing, else 1; the findings in words or as a JSON object."""
+    settings, home = prepare()
     bounds = replace(DiagnosisSettings().bounds(), fewest_users=FEWEST_USERS)
     findings = asyncio.run(diagnose(settings, home, bounds))
     if as_json:
         typer.echo(json.dumps(_plain(findings)))
     else:
         _show(Console(highlight=False), findings)
-    return 0 if is_well(findings) else 1
+    raise typer.Exit(0 if is_well(findings) else 1)
 
 
 def _plain(findings: list[Finding]) -> dict[str, Any]:

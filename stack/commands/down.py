@@ -1,10 +1,10 @@
-"""`tandem down`: stop a running stack."""
+"""Stop the `tandem up` of this folder."""
 
 import psutil
 
 from domain.errors import StackError
-from stack.home import UP, Home, find_owner
-from stack.settings import StackSettings
+from stack.command_line.preparing import prepare
+from stack.home import UP, find_owner
 from stack.supervision.leftovers import end_leftovers
 from stack.supervision.state import find_state
 from stack.terminal import Terminal
@@ -12,20 +12,20 @@ from stack.terminal import Terminal
 PATIENCE_SECONDS = 120.0
 
 
-def run(_settings: StackSettings, home: Home) -> int:
+def command() -> None:
     """Exit code 0 once nothing runs, also if nothing ran before."""
+    _, home = prepare()
     terminal = Terminal()
     owner = find_owner(home)
     if owner is None:
         left = end_leftovers(find_state(home.state_file))
         terminal.say(f"left over, ended: {', '.join(left)}" if left else "Tandem does not run.")
-        return 0
+        return
     pid, command = owner
     if command != UP:
         raise StackError(f"Tandem is not up; {command} (pid {pid}) works in {home.directory}.")
     with terminal.step("stopped"):
         _end(pid)
-    return 0
 
 
 def _end(pid: int) -> None:

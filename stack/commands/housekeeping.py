@@ -1,4 +1,4 @@
-"""`tandem housekeeping`: what is old is cleared away, now."""
+"""Delete Prefect's old runs, and old impressions, which stay as counts; as every day."""
 
 import asyncio
 import json
@@ -10,9 +10,8 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import StackError
+from stack.command_line.preparing import prepare
 from stack.flow_environment import flow_environment
-from stack.home import Home
-from stack.settings import StackSettings
 from stack.stores import opened_stores
 from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
@@ -25,8 +24,9 @@ class HousekeepingError(StackError):
     """The housekeeping did not come to its end."""
 
 
-def run(settings: StackSettings, home: Home) -> int:
+def command() -> None:
     """Exit code 0 if everything old was cleared away; says what that was."""
+    settings, home = prepare()
     console = Console(soft_wrap=True, highlight=False)
     with (
         opened_stores(settings, home, "tandem housekeeping") as stores,
@@ -35,7 +35,6 @@ def run(settings: StackSettings, home: Home) -> int:
     ):
         told = _clear_away(environment, home.log("housekeeping"))
     console.print(escape(told))
-    return 0
 
 
 def _clear_away(environment: Mapping[str, str], log: Path) -> str:

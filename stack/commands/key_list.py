@@ -1,4 +1,4 @@
-"""`tandem key list`: the API keys by name."""
+"""List the API keys by name; the keys themselves are stored nowhere."""
 
 import json
 
@@ -7,16 +7,16 @@ from rich.console import Console
 from rich.table import Table
 
 from stack.api_key import KeyRecord, load_keys
+from stack.command_line.options import AsJson
+from stack.command_line.preparing import prepare
 from stack.database import connected
-from stack.home import Home
-from stack.settings import StackSettings
 from stack.stores import opened_stores
 
 
-def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
+def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array of `name`, `scopes`, `created_at` and `revoked_at`."""
     with (
-        opened_stores(settings, home, "tandem key") as stores,
+        opened_stores(*prepare(), "tandem key") as stores,
         connected(stores.database_url) as connection,
     ):
         records = load_keys(connection)
@@ -24,7 +24,6 @@ def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
         typer.echo(json.dumps([_plain(record) for record in records]))
     else:
         Console(soft_wrap=True).print(_table(records))
-    return 0
 
 
 def _plain(record: KeyRecord) -> dict[str, object]:

@@ -1,4 +1,4 @@
-"""`tandem kind list`: the event kinds."""
+"""List the event kinds: what each weighs, and which values it takes."""
 
 import json
 
@@ -7,17 +7,17 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.interactions import EventKind
+from stack.command_line.options import AsJson
+from stack.command_line.preparing import prepare
 from stack.database import connected
 from stack.event_kinds import find_kinds
-from stack.home import Home
-from stack.settings import StackSettings
 from stack.stores import opened_stores
 
 
-def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
+def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array with the fields of `kind_fields`."""
     with (
-        opened_stores(settings, home, "tandem kind") as stores,
+        opened_stores(*prepare(), "tandem kind") as stores,
         connected(stores.database_url) as connection,
     ):
         kinds = list(find_kinds(connection).values())
@@ -25,7 +25,6 @@ def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
         typer.echo(json.dumps([kind_fields(kind) for kind in kinds]))
     else:
         Console(soft_wrap=True, markup=False).print(_table(kinds))
-    return 0
 
 
 def kind_fields(kind: EventKind) -> dict[str, object]:

@@ -1,15 +1,19 @@
-"""`tandem kind set`: create or change an event kind."""
+"""Create an event kind, or change one: what is not named stays as it is.
+
+The API accepts a new kind at once. Nothing needs to be restarted.
+"""
 
 import json
+from typing import Annotated
 
 import typer
 
 from domain.interactions import MOST_REFERENCES, EventKind
+from stack.command_line.options import AsJson
+from stack.command_line.preparing import prepare
 from stack.commands.kind_list import kind_fields
 from stack.database import connected
 from stack.event_kinds import KindChange, set_kind
-from stack.home import Home
-from stack.settings import StackSettings
 from stack.stores import opened_stores
 
 _NEW_COUNTS = (
@@ -22,37 +26,64 @@ _CHANGE_COUNTS = (
 )
 
 
-def run(
-    settings: StackSettings,
-    home: Home,
+def command(
+    name: Annotated[str, typer.Argument(help="The kind as apps send it, such as share.")],
     *,
-    name: str,
-    weight: float | None,
-    marks_seen: bool | None,
-    half_life_days: float | None,
-    reference_value: float | None,
-    smallest_value: float | None,
-    greatest_value: float | None,
-    has_no_value: bool,
-    description: str | None,
-    as_json: bool,
-) -> int:
+    weight: Annotated[
+        float | None,
+        typer.Option(
+            help="What one event counts; a view counts 1. Below 0 it speaks against the item, and 0"
+            " counts nothing. A new kind needs it."
+        ),
+    ] = None,
+    seen: Annotated[
+        bool | None,
+        typer.Option(
+            "--seen/--not-seen",
+            help="Whether the item is not recommended to this user again. A new kind: it is not.",
+        ),
+    ] = None,
+    half_life_days: Annotated[
+        float | None,
+        typer.Option(help="Age at which a nightly run counts an event half; 0: age is no matter."),
+    ] = None,
+    reference_value: Annotated[
+        float | None,
+        typer.Option(
+            help="For events with a value, such as a rating: the value that weighs just --weight."
+            " Others weigh in proportion, ten times as much at the most."
+        ),
+    ] = None,
+    smallest_value: Annotated[
+        float | None, typer.Option(help="The smallest value that is accepted.")
+    ] = None,
+    greatest_value: Annotated[
+        float | None, typer.Option(help="The greatest value that is accepted.")
+    ] = None,
+    no_value: Annotated[
+        bool, typer.Option("--no-value", help="Events of the kind have no value.")
+    ] = False,
+    description: Annotated[
+        str | None, typer.Option(help="What a user did, for GET /v1/event-kinds.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Write what was understood, or a JSON object: the kind, `created`, and `changed` fields.
 
     KindRefusedError if the kind cannot be so.
     """
     change = KindChange(
         weight=weight,
-        marks_seen=marks_seen,
+        marks_seen=seen,
         half_life_days=half_life_days,
         reference_value=reference_value,
         smallest_value=smallest_value,
         greatest_value=greatest_value,
-        has_no_value=has_no_value,
+        has_no_value=no_value,
         description=description,
     )
     with (
-        opened_stores(settings, home, "tandem kind") as stores,
+        opened_stores(*prepare(), "tandem kind") as stores,
         connected(stores.database.owner) as connection,
     ):
         kind, before = set_kind(connection, name, change)
@@ -61,7 +92,6 @@ def run(
         typer.echo(json.dumps(kind_fields(kind) | answer))
     else:
         typer.echo(_summary(kind, before))
-    return 0
 
 
 def _changed(kind: EventKind, before: EventKind | None) -> list[str]:

@@ -1,28 +1,39 @@
-"""`tandem load`: items and interactions from files."""
+"""Load items and interactions; rows that cannot be loaded are put aside and told."""
 
 from pathlib import Path
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from domain.errors import InvalidInputError
 from stack import loading
-from stack.home import Home
+from stack.command_line.preparing import prepare
 from stack.loading import LoadReport, load_path
-from stack.settings import StackSettings
 from stack.stores import opened_stores
 
 
-def run(settings: StackSettings, home: Home, *, path: Path, create_items: bool) -> int:
+def command(
+    path: Annotated[
+        Path,
+        typer.Argument(help="A MovieLens folder, or a CSV, JSON lines or Parquet file."),
+    ],
+    *,
+    create_items: Annotated[
+        bool,
+        typer.Option("--create-items", help="Make the items that events name and nobody has told."),
+    ] = False,
+) -> None:
     """Write what was loaded and what was not; exit code 0 also if rows were rejected."""
+    settings, home = prepare()
     if not path.exists():
         raise InvalidInputError(f"There is no file or folder {path}.")
     console = Console(soft_wrap=True, highlight=False)
     with opened_stores(settings, home, "tandem load") as stores:
         report = _load(console, path, stores.database_url, create_items=create_items)
     _tell(console, report)
-    return 0
 
 
 def _load(console: Console, path: Path, database_url: str, *, create_items: bool) -> LoadReport:

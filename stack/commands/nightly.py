@@ -1,10 +1,12 @@
-"""`tandem nightly`: the nightly run, now."""
+"""Learn from everything now, as every night, and serve the result if it is good enough."""
 
 import asyncio
 
+import typer
 from rich.console import Console
 from rich.markup import escape
 
+from stack.command_line.preparing import prepare
 from stack.database import using_engine
 from stack.flow_environment import flow_environment
 from stack.home import Home
@@ -14,13 +16,14 @@ from stack.settings import StackSettings
 from stack.stores import Stores, opened_stores
 
 
-def run(settings: StackSettings, home: Home) -> int:
+def command() -> None:
     """Exit code 0 if the run is served now, 1 if it was refused or failed; the reason is told."""
+    settings, home = prepare()
     console = Console(soft_wrap=True, highlight=False)
     with opened_stores(settings, home, "tandem nightly") as stores:
         record = _night(settings, home, stores, console)
     _tell(console, record)
-    return 0 if record["state"] == PUBLISHED else 1
+    raise typer.Exit(0 if record["state"] == PUBLISHED else 1)
 
 
 def _night(settings: StackSettings, home: Home, stores: Stores, console: Console) -> RunRecord:

@@ -1,16 +1,22 @@
-"""`tandem psql`: PostgreSQL's own terminal on the database."""
+"""Open psql as analyst, who reads the schema analytics; further arguments go to psql.
+
+As in: tandem psql -c 'select * from model_runs'. A statement ends after 60 seconds.
+"""
 
 import signal
 import subprocess
+from typing import Annotated
 
 import typer
 
 from domain.errors import StackError
+from stack.command_line.preparing import prepare
 from stack.database_addresses import DatabaseAddresses
-from stack.home import Home
 from stack.servers.binaries import postgres_program
-from stack.settings import StackSettings
 from stack.stores import opened_stores
+
+CONTEXT_SETTINGS = {"allow_extra_args": True, "ignore_unknown_options": True}
+"""What is no option here is an argument of psql."""
 
 _AS_ANALYST = (
     "As analyst: reads the schema analytics, and a statement ends after 60 s."
@@ -26,9 +32,15 @@ class UnknownAnalystError(StackError):
     """
 
 
-def run(settings: StackSettings, home: Home, *, owner: bool, arguments: list[str]) -> int:
+def command(
+    context: typer.Context,
+    *,
+    owner: Annotated[
+        bool, typer.Option("--owner", help="As the owner of the tables, who may change everything.")
+    ] = False,
+) -> None:
     """Exit code of psql. Raises UnknownAnalystError if nobody has told how to come as analyst."""
-    with opened_stores(settings, home, "tandem psql") as stores:
+    with opened_stores(*prepare(), "tandem psql") as stores:
         address = _address(stores.database, owner=owner)
         typer.echo(_AS_OWNER if owner else _AS_ANALYST, err=True)
         # Ctrl-C belongs to psql: it cancels a query there.
@@ -36,11 +48,11 @@ def run(settings: StackSettings, home: Home, *, owner: bool, arguments: list[str
         try:
             # The prompt names the role, so that nobody forgets who they are.
             prompts = ["--set=PROMPT1=%n@%/%R%x%# ", "--set=PROMPT2=%n@%/%R%x%# "]
-            command = [str(postgres_program("psql")), *prompts, address, *arguments]
+            command = [str(postgres_program("psql")), *prompts, address, *context.args]
             ended = subprocess.run(command, check=False, preexec_fn=_obey_interrupts)  # noqa: S603 - ours
-            return ended.returncode
         finally:
             signal.signal(signal.SIGINT, before)
+    raise typer.Exit(ended.returncode)
 
 
 def _address(database: DatabaseAddresses, *, owner: bool) -> str:

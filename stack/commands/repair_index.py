@@ -1,7 +1,9 @@
-"""`tandem repair index`: build damaged and missing vector indexes anew, beside all that goes on."""
+"""Build damaged and missing vector indexes of the kept runs anew, the served one's first."""
 
 from concurrent.futures import ThreadPoolExecutor, wait
+from typing import Annotated
 
+import typer
 from rich.console import Console
 from sqlalchemy import Engine
 
@@ -14,9 +16,8 @@ from batch.index_repair import (
     tell_progress,
 )
 from domain.errors import RepairRefusedError
+from stack.command_line.preparing import prepare
 from stack.database import using_engine
-from stack.home import Home
-from stack.settings import StackSettings
 from stack.stores import opened_stores
 
 _LOOK_SECONDS = 0.5
@@ -26,14 +27,16 @@ _NO_INDEX = (
 )
 
 
-def run(settings: StackSettings, home: Home, *, anew: bool) -> int:
-    """Exit code 0 once all indexes are well; RepairRefusedError if no run has one.
-
-    `anew`: build those that are well anew too.
-    """
+def command(
+    *,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Build the indexes that are well anew too.")
+    ] = False,
+) -> None:
+    """Exit code 0 once all indexes are well; RepairRefusedError if no run has one."""
     console = Console(soft_wrap=True, highlight=False)
     with (
-        opened_stores(settings, home, "tandem repair index") as stores,
+        opened_stores(*prepare(), "tandem repair index") as stores,
         using_engine(stores.database.owner) as engine,
         repairing(engine),
     ):
@@ -42,7 +45,6 @@ def run(settings: StackSettings, home: Home, *, anew: bool) -> int:
             raise RepairRefusedError(_NO_INDEX)
         for index in indexes:
             _repair(engine, index, console, anew=anew)
-    return 0
 
 
 def _repair(engine: Engine, index: RunIndex, console: Console, *, anew: bool) -> None:

@@ -1,11 +1,12 @@
-"""`tandem replay`: what each list would have foreseen."""
+"""Walk the log in time order, refit each night, and tell which blend serves it best."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -21,6 +22,8 @@ from batch.settings import BatchSettings
 from domain.blend import BlendPolicy
 from serving.settings import BlendSettings
 from sql.log import event_horizon, load_kinds
+from stack.command_line.options import AsJson, Drawing, Foreseen, Nights
+from stack.command_line.preparing import prepare
 from stack.database import using_engine
 from stack.home import Home
 from stack.settings import StackSettings
@@ -29,17 +32,19 @@ from stack.stores import opened_stores
 _OTHERS = {**POLICIES, **CANDIDATES}
 
 
-def run(
-    settings: StackSettings,
-    home: Home,
+def command(
     *,
-    events_file: Path | None,
-    nights: int,
-    events: int,
-    seed: int,
-    as_json: bool,
-) -> int:
-    """Replay the log in the database or in a file; exit code 0."""
+    events_file: Annotated[
+        Path | None,
+        typer.Option(help="A log to replay instead of your own: user_id, item_id, timestamp."),
+    ] = None,
+    nights: Nights = 6,
+    events: Foreseen = 4_000,
+    seed: Drawing = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Replay the log in the database or in a file."""
+    settings, home = prepare()
     log = read_event_file(events_file) if events_file else _own_log(settings, home)
     now = BlendSettings().blend()
     asked = ReplaySettings(nights=nights, sample=events, seed=seed, policies=policies_with(now))
@@ -49,11 +54,10 @@ def run(
         shown = _without_candidates(by_segment(replayed))
         told = {**shown, "advice": advice.sentence, **seconds_of(replayed)}
         print(json.dumps(told))  # noqa: T201 - for programs
-        return 0
+        return
     console = Console(soft_wrap=True, highlight=False)
     tell(console, replayed)
     console.print(f"\n[bold]{advice.sentence}[/]")
-    return 0
 
 
 def policies_with(now: BlendPolicy) -> dict[str, BlendPolicy]:

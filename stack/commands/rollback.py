@@ -1,35 +1,39 @@
-"""`tandem rollback`: serve an earlier run again."""
+"""Serve an earlier run again, within a second; nothing is learned again or lost."""
 
 import getpass
+from typing import Annotated
 
+import typer
 from rich.console import Console
 
 from batch.rollback import roll_back
 from domain.identifiers import RunId
+from stack.command_line.preparing import prepare
 from stack.database import using_engine
-from stack.home import Home
-from stack.settings import StackSettings
 from stack.stores import opened_stores
 
 
-def run(settings: StackSettings, home: Home, *, run_id: int) -> int:
+def command(
+    run: Annotated[
+        int, typer.Argument(min=1, max=2**31 - 1, help="The run's number, as tandem runs lists it.")
+    ],
+) -> None:
     """Exit code 0 once the run is served; RollbackRefusedError if it cannot be."""
     console = Console(soft_wrap=True, highlight=False)
     with (
-        opened_stores(settings, home, "tandem rollback") as stores,
+        opened_stores(*prepare(), "tandem rollback") as stores,
         using_engine(stores.database_url) as engine,
-        console.status(f"bringing run {run_id} up to date") as status,
+        console.status(f"bringing run {run} up to date") as status,
     ):
         roll_back(
             engine.begin,
-            RunId(run_id),
+            RunId(run),
             by=f"tandem rollback, {_person()}",
             on_users=lambda done, of: status.update(
-                f"bringing run {run_id} up to date: {done:,} of {of:,} users"
+                f"bringing run {run} up to date: {done:,} of {of:,} users"
             ),
         )
-    console.print(f"Run {run_id} is served now. The one before stays retained.")
-    return 0
+    console.print(f"Run {run} is served now. The one before stays retained.")
 
 
 def _person() -> str:

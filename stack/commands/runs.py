@@ -1,4 +1,4 @@
-"""`tandem runs`: the model runs, newest first."""
+"""List the model runs, newest first."""
 
 import json
 
@@ -7,23 +7,33 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from stack.command_line.lazy import lazy_group
+from stack.command_line.options import AsJson
+from stack.command_line.preparing import prepare
 from stack.database import connected
 from stack.home import Home, is_up
 from stack.runs import RunRecord, load_runs
 from stack.settings import StackSettings
 from stack.stores import opened_stores
 
+app = lazy_group({"show": "stack.commands.runs_show"}, invoke_without_command=True, help=__doc__)
 
-def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
+
+@app.callback()
+def list_runs(context: typer.Context, *, as_json: AsJson = False) -> None:
     """Write a table, or a JSON array of run records."""
-    records = _load(settings, home)
+    if context.invoked_subcommand is None:
+        _list(as_json=as_json)
+
+
+def _list(*, as_json: bool) -> None:
+    records = _load(*prepare())
     if as_json:
         typer.echo(json.dumps(records))
     elif records:
         Console(soft_wrap=True).print(_table(records))
     else:
         Console().print("No runs yet. Make one: tandem nightly")
-    return 0
 
 
 def _load(settings: StackSettings, home: Home) -> list[RunRecord]:

@@ -1,12 +1,15 @@
-"""`tandem runs show`: one model run."""
+"""Show all there is to know of a model run: figures with intervals, parameters, seconds."""
 
 import json
+from typing import Annotated
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import UnknownRunError
+from stack.command_line.options import AsJson
+from stack.command_line.preparing import prepare
 from stack.database import connected
 from stack.home import Home, is_up
 from stack.run_tables import run_tables
@@ -15,14 +18,19 @@ from stack.settings import StackSettings
 from stack.stores import opened_stores
 
 
-def run(settings: StackSettings, home: Home, *, name: str, as_json: bool) -> int:
+def command(
+    context: typer.Context,
+    run: Annotated[str, typer.Argument(help="The run's number, or: live, latest.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
     """Write tables, or the run as a JSON object; UnknownRunError if there is no such run."""
-    record = _load(settings, home, name)
-    if as_json:
+    before = context.parent is not None and context.parent.params["as_json"]
+    record = _load(*prepare(), run)
+    if as_json or before:
         typer.echo(json.dumps(record))
     else:
         _tell(Console(soft_wrap=True, highlight=False), record)
-    return 0
 
 
 def _load(settings: StackSettings, home: Home, name: str) -> RunRecord:

@@ -1,9 +1,8 @@
-"""`tandem status`: what runs, where, and which run is served."""
+"""Show what runs, where, and which model run is served."""
 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import import_module
 from typing import Any
 
 import typer
@@ -11,21 +10,23 @@ from rich.console import Console
 from rich.table import Table
 
 from sql.passwords import masked
+from stack.command_line.options import AsJson
+from stack.command_line.preparing import prepare
 from stack.home import Home, is_up
+from stack.prefect_password import credentials
 from stack.settings import StackSettings
 from stack.supervision.state import NAMES, ProcessEntry, StackState, checked, find_state
 
 _COLOURS = {"running": "green", "failed": "red", "stopped": "dim"}
 
 
-def run(settings: StackSettings, home: Home, *, as_json: bool) -> int:
+def command(*, as_json: AsJson = False) -> None:
     """Write a table, or a JSON object with the keys of `Status`."""
-    status = _status(settings, home)
+    status = _status(*prepare())
     if as_json:
         typer.echo(json.dumps(status))
     else:
         _show(Console(soft_wrap=True, highlight=False), status)
-    return 0
 
 
 def _status(settings: StackSettings, home: Home) -> dict[str, Any]:
@@ -61,8 +62,10 @@ def _served_run(state: StackState, *, supervised: bool) -> dict[str, Any]:
     """What the database tells of the run being served; all None if it was not asked."""
     if not (supervised and state.migrated):
         return {"database_answers": None, "run": None, "run_unknown_because": None}
-    # Imported only now: without a database there is no need to wait for its driver.
-    look = import_module("stack.served_run").look_up_served_run(state.database_url)
+    # Without a database there is no need to wait for its driver.
+    from stack.served_run import look_up_served_run  # noqa: PLC0415
+
+    look = look_up_served_run(state.database_url)
     return {"database_answers": look.answers, "run": look.run, "run_unknown_because": look.fault}
 
 
@@ -72,13 +75,15 @@ def _schedules(
     """When each scheduled deployment runs next by itself; None for all if nobody was asked."""
     if processes.get("prefect-server", ProcessEntry("stopped")).state != "running":
         return {"schedules": None, "schedules_unknown_because": None}
-    prefect = import_module("stack.prefect_api")
-    password = import_module("stack.prefect_password").credentials(home.prefect_password_file)
+    # Without Prefect's server there is no need to wait for what asks it.
+    from stack import prefect_api  # noqa: PLC0415
+
+    password = credentials(home.prefect_password_file)
     try:
-        runs = prefect.PrefectApi(state.prefect_url, password).next_runs(datetime.now(UTC))
-    except prefect.PrefectAskedInVainError as error:
+        runs = prefect_api.PrefectApi(state.prefect_url, password).next_runs(datetime.now(UTC))
+    except prefect_api.PrefectAskedInVainError as error:
         return {"schedules": None, "schedules_unknown_because": str(error)}
-    told = {name: time and prefect.told_time(time) for name, time in runs.items()}
+    told = {name: time and prefect_api.told_time(time) for name, time in runs.items()}
     return {"schedules": told, "schedules_unknown_because": None}
 
 

@@ -1,4 +1,4 @@
-"""`tandem tune`: the search for the recipe of the nightly lists, now."""
+"""Search for the recipe of the nightly lists that suits the history best, as every week."""
 
 import asyncio
 import json
@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from domain.errors import StackError
+from stack.command_line.preparing import prepare
 from stack.flow_environment import flow_environment
 from stack.home import Home
 from stack.settings import StackSettings
@@ -25,13 +26,13 @@ class TuningError(StackError):
     """The search for a recipe ended without a verdict."""
 
 
-def run(settings: StackSettings, home: Home) -> int:
+def command() -> None:
     """Exit code 0 if the search came to its end; the next night uses what it found."""
+    settings, home = prepare()
     console = Console(soft_wrap=True, highlight=False)
     with opened_stores(settings, home, "tandem tune") as stores:
         verdict = _tune(settings, home, stores, console)
     console.print(escape(verdict))
-    return 0
 
 
 def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console) -> str:

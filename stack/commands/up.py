@@ -1,13 +1,17 @@
-"""`tandem up`: start everything, keep it alive, stop everything."""
+"""Start everything and keep it running; learn the first night if there is none."""
 
 import asyncio
 import signal
 import time
 from importlib.metadata import version
+from typing import Annotated
+
+import typer
 
 from domain.errors import StackError
 from stack.addresses import tell_addresses
-from stack.home import UP, Home, owning
+from stack.command_line.preparing import prepare
+from stack.home import UP, owning
 from stack.settings import StackSettings
 from stack.startup import Start, start_up
 from stack.supervision.leftovers import end_leftovers
@@ -20,11 +24,20 @@ from stack.terminal import Terminal
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-def run(settings: StackSettings, home: Home, *, with_sample: bool) -> int:
+def command(
+    *,
+    sample: Annotated[
+        bool,
+        typer.Option(
+            "--sample/--no-sample", help="Load sample films and viewers if there are no items yet."
+        ),
+    ] = True,
+) -> None:
     """Exit code of a whole life of the stack: 0 after a stop that was asked for.
 
     Raises HomeInUseError or PortTakenError before anything is started.
     """
+    settings, home = prepare()
     began_at = settings.started_at or time.time()
     terminal = Terminal()
     with owning(home, UP):
@@ -34,8 +47,9 @@ def run(settings: StackSettings, home: Home, *, with_sample: bool) -> int:
         check_ports(_needed_ports(settings))
         recorder = StateRecorder(home.state_file, _new_state(settings))
         supervisor = Supervisor(terminal, home.log, recorder.processes)
-        start = Start(settings, home, terminal, supervisor, recorder, with_sample, began_at)
-        return asyncio.run(_live(start))
+        start = Start(settings, home, terminal, supervisor, recorder, sample, began_at)
+        code = asyncio.run(_live(start))
+    raise typer.Exit(code)
 
 
 async def _live(start: Start) -> int:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,6 +84,17 @@ def test_every_command_has_help(command: list[str]) -> None:
     result = tandem(*command, "--help")
     assert result.exit_code == 0
     assert "Usage:" in result.stdout
+
+
+def test_help_waits_for_no_library_of_a_command() -> None:
+    needless = ["sqlalchemy", "numpy", "pydantic", "psycopg", "redis", "prefect"]
+    ask = (
+        "import sys; from stack.command_line import app; app(['--help'], standalone_mode=False);"
+        f" print(sorted(set({needless}) & set(sys.modules)))"
+    )
+    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert told.stdout.splitlines()[-1] == "[]"
+    assert "Start everything and keep it running" in told.stdout
 
 
 def test_benchmarks_are_listed_by_name_and_another_name_is_refused() -> None:

@@ -1,4 +1,4 @@
-"""The benchmarks, which are no part of what is installed."""
+"""Measure: `tandem bench NAME` is `python -m benchmarks NAME`; --help lists the names."""
 
 from importlib import import_module
 
@@ -6,12 +6,12 @@ import typer
 
 from stack.command_line.calling import WRONG_USE, complain
 
-HANDING_ON = {
+CONTEXT_SETTINGS = {
     "allow_extra_args": True,
     "ignore_unknown_options": True,
     "help_option_names": [],
 }
-"""The settings of a command that gives all its arguments to another one, `--help` too."""
+"""All arguments go to the benchmark, `--help` too."""
 
 _ABSENT = {"benchmarks", "tests"}
 _MISSING = (
@@ -20,8 +20,8 @@ _MISSING = (
 )
 
 
-def bench(context: typer.Context) -> None:
-    """Measure: `tandem bench NAME` is `python -m benchmarks NAME`; --help lists the names."""
+def command(context: typer.Context) -> None:
+    """Exit code 2 where the folders of the benchmarks are not installed."""
     try:
         run = import_module("benchmarks.__main__").main
         run(context.args, program="tandem bench")
