@@ -54,11 +54,11 @@ def interaction_matrix(
     summed.data = bounded(summed.data)
     strengths = summed.astype(np.float32)
     strengths.eliminate_zeros()
-    against = strengths.tocoo()
-    negative, marked = against.data < 0.0, interactions.mark_seen()
+    dislikes = strengths.tocoo()
+    negative, marked = dislikes.data < 0.0, interactions.mark_seen()
     seen = _pattern(
-        np.concatenate([rows[marked], against.row[negative]]),
-        np.concatenate([columns[marked], against.col[negative]]),
+        np.concatenate([rows[marked], dislikes.row[negative]]),
+        np.concatenate([columns[marked], dislikes.col[negative]]),
         shape,
     )
     return InteractionMatrix(user_nos, item_nos, strengths, seen)

@@ -104,7 +104,7 @@ def _told(figures: Figures) -> dict[str, float]:
         "failed reads": len(figures.failed),
         "mixed answers": len(figures.mixed),
         "refused events": len(figures.refused),
-        "answers from a lower level": figures.levels.get("held", 0),
+        "answers from a lower level": figures.levels.get("fallback", 0),
         "p99 ms while nothing changes": round(quiet, 1),
         "reads while nothing changes": quiet_reads,
     }

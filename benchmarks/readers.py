@@ -103,7 +103,7 @@ class Readers:
         said = reply.body
         levels = self._figures.levels
         levels[said["level"]] = levels.get(said["level"], 0) + 1
-        # Before the first run was seen the held list is of none.
+        # Before the first run was seen the fallback is of none.
         if said["run"] is not None and not is_of_one_run(said, self._runs):
             self._figures.mixed.append(json.dumps(said)[:300])
 

@@ -24,7 +24,7 @@ class EventKind:
     kind_no: KindNo
     kind: str
     strength: float
-    """What one event of this kind weighs; negative for kinds that speak against the item."""
+    """What one event of this kind weighs; negative for kinds that mean dislike."""
     marks_seen: bool
     """Whether the item is not recommended again to this user."""
     value_reference: float | None = None

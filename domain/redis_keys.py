@@ -98,16 +98,16 @@ def exclusions_key(user_id: UserId) -> str:
 def exclusion_numbers(
     user_no: UserNo | None,
     seen: AbstractSet[ItemNo],
-    against: AbstractSet[ItemNo],
+    disliked: AbstractSet[ItemNo],
     *,
     complete: bool,
 ) -> list[int]:
-    """The user's number, then items seen, then items spoken against, which are negative.
+    """The user's number, then items seen, then disliked items, which are negative.
 
     The user's number is negative if these are not all that the log excludes, 0 if it is unknown. Of
-    more than `MOST_EXCLUDED_ITEMS` those spoken against are kept first.
+    more than `MOST_EXCLUDED_ITEMS` disliked items are kept first.
     """
-    items = [*sorted(seen - against), *(-no for no in sorted(against))]
+    items = [*sorted(seen - disliked), *(-no for no in sorted(disliked))]
     number = user_no or 0
     if not complete or len(items) > MOST_EXCLUDED_ITEMS:
         number = -number

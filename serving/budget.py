@@ -22,7 +22,7 @@ KNOWING_THE_USER = 0.55
 SEARCHING = 0.7
 """The share after which the candidates must be there."""
 STANDING_IN = 0.85
-"""The share after which PostgreSQL is no longer asked: the rest is for what is held without it."""
+"""The share after which PostgreSQL is no longer asked: the rest is for the fallback."""
 
 _RESERVE = 0.05
 

@@ -15,7 +15,7 @@ class Exposure:
     metrics: Openness
 
 
-def settled(openness: Openness, host: str) -> Openness:
+def resolved(openness: Openness, host: str) -> Openness:
     """What `auto` is: open on a server that only this machine reaches, else for admin keys."""
     if openness != "auto":
         return openness

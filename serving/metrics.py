@@ -59,7 +59,7 @@ class ServingMetrics:
         )
         self.exclusions_unknown = Counter(
             "serving_exclusions_unknown",
-            "Answers made without knowing all that the user has seen or spoken against.",
+            "Answers made without knowing all that the user has seen, disliked or hidden.",
             registry=registry,
         )
         self.breaker_state = Gauge(
@@ -155,9 +155,9 @@ class ServingMetrics:
             "The read replica knows everything older than this; +Inf: nothing is certain; 0: none.",
             registry=registry,
         )
-        self.replica_leaves = Counter(
-            "serving_replica_leaves",
-            "Leave to read the replica: given; refused: it may not know enough yet.",
+        self.replica_grants = Counter(
+            "serving_replica_grants",
+            "Grants to read the replica: given; refused: it may not know enough yet.",
             ["outcome"],
             registry=registry,
         )

@@ -6,13 +6,13 @@ from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers
 from serving.repositories.api_keys import ApiKeys
 from serving.repositories.excluded_items import ExcludedItems
+from serving.repositories.fallback_copies import FallbackCopies
+from serving.repositories.fallback_reader import FallbackReader
 from serving.repositories.grounds import GroundsOfLists
-from serving.repositories.held_catalogue import HeldCatalogue
-from serving.repositories.held_copies import HeldCopies
 from serving.repositories.impressions import Impressions
 from serving.repositories.primary import Primary
 from serving.repositories.recommendations import Recommendations
-from serving.repositories.remembered import ExclusionNews, Remembered
+from serving.repositories.redis_exclusions import ExclusionNews, RedisExclusions
 from serving.repositories.removals import Removals
 from serving.repositories.replica import Replica
 from serving.repositories.runs import Runs
@@ -22,19 +22,19 @@ from serving.services.access import Access
 from serving.services.background_failures import BackgroundFailures
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.kinds import Kinds
+from serving.services.lists.category_fallback import CategoryFallback
 from serving.services.lists.explaining import Explainer
-from serving.services.lists.held_popular import HeldPopular
-from serving.services.lists.holding import CategoryHolding
+from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.lists.making import ListMaker
 from serving.services.lists.stating import Stating
 from serving.services.live_runs import LiveRuns
+from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.memory.exclusion_lookup import ExclusionLookup
-from serving.services.memory.hearing import Hearing
-from serving.services.memory.remembered_users import RememberedUsers
-from serving.services.memory.remembering import Remembering
+from serving.services.memory.exclusion_warming import ExclusionWarmer
+from serving.services.memory.subscription import Subscription
 from serving.services.memory.user_memory import UserMemory
 from serving.services.replica_reading import ReplicaReading
-from serving.services.shelves.held import HeldShelves
+from serving.services.shelves.fallback_lists import FallbackLists
 from serving.services.user_numbers import UserNumbers
 from serving.services.warming import AskedLately
 from serving.settings import ServingSettings
@@ -55,18 +55,18 @@ class Parts:
     live_runs: LiveRuns
     kinds: Kinds
     lists: ListMaker
-    held: HeldPopular
-    held_shelves: HeldShelves
+    fallback: FallbackCatalogue
+    fallback_lists: FallbackLists
     users: UserNumbers
-    remembered: RememberedUsers
-    remembering: Remembering
+    exclusion_cache: ExclusionCache
+    exclusion_warmer: ExclusionWarmer
     exclusions: ExclusionLookup
     exclusion_store: Store
     access: Access
     impressions: ImpressionQueue
     replica: ReplicaReading
     asked: AskedLately
-    hearing: Hearing
+    subscription: Subscription
     failures: BackgroundFailures
     indexes: VectorIndexes
 
@@ -83,10 +83,10 @@ def make_parts(
     runs, recommendations = Runs(store), Recommendations(store, indexes)
     live_runs = LiveRuns(runs, metrics)
     lists = _list_maker(store, recommendations, settings)
-    copies = HeldCopies(answers, seconds=settings.remembered_seconds)
-    hearing = Hearing()
-    remembered = _remembered(store, answers, settings, hearing)
-    exclusion_store, exclusions = _exclusions(remembered, settings, metrics)
+    copies = FallbackCopies(answers, seconds=settings.exclusion_cache_seconds)
+    subscription = Subscription()
+    exclusion_cache = _exclusion_cache(store, answers, settings, subscription)
+    exclusion_store, exclusions = _exclusions(exclusion_cache, settings, metrics)
     return Parts(
         settings=settings,
         metrics=metrics,
@@ -98,15 +98,15 @@ def make_parts(
         live_runs=live_runs,
         kinds=Kinds(runs),
         lists=lists,
-        held=_held(store, live_runs, lists, copies, settings),
-        held_shelves=HeldShelves(),
+        fallback=_fallback(store, live_runs, lists, copies, settings),
+        fallback_lists=FallbackLists(),
         users=UserNumbers(recommendations),
-        remembered=remembered,
-        remembering=Remembering(
+        exclusion_cache=exclusion_cache,
+        exclusion_warmer=ExclusionWarmer(
             excluded_items=ExcludedItems(store),
             answers=answers,
-            remembered=remembered,
-            recent_users=settings.remembered_recent_users,
+            exclusion_cache=exclusion_cache,
+            recent_users=settings.exclusion_cache_recent_users,
         ),
         exclusions=exclusions,
         exclusion_store=exclusion_store,
@@ -117,12 +117,12 @@ def make_parts(
             primary=Primary(store),
             answers=answers,
             live_runs=live_runs,
-            remembered=remembered,
+            exclusion_cache=exclusion_cache,
             metrics=metrics,
             most_lag_seconds=settings.replica_lag_seconds,
         ),
         asked=AskedLately(settings.warmed_answers),
-        hearing=hearing,
+        subscription=subscription,
         failures=BackgroundFailures(metrics),
         indexes=indexes,
     )
@@ -142,33 +142,35 @@ def _list_maker(
     )
 
 
-def _held(
+def _fallback(
     store: Store,
     live_runs: LiveRuns,
     lists: ListMaker,
-    copies: HeldCopies,
+    copies: FallbackCopies,
     settings: ServingSettings,
-) -> HeldPopular:
-    categories = CategoryHolding(HeldCatalogue(store), most=settings.held_category_items)
-    return HeldPopular(live_runs, lists, categories, copies, most=settings.held_items)
+) -> FallbackCatalogue:
+    categories = CategoryFallback(FallbackReader(store), most=settings.fallback_category_items)
+    return FallbackCatalogue(live_runs, lists, categories, copies, most=settings.fallback_items)
 
 
-def _remembered(
-    store: Store, answers: Answers, settings: ServingSettings, hearing: Hearing
-) -> RememberedUsers:
-    memory = UserMemory(most_users=settings.remembered_users, most_items=settings.remembered_items)
-    remembered = Remembered(answers, seconds=settings.remembered_seconds)
-    return RememberedUsers(memory, remembered, ExclusionNews(store), hearing)
+def _exclusion_cache(
+    store: Store, answers: Answers, settings: ServingSettings, subscription: Subscription
+) -> ExclusionCache:
+    memory = UserMemory(
+        most_users=settings.exclusion_cache_users, most_items=settings.exclusion_cache_items
+    )
+    redis = RedisExclusions(answers, seconds=settings.exclusion_cache_seconds)
+    return ExclusionCache(memory, redis, ExclusionNews(store), subscription)
 
 
 def _exclusions(
-    remembered: RememberedUsers, settings: ServingSettings, metrics: ServingMetrics
+    exclusion_cache: ExclusionCache, settings: ServingSettings, metrics: ServingMetrics
 ) -> tuple[Store, ExclusionLookup]:
     def does_not_answer() -> None:
         lookup.abandon()
 
     store = make_exclusion_store(settings, metrics, does_not_answer)
     lookup = ExclusionLookup(
-        remembered, ExcludedItems(store), seconds=settings.exclusions_patience_seconds
+        exclusion_cache, ExcludedItems(store), seconds=settings.exclusions_patience_seconds
     )
     return store, lookup

@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.breaker import BreakerRules
-from serving.exposure import Exposure, Openness, settled
+from serving.exposure import Exposure, Openness, resolved
 from serving.repositories.store import StoreLimits
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
 from serving.services.diagnosis.bounds import Bounds
@@ -320,26 +320,27 @@ class ServingSettings(
     warmed_per_second: Positive = Field(
         20.0, description="How many such answers each process makes a second."
     )
-    held_items: Count = Field(
-        1000, description="Items of the popular list held for when PostgreSQL is away."
+    fallback_items: Count = Field(
+        1000, description="Items of the popular list in the fallback, for when PostgreSQL is away."
     )
-    held_category_items: Annotated[int, Field(ge=0)] = Field(
+    fallback_category_items: Annotated[int, Field(ge=0)] = Field(
         5000, description="Items held in addition, so that there are some of each category."
     )
-    remembered_users: Count = Field(
+    exclusion_cache_users: Count = Field(
         100_000, description="Users whose exclusions each process keeps in memory."
     )
-    remembered_items: Count = Field(
+    exclusion_cache_items: Count = Field(
         5_000_000,
         description="Excluded items of all these users at the most; each takes four bytes.",
     )
-    remembered_seconds: ExclusionSeconds = Field(
+    exclusion_cache_seconds: ExclusionSeconds = Field(
         EXCLUSION_SECONDS,
-        description="How long Redis keeps a user's exclusions, and the held list.",
+        description="How long Redis keeps a user's exclusions, and the fallback.",
     )
-    remembered_poll_seconds: Annotated[Positive, CONSTANT] = 0.25
-    remembered_recent_users: Count = Field(
-        5_000, description="Users of the newest interactions whom a new process reads to remember."
+    exclusion_cache_poll_seconds: Annotated[Positive, CONSTANT] = 0.25
+    exclusion_cache_recent_users: Count = Field(
+        5_000,
+        description="Users of the newest interactions whom a new process reads into its cache.",
     )
     impression_queue: Count = Field(
         10_000, description="Impressions that wait to be written; more are dropped and counted."
@@ -361,6 +362,6 @@ class ServingSettings(
     def exposure(self) -> Exposure:
         """Who may see the documentation and the metrics."""
         return Exposure(
-            docs=settled(self.api_docs, self.api_host),
-            metrics=settled(self.api_metrics, self.api_host),
+            docs=resolved(self.api_docs, self.api_host),
+            metrics=resolved(self.api_metrics, self.api_host),
         )

@@ -11,8 +11,8 @@ from serving.repositories.switches import Switches
 from serving.server.figures import Figures
 from serving.server.limits import Edge
 from serving.services.background import repeated
-from serving.services.first_sight import first_sight
 from serving.services.following import Follower
+from serving.services.startup_probe import startup_probe
 from serving.services.warming import Warmer
 from serving.settings import ServingSettings
 from serving.stores import make_redis_link, make_replica, make_store
@@ -42,46 +42,46 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
         parts = make_parts(store, replica, answers, settings, metrics)
         patient = parts.exclusion_store
         stack.push_async_callback(patient.close)
-        for name, look, seconds in (
+        for name, probe, seconds in (
             ("postgres_probe", store.probe, settings.postgres_probe_seconds),
             ("exclusions_probe", patient.probe, settings.postgres_probe_seconds),
             ("redis_heartbeat", link.heartbeat, settings.redis_heartbeat_seconds),
         ):
-            work = repeated(name, look, parts.failures, seconds=seconds)
+            work = repeated(name, probe, parts.failures, seconds=seconds)
             await stack.enter_async_context(work)
         services = make_services(parts)
-        seen = await _first_sight(parts)
+        probed = await _startup_probe(parts)
         await store.warm_up()
         await patient.warm_up()
-        await stack.enter_async_context(_working(parts, services, seen=seen))
+        await stack.enter_async_context(_working(parts, services, probed=probed))
         yield services
 
 
-async def _first_sight(parts: Parts) -> bool:
+async def _startup_probe(parts: Parts) -> bool:
     """Wait for what requests need, and tell whether all is there.
 
     A process that never saw PostgreSQL cannot answer any.
     """
-    looks = (
+    probes = (
         parts.access.refresh,
         parts.live_runs.refresh,
         parts.kinds.refresh,
-        parts.held.refresh,
+        parts.fallback.refresh,
     )
-    return await first_sight(
-        looks,
-        parts.held.can_answer,
+    return await startup_probe(
+        probes,
+        parts.fallback.can_answer,
         parts.failures,
         seconds=parts.settings.startup_wait_seconds,
-        look_seconds=parts.settings.postgres_wait_seconds,
+        probe_seconds=parts.settings.postgres_wait_seconds,
     )
 
 
 @asynccontextmanager
-async def _working(parts: Parts, services: Services, *, seen: bool) -> AsyncIterator[None]:
+async def _working(parts: Parts, services: Services, *, probed: bool) -> AsyncIterator[None]:
     """The work beside the requests; impressions are written out at the end.
 
-    What was `seen` at first sight is looked at again when it is due, and not twice at the start.
+    What the startup probe read (`probed`) is read again when it is due, and not twice at the start.
     """
     settings = parts.settings
     async with AsyncExitStack() as stack:
@@ -90,30 +90,34 @@ async def _working(parts: Parts, services: Services, *, seen: bool) -> AsyncIter
             ("keys", parts.access.refresh, settings.api_key_seconds / 4),
             ("live_run", parts.live_runs.refresh, settings.live_run_poll_seconds),
             ("kinds", parts.kinds.refresh, settings.popular_refresh_seconds),
-            ("popular", parts.held.refresh, settings.popular_refresh_seconds),
+            ("popular", parts.fallback.refresh, settings.popular_refresh_seconds),
         ):
-            work = repeated(name, action, parts.failures, seconds=seconds, at_once=not seen)
+            work = repeated(name, action, parts.failures, seconds=seconds, at_once=not probed)
             await stack.enter_async_context(work)
         for name, action, seconds in (
             ("shelves", services.browser.refresh, settings.popular_refresh_seconds),
             ("replica", parts.replica.watch, settings.replica_poll_seconds),
-            ("remembered", parts.remembered.catch_up, settings.remembered_poll_seconds),
+            (
+                "exclusion_cache",
+                parts.exclusion_cache.catch_up,
+                settings.exclusion_cache_poll_seconds,
+            ),
             ("forgotten", services.forgetter.forget_again, settings.write_budget_seconds / 2),
             ("impressions", parts.impressions.flush, settings.impression_flush_seconds),
         ):
             work = repeated(name, action, parts.failures, seconds=seconds)
             await stack.enter_async_context(work)
-        # What others record is heard before the log is read, so that nothing falls between the two;
-        # a process that hears only later reads first what came last.
+        # The subscription begins before the log is read, so that nothing falls between the two; a
+        # process that connects only later reads first what came last.
         await stack.enter_async_context(_follower(parts, services).following())
-        catch_up, seconds = parts.remembering.catch_up, settings.remembered_poll_seconds
-        work = repeated("remembering", catch_up, parts.failures, seconds=seconds)
+        catch_up, seconds = parts.exclusion_warmer.catch_up, settings.exclusion_cache_poll_seconds
+        work = repeated("exclusion_warming", catch_up, parts.failures, seconds=seconds)
         await stack.enter_async_context(work)
         yield
 
 
 def _follower(parts: Parts, services: Services) -> Follower:
-    """Hears of switches at once; polling makes up for what it does not hear."""
+    """Learns of switches at once; polling makes up for missed notifications."""
     warmer = Warmer(
         parts.asked,
         parts.runs,
@@ -126,9 +130,9 @@ def _follower(parts: Parts, services: Services) -> Follower:
     return Follower(
         Switches(parts.settings.database_url.get_secret_value()),
         parts.live_runs,
-        remembered=parts.remembered,
-        remembering=parts.remembering,
-        hearing=parts.hearing,
+        exclusion_cache=parts.exclusion_cache,
+        exclusion_warmer=parts.exclusion_warmer,
+        subscription=parts.subscription,
         warmer=warmer,
         failures=parts.failures,
     )

@@ -67,7 +67,7 @@ def make_services(parts: Parts) -> Services:
         similar=Similar(
             pipeline,
             similar_items,
-            parts.held,
+            parts.fallback,
             recall_bound=settings.index_recall_bound,
             fresh_seconds=settings.search_fresh_seconds,
         ),
@@ -75,35 +75,39 @@ def make_services(parts: Parts) -> Services:
             pipeline,
             Search(store),
             similar_items,
-            parts.held,
+            parts.fallback,
             recall_bound=settings.index_recall_bound,
             fresh_seconds=settings.search_fresh_seconds,
         ),
         recorder=_recorder(parts),
         kinds=parts.kinds,
-        undoer=EventUndoer(removals=parts.removals, answers=answers, remembering=parts.remembering),
+        undoer=EventUndoer(
+            removals=parts.removals, answers=answers, exclusion_warmer=parts.exclusion_warmer
+        ),
         forgetter=UserForgetter(
             removals=parts.removals,
             users=parts.users,
             answers=answers,
-            remembered=parts.remembered,
+            exclusion_cache=parts.exclusion_cache,
             write_seconds=settings.write_budget_seconds,
         ),
         user_keeping=UserKeeping(
             users=StatedUsers(store),
             events=Events(store),
             answers=answers,
-            remembered=parts.remembered,
-            remembering=parts.remembering,
+            exclusion_cache=parts.exclusion_cache,
+            exclusion_warmer=parts.exclusion_warmer,
         ),
-        catalogue=CatalogueKeeping(Catalogue(store), answers, (parts.held, parts.held_shelves)),
+        catalogue=CatalogueKeeping(
+            Catalogue(store), answers, (parts.fallback, parts.fallback_lists)
+        ),
         readiness=Readiness(
             parts.runs, parts.kinds, answers, seconds=settings.request_budget_seconds
         ),
         diagnoser=Diagnoser(
             Diagnosis(store),
             answers,
-            parts.hearing,
+            parts.subscription,
             settings.bounds(),
             dropped=parts.impressions.dropped,
             replica=parts.replica.figures,
@@ -122,8 +126,8 @@ def _pipeline(parts: Parts) -> AnswerPipeline:
         live_runs=parts.live_runs,
         recommendations=parts.recommendations,
         users=parts.users,
-        held=parts.held,
-        remembered=parts.remembered,
+        fallback=parts.fallback,
+        exclusion_cache=parts.exclusion_cache,
         exclusions=parts.exclusions,
         replica=parts.replica,
         metrics=parts.metrics,
@@ -136,7 +140,7 @@ def _recommender(
     return Recommender(
         pipeline=pipeline,
         lists=parts.lists,
-        held=parts.held,
+        fallback=parts.fallback,
         impressions=parts.impressions,
         policy=parts.settings.blend(),
         slots=parts.settings.slots(),
@@ -152,8 +156,8 @@ def _browser(parts: Parts, pipeline: AnswerPipeline, categories: MeantCategories
         live_runs=parts.live_runs,
         shelves=shelves,
         maker=ShelfMaker(shelves, parts.lists),
-        held=parts.held,
-        held_shelves=parts.held_shelves,
+        fallback=parts.fallback,
+        fallback_lists=parts.fallback_lists,
         replica=parts.replica,
         categories=categories,
     )
@@ -164,7 +168,7 @@ def _recorder(parts: Parts) -> EventRecorder:
         events=Events(parts.store),
         kinds=parts.kinds,
         answers=parts.answers,
-        remembered=parts.remembered,
+        exclusion_cache=parts.exclusion_cache,
         metrics=parts.metrics,
         future_seconds=parts.settings.event_future_seconds,
     )

@@ -37,7 +37,7 @@ log = structlog.get_logger()
 _USERS_AT_ONCE = 200
 """So many are read between two passes: no event waits for more."""
 _ROWS_AT_ONCE = 5_000
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _FILLING_SECONDS = 300
 _THE_END = Position(2**62)
 
@@ -63,13 +63,13 @@ class KeptExclusions:
         client: redis.Redis,
         *,
         seconds: int,
-        look_seconds: float = _LOOK_SECONDS,
+        poll_seconds: float = _POLL_SECONDS,
     ) -> None:
         self._engine = engine
         self._client = client
         self._seconds = seconds
-        self._look_seconds = look_seconds
-        self._look_at = 0.0
+        self._poll_seconds = poll_seconds
+        self._poll_at = 0.0
         self._pending: dict[UserNo, None] = {}
         self._reached: Position | None = None
         """The log was followed up to here once all pending users are stored."""
@@ -120,7 +120,7 @@ class KeptExclusions:
         if self._reached is not None:
             self._advance(self._filled, self._reached)
             self._reached = None
-        if time.monotonic() < self._look_at:
+        if time.monotonic() < self._poll_at:
             return
         filled = self._client.get(EXCLUSIONS_FILLED)
         if filled is None:
@@ -157,7 +157,7 @@ class KeptExclusions:
         with self._engine.connect() as connection:
             until = Position(min(event_horizon(connection), after + _ROWS_AT_ONCE))
             if until <= after:
-                self._look_at = time.monotonic() + self._look_seconds
+                self._poll_at = time.monotonic() + self._poll_seconds
                 return
             user_nos = load_users_with_news(connection, after=after, until=until)
         self._pending.update(dict.fromkeys(user_nos))
@@ -175,5 +175,5 @@ class KeptExclusions:
 
 
 def _packed(user: ExcludedItems) -> bytes:
-    numbers = exclusion_numbers(user.user_no, user.seen, user.against, complete=True)
+    numbers = exclusion_numbers(user.user_no, user.seen, user.disliked, complete=True)
     return packed_numbers(numbers)

@@ -17,7 +17,7 @@ from sql.popular import Part, claim_due_part, refresh_part
 
 log = structlog.get_logger()
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
 
 def keep_popular_fresh(
@@ -50,7 +50,7 @@ class PopularRefresher:
         """Work until `stopping` is set; an unreachable PostgreSQL is waited for."""
         while not self._stopping.is_set():
             if self.refresh_once() is None:
-                self._stopping.wait(min(_LOOK_SECONDS, self._settings.popular_seconds))
+                self._stopping.wait(min(_POLL_SECONDS, self._settings.popular_seconds))
 
     def refresh_once(self) -> Part | None:
         """Refresh what is due; None if nothing is, or PostgreSQL is away."""

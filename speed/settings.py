@@ -54,9 +54,9 @@ class SpeedSettings(LayerSettings):
         description="how often popular lists are made anew at the most, if there are new events;"
         " never more than a twentieth of the time",
     )
-    remembered_seconds: ExclusionSeconds = Field(
+    exclusion_cache_seconds: ExclusionSeconds = Field(
         EXCLUSION_SECONDS,
-        validation_alias="TANDEM_REMEMBERED_SECONDS",
+        validation_alias="TANDEM_EXCLUSION_CACHE_SECONDS",
         description="how long Redis keeps a user's exclusions; serving's own, too",
     )
     metrics_port: int | None = Field(

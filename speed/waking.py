@@ -11,7 +11,7 @@ from sql.engine import AWAY_ERRORS
 from sql.listening import listen_blocking
 
 _REST_SECONDS = 1.0
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 """How often a listener sees whether it is to stop."""
 
 
@@ -41,7 +41,7 @@ def wake_at_messages(client: redis.Redis, wakes: Wakes, stopping: threading.Even
         # What was said before nobody heard.
         wakes.wake()
         while not stopping.is_set():
-            if subscription.get_message(timeout=_LOOK_SECONDS) is not None:
+            if subscription.get_message(timeout=_POLL_SECONDS) is not None:
                 wakes.wake()
 
 

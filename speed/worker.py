@@ -51,7 +51,7 @@ class Worker:
         self._folder = Folder(settings, spaces)
         self._placer = Placer(settings, spaces)
         self._answers = CachedAnswers(client)
-        self._exclusions = KeptExclusions(engine, client, seconds=settings.remembered_seconds)
+        self._exclusions = KeptExclusions(engine, client, seconds=settings.exclusion_cache_seconds)
         self._wakes = wakes or Wakes()
         self._store_away = False
         self._predecessor_settled = False

@@ -19,8 +19,8 @@ class ExcludedItems:
     user_no: UserNo
     user_id: UserId
     seen: frozenset[ItemNo]
-    against: frozenset[ItemNo]
-    """Items the user spoke against."""
+    disliked: frozenset[ItemNo]
+    """Items the user disliked or hid."""
 
 
 def load_exclusions(connection: Connection, user_nos: Sequence[UserNo]) -> list[ExcludedItems]:
@@ -28,7 +28,7 @@ def load_exclusions(connection: Connection, user_nos: Sequence[UserNo]) -> list[
     rows = connection.execute(_SERVING["load_exclusions"], {"user_nos": list(user_nos)})
     return [
         ExcludedItems(
-            UserNo(row.user_no), UserId(row.user_id), frozenset(row.seen), frozenset(row.against)
+            UserNo(row.user_no), UserId(row.user_id), frozenset(row.seen), frozenset(row.disliked)
         )
         for row in rows
     ]

@@ -16,7 +16,7 @@ _CONNECTING: dict[str, Any] = {"connect_timeout": 2, "options": "-c timezone=UTC
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Lookup:
     """What the database told of the run being served."""
 
     answers: bool | None = None
@@ -27,7 +27,7 @@ class Look:
     """Why it is unknown, if it is not that the database does not answer."""
 
 
-def look_up_served_run(database_url: str) -> Look:
+def look_up_served_run(database_url: str) -> Lookup:
     """The run being served; the address is in libpq's form."""
     answers = None
     try:
@@ -35,12 +35,12 @@ def look_up_served_run(database_url: str) -> Look:
             answers = True
             run = connection.execute(codes(path_of("stack"))["find_live_run"].encode()).fetchone()
     except psycopg.OperationalError:
-        return Look(answers=False)
+        return Lookup(answers=False)
     except psycopg.Error as error:
         # The database is well: what is asked of it, or its address, is at fault.
-        return Look(answers, fault=str(error).partition("\n")[0])
+        return Lookup(answers, fault=str(error).partition("\n")[0])
     known = None if run is None else {name: _plain(value) for name, value in run.items()}
-    return Look(answers, known)
+    return Lookup(answers, known)
 
 
 def _plain(value: object) -> object:

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from domain.identifiers import UserNo
-from serving.repositories.answers import Answers, Stamp
+from serving.repositories.answers import Answers, CacheVersion
 from serving.repositories.shared_answers import SharedAnswers
 
 
@@ -16,7 +16,7 @@ class Cached:
     """None: nothing is cached."""
     made_at: float
     """Seconds since 1970."""
-    stamp: Stamp
+    version: CacheVersion
     """To store a new list with."""
 
     def is_fresh(self, seconds: float) -> bool:
@@ -39,18 +39,20 @@ class AnswerCache:
     async def find(self, user_no: UserNo | None, key: str) -> Cached:
         """The cached list of a user; None: of everybody the log does not know."""
         if user_no is None:
-            found, stamp = await self._shared.find(key)
+            found, version = await self._shared.find(key)
         else:
-            found, stamp = await self._answers.find(user_no, key)
+            found, version = await self._answers.find(user_no, key)
         if found is None:
-            return Cached(None, 0.0, stamp)
+            return Cached(None, 0.0, version)
         made_at, _, encoded = found.partition(b" ")
-        return Cached(encoded, float(made_at), stamp)
+        return Cached(encoded, float(made_at), version)
 
-    async def store(self, user_no: UserNo | None, key: str, encoded: bytes, stamp: Stamp) -> None:
-        """Cache a list, unless the user's lists were dropped since the stamp was taken."""
+    async def store(
+        self, user_no: UserNo | None, key: str, encoded: bytes, version: CacheVersion
+    ) -> None:
+        """Cache a list, unless the user's lists were dropped since the version was taken."""
         entry = b"%.3f %b" % (time.time(), encoded)
         if user_no is None:
-            await self._shared.store(key, entry, stamp)
+            await self._shared.store(key, entry, version)
         else:
-            await self._answers.store(user_no, key, entry, stamp)
+            await self._answers.store(user_no, key, entry, version)

@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from domain.identifiers import ItemNo
 from serving.answering.user_reader import UserReader
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.runs import LiveRun
 
 
@@ -55,7 +55,7 @@ class ListKind(ABC, Generic[Request, Made]):
         """
 
     @abstractmethod
-    def make_fallback(self, known: RememberedUser, request: Request) -> Made:
+    def make_fallback(self, known: UserExclusions, request: Request) -> Made:
         """The list without PostgreSQL; StoreUnavailableError if there is none whatever."""
 
     @abstractmethod

@@ -17,22 +17,22 @@ from serving.answering.single_flight import SingleFlight
 from serving.answering.user_reader import UserReader
 from serving.budget import in_time, spending
 from serving.metrics import ServingMetrics
-from serving.repositories.answers import NOT_STORED, Stamp
-from serving.repositories.exclusions import Knowledge, RememberedUser
+from serving.repositories.answers import NOT_STORED, CacheVersion
+from serving.repositories.exclusions import Knowledge, UserExclusions
 from serving.repositories.recommendations import Recommendations
 from serving.repositories.runs import LiveRun
-from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.lists.made_list import REDIS_AWAY, degraded_by
 from serving.services.live_runs import LiveRuns
-from serving.services.memory.early_look import EarlyLook
+from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.memory.exclusion_lookup import ExclusionLookup
-from serving.services.memory.remembered_users import RememberedUsers
-from serving.services.replica_reading import ReplicaReading, taking
+from serving.services.memory.hedged_read import HedgedRead
+from serving.services.replica_reading import ReplicaReading, on_replica
 from serving.services.user_numbers import UserNumbers
 
 CACHE = "cache"
 """The source of a list that was made before."""
-_NOBODY = RememberedUser()
+_NOBODY = UserExclusions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,8 @@ class AnswerPipeline:
         live_runs: LiveRuns,
         recommendations: Recommendations,
         users: UserNumbers,
-        held: HeldPopular,
-        remembered: RememberedUsers,
+        fallback: FallbackCatalogue,
+        exclusion_cache: ExclusionCache,
         exclusions: ExclusionLookup,
         replica: ReplicaReading,
         metrics: ServingMetrics,
@@ -79,8 +79,8 @@ class AnswerPipeline:
         self._live_runs = live_runs
         self._recommendations = recommendations
         self._users = users
-        self._held = held
-        self._remembered = remembered
+        self._fallback = fallback
+        self._exclusion_cache = exclusion_cache
         self._exclusions = exclusions
         self._replica = replica
         self._metrics = metrics
@@ -113,29 +113,29 @@ class AnswerPipeline:
         if user_no is None:
             return
         cached = await self._cache.find(user_no, _key(kind, request, run))
-        since = self._remembered.now
-        # Asked after the stamp was taken: a later event voids the stamp.
+        since = self._exclusion_cache.now
+        # Asked after the version was taken: a later event voids the version.
         if cached.encoded is None and await self._recommendations.knows_user(run.run_id, user_no):
-            user = self._reader(run, user_id, user_no, cached.stamp, since=since)
-            await self._make(kind, request, run, user, cached.stamp)
+            user = self._reader(run, user_id, user_no, cached.version, since=since)
+            await self._make(kind, request, run, user, cached.version)
 
     async def _best(self, asked: _Asked[Request, Made]) -> Answer[Made]:
-        with EarlyLook(lambda: self._known(asked.user_id)) as looked_up:
+        with HedgedRead(lambda: self._known(asked.user_id)) as hedged:
             try:
                 return await in_time(self._live_runs.reading(lambda run: self._of_run(asked, run)))
             except StoreUnavailableError as error:
-                return await self._fallback(asked, await looked_up.found(), error)
+                return await self._fallback(asked, await hedged.result(), error)
 
-    async def _known(self, user_id: UserId | None) -> RememberedUser:
+    async def _known(self, user_id: UserId | None) -> UserExclusions:
         return _NOBODY if user_id is None else await self._exclusions.find(user_id)
 
     async def _fallback(
-        self, asked: _Asked[Request, Made], known: RememberedUser, error: StoreUnavailableError
+        self, asked: _Asked[Request, Made], known: UserExclusions, error: StoreUnavailableError
     ) -> Answer[Made]:
         """What is cached, or the fallback, without what is known to be excluded."""
         kind, request = asked.kind, asked.request
         if isinstance(kind, CachedKind):
-            run = self._live_runs.current or self._held.run
+            run = self._live_runs.current or self._fallback.run
             # The patience with PostgreSQL may have taken all of the budget.
             with spending(None):
                 cached = await self._cache.find(known.user_no, _key(kind, request, run))
@@ -170,16 +170,16 @@ class AnswerPipeline:
         self._metrics.cache.labels("hit" if fresh else "miss").inc()
         if fresh and cached.encoded is not None:
             if user_id is not None and user_no is not None:
-                await self._remembered.learn(user_id)
+                await self._exclusion_cache.warm(user_id)
             return Answer(kind.decode(cached.encoded), CACHE, user_no, "known")
-        leave = self._replica.leave(run, cached.stamp)
-        since = self._remembered.now if leave is None else leave.remembered_at
-        user = self._reader(run, user_id, user_no, cached.stamp, since=since)
-        with taking(leave):
-            # With the stamp in the key, who asks after an event never gets what was read before it.
+        grant = self._replica.grant(run, cached.version)
+        since = self._exclusion_cache.now if grant is None else grant.exclusions_version
+        user = self._reader(run, user_id, user_no, cached.version, since=since)
+        with on_replica(grant):
+            # With the version in the key, who asks after an event never gets what was read before it.
             made = await self._flights.run(
-                (user_no, key, cached.stamp),
-                lambda: self._make(kind, request, run, user, cached.stamp),
+                (user_no, key, cached.version),
+                lambda: self._make(kind, request, run, user, cached.version),
             )
         return Answer(made, made.level, user_no, "known")
 
@@ -187,10 +187,10 @@ class AnswerPipeline:
         self, asked: _Asked[Request, Made], run: LiveRun | None, user_no: UserNo | None
     ) -> Made:
         """A list that is made anew; lists of nobody may be read from the replica."""
-        leave = None if asked.user_id is not None else await self._replica.leave_for_all(run)
-        since = self._remembered.now
+        grant = None if asked.user_id is not None else await self._replica.grant_for_all(run)
+        since = self._exclusion_cache.now
         user = self._reader(run, asked.user_id, user_no, NOT_STORED, since=since)
-        with taking(leave):
+        with on_replica(grant):
             return await asked.kind.make(run, user, asked.request)
 
     async def _make(
@@ -199,12 +199,12 @@ class AnswerPipeline:
         request: Request,
         run: LiveRun | None,
         user: UserReader | None,
-        stamp: Stamp,
+        version: CacheVersion,
     ) -> Made:
         made = await kind.make(run, user, request)
         if made.degraded is None:
             user_no = None if user is None else user.user_no
-            await self._cache.store(user_no, _key(kind, request, run), kind.encode(made), stamp)
+            await self._cache.store(user_no, _key(kind, request, run), kind.encode(made), version)
         return made
 
     def _reader(
@@ -212,7 +212,7 @@ class AnswerPipeline:
         run: LiveRun | None,
         user_id: UserId | None,
         user_no: UserNo | None,
-        stamp: Stamp,
+        version: CacheVersion,
         *,
         since: int,
     ) -> UserReader | None:
@@ -220,12 +220,12 @@ class AnswerPipeline:
             return None
         return UserReader(
             self._recommendations,
-            self._remembered,
+            self._exclusion_cache,
             run=run,
             user_id=user_id,
             user_no=user_no,
             since=since,
-            stamp=stamp,
+            version=version,
         )
 
     def _degraded_cache(self, kind: ListKind[Any, Any]) -> str | None:

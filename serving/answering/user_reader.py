@@ -2,10 +2,10 @@
 
 from domain.identifiers import UserId, UserNo
 from serving.budget import KNOWING_THE_USER, until
-from serving.repositories.answers import Stamp
+from serving.repositories.answers import CacheVersion
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
-from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.exclusion_cache import ExclusionCache
 
 
 class UserReader:
@@ -14,21 +14,21 @@ class UserReader:
     def __init__(
         self,
         recommendations: Recommendations,
-        remembered: RememberedUsers,
+        exclusion_cache: ExclusionCache,
         *,
         run: LiveRun | None,
         user_id: UserId,
         user_no: UserNo,
         since: int,
-        stamp: Stamp,
+        version: CacheVersion,
     ) -> None:
         self._recommendations = recommendations
-        self._remembered = remembered
+        self._exclusion_cache = exclusion_cache
         self._run = run
         self._user_id = user_id
         self.user_no = user_no
         self._since = since
-        self._stamp = stamp
+        self._stamp = version
         self.loaded: UserState | None = None
         """The state, once it was read."""
 
@@ -38,11 +38,11 @@ class UserReader:
             self.loaded = await self._recommendations.load_user_state(
                 self._run.run_id if self._run else None, self.user_no, exclude_seen=exclude_seen
             )
-        await self._remembered.remember(
+        await self._exclusion_cache.store(
             self._user_id,
             self.user_no,
             self.loaded.exclusions,
             since=self._since,
-            stamp=self._stamp,
+            version=self._stamp,
         )
         return self.loaded

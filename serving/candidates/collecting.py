@@ -32,6 +32,6 @@ async def collect(
             filters=request.filters,
             with_categories=request.with_categories,
         )
-        lookup.looked_up(listed)
+        lookup.hedged(listed)
     rankings = {name: lookup.eligible(ranking).top(CANDIDATES) for name, ranking in found.items()}
     return Candidates(rankings, lookup.items, lookup.new)

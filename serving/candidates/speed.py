@@ -27,5 +27,5 @@ class SpeedSource:
             new=request.new,
             with_categories=request.with_categories,
         )
-        request.lookup.looked_up(found.listed, found.near, new=found.new)
+        request.lookup.hedged(found.listed, found.near, new=found.new)
         return found.ranking

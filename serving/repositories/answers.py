@@ -18,18 +18,19 @@ from domain.redis_keys import (
 )
 from serving.metrics import ServingMetrics
 from serving.repositories.redis_faults import RedisHealth
-from serving.repositories.redis_link import EPOCH, RedisLink
+from serving.repositories.redis_link import GENERATION, RedisLink
 
 # A version that a new answer will be compared with must not expire and start again meanwhile. A
-# Redis that has lost everything gets an epoch it never had: no answer from before its loss counts.
+# Redis that has lost everything gets a generation it never had: no answer from before its loss
+# counts.
 _FIND = """
 redis.call('EXPIRE', KEYS[2], ARGV[2])
-local version, epoch = redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])
-if not epoch then
-    epoch = ARGV[3]
-    redis.call('SET', KEYS[3], epoch)
+local version, generation = redis.call('GET', KEYS[2]), redis.call('GET', KEYS[3])
+if not generation then
+    generation = ARGV[3]
+    redis.call('SET', KEYS[3], generation)
 end
-return {redis.call('HGET', KEYS[1], ARGV[1]), version, epoch}
+return {redis.call('HGET', KEYS[1], ARGV[1]), version, generation}
 """
 
 # The expiry is that of the oldest answer in the hash: writing another one does not prolong it.
@@ -40,37 +41,37 @@ if redis.call('TTL', KEYS[1]) < 0 then redis.call('EXPIRE', KEYS[1], ARGV[4]) en
 return 1
 """
 
-_TELL_CLOCK = f"""
+_ADVANCE_CLOCK = f"""
 {MOVE_CLOCK}
-local epoch = redis.call('GET', KEYS[2])
-if not epoch then
-    epoch = ARGV[1]
-    redis.call('SET', KEYS[2], epoch)
+local generation = redis.call('GET', KEYS[2])
+if not generation then
+    generation = ARGV[1]
+    redis.call('SET', KEYS[2], generation)
 end
-return {{clock, epoch}}
+return {{clock, generation}}
 """
 
 
 @dataclass(frozen=True, slots=True)
-class Stamp:
+class CacheVersion:
     """What tells data read before a user's answers were dropped from data read after."""
 
-    version: bytes
-    epoch: bytes
+    user_version: bytes
+    generation: bytes
     reachable: bool = True
     """False: Redis was away, and the answer is not stored."""
 
 
-NOT_STORED = Stamp(b"", b"", reachable=False)
+NOT_STORED = CacheVersion(b"", b"", reachable=False)
 """For what is not stored in any case."""
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
-    """The time of drops, and the epoch it was told in."""
+class CacheClock:
+    """The time of drops, and the generation it was told in."""
 
     clock: int
-    epoch: bytes
+    generation: bytes
 
 
 class Answers:
@@ -87,9 +88,9 @@ class Answers:
         return self._link.away
 
     @property
-    def unsteady(self) -> bool:
+    def flapping(self) -> bool:
         """Whether Redis failed lately, here and so perhaps for others still."""
-        return self._link.unsteady
+        return self._link.flapping
 
     @property
     def health(self) -> RedisHealth:
@@ -97,32 +98,36 @@ class Answers:
         return self._link.health
 
     @property
-    def settled(self) -> bool:
+    def converged(self) -> bool:
         """Whether what is kept now is dropped in time: every process knows Redis is back."""
-        return self._link.settled
+        return self._link.converged
 
-    async def find(self, user_no: UserNo, field: str) -> tuple[bytes | None, Stamp]:
-        """A user's cached answer, or None, and the stamp to store a new one with."""
-        keys = (user_entry(user_no), user_version(user_no), EPOCH)
-        new_epoch = secrets.token_hex(8)
-        found = await self._link.ask("EVAL", _FIND, 3, *keys, field, VERSION_SECONDS, new_epoch)
+    async def find(self, user_no: UserNo, field: str) -> tuple[bytes | None, CacheVersion]:
+        """A user's cached answer, or None, and the version to store a new one with."""
+        keys = (user_entry(user_no), user_version(user_no), GENERATION)
+        new_generation = secrets.token_hex(8)
+        found = await self._link.ask(
+            "EVAL", _FIND, 3, *keys, field, VERSION_SECONDS, new_generation
+        )
         if found is None:
             self._note_missing()
-            return None, self.stamp_without_redis()
-        entry, version, epoch = found
-        stamp = Stamp(version or b"", epoch)
-        if entry is None or not entry.startswith(_seal(stamp)):
-            return None, stamp
-        return entry[len(_seal(stamp)) :], stamp
+            return None, self.version_without_redis()
+        entry, current, generation = found
+        version = CacheVersion(current or b"", generation)
+        if entry is None or not entry.startswith(_seal(version)):
+            return None, version
+        return entry[len(_seal(version)) :], version
 
-    async def store(self, user_no: UserNo, field: str, answer: bytes, stamp: Stamp) -> bool:
-        """Keep an answer, unless the user's answers were dropped since the stamp was taken."""
-        if not stamp.reachable or not self._link.settled:
+    async def store(
+        self, user_no: UserNo, field: str, answer: bytes, version: CacheVersion
+    ) -> bool:
+        """Keep an answer, unless the user's answers were dropped since the version was taken."""
+        if not version.reachable or not self._link.converged:
             return False
         keys = (user_entry(user_no), user_version(user_no))
-        sealed = _seal(stamp) + answer
+        sealed = _seal(version) + answer
         stored = await self._link.ask(
-            "EVAL", _STORE, 2, *keys, field, stamp.version, sealed, self._seconds
+            "EVAL", _STORE, 2, *keys, field, version.user_version, sealed, self._seconds
         )
         return bool(stored)
 
@@ -134,42 +139,42 @@ class Answers:
         """
         keys = keys_to_drop(user_nos)
         command = ("EVAL", DROP_ANSWERS, len(keys), *keys, VERSION_SECONDS, WAKE_CHANNEL)
-        dropped: int | None = await self._link.insist(*command)
+        dropped: int | None = await self._link.ask_with_retry(*command)
         if dropped is None:
-            self._link.owe()
+            self._link.add_pending_invalidation()
         return dropped
 
     async def drop_all(self) -> None:
         """Drop the answers of all users."""
-        if await self._link.insist("SET", EPOCH, secrets.token_hex(8)) is None:
-            self._link.owe()
+        if await self._link.ask_with_retry("SET", GENERATION, secrets.token_hex(8)) is None:
+            self._link.add_pending_invalidation()
 
     async def ask(self, *command: Any) -> Any:
         """What Redis answers to a command of a neighbouring repository; None when it is away."""
         return await self._link.ask(*command)
 
-    async def ask_anyway(self, *command: Any) -> Any:
+    async def ask_unchecked(self, *command: Any) -> Any:
         """The same, though Redis is being left alone."""
-        return await self._link.ask_anyway(*command)
+        return await self._link.ask_unchecked(*command)
 
-    async def insist(self, *command: Any) -> Any:
+    async def ask_with_retry(self, *command: Any) -> Any:
         """The same with as much patience as a drop has."""
-        return await self._link.insist(*command)
+        return await self._link.ask_with_retry(*command)
 
-    async def tell_clock(self) -> Clock | None:
+    async def advance_clock(self) -> CacheClock | None:
         """The time of drops, later than that of all drops before; None when Redis is away."""
-        new_epoch = secrets.token_hex(8)
-        told = await self._link.ask("EVAL", _TELL_CLOCK, 2, CLOCK, EPOCH, new_epoch)
-        return None if told is None else Clock(int(told[0]), told[1])
+        new_generation = secrets.token_hex(8)
+        told = await self._link.ask("EVAL", _ADVANCE_CLOCK, 2, CLOCK, GENERATION, new_generation)
+        return None if told is None else CacheClock(int(told[0]), told[1])
 
-    def stamp_without_redis(self) -> Stamp:
-        """A stamp for what is not stored, another one after each drop that could not be made."""
-        return Stamp(b"", str(self._link.drops_owed).encode(), reachable=False)
+    def version_without_redis(self) -> CacheVersion:
+        """A version for what is not stored, another one after each drop that could not be made."""
+        return CacheVersion(b"", str(self._link.invalidations_due).encode(), reachable=False)
 
-    async def stamp_of_all(self) -> Stamp:
-        """A stamp for what does not depend on a user, and is not stored."""
-        epoch = await self._link.ask("GET", EPOCH)
-        return Stamp(b"", epoch or b"", reachable=epoch is not None)
+    async def version_of_all(self) -> CacheVersion:
+        """A version for what does not depend on a user, and is not stored."""
+        generation = await self._link.ask("GET", GENERATION)
+        return CacheVersion(b"", generation or b"", reachable=generation is not None)
 
     async def ping(self) -> bool:
         """Whether Redis answers just now."""
@@ -180,6 +185,6 @@ class Answers:
         self._metrics.degraded.labels("redis_open" if left_alone else "redis_away").inc()
 
 
-def _seal(stamp: Stamp) -> bytes:
-    """What a stored answer begins with, so that it counts in its own epoch only."""
-    return stamp.epoch + b"|"
+def _seal(version: CacheVersion) -> bytes:
+    """What a stored answer begins with, so that it counts in its own generation only."""
+    return version.generation + b"|"

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import StoreUnavailableError
 from serving.budget import Budget
-from serving.repositories.giving_up import GivenUp, end
+from serving.repositories.abandoned_tasks import AbandonedTasks, end
 from serving.repositories.pools import (
     PoolFigures,
     PoolLimits,
@@ -53,7 +53,7 @@ class Connections:
         self._waiting = 0
         self._most_waiting = most_waiting
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._given_up = GivenUp()
+        self._abandoned = AbandonedTasks()
         self._waited: Callable[[float], None] = _untold
 
     @classmethod
@@ -112,7 +112,7 @@ class Connections:
             await self._wait(task, budget)
         except BaseException:
             # The server itself ends a statement that takes too long; its connection stays good.
-            self._given_up.add(task, grace_seconds=_GRACE_SECONDS)
+            self._abandoned.add(task, grace_seconds=_GRACE_SECONDS)
             raise
         return task.result()
 

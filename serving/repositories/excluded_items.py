@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from domain.identifiers import UserId, UserNo
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.store import Store
 from sql.statements import statements
 
@@ -19,7 +19,7 @@ class KnownUser:
     """A user with all that must not be shown to them."""
 
     user_id: UserId
-    known: RememberedUser
+    known: UserExclusions
 
 
 class ExcludedItems:
@@ -38,12 +38,12 @@ class ExcludedItems:
         rows = await self._store.rows(_SERVING["load_exclusions"], {"user_nos": list(user_nos)})
         return [KnownUser(UserId(row.user_id), _known(row)) for row in rows]
 
-    async def find_exclusions(self, user_id: UserId) -> RememberedUser:
+    async def find_exclusions(self, user_id: UserId) -> UserExclusions:
         """All exclusions of a user, who has none if the log has never seen the user."""
         rows = await self._store.rows(_SERVING["find_exclusions"], {"user_id": user_id})
-        return _known(rows[0]) if rows else RememberedUser(complete=True)
+        return _known(rows[0]) if rows else UserExclusions(complete=True)
 
 
-def _known(row: Row[Any]) -> RememberedUser:
-    exclusions = Exclusions(frozenset(row.seen), frozenset(row.against))
-    return RememberedUser(UserNo(row.user_no), exclusions, complete=True)
+def _known(row: Row[Any]) -> UserExclusions:
+    exclusions = Exclusions(frozenset(row.seen), frozenset(row.disliked))
+    return UserExclusions(UserNo(row.user_no), exclusions, complete=True)

@@ -1,4 +1,4 @@
-"""What a user must not be shown, as the store tells it and as it is remembered without it."""
+"""What a user must not be shown, as the store tells it and as it is cached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,10 +13,10 @@ from domain.redis_keys import (
 )
 
 MOST_ITEMS = MOST_EXCLUDED_ITEMS
-"""How many items of one user are remembered."""
+"""How many items of one user are cached."""
 
 Knowledge = Literal["known", "unknown"]
-"""Whether an answer was made with all that its user has seen or spoken against."""
+"""Whether an answer was made with all that its user has seen, disliked or hidden."""
 
 PACKED_BYTES = 4
 """Bytes a packed number takes."""
@@ -28,19 +28,19 @@ class Exclusions:
 
     seen: frozenset[ItemNo] = frozenset()
     """Those the user has seen."""
-    against: frozenset[ItemNo] = frozenset()
-    """Those the user spoke against: they stay out even where seen items may be shown."""
+    disliked: frozenset[ItemNo] = frozenset()
+    """Those the user disliked or hid: they stay out even where seen items may be shown."""
 
     def of(self, *, exclude_seen: bool) -> frozenset[ItemNo]:
         """What stays out of one list."""
-        return self.seen | self.against if exclude_seen else self.against
+        return self.seen | self.disliked if exclude_seen else self.disliked
 
     def __or__(self, other: "Exclusions") -> "Exclusions":
-        return Exclusions(self.seen | other.seen, self.against | other.against)
+        return Exclusions(self.seen | other.seen, self.disliked | other.disliked)
 
 
 @dataclass(frozen=True, slots=True)
-class RememberedUser:
+class UserExclusions:
     """What is known of a user without asking the store."""
 
     user_no: UserNo | None = None
@@ -54,30 +54,30 @@ class RememberedUser:
         """What an answer that was made with these exclusions says of them."""
         return "known" if self.complete else "unknown"
 
-    def __or__(self, newer: "RememberedUser") -> "RememberedUser":
+    def __or__(self, newer: "UserExclusions") -> "UserExclusions":
         user_no = self.user_no if newer.user_no is None else newer.user_no
         complete = self.complete or newer.complete
-        return RememberedUser(user_no, self.exclusions | newer.exclusions, complete)
+        return UserExclusions(user_no, self.exclusions | newer.exclusions, complete)
 
     def numbers(self) -> list[int]:
         """What is told and stored of the user: see `exclusion_numbers`."""
-        seen, against = self.exclusions.seen, self.exclusions.against
-        return exclusion_numbers(self.user_no, seen, against, complete=self.complete)
+        seen, disliked = self.exclusions.seen, self.exclusions.disliked
+        return exclusion_numbers(self.user_no, seen, disliked, complete=self.complete)
 
     @classmethod
-    def of_numbers(cls, numbers: Sequence[int]) -> "RememberedUser":
+    def of_numbers(cls, numbers: Sequence[int]) -> "UserExclusions":
         """The user from such numbers; items may stand there more than once."""
         number, *items = numbers
         seen = frozenset(ItemNo(no) for no in items if no > 0)
-        against = frozenset(ItemNo(-no) for no in items if no < 0)
+        disliked = frozenset(ItemNo(-no) for no in items if no < 0)
         user_no = UserNo(abs(number)) if number else None
-        return cls(user_no, Exclusions(seen, against), number > 0)
+        return cls(user_no, Exclusions(seen, disliked), number > 0)
 
     def pack(self) -> bytes:
         """The numbers in 32 bits each, the lowest byte first."""
         return packed_numbers(self.numbers())
 
     @classmethod
-    def unpack(cls, packed: bytes) -> "RememberedUser":
+    def unpack(cls, packed: bytes) -> "UserExclusions":
         """The user from what was packed."""
         return cls.of_numbers(unpacked_numbers(packed))

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from serving.budget import Budget
-from serving.repositories.giving_up import GivenUp, end, unread
+from serving.repositories.abandoned_tasks import AbandonedTasks, end, ignore_result
 from sql.engine import AWAY_ERRORS
 from sql.statements import statements
 
@@ -32,7 +32,7 @@ class Pulse:
         self._last = time.monotonic()
         self._asked_at = self._last
         self._asking: asyncio.Task[None] | None = None
-        self._given_up = GivenUp()
+        self._abandoned = AbandonedTasks()
 
     def beat(self) -> None:
         """The server has answered something."""
@@ -57,9 +57,9 @@ class Pulse:
         if self._asking is not None and not self._asking.done():
             if time.monotonic() < self._asked_at + _DEAD_SECONDS:
                 return
-            self._given_up.add(self._asking)
+            self._abandoned.add(self._asking)
         self._asked_at = time.monotonic()
-        self._asking = unread(asyncio.create_task(self._ask()))
+        self._asking = ignore_result(asyncio.create_task(self._ask()))
 
     async def close(self) -> None:
         """Close the connection."""

@@ -113,7 +113,7 @@ class Recommendations:
             raise RunGoneError
         if not row.is_user:
             raise UserGoneError
-        exclusions = Exclusions(frozenset(row.seen), frozenset(row.against))
+        exclusions = Exclusions(frozenset(row.seen), frozenset(row.disliked))
         return UserState(
             batch=_ranking(row.item_nos or [], row.scores or []),
             embedding=row.embedding,

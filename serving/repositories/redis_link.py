@@ -14,30 +14,30 @@ from redis.exceptions import RedisError, ResponseError
 from serving.breaker import Breaker
 from serving.budget import current
 from serving.metrics import ServingMetrics
-from serving.repositories.giving_up import GivenUp, end, unread
+from serving.repositories.abandoned_tasks import AbandonedTasks, end, ignore_result
 from serving.repositories.redis_faults import RedisFaults, RedisHealth
 
-EPOCH = "tandem:answers-epoch"
+GENERATION = "tandem:answers-generation"
 """A random text in the validity of every answer: a new one drops the answers of all users."""
 
 _PATIENCE_HEARTBEATS = 4
 """After so many heartbeats' time every process knows of an outage: it takes three to notice one."""
-_SETTLE_HEARTBEATS = 2
+_CONVERGE_HEARTBEATS = 2
 """After so many every process knows that an outage is over."""
-_UNSTEADY_HEARTBEATS = 12
+_FLAPPING_HEARTBEATS = 12
 """Who takes Redis for away notices within as many that it is not."""
 _PAUSE_SECONDS = 0.05
 _STALL_SECONDS = 0.02
-_HEARD_HEARTBEATS = 2
+_DETECTION_HEARTBEATS = 2
 """One may have begun just before Redis went away."""
 
 
 class RedisLink:
     """Asks Redis within bounds of time and number; never raises because it is away.
 
-    A drop that could not be made is *owed*: the next thing Redis is told, before anything is read
-    from it, is a new epoch. A process that saw Redis fail for longer owes one as well, because
-    others may have lost drops then.
+    A drop that could not be made is *pending*: the next thing Redis is told, before anything is
+    read from it, is a new generation. A process that saw Redis fail for longer has one pending as
+    well, because others may have lost drops then.
     """
 
     def __init__(
@@ -57,11 +57,11 @@ class RedisLink:
         self._heartbeat_seconds = heartbeat_seconds
         self._connections = connections
         self._under_way: set[asyncio.Task[Any]] = set()
-        self._given_up = GivenUp()
+        self._abandoned = AbandonedTasks()
         self._lost = False
-        self._owed = 0
-        self._paid = 0
-        self._settled_at = 0.0
+        self._invalidations_due = 0
+        self._invalidations_made = 0
+        self._converged_at = 0.0
 
     @classmethod
     def at(
@@ -92,9 +92,9 @@ class RedisLink:
         return self._faults.failing_since is not None
 
     @property
-    def unsteady(self) -> bool:
+    def flapping(self) -> bool:
         """Whether it failed lately, here and so perhaps for others still."""
-        return self._faults.failed_within(_UNSTEADY_HEARTBEATS * self._heartbeat_seconds)
+        return self._faults.failed_within(_FLAPPING_HEARTBEATS * self._heartbeat_seconds)
 
     @property
     def health(self) -> RedisHealth:
@@ -102,17 +102,17 @@ class RedisLink:
         return self._faults.health(self.breaker)
 
     @property
-    def drops_owed(self) -> int:
+    def invalidations_due(self) -> int:
         """How often answers had to be taken for stale because a drop was or may have been lost."""
-        return self._owed
+        return self._invalidations_due
 
     @property
-    def settled(self) -> bool:
+    def converged(self) -> bool:
         """Whether what is kept now is dropped in time, because every process knows Redis is back.
 
         One that still takes it for away gives up dropping at once.
         """
-        return time.monotonic() >= self._settled_at
+        return time.monotonic() >= self._converged_at
 
     async def ask(self, *command: Any) -> Any:
         """What Redis answers; None when it is away, too slow, or being left alone."""
@@ -141,7 +141,7 @@ class RedisLink:
         self._faults.note_success()
         return answer
 
-    async def ask_anyway(self, *command: Any) -> Any:
+    async def ask_unchecked(self, *command: Any) -> Any:
         """The same whatever the breaker says and the budget leaves, for what nothing else can tell.
 
         Redis is waited for until it is known to be away, but no longer than a heartbeat may take:
@@ -150,7 +150,7 @@ class RedisLink:
         if self._lost and self._is_full():
             return None
         began_at = time.monotonic()
-        task = unread(asyncio.create_task(self._execute(command, self._longest_wait)))
+        task = ignore_result(asyncio.create_task(self._execute(command, self._longest_wait)))
         try:
             while not task.done():
                 waited = time.monotonic() - began_at
@@ -160,7 +160,7 @@ class RedisLink:
         finally:
             # Whoever asks may be given up as well.
             if not task.done():
-                self._given_up.add(task)
+                self._abandoned.add(task)
         try:
             answer = task.result()
         except ResponseError as error:
@@ -171,10 +171,11 @@ class RedisLink:
         self._faults.note_success()
         return answer
 
-    async def insist(self, *command: Any) -> Any:
+    async def ask_with_retry(self, *command: Any) -> Any:
         """The same with patience: None only after an outage that every process has noticed.
 
-        By then all of them owe an epoch, so what the command should have dropped counts nowhere.
+        By then all of them have a new generation pending, so what the command should have dropped
+        counts nowhere.
         """
         patience = _PATIENCE_HEARTBEATS * self._heartbeat_seconds
         began_at = time.monotonic()
@@ -197,7 +198,7 @@ class RedisLink:
                 return answer
 
     async def heartbeat(self) -> None:
-        """Look whether Redis is there, whatever the breaker says, and pay what is owed."""
+        """Ping Redis, whatever the breaker says, and make pending invalidations."""
         for last in (False, True):
             began_at = time.monotonic()
             try:
@@ -210,7 +211,7 @@ class RedisLink:
                 self._faults.note_failure(error)
                 self.breaker.probed(well=False)
                 if last:
-                    self.owe()
+                    self.add_pending_invalidation()
             else:
                 self._lost = False
                 self._faults.note_success()
@@ -218,9 +219,9 @@ class RedisLink:
                 self.breaker.probed(well=time.monotonic() - began_at <= self._timeout_seconds)
                 return
 
-    def owe(self) -> None:
+    def add_pending_invalidation(self) -> None:
         """Redis may hold answers that should be gone: none of them counts when it is back."""
-        self._owed += 1
+        self._invalidations_due += 1
 
     async def close(self) -> None:
         """Close all connections; what is still under way is given up."""
@@ -230,31 +231,31 @@ class RedisLink:
     @property
     def _longest_wait(self) -> float:
         """After so many seconds a heartbeat has told whether Redis is there."""
-        return _HEARD_HEARTBEATS * self._heartbeat_seconds
+        return _DETECTION_HEARTBEATS * self._heartbeat_seconds
 
     def _is_full(self) -> bool:
         return len(self._under_way) >= self._connections
 
     async def _execute(self, command: tuple[Any, ...], seconds: float) -> Any:
         """The answer, or TimeoutError in time whatever becomes of the command."""
-        task = unread(asyncio.create_task(self._told(command)))
+        task = ignore_result(asyncio.create_task(self._told(command)))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         try:
             await asyncio.wait({task}, timeout=seconds)
         finally:
             if not task.done():
-                self._given_up.add(task)
+                self._abandoned.add(task)
         if not task.done():
             raise TimeoutError("Redis does not answer in time")
         return task.result()
 
     async def _told(self, command: tuple[Any, ...]) -> Any:
-        owed = self._owed
-        if owed > self._paid:
-            await self._sent("SET", EPOCH, secrets.token_hex(8))
-            self._paid = max(self._paid, owed)
-            self._settled_at = time.monotonic() + _SETTLE_HEARTBEATS * self._heartbeat_seconds
+        due = self._invalidations_due
+        if due > self._invalidations_made:
+            await self._sent("SET", GENERATION, secrets.token_hex(8))
+            self._invalidations_made = max(self._invalidations_made, due)
+            self._converged_at = time.monotonic() + _CONVERGE_HEARTBEATS * self._heartbeat_seconds
         return await self._sent(*command)
 
     def _is_fair(self, seconds: float, taken: float) -> bool:

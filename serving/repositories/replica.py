@@ -1,4 +1,4 @@
-"""A read replica: the same statements, for work that has leave to read there."""
+"""A read replica: the same statements, for work that has a grant to read there."""
 
 import time
 from collections.abc import Iterator
@@ -21,19 +21,19 @@ _REPLICA = statements("replica")
 
 _SHARE = 0.5
 """Of the time that is left; the rest is for the primary if the replica does not answer."""
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 
-_leave: ContextVar[str | None] = ContextVar("leave", default=None)
+_granted_server: ContextVar[str | None] = ContextVar("granted_server", default=None)
 
 
 @contextmanager
 def reading_replica(server: str) -> Iterator[None]:
     """For the time of the block, read from the replica as long as it is this very server."""
-    token = _leave.set(server)
+    token = _granted_server.set(server)
     try:
         yield
     finally:
-        _leave.reset(token)
+        _granted_server.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +64,12 @@ class Replica:
         self._connections.watch(figures)
 
     def may_answer(self) -> bool:
-        """Whether the work that asks has leave to read here, and it makes sense to try."""
-        return self._well and _leave.get() is not None
+        """Whether the work that asks has a grant to read here, and it makes sense to try."""
+        return self._well and _granted_server.get() is not None
 
     async def ask(self, ask: Ask[Answer], budget: Budget) -> Answer:
         """What `ask` finds, in a part of the time; StoreUnavailableError: ask the primary."""
-        server = _leave.get()
+        server = _granted_server.get()
 
         async def checked(connection: AsyncConnection) -> Answer:
             # An address may lead to several servers, and not all of them are as far.
@@ -84,16 +84,16 @@ class Replica:
             self._note(error)
             raise
 
-    async def look(self) -> ReplicaState:
+    async def poll(self) -> ReplicaState:
         """How far it is; StoreUnavailableError if it does not answer."""
 
-        async def look(connection: AsyncConnection) -> ReplicaState:
+        async def poll(connection: AsyncConnection) -> ReplicaState:
             server = await _server_of(connection)
             row = (await connection.execute(_REPLICA["load_replayed_position"])).one()
             return ReplicaState(server, row.cluster, row.replayed)
 
         try:
-            state = await self._connections.ask(look, Budget.of("background", _LOOK_SECONDS))
+            state = await self._connections.ask(poll, Budget.of("background", _POLL_SECONDS))
         except StoreUnavailableError as error:
             self._note(error)
             raise

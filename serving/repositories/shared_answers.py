@@ -3,17 +3,17 @@
 import hashlib
 import secrets
 
-from serving.repositories.answers import Answers, Stamp
-from serving.repositories.redis_link import EPOCH
+from serving.repositories.answers import Answers, CacheVersion
+from serving.repositories.redis_link import GENERATION
 
-# As for a user's answers: what was kept in another epoch does not count.
+# As for a user's answers: what was kept in another generation does not count.
 _FIND = """
-local epoch = redis.call('GET', KEYS[2])
-if not epoch then
-    epoch = ARGV[1]
-    redis.call('SET', KEYS[2], epoch)
+local generation = redis.call('GET', KEYS[2])
+if not generation then
+    generation = ARGV[1]
+    redis.call('SET', KEYS[2], generation)
 end
-return {redis.call('GET', KEYS[1]), epoch}
+return {redis.call('GET', KEYS[1]), generation}
 """
 
 # What was read before all answers were dropped is not kept after it.
@@ -31,21 +31,30 @@ class SharedAnswers:
         self._answers = answers
         self._seconds = seconds
 
-    async def find(self, field: str) -> tuple[bytes | None, Stamp]:
-        """An answer, or None, and the stamp to store a new one with."""
-        found = await self._answers.ask("EVAL", _FIND, 2, _key(field), EPOCH, secrets.token_hex(8))
+    async def find(self, field: str) -> tuple[bytes | None, CacheVersion]:
+        """An answer, or None, and the version to store a new one with."""
+        found = await self._answers.ask(
+            "EVAL", _FIND, 2, _key(field), GENERATION, secrets.token_hex(8)
+        )
         if found is None:
-            return None, self._answers.stamp_without_redis()
-        entry, epoch = found
-        seal = epoch + b"|"
+            return None, self._answers.version_without_redis()
+        entry, generation = found
+        seal = generation + b"|"
         kept = entry[len(seal) :] if entry is not None and entry.startswith(seal) else None
-        return kept, Stamp(b"", epoch)
+        return kept, CacheVersion(b"", generation)
 
-    async def store(self, field: str, answer: bytes, stamp: Stamp) -> None:
-        """Keep an answer, unless all answers were dropped since the stamp was taken."""
-        if stamp.reachable and self._answers.settled:
+    async def store(self, field: str, answer: bytes, version: CacheVersion) -> None:
+        """Keep an answer, unless all answers were dropped since the version was taken."""
+        if version.reachable and self._answers.converged:
             await self._answers.ask(
-                "EVAL", _STORE, 2, _key(field), EPOCH, stamp.epoch, answer, self._seconds
+                "EVAL",
+                _STORE,
+                2,
+                _key(field),
+                GENERATION,
+                version.generation,
+                answer,
+                self._seconds,
             )
 
 

@@ -67,11 +67,11 @@ class Shelves:
         return ListedItems.of(await self._store.rows(_SERVING["load_eligible"], parameters))
 
     async def load_excluded(self, user_no: UserNo) -> tuple[ItemNo, ...]:
-        """What a user has seen or spoke against; UserGoneError if the user was forgotten."""
+        """What a user has seen, disliked or hidden; UserGoneError if the user was forgotten."""
         rows = await self._store.rows(_SERVING["load_exclusions"], {"user_nos": [user_no]})
         if not rows:
             raise UserGoneError
-        return (*rows[0].seen, *rows[0].against)
+        return (*rows[0].seen, *rows[0].disliked)
 
 
 def _eligible(category: str, excluded: Sequence[ItemNo], items: int) -> dict[str, Any]:

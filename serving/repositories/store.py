@@ -203,7 +203,7 @@ class Store:
             await self._replica.close()
 
     async def _ask(self, ask: Ask[Answer]) -> Answer:
-        """The one way out: by leave of the breaker, within the budget."""
+        """The one way out: if the breaker allows it, within the budget."""
         budget = current() or Budget.of("background", self._wait_seconds)
         if budget.probing:
             return await self._probing(ask, budget)

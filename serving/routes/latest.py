@@ -9,7 +9,7 @@ from serving.errors import problems_of_request
 from serving.routing import TandemRoute
 from serving.schemas.finding import Limit
 from serving.schemas.popular import Category, ForUser, LatestAnswer, named_answer
-from serving.services.shelves.shelf import Shelf, ShelfWish
+from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -27,6 +27,8 @@ async def latest(
     user_id: ForUser = None,
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
-    wish = ShelfWish(Shelf("latest", category), limit, None if user_id is None else UserId(user_id))
-    listed = await services.browser.browse(wish)
+    request = NonPersonalizedRequest(
+        Shelf("latest", category), limit, None if user_id is None else UserId(user_id)
+    )
+    listed = await services.browser.browse(request)
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")

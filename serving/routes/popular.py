@@ -12,7 +12,7 @@ from serving.routing import TandemRoute
 from serving.schemas.finding import Limit
 from serving.schemas.named import PopularWindow
 from serving.schemas.popular import Category, ForUser, PopularAnswer, scored_answer
-from serving.services.shelves.shelf import Shelf, ShelfName, ShelfWish
+from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf, ShelfName
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -49,8 +49,8 @@ async def popular(
     As many items as were asked for, or all that are eligible. A window with fewer is filled up with
     what is popular otherwise, then with any items.
     """
-    wish = ShelfWish(
+    request = NonPersonalizedRequest(
         Shelf(_SHELVES[window], category), limit, None if user_id is None else UserId(user_id)
     )
-    listed = await services.browser.browse(wish)
+    listed = await services.browser.browse(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")

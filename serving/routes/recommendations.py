@@ -43,9 +43,9 @@ async def recommend(
     user did, so without that scope they are null, and `because_withheld` says so.
     """
     explain = asked.explain and await services.access.grants(key, "users")
-    # Wished for is what may be told: what is cached with causes is found by that wish alone.
-    wish = replace(asked.wish(), explain=explain)
-    given = await services.recommender.recommend(UserId(user_id), wish)
+    # Cached with causes only under this request: `explain` is part of an answer's cache key.
+    request = replace(asked.to_request(), explain=explain)
+    given = await services.recommender.recommend(UserId(user_id), request)
     told: Explained = "no" if not asked.explain else "yes" if explain else "withheld"
     body = orjson.dumps(recommendation_answer(user_id, given, explained=told))
     return Response(body, media_type="application/json")

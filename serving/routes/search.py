@@ -26,5 +26,5 @@ async def search(services: FromServices, asked: Annotated[SearchQuery, Query()])
     Words typed wrong are corrected if no item has them. As many items as were asked for, or all
     that are eligible: items that match in words, then the nearest in meaning.
     """
-    found = await services.searcher.search(asked.user(), asked.wish())
+    found = await services.searcher.search(asked.user(), asked.to_request())
     return Response(orjson.dumps(search_answer(asked.q, found)), media_type="application/json")

@@ -13,7 +13,7 @@ from serving.routing import TandemRoute
 from serving.schemas.identifiers import Identifier
 from serving.schemas.similar import SimilarAnswer, similar_answer
 from serving.schemas.similar_query import SimilarQuery, SimilarToSeveralQuery
-from serving.services.searching.similar import SimilarWish
+from serving.services.searching.similar import SimilarRequest
 
 router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
 
@@ -51,6 +51,8 @@ async def similar_to_items(
     return await _similar(services, asked.user(), asked.like(asked.item_id))
 
 
-async def _similar(services: FromServices, user_id: UserId | None, wish: SimilarWish) -> Response:
-    found = await services.similar.similar(user_id, wish)
+async def _similar(
+    services: FromServices, user_id: UserId | None, request: SimilarRequest
+) -> Response:
+    found = await services.similar.similar(user_id, request)
     return Response(orjson.dumps(similar_answer(found)), media_type="application/json")

@@ -15,7 +15,7 @@ from serving.schemas.popular import (
     StarterAnswer,
     named_answer,
 )
-from serving.services.shelves.shelf import Shelf, ShelfWish
+from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -37,8 +37,8 @@ async def starter(
 
     However many are asked for, the first ones are the same.
     """
-    wish = ShelfWish(
+    request = NonPersonalizedRequest(
         Shelf("starter", category), limit, None if user_id is None else UserId(user_id), session
     )
-    listed = await services.browser.browse(wish)
+    listed = await services.browser.browse(request)
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")

@@ -12,7 +12,7 @@ from serving.routing import TandemRoute
 from serving.schemas.finding import Limit
 from serving.schemas.named import TrendingWindow
 from serving.schemas.popular import Category, ForUser, TrendingAnswer, scored_answer
-from serving.services.shelves.shelf import Shelf, ShelfName, ShelfWish, Window
+from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf, ShelfName, Window
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -43,8 +43,8 @@ async def trending(
     What rises with everything else does not count, and a few likings do not make a trend. As many
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
-    wish = ShelfWish(
+    request = NonPersonalizedRequest(
         Shelf(_SHELVES[window], category), limit, None if user_id is None else UserId(user_id)
     )
-    listed = await services.browser.browse(wish)
+    listed = await services.browser.browse(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")

@@ -24,7 +24,7 @@ class EventKindAnswer(BaseModel):
     kind: str = Field(examples=["rate"])
     description: str = Field(examples=["rated the item"])
     strength: float = Field(
-        description="What one event weighs; less than 0: it speaks against the item."
+        description="What one event weighs; less than 0: the user dislikes the item."
     )
     marks_seen: bool = Field(description="Whether the item is not recommended to the user again.")
     value: ValueAnswer | None = Field(description="Null: events of the kind have no value.")

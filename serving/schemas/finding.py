@@ -10,7 +10,7 @@ from domain.identifiers import UserId
 from serving.schemas.filtering import FilterQuery
 from serving.schemas.identifiers import Identifier
 from serving.schemas.query_values import AS_INTEGER
-from serving.services.lists.held_popular import LONGEST
+from serving.services.lists.fallback_catalogue import LONGEST
 
 Limit = Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Query(description="How many items.")]
 EXCLUDE_SEEN = "Whether items that the user has seen stay out, too; needs user_id."
@@ -23,7 +23,7 @@ class FindingQuery(FilterQuery):
     user_id: Annotated[
         Identifier | None,
         Field(
-            description="For whom: what the user spoke against stays out.",
+            description="For whom: what the user disliked or hid stays out.",
             examples=["ann"],
         ),
     ] = None

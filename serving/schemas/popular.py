@@ -77,7 +77,7 @@ class PopularAnswer(ShelfAnswer):
 
     items: list[PopularItemAnswer]
     level: PopularLevel = Field(
-        description="held: the list as it was held in memory, because PostgreSQL did not answer."
+        description="fallback: the list kept in memory, because PostgreSQL did not answer."
     )
 
 
@@ -86,7 +86,7 @@ class TrendingAnswer(ShelfAnswer):
 
     items: list[PopularItemAnswer]
     level: TrendingLevel = Field(
-        description="popular: nothing trends, these are popular items; held: what was held in"
+        description="popular: nothing trends, these are popular items; fallback: what was in"
         " memory, because PostgreSQL did not answer."
     )
 
@@ -96,7 +96,7 @@ class LatestAnswer(ShelfAnswer):
 
     items: list[ShelfItemAnswer]
     level: LatestLevel = Field(
-        description="held: what was held in memory, because PostgreSQL did not answer; popular"
+        description="fallback: what was in memory, because PostgreSQL did not answer; popular"
         " items if this process was not asked for the newest before."
     )
 
@@ -106,8 +106,8 @@ class StarterAnswer(ShelfAnswer):
 
     items: list[ShelfItemAnswer]
     level: StarterLevel = Field(
-        description="popular: the run cannot tell items apart, or there is none yet; held: what was"
-        " held in memory, because PostgreSQL did not answer."
+        description="popular: the run cannot tell items apart, or there is none yet; fallback:"
+        " what was in memory, because PostgreSQL did not answer."
     )
 
 

@@ -9,9 +9,9 @@ from serving.schemas.filtering import FilterQuery
 from serving.schemas.identifiers import Identifier
 from serving.schemas.query_values import AS_INTEGER, AS_NUMBER, QueryBoolean
 from serving.schemas.users import MOST_ITEMS, MOST_WORDS, Phrase
-from serving.services.lists.held_popular import LONGEST
+from serving.services.lists.fallback_catalogue import LONGEST
+from serving.services.lists.request import RecommendationRequest
 from serving.services.lists.stating import AskedInterests
-from serving.services.lists.wish import Wish
 
 
 class RecommendationQuery(FilterQuery):
@@ -72,9 +72,9 @@ class RecommendationQuery(FilterQuery):
         ),
     ] = None
 
-    def wish(self) -> Wish:
+    def to_request(self) -> RecommendationRequest:
         """What the list is to be."""
-        return Wish(
+        return RecommendationRequest(
             self.limit,
             self.exclude_seen,
             self.explain,

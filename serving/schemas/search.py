@@ -68,7 +68,7 @@ class SearchAnswer(BaseModel):
     source: FoundItemsSource = Field(description="Where the list comes from now.")
     level: SearchResultLevel = Field(
         description="What the list was made as. search: by words and meaning. words: by words"
-        " alone. popular: nothing was found. held: the popular list as it was held in memory, items"
+        " alone. popular: nothing was found. fallback: the popular list kept in memory, items"
         " with the words in their titles first, because PostgreSQL did not answer."
     )
     degraded: str | None = Field(description=DEGRADED)

@@ -8,7 +8,7 @@ from serving.schemas.documented import NOT_BLANK, Documented
 from serving.schemas.finding import EXCLUDE_SEEN, FindingQuery
 from serving.schemas.identifiers import storable_text
 from serving.schemas.query_values import QueryBoolean
-from serving.services.searching.search import SearchWish
+from serving.services.searching.search import SearchRequest
 
 LONGEST_QUERY = 200
 
@@ -51,9 +51,9 @@ class SearchQuery(FindingQuery):
         QueryBoolean, Field(description="Whether to tell where the words stand.")
     ] = True
 
-    def wish(self) -> SearchWish:
+    def to_request(self) -> SearchRequest:
         """What is looked for."""
-        return SearchWish(
+        return SearchRequest(
             text=self.q,
             limit=self.limit,
             filters=self.filters(),

@@ -41,8 +41,8 @@ class SimilarAnswer(BaseModel):
     source: FoundItemsSource = Field(description="Where the list comes from now.")
     level: SimilarItemsLevel = Field(
         description="What the list was made as. similar: by use and words. words: by words alone,"
-        " as the item is too new. popular: nothing is known of the item. held: the popular list as"
-        " it was held in memory, because PostgreSQL did not answer."
+        " as the item is too new. popular: nothing is known of the item. fallback: the popular list"
+        " kept in memory, because PostgreSQL did not answer."
     )
     degraded: str | None = Field(description=DEGRADED)
     exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)

@@ -9,7 +9,7 @@ from domain.identifiers import ItemId
 from serving.schemas.finding import EXCLUDE_SEEN, FindingQuery
 from serving.schemas.identifiers import Identifier
 from serving.schemas.query_values import QueryBoolean
-from serving.services.searching.similar import SimilarWish
+from serving.services.searching.similar import SimilarRequest
 
 MOST_SEEDS = 20
 
@@ -19,9 +19,9 @@ class SimilarQuery(FindingQuery):
 
     exclude_seen: Annotated[QueryBoolean, Field(description=EXCLUDE_SEEN)] = True
 
-    def like(self, item_ids: Iterable[str]) -> SimilarWish:
+    def like(self, item_ids: Iterable[str]) -> SimilarRequest:
         """What is looked for, given the items to be like."""
-        return SimilarWish(
+        return SimilarRequest(
             item_ids=tuple(ItemId(item_id) for item_id in dict.fromkeys(item_ids)),
             limit=self.limit,
             filters=self.filters(),

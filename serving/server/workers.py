@@ -26,7 +26,7 @@ Serve = Callable[[int, socket.socket, "Heart"], object]
 """Serves in a process of its own: its number, the socket, and where to say that it lives."""
 
 START_FAILED: Final = 3
-_LOOK_SECONDS: Final = 1.0
+_POLL_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0
 _CONTEXT: DefaultContext = multiprocessing.get_context(  # type: ignore[assignment]
     "fork" if sys.platform == "linux" else "spawn"
@@ -92,7 +92,7 @@ class Workers:
     _running: dict[int, _Worker] = field(default_factory=dict)
     _due: dict[int, float] = field(default_factory=dict)
     """When to start those that do not run."""
-    _looked_at: float = field(default_factory=time.monotonic)
+    _polled_at: float = field(default_factory=time.monotonic)
     _failures: int = 0
     _ever_ready: bool = False
     _stopping: bool = False
@@ -132,7 +132,7 @@ class Workers:
         """Until something happens, or it is time to look whether something should have."""
         sources: list[Any] = [woken, *(worker.heard for worker in self._running.values())]
         sources += [worker.process.sentinel for worker in self._running.values()]
-        happened = connection.wait(sources, _LOOK_SECONDS)
+        happened = connection.wait(sources, _POLL_SECONDS)
         if woken in happened:
             os.read(woken, 4_096)
         self._excuse()
@@ -153,12 +153,12 @@ class Workers:
     def _excuse(self) -> None:
         """Whoever was silent while this process was stopped too has not been silent."""
         now = time.monotonic()
-        if now - self._looked_at > 2 * _LOOK_SECONDS:
+        if now - self._polled_at > 2 * _POLL_SECONDS:
             for worker in self._running.values():
                 worker.began_at = now
                 if worker.beat_at is not None:
                     worker.beat_at = now
-        self._looked_at = now
+        self._polled_at = now
 
     def _replace(self, worker: _Worker) -> None:
         worker.process.join()

@@ -13,7 +13,7 @@ from domain.errors import (
 )
 from serving.keys import has_key_form, hash_key
 from serving.repositories.api_keys import ApiKey, ApiKeys
-from serving.repositories.held_copies import HeldCopies
+from serving.repositories.fallback_copies import FallbackCopies
 from serving.services.allowance import Allowance
 
 Scope = Literal["read", "write", "users", "admin"]
@@ -29,7 +29,7 @@ class Access:
     Nobody can revoke a key while the store is away: what was last known holds until it is back.
     """
 
-    def __init__(self, api_keys: ApiKeys, copies: HeldCopies, *, seconds: float) -> None:
+    def __init__(self, api_keys: ApiKeys, copies: FallbackCopies, *, seconds: float) -> None:
         self._api_keys = api_keys
         self._copies = copies
         self._seconds = seconds

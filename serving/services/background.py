@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 from serving.budget import spending
-from serving.repositories.giving_up import end
+from serving.repositories.abandoned_tasks import end
 from serving.services.background_failures import BackgroundFailures
 
 _LONGEST_REST_SECONDS = 30.0

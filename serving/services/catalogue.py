@@ -7,8 +7,8 @@ from domain.identifiers import ItemId
 from serving.repositories.answers import Answers
 from serving.repositories.catalogue import Catalogue, Item, StoredItem
 from serving.schemas.items import ItemBody
-from serving.services.lists.held_popular import HeldPopular
-from serving.services.shelves.held import HeldShelves
+from serving.services.lists.fallback_catalogue import FallbackCatalogue
+from serving.services.shelves.fallback_lists import FallbackLists
 
 
 class CatalogueKeeping:
@@ -18,11 +18,11 @@ class CatalogueKeeping:
         self,
         catalogue: Catalogue,
         answers: Answers,
-        held: Sequence[HeldPopular | HeldShelves],
+        fallbacks: Sequence[FallbackCatalogue | FallbackLists],
     ) -> None:
         self._catalogue = catalogue
         self._answers = answers
-        self._held = held
+        self._fallbacks = fallbacks
 
     async def load(self, item_id: ItemId) -> Item:
         """An item; UnknownItemError if there is none of that name."""
@@ -39,11 +39,11 @@ class CatalogueKeeping:
         """
         stored = await self._catalogue.store_item(item_id, said.model_dump())
         if stored.became_unavailable:
-            for held in self._held:
-                held.leave_out(item_id)
+            for fallback in self._fallbacks:
+                fallback.leave_out(item_id)
         elif stored.became_available or stored.changed_categories:
-            for held in self._held:
-                held.recategorise(item_id, stored.item.categories)
+            for fallback in self._fallbacks:
+                fallback.recategorise(item_id, stored.item.categories)
         if stored.became_unavailable or stored.changed_categories:
             await self._answers.drop_all()
         return stored

@@ -9,13 +9,13 @@ import structlog
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
 from serving.budget import Budget, spending
-from serving.repositories.giving_up import end
+from serving.repositories.abandoned_tasks import end
 from serving.repositories.switches import Switches
 from serving.services.background_failures import BackgroundFailures
 from serving.services.live_runs import LiveRuns
-from serving.services.memory.hearing import Hearing
-from serving.services.memory.remembered_users import RememberedUsers
-from serving.services.memory.remembering import Remembering
+from serving.services.memory.exclusion_cache import ExclusionCache
+from serving.services.memory.exclusion_warming import ExclusionWarmer
+from serving.services.memory.subscription import Subscription
 from serving.services.warming import Warmer
 from sql.listening import News
 
@@ -25,7 +25,7 @@ _REST_SECONDS = 0.1
 """So soon it listens again: until then nobody can tell this process anything if Redis is away."""
 _LONGEST_REST_SECONDS = 30.0
 """After failures that nobody foresaw."""
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _WORK = "switches"
 
 
@@ -37,17 +37,17 @@ class Follower:
         switches: Switches,
         live_runs: LiveRuns,
         *,
-        remembered: RememberedUsers,
-        remembering: Remembering,
-        hearing: Hearing,
+        exclusion_cache: ExclusionCache,
+        exclusion_warmer: ExclusionWarmer,
+        subscription: Subscription,
         warmer: Warmer,
         failures: BackgroundFailures,
     ) -> None:
         self._switches = switches
         self._live_runs = live_runs
-        self._remembered = remembered
-        self._remembering = remembering
-        self._hearing = hearing
+        self._exclusion_cache = exclusion_cache
+        self._exclusion_warmer = exclusion_warmer
+        self._subscription = subscription
         self._warmer = warmer
         self._failures = failures
         self._away = False
@@ -57,12 +57,12 @@ class Follower:
     async def following(self) -> AsyncIterator[None]:
         """Follow for the time of the block.
 
-        It begins when news are heard, or cannot be, and after a second in any case.
+        It begins when the subscription stands, or cannot, and after a second in any case.
         """
         task = asyncio.create_task(self._forever(), name="switches")
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._tried.wait(), _LOOK_SECONDS)
+                await asyncio.wait_for(self._tried.wait(), _POLL_SECONDS)
             yield
         finally:
             self._warmer.stop()
@@ -76,11 +76,11 @@ class Follower:
                     await self._follow()
             except StoreUnavailableError as error:
                 if not self._away:
-                    log.warning("switches_not_heard", error=str(error.__cause__ or error))
+                    log.warning("subscription_lost", error=str(error.__cause__ or error))
                 self._away = True
             except Exception as error:  # noqa: BLE001 -- whatever it is, polling goes on and we try again
                 self._failures.failed(_WORK, error)
-            self._hearing.lose()
+            self._subscription.note_disconnected()
             self._tried.set()
             await asyncio.sleep(self._failures.rest(_WORK, _REST_SECONDS, _LONGEST_REST_SECONDS))
 
@@ -88,24 +88,24 @@ class Follower:
         async with aclosing(self._switches.news()) as news:
             async for told in news:
                 self._away = False
-                await self._hear(told)
+                await self._receive(told)
                 self._failures.succeeded(_WORK)
 
-    async def _hear(self, news: News) -> None:
+    async def _receive(self, news: News) -> None:
         if news.kind == "exclusions":
-            self._remembered.hear(news.told)
+            self._exclusion_cache.receive(news.told)
         elif news.kind == "coming":
             self._warmer.begin(RunId(int(news.told)))
         else:
-            # A look that fails is made up for by the next poll; the connection is still good.
+            # A poll that fails is made up for by the next poll; the connection is still good.
             with suppress(StoreUnavailableError):
                 await self._live_runs.refresh()
             if not news.told:
-                await self._begin_hearing()
+                await self._begin_subscription()
 
-    async def _begin_hearing(self) -> None:
+    async def _begin_subscription(self) -> None:
         """Read what was told before this process listened; if that fails, listen anew."""
-        with spending(Budget.of("background", _LOOK_SECONDS, probing=True)):
-            await self._remembering.read_lately()
-        self._hearing.begin()
+        with spending(Budget.of("background", _POLL_SECONDS, probing=True)):
+            await self._exclusion_warmer.read_recent()
+        self._subscription.note_connected()
         self._tried.set()

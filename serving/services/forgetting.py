@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from domain.identifiers import UserId
 from serving.repositories.answers import Answers
 from serving.repositories.removals import Removals
-from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.user_numbers import UserNumbers
 
 _MOST_DUE = 10_000
@@ -27,8 +27,8 @@ class Forgotten:
 class UserForgetter:
     """Forgets users.
 
-    An event that was recorded just before its user was forgotten may be remembered just after, by
-    whoever recorded it. So what is remembered is dropped once more when the time that may take,
+    An event that was recorded just before its user was forgotten may be cached just after, by
+    whoever recorded it. So the cache drops the user once more when the time that may take,
     `write_seconds`, is well over.
     """
 
@@ -38,13 +38,13 @@ class UserForgetter:
         removals: Removals,
         users: UserNumbers,
         answers: Answers,
-        remembered: RememberedUsers,
+        exclusion_cache: ExclusionCache,
         write_seconds: float,
     ) -> None:
         self._removals = removals
         self._users = users
         self._answers = answers
-        self._remembered = remembered
+        self._exclusion_cache = exclusion_cache
         self._again_after = 2 * write_seconds
         self._due: deque[tuple[float, UserId]] = deque(maxlen=_MOST_DUE)
 
@@ -53,19 +53,19 @@ class UserForgetter:
 
         An event of the same user id that is recorded afterwards is that of a new user.
         """
-        remembered = await self._remembered.find(user_id)
+        cached = await self._exclusion_cache.find(user_id)
         gone = await self._removals.forget_user(user_id)
         # A number from memory may be all that is left: whoever was first may have died before this.
-        numbers = {gone.user_no, remembered.user_no, self._users.forget(user_id)}
+        numbers = {gone.user_no, cached.user_no, self._users.forget(user_id)}
         dropped = await self._answers.drop([no for no in numbers if no is not None])
-        await self._remembered.forget_user(user_id)
+        await self._exclusion_cache.forget_user(user_id)
         self._due.append((time.monotonic() + self._again_after, user_id))
         return Forgotten(gone.removed, dropped)
 
     async def forget_again(self) -> None:
-        """Drop what was remembered of users while they were forgotten; one who is back stays."""
+        """Drop what was cached of users while they were forgotten; one who is back stays."""
         while self._due and self._due[0][0] <= time.monotonic():
             user_id = self._due[0][1]
             if await self._users.find(user_id) is None:
-                await self._remembered.forget_user(user_id)
+                await self._exclusion_cache.forget_user(user_id)
             self._due.popleft()

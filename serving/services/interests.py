@@ -7,7 +7,7 @@ from domain.identifiers import ItemNo, UserId
 from serving.faults import Fault, FaultyInputError
 from serving.repositories.answers import Answers
 from serving.repositories.events import Events
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.stated_users import (
     StatedInterests,
     StatedUser,
@@ -16,8 +16,8 @@ from serving.repositories.stated_users import (
     Statement,
 )
 from serving.schemas.users import UserBody
-from serving.services.memory.remembered_users import RememberedUsers
-from serving.services.memory.remembering import Remembering
+from serving.services.memory.exclusion_cache import ExclusionCache
+from serving.services.memory.exclusion_warming import ExclusionWarmer
 
 
 class UserKeeping:
@@ -29,14 +29,14 @@ class UserKeeping:
         users: StatedUsers,
         events: Events,
         answers: Answers,
-        remembered: RememberedUsers,
-        remembering: Remembering,
+        exclusion_cache: ExclusionCache,
+        exclusion_warmer: ExclusionWarmer,
     ) -> None:
         self._users = users
         self._events = events
         self._answers = answers
-        self._remembered = remembered
-        self._remembering = remembering
+        self._exclusion_cache = exclusion_cache
+        self._exclusion_warmer = exclusion_warmer
 
     async def load(self, user_id: UserId) -> StatedUser:
         """What is said of a user; UnknownUserError if nobody has that name."""
@@ -58,13 +58,13 @@ class UserKeeping:
             user_id, said.attributes, said.interests.words, item_nos
         )
         # Also if nothing has changed: whoever stated the same before may have died before this.
-        named = {user_id: RememberedUser(statement.user_no, Exclusions(seen=frozenset(item_nos)))}
-        self._remembered.add(named)
+        named = {user_id: UserExclusions(statement.user_no, Exclusions(seen=frozenset(item_nos)))}
+        self._exclusion_cache.add(named)
         await self._answers.drop([statement.user_no])
-        await self._remembered.tell(named)
+        await self._exclusion_cache.tell(named)
         if not statement.created:
             # Items may have been named before that are not named any more.
-            await self._remembering.remember_again(statement.user_no, user_id)
+            await self._exclusion_warmer.reload(statement.user_no, user_id)
         return _as_stated(user_id, said, statement), statement
 
     async def _item_nos(self, item_ids: Sequence[str]) -> list[ItemNo]:

@@ -33,7 +33,7 @@ class LiveRuns:
         self._begun += 1
         number = self._begun
         found = await self._runs.find_live_run()
-        # Of two looks at once the one that began later counts: the other may have seen the run
+        # Of two polls at once the one that began later counts: the other may have seen the run
         # that was served before.
         if number < self._seen:
             return

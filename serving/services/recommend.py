@@ -11,16 +11,16 @@ from domain.identifiers import ItemNo, UserId
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.answering.user_reader import UserReader
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.impressions import Impression
 from serving.repositories.runs import LiveRun, same_run
 from serving.services.impression_queue import ImpressionQueue
-from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.lists.made_list import MadeList, fillers
 from serving.services.lists.making import ListMaker
 from serving.services.lists.meant_categories import MeantCategories
+from serving.services.lists.request import RecommendationRequest
 from serving.services.lists.slots import SlotPolicy
-from serving.services.lists.wish import Wish
 from serving.services.warming import AskedLately
 
 
@@ -35,7 +35,7 @@ class Recommendation:
     generated_at: datetime
 
 
-class Recommender(CachedKind[Wish, MadeList]):
+class Recommender(CachedKind[RecommendationRequest, MadeList]):
     """Answers requests for recommendations."""
 
     def __init__(
@@ -43,7 +43,7 @@ class Recommender(CachedKind[Wish, MadeList]):
         *,
         pipeline: AnswerPipeline,
         lists: ListMaker,
-        held: HeldPopular,
+        fallback: FallbackCatalogue,
         impressions: ImpressionQueue,
         policy: BlendPolicy,
         slots: SlotPolicy,
@@ -52,46 +52,48 @@ class Recommender(CachedKind[Wish, MadeList]):
     ) -> None:
         self._pipeline = pipeline
         self._lists = lists
-        self._held = held
+        self._fallback = fallback
         self._impressions = impressions
         self._policy = policy
         self._slots = slots
         self._asked = asked
         self._categories = categories
 
-    async def recommend(self, user_id: UserId, wish: Wish) -> Recommendation:
+    async def recommend(self, user_id: UserId, request: RecommendationRequest) -> Recommendation:
         """The best list for a user; StoreUnavailableError only if there is none whatever."""
-        answer = await self._pipeline.answer(self, wish.settled(self._slots), user_id)
+        answer = await self._pipeline.answer(self, request.with_defaults(self._slots), user_id)
         recommendation = Recommendation(
             recommendation_id=uuid.uuid4(),
             answer=answer,
-            categories_meant=await self._categories.meant(wish.filters, answer.made.items),
+            categories_meant=await self._categories.meant(request.filters, answer.made.items),
             generated_at=datetime.now(UTC),
         )
         self._impressions.put(_impression(recommendation))
         if answer.user_no is not None:
-            self._asked.note(user_id, wish)
+            self._asked.note(user_id, request)
         return recommendation
 
-    async def prepare(self, run: LiveRun, user_id: UserId, wish: Wish) -> None:
+    async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
         """Cache a list of a run that is about to be served: see `AnswerPipeline.prepare`."""
-        await self._pipeline.prepare(self, wish.settled(self._slots), run, user_id)
+        await self._pipeline.prepare(self, request.with_defaults(self._slots), run, user_id)
 
-    async def make(self, run: LiveRun | None, user: UserReader | None, request: Wish) -> MadeList:
+    async def make(
+        self, run: LiveRun | None, user: UserReader | None, request: RecommendationRequest
+    ) -> MadeList:
         """A list of the run, long enough if the fallback is of the same run."""
         made = await self._lists.make(run, user, request)
         return made if made.degraded is None else self._completed(made, request, user)
 
-    def make_fallback(self, known: RememberedUser, request: Wish) -> MadeList:
+    def make_fallback(self, known: UserExclusions, request: RecommendationRequest) -> MadeList:
         """The held list."""
-        return self._held.answer(
+        return self._fallback.answer(
             request.limit,
             self.excluded(known.exclusions, request),
             filters=request.filters,
             max_per_category=request.max_per_category,
         )
 
-    def key(self, request: Wish) -> str:
+    def key(self, request: RecommendationRequest) -> str:
         """The request and the policy."""
         policy = self._policy
         parts = (
@@ -112,11 +114,13 @@ class Recommender(CachedKind[Wish, MadeList]):
         )
         return ":".join(map(str, parts))
 
-    def excluded(self, exclusions: Exclusions, request: Wish) -> AbstractSet[ItemNo]:
+    def excluded(
+        self, exclusions: Exclusions, request: RecommendationRequest
+    ) -> AbstractSet[ItemNo]:
         """The user's exclusions, and the items named as interests if seen ones stay out."""
         excluded = exclusions.of(exclude_seen=request.exclude_seen)
         if request.exclude_seen:
-            excluded |= self._held.numbers_of(request.interests.item_ids)
+            excluded |= self._fallback.numbers_of(request.interests.item_ids)
         return excluded
 
     def encode(self, made: MadeList) -> bytes:
@@ -127,15 +131,21 @@ class Recommender(CachedKind[Wish, MadeList]):
         """The list."""
         return MadeList.decode(cached)
 
-    def _completed(self, made: MadeList, wish: Wish, user: UserReader | None) -> MadeList:
-        """A list that could not be made long enough, with held items of the same run at its end."""
-        missing = wish.limit - len(made.items)
-        if missing <= 0 or not same_run(made.run, self._held.run) or not self._held.can_answer():
+    def _completed(
+        self, made: MadeList, request: RecommendationRequest, user: UserReader | None
+    ) -> MadeList:
+        """A list that could not be made long enough, completed from the fallback of its run."""
+        missing = request.limit - len(made.items)
+        if (
+            missing <= 0
+            or not same_run(made.run, self._fallback.run)
+            or not self._fallback.can_answer()
+        ):
             return made
         listed = {item.item_no for item in made.items}
         exclusions = user.loaded.exclusions if user and user.loaded else Exclusions()
-        excluded = self.excluded(exclusions, wish) | listed
-        added = fillers(self._held.top(missing, excluded, filters=wish.filters).items)
+        excluded = self.excluded(exclusions, request) | listed
+        added = fillers(self._fallback.top(missing, excluded, filters=request.filters).items)
         return replace(made, items=(*made.items, *added))
 
 

@@ -15,12 +15,12 @@ from serving.faults import EventsNotAcknowledgedError, FaultyInputError
 from serving.metrics import ServingMetrics
 from serving.repositories.answers import Answers
 from serving.repositories.events import ConflictError, EventContent, Events, Recorded
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.schemas.events import EventBody, RefusedEvent
 from serving.services.event_checks import Known, event_faults, summary, value_faults
 from serving.services.event_conflicts import SentEvent, conflict_of
 from serving.services.kinds import Kinds
-from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.exclusion_cache import ExclusionCache
 from sql.log import NewEvent
 
 _NOTHING_SENT = frozenset({"open", "busy", "conflict", "statement"})
@@ -58,14 +58,14 @@ class EventRecorder:
         events: Events,
         kinds: Kinds,
         answers: Answers,
-        remembered: RememberedUsers,
+        exclusion_cache: ExclusionCache,
         metrics: ServingMetrics,
         future_seconds: float,
     ) -> None:
         self._events = events
         self._kinds = kinds
         self._answers = answers
-        self._remembered = remembered
+        self._exclusion_cache = exclusion_cache
         self._metrics = metrics
         self._future = timedelta(seconds=future_seconds)
 
@@ -133,11 +133,11 @@ class EventRecorder:
         """See to it that no process recommends what the users have just seen."""
         in_log = [event for event in batch.new if event.event_id not in recorded.gone]
         excluded = _excluded(in_log, batch.kinds)
-        self._remembered.add(excluded)
+        self._exclusion_cache.add(excluded)
         if recorded.touched:
             await self._answers.drop(recorded.touched)
         try:
-            await self._remembered.tell(excluded)
+            await self._exclusion_cache.tell(excluded)
         except StoreUnavailableError as error:
             detail = "The events are recorded, but others could not be told of them."
             raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
@@ -145,20 +145,20 @@ class EventRecorder:
 
 def _excluded(
     events: Iterable[NewEvent], kinds: Iterable[EventKind]
-) -> dict[UserId, RememberedUser]:
+) -> dict[UserId, UserExclusions]:
     """What events exclude from their users' lists; users without anything excluded are absent."""
     by_no = {kind.kind_no: kind for kind in kinds}
-    seen, against = defaultdict(set), defaultdict(set)
+    seen, disliked = defaultdict(set), defaultdict(set)
     for event in events:
         if by_no[event.kind_no].strength < 0:
-            against[event.user_id].add(event.item_no)
+            disliked[event.user_id].add(event.item_no)
         elif by_no[event.kind_no].marks_seen:
             seen[event.user_id].add(event.item_no)
     return {
-        user_id: RememberedUser(
-            exclusions=Exclusions(frozenset(seen[user_id]), frozenset(against[user_id]))
+        user_id: UserExclusions(
+            exclusions=Exclusions(frozenset(seen[user_id]), frozenset(disliked[user_id]))
         )
-        for user_id in {*seen, *against}
+        for user_id in {*seen, *disliked}
     }
 
 

@@ -7,25 +7,25 @@ import structlog
 
 from domain.errors import StoreUnavailableError
 from serving.metrics import ServingMetrics
-from serving.repositories.answers import Answers, Stamp
+from serving.repositories.answers import Answers, CacheVersion
 from serving.repositories.primary import Primary
 from serving.repositories.replica import Replica, ReplicaState, reading_replica
 from serving.repositories.runs import LiveRun
 from serving.services.diagnosis.process import ReplicaFigures
-from serving.services.freshness import Freshness, Leave, Mark
+from serving.services.freshness import Checkpoint, Freshness, ReplicaGrant
 from serving.services.live_runs import LiveRuns
-from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.exclusion_cache import ExclusionCache
 
 log = structlog.get_logger()
 
 
-def taking(leave: Leave | None) -> AbstractContextManager[None]:
-    """Take leave, if there is one, for the time of the block."""
-    return nullcontext() if leave is None else reading_replica(leave.server)
+def on_replica(grant: ReplicaGrant | None) -> AbstractContextManager[None]:
+    """Read the replica for the time of the block, if there is a grant."""
+    return nullcontext() if grant is None else reading_replica(grant.server)
 
 
 class ReplicaReading:
-    """Watches the replica, and gives leave to read there; without a replica, never."""
+    """Watches the replica, and grants reads there; without a replica, never."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class ReplicaReading:
         primary: Primary,
         answers: Answers,
         live_runs: LiveRuns,
-        remembered: RememberedUsers,
+        exclusion_cache: ExclusionCache,
         metrics: ServingMetrics,
         most_lag_seconds: float,
     ) -> None:
@@ -42,7 +42,7 @@ class ReplicaReading:
         self._primary = primary
         self._answers = answers
         self._live_runs = live_runs
-        self._remembered = remembered
+        self._exclusion_cache = exclusion_cache
         self._metrics = metrics
         self._freshness = Freshness(most_lag_seconds=most_lag_seconds)
         self._fault: str | None = None
@@ -57,9 +57,9 @@ class ReplicaReading:
             return
         # With the primary away, what the replica is known to know stays known.
         with suppress(StoreUnavailableError):
-            await self._mark()
+            await self._note_checkpoint()
         try:
-            self._judge(await self._replica.look())
+            self._judge(await self._replica.poll())
         except StoreUnavailableError as error:
             self._note_fault(str(error.__cause__ or error).partition("\n")[0])
 
@@ -71,46 +71,48 @@ class ReplicaReading:
         faulty = None if self._faulty_since is None else now - self._faulty_since
         return ReplicaFigures(self._freshness.lag_seconds(now), self._fault, faulty)
 
-    def leave(self, run: LiveRun | None, stamp: Stamp) -> Leave | None:
-        """Leave to read there what the stamp was taken for; None: read the primary."""
+    def grant(self, run: LiveRun | None, version: CacheVersion) -> ReplicaGrant | None:
+        """A grant to read there what the version was taken for; None: read the primary."""
         if self._replica is None:
             return None
-        leave = self._leave(run, stamp)
-        self._metrics.replica_leaves.labels("refused" if leave is None else "given").inc()
-        return leave
+        grant = self._grant(run, version)
+        self._metrics.replica_grants.labels("refused" if grant is None else "given").inc()
+        return grant
 
-    async def leave_for_all(self, run: LiveRun | None) -> Leave | None:
+    async def grant_for_all(self, run: LiveRun | None) -> ReplicaGrant | None:
         """The same for lists that depend on no user, only on what is available."""
         if self._replica is None:
             return None
-        return self.leave(run, await self._answers.stamp_of_all())
+        return self.grant(run, await self._answers.version_of_all())
 
-    def _leave(self, run: LiveRun | None, stamp: Stamp) -> Leave | None:
-        if not stamp.reachable or self._fault is not None:
+    def _grant(self, run: LiveRun | None, version: CacheVersion) -> ReplicaGrant | None:
+        if not version.reachable or self._fault is not None:
             return None
-        return self._freshness.leave(
-            int(stamp.version or 0), stamp.epoch, run, now=time.monotonic()
+        return self._freshness.grant(
+            int(version.user_version or 0), version.generation, run, now=time.monotonic()
         )
 
-    async def _mark(self) -> None:
+    async def _note_checkpoint(self) -> None:
         taken_at = time.monotonic()
-        remembered_at, run = self._remembered.now, self._live_runs.current
-        told = await self._answers.tell_clock()
+        exclusions_version, run = self._exclusion_cache.now, self._live_runs.current
+        told = await self._answers.advance_clock()
         if told is None:
             return
         written = await self._primary.load_written_position()
         self._cluster = written.cluster
         self._freshness.note(
-            Mark(told.clock, told.epoch, run, remembered_at, written.position, taken_at)
+            Checkpoint(
+                told.clock, told.generation, run, exclusions_version, written.position, taken_at
+            )
         )
 
     def _judge(self, state: ReplicaState) -> None:
         if state.replayed is None:
             self._note_fault("it is not a replica")
-            self._freshness.lose()
+            self._freshness.reset()
         elif self._cluster is not None and state.cluster != self._cluster:
             self._note_fault("it is a replica of another database")
-            self._freshness.lose()
+            self._freshness.reset()
         else:
             if self._fault is not None:
                 log.info("replica_back")

@@ -4,7 +4,7 @@ from domain.errors import UnknownEventError
 from domain.identifiers import event_uuid
 from serving.repositories.answers import Answers
 from serving.repositories.removals import DeletedEvent, Removals
-from serving.services.memory.remembering import Remembering
+from serving.services.memory.exclusion_warming import ExclusionWarmer
 
 
 class EventUndoer:
@@ -15,11 +15,11 @@ class EventUndoer:
         *,
         removals: Removals,
         answers: Answers,
-        remembering: Remembering,
+        exclusion_warmer: ExclusionWarmer,
     ) -> None:
         self._removals = removals
         self._answers = answers
-        self._remembering = remembering
+        self._exclusion_warmer = exclusion_warmer
 
     async def undo(self, event_id: str) -> DeletedEvent:
         """Delete an event; when this returns no answer knows it but by the run's lists.
@@ -35,5 +35,5 @@ class EventUndoer:
         # The second time too: whoever was first may have died before doing this.
         if deleted.owner is not None:
             await self._answers.drop([deleted.owner.user_no])
-            await self._remembering.remember_again(deleted.owner.user_no, deleted.owner.user_id)
+            await self._exclusion_warmer.reload(deleted.owner.user_no, deleted.owner.user_id)
         return deleted

@@ -1,4 +1,4 @@
-"""Users' numbers: never given twice, so they can be remembered until the user is gone."""
+"""Users' numbers: never given twice, so they can be kept until the user is gone."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar

@@ -17,13 +17,13 @@ from serving.faults import RunGoneError, UserGoneError
 from serving.metrics import ServingMetrics
 from serving.repositories.runs import LiveRun, Runs
 from serving.services.background_failures import BackgroundFailures
-from serving.services.lists.wish import Wish
+from serving.services.lists.request import RecommendationRequest
 from serving.services.live_runs import LiveRuns
 
 log = structlog.get_logger()
 
-Asked = tuple[UserId, Wish]
-Prepare = Callable[[LiveRun, UserId, Wish], Awaitable[None]]
+Asked = tuple[UserId, RecommendationRequest]
+Prepare = Callable[[LiveRun, UserId, RecommendationRequest], Awaitable[None]]
 
 _SECONDS = 1.0
 """What one answer may take."""
@@ -37,10 +37,10 @@ class AskedLately:
         # Not an LRUCache, which does not tell its order.
         self._asked: OrderedDict[Asked, None] = OrderedDict()
 
-    def note(self, user_id: UserId, wish: Wish) -> None:
+    def note(self, user_id: UserId, request: RecommendationRequest) -> None:
         """A list was asked for."""
-        self._asked[user_id, wish] = None
-        self._asked.move_to_end((user_id, wish))
+        self._asked[user_id, request] = None
+        self._asked.move_to_end((user_id, request))
         if len(self._asked) > self._most:
             self._asked.popitem(last=False)
 
@@ -98,13 +98,13 @@ class Warmer:
     async def _warmed(self, run: LiveRun) -> int:
         """How many were made until the run was served."""
         done = 0
-        for user_id, wish in self._asked.newest_first():
+        for user_id, request in self._asked.newest_first():
             served = self._live_runs.current
             if served is not None and served.version == run.version:
                 break
             with spending(Budget.of("background", _SECONDS)):
                 try:
-                    await self._prepare(run, user_id, wish)
+                    await self._prepare(run, user_id, request)
                 except UserGoneError:
                     continue
             done += 1

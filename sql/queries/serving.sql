@@ -46,16 +46,16 @@ select run_is_kept(:run_id);
 select user_no from users where user_id = :user_id;
 
 -- part: own_items
--- What must not be shown to the user asked.user_no: the items the user spoke against, and the others that count as seen,
+-- What must not be shown to the user asked.user_no: the items the user disliked, and the others that count as seen,
 -- as those do that were named as interests. The log is read beyond the event horizon on purpose: nothing is computed
 -- from it for good, and a user's own event must count at once.
 cross join lateral (
-    select coalesce(array_agg(item_no) filter (where against), '{}') as against,
-           coalesce(array_agg(item_no) filter (where not against), '{}') as seen
+    select coalesce(array_agg(item_no) filter (where disliked), '{}') as disliked,
+           coalesce(array_agg(item_no) filter (where not disliked), '{}') as seen
     from (
-        select item_no, bool_or(speaks_against) as against
+        select item_no, bool_or(is_dislike) as disliked
         from (
-            select item_no, strength < 0 as speaks_against
+            select item_no, strength < 0 as is_dislike
             from interactions join event_kinds using (kind_no)
             where interactions.user_no = asked.user_no and (strength < 0 or marks_seen)
             union all
@@ -75,7 +75,7 @@ select run_is_kept(cast(:run_id as integer)) as has_partitions,
        cast(live.embedding as text) as embedding,
        live.position,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
-       own.against,
+       own.disliked,
        own.seen
 from (select cast(:user_no as integer) as user_no) as asked
 {own_items}
@@ -336,14 +336,14 @@ limit :users;
 
 -- name: load_exclusions
 -- What must not be shown to some users, as load_user_state tells it of one.
-select user_no, user_id, own.against, own.seen
+select user_no, user_id, own.disliked, own.seen
 from users as asked
 {own_items}
 where user_no = any(cast(:user_nos as integer[]));
 
 -- name: find_exclusions
 -- The same of one user by the app's own id; no row: the log has never seen the user.
-select user_no, own.against, own.seen
+select user_no, own.disliked, own.seen
 from users as asked
 {own_items}
 where user_id = :user_id;

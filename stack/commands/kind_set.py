@@ -32,7 +32,7 @@ def command(
     weight: Annotated[
         float | None,
         typer.Option(
-            help="What one event counts; a view counts 1. Below 0 it speaks against the item, and 0"
+            help="What one event counts; a view counts 1. Below 0 it means dislike, and 0"
             " counts nothing. A new kind needs it."
         ),
     ] = None,

@@ -20,7 +20,7 @@ from stack.command_line.preparing import prepare
 from stack.database import using_engine
 from stack.stores import opened_stores
 
-_LOOK_SECONDS = 0.5
+_POLL_SECONDS = 0.5
 _NO_INDEX = (
     "No kept run has a vector index: their items are few and are compared exactly. There is nothing"
     " to repair."
@@ -63,7 +63,7 @@ def _rebuilt(engine: Engine, index: RunIndex, console: Console) -> float:
     told: set[str] = set()
     with ThreadPoolExecutor(1) as pool, console.status(f"building {index.name}") as status:
         building = pool.submit(rebuild, engine, index)
-        while not wait((building,), timeout=_LOOK_SECONDS).done:
+        while not wait((building,), timeout=_POLL_SECONDS).done:
             progress = tell_progress(engine)
             if progress is None:
                 continue

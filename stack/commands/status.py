@@ -65,8 +65,12 @@ def _served_run(state: StackState, *, supervised: bool) -> dict[str, Any]:
     # Without a database there is no need to wait for its driver.
     from stack.served_run import look_up_served_run  # noqa: PLC0415
 
-    look = look_up_served_run(state.database_url)
-    return {"database_answers": look.answers, "run": look.run, "run_unknown_because": look.fault}
+    lookup = look_up_served_run(state.database_url)
+    return {
+        "database_answers": lookup.answers,
+        "run": lookup.run,
+        "run_unknown_because": lookup.fault,
+    }
 
 
 def _schedules(

@@ -16,7 +16,7 @@ def answers(api_url: str) -> bool:
     return answer is not None and answer.status == HTTPStatus.OK
 
 
-def look_at_api(api_url: str, key_file: Path) -> list[Finding]:
+def check_api(api_url: str, key_file: Path) -> list[Finding]:
     """Whether it answers, and what it finds itself if the key in the file may ask it."""
     if not answers(api_url):
         what = f"The API does not answer at {api_url}."

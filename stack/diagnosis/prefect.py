@@ -15,7 +15,7 @@ from stack.supervision.processes import WORK_POOL
 from stack.supervision.state import ProcessEntry
 
 
-def look_at_schedules(
+def check_schedules(
     prefect_url: str, home: Home, entries: Mapping[str, ProcessEntry]
 ) -> list[Finding]:
     """Whether each scheduled deployment has a next run, and somebody takes its runs."""

@@ -16,7 +16,7 @@ from stack.database import connected
 _REDIS_SECONDS = 2.0
 
 
-def look_at_postgres(database_url: str, bounds: Bounds) -> list[Finding]:
+def check_postgres(database_url: str, bounds: Bounds) -> list[Finding]:
     """What the database tells; that it is away is a finding too."""
     try:
         with connected(database_url) as connection:
@@ -26,7 +26,7 @@ def look_at_postgres(database_url: str, bounds: Bounds) -> list[Finding]:
     return judge_store(figures, bounds, datetime.now(UTC))
 
 
-def look_at_redis(redis_url: str) -> list[Finding]:
+def check_redis(redis_url: str) -> list[Finding]:
     """Whether Redis answers."""
     client = redis.Redis.from_url(
         redis_url, socket_timeout=_REDIS_SECONDS, socket_connect_timeout=_REDIS_SECONDS

@@ -17,15 +17,15 @@ from stack.diagnosis.judging import (
     judge_processes,
     not_running,
 )
-from stack.diagnosis.prefect import look_at_schedules
+from stack.diagnosis.prefect import check_schedules
 from stack.diagnosis.schedules import server_in_trouble
-from stack.diagnosis.stores import look_at_postgres, look_at_redis
+from stack.diagnosis.stores import check_postgres, check_redis
 from stack.home import Home, is_up
 from stack.settings import StackSettings
 from stack.supervision.background import in_thread
 from stack.supervision.state import StackState, checked, find_state
 
-Look = Callable[[], list[Finding]]
+Check = Callable[[], list[Finding]]
 
 PATIENCE_SECONDS = 15.0
 
@@ -45,17 +45,17 @@ async def _running(state: StackState | None, home: Home, bounds: Bounds) -> list
     """The stack of this home runs: its processes, its stores, its API and its Prefect."""
     if state is None or not state.migrated:
         return [Finding("stack", "notice", "Tandem is starting.", advice="Look again shortly.")]
-    looks = _looks_at_stores(state.database_url, state.redis_url, bounds)
-    looks.append((partial(api.look_at_api, state.api_url, home.diagnose_key_file), []))
+    checks = _checks_of_stores(state.database_url, state.redis_url, bounds)
+    checks.append((partial(api.check_api, state.api_url, home.diagnose_key_file), []))
     entries = checked(state, supervised=True)
     # The worker is started last, after the deployments were registered.
     if "prefect-worker" in state.processes:
-        looks.append(
-            (partial(look_at_schedules, state.prefect_url, home, entries), [_no_prefect(state)])
+        checks.append(
+            (partial(check_schedules, state.prefect_url, home, entries), [_no_prefect(state)])
         )
     frozen = [name for name, entry in entries.items() if entry.is_frozen()]
     processes = judge_processes(entries, home.log, frozen)
-    return [*processes, *merged(*await _all(looks))]
+    return [*processes, *merged(*await _all(checks))]
 
 
 def _no_prefect(state: StackState) -> Finding:
@@ -69,35 +69,35 @@ async def _not_supervised(
 ) -> list[Finding]:
     """Nothing runs, or Tandem runs on servers of somebody's own, as containers do."""
     elsewhere = await in_thread(partial(api.answers, settings.api_url))
-    looks = _looks_at_stores(settings.external_database_url, settings.external_redis_url, bounds)
+    checks = _checks_of_stores(settings.external_database_url, settings.external_redis_url, bounds)
     if elsewhere:
-        looks.append((partial(api.look_at_api, settings.api_url, home.diagnose_key_file), []))
+        checks.append((partial(api.check_api, settings.api_url, home.diagnose_key_file), []))
     leftovers = [] if state is None else judge_leftovers(checked(state, supervised=False))
     stack = [] if elsewhere else [not_running()]
-    return [*stack, *leftovers, *merged(*await _all(looks))]
+    return [*stack, *leftovers, *merged(*await _all(checks))]
 
 
-def _looks_at_stores(
+def _checks_of_stores(
     database_url: str | None, redis_url: str | None, bounds: Bounds
-) -> list[tuple[Look, list[Finding]]]:
+) -> list[tuple[Check, list[Finding]]]:
     """What to do, and what it means if that does not end."""
     silent = f"it does not answer within {PATIENCE_SECONDS:g} seconds"
     no_redis = RedisFigures(answers=False, fault=silent)
-    looks: list[tuple[Look, list[Finding]]] = []
+    checks: list[tuple[Check, list[Finding]]] = []
     if database_url:
-        looks.append((partial(look_at_postgres, database_url, bounds), [postgres_away(silent)]))
+        checks.append((partial(check_postgres, database_url, bounds), [postgres_away(silent)]))
     if redis_url:
-        looks.append((partial(look_at_redis, redis_url), [judge_redis(no_redis)]))
-    return looks
+        checks.append((partial(check_redis, redis_url), [judge_redis(no_redis)]))
+    return checks
 
 
-async def _all(looks: list[tuple[Look, list[Finding]]]) -> list[list[Finding]]:
-    return await asyncio.gather(*(_in_time(look, otherwise) for look, otherwise in looks))
+async def _all(checks: list[tuple[Check, list[Finding]]]) -> list[list[Finding]]:
+    return await asyncio.gather(*(_in_time(check, otherwise) for check, otherwise in checks))
 
 
-async def _in_time(look: Look, otherwise: list[Finding]) -> list[Finding]:
+async def _in_time(check: Check, otherwise: list[Finding]) -> list[Finding]:
     try:
-        return await asyncio.wait_for(in_thread(look), PATIENCE_SECONDS)
+        return await asyncio.wait_for(in_thread(check), PATIENCE_SECONDS)
     except TimeoutError:
         return otherwise
 

@@ -13,9 +13,9 @@ from tests.chaos.questions import Question
 from tests.chaos.violations import Violations
 
 _TOLD_EVENTS = 30
-HELD = "held"
+FALLBACK = "fallback"
 """The level of lists made without the store."""
-POPULAR_LEVELS = frozenset({"popular", HELD})
+POPULAR_LEVELS = frozenset({"popular", FALLBACK})
 REDIS_AWAY = "redis_away"
 """Why a list was made without what is kept in Redis; that says nothing of its scores."""
 

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from stack.supervision.background import in_thread
-from tests.chaos.answers import HELD, Answer
+from tests.chaos.answers import FALLBACK, Answer
 from tests.chaos.disturbing import Disturber
 from tests.chaos.keeping import RunKeeper
 from tests.chaos.ledger import Ledger
@@ -139,7 +139,7 @@ class Scene:
         for attempt in range(_MOST_ATTEMPTS):
             worker = workers[(place + attempt) % len(workers)]
             answer = await self.reader.read_from(worker, question)
-            if answer is not None and answer.level != HELD and answer.degraded is None:
+            if answer is not None and answer.level != FALLBACK and answer.degraded is None:
                 return answer
             await asyncio.sleep(_RETRY_SECONDS)
         self.violations.add("no settled list", time.monotonic(), question=question)

@@ -140,7 +140,7 @@ def _add_workers(fleet: Fleet, home: Home, environment: Mapping[str, str]) -> di
         "TANDEM_SPEED_POPULAR_SECONDS": "5",
         # No API process reads at its start whom it may be asked for: the users' histories were
         # loaded in bulk, and only PostgreSQL and what the speed workers store know them.
-        "TANDEM_REMEMBERED_RECENT_USERS": "1",
+        "TANDEM_EXCLUSION_CACHE_RECENT_USERS": "1",
     }
     shared = {**environment, **own_pace, "TANDEM_SPEED_SHARDS_PER_PASS": "4"}
     for number in range(1, WORKERS + 1):

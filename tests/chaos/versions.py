@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.live_vector import History, live_vector
-from tests.chaos.answers import HELD, POPULAR_LEVELS, Answer
+from tests.chaos.answers import FALLBACK, POPULAR_LEVELS, Answer
 from tests.chaos.contents import NOTHING, Interests, LogRow, PopularVersion, RunContents, Scores
 
 _BATCH_TOLERANCE = 1e-6
@@ -144,7 +144,7 @@ def _may_be(answer: Answer, version: PopularVersion) -> bool:
     """Whether a list made for the answer may have been read from this version."""
     if version.written_at > answer.ended:
         return False
-    was_kept = answer.level == HELD or answer.source == "cache"
+    was_kept = answer.level == FALLBACK or answer.source == "cache"
     return was_kept or version.replaced_at >= answer.began - _COMMIT_SECONDS
 
 

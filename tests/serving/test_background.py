@@ -13,7 +13,7 @@ from serving.metrics import ServingMetrics
 from serving.services.background import repeated
 from serving.services.background_failures import BackgroundFailures
 from serving.services.diagnosis.process import judge_background
-from serving.services.first_sight import first_sight
+from serving.services.startup_probe import startup_probe
 from tests.serving.conftest import Seeds, Start, until
 from tests.serving.diagnosing import finding, severity, start_for_admin
 
@@ -105,20 +105,23 @@ def test_failing_work_is_a_problem_that_names_it(failures: BackgroundFailures) -
     assert found.since == failures.failing()[0].since
 
 
-async def test_a_defect_at_the_first_sight_is_not_told_as_postgres_that_is_away(
+async def test_a_defect_at_the_startup_probe_is_not_told_as_postgres_that_is_away(
     metrics: ServingMetrics, failures: BackgroundFailures
 ) -> None:
     def answerless() -> bool:
         return False
 
     with structlog.testing.capture_logs() as logs:
-        seen = await first_sight(
-            [Flaky(*[KeyError("kind")] * 9)], answerless, failures, seconds=0.0, look_seconds=1.0
+        probed = await startup_probe(
+            [Flaky(*[KeyError("kind")] * 9)], answerless, failures, seconds=0.0, probe_seconds=1.0
         )
-    assert not seen
-    assert [log["event"] for log in logs] == ["background_work_failed", "started_blind"]
+    assert not probed
+    assert [log["event"] for log in logs] == [
+        "background_work_failed",
+        "started_after_failed_probe",
+    ]
     assert failures.failing() == ()
-    assert counted(metrics, "first_sight") == 1
+    assert counted(metrics, "startup_probe") == 1
 
 
 async def told(client: httpx.AsyncClient, work: str) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 from tests.events import DISLIKE, record
 from tests.events import event as loaded
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, ids, recommended, until
-from tests.serving.holding import publish_popular
+from tests.serving.fallback import publish_popular
 from tests.toxic import Toxic, toxic_postgres
 
 PATHS = {
@@ -66,7 +66,7 @@ async def test_a_slow_read_of_a_user_loaded_in_bulk_shows_nothing_seen(
     load_in_bulk(engine, seeds.film_nos, "ann")
     proxy.slow(SLOW_SECONDS)
     answer = await client.get(PATHS[name])
-    assert answer.json()["level"] == "held", answer.text
+    assert answer.json()["level"] == "fallback", answer.text
     assert answer.json()["degraded"] is not None
     assert shown(answer) == set()
     assert answer.json()["exclusions"] == "known"
@@ -126,16 +126,16 @@ async def test_what_redis_holds_of_a_user_is_known_to_a_process_that_never_met_t
 ) -> None:
     publish_popular(seeds)
     here = await start(**(SETTINGS | {"request_budget_seconds": 20.0}))
-    there = await start(**SETTINGS, remembered_poll_seconds=3600)
+    there = await start(**SETTINGS, exclusion_cache_poll_seconds=3600)
     load_in_bulk(engine, seeds.film_nos, "ann")
     assert (await recommended(here, "ann")).json()["exclusions"] == "known"
     gate.shut()
     answer = await recommended(there, "ann", limit=5)
-    assert (answer.json()["level"], answer.json()["exclusions"]) == ("held", "known")
+    assert (answer.json()["level"], answer.json()["exclusions"]) == ("fallback", "known")
     assert shown(answer) == set()
 
 
-async def test_what_only_a_process_remembers_stays_out_and_the_answer_says_it_may_not_be_all(
+async def test_what_only_a_process_has_cached_stays_out_and_the_answer_says_it_may_not_be_all(
     start: Start, seeds: Seeds, engine: Engine, gate: Gate, own_redis: OwnRedis
 ) -> None:
     publish_popular(seeds)

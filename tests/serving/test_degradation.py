@@ -210,8 +210,8 @@ async def check_shelves(client: httpx.AsyncClient, away: str, fault: Fault, budg
         assert seconds < min(budget, 1.0) + SLACK_SECONDS, (name, seconds, answer.text)
         assert answer.status_code == 200, (name, answer.text)
         assert len(ids(answer)) == 8
-        assert (answer.json()["level"] == "held") == (answer.json()["degraded"] is not None)
-        assert away == "redis" or fault == "flapping" or answer.json()["level"] == "held"
+        assert (answer.json()["level"] == "fallback") == (answer.json()["degraded"] is not None)
+        assert away == "redis" or fault == "flapping" or answer.json()["level"] == "fallback"
         assert name != "starter_of_ann" or "film-0" not in ids(answer), "she has seen it"
 
 
@@ -230,7 +230,7 @@ async def check_finding(
             assert len(ids(answer)) == 8
             assert "user_id" not in path or "film-0" not in ids(answer), "she has seen it"
             if fault != "flapping":
-                expected = level if away == "redis" else "held"
+                expected = level if away == "redis" else "fallback"
                 assert answer.json()["level"] == expected, (path, answer.text)
 
 
@@ -239,10 +239,10 @@ def check_levels(away: str, levels: dict[str, str], cached_source: str) -> None:
         expected = ("blend", "popular", "blend", "popular", "popular")
         assert cached_source == "blend"
     elif away == "postgres":
-        expected = ("held", "held", "blend", "held", "held")
+        expected = ("fallback", "fallback", "blend", "fallback", "fallback")
         assert cached_source == "cache"
     else:
-        expected = ("held", "held", "held", "held", "held")
+        expected = ("fallback", "fallback", "fallback", "fallback", "fallback")
     assert tuple(levels.values()) == expected
 
 

@@ -251,8 +251,8 @@ async def test_a_process_that_does_not_hear_the_others_is_told(
 ) -> None:
     client = await start_for_admin(start, seeds, diagnose_speed_seconds=1e-6)
 
-    async def hears() -> bool:
-        return await severity(client, "hearing") == "ok"
+    async def connected() -> bool:
+        return await severity(client, "subscription") == "ok"
 
     async def is_deaf() -> bool:
         with engine.begin() as connection:
@@ -262,11 +262,11 @@ async def test_a_process_that_does_not_hear_the_others_is_told(
                     " where application_name = 'tandem-follower' and datname = current_database()"
                 )
             )
-        return not await hears()
+        return not await connected()
 
-    await until(hears)
+    await until(connected)
     await until(is_deaf)
-    await until(hears)
+    await until(connected)
 
 
 async def test_a_redis_that_refuses_to_keep_anything_is_told(

@@ -32,8 +32,8 @@ from serving.services.diagnosis.process import (
     Dropped,
     ReplicaFigures,
     judge_dropped,
-    judge_hearing,
     judge_replica,
+    judge_subscription,
 )
 from sql.revisions import Revisions
 from tests.serving.good_health import (
@@ -212,11 +212,11 @@ def test_impressions_lost_lately_need_doing_something_and_earlier_ones_are_worth
     assert judge_dropped(Dropped(1, 0, ago(hours=2)), NOW).what.startswith("1 impression ")
 
 
-def test_a_process_that_has_not_heard_the_others_for_long_is_told() -> None:
-    assert judge_hearing(None, Bounds(), NOW).severity == "ok"
-    assert judge_hearing(5.0, Bounds(), NOW).severity == "ok", "it is listening again"
-    deaf = judge_hearing(120.0, Bounds(), NOW)
-    assert (deaf.severity, deaf.since) == ("problem", ago(minutes=2))
+def test_a_process_without_a_subscription_for_long_is_told() -> None:
+    assert judge_subscription(None, Bounds(), NOW).severity == "ok"
+    assert judge_subscription(5.0, Bounds(), NOW).severity == "ok", "it is listening again"
+    disconnected = judge_subscription(120.0, Bounds(), NOW)
+    assert (disconnected.severity, disconnected.since) == ("problem", ago(minutes=2))
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def test_no_category_has_a_later_item_while_another_lacks_an_earlier_one(wanted:
     }
     lacking = [turn for (_, item_no), turn in turns.items() if item_no not in known]
     if not lacking:
-        assert not choice.partly
+        assert not choice.incomplete
         return
     assert len(choice.item_nos) == wanted.most
     for item_no in choice.item_nos:
@@ -59,7 +59,7 @@ def test_no_category_has_a_later_item_while_another_lacks_an_earlier_one(wanted:
 def test_the_categories_that_lack_items_are_told(wanted: Wanted) -> None:
     choice = chosen_in_turn(*wanted)
     known = wanted.there.union(choice.item_nos)
-    assert choice.partly == {
+    assert choice.incomplete == {
         name for name, one in wanted.by_category.items() if not known >= set(one)
     }
 
@@ -77,7 +77,7 @@ def read(catalogue: list[list[str]], *, page_items: int, most: int) -> NewestOfE
 
 
 @given(CATALOGUE, st.integers(min_value=1, max_value=10), st.integers(min_value=1, max_value=30))
-def test_of_each_category_that_was_read_the_newest_are_held_and_no_more_than_there_is_room_for(
+def test_of_each_category_that_was_read_the_newest_are_kept_and_no_more_than_there_is_room_for(
     catalogue: list[list[str]], page_items: int, most: int
 ) -> None:
     newest = read(catalogue, page_items=page_items, most=most)

@@ -44,7 +44,7 @@ class CuttingProxy:
     socket: str
     cuts: int = 0
     """How many more commits nobody hears of."""
-    deaf_to: bytes = b"nothing of this"
+    drops: bytes = b"nothing of this"
     """A request with this ends its connection and does not arrive."""
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -67,7 +67,7 @@ class CuttingProxy:
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, silent: asyncio.Event
     ) -> None:
         while data := await reader.read(1 << 20):
-            if self.deaf_to in data:
+            if self.drops in data:
                 return
             if self.cuts and b"from record_events(" in data:
                 self.cuts -= 1
@@ -178,7 +178,7 @@ async def test_events_recorded_that_others_could_not_be_told_of_are_counted_as_a
     client = await start(database_url=proxied.url, redis_url=own_redis.url)
     await send(client, event("bob", 1))
     own_redis.kill()
-    proxied.proxy.deaf_to = b"tandem_exclusions"
+    proxied.proxy.drops = b"tandem_exclusions"
     answer = await send(client, event("ann", 1), event("ann", 2))
     assert (answer.status_code, len(answer.json()["event_ids"])) == (503, 2)
     assert "are recorded" in answer.json()["detail"]

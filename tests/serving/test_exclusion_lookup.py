@@ -7,25 +7,25 @@ import pytest
 
 from domain.identifiers import ItemNo, UserId, UserNo
 from serving.repositories.excluded_items import ExcludedItems
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.services.memory import exclusion_lookup
+from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.memory.exclusion_lookup import ExclusionLookup
-from serving.services.memory.remembered_users import RememberedUsers
 
 ANN = UserId("ann")
 PATIENCE_SECONDS = 100.0
-SEEN = RememberedUser(UserNo(1), Exclusions(frozenset({ItemNo(7)})), complete=True)
+SEEN = UserExclusions(UserNo(1), Exclusions(frozenset({ItemNo(7)})), complete=True)
 
 
-class SlowRedis(RememberedUsers):
+class SlowRedis(ExclusionCache):
     """It takes all of the patience, by the clock that the lookup reads, and knows nobody."""
 
     def __init__(self, clock: list[float]) -> None:
         self._clock = clock
 
-    async def find(self, _user_id: UserId) -> RememberedUser:
+    async def find(self, _user_id: UserId) -> UserExclusions:
         self._clock[0] += PATIENCE_SECONDS
-        return RememberedUser()
+        return UserExclusions()
 
 
 class Postgres(ExcludedItems):
@@ -34,7 +34,7 @@ class Postgres(ExcludedItems):
     def __init__(self, answers: asyncio.Event) -> None:
         self._answers = answers
 
-    async def find_exclusions(self, _user_id: UserId) -> RememberedUser:
+    async def find_exclusions(self, _user_id: UserId) -> UserExclusions:
         await self._answers.wait()
         return SEEN
 

@@ -140,13 +140,13 @@ async def test_items_without_a_vector_have_their_place_in_a_diverse_list(
 async def test_caps_filters_and_diversity_have_cached_answers_of_their_own(
     client: httpx.AsyncClient, ann: int
 ) -> None:
-    wishes: list[dict[str, Any]] = [
+    queries: list[dict[str, Any]] = [
         {}, {"category": "war"}, {"category": "crime"}, {"exclude_category": "war"},
         {"category": ["war", "crime"]}, {"max_per_category": 1}, {"max_per_category": 2},
         {"diversity": 0.5}, {"explore": 0.5}, {"explore": 0.25},
     ]  # fmt: skip
-    made = [(await recommended(client, "ann", limit=6, **wish)).json() for wish in wishes]
-    kept = [(await recommended(client, "ann", limit=6, **wish)).json() for wish in wishes]
+    made = [(await recommended(client, "ann", limit=6, **query)).json() for query in queries]
+    kept = [(await recommended(client, "ann", limit=6, **query)).json() for query in queries]
     assert {answer["source"] for answer in made} == {"blend"}
     assert {answer["source"] for answer in kept} == {"cache"}
     assert [answer["items"] for answer in kept] == [answer["items"] for answer in made]
@@ -172,14 +172,14 @@ async def test_more_diversity_brings_what_is_less_alike(
     assert len(ids(await recommended(client, "bea", limit=30, diversity=1))) == 30
 
 
-async def test_without_the_database_the_held_list_keeps_to_filters_and_caps(
+async def test_without_the_database_the_fallback_keeps_to_filters_and_caps(
     start: Start, ann: int, gate: Gate
 ) -> None:
     client = await start(redis_url="unix:///nowhere.sock")
     assert (await recommended(client, "ann")).status_code == 200
     gate.shut()
     war = await recommended(client, "ann", limit=30, category="war")
-    assert war.json()["level"] == "held"
+    assert war.json()["level"] == "fallback"
     assert all("war" in genres for genres in genres_of(war))
     assert len(ids(war)) == 11
     without = await recommended(client, "ann", limit=30, exclude_category="war")
@@ -208,8 +208,8 @@ async def test_what_makes_no_sense_is_refused_with_its_name(
 async def test_an_item_that_changes_categories_is_where_it_belongs_in_cached_answers_too(
     client: httpx.AsyncClient, ann: int, gate: Gate
 ) -> None:
-    async def shown(**wish: str) -> list[str]:
-        return ids(await recommended(client, "ann", limit=30, **wish))
+    async def shown(**query: str) -> list[str]:
+        return ids(await recommended(client, "ann", limit=30, **query))
 
     assert "film-3" in await shown(category="war")
     assert "film-3" in await shown(exclude_category="comedy")
@@ -223,9 +223,9 @@ async def test_an_item_that_changes_categories_is_where_it_belongs_in_cached_ans
     again = await recommended(client, "ann", limit=30, category="war")
     assert (kept.json()["source"], again.json()["source"]) == ("cache", "cache")
     gate.shut()
-    held = await recommended(client, "bob", limit=29, exclude_category="comedy")
-    assert held.json()["level"] == "held"
-    assert "film-3" not in ids(held)
+    fallback = await recommended(client, "bob", limit=29, exclude_category="comedy")
+    assert fallback.json()["level"] == "fallback"
+    assert "film-3" not in ids(fallback)
 
 
 async def test_what_is_popular_in_a_category_is_of_it_now(

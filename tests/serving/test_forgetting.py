@@ -82,7 +82,7 @@ async def test_a_forgotten_user_is_a_stranger_in_every_process_at_once(
     assert seeds.count("users") == 0
 
 
-async def test_whoever_comes_back_is_a_new_user_in_processes_that_remember_the_old_number(
+async def test_whoever_comes_back_is_a_new_user_in_processes_that_have_cached_the_old_number(
     start: Start, engine: Engine, seeds: Seeds, ann: int
 ) -> None:
     one, other = await start(), await start()
@@ -142,16 +142,16 @@ async def test_a_retry_that_comes_late_leaves_nothing_of_what_was_taken_back(
     assert seeds.count("users where user_id = 'ann'") == 0
     assert keys_of(redis_url, "ann", ann) == []
 
-    async def held() -> bool:
-        return (await recommended(client, "nobody")).json()["source"] == "held"
+    async def fallback() -> bool:
+        return (await recommended(client, "nobody")).json()["source"] == "fallback"
 
     gate.shut()
-    await until(held)
+    await until(fallback)
     assert "film-20" in ids(await recommended(client, "bob", limit=5))
     gate.open()
 
 
-async def test_what_was_remembered_while_a_user_was_forgotten_goes_soon_after(
+async def test_what_was_cached_while_a_user_was_forgotten_goes_soon_after(
     start: Start, seeds: Seeds, ann: int, redis_url: str
 ) -> None:
     client = await start(write_budget_seconds=2.0)

@@ -1,4 +1,4 @@
-"""Leave to read a replica is never given while it may lack what must be known."""
+"""A grant to read a replica is never given while it may lack what must be known."""
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -7,7 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from domain.identifiers import RunId
 from domain.redis_keys import VERSION_SECONDS
 from serving.repositories.runs import LiveRun
-from serving.services.freshness import Freshness, Mark
+from serving.services.freshness import Checkpoint, Freshness
 from serving.settings import LONGEST_LAG_SECONDS
 from tests.serving.conftest import CUT_OFF
 
@@ -16,40 +16,43 @@ USERS = ("ann", "bob")
 users = st.sampled_from(USERS)
 
 
-def mark(**changes: object) -> Mark:
+def checkpoint(**changes: object) -> Checkpoint:
     told = {
-        "clock": 10, "epoch": b"e", "run": RUN, "remembered_at": 0, "written": 100, "taken_at": 0.0,
+        "clock": 10, "generation": b"e", "run": RUN, "exclusions_version": 0,
+        "written": 100, "taken_at": 0.0,
     }  # fmt: skip
-    return Mark(**{**told, **changes})  # type: ignore[arg-type]
+    return Checkpoint(**{**told, **changes})  # type: ignore[arg-type]
 
 
 def fresh() -> Freshness:
-    """A replica that has passed a mark taken at clock 10 and 0 seconds."""
+    """A replica that has passed a checkpoint taken at clock 10 and 0 seconds."""
     freshness = Freshness(most_lag_seconds=60)
-    freshness.note(mark())
+    freshness.note(checkpoint())
     freshness.advance("one", 100)
     return freshness
 
 
-def test_leave_is_given_for_what_was_changed_before_the_mark() -> None:
-    leave = fresh().leave(10, b"e", RUN, now=5.0)
-    assert leave is not None
-    assert leave.server == "one"
+def test_a_grant_is_given_for_what_was_changed_before_the_checkpoint() -> None:
+    grant = fresh().grant(10, b"e", RUN, now=5.0)
+    assert grant is not None
+    assert grant.server == "one"
 
 
-def test_leave_is_refused_for_later_changes_other_epochs_other_runs_and_too_much_lag() -> None:
+def test_a_grant_is_refused_for_later_changes_other_generations_other_runs_and_too_much_lag() -> (
+    None
+):
     freshness = fresh()
-    assert freshness.leave(11, b"e", RUN, now=5.0) is None
-    assert freshness.leave(10, b"f", RUN, now=5.0) is None
-    assert freshness.leave(10, b"e", LiveRun(RunId(1), CUT_OFF, switch_no=2), now=5.0) is None
-    assert freshness.leave(10, b"e", RUN, now=61.0) is None
+    assert freshness.grant(11, b"e", RUN, now=5.0) is None
+    assert freshness.grant(10, b"f", RUN, now=5.0) is None
+    assert freshness.grant(10, b"e", LiveRun(RunId(1), CUT_OFF, switch_no=2), now=5.0) is None
+    assert freshness.grant(10, b"e", RUN, now=61.0) is None
 
 
 def test_a_mark_counts_when_the_replica_has_come_so_far_and_the_lag_is_its_age() -> None:
     freshness = Freshness(most_lag_seconds=60)
     assert freshness.lag_seconds(0.0) is None
     for second in range(5):
-        freshness.note(mark(written=100 + second, taken_at=float(second)))
+        freshness.note(checkpoint(written=100 + second, taken_at=float(second)))
     freshness.advance("one", 99)
     assert freshness.lag_seconds(5.0) is None
     freshness.advance("one", 102)
@@ -59,10 +62,10 @@ def test_a_mark_counts_when_the_replica_has_come_so_far_and_the_lag_is_its_age()
 def test_another_server_has_to_pass_for_itself() -> None:
     freshness = fresh()
     freshness.advance("two", 100)
-    assert freshness.leave(10, b"e", RUN, now=5.0) is None
-    freshness.note(mark(written=101))
+    assert freshness.grant(10, b"e", RUN, now=5.0) is None
+    freshness.note(checkpoint(written=101))
     freshness.advance("two", 101)
-    assert freshness.leave(10, b"e", RUN, now=5.0) is not None
+    assert freshness.grant(10, b"e", RUN, now=5.0) is not None
 
 
 class AnyOrder(RuleBasedStateMachine):
@@ -102,7 +105,7 @@ class AnyOrder(RuleBasedStateMachine):
         clock, taken_at = self.clock, self.seconds
         for user in meanwhile:
             self.change(user, dropped=True)
-        self.freshness.note(mark(clock=clock, written=self.written, taken_at=taken_at))
+        self.freshness.note(checkpoint(clock=clock, written=self.written, taken_at=taken_at))
 
     @rule(so_much=st.integers(0, 3), seen=st.booleans())
     def replay(self, so_much: int, *, seen: bool) -> None:
@@ -128,8 +131,8 @@ class AnyOrder(RuleBasedStateMachine):
             version, dropped_at = self.versions.get(user, (0, 0.0))
             if self.seconds - dropped_at > VERSION_SECONDS:
                 version = 0
-            leave = self.freshness.leave(version, b"e", RUN, now=self.seconds)
-            if leave is not None and leave.server == str(self.server):
+            grant = self.freshness.grant(version, b"e", RUN, now=self.seconds)
+            if grant is not None and grant.server == str(self.server):
                 assert self.replayed >= self.must_know[user]
 
 

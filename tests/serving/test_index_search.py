@@ -23,8 +23,8 @@ from serving.repositories.runs import ItemIndex, LiveRun, Runs
 from serving.repositories.store import Store, StoreLimits
 from serving.services.lists.explaining import Explainer
 from serving.services.lists.making import ListMaker
+from serving.services.lists.request import RecommendationRequest
 from serving.services.lists.stating import Stating
-from serving.services.lists.wish import Wish
 from sql.statements import statements
 from tests import tables
 from tests.serving.conftest import CUT_OFF, Seeds
@@ -214,7 +214,9 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
     )
     indexes = [None, ItemIndex(0.949, DIMENSIONS), ItemIndex(0.95, DIMENSIONS)]
     made = [
-        await lists.make(LiveRun(catalogue.run_id, CUT_OFF, index), user, Wish(limit=10))
+        await lists.make(
+            LiveRun(catalogue.run_id, CUT_OFF, index), user, RecommendationRequest(limit=10)
+        )
         for index in indexes
     ]
     assert noting.asked == [None, None, indexes[2]]

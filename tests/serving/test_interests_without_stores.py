@@ -22,17 +22,17 @@ def run_id(engine: Engine, film_nos: list[int]) -> int:
 
 
 @pytest.mark.usefixtures("run_id")
-async def test_without_postgresql_there_is_the_held_list_without_what_was_named(
+async def test_without_postgresql_there_is_the_fallback_without_what_was_named(
     start: Start, gate: Gate
 ) -> None:
     client = await start(request_budget_seconds=1.0, write_budget_seconds=1.0)
     await put(client, interests={"items": ["film-13"], "words": ["robots"]})
     gate.shut()
     known = await recommended(client, "ann", limit=10)
-    assert known.json()["level"] == "held"
+    assert known.json()["level"] == "fallback"
     assert 13 not in films(known)
     asked = await recommended(client, "bob", interest="robots", interest_item="film-14", limit=10)
-    assert asked.json()["level"] == "held"
+    assert asked.json()["level"] == "fallback"
     assert 14 not in films(asked)
     assert (await client.get("/v1/users/ann")).status_code == 503
     assert (await put(client)).status_code == 503
@@ -66,7 +66,7 @@ async def test_a_new_process_knows_what_was_named_lately_though_redis_has_lost_e
     fresh = await start(request_budget_seconds=1.0)
     gate.shut()
     answer = await recommended(fresh, "ann", limit=10)
-    assert answer.json()["level"] == "held"
+    assert answer.json()["level"] == "fallback"
     assert 13 not in films(answer)
 
 

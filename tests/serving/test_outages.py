@@ -63,7 +63,7 @@ async def test_a_search_that_takes_too_long_leaves_the_batch_list_and_is_not_kep
     assert again.json()["degraded"] in {None, "redis_away"}
 
 
-async def test_a_list_that_cannot_be_filled_up_in_time_is_with_what_is_held(
+async def test_a_list_that_cannot_be_filled_up_in_time_ends_with_the_fallback(
     start: Start, engine: Engine, seeds: Seeds, ann: int
 ) -> None:
     client = await start(request_budget_seconds=2.0)
@@ -204,7 +204,7 @@ async def test_a_database_that_is_killed_and_started_again_is_used_again(
     for _ in range(2):
         assert await level(client, limit=5) == "batch"
         own_postgres.kill()
-        assert await level(client, limit=6) == "held"
+        assert await level(client, limit=6) == "fallback"
         assert (await send(client, event("ann", 1))).status_code == 503
         own_postgres.start()
 

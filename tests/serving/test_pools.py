@@ -55,12 +55,12 @@ async def test_more_connections_are_opened_when_all_are_in_use_and_closed_after_
     def figure(name: str, **labels: str) -> float | None:
         return metrics.registry.get_sample_value(name, {"lane": "reads", **labels})
 
-    async def hold(connection: AsyncConnection) -> int:
+    async def keep(connection: AsyncConnection) -> int:
         number = await backend(connection)
         await go_on.wait()
         return number
 
-    asking = [asyncio.create_task(connections.ask(hold, budget())) for _ in range(3)]
+    asking = [asyncio.create_task(connections.ask(keep, budget())) for _ in range(3)]
 
     async def both_are_held() -> bool:
         return figure("serving_postgres_connections", state="open") == 2
@@ -89,7 +89,7 @@ async def test_a_slow_statement_is_logged_by_its_name_without_what_was_asked(
     with structlog.testing.capture_logs() as logs:
         assert (await recommended(client, "a-secret-user")).status_code == 200
     slow = [line for line in logs if line["event"] == "slow_statement"]
-    names = {name for layer in ("serving", "popular", "held") for name in statements(layer)}
+    names = {name for layer in ("serving", "popular", "fallback") for name in statements(layer)}
     assert {line["statement"] for line in slow} & names
     assert "a-secret-user" not in str(slow)
 

@@ -65,7 +65,7 @@ async def metric(client: httpx.AsyncClient, name: str) -> float:
 
 
 async def given(client: httpx.AsyncClient) -> float:
-    return await metric(client, 'serving_replica_leaves_total{outcome="given"}')
+    return await metric(client, 'serving_replica_grants_total{outcome="given"}')
 
 
 async def caught_up(client: httpx.AsyncClient, user: str = "ann") -> None:

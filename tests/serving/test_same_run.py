@@ -8,9 +8,9 @@ from sqlalchemy import Engine, text
 from domain.identifiers import ItemNo, RunId
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.runs import ItemIndex, LiveRun, same_run
-from serving.services.freshness import Freshness, Mark
+from serving.services.freshness import Checkpoint, Freshness
 from serving.services.lists.made_list import fillers
-from serving.services.shelves.held import HeldShelves
+from serving.services.shelves.fallback_lists import FallbackLists
 from serving.services.shelves.shelf import Shelf, ShelfList
 from tests.serving.conftest import CUT_OFF, Gate, Seeds, Start, ids, recommended, until
 
@@ -63,11 +63,11 @@ async def test_a_list_is_filled_up_with_the_copy_that_a_process_began_with(
 
 
 def test_a_shorter_list_of_the_same_run_takes_no_ones_place() -> None:
-    held, shelf = HeldShelves(), Shelf("trending_week")
+    fallback, shelf = FallbackLists(), Shelf("trending_week")
     items = fillers(CatalogueItem(ItemNo(no), f"film-{no}", "Film") for no in range(5))
-    held.hold(shelf, ShelfList("trending", RUN, items))
-    held.hold(shelf, ShelfList("trending", TOLD, items[:2]))
-    found = held.find(shelf)
+    fallback.keep(shelf, ShelfList("trending", RUN, items))
+    fallback.keep(shelf, ShelfList("trending", TOLD, items[:2]))
+    found = fallback.find(shelf)
     assert found is not None
     assert len(found.items) == 5
 
@@ -76,10 +76,10 @@ def test_a_replica_that_knows_a_run_may_be_read_though_the_runs_figures_were_mea
     None
 ):
     freshness = Freshness(most_lag_seconds=60.0)
-    freshness.note(Mark(1, b"epoch", RUN, 0, 10, 100.0))
+    freshness.note(Checkpoint(1, b"generation", RUN, 0, 10, 100.0))
     freshness.advance("server", 10)
     freshness.advance("server", 10)
     measured = replace(RUN, index=ItemIndex(0.98, 8))
-    assert freshness.leave(1, b"epoch", measured, now=100.0) is not None
+    assert freshness.grant(1, b"generation", measured, now=100.0) is not None
     served_again = replace(RUN, switch_no=RUN.switch_no + 1)
-    assert freshness.leave(1, b"epoch", served_again, now=100.0) is None
+    assert freshness.grant(1, b"generation", served_again, now=100.0) is None

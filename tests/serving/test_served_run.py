@@ -78,7 +78,7 @@ async def test_a_served_run_whose_lists_are_gone_is_told_as_that_while_postgres_
     await until(lambda: blended(client))
     seeds.write(text(f"drop table user_embeddings_{run_id}"))
     answer = (await recommended(client, "ann", limit=7)).json()
-    assert (answer["level"], answer["degraded"]) == ("held", "run_gone")
+    assert (answer["level"], answer["degraded"]) == ("fallback", "run_gone")
     popular = (await client.get("/v1/search?q=film")).json()
     assert popular["degraded"] in {None, "run_gone"}
     metrics = (await client.get("/metrics")).text
@@ -110,10 +110,10 @@ async def test_without_the_database_the_best_list_still_to_be_had_is_answered(
     assert cached.json()["source"] == "cache"
     assert ids(cached) == ids(first)
     for user, limit in (("ann", 4), ("stranger", 4), ("another", 4)):
-        held = await recommended(client, user, limit=limit)
-        assert held.json()["source"] == held.json()["level"] == "held"
-        assert held.json()["run"]["id"] == run_id
-        assert ids(held) == ["film-0", "film-1", "film-2", "film-3"]
+        fallback = await recommended(client, user, limit=limit)
+        assert fallback.json()["source"] == fallback.json()["level"] == "fallback"
+        assert fallback.json()["run"]["id"] == run_id
+        assert ids(fallback) == ["film-0", "film-1", "film-2", "film-3"]
     assert ids(await client.get("/v1/popular?limit=2")) == ["film-0", "film-1"]
     assert (await client.get("/v1/popular?category=war")).json()["items"] == []
     assert (await client.get("/v1/items/film-1")).status_code == 503

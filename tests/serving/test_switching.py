@@ -55,7 +55,7 @@ def served_by(client: httpx.AsyncClient, run_id: int) -> Callable[[], Awaitable[
 
 
 async def listening(seeds: Seeds, listeners: int = 1) -> None:
-    async def heard() -> bool:
+    async def received() -> bool:
         with seeds.engine.connect() as connection:
             found = connection.execute(
                 text(
@@ -66,7 +66,7 @@ async def listening(seeds: Seeds, listeners: int = 1) -> None:
             )
             return int(found.scalar_one()) == listeners
 
-    await until(heard)
+    await until(received)
 
 
 async def test_every_process_moves_as_soon_as_another_run_is_served(
@@ -202,7 +202,7 @@ async def test_a_run_taken_away_under_its_readers_costs_no_answer(
             n += 1
             answer = await recommended(client, user, limit=1 + n % 9, **query)
             assert answer.status_code == 200, answer.text
-            assert answer.json()["source"] != "held"
+            assert answer.json()["source"] != "fallback"
             assert len(ids(answer)) == 1 + n % 9
             answers += 1
             await asyncio.sleep(0.01)

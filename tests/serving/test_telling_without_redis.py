@@ -9,13 +9,13 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, event, send, until
-from tests.serving.holding import held, publish_popular
+from tests.serving.fallback import fallback, publish_popular
 from tests.toxic import toxic, toxic_postgres
 
 ONLY_TOLD: dict[str, Any] = {
     "request_budget_seconds": 1.0,
     "exclusions_patience_seconds": 0.2,
-    "remembered_poll_seconds": 3600,
+    "exclusion_cache_poll_seconds": 3600,
 }
 """A process that does not read again what was recorded because Redis went."""
 
@@ -33,7 +33,7 @@ async def told_without_the_log(
         lock_log(locker)
 
         async def told() -> bool:
-            return await held(client, "ann", limit=len(expected)) == expected
+            return await fallback(client, "ann", limit=len(expected)) == expected
 
         await until(told)
 
@@ -51,8 +51,8 @@ async def test_without_redis_the_processes_tell_each_other_through_postgresql(
     assert (await send(here, event("ann", 0), event("ann", 1, "hide"))).status_code == 202
     await told_without_the_log(engine, there, [2, 3])
     gate.shut()
-    assert await held(there, "ann", limit=2) == [2, 3]
-    assert await held(there, "ann", limit=2, exclude_seen=False) == [0, 2]
+    assert await fallback(there, "ann", limit=2) == [2, 3]
+    assert await fallback(there, "ann", limit=2, exclude_seen=False) == [0, 2]
 
 
 @pytest.mark.usefixtures("run_id")
@@ -76,7 +76,7 @@ async def test_who_reaches_redis_again_tells_those_who_do_not_yet(
         assert (await send(here, event("ann", 1))).status_code == 202
         await told_without_the_log(engine, there, [2, 3])
         gate.shut()
-        assert await held(there, "ann", limit=2) == [2, 3]
+        assert await fallback(there, "ann", limit=2) == [2, 3]
 
 
 async def test_what_nobody_can_be_told_of_is_not_acknowledged(
@@ -114,14 +114,14 @@ async def test_a_process_that_listens_again_first_reads_what_it_was_not_told(
         there = await start(redis_url=own_redis.url, **cut_off)
         own_redis.kill()
         await proxy.cut()
-        assert await held(there, "ann", limit=2) == [0, 1]
+        assert await fallback(there, "ann", limit=2) == [0, 1]
         assert (await send(here, event("ann", 0))).status_code == 202
         await proxy.open()
 
-        async def heard() -> bool:
+        async def received() -> bool:
             # Between two questions it may read what was recorded, in none.
             with engine.connect() as locker:
                 lock_log(locker)
-                return await held(there, "ann", limit=2) == [1, 2]
+                return await fallback(there, "ann", limit=2) == [1, 2]
 
-        await until(heard)
+        await until(received)

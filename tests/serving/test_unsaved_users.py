@@ -6,24 +6,24 @@ from typing import Any, cast
 import pytest
 
 from domain.identifiers import ItemNo, UserId
-from serving.repositories.exclusions import Exclusions, RememberedUser
-from serving.services.memory import remembered_users
-from serving.services.memory.remembered_users import RememberedUsers
+from serving.repositories.exclusions import Exclusions, UserExclusions
+from serving.services.memory import exclusion_cache
+from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.memory.user_memory import UserMemory
 
 
 class RedisThatComesBack:
     """Takes nothing while it is away; another event comes in while it is tried."""
 
-    unsteady = False
+    flapping = False
 
     def __init__(self) -> None:
         self.away = True
-        self.told: list[tuple[UserId, RememberedUser]] = []
-        self.meanwhile: Mapping[UserId, RememberedUser] = {}
-        self.users: RememberedUsers
+        self.told: list[tuple[UserId, UserExclusions]] = []
+        self.meanwhile: Mapping[UserId, UserExclusions] = {}
+        self.users: ExclusionCache
 
-    async def add(self, users: Mapping[UserId, RememberedUser], *, tell: bool = True) -> bool:
+    async def add(self, users: Mapping[UserId, UserExclusions], *, tell: bool = True) -> bool:
         del tell
         if not self.away:
             self.told += users.items()
@@ -40,21 +40,21 @@ class RedisThatComesBack:
 
 
 class NoNews:
-    async def tell(self, users: Mapping[UserId, RememberedUser]) -> None:
+    async def tell(self, users: Mapping[UserId, UserExclusions]) -> None:
         pass
 
 
 def redis_of_an_outage() -> RedisThatComesBack:
     redis, memory = RedisThatComesBack(), UserMemory(most_users=9, most_items=99)
-    redis.users = RememberedUsers(
+    redis.users = ExclusionCache(
         memory, cast("Any", redis), cast("Any", NoNews()), cast("Any", None)
     )
     return redis
 
 
-def seen(**users: int) -> dict[UserId, RememberedUser]:
+def seen(**users: int) -> dict[UserId, UserExclusions]:
     return {
-        UserId(user): RememberedUser(exclusions=Exclusions(frozenset({ItemNo(item)})))
+        UserId(user): UserExclusions(exclusions=Exclusions(frozenset({ItemNo(item)})))
         for user, item in users.items()
     }
 
@@ -75,7 +75,7 @@ async def test_all_of_it_is_told_once_redis_is_back_the_oldest_first() -> None:
 async def test_of_too_many_those_that_wait_longest_are_lost(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(remembered_users, "_MOST_UNSAVED", 2)
+    monkeypatch.setattr(exclusion_cache, "_MOST_UNSAVED", 2)
     redis = redis_of_an_outage()
     for user in ("ann", "bob", "ann", "carol"):
         await redis.users.tell(seen(**{user: 1}))

@@ -1,21 +1,21 @@
-"""What a process remembers of users, in bounded memory."""
+"""What a process caches of users, in bounded memory."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo, UserId, UserNo
-from serving.repositories.exclusions import MOST_ITEMS, Exclusions, RememberedUser
+from serving.repositories.exclusions import MOST_ITEMS, Exclusions, UserExclusions
 from serving.services.memory.user_memory import UserMemory
 
 ANN, BOB = UserId("ann"), UserId("bob")
 item_nos = st.frozensets(st.integers(1, 2**31 - 1).map(ItemNo), max_size=20)
 users = st.builds(
-    RememberedUser, st.none() | st.integers(1, 9).map(UserNo), st.builds(Exclusions, item_nos)
+    UserExclusions, st.none() | st.integers(1, 9).map(UserNo), st.builds(Exclusions, item_nos)
 )
 
 
-def seen(*nos: int) -> RememberedUser:
-    return RememberedUser(exclusions=Exclusions(frozenset(map(ItemNo, nos))))
+def seen(*nos: int) -> UserExclusions:
+    return UserExclusions(exclusions=Exclusions(frozenset(map(ItemNo, nos))))
 
 
 def memory(most_users: int = 100, most_items: int = 1000) -> UserMemory:
@@ -31,19 +31,19 @@ def items_of(kept: UserMemory, user_id: UserId) -> frozenset[ItemNo]:
 def test_what_is_packed_is_unpacked_the_same(
     user_no: UserNo | None, some: frozenset[ItemNo], others: frozenset[ItemNo]
 ) -> None:
-    known = RememberedUser(user_no, Exclusions(some - others, others))
-    assert RememberedUser.unpack(known.pack()) == known
+    known = UserExclusions(user_no, Exclusions(some - others, others))
+    assert UserExclusions.unpack(known.pack()) == known
 
 
-def test_of_too_many_items_those_spoken_against_are_kept() -> None:
+def test_of_too_many_items_disliked_ones_are_kept() -> None:
     many = frozenset(map(ItemNo, range(10, 10 + MOST_ITEMS)))
-    known = RememberedUser(None, Exclusions(many, frozenset({ItemNo(1)})))
-    kept = RememberedUser.unpack(known.pack()).exclusions
-    assert kept.against == {1}
+    known = UserExclusions(None, Exclusions(many, frozenset({ItemNo(1)})))
+    kept = UserExclusions.unpack(known.pack()).exclusions
+    assert kept.disliked == {1}
     assert len(kept.seen) == MOST_ITEMS - 1
 
 
-def test_an_item_spoken_against_is_left_out_where_seen_ones_may_be_shown() -> None:
+def test_a_disliked_item_is_left_out_where_seen_ones_may_be_shown() -> None:
     exclusions = Exclusions(frozenset({ItemNo(1)}), frozenset({ItemNo(2)}))
     assert exclusions.of(exclude_seen=True) == {1, 2}
     assert exclusions.of(exclude_seen=False) == {2}
@@ -85,7 +85,7 @@ def test_a_state_read_before_an_event_that_was_crowded_out_is_not_kept() -> None
 
 
 @given(st.lists(st.tuples(st.sampled_from("abcdefgh"), users), max_size=60))
-def test_memory_is_bounded_by_users_and_by_items(added: list[tuple[str, RememberedUser]]) -> None:
+def test_memory_is_bounded_by_users_and_by_items(added: list[tuple[str, UserExclusions]]) -> None:
     kept = memory(most_users=4, most_items=40)
     for name, known in added:
         kept.add(UserId(name), known)

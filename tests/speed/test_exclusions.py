@@ -51,7 +51,7 @@ def work(kept: KeptExclusions) -> None:
 def test_after_a_bulk_load_redis_holds_all_that_its_users_have_seen_though_there_is_no_run(
     engine: Engine, client: redis.Redis, film_nos: list[int]
 ) -> None:
-    kept = KeptExclusions(engine, client, seconds=SECONDS, look_seconds=0.0)
+    kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
     work(kept)
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[1]), event("ann", film_nos[0])])
@@ -78,7 +78,7 @@ def test_what_is_recorded_while_the_log_is_read_is_not_taken_back(
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[0])])
         ann = user_no_of(connection, "ann")
-    kept = KeptExclusions(engine, client, seconds=SECONDS, look_seconds=0.0)
+    kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
     work(kept)
     added = packed_numbers([0, film_nos[5]])
 
@@ -117,7 +117,7 @@ def test_a_redis_that_lost_everything_is_told_of_who_came_lately_and_of_nobody_e
         )
         ann = user_no_of(connection, "ann")
     for _ in range(2):
-        kept = KeptExclusions(engine, client, seconds=SECONDS, look_seconds=0.0)
+        kept = KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0)
         work(kept)
         assert known(client, "ann") == (ann, film_nos[0])
         assert known(client, "old") is None
@@ -139,7 +139,7 @@ def test_while_redis_is_away_users_wait_until_it_is_back(
         ann = user_no_of(connection, "ann")
     socket = socket_folder / "redis.sock"
     with redis.Redis(unix_socket_path=str(socket)) as away:
-        kept = KeptExclusions(engine, away, seconds=SECONDS, look_seconds=0.0)
+        kept = KeptExclusions(engine, away, seconds=SECONDS, poll_seconds=0.0)
         assert kept.work_once() is None
         socket.symlink_to(redis_url.removeprefix("unix://"))
         work(kept)
@@ -154,7 +154,7 @@ def test_a_worker_does_not_end_what_another_began_when_redis_lost_everything(
 ) -> None:
     monkeypatch.setattr("speed.exclusions._ROWS_AT_ONCE", 1)
     one, other = (
-        KeptExclusions(engine, client, seconds=SECONDS, look_seconds=0.0) for _ in range(2)
+        KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0) for _ in range(2)
     )
     work(one)
     with engine.begin() as connection:
@@ -174,7 +174,7 @@ def test_each_outage_is_told_once_though_nobody_was_to_be_stored_between_two(
 ) -> None:
     socket = socket_folder / "redis.sock"
     with redis.Redis(unix_socket_path=str(socket)) as away, capture_logs() as logs:
-        kept = KeptExclusions(engine, away, seconds=SECONDS, look_seconds=0.0)
+        kept = KeptExclusions(engine, away, seconds=SECONDS, poll_seconds=0.0)
         for _ in range(2):
             work(kept)
             work(kept)

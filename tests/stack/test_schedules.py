@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from serving.services.diagnosis.finding import Finding
 from stack.command_line import app
-from stack.diagnosis.prefect import look_at_schedules, scheduled_names
+from stack.diagnosis.prefect import check_schedules, scheduled_names
 from stack.diagnosis.schedules import Nights, judge_schedules
 from stack.home import UP, Home, owning
 from stack.prefect_api import Deployment
@@ -131,7 +131,7 @@ def test_a_prefect_server_that_does_not_tell_is_a_problem(
     tmp_path: Path, status: int, why: str
 ) -> None:
     with server_that_answers(status) as url:
-        (found,) = look_at_schedules(url, Home(tmp_path), {})
+        (found,) = check_schedules(url, Home(tmp_path), {})
     assert found.severity == "problem"
     assert why in found.what
     assert "prefect.password" in str(found.advice)

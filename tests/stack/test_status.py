@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 from stack.command_line import app
 from stack.home import UP, Home, owning
 from stack.runs import find_live_run
-from stack.served_run import Look, look_up_served_run
+from stack.served_run import Lookup, look_up_served_run
 from stack.settings import StackSettings
 from stack.supervision.state import StackState, entry_of, store_state
 from tests.small_run import publish_small_run
@@ -22,7 +22,7 @@ from tests.small_run import publish_small_run
 def test_the_served_run_is_told_as_the_list_of_runs_tells_it(
     engine: Engine, database_url: str, film_nos: list[int]
 ) -> None:
-    assert look_up_served_run(database_url) == Look(answers=True)
+    assert look_up_served_run(database_url) == Lookup(answers=True)
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
         # Any session's own time zone, which must not show.
@@ -31,7 +31,7 @@ def test_the_served_run_is_told_as_the_list_of_runs_tells_it(
         with engine.connect() as connection:
             known = find_live_run(connection)
         assert known is not None
-        assert look_up_served_run(database_url) == Look(True, dict(known))
+        assert look_up_served_run(database_url) == Lookup(True, dict(known))
     finally:
         with engine.begin() as connection:
             connection.execute(text("alter role current_user reset timezone"))
@@ -54,7 +54,7 @@ def test_while_the_database_is_away_nothing_is_said_of_a_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     away = "postgresql://nobody@127.0.0.1:1/nothing"
-    assert look_up_served_run(away) == Look(answers=False)
+    assert look_up_served_run(away) == Lookup(answers=False)
     told = status_with(away, tmp_path / "home", monkeypatch)
     assert "serving   unknown: the database does not answer" in told
     assert "no run is published" not in told
@@ -65,9 +65,9 @@ def test_a_database_that_answers_with_an_error_is_told_so(
 ) -> None:
     with engine.begin() as connection:
         connection.execute(text("alter schema analytics rename to another"))
-    look = look_up_served_run(database_url)
-    assert (look.answers, look.run) == (True, None)
-    assert 'relation "analytics.model_runs" does not exist' in str(look.fault)
+    lookup = look_up_served_run(database_url)
+    assert (lookup.answers, lookup.run) == (True, None)
+    assert 'relation "analytics.model_runs" does not exist' in str(lookup.fault)
     told = status_with(database_url, tmp_path / "home", monkeypatch)
     assert 'serving   unknown: relation "analytics.model_runs" does not exist' in told
     assert "no run is published" not in told

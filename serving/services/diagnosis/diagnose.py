@@ -18,11 +18,11 @@ from serving.services.diagnosis.process import (
     judge_background,
     judge_damages,
     judge_dropped,
-    judge_hearing,
     judge_replica,
+    judge_subscription,
 )
 from serving.services.diagnosis.store import judge_store
-from serving.services.memory.hearing import Hearing
+from serving.services.memory.subscription import Subscription
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Diagnoser:
         self,
         diagnosis: Diagnosis,
         answers: Answers,
-        hearing: Hearing,
+        subscription: Subscription,
         bounds: Bounds,
         *,
         dropped: Callable[[], Dropped],
@@ -55,7 +55,7 @@ class Diagnoser:
     ) -> None:
         self._diagnosis = diagnosis
         self._answers = answers
-        self._hearing = hearing
+        self._subscription = subscription
         self._bounds = bounds
         self._dropped = dropped
         self._replica = replica
@@ -79,13 +79,15 @@ class Diagnoser:
             since = _ago(self._diagnosis.seconds_away)
             return [postgres_unasked(error.reason, _cause(error), since)]
         now = datetime.now(UTC)
-        # Without PostgreSQL nothing is heard, and nobody tells anything.
-        hearing = judge_hearing(self._hearing.deaf_seconds, self._bounds, now)
-        return [*judge_store(figures, self._bounds, now), hearing]
+        # Without PostgreSQL there are no notifications, and nobody sends any.
+        subscription = judge_subscription(
+            self._subscription.disconnected_seconds, self._bounds, now
+        )
+        return [*judge_store(figures, self._bounds, now), subscription]
 
     async def _look_at_redis(self) -> Finding:
         # Asked though it may be left alone: whether it answers is one thing, and that another.
-        reachable = await self._answers.ask_anyway("PING") is not None
+        reachable = await self._answers.ask_unchecked("PING") is not None
         health = self._answers.health
         return judge_redis(
             RedisFigures(

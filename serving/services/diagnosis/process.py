@@ -1,4 +1,4 @@
-"""Judging what one API process knows by itself: what it dropped, hears and may read. Pure."""
+"""Judging what one API process knows of itself: lost impressions, subscription, replica. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -101,19 +101,23 @@ def judge_damages(damages: Sequence[Damage]) -> Finding:
     )
 
 
-def judge_hearing(deaf_seconds: float | None, bounds: Bounds, now: datetime) -> Finding:
-    """`deaf_seconds`: for how long it has not heard PostgreSQL's news; None: it hears them."""
-    deaf = timedelta(seconds=deaf_seconds or 0.0)
-    if deaf <= bounds.longest_wait:
-        return Finding("hearing", "ok", "What other processes tell through PostgreSQL is heard.")
+def judge_subscription(
+    disconnected_seconds: float | None, bounds: Bounds, now: datetime
+) -> Finding:
+    """`disconnected_seconds`: since the subscription was lost; None: it stands."""
+    disconnected = timedelta(seconds=disconnected_seconds or 0.0)
+    if disconnected <= bounds.longest_wait:
+        return Finding(
+            "subscription", "ok", "This process is subscribed to PostgreSQL's notifications."
+        )
     return Finding(
-        "hearing",
+        "subscription",
         "problem",
-        "This API process does not hear what others tell through PostgreSQL: it notices a new run"
+        "This API process is not subscribed to PostgreSQL's notifications: it notices a new run"
         " about a second late, and while Redis is away its answers take longer.",
-        now - deaf,
+        now - disconnected,
         "DATABASE_URL must allow LISTEN: no pooler that changes servers between statements. The"
-        " log says why: switches_not_heard.",
+        " log says why: subscription_lost.",
     )
 
 

@@ -15,8 +15,8 @@ from serving.repositories.recommendations import Recommendations
 from serving.repositories.runs import LiveRun
 from serving.services.lists.directions import Directions
 from serving.services.lists.made_list import RecommendedItem, degraded_by
+from serving.services.lists.request import RecommendationRequest
 from serving.services.lists.slots import Draft, Turn, drafted, explored_places
-from serving.services.lists.wish import Wish
 
 NEAREST_NEW_ITEMS = 10
 """So many of the new items nearest to a user take turns; those after them only fill long lists."""
@@ -29,9 +29,9 @@ class Arranger:
         self._directions = Directions(recommendations)
         self._new_item_users = new_item_users
 
-    def new_items(self, wish: Wish, turn: Turn) -> NewItems:
+    def new_items(self, request: RecommendationRequest, turn: Turn) -> NewItems:
         """Which new items to look for; none if the list has no place for one."""
-        places = _places(wish, turn)
+        places = _places(request, turn)
         if not places:
             return NewItems()
         return NewItems(
@@ -42,41 +42,50 @@ class Arranger:
         )
 
     async def arranged(
-        self, run: LiveRun, candidates: Candidates, ranked: BlendedRanking, wish: Wish, turn: Turn
+        self,
+        run: LiveRun,
+        candidates: Candidates,
+        ranked: BlendedRanking,
+        request: RecommendationRequest,
+        turn: Turn,
     ) -> tuple[Draft, str | None]:
         """The places that candidates can fill, and why it is less than was asked, if it is.
 
         RunGoneError if the run was dropped.
         """
-        ranked, degraded = await self._diversified(run, ranked, wish)
+        ranked, degraded = await self._diversified(run, ranked, request)
         # Without caps nobody is passed over, and what comes later is not needed.
-        ranks = range(len(ranked) if wish.max_per_category else min(wish.limit, len(ranked)))
+        ranks = range(len(ranked) if request.max_per_category else min(request.limit, len(ranked)))
         items = [_item(candidates, ranked, rank) for rank in ranks]
         rank_of = {no: rank for rank, no in enumerate(ranked.item_nos.tolist())}
         new = [
             _new_item(candidates, ranked, no, rank_of.get(no))
             for no in _in_turn(candidates.new, turn)
         ]
-        return drafted(wish.limit, wish.max_per_category, items, new, _places(wish, turn)), degraded
+        return drafted(
+            request.limit, request.max_per_category, items, new, _places(request, turn)
+        ), degraded
 
     async def _diversified(
-        self, run: LiveRun, ranked: BlendedRanking, wish: Wish
+        self, run: LiveRun, ranked: BlendedRanking, request: RecommendationRequest
     ) -> tuple[BlendedRanking, str | None]:
         """The ranking with its best in a more diverse order; as it was, if that takes too long."""
-        if not wish.diversity:
+        if not request.diversity:
             return ranked, None
-        best = ranked.top(POOL * wish.limit)
+        best = ranked.top(POOL * request.limit)
         try:
             with until(SEARCHING):
                 directions = await self._directions.load(run.run_id, best.item_nos)
         except StoreUnavailableError as error:
             return ranked, degraded_by(error)
-        order = diverse_order(best.item_nos, best.scores, directions, wish.diversity, wish.limit)
+        order = diverse_order(
+            best.item_nos, best.scores, directions, request.diversity, request.limit
+        )
         return ranked.reordered(np.concatenate([order, np.arange(len(best), len(ranked))])), None
 
 
-def _places(wish: Wish, turn: Turn) -> frozenset[int]:
-    return explored_places(wish.limit, wish.explore or 0.0, turn.place)
+def _places(request: RecommendationRequest, turn: Turn) -> frozenset[int]:
+    return explored_places(request.limit, request.explore or 0.0, turn.place)
 
 
 def _in_turn(new: Sequence[ItemNo], turn: Turn) -> list[ItemNo]:

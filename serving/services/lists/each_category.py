@@ -13,7 +13,7 @@ class Choice:
 
     item_nos: list[ItemNo]
     """Distinct, and none of those there are anyway."""
-    partly: frozenset[str]
+    incomplete: frozenset[str]
     """The categories of which some were left out."""
 
 
@@ -40,8 +40,8 @@ def chosen_in_turn(
         turn = [item_nos for item_nos, item_no in taken if item_no is not None] + later
         later = []
     known = there | chosen.keys()
-    partly = (name for name, item_nos in by_category.items() if not known >= set(item_nos))
-    return Choice(list(chosen), frozenset(partly))
+    incomplete = (name for name, item_nos in by_category.items() if not known >= set(item_nos))
+    return Choice(list(chosen), frozenset(incomplete))
 
 
 class NewestOfEach:

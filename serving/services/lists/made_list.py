@@ -17,8 +17,8 @@ from serving.repositories.runs import LiveRun
 _NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "run_unusable", "interrupted", "vector_index"})
 """Reasons for which PostgreSQL is not to blame as a whole."""
 
-Level = Literal["blend", "speed", "batch", "popular", "held"]
-Source = Literal["cache", "blend", "speed", "batch", "popular", "held"]
+Level = Literal["blend", "speed", "batch", "popular", "fallback"]
+Source = Literal["cache", "blend", "speed", "batch", "popular", "fallback"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,9 @@ from serving.services.lists.made_list import (
     RecommendedItem,
     degraded_by,
 )
+from serving.services.lists.request import RecommendationRequest
 from serving.services.lists.slots import Draft, Turn
 from serving.services.lists.stating import Stating
-from serving.services.lists.wish import Wish
 
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
 
@@ -59,38 +59,43 @@ class ListMaker:
         self,
         run: LiveRun | None,
         reader: UserReader | None,
-        wish: Wish,
+        request: RecommendationRequest,
     ) -> MadeList:
         """The best list that `run` has for a user; None: a user the log has never seen."""
         user_no = reader.user_no if reader else None
-        user = await reader.state(exclude_seen=wish.exclude_seen) if reader else _STRANGER
+        user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
         user, unheard = await self._stating.heard(
-            run, user_no, user, wish.interests, exclude_seen=wish.exclude_seen
+            run, user_no, user, request.interests, exclude_seen=request.exclude_seen
         )
         turn = Turn.now(user_no, run)
-        candidates, degraded = await self._candidates_in_time(run, user, wish, turn)
+        candidates, degraded = await self._candidates_in_time(run, user, request, turn)
         degraded = degraded or unheard
         if run is None or not candidates:
-            draft = Draft(wish.limit, wish.max_per_category)
-            await self._filler.begin(run, draft, user.excluded, wish.filters)
+            draft = Draft(request.limit, request.max_per_category)
+            await self._filler.begin(run, draft, user.excluded, request.filters)
             unapplied = AppliedPolicy.of_no_source(self._policy)
             return MadeList("popular", run, unapplied, draft.items, degraded)
         ranked, policy = _blended(candidates, self._policy, user.events_since_cut_off)
-        draft, less = await self._arranger.arranged(run, candidates, ranked, wish, turn)
+        draft, less = await self._arranger.arranged(run, candidates, ranked, request, turn)
         made = MadeList(_level(candidates), run, policy, draft.items, degraded or less)
         try:
-            items = await self._finished(run, draft, user_no, user, wish)
+            items = await self._finished(run, draft, user_no, user, request)
         except StoreUnavailableError as error:
             return replace(made, items=draft.items, degraded=made.degraded or degraded_by(error))
         return replace(made, items=items)
 
     async def _finished(
-        self, run: LiveRun, draft: Draft, user_no: UserNo | None, user: UserState, wish: Wish
+        self,
+        run: LiveRun,
+        draft: Draft,
+        user_no: UserNo | None,
+        user: UserState,
+        request: RecommendationRequest,
     ) -> tuple[RecommendedItem, ...]:
-        """The list made long enough, and explained if that is wished."""
-        await self._filler.fill(run, draft, user.excluded, wish.filters)
+        """The list made long enough, and explained if that is asked for."""
+        await self._filler.fill(run, draft, user.excluded, request.filters)
         items = draft.items
-        if wish.explain and user.known is not None:
+        if request.explain and user.known is not None:
             items = await self._explainer.explained(
                 run.run_id, user_no, user.known, items, user.besides
             )
@@ -110,40 +115,42 @@ class ListMaker:
         return draft.items
 
     async def _candidates_in_time(
-        self, run: LiveRun | None, user: UserState, wish: Wish, turn: Turn
+        self, run: LiveRun | None, user: UserState, request: RecommendationRequest, turn: Turn
     ) -> tuple[Candidates, str | None]:
         """Those of all sources; if a search takes too long, the batch list's, and why."""
         try:
             with until(SEARCHING):
-                new = self._arranger.new_items(wish, turn)
-                found = await self._candidates(run, user, wish, new)
-            return found, VECTOR_INDEX if self._lacks_index(run, user, wish) else None
+                new = self._arranger.new_items(request, turn)
+                found = await self._candidates(run, user, request, new)
+            return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
         except StoreUnavailableError as error:
             without_search = replace(user, embedding=None)
-            found = await self._candidates(run, without_search, wish, NewItems())
-            lacking = self._lacks_index(run, user, wish)
+            found = await self._candidates(run, without_search, request, NewItems())
+            lacking = self._lacks_index(run, user, request)
             return found, VECTOR_INDEX if lacking else degraded_by(error)
 
-    def _lacks_index(self, run: LiveRun | None, user: UserState, wish: Wish) -> bool:
+    def _lacks_index(
+        self, run: LiveRun | None, user: UserState, request: RecommendationRequest
+    ) -> bool:
         """Whether the search had to do without an index that should be there."""
-        asked = user.embedding is not None and wish.filters == EVERYTHING
+        asked = user.embedding is not None and request.filters == EVERYTHING
         return asked and self._recommendations.lacks(self._trusted_index(run))
 
     def _trusted_index(self, run: LiveRun | None) -> ItemIndex | None:
         return trusted(run.index if run is not None else None, self._recall_bound)
 
     async def _candidates(
-        self, run: LiveRun | None, user: UserState, wish: Wish, new: NewItems
+        self, run: LiveRun | None, user: UserState, request: RecommendationRequest, new: NewItems
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates.none()
         request = CandidateRequest(
             run.run_id,
             self._recommendations,
-            filters=wish.filters,
+            filters=request.filters,
             index=self._trusted_index(run),
             new=new,
-            with_categories=wish.max_per_category is not None,
+            with_categories=request.max_per_category is not None,
         )
         return await collect(user, request, self._policy.weights(user.events_since_cut_off))
 

@@ -51,7 +51,7 @@ class Stating:
         """The user with the interests before the history, or without, and why.
 
         FaultyInputError if an item is unknown. StoreUnavailableError if the items that are to be
-        left out cannot be told: then only what is held may be shown.
+        left out cannot be told: then only the fallback may be shown.
         """
         if not asked:
             return user, None

@@ -7,10 +7,10 @@ from contextlib import suppress
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId
 from serving.budget import Budget, spending
+from serving.repositories.abandoned_tasks import AbandonedTasks, ignore_result
 from serving.repositories.excluded_items import ExcludedItems
-from serving.repositories.exclusions import RememberedUser
-from serving.repositories.giving_up import GivenUp, unread
-from serving.services.memory.remembered_users import RememberedUsers
+from serving.repositories.exclusions import UserExclusions
+from serving.services.memory.exclusion_cache import ExclusionCache
 
 _FIRST_SECONDS = 0.25
 """So long PostgreSQL's answer is waited for where Redis has one, too: it knows of bulk loads first.
@@ -27,15 +27,15 @@ class ExclusionLookup:
     """
 
     def __init__(
-        self, remembered: RememberedUsers, excluded_items: ExcludedItems, *, seconds: float
+        self, exclusion_cache: ExclusionCache, excluded_items: ExcludedItems, *, seconds: float
     ) -> None:
-        self._remembered = remembered
+        self._exclusion_cache = exclusion_cache
         self._excluded_items = excluded_items
         self._seconds = seconds
-        self._reads: set[asyncio.Task[RememberedUser]] = set()
-        self._given_up = GivenUp()
+        self._reads: set[asyncio.Task[UserExclusions]] = set()
+        self._abandoned = AbandonedTasks()
 
-    async def find(self, user_id: UserId) -> RememberedUser:
+    async def find(self, user_id: UserId) -> UserExclusions:
         """All that is known of a user; complete if PostgreSQL or Redis told all there is.
 
         What Redis takes is part of the patience: where all is slow, nobody waits for one after the
@@ -44,28 +44,28 @@ class ExclusionLookup:
         began = time.monotonic()
         reading = self._begin(user_id)
         try:
-            remembered = await self._remembered.find(user_id)
-            patience = _FIRST_SECONDS if remembered.complete else self._seconds
+            cached = await self._exclusion_cache.find(user_id)
+            patience = _FIRST_SECONDS if cached.complete else self._seconds
             left = began + patience - time.monotonic()
             await asyncio.wait({reading}, timeout=max(left, 0.0))
         finally:
             if not reading.done():
-                self._given_up.add(reading)
+                self._abandoned.add(reading)
         with suppress(StoreUnavailableError, asyncio.CancelledError, asyncio.InvalidStateError):
-            return remembered | reading.result()
-        return remembered
+            return cached | reading.result()
+        return cached
 
     def abandon(self) -> None:
         """Wait for PostgreSQL no longer: it does not answer at all."""
         for reading in tuple(self._reads):
             reading.cancel()
 
-    def _begin(self, user_id: UserId) -> asyncio.Task[RememberedUser]:
-        reading = unread(asyncio.create_task(self._read(user_id)))
+    def _begin(self, user_id: UserId) -> asyncio.Task[UserExclusions]:
+        reading = ignore_result(asyncio.create_task(self._read(user_id)))
         self._reads.add(reading)
         reading.add_done_callback(self._reads.discard)
         return reading
 
-    async def _read(self, user_id: UserId) -> RememberedUser:
+    async def _read(self, user_id: UserId) -> UserExclusions:
         with spending(Budget.of("reads", self._seconds)):
             return await self._excluded_items.find_exclusions(user_id)

@@ -1,10 +1,10 @@
-"""Remembered users in this process: the most lately met, in bounded memory."""
+"""The exclusion cache in this process: the users most lately met, in bounded memory."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
 
 from domain.identifiers import UserId
-from serving.repositories.exclusions import PACKED_BYTES, RememberedUser
+from serving.repositories.exclusions import PACKED_BYTES, UserExclusions
 
 _MOST_DROPS = 10_000
 
@@ -40,36 +40,36 @@ class UserMemory:
         return self._now
 
     def user_ids(self) -> list[UserId]:
-        """Who is remembered, the most lately met last."""
+        """Who is cached, the most lately met last."""
         return list(self._users)
 
-    def find(self, user_id: UserId) -> RememberedUser | None:
-        """A remembered user; None if nothing is known."""
+    def find(self, user_id: UserId) -> UserExclusions | None:
+        """A cached user; None if nothing is known."""
         entry = self._users.get(user_id)
         if entry is None:
             return None
         self._users.move_to_end(user_id)
-        return RememberedUser.unpack(entry.packed)
+        return UserExclusions.unpack(entry.packed)
 
-    def replace(self, user_id: UserId, known: RememberedUser, *, since: int) -> None:
+    def replace(self, user_id: UserId, known: UserExclusions, *, since: int) -> None:
         """Take a state read from the store since a moment for what is known."""
         if since < max(self._complete_since, self._dropped_at.get(user_id, 0)):
             return
         entry = self._users.get(user_id)
         if entry is not None and entry.added_at > since:
-            known = RememberedUser.unpack(entry.packed) | known
+            known = UserExclusions.unpack(entry.packed) | known
         self._put(user_id, _Entry(known.pack(), entry.added_at if entry else 0))
 
-    def add(self, user_id: UserId, known: RememberedUser) -> None:
+    def add(self, user_id: UserId, known: UserExclusions) -> None:
         """Add to what is known."""
         self._now += 1
         entry = self._users.get(user_id)
         if entry is not None:
-            known = RememberedUser.unpack(entry.packed) | known
+            known = UserExclusions.unpack(entry.packed) | known
         self._put(user_id, _Entry(known.pack(), self._now))
 
     def added_since(self, user_id: UserId, moment: int) -> bool:
-        """Whether anything was added to a remembered user after a moment."""
+        """Whether anything was added to a cached user after a moment."""
         entry = self._users.get(user_id)
         return entry is not None and entry.added_at > moment
 

@@ -8,9 +8,9 @@ from typing import Any, Literal, Self
 from domain.identifiers import ItemNo
 from serving.repositories.runs import LiveRun
 
-SimilarLevel = Literal["similar", "words", "popular", "held"]
-SearchLevel = Literal["search", "words", "popular", "held"]
-FoundSource = Literal["cache", "similar", "search", "words", "popular", "held"]
+SimilarLevel = Literal["similar", "words", "popular", "fallback"]
+SearchLevel = Literal["search", "words", "popular", "fallback"]
+FoundSource = Literal["cache", "similar", "search", "words", "popular", "fallback"]
 Match = Literal["words", "meaning", "popular"]
 
 

@@ -15,17 +15,17 @@ from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.answering.user_reader import UserReader
 from serving.budget import SEARCHING, until
 from serving.faults import Fault, FaultyInputError
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.search import Found, Search
 from serving.repositories.similar_items import AlikeItem, ItemFilters, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
-from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.lists.made_list import degraded_by
 from serving.services.searching.asking import Asking
+from serving.services.searching.fallback_query import FallbackQuery
 from serving.services.searching.found_list import SearchedItem, SearchLevel, SearchList
-from serving.services.searching.held_query import HeldQuery
 from serving.services.searching.highlighting import highlights
 from serving.services.searching.order import in_order
 from serving.services.searching.query import TypedQuery, typed_query
@@ -40,14 +40,14 @@ _NOBODY = Exclusions()
 
 
 @dataclass(frozen=True, slots=True)
-class SearchWish:
+class SearchRequest:
     """What is looked for, and what the list is asked to be."""
 
     text: str
     limit: int
     filters: Filters = EVERYTHING
     exclude_seen: bool = False
-    """True: items the user has seen stay out; those the user spoke against always do."""
+    """True: items the user has seen stay out; those the user disliked or hid always do."""
     only_words: bool = False
     """Whether only items that match in words are wanted, however few."""
     highlight: bool = True
@@ -66,7 +66,7 @@ class _Search:
     """One search of one run."""
 
     run: LiveRun | None
-    wish: SearchWish
+    request: SearchRequest
     excluded: frozenset[ItemNo]
     seen: AbstractSet[ItemNo]
     embedding: Any
@@ -77,7 +77,7 @@ class _Search:
         return self.run.run_id if self.run else None
 
 
-class Searcher(CachedKind[SearchWish, SearchList]):
+class Searcher(CachedKind[SearchRequest, SearchList]):
     """Answers searches."""
 
     def __init__(
@@ -85,7 +85,7 @@ class Searcher(CachedKind[SearchWish, SearchList]):
         pipeline: AnswerPipeline,
         search: Search,
         items: SimilarItems,
-        held: HeldPopular,
+        fallback: FallbackCatalogue,
         *,
         recall_bound: float,
         fresh_seconds: float,
@@ -95,18 +95,18 @@ class Searcher(CachedKind[SearchWish, SearchList]):
         self._search = search
         self._understanding = Understanding(search)
         self._items = items
-        self._held = held
+        self._fallback = fallback
         self._recall_bound = recall_bound
 
-    async def search(self, user_id: UserId | None, wish: SearchWish) -> Answer[SearchList]:
+    async def search(self, user_id: UserId | None, request: SearchRequest) -> Answer[SearchList]:
         """What is found; FaultyInputError if there is nothing to look for."""
-        typed = typed_query(wish.text)
+        typed = typed_query(request.text)
         if not typed.wanted:
             raise nothing_to_look_for(typed)
-        return await self._pipeline.answer(self, wish, user_id)
+        return await self._pipeline.answer(self, request, user_id)
 
     async def make(
-        self, run: LiveRun | None, user: UserReader | None, request: SearchWish
+        self, run: LiveRun | None, user: UserReader | None, request: SearchRequest
     ) -> SearchList:
         """What the run finds, then the most used."""
         state = await user.state(exclude_seen=True) if user else None
@@ -120,11 +120,11 @@ class Searcher(CachedKind[SearchWish, SearchList]):
         )
         return await self._make(search, typed_query(request.text))
 
-    def key(self, request: SearchWish) -> str:
+    def key(self, request: SearchRequest) -> str:
         """The request."""
         return request.field()
 
-    def excluded(self, exclusions: Exclusions, request: SearchWish) -> frozenset[ItemNo]:
+    def excluded(self, exclusions: Exclusions, request: SearchRequest) -> frozenset[ItemNo]:
         """The user's exclusions."""
         return exclusions.of(exclude_seen=request.exclude_seen)
 
@@ -140,21 +140,21 @@ class Searcher(CachedKind[SearchWish, SearchList]):
         understood = await self._understanding.understand(search.run_id, typed)
         asks = understood.asking
         if asks is None:
-            items = await self._filled(search, [], ItemFilters(search.wish.filters))
-            meant = await self._items.find_categories_meant(search.wish.filters, items)
+            items = await self._filled(search, [], ItemFilters(search.request.filters))
+            meant = await self._items.find_categories_meant(search.request.filters, items)
             return SearchList("popular", search.run, tuple(items), categories_meant=meant)
         filters = ItemFilters(
-            search.wish.filters, asks.binding, asks.unwanted, asks.unwanted_is_common
+            search.request.filters, asks.binding, asks.unwanted, asks.unwanted_is_common
         )
         near, degraded = await self._near_in_time(search, understood, filters)
         items = await self._found(search, understood, asks, filters, near)
         level = _level(items, near)
-        if not search.wish.only_words:
+        if not search.request.only_words:
             items = await self._filled(search, items, filters)
-        if search.wish.highlight:
+        if search.request.highlight:
             items, late = await self._highlighted(items, asks)
             degraded = degraded or late
-        meant = await self._items.find_categories_meant(search.wish.filters, items)
+        meant = await self._items.find_categories_meant(search.request.filters, items)
         return SearchList(level, search.run, tuple(items), understood.corrected, degraded, meant)
 
     async def _near_in_time(
@@ -162,7 +162,7 @@ class Searcher(CachedKind[SearchWish, SearchList]):
     ) -> tuple[list[ItemNo], str | None]:
         """The nearest in meaning; if the search for them takes too long none, and why."""
         run = search.run
-        if run is None or search.wish.only_words:
+        if run is None or search.request.only_words:
             return [], None
         if understood.meaning is None:
             await self._items.check_run(run.run_id)
@@ -175,7 +175,7 @@ class Searcher(CachedKind[SearchWish, SearchList]):
                     understood.meaning,
                     search.excluded,
                     filters,
-                    items=max(_NEAR, search.wish.limit),
+                    items=max(_NEAR, search.request.limit),
                     index=index,
                 )
         except StoreUnavailableError as error:
@@ -201,7 +201,7 @@ class Searcher(CachedKind[SearchWish, SearchList]):
             near=near,
             meaning=understood.meaning,
             embedding=search.embedding,
-            enough=max(search.wish.limit, _ENOUGH),
+            enough=max(search.request.limit, _ENOUGH),
         )
         if search.run is not None and near and not any(item.meaning for item in found):
             await self._items.check_run(search.run.run_id)
@@ -209,8 +209,8 @@ class Searcher(CachedKind[SearchWish, SearchList]):
         ordered = in_order(found, asks.weights, times=asks.times, personal=personal)
         return [
             _searched_item(item, score, search.seen)
-            for item, score in ordered[: search.wish.limit]
-            if any(item.places) or not search.wish.only_words
+            for item, score in ordered[: search.request.limit]
+            if any(item.places) or not search.request.only_words
         ]
 
     async def _filled(
@@ -221,7 +221,7 @@ class Searcher(CachedKind[SearchWish, SearchList]):
         Only where nothing at all would be left is what is binding not looked at.
         """
         for wanted in (filters, replace(filters, binding=None)):
-            missing = search.wish.limit - len(items)
+            missing = search.request.limit - len(items)
             if missing > 0 and (not items or wanted is filters):
                 listed = search.excluded.union(item.item_no for item in items)
                 added = await self._items.load_most_used(
@@ -249,19 +249,19 @@ class Searcher(CachedKind[SearchWish, SearchList]):
             await asyncio.sleep(0)
         return shown, None
 
-    def make_fallback(self, known: RememberedUser, request: SearchWish) -> SearchList:
-        """The held list, first the items whose titles have words that are looked for.
+    def make_fallback(self, known: UserExclusions, request: SearchRequest) -> SearchList:
+        """The fallback, first the items whose titles have words that are looked for.
 
-        StoreUnavailableError if nobody holds an item that may be shown, but there may be some.
+        StoreUnavailableError if it has no item that may be shown, but there may be some.
         """
-        wish, of_user = request, known.exclusions
-        made = self._held.answer(_ALL, self.excluded(of_user, wish), filters=wish.filters)
-        query = HeldQuery.of(typed_query(wish.text))
-        held = [item for item in made.items if query.allows((item.title, *item.categories))]
-        scores = {item.item_no: query.score(item.title) for item in held}
-        if wish.only_words:
-            held = [item for item in held if scores[item.item_no]]
-        held.sort(key=lambda item: -scores[item.item_no])
+        request, of_user = request, known.exclusions
+        made = self._fallback.answer(_ALL, self.excluded(of_user, request), filters=request.filters)
+        query = FallbackQuery.of(typed_query(request.text))
+        fallback = [item for item in made.items if query.allows((item.title, *item.categories))]
+        scores = {item.item_no: query.score(item.title) for item in fallback}
+        if request.only_words:
+            fallback = [item for item in fallback if scores[item.item_no]]
+        fallback.sort(key=lambda item: -scores[item.item_no])
         items = tuple(
             SearchedItem(
                 item_no=item.item_no,
@@ -271,9 +271,9 @@ class Searcher(CachedKind[SearchWish, SearchList]):
                 match="words" if scores[item.item_no] else "popular",
                 seen=item.item_no in of_user.seen,
             )
-            for item in held[: wish.limit]
+            for item in fallback[: request.limit]
         )
-        return SearchList("held", made.run, items)
+        return SearchList("fallback", made.run, items)
 
 
 def nothing_to_look_for(typed: TypedQuery) -> FaultyInputError:

@@ -14,19 +14,19 @@ from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.answering.user_reader import UserReader
 from serving.budget import SEARCHING, until
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.similar_items import AlikeItem, ItemFilters, Seed, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
-from serving.services.lists.held_popular import HeldPopular
+from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.searching.found_list import SimilarItem, SimilarLevel, SimilarList
 
 _NOBODY = Exclusions()
 
 
 @dataclass(frozen=True, slots=True)
-class SimilarWish:
+class SimilarRequest:
     """What a list of similar items is asked to be."""
 
     item_ids: tuple[ItemId, ...]
@@ -34,7 +34,7 @@ class SimilarWish:
     limit: int
     filters: Filters = EVERYTHING
     exclude_seen: bool = True
-    """False: only items the user spoke against stay out."""
+    """False: only items the user disliked or hid stay out."""
 
     def field(self) -> str:
         """What tells its answers from others."""
@@ -42,14 +42,14 @@ class SimilarWish:
         return f"similar:{orjson.dumps(parts).decode()}"
 
 
-class Similar(CachedKind[SimilarWish, SimilarList]):
+class Similar(CachedKind[SimilarRequest, SimilarList]):
     """Answers requests for similar items."""
 
     def __init__(
         self,
         pipeline: AnswerPipeline,
         items: SimilarItems,
-        held: HeldPopular,
+        fallback: FallbackCatalogue,
         *,
         recall_bound: float,
         fresh_seconds: float,
@@ -57,34 +57,34 @@ class Similar(CachedKind[SimilarWish, SimilarList]):
         self._pipeline = pipeline
         self.fresh_seconds = fresh_seconds
         self._items = items
-        self._held = held
+        self._fallback = fallback
         self._recall_bound = recall_bound
 
-    async def similar(self, user_id: UserId | None, wish: SimilarWish) -> Answer[SimilarList]:
-        """Items like those of the wish; UnknownItemError if none of these exists."""
-        return await self._pipeline.answer(self, wish, user_id)
+    async def similar(self, user_id: UserId | None, request: SimilarRequest) -> Answer[SimilarList]:
+        """Items like those of the request; UnknownItemError if none of these exists."""
+        return await self._pipeline.answer(self, request, user_id)
 
     async def make(
-        self, run: LiveRun | None, user: UserReader | None, request: SimilarWish
+        self, run: LiveRun | None, user: UserReader | None, request: SimilarRequest
     ) -> SimilarList:
         """The most alike by the run, then the most used."""
-        wish = request
+        request = request
         of_user = (await user.state(exclude_seen=True)).exclusions if user else _NOBODY
-        seeds = await self._items.find_seeds(run.run_id if run else None, wish.item_ids)
+        seeds = await self._items.find_seeds(run.run_id if run else None, request.item_ids)
         known = {seed.item_id for seed in seeds}
-        unknown = tuple(item_id for item_id in wish.item_ids if item_id not in known)
+        unknown = tuple(item_id for item_id in request.item_ids if item_id not in known)
         if not seeds:
             raise UnknownItemError(_unknown_detail(unknown))
-        excluded = {seed.item_no for seed in seeds} | self.excluded(of_user, wish)
-        filters = ItemFilters(wish.filters)
-        alike, degraded = await self._alike(run, seeds, excluded, filters, wish.limit)
-        missing = wish.limit - len(alike)
+        excluded = {seed.item_no for seed in seeds} | self.excluded(of_user, request)
+        filters = ItemFilters(request.filters)
+        alike, degraded = await self._alike(run, seeds, excluded, filters, request.limit)
+        missing = request.limit - len(alike)
         level = _level(seeds) if alike else "popular"
         if missing > 0:
             listed = excluded.union(item.item_no for item in alike)
             run_id = run.run_id if run else None
             alike += await self._items.load_most_used(run_id, listed, filters, items=missing)
-        meant = await self._items.find_categories_meant(wish.filters, alike)
+        meant = await self._items.find_categories_meant(request.filters, alike)
         items = tuple(map(_similar_item, alike))
         return SimilarList(level, run, items, unknown, degraded, meant)
 
@@ -116,22 +116,24 @@ class Similar(CachedKind[SimilarWish, SimilarList]):
         lacking = self._items.lacks(index) and not filters.leave_few
         return alike, VECTOR_INDEX if lacking else None
 
-    def make_fallback(self, known: RememberedUser, request: SimilarWish) -> SimilarList:
+    def make_fallback(self, known: UserExclusions, request: SimilarRequest) -> SimilarList:
         """What is popular."""
-        wish = request
-        excluded = self.excluded(known.exclusions, wish) | self._held.numbers_of(wish.item_ids)
-        held = self._held.answer(wish.limit, excluded, filters=wish.filters)
+        request = request
+        excluded = self.excluded(known.exclusions, request) | self._fallback.numbers_of(
+            request.item_ids
+        )
+        fallback = self._fallback.answer(request.limit, excluded, filters=request.filters)
         items = tuple(
             SimilarItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0)
-            for item in held.items
+            for item in fallback.items
         )
-        return SimilarList("held", held.run, items)
+        return SimilarList("fallback", fallback.run, items)
 
-    def key(self, request: SimilarWish) -> str:
+    def key(self, request: SimilarRequest) -> str:
         """The request."""
         return request.field()
 
-    def excluded(self, exclusions: Exclusions, request: SimilarWish) -> AbstractSet[ItemNo]:
+    def excluded(self, exclusions: Exclusions, request: SimilarRequest) -> AbstractSet[ItemNo]:
         """The user's exclusions."""
         return exclusions.of(exclude_seen=request.exclude_seen)
 

@@ -1,4 +1,4 @@
-"""Lists that are the same for everybody, without what one user has seen if that is wished."""
+"""Lists that are the same for everybody, without what one user has seen if that is asked for."""
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
@@ -9,24 +9,24 @@ from domain.identifiers import ItemNo
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.answering.user_reader import UserReader
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.filters import Filters
 from serving.repositories.runs import LiveRun, same_run
 from serving.repositories.shelves import Shelves
-from serving.services.lists.held_popular import LONGEST, HeldPopular
+from serving.services.lists.fallback_catalogue import LONGEST, FallbackCatalogue
 from serving.services.lists.made_list import MadeList, fillers
 from serving.services.lists.meant_categories import MeantCategories
 from serving.services.live_runs import LiveRuns
-from serving.services.replica_reading import ReplicaReading, taking
-from serving.services.shelves.held import HeldShelves
+from serving.services.replica_reading import ReplicaReading, on_replica
+from serving.services.shelves.fallback_lists import FallbackLists
 from serving.services.shelves.making import ShelfMaker
-from serving.services.shelves.shelf import Shelf, ShelfList, ShelfWish
+from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf, ShelfList
 
-_HELD_ITEMS = 2 * LONGEST
+_FALLBACK_ITEMS = 2 * LONGEST
 """Longer than any answer, so that items may be left out."""
 
 
-class Browser(ListKind[ShelfWish, ShelfList]):
+class Browser(ListKind[NonPersonalizedRequest, ShelfList]):
     """Answers requests for popular, trending, latest and starter lists."""
 
     cached = False
@@ -38,8 +38,8 @@ class Browser(ListKind[ShelfWish, ShelfList]):
         live_runs: LiveRuns,
         shelves: Shelves,
         maker: ShelfMaker,
-        held: HeldPopular,
-        held_shelves: HeldShelves,
+        fallback: FallbackCatalogue,
+        fallback_lists: FallbackLists,
         replica: ReplicaReading,
         categories: MeantCategories,
     ) -> None:
@@ -47,74 +47,76 @@ class Browser(ListKind[ShelfWish, ShelfList]):
         self._live_runs = live_runs
         self._shelves = shelves
         self._maker = maker
-        self._held = held
-        self._held_shelves = held_shelves
+        self._fallback = fallback
+        self._fallback_lists = fallback_lists
         self._replica = replica
         self._categories = categories
 
-    async def browse(self, wish: ShelfWish) -> Answer[ShelfList]:
+    async def browse(self, request: NonPersonalizedRequest) -> Answer[ShelfList]:
         """The list of a shelf.
 
-        With the store away it is what is held in memory: of the shelf, else of what is popular.
-        StoreUnavailableError if nothing is held that is eligible, but something else may be.
+        With the store away it is the fallback: the last list of the shelf, else what is popular.
+        StoreUnavailableError if nothing in it is eligible, but something else may be.
         """
-        return await self._pipeline.answer(self, wish, wish.user_id)
+        return await self._pipeline.answer(self, request, request.user_id)
 
     async def make(
-        self, run: LiveRun | None, user: UserReader | None, request: ShelfWish
+        self, run: LiveRun | None, user: UserReader | None, request: NonPersonalizedRequest
     ) -> ShelfList:
         """What is on the shelf in the run; held from now on, if it is for everybody."""
         excluded: Sequence[ItemNo] = ()
         if user is not None:
             excluded = await self._shelves.load_excluded(user.user_no)
         listed = await self._maker.make(run, request, excluded)
-        self._hold(request, listed)
+        self._keep_fallback(request, listed)
         filters = Filters.of_category(request.shelf.category)
         meant = await self._categories.meant(filters, listed.items)
         return replace(listed, categories_meant=meant) if meant else listed
 
-    def make_fallback(self, known: RememberedUser, request: ShelfWish) -> ShelfList:
-        """What is held of the shelf, else of what is popular in its category."""
+    def make_fallback(self, known: UserExclusions, request: NonPersonalizedRequest) -> ShelfList:
+        """The fallback list of the shelf, else what is popular in its category."""
         excluded = self.excluded(known.exclusions, request)
         filters = Filters.of_category(request.shelf.category)
-        listed = self._held_shelves.find(request.shelf) or self._held_shelves.find(
+        listed = self._fallback_lists.find(request.shelf) or self._fallback_lists.find(
             Shelf("popular", request.shelf.category)
         )
         eligible = (item for item in listed.items if item.item_no not in excluded) if listed else ()
         items = tuple(islice(eligible, request.limit))
         if listed is None or not items:
-            made = self._held.answer(request.limit, excluded, filters=filters)
-            return ShelfList("held", made.run, made.items)
-        own = ShelfList("held", listed.run, items)
-        if len(items) == request.limit or not self._held.can_answer():
+            made = self._fallback.answer(request.limit, excluded, filters=filters)
+            return ShelfList("fallback", made.run, made.items)
+        own = ShelfList("fallback", listed.run, items)
+        if len(items) == request.limit or not self._fallback.can_answer():
             return own
-        popular = self._held.top(request.limit, excluded, filters=filters)
+        popular = self._fallback.top(request.limit, excluded, filters=filters)
         return _completed(own, popular, request.limit)
 
-    def excluded(self, exclusions: Exclusions, request: ShelfWish) -> AbstractSet[ItemNo]:
+    def excluded(
+        self, exclusions: Exclusions, request: NonPersonalizedRequest
+    ) -> AbstractSet[ItemNo]:
         """The user's exclusions; of nobody none."""
         return exclusions.of(exclude_seen=request.user_id is not None)
 
     async def refresh(self) -> None:
-        """Make the held lists again, as long as any may be asked for."""
+        """Make the fallback lists again, as long as any may be asked for."""
 
         async def load(shelf: Shelf) -> ShelfList:
             return await self._live_runs.reading(lambda run: self._for_all(run, shelf))
 
-        await self._held_shelves.refresh(load)
+        await self._fallback_lists.refresh(load)
 
     async def _for_all(self, run: LiveRun | None, shelf: Shelf) -> ShelfList:
-        with taking(await self._replica.leave_for_all(run)):
-            return await self._maker.make(run, ShelfWish(shelf, _HELD_ITEMS))
+        with on_replica(await self._replica.grant_for_all(run)):
+            return await self._maker.make(run, NonPersonalizedRequest(shelf, _FALLBACK_ITEMS))
 
-    def _hold(self, wish: ShelfWish, listed: ShelfList) -> None:
-        if wish.shelf == Shelf("popular"):
+    def _keep_fallback(self, request: NonPersonalizedRequest, listed: ShelfList) -> None:
+        if request.shelf == Shelf("popular"):
             return
-        if wish.user_id is None and wish.session is None:
-            self._held_shelves.hold(wish.shelf, listed)
+        if request.user_id is None and request.session is None:
+            self._fallback_lists.keep(request.shelf, listed)
         elif listed.items:
             # It is not a list for everybody: that is made at the next refresh.
-            self._held_shelves.note(wish.shelf)
+            self._fallback_lists.note(request.shelf)
 
 
 def _completed(own: ShelfList, popular: MadeList, limit: int) -> ShelfList:

@@ -1,4 +1,4 @@
-"""Shelves: lists that are the same for everybody, and what a list from one is asked to be."""
+"""Shelves: lists that are the same for everybody, and the parameters of a request for one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from serving.repositories.runs import LiveRun
 from serving.services.lists.made_list import RecommendedItem
 
 Window = Literal["day", "week", "month"]
-ShelfLevel = Literal["popular", "trending", "latest", "starter", "held"]
+ShelfLevel = Literal["popular", "trending", "latest", "starter", "fallback"]
 ShelfName = Literal[
     "popular",
     "popular_day",
@@ -46,8 +46,8 @@ class Shelf:
 
 
 @dataclass(frozen=True, slots=True)
-class ShelfWish:
-    """What a list from a shelf is asked to be."""
+class NonPersonalizedRequest:
+    """The parameters of a request for a list from a shelf."""
 
     shelf: Shelf
     limit: int

@@ -19,8 +19,8 @@ from serving.answering.pipeline import AnswerPipeline
 from serving.answering.user_reader import UserReader
 from serving.faults import RunGoneError, UserGoneError
 from serving.metrics import ServingMetrics
-from serving.repositories.answers import Stamp
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.answers import CacheVersion
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
 
@@ -31,7 +31,7 @@ class Memory:
 
     users: dict[UserId, UserNo] = field(default_factory=dict)
     seen: dict[UserNo, set[ItemNo]] = field(default_factory=dict)
-    known: dict[UserId, RememberedUser] = field(default_factory=dict)
+    known: dict[UserId, UserExclusions] = field(default_factory=dict)
     """What is known of users without PostgreSQL."""
     cached: dict[tuple[UserNo | None, str], tuple[float, bytes]] = field(default_factory=dict)
     run: LiveRun | None = field(default_factory=lambda: LiveRun(RunId(1), datetime.now(UTC)))
@@ -66,19 +66,21 @@ class Memory:
     async def knows_user(self, _run_id: RunId, user_no: UserNo) -> bool:
         return user_no in self.users.values()
 
-    async def remember(
+    async def store(
         self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, **_when: Any
     ) -> None:
-        self.known[user_id] = RememberedUser(user_no, exclusions, complete=True)
+        self.known[user_id] = UserExclusions(user_no, exclusions, complete=True)
 
-    async def learn(self, _user_id: UserId) -> None:
+    async def warm(self, _user_id: UserId) -> None:
         """All is known here."""
 
     async def find(self, user_no: UserNo | None, key: str) -> Cached:
         made_at, encoded = self.cached.get((user_no, key), (0.0, None))
-        return Cached(encoded, made_at, Stamp(b"", b"", reachable=not self.away))
+        return Cached(encoded, made_at, CacheVersion(b"", b"", reachable=not self.away))
 
-    async def store(self, user_no: UserNo | None, key: str, encoded: bytes, _stamp: Stamp) -> None:
+    async def store(
+        self, user_no: UserNo | None, key: str, encoded: bytes, _stamp: CacheVersion
+    ) -> None:
         self.cached[user_no, key] = (time.time(), encoded)
 
     def pipeline(self) -> AnswerPipeline:
@@ -88,10 +90,10 @@ class Memory:
             live_runs=self,  # type: ignore[arg-type]
             recommendations=self,  # type: ignore[arg-type]
             users=SimpleNamespace(find=self._find_user, reading=self._reading_user),  # type: ignore[arg-type]
-            held=SimpleNamespace(run=self.run),  # type: ignore[arg-type]
-            remembered=self,  # type: ignore[arg-type]
+            fallback=SimpleNamespace(run=self.run),  # type: ignore[arg-type]
+            exclusion_cache=self,  # type: ignore[arg-type]
             exclusions=SimpleNamespace(find=self._find_known),  # type: ignore[arg-type]
-            replica=SimpleNamespace(leave=lambda *_: None),  # type: ignore[arg-type]
+            replica=SimpleNamespace(grant=lambda *_: None),  # type: ignore[arg-type]
             metrics=ServingMetrics(),
         )
 
@@ -102,8 +104,8 @@ class Memory:
     async def _reading_user(self, user_id: UserId, read: Callable[..., Awaitable[Any]]) -> Any:
         return await read(await self._find_user(user_id))
 
-    async def _find_known(self, user_id: UserId) -> RememberedUser:
-        return self.known.get(user_id, RememberedUser())
+    async def _find_known(self, user_id: UserId) -> UserExclusions:
+        return self.known.get(user_id, UserExclusions())
 
     def _ask(self) -> None:
         if self.postgres_away:
@@ -139,8 +141,8 @@ class Counting(CachedKind[int, Numbers]):
         state = await user.state(exclude_seen=True) if user else None
         return _numbers("blend", run, request, state.excluded if state else (), self.degraded)
 
-    def make_fallback(self, known: RememberedUser, request: int) -> Numbers:
-        return _numbers("held", None, request, self.excluded(known.exclusions, request))
+    def make_fallback(self, known: UserExclusions, request: int) -> Numbers:
+        return _numbers("fallback", None, request, self.excluded(known.exclusions, request))
 
     def excluded(self, exclusions: Exclusions, request: int) -> AbstractSet[ItemNo]:  # noqa: ARG002
         return exclusions.of(exclude_seen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId, UserNo
-from serving.repositories.exclusions import Exclusions, RememberedUser
+from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.runs import LiveRun
 from tests.serving.answering.in_memory import Counting, Memory
 
@@ -86,22 +86,22 @@ async def test_without_postgres_the_fallback_leaves_out_what_is_known(memory: Me
     memory.postgres_away = True
     seen = Exclusions(frozenset({ItemNo(0)}))
     for complete, exclusions in ((True, "known"), (False, "unknown")):
-        memory.known[ANN] = RememberedUser(ANN_NO, seen, complete=complete)
+        memory.known[ANN] = UserExclusions(ANN_NO, seen, complete=complete)
         answer = await memory.pipeline().answer(Counting(), 2, ANN)
         assert answer.made.item_nos == [1, 2]
-        assert (answer.source, answer.exclusions) == ("held", exclusions)
+        assert (answer.source, answer.exclusions) == ("fallback", exclusions)
         assert answer.degraded == "postgres_unreachable"
 
 
 async def test_a_cached_list_with_an_item_seen_since_is_not_answered(memory: Memory) -> None:
     kind, pipeline = Counting(), memory.pipeline()
     await pipeline.answer(kind, 2, ANN)
-    memory.known[ANN] = RememberedUser(
+    memory.known[ANN] = UserExclusions(
         ANN_NO, Exclusions(frozenset({ItemNo(1), ItemNo(2)})), complete=True
     )
     memory.postgres_away = True
     answer = await pipeline.answer(kind, 2, ANN)
-    assert (answer.source, answer.made.item_nos) == ("held", [0, 3])
+    assert (answer.source, answer.made.item_nos) == ("fallback", [0, 3])
 
 
 async def test_the_list_of_strangers_claims_no_knowledge_of_a_user_it_does_not_know(

@@ -57,7 +57,7 @@ async def test_a_category_that_differs_in_case_only_is_told_with_the_empty_list(
     assert (ids(nobody), nobody.json()["categories_meant"]) == ([], {})
 
 
-async def test_without_postgres_a_kept_answer_else_held_titles_with_the_words(
+async def test_without_postgres_a_kept_answer_else_fallback_titles_with_the_words(
     films: Films, client: httpx.AsyncClient, gate: Gate
 ) -> None:
     kept = await search(client, "space odyssey", user_id="ann")
@@ -65,11 +65,11 @@ async def test_without_postgres_a_kept_answer_else_held_titles_with_the_words(
     gate.shut()
     cached = await search(client, "space odyssey", user_id="ann")
     assert (cached.json()["source"], ids(cached)) == ("cache", ids(kept))
-    held = (await search(client, "space ody", limit=3)).json()
-    assert (held["source"], held["level"]) == ("held", "held")
-    assert held["degraded"].startswith("postgres_")
-    assert [item["item_id"] for item in held["items"]][:2] == ["odyssey", "war"]
-    assert [item["match"] for item in held["items"]] == ["words", "words", "popular"]
+    fallback = (await search(client, "space ody", limit=3)).json()
+    assert (fallback["source"], fallback["level"]) == ("fallback", "fallback")
+    assert fallback["degraded"].startswith("postgres_")
+    assert [item["item_id"] for item in fallback["items"]][:2] == ["odyssey", "war"]
+    assert [item["match"] for item in fallback["items"]] == ["words", "words", "popular"]
     unseen = await search(client, "space", user_id="bob", exclude_seen=True)
     assert "war" not in ids(unseen)
     nothing = (await search(client, "qwxyz", limit=2)).json()

@@ -194,7 +194,7 @@ async def test_before_the_first_run_there_is_an_answer(
     assert len(answer["items"]) == 2
 
 
-async def test_without_postgres_a_kept_answer_else_the_held_list(
+async def test_without_postgres_a_kept_answer_else_the_fallback(
     films: Films, client: httpx.AsyncClient, gate: Gate
 ) -> None:
     kept = ids(await similar(client, "odyssey", user_id="ann"))
@@ -203,10 +203,10 @@ async def test_without_postgres_a_kept_answer_else_the_held_list(
     cached = await similar(client, "odyssey", user_id="ann")
     assert (cached.json()["source"], cached.json()["level"]) == ("cache", "similar")
     assert ids(cached) == kept
-    held = await similar(client, "toys", user_id="bob", limit=50)
-    assert (held.json()["source"], held.json()["level"]) == ("held", "held")
-    assert held.json()["degraded"].startswith("postgres_")
-    assert not {"toys", "toys-2"} & set(ids(held))
+    fallback = await similar(client, "toys", user_id="bob", limit=50)
+    assert (fallback.json()["source"], fallback.json()["level"]) == ("fallback", "fallback")
+    assert fallback.json()["degraded"].startswith("postgres_")
+    assert not {"toys", "toys-2"} & set(ids(fallback))
     assert len(ids(await similar(client, "toys", limit=3))) == 3
     assert ids(await similar(client, "toys", category="romance")) == ["amelie", "wedding"]
     assert ids(await similar(client, "toys", category="nowhere")) == []
@@ -223,4 +223,4 @@ async def test_a_process_started_without_postgres_answers_with_what_is_in_redis(
     for user in ({}, {"user_id": "ann"}):
         answer = await similar(fresh, "odyssey", **user)
         assert (answer.json()["source"], answer.json()["level"]) == ("cache", "similar")
-    assert (await similar(fresh, "wedding")).json()["level"] == "held"
+    assert (await similar(fresh, "wedding")).json()["level"] == "fallback"

@@ -6,15 +6,20 @@ from dataclasses import dataclass, replace
 from cachetools import FIFOCache
 
 from domain.identifiers import UserId, UserNo
-from serving.repositories.answers import Stamp
-from serving.repositories.exclusions import Exclusions, RememberedUser
-from serving.repositories.remembered import Change, ExclusionNews, Remembered, told_change
-from serving.services.memory.hearing import Hearing
+from serving.repositories.answers import CacheVersion
+from serving.repositories.exclusions import Exclusions, UserExclusions
+from serving.repositories.redis_exclusions import (
+    Change,
+    ExclusionNews,
+    RedisExclusions,
+    told_change,
+)
+from serving.services.memory.subscription import Subscription
 from serving.services.memory.user_memory import UserMemory
 
 _AT_ONCE = 500
 _MOST_UNSAVED = 50_000
-_NOTHING = RememberedUser()
+_NOTHING = UserExclusions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +27,13 @@ class _Unsaved:
     """What Redis has yet to be told of a user."""
 
     dropped: bool
-    added: RememberedUser
+    added: UserExclusions
 
     def then(self, later: "_Unsaved") -> "_Unsaved":
         return later if later.dropped else _Unsaved(self.dropped, self.added | later.added)
 
 
-class RememberedUsers:
+class ExclusionCache:
     """Users as of their last state read, with the events recorded since.
 
     It stands in the memory of each process and in Redis, and the processes tell each other through
@@ -36,55 +41,65 @@ class RememberedUsers:
     """
 
     def __init__(
-        self, memory: UserMemory, remembered: Remembered, news: ExclusionNews, hearing: Hearing
+        self,
+        memory: UserMemory,
+        redis: RedisExclusions,
+        news: ExclusionNews,
+        subscription: Subscription,
     ) -> None:
-        self._hearing = hearing
+        self._subscription = subscription
         self._memory = memory
-        self._remembered = remembered
+        self._redis = redis
         self._news = news
         self._unsaved: FIFOCache[UserId, _Unsaved] = FIFOCache(_MOST_UNSAVED)
-        self._heard_up_to = "0-0"
+        self._read_up_to = "0-0"
         self._marker: str | None = None
         self.losses = 0
         """How often Redis was found to know nothing, or met for the first time."""
-        self._to_refill: list[UserId] = []
+        self._to_restore: list[UserId] = []
 
     @property
     def now(self) -> int:
         """The moment, to be taken before a state is read and given back with it."""
         return self._memory.now
 
-    async def find(self, user_id: UserId) -> RememberedUser:
+    async def find(self, user_id: UserId) -> UserExclusions:
         """All that this process and Redis know of a user.
 
         It is complete only if Redis says so: what is loaded in bulk is told to no process.
         """
         since = self.now
-        there = await self._remembered.find_user(user_id)
+        there = await self._redis.find_user(user_id)
         if there is None:
-            await self._hearing.wait()
+            await self._subscription.wait()
         known = self._memory.find(user_id)
         if known is None:
             # Redis may be gone when it is asked again.
-            self._learn(user_id, there, since)
+            self._warm(user_id, there, since)
         there = there or _NOTHING
         return replace(there | (known or _NOTHING), complete=there.complete)
 
-    async def learn(self, user_id: UserId) -> None:
+    async def warm(self, user_id: UserId) -> None:
         """Let this process know a user it answers from the cache."""
         if self._memory.find(user_id) is None:
             since = self.now
-            self._learn(user_id, await self._remembered.find_user(user_id), since)
+            self._warm(user_id, await self._redis.find_user(user_id), since)
 
-    async def remember(
-        self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, *, since: int, stamp: Stamp
+    async def store(
+        self,
+        user_id: UserId,
+        user_no: UserNo,
+        exclusions: Exclusions,
+        *,
+        since: int,
+        version: CacheVersion,
     ) -> None:
-        """Keep a state that was read after the moment `since` and after the stamp was taken."""
-        known = RememberedUser(user_no, exclusions, complete=True)
+        """Keep a state that was read after the moment `since` and after the version was taken."""
+        known = UserExclusions(user_no, exclusions, complete=True)
         self._memory.replace(user_id, known, since=since)
-        await self._remembered.store_user(user_id, user_no, known, stamp)
+        await self._redis.store_user(user_id, user_no, known, version)
 
-    async def refill(self, users: Mapping[UserId, RememberedUser], *, since: int) -> None:
+    async def restore(self, users: Mapping[UserId, UserExclusions], *, since: int) -> None:
         """Take what was read of users after a moment, here and in Redis.
 
         Redis may be left with an item that was taken back meanwhile, until the next state read.
@@ -92,14 +107,14 @@ class RememberedUsers:
         for user_id, known in users.items():
             self._memory.replace(user_id, known, since=since)
         if users:
-            await self._remembered.add(users, tell=False)
+            await self._redis.add(users, tell=False)
 
-    def add(self, users: Mapping[UserId, RememberedUser]) -> None:
+    def add(self, users: Mapping[UserId, UserExclusions]) -> None:
         """Add what committed events exclude, in this process at once."""
         for user_id, known in users.items():
             self._memory.add(user_id, known)
 
-    async def tell(self, users: Mapping[UserId, RememberedUser]) -> None:
+    async def tell(self, users: Mapping[UserId, UserExclusions]) -> None:
         """Add the same in Redis and in the other processes.
 
         To be called after the users' cached answers were dropped: a state read before that is then
@@ -109,60 +124,66 @@ class RememberedUsers:
         """
         if not users:
             return
-        told = await self._remembered.add(users)
+        told = await self._redis.add(users)
         if not told:
             self._note_unsaved({user: _Unsaved(False, known) for user, known in users.items()})
-        if not told or self._remembered.unsteady:
+        if not told or self._redis.flapping:
             await self._news.tell(users)
 
-    def hear(self, told: str) -> None:
+    def receive(self, told: str) -> None:
         """Take what another process told through PostgreSQL."""
         self._take(told_change(told))
 
     async def replace(
-        self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, *, since: int, stamp: Stamp
+        self,
+        user_id: UserId,
+        user_no: UserNo,
+        exclusions: Exclusions,
+        *,
+        since: int,
+        version: CacheVersion,
     ) -> bool | None:
-        """Remember this and nothing else of a user whose events were taken back.
+        """Replace all that is cached of a user whose events were taken back.
 
-        It was read after the moment `since` and after the stamp was taken, and these after the
+        It was read after the moment `since` and after the version was taken, and these after the
         deletion and the drop of the user's answers. False: more was recorded since; read again.
-        None: Redis is away, and remembers more until it is read again later.
+        None: Redis is away, and keeps more until it is read again later.
         """
         if self._memory.added_since(user_id, since):
             return False
-        known = RememberedUser(user_no, exclusions, complete=True)
+        known = UserExclusions(user_no, exclusions, complete=True)
         self._memory.drop(user_id)
         self._memory.replace(user_id, known, since=self.now)
-        stored = await self._remembered.store_user(user_id, user_no, known, stamp)
+        stored = await self._redis.store_user(user_id, user_no, known, version)
         if stored:
-            await self._remembered.tell_replaced(user_id, known)
+            await self._redis.tell_replaced(user_id, known)
         return stored
 
     async def forget_user(self, user_id: UserId) -> bool:
-        """Remember nothing of a user who is gone; False: Redis is away and is told later."""
+        """Forget a user who is gone; False: Redis is away and is told later."""
         self._memory.drop(user_id)
-        told = await self._remembered.drop([user_id])
+        told = await self._redis.drop([user_id])
         if not told:
             self._note_unsaved({user_id: _Unsaved(True, _NOTHING)})
         return told
 
     async def catch_up(self) -> None:
-        """Hear what other processes recorded, and tell Redis what it has missed or lost."""
-        await self._hear()
+        """Read what other processes recorded, and tell Redis what it has missed or lost."""
+        await self._read_changes()
         await self._save()
-        refill, self._to_refill = self._to_refill[:_AT_ONCE], self._to_refill[_AT_ONCE:]
+        restore, self._to_restore = self._to_restore[:_AT_ONCE], self._to_restore[_AT_ONCE:]
         # This process has not heard of what was loaded in bulk since.
         known = {
             user_id: replace(found, complete=False)
-            for user_id in refill
+            for user_id in restore
             if (found := self._memory.find(user_id))
         }
-        if known and not await self._remembered.add(known, tell=False):
-            self._to_refill += refill
+        if known and not await self._redis.add(known, tell=False):
+            self._to_restore += restore
         await self._look_for_loss()
 
-    async def _hear(self) -> None:
-        changes, self._heard_up_to = await self._remembered.load_changes(self._heard_up_to)
+    async def _read_changes(self) -> None:
+        changes, self._read_up_to = await self._redis.load_changes(self._read_up_to)
         for change in changes:
             self._take(change)
 
@@ -184,22 +205,22 @@ class RememberedUsers:
     async def _saved(self, batch: Mapping[UserId, _Unsaved]) -> bool:
         dropped: Sequence[UserId] = [user for user, unsaved in batch.items() if unsaved.dropped]
         added = {user: one.added for user, one in batch.items() if one.added != _NOTHING}
-        if dropped and not await self._remembered.drop(dropped):
+        if dropped and not await self._redis.drop(dropped):
             return False
-        return not added or await self._remembered.add(added)
+        return not added or await self._redis.add(added)
 
     async def _look_for_loss(self) -> None:
         """Redis that has lost everything is given back what this process knows, from the next turn.
 
-        Not before that turn has heard who is to be forgotten.
+        Not before that turn has read who is to be forgotten.
         """
-        marker = await self._remembered.find_marker()
+        marker = await self._redis.find_marker()
         if marker is not None and marker != self._marker:
-            self._to_refill = self._memory.user_ids()
+            self._to_restore = self._memory.user_ids()
             self.losses += 1
             self._marker = marker
 
-    def _learn(self, user_id: UserId, there: RememberedUser | None, since: int) -> None:
+    def _warm(self, user_id: UserId, there: UserExclusions | None, since: int) -> None:
         if there is not None and there != _NOTHING:
             self._memory.replace(user_id, there, since=since)
 

@@ -1,4 +1,4 @@
-"""Copies in Redis of what a process holds, for one that is started while PostgreSQL is away."""
+"""Copies in Redis of a process's fallback, for one that is started while PostgreSQL is away."""
 
 import hashlib
 from collections.abc import Iterable
@@ -7,11 +7,11 @@ import orjson
 
 from serving.repositories.answers import Answers
 
-_POPULAR = "tandem:held:popular"
-_DIGEST = "tandem:held:popular-digest"
-_READERS = "tandem:held:readers"
+_POPULAR = "tandem:fallback:popular"
+_DIGEST = "tandem:fallback:popular-digest"
+_READERS = "tandem:fallback:readers"
 
-# A copy may have a megabyte, and the processes mostly hold the same: what is there already is not
+# A copy may have a megabyte, and the processes mostly have the same: what is there already is not
 # sent again. While the catalogue changes they differ for a moment, and each may send its own.
 _PROLONG = """
 if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
@@ -25,7 +25,7 @@ redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 """
 
 
-class HeldCopies:
+class FallbackCopies:
     """Stores and finds copies; without Redis there are none."""
 
     def __init__(self, answers: Answers, *, seconds: int) -> None:
@@ -33,16 +33,16 @@ class HeldCopies:
         self._seconds = seconds
 
     async def store_popular(self, encoded: bytes) -> None:
-        """Keep the held list."""
+        """Keep the fallback list."""
         said = (hashlib.blake2b(encoded).digest(), self._seconds)
         prolonged = await self._answers.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
         if prolonged == 0:
             # So much takes longer than a command may, which says nothing of Redis.
-            await self._answers.ask_anyway("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
+            await self._answers.ask_unchecked("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
 
     async def find_popular(self) -> bytes | None:
-        """The list some process held last."""
-        found: bytes | None = await self._answers.ask_anyway("GET", _POPULAR)
+        """The fallback list some process stored last."""
+        found: bytes | None = await self._answers.ask_unchecked("GET", _POPULAR)
         return found
 
     async def store_readers(self, key_hashes: Iterable[bytes]) -> None:

@@ -1,4 +1,4 @@
-"""What is held beside the popular list, so that every category is answered without the store."""
+"""The fallback's items beside the popular list: some of every category."""
 
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
 from serving.repositories.candidates import CatalogueItem
-from serving.repositories.held_catalogue import CataloguePage, FirstOfCategory, HeldCatalogue
+from serving.repositories.fallback_reader import CataloguePage, FallbackReader, FirstOfCategory
 from serving.services.lists.each_category import NewestOfEach, chosen_in_turn
 from serving.services.lists.made_list import MadeList
 
@@ -24,17 +24,17 @@ _AFTER_ALL = ItemNo(2**31 - 1)
 
 
 @dataclass(frozen=True, slots=True)
-class OfCategories:
-    """Items of each category of the catalogue, beside those that are held anyway."""
+class CategoryItems:
+    """Items of each category of the catalogue, beside those the popular list has."""
 
     items: Sequence[CatalogueItem] = ()
     scores: Mapping[ItemNo, float] = field(default_factory=dict)
-    """How popular items are, of those held anyway too; a new item has none."""
-    partly: AbstractSet[str] | None = None
+    """How popular items are, those of the popular list too; a new item has none."""
+    incomplete_categories: AbstractSet[str] | None = None
     """The categories that may have more items; '' stands for none. None: there may be others."""
 
 
-class CategoryHolding:
+class CategoryFallback:
     """Chooses them: the most popular of each category, then its newest, `most` in all.
 
     Which categories there are, and what is new in them, is read from the whole catalogue now and
@@ -42,7 +42,7 @@ class CategoryHolding:
     """
 
     def __init__(
-        self, catalogue: HeldCatalogue, *, most: int, page_items: int = _PAGE_ITEMS
+        self, catalogue: FallbackReader, *, most: int, page_items: int = _PAGE_ITEMS
     ) -> None:
         self._catalogue = catalogue
         self._most = most
@@ -54,10 +54,10 @@ class CategoryHolding:
         self._seconds = 0.0
         self._due_at = 0.0
 
-    async def load(self, made: MadeList) -> OfCategories:
+    async def load(self, made: MadeList) -> CategoryItems:
         """Those of a list's run, beside the list; RunGoneError if the run was dropped."""
         if not self._most:
-            return OfCategories()
+            return CategoryItems()
         # It goes on the next time; until then what was read before is good enough.
         with suppress(StoreUnavailableError):
             await self._walk()
@@ -69,7 +69,7 @@ class CategoryHolding:
             if newest is not None:
                 newest.doubt(categories or ("",))
 
-    async def _chosen(self, made: MadeList) -> OfCategories:
+    async def _chosen(self, made: MadeList) -> CategoryItems:
         popular: Sequence[FirstOfCategory] = ()
         if made.run is not None:
             popular = await self._catalogue.load_first_of_categories(
@@ -82,13 +82,13 @@ class CategoryHolding:
         there = {item.item_no for item in made.items}
         provided = {name for item in made.items for name in item.categories or ("",)}
         choice = chosen_in_turn(by_category, there, provided, self._most)
-        return OfCategories(
+        return CategoryItems(
             await self._catalogue.load_items(choice.item_nos),
             {item_no: score for first in popular for item_no, score in first.scores.items()},
-            self._partly(choice.partly, by_category.keys() - newest.keys()),
+            self._incomplete(choice.incomplete, by_category.keys() - newest.keys()),
         )
 
-    def _partly(
+    def _incomplete(
         self, left_out: AbstractSet[str], not_read: AbstractSet[str]
     ) -> AbstractSet[str] | None:
         if self._read is None or not self._read.has_all_categories:

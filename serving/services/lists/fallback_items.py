@@ -1,4 +1,4 @@
-"""Items held in memory, found by their place or by category without going through all of them."""
+"""The fallback's items, found by their place or by category without going through all of them."""
 
 from bisect import insort
 from collections import defaultdict
@@ -16,16 +16,18 @@ from serving.services.lists.made_list import MadeList, RecommendedItem
 from serving.services.lists.slots import Draft
 
 
-class HeldItems:
+class FallbackItems:
     """A long list of one run, and of which categories it lacks items.
 
-    What is heard of an item changes it at once, whether or not the item is held.
+    A change of an item applies at once, whether or not the item is here.
     """
 
-    def __init__(self, made: MadeList, partly: Iterable[str] | None) -> None:
-        """`partly`: see `knows_all`; None: it is not known which categories there are."""
+    def __init__(self, made: MadeList, incomplete_categories: Iterable[str] | None) -> None:
+        """`incomplete_categories`: see `covers`; None: they are not known."""
         self._made = replace(made, items=())
-        self._partly = None if partly is None else set(partly)
+        self._incomplete_categories = (
+            None if incomplete_categories is None else set(incomplete_categories)
+        )
         self._items = dict(enumerate(made.items))
         self._places = {item.item_id: place for place, item in self._items.items()}
         self._in_category: defaultdict[str, list[int]] = defaultdict(list)
@@ -54,31 +56,31 @@ class HeldItems:
         draft.give_way()
         return replace(self._made, items=draft.items)
 
-    def knows_all(self, filters: Filters) -> bool:
-        """Whether every item of the catalogue that passes is held.
+    def covers(self, filters: Filters) -> bool:
+        """Whether every item of the catalogue that passes is here.
 
         An item that passes is in a category that is not excluded, or in none at all, which stands
         under ''; and where categories are wanted, in one of these. Other conditions can only leave
         fewer.
         """
-        if self._partly is None or not filters.known_in_memory:
+        if self._incomplete_categories is None or not filters.known_in_memory:
             return False
-        lacking = self._partly.difference(filters.none_of)
+        lacking = self._incomplete_categories.difference(filters.none_of)
         return not (lacking.intersection(filters.any_of) if filters.any_of else lacking)
 
     def leave_out(self, item_id: ItemId) -> None:
-        """No longer hold an item."""
+        """Remove an item."""
         place = self._places.pop(item_id, None)
         if place is not None:
             for category in set(self._items.pop(place).categories):
                 self._in_category[category].remove(place)
 
     def recategorise(self, item_id: ItemId, categories: Sequence[str]) -> None:
-        """Know an item as one of these categories; one that is not held is missing in them."""
+        """Know an item as one of these categories; one that is not here is missing in them."""
         place = self._places.get(item_id)
         if place is None:
-            if self._partly is not None:
-                self._partly.update(categories or ("",))
+            if self._incomplete_categories is not None:
+                self._incomplete_categories.update(categories or ("",))
             return
         for category in set(self._items[place].categories):
             self._in_category[category].remove(place)
@@ -87,21 +89,23 @@ class HeldItems:
         self._items[place] = replace(self._items[place], categories=tuple(categories))
 
     def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
-        """The numbers of those of these items that are held."""
+        """The numbers of those of these items that the fallback has."""
         places = (self._places.get(ItemId(item_id)) for item_id in item_ids)
         return frozenset(self._items[place].item_no for place in places if place is not None)
 
     def encode(self) -> bytes:
         """Two lines of JSON."""
         made = replace(self._made, items=tuple(self._items.values()))
-        partly = None if self._partly is None else sorted(self._partly)
-        return made.encode() + b"\n" + orjson.dumps(partly)
+        incomplete_categories = (
+            None if self._incomplete_categories is None else sorted(self._incomplete_categories)
+        )
+        return made.encode() + b"\n" + orjson.dumps(incomplete_categories)
 
     @classmethod
-    def decode(cls, kept: bytes) -> "HeldItems":
+    def decode(cls, kept: bytes) -> "FallbackItems":
         """What was encoded; a list alone, as earlier versions kept it, is one of some items."""
-        made, _, partly = kept.partition(b"\n")
-        return cls(MadeList.decode(made), orjson.loads(partly or b"null"))
+        made, _, incomplete_categories = kept.partition(b"\n")
+        return cls(MadeList.decode(made), orjson.loads(incomplete_categories or b"null"))
 
     def _within(self, categories: Sequence[str]) -> Iterator[RecommendedItem]:
         """Items of at least one of the categories in their order; all if none is named."""

@@ -1,4 +1,4 @@
-"""What a list of recommendations is asked to be."""
+"""The parameters of a request for recommendations."""
 
 from dataclasses import dataclass, replace
 
@@ -10,26 +10,26 @@ _NO_INTERESTS = AskedInterests()
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """What a list is asked to be."""
+class RecommendationRequest:
+    """The parameters of a request for recommendations."""
 
     limit: int
     exclude_seen: bool = True
-    """False: only items the user spoke against stay out."""
+    """False: only items the user disliked or hid stay out."""
     explain: bool = False
     """Whether to say which of the user's own items brought each one."""
     interests: AskedInterests = _NO_INTERESTS
     """What the user likes besides, for this list only."""
     filters: Filters = EVERYTHING
     explore: float | None = None
-    """Share of the places that go to new items, in [0, 0.5]; None, as below: nothing is said."""
+    """Share of the places that go to new items, in [0, 0.5]; None, as below: the default."""
     diversity: float | None = None
     """How little alike the items are to be, in [0, 1]."""
     max_per_category: int | None = None
     """How many items of one category, as long as others are eligible."""
 
-    def settled(self, policy: SlotPolicy) -> "Wish":
-        """The same with what the policy says where nothing is said."""
+    def with_defaults(self, policy: SlotPolicy) -> "RecommendationRequest":
+        """The same, with the defaults of the policy where nothing was asked."""
         return replace(
             self,
             explore=policy.explore if self.explore is None else self.explore,

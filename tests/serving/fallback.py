@@ -1,4 +1,4 @@
-"""A run that processes hold, and what they show of it with PostgreSQL away."""
+"""A run in the fallback of processes, and what they show of it with PostgreSQL away."""
 
 from typing import Any
 
@@ -12,9 +12,9 @@ def publish_popular(seeds: Seeds) -> int:
     return seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
 
 
-async def held(client: httpx.AsyncClient, user: str, **query: Any) -> list[int]:
-    """The films of an answer from the held list."""
+async def fallback(client: httpx.AsyncClient, user: str, **query: Any) -> list[int]:
+    """The films of an answer from the fallback."""
     answer = await recommended(client, user, **query)
     shown = [int(item_id.removeprefix("film-")) for item_id in ids(answer)]
-    assert answer.json()["source"] == answer.json()["level"] == "held", answer.text
+    assert answer.json()["source"] == answer.json()["level"] == "fallback", answer.text
     return shown

@@ -1,4 +1,4 @@
-"""Whom a process remembers from its start."""
+"""Whose exclusions a process has cached from its start."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -43,7 +43,7 @@ async def test_a_process_that_starts_reads_of_each_user_once_and_of_those_who_ca
     start: Start, user_nos: list[int]
 ) -> None:
     with asked_for("user_nos") as batches:
-        await start(remembered_poll_seconds=0.01)
+        await start(exclusion_cache_poll_seconds=0.01)
 
         async def all_read() -> bool:
             return sum(map(len, batches)) >= len(user_nos)
@@ -52,11 +52,11 @@ async def test_a_process_that_starts_reads_of_each_user_once_and_of_those_who_ca
     assert list(chain(*batches)) == user_nos
 
 
-async def test_what_a_process_reads_before_it_hears_is_little_however_many_it_remembers(
+async def test_what_a_process_reads_before_it_is_subscribed_is_little_however_many_it_caches(
     start: Start, user_nos: list[int]
 ) -> None:
     with asked_for("users") as asked:
-        await start(remembered_recent_users=5000)
+        await start(exclusion_cache_recent_users=5000)
     assert asked == [200, 5000]
 
 

@@ -1,6 +1,6 @@
--- What a process holds for when PostgreSQL is away: read by each of them every few seconds, so each statement is bounded by
--- the number it is given, or by the number of categories if these are more.
--- Only what is available counts. Numbers and texts come as JSON in one column, which is read far faster than many rows.
+-- What a process keeps as its fallback for when PostgreSQL is away: read by each of them every few seconds, so each
+-- statement is bounded by the number it is given, or by the number of categories if these are more. Only what is
+-- available counts. Numbers and texts come as JSON in one column, which is read far faster than many rows.
 
 -- name: load_first_of_categories
 -- The first items of each category's popular list of a run, those that are of it now: :items numbers of all lists, and one
@@ -52,7 +52,7 @@ select (select count(*) from page) as items,
             group by category
         ) as by_category) as newest;
 
--- name: load_items_to_hold
+-- name: load_fallback_items
 -- What is told of those of :item_nos that are available.
 select cast(json_agg(json_build_array(item_no, item_id, title, array_remove(categories, null))) as text) as told
 from items

@@ -1,4 +1,4 @@
-"""Without the store a query is matched against the titles that a process holds."""
+"""Without the store a query is matched against the titles of the fallback."""
 
 import string
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.services.searching.held_query import HeldQuery
+from serving.services.searching.fallback_query import FallbackQuery
 from serving.services.searching.query import Typed, TypedQuery, typed_query
 from serving.services.searching.title_matching import folded, title_matches
 
@@ -21,14 +21,14 @@ def test_titles_are_matched_by_the_beginnings_of_their_words() -> None:
     assert title_matches("Amélie (2001)", ["ame", "2001", "lie"]) == 2
 
 
-def test_a_held_query_has_ten_distinct_words_at_most() -> None:
-    assert HeldQuery.of(typed_query("Toy toy, tóy story")).words == ("toy", "story")
-    assert len(HeldQuery.of(typed_query(" ".join(map(str, range(90))))).words) == 10
-    assert len(HeldQuery.of(typed_query("\ufdfa" * 199)).words) <= 10
+def test_a_fallback_query_has_ten_distinct_words_at_most() -> None:
+    assert FallbackQuery.of(typed_query("Toy toy, tóy story")).words == ("toy", "story")
+    assert len(FallbackQuery.of(typed_query(" ".join(map(str, range(90))))).words) == 10
+    assert len(FallbackQuery.of(typed_query("\ufdfa" * 199)).words) <= 10
 
 
-def test_a_held_query_without_a_word_scores_nothing() -> None:
-    assert HeldQuery.of(TypedQuery(((Typed("\uff9e"),),), ())).score("Toy Story") == 0.0
+def test_a_fallback_query_without_a_word_scores_nothing() -> None:
+    assert FallbackQuery.of(TypedQuery(((Typed("\uff9e"),),), ())).score("Toy Story") == 0.0
 
 
 @pytest.mark.parametrize(
@@ -38,5 +38,5 @@ def test_a_held_query_without_a_word_scores_nothing() -> None:
         ('x -"wars star"', True), ("x -ewok", True), ("x -scifi", False), ("x", True),
     ],
 )  # fmt: skip
-def test_a_held_item_with_an_unwanted_word_is_left_out(text: str, allowed: bool) -> None:  # noqa: FBT001
-    assert HeldQuery.of(typed_query(text)).allows(("Star Wars", "SciFi")) is allowed
+def test_a_fallback_item_with_an_unwanted_word_is_left_out(text: str, allowed: bool) -> None:  # noqa: FBT001
+    assert FallbackQuery.of(typed_query(text)).allows(("Star Wars", "SciFi")) is allowed

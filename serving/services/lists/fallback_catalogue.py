@@ -1,4 +1,4 @@
-"""The list held in memory: the last thing to answer with when the store is away."""
+"""The fallback: the list in memory that answers while the store is away."""
 
 import asyncio
 from collections.abc import Iterable, Sequence
@@ -7,26 +7,26 @@ from dataclasses import replace
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
+from serving.repositories.fallback_copies import FallbackCopies
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.held_copies import HeldCopies
 from serving.repositories.runs import LiveRun
-from serving.services.lists.held_items import HeldItems
-from serving.services.lists.holding import CategoryHolding, OfCategories
+from serving.services.lists.category_fallback import CategoryFallback, CategoryItems
+from serving.services.lists.fallback_items import FallbackItems
 from serving.services.lists.made_list import MadeList, RecommendedItem, fillers
 from serving.services.lists.making import ListMaker
-from serving.services.lists.wish import Wish
+from serving.services.lists.request import RecommendationRequest
 from serving.services.live_runs import LiveRuns
 
 LONGEST = 100
 """The most items a list may be asked for."""
 
-_NOTHING_HELD = (
-    "The lists cannot be read just now, and nothing that fits is held in memory. Try again shortly."
+_NOTHING_FITS = (
+    "The lists cannot be read just now, and the fallback has nothing that fits. Try again shortly."
 )
 _NOTHING: AbstractSet[ItemNo] = frozenset()
 
 
-class HeldPopular:
+class FallbackCatalogue:
     """The popular list of the last refresh, longer than any answer, and items of each category.
 
     A copy in Redis is for a process that is started while the store is away.
@@ -36,8 +36,8 @@ class HeldPopular:
         self,
         live_runs: LiveRuns,
         lists: ListMaker,
-        categories: CategoryHolding,
-        copies: HeldCopies,
+        categories: CategoryFallback,
+        copies: FallbackCopies,
         *,
         most: int,
     ) -> None:
@@ -46,71 +46,71 @@ class HeldPopular:
         self._categories = categories
         self._copies = copies
         self._most = max(most, LONGEST)
-        self._held: HeldItems | None = None
-        self._heard: dict[ItemId, Sequence[str] | None] = {}
+        self._items: FallbackItems | None = None
+        self._changed: dict[ItemId, Sequence[str] | None] = {}
 
     @property
     def run(self) -> LiveRun | None:
         """The run the list comes from; None before the first, or without a list."""
-        return self._held.run if self._held else None
+        return self._items.run if self._items else None
 
     def can_answer(self) -> bool:
         """Whether there is a list."""
-        return self._held is not None
+        return self._items is not None
 
     async def refresh(self) -> None:
         """Make the list again, and its copy; without the store begin with the copy.
 
-        A list alone, without the items of categories, is held if nothing else is, and not copied:
-        the copy that is there may have them.
+        A list alone, without the items of categories, is kept only if there is nothing else, and is
+        not copied: the copy that is there may have them.
         """
-        self._heard = {}
+        self._changed = {}
         try:
             made, of_categories = await self._live_runs.reading(self._load)
         except StoreUnavailableError:
-            if self._held is None:
+            if self._items is None:
                 kept = await self._copies.find_popular()
-                self._held = HeldItems.decode(kept) if kept else None
+                self._items = FallbackItems.decode(kept) if kept else None
             raise
         # It takes long enough for other requests to notice.
-        more = of_categories or OfCategories()
-        held, encoded = await asyncio.to_thread(_assembled, made, more)
-        if self._heard:
+        more = of_categories or CategoryItems()
+        fallback, encoded = await asyncio.to_thread(_assembled, made, more)
+        if self._changed:
             # It may have been read before.
-            for item_id, categories in self._heard.items():
-                _tell(held, item_id, categories)
-            encoded = held.encode()
-        self._held = held
+            for item_id, categories in self._changed.items():
+                _tell(fallback, item_id, categories)
+            encoded = fallback.encode()
+        self._items = fallback
         if of_categories is not None:
             await self._copies.store_popular(encoded)
 
-    async def _load(self, run: LiveRun | None) -> tuple[MadeList, OfCategories | None]:
+    async def _load(self, run: LiveRun | None) -> tuple[MadeList, CategoryItems | None]:
         """All of it from one run; the list alone if it is the first and categories are away."""
-        made = await self._lists.make(run, None, Wish(limit=self._most))
+        made = await self._lists.make(run, None, RecommendationRequest(limit=self._most))
         try:
             return made, await self._categories.load(made)
         except StoreUnavailableError:
-            if self._held is not None:
+            if self._items is not None:
                 raise
             return made, None
 
     def leave_out(self, item_id: ItemId) -> None:
         """No longer show an item, which is not available any more."""
-        self._hear(item_id, None)
+        self._note_change(item_id, None)
 
     def recategorise(self, item_id: ItemId, categories: Sequence[str]) -> None:
-        """Know an item as one of these categories from now on, though it may not be held."""
+        """Know an item as one of these categories from now on, though the fallback may lack it."""
         self._categories.doubt(categories)
-        self._hear(item_id, categories)
+        self._note_change(item_id, categories)
 
-    def _hear(self, item_id: ItemId, categories: Sequence[str] | None) -> None:
-        self._heard[item_id] = categories
-        if self._held is not None:
-            _tell(self._held, item_id, categories)
+    def _note_change(self, item_id: ItemId, categories: Sequence[str] | None) -> None:
+        self._changed[item_id] = categories
+        if self._items is not None:
+            _tell(self._items, item_id, categories)
 
     def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
-        """The numbers of those of these items that are held."""
-        return self._held.numbers_of(item_ids) if self._held else frozenset()
+        """The numbers of those of these items that the fallback has."""
+        return self._items.numbers_of(item_ids) if self._items else frozenset()
 
     def top(
         self,
@@ -121,9 +121,9 @@ class HeldPopular:
         max_per_category: int | None = None,
     ) -> MadeList:
         """The first `n` that are not excluded; StoreUnavailableError if there never was a list."""
-        if self._held is None:
-            raise StoreUnavailableError(_NOTHING_HELD)
-        return self._held.top(n, excluded, filters, max_per_category)
+        if self._items is None:
+            raise StoreUnavailableError(_NOTHING_FITS)
+        return self._items.top(n, excluded, filters, max_per_category)
 
     def answer(
         self,
@@ -135,32 +135,32 @@ class HeldPopular:
     ) -> MadeList:
         """The same as the whole answer, which is empty only if nothing is eligible.
 
-        StoreUnavailableError if nothing held is, but something else may be.
+        StoreUnavailableError if the fallback has none that is, but there may be others.
         """
         made = self.top(n, excluded, filters=filters, max_per_category=max_per_category)
-        if not made.items and self._held and not self._held.knows_all(filters):
-            raise StoreUnavailableError(_NOTHING_HELD)
+        if not made.items and self._items and not self._items.covers(filters):
+            raise StoreUnavailableError(_NOTHING_FITS)
         return made
 
 
-def _tell(held: HeldItems, item_id: ItemId, categories: Sequence[str] | None) -> None:
+def _tell(fallback: FallbackItems, item_id: ItemId, categories: Sequence[str] | None) -> None:
     """None: the item is not available any more."""
     if categories is None:
-        held.leave_out(item_id)
+        fallback.leave_out(item_id)
     else:
-        held.recategorise(item_id, categories)
+        fallback.recategorise(item_id, categories)
 
 
-def _assembled(made: MadeList, more: OfCategories) -> tuple[HeldItems, bytes]:
+def _assembled(made: MadeList, more: CategoryItems) -> tuple[FallbackItems, bytes]:
     """What is popular in all, then in categories, then what is new; and how it is kept."""
     first = [item for item in made.items if item.score > 0]
     others = [*(item for item in made.items if item.score <= 0), *fillers(more.items)]
-    items = replace(made, level="held", items=(*first, *_in_order(others, more)))
-    held = HeldItems(items, more.partly)
-    return held, held.encode()
+    items = replace(made, level="fallback", items=(*first, *_in_order(others, more)))
+    fallback = FallbackItems(items, more.incomplete_categories)
+    return fallback, fallback.encode()
 
 
-def _in_order(items: Iterable[RecommendedItem], more: OfCategories) -> list[RecommendedItem]:
+def _in_order(items: Iterable[RecommendedItem], more: CategoryItems) -> list[RecommendedItem]:
     """The most popular first, and new ones at the end, the newest first."""
 
     def place(item: RecommendedItem) -> tuple[float, int]:

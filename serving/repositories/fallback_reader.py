@@ -1,4 +1,4 @@
-"""What a process reads of the catalogue to hold it: some items of each category."""
+"""What a process reads of the catalogue for its fallback: some items of each category."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from serving.repositories.runs import check_run
 from serving.repositories.store import Store
 from sql.statements import statements
 
-_HELD = statements("held")
+_FALLBACK = statements("fallback")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class CataloguePage:
     """Whether there may be older ones."""
 
 
-class HeldCatalogue:
+class FallbackReader:
     """Reads it; only what is available counts."""
 
     def __init__(self, store: Store) -> None:
@@ -47,7 +47,7 @@ class HeldCatalogue:
     ) -> Sequence[FirstOfCategory]:
         """About so many items of a run's lists by category; RunGoneError if the run was dropped."""
         parameters = {"run_id": run_id, "items": items, "of_all": CANDIDATES}
-        (row,) = await self._store.rows(_HELD["load_first_of_categories"], parameters)
+        (row,) = await self._store.rows(_FALLBACK["load_first_of_categories"], parameters)
         if row.lists is None:
             await check_run(self._store, run_id)
             return ()
@@ -59,14 +59,14 @@ class HeldCatalogue:
     async def load_page(self, before: ItemNo, *, items: int, each: int) -> CataloguePage:
         """The `items` newest items before one; of each category no more than `each`."""
         parameters = {"before": before, "items": items, "each": each}
-        (row,) = await self._store.rows(_HELD["load_catalogue_page"], parameters)
+        (row,) = await self._store.rows(_FALLBACK["load_catalogue_page"], parameters)
         newest = orjson.loads(row.newest) if row.newest else {}
         return CataloguePage(newest, row.oldest, is_full=row.items == items)
 
     async def load_items(self, item_nos: Sequence[ItemNo]) -> list[CatalogueItem]:
         """Those of the items that are available, in any order."""
         parameters = {"item_nos": as_array(item_nos)}
-        (row,) = await self._store.rows(_HELD["load_items_to_hold"], parameters)
+        (row,) = await self._store.rows(_FALLBACK["load_fallback_items"], parameters)
         return [
             CatalogueItem(ItemNo(item_no), item_id, title, tuple(categories))
             for item_no, item_id, title, categories in orjson.loads(row.told or "[]")

@@ -1,4 +1,4 @@
-"""Held items: whatever is heard of them, what is found is what looking at each would find."""
+"""Fallback items: whatever changes, what is found is what looking at each would find."""
 
 from dataclasses import replace
 
@@ -9,7 +9,7 @@ from domain.blend import BlendPolicy
 from domain.identifiers import ItemId, ItemNo
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.services.lists.held_items import HeldItems
+from serving.services.lists.fallback_items import FallbackItems
 from serving.services.lists.made_list import AppliedPolicy, MadeList, RecommendedItem, fillers
 
 NAMES = st.sampled_from(["war", "noir", "drama", "opera"])
@@ -28,18 +28,20 @@ def item(item_no: int, categories: tuple[str, ...]) -> RecommendedItem:
     return fillers([named])[0]
 
 
-def held_of(items: list[RecommendedItem], partly: set[str] | None = None) -> HeldItems:
+def fallback_of(
+    items: list[RecommendedItem], incomplete_categories: set[str] | None = None
+) -> FallbackItems:
     policy = AppliedPolicy.of_no_source(BlendPolicy())
-    return HeldItems(MadeList("held", None, policy, tuple(items)), partly)
+    return FallbackItems(MadeList("fallback", None, policy, tuple(items)), incomplete_categories)
 
 
-def tell(held: HeldItems, news: News) -> None:
+def tell(fallback: FallbackItems, news: News) -> None:
     for item_no, categories in news:
         item_id = ItemId(f"item-{item_no}")
         if categories is None:
-            held.leave_out(item_id)
+            fallback.leave_out(item_id)
         else:
-            held.recategorise(item_id, categories)
+            fallback.recategorise(item_id, categories)
 
 
 def told(items: list[RecommendedItem], news: News) -> list[RecommendedItem]:
@@ -66,13 +68,13 @@ def test_what_is_found_by_category_is_what_looking_at_each_item_finds(
     excluded: frozenset[ItemNo],
 ) -> None:
     items = [item(item_no, categories) for item_no, categories in enumerate(catalogue)]
-    held = held_of(items)
-    tell(held, news)
+    fallback = fallback_of(items)
+    tell(fallback, news)
     expected = [
         one for one in told(items, news) if one.item_no not in excluded and filters.match(one)
     ]
-    assert list(held.top(n, excluded, filters, None).items) == expected[:n]
-    assert held.numbers_of([one.item_id for one in items]) == {
+    assert list(fallback.top(n, excluded, filters, None).items) == expected[:n]
+    assert fallback.numbers_of([one.item_id for one in items]) == {
         one.item_no for one in told(items, news)
     }
 
@@ -81,18 +83,20 @@ def test_what_is_found_by_category_is_what_looking_at_each_item_finds(
 def test_a_copy_holds_the_same(
     catalogue: list[tuple[str, ...]], news: News, filters: Filters
 ) -> None:
-    held = held_of([item(no, categories) for no, categories in enumerate(catalogue)], {"war"})
-    tell(held, news)
-    copy = HeldItems.decode(held.encode())
-    assert copy.top(20, frozenset(), filters, 2) == held.top(20, frozenset(), filters, 2)
-    assert copy.knows_all(filters) == held.knows_all(filters)
+    fallback = fallback_of(
+        [item(no, categories) for no, categories in enumerate(catalogue)], {"war"}
+    )
+    tell(fallback, news)
+    copy = FallbackItems.decode(fallback.encode())
+    assert copy.top(20, frozenset(), filters, 2) == fallback.top(20, frozenset(), filters, 2)
+    assert copy.covers(filters) == fallback.covers(filters)
 
 
 def test_a_copy_of_an_earlier_version_is_a_list_that_may_lack_anything() -> None:
-    made = held_of([item(1, ("war",))]).top(1, frozenset(), EVERYTHING, None)
-    copy = HeldItems.decode(made.encode())
+    made = fallback_of([item(1, ("war",))]).top(1, frozenset(), EVERYTHING, None)
+    copy = FallbackItems.decode(made.encode())
     assert copy.top(1, frozenset(), EVERYTHING, None) == made
-    assert not copy.knows_all(Filters.of_category("noir"))
+    assert not copy.covers(Filters.of_category("noir"))
 
 
 @given(st.lists(CATEGORIES, max_size=12), st.frozensets(ITEM_NOS), NEWS, FILTERS)
@@ -101,24 +105,24 @@ def test_what_is_said_to_be_all_is_all(
 ) -> None:
     items = [item(item_no, categories) for item_no, categories in enumerate(catalogue)]
     missing = [one for one in items if one.item_no in lacking]
-    held = held_of(
+    fallback = fallback_of(
         [one for one in items if one.item_no not in lacking],
         {category for one in missing for category in one.categories or ("",)},
     )
-    tell(held, news)
+    tell(fallback, news)
     passing = {one.item_no for one in told(items, news) if filters.match(one)}
-    found = {one.item_no for one in held.top(20, frozenset(), filters, None).items}
-    assert not held.knows_all(filters) or passing == found
+    found = {one.item_no for one in fallback.top(20, frozenset(), filters, None).items}
+    assert not fallback.covers(filters) or passing == found
 
 
 def test_a_category_that_nothing_is_missing_of_is_known_wholly() -> None:
-    held = held_of([item(1, ("war",)), item(2, ("noir",))], {"war"})
-    assert held.knows_all(Filters.of_category("noir"))
-    assert held.knows_all(Filters.of_category("never heard of"))
-    assert held.knows_all(Filters.of([], ["war"]))
-    assert not held.knows_all(Filters.of_category("war"))
-    assert not held.knows_all(Filters.of(["war", "noir"], []))
-    assert not held.knows_all(EVERYTHING)
-    assert held_of([], set()).knows_all(EVERYTHING)
-    held.recategorise(ItemId("new"), ["noir"])
-    assert not held.knows_all(Filters.of_category("noir"))
+    fallback = fallback_of([item(1, ("war",)), item(2, ("noir",))], {"war"})
+    assert fallback.covers(Filters.of_category("noir"))
+    assert fallback.covers(Filters.of_category("never heard of"))
+    assert fallback.covers(Filters.of([], ["war"]))
+    assert not fallback.covers(Filters.of_category("war"))
+    assert not fallback.covers(Filters.of(["war", "noir"], []))
+    assert not fallback.covers(EVERYTHING)
+    assert fallback_of([], set()).covers(EVERYTHING)
+    fallback.recategorise(ItemId("new"), ["noir"])
+    assert not fallback.covers(Filters.of_category("noir"))

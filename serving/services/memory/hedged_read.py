@@ -1,4 +1,4 @@
-"""Looking for what may be needed in the end, as soon as it seems that it will."""
+"""A hedged read: asking a second source as soon as the first one is late."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,11 +13,11 @@ _LATE = 0.25
 """The share of the budget after which a request is late."""
 
 
-class EarlyLook(Generic[Answer]):
-    """A look that begins by itself once the request is late, and at once when it is asked for."""
+class HedgedRead(Generic[Answer]):
+    """A read that begins by itself once the request is late, and at once when it is awaited."""
 
-    def __init__(self, look: Callable[[], Awaitable[Answer]]) -> None:
-        self._look = look
+    def __init__(self, read: Callable[[], Awaitable[Answer]]) -> None:
+        self._read = read
         self._task: asyncio.Task[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
 
@@ -39,14 +39,14 @@ class EarlyLook(Generic[Answer]):
         if self._task is not None:
             self._task.cancel()
 
-    async def found(self) -> Answer:
-        """What was found."""
+    async def result(self) -> Answer:
+        """What was read."""
         return await self._begin()
 
     def _begin(self) -> asyncio.Task[Answer]:
         if self._task is None:
-            self._task = asyncio.create_task(self._looking())
+            self._task = asyncio.create_task(self._reading())
         return self._task
 
-    async def _looking(self) -> Answer:
-        return await self._look()
+    async def _reading(self) -> Answer:
+        return await self._read()

@@ -1,4 +1,4 @@
-"""Learning from the log what must not be shown, before it has to be known without the log."""
+"""Warming the exclusion cache from the log, before it has to answer without the log."""
 
 import time
 from collections.abc import Sequence
@@ -7,10 +7,10 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.repositories.answers import Answers
 from serving.repositories.excluded_items import ExcludedItems
-from serving.services.memory.remembered_users import RememberedUsers
+from serving.services.memory.exclusion_cache import ExclusionCache
 
 _AT_ONCE = 200
-"""Users read at once; as many cover the seconds in which nothing was heard."""
+"""Users read at once; as many cover the seconds without a subscription."""
 _TURN_SECONDS = 1.0
 """So long a turn reads on: a slow PostgreSQL must not hold up the start."""
 _ATTEMPTS = 3
@@ -18,8 +18,8 @@ _MOST_DUE = 10_000
 _ANY_ANSWER = ""
 
 
-class Remembering:
-    """Reads users' exclusions for the remembered users.
+class ExclusionWarmer:
+    """Reads users' exclusions into the exclusion cache.
 
     A process that has just been started knows nobody, and a Redis that has lost everything no more:
     both are told of the users who came lately.
@@ -30,14 +30,14 @@ class Remembering:
         *,
         excluded_items: ExcludedItems,
         answers: Answers,
-        remembered: RememberedUsers,
+        exclusion_cache: ExclusionCache,
         recent_users: int,
     ) -> None:
         self._excluded_items = excluded_items
         self._answers = answers
-        self._remembered = remembered
+        self._exclusion_cache = exclusion_cache
         self._recent_users = recent_users
-        self._settled_losses: int | None = None
+        self._restored_losses: int | None = None
         self._left: list[UserNo] = []
         self._begun: tuple[int, frozenset[UserNo]] = (0, frozenset())
         """Who of the recent users were read before all of these were looked for; at which loss."""
@@ -45,11 +45,11 @@ class Remembering:
         self._redis_away = True
         self._due: dict[UserNo, UserId] = {}
 
-    async def remember_again(self, user_no: UserNo, user_id: UserId) -> None:
-        """Read what is remembered of a user again: less of it counts than before.
+    async def reload(self, user_no: UserNo, user_id: UserId) -> None:
+        """Read a user's exclusions again: there are fewer than before.
 
         To be called after the deletion is committed and the user's answers were dropped. If the
-        store cannot be read now it is later; until then too much is remembered, never too little.
+        store cannot be read now it is later; until then too much is excluded, never too little.
         """
         try:
             known = await self._read_again(user_no, user_id)
@@ -61,15 +61,15 @@ class Remembering:
     async def _read_again(self, user_no: UserNo, user_id: UserId) -> bool:
         """False: Redis is away, or so much is going on with this user that it never was current."""
         for _ in range(_ATTEMPTS):
-            since = self._remembered.now
-            _, stamp = await self._answers.find(user_no, _ANY_ANSWER)
+            since = self._exclusion_cache.now
+            _, version = await self._answers.find(user_no, _ANY_ANSWER)
             users = await self._excluded_items.load_exclusions([user_no])
             if not users:
-                await self._remembered.forget_user(user_id)
+                await self._exclusion_cache.forget_user(user_id)
                 return True
             exclusions = users[0].known.exclusions
-            replaced = await self._remembered.replace(
-                user_id, user_no, exclusions, since=since, stamp=stamp
+            replaced = await self._exclusion_cache.replace(
+                user_id, user_no, exclusions, since=since, version=version
             )
             if replaced is not False:
                 return replaced is True
@@ -84,8 +84,8 @@ class Remembering:
         away, self._redis_away = self._redis_away, self._answers.away
         if self._redis_away and not away:
             # Redis went before this process was told everything by it.
-            await self.read_lately()
-        await self._remember_recent()
+            await self.read_recent()
+        await self._warm_recent()
 
     async def _read_due(self) -> None:
         for user_no, user_id in list(self._due.items()):
@@ -100,38 +100,40 @@ class Remembering:
             if not current:
                 break
 
-    async def read_lately(self) -> None:
+    async def read_recent(self) -> None:
         """Read of who came last what the others may have told in vain.
 
-        They are few, however many are remembered: until they are read nothing counts as heard. A
+        They are few, however many are cached: until they are read the process is not connected. A
         process that has just been started need not read them again.
         """
-        losses = self._remembered.losses
+        losses = self._exclusion_cache.losses
         newest = await self._excluded_items.find_recent_users(_AT_ONCE)
-        await self._refill(newest)
-        if self._settled_losses is None:
+        await self._restore(newest)
+        if self._restored_losses is None:
             self._begun = (losses, frozenset(newest))
 
-    async def _remember_recent(self) -> None:
-        if self._remembered.losses != self._settled_losses:
+    async def _warm_recent(self) -> None:
+        if self._exclusion_cache.losses != self._restored_losses:
             await self._find_recent()
         until = time.monotonic() + _TURN_SECONDS
         while self._left and time.monotonic() < until:
             await self._read_on()
 
     async def _find_recent(self) -> None:
-        losses = self._remembered.losses
+        losses = self._exclusion_cache.losses
         found = await self._excluded_items.find_recent_users(self._recent_users)
         (when, read), self._begun = self._begun, (0, frozenset())
         self._left = [no for no in found if when != losses or no not in read]
-        self._settled_losses = losses
+        self._restored_losses = losses
 
     async def _read_on(self) -> None:
         some = self._left[:_AT_ONCE]
-        await self._refill(some)
+        await self._restore(some)
         del self._left[: len(some)]
 
-    async def _refill(self, user_nos: Sequence[UserNo]) -> None:
-        since = self._remembered.now
+    async def _restore(self, user_nos: Sequence[UserNo]) -> None:
+        since = self._exclusion_cache.now
         users = await self._excluded_items.load_exclusions(user_nos)
-        await self._remembered.refill({user.user_id: user.known for user in users}, since=since)
+        await self._exclusion_cache.restore(
+            {user.user_id: user.known for user in users}, since=since
+        )

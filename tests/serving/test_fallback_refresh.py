@@ -1,4 +1,4 @@
-"""A refresh of what is held, while other things happen."""
+"""A refresh of the fallback, while other things happen."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
@@ -16,9 +16,9 @@ from serving.budget import Budget, spending
 from serving.metrics import ServingMetrics
 from serving.parts import Parts, make_parts
 from serving.repositories.answers import Answers
+from serving.repositories.fallback_reader import FallbackReader
 from serving.repositories.filters import Filters
-from serving.repositories.held_catalogue import HeldCatalogue
-from serving.services.lists.holding import CategoryHolding
+from serving.services.lists.category_fallback import CategoryFallback
 from serving.services.lists.made_list import AppliedPolicy, MadeList
 from serving.settings import ServingSettings
 from serving.stores import make_redis_link, make_store
@@ -26,7 +26,7 @@ from tests import tables
 from tests.serving.conftest import Seeds
 from tests.serving.locking import waiting
 
-NONE_HELD = MadeList("popular", None, AppliedPolicy.of_no_source(BlendPolicy()), ())
+NO_LIST = MadeList("popular", None, AppliedPolicy.of_no_source(BlendPolicy()), ())
 
 
 @pytest.fixture
@@ -72,53 +72,53 @@ def change(seeds: Seeds, film: int, **said: object) -> None:
     seeds.write(update(tables.items).where(tables.items.c.item_no == item_no).values(**said))
 
 
-async def test_what_is_heard_while_a_refresh_reads_is_not_taken_back_by_it(
+async def test_what_changes_while_a_refresh_reads_is_not_taken_back_by_it(
     parts: Parts, seeds: Seeds
 ) -> None:
     seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
-    held = parts.held
+    fallback = parts.fallback
     for milliseconds in range(0, 40, 2):
         change(seeds, 0, available=True)
         change(seeds, 1, categories=["war"])
-        await held.refresh()
-        assert {"film-0", "film-1"} <= {item.item_id for item in held.top(30).items}
-        refresh = asyncio.create_task(held.refresh())
+        await fallback.refresh()
+        assert {"film-0", "film-1"} <= {item.item_id for item in fallback.top(30).items}
+        refresh = asyncio.create_task(fallback.refresh())
         await asyncio.sleep(milliseconds / 1000)
         change(seeds, 0, available=False)
-        held.leave_out(ItemId("film-0"))
+        fallback.leave_out(ItemId("film-0"))
         change(seeds, 1, categories=["noir"])
-        held.recategorise(ItemId("film-1"), ["noir"])
+        fallback.recategorise(ItemId("film-1"), ["noir"])
         await refresh
-        assert "film-0" not in {item.item_id for item in held.top(30).items}
-        assert not held.top(1, filters=Filters.of_category("war")).items
-        assert held.top(1, filters=Filters.of_category("noir")).items[0].item_id == "film-1"
+        assert "film-0" not in {item.item_id for item in fallback.top(30).items}
+        assert not fallback.top(1, filters=Filters.of_category("war")).items
+        assert fallback.top(1, filters=Filters.of_category("noir")).items[0].item_id == "film-1"
 
 
 async def test_a_catalogue_read_in_small_pages_is_known_wholly(parts: Parts, seeds: Seeds) -> None:
     for film in range(30):
         change(seeds, film, categories=[f"category {film % 7}"] if film % 5 else [])
     change(seeds, 3, available=False)
-    holding = CategoryHolding(HeldCatalogue(parts.store), most=100, page_items=4)
-    found = await holding.load(NONE_HELD)
+    categories = CategoryFallback(FallbackReader(parts.store), most=100, page_items=4)
+    found = await categories.load(NO_LIST)
     assert {item.item_id for item in found.items} == {f"film-{n}" for n in range(30)} - {"film-3"}
-    assert found.partly == set()
-    holding.doubt(["category 1"])
-    assert (await holding.load(NONE_HELD)).partly == {"category 1"}
+    assert found.incomplete_categories == set()
+    categories.doubt(["category 1"])
+    assert (await categories.load(NO_LIST)).incomplete_categories == {"category 1"}
 
 
-async def test_what_is_heard_of_while_the_catalogue_is_read_may_have_been_missed(
+async def test_what_changes_while_the_catalogue_is_read_may_have_been_missed(
     parts: Parts, seeds: Seeds, engine: Engine
 ) -> None:
-    holding = CategoryHolding(HeldCatalogue(parts.store), most=100, page_items=1)
+    categories = CategoryFallback(FallbackReader(parts.store), most=100, page_items=1)
     with engine.begin() as locker:
         locker.execute(text("lock table items in access exclusive mode"))
-        load = asyncio.create_task(holding.load(NONE_HELD))
+        load = asyncio.create_task(categories.load(NO_LIST))
         await waiting(engine, 1)
-        holding.doubt(["new"])
+        categories.doubt(["new"])
     found = await load
-    while found.partly is None:
-        found = await holding.load(NONE_HELD)
-    assert "new" in found.partly
+    while found.incomplete_categories is None:
+        found = await categories.load(NO_LIST)
+    assert "new" in found.incomplete_categories
 
 
 async def test_a_popular_item_that_left_its_category_is_not_among_the_first_of_it(
@@ -129,7 +129,7 @@ async def test_a_popular_item_that_left_its_category_is_not_among_the_first_of_i
     run_id = seeds.run(popular={"war": [(no[n], 9.0 - n) for n in range(5)]})
     change(seeds, 0, categories=["noir"])
     change(seeds, 1, available=False)
-    catalogue = HeldCatalogue(parts.store)
+    catalogue = FallbackReader(parts.store)
     (first,) = await catalogue.load_first_of_categories(run_id, items=3)
     assert first.scores == {no[2]: 7.0}
     (first,) = await catalogue.load_first_of_categories(run_id, items=9)
@@ -139,8 +139,8 @@ async def test_a_popular_item_that_left_its_category_is_not_among_the_first_of_i
 async def test_a_category_that_is_null_is_none(parts: Parts, seeds: Seeds) -> None:
     change(seeds, 0, categories=[None])
     change(seeds, 1, categories=["war", None])
-    holding = CategoryHolding(HeldCatalogue(parts.store), most=100)
-    found = {item.item_id: item.categories for item in (await holding.load(NONE_HELD)).items}
+    categories = CategoryFallback(FallbackReader(parts.store), most=100)
+    found = {item.item_id: item.categories for item in (await categories.load(NO_LIST)).items}
     assert (found[ItemId("film-0")], found[ItemId("film-1")]) == ((), ("war",))
 
 
@@ -148,19 +148,19 @@ async def test_a_popular_list_without_categories_is_better_than_none_but_not_tha
     parts: Parts, seeds: Seeds, engine: Engine, redis_url: str
 ) -> None:
     seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
-    held = parts.held
+    fallback = parts.fallback
     with redis.Redis.from_url(redis_url) as store:
         with lists_of_categories_locked(engine):
-            await held.refresh()
-        assert held.top(1).items[0].item_id == "film-0"
+            await fallback.refresh()
+        assert fallback.top(1).items[0].item_id == "film-0"
         with pytest.raises(StoreUnavailableError):
-            held.answer(1, filters=Filters.of_category("nowhere"))
-        assert not store.exists("tandem:held:popular")
+            fallback.answer(1, filters=Filters.of_category("nowhere"))
+        assert not store.exists("tandem:fallback:popular")
         with lists_of_categories_locked(engine), pytest.raises(StoreUnavailableError):
-            await held.refresh()
-        await held.refresh()
-        assert not held.answer(1, filters=Filters.of_category("nowhere")).items
-        assert store.exists("tandem:held:popular")
+            await fallback.refresh()
+        await fallback.refresh()
+        assert not fallback.answer(1, filters=Filters.of_category("nowhere")).items
+        assert store.exists("tandem:fallback:popular")
 
 
 async def test_a_page_of_the_catalogue_that_takes_too_long_is_halved(
@@ -172,7 +172,7 @@ async def test_a_page_of_the_catalogue_that_takes_too_long_is_halved(
         if isinstance(parameters, dict) and "before" in parameters:
             asked.append(parameters["items"])
 
-    holding = CategoryHolding(HeldCatalogue(parts.store), most=100, page_items=1500)
+    categories = CategoryFallback(FallbackReader(parts.store), most=100, page_items=1500)
     with noticed(note):
         with engine.begin() as locker:
             locker.execute(text("lock table items in access exclusive mode"))
@@ -181,9 +181,9 @@ async def test_a_page_of_the_catalogue_that_takes_too_long_is_halved(
                     spending(Budget.of("background", 0.3, probing=True)),
                     pytest.raises(StoreUnavailableError),
                 ):
-                    await holding.load(NONE_HELD)
+                    await categories.load(NO_LIST)
         with spending(Budget.of("background", 20.0, probing=True)):
-            await holding.load(NONE_HELD)
+            await categories.load(NO_LIST)
     # One that is given up before it is sent is not seen here.
     assert (asked[0], asked[-1]) == (1500, 500)
     assert asked == sorted(asked, reverse=True)

@@ -6,7 +6,7 @@ import pytest
 from domain.identifiers import ItemNo
 from serving.repositories.candidates import CatalogueItem
 from serving.services.lists.made_list import fillers
-from serving.services.shelves.held import HeldShelves
+from serving.services.shelves.fallback_lists import FallbackLists
 from serving.services.shelves.shelf import Shelf, ShelfList
 from tests.serving.conftest import Gate, Seeds, Start, event, send
 from tests.serving.shelves import PATHS, asked, films, publish_shelves
@@ -18,7 +18,7 @@ def run_id(seeds: Seeds) -> int:
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if "session" not in path])
-async def test_without_the_store_what_is_held_is_shown_without_what_the_user_has_seen(
+async def test_without_the_store_the_fallback_is_shown_without_what_the_user_has_seen(
     start: Start, seeds: Seeds, run_id: int, gate: Gate, path: str
 ) -> None:
     client = await start(popular_refresh_seconds=0.1)
@@ -28,7 +28,7 @@ async def test_without_the_store_what_is_held_is_shown_without_what_the_user_has
     gate.shut()
     answer = await client.get(asked(path, limit=6))
     assert films(answer) == expected
-    assert (answer.json()["level"], answer.json()["run"]["id"]) == ("held", run_id)
+    assert (answer.json()["level"], answer.json()["run"]["id"]) == ("fallback", run_id)
     assert answer.json()["degraded"].startswith("postgres_")
     left = films(await client.get(asked(path, limit=6, user_id="ann")))
     assert len(left) == 6
@@ -42,12 +42,12 @@ async def test_without_the_store_what_was_never_asked_for_is_what_is_popular(
     gate.shut()
     answer = await client.get(asked(path, limit=3))
     assert films(answer) == [0, 1, 2]
-    assert answer.json()["level"] == "held"
+    assert answer.json()["level"] == "fallback"
     dramas = await client.get(asked(path, limit=100, category="drama"))
     assert films(dramas) == list(range(10))
 
 
-async def test_an_item_taken_away_leaves_what_is_held(
+async def test_an_item_taken_away_leaves_the_fallback(
     run_id: int, client: httpx.AsyncClient, gate: Gate
 ) -> None:
     assert films(await client.get("/v1/trending?limit=2")) == [21, 22]
@@ -56,7 +56,7 @@ async def test_an_item_taken_away_leaves_what_is_held(
     assert films(await client.get("/v1/trending?limit=2")) == [22, 0]
 
 
-async def test_an_item_that_left_a_category_leaves_what_is_held_of_it(
+async def test_an_item_that_left_a_category_leaves_its_fallback_list(
     run_id: int, client: httpx.AsyncClient, gate: Gate
 ) -> None:
     assert films(await client.get("/v1/trending?limit=2&category=drama")) == [9, 0]
@@ -64,35 +64,35 @@ async def test_an_item_that_left_a_category_leaves_what_is_held_of_it(
         body = {"title": f"Film {film}", "categories": ["comedy"]}
         await client.put(f"/v1/items/film-{film}", json=body)
     gate.shut()
-    held = await client.get("/v1/trending?limit=3&category=drama")
-    assert held.json()["level"] == "held"
-    assert films(held) == [1, 2, 3]
+    fallback = await client.get("/v1/trending?limit=3&category=drama")
+    assert fallback.json()["level"] == "fallback"
+    assert films(fallback) == [1, 2, 3]
     assert films(await client.get("/v1/popular?category=comedy")) == [0, 9]
 
 
-async def test_a_shelf_that_only_users_asked_for_is_held_from_the_next_refresh_on() -> None:
-    held, shelf, asked_for = HeldShelves(), Shelf("trending_week"), []
-    held.note(shelf)
-    assert held.find(shelf) is None
+async def test_a_shelf_that_only_users_asked_for_is_kept_from_the_next_refresh_on() -> None:
+    fallback, shelf, asked_for = FallbackLists(), Shelf("trending_week"), []
+    fallback.note(shelf)
+    assert fallback.find(shelf) is None
 
     async def load(given: Shelf) -> ShelfList:
         asked_for.append(given)
         return ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
 
-    await held.refresh(load)
+    await fallback.refresh(load)
     assert asked_for == [shelf]
-    assert held.find(shelf) is not None
+    assert fallback.find(shelf) is not None
 
 
-async def test_shelves_that_are_asked_for_stay_held_whatever_else_is() -> None:
-    held, usual = HeldShelves(), Shelf("trending_week")
+async def test_shelves_that_are_asked_for_are_kept_whatever_else_is() -> None:
+    fallback, usual = FallbackLists(), Shelf("trending_week")
     listed = ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
-    held.hold(usual, listed)
+    fallback.keep(usual, listed)
     for n in range(120):
-        held.note(Shelf("popular", f"category {n}"))
+        fallback.note(Shelf("popular", f"category {n}"))
         if n == 60:
-            held.hold(usual, listed)
-    assert held.find(usual) == listed
+            fallback.keep(usual, listed)
+    assert fallback.find(usual) == listed
 
 
 async def test_shelves_with_nothing_on_them_take_no_ones_place(

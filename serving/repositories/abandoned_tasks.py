@@ -6,7 +6,7 @@ from typing import Any
 _AGAIN_SECONDS = 0.5
 
 
-class GivenUp:
+class AbandonedTasks:
     """Sees to it that tasks end which nobody waits for any more."""
 
     def __init__(self) -> None:
@@ -19,7 +19,7 @@ class GivenUp:
         ending.add_done_callback(self._endings.discard)
 
 
-def unread(task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+def ignore_result(task: asyncio.Task[Any]) -> asyncio.Task[Any]:
     """The same task; if nobody reads what became of it, nothing is logged."""
     task.add_done_callback(_read)
     return task

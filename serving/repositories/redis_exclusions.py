@@ -1,4 +1,4 @@
-"""Remembered users in Redis: what may not be shown to them, for when PostgreSQL is away."""
+"""The exclusion cache in Redis: what may not be shown to users, for when PostgreSQL is away."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -9,14 +9,14 @@ import orjson
 
 from domain.identifiers import UserId, UserNo
 from domain.redis_keys import STORE_EXCLUSIONS, exclusions_key, user_version
-from serving.repositories.answers import Answers, Stamp
-from serving.repositories.exclusions import MOST_ITEMS, PACKED_BYTES, RememberedUser
+from serving.repositories.answers import Answers, CacheVersion
+from serving.repositories.exclusions import MOST_ITEMS, PACKED_BYTES, UserExclusions
 from serving.repositories.store import Store
 from sql.statements import statements
 
 _SERVING = statements("serving")
 
-CHANGES = "tandem:remembered-changes"
+CHANGES = "tandem:exclusion-changes"
 """A stream of the last seconds' changes, by which the processes tell each other."""
 
 _CHANGES_MILLISECONDS = 10_000
@@ -25,7 +25,7 @@ _MOST_TOLD = 600
 """A notification of PostgreSQL takes less than 8,000 bytes."""
 _INSTEAD = None
 """Stands before the numbers of a user of whom nothing else is to be known any more."""
-_MARKER = "tandem:remembered-marker"
+_MARKER = "tandem:exclusion-marker"
 _MOST_BYTES = (1 + MOST_ITEMS) * PACKED_BYTES
 
 # A packed user is added to the one that is there. What is added where nothing was is not all there
@@ -76,12 +76,12 @@ return 1
 class Change:
     """What another process came to know of some users: first some are dropped, then added to."""
 
-    added: Mapping[UserId, RememberedUser]
+    added: Mapping[UserId, UserExclusions]
     dropped: Sequence[UserId]
 
 
-class Remembered:
-    """Finds and stores remembered users; what cannot be stored is told by False."""
+class RedisExclusions:
+    """Finds and stores users' exclusions; False: they could not be stored."""
 
     def __init__(self, answers: Answers, *, seconds: int) -> None:
         self._answers = answers
@@ -89,45 +89,45 @@ class Remembered:
         self._me = uuid.uuid4().hex
 
     @property
-    def unsteady(self) -> bool:
+    def flapping(self) -> bool:
         """Whether Redis failed lately, so that what it is told may not reach everybody in time."""
-        return self._answers.unsteady
+        return self._answers.flapping
 
-    async def find_user(self, user_id: UserId) -> RememberedUser | None:
-        """What is remembered of a user, perhaps nothing; None: Redis does not tell."""
+    async def find_user(self, user_id: UserId) -> UserExclusions | None:
+        """What Redis has of a user, perhaps nothing; None: Redis does not tell."""
         # Unlike GET it answers for a key that is not there, too.
-        packed = await self._answers.ask_anyway("GETRANGE", exclusions_key(user_id), 0, -1)
+        packed = await self._answers.ask_unchecked("GETRANGE", exclusions_key(user_id), 0, -1)
         if packed is None:
             return None
-        return RememberedUser.unpack(packed) if packed else RememberedUser()
+        return UserExclusions.unpack(packed) if packed else UserExclusions()
 
     async def store_user(
-        self, user_id: UserId, user_no: UserNo, known: RememberedUser, stamp: Stamp
+        self, user_id: UserId, user_no: UserNo, known: UserExclusions, version: CacheVersion
     ) -> bool | None:
-        """Replace what is remembered, unless the user's answers were dropped since the stamp.
+        """Replace what Redis has, unless the user's answers were dropped since the version.
 
         Whether it was replaced; None: Redis is away.
         """
-        if not stamp.reachable:
+        if not version.reachable:
             return None
         keys = (exclusions_key(user_id), user_version(user_no))
         stored = await self._answers.ask(
-            "EVAL", STORE_EXCLUSIONS, 2, *keys, stamp.version, known.pack(), self._seconds
+            "EVAL", STORE_EXCLUSIONS, 2, *keys, version.user_version, known.pack(), self._seconds
         )
         return None if stored is None else bool(stored)
 
-    async def tell_replaced(self, user_id: UserId, known: RememberedUser) -> None:
+    async def tell_replaced(self, user_id: UserId, known: UserExclusions) -> None:
         """Let the other processes know of a user what was stored, and nothing else."""
         await self._change("", [], {user_id: [_INSTEAD, *known.numbers()]}, [])
 
-    async def add(self, users: Mapping[UserId, RememberedUser], *, tell: bool = True) -> bool:
-        """Add to what is remembered of users; to be called after their answers were dropped."""
+    async def add(self, users: Mapping[UserId, UserExclusions], *, tell: bool = True) -> bool:
+        """Add to what Redis has of users; to be called after their answers were dropped."""
         told = {user_id: known.numbers() for user_id, known in users.items()} if tell else {}
         packed = [known.pack() for known in users.values()]
         return await self._change(_ADD, list(users), told, packed)
 
     async def drop(self, user_ids: Sequence[UserId]) -> bool:
-        """Remember nothing of these users."""
+        """Remove these users."""
         return await self._change(_DROP, user_ids, dict.fromkeys(user_ids), [])
 
     async def load_changes(self, after: str) -> tuple[list[Change], str]:
@@ -140,7 +140,7 @@ class Remembered:
         return theirs, found[-1][0].decode()
 
     async def find_marker(self) -> str | None:
-        """A mark that stays the same until Redis has lost everything; None if it is away."""
+        """A marker that stays the same until Redis has lost everything; None if it is away."""
         await self._answers.ask("SET", _MARKER, uuid.uuid4().hex, "NX")
         marker = await self._answers.ask("GET", _MARKER)
         return None if marker is None else marker.decode()
@@ -155,7 +155,7 @@ class Remembered:
         keys = (CHANGES, *map(exclusions_key, user_ids))
         payload = orjson.dumps(told) if told else b""
         # An event is acknowledged after this: the other processes must know what it excludes.
-        done = await self._answers.insist(
+        done = await self._answers.ask_with_retry(
             "EVAL", script + _TELL, len(keys), *keys,
             self._seconds, _MOST_BYTES, payload, _CHANGES_MILLISECONDS, self._me, *packed,
         )  # fmt: skip
@@ -168,8 +168,8 @@ class ExclusionNews:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def tell(self, users: Mapping[UserId, RememberedUser]) -> None:
-        """Add to what every process remembers; StoreUnavailableError if PostgreSQL is away too."""
+    async def tell(self, users: Mapping[UserId, UserExclusions]) -> None:
+        """Add to the cache of every process; StoreUnavailableError if PostgreSQL is away too."""
         told = []
         for user_id, known in users.items():
             number, *items = known.numbers()
@@ -187,5 +187,5 @@ def told_change(told: str | bytes) -> Change:
             dropped.append(user_id)
         if numbers is not None:
             known = numbers[1:] if numbers[0] is _INSTEAD else numbers
-            added[user_id] = RememberedUser.of_numbers(known)
+            added[user_id] = UserExclusions.of_numbers(known)
     return Change(added, dropped)

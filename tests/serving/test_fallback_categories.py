@@ -9,8 +9,8 @@ from sqlalchemy import text
 
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until
 
-ROOM: dict[str, Any] = {"held_items": 100, "held_category_items": 100}
-"""Of two hundred items; `held_items` are never fewer."""
+ROOM: dict[str, Any] = {"fallback_items": 100, "fallback_category_items": 100}
+"""Of two hundred items; `fallback_items` are never fewer."""
 PATHS = (
     "/v1/users/ann/recommendations?limit=9",
     "/v1/users/nobody/recommendations?limit=9&max_per_category=1",
@@ -61,7 +61,7 @@ def run_id(seeds: Seeds) -> int:
 def copy(redis_url: str) -> str:
     """What is kept for processes that start without PostgreSQL."""
     with redis.Redis.from_url(redis_url) as store:
-        return bytes(store.get("tandem:held:popular") or b"").decode()
+        return bytes(store.get("tandem:fallback:popular") or b"").decode()
 
 
 def films(answer: httpx.Response) -> list[int]:
@@ -77,7 +77,7 @@ async def test_a_category_that_is_nowhere_popular_is_answered(
     for category, expected in (("noir", [20]), ("silent", [22, 21, 20]), ("opera", [24, 23, 22])):
         answer = await client.get(f"{path}&category={category}")
         assert films(answer) == expected
-        assert (answer.json()["level"], answer.json()["run"]["id"]) == ("held", run_id)
+        assert (answer.json()["level"], answer.json()["run"]["id"]) == ("fallback", run_id)
 
 
 async def test_of_several_categories_the_popular_items_come_first_and_then_the_newest(
@@ -120,10 +120,10 @@ async def test_a_process_started_without_postgresql_answers_from_the_copy(
 
 
 @pytest.mark.parametrize("path", PATHS)
-async def test_where_more_may_exist_than_is_held_there_is_no_empty_answer(
+async def test_where_more_may_exist_than_the_fallback_has_there_is_no_empty_answer(
     start: Start, run_id: int, gate: Gate, path: str
 ) -> None:
-    client = await start(held_items=100, held_category_items=0)
+    client = await start(fallback_items=100, fallback_category_items=0)
     gate.shut()
     for category in ("noir", "never-heard-of"):
         answer = await client.get(f"{path}&category={category}")
@@ -134,13 +134,13 @@ async def test_where_more_may_exist_than_is_held_there_is_no_empty_answer(
 async def test_with_room_for_few_each_category_that_is_not_popular_anyway_has_one(
     start: Start, run_id: int, gate: Gate
 ) -> None:
-    client = await start(held_items=100, held_category_items=2)
+    client = await start(fallback_items=100, fallback_category_items=2)
     gate.shut()
     assert films(await client.get("/v1/popular?category=opera")) == [24]
     for category in ("noir", "silent"):
         assert films(await client.get(f"/v1/popular?category={category}")) == [20]
     unknown = await client.get("/v1/popular?category=nowhere")
-    assert unknown.status_code == 503, "there may be more categories than were remembered"
+    assert unknown.status_code == 503, "there may be more categories than were kept"
 
 
 async def test_what_a_user_has_seen_is_left_out_and_an_empty_list_is_answered_if_it_is_true(
@@ -148,7 +148,7 @@ async def test_what_a_user_has_seen_is_left_out_and_an_empty_list_is_answered_if
 ) -> None:
     client = await start(**ROOM)
     await send(client, event("ann", 22), event("ann", 24), event("ann", 20))
-    small = await start(held_items=100, held_category_items=4)
+    small = await start(fallback_items=100, fallback_category_items=4)
     await recommended(small, "ann")
     gate.shut()
     assert films(await recommended(client, "ann", category="opera")) == [23]
@@ -182,7 +182,7 @@ async def test_caps_hold_among_items_of_rare_categories_as_long_as_there_are_oth
     assert len(ids(await recommended(client, "ann", limit=9, **wanted))) == 5
 
 
-async def test_an_item_that_changes_is_held_as_it_is_now(
+async def test_an_item_that_changes_is_in_the_fallback_as_it_is_now(
     start: Start, run_id: int, gate: Gate
 ) -> None:
     client = await start(**ROOM, popular_refresh_seconds=3600)
@@ -214,7 +214,7 @@ async def test_an_item_that_came_to_a_category_since_the_last_refresh_may_be_mis
     assert ids(await client.get("/v1/popular?category=nowhere")) == []
 
 
-async def test_what_other_processes_change_is_held_with_the_next_refresh(
+async def test_what_other_processes_change_is_in_the_fallback_with_the_next_refresh(
     start: Start, run_id: int, gate: Gate, redis_url: str
 ) -> None:
     other = await start(**ROOM)
@@ -223,17 +223,17 @@ async def test_what_other_processes_change_is_held_with_the_next_refresh(
     await other.put("/v1/items/film-24", json={"title": "Film", "categories": ["noir"]})
     await other.put("/v1/items/another", json={"title": "Another", "categories": ["new"]})
 
-    async def heard() -> bool:
+    async def received() -> bool:
         return "another" in copy(redis_url)
 
-    await until(heard)
+    await until(received)
     gate.shut()
     assert films(await client.get("/v1/popular?category=noir")) == [24]
     assert films(await client.get("/v1/popular?category=opera")) == [23, 22]
     assert ids(await client.get("/v1/popular?category=new")) == ["another"]
 
 
-async def test_after_a_switch_all_that_is_held_is_of_the_new_run(
+async def test_after_a_switch_all_of_the_fallback_is_of_the_new_run(
     start: Start, seeds: Seeds, run_id: int, gate: Gate, redis_url: str
 ) -> None:
     client = await start(**ROOM, popular_refresh_seconds=0.05)
@@ -267,18 +267,18 @@ async def test_before_the_first_run_every_category_is_answered(
     assert answer.json()["run"] is None
 
 
-async def test_processes_that_hold_the_same_send_one_copy_and_mend_a_lost_one(
+async def test_processes_with_the_same_fallback_send_one_copy_and_mend_a_lost_one(
     start: Start, run_id: int, redis_url: str
 ) -> None:
     await start(**ROOM, popular_refresh_seconds=0.05)
     await start(**ROOM, popular_refresh_seconds=0.05)
     with redis.Redis.from_url(redis_url) as store:
-        first = store.get("tandem:held:popular")
-        for lost in ("tandem:held:popular", "tandem:held:popular-digest"):
+        first = store.get("tandem:fallback:popular")
+        for lost in ("tandem:fallback:popular", "tandem:fallback:popular-digest"):
             store.delete(lost)
 
             async def back() -> bool:
-                return bool(store.get("tandem:held:popular") == first)
+                return bool(store.get("tandem:fallback:popular") == first)
 
             await until(back)
-        assert store.ttl("tandem:held:popular") > 0
+        assert store.ttl("tandem:fallback:popular") > 0

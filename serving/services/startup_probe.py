@@ -1,4 +1,4 @@
-"""The first sight of PostgreSQL, which a new process waits for before it takes requests."""
+"""The startup probe of PostgreSQL, which a new process waits for before it takes requests."""
 
 import asyncio
 import time
@@ -10,7 +10,7 @@ from domain.errors import StoreUnavailableError
 from serving.budget import Budget, spending
 from serving.services.background_failures import BackgroundFailures
 
-_WORK = "first_sight"
+_WORK = "startup_probe"
 log = structlog.get_logger()
 
 _PAUSE_SECONDS = 0.25
@@ -18,45 +18,48 @@ _CONTENT_AFTER_SECONDS = 3.0
 """A restart of PostgreSQL is worth waiting for even if there is a copy to answer with."""
 
 
-async def first_sight(
-    looks: Iterable[Callable[[], Awaitable[None]]],
+async def startup_probe(
+    probes: Iterable[Callable[[], Awaitable[None]]],
     can_answer: Callable[[], bool],
     failures: BackgroundFailures,
     *,
     seconds: float,
-    look_seconds: float,
+    probe_seconds: float,
 ) -> bool:
-    """Return when all looks succeed, or when the time is up; whether they did.
+    """Return when all probes succeed, or when the time is up; whether they did.
 
     They are taken again beside requests. After some seconds it is enough that requests can be
-    answered from a copy. A look that fails though PostgreSQL answers is told to `failures`.
+    answered from a copy. A probe that fails though PostgreSQL answers is told to `failures`.
     """
-    looks, began_at, told = tuple(looks), time.monotonic(), False
-    while (error := await _looked(looks, look_seconds)) is not None:
+    probes, began_at, told = tuple(probes), time.monotonic(), False
+    while (error := await _failure(probes, probe_seconds)) is not None:
         away = isinstance(error, StoreUnavailableError)
         if not away:
             failures.failed(_WORK, error)
         waited = time.monotonic() - began_at
         if waited >= seconds or (waited >= _CONTENT_AFTER_SECONDS and can_answer()):
-            log.warning("started_without_postgres" if away else "started_blind", error=str(error))
+            log.warning(
+                "started_without_postgres" if away else "started_after_failed_probe",
+                error=str(error),
+            )
             break
         if away and not told:
             log.warning("waiting_for_postgres", seconds=seconds, error=str(error))
             told = True
         await asyncio.sleep(_PAUSE_SECONDS)
-    # From now on it is the work beside the requests that tells whether the same looks fail.
+    # From now on it is the work beside the requests that tells whether the same probes fail.
     failures.forget(_WORK)
     return error is None
 
 
-async def _looked(
-    looks: Iterable[Callable[[], Awaitable[None]]], look_seconds: float
+async def _failure(
+    probes: Iterable[Callable[[], Awaitable[None]]], probe_seconds: float
 ) -> Exception | None:
-    """Look at everything; what went wrong, or None."""
+    """Run all probes; what went wrong, or None."""
     try:
-        for look in looks:
-            with spending(Budget.of("background", look_seconds, probing=True)):
-                await look()
-    except Exception as error:  # noqa: BLE001 -- whatever it is, the next look may succeed
+        for probe in probes:
+            with spending(Budget.of("background", probe_seconds, probing=True)):
+                await probe()
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the next probe may succeed
         return error
     return None

@@ -1,4 +1,4 @@
-"""What a query asks of held items, as far as that can be told without the store."""
+"""A query to the fallback: what can be matched without the store."""
 
 import re
 from collections.abc import Iterable
@@ -8,14 +8,14 @@ from serving.services.searching.query import Typed, TypedQuery
 from serving.services.searching.title_matching import folded, spaced_words, title_matches
 
 _MOST_WORDS = 10
-"""Words looked for: each is looked for in every held title, and other requests wait meanwhile."""
+"""Words looked for: each is looked for in every title, and other requests wait meanwhile."""
 _FEWEST_LETTERS = 3
 """From so many on an unwanted word is taken for any word it begins: there are no stems here."""
 
 
 @dataclass(frozen=True, slots=True)
-class HeldQuery:
-    """What is looked for in held titles."""
+class FallbackQuery:
+    """What is looked for in the titles of the fallback."""
 
     words: tuple[str, ...]
     """Folded and distinct, ten at most; maybe none."""
@@ -23,7 +23,7 @@ class HeldQuery:
     """Finds, in spaced words, what no item may have; None: anything may be."""
 
     @classmethod
-    def of(cls, typed: TypedQuery) -> "HeldQuery":
+    def of(cls, typed: TypedQuery) -> "FallbackQuery":
         """What was typed; phrases are taken for their words."""
         words = dict.fromkeys(word for one in typed.wanted for word in folded(one.text).split())
         return cls(tuple(words)[:_MOST_WORDS], _unwanted(typed.unwanted))
