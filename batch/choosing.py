@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from batch.matrix import InteractionMatrix
 from batch.moments import Moment, Timeline
 from batch.parameters import LiveWeights, SpaceParameters
-from batch.space import ItemSpace, Parts, fit_parts, item_space
+from batch.space import ItemComponents, ItemSpace, fit_item_components, item_space
 from batch.splitting import Split
 from domain.live_vector import History, live_vector
 
@@ -31,7 +31,7 @@ class Rehearsal:
 
     moments: tuple[Moment, ...]
     past: InteractionMatrix
-    parts: Parts
+    components: ItemComponents
 
 
 def rehearse(
@@ -49,8 +49,8 @@ def rehearse(
     moments = _sample(timeline, len(split.past), seed)
     if len(moments) < FEWEST_MOMENTS:
         return None
-    parts = fit_parts(past, split.past, split.moment, parameters, threads=threads)
-    return Rehearsal(tuple(moments), past, parts)
+    components = fit_item_components(past, split.past, split.moment, parameters, threads=threads)
+    return Rehearsal(tuple(moments), past, components)
 
 
 def choose_weights(rehearsal: Rehearsal | None, parameters: SpaceParameters) -> LiveWeights:
@@ -61,7 +61,7 @@ def choose_weights(rehearsal: Rehearsal | None, parameters: SpaceParameters) -> 
     """
     if rehearsal is None:
         return USUAL
-    space = item_space(rehearsal.parts, parameters, LiveWeights(taste=1.0, trend=0.0))
+    space = item_space(rehearsal.components, parameters, LiveWeights(taste=1.0, trend=0.0))
     gains = np.zeros((len(TASTE_WEIGHTS), len(TREND_WEIGHTS)))
     for start in range(0, len(rehearsal.moments), _AT_ONCE):
         gains += _gains(space, rehearsal.moments[start : start + _AT_ONCE])

@@ -89,7 +89,7 @@ def foresee_with_words(
 
     All are compared on the same moments.
     """
-    fitted, past = item_space(rehearsal.parts, space, weights), rehearsal.past
+    fitted, past = item_space(rehearsal.components, space, weights), rehearsal.past
     learned = learn_space_words(fitted, past, terms, words)
     if not learned.words.terms:
         return []

@@ -1,4 +1,4 @@
-"""Live vectors of all users of a run, written in bulk before the switch."""
+"""Live vectors of all users of a run, written in bulk before the promotion."""
 
 from collections.abc import Callable, Iterator
 from itertools import pairwise
@@ -16,7 +16,7 @@ from batch.space import ItemSpace
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.interactions import KindTable
 from domain.live_vector import History, ItemVectors, live_vector
-from sql.interests import Interests, Phrases, stated
+from sql.interests import Interests, Phrases, with_interests
 from sql.live_vectors import UserVector, item_vectors
 from sql.statements import statements
 
@@ -64,7 +64,7 @@ def store_all_live_vectors(
 
 
 def store_crowd(connection: Connection, run_id: RunId) -> None:
-    """Note in the row of a run what is liked by many, which stated words are added to.
+    """Note in the row of a run what is liked by many, which declared words are added to.
 
     To be done when the item vectors are written, and before the live vectors are.
     """
@@ -88,13 +88,13 @@ def _add_interests(
     connection: Any, run: Run, space: ItemSpace, histories: dict[UserNo, History], **range_: int
 ) -> Phrases:
     """Put the interests of a range of users before their histories; the phrases among them."""
-    stating = fetch(connection, _INTERESTS["load_interests_of_range"], **range_).to_pylist()
-    phrases = _load_phrases(connection, run, **range_) if stating else _NO_PHRASES
+    declaring = fetch(connection, _INTERESTS["load_interests_of_range"], **range_).to_pylist()
+    phrases = _load_phrases(connection, run, **range_) if declaring else _NO_PHRASES
     numbers = phrases.numbers()
-    for row in stating:
+    for row in declaring:
         user_no = UserNo(row["user_no"])
         interests = Interests(tuple(row["words"]), tuple(map(ItemNo, row["item_nos"])))
-        histories[user_no] = stated(
+        histories[user_no] = with_interests(
             space.space.parameters, histories.get(user_no), interests, numbers
         )
     return phrases

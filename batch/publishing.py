@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from batch.forgetting import clear_forgotten
-from batch.switching import hold_switch, serve
+from batch.promotion import lock_promotion, serve
 from domain.errors import TandemError
 from domain.identifiers import Position, RunId
 from sql.live_vectors import RunSpace
@@ -33,7 +33,7 @@ def publish_run(connection: Connection, run: RunSpace) -> None:
     RunNotReadyError if the run did not pass the gate, or somebody ended it meanwhile. A run that
     is published already stays as it is: the connection may have been lost after the commit.
     """
-    hold_switch(connection)
+    lock_promotion(connection)
     state = connection.execute(_BATCH["mark_published"], {"run_id": run.run_id}).scalar_one()
     if state == "evaluated":
         clear_forgotten(connection, run.run_id)

@@ -18,7 +18,7 @@ from batch.matrix import interaction_matrix
 from batch.moments import Moment, Timeline
 from batch.parameters import LiveWeights, RunParameters
 from batch.replay_sources import SOURCES, Night, best
-from batch.space import fit_parts, item_space
+from batch.space import fit_item_components, item_space
 from batch.splitting import split_by_time
 from domain.blend import BATCH, SPEED, BlendPolicy, blend
 from domain.errors import NotEnoughHistoryError
@@ -129,13 +129,15 @@ def night_with(
     past = timeline.before(cut_off)
     as_of = past.newest()
     matrix = interaction_matrix(past, as_of)
-    parts = fit_parts(matrix, past, as_of, parameters.space, threads=settings.threads)
+    components = fit_item_components(
+        matrix, past, as_of, parameters.space, threads=settings.threads
+    )
     columns = np.searchsorted(matrix.item_nos, past.item_nos)
     return Night(
         cut_off=cut_off,
         matrix=matrix,
         lists=fit_lists(matrix, past, as_of, parameters.lists, threads=settings.threads),
-        space=item_space(parts, parameters.space, weights),
+        space=item_space(components, parameters.space, weights),
         popular=np.bincount(columns, minlength=len(matrix.item_nos)).astype(np.float64),
         past=past,
     )

@@ -6,7 +6,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
-from batch.switching import Begin, bring_up_to_date, hold_switch, serve
+from batch.promotion import Begin, catch_up, lock_promotion, serve
 from domain.errors import RollbackRefusedError
 from domain.identifiers import RunId
 from sql.live_vectors import load_live_space
@@ -40,14 +40,14 @@ def roll_back(
         check_rollback(connection, run_id)
         run = load_live_space(connection, run_id)
     try:
-        bring_up_to_date(begin, run, on_users)
+        catch_up(begin, run, on_users)
     except DBAPIError:
         # A night may have dropped the run just now, which is a better reason than a lost table.
         with begin() as connection:
             check_rollback(connection, run_id)
         raise
     with begin() as connection:
-        hold_switch(connection)
+        lock_promotion(connection)
         check_rollback(connection, run_id)
         serve(connection, run, how="rolled back", by=by)
 

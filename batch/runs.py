@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from batch.parameters import ListRecipe, RunParameters
-from batch.switching import hold_switch
+from batch.promotion import lock_promotion
 from domain.errors import RunInProgressError
 from domain.identifiers import Position, RunId
 from sql import partitions
@@ -146,7 +146,7 @@ def retire(connection: Connection, run_id: RunId) -> bool:
     False, and nothing has changed, if it is being served by now. Its partitions are left to
     `drop_partitions`.
     """
-    hold_switch(connection)
+    lock_promotion(connection)
     return connection.execute(_BATCH["retire_run"], {"run_id": run_id}).first() is not None
 
 

@@ -25,7 +25,7 @@ class ItemSpace:
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class ItemComponents:
     """What the items' vectors are put together from."""
 
     item_nos: NDArray[np.int32]
@@ -39,17 +39,17 @@ class Parts:
     """(i,)"""
 
 
-def fit_parts(
+def fit_item_components(
     matrix: InteractionMatrix,
     interactions: Interactions,
     as_of: np.datetime64,
     parameters: SpaceParameters,
     *,
     threads: int = 0,
-) -> Parts:
-    """Learn the parts; `matrix` must have been made of `interactions` as of `as_of`."""
+) -> ItemComponents:
+    """Learn the components; `matrix` must have been made of `interactions` as of `as_of`."""
     als = parameters.als()
-    return Parts(
+    return ItemComponents(
         item_nos=matrix.item_nos,
         factors=fit(confidences(matrix, als), als, threads=threads).items,
         degrees=item_degrees(matrix),
@@ -58,35 +58,37 @@ def fit_parts(
     )
 
 
-def item_space(parts: Parts, parameters: SpaceParameters, weights: LiveWeights) -> ItemSpace:
-    """Put the parts together.
+def item_space(
+    components: ItemComponents, parameters: SpaceParameters, weights: LiveWeights
+) -> ItemSpace:
+    """Put the components together.
 
     Everything is rounded to the 32 bits it is stored with, so that whoever reads it from the store
     computes the same live vectors.
     """
-    scales = taste_scales(parts, parameters)
-    taste = parts.factors * scales[:, None]
-    vectors = np.column_stack([taste, parts.sequence.targets, parts.trend])
+    scales = taste_scales(components, parameters)
+    taste = components.factors * scales[:, None]
+    vectors = np.column_stack([taste, components.sequence.targets, components.trend])
     norms = np.linalg.norm(vectors, axis=1)
     norm = float(norms.max(initial=0.0))
     # filler = sqrt(max_norm^2 - |v|^2): all norms become equal
     filler = np.sqrt(np.maximum(norm**2 - norms**2, 0.0))
     items = ItemVectors(
-        item_nos=parts.item_nos,
+        item_nos=components.item_nos,
         vectors=np.column_stack([vectors, filler]).astype(np.float32),
-        sources=parts.sequence.sources,
+        sources=components.sequence.sources,
         taste_scales=scales.astype(np.float64),
-        confidence_scales=np.ones(len(parts.item_nos)),
+        confidence_scales=np.ones(len(components.item_nos)),
     )
-    live = live_vector_parameters(parameters, weights, parts.sequence.dimensions)
-    rounded = gramian(parts.factors).astype(np.float32).astype(np.float64)
+    live = live_vector_parameters(parameters, weights, components.sequence.dimensions)
+    rounded = gramian(components.factors).astype(np.float32).astype(np.float64)
     return ItemSpace(items, norm, LiveSpace(live, rounded))
 
 
-def taste_scales(parts: Parts, parameters: SpaceParameters) -> NDArray[np.float32]:
+def taste_scales(components: ItemComponents, parameters: SpaceParameters) -> NDArray[np.float32]:
     """What each item's factors are multiplied by, (i,): root mean square length 1 after it."""
-    scaled = parts.degrees**parameters.taste_exponent
-    squares = ((parts.factors * scaled[:, None]) ** 2).sum(axis=1, dtype=np.float64)
+    scaled = components.degrees**parameters.taste_exponent
+    squares = ((components.factors * scaled[:, None]) ** 2).sum(axis=1, dtype=np.float64)
     spread = float(np.sqrt(squares.mean())) if len(squares) else 0.0
     # taste_scale_i = d_i^e / root mean square of |y_i| d_i^e
     return np.asarray(scaled / spread if spread > 0.0 else scaled, dtype=np.float32)

@@ -13,11 +13,11 @@ from batch.bulk import bulk_connection
 from batch.embeddings import store_item_vectors, store_space
 from batch.live_vectors import store_all_live_vectors
 from batch.parameters import RunParameters
+from batch.promotion import announce, catch_up
 from batch.publishing import begin_progress, publish_run
 from batch.rollback import roll_back
 from batch.runs import Run, begin_run, drop_partitions, mark_evaluated, retire
 from batch.space import ItemSpace
-from batch.switching import announce, bring_up_to_date
 from domain.identifiers import RunId
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
 from sql.engine import make_engine
@@ -96,21 +96,21 @@ def _store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None
         begin_progress(connection, run.run_id, horizon)
 
 
-def catch_up(url: str, run_id: int) -> None:
+def catch_up_without_warming(url: str, run_id: int) -> None:
     """What the night does before its last step if no answers are to be made ahead."""
     with _space_of(url, run_id) as (engine, run):
-        bring_up_to_date(engine.begin, run)
+        catch_up(engine.begin, run)
 
 
 def warm(url: str, run_id: int) -> None:
     """What the night does before its last step: bring the run up to date and announce it."""
     with _space_of(url, run_id) as (engine, run):
-        bring_up_to_date(engine.begin, run)
+        catch_up(engine.begin, run)
         with engine.begin() as connection:
             announced = announce(connection, run.run_id)
         if announced:
             time.sleep(WARM_SECONDS)
-        bring_up_to_date(engine.begin, run)
+        catch_up(engine.begin, run)
 
 
 def publish(url: str, run_id: int) -> None:

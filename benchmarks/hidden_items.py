@@ -14,7 +14,7 @@ from batch.history import Interactions
 from batch.listing import fit_lists
 from batch.matrix import InteractionMatrix, interaction_matrix
 from batch.parameters import RunParameters, WordParameters
-from batch.space import ItemSpace, fit_parts, item_space
+from batch.space import ItemSpace, fit_item_components, item_space
 from batch.words import Floats, ItemTerms, text_vectors
 from benchmarks.revealed_items import Asked, auc_after
 from domain.blend import BATCH, SPEED, BlendPolicy, blend
@@ -112,8 +112,8 @@ def measure_cold(
     as_of = past.newest()
     on_step(f"learning from {len(past):,} interactions")
     matrix = interaction_matrix(past, as_of)
-    parts = fit_parts(matrix, past, as_of, parameters.space, threads=threads)
-    space = item_space(parts, parameters.space, parameters.weights)
+    components = fit_item_components(matrix, past, as_of, parameters.space, threads=threads)
+    space = item_space(components, parameters.space, parameters.weights)
     lists = fit_lists(matrix, past, as_of, parameters.lists, threads=threads)
     on_step(f"learning the words of {len(matrix.item_nos):,} items")
     learned = learn_space_words(space, matrix, terms, words)

@@ -29,7 +29,7 @@ from batch.index import DEPTH, build_index, index_recall
 from batch.matrix import interaction_matrix
 from batch.parameters import LiveWeights, RunParameters, SpaceParameters
 from batch.runs import begin_run
-from batch.space import ItemSpace, fit_parts, item_space
+from batch.space import ItemSpace, fit_item_components, item_space
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, live_vector
 from domain.rankings import Ranking
@@ -138,8 +138,8 @@ def _learned(log: Interactions) -> ItemSpace:
     """The live space as the night learns it, with the default weights."""
     parameters = SpaceParameters()
     as_of = log.newest()
-    parts = fit_parts(interaction_matrix(log, as_of), log, as_of, parameters)
-    return item_space(parts, parameters, LiveWeights())
+    components = fit_item_components(interaction_matrix(log, as_of), log, as_of, parameters)
+    return item_space(components, parameters, LiveWeights())
 
 
 def _histories(log: Interactions, users: int) -> dict[UserNo, History]:

@@ -33,7 +33,7 @@ from sqlalchemy import Engine, text
 from benchmarks.halved_runs import (
     ITEMS,
     USERS,
-    catch_up,
+    catch_up_without_warming,
     drop,
     prepare,
     publish,
@@ -104,7 +104,7 @@ def _told(figures: Figures) -> dict[str, float]:
         "failed reads": len(figures.failed),
         "mixed answers": len(figures.mixed),
         "refused events": len(figures.refused),
-        "answers from a lower level": figures.levels.get("fallback", 0),
+        "answers from memory": figures.strategies.get("fallback", 0),
         "p99 ms while nothing changes": round(quiet, 1),
         "reads while nothing changes": quiet_reads,
     }
@@ -203,7 +203,7 @@ async def _measured(load: Load) -> Figures:
         await asyncio.sleep(load.quiet_seconds)
         for before, after in itertools.pairwise([first, *later]):
             for name, change, run_id in (
-                ("warming", warm if load.warming else catch_up, after),
+                ("warming", warm if load.warming else catch_up_without_warming, after),
                 ("publish", publish, after),
                 ("rollback", rollback, before),
                 ("rollback", rollback, after),

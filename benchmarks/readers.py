@@ -34,7 +34,7 @@ class Figures:
     mixed: list[str] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
     """What went wrong in the benchmark itself."""
-    levels: dict[str, int] = field(default_factory=dict)
+    strategies: dict[str, int] = field(default_factory=dict)
     windows: list[tuple[str, float, float]] = field(default_factory=list)
 
     def p99_ms(self, chosen: Callable[[float], bool]) -> tuple[float, int]:
@@ -101,8 +101,8 @@ class Readers:
             self._figures.failed.append(f"{reply.status or reply.failure} {reply.body}")
             return
         said = reply.body
-        levels = self._figures.levels
-        levels[said["level"]] = levels.get(said["level"], 0) + 1
+        strategies = self._figures.strategies
+        strategies[said["strategy"]] = strategies.get(said["strategy"], 0) + 1
         # Before the first run was seen the fallback is of none.
         if said["run"] is not None and not is_of_one_run(said, self._runs):
             self._figures.mixed.append(json.dumps(said)[:300])

@@ -43,7 +43,7 @@ class LiveVectorParameters:
     trend_weight: float = 0.1
     """The live vector's number against the items' trend."""
     interest_strength: float = 3.0
-    """Strength of a stated interest; that of a like."""
+    """Strength of a declared interest; that of a like."""
     most_interests: float = 4.0
     """As how many interactions all interests of a user count together, at most."""
 
@@ -101,7 +101,7 @@ class ItemVectors:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A user's interactions, oldest first, after the interests the user has stated.
+    """A user's interactions, oldest first, after the interests the user has declared.
 
     In one instant the order is by item, kind and event id, never by arrival: the same interactions
     make the same history whatever way they came in.
@@ -125,7 +125,7 @@ class History:
         )
 
     def after(self, interests: NDArray[np.int32], strength: float) -> "History":
-        """The same history of a user who states interests (k,), as items, before any other."""
+        """The same history of a user who declares interests (k,), as items, before any other."""
         return History(
             np.concatenate([interests, self.item_nos]),
             np.concatenate([np.full(len(interests), strength), self.strengths]),

@@ -31,7 +31,7 @@ from batch.parameters import (
     WordParameters,
 )
 from batch.runs import Run
-from batch.space import ItemSpace, fit_parts, item_space
+from batch.space import ItemSpace, fit_item_components, item_space
 from batch.trial import Trial
 from batch.tuned_recipes import find_tuned_recipe
 from batch.words import ItemTerms
@@ -210,8 +210,10 @@ def learn_space(
 ) -> ItemSpace:
     """All items in one space: taste, sequence and trend."""
     space = run.parameters.space
-    parts = fit_parts(matrix, history, as_of(run, history), space, threads=night.settings.threads)
-    return item_space(parts, space, weights)
+    components = fit_item_components(
+        matrix, history, as_of(run, history), space, threads=night.settings.threads
+    )
+    return item_space(components, space, weights)
 
 
 @step("Learn what words say in the item vectors")

@@ -164,7 +164,7 @@ def _publish(night: Night, run: Run) -> None:
     publishing_tasks.write_popular_lists(night, run)
     known = publishing_tasks.write_live_vectors(night, run, words.space)
     publishing_tasks.build_index(night, run, words.space)
-    publishing_tasks.switch(night, run, known)
+    publishing_tasks.promote(night, run, known)
 
 
 def _judge(night: Night, run: Run, history: Interactions, held_out: Trial) -> None:

@@ -23,9 +23,9 @@ from batch.catalogue_words import CatalogueWords
 from batch.fitting import Factors
 from batch.forgetting import clear_forgotten
 from batch.matrix import InteractionMatrix
+from batch.promotion import announce, catch_up
 from batch.runs import Run
 from batch.space import ItemSpace
-from batch.switching import announce, bring_up_to_date
 from domain.identifiers import Position, RunId
 from flows.night import Night
 from flows.steps import step
@@ -187,24 +187,22 @@ def _indexed(night: Night, run: Run, dimensions: int, indexed: index.Indexed) ->
         return index.index_recall(connection, run.run_id, dimensions, _RECALL_USERS, indexed)
 
 
-@step("Switch", retried=True)
-def switch(night: Night, run: Run, known: Position) -> None:
+@step("Promote", retried=True)
+def promote(night: Night, run: Run, known: Position) -> None:
     """Fold in what came in meanwhile and serve the run, the last of it in one transaction."""
     with night.begin() as connection:
         publishing.begin_progress(connection, run.run_id, known)
         live = load_live_space(connection, run.run_id)
-    _bring_up_to_date(night, live)
+    _catch_up(night, live)
     if _warmed(night, run):
-        _bring_up_to_date(night, live)
+        _catch_up(night, live)
     with night.begin() as connection:
         publishing.publish_run(connection, live)
     night.say(f"Run {run.run_id} is served from now on.")
 
 
-def _bring_up_to_date(night: Night, live: RunSpace) -> None:
-    bring_up_to_date(
-        night.begin, live, lambda done, of: night.say(f"{done:,} of {of:,} users brought up.")
-    )
+def _catch_up(night: Night, live: RunSpace) -> None:
+    catch_up(night.begin, live, lambda done, of: night.say(f"{done:,} of {of:,} users brought up."))
 
 
 def _warmed(night: Night, run: Run) -> bool:
@@ -246,6 +244,6 @@ def _clear(night: Night, run: Run, statement: str) -> None:
 
 
 def _clear_forgotten(night: Night, run: Run) -> None:
-    """Take out who was forgotten during the step, rather than keep them until the switch."""
+    """Take out who was forgotten during the step, rather than keep them until the promotion."""
     with night.begin() as connection:
         clear_forgotten(connection, run.run_id)

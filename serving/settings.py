@@ -13,7 +13,7 @@ from serving.exposure import Exposure, Openness, resolved
 from serving.repositories.store import StoreLimits
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
 from serving.services.diagnosis.bounds import Bounds
-from serving.services.lists.slots import SlotPolicy
+from serving.services.lists.list_builder import RerankingPolicy
 from sql.environment import CONSTANT, LayerSettings
 from sql.passwords import PasswordFile, with_password
 from sql.shared_settings import (
@@ -34,7 +34,7 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 _BLEND = BlendPolicy()
 _BOUNDS = Bounds()
 _BREAKER = BreakerRules()
-_SLOTS = SlotPolicy()
+_SLOTS = RerankingPolicy()
 _STORE = StoreLimits()
 
 LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
@@ -212,7 +212,7 @@ class ResilienceSettings(LayerSettings):
         )
 
 
-class SlotSettings(LayerSettings):
+class RerankingSettings(LayerSettings):
     """What lists are where a request does not say; replay reads it too."""
 
     model_config = SettingsConfigDict(env_prefix="TANDEM_")
@@ -231,14 +231,14 @@ class SlotSettings(LayerSettings):
         description="The most items of one category in a list, as long as others are eligible.",
     )
 
-    def slots(self) -> SlotPolicy:
+    def reranking(self) -> RerankingPolicy:
         """What lists are where a request does not say."""
-        return SlotPolicy(self.exploration_share, self.diversity, self.max_per_category)
+        return RerankingPolicy(self.exploration_share, self.diversity, self.max_per_category)
 
 
 class ServingSettings(
     BlendSettings,
-    SlotSettings,
+    RerankingSettings,
     DiagnosisSettings,
     ResilienceSettings,
     ProcessSettings,

@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict
 
+from serving.container import Container, make_container
+from serving.datastores import make_redis_link, make_replica, make_store
 from serving.metrics import ServingMetrics
-from serving.parts import Parts, make_parts
 from serving.repositories.answers import Answers
-from serving.repositories.switches import Switches
+from serving.repositories.change_feed import ChangeFeed
 from serving.server.figures import Figures
 from serving.server.limits import Edge
 from serving.services.background import repeated
@@ -15,7 +16,6 @@ from serving.services.following import Follower
 from serving.services.startup_probe import startup_probe
 from serving.services.warming import Warmer
 from serving.settings import ServingSettings
-from serving.stores import make_redis_link, make_replica, make_store
 from serving.wiring import Services, make_services
 
 
@@ -39,100 +39,109 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
     async with AsyncExitStack() as stack:
         stack.push_async_callback(store.close)
         stack.push_async_callback(link.close)
-        parts = make_parts(store, replica, answers, settings, metrics)
-        patient = parts.exclusion_store
+        container = make_container(store, replica, answers, settings, metrics)
+        patient = container.exclusion_store
         stack.push_async_callback(patient.close)
         for name, probe, seconds in (
             ("postgres_probe", store.probe, settings.postgres_probe_seconds),
             ("exclusions_probe", patient.probe, settings.postgres_probe_seconds),
             ("redis_heartbeat", link.heartbeat, settings.redis_heartbeat_seconds),
         ):
-            work = repeated(name, probe, parts.failures, seconds=seconds)
+            work = repeated(name, probe, container.failures, seconds=seconds)
             await stack.enter_async_context(work)
-        services = make_services(parts)
-        probed = await _startup_probe(parts)
+        services = make_services(container)
+        probed = await _startup_probe(container)
         await store.warm_up()
         await patient.warm_up()
-        await stack.enter_async_context(_working(parts, services, probed=probed))
+        await stack.enter_async_context(_working(container, services, probed=probed))
         yield services
 
 
-async def _startup_probe(parts: Parts) -> bool:
+async def _startup_probe(container: Container) -> bool:
     """Wait for what requests need, and tell whether all is there.
 
     A process that never saw PostgreSQL cannot answer any.
     """
     probes = (
-        parts.access.refresh,
-        parts.live_runs.refresh,
-        parts.kinds.refresh,
-        parts.fallback.refresh,
+        container.access.refresh,
+        container.live_runs.refresh,
+        container.kinds.refresh,
+        container.fallback.refresh,
     )
     return await startup_probe(
         probes,
-        parts.fallback.can_answer,
-        parts.failures,
-        seconds=parts.settings.startup_wait_seconds,
-        probe_seconds=parts.settings.postgres_wait_seconds,
+        container.fallback.can_answer,
+        container.failures,
+        seconds=container.settings.startup_wait_seconds,
+        probe_seconds=container.settings.postgres_wait_seconds,
     )
 
 
 @asynccontextmanager
-async def _working(parts: Parts, services: Services, *, probed: bool) -> AsyncIterator[None]:
+async def _working(
+    container: Container, services: Services, *, probed: bool
+) -> AsyncIterator[None]:
     """The work beside the requests; impressions are written out at the end.
 
     What the startup probe read (`probed`) is read again when it is due, and not twice at the start.
     """
-    settings = parts.settings
+    settings = container.settings
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(parts.impressions.flush_for_good)
+        stack.push_async_callback(container.impressions.flush_for_good)
         for name, action, seconds in (
-            ("keys", parts.access.refresh, settings.api_key_seconds / 4),
-            ("live_run", parts.live_runs.refresh, settings.live_run_poll_seconds),
-            ("kinds", parts.kinds.refresh, settings.popular_refresh_seconds),
-            ("popular", parts.fallback.refresh, settings.popular_refresh_seconds),
+            ("keys", container.access.refresh, settings.api_key_seconds / 4),
+            ("live_run", container.live_runs.refresh, settings.live_run_poll_seconds),
+            ("kinds", container.kinds.refresh, settings.popular_refresh_seconds),
+            ("popular", container.fallback.refresh, settings.popular_refresh_seconds),
         ):
-            work = repeated(name, action, parts.failures, seconds=seconds, at_once=not probed)
+            work = repeated(name, action, container.failures, seconds=seconds, at_once=not probed)
             await stack.enter_async_context(work)
         for name, action, seconds in (
-            ("shelves", services.browser.refresh, settings.popular_refresh_seconds),
-            ("replica", parts.replica.watch, settings.replica_poll_seconds),
+            (
+                "non_personalized",
+                services.non_personalized.refresh,
+                settings.popular_refresh_seconds,
+            ),
+            ("replica", container.replica.watch, settings.replica_poll_seconds),
             (
                 "exclusion_cache",
-                parts.exclusion_cache.catch_up,
+                container.exclusion_cache.catch_up,
                 settings.exclusion_cache_poll_seconds,
             ),
             ("forgotten", services.forgetter.forget_again, settings.write_budget_seconds / 2),
-            ("impressions", parts.impressions.flush, settings.impression_flush_seconds),
+            ("impressions", container.impressions.flush, settings.impression_flush_seconds),
         ):
-            work = repeated(name, action, parts.failures, seconds=seconds)
+            work = repeated(name, action, container.failures, seconds=seconds)
             await stack.enter_async_context(work)
         # The subscription begins before the log is read, so that nothing falls between the two; a
         # process that connects only later reads first what came last.
-        await stack.enter_async_context(_follower(parts, services).following())
-        catch_up, seconds = parts.exclusion_warmer.catch_up, settings.exclusion_cache_poll_seconds
-        work = repeated("exclusion_warming", catch_up, parts.failures, seconds=seconds)
+        await stack.enter_async_context(_follower(container, services).following())
+        catch_up, seconds = (
+            container.exclusion_warmer.catch_up,
+            settings.exclusion_cache_poll_seconds,
+        )
+        work = repeated("exclusion_warming", catch_up, container.failures, seconds=seconds)
         await stack.enter_async_context(work)
         yield
 
 
-def _follower(parts: Parts, services: Services) -> Follower:
-    """Learns of switches at once; polling makes up for missed notifications."""
+def _follower(container: Container, services: Services) -> Follower:
+    """Learns of promotions at once; polling makes up for missed notifications."""
     warmer = Warmer(
-        parts.asked,
-        parts.runs,
-        parts.live_runs,
+        container.recent_requests,
+        container.runs,
+        container.live_runs,
         services.recommender.prepare,
-        metrics=parts.metrics,
-        failures=parts.failures,
-        per_second=parts.settings.warmed_per_second,
+        metrics=container.metrics,
+        failures=container.failures,
+        per_second=container.settings.warmed_per_second,
     )
     return Follower(
-        Switches(parts.settings.database_url.get_secret_value()),
-        parts.live_runs,
-        exclusion_cache=parts.exclusion_cache,
-        exclusion_warmer=parts.exclusion_warmer,
-        subscription=parts.subscription,
+        ChangeFeed(container.settings.database_url.get_secret_value()),
+        container.live_runs,
+        exclusion_cache=container.exclusion_cache,
+        exclusion_warmer=container.exclusion_warmer,
+        subscription=container.subscription,
         warmer=warmer,
-        failures=parts.failures,
+        failures=container.failures,
     )

@@ -1,20 +1,20 @@
-"""The services that routes call, each made of the parts it needs."""
+"""The services that routes call, each made of what it needs of the container."""
 
 from dataclasses import dataclass
 
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
 from serving.budget import RequestBudgets
+from serving.container import Container
 from serving.exposure import Exposure
 from serving.metrics import ServingMetrics
-from serving.parts import Parts
 from serving.repositories.catalogue import Catalogue
 from serving.repositories.diagnosis import Diagnosis
 from serving.repositories.events import Events
+from serving.repositories.non_personalized_lists import NonPersonalizedLists
 from serving.repositories.search import Search
-from serving.repositories.shelves import Shelves
 from serving.repositories.similar_items import SimilarItems
-from serving.repositories.stated_users import StatedUsers
+from serving.repositories.user_profiles import UserProfiles
 from serving.services.access import Access
 from serving.services.catalogue import CatalogueKeeping
 from serving.services.diagnosis.diagnose import Diagnoser
@@ -22,13 +22,13 @@ from serving.services.forgetting import UserForgetter
 from serving.services.interests import UserKeeping
 from serving.services.kinds import Kinds
 from serving.services.lists.meant_categories import MeantCategories
+from serving.services.non_personalized.non_personalized_list_maker import NonPersonalizedListMaker
+from serving.services.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.services.readiness import Readiness
 from serving.services.recommend import Recommender
 from serving.services.record_events import EventRecorder
 from serving.services.searching.search import Searcher
 from serving.services.searching.similar import Similar
-from serving.services.shelves.browsing import Browser
-from serving.services.shelves.making import ShelfMaker
 from serving.services.undoing import EventUndoer
 from serving.settings import ServingSettings
 
@@ -39,7 +39,7 @@ class Services:
 
     access: Access
     recommender: Recommender
-    browser: Browser
+    non_personalized: NonPersonalizedService
     similar: Similar
     searcher: Searcher
     recorder: EventRecorder
@@ -55,19 +55,19 @@ class Services:
     exposure: Exposure
 
 
-def make_services(parts: Parts) -> Services:
+def make_services(container: Container) -> Services:
     """All of them; nothing is read yet."""
-    store, answers, settings = parts.store, parts.answers, parts.settings
-    pipeline, similar_items = _pipeline(parts), SimilarItems(store, parts.indexes)
+    store, answers, settings = container.store, container.answers, container.settings
+    pipeline, similar_items = _pipeline(container), SimilarItems(store, container.indexes)
     categories = MeantCategories(SimilarItems(store))
     return Services(
-        access=parts.access,
-        recommender=_recommender(parts, pipeline, categories),
-        browser=_browser(parts, pipeline, categories),
+        access=container.access,
+        recommender=_recommender(container, pipeline, categories),
+        non_personalized=_non_personalized(container, pipeline, categories),
         similar=Similar(
             pipeline,
             similar_items,
-            parts.fallback,
+            container.fallback,
             recall_bound=settings.index_recall_bound,
             fresh_seconds=settings.search_fresh_seconds,
         ),
@@ -75,102 +75,106 @@ def make_services(parts: Parts) -> Services:
             pipeline,
             Search(store),
             similar_items,
-            parts.fallback,
+            container.fallback,
             recall_bound=settings.index_recall_bound,
             fresh_seconds=settings.search_fresh_seconds,
         ),
-        recorder=_recorder(parts),
-        kinds=parts.kinds,
+        recorder=_recorder(container),
+        kinds=container.kinds,
         undoer=EventUndoer(
-            removals=parts.removals, answers=answers, exclusion_warmer=parts.exclusion_warmer
+            removals=container.removals,
+            answers=answers,
+            exclusion_warmer=container.exclusion_warmer,
         ),
         forgetter=UserForgetter(
-            removals=parts.removals,
-            users=parts.users,
+            removals=container.removals,
+            users=container.users,
             answers=answers,
-            exclusion_cache=parts.exclusion_cache,
+            exclusion_cache=container.exclusion_cache,
             write_seconds=settings.write_budget_seconds,
         ),
         user_keeping=UserKeeping(
-            users=StatedUsers(store),
+            users=UserProfiles(store),
             events=Events(store),
             answers=answers,
-            exclusion_cache=parts.exclusion_cache,
-            exclusion_warmer=parts.exclusion_warmer,
+            exclusion_cache=container.exclusion_cache,
+            exclusion_warmer=container.exclusion_warmer,
         ),
         catalogue=CatalogueKeeping(
-            Catalogue(store), answers, (parts.fallback, parts.fallback_lists)
+            Catalogue(store), answers, (container.fallback, container.fallback_lists)
         ),
         readiness=Readiness(
-            parts.runs, parts.kinds, answers, seconds=settings.request_budget_seconds
+            container.runs, container.kinds, answers, seconds=settings.request_budget_seconds
         ),
         diagnoser=Diagnoser(
             Diagnosis(store),
             answers,
-            parts.subscription,
+            container.subscription,
             settings.bounds(),
-            dropped=parts.impressions.dropped,
-            replica=parts.replica.figures,
-            failing=parts.failures.failing,
-            damages=lambda: parts.indexes.damages(parts.live_runs.current),
+            dropped=container.impressions.dropped,
+            replica=container.replica.figures,
+            failing=container.failures.failing,
+            damages=lambda: container.indexes.damages(container.live_runs.current),
         ),
         budgets=_budgets(settings),
-        metrics=parts.metrics,
+        metrics=container.metrics,
         exposure=settings.exposure(),
     )
 
 
-def _pipeline(parts: Parts) -> AnswerPipeline:
+def _pipeline(container: Container) -> AnswerPipeline:
     return AnswerPipeline(
-        cache=AnswerCache(parts.answers, seconds=parts.settings.answer_cache_seconds),
-        live_runs=parts.live_runs,
-        recommendations=parts.recommendations,
-        users=parts.users,
-        fallback=parts.fallback,
-        exclusion_cache=parts.exclusion_cache,
-        exclusions=parts.exclusions,
-        replica=parts.replica,
-        metrics=parts.metrics,
+        cache=AnswerCache(container.answers, seconds=container.settings.answer_cache_seconds),
+        live_runs=container.live_runs,
+        recommendations=container.recommendations,
+        users=container.users,
+        fallback=container.fallback,
+        exclusion_cache=container.exclusion_cache,
+        exclusions=container.exclusions,
+        replica=container.replica,
+        metrics=container.metrics,
     )
 
 
 def _recommender(
-    parts: Parts, pipeline: AnswerPipeline, categories: MeantCategories
+    container: Container, pipeline: AnswerPipeline, categories: MeantCategories
 ) -> Recommender:
     return Recommender(
         pipeline=pipeline,
-        lists=parts.lists,
-        fallback=parts.fallback,
-        impressions=parts.impressions,
-        policy=parts.settings.blend(),
-        slots=parts.settings.slots(),
-        asked=parts.asked,
+        lists=container.lists,
+        fallback=container.fallback,
+        impressions=container.impressions,
+        policy=container.settings.blend(),
+        reranking=container.settings.reranking(),
+        recent_requests=container.recent_requests,
         categories=categories,
     )
 
 
-def _browser(parts: Parts, pipeline: AnswerPipeline, categories: MeantCategories) -> Browser:
-    shelves = Shelves(parts.store)
-    return Browser(
+def _non_personalized(
+    container: Container, pipeline: AnswerPipeline, categories: MeantCategories
+) -> NonPersonalizedService:
+    lists = NonPersonalizedLists(container.store)
+    return NonPersonalizedService(
         pipeline=pipeline,
-        live_runs=parts.live_runs,
-        shelves=shelves,
-        maker=ShelfMaker(shelves, parts.lists),
-        fallback=parts.fallback,
-        fallback_lists=parts.fallback_lists,
-        replica=parts.replica,
+        live_runs=container.live_runs,
+        lists=lists,
+        maker=NonPersonalizedListMaker(lists, container.lists),
+        fallback=container.fallback,
+        fallback_lists=container.fallback_lists,
+        replica=container.replica,
         categories=categories,
     )
 
 
-def _recorder(parts: Parts) -> EventRecorder:
+def _recorder(container: Container) -> EventRecorder:
     return EventRecorder(
-        events=Events(parts.store),
-        kinds=parts.kinds,
-        answers=parts.answers,
-        exclusion_cache=parts.exclusion_cache,
-        metrics=parts.metrics,
-        future_seconds=parts.settings.event_future_seconds,
+        events=Events(container.store),
+        kinds=container.kinds,
+        answers=container.answers,
+        exclusion_cache=container.exclusion_cache,
+        metrics=container.metrics,
+        future_seconds=container.settings.event_future_seconds,
     )
 
 

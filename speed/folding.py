@@ -16,9 +16,9 @@ from sql.statements import statements
 
 _SPEED = statements("speed")
 
-FIRST_STANDBY_EVENTS = 50
-MOST_STANDBY_EVENTS = 2_000
-_STANDBY_SECONDS = 0.1
+FIRST_RETAINED_EVENTS = 50
+MOST_RETAINED_EVENTS = 2_000
+_RETAINED_SECONDS = 0.1
 """About so long a pass for a retained run takes.
 
 The served run's next event waits for it to end, and so does a rollback. What 2,000 events of as
@@ -26,11 +26,11 @@ many users take depends on their histories and on who else is busy: 12 s were me
 """
 
 
-def events_of_next_standby_pass(events: int, seconds: float) -> int:
+def events_of_next_retained_pass(events: int, seconds: float) -> int:
     """How far to move a retained run after a pass that moved it by `events` in `seconds`."""
-    if seconds > 2 * _STANDBY_SECONDS:
-        return max(events // 2, FIRST_STANDBY_EVENTS)
-    return min(2 * events, MOST_STANDBY_EVENTS) if seconds < _STANDBY_SECONDS else events
+    if seconds > 2 * _RETAINED_SECONDS:
+        return max(events // 2, FIRST_RETAINED_EVENTS)
+    return min(2 * events, MOST_RETAINED_EVENTS) if seconds < _RETAINED_SECONDS else events
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Folder:
     def __init__(self, settings: SpeedSettings, spaces: Spaces | None = None) -> None:
         self._settings = settings
         self._spaces = spaces or Spaces()
-        self._standby_events = FIRST_STANDBY_EVENTS
+        self._retained_events = FIRST_RETAINED_EVENTS
 
     def fold_new(self, connection: Connection) -> Pass | None:
         """Fold in what is new for the served run; None if there is nothing to do.
@@ -74,20 +74,20 @@ class Folder:
         horizon = event_horizon(connection)
         return self._fold(connection, run_id, horizon, self._settings.events_per_pass)
 
-    def fold_standby(self, connection: Connection, unusable: Sequence[RunId] = ()) -> Pass | None:
+    def fold_retained(self, connection: Connection, unusable: Sequence[RunId] = ()) -> Pass | None:
         """The same for a retained run that is not being served, the newest that lags behind.
 
         `unusable` runs are left alone, so that they do not keep older ones from their turn.
         """
         horizon = event_horizon(connection)
-        run_id = _find_lagging_standby(connection, horizon, unusable)
+        run_id = _find_lagging_retained(connection, horizon, unusable)
         if run_id is None:
             return None
         began = time.perf_counter()
-        events = min(self._settings.events_per_pass, self._standby_events)
+        events = min(self._settings.events_per_pass, self._retained_events)
         done = self._fold(connection, run_id, horizon, events)
         taken = time.perf_counter() - began
-        self._standby_events = events_of_next_standby_pass(self._standby_events, taken)
+        self._retained_events = events_of_next_retained_pass(self._retained_events, taken)
         return done
 
     def _fold(
@@ -129,11 +129,11 @@ def _find_forgotten_users(
     return connection.execute(_SPEED["find_forgotten_users"], parameters).scalars().all()
 
 
-def _find_lagging_standby(
+def _find_lagging_retained(
     connection: Connection, horizon: Position, unusable: Sequence[RunId]
 ) -> RunId | None:
     asked = {"horizon": horizon, "unusable": list(unusable)}
-    found = connection.execute(_SPEED["find_lagging_standby"], asked)
+    found = connection.execute(_SPEED["find_lagging_retained"], asked)
     return found.scalar_one_or_none()
 
 

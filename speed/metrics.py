@@ -3,8 +3,8 @@
 from prometheus_client import Counter, Gauge, Histogram
 
 USERS = Counter("speed_users_total", "Live vectors written")
-STANDBY_USERS = Counter(
-    "speed_standby_users_total", "Live vectors written in retained runs that are not served"
+RETAINED_USERS = Counter(
+    "speed_retained_users_total", "Live vectors written in retained runs that are not served"
 )
 ITEMS = Counter(
     "speed_items_placed_total", "Items placed between nights: new ones, and those told or used anew"
@@ -42,7 +42,7 @@ UNUSABLE_RUNS = Counter(
     "Passes that could not begin because the run was made by another version of Tandem",
     ["run"],
 )
-for run in ("served", "standby"):
+for run in ("served", "retained"):
     UNUSABLE_RUNS.labels(run)
 BACKGROUND_FAILURES = Counter(
     "speed_background_failures_total",

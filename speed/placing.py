@@ -32,7 +32,7 @@ class Placer:
             return None
         return self._place(connection, RunId(run_id), event_horizon(connection))
 
-    def place_standby(
+    def place_retained(
         self, connection: Connection, unusable: Sequence[RunId] = ()
     ) -> Placed | None:
         """The same for a retained run that is not being served, the newest that lags behind.
@@ -41,13 +41,13 @@ class Placer:
         """
         horizon = event_horizon(connection)
         asked = {"horizon": horizon, "unusable": list(unusable)}
-        found = connection.execute(_PLACING["find_standby_to_place_in"], asked)
+        found = connection.execute(_PLACING["find_retained_to_place_in"], asked)
         run_id = found.scalar_one_or_none()
         return None if run_id is None else self._place(connection, RunId(run_id), horizon)
 
     def _place(self, connection: Connection, run_id: RunId, horizon: Position) -> Placed | None:
-        # Nobody queues: while one places a run's items the others fold between its passes. A switch
-        # does not ask for this lock.
+        # Nobody queues: while one places a run's items the others fold between its passes. A
+        # promotion does not ask for this lock.
         if not try_lock(connection, ITEM_EMBEDDINGS, run_id):
             return None
         run = self._spaces.of(connection, run_id)

@@ -43,7 +43,7 @@ class SpeedSettings(LayerSettings):
         le=8,
         description="how many of the 8 shards of users one pass takes; 4 for two workers",
     )
-    standby_seconds: Annotated[float, CONSTANT] = Field(
+    retained_seconds: Annotated[float, CONSTANT] = Field(
         5.0,
         gt=0,
         le=3600,

@@ -55,7 +55,7 @@ class Worker:
         self._wakes = wakes or Wakes()
         self._store_away = False
         self._predecessor_settled = False
-        self._standbys_due = 0.0
+        self._retained_due = 0.0
         self._told_failures: dict[str, str] = {}
         self._told_unusable: set[str] = set()
 
@@ -70,7 +70,7 @@ class Worker:
             kept = self.keep_exclusions_once()
             if folded is None and placed is None:
                 self._answers.drop(())
-                if self.keep_standbys_ready() is None and kept is None:
+                if self.keep_retained_ready() is None and kept is None:
                     self._wakes.wait(self._settings.poll_seconds)
 
     def work_once(self) -> Pass | None:
@@ -120,30 +120,30 @@ class Worker:
         """Store in Redis what some users must not be shown; None as in `work_once`."""
         return self._exclusions.work_once()
 
-    def keep_standbys_ready(self) -> Pass | Placed | None:
+    def keep_retained_ready(self) -> Pass | Placed | None:
         """One pass for a retained run that is not served, so that a rollback to it is quick.
 
         None if it is not yet time, there is nothing to do, or PostgreSQL is away.
         """
-        if time.monotonic() < self._standbys_due:
+        if time.monotonic() < self._retained_due:
             return None
         done: Pass | Placed | None = None
         try:
             with self._engine.begin() as connection:
-                done = self._folder.fold_standby(connection, self._spaces.unusable)
+                done = self._folder.fold_retained(connection, self._spaces.unusable)
             if done is None:
                 with self._engine.begin() as connection:
-                    done = self._placer.place_standby(connection, self._spaces.unusable)
-            self._told_failures.pop("standby", None)
+                    done = self._placer.place_retained(connection, self._spaces.unusable)
+            self._told_failures.pop("retained", None)
         except DBAPIError as error:
-            self._note_failure("standby", error)
+            self._note_failure("retained", error)
         except UnknownRunError as error:
-            self._note_unusable("standby", error)
+            self._note_unusable("retained", error)
         self._remove_known_news()
         if done is None:
-            self._standbys_due = time.monotonic() + self._settings.standby_seconds
+            self._retained_due = time.monotonic() + self._settings.retained_seconds
         else:
-            metrics.STANDBY_USERS.inc(len(done.user_nos))
+            metrics.RETAINED_USERS.inc(len(done.user_nos))
         return done
 
     def _remove_known_news(self) -> None:
@@ -175,7 +175,7 @@ class Worker:
             self._told_failures[what] = reason
         self._store_away = self._store_away or away
 
-    def _note_unusable(self, run: Literal["served", "standby"], error: UnknownRunError) -> None:
+    def _note_unusable(self, run: Literal["served", "retained"], error: UnknownRunError) -> None:
         """A run of another version, as after a downgrade, keeps no other from being kept up.
 
         It is told once. If it is the served one, events wait in the log until another is served.
@@ -187,7 +187,7 @@ class Worker:
 
 
 _OUTAGES = frozenset({"away", "timeout", "conflict"})
-_UNUSABLE = {"served": "served_run_unusable", "standby": "standby_unusable"}
+_UNUSABLE = {"served": "served_run_unusable", "retained": "retained_run_unusable"}
 
 
 def _count(done: Pass, seconds: float) -> None:

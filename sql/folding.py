@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, live_vector
-from sql.interests import Interests, Phrases, load_interests, load_phrases, stated
+from sql.interests import Interests, Phrases, load_interests, load_phrases, with_interests
 from sql.live_vectors import RunSpace, UserVector, load_item_vectors, store_user_vectors
 from sql.log import count_events_since, load_histories, load_kinds
 from sql.statements import statements
@@ -47,7 +47,7 @@ def fold_in(
     """
     if not user_nos:
         return
-    histories, phrases = load_stated_histories(connection, run, user_nos, horizon=horizon)
+    histories, phrases = load_histories_with_interests(connection, run, user_nos, horizon=horizon)
     known = [history.item_nos for history in histories.values()]
     item_nos = [ItemNo(no) for no in np.unique(np.concatenate(known)).tolist()] if known else []
     items = phrases.items.followed_by(load_item_vectors(connection, run.run_id, item_nos))
@@ -64,28 +64,29 @@ def fold_in(
     store_user_vectors(connection, run.run_id, vectors, horizon)
 
 
-def load_stated_histories(
+def load_histories_with_interests(
     connection: Connection,
     run: RunSpace,
     user_nos: Sequence[UserNo],
     *,
     horizon: Position,
-    besides: Interests = _NONE,
+    extra_interests: Interests = _NONE,
 ) -> tuple[dict[UserNo, History], Phrases]:
-    """Histories up to the horizon, after what each user has stated; and the phrases in them.
+    """Histories up to the horizon, after what each user has declared; and the phrases in them.
 
-    `besides`: what all of them state besides. Who has neither history nor interests is absent.
+    `extra_interests`: what all of them declare as well. Who has neither history nor interests
+    is absent.
     """
     events = run.space.parameters.taste_events
     kinds = load_kinds(connection)
     histories = load_histories(connection, kinds, user_nos, horizon=horizon, events=events)
     interests = load_interests(connection, user_nos)
-    if besides:
-        interests = {no: interests.get(no, _NONE) | besides for no in user_nos}
+    if extra_interests:
+        interests = {no: interests.get(no, _NONE) | extra_interests for no in user_nos}
     phrases = load_phrases(connection, run.run_id, interests.values())
     numbers = phrases.numbers()
     said = {
-        user_no: stated(run.space.parameters, histories.get(user_no), of_user, numbers)
+        user_no: with_interests(run.space.parameters, histories.get(user_no), of_user, numbers)
         for user_no, of_user in interests.items()
     }
     return {**histories, **said}, phrases

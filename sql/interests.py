@@ -1,4 +1,4 @@
-"""Stated interests: the oldest part of a history.
+"""Declared interests: the oldest part of a history.
 
 Items count as they are, phrases as items made of their words.
 """
@@ -20,14 +20,14 @@ _NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """What a user says to like."""
+    """What a user declares to like."""
 
     words: tuple[str, ...] = ()
-    """Words or phrases, as stated."""
+    """Words or phrases, as declared."""
     item_nos: tuple[ItemNo, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether anything is stated."""
+        """Whether there are any."""
         return bool(self.words or self.item_nos)
 
     def __or__(self, other: "Interests") -> "Interests":
@@ -56,7 +56,7 @@ class Phrases:
 
 
 def load_interests(connection: Connection, user_nos: Iterable[UserNo]) -> dict[UserNo, Interests]:
-    """What these users state; whoever states nothing is absent."""
+    """What these users declare; whoever declares none is absent."""
     rows = connection.execute(_INTERESTS["load_interests"], {"user_nos": list(user_nos)})
     return {
         UserNo(row.user_no): Interests(tuple(row.words), tuple(map(ItemNo, row.item_nos)))
@@ -64,17 +64,17 @@ def load_interests(connection: Connection, user_nos: Iterable[UserNo]) -> dict[U
     }
 
 
-def load_phrases(connection: Connection, run_id: RunId, stated: Iterable[Interests]) -> Phrases:
+def load_phrases(connection: Connection, run_id: RunId, declared: Iterable[Interests]) -> Phrases:
     """The phrases of all these interests in a run's space; those it knows no term of are absent."""
-    texts = sorted({word for interests in stated for word in interests.words})
+    texts = sorted({word for interests in declared for word in interests.words})
     parameters = {"run_id": run_id, "phrases": texts}
-    # Most users state nothing, and then nothing is asked.
+    # Most users declare none, and then nothing is asked.
     rows = connection.execute(_INTERESTS["load_phrase_vectors"], parameters).all() if texts else []
     numbers = range(-len(rows), 0)
     return Phrases(tuple(row.phrase for row in rows), item_vectors(numbers, rows))
 
 
-def stated(
+def with_interests(
     parameters: LiveVectorParameters,
     history: History | None,
     interests: Interests,

@@ -1,4 +1,4 @@
-"""Being told of every switch at once, for programs on asyncio and for those that are not."""
+"""Being told of every promotion at once, for programs on asyncio and for those that are not."""
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -10,12 +10,12 @@ import psycopg
 from sql.engine import libpq_url
 from sql.statements import statements
 
-_LISTEN = str(statements("live")["listen_to_switches"])
+_LISTEN = str(statements("live")["listen_to_promotions"])
 _LISTEN_TO_EXCLUSIONS = str(statements("live")["listen_to_exclusions"])
 _LISTEN_TO_COMING = str(statements("live")["listen_to_coming_runs"])
 _LISTEN_TO_ITEMS = str(statements("placing")["listen_to_items"])
 _KINDS: dict[str, "Kind"] = {
-    "tandem_switch": "switch",
+    "tandem_promotion": "promotion",
     "tandem_coming": "coming",
     "tandem_exclusions": "exclusions",
 }
@@ -37,7 +37,7 @@ _FOLLOWING = _CONNECTING | {"application_name": "tandem-follower"}
 """By this name the night sees whether anybody makes answers of a run that is about to be served."""
 
 
-Kind = Literal["switch", "coming", "exclusions"]
+Kind = Literal["promotion", "coming", "exclusions"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +45,13 @@ class News:
     """What was told."""
 
     kind: Kind
-    """`switch`: another run is served, or there may be one; `coming`: one is about to be."""
+    """`promotion`: another run is served, or there may be one; `coming`: one is about to be."""
     told: str = ""
     """The number of the run, or what users must not be shown."""
 
 
 async def listen_to_news(database_url: str) -> AsyncGenerator[News]:
-    """News as they come; a switch too when listening has begun, and now and then without one.
+    """News as they come; a promotion too when listening has begun, and now and then without one.
 
     The connection is its own and ends with the iteration. One of `sql.engine.AWAY_ERRORS` is
     raised when it is lost: what happened meanwhile was not told.
@@ -63,7 +63,7 @@ async def listen_to_news(database_url: str) -> AsyncGenerator[News]:
             await connection.execute(_LISTEN)
             await connection.execute(_LISTEN_TO_COMING)
             await connection.execute(_LISTEN_TO_EXCLUSIONS)
-            yield News("switch")
+            yield News("promotion")
             news = connection.notifies(timeout=QUIET_SECONDS)
             async with aclosing(news):
                 async for told in news:
@@ -71,7 +71,7 @@ async def listen_to_news(database_url: str) -> AsyncGenerator[News]:
 
 
 def listen_blocking(database_url: str) -> Iterator[None]:
-    """For a thread: yields when it listens, at every switch, at news of items, and now and then."""
+    """For a thread: yields when it listens, at promotions and news of items, and now and then."""
     with psycopg.connect(libpq_url(database_url), **_CONNECTING) as connection:
         while True:
             connection.execute(_LISTEN)

@@ -30,7 +30,7 @@ def publish_small_run(
     lists: Mapping[int, Sequence[tuple[int, float]]] | None = None,
     popular: Sequence[int] = (),
 ) -> RunId:
-    """Store and switch to a run over the items; `lists` holds (item, score) by user number."""
+    """Store and promote a run over the items; `lists` holds (item, score) by user number."""
     factors = factors_of(len(item_nos))
     cut_off = event_horizon(connection)
     run_id = _store_run(connection, factors, cut_off)
@@ -61,7 +61,7 @@ def publish_small_run(
     connection.execute(
         text(
             "insert into live_run (run_id) values (:run_id)"
-            " on conflict (only_row) do update set run_id = excluded.run_id, switched_at = now()"
+            " on conflict (only_row) do update set run_id = excluded.run_id, promoted_at = now()"
         ),
         {"run_id": run_id},
     )

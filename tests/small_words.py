@@ -1,4 +1,4 @@
-"""Words of a small run, and interests stated by the store's function, for tests."""
+"""Words of a small run, and interests declared by the store's function, for tests."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -56,4 +56,4 @@ def state(
         "words": list(words),
         "item_nos": list(item_nos),
     }
-    return connection.execute(statements("interests")["state_user"], parameters).one()
+    return connection.execute(statements("interests")["put_user"], parameters).one()

@@ -12,13 +12,13 @@ from domain.blend import BlendPolicy
 from domain.errors import UnknownSettingError
 from serving.breaker import BreakerRules
 from serving.services.diagnosis.bounds import Bounds
-from serving.services.lists.slots import SlotPolicy
+from serving.services.lists.list_builder import RerankingPolicy
 from serving.settings import (
     BlendSettings,
     DiagnosisSettings,
+    RerankingSettings,
     ResilienceSettings,
     ServingSettings,
-    SlotSettings,
 )
 from speed.settings import SpeedSettings
 from sql.environment import CONSTANT, refuse_unknown_variables
@@ -72,7 +72,7 @@ def test_settings_that_are_not_set_make_the_policies_as_they_are(
     assert BlendSettings().blend() == BlendPolicy()
     assert ResilienceSettings().breaker_rules() == BreakerRules()
     assert DiagnosisSettings().bounds() == Bounds()
-    assert SlotSettings().slots() == SlotPolicy()
+    assert RerankingSettings().slots() == RerankingPolicy()
     assert ListRecipe.of(BatchSettings()) == ListRecipe()
     assert SpaceParameters.of(BatchSettings()) == SpaceParameters()
 

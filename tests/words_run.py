@@ -18,10 +18,10 @@ from batch.likeness import all_likenesses, store_likenesses
 from batch.live_vectors import store_all_live_vectors
 from batch.matrix import InteractionMatrix
 from batch.parameters import LiveWeights, RunParameters, SpaceParameters, WordParameters
+from batch.promotion import catch_up
 from batch.runs import Run
 from batch.sequence import SequenceVectors
-from batch.space import ItemSpace, Parts, item_space
-from batch.switching import bring_up_to_date
+from batch.space import ItemComponents, ItemSpace, item_space
 from domain.identifiers import RunId
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon, load_kinds
@@ -79,7 +79,7 @@ def two_camps(item_nos: Sequence[int], *, sequence: int = 4, seed: int = 3) -> I
     sources, targets = (camps + noise[1])[:, :sequence], (camps + noise[2])[:, :sequence]
     if sequence:
         sources /= np.linalg.norm(sources, axis=1, keepdims=True)
-    parts = Parts(
+    parts = ItemComponents(
         item_nos=np.array(item_nos, dtype=np.int32),
         factors=(camps + noise[0]).astype(np.float32),
         degrees=np.ones(count),
@@ -118,7 +118,7 @@ def publish(engine: Engine, night: Night) -> RunId:
     with engine.begin() as connection:
         publishing.begin_progress(connection, night.run.run_id, night.known)
         live = load_live_space(connection, night.run.run_id)
-    bring_up_to_date(engine.begin, live)
+    catch_up(engine.begin, live)
     with engine.begin() as connection:
         publishing.publish_run(connection, live)
     return night.run.run_id

@@ -23,7 +23,7 @@ class AnswerList(Protocol):
     __dataclass_fields__: ClassVar[dict[str, Any]]
 
     @property
-    def level(self) -> str:
+    def strategy(self) -> str:
         """What it was made as."""
 
     @property
@@ -40,14 +40,14 @@ class AnswerList(Protocol):
 
 
 Request = TypeVar("Request")
-Made = TypeVar("Made", bound=AnswerList)
+Result = TypeVar("Result", bound=AnswerList)
 
 
-class ListKind(ABC, Generic[Request, Made]):
+class ListKind(ABC, Generic[Request, Result]):
     """One kind of list: recommendations, search results, similar items, lists for everybody."""
 
     @abstractmethod
-    async def make(self, run: LiveRun | None, user: UserReader | None, request: Request) -> Made:
+    async def make(self, run: LiveRun | None, user: UserReader | None, request: Request) -> Result:
         """The list of a run; user None: nobody, or a user the log has never seen.
 
         RunGoneError and UserGoneError if the run or the user is found gone: the pipeline tries the
@@ -55,7 +55,7 @@ class ListKind(ABC, Generic[Request, Made]):
         """
 
     @abstractmethod
-    def make_fallback(self, known: UserExclusions, request: Request) -> Made:
+    def make_fallback(self, known: UserExclusions, request: Request) -> Result:
         """The list without PostgreSQL; StoreUnavailableError if there is none whatever."""
 
     @abstractmethod
@@ -63,7 +63,7 @@ class ListKind(ABC, Generic[Request, Made]):
         """What must not be in the list of a user with these exclusions."""
 
 
-class CachedKind(ListKind[Request, Made]):
+class CachedKind(ListKind[Request, Result]):
     """A kind whose lists are cached."""
 
     fresh_seconds = math.inf
@@ -74,9 +74,9 @@ class CachedKind(ListKind[Request, Made]):
         """All that changes the list, apart from the run and the user; unique among the kinds."""
 
     @abstractmethod
-    def encode(self, made: Made) -> bytes:
+    def encode(self, result: Result) -> bytes:
         """What is cached."""
 
     @abstractmethod
-    def decode(self, cached: bytes) -> Made:
+    def decode(self, cached: bytes) -> Result:
         """The list from what was cached; of its run, what an answer tells."""

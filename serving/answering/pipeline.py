@@ -12,7 +12,7 @@ from typing import Any, Generic
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.answering.cache import AnswerCache
-from serving.answering.list_kind import CachedKind, ListKind, Made, Request
+from serving.answering.list_kind import CachedKind, ListKind, Request, Result
 from serving.answering.single_flight import SingleFlight
 from serving.answering.user_reader import UserReader
 from serving.budget import in_time, spending
@@ -22,7 +22,7 @@ from serving.repositories.exclusions import Knowledge, UserExclusions
 from serving.repositories.recommendations import Recommendations
 from serving.repositories.runs import LiveRun
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.made_list import REDIS_AWAY, degraded_by
+from serving.services.lists.recommendation_list import REDIS_AWAY, degraded_by
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.memory.exclusion_lookup import ExclusionLookup
@@ -36,10 +36,10 @@ _NOBODY = UserExclusions()
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Generic[Made]):
+class Answer(Generic[Result]):
     """One answer to one request."""
 
-    made: Made
+    result: Result
     source: str
     """`cache`, or what the list was made as."""
     user_no: UserNo | None = None
@@ -51,10 +51,10 @@ class Answer(Generic[Made]):
 
 
 @dataclass(frozen=True, slots=True)
-class _Asked(Generic[Request, Made]):
+class _Asked(Generic[Request, Result]):
     """A request of one kind, for a user or (None) for nobody."""
 
-    kind: ListKind[Request, Made]
+    kind: ListKind[Request, Result]
     request: Request
     user_id: UserId | None
 
@@ -87,14 +87,14 @@ class AnswerPipeline:
         self._flights: SingleFlight[Any] = SingleFlight()
 
     async def answer(
-        self, kind: ListKind[Request, Made], request: Request, user_id: UserId | None
-    ) -> Answer[Made]:
+        self, kind: ListKind[Request, Result], request: Request, user_id: UserId | None
+    ) -> Answer[Result]:
         """The best list there is; StoreUnavailableError only if there is none whatever."""
         started = time.perf_counter()
         found = await self._best(_Asked(kind, request, user_id))
         answer = replace(
             found,
-            degraded=found.made.degraded or self._degraded_cache(kind),
+            degraded=found.result.degraded or self._degraded_cache(kind),
             exclusions=None if user_id is None else found.exclusions,
             generation_ms=round((time.perf_counter() - started) * 1000, 3),
         )
@@ -102,7 +102,7 @@ class AnswerPipeline:
         return answer
 
     async def prepare(
-        self, kind: CachedKind[Request, Made], request: Request, run: LiveRun, user_id: UserId
+        self, kind: CachedKind[Request, Result], request: Request, run: LiveRun, user_id: UserId
     ) -> None:
         """Make and cache a list of a run that is about to be served, for when it is.
 
@@ -119,19 +119,19 @@ class AnswerPipeline:
             user = self._reader(run, user_id, user_no, cached.version, since=since)
             await self._make(kind, request, run, user, cached.version)
 
-    async def _best(self, asked: _Asked[Request, Made]) -> Answer[Made]:
+    async def _best(self, asked: _Asked[Request, Result]) -> Answer[Result]:
         with HedgedRead(lambda: self._known(asked.user_id)) as hedged:
             try:
                 return await in_time(self._live_runs.reading(lambda run: self._of_run(asked, run)))
             except StoreUnavailableError as error:
-                return await self._fallback(asked, await hedged.result(), error)
+                return await self._without_store(asked, await hedged.result(), error)
 
     async def _known(self, user_id: UserId | None) -> UserExclusions:
         return _NOBODY if user_id is None else await self._exclusions.find(user_id)
 
-    async def _fallback(
-        self, asked: _Asked[Request, Made], known: UserExclusions, error: StoreUnavailableError
-    ) -> Answer[Made]:
+    async def _without_store(
+        self, asked: _Asked[Request, Result], known: UserExclusions, error: StoreUnavailableError
+    ) -> Answer[Result]:
         """What is cached, or the fallback, without what is known to be excluded."""
         kind, request = asked.kind, asked.request
         if isinstance(kind, CachedKind):
@@ -140,16 +140,16 @@ class AnswerPipeline:
             with spending(None):
                 cached = await self._cache.find(known.user_no, _key(kind, request, run))
             if cached.encoded is not None:
-                made = kind.decode(cached.encoded)
+                result = kind.decode(cached.encoded)
                 excluded = kind.excluded(known.exclusions, request)
-                if excluded.isdisjoint(item.item_no for item in made.items):
+                if excluded.isdisjoint(item.item_no for item in result.items):
                     # The list of strangers was made without a look at what this user has seen.
                     knowledge = known.knowledge if known.user_no is None else "known"
-                    return Answer(made, CACHE, known.user_no, knowledge)
-        made = replace(kind.make_fallback(known, request), degraded=degraded_by(error))
-        return Answer(made, made.level, known.user_no, known.knowledge)
+                    return Answer(result, CACHE, known.user_no, knowledge)
+        result = replace(kind.make_fallback(known, request), degraded=degraded_by(error))
+        return Answer(result, result.strategy, known.user_no, known.knowledge)
 
-    async def _of_run(self, asked: _Asked[Request, Made], run: LiveRun | None) -> Answer[Made]:
+    async def _of_run(self, asked: _Asked[Request, Result], run: LiveRun | None) -> Answer[Result]:
         if asked.user_id is None:
             return await self._of_user(asked, run, None)
         return await self._users.reading(
@@ -157,13 +157,13 @@ class AnswerPipeline:
         )
 
     async def _of_user(
-        self, asked: _Asked[Request, Made], run: LiveRun | None, user_no: UserNo | None
-    ) -> Answer[Made]:
+        self, asked: _Asked[Request, Result], run: LiveRun | None, user_no: UserNo | None
+    ) -> Answer[Result]:
         """The list of a run; user_no None: for nobody, or a user the log has never seen."""
         kind, request, user_id = asked.kind, asked.request, asked.user_id
         if not isinstance(kind, CachedKind):
-            made = await self._uncached(asked, run, user_no)
-            return Answer(made, made.level, user_no, "known")
+            result = await self._uncached(asked, run, user_no)
+            return Answer(result, result.strategy, user_no, "known")
         key = _key(kind, request, run)
         cached = await self._cache.find(user_no, key)
         fresh = cached.is_fresh(kind.fresh_seconds)
@@ -176,16 +176,16 @@ class AnswerPipeline:
         since = self._exclusion_cache.now if grant is None else grant.exclusions_version
         user = self._reader(run, user_id, user_no, cached.version, since=since)
         with on_replica(grant):
-            # With the version in the key, who asks after an event never gets what was read before it.
-            made = await self._flights.run(
+            # With the version in the key, who asks after an event never gets an older list.
+            result = await self._flights.run(
                 (user_no, key, cached.version),
                 lambda: self._make(kind, request, run, user, cached.version),
             )
-        return Answer(made, made.level, user_no, "known")
+        return Answer(result, result.strategy, user_no, "known")
 
     async def _uncached(
-        self, asked: _Asked[Request, Made], run: LiveRun | None, user_no: UserNo | None
-    ) -> Made:
+        self, asked: _Asked[Request, Result], run: LiveRun | None, user_no: UserNo | None
+    ) -> Result:
         """A list that is made anew; lists of nobody may be read from the replica."""
         grant = None if asked.user_id is not None else await self._replica.grant_for_all(run)
         since = self._exclusion_cache.now
@@ -195,17 +195,17 @@ class AnswerPipeline:
 
     async def _make(
         self,
-        kind: CachedKind[Request, Made],
+        kind: CachedKind[Request, Result],
         request: Request,
         run: LiveRun | None,
         user: UserReader | None,
         version: CacheVersion,
-    ) -> Made:
-        made = await kind.make(run, user, request)
-        if made.degraded is None:
+    ) -> Result:
+        result = await kind.make(run, user, request)
+        if result.degraded is None:
             user_no = None if user is None else user.user_no
-            await self._cache.store(user_no, _key(kind, request, run), kind.encode(made), version)
-        return made
+            await self._cache.store(user_no, _key(kind, request, run), kind.encode(result), version)
+        return result
 
     def _reader(
         self,
@@ -233,12 +233,12 @@ class AnswerPipeline:
 
     def _count(self, answer: Answer[Any]) -> None:
         self._metrics.answers.labels(answer.source).inc()
-        if answer.made.degraded is not None:
-            self._metrics.degraded.labels(answer.made.degraded).inc()
+        if answer.result.degraded is not None:
+            self._metrics.degraded.labels(answer.result.degraded).inc()
         if answer.exclusions == "unknown":
             self._metrics.exclusions_unknown.inc()
 
 
-def _key(kind: CachedKind[Request, Made], request: Request, run: LiveRun | None) -> str:
+def _key(kind: CachedKind[Request, Result], request: Request, run: LiveRun | None) -> str:
     """The name of a cached list: the run and all that changes it."""
     return f"{run.version if run else None}:{kind.key(request)}"

@@ -58,8 +58,8 @@ class UserState:
     """What stays out of this list and others."""
     user_no: UserNo | None = None
     """None: a user the log has never seen."""
-    besides: Interests = field(default_factory=Interests)
-    """Interests the request states, which the live vector was made with."""
+    extra_interests: Interests = field(default_factory=Interests)
+    """Interests of the request, which the live vector was made with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +188,7 @@ class Recommendations:
                 return rows
         return await self.store.rows(_SERVING["load_candidates"], parameters)
 
-    async def load_directions(
+    async def load_taste_and_sequence(
         self, run_id: RunId, item_nos: NDArray[np.integer]
     ) -> NDArray[np.float32]:
         """What each item is like: rows (n, d) of taste and sequence, zero for what has no vector.
@@ -196,19 +196,19 @@ class Recommendations:
         RunGoneError if the run was dropped.
         """
         parameters = {"run_id": run_id, "item_nos": as_array(item_nos.tolist())}
-        (row,) = await self.store.rows(_SERVING["load_directions"], parameters)
+        (row,) = await self.store.rows(_SERVING["load_taste_and_sequence"], parameters)
         if row.item_nos is None:
             await check_run(self.store, run_id)
             return np.zeros((len(item_nos), 0), dtype=np.float32)
         length = len(row.vectors) // len(row.item_nos)
         sent = np.frombuffer(row.vectors, dtype=np.uint8).reshape(-1, length)[:, 4:]
         vectors = np.ascontiguousarray(sent).view(">f4").astype(np.float32)
-        directions = np.zeros((len(item_nos), max(vectors.shape[1] - 2, 0)), dtype=np.float32)
+        embeddings = np.zeros((len(item_nos), max(vectors.shape[1] - 2, 0)), dtype=np.float32)
         rows = np.searchsorted(row.item_nos, item_nos).clip(max=len(row.item_nos) - 1)
         known = np.array(row.item_nos)[rows] == item_nos
         # The last two numbers are the trend and the filler.
-        directions[known] = vectors[rows[known], :-2]
-        return directions
+        embeddings[known] = vectors[rows[known], :-2]
+        return embeddings
 
     async def load_popular(
         self, run_id: RunId, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING

@@ -44,15 +44,15 @@ class LiveRun:
     cut_off_at: datetime
     index: ItemIndex | None = None
     """None: its items are few, and searched exactly."""
-    switch_no: int = 0
-    """Which switch made it the served one. A run that is served again is a version of its own."""
+    promotion_no: int = 0
+    """Which promotion made it the served one. A run that is served again is another version."""
     likeness_index: ItemIndex | None = None
     """The index over how alike its items are; None: they are few, and compared exactly."""
 
     @property
     def version(self) -> str:
         """What tells answers of this run from all others, also from its own before a rollback."""
-        return f"{self.run_id}.{self.switch_no}"
+        return f"{self.run_id}.{self.promotion_no}"
 
 
 def same_run(one: LiveRun | None, other: LiveRun | None) -> bool:
@@ -108,4 +108,4 @@ def _live_run(row: Row[Any]) -> LiveRun:
         if row.likeness_recall is None
         else ItemIndex(row.likeness_recall, 2 * (row.dimensions - 2), row.likeness_index_number)
     )
-    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.switch_no, alike)
+    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.promotion_no, alike)

@@ -33,7 +33,7 @@ class TypedWord:
 
 
 @dataclass(frozen=True, slots=True)
-class UnderstoodWord:
+class AnalyzedWord:
     """What a word or phrase typed asks of items, as text search queries."""
 
     asks: str | None
@@ -51,12 +51,12 @@ class UnderstoodWord:
 
 
 @dataclass(frozen=True, slots=True)
-class PartedWord:
+class CompoundWord:
     """A word typed that items have as several words."""
 
     text: str
     """These words, folded, with spaces between."""
-    understood: UnderstoodWord
+    analyzed: AnalyzedWord
     """What they ask for: the words following each other."""
     has_function_word: bool = False
     """Whether one of them says nothing by itself."""
@@ -64,14 +64,14 @@ class PartedWord:
     @property
     def items(self) -> int:
         """How many available items have them, up to 1,000; at least one."""
-        return self.understood.items
+        return self.analyzed.items
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
-    """What was typed, as the store understands it."""
+class AnalyzedQuery:
+    """What was typed, as the store analyzes it."""
 
-    words: tuple[UnderstoodWord, ...]
+    words: tuple[AnalyzedWord, ...]
     meaning: Any
     """Of all that is wanted, a likeness as the driver gives it; None: the run knows no word."""
 
@@ -128,7 +128,7 @@ class Search:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def understand(self, run_id: RunId | None, typed: Sequence[TypedWord]) -> Understood:
+    async def analyze(self, run_id: RunId | None, typed: Sequence[TypedWord]) -> AnalyzedQuery:
         """What words and phrases ask for, in their order."""
         parameters = {
             "run_id": run_id,
@@ -136,9 +136,9 @@ class Search:
             "unfinished": [word.unfinished for word in typed],
             "wanted": [word.wanted for word in typed],
         }
-        rows = await self._store.rows(_SEARCH["understand_words"], parameters)
+        rows = await self._store.rows(_SEARCH["analyze_words"], parameters)
         words = [
-            UnderstoodWord(
+            AnalyzedWord(
                 row.asks,
                 row.begins,
                 row.in_title,
@@ -148,7 +148,7 @@ class Search:
             )
             for row in rows
         ]
-        return Understood(tuple(words), rows[0].likeness if rows else None)
+        return AnalyzedQuery(tuple(words), rows[0].likeness if rows else None)
 
     async def find_words_alike(self, typed: Sequence[str]) -> list[tuple[str, list[str]]]:
         """Words typed, folded, each with the catalogue's words that may be written like it."""
@@ -160,13 +160,13 @@ class Search:
         rows = await self._store.rows(_SEARCH["count_items_with"], {"words": list(words)})
         return {row.word: row.items for row in rows}
 
-    async def find_parted_words(self, typed: Sequence[str]) -> dict[str, PartedWord]:
-        """Of words typed those that items have as several words, the best way to part each."""
-        rows = await self._store.rows(_SEARCH["find_parted_words"], {"typed": list(typed)})
+    async def find_compounds(self, typed: Sequence[str]) -> dict[str, CompoundWord]:
+        """Of words typed those that items have as several words, the best way to split each."""
+        rows = await self._store.rows(_SEARCH["find_compounds"], {"typed": list(typed)})
         return {
-            row.typed: PartedWord(
+            row.typed: CompoundWord(
                 row.said,
-                UnderstoodWord(row.asks, None, False, is_function_word=False, items=row.items),
+                AnalyzedWord(row.asks, None, False, is_function_word=False, items=row.items),
                 row.has_function_word,
             )
             for row in rows

@@ -9,7 +9,7 @@ from serving.errors import problems_of_request
 from serving.routing import TandemRoute
 from serving.schemas.finding import Limit
 from serving.schemas.popular import Category, ForUser, LatestAnswer, named_answer
-from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf
+from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedRequest
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -28,7 +28,7 @@ async def latest(
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
     request = NonPersonalizedRequest(
-        Shelf("latest", category), limit, None if user_id is None else UserId(user_id)
+        ListKey("latest", category), limit, None if user_id is None else UserId(user_id)
     )
-    listed = await services.browser.browse(request)
+    listed = await services.non_personalized.answer(request)
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")

@@ -12,11 +12,15 @@ from serving.routing import TandemRoute
 from serving.schemas.finding import Limit
 from serving.schemas.named import PopularWindow
 from serving.schemas.popular import Category, ForUser, PopularAnswer, scored_answer
-from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf, ShelfName
+from serving.services.non_personalized.non_personalized_list import (
+    ListKey,
+    ListName,
+    NonPersonalizedRequest,
+)
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
-_SHELVES: dict[str | None, ShelfName] = {
+_LISTS: dict[str | None, ListName] = {
     None: "popular",
     "day": "popular_day",
     "week": "popular_week",
@@ -50,7 +54,7 @@ async def popular(
     what is popular otherwise, then with any items.
     """
     request = NonPersonalizedRequest(
-        Shelf(_SHELVES[window], category), limit, None if user_id is None else UserId(user_id)
+        ListKey(_LISTS[window], category), limit, None if user_id is None else UserId(user_id)
     )
-    listed = await services.browser.browse(request)
+    listed = await services.non_personalized.answer(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")

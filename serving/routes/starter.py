@@ -15,7 +15,7 @@ from serving.schemas.popular import (
     StarterAnswer,
     named_answer,
 )
-from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf
+from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedRequest
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -38,7 +38,7 @@ async def starter(
     However many are asked for, the first ones are the same.
     """
     request = NonPersonalizedRequest(
-        Shelf("starter", category), limit, None if user_id is None else UserId(user_id), session
+        ListKey("starter", category), limit, None if user_id is None else UserId(user_id), session
     )
-    listed = await services.browser.browse(request)
+    listed = await services.non_personalized.answer(request)
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")

@@ -12,11 +12,16 @@ from serving.routing import TandemRoute
 from serving.schemas.finding import Limit
 from serving.schemas.named import TrendingWindow
 from serving.schemas.popular import Category, ForUser, TrendingAnswer, scored_answer
-from serving.services.shelves.shelf import NonPersonalizedRequest, Shelf, ShelfName, Window
+from serving.services.non_personalized.non_personalized_list import (
+    ListKey,
+    ListName,
+    NonPersonalizedRequest,
+    Window,
+)
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
-_SHELVES: dict[Window, ShelfName] = {
+_LISTS: dict[Window, ListName] = {
     "day": "trending_day",
     "week": "trending_week",
     "month": "trending_month",
@@ -44,7 +49,7 @@ async def trending(
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
     request = NonPersonalizedRequest(
-        Shelf(_SHELVES[window], category), limit, None if user_id is None else UserId(user_id)
+        ListKey(_LISTS[window], category), limit, None if user_id is None else UserId(user_id)
     )
-    listed = await services.browser.browse(request)
+    listed = await services.non_personalized.answer(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")

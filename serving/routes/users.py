@@ -26,7 +26,7 @@ UserPath = Annotated[Identifier, Path(examples=["ann"])]
     responses=problems_of_request(UnknownUserError),
 )
 async def find_user(user_id: UserPath, services: FromServices) -> UserAnswer:
-    """What is said of a user, and which of the stated words count in the served run."""
+    """A user's profile, and which of the declared words count in the served run."""
     return UserAnswer.model_validate(await services.user_keeping.load(UserId(user_id)))
 
 
@@ -38,17 +38,17 @@ async def find_user(user_id: UserPath, services: FromServices) -> UserAnswer:
         **problems_of_request(MalformedBodyError, BodyTooLargeError),
     },
 )
-async def state_user(
-    user_id: UserPath, said: UserBody, response: Response, services: FromServices
+async def put_user(
+    user_id: UserPath, body: UserBody, response: Response, services: FromServices
 ) -> UserAnswer:
     """Create a user, or replace all that is said of one; harmless twice.
 
     Interests count like interactions before the first one: within a second a user who has never
     done anything gets a list made for them, and what they do then counts more and more.
     """
-    stated, statement = await services.user_keeping.state(UserId(user_id), said)
-    response.status_code = HTTPStatus.CREATED if statement.created else HTTPStatus.OK
-    return UserAnswer.model_validate(stated)
+    profile, update = await services.user_keeping.put(UserId(user_id), body)
+    response.status_code = HTTPStatus.CREATED if update.created else HTTPStatus.OK
+    return UserAnswer.model_validate(profile)
 
 
 @router.delete(

@@ -7,24 +7,29 @@ from typing_extensions import TypeAliasType
 from domain.blend import Policy
 from serving.repositories.exclusions import Knowledge
 from serving.services.diagnosis.finding import Severity
-from serving.services.lists.made_list import Level, Source
-from serving.services.searching.found_list import FoundSource, Match, SearchLevel, SimilarLevel
-from serving.services.shelves.shelf import Window
+from serving.services.lists.recommendation_list import Source, Strategy
+from serving.services.non_personalized.non_personalized_list import Window
+from serving.services.searching.found_list import (
+    FoundSource,
+    Match,
+    SearchStrategy,
+    SimilarStrategy,
+)
 
 PolicyName = TypeAliasType("PolicyName", Policy)
 FindingSeverity = TypeAliasType("FindingSeverity", Severity)
-RecommendationLevel = TypeAliasType("RecommendationLevel", Level)
+RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
 RecommendationSource = TypeAliasType("RecommendationSource", Source)
 FoundItemsSource = TypeAliasType("FoundItemsSource", FoundSource)
 SearchMatch = TypeAliasType("SearchMatch", Match)
-SearchResultLevel = TypeAliasType("SearchResultLevel", SearchLevel)
-SimilarItemsLevel = TypeAliasType("SimilarItemsLevel", SimilarLevel)
+SearchResultStrategy = TypeAliasType("SearchResultStrategy", SearchStrategy)
+SimilarItemsStrategy = TypeAliasType("SimilarItemsStrategy", SimilarStrategy)
 TrendingWindow = TypeAliasType("TrendingWindow", Window)
 PopularWindow = TypeAliasType("PopularWindow", Literal["day", "week", "month", "all"])
-PopularLevel = TypeAliasType("PopularLevel", Literal["popular", "fallback"])
-TrendingLevel = TypeAliasType("TrendingLevel", Literal["trending", "popular", "fallback"])
-LatestLevel = TypeAliasType("LatestLevel", Literal["latest", "fallback"])
-StarterLevel = TypeAliasType("StarterLevel", Literal["starter", "popular", "fallback"])
+PopularStrategy = TypeAliasType("PopularStrategy", Literal["popular", "fallback"])
+TrendingStrategy = TypeAliasType("TrendingStrategy", Literal["trending", "popular", "fallback"])
+LatestStrategy = TypeAliasType("LatestStrategy", Literal["latest", "fallback"])
+StarterStrategy = TypeAliasType("StarterStrategy", Literal["starter", "popular", "fallback"])
 AliveStatus = TypeAliasType("AliveStatus", Literal["alive"])
 ReadyStatus = TypeAliasType("ReadyStatus", Literal["ready"])
 AwayDependency = TypeAliasType("AwayDependency", Literal["redis_away"])

@@ -10,10 +10,10 @@ from serving.schemas.documented import ONE_NAME_OR_NONE
 from serving.schemas.identifiers import Identifier, Text, category_or_none
 from serving.schemas.named import (
     ExclusionKnowledge,
-    LatestLevel,
-    PopularLevel,
-    StarterLevel,
-    TrendingLevel,
+    LatestStrategy,
+    PopularStrategy,
+    StarterStrategy,
+    TrendingStrategy,
 )
 from serving.schemas.recommendations import (
     CATEGORIES_MEANT,
@@ -22,7 +22,7 @@ from serving.schemas.recommendations import (
     RunAnswer,
     run_answer,
 )
-from serving.services.shelves.shelf import ShelfList
+from serving.services.non_personalized.non_personalized_list import NonPersonalizedList
 
 Category = Annotated[
     str,
@@ -48,20 +48,20 @@ Session = Annotated[
 ]
 
 
-class ShelfItemAnswer(BaseModel):
+class NamedItemAnswer(BaseModel):
     """One item."""
 
     item_id: str
     title: str
 
 
-class PopularItemAnswer(ShelfItemAnswer):
+class PopularItemAnswer(NamedItemAnswer):
     """One popular item."""
 
     score: float = Field(description="Scaled to [0, 1]; 0 for items that only fill the list up.")
 
 
-class ShelfAnswer(BaseModel):
+class NonPersonalizedAnswer(BaseModel):
     """What all of these answers tell."""
 
     run: RunAnswer | None = Field(description="Null before the first run is published.")
@@ -72,67 +72,67 @@ class ShelfAnswer(BaseModel):
     exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
 
 
-class PopularAnswer(ShelfAnswer):
+class PopularAnswer(NonPersonalizedAnswer):
     """Popular items, best first."""
 
     items: list[PopularItemAnswer]
-    level: PopularLevel = Field(
+    strategy: PopularStrategy = Field(
         description="fallback: the list kept in memory, because PostgreSQL did not answer."
     )
 
 
-class TrendingAnswer(ShelfAnswer):
+class TrendingAnswer(NonPersonalizedAnswer):
     """Trending items, best first."""
 
     items: list[PopularItemAnswer]
-    level: TrendingLevel = Field(
+    strategy: TrendingStrategy = Field(
         description="popular: nothing trends, these are popular items; fallback: what was in"
         " memory, because PostgreSQL did not answer."
     )
 
 
-class LatestAnswer(ShelfAnswer):
+class LatestAnswer(NonPersonalizedAnswer):
     """New items, the newest first."""
 
-    items: list[ShelfItemAnswer]
-    level: LatestLevel = Field(
+    items: list[NamedItemAnswer]
+    strategy: LatestStrategy = Field(
         description="fallback: what was in memory, because PostgreSQL did not answer; popular"
         " items if this process was not asked for the newest before."
     )
 
 
-class StarterAnswer(ShelfAnswer):
+class StarterAnswer(NonPersonalizedAnswer):
     """Items to choose from, each as different as can be from those before it."""
 
-    items: list[ShelfItemAnswer]
-    level: StarterLevel = Field(
+    items: list[NamedItemAnswer]
+    strategy: StarterStrategy = Field(
         description="popular: the run cannot tell items apart, or there is none yet; fallback:"
         " what was in memory, because PostgreSQL did not answer."
     )
 
 
-def scored_answer(found: Answer[ShelfList]) -> dict[str, Any]:
+def scored_answer(found: Answer[NonPersonalizedList]) -> dict[str, Any]:
     """The fields of `PopularAnswer` and `TrendingAnswer`, ready to be written."""
     items = [
         {"item_id": item.item_id, "title": item.title, "score": item.score}
-        for item in found.made.items
+        for item in found.result.items
     ]
     return _answer(found, items)
 
 
-def named_answer(found: Answer[ShelfList]) -> dict[str, Any]:
+def named_answer(found: Answer[NonPersonalizedList]) -> dict[str, Any]:
     """The fields of `LatestAnswer` and `StarterAnswer`, ready to be written."""
     return _answer(
-        found, [{"item_id": item.item_id, "title": item.title} for item in found.made.items]
+        found, [{"item_id": item.item_id, "title": item.title} for item in found.result.items]
     )
 
 
-def _answer(found: Answer[ShelfList], items: list[dict[str, Any]]) -> dict[str, Any]:
-    listed = found.made
+def _answer(found: Answer[NonPersonalizedList], items: list[dict[str, Any]]) -> dict[str, Any]:
+    listed = found.result
     return {
         "items": items,
         "run": run_answer(listed.run),
-        "level": listed.level,
+        "strategy": listed.strategy,
         "categories_meant": listed.categories_meant,
         "degraded": found.degraded,
         "exclusions": found.exclusions,

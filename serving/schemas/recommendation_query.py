@@ -11,7 +11,7 @@ from serving.schemas.query_values import AS_INTEGER, AS_NUMBER, QueryBoolean
 from serving.schemas.users import MOST_ITEMS, MOST_WORDS, Phrase
 from serving.services.lists.fallback_catalogue import LONGEST
 from serving.services.lists.request import RecommendationRequest
-from serving.services.lists.stating import AskedInterests
+from serving.services.lists.request_interests import RequestInterests
 
 
 class RecommendationQuery(FilterQuery):
@@ -78,7 +78,7 @@ class RecommendationQuery(FilterQuery):
             self.limit,
             self.exclude_seen,
             self.explain,
-            AskedInterests(tuple(self.interest or ()), tuple(self.interest_item or ())),
+            RequestInterests(tuple(self.interest or ()), tuple(self.interest_item or ())),
             self.filters(),
             self.explore,
             self.diversity,

@@ -10,10 +10,10 @@ from serving.repositories.runs import LiveRun
 from serving.schemas.named import (
     ExclusionKnowledge,
     PolicyName,
-    RecommendationLevel,
     RecommendationSource,
+    RecommendationStrategy,
 )
-from serving.services.lists.made_list import RecommendedItem
+from serving.services.lists.recommendation_list import RecommendedItem
 from serving.services.recommend import Recommendation
 
 DEGRADED = (
@@ -38,14 +38,14 @@ WITHHELD = "Causes tell what the user did: this needs an API key with the scope 
 
 
 class CauseAnswer(BaseModel):
-    """One of the user's own items, or a stated word, that brought a recommendation."""
+    """One of the user's own items, or a declared word, that brought a recommendation."""
 
     item_id: str | None = Field(
         description="Null: it is a word or phrase of the user's interests.", examples=["heat-1995"]
     )
     title: str | None = Field(examples=["Heat"])
     interest: str | None = Field(
-        None, description="The stated word or phrase. Null: it is an item.", examples=["robots"]
+        None, description="The declared word or phrase. Null: it is an item.", examples=["robots"]
     )
     share: float = Field(
         description="Its share of all that speaks for the item in the user's live vector, in"
@@ -105,7 +105,7 @@ class RecommendationAnswer(BaseModel):
     user_id: str
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
-    level: RecommendationLevel = Field(
+    strategy: RecommendationStrategy = Field(
         description="What the list was made as, also when it comes from the cache."
     )
     categories_meant: dict[str, str] = Field(
@@ -127,18 +127,18 @@ def recommendation_answer(
 ) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
     found = given.answer
-    made = found.made
+    result = found.result
     answer = {
         "recommendation_id": given.recommendation_id,
         "user_id": user_id,
-        "items": [_item_answer(item, explained=explained) for item in made.items],
+        "items": [_item_answer(item, explained=explained) for item in result.items],
         "source": found.source,
-        "level": made.level,
+        "strategy": result.strategy,
         "categories_meant": given.categories_meant,
         "degraded": found.degraded,
         "exclusions": found.exclusions,
-        "run": run_answer(made.run),
-        "policy": made.policy,
+        "run": run_answer(result.run),
+        "policy": result.policy,
         "generated_at": given.generated_at,
         "generation_ms": found.generation_ms,
     }

@@ -22,7 +22,7 @@ class RemovedCounts(BaseModel):
     """How much was removed, by where it was."""
 
     users: int = Field(description="1, or 0 if there was no such user.", examples=[1])
-    interests: int = Field(description="1 if the user ever stated interests.", examples=[1])
+    interests: int = Field(description="1 if the user ever declared interests.", examples=[1])
     interactions: int = Field(description="Events of the user.", examples=[214])
     event_deletions: int = Field(description="Notes of events deleted before.", examples=[2])
     impressions: int = Field(description="Answers that were given to the user.", examples=[38])

@@ -9,7 +9,7 @@ from serving.schemas.named import (
     ExclusionKnowledge,
     FoundItemsSource,
     SearchMatch,
-    SearchResultLevel,
+    SearchResultStrategy,
 )
 from serving.schemas.recommendations import (
     CATEGORIES_MEANT,
@@ -66,7 +66,7 @@ class SearchAnswer(BaseModel):
         description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
     )
     source: FoundItemsSource = Field(description="Where the list comes from now.")
-    level: SearchResultLevel = Field(
+    strategy: SearchResultStrategy = Field(
         description="What the list was made as. search: by words and meaning. words: by words"
         " alone. popular: nothing was found. fallback: the popular list kept in memory, items"
         " with the words in their titles first, because PostgreSQL did not answer."
@@ -79,18 +79,18 @@ class SearchAnswer(BaseModel):
 
 def search_answer(q: str, found: Answer[SearchList]) -> dict[str, Any]:
     """The fields of `SearchAnswer`, ready to be written."""
-    made = found.made
+    result = found.result
     return {
         "q": q,
-        "items": [_item_answer(item) for item in made.items],
-        "match": made.match,
-        "corrected": made.corrected,
-        "categories_meant": made.categories_meant,
+        "items": [_item_answer(item) for item in result.items],
+        "match": result.match,
+        "corrected": result.corrected,
+        "categories_meant": result.categories_meant,
         "source": found.source,
-        "level": made.level,
+        "strategy": result.strategy,
         "degraded": found.degraded,
         "exclusions": found.exclusions,
-        "run": run_answer(made.run),
+        "run": run_answer(result.run),
         "generation_ms": found.generation_ms,
     }
 

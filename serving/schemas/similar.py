@@ -5,7 +5,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from serving.answering.pipeline import Answer
-from serving.schemas.named import ExclusionKnowledge, FoundItemsSource, SimilarItemsLevel
+from serving.schemas.named import ExclusionKnowledge, FoundItemsSource, SimilarItemsStrategy
 from serving.schemas.recommendations import (
     CATEGORIES_MEANT,
     DEGRADED,
@@ -39,7 +39,7 @@ class SimilarAnswer(BaseModel):
         description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
     )
     source: FoundItemsSource = Field(description="Where the list comes from now.")
-    level: SimilarItemsLevel = Field(
+    strategy: SimilarItemsStrategy = Field(
         description="What the list was made as. similar: by use and words. words: by words alone,"
         " as the item is too new. popular: nothing is known of the item. fallback: the popular list"
         " kept in memory, because PostgreSQL did not answer."
@@ -55,7 +55,7 @@ class SimilarAnswer(BaseModel):
 
 def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
     """The fields of `SimilarAnswer`, ready to be written."""
-    made = found.made
+    result = found.result
     return {
         "items": [
             {
@@ -65,14 +65,14 @@ def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
                 "used_by_same_people": item.used_by_same_people,
                 "alike_in_words": item.alike_in_words,
             }
-            for item in made.items
+            for item in result.items
         ],
-        "categories_meant": made.categories_meant,
+        "categories_meant": result.categories_meant,
         "source": found.source,
-        "level": made.level,
+        "strategy": result.strategy,
         "degraded": found.degraded,
         "exclusions": found.exclusions,
-        "run": run_answer(made.run),
-        "unknown_item_ids": made.unknown,
+        "run": run_answer(result.run),
+        "unknown_item_ids": result.unknown,
         "generation_ms": found.generation_ms,
     }

@@ -72,7 +72,7 @@ class UserBody(BaseModel):
 
 
 class WordAnswer(BaseModel):
-    """A stated word or phrase."""
+    """A declared word or phrase."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -84,7 +84,7 @@ class WordAnswer(BaseModel):
 
 
 class InterestsAnswer(BaseModel):
-    """What the user likes, as stated."""
+    """What the user likes, as declared."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -100,7 +100,7 @@ class UserAnswer(BaseModel):
     user_id: str
     attributes: dict[str, Any]
     interests: InterestsAnswer
-    stated_at: datetime | None = Field(
-        description="When other interests were stated last. Null: none ever were."
+    declared_at: datetime | None = Field(
+        description="When other interests were declared last. Null: none ever were."
     )
     created_at: datetime

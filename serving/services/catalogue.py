@@ -8,7 +8,7 @@ from serving.repositories.answers import Answers
 from serving.repositories.catalogue import Catalogue, Item, StoredItem
 from serving.schemas.items import ItemBody
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.shelves.fallback_lists import FallbackLists
+from serving.services.non_personalized.fallback_lists import FallbackLists
 
 
 class CatalogueKeeping:
@@ -43,7 +43,7 @@ class CatalogueKeeping:
                 fallback.leave_out(item_id)
         elif stored.became_available or stored.changed_categories:
             for fallback in self._fallbacks:
-                fallback.recategorise(item_id, stored.item.categories)
+                fallback.update_categories(item_id, stored.item.categories)
         if stored.became_unavailable or stored.changed_categories:
             await self._answers.drop_all()
         return stored

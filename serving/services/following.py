@@ -10,7 +10,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
 from serving.budget import Budget, spending
 from serving.repositories.abandoned_tasks import end
-from serving.repositories.switches import Switches
+from serving.repositories.change_feed import ChangeFeed
 from serving.services.background_failures import BackgroundFailures
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.exclusion_cache import ExclusionCache
@@ -26,7 +26,7 @@ _REST_SECONDS = 0.1
 _LONGEST_REST_SECONDS = 30.0
 """After failures that nobody foresaw."""
 _POLL_SECONDS = 1.0
-_WORK = "switches"
+_WORK = "change_feed"
 
 
 class Follower:
@@ -34,7 +34,7 @@ class Follower:
 
     def __init__(
         self,
-        switches: Switches,
+        change_feed: ChangeFeed,
         live_runs: LiveRuns,
         *,
         exclusion_cache: ExclusionCache,
@@ -43,7 +43,7 @@ class Follower:
         warmer: Warmer,
         failures: BackgroundFailures,
     ) -> None:
-        self._switches = switches
+        self._change_feed = change_feed
         self._live_runs = live_runs
         self._exclusion_cache = exclusion_cache
         self._exclusion_warmer = exclusion_warmer
@@ -59,7 +59,7 @@ class Follower:
 
         It begins when the subscription stands, or cannot, and after a second in any case.
         """
-        task = asyncio.create_task(self._forever(), name="switches")
+        task = asyncio.create_task(self._forever(), name="change_feed")
         try:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._tried.wait(), _POLL_SECONDS)
@@ -85,7 +85,7 @@ class Follower:
             await asyncio.sleep(self._failures.rest(_WORK, _REST_SECONDS, _LONGEST_REST_SECONDS))
 
     async def _follow(self) -> None:
-        async with aclosing(self._switches.news()) as news:
+        async with aclosing(self._change_feed.news()) as news:
             async for told in news:
                 self._away = False
                 await self._receive(told)

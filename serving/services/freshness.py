@@ -87,7 +87,7 @@ class Freshness:
             or now - checkpoint.taken_at > self._most_lag_seconds
         ):
             return None
-        # Its figures may be measured anew; only another switch makes another run of it.
+        # Its figures may be measured anew; only another promotion makes another run of it.
         same = (run and run.version) == (checkpoint.run and checkpoint.run.version)
         known = clock <= checkpoint.clock and generation == checkpoint.generation and same
         return ReplicaGrant(self._server, checkpoint.exclusions_version) if known else None

@@ -1,4 +1,4 @@
-"""Users as the apps tell them, with what they say to like."""
+"""Users' profiles: their attributes and the interests they declare."""
 
 from collections.abc import Sequence
 
@@ -8,12 +8,12 @@ from serving.faults import Fault, FaultyInputError
 from serving.repositories.answers import Answers
 from serving.repositories.events import Events
 from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.repositories.stated_users import (
-    StatedInterests,
-    StatedUser,
-    StatedUsers,
-    StatedWord,
-    Statement,
+from serving.repositories.user_profiles import (
+    DeclaredInterests,
+    DeclaredWord,
+    ProfileUpdate,
+    UserProfile,
+    UserProfiles,
 )
 from serving.schemas.users import UserBody
 from serving.services.memory.exclusion_cache import ExclusionCache
@@ -21,12 +21,12 @@ from serving.services.memory.exclusion_warming import ExclusionWarmer
 
 
 class UserKeeping:
-    """Reads and writes what is said of users, and keeps their answers true to it."""
+    """Reads and writes users' profiles, and keeps their answers true to them."""
 
     def __init__(
         self,
         *,
-        users: StatedUsers,
+        users: UserProfiles,
         events: Events,
         answers: Answers,
         exclusion_cache: ExclusionCache,
@@ -38,8 +38,8 @@ class UserKeeping:
         self._exclusion_cache = exclusion_cache
         self._exclusion_warmer = exclusion_warmer
 
-    async def load(self, user_id: UserId) -> StatedUser:
-        """What is said of a user; UnknownUserError if nobody has that name."""
+    async def load(self, user_id: UserId) -> UserProfile:
+        """A user's profile; UnknownUserError if nobody has that name."""
         user = await self._users.find_user(user_id)
         if user is None:
             raise UnknownUserError(
@@ -47,25 +47,25 @@ class UserKeeping:
             )
         return user
 
-    async def state(self, user_id: UserId, said: UserBody) -> tuple[StatedUser, Statement]:
-        """Create a user or replace what is said of one.
+    async def put(self, user_id: UserId, body: UserBody) -> tuple[UserProfile, ProfileUpdate]:
+        """Create a user or replace the profile of one.
 
         When this returns it is committed, the user's cached answers are gone, and no list shows the
         items that were named. FaultyInputError names each unknown item; then nothing is stored.
         """
-        item_nos = await self._item_nos(said.interests.items)
-        statement = await self._users.state_user(
-            user_id, said.attributes, said.interests.words, item_nos
+        item_nos = await self._item_nos(body.interests.items)
+        update = await self._users.put_user(
+            user_id, body.attributes, body.interests.words, item_nos
         )
-        # Also if nothing has changed: whoever stated the same before may have died before this.
-        named = {user_id: UserExclusions(statement.user_no, Exclusions(seen=frozenset(item_nos)))}
+        # Also if nothing has changed: whoever declared the same before may have died before this.
+        named = {user_id: UserExclusions(update.user_no, Exclusions(seen=frozenset(item_nos)))}
         self._exclusion_cache.add(named)
-        await self._answers.drop([statement.user_no])
+        await self._answers.drop([update.user_no])
         await self._exclusion_cache.tell(named)
-        if not statement.created:
+        if not update.created:
             # Items may have been named before that are not named any more.
-            await self._exclusion_warmer.reload(statement.user_no, user_id)
-        return _as_stated(user_id, said, statement), statement
+            await self._exclusion_warmer.reload(update.user_no, user_id)
+        return _as_declared(user_id, body, update), update
 
     async def _item_nos(self, item_ids: Sequence[str]) -> list[ItemNo]:
         found = await self._events.find_item_nos(item_ids) if item_ids else {}
@@ -79,17 +79,17 @@ class UserKeeping:
         return [found[item_id] for item_id in item_ids]
 
 
-def _as_stated(user_id: UserId, said: UserBody, statement: Statement) -> StatedUser:
-    """The user as of the statement: read again, one forgotten meanwhile would not be found."""
-    words = zip(said.interests.words, statement.known, strict=True)
-    return StatedUser(
+def _as_declared(user_id: UserId, body: UserBody, update: ProfileUpdate) -> UserProfile:
+    """The user as of the update: read again, one forgotten meanwhile would not be found."""
+    words = zip(body.interests.words, update.known, strict=True)
+    return UserProfile(
         user_id=user_id,
-        attributes=said.attributes,
-        interests=StatedInterests(
-            tuple(StatedWord(word, known) for word, known in words), tuple(said.interests.items)
+        attributes=body.attributes,
+        interests=DeclaredInterests(
+            tuple(DeclaredWord(word, known) for word, known in words), tuple(body.interests.items)
         ),
-        stated_at=statement.stated_at,
-        created_at=statement.created_at,
+        declared_at=update.declared_at,
+        created_at=update.created_at,
     )
 
 

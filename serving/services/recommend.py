@@ -16,12 +16,12 @@ from serving.repositories.impressions import Impression
 from serving.repositories.runs import LiveRun, same_run
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.made_list import MadeList, fillers
-from serving.services.lists.making import ListMaker
+from serving.services.lists.list_builder import RerankingPolicy
+from serving.services.lists.list_maker import ListMaker
 from serving.services.lists.meant_categories import MeantCategories
+from serving.services.lists.recommendation_list import RecommendationList, backfill_items
 from serving.services.lists.request import RecommendationRequest
-from serving.services.lists.slots import SlotPolicy
-from serving.services.warming import AskedLately
+from serving.services.warming import RecentRequests
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +29,13 @@ class Recommendation:
     """One answer to one request."""
 
     recommendation_id: uuid.UUID
-    answer: Answer[MadeList]
+    answer: Answer[RecommendationList]
     categories_meant: Mapping[str, str]
     """Of an empty list: categories asked for that no item has, with those that were meant."""
     generated_at: datetime
 
 
-class Recommender(CachedKind[RecommendationRequest, MadeList]):
+class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     """Answers requests for recommendations."""
 
     def __init__(
@@ -46,8 +46,8 @@ class Recommender(CachedKind[RecommendationRequest, MadeList]):
         fallback: FallbackCatalogue,
         impressions: ImpressionQueue,
         policy: BlendPolicy,
-        slots: SlotPolicy,
-        asked: AskedLately,
+        reranking: RerankingPolicy,
+        recent_requests: RecentRequests,
         categories: MeantCategories,
     ) -> None:
         self._pipeline = pipeline
@@ -55,36 +55,38 @@ class Recommender(CachedKind[RecommendationRequest, MadeList]):
         self._fallback = fallback
         self._impressions = impressions
         self._policy = policy
-        self._slots = slots
-        self._asked = asked
+        self._reranking = reranking
+        self._recent_requests = recent_requests
         self._categories = categories
 
     async def recommend(self, user_id: UserId, request: RecommendationRequest) -> Recommendation:
         """The best list for a user; StoreUnavailableError only if there is none whatever."""
-        answer = await self._pipeline.answer(self, request.with_defaults(self._slots), user_id)
+        answer = await self._pipeline.answer(self, request.with_defaults(self._reranking), user_id)
         recommendation = Recommendation(
             recommendation_id=uuid.uuid4(),
             answer=answer,
-            categories_meant=await self._categories.meant(request.filters, answer.made.items),
+            categories_meant=await self._categories.meant(request.filters, answer.result.items),
             generated_at=datetime.now(UTC),
         )
         self._impressions.put(_impression(recommendation))
         if answer.user_no is not None:
-            self._asked.note(user_id, request)
+            self._recent_requests.note(user_id, request)
         return recommendation
 
     async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
         """Cache a list of a run that is about to be served: see `AnswerPipeline.prepare`."""
-        await self._pipeline.prepare(self, request.with_defaults(self._slots), run, user_id)
+        await self._pipeline.prepare(self, request.with_defaults(self._reranking), run, user_id)
 
     async def make(
         self, run: LiveRun | None, user: UserReader | None, request: RecommendationRequest
-    ) -> MadeList:
+    ) -> RecommendationList:
         """A list of the run, long enough if the fallback is of the same run."""
-        made = await self._lists.make(run, user, request)
-        return made if made.degraded is None else self._completed(made, request, user)
+        result = await self._lists.make(run, user, request)
+        return result if result.degraded is None else self._completed(result, request, user)
 
-    def make_fallback(self, known: UserExclusions, request: RecommendationRequest) -> MadeList:
+    def make_fallback(
+        self, known: UserExclusions, request: RecommendationRequest
+    ) -> RecommendationList:
         """The held list."""
         return self._fallback.answer(
             request.limit,
@@ -123,41 +125,41 @@ class Recommender(CachedKind[RecommendationRequest, MadeList]):
             excluded |= self._fallback.numbers_of(request.interests.item_ids)
         return excluded
 
-    def encode(self, made: MadeList) -> bytes:
+    def encode(self, result: RecommendationList) -> bytes:
         """All of the list."""
-        return made.encode()
+        return result.encode()
 
-    def decode(self, cached: bytes) -> MadeList:
+    def decode(self, cached: bytes) -> RecommendationList:
         """The list."""
-        return MadeList.decode(cached)
+        return RecommendationList.decode(cached)
 
     def _completed(
-        self, made: MadeList, request: RecommendationRequest, user: UserReader | None
-    ) -> MadeList:
+        self, result: RecommendationList, request: RecommendationRequest, user: UserReader | None
+    ) -> RecommendationList:
         """A list that could not be made long enough, completed from the fallback of its run."""
-        missing = request.limit - len(made.items)
+        missing = request.limit - len(result.items)
         if (
             missing <= 0
-            or not same_run(made.run, self._fallback.run)
+            or not same_run(result.run, self._fallback.run)
             or not self._fallback.can_answer()
         ):
-            return made
-        listed = {item.item_no for item in made.items}
+            return result
+        listed = {item.item_no for item in result.items}
         exclusions = user.loaded.exclusions if user and user.loaded else Exclusions()
         excluded = self.excluded(exclusions, request) | listed
-        added = fillers(self._fallback.top(missing, excluded, filters=request.filters).items)
-        return replace(made, items=(*made.items, *added))
+        added = backfill_items(self._fallback.top(missing, excluded, filters=request.filters).items)
+        return replace(result, items=(*result.items, *added))
 
 
 def _impression(recommendation: Recommendation) -> Impression:
     answer = recommendation.answer
-    made = answer.made
+    result = answer.result
     return Impression(
         recommendation_id=recommendation.recommendation_id,
         user_no=answer.user_no,
-        run_id=made.run.run_id if made.run else None,
+        run_id=result.run.run_id if result.run else None,
         source=answer.source,
-        item_nos=[item.item_no for item in made.items],
-        explored=[item.item_no for item in made.items if item.explored],
+        item_nos=[item.item_no for item in result.items],
+        explored=[item.item_no for item in result.items if item.explored],
         shown_at=recommendation.generated_at,
     )

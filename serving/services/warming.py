@@ -1,6 +1,6 @@
-"""Making answers before a switch, so that the first requests after it find them in the cache.
+"""Making answers before a promotion, so that the first requests after it find them in the cache.
 
-With every switch all kept answers become those of another run, and whoever asks within the next
+With every promotion all kept answers become those of another run, and whoever asks within the next
 second would have to wait for the others' lists.
 """
 
@@ -22,20 +22,20 @@ from serving.services.live_runs import LiveRuns
 
 log = structlog.get_logger()
 
-Asked = tuple[UserId, RecommendationRequest]
+RecentRequest = tuple[UserId, RecommendationRequest]
 Prepare = Callable[[LiveRun, UserId, RecommendationRequest], Awaitable[None]]
 
 _SECONDS = 1.0
 """What one answer may take."""
 
 
-class AskedLately:
+class RecentRequests:
     """What this process was asked for lately, each once, in bounded memory."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         # Not an LRUCache, which does not tell its order.
-        self._asked: OrderedDict[Asked, None] = OrderedDict()
+        self._asked: OrderedDict[RecentRequest, None] = OrderedDict()
 
     def note(self, user_id: UserId, request: RecommendationRequest) -> None:
         """A list was asked for."""
@@ -44,7 +44,7 @@ class AskedLately:
         if len(self._asked) > self._most:
             self._asked.popitem(last=False)
 
-    def newest_first(self) -> Sequence[Asked]:
+    def newest_first(self) -> Sequence[RecentRequest]:
         """All of them."""
         return list(reversed(self._asked))
 
@@ -54,7 +54,7 @@ class Warmer:
 
     def __init__(
         self,
-        asked: AskedLately,
+        recent_requests: RecentRequests,
         runs: Runs,
         live_runs: LiveRuns,
         prepare: Prepare,
@@ -63,7 +63,7 @@ class Warmer:
         failures: BackgroundFailures,
         per_second: float,
     ) -> None:
-        self._asked = asked
+        self._recent_requests = recent_requests
         self._runs = runs
         self._live_runs = live_runs
         self._prepare = prepare
@@ -98,7 +98,7 @@ class Warmer:
     async def _warmed(self, run: LiveRun) -> int:
         """How many were made until the run was served."""
         done = 0
-        for user_id, request in self._asked.newest_first():
+        for user_id, request in self._recent_requests.newest_first():
             served = self._live_runs.current
             if served is not None and served.version == run.version:
                 break

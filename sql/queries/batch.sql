@@ -233,9 +233,9 @@ on conflict do nothing;
 -- The position up to which the vectors of all users of a run know the log.
 select coalesce(min(position), 0) from speed_progress where run_id = :run_id;
 
--- name: hold_switch
+-- name: lock_promotion
 -- Nobody else changes which run is served or kept until the transaction ends.
-select hold_switch();
+select lock_promotion();
 
 -- name: hold_shards
 -- Waits for the workers' passes over a run and over the one being served, and lets none begin.
@@ -255,9 +255,9 @@ marked as (
 )
 select state from found;
 
--- name: switch_live_run
+-- name: promote_run
 -- Serves a run from the commit on and tells all processes that listen.
-select switch_live_run(:run_id, :how, :switched_by);
+select promote_run(:run_id, :how, :promoted_by);
 
 -- name: find_run_to_serve
 -- What decides whether a run can be served again.

@@ -47,13 +47,13 @@ cross join (
 -- they are searched exactly; compared: whether the gate had enough users to compare it on; rolled_back_by: null if it is
 -- served because it was published; newer_run_id: the newest retained run that was made after it;
 -- vanished_items: how many items of many lists stood in none of it when it was made, and vanished: the first by id.
-select run_id, cut_off_at, switched_at,
+select run_id, cut_off_at, promoted_at,
        case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
        metrics ? 'ndcg@20' as compared,
        (metrics ->> 'evaluated_users')::integer as evaluated_users,
        (
-           select switched_by from switches
-           where switches.switch_no = live_run.switch_no and how = 'rolled back'
+           select promoted_by from promotions
+           where promotions.promotion_no = live_run.promotion_no and how = 'rolled back'
        ) as rolled_back_by,
        (select max(run_id) from model_runs where state = 'published' and run_id > live_run.run_id) as newer_run_id,
        coalesce((metrics ->> 'vanished_items')::integer, 0) as vanished_items,

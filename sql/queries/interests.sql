@@ -1,23 +1,23 @@
--- Interests: what users say of themselves, and how it counts.
+-- Interests: what users declare to like, and how it counts.
 
--- name: state_user
--- Creates a user or replaces what is said of one; whether the user is new, and all else that find_user would tell at this
+-- name: put_user
+-- Creates a user or replaces the profile of one; whether the user is new, and all else that find_user would tell at this
 -- moment, as one who is forgotten right after is not found any more. What is not written just now is read as it was before
 -- this statement. Harmless twice.
-select stated.user_no, created, changed,
+select stored.user_no, created, changed,
        coalesce((select created_at from users where user_id = :user_id and not created), now()) as created_at,
        case when changed then now()
-            else (select stated_at from user_interests where user_interests.user_no = stated.user_no) end as stated_at,
+            else (select declared_at from user_interests where user_interests.user_no = stored.user_no) end as declared_at,
        array(
            select exists (select from phrase_terms(phrase) cross join live_run
                           join term_embeddings as known on known.run_id = live_run.run_id and known.term = phrase_terms.term)
            from unnest(cast(:words as text[])) with ordinality as said (phrase, place) order by place
        ) as known
-from state_user(:user_id, cast(:attributes as jsonb), cast(:words as text[]), cast(:item_nos as integer[])) as stated;
+from put_user(:user_id, cast(:attributes as jsonb), cast(:words as text[]), cast(:item_nos as integer[])) as stored;
 
 -- name: find_user
--- What is said of a user, and which of the words the run being served knows.
-select user_id, attributes, created_at, stated_at, live_run.run_id, coalesce(words, '{}') as words,
+-- A user's profile, and which of the words the run being served knows.
+select user_id, attributes, created_at, declared_at, live_run.run_id, coalesce(words, '{}') as words,
        array(
            select exists (select from phrase_terms(phrase) join term_embeddings as known
                           on known.run_id = live_run.run_id and known.term = phrase_terms.term)
@@ -33,7 +33,7 @@ left join live_run on true
 where user_id = :user_id;
 
 -- name: load_interests
--- The interests of those of the users who state some. The newest there are, beyond any horizon too: whoever is behind
+-- The interests of those of the users who declare some. The newest there are, beyond any horizon too: whoever is behind
 -- is found by their position.
 select user_no, words, item_nos
 from user_interests
@@ -57,7 +57,7 @@ order by phrase collate "C";
 select store_crowd(:run_id);
 
 -- name: load_phrase_vectors_of_range
--- The same of all that users in a range of numbers have stated, as arrays for bulk reading.
+-- The same of all that users in a range of numbers have declared, as arrays for bulk reading.
 select phrase, cast(embedding as real[]) as embedding, cast(source as real[]) as source, taste_scale, confidence_scale
 from phrase_vectors(:run_id, array(
     select distinct unnest(words) from user_interests where user_no between :first and :last))

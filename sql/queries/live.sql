@@ -52,9 +52,9 @@ update speed_progress set position = :position
 where run_id = :run_id and (cast(:shards as integer[]) is null or shard = any(cast(:shards as integer[])))
   and position < :position;
 
--- name: listen_to_switches
--- From now on this connection is told of every switch.
-listen tandem_switch;
+-- name: listen_to_promotions
+-- From now on this connection is told of every promotion.
+listen tandem_promotion;
 
 -- name: listen_to_coming_runs
 -- And of every run that is about to be served.

@@ -12,7 +12,7 @@ from live_run join model_runs using (run_id) left join placing_progress as progr
 where parameters -> 'words' ->> 'trend' is not null
   and coalesce(progress.position, -1) < event_horizon();
 
--- name: find_standby_to_place_in
+-- name: find_retained_to_place_in
 -- The newest retained run that is not being served, is none of :unusable and does not know all news of items up to the
 -- horizon.
 select model_runs.run_id

@@ -1,6 +1,6 @@
 -- Searching the catalogue for what is typed.
 
--- name: understand_words
+-- name: analyze_words
 -- What each word or phrase typed asks of items, also if it is the beginning of a word; whether it says nothing by
 -- itself; whether it is written so somewhere; how many available items have it, up to 1,000; and, with each, what all
 -- that is wanted means together in a run.
@@ -33,7 +33,7 @@ order by place;
 
 -- name: find_words_alike
 -- Words of the catalogue that are written nearly like one of these, and some others, those of about the same length
--- first: whoever asks counts the slips.
+-- first: whoever asks computes the edit distance.
 select folded(typed) as typed, array(
            select word from catalogue_words where keys && typing_keys(folded(typed))
            order by abs(length(word) - length(folded(typed))), word
@@ -42,9 +42,9 @@ select folded(typed) as typed, array(
 from unnest(cast(:typed as text[])) with ordinality as given (typed, place)
 order by place;
 
--- name: find_parted_words
+-- name: find_compounds
 -- Words typed that available items have as several words following each other, not only in descriptions: two to four
--- words of the catalogue, numbers, or a single letter at either end. Of several ways to part a word the one into the
+-- words of the catalogue, numbers, or a single letter at either end. Of several ways to split a word the one into the
 -- fewest, then the one that most items have; how many these are, up to 1,000; and whether one of the words says nothing
 -- by itself.
 with recursive given as (

@@ -20,13 +20,13 @@ case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::do
 
 -- name: find_live_run
 -- The run being served, or no row before the first one is published.
-select run_id, switch_no,
+select run_id, promotion_no,
        {run_told}
 from live_run join model_runs using (run_id);
 
 -- name: find_coming_run
--- The same of a run that is about to be served: the next switch will be to it.
-select model_runs.run_id, live_run.switch_no + 1 as switch_no,
+-- The same of a run that is about to be served: the next promotion will be to it.
+select model_runs.run_id, live_run.promotion_no + 1 as promotion_no,
        {run_told}
 from model_runs cross join live_run
 where model_runs.run_id = :run_id and state = 'evaluated';
@@ -212,7 +212,7 @@ join items using (item_no)
 where {eligible}
 group by origin;
 
--- name: load_directions
+-- name: load_taste_and_sequence
 -- The vectors of some items of a run, one after the other in the order of their numbers, as vector_send gives them: two
 -- bytes with the length, two of no meaning, and as many floats of four bytes, the highest byte first.
 select array_agg(item_no order by item_no) as item_nos, string_agg(vector_send(embedding), '' order by item_no) as vectors

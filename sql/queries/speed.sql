@@ -1,6 +1,6 @@
 -- The speed worker.
 
--- name: find_lagging_standby
+-- name: find_lagging_retained
 -- The newest retained run that is not being served, is none of :unusable and has not been brought to the horizon.
 select run_id from model_runs
 where state = 'published' and run_id not in (select run_id from live_run)
@@ -34,13 +34,13 @@ where position > :after and position <= :until
 order by user_no;
 
 -- name: load_users_before
--- Who did something or stated interests within the last :seconds, of the newest :rows of each below :before.
+-- Who did something or declared interests within the last :seconds, of the newest :rows of each below :before.
 select coalesce(array_agg(distinct user_no), '{}') as user_nos, min(position) as position
 from (
     (select user_no, position, received_at as came_at
      from interactions where position < :before order by position desc limit :rows)
     union all
-    (select user_no, position, stated_at
+    (select user_no, position, declared_at
      from user_interests where position < :before order by position desc limit :rows)
     order by position desc
     limit :rows

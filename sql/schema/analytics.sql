@@ -92,22 +92,22 @@ comment on column analytics.removals_daily.day is 'Day of the deletions, in UTC;
 comment on column analytics.removals_daily.deleted_events is 'Events deleted one by one; those of users forgotten since are not counted.';
 comment on column analytics.removals_daily.forgotten_users is 'Users who were removed with all that was known of them.';
 
-create view analytics.switches as
-select switch_no,
+create view analytics.promotions as
+select promotion_no,
        run_id,
        how,
-       switched_by,
-       switched_at as served_from,
-       lead(switched_at) over (order by switch_no) as served_until
-from public.switches;
+       promoted_by,
+       promoted_at as served_from,
+       lead(promoted_at) over (order by promotion_no) as served_until
+from public.promotions;
 
-comment on view analytics.switches is 'Which run was served when: one row each time another run began to be served.';
-comment on column analytics.switches.switch_no is 'Number of the switch, rising in time.';
-comment on column analytics.switches.run_id is 'The run that began to be served.';
-comment on column analytics.switches.how is 'published: a new run; rolled back: one that had been published before.';
-comment on column analytics.switches.switched_by is 'Who or what did it: nightly, or who asked for the rollback.';
-comment on column analytics.switches.served_from is 'When it began to be served.';
-comment on column analytics.switches.served_until is 'When the next one began; null for the run being served.';
+comment on view analytics.promotions is 'Which run was served when: one row each time another run began to be served.';
+comment on column analytics.promotions.promotion_no is 'Number of the promotion, rising in time.';
+comment on column analytics.promotions.run_id is 'The run that began to be served.';
+comment on column analytics.promotions.how is 'published: a new run; rolled back: one that had been published before.';
+comment on column analytics.promotions.promoted_by is 'Who or what did it: nightly, or who asked for the rollback.';
+comment on column analytics.promotions.served_from is 'When it began to be served.';
+comment on column analytics.promotions.served_until is 'When the next one began; null for the run being served.';
 
 create view analytics.explored_items as
 select items.item_id,

@@ -149,13 +149,13 @@ create table catalogue_words (
 
 create index catalogue_words_keys on catalogue_words using gin (keys) with (gin_pending_list_limit = 256);
 
--- How many slips of the finger a word is forgiven: a letter too many, missing, wrong, or two exchanged.
-create function forgiven_slips(word text) returns integer
+-- How many edits are tolerated in a word: a letter too many, missing, wrong, or two exchanged.
+create function max_edits(word text) returns integer
 language sql immutable strict parallel safe
 return case when length(word) < 4 then 0 when length(word) < 8 then 1 else 2 end;
 
 -- What a word has in common with every word that is written nearly alike: the beginning of both, after as many letters
--- are taken out as slips are forgiven. Only seven letters count, which keeps this at 29 at most, as numbers.
+-- are taken out as edits are tolerated. Only seven letters count, which keeps this at 29 at most, as numbers.
 create function typing_keys(word text) returns integer[]
 language sql immutable strict parallel safe
 return (
@@ -166,8 +166,8 @@ return (
              else beginning end))
     from (select left(word, 7) as beginning) as cut
     -- The places of the letters taken out; 0: none.
-    cross join generate_series(0, case when forgiven_slips(word) >= 1 then length(left(word, 7)) else 0 end) as first
-    cross join generate_series(0, case when forgiven_slips(word) >= 2 then length(left(word, 7)) else 0 end) as second
+    cross join generate_series(0, case when max_edits(word) >= 1 then length(left(word, 7)) else 0 end) as first
+    cross join generate_series(0, case when max_edits(word) >= 2 then length(left(word, 7)) else 0 end) as second
     where second = 0 or second > first and first > 0
 );
 

@@ -101,20 +101,20 @@ create table forgotten_users (
     forgotten_at  timestamptz not null default now()
 );
 
--- What a user likes, in words and by items, as last stated. A row stays when all is taken back: its position is news.
+-- What a user likes, in words and by items, as last declared. A row stays when all is taken back: its position is news.
 create table user_interests (
-    user_no    integer primary key,
-    words      text[] not null,
-    item_nos   integer[] not null,
-    position   bigint not null unique,
-    stated_at  timestamptz not null default now()
+    user_no      integer primary key,
+    words        text[] not null,
+    item_nos     integer[] not null,
+    position     bigint not null unique,
+    declared_at  timestamptz not null default now()
 );
 
 -- Who named an item: placing asks it.
 create index user_interests_items on user_interests using gin (item_nos) with (gin_pending_list_limit = 256);
 
 -- Whose live vector may have to change, and at which position: by an event, by the deletion of one, or by interests
--- stated anew. Whoever asks whose live vectors are behind must ask here.
+-- declared anew. Whoever asks whose live vectors are behind must ask here.
 create view user_news as
 select position, user_no from interactions
 union all
@@ -325,9 +325,9 @@ begin
 end
 $$;
 
--- Creates a user or replaces what is said of one; answers the number, whether the user is new, and whether other
--- interests are stated than before. Stating the same again changes nothing.
-create function state_user(given_id text, given_attributes jsonb, given_words text[], given_item_nos integer[])
+-- Creates a user or replaces the profile of one; answers the number, whether the user is new, and whether other
+-- interests are declared than before. Declaring the same again changes nothing.
+create function put_user(given_id text, given_attributes jsonb, given_words text[], given_item_nos integer[])
 returns table (user_no integer, created boolean, changed boolean)
 language plpgsql as $$
 #variable_conflict use_column
@@ -337,7 +337,7 @@ declare
     is_other  boolean;
 begin
     perform hold_event_horizon();
-    -- Whoever is held here cannot be forgotten before the commit, and states one thing after another. One who was
+    -- Whoever is held here cannot be forgotten before the commit, and stores one declaration after another. One who was
     -- forgotten while we waited is made anew; one whom somebody else made meanwhile is held in the next round.
     loop
         select user_no into known from users where user_id = given_id for no key update;
@@ -349,13 +349,13 @@ begin
     end loop;
     update users set attributes = given_attributes where user_no = known and attributes <> given_attributes;
 
-    -- The position is drawn after the user is held: of two who state interests of one user, the later has the higher.
+    -- The position is drawn after the user is held: of two who declare interests of one user, the later has the higher.
     insert into user_interests (user_no, words, item_nos, position)
     select known, given_words, given_item_nos, nextval('interaction_positions')
     where cardinality(given_words) + cardinality(given_item_nos) > 0
        or exists (select from user_interests where user_no = known)
     on conflict (user_no) do update
-    set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, stated_at = now()
+    set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, declared_at = now()
     where (user_interests.words, user_interests.item_nos) is distinct from (excluded.words, excluded.item_nos);
     is_other := found;
     return query select known, is_new, is_other;

@@ -1,6 +1,6 @@
 -- Model runs: their rows, which one is served, and the tables with a partition a run.
 
--- ---------------------------------------------------------------- runs and switches
+-- ---------------------------------------------------------------- runs and promotions
 
 create table model_runs (
     run_id            integer generated always as identity primary key,
@@ -19,43 +19,44 @@ create table model_runs (
     item_norm         real
 );
 
--- The switch: one row that names the run being served, and which switch it was: a run that is served again is not what it
+-- One row that names the run being served, and which promotion it was: a run that is served again is not what it
 -- was the first time, its live vectors have gone on.
 create table live_run (
-    only_row     boolean primary key default true check (only_row),
-    run_id       integer not null references model_runs,
-    switched_at  timestamptz not null default now(),
-    switch_no    bigint not null default 0
+    only_row      boolean primary key default true check (only_row),
+    run_id        integer not null references model_runs,
+    promoted_at   timestamptz not null default now(),
+    promotion_no  bigint not null default 0
 );
 
-create table switches (
-    switch_no    bigint generated always as identity primary key,
-    run_id       integer not null references model_runs,
-    how          text not null check (how in ('published', 'rolled back')),
-    switched_by  text not null,
-    switched_at  timestamptz not null default clock_timestamp()
+create table promotions (
+    promotion_no  bigint generated always as identity primary key,
+    run_id        integer not null references model_runs,
+    how           text not null check (how in ('published', 'rolled back')),
+    promoted_by   text not null,
+    promoted_at   timestamptz not null default clock_timestamp()
 );
 
 -- Whoever changes which run is served, or takes away what could be served, holds this until the transaction ends.
 -- Two keys, so that it is never taken for a writer of events.
-create function hold_switch() returns void
+create function lock_promotion() returns void
 language sql as $$
     select pg_advisory_xact_lock(31310, 3)
 $$;
 
 -- Serves a run from the commit on, puts that on record, and tells whoever listens.
-create function switch_live_run(new_run_id integer, how text, switched_by text) returns bigint
+create function promote_run(new_run_id integer, how text, promoted_by text) returns bigint
 language plpgsql as $$
 declare
-    made bigint;
+    new_promotion_no bigint;
 begin
-    perform hold_switch();
-    insert into switches (run_id, how, switched_by) values (new_run_id, how, switched_by) returning switch_no into made;
-    insert into live_run (run_id, switch_no) values (new_run_id, made)
+    perform lock_promotion();
+    insert into promotions (run_id, how, promoted_by) values (new_run_id, how, promoted_by)
+    returning promotion_no into new_promotion_no;
+    insert into live_run (run_id, promotion_no) values (new_run_id, new_promotion_no)
     on conflict (only_row) do update
-    set run_id = excluded.run_id, switch_no = excluded.switch_no, switched_at = clock_timestamp();
-    perform pg_notify('tandem_switch', new_run_id::text);
-    return made;
+    set run_id = excluded.run_id, promotion_no = excluded.promotion_no, promoted_at = clock_timestamp();
+    perform pg_notify('tandem_promotion', new_run_id::text);
+    return new_promotion_no;
 end
 $$;
 
@@ -242,7 +243,7 @@ as $$
 declare
     parent text;
 begin
-    perform hold_switch();
+    perform lock_promotion();
     if exists (select from live_run where run_id = old_run_id) then
         raise exception 'run % is being served and cannot be dropped', old_run_id;
     end if;

@@ -22,7 +22,7 @@ from batch.embeddings import store_space
 from batch.matrix import InteractionMatrix
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
 from batch.sequence import SequenceVectors
-from batch.space import ItemSpace, Parts, item_space
+from batch.space import ItemComponents, ItemSpace, item_space
 from domain.identifiers import ItemNo, RunId
 from sql import partitions
 from sql.cold_items import make_cold_items
@@ -64,14 +64,14 @@ def space(item_nos: list[int], request: pytest.FixtureRequest) -> ItemSpace:
     sources, targets = random.normal(size=(2, KNOWN, request.param)).astype(np.float32)
     if request.param:
         sources /= np.linalg.norm(sources, axis=1, keepdims=True)
-    parts = Parts(
+    components = ItemComponents(
         item_nos=np.array(item_nos[:KNOWN], dtype=np.int32),
         factors=random.normal(size=(KNOWN, 4)).astype(np.float32),
         degrees=np.ones(KNOWN),
         sequence=SequenceVectors(sources, targets),
         trend=np.full(KNOWN, 0.25),
     )
-    return item_space(parts, SpaceParameters(factors=4), LiveWeights())
+    return item_space(components, SpaceParameters(factors=4), LiveWeights())
 
 
 @pytest.fixture

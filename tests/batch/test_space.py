@@ -12,7 +12,7 @@ from batch.history import Interactions
 from batch.matrix import confidences, interaction_matrix, item_degrees
 from batch.parameters import AlsParameters, LiveWeights, SpaceParameters
 from batch.sequence import SequenceVectors
-from batch.space import Parts, item_space, taste_scales
+from batch.space import ItemComponents, item_space, taste_scales
 from domain.live_vector import (
     History,
     ItemVectors,
@@ -81,10 +81,10 @@ def test_the_fold_in_of_a_whole_history_is_the_batch_refit_of_that_user(
         assert np.abs(folded - refitted).max() < 1e-4
 
 
-def random_parts(seed: int, items: int) -> Parts:
+def random_item_components(seed: int, items: int) -> ItemComponents:
     random = np.random.default_rng(seed)
     sequence = SequenceVectors(*random.normal(size=(2, items, 3)).astype(np.float32))
-    return Parts(
+    return ItemComponents(
         item_nos=np.arange(1, items + 1, dtype=np.int32),
         factors=random.normal(size=(items, 4)).astype(np.float32),
         degrees=random.integers(1, 50, items).astype(np.float64),
@@ -95,7 +95,9 @@ def random_parts(seed: int, items: int) -> Parts:
 
 @given(seed=st.integers(0, 10_000), items=st.integers(1, 20))
 def test_all_item_vectors_have_the_norm_of_the_run(seed: int, items: int) -> None:
-    space = item_space(random_parts(seed, items), SpaceParameters(factors=4), LiveWeights())
+    space = item_space(
+        random_item_components(seed, items), SpaceParameters(factors=4), LiveWeights()
+    )
     assert np.allclose(np.linalg.norm(space.items.vectors, axis=1), space.norm, rtol=1e-4)
     taste = space.items.vectors[:, :4]
     assert np.isclose((taste**2).sum(axis=1).mean(), 1.0, rtol=1e-4)
@@ -105,18 +107,18 @@ def test_all_item_vectors_have_the_norm_of_the_run(seed: int, items: int) -> Non
 def test_one_inner_product_is_the_weighted_sum_of_taste_sequence_and_trend(
     seed: int, items: int
 ) -> None:
-    parts = random_parts(seed, items)
-    space = item_space(parts, SpaceParameters(factors=4), LiveWeights(taste=0.5, trend=0.2))
+    components = random_item_components(seed, items)
+    space = item_space(components, SpaceParameters(factors=4), LiveWeights(taste=0.5, trend=0.2))
     liked = History(np.array([1, 2], dtype=np.int32), np.ones(2))
     vector = live_vector(space.space, space.items, liked)
     assert vector is not None
     taste = fold_in(space.space, space.items, liked)
-    scales = taste_scales(parts, SpaceParameters(factors=4))
-    sequence = (0.75 * parts.sequence.sources[0] + parts.sequence.sources[1]) / 1.75
+    scales = taste_scales(components, SpaceParameters(factors=4))
+    sequence = (0.75 * components.sequence.sources[0] + components.sequence.sources[1]) / 1.75
     expected = (
-        0.5 * (parts.factors * scales[:, None]) @ taste / np.linalg.norm(taste)
-        + parts.sequence.targets @ sequence
-        + 0.2 * parts.trend
+        0.5 * (components.factors * scales[:, None]) @ taste / np.linalg.norm(taste)
+        + components.sequence.targets @ sequence
+        + 0.2 * components.trend
     )
     assert np.allclose(space.items.vectors @ vector, expected, atol=1e-3)
 

@@ -20,7 +20,7 @@ from batch.fitting import Factors, gramian
 from batch.matrix import InteractionMatrix
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
 from batch.sequence import SequenceVectors
-from batch.space import ItemSpace, Parts, item_space
+from batch.space import ItemComponents, ItemSpace, item_space
 from batch.words import ItemTerms, learn_term_vectors, ridge
 from domain.live_vector import History, live_vector
 
@@ -75,7 +75,7 @@ def space_of_groups(matrix: InteractionMatrix, seed: int) -> ItemSpace:
         centres[kinds] + 0.1 * random.normal(size=(items, 8)).astype(np.float32) for _ in range(3)
     )
     sources /= np.linalg.norm(sources, axis=1, keepdims=True)
-    parts = Parts(
+    components = ItemComponents(
         item_nos=matrix.item_nos,
         factors=factors,
         degrees=np.maximum(np.bincount(matrix.strengths.indices, minlength=items), 1.0),
@@ -83,7 +83,7 @@ def space_of_groups(matrix: InteractionMatrix, seed: int) -> ItemSpace:
         trend=np.full(items, 0.5),
     )
     parameters = SpaceParameters(factors=8, sequence_dimensions=8)
-    return item_space(parts, parameters, LiveWeights())
+    return item_space(components, parameters, LiveWeights())
 
 
 @pytest.fixture(scope="module")

@@ -14,8 +14,8 @@ from tests.chaos.violations import Violations
 
 _TOLD_EVENTS = 30
 FALLBACK = "fallback"
-"""The level of lists made without the store."""
-POPULAR_LEVELS = frozenset({"popular", FALLBACK})
+"""The strategy of lists made without the store."""
+POPULAR_STRATEGIES = frozenset({"popular", FALLBACK})
 REDIS_AWAY = "redis_away"
 """Why a list was made without what is kept in Redis; that says nothing of its scores."""
 
@@ -31,7 +31,7 @@ class Answer:
     worker: str
     began: float
     ended: float
-    level: str
+    strategy: str
     source: str
     degraded: str | None
     run_id: int | None
@@ -55,7 +55,7 @@ class Answer:
         return {
             "question": {"path": self.question.path, **self.question.parameters},
             "worker": self.worker,
-            "level": self.level,
+            "strategy": self.strategy,
             "source": self.source,
             "degraded": self.degraded,
             "exclusions": self.exclusions,
@@ -82,8 +82,8 @@ def answer_of(question: Question, reply: Reply) -> Answer:
         worker=reply.worker,
         began=reply.began,
         ended=reply.ended,
-        level=body["level"],
-        source=body.get("source", body["level"]),
+        strategy=body["strategy"],
+        source=body.get("source", body["strategy"]),
         # Without Redis a list is as good as any, and is held to the same.
         degraded=None if body["degraded"] == REDIS_AWAY else body["degraded"],
         run_id=run and run["id"],

@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from tests.chaos.answers import POPULAR_LEVELS, Answer
+from tests.chaos.answers import POPULAR_STRATEGIES, Answer
 from tests.chaos.contents import NOTHING, Interests, LogRow, RunContents
 from tests.chaos.ledger import Ledger
 from tests.chaos.versions import fault_of, is_comparable, shows_live_vector, vector_as_of
@@ -58,7 +58,7 @@ class Comparison:
         run, log = self.contents[live], self._log(answer)
         if vector_as_of(run, log, None, said) is not None and not shows_live_vector(answer):
             return "the user has a live vector, and nothing of it shows"
-        if answer.level in POPULAR_LEVELS:
+        if answer.strategy in POPULAR_STRATEGIES:
             return None
         count = sum(row.position > run.cut_off_position for row in log)
         if answer.events_since_cut_off != count:
@@ -124,7 +124,7 @@ def check_starters(answers: Iterable[Answer], violations: Violations) -> int:
     first: dict[tuple[object, ...], Answer] = {}
     compared = 0
     for answer in answers:
-        if answer.level != "starter" or answer.user is not None:
+        if answer.strategy != "starter" or answer.user is not None:
             continue
         question = answer.question
         known = first.setdefault((answer.run_id, question.session, question.categories), answer)
@@ -159,13 +159,13 @@ def _log_is_whole(answer: Answer, deletions: Mapping[str, float]) -> bool:
 
 
 def _is_blend(answer: Answer) -> bool:
-    return answer.level == "blend" and not answer.question.interests
+    return answer.strategy == "blend" and not answer.question.interests
 
 
 def _is_popular(answer: Answer) -> bool:
-    is_popular = answer.level in {*POPULAR_LEVELS, "trending"}
+    is_popular = answer.strategy in {*POPULAR_STRATEGIES, "trending"}
     return is_popular and answer.question.endpoint not in {"similar", "search"}
 
 
 def _is_similar(answer: Answer) -> bool:
-    return answer.level == "similar"
+    return answer.strategy == "similar"

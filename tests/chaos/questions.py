@@ -74,10 +74,10 @@ class Question:
         }
         return {name: value for name, value in said.items() if value not in (None, ())}
 
-    def popular_lists(self, level: str) -> tuple[str, ...]:
-        """The run's lists for everybody that an answer of this level may be made from."""
+    def popular_lists(self, strategy: str) -> tuple[str, ...]:
+        """The run's lists for everybody that an answer of this strategy may be made from."""
         own = _OWN_LISTS.get((self.endpoint, self.window), "popular")
-        return (own,) if level == "trending" else tuple(dict.fromkeys((own, "popular")))
+        return (own,) if strategy == "trending" else tuple(dict.fromkeys((own, "popular")))
 
     def allows(self, category: str) -> bool:
         """Whether an item of this one category may be in the answer."""

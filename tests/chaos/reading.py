@@ -88,7 +88,7 @@ class Reader:
         check_shape(answer, self.shop, self.ledger, self.violations)
         self.tally.seen_items_unknown += unknown
         if wrong:
-            self.tally.seen_by_level[answer.level] += wrong
+            self.tally.seen_by_strategy[answer.strategy] += wrong
 
     def _note_error(self, question: Question, reply: Reply) -> None:
         if reply.status is None or reply.status == OVERLOADED:

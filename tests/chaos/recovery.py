@@ -1,9 +1,9 @@
 """How long it takes until everything is as before: the definition, and its measurement.
 
 Recovered means that each API process that runs has, one step after the other, answered a read of a
-known user at the level `blend`, acknowledged an event of that user, shown a list made with that
-event, and then answered from the cache. Time counts from the moment the restart of what was killed
-is begun; if something else was away meanwhile, from when that was back, too.
+known user with the strategy `blend`, acknowledged an event of that user, shown a list made with
+that event, and then answered from the cache. Time counts from the moment the restart of what was
+killed is begun; if something else was away meanwhile, from when that was back, too.
 """
 
 import asyncio
@@ -99,7 +99,7 @@ class Prober:
         """Whether one process does all that it does on a good day."""
         user = next(self._turns)
         before = await self._read(worker, user)
-        if before is None or before.level != NORMAL:
+        if before is None or before.strategy != NORMAL:
             return False
         event = self.writer.event(user, before.items[0], "view")
         if not await self.writer.post_to(worker, [event], timeout_seconds=_WRITE_SECONDS):
@@ -109,7 +109,7 @@ class Prober:
             answer = await self._read(worker, user)
             if answer is None or answer.run_id != before.run_id:
                 return False
-            if answer.level == NORMAL and knows_more(answer, before):
+            if answer.strategy == NORMAL and knows_more(answer, before):
                 self.fresh_seconds.append(time.monotonic() - acknowledged)
                 return await self._is_cached(worker, user)
             await asyncio.sleep(_PAUSE / 3)

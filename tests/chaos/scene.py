@@ -139,7 +139,7 @@ class Scene:
         for attempt in range(_MOST_ATTEMPTS):
             worker = workers[(place + attempt) % len(workers)]
             answer = await self.reader.read_from(worker, question)
-            if answer is not None and answer.level != FALLBACK and answer.degraded is None:
+            if answer is not None and answer.strategy != FALLBACK and answer.degraded is None:
                 return answer
             await asyncio.sleep(_RETRY_SECONDS)
         self.violations.add("no settled list", time.monotonic(), question=question)
@@ -180,7 +180,7 @@ class Scene:
                 f"{time.monotonic() - self.diary.began:5.0f} s"
                 f"  kills {self.disturber.kills.total()}"
                 f"  reads/s {reads / _TELL_SECONDS:.0f}"
-                f"  levels {dict(self.tally.levels)}"
+                f"  levels {dict(self.tally.strategies)}"
                 f"  acknowledged {self.tally.acknowledged}"
                 f"  nights {dict(self.nights.outcomes)}"
                 f"  violations {dict(self.violations.counts)}"

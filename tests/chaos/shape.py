@@ -26,7 +26,7 @@ def _faults(answer: Answer, shop: Shop, ledger: Ledger) -> Iterator[tuple[str, s
     missing = _owed(answer, shop, ledger) - len(answer.items)
     if missing > 0:
         yield "list too short", f"{missing} more items are eligible"
-    if answer.level == "latest" and not _is_newest_first(answer, shop):
+    if answer.strategy == "latest" and not _is_newest_first(answer, shop):
         yield "not the newest first", "the numbers of the items do not fall"
 
 
@@ -44,7 +44,7 @@ def _wrong_finds(answer: Answer, shop: Shop) -> Iterator[tuple[str, str]]:
     strangers = [item for item in answer.by_words if not _has_a_word(answer, shop.titles[item])]
     if strangers:
         yield "found without its words", f"{strangers} have none of {answer.question.words}"
-    is_whole = answer.level != FALLBACK and answer.degraded is None and answer.user is None
+    is_whole = answer.strategy != FALLBACK and answer.degraded is None and answer.user is None
     if is_whole and not answer.by_words:
         yield "words not found", f"no item has any of {answer.question.words}"
 
@@ -68,7 +68,7 @@ def _owed(answer: Answer, shop: Shop, ledger: Ledger) -> int:
     question = answer.question
     allowed = {item for item, one in shop.categories.items() if question.allows(one)}
     hidden = set(question.seeds) | (ledger.maybe_seen(answer.user) if answer.user else set())
-    is_less = answer.level == FALLBACK or answer.degraded is not None
+    is_less = answer.strategy == FALLBACK or answer.degraded is not None
     return min(1 if is_less else question.limit, len(allowed - hidden))
 
 

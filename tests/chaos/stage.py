@@ -147,7 +147,7 @@ class Stage:
         )
 
 
-def made_from(run: RunContents, question: Question, level: str, scores: Any) -> Answer:
+def made_from(run: RunContents, question: Question, strategy: str, scores: Any) -> Answer:
     """An answer that was made just now; `scores` are (n, 3), of the films from number 5 on."""
     now = time.monotonic()
     return Answer(
@@ -155,8 +155,8 @@ def made_from(run: RunContents, question: Question, level: str, scores: Any) -> 
         worker="api-1",
         began=now,
         ended=now + 0.1,
-        level=level,
-        source=level,
+        strategy=strategy,
+        source=strategy,
         degraded=None,
         run_id=run.run_id,
         cut_off_at=run.cut_off_at,

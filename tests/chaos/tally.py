@@ -14,7 +14,7 @@ class Tally:
     reads: int = 0
     """Answered with 200."""
     reads_by_endpoint: Counter[str] = field(default_factory=Counter)
-    levels: Counter[str] = field(default_factory=Counter)
+    strategies: Counter[str] = field(default_factory=Counter)
     sources: Counter[str] = field(default_factory=Counter)
     read_statuses: Counter[str] = field(default_factory=Counter)
     """Of all attempts: a status, or why there was none."""
@@ -24,7 +24,7 @@ class Tally:
     """Of each read with all its attempts."""
     unanswered: int = 0
     """Reads that no process answered although one was running all the time."""
-    seen_by_level: Counter[str] = field(default_factory=Counter)
+    seen_by_strategy: Counter[str] = field(default_factory=Counter)
     """Violations: items shown after the event that marks them was acknowledged."""
     exclusions_unknown: int = 0
     """Answers that say they were made without knowing all that the user has seen."""
@@ -53,7 +53,7 @@ class Tally:
         """One read that was answered with 200."""
         self.reads += 1
         self.reads_by_endpoint[answer.question.endpoint] += 1
-        self.levels[answer.level] += 1
+        self.strategies[answer.strategy] += 1
         self.sources[answer.source] += 1
         self.exclusions_unknown += answer.exclusions == "unknown"
         self.read_seconds.append(answer.ended - answer.began)

@@ -50,7 +50,7 @@ def test_a_version_long_replaced_is_found_unless_the_list_was_kept(stage: Stage)
     late = popular_from(run, OLD_SCORES, POPULAR)
     late = replace(late, began=late.began + 60.0, ended=late.ended + 60.0)
     assert fault_of(late, run, None) is not None
-    assert fault_of(replace(late, level="fallback"), run, None) is None
+    assert fault_of(replace(late, strategy="fallback"), run, None) is None
     assert fault_of(replace(late, source="cache"), run, None) is None
 
 

@@ -39,9 +39,9 @@ def violations(tmp_path: Path) -> Violations:
     "body",
     [
         {},
-        {"items": None, "level": "blend", "degraded": None},
-        {"items": [1], "level": "blend", "degraded": None},
-        {"items": [], "level": "blend", "degraded": None, "run": {"id": 1, "cut_off_at": "?"}},
+        {"items": None, "strategy": "blend", "degraded": None},
+        {"items": [1], "strategy": "blend", "degraded": None},
+        {"items": [], "strategy": "blend", "degraded": None, "run": {"id": 1, "cut_off_at": "?"}},
     ],
 )
 async def test_an_answer_that_nobody_can_read_is_a_violation(

@@ -43,14 +43,14 @@ def test_a_settled_list_that_does_not_know_the_newest_event_is_found(stage: Stag
 
 
 @pytest.mark.parametrize("given", [NOTHING, Interests(items=("film-1",))])
-@pytest.mark.parametrize("level", ["blend", "speed"])
+@pytest.mark.parametrize("strategy", ["blend", "speed"])
 def test_a_settled_list_made_with_other_interests_is_found(
-    stage: Stage, given: Interests, level: str
+    stage: Stage, given: Interests, strategy: str
 ) -> None:
     stage.acknowledged(5)
     run, log = stage.run()
     said = Interests(items=("film-29",))
-    answer = replace(answer_from(run, log, given), level=level)
+    answer = replace(answer_from(run, log, given), strategy=strategy)
     assert settled(stage, run, log, answer, said) == ["effect wrong"]
 
 

@@ -63,7 +63,7 @@ def test_an_honest_answer_comes_from_its_run(stage: Stage) -> None:
         lambda one: replace(one, scores=one.scores[:, [0, 1, 1]]),
         lambda one: replace(one, items=tuple(reversed(one.items))),
         lambda one: replace(one, items=("film-99", *one.items[1:])),
-        lambda one: replace(one, level="popular"),
+        lambda one: replace(one, strategy="popular"),
     ],
     ids=["cut-off", "batch scores", "speed scores", "other items", "no such item", "popular"],
 )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.live_vector import History, live_vector
-from tests.chaos.answers import FALLBACK, POPULAR_LEVELS, Answer
+from tests.chaos.answers import FALLBACK, POPULAR_STRATEGIES, Answer
 from tests.chaos.contents import NOTHING, Interests, LogRow, PopularVersion, RunContents, Scores
 
 _BATCH_TOLERANCE = 1e-6
@@ -48,7 +48,7 @@ def fault_of(
         return None
     if endpoint == "similar":
         return _fault_of_likeness(answer, run)
-    if endpoint != "recommendations" or answer.level in POPULAR_LEVELS:
+    if endpoint != "recommendations" or answer.strategy in POPULAR_STRATEGIES:
         return fault_of_popular(answer, run)
     fault = _fault_of_batch(answer, run)
     if fault is not None or log is None:
@@ -64,7 +64,7 @@ def is_comparable(answer: Answer, *, log_is_whole: bool) -> bool:
     if endpoint == "similar":
         return bool((answer.scores[:, _SCORE] != 0.0).any())
     columns = [_BATCH, _SPEED] if log_is_whole else [_BATCH]
-    if endpoint != "recommendations" or answer.level in POPULAR_LEVELS:
+    if endpoint != "recommendations" or answer.strategy in POPULAR_STRATEGIES:
         columns = [_SCORE]
     return bool(((answer.scores[:, columns] > 0.0).sum(axis=0) >= _FEWEST_POINTS).any())
 
@@ -84,7 +84,7 @@ def fault_of_popular(answer: Answer, run: RunContents) -> str | None:
     item_nos = np.array(numbers, dtype=np.int32)[scored]
     errors = [
         _error_over(version, item_nos, told)
-        for name in answer.question.popular_lists(answer.level)
+        for name in answer.question.popular_lists(answer.strategy)
         for version in run.popular.get(name, ())
         if _may_be(answer, version)
     ]
@@ -144,7 +144,7 @@ def _may_be(answer: Answer, version: PopularVersion) -> bool:
     """Whether a list made for the answer may have been read from this version."""
     if version.written_at > answer.ended:
         return False
-    was_kept = answer.level == FALLBACK or answer.source == "cache"
+    was_kept = answer.strategy == FALLBACK or answer.source == "cache"
     return was_kept or version.replaced_at >= answer.began - _COMMIT_SECONDS
 
 

@@ -38,18 +38,18 @@ numbers = st.lists(st.integers(1, ITEMS), max_size=12)
 interests = st.lists(st.integers(1, ITEMS), min_size=1, max_size=12, unique=True)
 
 
-def history(item_nos: list[int], stated: list[int]) -> History:
+def history(item_nos: list[int], declared: list[int]) -> History:
     done = History(np.array(item_nos, dtype=np.int32), np.ones(len(item_nos)))
-    return done.after(np.array(stated, dtype=np.int32), PARAMETERS.interest_strength)
+    return done.after(np.array(declared, dtype=np.int32), PARAMETERS.interest_strength)
 
 
 @given(numbers, interests, st.randoms(use_true_random=False))
 def test_interests_count_the_same_in_any_order(
-    used: list[int], stated: list[int], by: object
+    used: list[int], declared: list[int], by: object
 ) -> None:
-    shuffled = list(stated)
+    shuffled = list(declared)
     by.shuffle(shuffled)  # type: ignore[attr-defined]
-    one = live_vector(SPACE, CATALOGUE, history(used, stated))
+    one = live_vector(SPACE, CATALOGUE, history(used, declared))
     other = live_vector(SPACE, CATALOGUE, history(used, shuffled))
     assert one is not None
     assert other == pytest.approx(one, abs=1e-5)
@@ -73,14 +73,14 @@ def test_one_interest_counts_as_one_like_before_the_first_interaction(item: int)
 
 
 @given(interests)
-def test_all_interests_together_count_as_four_interactions_at_most(stated: list[int]) -> None:
-    used = next(no for no in range(1, ITEMS + 1) if no not in stated)
-    item_nos, weights = sequence_weights(PARAMETERS, history([used], stated))
+def test_all_interests_together_count_as_four_interactions_at_most(declared: list[int]) -> None:
+    used = next(no for no in range(1, ITEMS + 1) if no not in declared)
+    item_nos, weights = sequence_weights(PARAMETERS, history([used], declared))
     own = weights[item_nos.tolist().index(used)]
     assert weights.sum() == pytest.approx(1.0)
-    together = min(len(stated), PARAMETERS.most_interests) * PARAMETERS.sequence_decay
+    together = min(len(declared), PARAMETERS.most_interests) * PARAMETERS.sequence_decay
     assert (1 - own) / own == pytest.approx(together)
-    assert set(item_nos.tolist()) == {used, *stated}, "none is cut off for coming first"
+    assert set(item_nos.tolist()) == {used, *declared}, "none is cut off for coming first"
 
 
 def test_what_is_done_counts_more_and_more_against_interests() -> None:
@@ -104,8 +104,10 @@ def test_a_long_enough_history_has_forgotten_the_interests() -> None:
 
 
 @given(numbers, interests)
-def test_causes_add_up_to_the_scores_with_interests_too(used: list[int], stated: list[int]) -> None:
-    said = history(used, stated)
+def test_causes_add_up_to_the_scores_with_interests_too(
+    used: list[int], declared: list[int]
+) -> None:
+    said = history(used, declared)
     vector = live_vector(SPACE, CATALOGUE, said)
     assert vector is not None
     found = because(SPACE, CATALOGUE, said, CATALOGUE.item_nos)

@@ -72,7 +72,7 @@ def test_killed_at_any_step_a_night_changes_nothing_and_the_next_one_clears_up(
     shop: Engine, served: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = value(shop, "select step_seconds from model_runs where run_id = :run_id", run_id=served)
-    # What begins before the first step or after the switch is another matter.
+    # What begins before the first step or after the promotion is another matter.
     deadly = sorted(set(steps) - {"Begin the run", "Retire old runs"})
     assert len(deadly) > 10
     with start_nights(*deadly) as nights:
@@ -92,11 +92,15 @@ def test_killed_at_any_step_a_night_changes_nothing_and_the_next_one_clears_up(
     assert partitions(shop) == partitions_of(served, newest)
     told_runs = runs_by_command(tmp_path / "home", monkeypatch)
     assert [told_runs[run_id]["reason"] for run_id in dead] == [DEAD] * len(dead)
-    switched = [row.run_id for row in rows(shop, "select run_id from switches order by switch_no")]
-    assert switched == [served, newest]
+    promoted = [
+        row.run_id for row in rows(shop, "select run_id from promotions order by promotion_no")
+    ]
+    assert promoted == [served, newest]
 
 
-def test_killed_within_the_switch_a_night_leaves_the_served_run(shop: Engine, served: int) -> None:
+def test_killed_within_the_promotion_a_night_leaves_the_served_run(
+    shop: Engine, served: int
+) -> None:
     with shop.connect() as holder:
         holder.execute(text("select * from live_run for update"))
         nights = start_nights("never")
@@ -104,7 +108,7 @@ def test_killed_within_the_switch_a_night_leaves_the_served_run(shop: Engine, se
         child = int(nights.stdout.readline())
         waiting = (
             "select 1 from pg_stat_activity where wait_event_type = 'Lock'"
-            " and datname = current_database() and query like '%switch_live_run%'"
+            " and datname = current_database() and query like '%promote_run%'"
         )
         wait_until(lambda: rows(shop, waiting), seconds=60)
         os.kill(child, signal.SIGKILL)
@@ -112,12 +116,14 @@ def test_killed_within_the_switch_a_night_leaves_the_served_run(shop: Engine, se
         holder.rollback()
     wait_until(lambda: not rows(shop, waiting))
     assert value(shop, "select run_id from live_run") == served
-    assert [row.run_id for row in rows(shop, "select * from switches")] == [served]
+    assert [row.run_id for row in rows(shop, "select * from promotions")] == [served]
     newest = run_now(ignore)
     assert partitions(shop) == partitions_of(served, newest)
 
 
-def test_killed_after_the_switch_a_night_has_published_its_run(shop: Engine, served: int) -> None:
+def test_killed_after_the_promotion_a_night_has_published_its_run(
+    shop: Engine, served: int
+) -> None:
     with start_nights("Retire old runs") as nights:
         assert nights.wait(timeout=60) == 0
     second = value(shop, "select run_id from live_run")

@@ -10,7 +10,7 @@ from domain.live_vector import live_vector
 from flows.nightly import run_now
 from speed.folding import Folder
 from speed.settings import SpeedSettings
-from sql.folding import load_stated_histories
+from sql.folding import load_histories_with_interests
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import event_horizon
 from tests.events import user_no_of
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 ITEMS = range(1, GROUPS * ITEMS_A_GROUP + 1)
 
 
-def states(engine: Engine, user: str, words: Sequence[str], item_nos: Sequence[int] = ()) -> None:
+def declares(engine: Engine, user: str, words: Sequence[str], item_nos: Sequence[int] = ()) -> None:
     with engine.begin() as connection:
         state(connection, user, words, item_nos)
 
@@ -46,7 +46,9 @@ def knows_everything(engine: Engine, user: str) -> bool:
         horizon, user_no = event_horizon(connection), user_no_of(connection, user)
         run_id = connection.execute(text("select run_id from live_run")).scalar_one()
         run = load_live_space(connection, run_id)
-        histories, phrases = load_stated_histories(connection, run, [user_no], horizon=horizon)
+        histories, phrases = load_histories_with_interests(
+            connection, run, [user_no], horizon=horizon
+        )
         items = phrases.items.followed_by(load_item_vectors(connection, run_id, list(ITEMS)))  # type: ignore[arg-type]
         expected = live_vector(run.space, items, histories[user_no])
         query = text("select embedding from user_embeddings where run_id = :r and user_no = :u")
@@ -57,9 +59,9 @@ def knows_everything(engine: Engine, user: str) -> bool:
 
 
 def test_a_user_with_words_alone_has_a_live_vector_from_the_night_on(shop: Engine) -> None:
-    states(shop, "ann", ["group 1"])
-    states(shop, "bob", [], [2, 5])
-    states(shop, "user-3", ["group 2", "unheard of"])
+    declares(shop, "ann", ["group 1"])
+    declares(shop, "bob", [], [2, 5])
+    declares(shop, "user-3", ["group 2", "unheard of"])
     run_now(lambda _step, _seconds: None)
     assert {no % GROUPS for no in nearest(shop, "ann")} == {1}
     assert {no % GROUPS for no in nearest(shop, "bob")} == {2}
@@ -67,21 +69,21 @@ def test_a_user_with_words_alone_has_a_live_vector_from_the_night_on(shop: Engin
         assert knows_everything(shop, user)
 
 
-def test_what_is_said_while_a_run_is_made_counts_from_the_switch_on(shop: Engine) -> None:
-    states(shop, "changed", ["group 1"])
-    states(shop, "silenced", ["group 1"])
+def test_what_is_said_while_a_run_is_made_counts_from_the_promotion_on(shop: Engine) -> None:
+    declares(shop, "changed", ["group 1"])
+    declares(shop, "silenced", ["group 1"])
     said_at = {
         "Read the history": ("early", ["group 1"]),
         "Write the live vectors": ("changed", ["group 2"]),
         "Build the index": ("silenced", []),
-        "Switch": ("late", ["group 2"]),
+        "Promote": ("late", ["group 2"]),
     }
     told = set()
 
     def watch(step: str, seconds: float | None) -> None:
         told.add(step)
         if seconds is None and step in said_at:
-            states(shop, *said_at[step])
+            declares(shop, *said_at[step])
 
     run_now(watch)
 

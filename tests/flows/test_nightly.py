@@ -153,14 +153,14 @@ def test_no_list_holds_what_its_user_has_seen_or_what_is_unavailable(shop: Engin
     )
 
 
-def test_events_that_arrive_while_a_run_trains_are_folded_in_before_the_switch(
+def test_events_that_arrive_while_a_run_trains_are_folded_in_before_the_promotion(
     shop: Engine, record: Record
 ) -> None:
     def arrive() -> None:
         with shop.begin() as connection:
             record(connection, [("user-1", 1, 101), ("newcomer", 4, 101)])
 
-    run_id = run_now(at("Switch", arrive))
+    run_id = run_now(at("Promote", arrive))
 
     horizon = value(shop, "select max(position) from interactions")
     vectors = rows(

@@ -197,7 +197,7 @@ def test_a_step_that_the_database_broke_off_is_done_again(shop: Engine, step: st
     assert terms == value(shop, "select metrics -> 'words_terms' from model_runs")
 
 
-def test_an_item_that_comes_while_the_night_works_has_its_place_after_the_switch(
+def test_an_item_that_comes_while_the_night_works_has_its_place_after_the_promotion(
     shop: Engine,
 ) -> None:
     run_now(at("Write how alike items are", lambda: add_item(shop, "Late", "group 2") and None))

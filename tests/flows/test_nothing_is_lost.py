@@ -54,7 +54,7 @@ def knows_everything(engine: Engine, user: str) -> bool:
 
 
 @pytest.mark.parametrize("step", ["Read the history", "Write the lists", "Write the live vectors"])
-def test_a_click_during_training_keeps_its_effect_through_the_switch(
+def test_a_click_during_training_keeps_its_effect_through_the_promotion(
     shop: Engine, step: str
 ) -> None:
     run_now(ignore)

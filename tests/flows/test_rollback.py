@@ -45,15 +45,15 @@ def test_a_rollback_from_prefect_serves_the_run_and_the_next_night_publishes_nor
     assert latest_flow_run()["state_type"] == "COMPLETED"
     third = run_now(ignore)
     assert served(shop) == third
-    switched = rows(shop, "select run_id, how, switched_by from switches order by switch_no")
-    assert [(row.run_id, row.how) for row in switched] == [
+    promoted = rows(shop, "select run_id, how, promoted_by from promotions order by promotion_no")
+    assert [(row.run_id, row.how) for row in promoted] == [
         (first, "published"),
         (second, "published"),
         (first, "rolled back"),
         (third, "published"),
     ]
-    assert switched[0].switched_by == "nightly"
-    assert switched[2].switched_by.startswith("Prefect, flow run ")
+    assert promoted[0].promoted_by == "nightly"
+    assert promoted[2].promoted_by.startswith("Prefect, flow run ")
 
 
 def test_a_refused_rollback_says_why_in_prefect(shop: Engine) -> None:
@@ -70,8 +70,8 @@ def test_a_night_that_trains_during_a_rollback_still_publishes_its_run(shop: Eng
     first, second = run_now(ignore), run_now(ignore)
     third = run_now(at("Write the lists", lambda: roll_back(shop.begin, first, by="a test")))
     assert served(shop) == third
-    switched = [row.run_id for row in rows(shop, "select run_id from switches order by 1")]
-    assert sorted(switched) == sorted([first, second, first, third])
+    promoted = [row.run_id for row in rows(shop, "select run_id from promotions order by 1")]
+    assert sorted(promoted) == sorted([first, second, first, third])
 
 
 def test_a_run_rolled_back_to_is_not_retired_however_old_it_is(shop: Engine) -> None:

@@ -31,7 +31,7 @@ def test_users_forgotten_and_events_deleted_while_a_run_is_made_are_in_nothing_i
         "Write the lists": "user-2",
         "Write the item vectors": "user-3",
         "Write the live vectors": "user-4",
-        "Switch": "user-5",
+        "Promote": "user-5",
     }
     numbers = {user: number_of(shop, user) for user in forgotten_at.values()}
     with shop.begin() as connection:

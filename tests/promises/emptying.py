@@ -6,9 +6,9 @@ from batch.runs import drop_partitions
 from domain.identifiers import RunId
 
 _TABLES = (
-    "users, interactions, event_receipts, event_deletions, forgotten_users, impressions, switches,"
-    " live_run, speed_progress, popular_refreshes, item_news, placing_progress, user_interests,"
-    " model_runs"
+    "users, interactions, event_receipts, event_deletions, forgotten_users, impressions,"
+    " promotions, live_run, speed_progress, popular_refreshes, item_news, placing_progress,"
+    " user_interests, model_runs"
 )
 
 

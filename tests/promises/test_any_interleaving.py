@@ -24,10 +24,10 @@ from batch.bulk import bulk_connection
 from batch.embeddings import store_item_vectors, store_space
 from batch.forgetting import clear_forgotten
 from batch.parameters import RunParameters
+from batch.promotion import catch_up
 from batch.rollback import roll_back
 from batch.runs import Run
 from batch.space import ItemSpace
-from batch.switching import bring_up_to_date
 from domain.errors import RollbackRefusedError
 from domain.identifiers import ItemNo, KindNo, RunId, UserId
 from speed.folding import Folder
@@ -78,7 +78,7 @@ class Night:
 
 
 class AnyInterleaving(RuleBasedStateMachine):
-    """Events, deletions, nights, switches, rollbacks and the worker, in any order."""
+    """Events, deletions, nights, promotions, rollbacks and the worker, in any order."""
 
     def __init__(self, engine: Engine, database_url: str, item_nos: list[int]) -> None:
         super().__init__()
@@ -178,7 +178,7 @@ class AnyInterleaving(RuleBasedStateMachine):
     @rule()
     def keep_a_retained_run_ready(self) -> None:
         with self.engine.begin() as connection:
-            self.folder.fold_standby(connection)
+            self.folder.fold_retained(connection)
 
     @rule()
     def fold_all(self) -> None:
@@ -188,7 +188,7 @@ class AnyInterleaving(RuleBasedStateMachine):
     @rule()
     def keep_all_retained_runs_ready(self) -> None:
         until_idle(self.engine, self.folder.fold_new)
-        until_idle(self.engine, self.folder.fold_standby)
+        until_idle(self.engine, self.folder.fold_retained)
         for run_id in self.expected.retained:
             self._check_vectors(run_id)
 
@@ -239,7 +239,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         with self.engine.begin() as connection:
             publishing.begin_progress(connection, run_id, self.night.known)
             live = load_live_space(connection, run_id)
-        bring_up_to_date(self.engine.begin, live)
+        catch_up(self.engine.begin, live)
         with self.engine.begin() as connection:
             publishing.publish_run(connection, live)
         self.expected.spaces[run_id] = self.night.space
@@ -310,14 +310,14 @@ class AnyInterleaving(RuleBasedStateMachine):
                 assert rows_of_user(connection, user_no) == {"forgotten_users": 1}
 
     @invariant()
-    def the_served_run_is_the_one_switched_to_last(self) -> None:
+    def the_served_run_is_the_one_promoted_last(self) -> None:
         query = "select run_id from live_run"
         with self.engine.connect() as connection:
             served = connection.execute(text(query)).scalar_one_or_none()
-            switched = connection.execute(
-                text("select run_id from switches order by switch_no desc limit 1")
+            promoted = connection.execute(
+                text("select run_id from promotions order by promotion_no desc limit 1")
             ).scalar_one_or_none()
-        assert served == switched == self.expected.served
+        assert served == promoted == self.expected.served
 
     def _check_vectors(self, run_id: RunId | None) -> None:
         """The stored live vectors of a run are those that follow from the whole log."""

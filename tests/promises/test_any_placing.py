@@ -52,7 +52,7 @@ _PLACED = text(
 
 
 class AnyPlacing(RuleBasedStateMachine):
-    """Items, events, deletions, nights, switches, rollbacks and workers, in any order."""
+    """Items, events, deletions, nights, promotions, rollbacks and workers, in any order."""
 
     def __init__(self, engine: Engine, database_url: str) -> None:
         super().__init__()
@@ -122,12 +122,12 @@ class AnyPlacing(RuleBasedStateMachine):
     @rule()
     def place_some_in_retained_runs(self) -> None:
         with self.engine.begin() as connection:
-            self.placer.place_standby(connection)
+            self.placer.place_retained(connection)
             remove_known_news(connection)
 
     @rule()
     def place_all(self) -> None:
-        for place in (self.placer.place_new, self.placer.place_standby):
+        for place in (self.placer.place_new, self.placer.place_retained):
             until_idle(self.engine, place)
         for run_id in self.retained:
             self._check(run_id)

@@ -101,12 +101,12 @@ def test_analysts_see_which_run_was_served_when_and_by_whom(
     older, newer = two_runs
     back(engine, older)
     back(engine, newer)
-    first, second = rows(engine, "select * from analytics.switches order by switch_no")
-    assert (first.run_id, first.how, first.switched_by) == (older, "rolled back", "a test")
+    first, second = rows(engine, "select * from analytics.promotions order by promotion_no")
+    assert (first.run_id, first.how, first.promoted_by) == (older, "rolled back", "a test")
     assert first.served_until == second.served_from
     assert (second.run_id, second.served_until) == (newer, None)
-    assert first.switch_no < second.switch_no
-    assert rows(engine, "select switch_no from live_run")[0][0] == second.switch_no
+    assert first.promotion_no < second.promotion_no
+    assert rows(engine, "select promotion_no from live_run")[0][0] == second.promotion_no
 
 
 @pytest.mark.parametrize("state", ["training", "evaluated", "refused", "failed", "retired"])
@@ -131,7 +131,7 @@ def test_a_run_that_cannot_be_served_is_refused_with_the_reason_and_the_runs_tha
         back(engine, other)
     assert str(refusal.value).endswith(f"Runs that can be rolled back to: {older}.")
     assert live(engine) == newer
-    assert rows(engine, "select * from switches") == []
+    assert rows(engine, "select * from promotions") == []
 
 
 def test_an_unknown_run_is_refused(engine: Engine, two_runs: tuple[RunId, RunId]) -> None:
@@ -148,7 +148,7 @@ def test_the_second_of_two_equal_rollbacks_changes_nothing(
     with pytest.raises(RollbackRefusedError, match=f"is being served already.*: {newer}"):
         back(engine, older)
     assert live(engine) == older
-    assert len(rows(engine, "select * from switches")) == 1
+    assert len(rows(engine, "select * from promotions")) == 1
 
 
 def test_rollbacks_at_once_happen_one_after_the_other(
@@ -175,9 +175,11 @@ def test_rollbacks_at_once_happen_one_after_the_other(
     for thread in threads:
         thread.join(timeout=60)
     assert errors == []
-    switched = [row.run_id for row in rows(engine, "select * from switches order by switch_no")]
-    assert switched[-1] == live(engine)
-    assert all(one != after for one, after in itertools.pairwise(switched))
+    promoted = [
+        row.run_id for row in rows(engine, "select * from promotions order by promotion_no")
+    ]
+    assert promoted[-1] == live(engine)
+    assert all(one != after for one, after in itertools.pairwise(promoted))
     assert_vectors_know_the_whole_log(engine, RunId(live(engine)), ["ann"])
 
 
@@ -189,7 +191,7 @@ def test_with_its_vectors_kept_ready_a_run_is_back_without_work_for_any_user(
         sent = [event(f"user-{n}", film_nos[n % 30], minutes=n) for n in range(3000)]
         record(connection, sent)
     fold_all(engine)
-    until_idle(engine, Folder(SETTINGS).fold_standby)
+    until_idle(engine, Folder(SETTINGS).fold_retained)
     told: list[tuple[int, int]] = []
     back(engine, older, on_users=lambda done, of: told.append((done, of)))
     assert told == []
@@ -209,7 +211,7 @@ def test_a_run_that_was_not_kept_ready_is_brought_up_to_date_first_and_tells_how
     assert_vectors_know_the_whole_log(engine, older, ["user-0", "user-2499"])
 
 
-def test_what_the_served_run_knows_the_next_one_knows_from_the_switch_on(
+def test_what_the_served_run_knows_the_next_one_knows_from_the_promotion_on(
     engine: Engine, film_nos: list[int], two_runs: tuple[RunId, RunId]
 ) -> None:
     older, _ = two_runs
@@ -229,7 +231,7 @@ def test_what_the_served_run_knows_the_next_one_knows_from_the_switch_on(
     assert_vectors_know_the_whole_log(engine, older, ["ann", "bob"])
 
 
-def test_an_event_that_is_committed_after_the_switch_is_folded_in_by_the_worker(
+def test_an_event_that_is_committed_after_the_promotion_is_folded_in_by_the_worker(
     engine: Engine, film_nos: list[int], two_runs: tuple[RunId, RunId]
 ) -> None:
     older, _ = two_runs

@@ -104,7 +104,7 @@ class Seeds:
                     )
                 )
         if live:
-            self.switch(run_id)
+            self.promote(run_id)
         return run_id
 
     def listed_user(self, user_id: str, *, popular: Sequence[int] = ()) -> int:
@@ -118,7 +118,7 @@ class Seeds:
         )
         return user_no
 
-    def switch(self, run_id: int) -> None:
+    def promote(self, run_id: int) -> None:
         statement = upsert(tables.live_run).values(run_id=run_id)
         self.write(
             statement.on_conflict_do_update(index_elements=["only_row"], set_={"run_id": run_id})

@@ -16,5 +16,5 @@ async def fallback(client: httpx.AsyncClient, user: str, **query: Any) -> list[i
     """The films of an answer from the fallback."""
     answer = await recommended(client, user, **query)
     shown = [int(item_id.removeprefix("film-")) for item_id in ids(answer)]
-    assert answer.json()["source"] == answer.json()["level"] == "fallback", answer.text
+    assert answer.json()["source"] == answer.json()["strategy"] == "fallback", answer.text
     return shown

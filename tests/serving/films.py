@@ -96,7 +96,7 @@ def publish_films(seeds: Seeds, users: Mapping[str, tuple[float, float]] | None 
                 ),
                 {"run_id": run_id, "placed": _behaviour(place), "item_id": item_id},
             )
-    seeds.switch(run_id)
+    seeds.promote(run_id)
     return Films(run_id, nos)
 
 

@@ -154,13 +154,13 @@ async def test_a_message_nobody_understands_is_told_and_later_ones_are_heard(
         seeds.write(text("select pg_notify('tandem_coming', 'not a number')"))
 
         async def logged() -> bool:
-            return any(log.get("work") == "switches" and log.get("exc_info") for log in logs)
+            return any(log.get("work") == "change_feed" and log.get("exc_info") for log in logs)
 
         await until(logged)
     run_id = seeds.run()
 
     async def served() -> bool:
-        seeds.write(text("select pg_notify('tandem_switch', '1')"))
+        seeds.write(text("select pg_notify('tandem_promotion', '1')"))
         return f"serving_live_run {float(run_id)}" in (await client.get("/metrics")).text
 
     await until(served)

@@ -150,7 +150,7 @@ async def test_an_item_without_a_vector_has_no_reasons(
     assert causes_by_item["film-2"]
 
 
-async def test_a_list_with_slots_is_explained_as_it_is_given(
+async def test_a_reranked_list_is_explained_as_it_is_given(
     client: httpx.AsyncClient, seeds: Seeds, ann: UserNo, film_nos: list[int]
 ) -> None:
     vectors = tables.item_embeddings

@@ -66,7 +66,7 @@ async def test_a_slow_read_of_a_user_loaded_in_bulk_shows_nothing_seen(
     load_in_bulk(engine, seeds.film_nos, "ann")
     proxy.slow(SLOW_SECONDS)
     answer = await client.get(PATHS[name])
-    assert answer.json()["level"] == "fallback", answer.text
+    assert answer.json()["strategy"] == "fallback", answer.text
     assert answer.json()["degraded"] is not None
     assert shown(answer) == set()
     assert answer.json()["exclusions"] == "known"
@@ -131,7 +131,7 @@ async def test_what_redis_holds_of_a_user_is_known_to_a_process_that_never_met_t
     assert (await recommended(here, "ann")).json()["exclusions"] == "known"
     gate.shut()
     answer = await recommended(there, "ann", limit=5)
-    assert (answer.json()["level"], answer.json()["exclusions"]) == ("fallback", "known")
+    assert (answer.json()["strategy"], answer.json()["exclusions"]) == ("fallback", "known")
     assert shown(answer) == set()
 
 

@@ -35,7 +35,7 @@ async def test_an_answer_from_the_cache_is_new_in_id_and_time_only(
     first = (await recommended(client, "ann", limit=8)).json()
     second = (await recommended(client, "ann", limit=8)).json()
     assert second["source"] == "cache"
-    assert second["level"] == first["source"] == "blend"
+    assert second["strategy"] == first["source"] == "blend"
     assert second["recommendation_id"] != first["recommendation_id"]
     assert second["generated_at"] > first["generated_at"]
     assert second["run"]["age_seconds"] > first["run"]["age_seconds"]

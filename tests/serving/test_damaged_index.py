@@ -172,7 +172,7 @@ async def test_where_comparing_every_item_takes_too_long_it_is_the_nightly_list(
         for _ in range(6):
             slow = (await recommended(client, "ann", limit=5)).json()
             if slow["source"] != "cache":
-                assert (slow["level"], slow["degraded"]) == ("batch", "vector_index")
+                assert (slow["strategy"], slow["degraded"]) == ("batch", "vector_index")
         connection.rollback()
     metrics = (await client.get("/metrics")).text
     assert 'serving_breaker_state{dependency="postgres"} 0.0' in metrics
@@ -183,7 +183,7 @@ async def test_a_search_goes_by_words_only_where_comparing_every_item_takes_too_
     start: Start, seeds: Seeds, engine: Engine, run_id: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = await served_run(start, seeds)
-    assert (await client.get(QUERIES[1])).json()["level"] == "search"
+    assert (await client.get(QUERIES[1])).json()["strategy"] == "search"
     change(engine, BROKEN["gone"].format(table=TABLES[1], run_id=run_id))
     await until(lambda: is_told(client, QUERIES[1], "vector_index"))
 
@@ -193,7 +193,7 @@ async def test_a_search_goes_by_words_only_where_comparing_every_item_takes_too_
     # A lock would hold up the search by words, which reads the same table, as well.
     monkeypatch.setattr(SimilarItems, "_compared", too_slow)
     answer = (await client.get(QUERIES[1])).json()
-    assert (answer["level"], answer["degraded"]) == ("words", "vector_index")
+    assert (answer["strategy"], answer["degraded"]) == ("words", "vector_index")
     assert answer["items"][0]["item_id"] == "thing-7"
     assert await degraded(client, QUERIES[2]) == "vector_index"
 
@@ -296,7 +296,7 @@ async def test_damaged_indexes_are_done_without_told_and_built_anew(
         ) as client:
             for path in QUERIES:
                 assert await degraded(client, path) == "vector_index"
-            assert (await recommended(client, "ann")).json()["level"] == "blend"
+            assert (await recommended(client, "ann")).json()["strategy"] == "blend"
             found = await finding(client, "index-damage")
             assert found["severity"] == "problem"
             assert found["since"] is not None

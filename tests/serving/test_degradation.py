@@ -26,7 +26,7 @@ SILENCE_SECONDS = {"redis": 3.0, "postgres": 0.25, "both": 0.25}
 """So long PostgreSQL on a busy machine may say nothing before it is taken for one that is away."""
 SLACK_SECONDS = 5.0
 """What a busy machine may add; still, who waits for what is slow would be later than that."""
-SHELVES = {
+NON_PERSONALIZED = {
     "popular_week": "/v1/popular?window=week&limit=8",
     "trending": "/v1/trending?limit=8",
     "latest": "/v1/latest?limit=8",
@@ -45,7 +45,7 @@ FINDING = {
         "/v1/search?q=film&limit=8&user_id=ann&exclude_seen=true",
     ),
 }
-"""By their level while PostgreSQL is well; the run knows nothing of likeness and words."""
+"""By their strategy while PostgreSQL is well; the run knows nothing of likeness and words."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ async def well(client: httpx.AsyncClient) -> bool:
     """Everything is as good as it gets."""
     for limit in range(6, 10):
         fresh = await recommended(client, "bob", limit=limit)
-        if fresh.json()["level"] != "blend" or fresh.json()["degraded"]:
+        if fresh.json()["strategy"] != "blend" or fresh.json()["degraded"]:
             return False
     ready = await client.get("/readyz")
     again = await recommended(client, "bob", limit=9)
@@ -135,7 +135,7 @@ async def well(client: httpx.AsyncClient) -> bool:
 
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("away", ["postgres", "redis", "both"])
-async def test_every_read_is_answered_in_time_at_the_best_level_there_is_and_all_is_well_after(
+async def test_every_read_is_answered_in_time_with_the_best_strategy_there_is_and_all_is_well_after(
     start: Start, run: int, proxies: Proxies, away: str, fault: Fault
 ) -> None:
     budget = BUDGET_SECONDS[away]
@@ -153,15 +153,15 @@ async def test_every_read_is_answered_in_time_at_the_best_level_there_is_and_all
     async def warm() -> bool:
         asked = [await recommended(client, user, limit=5) for user in ("ann", "bob")]
         listed = await client.get("/v1/popular?category=war&limit=4")
-        for shelf in SHELVES.values():
-            await client.get(shelf)
+        for path in NON_PERSONALIZED.values():
+            await client.get(path)
         return all(answer.json()["degraded"] is None for answer in (*asked, listed))
 
     await until(warm)
     await bring(fault, *proxies.of(away))
     for _ in range(3):
         await check(client, run, away, fault, budget)
-        await check_shelves(client, away, fault, budget)
+        await check_non_personalized(client, away, fault, budget)
         await check_finding(client, run, away, fault, budget)
     for proxy in proxies.of(away):
         await proxy.heal()
@@ -188,30 +188,32 @@ async def check(
     longest = min(budget, 1.0) + SLACK_SECONDS
     for name, (answer, seconds) in answers.items():
         assert seconds < longest, (name, seconds, answer.text)
-    levels = {}
+    strategies = {}
     for name in ("known", "unknown", "cached", "popular", "category"):
         answer = answers[name][0]
         assert answer.status_code == 200, (name, answer.text)
         assert answer.json()["run"]["id"] == run
         assert len(ids(answer)) == (4 if name == "category" else 5 if name == "cached" else 8)
-        levels[name] = answer.json()["level"]
+        strategies[name] = answer.json()["strategy"]
     assert "film-0" not in ids(answers["known"][0]), "she has seen it"
     assert ids(answers["rare"][0]) == ["film-29"], "it is in no popular list of its category"
     assert answers["health"][0].status_code == 200
     if fault != "flapping":
-        check_levels(away, levels, answers["cached"][0].json()["source"])
+        check_strategies(away, strategies, answers["cached"][0].json()["source"])
         check_others(away, answers["item"][0], answers["ready"][0])
 
 
-async def check_shelves(client: httpx.AsyncClient, away: str, fault: Fault, budget: float) -> None:
+async def check_non_personalized(
+    client: httpx.AsyncClient, away: str, fault: Fault, budget: float
+) -> None:
     """Ask for the lists that are the same for everybody."""
-    answers = await asyncio.gather(*(timed(client.get(path)) for path in SHELVES.values()))
-    for name, (answer, seconds) in zip(SHELVES, answers, strict=True):
+    answers = await asyncio.gather(*(timed(client.get(path)) for path in NON_PERSONALIZED.values()))
+    for name, (answer, seconds) in zip(NON_PERSONALIZED, answers, strict=True):
         assert seconds < min(budget, 1.0) + SLACK_SECONDS, (name, seconds, answer.text)
         assert answer.status_code == 200, (name, answer.text)
         assert len(ids(answer)) == 8
-        assert (answer.json()["level"] == "fallback") == (answer.json()["degraded"] is not None)
-        assert away == "redis" or fault == "flapping" or answer.json()["level"] == "fallback"
+        assert (answer.json()["strategy"] == "fallback") == (answer.json()["degraded"] is not None)
+        assert away == "redis" or fault == "flapping" or answer.json()["strategy"] == "fallback"
         assert name != "starter_of_ann" or "film-0" not in ids(answer), "she has seen it"
 
 
@@ -221,7 +223,7 @@ async def check_finding(
     """Search, and ask for similar items, for a user and for nobody."""
     asked = {path: client.get(path) for paths in FINDING.values() for path in paths}
     answers = dict(zip(asked, await asyncio.gather(*map(timed, asked.values())), strict=True))
-    for level, paths in FINDING.items():
+    for strategy, paths in FINDING.items():
         for path in paths:
             answer, seconds = answers[path]
             assert seconds < min(budget, 1.0) + SLACK_SECONDS, (path, seconds, answer.text)
@@ -230,11 +232,11 @@ async def check_finding(
             assert len(ids(answer)) == 8
             assert "user_id" not in path or "film-0" not in ids(answer), "she has seen it"
             if fault != "flapping":
-                expected = level if away == "redis" else "fallback"
-                assert answer.json()["level"] == expected, (path, answer.text)
+                expected = strategy if away == "redis" else "fallback"
+                assert answer.json()["strategy"] == expected, (path, answer.text)
 
 
-def check_levels(away: str, levels: dict[str, str], cached_source: str) -> None:
+def check_strategies(away: str, strategies: dict[str, str], cached_source: str) -> None:
     if away == "redis":
         expected = ("blend", "popular", "blend", "popular", "popular")
         assert cached_source == "blend"
@@ -243,7 +245,7 @@ def check_levels(away: str, levels: dict[str, str], cached_source: str) -> None:
         assert cached_source == "cache"
     else:
         expected = ("fallback", "fallback", "fallback", "fallback", "fallback")
-    assert tuple(levels.values()) == expected
+    assert tuple(strategies.values()) == expected
 
 
 def check_others(away: str, item: httpx.Response, ready: httpx.Response) -> None:

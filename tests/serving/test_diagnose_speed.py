@@ -126,7 +126,7 @@ def run_id(engine: Engine, film_nos: list[int]) -> int:
     run_id = published(engine, film_nos)
     refresh(engine, run_id)
     change(engine, "update popular_refreshes set refreshed_at = refreshed_at - interval '1 hour'")
-    change(engine, "update live_run set switched_at = switched_at - interval '1 day'")
+    change(engine, "update live_run set promoted_at = promoted_at - interval '1 day'")
     return run_id
 
 
@@ -191,7 +191,7 @@ async def test_after_a_rollback_lists_that_were_left_alone_meanwhile_are_not_lat
         publish_small_run(connection, film_nos)
         record(connection, [event("eve", film_nos[5])])
     change(engine, "update interactions set received_at = received_at - interval '9 minutes'")
-    change(engine, "select switch_live_run(:run_id, 'rolled back', 'ann')", run_id=run_id)
+    change(engine, "select promote_run(:run_id, 'rolled back', 'ann')", run_id=run_id)
     assert (await finding(admin, "popular"))["severity"] == "ok"
     told: dict[str, Any] = await finding(admin, "run")
     assert told["severity"] == "notice"

@@ -77,7 +77,7 @@ async def test_a_category_that_is_nowhere_popular_is_answered(
     for category, expected in (("noir", [20]), ("silent", [22, 21, 20]), ("opera", [24, 23, 22])):
         answer = await client.get(f"{path}&category={category}")
         assert films(answer) == expected
-        assert (answer.json()["level"], answer.json()["run"]["id"]) == ("fallback", run_id)
+        assert (answer.json()["strategy"], answer.json()["run"]["id"]) == ("fallback", run_id)
 
 
 async def test_of_several_categories_the_popular_items_come_first_and_then_the_newest(
@@ -233,17 +233,17 @@ async def test_what_other_processes_change_is_in_the_fallback_with_the_next_refr
     assert ids(await client.get("/v1/popular?category=new")) == ["another"]
 
 
-async def test_after_a_switch_all_of_the_fallback_is_of_the_new_run(
+async def test_after_a_promotion_all_of_the_fallback_is_of_the_new_run(
     start: Start, seeds: Seeds, run_id: int, gate: Gate, redis_url: str
 ) -> None:
     client = await start(**ROOM, popular_refresh_seconds=0.05)
     no = seeds.film_nos
     newer = seeds.run(popular={"": [(no[9], 2.0)], "opera": [(no[22], 2.0), (no[23], 1.0)]})
 
-    async def switched() -> bool:
+    async def promoted() -> bool:
         return f'"run_id":{newer},' in copy(redis_url)
 
-    await until(switched)
+    await until(promoted)
     gate.shut()
     for path in PATHS[:2]:
         answer = await client.get(f"{path}&category=opera")

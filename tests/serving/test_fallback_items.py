@@ -10,7 +10,12 @@ from domain.identifiers import ItemId, ItemNo
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.services.lists.fallback_items import FallbackItems
-from serving.services.lists.made_list import AppliedPolicy, MadeList, RecommendedItem, fillers
+from serving.services.lists.recommendation_list import (
+    AppliedPolicy,
+    RecommendationList,
+    RecommendedItem,
+    backfill_items,
+)
 
 NAMES = st.sampled_from(["war", "noir", "drama", "opera"])
 CATEGORIES = st.lists(NAMES, max_size=3).map(tuple)
@@ -25,14 +30,16 @@ News = list[tuple[int, tuple[str, ...] | None]]
 
 def item(item_no: int, categories: tuple[str, ...]) -> RecommendedItem:
     named = CatalogueItem(ItemNo(item_no), f"item-{item_no}", f"Item {item_no}", categories)
-    return fillers([named])[0]
+    return backfill_items([named])[0]
 
 
 def fallback_of(
     items: list[RecommendedItem], incomplete_categories: set[str] | None = None
 ) -> FallbackItems:
     policy = AppliedPolicy.of_no_source(BlendPolicy())
-    return FallbackItems(MadeList("fallback", None, policy, tuple(items)), incomplete_categories)
+    return FallbackItems(
+        RecommendationList("fallback", None, policy, tuple(items)), incomplete_categories
+    )
 
 
 def tell(fallback: FallbackItems, news: News) -> None:
@@ -41,7 +48,7 @@ def tell(fallback: FallbackItems, news: News) -> None:
         if categories is None:
             fallback.leave_out(item_id)
         else:
-            fallback.recategorise(item_id, categories)
+            fallback.update_categories(item_id, categories)
 
 
 def told(items: list[RecommendedItem], news: News) -> list[RecommendedItem]:
@@ -124,5 +131,5 @@ def test_a_category_that_nothing_is_missing_of_is_known_wholly() -> None:
     assert not fallback.covers(Filters.of(["war", "noir"], []))
     assert not fallback.covers(EVERYTHING)
     assert fallback_of([], set()).covers(EVERYTHING)
-    fallback.recategorise(ItemId("new"), ["noir"])
+    fallback.update_categories(ItemId("new"), ["noir"])
     assert not fallback.covers(Filters.of_category("noir"))

@@ -5,16 +5,16 @@ import pytest
 
 from domain.identifiers import ItemNo
 from serving.repositories.candidates import CatalogueItem
-from serving.services.lists.made_list import fillers
-from serving.services.shelves.fallback_lists import FallbackLists
-from serving.services.shelves.shelf import Shelf, ShelfList
+from serving.services.lists.recommendation_list import backfill_items
+from serving.services.non_personalized.fallback_lists import FallbackLists
+from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
 from tests.serving.conftest import Gate, Seeds, Start, event, send
-from tests.serving.shelves import PATHS, asked, films, publish_shelves
+from tests.serving.non_personalized import PATHS, asked, films, publish_lists
 
 
 @pytest.fixture
 def run_id(seeds: Seeds) -> int:
-    return publish_shelves(seeds)
+    return publish_lists(seeds)
 
 
 @pytest.mark.parametrize("path", [path for path in PATHS if "session" not in path])
@@ -28,7 +28,7 @@ async def test_without_the_store_the_fallback_is_shown_without_what_the_user_has
     gate.shut()
     answer = await client.get(asked(path, limit=6))
     assert films(answer) == expected
-    assert (answer.json()["level"], answer.json()["run"]["id"]) == ("fallback", run_id)
+    assert (answer.json()["strategy"], answer.json()["run"]["id"]) == ("fallback", run_id)
     assert answer.json()["degraded"].startswith("postgres_")
     left = films(await client.get(asked(path, limit=6, user_id="ann")))
     assert len(left) == 6
@@ -42,7 +42,7 @@ async def test_without_the_store_what_was_never_asked_for_is_what_is_popular(
     gate.shut()
     answer = await client.get(asked(path, limit=3))
     assert films(answer) == [0, 1, 2]
-    assert answer.json()["level"] == "fallback"
+    assert answer.json()["strategy"] == "fallback"
     dramas = await client.get(asked(path, limit=100, category="drama"))
     assert films(dramas) == list(range(10))
 
@@ -65,37 +65,41 @@ async def test_an_item_that_left_a_category_leaves_its_fallback_list(
         await client.put(f"/v1/items/film-{film}", json=body)
     gate.shut()
     fallback = await client.get("/v1/trending?limit=3&category=drama")
-    assert fallback.json()["level"] == "fallback"
+    assert fallback.json()["strategy"] == "fallback"
     assert films(fallback) == [1, 2, 3]
     assert films(await client.get("/v1/popular?category=comedy")) == [0, 9]
 
 
-async def test_a_shelf_that_only_users_asked_for_is_kept_from_the_next_refresh_on() -> None:
-    fallback, shelf, asked_for = FallbackLists(), Shelf("trending_week"), []
-    fallback.note(shelf)
-    assert fallback.find(shelf) is None
+async def test_a_list_that_only_users_asked_for_is_kept_from_the_next_refresh_on() -> None:
+    fallback, key, asked_for = FallbackLists(), ListKey("trending_week"), []
+    fallback.note(key)
+    assert fallback.find(key) is None
 
-    async def load(given: Shelf) -> ShelfList:
+    async def load(given: ListKey) -> NonPersonalizedList:
         asked_for.append(given)
-        return ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
+        return NonPersonalizedList(
+            "trending", None, backfill_items([CatalogueItem(ItemNo(1), "one", "One")])
+        )
 
     await fallback.refresh(load)
-    assert asked_for == [shelf]
-    assert fallback.find(shelf) is not None
+    assert asked_for == [key]
+    assert fallback.find(key) is not None
 
 
-async def test_shelves_that_are_asked_for_are_kept_whatever_else_is() -> None:
-    fallback, usual = FallbackLists(), Shelf("trending_week")
-    listed = ShelfList("trending", None, fillers([CatalogueItem(ItemNo(1), "one", "One")]))
+async def test_lists_that_are_asked_for_are_kept_whatever_else_is() -> None:
+    fallback, usual = FallbackLists(), ListKey("trending_week")
+    listed = NonPersonalizedList(
+        "trending", None, backfill_items([CatalogueItem(ItemNo(1), "one", "One")])
+    )
     fallback.keep(usual, listed)
     for n in range(120):
-        fallback.note(Shelf("popular", f"category {n}"))
+        fallback.note(ListKey("popular", f"category {n}"))
         if n == 60:
             fallback.keep(usual, listed)
     assert fallback.find(usual) == listed
 
 
-async def test_shelves_with_nothing_on_them_take_no_ones_place(
+async def test_lists_with_nothing_on_them_take_no_ones_place(
     client: httpx.AsyncClient, run_id: int, gate: Gate
 ) -> None:
     assert films(await client.get("/v1/trending?limit=1")) == [21]

@@ -13,28 +13,28 @@ from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId
 from serving.budget import Budget, spending
+from serving.container import Container, make_container
+from serving.datastores import make_redis_link, make_store
 from serving.metrics import ServingMetrics
-from serving.parts import Parts, make_parts
 from serving.repositories.answers import Answers
 from serving.repositories.fallback_reader import FallbackReader
 from serving.repositories.filters import Filters
 from serving.services.lists.category_fallback import CategoryFallback
-from serving.services.lists.made_list import AppliedPolicy, MadeList
+from serving.services.lists.recommendation_list import AppliedPolicy, RecommendationList
 from serving.settings import ServingSettings
-from serving.stores import make_redis_link, make_store
 from tests import tables
 from tests.serving.conftest import Seeds
 from tests.serving.locking import waiting
 
-NO_LIST = MadeList("popular", None, AppliedPolicy.of_no_source(BlendPolicy()), ())
+NO_LIST = RecommendationList("popular", None, AppliedPolicy.of_no_source(BlendPolicy()), ())
 
 
 @pytest.fixture
-async def parts(database_url: str, redis_url: str) -> AsyncIterator[Parts]:
+async def container(database_url: str, redis_url: str) -> AsyncIterator[Container]:
     settings = ServingSettings(database_url=database_url, redis_url=redis_url)
     metrics = ServingMetrics()
     store, link = make_store(settings, metrics, None), make_redis_link(settings, metrics)
-    yield make_parts(store, None, Answers(link, metrics, seconds=60), settings, metrics)
+    yield make_container(store, None, Answers(link, metrics, seconds=60), settings, metrics)
     await store.close()
     await link.close()
 
@@ -73,10 +73,10 @@ def change(seeds: Seeds, film: int, **said: object) -> None:
 
 
 async def test_what_changes_while_a_refresh_reads_is_not_taken_back_by_it(
-    parts: Parts, seeds: Seeds
+    container: Container, seeds: Seeds
 ) -> None:
     seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
-    fallback = parts.fallback
+    fallback = container.fallback
     for milliseconds in range(0, 40, 2):
         change(seeds, 0, available=True)
         change(seeds, 1, categories=["war"])
@@ -87,34 +87,36 @@ async def test_what_changes_while_a_refresh_reads_is_not_taken_back_by_it(
         change(seeds, 0, available=False)
         fallback.leave_out(ItemId("film-0"))
         change(seeds, 1, categories=["noir"])
-        fallback.recategorise(ItemId("film-1"), ["noir"])
+        fallback.update_categories(ItemId("film-1"), ["noir"])
         await refresh
         assert "film-0" not in {item.item_id for item in fallback.top(30).items}
         assert not fallback.top(1, filters=Filters.of_category("war")).items
         assert fallback.top(1, filters=Filters.of_category("noir")).items[0].item_id == "film-1"
 
 
-async def test_a_catalogue_read_in_small_pages_is_known_wholly(parts: Parts, seeds: Seeds) -> None:
+async def test_a_catalogue_read_in_small_pages_is_known_wholly(
+    container: Container, seeds: Seeds
+) -> None:
     for film in range(30):
         change(seeds, film, categories=[f"category {film % 7}"] if film % 5 else [])
     change(seeds, 3, available=False)
-    categories = CategoryFallback(FallbackReader(parts.store), most=100, page_items=4)
+    categories = CategoryFallback(FallbackReader(container.store), most=100, page_items=4)
     found = await categories.load(NO_LIST)
     assert {item.item_id for item in found.items} == {f"film-{n}" for n in range(30)} - {"film-3"}
     assert found.incomplete_categories == set()
-    categories.doubt(["category 1"])
+    categories.invalidate(["category 1"])
     assert (await categories.load(NO_LIST)).incomplete_categories == {"category 1"}
 
 
 async def test_what_changes_while_the_catalogue_is_read_may_have_been_missed(
-    parts: Parts, seeds: Seeds, engine: Engine
+    container: Container, seeds: Seeds, engine: Engine
 ) -> None:
-    categories = CategoryFallback(FallbackReader(parts.store), most=100, page_items=1)
+    categories = CategoryFallback(FallbackReader(container.store), most=100, page_items=1)
     with engine.begin() as locker:
         locker.execute(text("lock table items in access exclusive mode"))
         load = asyncio.create_task(categories.load(NO_LIST))
         await waiting(engine, 1)
-        categories.doubt(["new"])
+        categories.invalidate(["new"])
     found = await load
     while found.incomplete_categories is None:
         found = await categories.load(NO_LIST)
@@ -122,33 +124,33 @@ async def test_what_changes_while_the_catalogue_is_read_may_have_been_missed(
 
 
 async def test_a_popular_item_that_left_its_category_is_not_among_the_first_of_it(
-    parts: Parts, seeds: Seeds
+    container: Container, seeds: Seeds
 ) -> None:
     no = seeds.film_nos
     seeds.write(text("update items set categories = '{war}'"))
     run_id = seeds.run(popular={"war": [(no[n], 9.0 - n) for n in range(5)]})
     change(seeds, 0, categories=["noir"])
     change(seeds, 1, available=False)
-    catalogue = FallbackReader(parts.store)
+    catalogue = FallbackReader(container.store)
     (first,) = await catalogue.load_first_of_categories(run_id, items=3)
     assert first.scores == {no[2]: 7.0}
     (first,) = await catalogue.load_first_of_categories(run_id, items=9)
     assert list(first.scores) == [no[2], no[3], no[4]]
 
 
-async def test_a_category_that_is_null_is_none(parts: Parts, seeds: Seeds) -> None:
+async def test_a_category_that_is_null_is_none(container: Container, seeds: Seeds) -> None:
     change(seeds, 0, categories=[None])
     change(seeds, 1, categories=["war", None])
-    categories = CategoryFallback(FallbackReader(parts.store), most=100)
+    categories = CategoryFallback(FallbackReader(container.store), most=100)
     found = {item.item_id: item.categories for item in (await categories.load(NO_LIST)).items}
     assert (found[ItemId("film-0")], found[ItemId("film-1")]) == ((), ("war",))
 
 
 async def test_a_popular_list_without_categories_is_better_than_none_but_not_than_another(
-    parts: Parts, seeds: Seeds, engine: Engine, redis_url: str
+    container: Container, seeds: Seeds, engine: Engine, redis_url: str
 ) -> None:
     seeds.run(popular={"": [(no, 30.0 - n) for n, no in enumerate(seeds.film_nos)]})
-    fallback = parts.fallback
+    fallback = container.fallback
     with redis.Redis.from_url(redis_url) as store:
         with lists_of_categories_locked(engine):
             await fallback.refresh()
@@ -164,7 +166,7 @@ async def test_a_popular_list_without_categories_is_better_than_none_but_not_tha
 
 
 async def test_a_page_of_the_catalogue_that_takes_too_long_is_halved(
-    parts: Parts, seeds: Seeds, engine: Engine
+    container: Container, seeds: Seeds, engine: Engine
 ) -> None:
     asked = list[int]()
 
@@ -172,7 +174,7 @@ async def test_a_page_of_the_catalogue_that_takes_too_long_is_halved(
         if isinstance(parameters, dict) and "before" in parameters:
             asked.append(parameters["items"])
 
-    categories = CategoryFallback(FallbackReader(parts.store), most=100, page_items=1500)
+    categories = CategoryFallback(FallbackReader(container.store), most=100, page_items=1500)
     with noticed(note):
         with engine.begin() as locker:
             locker.execute(text("lock table items in access exclusive mode"))

@@ -51,7 +51,7 @@ def genres_of(answer: httpx.Response) -> list[set[str]]:
 
 
 @pytest.mark.parametrize("user", ["ann", "bob", "nobody"])
-async def test_a_category_is_kept_to_at_every_level_and_the_list_is_as_long_as_it_can_be(
+async def test_a_category_is_kept_to_with_every_strategy_and_the_list_is_as_long_as_it_can_be(
     client: httpx.AsyncClient, ann: int, user: str
 ) -> None:
     for limit in (1, 5, 10, 11, 30):
@@ -79,7 +79,7 @@ async def test_a_filtered_list_is_the_blend_of_what_passes(
 ) -> None:
     answer = await recommended(client, "ann", limit=7, category="crime", diversity=0)
     assert ids(answer) == [f"film-{n}" for n in (1, 4, 7, 10, 13, 16, 19)]
-    assert answer.json()["level"] == "blend"
+    assert answer.json()["strategy"] == "blend"
     assert answer.json()["items"][0]["scores"]["batch"] == 1.0
 
 
@@ -179,7 +179,7 @@ async def test_without_the_database_the_fallback_keeps_to_filters_and_caps(
     assert (await recommended(client, "ann")).status_code == 200
     gate.shut()
     war = await recommended(client, "ann", limit=30, category="war")
-    assert war.json()["level"] == "fallback"
+    assert war.json()["strategy"] == "fallback"
     assert all("war" in genres for genres in genres_of(war))
     assert len(ids(war)) == 11
     without = await recommended(client, "ann", limit=30, exclude_category="war")
@@ -224,7 +224,7 @@ async def test_an_item_that_changes_categories_is_where_it_belongs_in_cached_ans
     assert (kept.json()["source"], again.json()["source"]) == ("cache", "cache")
     gate.shut()
     fallback = await recommended(client, "bob", limit=29, exclude_category="comedy")
-    assert fallback.json()["level"] == "fallback"
+    assert fallback.json()["strategy"] == "fallback"
     assert "film-3" not in ids(fallback)
 
 

@@ -77,7 +77,7 @@ async def test_a_forgotten_user_is_a_stranger_in_every_process_at_once(
     await forget(one, "ann")
     for client in (one, other):
         answer = await recommended(client, "ann", limit=5)
-        assert answer.json()["level"] == "popular"
+        assert answer.json()["strategy"] == "popular"
         assert ids(answer) == [f"film-{n}" for n in range(20, 25)]
     assert seeds.count("users") == 0
 
@@ -93,7 +93,7 @@ async def test_whoever_comes_back_is_a_new_user_in_processes_that_have_cached_th
     for client in (one, other):
         for _ in range(2):
             answer = await recommended(client, "ann", limit=5)
-            assert answer.json()["level"] == "popular"
+            assert answer.json()["strategy"] == "popular"
             assert ids(answer) == [f"film-{n}" for n in (20, 22, 23, 24, 25)]
     with engine.connect() as connection:
         assert rows_of_user(connection, ann) == {"forgotten_users": 1}

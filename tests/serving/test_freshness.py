@@ -44,7 +44,7 @@ def test_a_grant_is_refused_for_later_changes_other_generations_other_runs_and_t
     freshness = fresh()
     assert freshness.grant(11, b"e", RUN, now=5.0) is None
     assert freshness.grant(10, b"f", RUN, now=5.0) is None
-    assert freshness.grant(10, b"e", LiveRun(RunId(1), CUT_OFF, switch_no=2), now=5.0) is None
+    assert freshness.grant(10, b"e", LiveRun(RunId(1), CUT_OFF, promotion_no=2), now=5.0) is None
     assert freshness.grant(10, b"e", RUN, now=61.0) is None
 
 

@@ -17,14 +17,14 @@ from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
 from serving.repositories.filters import NOT_ASKED
-from serving.repositories.grounds import GroundsOfLists
+from serving.repositories.live_vector_inputs import ProfileReader
 from serving.repositories.recommendations import Nearest, Recommendations, UserState
 from serving.repositories.runs import ItemIndex, LiveRun, Runs
 from serving.repositories.store import Store, StoreLimits
 from serving.services.lists.explaining import Explainer
-from serving.services.lists.making import ListMaker
+from serving.services.lists.list_maker import ListMaker
 from serving.services.lists.request import RecommendationRequest
-from serving.services.lists.stating import Stating
+from serving.services.lists.request_interests import InterestApplier
 from sql.statements import statements
 from tests import tables
 from tests.serving.conftest import CUT_OFF, Seeds
@@ -201,8 +201,8 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
     noting.asked = []
     lists = ListMaker(
         noting,
-        Explainer(GroundsOfLists(store)),
-        Stating(GroundsOfLists(store)),
+        Explainer(ProfileReader(store)),
+        InterestApplier(ProfileReader(store)),
         BlendPolicy(),
         log_events=10,
         recall_bound=0.95,

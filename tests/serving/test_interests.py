@@ -8,7 +8,7 @@ from sqlalchemy import Engine, text
 
 from tests.passes import fold_all
 from tests.serving.conftest import Seeds, event, faults, ids, recommended, send
-from tests.serving.stated import films, publish_robots_and_noir, put
+from tests.serving.declared import films, publish_robots_and_noir, put
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ async def test_what_is_left_out_is_taken_back(client: httpx.AsyncClient) -> None
 
 
 @pytest.mark.usefixtures("run_id")
-async def test_what_stating_answers_is_what_asking_answers(client: httpx.AsyncClient) -> None:
+async def test_what_declaring_answers_is_what_reading_answers(client: httpx.AsyncClient) -> None:
     for said in ({}, {"words": ["noir"]}, {"words": ["noir"]}, {"items": ["film-3"]}, {}):
         stored = await put(client, interests=said)
         assert stored.json() == (await client.get("/v1/users/ann")).json()
@@ -86,7 +86,7 @@ async def test_a_user_known_by_events_is_found(client: httpx.AsyncClient) -> Non
     await send(client, event("ann", 1))
     told = (await client.get("/v1/users/ann")).json()
     assert told["interests"] == {"words": [], "items": []}
-    assert told["stated_at"] is None
+    assert told["declared_at"] is None
 
 
 async def test_unknown_items_are_named_and_nothing_is_stored(client: httpx.AsyncClient) -> None:
@@ -119,7 +119,7 @@ async def test_bad_input_says_where(
     assert where in faults(answer)
 
 
-async def test_stating_needs_the_scope_users_and_asking_the_scope_read(
+async def test_declaring_needs_the_scope_users_and_asking_the_scope_read(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     read = {"X-API-Key": seeds.key("read", name="reader")}
@@ -139,7 +139,7 @@ async def test_a_user_id_may_hold_slashes(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.usefixtures("run_id")
-async def test_stating_succeeds_though_the_user_is_forgotten_right_after(
+async def test_declaring_succeeds_though_the_user_is_forgotten_right_after(
     client: httpx.AsyncClient, engine: Engine
 ) -> None:
     # Whoever is made is forgotten before anything else can read them.
@@ -164,4 +164,4 @@ async def test_stating_succeeds_though_the_user_is_forgotten_right_after(
     assert told["attributes"] == {"country": "NL"}
     assert told["interests"]["items"] == ["film-3"]
     assert [word["known"] for word in told["interests"]["words"]] == [True, False]
-    assert told["stated_at"] == told["created_at"]
+    assert told["declared_at"] == told["created_at"]

@@ -9,7 +9,7 @@ from domain.redis_keys import WAKE_CHANNEL, user_entry
 from tests.passes import fold_all
 from tests.removals import rows_of_user
 from tests.serving.conftest import event, faults, ids, recommended, send
-from tests.serving.stated import NOIR, ROBOTS, films, publish_robots_and_noir, put
+from tests.serving.declared import NOIR, ROBOTS, films, publish_robots_and_noir, put
 
 
 @pytest.fixture
@@ -25,7 +25,10 @@ async def test_a_newcomer_gets_what_fits_and_not_what_is_popular(
     await put(client, interests={"words": ["robots"]})
     fold_all(engine)
     answer = await recommended(client, "ann", limit=5)
-    assert (answer.json()["level"], answer.json()["policy"]["events_since_cut_off"]) == ("speed", 0)
+    assert (answer.json()["strategy"], answer.json()["policy"]["events_since_cut_off"]) == (
+        "speed",
+        0,
+    )
     assert films(answer) < set(ROBOTS)
     assert films(answer) != popular
     await put(client, "bob", interests={"words": ["noir"]})
@@ -60,7 +63,7 @@ async def test_named_items_are_not_recommended_at_once_and_from_the_cache_either
 
 
 @pytest.mark.usefixtures("run_id")
-async def test_stating_drops_the_cached_answers_and_wakes_the_speed_worker(
+async def test_declaring_drops_the_cached_answers_and_wakes_the_speed_worker(
     client: httpx.AsyncClient, redis_url: str, wakes: redis.client.PubSub, engine: Engine
 ) -> None:
     await send(client, event("ann", 0, "click"))
@@ -89,7 +92,7 @@ async def test_a_forgotten_user_has_said_nothing(client: httpx.AsyncClient, engi
         assert rows_of_user(connection, user_no) == {"forgotten_users": 1}
     assert (await client.get("/v1/users/ann")).status_code == 404
     answer = await recommended(client, "ann", limit=30)
-    assert answer.json()["level"] == "popular"
+    assert answer.json()["strategy"] == "popular"
     assert 13 in films(answer)
 
 
@@ -98,7 +101,7 @@ async def test_interests_in_the_request_make_the_list_of_somebody_unknown(
     client: httpx.AsyncClient, engine: Engine
 ) -> None:
     answer = await recommended(client, "stranger", interest=["robots", "unheard of"], limit=5)
-    assert answer.json()["level"] == "speed"
+    assert answer.json()["strategy"] == "speed"
     assert films(answer) < set(ROBOTS)
     both = await recommended(client, "stranger", interest="noir", interest_item="film-20", limit=30)
     assert films(both) >= set(NOIR) - {20}
@@ -108,17 +111,19 @@ async def test_interests_in_the_request_make_the_list_of_somebody_unknown(
 
 
 @pytest.mark.usefixtures("run_id")
-async def test_what_is_said_in_a_request_counts_as_if_it_were_stated(
+async def test_what_is_said_in_a_request_counts_as_if_it_were_declared(
     client: httpx.AsyncClient, engine: Engine
 ) -> None:
     await send(client, event("ann", 3), event("ann", 20))
     await send(client, event("bob", 3), event("bob", 20))
     await put(client, interests={"words": ["robots"], "items": ["film-5"]})
     fold_all(engine)
-    stated = await recommended(client, "ann", limit=10)
+    declared = await recommended(client, "ann", limit=10)
     asked = await recommended(client, "bob", interest="robots", interest_item="film-5", limit=10)
-    assert ids(asked) == ids(stated)
-    scores = [[item["scores"]["speed"] for item in one.json()["items"]] for one in (asked, stated)]
+    assert ids(asked) == ids(declared)
+    scores = [
+        [item["scores"]["speed"] for item in one.json()["items"]] for one in (asked, declared)
+    ]
     assert scores[0] == pytest.approx(scores[1], abs=1e-4)
 
 
@@ -141,7 +146,7 @@ async def test_words_the_run_does_not_know_leave_the_list_as_it_is(
     client: httpx.AsyncClient,
 ) -> None:
     answer = await recommended(client, "stranger", interest="submarines", limit=5)
-    assert answer.json()["level"] == "popular"
+    assert answer.json()["strategy"] == "popular"
     assert ids(answer) == ids(await recommended(client, "stranger", limit=5))
 
 

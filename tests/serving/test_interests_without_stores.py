@@ -8,12 +8,12 @@ from sqlalchemy import Engine, text
 from domain.errors import StoreUnavailableError
 from domain.rankings import Ranking
 from serving.breaker import Breaker, BreakerRules
-from serving.repositories.grounds import GroundsOfLists
+from serving.repositories.live_vector_inputs import ProfileReader
 from serving.repositories.recommendations import UserState
 from serving.repositories.store import Store, StoreLimits
-from serving.services.lists.stating import AskedInterests, Stating
+from serving.services.lists.request_interests import InterestApplier, RequestInterests
 from tests.serving.conftest import Gate, Start, event, recommended, send, until
-from tests.serving.stated import BETWEEN, films, publish_robots_and_noir, put
+from tests.serving.declared import BETWEEN, films, publish_robots_and_noir, put
 
 
 @pytest.fixture
@@ -29,10 +29,10 @@ async def test_without_postgresql_there_is_the_fallback_without_what_was_named(
     await put(client, interests={"items": ["film-13"], "words": ["robots"]})
     gate.shut()
     known = await recommended(client, "ann", limit=10)
-    assert known.json()["level"] == "fallback"
+    assert known.json()["strategy"] == "fallback"
     assert 13 not in films(known)
     asked = await recommended(client, "bob", interest="robots", interest_item="film-14", limit=10)
-    assert asked.json()["level"] == "fallback"
+    assert asked.json()["strategy"] == "fallback"
     assert 14 not in films(asked)
     assert (await client.get("/v1/users/ann")).status_code == 503
     assert (await put(client)).status_code == 503
@@ -66,7 +66,7 @@ async def test_a_new_process_knows_what_was_named_lately_though_redis_has_lost_e
     fresh = await start(request_budget_seconds=1.0)
     gate.shut()
     answer = await recommended(fresh, "ann", limit=10)
-    assert answer.json()["level"] == "fallback"
+    assert answer.json()["strategy"] == "fallback"
     assert 13 not in films(answer)
 
 
@@ -94,15 +94,15 @@ async def test_where_named_items_cannot_be_told_no_list_is_made_that_may_show_th
         connections=1, write_connections=1, waiting=1, read_seconds=0.5, write_seconds=0.5
     )
     store = Store.at(database_url, limits, Breaker(BreakerRules()))
-    stating, user = Stating(GroundsOfLists(store)), UserState(Ranking.empty(), None, 0, ())
-    named = AskedInterests(item_ids=("film-3",))
-    found, _ = await stating.heard(None, None, user, named, exclude_seen=True)
+    interests, user = InterestApplier(ProfileReader(store)), UserState(Ranking.empty(), None, 0, ())
+    named = RequestInterests(item_ids=("film-3",))
+    found, _ = await interests.with_interests(None, None, user, named, exclude_seen=True)
     assert found.excluded == (film_nos[3],)
     with engine.connect() as connection:
         connection.execute(text("lock table items in access exclusive mode"))
         with pytest.raises(StoreUnavailableError):
-            await stating.heard(None, None, user, named, exclude_seen=True)
+            await interests.with_interests(None, None, user, named, exclude_seen=True)
         # Where they may be shown, a list without them heard is better than none.
-        _, degraded = await stating.heard(None, None, user, named, exclude_seen=False)
+        _, degraded = await interests.with_interests(None, None, user, named, exclude_seen=False)
     assert degraded is not None
     await store.close()

@@ -6,7 +6,7 @@ from sqlalchemy import text
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId, UserId, UserNo
 from serving.faults import RunGoneError
-from serving.repositories.grounds import EVERYTHING, GroundsOfLists
+from serving.repositories.live_vector_inputs import EVERYTHING, ProfileReader
 from serving.repositories.recommendations import Recommendations
 from serving.repositories.store import Store
 from serving.services import user_numbers
@@ -47,7 +47,7 @@ async def test_the_space_of_the_served_run_stays_though_other_runs_are_looked_at
     database_url: str, seeds: Seeds
 ) -> None:
     store = Store.at(database_url)
-    grounds = GroundsOfLists(store)
+    profiles = ProfileReader(store)
     runs = [RunId(seeds.run()) for _ in range(5)]
     tell = "update model_runs set gramian = '{}', parameters = cast(:told as jsonb)"
     seeds.write(text(tell).bindparams(told='{"live_vector": {"taste_dimensions": 0}}'))
@@ -55,7 +55,7 @@ async def test_the_space_of_the_served_run_stays_though_other_runs_are_looked_at
     async def look(run_id: RunId) -> None:
         # It has no items that could be explained: only its space is read.
         with pytest.raises(RunGoneError):
-            await grounds.load_grounds(run_id, None, EVERYTHING, [])
+            await profiles.load_live_vector_inputs(run_id, None, EVERYTHING, [])
 
     for run_id in runs:
         await look(run_id)
@@ -63,6 +63,6 @@ async def test_the_space_of_the_served_run_stays_though_other_runs_are_looked_at
     seeds.write(text(tell).bindparams(told='{"live_vector": {"of_another_version": 1}}'))
     await look(runs[0])
     with pytest.raises(StoreUnavailableError) as told:
-        await grounds.load_grounds(runs[1], None, EVERYTHING, [])
+        await profiles.load_live_vector_inputs(runs[1], None, EVERYTHING, [])
     assert told.value.reason == "run_unusable"
     await store.close()

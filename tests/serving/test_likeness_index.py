@@ -16,7 +16,7 @@ from serving.repositories.filters import Filters
 from serving.repositories.runs import ItemIndex, Runs
 from serving.repositories.similar_items import ItemFilters, SimilarItems
 from serving.repositories.store import Store, StoreLimits
-from serving.services.searching.slips import forgiven, slips
+from serving.services.searching.edit_distance import edit_distance, max_edits
 from sql.statements import statements
 from tests import tables
 from tests.serving.conftest import Seeds
@@ -180,10 +180,10 @@ async def test_a_dropped_run_is_told_from_one_without_likenesses(
 
 
 def test_words_that_are_nearly_alike_share_a_key(engine: Engine) -> None:
-    """Any word, and the same with as many slips as are forgiven."""
+    """Any word, and the same with as many edits as are tolerated."""
     chance = random.Random(0)
     pairs = [(word, _mistyped(chance, word)) for word in _words(chance, 3000)]
-    pairs = [(a, b) for a, b in pairs if slips(a, b) <= forgiven(a, b)]
+    pairs = [(a, b) for a, b in pairs if edit_distance(a, b) <= max_edits(a, b)]
     assert len(pairs) > 1500
     with engine.begin() as connection:
         rows = connection.execute(
@@ -194,11 +194,11 @@ def test_words_that_are_nearly_alike_share_a_key(engine: Engine) -> None:
             {"words": [a for a, _ in pairs], "typed": [b for _, b in pairs]},
         ).all()
         counted = connection.execute(
-            text("select w, forgiven_slips(w) as slips from unnest(cast(:words as text[])) as w"),
+            text("select w, max_edits(w) as edits from unnest(cast(:words as text[])) as w"),
             {"words": [a for a, _ in pairs]},
         ).all()
     assert rows == []
-    assert all(row.slips == forgiven(row.w, row.w) for row in counted)
+    assert all(row.edits == max_edits(row.w, row.w) for row in counted)
 
 
 def _words(chance: random.Random, count: int) -> list[str]:
@@ -206,7 +206,7 @@ def _words(chance: random.Random, count: int) -> list[str]:
 
 
 def _mistyped(chance: random.Random, word: str) -> str:
-    for _ in range(forgiven(word, word)):
+    for _ in range(max_edits(word, word)):
         place = chance.randrange(len(word))
         letter = chance.choice("aeinorst")
         word = chance.choice(

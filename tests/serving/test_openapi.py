@@ -109,7 +109,7 @@ async def test_a_generated_client_calls_the_api(
     assert (status, found.categories) == (200, ["Crime"])
     status, listed = await call("recommendations.recommend", user_id="ann", limit=3)
     assert (status, len(listed.items)) == (200, 3)
-    assert listed.level == models.RecommendationLevel.POPULAR
+    assert listed.strategy == models.RecommendationStrategy.POPULAR
     status, popular = await call(
         "recommendations.popular", limit=2, window=models.PopularWindow.WEEK
     )
@@ -119,7 +119,7 @@ async def test_a_generated_client_calls_the_api(
     status, searched = await call("search.search", q="seven")
     assert (status, searched.items[0].title) == (200, "Seven")
     said = models.UserBody.from_dict({"interests": {"words": ["crime"]}})
-    assert (await call("users.state_user", user_id="ann", body=said))[0] in {200, 201}
+    assert (await call("users.put_user", user_id="ann", body=said))[0] in {200, 201}
     status, forgotten = await call("users.forget_user", user_id="ann")
     assert (status, forgotten.removed.users) == (200, 1)
     status, ready = await call("operation.readyz")

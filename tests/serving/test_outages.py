@@ -38,10 +38,10 @@ def ann(seeds: Seeds) -> int:
     return seeds.listed_user("ann", popular=range(30))
 
 
-async def level(client: httpx.AsyncClient, user: str = "ann", **query: int) -> str:
+async def strategy(client: httpx.AsyncClient, user: str = "ann", **query: int) -> str:
     answer = await recommended(client, user, **query)
     assert answer.status_code == 200, answer.text
-    return str(answer.json()["level"])
+    return str(answer.json()["strategy"])
 
 
 async def test_a_search_that_takes_too_long_leaves_the_batch_list_and_is_not_kept(
@@ -53,7 +53,7 @@ async def test_a_search_that_takes_too_long_leaves_the_batch_list_and_is_not_kep
         connection.execute(text("lock table item_embeddings in access exclusive mode"))
         slow = await recommended(client, "ann", limit=8)
         connection.rollback()
-    assert slow.json()["level"] == "batch"
+    assert slow.json()["strategy"] == "batch"
     assert slow.json()["degraded"] == "postgres_timeout"
     assert ids(slow)[:4] == ["film-1", "film-2", "film-3", "film-4"]
     assert len(ids(slow)) == len(set(ids(slow))) == 8
@@ -72,7 +72,7 @@ async def test_a_list_that_cannot_be_filled_up_in_time_ends_with_the_fallback(
         connection.execute(text("lock table popular_items in access exclusive mode"))
         answer = await recommended(client, "ann", limit=25)
         connection.rollback()
-    assert answer.json()["level"] == "blend"
+    assert answer.json()["strategy"] == "blend"
     assert answer.json()["degraded"] == "postgres_timeout"
     assert len(ids(answer)) == len(set(ids(answer))) == 25
     assert "film-29" not in ids(answer)
@@ -88,7 +88,7 @@ async def test_a_process_started_while_the_database_is_away_waits_and_answers_no
         assert not done
         gate.open()
         client = await starting
-    assert await level(client) == "blend"
+    assert await strategy(client) == "blend"
     assert [log["event"] for log in logs].count("waiting_for_postgres") == 1
     metrics = (await client.get("/metrics")).text
     assert 'serving_breaker_state{dependency="postgres"} 0.0' in metrics
@@ -202,14 +202,14 @@ async def test_a_database_that_is_killed_and_started_again_is_used_again(
     client.headers["X-API-Key"] = seeds.key("read", "write")
     assert (await send(client, event("ann", 0))).status_code == 202
     for _ in range(2):
-        assert await level(client, limit=5) == "batch"
+        assert await strategy(client, limit=5) == "batch"
         own_postgres.kill()
-        assert await level(client, limit=6) == "fallback"
+        assert await strategy(client, limit=6) == "fallback"
         assert (await send(client, event("ann", 1))).status_code == 503
         own_postgres.start()
 
         async def well() -> bool:
-            return await level(client, limit=7) == "batch"
+            return await strategy(client, limit=7) == "batch"
 
         await until(well)
         assert (await send(client, event("ann", 1))).status_code == 202

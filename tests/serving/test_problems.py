@@ -73,7 +73,11 @@ async def test_readiness_needs_the_database_and_only_tells_of_redis(
     assert ready.json()["redis"].startswith("away")
     assert ready.json()["degraded"] == "redis_away"
     made = (await recommended(client, "ann")).json()
-    assert (made["level"], made["source"], made["degraded"]) == ("popular", "popular", "redis_away")
+    assert (made["strategy"], made["source"], made["degraded"]) == (
+        "popular",
+        "popular",
+        "redis_away",
+    )
     gate.shut()
     away = await client.get("/readyz")
     assert away.status_code == 503

@@ -138,7 +138,7 @@ async def test_an_event_of_ones_own_counts_at_once_however_far_the_replica_lags(
             for limit in (7, 8, 8):
                 answer = await recommended(reader, "ann", limit=limit)
                 assert f"film-{film}" not in ids(answer)
-                assert answer.json()["level"] == "blend"
+                assert answer.json()["strategy"] == "blend"
     replica.go_on()
     await caught_up(client)
     assert not {"film-0", "film-3"} & set(ids(await recommended(client, "ann", limit=9)))
@@ -179,27 +179,27 @@ async def test_a_new_live_vector_counts_as_soon_as_the_speed_worker_has_dropped_
         assert answer["policy"]["events_since_cut_off"] == 5
 
 
-async def test_a_switch_is_followed_at_once_and_every_answer_comes_from_one_run(
+async def test_a_promotion_is_followed_at_once_and_every_answer_comes_from_one_run(
     reading: Read, seeds: Seeds, ann: int, replica: StreamingReplica
 ) -> None:
     client = await reading()
     replica.hold()
     new = run_of(seeds, ann, 10)
 
-    async def switched() -> bool:
+    async def promoted() -> bool:
         answer = await recommended(client, "ann", limit=8)
         first = 10 if answer.json()["run"]["id"] == new else 0
         assert {int(one.removeprefix("film-")) for one in ids(answer)} <= set(
             range(first, first + 10)
         )
-        assert answer.json()["level"] == "blend"
+        assert answer.json()["strategy"] == "blend"
         return first == 10
 
-    await until(switched)
+    await until(promoted)
     replica.go_on()
     await caught_up(client)
     answer = await recommended(client, "ann", limit=9)
-    assert (answer.json()["run"]["id"], answer.json()["level"]) == (new, "blend")
+    assert (answer.json()["run"]["id"], answer.json()["strategy"]) == (new, "blend")
 
 
 async def test_an_item_that_is_no_longer_available_is_shown_nowhere_at_once(
@@ -250,7 +250,7 @@ async def test_a_replica_that_is_gone_is_done_without_and_read_again_when_it_is_
     replica.stop()
     for limit in range(1, 9):
         answer = await recommended(client, "ann", limit=limit)
-        assert answer.json()["level"] == "blend"
+        assert answer.json()["strategy"] == "blend"
 
     async def told() -> bool:
         return (await finding(client))["severity"] == "problem"
@@ -271,7 +271,7 @@ async def test_with_the_primary_away_the_replica_still_answers(
     try:
         for limit in range(1, 9):
             answer = await recommended(client, "ann", limit=limit)
-            assert answer.json()["level"] == "blend"
+            assert answer.json()["strategy"] == "blend"
     finally:
         gate.open()
 
@@ -304,7 +304,7 @@ async def test_a_server_that_is_not_a_replica_is_not_read(
         return "it is not a replica" in (await finding(client))["what"]
 
     await until(told)
-    assert (await recommended(client, "ann", limit=8)).json()["level"] == "blend"
+    assert (await recommended(client, "ann", limit=8)).json()["strategy"] == "blend"
     assert await given(client) == 0
 
 

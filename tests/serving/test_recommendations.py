@@ -36,11 +36,11 @@ async def test_an_answer_tells_all_that_was_promised(
     before = datetime.now(UTC)
     answer = (await recommended(client, "ann", limit=3)).json()
     assert set(answer) == {
-        "recommendation_id", "user_id", "items", "source", "level", "degraded", "exclusions",
+        "recommendation_id", "user_id", "items", "source", "strategy", "degraded", "exclusions",
         "run", "categories_meant", "policy", "generated_at", "generation_ms",
     }  # fmt: skip
     assert answer["user_id"] == "ann"
-    assert answer["source"] == answer["level"] == "blend"
+    assert answer["source"] == answer["strategy"] == "blend"
     assert answer["run"]["id"] == run_id
     assert answer["run"]["age_seconds"] >= 3600
     assert answer["policy"] == {

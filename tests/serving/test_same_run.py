@@ -9,9 +9,9 @@ from domain.identifiers import ItemNo, RunId
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.runs import ItemIndex, LiveRun, same_run
 from serving.services.freshness import Checkpoint, Freshness
-from serving.services.lists.made_list import fillers
-from serving.services.shelves.fallback_lists import FallbackLists
-from serving.services.shelves.shelf import Shelf, ShelfList
+from serving.services.lists.recommendation_list import backfill_items
+from serving.services.non_personalized.fallback_lists import FallbackLists
+from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
 from tests.serving.conftest import CUT_OFF, Gate, Seeds, Start, ids, recommended, until
 
 RUN = LiveRun(RunId(3), CUT_OFF, ItemIndex(0.99, 8), likeness_index=ItemIndex(0.99, 12))
@@ -50,7 +50,7 @@ async def test_a_list_is_filled_up_with_the_copy_that_a_process_began_with(
     gate.open()
 
     async def blended() -> bool:
-        return bool((await recommended(client, "ann", limit=2)).json()["level"] == "blend")
+        return bool((await recommended(client, "ann", limit=2)).json()["strategy"] == "blend")
 
     await until(blended)
     engine.dispose()
@@ -58,16 +58,16 @@ async def test_a_list_is_filled_up_with_the_copy_that_a_process_began_with(
         connection.execute(text("lock table popular_items in access exclusive mode"))
         answer = await recommended(client, "ann", limit=25)
         connection.rollback()
-    assert answer.json()["level"] == "blend"
+    assert answer.json()["strategy"] == "blend"
     assert len(set(ids(answer))) == 25
 
 
 def test_a_shorter_list_of_the_same_run_takes_no_ones_place() -> None:
-    fallback, shelf = FallbackLists(), Shelf("trending_week")
-    items = fillers(CatalogueItem(ItemNo(no), f"film-{no}", "Film") for no in range(5))
-    fallback.keep(shelf, ShelfList("trending", RUN, items))
-    fallback.keep(shelf, ShelfList("trending", TOLD, items[:2]))
-    found = fallback.find(shelf)
+    fallback, key = FallbackLists(), ListKey("trending_week")
+    items = backfill_items(CatalogueItem(ItemNo(no), f"film-{no}", "Film") for no in range(5))
+    fallback.keep(key, NonPersonalizedList("trending", RUN, items))
+    fallback.keep(key, NonPersonalizedList("trending", TOLD, items[:2]))
+    found = fallback.find(key)
     assert found is not None
     assert len(found.items) == 5
 
@@ -81,5 +81,5 @@ def test_a_replica_that_knows_a_run_may_be_read_though_the_runs_figures_were_mea
     freshness.advance("server", 10)
     measured = replace(RUN, index=ItemIndex(0.98, 8))
     assert freshness.grant(1, b"generation", measured, now=100.0) is not None
-    served_again = replace(RUN, switch_no=RUN.switch_no + 1)
+    served_again = replace(RUN, promotion_no=RUN.promotion_no + 1)
     assert freshness.grant(1, b"generation", served_again, now=100.0) is None

@@ -32,7 +32,7 @@ async def blended(client: httpx.AsyncClient, **query: int) -> bool:
     return bool((await recommended(client, "ann", **query)).json().get("source") == "blend")
 
 
-async def test_a_switch_changes_the_whole_answer_and_never_a_part_of_it(
+async def test_a_promotion_changes_the_whole_answer_and_never_a_part_of_it(
     client: httpx.AsyncClient, seeds: Seeds, ann: int
 ) -> None:
     films = {run_of_films(seeds, ann, first): set(range(first, first + 10)) for first in (0, 10)}
@@ -46,14 +46,14 @@ async def test_a_switch_changes_the_whole_answer_and_never_a_part_of_it(
         assert {int(item_id.removeprefix("film-")) for item_id in ids(answer)} == films[run_id]
 
     for run_id in [*films] * 3:
-        seeds.switch(run_id)
+        seeds.promote(run_id)
 
-        async def switched(run_id: int = run_id) -> bool:
+        async def promoted(run_id: int = run_id) -> bool:
             await asyncio.gather(*(ask() for _ in range(6)))
             answer = await recommended(client, "ann", limit=10)
             return bool(answer.json()["run"]["id"] == run_id)
 
-        await until(switched)
+        await until(promoted)
     assert served == films.keys()
 
 
@@ -78,7 +78,7 @@ async def test_a_served_run_whose_lists_are_gone_is_told_as_that_while_postgres_
     await until(lambda: blended(client))
     seeds.write(text(f"drop table user_embeddings_{run_id}"))
     answer = (await recommended(client, "ann", limit=7)).json()
-    assert (answer["level"], answer["degraded"]) == ("fallback", "run_gone")
+    assert (answer["strategy"], answer["degraded"]) == ("fallback", "run_gone")
     popular = (await client.get("/v1/search?q=film")).json()
     assert popular["degraded"] in {None, "run_gone"}
     metrics = (await client.get("/metrics")).text
@@ -95,7 +95,7 @@ async def test_a_list_that_another_version_made_is_answered_without_its_causes_a
     seeds.write(text(tell).bindparams(told='{"live_vector": {"of_another_version": 1}}'))
     answer = await recommended(client, "ann", limit=5, explain=True)
     assert len(ids(answer)) == 5
-    assert (answer.json()["level"], answer.json()["degraded"]) == ("blend", "run_unusable")
+    assert (answer.json()["strategy"], answer.json()["degraded"]) == ("blend", "run_unusable")
 
 
 async def test_without_the_database_the_best_list_still_to_be_had_is_answered(
@@ -111,7 +111,7 @@ async def test_without_the_database_the_best_list_still_to_be_had_is_answered(
     assert ids(cached) == ids(first)
     for user, limit in (("ann", 4), ("stranger", 4), ("another", 4)):
         fallback = await recommended(client, user, limit=limit)
-        assert fallback.json()["source"] == fallback.json()["level"] == "fallback"
+        assert fallback.json()["source"] == fallback.json()["strategy"] == "fallback"
         assert fallback.json()["run"]["id"] == run_id
         assert ids(fallback) == ["film-0", "film-1", "film-2", "film-3"]
     assert ids(await client.get("/v1/popular?limit=2")) == ["film-0", "film-1"]

@@ -26,7 +26,7 @@ async def test_all_strangers_are_given_one_list_that_is_made_once(
     again = [await recommended(client, f"stranger-{n}") for n in range(5)]
     assert first.json()["source"] == "popular"
     assert {answer.json()["source"] for answer in again} == {"cache"}
-    assert {answer.json()["level"] for answer in again} == {"popular"}
+    assert {answer.json()["strategy"] for answer in again} == {"popular"}
     assert [ids(answer) for answer in again] == [ids(first)] * 5
     assert len({answer.json()["recommendation_id"] for answer in again}) == 5
     another = await start()
@@ -66,11 +66,11 @@ async def test_with_another_run_strangers_have_its_list_and_without_an_item_none
     assert ids(await recommended(client, "stranger", limit=2)) == ["film-0", "film-1"]
     newer = seeds.run(popular={"": [(f[29 - n], 30.0 - n) for n in range(30)]})
 
-    async def switched() -> bool:
+    async def promoted() -> bool:
         answer = await recommended(client, "another", limit=2)
         return bool(answer.json()["run"]["id"] == newer)
 
-    await until(switched)
+    await until(promoted)
     assert ids(await recommended(client, "stranger", limit=2)) == ["film-29", "film-28"]
     gone = {"title": "Gone", "available": False}
     assert (await client.put("/v1/items/film-29", json=gone)).status_code == 200

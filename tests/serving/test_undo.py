@@ -92,7 +92,7 @@ async def test_a_list_can_be_explained_before_the_vector_knows_that_its_only_cau
         store_live_vector(connection, run_id, user_no_of(connection, "ann"))
     await delete_event(client, "only")
     answer = await recommended(client, "ann", limit=5, explain=True)
-    assert answer.json()["level"] == "speed"
+    assert answer.json()["strategy"] == "speed"
     assert ids(answer)[0] == "film-0"
     assert [item["because"] for item in answer.json()["items"]] == [[]] * 5
 

@@ -6,13 +6,13 @@ import httpx
 from sqlalchemy import text
 
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
-from tests.serving.test_switching import (
+from tests.serving.test_promotion import (
     FAR,
     PATIENT,
     listening,
+    promote,
     run_of_films,
     served_by,
-    switch,
 )
 
 WARM = PATIENT | {"warmed_per_second": 1_000.0, "live_run_poll_seconds": FAR}
@@ -23,7 +23,7 @@ async def between_runs(
 ) -> tuple[httpx.AsyncClient, int, int]:
     """A process that hears of coming runs, the run it serves, and one that it does not know yet."""
     older, newer = run_of_films(seeds, users, 0), run_of_films(seeds, users, 10)
-    switch(seeds, older)
+    promote(seeds, older)
     client = await start(**WARM)
     await listening(seeds)
     return client, older, newer
@@ -46,7 +46,7 @@ async def publish(client: httpx.AsyncClient, seeds: Seeds, run_id: int) -> None:
             run_id=run_id
         )
     )
-    switch(seeds, run_id)
+    promote(seeds, run_id)
     await until(served_by(client, run_id))
 
 
@@ -69,14 +69,14 @@ async def warmed(client: httpx.AsyncClient, seeds: Seeds, run_id: int) -> None:
     await until(done)
 
 
-async def test_after_a_switch_who_asked_lately_finds_the_answer_made(
+async def test_after_a_promotion_who_asked_lately_finds_the_answer_made(
     start: Start, seeds: Seeds
 ) -> None:
     users = [seeds.user(name) for name in ("ann", "bob")]
     client, older, newer = await between_runs(start, seeds, users)
     await recommended(client, "ann", limit=3)
     await warmed(client, seeds, newer)
-    # Until the switch nobody sees anything of the coming run.
+    # Until the promotion nobody sees anything of the coming run.
     assert (await recommended(client, "ann", limit=3)).json()["run"]["id"] == older
     await publish(client, seeds, newer)
     told = (await recommended(client, "ann", limit=3)).json()

@@ -16,10 +16,10 @@ from domain.identifiers import UserNo
 from domain.live_vector import live_vector
 from domain.redis_keys import WAKE_CHANNEL, user_entry, user_version
 from speed.folding import (
-    FIRST_STANDBY_EVENTS,
-    MOST_STANDBY_EVENTS,
+    FIRST_RETAINED_EVENTS,
+    MOST_RETAINED_EVENTS,
     Folder,
-    events_of_next_standby_pass,
+    events_of_next_retained_pass,
 )
 from speed.settings import SpeedSettings
 from speed.worker import Worker
@@ -182,7 +182,7 @@ def test_two_workers_share_the_users(engine: Engine, film_nos: list[int]) -> Non
     assert not set(first.user_nos) & set(second.user_nos)
 
 
-def test_after_a_switch_the_worker_folds_onto_the_new_run(
+def test_after_a_promotion_the_worker_folds_onto_the_new_run(
     engine: Engine, film_nos: list[int]
 ) -> None:
     folder = Folder(SETTINGS)
@@ -296,20 +296,20 @@ def test_a_worker_with_nothing_else_to_do_keeps_retained_runs_ready(
         record(connection, [event("ann", film_nos[n], minutes=n) for n in range(3)])
         ann = user_no_of(connection, "ann")
     client = redis.Redis.from_url(redis_url)
-    worker = Worker(engine, client, SpeedSettings(standby_seconds=3600), threading.Event())
+    worker = Worker(engine, client, SpeedSettings(retained_seconds=3600), threading.Event())
     served = worker.work_once()
     assert served is not None
     assert served.run_id == newer
     client.hset(user_entry(ann), "any", "answer")
-    standby = worker.keep_standbys_ready()
-    assert standby is not None
-    assert (standby.run_id, standby.user_nos) == (older, (ann,))
+    retained = worker.keep_retained_ready()
+    assert retained is not None
+    assert (retained.run_id, retained.user_nos) == (older, (ann,))
     # Nobody is shown what a retained run says, so no answer is dropped.
     assert client.exists(user_entry(ann))
-    assert worker.keep_standbys_ready() is None
+    assert worker.keep_retained_ready() is None
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[9], minutes=9)])
-    assert worker.keep_standbys_ready() is None, "not before it is time again"
+    assert worker.keep_retained_ready() is None, "not before it is time again"
     with engine.connect() as connection:
         known = text("select run_id, events_since_cut_off from user_embeddings order by run_id")
         assert connection.execute(known).all() == [(older, 3), (newer, 3)]
@@ -318,23 +318,23 @@ def test_a_worker_with_nothing_else_to_do_keeps_retained_runs_ready(
 def test_a_pass_for_a_retained_run_is_short_so_that_no_event_waits_long_for_it(
     engine: Engine, film_nos: list[int]
 ) -> None:
-    users = [f"user-{n}" for n in range(2 * FIRST_STANDBY_EVENTS)]
+    users = [f"user-{n}" for n in range(2 * FIRST_RETAINED_EVENTS)]
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
         publish_small_run(connection, film_nos)
         record(connection, [event(user, film_nos[0]) for user in users])
     with engine.begin() as connection:
-        done = Folder(SETTINGS).fold_standby(connection)
+        done = Folder(SETTINGS).fold_retained(connection)
     assert done is not None
-    assert 0 < len(done.user_nos) <= FIRST_STANDBY_EVENTS
+    assert 0 < len(done.user_nos) <= FIRST_RETAINED_EVENTS
 
 
 def test_passes_for_a_retained_run_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
-    assert events_of_next_standby_pass(100, 0.01) == 200
-    assert events_of_next_standby_pass(MOST_STANDBY_EVENTS, 0.01) == MOST_STANDBY_EVENTS
-    assert events_of_next_standby_pass(800, 4.5) == 400
-    assert events_of_next_standby_pass(FIRST_STANDBY_EVENTS, 4.5) == FIRST_STANDBY_EVENTS
-    assert events_of_next_standby_pass(300, 0.15) == 300
+    assert events_of_next_retained_pass(100, 0.01) == 200
+    assert events_of_next_retained_pass(MOST_RETAINED_EVENTS, 0.01) == MOST_RETAINED_EVENTS
+    assert events_of_next_retained_pass(800, 4.5) == 400
+    assert events_of_next_retained_pass(FIRST_RETAINED_EVENTS, 4.5) == FIRST_RETAINED_EVENTS
+    assert events_of_next_retained_pass(300, 0.15) == 300
 
 
 def test_a_retained_run_of_another_version_does_not_stop_the_worker(
@@ -352,4 +352,4 @@ def test_a_retained_run_of_another_version_does_not_stop_the_worker(
         record(connection, [event("ann", film_nos[0])])
     worker = Worker(engine, redis.Redis.from_url(redis_url), SETTINGS, threading.Event())
     assert worker.work_once() is not None
-    assert worker.keep_standbys_ready() is None
+    assert worker.keep_retained_ready() is None

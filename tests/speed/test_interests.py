@@ -35,13 +35,13 @@ def taste_of(engine: Engine, user_no: int, run_id: int = 1) -> list[float] | Non
     return None if found is None else found.to_numpy()[:2].tolist()
 
 
-def stated(engine: Engine, words: list[str], item_nos: list[int] | None = None) -> UserNo:
+def declared(engine: Engine, words: list[str], item_nos: list[int] | None = None) -> UserNo:
     with engine.begin() as connection:
         return UserNo(state(connection, "ann", words, item_nos or []).user_no)
 
 
 def test_a_user_who_has_done_nothing_gets_a_live_vector(engine: Engine, run_id: RunId) -> None:
-    ann = stated(engine, ["robots"])
+    ann = declared(engine, ["robots"])
     assert fold_all(engine) == [ann]
     towards = taste_of(engine, ann, run_id)
     assert towards is not None
@@ -54,10 +54,10 @@ def test_a_user_who_has_done_nothing_gets_a_live_vector(engine: Engine, run_id: 
 
 @pytest.mark.usefixtures("run_id")
 def test_a_named_item_is_as_good_as_words(engine: Engine, film_nos: list[int]) -> None:
-    ann = stated(engine, ["robots"])
+    ann = declared(engine, ["robots"])
     fold_all(engine)
     by_words = taste_of(engine, ann)
-    stated(engine, [], [film_nos[0]])
+    declared(engine, [], [film_nos[0]])
     fold_all(engine)
     assert taste_of(engine, ann) == pytest.approx(by_words, abs=0.01)
 
@@ -66,7 +66,7 @@ def test_a_named_item_is_as_good_as_words(engine: Engine, film_nos: list[int]) -
 def test_what_is_done_moves_the_vector_away_from_what_was_said(
     engine: Engine, film_nos: list[int]
 ) -> None:
-    ann = stated(engine, ["robots"])
+    ann = declared(engine, ["robots"])
     fold_all(engine)
     directions = [taste_of(engine, ann)]
     for minute, film in enumerate(film_nos[-6:]):
@@ -84,14 +84,14 @@ def test_what_is_done_moves_the_vector_away_from_what_was_said(
 
 @pytest.mark.usefixtures("run_id")
 def test_other_interests_make_another_vector_and_none_make_none(engine: Engine) -> None:
-    ann = stated(engine, ["robots"])
+    ann = declared(engine, ["robots"])
     fold_all(engine)
-    stated(engine, ["noir"])
+    declared(engine, ["noir"])
     assert fold_all(engine) == [ann]
     towards = taste_of(engine, ann)
     assert towards is not None
     assert towards[1] > 2 * abs(towards[0])
-    stated(engine, [])
+    declared(engine, [])
     assert fold_all(engine) == [ann]
     assert taste_of(engine, ann) is None
 
@@ -105,10 +105,10 @@ def test_without_interests_again_the_vector_is_that_of_the_history(
         ann = user_no_of(connection, "ann")
     fold_all(engine)
     before = taste_of(engine, ann)
-    stated(engine, ["robots"], [film_nos[5]])
+    declared(engine, ["robots"], [film_nos[5]])
     fold_all(engine)
     assert taste_of(engine, ann) != before
-    stated(engine, [])
+    declared(engine, [])
     fold_all(engine)
     assert taste_of(engine, ann) == before
 
@@ -117,7 +117,7 @@ def test_without_interests_again_the_vector_is_that_of_the_history(
 def test_words_nobody_knows_say_nothing_until_a_run_knows_them(
     engine: Engine, film_nos: list[int]
 ) -> None:
-    ann = stated(engine, ["submarines"])
+    ann = declared(engine, ["submarines"])
     fold_all(engine)
     assert taste_of(engine, ann) is None
     with engine.begin() as connection:
@@ -136,11 +136,11 @@ def test_a_retained_run_is_told_of_interests_too(
 ) -> None:
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
-    ann = stated(engine, ["robots"])
+    ann = declared(engine, ["robots"])
     fold_all(engine)
     folder = Folder(SETTINGS)
     with engine.begin() as connection:
-        done = folder.fold_standby(connection)
+        done = folder.fold_retained(connection)
     assert done is not None
     assert done.run_id == run_id
     assert taste_of(engine, ann, run_id) is not None
@@ -148,7 +148,7 @@ def test_a_retained_run_is_told_of_interests_too(
 
 @pytest.mark.usefixtures("run_id")
 def test_a_forgotten_user_has_no_vector_of_interests(engine: Engine) -> None:
-    ann = stated(engine, ["robots"])
+    ann = declared(engine, ["robots"])
     fold_all(engine)
     with engine.begin() as connection:
         forget(connection, "ann")
@@ -158,7 +158,7 @@ def test_a_forgotten_user_has_no_vector_of_interests(engine: Engine) -> None:
 
 @pytest.mark.usefixtures("run_id")
 def test_a_pass_that_dies_is_done_again(engine: Engine) -> None:
-    ann = stated(engine, ["robots"])
+    ann = declared(engine, ["robots"])
     with engine.connect() as connection:
         assert Folder(SETTINGS).fold_new(connection) is not None
         connection.rollback()
@@ -196,6 +196,6 @@ def test_the_worker_folds_interests_in_and_drops_the_cached_answers(
         with engine.begin() as connection:
             ann = state(connection, "ann").user_no
         client.hset(user_entry(ann), "a list", b"old")
-        stated(engine, ["robots"])
+        declared(engine, ["robots"])
         wait_until(lambda: taste_of(engine, ann) is not None)
         wait_until(lambda: not client.exists(user_entry(ann)))

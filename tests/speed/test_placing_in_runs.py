@@ -5,10 +5,10 @@ import threading
 import redis
 from sqlalchemy import Connection, Engine, text
 
+from batch.promotion import catch_up
 from batch.publishing import begin_progress
 from batch.rollback import roll_back
 from batch.runs import retire
-from batch.switching import bring_up_to_date
 from domain.identifiers import Position, RunId
 from speed.placing import Placer
 from speed.settings import SpeedSettings
@@ -30,7 +30,7 @@ def missing(connection: Connection, run_id: RunId) -> int:
     return int(connection.execute(text(query), {"run_id": run_id}).scalar_one())
 
 
-def test_at_the_switch_every_item_has_a_place_in_the_new_run(
+def test_at_the_promotion_every_item_has_a_place_in_the_new_run(
     engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
 ) -> None:
     with engine.begin() as connection:
@@ -51,7 +51,7 @@ def test_at_the_switch_every_item_has_a_place_in_the_new_run(
         assert row.users == 2
 
 
-def test_a_switch_waits_for_whoever_places_and_knows_what_they_know(
+def test_a_promotion_waits_for_whoever_places_and_knows_what_they_know(
     engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
 ) -> None:
     night = write_night(engine, database_url, two_camps(item_nos, seed=4))
@@ -69,7 +69,7 @@ def test_a_switch_waits_for_whoever_places_and_knows_what_they_know(
         assert set(new) <= places(connection, live).keys()
 
 
-def test_items_that_come_while_users_are_folded_in_are_placed_before_the_switch(
+def test_items_that_come_while_users_are_folded_in_are_placed_before_the_promotion(
     engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
 ) -> None:
     night = write_night(engine, database_url, two_camps(item_nos, seed=4))
@@ -89,7 +89,7 @@ def test_items_that_come_while_users_are_folded_in_are_placed_before_the_switch(
     with engine.begin() as connection:
         likes = [event(f"early-{n}", item_nos[0], kind_no=LIKE) for n in range(101)]
         record(connection, likes)
-    bring_up_to_date(engine.begin, run, load)
+    catch_up(engine.begin, run, load)
     with engine.connect() as connection:
         assert set(came) <= places(connection, run.run_id).keys()
 
@@ -126,7 +126,7 @@ def test_retained_runs_are_kept_ready_and_known_news_are_removed(
         query = text("select item_no from item_news where item_no = :no")
         assert connection.execute(query, {"no": new}).scalar_one() == new
     worker = Worker(engine, redis.Redis.from_url(redis_url), SpeedSettings(), threading.Event())
-    while worker.keep_standbys_ready() is not None:
+    while worker.keep_retained_ready() is not None:
         pass
     with engine.connect() as connection:
         assert new in places(connection, run_id)
@@ -166,7 +166,7 @@ def test_nothing_is_written_into_a_run_that_is_retired(
     with engine.begin() as connection:
         horizon = Position(event_horizon(connection))
         assert place_next(connection, run, horizon=horizon, items=3) is None
-        assert Placer(FEW).place_standby(connection) is None
+        assert Placer(FEW).place_retained(connection) is None
         remove_known_news(connection)
         left = connection.execute(text("select run_id from placing_progress")).scalars().all()
     assert run_id not in left

@@ -48,14 +48,14 @@ def test_a_served_run_of_another_version_is_told_and_the_others_are_kept_up(
         record(connection, [event("ann", film_nos[0])])
     change(engine, f"update model_runs set {changed} where run_id = {served}")
     stopping = threading.Event()
-    settings = SpeedSettings(standby_seconds=0.001)
+    settings = SpeedSettings(retained_seconds=0.001)
     worker = Worker(engine, redis.Redis.from_url(redis_url), settings, stopping)
     before = unusable()
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):
             assert worker.work_once() is None
             assert worker.place_once() is None
-        while worker.keep_standbys_ready() is not None:
+        while worker.keep_retained_ready() is not None:
             pass
     assert unusable() > before
     told = [log for log in logs if log["event"] == "served_run_unusable"]
@@ -98,11 +98,11 @@ def test_a_retained_run_of_another_version_keeps_no_older_one_from_being_kept_up
         oldest, between, _ = [publish_small_run(connection, film_nos) for _ in range(3)]
         record(connection, [event("ann", film_nos[0])])
     change(engine, f"update model_runs set {OF_ANOTHER_VERSION[0]} where run_id = {between}")
-    settings = SpeedSettings(standby_seconds=0.001)
+    settings = SpeedSettings(retained_seconds=0.001)
     worker = Worker(engine, redis.Redis.from_url(redis_url), settings, threading.Event())
     assert worker.work_once() is not None
     wait_until(
-        lambda: worker.keep_standbys_ready() is None and known_events(engine).get(oldest) == 1
+        lambda: worker.keep_retained_ready() is None and known_events(engine).get(oldest) == 1
     )
 
 

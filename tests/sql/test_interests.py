@@ -1,4 +1,4 @@
-"""Interests in the store: stated once or often, by several at once, and forgotten."""
+"""Interests in the store: declared once or often, by several at once, and forgotten."""
 
 import numpy as np
 import pytest
@@ -20,15 +20,15 @@ def position_of(connection: Connection, user_no: int) -> int:
     return int(connection.execute(query, {"no": user_no}).scalar_one())
 
 
-def test_stating_makes_the_user_and_what_is_said_is_kept_as_it_was(engine: Engine) -> None:
+def test_declaring_makes_the_user_and_what_is_said_is_kept_as_it_was(engine: Engine) -> None:
     with engine.begin() as connection:
-        stated = state(connection, "ann", ["robots", "film noir"], attributes={"age": 7})
-        assert (stated.created, stated.changed) == (True, True)
+        declared = state(connection, "ann", ["robots", "film noir"], attributes={"age": 7})
+        assert (declared.created, declared.changed) == (True, True)
         found = load_interests(connection, [user_no_of(connection, "ann")])
-    assert found == {stated.user_no: Interests(("robots", "film noir"))}
+    assert found == {declared.user_no: Interests(("robots", "film noir"))}
 
 
-def test_stating_the_same_again_changes_nothing(engine: Engine, film_nos: list[int]) -> None:
+def test_declaring_the_same_again_changes_nothing(engine: Engine, film_nos: list[int]) -> None:
     with engine.begin() as connection:
         user_no = state(connection, "ann", ["robots"], film_nos[:2]).user_no
         position = position_of(connection, user_no)
@@ -46,24 +46,24 @@ def test_other_interests_are_news_at_a_new_position_and_so_is_taking_them_back(
     positions = []
     for words in (["robots"], ["noir"], []):
         with engine.begin() as connection:
-            stated = state(connection, "ann", words)
-            assert stated.changed
-            positions.append(position_of(connection, stated.user_no))
+            declared = state(connection, "ann", words)
+            assert declared.changed
+            positions.append(position_of(connection, declared.user_no))
     assert positions == sorted(set(positions))
     with engine.connect() as connection:
-        assert load_interests(connection, [stated.user_no]) == {}
+        assert load_interests(connection, [declared.user_no]) == {}
         news = connection.execute(text("select position, user_no from user_news")).all()
-        assert [tuple(row) for row in news] == [(positions[-1], stated.user_no)]
+        assert [tuple(row) for row in news] == [(positions[-1], declared.user_no)]
 
 
 def test_a_user_who_states_nothing_has_no_row_of_interests(engine: Engine) -> None:
     with engine.begin() as connection:
-        stated = state(connection, "ann", attributes={"country": "NL"})
-        assert (stated.created, stated.changed) == (True, False)
-        assert rows_of_user(connection, stated.user_no) == {"users": 1}
+        declared = state(connection, "ann", attributes={"country": "NL"})
+        assert (declared.created, declared.changed) == (True, False)
+        assert rows_of_user(connection, declared.user_no) == {"users": 1}
 
 
-def test_a_user_made_by_an_event_is_found_by_what_is_stated(
+def test_a_user_made_by_an_event_is_found_by_what_is_declared(
     engine: Engine, film_nos: list[int]
 ) -> None:
     with engine.begin() as connection:
@@ -96,13 +96,13 @@ def test_of_two_who_state_at_once_the_later_counts_and_is_news_later(engine: Eng
         assert position_of(connection, user_no) > position
 
 
-def test_forgetting_waits_for_who_is_stating_and_leaves_nothing(engine: Engine) -> None:
+def test_forgetting_waits_for_who_is_declaring_and_leaves_nothing(engine: Engine) -> None:
     with engine.begin() as connection:
         state(connection, "ann", ["noir"])
-    with engine.connect() as stating:
-        user_no = state(stating, "ann", ["robots"]).user_no
+    with engine.connect() as declaring:
+        user_no = state(declaring, "ann", ["robots"]).user_no
         with waiting(engine, lambda own: forget(own, "ann")) as forgetting:
-            stating.commit()
+            declaring.commit()
     assert forgetting.result().removed["interests"] == 1
     with engine.connect() as connection:
         assert rows_of_user(connection, user_no) == {"forgotten_users": 1}
@@ -113,10 +113,10 @@ def test_who_states_while_the_user_is_forgotten_makes_a_new_one(engine: Engine) 
         gone = state(connection, "ann", ["robots"]).user_no
     with engine.connect() as forgetting:
         forget(forgetting, "ann")
-        with waiting(engine, lambda own: state(own, "ann", ["noir"])) as stating:
+        with waiting(engine, lambda own: state(own, "ann", ["noir"])) as declaring:
             forgetting.commit()
-    assert stating.result().created
-    assert stating.result().user_no != gone
+    assert declaring.result().created
+    assert declaring.result().user_no != gone
 
 
 @pytest.fixture
@@ -149,8 +149,8 @@ def test_the_name_of_a_category_is_that_category(engine: Engine, run_id: RunId) 
 
 def test_phrases_are_numbered_once_whoever_states_them(engine: Engine, run_id: RunId) -> None:
     with engine.connect() as connection:
-        stated = [Interests(("robot", "love")), Interests(("love", "robots"))]
-        found = load_phrases(connection, run_id, stated)
+        declared = [Interests(("robot", "love")), Interests(("love", "robots"))]
+        found = load_phrases(connection, run_id, declared)
     assert found.numbers() == {"love": -3, "robot": -2, "robots": -1}
     assert [found.text_of(no) for no in (-3, -2, -1, 5)] == ["love", "robot", "robots", None]
 
@@ -162,7 +162,7 @@ def test_a_run_without_words_knows_no_phrase(engine: Engine, film_nos: list[int]
 
 
 @pytest.mark.parametrize("phrase", ["'); drop table users; --", "&|!<->:*", "💡", " ", "\\", "%"])
-def test_any_text_may_be_stated(engine: Engine, run_id: RunId, phrase: str) -> None:
+def test_any_text_may_be_declared(engine: Engine, run_id: RunId, phrase: str) -> None:
     with engine.begin() as connection:
         user_no = state(connection, "ann", [phrase]).user_no
         assert load_phrases(connection, run_id, [Interests((phrase,))]).texts == ()

@@ -56,7 +56,7 @@ def analyst(postgres: PostgresServer, database_name: str) -> Iterator[Connection
         "truncate users",
         "drop function record_events",
         "alter function create_run_partitions(integer) security invoker",
-        "create or replace function hold_switch() returns void language sql as 'select 1'",
+        "create or replace function lock_promotion() returns void language sql as 'select 1'",
         "set role tandem_owner",
         "set session authorization postgres",
         "update alembic_version set version_num = '0001'",

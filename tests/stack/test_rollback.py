@@ -45,7 +45,7 @@ def test_an_earlier_run_is_served_by_one_command(engine: Engine, runs: list[int]
     assert f"Run {first} is served now" in result.stdout
     assert served(engine) == first
     with engine.connect() as connection:
-        query = text("select switched_by from analytics.switches")
+        query = text("select promoted_by from analytics.promotions")
         assert connection.execute(query).scalar_one().startswith("tandem rollback, ")
     assert rollback(str(second)).exit_code == 0
     assert served(engine) == second

@@ -1,1 +1,1 @@
-"""A user's list: made, filled, arranged and explained."""
+"""A user's list: made, re-ranked, backfilled and explained."""

@@ -10,16 +10,16 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.fallback_reader import CataloguePage, FallbackReader, FirstOfCategory
-from serving.services.lists.each_category import NewestOfEach, chosen_in_turn
-from serving.services.lists.made_list import MadeList
+from serving.services.lists.category_selection import NewestPerCategory, select_round_robin
+from serving.services.lists.recommendation_list import RecommendationList
 
 _PAGE_ITEMS = 20_000
 _FEWEST_PAGE_ITEMS = 500
-_WALK_SECONDS = 0.25
+_SCAN_SECONDS = 0.25
 """No page is begun after so long; the next time it goes on."""
 _REST_SECONDS = 60.0
 _RESTS = 40
-"""So many times what a walk took is rested before the next: walking takes 2.5 % at most."""
+"""So many times what a scan took is rested before the next: scanning takes 2.5 % at most."""
 _AFTER_ALL = ItemNo(2**31 - 1)
 
 
@@ -48,40 +48,40 @@ class CategoryFallback:
         self._most = most
         self._most_page_items = page_items
         self._page_items = page_items
-        self._read: NewestOfEach | None = None
-        self._reading: NewestOfEach | None = None
+        self._read: NewestPerCategory | None = None
+        self._reading: NewestPerCategory | None = None
         self._before = _AFTER_ALL
         self._seconds = 0.0
         self._due_at = 0.0
 
-    async def load(self, made: MadeList) -> CategoryItems:
+    async def load(self, result: RecommendationList) -> CategoryItems:
         """Those of a list's run, beside the list; RunGoneError if the run was dropped."""
         if not self._most:
             return CategoryItems()
         # It goes on the next time; until then what was read before is good enough.
         with suppress(StoreUnavailableError):
-            await self._walk()
-        return await self._chosen(made)
+            await self._scan()
+        return await self._chosen(result)
 
-    def doubt(self, categories: Sequence[str]) -> None:
+    def invalidate(self, categories: Sequence[str]) -> None:
         """An item came to these categories that may have been looked for before."""
         for newest in (self._read, self._reading):
             if newest is not None:
-                newest.doubt(categories or ("",))
+                newest.invalidate(categories or ("",))
 
-    async def _chosen(self, made: MadeList) -> CategoryItems:
+    async def _chosen(self, result: RecommendationList) -> CategoryItems:
         popular: Sequence[FirstOfCategory] = ()
-        if made.run is not None:
+        if result.run is not None:
             popular = await self._catalogue.load_first_of_categories(
-                made.run.run_id, items=2 * self._most
+                result.run.run_id, items=2 * self._most
             )
         by_category = {first.category: list(first.scores) for first in popular if first.category}
         newest = self._read.by_category if self._read else {}
         for category, item_nos in newest.items():
             by_category[category] = [*by_category.get(category, ()), *item_nos]
-        there = {item.item_no for item in made.items}
-        provided = {name for item in made.items for name in item.categories or ("",)}
-        choice = chosen_in_turn(by_category, there, provided, self._most)
+        there = {item.item_no for item in result.items}
+        provided = {name for item in result.items for name in item.categories or ("",)}
+        choice = select_round_robin(by_category, there, provided, self._most)
         return CategoryItems(
             await self._catalogue.load_items(choice.item_nos),
             {item_no: score for first in popular for item_no, score in first.scores.items()},
@@ -95,16 +95,20 @@ class CategoryFallback:
             return None
         return self._read.cut | left_out | not_read
 
-    async def _walk(self) -> None:
+    async def _scan(self) -> None:
         """Go on reading the catalogue, unless it was read lately."""
         began_at = now = time.monotonic()
         if self._reading is None:
             if now < self._due_at:
                 return
-            self._reading, self._before, self._seconds = NewestOfEach(2 * self._most), _AFTER_ALL, 0
+            self._reading, self._before, self._seconds = (
+                NewestPerCategory(2 * self._most),
+                _AFTER_ALL,
+                0,
+            )
             # What made a page late may be over.
             self._page_items = min(2 * self._page_items, self._most_page_items)
-        while self._reading is not None and now - began_at < _WALK_SECONDS:
+        while self._reading is not None and now - began_at < _SCAN_SECONDS:
             page = await self._load_page(self._reading.each + 1)
             self._reading.add(page.newest)
             taken, now = time.monotonic() - now, time.monotonic()

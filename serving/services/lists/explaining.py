@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from serving.repositories.grounds import Grounds, GroundsOfLists, ItemName
+from serving.repositories.live_vector_inputs import ItemName, LiveVectorInputs, ProfileReader
 from serving.services.lists.because import because
-from serving.services.lists.made_list import Cause, RecommendedItem
+from serving.services.lists.recommendation_list import Cause, RecommendedItem
 from sql.interests import Interests, Phrases
 
 MOST_CAUSES = 3
@@ -20,8 +20,8 @@ Shares = Sequence[tuple[ItemNo, float]]
 class Explainer:
     """Adds causes to the items of a list."""
 
-    def __init__(self, grounds: GroundsOfLists) -> None:
-        self._grounds = grounds
+    def __init__(self, profiles: ProfileReader) -> None:
+        self._profiles = profiles
 
     async def explained(
         self,
@@ -29,31 +29,33 @@ class Explainer:
         user_no: UserNo | None,
         known: Position,
         items: Sequence[RecommendedItem],
-        besides: Interests,
+        extra_interests: Interests,
     ) -> tuple[RecommendedItem, ...]:
         """The same items with their causes; RunGoneError if the run was dropped.
 
-        `known`: the position up to which the user's live vector knows the log; `besides`: interests
-        it was made with beside those the user has stated.
+        `known`: the position up to which the user's live vector knows the log;
+        `extra_interests`: interests it was made with beside those the user has declared.
         """
         item_nos = [item.item_no for item in items]
-        grounds = await self._grounds.load_grounds(run_id, user_no, known, item_nos, besides)
-        shares = largest_shares(grounds, item_nos)
-        names = await self._grounds.load_names(_distinct(shares.values()))
+        inputs = await self._profiles.load_live_vector_inputs(
+            run_id, user_no, known, item_nos, extra_interests
+        )
+        shares = largest_shares(inputs, item_nos)
+        names = await self._profiles.load_names(_distinct(shares.values()))
         return tuple(
-            replace(item, because=_causes(shares.get(item.item_no, ()), names, grounds.phrases))
+            replace(item, because=_causes(shares.get(item.item_no, ()), names, inputs.phrases))
             for item in items
         )
 
 
-def largest_shares(grounds: Grounds, item_nos: Sequence[ItemNo]) -> dict[ItemNo, Shares]:
+def largest_shares(inputs: LiveVectorInputs, item_nos: Sequence[ItemNo]) -> dict[ItemNo, Shares]:
     """What of the user's own had the largest shares in each item's speed score.
 
     Items without a vector are left out; they have no speed score.
     """
     asked = np.array(item_nos, dtype=np.int32)
-    asked = asked[grounds.items.rows_of(asked) >= 0]
-    contributions = because(grounds.space, grounds.items, grounds.history, asked)
+    asked = asked[inputs.items.rows_of(asked) >= 0]
+    contributions = because(inputs.space, inputs.items, inputs.history, asked)
     shares = contributions.shares()
     order = np.argsort(-shares, axis=1, kind="stable")[:, :MOST_CAUSES]
     return {

@@ -12,8 +12,12 @@ from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import LiveRun
 from serving.services.lists.category_fallback import CategoryFallback, CategoryItems
 from serving.services.lists.fallback_items import FallbackItems
-from serving.services.lists.made_list import MadeList, RecommendedItem, fillers
-from serving.services.lists.making import ListMaker
+from serving.services.lists.list_maker import ListMaker
+from serving.services.lists.recommendation_list import (
+    RecommendationList,
+    RecommendedItem,
+    backfill_items,
+)
 from serving.services.lists.request import RecommendationRequest
 from serving.services.live_runs import LiveRuns
 
@@ -66,7 +70,7 @@ class FallbackCatalogue:
         """
         self._changed = {}
         try:
-            made, of_categories = await self._live_runs.reading(self._load)
+            result, of_categories = await self._live_runs.reading(self._load)
         except StoreUnavailableError:
             if self._items is None:
                 kept = await self._copies.find_popular()
@@ -74,7 +78,7 @@ class FallbackCatalogue:
             raise
         # It takes long enough for other requests to notice.
         more = of_categories or CategoryItems()
-        fallback, encoded = await asyncio.to_thread(_assembled, made, more)
+        fallback, encoded = await asyncio.to_thread(_assembled, result, more)
         if self._changed:
             # It may have been read before.
             for item_id, categories in self._changed.items():
@@ -84,23 +88,23 @@ class FallbackCatalogue:
         if of_categories is not None:
             await self._copies.store_popular(encoded)
 
-    async def _load(self, run: LiveRun | None) -> tuple[MadeList, CategoryItems | None]:
+    async def _load(self, run: LiveRun | None) -> tuple[RecommendationList, CategoryItems | None]:
         """All of it from one run; the list alone if it is the first and categories are away."""
-        made = await self._lists.make(run, None, RecommendationRequest(limit=self._most))
+        result = await self._lists.make(run, None, RecommendationRequest(limit=self._most))
         try:
-            return made, await self._categories.load(made)
+            return result, await self._categories.load(result)
         except StoreUnavailableError:
             if self._items is not None:
                 raise
-            return made, None
+            return result, None
 
     def leave_out(self, item_id: ItemId) -> None:
         """No longer show an item, which is not available any more."""
         self._note_change(item_id, None)
 
-    def recategorise(self, item_id: ItemId, categories: Sequence[str]) -> None:
+    def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
         """Know an item as one of these categories from now on, though the fallback may lack it."""
-        self._categories.doubt(categories)
+        self._categories.invalidate(categories)
         self._note_change(item_id, categories)
 
     def _note_change(self, item_id: ItemId, categories: Sequence[str] | None) -> None:
@@ -119,7 +123,7 @@ class FallbackCatalogue:
         *,
         filters: Filters = EVERYTHING,
         max_per_category: int | None = None,
-    ) -> MadeList:
+    ) -> RecommendationList:
         """The first `n` that are not excluded; StoreUnavailableError if there never was a list."""
         if self._items is None:
             raise StoreUnavailableError(_NOTHING_FITS)
@@ -132,15 +136,15 @@ class FallbackCatalogue:
         *,
         filters: Filters = EVERYTHING,
         max_per_category: int | None = None,
-    ) -> MadeList:
+    ) -> RecommendationList:
         """The same as the whole answer, which is empty only if nothing is eligible.
 
         StoreUnavailableError if the fallback has none that is, but there may be others.
         """
-        made = self.top(n, excluded, filters=filters, max_per_category=max_per_category)
-        if not made.items and self._items and not self._items.covers(filters):
+        result = self.top(n, excluded, filters=filters, max_per_category=max_per_category)
+        if not result.items and self._items and not self._items.covers(filters):
             raise StoreUnavailableError(_NOTHING_FITS)
-        return made
+        return result
 
 
 def _tell(fallback: FallbackItems, item_id: ItemId, categories: Sequence[str] | None) -> None:
@@ -148,14 +152,14 @@ def _tell(fallback: FallbackItems, item_id: ItemId, categories: Sequence[str] | 
     if categories is None:
         fallback.leave_out(item_id)
     else:
-        fallback.recategorise(item_id, categories)
+        fallback.update_categories(item_id, categories)
 
 
-def _assembled(made: MadeList, more: CategoryItems) -> tuple[FallbackItems, bytes]:
+def _assembled(result: RecommendationList, more: CategoryItems) -> tuple[FallbackItems, bytes]:
     """What is popular in all, then in categories, then what is new; and how it is kept."""
-    first = [item for item in made.items if item.score > 0]
-    others = [*(item for item in made.items if item.score <= 0), *fillers(more.items)]
-    items = replace(made, level="fallback", items=(*first, *_in_order(others, more)))
+    first = [item for item in result.items if item.score > 0]
+    others = [*(item for item in result.items if item.score <= 0), *backfill_items(more.items)]
+    items = replace(result, strategy="fallback", items=(*first, *_in_order(others, more)))
     fallback = FallbackItems(items, more.incomplete_categories)
     return fallback, fallback.encode()
 

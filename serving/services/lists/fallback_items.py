@@ -12,8 +12,8 @@ import orjson
 from domain.identifiers import ItemId, ItemNo
 from serving.repositories.filters import Filters
 from serving.repositories.runs import LiveRun
-from serving.services.lists.made_list import MadeList, RecommendedItem
-from serving.services.lists.slots import Draft
+from serving.services.lists.list_builder import ListBuilder
+from serving.services.lists.recommendation_list import RecommendationList, RecommendedItem
 
 
 class FallbackItems:
@@ -22,13 +22,15 @@ class FallbackItems:
     A change of an item applies at once, whether or not the item is here.
     """
 
-    def __init__(self, made: MadeList, incomplete_categories: Iterable[str] | None) -> None:
+    def __init__(
+        self, result: RecommendationList, incomplete_categories: Iterable[str] | None
+    ) -> None:
         """`incomplete_categories`: see `covers`; None: they are not known."""
-        self._made = replace(made, items=())
+        self._result = replace(result, items=())
         self._incomplete_categories = (
             None if incomplete_categories is None else set(incomplete_categories)
         )
-        self._items = dict(enumerate(made.items))
+        self._items = dict(enumerate(result.items))
         self._places = {item.item_id: place for place, item in self._items.items()}
         self._in_category: defaultdict[str, list[int]] = defaultdict(list)
         for place, item in self._items.items():
@@ -38,11 +40,11 @@ class FallbackItems:
     @property
     def run(self) -> LiveRun | None:
         """The run the list comes from."""
-        return self._made.run
+        return self._result.run
 
     def top(
         self, n: int, excluded: AbstractSet[ItemNo], filters: Filters, max_per_category: int | None
-    ) -> MadeList:
+    ) -> RecommendationList:
         """The first `n` that pass and are not excluded."""
         passing = (
             item
@@ -50,11 +52,11 @@ class FallbackItems:
             if item.item_no not in excluded and filters.match(item)
         )
         if max_per_category is None:
-            return replace(self._made, items=tuple(islice(passing, n)))
-        draft = Draft(n, max_per_category)
-        draft.offer(passing)
-        draft.give_way()
-        return replace(self._made, items=draft.items)
+            return replace(self._result, items=tuple(islice(passing, n)))
+        builder = ListBuilder(n, max_per_category)
+        builder.add(passing)
+        builder.add_deferred()
+        return replace(self._result, items=builder.items)
 
     def covers(self, filters: Filters) -> bool:
         """Whether every item of the catalogue that passes is here.
@@ -75,7 +77,7 @@ class FallbackItems:
             for category in set(self._items.pop(place).categories):
                 self._in_category[category].remove(place)
 
-    def recategorise(self, item_id: ItemId, categories: Sequence[str]) -> None:
+    def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
         """Know an item as one of these categories; one that is not here is missing in them."""
         place = self._places.get(item_id)
         if place is None:
@@ -95,17 +97,19 @@ class FallbackItems:
 
     def encode(self) -> bytes:
         """Two lines of JSON."""
-        made = replace(self._made, items=tuple(self._items.values()))
+        result = replace(self._result, items=tuple(self._items.values()))
         incomplete_categories = (
             None if self._incomplete_categories is None else sorted(self._incomplete_categories)
         )
-        return made.encode() + b"\n" + orjson.dumps(incomplete_categories)
+        return result.encode() + b"\n" + orjson.dumps(incomplete_categories)
 
     @classmethod
     def decode(cls, kept: bytes) -> "FallbackItems":
         """What was encoded; a list alone, as earlier versions kept it, is one of some items."""
-        made, _, incomplete_categories = kept.partition(b"\n")
-        return cls(MadeList.decode(made), orjson.loads(incomplete_categories or b"null"))
+        result, _, incomplete_categories = kept.partition(b"\n")
+        return cls(
+            RecommendationList.decode(result), orjson.loads(incomplete_categories or b"null")
+        )
 
     def _within(self, categories: Sequence[str]) -> Iterator[RecommendedItem]:
         """Items of at least one of the categories in their order; all if none is named."""

@@ -3,10 +3,10 @@
 from dataclasses import dataclass, replace
 
 from serving.repositories.filters import EVERYTHING, Filters
-from serving.services.lists.slots import SlotPolicy
-from serving.services.lists.stating import AskedInterests
+from serving.services.lists.list_builder import RerankingPolicy
+from serving.services.lists.request_interests import RequestInterests
 
-_NO_INTERESTS = AskedInterests()
+_NO_INTERESTS = RequestInterests()
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,8 @@ class RecommendationRequest:
     """False: only items the user disliked or hid stay out."""
     explain: bool = False
     """Whether to say which of the user's own items brought each one."""
-    interests: AskedInterests = _NO_INTERESTS
-    """What the user likes besides, for this list only."""
+    interests: RequestInterests = _NO_INTERESTS
+    """What the user likes as well, for this list only."""
     filters: Filters = EVERYTHING
     explore: float | None = None
     """Share of the places that go to new items, in [0, 0.5]; None, as below: the default."""
@@ -28,7 +28,7 @@ class RecommendationRequest:
     max_per_category: int | None = None
     """How many items of one category, as long as others are eligible."""
 
-    def with_defaults(self, policy: SlotPolicy) -> "RecommendationRequest":
+    def with_defaults(self, policy: RerankingPolicy) -> "RecommendationRequest":
         """The same, with the defaults of the policy where nothing was asked."""
         return replace(
             self,

@@ -8,8 +8,8 @@ from typing import Any, Literal, Self
 from domain.identifiers import ItemNo
 from serving.repositories.runs import LiveRun
 
-SimilarLevel = Literal["similar", "words", "popular", "fallback"]
-SearchLevel = Literal["search", "words", "popular", "fallback"]
+SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
+SearchStrategy = Literal["search", "words", "popular", "fallback"]
 FoundSource = Literal["cache", "similar", "search", "words", "popular", "fallback"]
 Match = Literal["words", "meaning", "popular"]
 
@@ -31,7 +31,7 @@ class SimilarItem:
 class SimilarList:
     """Items like others, the most alike first."""
 
-    level: SimilarLevel
+    strategy: SimilarStrategy
     run: LiveRun | None
     items: tuple[SimilarItem, ...]
     unknown: tuple[str, ...] = ()
@@ -44,7 +44,7 @@ class SimilarList:
     def encode(self) -> dict[str, Any]:
         """What is kept in the cache."""
         return {
-            "level": self.level,
+            "strategy": self.strategy,
             "run": self.run,
             "items": self.items,
             "unknown": self.unknown,
@@ -56,7 +56,7 @@ class SimilarList:
         """The list from what was kept."""
         items = tuple(SimilarItem(**item) for item in said["items"])
         return cls(
-            said["level"],
+            said["strategy"],
             kept_run(said["run"]),
             items,
             unknown=tuple(said["unknown"]),
@@ -92,7 +92,7 @@ class SearchedItem:
 class SearchList:
     """What a search found, the best first."""
 
-    level: SearchLevel
+    strategy: SearchStrategy
     run: LiveRun | None
     items: tuple[SearchedItem, ...]
     corrected: Mapping[str, str] = field(default_factory=dict)
@@ -110,7 +110,7 @@ class SearchList:
     def encode(self) -> dict[str, Any]:
         """What is kept in the cache."""
         return {
-            "level": self.level,
+            "strategy": self.strategy,
             "run": self.run,
             "items": self.items,
             "corrected": self.corrected,
@@ -122,7 +122,7 @@ class SearchList:
         """The list from what was kept."""
         items = tuple(_searched_item(item) for item in said["items"])
         return cls(
-            said["level"],
+            said["strategy"],
             kept_run(said["run"]),
             items,
             corrected=said["corrected"],
@@ -140,4 +140,4 @@ def kept_run(said: Mapping[str, Any] | None) -> LiveRun | None:
     if said is None:
         return None
     cut_off_at = datetime.fromisoformat(said["cut_off_at"])
-    return LiveRun(said["run_id"], cut_off_at, switch_no=said["switch_no"])
+    return LiveRun(said["run_id"], cut_off_at, promotion_no=said["promotion_no"])

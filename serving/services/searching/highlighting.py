@@ -158,8 +158,8 @@ def folded_as_stored(text: str) -> str:
     """The text as `folded` in SQL has it."""
     # One letter for one, as in the store: Python makes two of the one, and of the other what fits.
     lower = text.replace("İ", "i").replace("\u03a3", "\u03c3").lower()
-    parted = unicodedata.normalize("NFKD", _replaced(lower, _STROKES))
-    return unicodedata.normalize("NFC", _ACCENTS.sub(r"\1", parted))
+    decomposed = unicodedata.normalize("NFKD", _replaced(lower, _STROKES))
+    return unicodedata.normalize("NFC", _ACCENTS.sub(r"\1", decomposed))
 
 
 def _replaced(text: str, letters: tuple[tuple[str, str], ...]) -> str:

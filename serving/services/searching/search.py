@@ -22,14 +22,14 @@ from serving.repositories.search import Found, Search
 from serving.repositories.similar_items import AlikeItem, ItemFilters, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.made_list import degraded_by
-from serving.services.searching.asking import Asking
+from serving.services.lists.recommendation_list import degraded_by
 from serving.services.searching.fallback_query import FallbackQuery
-from serving.services.searching.found_list import SearchedItem, SearchLevel, SearchList
+from serving.services.searching.found_list import SearchedItem, SearchList, SearchStrategy
 from serving.services.searching.highlighting import highlights
-from serving.services.searching.order import in_order
 from serving.services.searching.query import TypedQuery, typed_query
-from serving.services.searching.understanding import Understanding, Understood
+from serving.services.searching.query_analysis import AnalyzedQuery, QueryAnalyzer
+from serving.services.searching.query_plan import QueryPlan
+from serving.services.searching.search_ranking import ranked
 
 _ALL = 1_000_000
 _NEAR = 100
@@ -93,7 +93,7 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
         self._pipeline = pipeline
         self.fresh_seconds = fresh_seconds
         self._search = search
-        self._understanding = Understanding(search)
+        self._analyzer = QueryAnalyzer(search)
         self._items = items
         self._fallback = fallback
         self._recall_bound = recall_bound
@@ -128,43 +128,43 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
         """The user's exclusions."""
         return exclusions.of(exclude_seen=request.exclude_seen)
 
-    def encode(self, made: SearchList) -> bytes:
+    def encode(self, result: SearchList) -> bytes:
         """The list."""
-        return orjson.dumps(made.encode())
+        return orjson.dumps(result.encode())
 
     def decode(self, cached: bytes) -> SearchList:
         """The list."""
         return SearchList.decode(orjson.loads(cached))
 
     async def _make(self, search: _Search, typed: TypedQuery) -> SearchList:
-        understood = await self._understanding.understand(search.run_id, typed)
-        asks = understood.asking
-        if asks is None:
+        analyzed = await self._analyzer.analyze(search.run_id, typed)
+        plan = analyzed.plan
+        if plan is None:
             items = await self._filled(search, [], ItemFilters(search.request.filters))
             meant = await self._items.find_categories_meant(search.request.filters, items)
             return SearchList("popular", search.run, tuple(items), categories_meant=meant)
         filters = ItemFilters(
-            search.request.filters, asks.binding, asks.unwanted, asks.unwanted_is_common
+            search.request.filters, plan.binding, plan.unwanted, plan.unwanted_is_common
         )
-        near, degraded = await self._near_in_time(search, understood, filters)
-        items = await self._found(search, understood, asks, filters, near)
-        level = _level(items, near)
+        near, degraded = await self._near_in_time(search, analyzed, filters)
+        items = await self._found(search, analyzed, plan, filters, near)
+        strategy = _strategy(items, near)
         if not search.request.only_words:
             items = await self._filled(search, items, filters)
         if search.request.highlight:
-            items, late = await self._highlighted(items, asks)
+            items, late = await self._highlighted(items, plan)
             degraded = degraded or late
         meant = await self._items.find_categories_meant(search.request.filters, items)
-        return SearchList(level, search.run, tuple(items), understood.corrected, degraded, meant)
+        return SearchList(strategy, search.run, tuple(items), analyzed.corrected, degraded, meant)
 
     async def _near_in_time(
-        self, search: _Search, understood: Understood, filters: ItemFilters
+        self, search: _Search, analyzed: AnalyzedQuery, filters: ItemFilters
     ) -> tuple[list[ItemNo], str | None]:
         """The nearest in meaning; if the search for them takes too long none, and why."""
         run = search.run
         if run is None or search.request.only_words:
             return [], None
-        if understood.meaning is None:
+        if analyzed.meaning is None:
             await self._items.check_run(run.run_id)
             return [], None
         index = trusted(run.likeness_index, self._recall_bound)
@@ -172,7 +172,7 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
             with until(SEARCHING):
                 alike = await self._items.load_alike(
                     run.run_id,
-                    understood.meaning,
+                    analyzed.meaning,
                     search.excluded,
                     filters,
                     items=max(_NEAR, search.request.limit),
@@ -187,26 +187,26 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
     async def _found(
         self,
         search: _Search,
-        understood: Understood,
-        asks: Asking,
+        analyzed: AnalyzedQuery,
+        plan: QueryPlan,
         filters: ItemFilters,
         near: Sequence[ItemNo],
     ) -> list[SearchedItem]:
         """What matches in words, and the nearest in meaning, the best first."""
         found = await self._search.load_found(
             search.run_id,
-            asks.match,
+            plan.match,
             search.excluded,
             filters,
             near=near,
-            meaning=understood.meaning,
+            meaning=analyzed.meaning,
             embedding=search.embedding,
             enough=max(search.request.limit, _ENOUGH),
         )
         if search.run is not None and near and not any(item.meaning for item in found):
             await self._items.check_run(search.run.run_id)
         personal = search.embedding is not None
-        ordered = in_order(found, asks.weights, times=asks.times, personal=personal)
+        ordered = ranked(found, plan.weights, times=plan.times, personal=personal)
         return [
             _searched_item(item, score, search.seen)
             for item, score in ordered[: search.request.limit]
@@ -227,18 +227,18 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
                 added = await self._items.load_most_used(
                     search.run_id, listed, wanted, items=missing
                 )
-                items = [*items, *(_filler(item, search.seen) for item in added)]
+                items = [*items, *(_backfill_item(item, search.seen) for item in added)]
         return items
 
     async def _highlighted(
-        self, items: list[SearchedItem], asks: Asking
+        self, items: list[SearchedItem], plan: QueryPlan
     ) -> tuple[list[SearchedItem], str | None]:
         """The items with highlights; without, and why, if there is no time left."""
         matched = [item.item_no for item in items if item.match == "words"]
         if not matched:
             return items, None
         try:
-            marked = await self._search.load_marked_texts(matched, " | ".join(asks.match.terms))
+            marked = await self._search.load_marked_texts(matched, " | ".join(plan.match.terms))
         except StoreUnavailableError as error:
             return items, degraded_by(error)
         shown = []
@@ -254,10 +254,12 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
 
         StoreUnavailableError if it has no item that may be shown, but there may be some.
         """
-        request, of_user = request, known.exclusions
-        made = self._fallback.answer(_ALL, self.excluded(of_user, request), filters=request.filters)
+        of_user = known.exclusions
+        result = self._fallback.answer(
+            _ALL, self.excluded(of_user, request), filters=request.filters
+        )
         query = FallbackQuery.of(typed_query(request.text))
-        fallback = [item for item in made.items if query.allows((item.title, *item.categories))]
+        fallback = [item for item in result.items if query.allows((item.title, *item.categories))]
         scores = {item.item_no: query.score(item.title) for item in fallback}
         if request.only_words:
             fallback = [item for item in fallback if scores[item.item_no]]
@@ -273,7 +275,7 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
             )
             for item in fallback[: request.limit]
         )
-        return SearchList("fallback", made.run, items)
+        return SearchList("fallback", result.run, items)
 
 
 def nothing_to_look_for(typed: TypedQuery) -> FaultyInputError:
@@ -286,7 +288,7 @@ def nothing_to_look_for(typed: TypedQuery) -> FaultyInputError:
     return FaultyInputError(detail, [Fault("query:q", detail)])
 
 
-def _level(items: Sequence[SearchedItem], near: Sequence[ItemNo]) -> SearchLevel:
+def _strategy(items: Sequence[SearchedItem], near: Sequence[ItemNo]) -> SearchStrategy:
     if near:
         return "search"
     return "words" if items else "popular"
@@ -303,7 +305,7 @@ def _searched_item(item: Found, score: float, seen: AbstractSet[ItemNo]) -> Sear
     )
 
 
-def _filler(item: AlikeItem, seen: AbstractSet[ItemNo]) -> SearchedItem:
+def _backfill_item(item: AlikeItem, seen: AbstractSet[ItemNo]) -> SearchedItem:
     return SearchedItem(
         item.item_no, item.item_id, item.title, 0.0, "popular", item.item_no in seen
     )

@@ -20,7 +20,7 @@ from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.similar_items import AlikeItem, ItemFilters, Seed, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.searching.found_list import SimilarItem, SimilarLevel, SimilarList
+from serving.services.searching.found_list import SimilarItem, SimilarList, SimilarStrategy
 
 _NOBODY = Exclusions()
 
@@ -68,7 +68,6 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         self, run: LiveRun | None, user: UserReader | None, request: SimilarRequest
     ) -> SimilarList:
         """The most alike by the run, then the most used."""
-        request = request
         of_user = (await user.state(exclude_seen=True)).exclusions if user else _NOBODY
         seeds = await self._items.find_seeds(run.run_id if run else None, request.item_ids)
         known = {seed.item_id for seed in seeds}
@@ -79,14 +78,14 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         filters = ItemFilters(request.filters)
         alike, degraded = await self._alike(run, seeds, excluded, filters, request.limit)
         missing = request.limit - len(alike)
-        level = _level(seeds) if alike else "popular"
+        strategy = _strategy(seeds) if alike else "popular"
         if missing > 0:
             listed = excluded.union(item.item_no for item in alike)
             run_id = run.run_id if run else None
             alike += await self._items.load_most_used(run_id, listed, filters, items=missing)
         meant = await self._items.find_categories_meant(request.filters, alike)
         items = tuple(map(_similar_item, alike))
-        return SimilarList(level, run, items, unknown, degraded, meant)
+        return SimilarList(strategy, run, items, unknown, degraded, meant)
 
     async def _alike(
         self,
@@ -118,7 +117,6 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
 
     def make_fallback(self, known: UserExclusions, request: SimilarRequest) -> SimilarList:
         """What is popular."""
-        request = request
         excluded = self.excluded(known.exclusions, request) | self._fallback.numbers_of(
             request.item_ids
         )
@@ -137,9 +135,9 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         """The user's exclusions."""
         return exclusions.of(exclude_seen=request.exclude_seen)
 
-    def encode(self, made: SimilarList) -> bytes:
+    def encode(self, result: SimilarList) -> bytes:
         """The list."""
-        return orjson.dumps(made.encode())
+        return orjson.dumps(result.encode())
 
     def decode(self, cached: bytes) -> SimilarList:
         """The list."""
@@ -152,7 +150,7 @@ def mean_likeness(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:
     return np.asarray(np.mean(known, axis=0, dtype=np.float32)) if known else None
 
 
-def _level(seeds: Sequence[Seed]) -> SimilarLevel:
+def _strategy(seeds: Sequence[Seed]) -> SimilarStrategy:
     return "similar" if any(seed.is_placed for seed in seeds) else "words"
 
 

@@ -2,15 +2,15 @@
 
 from collections.abc import Mapping, Sequence
 
-from serving.repositories.search import PartedWord, Search
-from serving.services.searching.slips import forgiven, slips
+from serving.repositories.search import CompoundWord, Search
+from serving.services.searching.edit_distance import edit_distance, max_edits
 
 _MOST_COUNTED = 20
 _FEWEST_LETTERS = 4
 _MOST_CORRECTED = 4
 """PostgreSQL counts the items of `_MOST_COUNTED` words for each, 1 ms a word that many have."""
-_PARTED = 1
-"""Of words that were written as one: as if one letter, the space, were missing."""
+_COMPOUND_DISTANCE = 1
+"""Of compounds: as if one letter, the space, were missing."""
 
 
 class Spelling:
@@ -19,25 +19,25 @@ class Spelling:
     def __init__(self, search: Search) -> None:
         self._search = search
 
-    async def parted(self, typed: Sequence[str]) -> Mapping[str, PartedWord]:
+    async def compounds(self, typed: Sequence[str]) -> Mapping[str, CompoundWord]:
         """For those of the words that items have as several words, these words.
 
-        Of several ways to part a word, the one most items have.
+        Of several ways to split a word, the one most items have.
         """
-        partable = [word for word in typed if len(word) >= _FEWEST_LETTERS and word.isalnum()]
-        if not partable:
+        splittable = [word for word in typed if len(word) >= _FEWEST_LETTERS and word.isalnum()]
+        if not splittable:
             return {}
-        return await self._search.find_parted_words(partable[:_MOST_CORRECTED])
+        return await self._search.find_compounds(splittable[:_MOST_CORRECTED])
 
     async def corrected(
-        self, typed: Sequence[str], parted: Mapping[str, PartedWord]
+        self, typed: Sequence[str], compounds: Mapping[str, CompoundWord]
     ) -> dict[str, str]:
         """For those of the words that can be corrected, the catalogue's words, folded.
 
-        Of words as near, the one that begins alike, then the one most items have. `parted` words
-        are as near as those with one slip.
+        Of words as near, the one that begins alike, then the one most items have. `compounds`
+        are as near as words at distance one.
         """
-        found = {word: parted[word].text for word in typed if word in parted}
+        found = {word: compounds[word].text for word in typed if word in compounds}
         correctable = [word for word in typed if len(word) >= _FEWEST_LETTERS and word.isalpha()]
         correctable = correctable[:_MOST_CORRECTED]
         if not correctable:
@@ -52,19 +52,21 @@ class Spelling:
                 for other, distance in counted
                 if items.get(other)
             ]
-            if original in parted:
-                several = parted[original]
-                had.append((_order(word, several.text, _PARTED, several.items), several.text))
+            if original in compounds:
+                several = compounds[original]
+                had.append(
+                    (_order(word, several.text, _COMPOUND_DISTANCE, several.items), several.text)
+                )
             if had:
                 found[original] = min(had)[1]
         return found
 
 
 def _nearest(typed: str, words: Sequence[str]) -> list[tuple[str, int]]:
-    """Words with as few slips as are forgiven, and how many; the nearest first."""
-    counted = ((word, slips(typed, word)) for word in words)
-    forgivable = [(word, count) for word, count in counted if 0 < count <= forgiven(typed, word)]
-    return sorted(forgivable, key=lambda one: (one[1], one[0][0] != typed[0]))[:_MOST_COUNTED]
+    """Words within the tolerated distance, and the distance; the nearest first."""
+    counted = ((word, edit_distance(typed, word)) for word in words)
+    near = [(word, count) for word, count in counted if 0 < count <= max_edits(typed, word)]
+    return sorted(near, key=lambda one: (one[1], one[0][0] != typed[0]))[:_MOST_COUNTED]
 
 
 def _order(typed: str, word: str, distance: int, items: int) -> tuple[int, bool, int]:

@@ -39,7 +39,6 @@ class Memory:
     postgres_away: bool = False
     away: bool = False
     """Of Redis."""
-    now: int = 0
 
     @property
     def current(self) -> LiveRun | None:
@@ -66,11 +65,6 @@ class Memory:
     async def knows_user(self, _run_id: RunId, user_no: UserNo) -> bool:
         return user_no in self.users.values()
 
-    async def store(
-        self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, **_when: Any
-    ) -> None:
-        self.known[user_id] = UserExclusions(user_no, exclusions, complete=True)
-
     async def warm(self, _user_id: UserId) -> None:
         """All is known here."""
 
@@ -91,11 +85,18 @@ class Memory:
             recommendations=self,  # type: ignore[arg-type]
             users=SimpleNamespace(find=self._find_user, reading=self._reading_user),  # type: ignore[arg-type]
             fallback=SimpleNamespace(run=self.run),  # type: ignore[arg-type]
-            exclusion_cache=self,  # type: ignore[arg-type]
+            exclusion_cache=SimpleNamespace(  # type: ignore[arg-type]
+                now=0, store=self._store_exclusions, warm=self.warm
+            ),
             exclusions=SimpleNamespace(find=self._find_known),  # type: ignore[arg-type]
             replica=SimpleNamespace(grant=lambda *_: None),  # type: ignore[arg-type]
             metrics=ServingMetrics(),
         )
+
+    async def _store_exclusions(
+        self, user_id: UserId, user_no: UserNo, exclusions: Exclusions, **_when: Any
+    ) -> None:
+        self.known[user_id] = UserExclusions(user_no, exclusions, complete=True)
 
     async def _find_user(self, user_id: UserId) -> UserNo | None:
         self._ask()
@@ -116,7 +117,7 @@ class Memory:
 class Numbers:
     """A list of item numbers."""
 
-    level: str
+    strategy: str
     run: LiveRun | None
     items: tuple[Any, ...]
     degraded: str | None = None
@@ -130,12 +131,12 @@ class Counting(CachedKind[int, Numbers]):
     """The first so many items that the user has not seen."""
 
     def __init__(self) -> None:
-        self.made = 0
+        self.result = 0
         self.degraded: str | None = None
         self.gone: set[RunId] = set()
 
     async def make(self, run: LiveRun | None, user: UserReader | None, request: int) -> Numbers:
-        self.made += 1
+        self.result += 1
         if run and run.run_id in self.gone:
             raise RunGoneError
         state = await user.state(exclude_seen=True) if user else None
@@ -150,18 +151,18 @@ class Counting(CachedKind[int, Numbers]):
     def key(self, request: int) -> str:
         return f"counting:{request}"
 
-    def encode(self, made: Numbers) -> bytes:
-        return orjson.dumps(made.item_nos)
+    def encode(self, result: Numbers) -> bytes:
+        return orjson.dumps(result.item_nos)
 
     def decode(self, cached: bytes) -> Numbers:
         return Numbers("blend", None, _items(orjson.loads(cached)))
 
 
 def _numbers(
-    level: str, run: LiveRun | None, n: int, excluded: Any, degraded: str | None = None
+    strategy: str, run: LiveRun | None, n: int, excluded: Any, degraded: str | None = None
 ) -> Numbers:
     numbers = [no for no in range(100) if no not in set(excluded)][:n]
-    return Numbers(level, run, _items(numbers), degraded)
+    return Numbers(strategy, run, _items(numbers), degraded)
 
 
 def _items(numbers: list[int]) -> tuple[Any, ...]:

@@ -27,15 +27,15 @@ async def test_a_list_is_made_once_and_then_cached_without_what_the_user_has_see
     kind, pipeline = Counting(), memory.pipeline()
     first, second = [await pipeline.answer(kind, 3, ANN) for _ in range(2)]
     assert [first.source, second.source] == ["blend", "cache"]
-    assert first.made.item_nos == second.made.item_nos == [0, 2, 3]
-    assert kind.made == 1
+    assert first.result.item_nos == second.result.item_nos == [0, 2, 3]
+    assert kind.result == 1
     assert first.exclusions == second.exclusions == "known"
 
 
 async def test_who_ask_at_once_get_one_list(memory: Memory) -> None:
     kind, pipeline = Counting(), memory.pipeline()
     answers = await asyncio.gather(*(pipeline.answer(kind, 3, ANN) for _ in range(5)))
-    assert kind.made == 1
+    assert kind.result == 1
     assert {answer.source for answer in answers} == {"blend"}
 
 
@@ -43,7 +43,7 @@ async def test_each_request_run_and_user_has_a_list_of_its_own(memory: Memory) -
     kind, pipeline = Counting(), memory.pipeline()
     await pipeline.answer(kind, 3, ANN)
     assert (await pipeline.answer(kind, 4, ANN)).source == "blend"
-    assert (await pipeline.answer(kind, 3, None)).made.item_nos == [0, 1, 2]
+    assert (await pipeline.answer(kind, 3, None)).result.item_nos == [0, 1, 2]
     memory.run = LiveRun(RunId(2), datetime.now(UTC))
     assert (await pipeline.answer(kind, 3, ANN)).source == "blend"
 
@@ -79,7 +79,7 @@ async def test_a_degraded_list_is_not_cached(memory: Memory) -> None:
 async def test_of_a_run_that_is_gone_the_next_one_is_read(memory: Memory) -> None:
     kind, pipeline = Counting(), memory.pipeline()
     kind.gone, memory.next_run = {RunId(1)}, LiveRun(RunId(2), datetime.now(UTC))
-    assert (await pipeline.answer(kind, 3, ANN)).made.run == memory.next_run
+    assert (await pipeline.answer(kind, 3, ANN)).result.run == memory.next_run
 
 
 async def test_without_postgres_the_fallback_leaves_out_what_is_known(memory: Memory) -> None:
@@ -88,7 +88,7 @@ async def test_without_postgres_the_fallback_leaves_out_what_is_known(memory: Me
     for complete, exclusions in ((True, "known"), (False, "unknown")):
         memory.known[ANN] = UserExclusions(ANN_NO, seen, complete=complete)
         answer = await memory.pipeline().answer(Counting(), 2, ANN)
-        assert answer.made.item_nos == [1, 2]
+        assert answer.result.item_nos == [1, 2]
         assert (answer.source, answer.exclusions) == ("fallback", exclusions)
         assert answer.degraded == "postgres_unreachable"
 
@@ -101,7 +101,7 @@ async def test_a_cached_list_with_an_item_seen_since_is_not_answered(memory: Mem
     )
     memory.postgres_away = True
     answer = await pipeline.answer(kind, 2, ANN)
-    assert (answer.source, answer.made.item_nos) == ("fallback", [0, 3])
+    assert (answer.source, answer.result.item_nos) == ("fallback", [0, 3])
 
 
 async def test_the_list_of_strangers_claims_no_knowledge_of_a_user_it_does_not_know(
@@ -121,7 +121,7 @@ async def test_a_list_made_ahead_is_found_once_its_run_is_served(memory: Memory)
     await pipeline.prepare(kind, 3, coming, UserId("zoe"))
     memory.run = coming
     assert (await pipeline.answer(kind, 3, ANN)).source == "cache"
-    assert kind.made == 1
+    assert kind.result == 1
 
 
 async def test_with_no_fallback_the_error_is_the_answer(memory: Memory) -> None:

@@ -12,7 +12,7 @@ async def test_an_answer_is_given_again_only_for_a_moment(films: Films, start: S
     client = await start(search_fresh_seconds=3600)
     assert (await search(client, "space")).json()["source"] == "search"
     again = (await search(client, "space")).json()
-    assert (again["source"], again["level"]) == ("cache", "search")
+    assert (again["source"], again["strategy"]) == ("cache", "search")
     assert (await search(client, "space", limit=7)).json()["source"] == "search"
     assert (await search(client, "space", user_id="ann")).json()["source"] == "search"
     assert (await search(client, "space", user_id="ann")).json()["source"] == "cache"
@@ -36,7 +36,7 @@ async def test_an_answer_of_another_run_is_not_given_again(
         if again["run"]["id"] == other:
             break
     assert again["run"]["id"] == other != first["run"]["id"]
-    assert again["level"] == "words", "the other run knows nothing of meaning"
+    assert again["strategy"] == "words", "the other run knows nothing of meaning"
 
 
 async def test_a_category_that_differs_in_case_only_is_told_with_the_empty_list(
@@ -66,7 +66,7 @@ async def test_without_postgres_a_kept_answer_else_fallback_titles_with_the_word
     cached = await search(client, "space odyssey", user_id="ann")
     assert (cached.json()["source"], ids(cached)) == ("cache", ids(kept))
     fallback = (await search(client, "space ody", limit=3)).json()
-    assert (fallback["source"], fallback["level"]) == ("fallback", "fallback")
+    assert (fallback["source"], fallback["strategy"]) == ("fallback", "fallback")
     assert fallback["degraded"].startswith("postgres_")
     assert [item["item_id"] for item in fallback["items"]][:2] == ["odyssey", "war"]
     assert [item["match"] for item in fallback["items"]] == ["words", "words", "popular"]

@@ -14,10 +14,10 @@ async def test_an_answer_tells_all_that_was_promised(
 ) -> None:
     answer = (await search(client, "space odyssey", limit=3)).json()
     assert set(answer) == {
-        "q", "items", "match", "corrected", "categories_meant", "source", "level", "degraded",
+        "q", "items", "match", "corrected", "categories_meant", "source", "strategy", "degraded",
         "exclusions", "run", "generation_ms",
     }  # fmt: skip
-    assert (answer["level"], answer["source"], answer["match"]) == ("search", "search", "words")
+    assert (answer["strategy"], answer["source"], answer["match"]) == ("search", "search", "words")
     assert answer["run"]["id"] == films.run_id
     assert answer["degraded"] in {None, "redis_away"}  # on a busy machine Redis may be late
     assert set(answer["items"][0]) == {"item_id", "title", "score", "match", "seen", "highlights"}
@@ -37,7 +37,7 @@ async def test_words_nobody_knows_leave_what_is_popular(
     films: Films, client: httpx.AsyncClient
 ) -> None:
     answer = (await search(client, "qwxyz", limit=3)).json()
-    assert (answer["match"], answer["level"]) == ("popular", "popular")
+    assert (answer["match"], answer["strategy"]) == ("popular", "popular")
     assert len(answer["items"]) == 3
     assert await found(client, "qwxyz") == []
 
@@ -117,7 +117,7 @@ async def test_a_catalogue_without_a_run_is_searched_by_its_words(
     store_film(engine, "b", "A Wedding")
     answer = (await search(client, "oddyssey")).json()
     assert [item["item_id"] for item in answer["items"]] == ["a", "b"]
-    assert (answer["run"], answer["level"]) == (None, "words")
+    assert (answer["run"], answer["strategy"]) == (None, "words")
 
 
 async def test_a_key_that_may_only_write_does_not_search(

@@ -21,10 +21,10 @@ async def test_an_answer_tells_all_that_was_promised(
 ) -> None:
     answer = (await similar(client, "odyssey", limit=3)).json()
     assert set(answer) == {
-        "items", "categories_meant", "source", "level", "degraded", "exclusions", "run",
+        "items", "categories_meant", "source", "strategy", "degraded", "exclusions", "run",
         "unknown_item_ids", "generation_ms",
     }  # fmt: skip
-    assert (answer["level"], answer["source"]) == ("similar", "similar")
+    assert (answer["strategy"], answer["source"]) == ("similar", "similar")
     assert answer["degraded"] in {None, "redis_away"}  # on a busy machine Redis may be late
     assert answer["run"]["id"] == films.run_id
     assert {item["item_id"] for item in answer["items"][:2]} == {"war", "robot"}
@@ -80,10 +80,10 @@ async def test_a_new_item_has_neighbours_by_its_words_before_it_has_a_place(
     said = {"title": "Spaceship Robots", "categories": ["scifi"]}
     await client.put("/v1/items/new", json=said)
     answer = (await similar(client, "new", limit=3)).json()
-    assert answer["level"] == "words"
+    assert answer["strategy"] == "words"
     assert {item["item_id"] for item in answer["items"]} == {"odyssey", "war", "robot"}
     both = (await similar(client, "new", "odyssey", limit=2)).json()
-    assert both["level"] == "similar"
+    assert both["strategy"] == "similar"
 
 
 async def test_of_an_item_nobody_knows_anything_about_the_popular_ones_are_told_as_such(
@@ -91,7 +91,7 @@ async def test_of_an_item_nobody_knows_anything_about_the_popular_ones_are_told_
 ) -> None:
     store_film(engine, "blank", "Qwxyz")
     answer = (await similar(client, "blank", limit=3)).json()
-    assert answer["level"] == "popular"
+    assert answer["strategy"] == "popular"
     assert len(answer["items"]) == 3
     assert "blank" not in {item["item_id"] for item in answer["items"]}
 
@@ -180,7 +180,7 @@ async def test_a_run_without_likenesses_is_answered_with_what_it_knows(
     run = seeds.run(vectors=dict.fromkeys(nos, (1.0, 0.0)))
     answer = (await similar(client, "film-0")).json()
     assert answer["run"]["id"] == run
-    assert answer["level"] == "popular"
+    assert answer["strategy"] == "popular"
     assert {item["item_id"] for item in answer["items"]} == {"film-1", "film-2"}
 
 
@@ -190,7 +190,7 @@ async def test_before_the_first_run_there_is_an_answer(
     for n in range(3):
         store_film(engine, f"film-{n}", f"Film {n}")
     answer = (await similar(client, "film-0")).json()
-    assert (answer["run"], answer["level"]) == (None, "popular")
+    assert (answer["run"], answer["strategy"]) == (None, "popular")
     assert len(answer["items"]) == 2
 
 
@@ -201,10 +201,10 @@ async def test_without_postgres_a_kept_answer_else_the_fallback(
     await send(client, {"user_id": "bob", "item_id": "toys-2", "kind": "view"})
     gate.shut()
     cached = await similar(client, "odyssey", user_id="ann")
-    assert (cached.json()["source"], cached.json()["level"]) == ("cache", "similar")
+    assert (cached.json()["source"], cached.json()["strategy"]) == ("cache", "similar")
     assert ids(cached) == kept
     fallback = await similar(client, "toys", user_id="bob", limit=50)
-    assert (fallback.json()["source"], fallback.json()["level"]) == ("fallback", "fallback")
+    assert (fallback.json()["source"], fallback.json()["strategy"]) == ("fallback", "fallback")
     assert fallback.json()["degraded"].startswith("postgres_")
     assert not {"toys", "toys-2"} & set(ids(fallback))
     assert len(ids(await similar(client, "toys", limit=3))) == 3
@@ -222,5 +222,5 @@ async def test_a_process_started_without_postgres_answers_with_what_is_in_redis(
     fresh = await start()
     for user in ({}, {"user_id": "ann"}):
         answer = await similar(fresh, "odyssey", **user)
-        assert (answer.json()["source"], answer.json()["level"]) == ("cache", "similar")
-    assert (await similar(fresh, "wedding")).json()["level"] == "fallback"
+        assert (answer.json()["source"], answer.json()["strategy"]) == ("cache", "similar")
+    assert (await similar(fresh, "wedding")).json()["strategy"] == "fallback"

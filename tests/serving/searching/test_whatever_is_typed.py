@@ -52,4 +52,4 @@ async def test_a_letter_that_folds_to_many_is_searched_for_as_any(
         answer = await search(client, "\ufdfa" * count)
         assert answer.status_code == 200
         assert answer.json()["degraded"] in {None, "redis_away"}
-    assert (await search(client, "toy story")).json()["level"] == "search"
+    assert (await search(client, "toy story")).json()["strategy"] == "search"

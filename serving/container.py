@@ -1,0 +1,176 @@
+"""What several services share: made once, handed to each that needs it."""
+
+from dataclasses import dataclass
+
+from serving.datastores import make_exclusion_store
+from serving.metrics import ServingMetrics
+from serving.repositories.answers import Answers
+from serving.repositories.api_keys import ApiKeys
+from serving.repositories.excluded_items import ExcludedItems
+from serving.repositories.fallback_copies import FallbackCopies
+from serving.repositories.fallback_reader import FallbackReader
+from serving.repositories.impressions import Impressions
+from serving.repositories.live_vector_inputs import ProfileReader
+from serving.repositories.primary import Primary
+from serving.repositories.recommendations import Recommendations
+from serving.repositories.redis_exclusions import ExclusionNews, RedisExclusions
+from serving.repositories.removals import Removals
+from serving.repositories.replica import Replica
+from serving.repositories.runs import Runs
+from serving.repositories.store import Store
+from serving.repositories.vector_indexes import VectorIndexes
+from serving.services.access import Access
+from serving.services.background_failures import BackgroundFailures
+from serving.services.impression_queue import ImpressionQueue
+from serving.services.kinds import Kinds
+from serving.services.lists.category_fallback import CategoryFallback
+from serving.services.lists.explaining import Explainer
+from serving.services.lists.fallback_catalogue import FallbackCatalogue
+from serving.services.lists.list_maker import ListMaker
+from serving.services.lists.request_interests import InterestApplier
+from serving.services.live_runs import LiveRuns
+from serving.services.memory.exclusion_cache import ExclusionCache
+from serving.services.memory.exclusion_lookup import ExclusionLookup
+from serving.services.memory.exclusion_warming import ExclusionWarmer
+from serving.services.memory.subscription import Subscription
+from serving.services.memory.user_memory import UserMemory
+from serving.services.non_personalized.fallback_lists import FallbackLists
+from serving.services.replica_reading import ReplicaReading
+from serving.services.user_numbers import UserNumbers
+from serving.services.warming import RecentRequests
+from serving.settings import ServingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The stores, and the services that other services stand on."""
+
+    settings: ServingSettings
+    metrics: ServingMetrics
+    store: Store
+    answers: Answers
+    runs: Runs
+    recommendations: Recommendations
+    removals: Removals
+    live_runs: LiveRuns
+    kinds: Kinds
+    lists: ListMaker
+    fallback: FallbackCatalogue
+    fallback_lists: FallbackLists
+    users: UserNumbers
+    exclusion_cache: ExclusionCache
+    exclusion_warmer: ExclusionWarmer
+    exclusions: ExclusionLookup
+    exclusion_store: Store
+    access: Access
+    impressions: ImpressionQueue
+    replica: ReplicaReading
+    recent_requests: RecentRequests
+    subscription: Subscription
+    failures: BackgroundFailures
+    indexes: VectorIndexes
+
+
+def make_container(
+    store: Store,
+    replica: Replica | None,
+    answers: Answers,
+    settings: ServingSettings,
+    metrics: ServingMetrics,
+) -> Container:
+    """Everything shared, on these stores; nothing is read yet."""
+    indexes = VectorIndexes(store)
+    runs, recommendations = Runs(store), Recommendations(store, indexes)
+    live_runs = LiveRuns(runs, metrics)
+    lists = _list_maker(store, recommendations, settings)
+    copies = FallbackCopies(answers, seconds=settings.exclusion_cache_seconds)
+    subscription = Subscription()
+    exclusion_cache = _exclusion_cache(store, answers, settings, subscription)
+    exclusion_store, exclusions = _exclusions(exclusion_cache, settings, metrics)
+    return Container(
+        settings=settings,
+        metrics=metrics,
+        store=store,
+        answers=answers,
+        runs=runs,
+        recommendations=recommendations,
+        removals=Removals(store),
+        live_runs=live_runs,
+        kinds=Kinds(runs),
+        lists=lists,
+        fallback=_fallback(store, live_runs, lists, copies, settings),
+        fallback_lists=FallbackLists(),
+        users=UserNumbers(recommendations),
+        exclusion_cache=exclusion_cache,
+        exclusion_warmer=ExclusionWarmer(
+            excluded_items=ExcludedItems(store),
+            answers=answers,
+            exclusion_cache=exclusion_cache,
+            recent_users=settings.exclusion_cache_recent_users,
+        ),
+        exclusions=exclusions,
+        exclusion_store=exclusion_store,
+        access=Access(ApiKeys(store), copies, seconds=settings.api_key_seconds),
+        impressions=ImpressionQueue(Impressions(store), metrics, most=settings.impression_queue),
+        replica=ReplicaReading(
+            replica,
+            primary=Primary(store),
+            answers=answers,
+            live_runs=live_runs,
+            exclusion_cache=exclusion_cache,
+            metrics=metrics,
+            most_lag_seconds=settings.replica_lag_seconds,
+        ),
+        recent_requests=RecentRequests(settings.warmed_answers),
+        subscription=subscription,
+        failures=BackgroundFailures(metrics),
+        indexes=indexes,
+    )
+
+
+def _list_maker(
+    store: Store, recommendations: Recommendations, settings: ServingSettings
+) -> ListMaker:
+    profiles = ProfileReader(store)
+    return ListMaker(
+        recommendations,
+        Explainer(profiles),
+        InterestApplier(profiles),
+        settings.blend(),
+        recall_bound=settings.index_recall_bound,
+        new_item_users=settings.new_item_users,
+    )
+
+
+def _fallback(
+    store: Store,
+    live_runs: LiveRuns,
+    lists: ListMaker,
+    copies: FallbackCopies,
+    settings: ServingSettings,
+) -> FallbackCatalogue:
+    categories = CategoryFallback(FallbackReader(store), most=settings.fallback_category_items)
+    return FallbackCatalogue(live_runs, lists, categories, copies, most=settings.fallback_items)
+
+
+def _exclusion_cache(
+    store: Store, answers: Answers, settings: ServingSettings, subscription: Subscription
+) -> ExclusionCache:
+    memory = UserMemory(
+        most_users=settings.exclusion_cache_users, most_items=settings.exclusion_cache_items
+    )
+    redis = RedisExclusions(answers, seconds=settings.exclusion_cache_seconds)
+    return ExclusionCache(memory, redis, ExclusionNews(store), subscription)
+
+
+def _exclusions(
+    exclusion_cache: ExclusionCache, settings: ServingSettings, metrics: ServingMetrics
+) -> tuple[Store, ExclusionLookup]:
+    def does_not_answer() -> None:
+        lookup.abandon()
+
+    store = make_exclusion_store(settings, metrics, does_not_answer)
+    lookup = ExclusionLookup(
+        exclusion_cache, ExcludedItems(store), seconds=settings.exclusions_patience_seconds
+    )
+    return store, lookup

@@ -1,0 +1,27 @@
+"""News of runs and of exclusions, on a connection of their own."""
+
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from domain.errors import StoreUnavailableError
+from sql.engine import AWAY_ERRORS
+from sql.listening import News, listen_to_news
+
+
+class ChangeFeed:
+    """Tells when another run is served or about to be, and what other processes tell of users."""
+
+    def __init__(self, database_url: str) -> None:
+        self._database_url = database_url
+
+    async def news(self) -> AsyncGenerator[News]:
+        """What is told; a promotion when listening has begun.
+
+        StoreUnavailableError when the connection is lost.
+        """
+        try:
+            async with aclosing(listen_to_news(self._database_url)) as news:
+                async for told in news:
+                    yield told
+        except AWAY_ERRORS as error:
+            raise StoreUnavailableError from error

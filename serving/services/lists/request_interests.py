@@ -1,0 +1,89 @@
+"""Interests of a request, for this request only."""
+
+import hashlib
+from dataclasses import dataclass, replace
+
+import orjson
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import UserNo
+from serving.budget import KNOWING_THE_USER, until
+from serving.faults import FaultyInputError
+from serving.repositories.live_vector_inputs import EVERYTHING, ProfileReader
+from serving.repositories.recommendations import UserState
+from serving.repositories.runs import LiveRun
+from serving.services.interests import unknown_items
+from serving.services.lists.recommendation_list import degraded_by
+from sql.interests import Interests
+
+
+@dataclass(frozen=True, slots=True)
+class RequestInterests:
+    """What a request says its user likes."""
+
+    words: tuple[str, ...] = ()
+    item_ids: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        """Whether there are any."""
+        return bool(self.words or self.item_ids)
+
+    def digest(self) -> str:
+        """A short name of them; empty if there are none."""
+        return hashlib.sha256(orjson.dumps(self)).hexdigest() if self else ""
+
+
+class InterestApplier:
+    """Makes live vectors of users as if they had declared interests."""
+
+    def __init__(self, profiles: ProfileReader) -> None:
+        self._profiles = profiles
+
+    async def with_interests(
+        self,
+        run: LiveRun | None,
+        user_no: UserNo | None,
+        user: UserState,
+        asked: RequestInterests,
+        *,
+        exclude_seen: bool,
+    ) -> tuple[UserState, str | None]:
+        """The user with the interests before the history, or without, and why.
+
+        FaultyInputError if an item is unknown. StoreUnavailableError if the items that are to be
+        left out cannot be told: then only the fallback may be shown.
+        """
+        if not asked:
+            return user, None
+        named_are_out = not (exclude_seen and asked.item_ids)
+        try:
+            with until(KNOWING_THE_USER):
+                interests = await self._interests(asked)
+                if exclude_seen:
+                    excluded = (*user.excluded, *interests.item_nos)
+                    user = replace(user, excluded=excluded)
+                    named_are_out = True
+                return await self._with_vector(run, user_no, user, interests), None
+        except StoreUnavailableError as error:
+            if not named_are_out:
+                raise
+            return user, degraded_by(error)
+
+    async def _interests(self, asked: RequestInterests) -> Interests:
+        found = await self._profiles.find_item_nos(asked.item_ids) if asked.item_ids else {}
+        named = {f"query:interest_item.{no}": item for no, item in enumerate(asked.item_ids)}
+        faults = unknown_items(named, found)
+        if faults:
+            detail = f"The request is not valid: {len(faults)} of the items are unknown."
+            raise FaultyInputError(detail, faults)
+        return Interests(asked.words, tuple(found[item_id] for item_id in asked.item_ids))
+
+    async def _with_vector(
+        self, run: LiveRun | None, user_no: UserNo | None, user: UserState, interests: Interests
+    ) -> UserState:
+        if run is None:
+            return user
+        embedding = await self._profiles.load_live_vector(run.run_id, user_no, interests)
+        if embedding is None:
+            return user
+        return replace(user, embedding=embedding, known=EVERYTHING, extra_interests=interests)

@@ -1,0 +1,122 @@
+"""Re-ranking what was blended: an order that is diverse, caps, and positions for new items."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from domain.blend import BlendedRanking
+from domain.diversity import POOL, diverse_order
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo
+from serving.budget import SEARCHING, until
+from serving.repositories.candidates import Candidates, NewItems
+from serving.repositories.recommendations import Recommendations
+from serving.repositories.runs import LiveRun
+from serving.services.lists.embedding_cache import EmbeddingCache
+from serving.services.lists.list_builder import (
+    ExplorationSchedule,
+    ListBuilder,
+    build_list,
+    explored_positions,
+)
+from serving.services.lists.recommendation_list import RecommendedItem, degraded_by
+from serving.services.lists.request import RecommendationRequest
+
+NEAREST_NEW_ITEMS = 10
+"""So many of the new items nearest to a user are rotated; those after them only fill long lists."""
+
+
+class Reranker:
+    """Re-ranks what was blended."""
+
+    def __init__(self, recommendations: Recommendations, *, new_item_users: int) -> None:
+        self._embeddings = EmbeddingCache(recommendations)
+        self._new_item_users = new_item_users
+
+    def new_items(self, request: RecommendationRequest, schedule: ExplorationSchedule) -> NewItems:
+        """Which new items to look for; none if the list has no position for one."""
+        positions = _positions(request, schedule)
+        if not positions:
+            return NewItems()
+        return NewItems(
+            count=len(positions) + NEAREST_NEW_ITEMS,
+            fewer_users_than=self._new_item_users,
+            from_users=int(schedule.users_offset * self._new_item_users),
+            start=schedule.item_offset,
+        )
+
+    async def reranked(
+        self,
+        run: LiveRun,
+        candidates: Candidates,
+        ranked: BlendedRanking,
+        request: RecommendationRequest,
+        schedule: ExplorationSchedule,
+    ) -> tuple[ListBuilder, str | None]:
+        """The positions that candidates can fill, and why it is less than was asked, if it is.
+
+        RunGoneError if the run was dropped.
+        """
+        ranked, degraded = await self._diversified(run, ranked, request)
+        # Without caps nobody is passed over, and what comes later is not needed.
+        ranks = range(len(ranked) if request.max_per_category else min(request.limit, len(ranked)))
+        items = [_item(candidates, ranked, rank) for rank in ranks]
+        rank_of = {no: rank for rank, no in enumerate(ranked.item_nos.tolist())}
+        new = [
+            _new_item(candidates, ranked, no, rank_of.get(no))
+            for no in _rotated(candidates.new, schedule)
+        ]
+        return build_list(
+            request.limit, request.max_per_category, items, new, _positions(request, schedule)
+        ), degraded
+
+    async def _diversified(
+        self, run: LiveRun, ranked: BlendedRanking, request: RecommendationRequest
+    ) -> tuple[BlendedRanking, str | None]:
+        """The ranking with its best in a more diverse order; as it was, if that takes too long."""
+        if not request.diversity:
+            return ranked, None
+        best = ranked.top(POOL * request.limit)
+        try:
+            with until(SEARCHING):
+                embeddings = await self._embeddings.load(run.run_id, best.item_nos)
+        except StoreUnavailableError as error:
+            return ranked, degraded_by(error)
+        order = diverse_order(
+            best.item_nos, best.scores, embeddings, request.diversity, request.limit
+        )
+        return ranked.reordered(np.concatenate([order, np.arange(len(best), len(ranked))])), None
+
+
+def _positions(request: RecommendationRequest, schedule: ExplorationSchedule) -> frozenset[int]:
+    return explored_positions(request.limit, request.explore or 0.0, schedule.position_offset)
+
+
+def _rotated(new: Sequence[ItemNo], schedule: ExplorationSchedule) -> list[ItemNo]:
+    """The nearest first, from another one on each hour, whatever the length of the list."""
+    return [*schedule.rotated(new[:NEAREST_NEW_ITEMS]), *new[NEAREST_NEW_ITEMS:]]
+
+
+def _item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> RecommendedItem:
+    named = candidates.items[ItemNo(int(ranked.item_nos[rank]))]
+    return RecommendedItem(
+        named.item_no,
+        named.item_id,
+        named.title,
+        float(ranked.scores[rank]),
+        {name: float(scores[rank]) for name, scores in ranked.by_source.items()},
+        categories=named.categories,
+    )
+
+
+def _new_item(
+    candidates: Candidates, ranked: BlendedRanking, item_no: ItemNo, rank: int | None
+) -> RecommendedItem:
+    """A new item with the scores it has, if it is a candidate by itself."""
+    if rank is not None:
+        return replace(_item(candidates, ranked, rank), explored=True)
+    named = candidates.items[item_no]
+    return RecommendedItem(
+        item_no, named.item_id, named.title, 0.0, explored=True, categories=named.categories
+    )

@@ -1,0 +1,1 @@
+"""Non-personalized lists: the same for everybody."""

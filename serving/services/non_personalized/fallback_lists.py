@@ -1,0 +1,75 @@
+"""Non-personalized lists asked for lately, kept in memory for when the store is away."""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import replace
+
+from domain.identifiers import ItemId
+from serving.repositories.runs import same_run
+from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
+
+_MOST = 100
+"""How many lists are kept."""
+
+
+class FallbackLists:
+    """Lists by key as of the last refresh; a list is kept once it has been asked for."""
+
+    def __init__(self) -> None:
+        # Not an LRUCache: to that a refresh would look like somebody asking.
+        self._lists: OrderedDict[ListKey, NonPersonalizedList | None] = OrderedDict()
+
+    def keep(self, key: ListKey, listed: NonPersonalizedList) -> None:
+        """Keep a list, unless there is a longer one of the same run."""
+        kept = self.find(key)
+        if not listed.items or (
+            kept and same_run(kept.run, listed.run) and len(kept.items) >= len(listed.items)
+        ):
+            return
+        self._lists[key] = listed
+        self._bound(key)
+
+    def note(self, key: ListKey) -> None:
+        """Keep this list from the next refresh on."""
+        self._lists.setdefault(key, None)
+        self._bound(key)
+
+    async def refresh(self, load: Callable[[ListKey], Awaitable[NonPersonalizedList]]) -> None:
+        """Make the lists again."""
+        for key in tuple(self._lists):
+            listed = await load(key)
+            if key in self._lists and listed.items:
+                self._lists[key] = listed
+            else:
+                # A category that has gone, or never was.
+                self._lists.pop(key, None)
+
+    def leave_out(self, item_id: ItemId) -> None:
+        """No longer show an item, which is not available any more."""
+        self._leave_out(item_id, self._lists)
+
+    def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
+        """No longer show an item in lists of a category that is none of its own now."""
+        self._leave_out(
+            item_id, [key for key in self._lists if key.category not in ("", *categories)]
+        )
+
+    def _leave_out(self, item_id: ItemId, lists: Iterable[ListKey]) -> None:
+        for key in lists:
+            kept = self._lists[key]
+            if kept is None:
+                continue
+            items = tuple(item for item in kept.items if item.item_id != item_id)
+            self._lists[key] = replace(kept, items=items)
+
+    def find(self, key: ListKey) -> NonPersonalizedList | None:
+        """The list that is kept; None if there is none."""
+        if key in self._lists:
+            self._lists.move_to_end(key)
+        return self._lists.get(key)
+
+    def _bound(self, asked_for: ListKey) -> None:
+        """Let go of the list that was not asked for the longest."""
+        self._lists.move_to_end(asked_for)
+        if len(self._lists) > _MOST:
+            self._lists.popitem(last=False)

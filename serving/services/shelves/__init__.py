@@ -1,1 +1,0 @@
-"""Shelves: lists that are the same for everybody."""
