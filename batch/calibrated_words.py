@@ -17,7 +17,7 @@ _FEWEST_HELD_OUT = 20
 _MANY_ITEMS = 20_000
 _JUDGED_COLUMNS = 128
 """Of many items so many columns of the lists' factors, which have a thousand, tell as much."""
-_USUAL_PENALTY = 100.0
+_DEFAULT_PENALTY = 100.0
 _MOST_LENGTHENED = 3.0
 """Words that hardly foresee anything make short vectors; stretched further they were noise."""
 _SMALLEST = 1e-12
@@ -37,8 +37,8 @@ def learn_calibrated(
     random = np.random.default_rng(parameters.seed)
     held_out = random.random(len(items.item_nos)) < _HELD_OUT
     if held_out.sum() < _FEWEST_HELD_OUT:
-        fit = learn_term_vectors(items, targets, degrees, parameters, penalty=_USUAL_PENALTY)
-        return fit, _USUAL_PENALTY, float("nan")
+        fit = learn_term_vectors(items, targets, degrees, parameters, penalty=_DEFAULT_PENALTY)
+        return fit, _DEFAULT_PENALTY, float("nan")
     # The columns of one long part are much alike; with all of them a large catalogue takes long.
     one_of_many = len(widths) == 1 and len(items.item_nos) > _MANY_ITEMS
     stride = max(1, widths[0] // _JUDGED_COLUMNS) if one_of_many else 1
@@ -63,7 +63,7 @@ def _judged(
     rest, asked = items.of(items.item_nos[~held_out]), items.of(items.item_nos[held_out])
     observed = targets[held_out].astype(np.float64)
     counted = _counted(degrees[held_out], parameters)
-    best = (_USUAL_PENALTY, np.zeros_like(observed), float("inf"))
+    best = (_DEFAULT_PENALTY, np.zeros_like(observed), float("inf"))
     for penalty in parameters.penalties:
         fit = learn_term_vectors(
             rest, targets[~held_out], degrees[~held_out], parameters, penalty=penalty

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from batch.bulk import append, constant_column, fetch, vector_column
 from batch.cold_items import SpaceWords, learn_space_words, space_with_words
-from batch.matrix import InteractionMatrix, item_likers
+from batch.matrix import InteractionMatrix, item_liked_by
 from batch.parameters import WordParameters
 from batch.space import ItemSpace
 from batch.words import ItemTerms
@@ -30,9 +30,9 @@ class CatalogueWords:
     """Of all items, new ones too."""
     learned: SpaceWords
     space: ItemSpace
-    """The run's space with new items in it, and little known ones drawn to their words."""
+    """The run's space with new items in it, and little known ones shrunk towards their words."""
     users: NDArray[np.int32]
-    """(n,) how many liked each item of the space; 0: its place is made of words, or neutral."""
+    """(n,) how many liked each item of the space; 0: its embedding is made of words or the mean."""
 
     def described(self) -> dict[str, float | None]:
         """As figures of the run."""
@@ -42,9 +42,9 @@ class CatalogueWords:
         return {
             "words_terms": len(self.learned.words.terms),
             "words_explained": None if np.isnan(explained) else explained,
-            "words_known_after": self.learned.known_after,
+            "words_pseudo_count": self.learned.pseudo_count,
             "items_made_of_words": made_of_words,
-            "neutral_items": len(new.item_nos) - made_of_words,
+            "unknown_items": len(new.item_nos) - made_of_words,
         }
 
 
@@ -79,7 +79,7 @@ def words_of_terms(
 
 def _users_of(space: ItemSpace, matrix: InteractionMatrix) -> NDArray[np.int32]:
     users = np.zeros(len(space.items.item_nos), dtype=np.int32)
-    users[space.items.rows_of(matrix.item_nos)] = item_likers(matrix)
+    users[space.items.rows_of(matrix.item_nos)] = item_liked_by(matrix)
     return users
 
 
@@ -115,7 +115,7 @@ def store_words(bulk: Any, connection: Connection, run_id: RunId, learned: Space
                 "term": pa.array(words.terms, pa.string()),
                 "idf": pa.array(words.idf),
                 "embedding": vector_column(words.vectors[:, : learned.item_dimensions]),
-                "source": vector_column(words.vectors[:, learned.item_dimensions :])
+                "context_embedding": vector_column(words.vectors[:, learned.item_dimensions :])
                 if learned.item_dimensions < dimensions
                 else pa.nulls(count, pa.binary()),
             },

@@ -6,12 +6,12 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.choosing import Rehearsal
+from batch.choosing import Validation
 from batch.cold_items import learn_space_words, space_with_words
 from batch.matrix import item_degrees
-from batch.moments import Moment
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
 from batch.space import ItemSpace, item_space
+from batch.validation_events import ValidationEvent
 from batch.words import ItemTerms
 from domain.live_vector import live_vector
 
@@ -27,7 +27,7 @@ _AT_ONCE = 200
 class Foreseen:
     """Mean gains with one candidate, 1 / log2(rank + 2)."""
 
-    known_after: float
+    pseudo_count: float
     little_known: float
     others: float
     all: float
@@ -46,8 +46,8 @@ class ChosenWords:
         return {"words_foreseen": [asdict(one) for one in self.figures]}
 
 
-def choose_known_after(
-    rehearsal: Rehearsal | None,
+def choose_pseudo_count(
+    validation: Validation | None,
     terms: ItemTerms,
     *,
     space: SpaceParameters,
@@ -56,14 +56,14 @@ def choose_known_after(
 ) -> ChosenWords:
     """`words` with the k that foresees little known items best and does the others no harm.
 
-    Without a rehearsal they stay as they are, and so they do where no term can be learned.
+    Without a validation they stay as they are, and so they do where no term can be learned.
     """
-    if rehearsal is None:
+    if validation is None:
         return ChosenWords(words, ())
-    figures = foresee_with_words(rehearsal, terms, space=space, weights=weights, words=words)
+    figures = foresee_with_words(validation, terms, space=space, weights=weights, words=words)
     if not figures:
         return ChosenWords(words, ())
-    return ChosenWords(replace(words, known_after=best_of(figures)), tuple(figures))
+    return ChosenWords(replace(words, pseudo_count=best_of(figures)), tuple(figures))
 
 
 def best_of(figures: Sequence[Foreseen]) -> float:
@@ -74,11 +74,11 @@ def best_of(figures: Sequence[Foreseen]) -> float:
         for one in figures
         if one.others >= MARGIN * without.others and one.all >= MARGIN * without.all
     ]
-    return max(harmless, key=lambda one: (one.little_known, -one.known_after)).known_after
+    return max(harmless, key=lambda one: (one.little_known, -one.pseudo_count)).pseudo_count
 
 
 def foresee_with_words(
-    rehearsal: Rehearsal,
+    validation: Validation,
     terms: ItemTerms,
     *,
     space: SpaceParameters,
@@ -87,47 +87,47 @@ def foresee_with_words(
 ) -> list[Foreseen]:
     """What live vectors foresee of the held-out future with each candidate; [] without a term.
 
-    All are compared on the same moments.
+    All are compared on the same validation events.
     """
-    fitted, past = item_space(rehearsal.components, space, weights), rehearsal.past
+    fitted, past = item_space(validation.components, space, weights), validation.past
     learned = learn_space_words(fitted, past, terms, words)
     if not learned.words.terms:
         return []
     known = terms.of(past.item_nos)
-    moments = rehearsal.moments
-    targets = np.array([moment.item_no for moment in moments])
+    events = validation.events
+    targets = np.array([event.item_no for event in events])
     little = item_degrees(past)[fitted.items.rows_of(targets)] <= LITTLE_KNOWN
     figures = []
-    for known_after in CANDIDATES:
-        drawn_space = space_with_words(
-            fitted, past, known, replace(learned, known_after=known_after)
+    for pseudo_count in CANDIDATES:
+        shrunk_space = space_with_words(
+            fitted, past, known, replace(learned, pseudo_count=pseudo_count)
         )
-        gains = _gains(drawn_space, moments)
+        gains = _gains(shrunk_space, events)
         figures.append(
-            Foreseen(known_after, _mean(gains[little]), _mean(gains[~little]), _mean(gains))
+            Foreseen(pseudo_count, _mean(gains[little]), _mean(gains[~little]), _mean(gains))
         )
     return figures
 
 
-def _gains(space: ItemSpace, moments: Sequence[Moment]) -> NDArray[np.float64]:
-    """1 / log2(rank + 2) of each moment's item among what its user has not seen; 0 if unheard."""
-    gains = np.zeros(len(moments))
-    for start in range(0, len(moments), _AT_ONCE):
-        gains[start : start + _AT_ONCE] = _some_gains(space, moments[start : start + _AT_ONCE])
+def _gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
+    """1 / log2(rank + 2) of each event's item among what its user has not seen; 0 if unheard."""
+    gains = np.zeros(len(events))
+    for start in range(0, len(events), _AT_ONCE):
+        gains[start : start + _AT_ONCE] = _some_gains(space, events[start : start + _AT_ONCE])
     return gains
 
 
-def _some_gains(space: ItemSpace, moments: Sequence[Moment]) -> NDArray[np.float64]:
-    gains = np.zeros(len(moments))
-    vectors = [live_vector(space.space, space.items, moment.history) for moment in moments]
-    heard = [place for place, vector in enumerate(vectors) if vector is not None]
+def _some_gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
+    gains = np.zeros(len(events))
+    vectors = [live_vector(space.space, space.items, event.history) for event in events]
+    heard = [index for index, vector in enumerate(vectors) if vector is not None]
     if not heard:
         return gains
     scores = np.stack([vector for vector in vectors if vector is not None]) @ space.items.vectors.T
-    for row, place in enumerate(heard):
-        seen = space.items.rows_of(moments[place].history.item_nos)
+    for row, index in enumerate(heard):
+        seen = space.items.rows_of(events[index].history.item_nos)
         scores[row, seen[seen >= 0]] = -np.inf
-    targets = space.items.rows_of(np.array([moments[place].item_no for place in heard]))
+    targets = space.items.rows_of(np.array([events[index].item_no for index in heard]))
     wanted = scores[np.arange(len(heard)), targets][:, None]
     gains[heard] = 1.0 / np.log2((scores > wanted).sum(axis=1) + 2.0)
     return gains

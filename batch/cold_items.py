@@ -3,7 +3,7 @@
 A words-made vector is as long as those of known items are on the average, so that a new item ranks
 beside known ones of equal fit: ridge regression alone would leave it shorter, and never listed.
 An item that few have used is between its words and what was observed. One that nobody has used and
-whose words nobody knows stands amid all others: every item of the catalogue has a place.
+whose words nobody knows stands amid all others: every item of the catalogue has an embedding.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -15,12 +15,12 @@ from scipy.sparse import csr_matrix
 
 from batch.calibrated_words import learn_calibrated
 from batch.fitting import Factors, gramian
-from batch.matrix import InteractionMatrix, item_degrees, item_likers
-from batch.neutral import NeutralPlace, neutral_place
+from batch.matrix import InteractionMatrix, item_degrees, item_liked_by
+from batch.mean_embedding import MeanEmbedding, mean_embedding
 from batch.parameters import WordParameters
 from batch.space import ItemSpace
 from batch.words import Floats, ItemTerms, WordVectors
-from domain.cold_items import ColdItemSpace, LikenessShares, fillers, unit
+from domain.cold_items import ColdItemSpace, SimilarityShares, fillers, unit
 from domain.live_vector import ItemVectors, LiveSpace
 
 _ROWS_AT_ONCE = 10_000
@@ -28,23 +28,23 @@ _ROWS_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class SpaceWords:
-    """What words say in a run's space, in the columns `[taste | sequence | source]`."""
+    """What words say in a run's space, in the columns `[taste | sequence | context]`."""
 
     words: WordVectors
     item_dimensions: int
-    """How many of the columns come before the source."""
+    """How many of the columns come before the context embedding."""
     penalty: float
     explained: float
     """Share of the held-out items' vectors that their words foresee, at most 1; NaN: not known."""
-    known_after: float
+    pseudo_count: float
     """Interactions at which words and observation count alike."""
     trend: float
     """The trend of a new item: the mean of the known ones."""
     taste_scale: float
     """The taste scale of a new item: that of the least used one."""
-    neutral: NeutralPlace
+    mean_embedding: MeanEmbedding
     """Where a new item is that words say nothing of."""
-    likeness: LikenessShares
+    similarity: SimilarityShares
 
     def told(self) -> dict[str, Any]:
         """What the row of the run tells of it, for whoever makes items of words later."""
@@ -54,10 +54,10 @@ class SpaceWords:
             "taste_scale": self.taste_scale,
             "penalty": self.penalty,
             "explained": None if np.isnan(self.explained) else self.explained,
-            "known_after": self.known_after,
+            "pseudo_count": self.pseudo_count,
             "terms": len(self.words.terms),
-            "likeness": asdict(self.likeness),
-            "neutral": self.neutral.told(),
+            "similarity": asdict(self.similarity),
+            "mean_embedding": self.mean_embedding.told(),
         }
 
 
@@ -67,7 +67,7 @@ def learn_space_words(
     """Learn from the items of a space; `matrix` has the same items."""
     live = space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
-    targets = np.hstack([space.items.vectors[:, :end], space.items.sources])
+    targets = np.hstack([space.items.vectors[:, :end], space.items.context_embeddings])
     widths = (live.taste_dimensions, live.sequence_dimensions, live.sequence_dimensions)
     words, penalty, explained = learn_calibrated(
         terms.of(space.items.item_nos), targets, item_degrees(matrix), widths, parameters
@@ -79,25 +79,25 @@ def learn_space_words(
         item_dimensions=end,
         penalty=penalty,
         explained=explained,
-        known_after=parameters.known_after,
+        pseudo_count=parameters.pseudo_count,
         trend=float(space.items.vectors[:, end].mean()) if known else 0.0,
         taste_scale=float(space.items.taste_scales[least_used]) if known else 1.0,
-        neutral=neutral_place(space, item_likers(matrix) > 0),
-        likeness=parameters.likeness
+        mean_embedding=mean_embedding(space, item_liked_by(matrix) > 0),
+        similarity=parameters.similarity
         if live.sequence_dimensions
-        else parameters.likeness.without_sequence(),
+        else parameters.similarity.without_sequence(),
     )
 
 
 def space_with_words(
     space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms, learned: SpaceWords
 ) -> ItemSpace:
-    """The space with little known items drawn to their words, and with all new items in `terms`.
+    """The space with little known items shrunk to their words, and all new items in `terms`.
 
     New are those that nobody has liked, too: what was learned of them says nothing. A new item
-    without a term the run knows is in the neutral place.
+    without a term the run knows has the mean embedding.
     """
-    liked = item_likers(matrix) > 0
+    liked = item_liked_by(matrix) > 0
     used = replace(space, items=_rows_of(space.items, np.flatnonzero(liked)))
     blended = _blended(used, item_degrees(matrix)[liked], terms, learned)
     item_nos = np.union1d(terms.item_nos, space.items.item_nos)
@@ -110,13 +110,13 @@ def lists_with_words(
 ) -> tuple[Factors, InteractionMatrix]:
     """The nightly lists' factors with new items at the end, and the matrix with their columns.
 
-    Little known items are drawn to their words as in the space.
+    Little known items are shrunk towards their words as in the space.
     """
     degrees = item_degrees(matrix)
     known = terms.of(matrix.item_nos)
     widths = (factors.items.shape[1],)
     words, _, _ = learn_calibrated(known, factors.items, degrees, widths, parameters)
-    items = _all_drawn(factors.items, words, known, degrees, parameters.known_after)
+    items = _all_shrunk(factors.items, words, known, degrees, parameters.pseudo_count)
     new = terms.of(np.setdiff1d(terms.item_nos, matrix.item_nos))
     said = words.sums(new)
     telling = said.any(axis=1)
@@ -126,28 +126,28 @@ def lists_with_words(
     return Factors(factors.users, joined), _widened(matrix, item_nos, order)
 
 
-def _all_drawn(
+def _all_shrunk(
     observed: NDArray[np.float32],
     words: WordVectors,
     known: ItemTerms,
     degrees: Floats,
-    known_after: float,
+    pseudo_count: float,
 ) -> NDArray[np.float32]:
-    """Observed rows drawn to the words of `known`, some at a time: lists have many factors."""
-    drawn = np.empty_like(observed)
+    """Observed rows shrunk to the words of `known`, some at a time: lists have many factors."""
+    shrunk = np.empty_like(observed)
     for start in range(0, len(observed), _ROWS_AT_ONCE):
         rows = slice(start, start + _ROWS_AT_ONCE)
         said = words.sums(known.of(known.item_nos[rows]))
-        drawn[rows] = _drawn(observed[rows], said, degrees[rows], known_after)
-    return drawn
+        shrunk[rows] = _shrunk(observed[rows], said, degrees[rows], pseudo_count)
+    return shrunk
 
 
-def _drawn(
-    observed: NDArray[np.float32], said: Floats, degrees: Floats, known_after: float
+def _shrunk(
+    observed: NDArray[np.float32], said: Floats, degrees: Floats, pseudo_count: float
 ) -> NDArray[np.float32]:
-    """Observed rows drawn to what their words say; a row whose words say nothing stays."""
+    """Observed rows shrunk towards what their words say; a row whose words say nothing stays."""
     # w_i = k / (k + n_i)
-    weights = np.where(said.any(axis=1), known_after / (known_after + degrees), 0.0)[:, None]
+    weights = np.where(said.any(axis=1), pseudo_count / (pseudo_count + degrees), 0.0)[:, None]
     return np.asarray(weights * said + (1.0 - weights) * observed, dtype=np.float32)
 
 
@@ -157,32 +157,34 @@ def _blended(space: ItemSpace, degrees: Floats, terms: ItemTerms, learned: Space
     end = live.taste_dimensions + live.sequence_dimensions
     said = learned.words.sums(terms.of(items.item_nos))
     said[:, end:] = unit(said[:, end:])
-    observed = np.hstack([items.vectors[:, :end], items.sources])
-    drawn = _drawn(observed, said, degrees, learned.known_after)
-    vectors = np.column_stack([drawn[:, :end], items.vectors[:, end]]).astype(np.float64)
+    observed = np.hstack([items.vectors[:, :end], items.context_embeddings])
+    shrunk = _shrunk(observed, said, degrees, learned.pseudo_count)
+    vectors = np.column_stack([shrunk[:, :end], items.vectors[:, end]]).astype(np.float64)
     norm = float(np.linalg.norm(vectors, axis=1).max(initial=0.0))
     stored = np.column_stack([vectors, fillers(norm, vectors)]).astype(np.float32)
     factors = stored[:, : live.taste_dimensions] / items.taste_scales[:, None]
     rounded = gramian(factors).astype(np.float32).astype(np.float64)
-    sources = unit(drawn[:, end:]).astype(np.float32)
+    context_embeddings = unit(shrunk[:, end:]).astype(np.float32)
     return ItemSpace(
-        replace(items, vectors=stored, sources=sources), norm, LiveSpace(live, rounded)
+        replace(items, vectors=stored, context_embeddings=context_embeddings),
+        norm,
+        LiveSpace(live, rounded),
     )
 
 
 def _made_of_words(space: ItemSpace, new: ItemTerms, learned: SpaceWords) -> ItemVectors:
-    """New items as their words make them, or in the neutral place."""
+    """New items as their words make them, or with the mean embedding."""
     live = space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
     cold = ColdItemSpace(
         norm=space.norm,
         trend=learned.trend,
         taste_scale=learned.taste_scale,
-        neutral=learned.neutral.embedding,
-        neutral_source=learned.neutral.source,
+        mean_embedding=learned.mean_embedding.embedding,
+        mean_context=learned.mean_embedding.context_embedding,
     )
     sums = learned.words.sums(new)
-    said = cold.said(sums[:, :end], sums[:, end:], learned.words.known_in(new))
+    said = cold.from_words(sums[:, :end], sums[:, end:], learned.words.known_in(new))
     return cold.item_vectors(new.item_nos, *said)
 
 
@@ -212,6 +214,6 @@ def _widened(
     return replace(
         matrix,
         item_nos=item_nos[order],
-        strengths=widened(matrix.strengths),
+        weights=widened(matrix.weights),
         seen=widened(matrix.seen),
     )

@@ -18,12 +18,15 @@ class Comparison:
 
     candidate: Figures
     popularity: Figures
-    """Of the items with the most likers in the past."""
+    """Of the items most liked in the past."""
     recent_popularity: Figures
     """Of the popular list as it would be published. Told, but no hurdle: what is new is not what
     a user likes, and on few users it wins and loses by chance."""
     served: Figures | None
-    """None: there is no served run. The candidate's own figures if both have one recipe."""
+    """None: there is no served run.
+
+    The candidate's own figures if both have the same hyperparameters.
+    """
 
     def contenders(self) -> dict[str, Figures]:
         """All that were measured, by the name they are told under."""
@@ -55,15 +58,15 @@ class Comparison:
 
     def _evaluation(self, seed: int) -> dict[str, Any]:
         contenders = self.contenders()
-        places = segments(self.candidate.past_items)
+        indexes = segments(self.candidate.past_items)
         told: dict[str, Any] = {who: {} for who in contenders}
-        for segment, users in places.items():
+        for segment, users in indexes.items():
             for who, figures in _segment_intervals(contenders, users, seed).items():
                 told[who][segment] = figures | _coverages(contenders[who], users)
         return {
             **told,
             "difference": {who: asdict(one) for who, one in self.differences(seed).items()},
-            "users": {segment: len(users) for segment, users in places.items()},
+            "users": {segment: len(users) for segment, users in indexes.items()},
             "level": LEVEL,
             "resamples": RESAMPLES,
         }

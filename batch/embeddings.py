@@ -32,7 +32,7 @@ def store_item_vectors(
         "run_id": constant_column(run_id, len(items.item_nos)),
         "item_no": pa.array(items.item_nos),
         "embedding": vector_column(items.vectors),
-        "source": _source_column(items),
+        "context_embedding": _context_column(items),
         "taste_scale": pa.array(items.taste_scales.astype(np.float32)),
         "confidence_scale": pa.array(items.confidence_scales.astype(np.float32)),
         "users": pa.array(np.zeros(len(items.item_nos), np.int32) if users is None else users),
@@ -53,8 +53,8 @@ def store_space(connection: Connection, run_id: RunId, space: ItemSpace) -> None
     )
 
 
-def _source_column(items: ItemVectors) -> Any:
+def _context_column(items: ItemVectors) -> Any:
     """Sources, or nulls where the run has no sequence part: a vector has at least one dimension."""
-    if items.sources.shape[1]:
-        return vector_column(items.sources)
+    if items.context_embeddings.shape[1]:
+        return vector_column(items.context_embeddings)
     return pa.nulls(len(items.item_nos), pa.binary())

@@ -88,7 +88,7 @@ def score(
         listed.append(lists.item_nos)
     return Figures(
         by_user={name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
-        past_items=np.diff(past.strengths.indptr)[rows],
+        past_items=np.diff(past.weights.indptr)[rows],
         listed=np.concatenate(listed),
         catalogue_size=len(past.item_nos),
     )

@@ -1,4 +1,4 @@
-"""What a search tries next: known recipes, their neighbours, then what Optuna's TPE proposes."""
+"""What a search tries next: known configurations, their neighbours, what Optuna's TPE proposes."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -9,7 +9,7 @@ from optuna.distributions import FloatDistribution
 from optuna.samplers import TPESampler
 from optuna.trial import create_trial
 
-from batch.parameters import ListRecipe
+from batch.parameters import ListHyperparameters
 
 Space = Mapping[str, FloatDistribution]
 
@@ -19,24 +19,25 @@ SPACE: Space = {
     "user_exponent": FloatDistribution(0.0, 0.8),
     "item_exponent": FloatDistribution(0.0, 0.8),
 }
-"""The fields of a recipe that cost a fit, and where they are searched."""
+"""The fields of the hyperparameters that cost a fit, and where they are searched."""
 
-TIMED_SPACE: Space = {**SPACE, "yearly_halvings": FloatDistribution(0.0, 8.0)}
+TIMED_SPACE: Space = {**SPACE, "decay_per_year": FloatDistribution(0.0, 8.0)}
 """The same where it is known when the interactions happened."""
 
 _FACTORS = {"threshold": 2.0, "confidence": 3.0}
-_SHIFTS = {"yearly_halvings": 1.0, "item_exponent": 0.15, "user_exponent": 0.15}
+_SHIFTS = {"decay_per_year": 1.0, "item_exponent": 0.15, "user_exponent": 0.15}
 
 
 def proposed(
-    tried: Sequence[tuple[ListRecipe, float]],
-    known: Sequence[ListRecipe],
+    tried: Sequence[tuple[ListHyperparameters, float]],
+    known: Sequence[ListHyperparameters],
     seed: int,
     space: Space = SPACE,
-) -> ListRecipe:
-    """The next recipe to fit; what has been `tried`, with its objective, decides alone.
+) -> ListHyperparameters:
+    """The next configuration to fit; what has been `tried`, with its objective, decides alone.
 
-    First come the `known` recipes and the neighbours of the first, then what Optuna proposes.
+    First come the `known` configurations and the neighbours of the first, then what Optuna
+    proposes.
     """
     warm = list(dict.fromkeys([*known, *neighbours(known[0], step=1.0, space=space)]))
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -45,38 +46,47 @@ def proposed(
         seed=seed + len(tried), n_startup_trials=len(warm), multivariate=True, constant_liar=False
     )
     study = optuna.create_study(direction="maximize", sampler=sampler)
-    for recipe, objective in tried:
+    for hyperparameters, objective in tried:
         study.add_trial(
             create_trial(
-                params=_searched(recipe, space), distributions=dict(space), value=objective
+                params=_searched(hyperparameters, space), distributions=dict(space), value=objective
             )
         )
-    for recipe in warm[len(tried) :]:
-        study.enqueue_trial(_searched(recipe, space))
+    for hyperparameters in warm[len(tried) :]:
+        study.enqueue_trial(_searched(hyperparameters, space))
     asked = study.ask(dict(space)).params
     return replace(known[0], **asked)
 
 
-def neighbours(recipe: ListRecipe, *, step: float, space: Space = SPACE) -> Iterator[ListRecipe]:
+def neighbours(
+    hyperparameters: ListHyperparameters, *, step: float, space: Space = SPACE
+) -> Iterator[ListHyperparameters]:
     """One field moved at a time, up and down, the most important field first."""
     for name, factor in _FACTORS.items():
         for sign in (-1.0, 1.0):
-            yield _moved(recipe, name, getattr(recipe, name) * factor ** (sign * step), space)
+            yield _moved(
+                hyperparameters,
+                name,
+                getattr(hyperparameters, name) * factor ** (sign * step),
+                space,
+            )
     for name in (one for one in _SHIFTS if one in space):
         for sign in (-1.0, 1.0):
-            value = getattr(recipe, name) + sign * step * _SHIFTS[name]
-            yield _moved(recipe, name, value, space)
+            value = getattr(hyperparameters, name) + sign * step * _SHIFTS[name]
+            yield _moved(hyperparameters, name, value, space)
 
 
-def _moved(recipe: ListRecipe, name: str, value: float, space: Space) -> ListRecipe:
+def _moved(
+    hyperparameters: ListHyperparameters, name: str, value: float, space: Space
+) -> ListHyperparameters:
     bounds = space[name]
     changed: dict[str, Any] = {name: min(max(value, bounds.low), bounds.high)}
-    return replace(recipe, **changed)
+    return replace(hyperparameters, **changed)
 
 
-def _searched(recipe: ListRecipe, space: Space) -> dict[str, float]:
+def _searched(hyperparameters: ListHyperparameters, space: Space) -> dict[str, float]:
     """The fields that are searched, moved into where they are searched."""
-    moved = recipe
+    moved = hyperparameters
     for name in space:
         moved = _moved(moved, name, getattr(moved, name), space)
     return {name: getattr(moved, name) for name in space}

@@ -50,8 +50,8 @@ def by_segment(replayed: Replay) -> dict[str, dict[str, Figures]]:
     told: dict[str, dict[str, Figures]] = {}
     for name, ranks in replayed.ranks.items():
         told[name] = {
-            segment: figures(ranks[places])
-            for segment, places in segments(replayed.earlier).items()
+            segment: figures(ranks[indexes])
+            for segment, indexes in segments(replayed.earlier).items()
         }
     return told
 
@@ -61,31 +61,33 @@ def advise(replayed: Replay, now: BlendPolicy) -> Advice:
 
     The replay must hold `CANDIDATES` by their names too.
     """
-    usual = _gains(replayed.ranks["now"])
+    current = _gains(replayed.ranks["now"])
     best = max(CANDIDATES, key=lambda name: float(_gains(replayed.ranks[name]).mean()))
-    differences = _gains(replayed.ranks[best]) - usual
+    differences = _gains(replayed.ranks[best]) - current
     gain = float(differences.mean())
     error = float(differences.std() / np.sqrt(len(differences)))
     convincing = gain > CONVINCING * error
     policy = CANDIDATES[best] if convincing else now
-    return Advice(policy, gain, convincing, _sentence(policy, now, usual.mean(), gain, convincing))
+    return Advice(
+        policy, gain, convincing, _sentence(policy, now, current.mean(), gain, convincing)
+    )
 
 
 def _sentence(
     policy: BlendPolicy,
     now: BlendPolicy,
-    usual: float,
+    current: float,
     gain: float,
     convincing: bool,  # noqa: FBT001
 ) -> str:
     if not convincing:
         return (
-            f"The policy in use ({_named(now)}, nDCG@{DEPTH} {usual:.4f}) would have served"
+            f"The policy in use ({_named(now)}, nDCG@{DEPTH} {current:.4f}) would have served"
             " this log as well as any other: leave the settings as they are."
         )
     return (
         f"{_named(policy).capitalize()} would have served this log best: nDCG@{DEPTH}"
-        f" {usual + gain:.4f} against {usual:.4f} of {_named(now)}. Set {_setting(policy)}."
+        f" {current + gain:.4f} against {current:.4f} of {_named(now)}. Set {_setting(policy)}."
     )
 
 
@@ -106,6 +108,6 @@ def _setting(policy: BlendPolicy) -> str:
 
 
 def _gains(ranks: NDArray[np.integer]) -> NDArray[np.float64]:
-    """nDCG@20 of each moment: 1 / log2(rank + 2) within the first 20, else 0."""
+    """nDCG@20 of each validation event: 1 / log2(rank + 2) within the first 20, else 0."""
     near = np.minimum(ranks, DEPTH).astype(np.float64)
     return np.where(ranks < DEPTH, 1.0 / np.log2(near + 2.0), 0.0)

@@ -31,7 +31,7 @@ class Interactions:
         return len(self.user_nos)
 
     def where(self, chosen: NDArray[np.bool_] | NDArray[np.integer]) -> "Interactions":
-        """Those that `chosen` (n,) marks, or those at the places `chosen` (m,), in that order."""
+        """Those that `chosen` (n,) marks, or those at the indexes `chosen` (m,), in that order."""
         return Interactions(
             self.kinds,
             self.user_nos[chosen],
@@ -52,9 +52,9 @@ class Interactions:
             np.concatenate([self.occurred_at, later.occurred_at]),
         )
 
-    def strengths(self) -> NDArray[np.float64]:
-        """Signed strengths before any decay, (n,)."""
-        return self.kinds.strengths(self.kind_nos, self.values)
+    def weights(self) -> NDArray[np.float64]:
+        """Signed weights before any decay, (n,)."""
+        return self.kinds.weights(self.kind_nos, self.values)
 
     def mark_seen(self) -> NDArray[np.bool_]:
         """Whether each interaction marks its item as seen, (n,)."""

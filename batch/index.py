@@ -30,10 +30,13 @@ ITEM_VECTORS = Indexed(
     "create_item_index", "sample_live_vectors", "find_nearest_items", "find_nearest_items_by_index"
 )
 """Asked by live vectors of users."""
-LIKENESSES = Indexed(
-    "create_likeness_index", "sample_likenesses", "find_alike_items", "find_alike_items_by_index"
+SIMILARITY_EMBEDDINGS = Indexed(
+    "create_similarity_index",
+    "sample_similarity_embeddings",
+    "find_similar_items",
+    "find_similar_items_by_index",
 )
-"""Asked by likenesses of items."""
+"""Asked by similarity embeddings of items."""
 
 
 def build_index(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 
-from batch.index import DEPTH, ITEM_VECTORS, LIKENESSES, Indexed, index_recall
+from batch.index import DEPTH, ITEM_VECTORS, SIMILARITY_EMBEDDINGS, Indexed, index_recall
 from batch.runs import store_metrics
 from domain.errors import RepairRefusedError, TandemError
 from domain.identifiers import RunId
@@ -44,12 +44,12 @@ class RunIndex:
     @property
     def indexed(self) -> Indexed:
         """What it is an index of."""
-        return ITEM_VECTORS if self.column_name == "embedding" else LIKENESSES
+        return ITEM_VECTORS if self.column_name == "embedding" else SIMILARITY_EMBEDDINGS
 
     @property
     def metric(self) -> str:
         """What its recall is called among the run's figures."""
-        of = "index" if self.column_name == "embedding" else "likeness"
+        of = "index" if self.column_name == "embedding" else "similarity"
         return f"{of}_recall@{DEPTH}"
 
 

@@ -1,4 +1,4 @@
-"""Judging a recipe: one fit on the past, then the scoring that foresees the held-out items best."""
+"""Judging hyperparameters: one fit on the past, then the scoring that foresees the future best."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 from batch.evaluation import DEPTH
 from batch.fitting import Factors
 from batch.history import Interactions
-from batch.listing import decayed, fit_recipe, scoring_scales
+from batch.listing import decayed, fit_factors, scoring_scales
 from batch.matrix import InteractionMatrix
-from batch.parameters import ListRecipe
+from batch.parameters import ListHyperparameters
 from batch.splitting import Relevant
 
 _SCORES_AT_ONCE = 1 << 24
 _DEVIATIONS = 2.5
-"""So many standard errors one recipe must be better than another to count as better.
+"""So many standard errors one configuration must be better than another to count as better.
 
 By 1.64 one in twenty equals would; of the best of seven equals so many are by this.
 """
@@ -25,7 +25,7 @@ _DISCOUNTS = 1.0 / np.log2(np.arange(DEPTH) + 2.0)
 _IDEAL = np.concatenate([[0.0], np.cumsum(_DISCOUNTS)])
 
 Scorings = Mapping[str, Sequence[float]]
-"""Fields of a recipe that cost a scoring and no fit, with the values to try."""
+"""Fields of the hyperparameters that cost a scoring and no fit, with the values to try."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class Times:
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
-    """What recipes are judged on: a past, and what some of its users came to like."""
+class EvaluationFold:
+    """What configurations are judged on: a past, and what some of its users came to like."""
 
     past: InteractionMatrix
     relevant: Relevant
@@ -49,17 +49,17 @@ class Ground:
     times: Times | None = None
     """None where times are unknown: then nothing decays."""
 
-    def lately(self, recipe: ListRecipe) -> NDArray[np.float64]:
-        """The trend (i,) a recipe asks for."""
+    def lately(self, hyperparameters: ListHyperparameters) -> NDArray[np.float64]:
+        """The trend (i,) a configuration asks for."""
         if not self.trends:
             return np.zeros(len(self.past.item_nos))
-        return self.trends[recipe.trend_half_life_days]
+        return self.trends[hyperparameters.trend_half_life_days]
 
-    def learned_by(self, recipe: ListRecipe) -> InteractionMatrix:
-        """The past with the decay a recipe asks for."""
+    def learned_by(self, hyperparameters: ListHyperparameters) -> InteractionMatrix:
+        """The past with the decay a configuration asks for."""
         if self.times is None:
             return self.past
-        return decayed(self.past, self.times.interactions, self.times.as_of, recipe)
+        return decayed(self.past, self.times.interactions, self.times.as_of, hyperparameters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Accuracy:
     recall: float
     ndcg: float
     by_user: tuple[float, ...] = ()
-    """Recall + nDCG of each user, to four places, ground after ground; () if not kept."""
+    """Recall + nDCG of each user, to four decimals, fold after fold; () if not kept."""
 
     @property
     def objective(self) -> float:
@@ -94,44 +94,51 @@ class Accuracy:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """One fit, scored as the recipe says and in the way that suited it best."""
+    """One fit, scored as the hyperparameters say and in the way that suited it best."""
 
     as_given: Accuracy
-    recipe: ListRecipe
+    hyperparameters: ListHyperparameters
     """With the scoring that suited the fit best."""
     accuracy: Accuracy
-    """That of `recipe`."""
+    """Of `hyperparameters`."""
 
 
-def judge(grounds: Sequence[Ground], recipe: ListRecipe, *, threads: int = 0) -> Judged:
-    """Fit once a ground and try the values of one field of the scoring after the other.
+def judge(
+    folds: Sequence[EvaluationFold], hyperparameters: ListHyperparameters, *, threads: int = 0
+) -> Judged:
+    """Fit once a fold and try the values of one field of the scoring after the other.
 
     The scoring stays as it is unless another is better beyond chance.
     """
-    fits = [fit_recipe(ground.learned_by(recipe), recipe, threads=threads) for ground in grounds]
-    (as_given,) = _over_all(grounds, fits, [recipe])
-    best, accuracy = recipe, as_given
-    for name, values in grounds[0].scorings.items():
+    fits = [
+        fit_factors(fold.learned_by(hyperparameters), hyperparameters, threads=threads)
+        for fold in folds
+    ]
+    (as_given,) = _over_all(folds, fits, [hyperparameters])
+    best, accuracy = hyperparameters, as_given
+    for name, values in folds[0].scorings.items():
         tried = [_set(best, name, one) for one in values if one != getattr(best, name)]
         if not tried:
             continue
-        reached = _over_all(grounds, fits, tried)
-        place = max(range(len(tried)), key=lambda no: reached[no].objective)
-        if reached[place].surely_exceeds(accuracy):
-            best, accuracy = tried[place], reached[place]
+        reached = _over_all(folds, fits, tried)
+        index = max(range(len(tried)), key=lambda no: reached[no].objective)
+        if reached[index].surely_exceeds(accuracy):
+            best, accuracy = tried[index], reached[index]
     return Judged(as_given.means(), best, accuracy)
 
 
-def accuracies(ground: Ground, fitted: Factors, recipes: Sequence[ListRecipe]) -> list[Accuracy]:
-    """What one fit reaches when it is scored by each of the recipes."""
-    scales = [scoring_scales(ground.past, one, ground.lately(one)) for one in recipes]
-    users = ground.relevant.users()
-    wanted = np.bincount(np.searchsorted(users, ground.relevant.user_nos))
-    reached = np.zeros((len(recipes), 2, len(users)))
-    for place, scores, columns in _of_users(ground, fitted, users):
-        for recipe, scale in enumerate(scales):
+def accuracies(
+    fold: EvaluationFold, fitted: Factors, candidates: Sequence[ListHyperparameters]
+) -> list[Accuracy]:
+    """What one fit reaches when it is scored by each of the configurations."""
+    scales = [scoring_scales(fold.past, one, fold.lately(one)) for one in candidates]
+    users = fold.relevant.users()
+    wanted = np.bincount(np.searchsorted(users, fold.relevant.user_nos))
+    reached = np.zeros((len(candidates), 2, len(users)))
+    for index, scores, columns in _of_users(fold, fitted, users):
+        for row, scale in enumerate(scales):
             ranks = _ranks(scores * scale, columns)
-            reached[recipe, :, place] = _recall_and_ndcg(ranks, int(wanted[place]))
+            reached[row, :, index] = _recall_and_ndcg(ranks, int(wanted[index]))
     return [_accuracy(recall, ndcg) for recall, ndcg in reached]
 
 
@@ -141,11 +148,13 @@ def _accuracy(recall: NDArray[np.float64], ndcg: NDArray[np.float64]) -> Accurac
 
 
 def _over_all(
-    grounds: Sequence[Ground], fits: Sequence[Factors], recipes: Sequence[ListRecipe]
+    folds: Sequence[EvaluationFold],
+    fits: Sequence[Factors],
+    candidates: Sequence[ListHyperparameters],
 ) -> list[Accuracy]:
-    """What each recipe reaches: the mean of the grounds, and the users of all of them."""
-    by_ground = [
-        accuracies(ground, fitted, recipes) for ground, fitted in zip(grounds, fits, strict=True)
+    """What each configuration reaches: the mean of the folds, and the users of all of them."""
+    by_fold = [
+        accuracies(fold, fitted, candidates) for fold, fitted in zip(folds, fits, strict=True)
     ]
     return [
         Accuracy(
@@ -153,39 +162,39 @@ def _over_all(
             sum(one.ndcg for one in same) / len(same),
             tuple(value for one in same for value in one.by_user),
         )
-        for same in zip(*by_ground, strict=True)
+        for same in zip(*by_fold, strict=True)
     ]
 
 
 def _of_users(
-    ground: Ground, fitted: Factors, users: NDArray[np.int32]
+    fold: EvaluationFold, fitted: Factors, users: NDArray[np.int32]
 ) -> Iterator[tuple[int, NDArray[np.float32], NDArray[np.intp]]]:
-    """Of each user the place, the scores (i,), lowest for what is seen, and relevant columns.
+    """Of each user the index, the scores (i,), lowest for what is seen, and relevant columns.
 
     Relevant items that the past does not know are left out.
     """
-    relevant, item_nos = ground.relevant, ground.past.item_nos
+    relevant, item_nos = fold.relevant, fold.past.item_nos
     known = np.isin(relevant.item_nos, item_nos)
     columns = np.searchsorted(item_nos, relevant.item_nos[known])
     bounds = np.searchsorted(relevant.user_nos[known], users, side="left").tolist()
     bounds.append(len(columns))
-    for first, block in _blocks(ground, fitted, users):
+    for first, block in _blocks(fold, fitted, users):
         for row, scores in enumerate(block):
-            place = first + row
-            yield place, scores, columns[bounds[place] : bounds[place + 1]]
+            index = first + row
+            yield index, scores, columns[bounds[index] : bounds[index + 1]]
 
 
 def _blocks(
-    ground: Ground, fitted: Factors, users: NDArray[np.int32]
+    fold: EvaluationFold, fitted: Factors, users: NDArray[np.int32]
 ) -> Iterator[tuple[int, NDArray[np.float32]]]:
-    """Blocks of users: the place of the first, and scores (n, i), lowest for what is seen."""
+    """Blocks of users: the index of the first, and scores (n, i), lowest for what is seen."""
     items = np.ascontiguousarray(fitted.items.T)
     at_once = max(1, _SCORES_AT_ONCE // items.shape[1])
-    rows = np.searchsorted(ground.past.user_nos, users)
+    rows = np.searchsorted(fold.past.user_nos, users)
     for first in range(0, len(rows), at_once):
         block = rows[first : first + at_once]
         scores = fitted.users[block] @ items
-        seen = ground.past.seen[block].tocoo()
+        seen = fold.past.seen[block].tocoo()
         scores[seen.row, seen.col] = -np.inf
         yield first, scores
 
@@ -202,6 +211,6 @@ def _recall_and_ndcg(ranks: NDArray[np.intp], wanted: int) -> tuple[float, float
     return len(found) / wanted, _DISCOUNTS[found].sum() / _IDEAL[min(wanted, DEPTH)]
 
 
-def _set(recipe: ListRecipe, name: str, value: float) -> ListRecipe:
+def _set(hyperparameters: ListHyperparameters, name: str, value: float) -> ListHyperparameters:
     changed: dict[str, Any] = {name: value}
-    return replace(recipe, **changed)
+    return replace(hyperparameters, **changed)

@@ -15,7 +15,7 @@ from batch.matrix import (
     item_degrees,
     mean_weight,
 )
-from batch.parameters import AlsParameters, ListRecipe
+from batch.parameters import AlsParameters, ListHyperparameters
 from batch.trend import trend
 
 _ROWS_A_FACTOR = 4
@@ -28,43 +28,49 @@ def fit_lists(
     matrix: InteractionMatrix,
     interactions: Interactions,
     as_of: np.datetime64,
-    recipe: ListRecipe,
+    hyperparameters: ListHyperparameters,
     *,
     threads: int = 0,
     on_iteration: Callable[[int], None] = lambda _iteration: None,
 ) -> Factors:
     """Factors whose inner products are the batch scores.
 
-    `matrix` must have been made of `interactions` as of `as_of`, without the recipe's decay.
+    `matrix` must have been made of `interactions` as of `as_of`, without the decay of the
+    hyperparameters.
     """
-    matrix = decayed(matrix, interactions, as_of, recipe)
-    fitted = fit_recipe(matrix, recipe, threads=threads, on_iteration=on_iteration)
-    lately = trend(interactions, matrix.item_nos, as_of, recipe.trend_half_life_days)
-    return Factors(fitted.users, fitted.items * scoring_scales(matrix, recipe, lately)[:, None])
+    matrix = decayed(matrix, interactions, as_of, hyperparameters)
+    fitted = fit_factors(matrix, hyperparameters, threads=threads, on_iteration=on_iteration)
+    lately = trend(interactions, matrix.item_nos, as_of, hyperparameters.trend_half_life_days)
+    return Factors(
+        fitted.users, fitted.items * scoring_scales(matrix, hyperparameters, lately)[:, None]
+    )
 
 
 def decayed(
-    matrix: InteractionMatrix, interactions: Interactions, as_of: np.datetime64, recipe: ListRecipe
+    matrix: InteractionMatrix,
+    interactions: Interactions,
+    as_of: np.datetime64,
+    hyperparameters: ListHyperparameters,
 ) -> InteractionMatrix:
-    """The matrix with the recipe's decay; the same users, items and seen items."""
-    if recipe.yearly_halvings == 0.0:
+    """The matrix with the decay of the hyperparameters; the same users, items and seen items."""
+    if hyperparameters.decay_per_year == 0.0:
         return matrix
-    faded = interaction_matrix(interactions, as_of, yearly_halvings=recipe.yearly_halvings)
-    return replace(matrix, strengths=faded.strengths)
+    faded = interaction_matrix(interactions, as_of, decay_per_year=hyperparameters.decay_per_year)
+    return replace(matrix, weights=faded.weights)
 
 
 def fit_timeless_lists(
-    matrix: InteractionMatrix, recipe: ListRecipe, *, threads: int = 0
+    matrix: InteractionMatrix, hyperparameters: ListHyperparameters, *, threads: int = 0
 ) -> Factors:
     """The same of interactions whose times nobody knows: there is no trend."""
-    fitted = fit_recipe(matrix, recipe, threads=threads)
-    scales = scoring_scales(matrix, recipe, np.zeros(len(matrix.item_nos)))
+    fitted = fit_factors(matrix, hyperparameters, threads=threads)
+    scales = scoring_scales(matrix, hyperparameters, np.zeros(len(matrix.item_nos)))
     return Factors(fitted.users, fitted.items * scales[:, None])
 
 
-def fit_recipe(
+def fit_factors(
     matrix: InteractionMatrix,
-    recipe: ListRecipe,
+    hyperparameters: ListHyperparameters,
     *,
     threads: int = 0,
     on_iteration: Callable[[int], None] = lambda _iteration: None,
@@ -74,23 +80,23 @@ def fit_recipe(
     Damping users and items more or less suits some of them better than others, and the mean of two
     fits is nearer to the truth than either. `on_iteration` is told of the iterations of both.
     """
-    als = als_parameters(matrix, recipe)
+    als = als_parameters(matrix, hyperparameters)
     one = fit(confidences(matrix, als), als, threads=threads, on_iteration=on_iteration)
-    if not recipe.balanced:
+    if not hyperparameters.balanced:
         return one
-    evenly = als_parameters(matrix, replace(recipe, user_exponent=0.5, item_exponent=0.5))
+    evenly = als_parameters(matrix, replace(hyperparameters, user_exponent=0.5, item_exponent=0.5))
     other = fit(
         confidences(matrix, evenly),
         evenly,
         threads=threads,
-        on_iteration=lambda done: on_iteration(recipe.iterations + done),
+        on_iteration=lambda done: on_iteration(hyperparameters.iterations + done),
     )
-    return _mean_of(one, other, recipe.seed)
+    return _mean_of(one, other, hyperparameters.seed)
 
 
-def iterations_of(recipe: ListRecipe) -> int:
+def iterations_of(hyperparameters: ListHyperparameters) -> int:
     """How many iterations `on_iteration` is told of in all."""
-    return recipe.iterations * (2 if recipe.balanced else 1)
+    return hyperparameters.iterations * (2 if hyperparameters.balanced else 1)
 
 
 def _mean_of(one: Factors, other: Factors, seed: int) -> Factors:
@@ -107,41 +113,47 @@ def _spread(factors: Factors, seed: int) -> float:
     return float(deviation) if deviation > 0.0 else 1.0
 
 
-def als_parameters(matrix: InteractionMatrix, recipe: ListRecipe) -> AlsParameters:
-    """What the recipe comes to on this matrix."""
+def als_parameters(
+    matrix: InteractionMatrix, hyperparameters: ListHyperparameters
+) -> AlsParameters:
+    """What the hyperparameters come to on this matrix."""
     # a = A * mean(s / sqrt(d_u d_i)) / mean(s / (d_u^b d_i^c))
     balanced = mean_weight(matrix, 0.5, 0.5)
-    weight = mean_weight(matrix, recipe.user_exponent, recipe.item_exponent)
+    weight = mean_weight(matrix, hyperparameters.user_exponent, hyperparameters.item_exponent)
     return AlsParameters(
-        factors=min(recipe.factors, most_factors(matrix)),
-        iterations=recipe.iterations,
-        regularization=threshold(matrix, recipe) * recipe.confidence,
-        confidence=recipe.confidence * balanced / weight if weight > 0.0 else recipe.confidence,
-        user_exponent=recipe.user_exponent,
-        item_exponent=recipe.item_exponent,
-        seed=recipe.seed,
+        factors=min(hyperparameters.factors, most_factors(matrix)),
+        iterations=hyperparameters.iterations,
+        regularization=threshold(matrix, hyperparameters) * hyperparameters.confidence,
+        confidence=hyperparameters.confidence * balanced / weight
+        if weight > 0.0
+        else hyperparameters.confidence,
+        user_exponent=hyperparameters.user_exponent,
+        item_exponent=hyperparameters.item_exponent,
+        seed=hyperparameters.seed,
     )
 
 
 def most_factors(matrix: InteractionMatrix) -> int:
     """More factors than this describe nothing."""
-    return max(_FEWEST_FACTORS, min(matrix.strengths.shape) // _ROWS_A_FACTOR)
+    return max(_FEWEST_FACTORS, min(matrix.weights.shape) // _ROWS_A_FACTOR)
 
 
-def threshold(matrix: InteractionMatrix, recipe: ListRecipe) -> float:
-    """That of the recipe, or one that suits the density: 0.12 at 4 %, 0.20 at 0.07 %."""
-    if recipe.threshold is not None:
-        return recipe.threshold
-    users, items = matrix.strengths.shape
-    density = max(matrix.strengths.nnz, 1) / max(users * items, 1)
+def threshold(matrix: InteractionMatrix, hyperparameters: ListHyperparameters) -> float:
+    """That of the hyperparameters, or one that suits the density: 0.12 at 4 %, 0.20 at 0.07 %."""
+    if hyperparameters.threshold is not None:
+        return hyperparameters.threshold
+    users, items = matrix.weights.shape
+    density = max(matrix.weights.nnz, 1) / max(users * items, 1)
     # t = 0.06 - 0.045 log10(density)
     return float(np.clip(0.06 - 0.045 * np.log10(density), 0.08, 0.25))
 
 
 def scoring_scales(
-    matrix: InteractionMatrix, recipe: ListRecipe, lately: NDArray[np.float64]
+    matrix: InteractionMatrix, hyperparameters: ListHyperparameters, lately: NDArray[np.float64]
 ) -> NDArray[np.float32]:
     """What each item's factors are multiplied by, (i,); `lately` (i,) is the items' trend."""
     # d_i^e * (1 + recent interactions)^g
-    popularity = item_degrees(matrix) ** recipe.popularity_exponent
-    return np.asarray(popularity * np.exp(recipe.trend_exponent * lately), dtype=np.float32)
+    popularity = item_degrees(matrix) ** hyperparameters.popularity_exponent
+    return np.asarray(
+        popularity * np.exp(hyperparameters.trend_exponent * lately), dtype=np.float32
+    )

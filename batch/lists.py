@@ -12,8 +12,8 @@ from threadpoolctl import threadpool_limits
 
 from batch.bulk import append, array_column, constant_column
 from batch.fitting import Factors
+from batch.inter_user_similarity import DEPTH
 from batch.matrix import InteractionMatrix
-from batch.overlap import DEPTH
 from domain.identifiers import RunId
 
 NO_ITEM = -1
@@ -75,7 +75,7 @@ def all_lists(
     threads: int = 0,
 ) -> Iterator[Lists]:
     """The lists of every user who likes something, `chunk_users` at a time."""
-    rows = matrix.likers()
+    rows = matrix.liked_by()
     for start in range(0, len(rows), chunk_users):
         chunk = rows[start : start + chunk_users]
         yield best_lists(matrix, factors, chunk, length=length, left_out=left_out, threads=threads)

@@ -63,12 +63,12 @@ def store_all_live_vectors(
     return users
 
 
-def store_crowd(connection: Connection, run_id: RunId) -> None:
+def store_prior(connection: Connection, run_id: RunId) -> None:
     """Note in the row of a run what is liked by many, which declared words are added to.
 
     To be done when the item vectors are written, and before the live vectors are.
     """
-    connection.execute(_INTERESTS["store_crowd"], {"run_id": run_id})
+    connection.execute(_INTERESTS["store_prior"], {"run_id": run_id})
 
 
 def _load_histories(
@@ -78,10 +78,10 @@ def _load_histories(
     table = fetch(connection, _BATCH["load_histories_of_range"], events=events, **numbers)
     user_nos = table["user_no"].to_numpy()
     item_nos = table["item_no"].to_numpy()
-    strengths = kinds.strengths(table["kind_no"].to_numpy(), table["value"].to_numpy())
+    weights = kinds.weights(table["kind_no"].to_numpy(), table["value"].to_numpy())
     starts = np.flatnonzero(np.diff(user_nos, prepend=-1))
     for start, end in pairwise([*starts, len(user_nos)]):
-        yield UserNo(int(user_nos[start])), History(item_nos[start:end], strengths[start:end])
+        yield UserNo(int(user_nos[start])), History(item_nos[start:end], weights[start:end])
 
 
 def _add_interests(
@@ -105,11 +105,13 @@ def _load_phrases(connection: Any, run: Run, **range_: int) -> Phrases:
     table = fetch(connection, statement, run_id=run.run_id, **range_)
     if not len(table):
         return _NO_PHRASES
-    sources = [source or [] for source in table["source"].to_pylist()]
+    context_embeddings = [
+        context_embedding or [] for context_embedding in table["context_embedding"].to_pylist()
+    ]
     items = ItemVectors(
         item_nos=np.arange(-len(table), 0, dtype=np.int32),
         vectors=np.array(table["embedding"].to_pylist(), dtype=np.float32),
-        sources=np.array(sources, dtype=np.float32),
+        context_embeddings=np.array(context_embeddings, dtype=np.float32),
         taste_scales=table["taste_scale"].to_numpy().astype(np.float64),
         confidence_scales=table["confidence_scale"].to_numpy().astype(np.float64),
     )

@@ -1,4 +1,4 @@
-"""The matrix: users x items, strengths summed, and what each user has seen."""
+"""The matrix: users x items, weights summed, and what each user has seen."""
 
 from dataclasses import dataclass
 
@@ -21,15 +21,15 @@ class InteractionMatrix:
     """(u,) rising."""
     item_nos: NDArray[np.int32]
     """(i,) rising."""
-    strengths: csr_matrix
-    """(u, i) bounded sums of decayed strengths as 32-bit numbers, none of them 0."""
+    weights: csr_matrix
+    """(u, i) bounded sums of decayed weights as 32-bit numbers, none of them 0."""
     seen: csr_matrix
     """(u, i) 1 where an item must not be listed: it is marked as seen, or its sum is negative."""
 
-    def likers(self) -> NDArray[np.intp]:
+    def liked_by(self) -> NDArray[np.intp]:
         """Rows of users with at least one positive sum."""
-        positive = self.strengths.data > 0.0
-        rows = np.repeat(np.arange(len(self.user_nos)), np.diff(self.strengths.indptr))
+        positive = self.weights.data > 0.0
+        rows = np.repeat(np.arange(len(self.user_nos)), np.diff(self.weights.indptr))
         return np.unique(rows[positive])
 
     def columns_of(self, item_nos: NDArray[np.integer]) -> NDArray[np.intp]:
@@ -38,30 +38,30 @@ class InteractionMatrix:
 
 
 def interaction_matrix(
-    interactions: Interactions, as_of: np.datetime64, *, yearly_halvings: float = 0.0
+    interactions: Interactions, as_of: np.datetime64, *, decay_per_year: float = 0.0
 ) -> InteractionMatrix:
-    """Sum strengths by user and item; each decays with its age at `as_of` by its kind.
+    """Sum weights by user and item; each decays with its age at `as_of` by its kind.
 
-    All of them decay by `yearly_halvings` besides; that changes no more than the sums.
+    All of them decay by `decay_per_year` besides; that changes no more than the sums.
     """
     user_nos, rows = _dense(interactions.user_nos)
     item_nos, columns = _dense(interactions.item_nos)
     shape = (len(user_nos), len(item_nos))
     half_lives = interactions.kinds.half_lives_days(interactions.kind_nos)
-    halvings = 1.0 / half_lives + yearly_halvings / _DAYS_A_YEAR
-    decayed = interactions.strengths() * 0.5 ** (interactions.ages_days(as_of) * halvings)
+    decay_rates = 1.0 / half_lives + decay_per_year / _DAYS_A_YEAR
+    decayed = interactions.weights() * 0.5 ** (interactions.ages_days(as_of) * decay_rates)
     summed = csr_matrix((decayed, (rows, columns)), shape=shape)
     summed.data = bounded(summed.data)
-    strengths = summed.astype(np.float32)
-    strengths.eliminate_zeros()
-    dislikes = strengths.tocoo()
+    weights = summed.astype(np.float32)
+    weights.eliminate_zeros()
+    dislikes = weights.tocoo()
     negative, marked = dislikes.data < 0.0, interactions.mark_seen()
     seen = _pattern(
         np.concatenate([rows[marked], dislikes.row[negative]]),
         np.concatenate([columns[marked], dislikes.col[negative]]),
         shape,
     )
-    return InteractionMatrix(user_nos, item_nos, strengths, seen)
+    return InteractionMatrix(user_nos, item_nos, weights, seen)
 
 
 def confidences(matrix: InteractionMatrix, parameters: AlsParameters) -> csr_matrix:
@@ -73,7 +73,7 @@ def confidences(matrix: InteractionMatrix, parameters: AlsParameters) -> csr_mat
     scaled = parameters.confidence * _damped(
         matrix, parameters.user_exponent, parameters.item_exponent
     )
-    pattern = matrix.strengths
+    pattern = matrix.weights
     return csr_matrix(
         (scaled.astype(np.float32), pattern.indices, pattern.indptr), shape=pattern.shape
     )
@@ -87,13 +87,13 @@ def mean_weight(matrix: InteractionMatrix, user_exponent: float, item_exponent: 
 
 def item_degrees(matrix: InteractionMatrix) -> NDArray[np.float64]:
     """The number of distinct users of each column, (i,), at least 1."""
-    degrees = np.bincount(matrix.strengths.indices, minlength=len(matrix.item_nos))
+    degrees = np.bincount(matrix.weights.indices, minlength=len(matrix.item_nos))
     return np.asarray(np.maximum(degrees, 1.0))
 
 
-def item_likers(matrix: InteractionMatrix) -> NDArray[np.int32]:
+def item_liked_by(matrix: InteractionMatrix) -> NDArray[np.int32]:
     """The number of distinct users with a positive sum of each column, (i,)."""
-    liked = matrix.strengths.indices[matrix.strengths.data > 0.0]
+    liked = matrix.weights.indices[matrix.weights.data > 0.0]
     return np.bincount(liked, minlength=len(matrix.item_nos)).astype(np.int32)
 
 
@@ -101,25 +101,25 @@ def _damped(
     matrix: InteractionMatrix, user_exponent: float, item_exponent: float
 ) -> NDArray[np.float64]:
     """s_ui / (d_u^b * d_i^c) of each pair, in the order of the matrix."""
-    strengths = matrix.strengths
-    user_degrees = np.diff(strengths.indptr)
+    weights = matrix.weights
+    user_degrees = np.diff(weights.indptr)
     by_user = np.repeat(np.maximum(user_degrees, 1.0) ** -user_exponent, user_degrees)
-    by_item = (item_degrees(matrix) ** -item_exponent)[strengths.indices]
-    return np.asarray(strengths.data * by_user * by_item)
+    by_item = (item_degrees(matrix) ** -item_exponent)[weights.indices]
+    return np.asarray(weights.data * by_user * by_item)
 
 
 def _dense(nos: NDArray[np.int32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    """The distinct numbers, rising, and each number's place among them."""
+    """The distinct numbers, rising, and each number's index among them."""
     present = np.flatnonzero(np.bincount(nos)) if len(nos) else np.empty(0, dtype=np.intp)
-    places = np.zeros(int(present[-1]) + 1 if len(present) else 0, dtype=np.int32)
-    places[present] = np.arange(len(present))
-    return present.astype(np.int32), places[nos]
+    indexes = np.zeros(int(present[-1]) + 1 if len(present) else 0, dtype=np.int32)
+    indexes[present] = np.arange(len(present))
+    return present.astype(np.int32), indexes[nos]
 
 
 def _pattern(
     rows: NDArray[np.integer], columns: NDArray[np.integer], shape: tuple[int, int]
 ) -> csr_matrix:
-    """A matrix that is 1 at the given places, however often they are given, and 0 elsewhere."""
+    """A matrix that is 1 at the given cells, however often they are given, and 0 elsewhere."""
     pattern = csr_matrix((np.ones(len(rows), dtype=np.float32), (rows, columns)), shape=shape)
     pattern.data[:] = 1.0
     return pattern

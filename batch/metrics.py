@@ -63,8 +63,8 @@ def novelty(
     listed = top != NO_ITEM
     # -log2 of the share of users who know the item
     information = -np.log2(knowers / users)
-    places = np.searchsorted(item_nos, np.where(listed, top, item_nos[0]))
-    sums = np.where(listed, information[places], 0.0).sum(axis=1)
+    indexes = np.searchsorted(item_nos, np.where(listed, top, item_nos[0]))
+    sums = np.where(listed, information[indexes], 0.0).sum(axis=1)
     return np.asarray(sums / np.maximum(listed.sum(axis=1), 1))
 
 

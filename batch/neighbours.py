@@ -38,15 +38,15 @@ class Neighbourhood:
 
 def fit_neighbourhood(past: Interactions, space: ItemSpace) -> Neighbourhood:
     """All users of a log in time order, whose items are those of the space."""
-    strengths = past.strengths()
+    weights = past.weights()
     by_user = np.argsort(past.user_nos, kind="stable")
     user_nos, starts = np.unique(past.user_nos[by_user], return_index=True)
     found, vectors, columns = [], [], []
     for user_no, own in zip(user_nos.tolist(), np.split(by_user, starts[1:]), strict=True):
-        vector = live_vector(space.space, space.items, History(past.item_nos[own], strengths[own]))
+        vector = live_vector(space.space, space.items, History(past.item_nos[own], weights[own]))
         if vector is None or not vector.any():
             continue
-        liked = past.item_nos[own[strengths[own] > 0.0][-NEWEST_LIKED:]]
+        liked = past.item_nos[own[weights[own] > 0.0][-NEWEST_LIKED:]]
         rows = np.unique(space.items.rows_of(liked))
         found.append(user_no)
         vectors.append(vector / np.linalg.norm(vector))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Self
 
-from domain.cold_items import LikenessShares
+from domain.cold_items import SimilarityShares
 from domain.live_vector import LiveVectorParameters
 
 if TYPE_CHECKING:  # settings take their defaults from here
@@ -24,7 +24,7 @@ class AlsParameters:
     iterations: int
     regularization: float
     confidence: float
-    """a in the confidence `a * strength / (d_u^b * d_i^c)`."""
+    """a in the confidence `a * weight / (d_u^b * d_i^c)`."""
     user_exponent: float = 0.0
     """b, on the number of distinct items of the user."""
     item_exponent: float = 0.0
@@ -33,7 +33,7 @@ class AlsParameters:
 
 
 @dataclass(frozen=True, slots=True)
-class ListRecipe:
+class ListHyperparameters:
     """How the nightly lists are made, in terms that mean the same on every data set.
 
     With b = c = 1/2 the damped matrix has the largest singular value 1, so `threshold` is a soft
@@ -56,7 +56,7 @@ class ListRecipe:
     trend_exponent: float = 0.5
     """g: and by (1 + recent interactions)^g."""
     trend_half_life_days: float = 7.0
-    yearly_halvings: float = 0.0
+    decay_per_year: float = 0.0
     """How often a year halves what an interaction counts, besides the decay of its kind."""
     seed: int = 20
 
@@ -85,7 +85,7 @@ class SpaceParameters:
     sequence_dimensions: int = 128
     """At the most; a small catalogue has fewer."""
     window: int = 5
-    """How many places apart two items of a history still are neighbours."""
+    """How many positions apart two items of a history still are neighbours."""
     distance_exponent: float = 0.5
     """Neighbours at distance k count k^-p."""
     smoothing: float = 0.75
@@ -134,9 +134,9 @@ class WordParameters:
     """Texts longer than those of this share of the items count as if they were that long."""
     penalties: tuple[float, ...] = (30.0, 100.0, 300.0)
     """Ridge penalties to choose from, relative to the mean squared length of a text."""
-    known_after: float = 0.5
+    pseudo_count: float = 0.5
     """Interactions at which an item's words and what was observed of it count alike."""
-    likeness: LikenessShares = field(default_factory=LikenessShares)
+    similarity: SimilarityShares = field(default_factory=SimilarityShares)
     seed: int = 20
 
 
@@ -144,14 +144,14 @@ class WordParameters:
 class RunParameters:
     """All parameters of a run."""
 
-    lists: ListRecipe = field(default_factory=ListRecipe)
+    lists: ListHyperparameters = field(default_factory=ListHyperparameters)
     space: SpaceParameters = field(default_factory=SpaceParameters)
     weights: LiveWeights = field(default_factory=LiveWeights)
 
     @classmethod
     def of(cls, settings: "BatchSettings") -> Self:
         """Those of the settings; the weights are the defaults."""
-        return cls(ListRecipe.of(settings), SpaceParameters.of(settings))
+        return cls(ListHyperparameters.of(settings), SpaceParameters.of(settings))
 
     def described(self) -> dict[str, dict[str, Any]]:
         """As they are stored with the run."""

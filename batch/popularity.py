@@ -56,7 +56,7 @@ def _since(interactions: Interactions, as_of: np.datetime64, days: float) -> Int
 
 def _ranking(interactions: Interactions, weights: NDArray[np.float64]) -> Ranking:
     """Items by the sum over users of the greatest weight of a positive interaction."""
-    positive = interactions.strengths() > 0
+    positive = interactions.weights() > 0
     keys = pair_keys(interactions.user_nos[positive], interactions.item_nos[positive])
     if not len(keys):
         return Ranking.empty()

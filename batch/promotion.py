@@ -12,9 +12,15 @@ from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo, Position, RunId
 from sql.folding import find_stale_users, fold_in, store_progress
+from sql.item_embedding import (
+    begin_item_embedding,
+    embed_missing,
+    embed_next,
+    hold_folding,
+    hold_item_embedding,
+)
 from sql.live_vectors import RunSpace
 from sql.log import event_horizon
-from sql.placing import begin_placing, hold_folding, hold_placing, place_missing, place_next
 from sql.statements import statements
 
 _BATCH = statements("batch")
@@ -27,7 +33,7 @@ How = Literal["published", "rolled back"]
 _FEW_USERS = 100
 """So few users are folded in within the promotion; more are folded in before it."""
 _FEW_ITEMS = 100
-"""And so few items are placed within it."""
+"""And so few items are embedded within it."""
 _MOST_ROUNDS = 10
 _USERS_AT_ONCE = 1_000
 _ITEMS_AT_ONCE = 500
@@ -43,13 +49,13 @@ def catch_up(
 ) -> None:
     """Fold in, in transactions of their own, what the run's vectors do not know of the log.
 
-    In each round items that came, or came to be used, are placed first. Again and again, until
+    In each round items that came, or came to be used, are embedded first. Again and again, until
     both the items and the users of a round were few, ten times at the most. `on_users` is told how
     many users of how many are done in this round.
     """
-    _place_missing(begin, run)
+    _embed_missing(begin, run)
     for _ in range(_MOST_ROUNDS):
-        items = _place_backlog(begin, run)
+        items = _embed_backlog(begin, run)
         users = _fold_in_backlog(begin, run, on_users)
         if items <= _FEW_ITEMS and users <= _FEW_USERS:
             return
@@ -64,7 +70,7 @@ def announce(connection: Connection, run_id: RunId) -> int:
 
 
 def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
-    """Place the last items, fold in the last of the log and serve the run from the commit on.
+    """Embed the last items, fold in the last of the log and serve the run from the commit on.
 
     The caller holds the lock of promotions, in a transaction that is READ COMMITTED.
     """
@@ -72,9 +78,9 @@ def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
     # whatever it knows lies below the horizon that is read next. Events are not held up: those
     # above it are folded in by the worker, which goes on from the progress stored here.
     connection.execute(_BATCH["hold_shards"], {"run_id": run.run_id})
-    hold_placing(connection, run.run_id)
+    hold_item_embedding(connection, run.run_id)
     horizon = event_horizon(connection)
-    while place_next(connection, run, horizon=horizon, items=_ITEMS_AT_ONCE) is not None:
+    while embed_next(connection, run, horizon=horizon, items=_ITEMS_AT_ONCE) is not None:
         pass
     after = _progress(connection, run.run_id)
     stale = find_stale_users(connection, run.run_id, after=after, until=horizon)
@@ -84,27 +90,27 @@ def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
     connection.execute(_BATCH["promote_run"], parameters)
 
 
-def _place_missing(begin: Begin, run: RunSpace) -> None:
-    """Give places to items that have none."""
+def _embed_missing(begin: Begin, run: RunSpace) -> None:
+    """Give embeddings to items that have none."""
     with begin() as connection:
-        begin_placing(connection, run.run_id)
+        begin_item_embedding(connection, run.run_id)
     last: ItemNo | None = ItemNo(0)
     while last is not None:
         with begin() as connection:
-            last = place_missing(connection, run, after=last, items=_ITEMS_AT_ONCE)
+            last = embed_missing(connection, run, after=last, items=_ITEMS_AT_ONCE)
 
 
-def _place_backlog(begin: Begin, run: RunSpace) -> int:
-    """One round: places items with news up to the horizon of now; answers how many it was."""
+def _embed_backlog(begin: Begin, run: RunSpace) -> int:
+    """One round: embeds items with news up to the horizon of now; answers how many it was."""
     items = 0
     with begin() as connection:
         horizon = event_horizon(connection)
     while True:
         with begin() as connection:
-            placed = place_next(connection, run, horizon=horizon, items=_ITEMS_AT_ONCE)
-        if placed is None:
+            embedded = embed_next(connection, run, horizon=horizon, items=_ITEMS_AT_ONCE)
+        if embedded is None:
             return items
-        items += len(placed.item_nos)
+        items += len(embedded.item_nos)
 
 
 def _fold_in_backlog(begin: Begin, run: RunSpace, on_users: Callable[[int, int], object]) -> int:
@@ -116,7 +122,7 @@ def _fold_in_backlog(begin: Begin, run: RunSpace, on_users: Callable[[int, int],
     for first in range(0, len(stale), _USERS_AT_ONCE):
         some = stale[first : first + _USERS_AT_ONCE]
         with begin() as connection:
-            # Not while a worker places items in the run, if it is a retained one.
+            # Not while a worker embeds items in the run, if it is a retained one.
             hold_folding(connection, run.run_id)
             fold_in(connection, run, some, horizon=horizon)
         on_users(first + len(some), len(stale))

@@ -30,8 +30,9 @@ def begin_progress(connection: Connection, run_id: RunId, position: Position) ->
 def publish_run(connection: Connection, run: RunSpace) -> None:
     """Serve the run from the commit on, with the whole log in its live vectors.
 
-    RunNotReadyError if the run did not pass the gate, or somebody ended it meanwhile. A run that
-    is published already stays as it is: the connection may have been lost after the commit.
+    RunNotReadyError if the run did not pass the promotion gate, or somebody ended it meanwhile. A
+    run that is published already stays as it is: the connection may have been lost after the
+    commit.
     """
     lock_promotion(connection)
     state = connection.execute(_BATCH["mark_published"], {"run_id": run.run_id}).scalar_one()

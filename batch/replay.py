@@ -11,15 +11,15 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.choosing import Rehearsal, choose_weights, rehearse
+from batch.choosing import Validation, choose_weights, make_validation
 from batch.history import Interactions
 from batch.listing import fit_lists
 from batch.matrix import interaction_matrix
-from batch.moments import Moment, Timeline
 from batch.parameters import LiveWeights, RunParameters
-from batch.replay_sources import SOURCES, Night, best
+from batch.replay_sources import SOURCES, FittedNight, best
 from batch.space import fit_item_components, item_space
 from batch.splitting import split_by_time
+from batch.validation_events import Timeline, ValidationEvent
 from domain.blend import BATCH, SPEED, BlendPolicy, blend
 from domain.errors import NotEnoughHistoryError
 
@@ -78,9 +78,9 @@ def replay(
         begun = time.perf_counter()
         night = fit_night(timeline, first, parameters, settings)
         fitted = time.perf_counter()
-        for moment in timeline.moments(tonight, first):
-            ranks.append(ranks_of(night, moment, settings.policies))
-            earlier.append(len(moment.history.item_nos))
+        for event in timeline.events(tonight, first):
+            ranks.append(ranks_of(night, event, settings.policies))
+            earlier.append(len(event.history.item_nos))
         fit_seconds += fitted - begun
         rank_seconds += time.perf_counter() - fitted
         on_night(done, len(ranks))
@@ -111,10 +111,10 @@ def nights_of(
 
 def fit_night(
     timeline: Timeline, cut_off: int, parameters: RunParameters, settings: ReplaySettings
-) -> Night:
+) -> FittedNight:
     """What the nightly run would have learned from the first `cut_off` interactions."""
-    rehearsal = rehearse_night(timeline.before(cut_off), parameters, settings)
-    weights = choose_weights(rehearsal, parameters.space)
+    validation = validation_of_night(timeline.before(cut_off), parameters, settings)
+    weights = choose_weights(validation, parameters.space)
     return night_with(timeline, cut_off, parameters, weights, settings)
 
 
@@ -124,7 +124,7 @@ def night_with(
     parameters: RunParameters,
     weights: LiveWeights,
     settings: ReplaySettings,
-) -> Night:
+) -> FittedNight:
     """The same with the weights of the live vector given."""
     past = timeline.before(cut_off)
     as_of = past.newest()
@@ -133,7 +133,7 @@ def night_with(
         matrix, past, as_of, parameters.space, threads=settings.threads
     )
     columns = np.searchsorted(matrix.item_nos, past.item_nos)
-    return Night(
+    return FittedNight(
         cut_off=cut_off,
         matrix=matrix,
         lists=fit_lists(matrix, past, as_of, parameters.lists, threads=settings.threads),
@@ -143,31 +143,35 @@ def night_with(
     )
 
 
-def ranks_of(night: Night, moment: Moment, policies: Mapping[str, BlendPolicy]) -> dict[str, int]:
-    """The rank of the moment's item in every list; a list that is empty gives way to popular."""
-    popular = best(night, moment, night.popular)
-    asked = {name: policy.weights(moment.since_cut_off) for name, policy in policies.items()}
+def ranks_of(
+    night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
+) -> dict[str, int]:
+    """The rank of the event's item in every list; a list that is empty gives way to popular."""
+    popular = best(night, event, night.popular)
+    asked = {name: policy.weights(event.since_cut_off) for name, policy in policies.items()}
     named = {BATCH, SPEED}.union(*asked.values())
-    found = {name: SOURCES[name](night, moment) for name in SOURCES if name in named}
+    found = {name: SOURCES[name](night, event) for name in SOURCES if name in named}
     lists = {"popular": popular, **found}
     ranks = {
-        name: _rank(moment, (ranking if len(ranking) else popular).item_nos)
+        name: _rank(event, (ranking if len(ranking) else popular).item_nos)
         for name, ranking in lists.items()
     }
     for name, policy in policies.items():
         rankings = {source: found[source] for source in asked[name]}
         blended = blend(rankings, asked[name], policy.sharpness)
-        ranks[name] = _rank(moment, (blended if len(blended) else popular).item_nos)
+        ranks[name] = _rank(event, (blended if len(blended) else popular).item_nos)
     return ranks
 
 
-def rehearse_night(
+def validation_of_night(
     past: Interactions, parameters: RunParameters, settings: ReplaySettings
-) -> Rehearsal | None:
+) -> Validation | None:
     """As the night does it: on the newest part of what it has read."""
     split = split_by_time(past, HOLDOUT_SHARE)
     before = interaction_matrix(split.past, split.moment)
-    return rehearse(split, before, parameters.space, seed=settings.seed, threads=settings.threads)
+    return make_validation(
+        split, before, parameters.space, seed=settings.seed, threads=settings.threads
+    )
 
 
 def _sample(
@@ -183,6 +187,6 @@ def _sample(
     return np.sort(drawn)
 
 
-def _rank(moment: Moment, item_nos: NDArray[np.integer]) -> int:
-    places = np.flatnonzero(item_nos == moment.item_no)
-    return int(places[0]) if len(places) else MISSED
+def _rank(event: ValidationEvent, item_nos: NDArray[np.integer]) -> int:
+    indexes = np.flatnonzero(item_nos == event.item_no)
+    return int(indexes[0]) if len(indexes) else MISSED

@@ -13,16 +13,16 @@ from numpy.typing import NDArray
 from batch.fitting import Factors
 from batch.history import Interactions
 from batch.matrix import InteractionMatrix
-from batch.moments import Moment
 from batch.neighbours import Neighbourhood, fit_neighbourhood
 from batch.space import ItemSpace
+from batch.validation_events import ValidationEvent
 from domain.blend import BATCH, CANDIDATES, NEIGHBOURS, SPEED
 from domain.live_vector import live_vector
 from domain.rankings import Ranking
 
 
 @dataclass(frozen=True)
-class Night:
+class FittedNight:
     """What one nightly run would have known."""
 
     cut_off: int
@@ -41,35 +41,35 @@ class Night:
         return fit_neighbourhood(self.past, self.space)
 
 
-def batch_list(night: Night, moment: Moment) -> Ranking:
+def batch_list(night: FittedNight, event: ValidationEvent) -> Ranking:
     """The user's nightly list without what was seen since; empty for a user of no night."""
-    row = np.searchsorted(night.matrix.user_nos, moment.user_no)
-    if row == len(night.matrix.user_nos) or night.matrix.user_nos[row] != moment.user_no:
+    row = np.searchsorted(night.matrix.user_nos, event.user_no)
+    if row == len(night.matrix.user_nos) or night.matrix.user_nos[row] != event.user_no:
         return Ranking.empty()
-    return best(night, moment, night.lists.items @ night.lists.users[row])
+    return best(night, event, night.lists.items @ night.lists.users[row])
 
 
-def speed_list(night: Night, moment: Moment) -> Ranking:
-    """The items nearest to the user's live vector as of the moment."""
-    vector = live_vector(night.space.space, night.space.items, moment.history)
+def speed_list(night: FittedNight, event: ValidationEvent) -> Ranking:
+    """The items nearest to the user's live vector as of the event."""
+    vector = live_vector(night.space.space, night.space.items, event.history)
     if vector is None:
         return Ranking.empty()
-    return best(night, moment, night.space.items.vectors @ vector)
+    return best(night, event, night.space.items.vectors @ vector)
 
 
-def neighbours_list(night: Night, moment: Moment) -> Ranking:
+def neighbours_list(night: FittedNight, event: ValidationEvent) -> Ranking:
     """What the users most like this one like, as the night knows them."""
-    vector = live_vector(night.space.space, night.space.items, moment.history)
+    vector = live_vector(night.space.space, night.space.items, event.history)
     if vector is None or not vector.any():
         return Ranking.empty()
-    liked = best(night, moment, night.neighbourhood.scores(moment.user_no, vector))
+    liked = best(night, event, night.neighbourhood.scores(event.user_no, vector))
     return liked.top(int((liked.scores > 0.0).sum()))
 
 
-def best(night: Night, moment: Moment, scores: NDArray[np.floating]) -> Ranking:
+def best(night: FittedNight, event: ValidationEvent, scores: NDArray[np.floating]) -> Ranking:
     """The best items (i,) that the user has not seen, as many as a source gives."""
     scores = scores.astype(np.float64)
-    seen = night.space.items.rows_of(moment.history.item_nos)
+    seen = night.space.items.rows_of(event.history.item_nos)
     scores[seen[seen >= 0]] = -np.inf
     most = min(CANDIDATES, len(scores))
     chosen = np.argpartition(-scores, most - 1)[:most]
@@ -77,7 +77,7 @@ def best(night: Night, moment: Moment, scores: NDArray[np.floating]) -> Ranking:
     return Ranking.of(night.matrix.item_nos[chosen], scores[chosen])
 
 
-SOURCES: Mapping[str, Callable[[Night, Moment], Ranking]] = {
+SOURCES: Mapping[str, Callable[[FittedNight, ValidationEvent], Ranking]] = {
     BATCH: batch_list,
     SPEED: speed_list,
     NEIGHBOURS: neighbours_list,

@@ -17,7 +17,7 @@ _BATCH = statements("batch")
 _WHY_NOT = {
     "training": "Run {run_id} is still being made.",
     "evaluated": "Run {run_id} is still being made.",
-    "refused": "Run {run_id} was refused by the gate and was never served: {reason}",
+    "refused": "Run {run_id} was refused by the promotion gate and was never served: {reason}",
     "failed": "Run {run_id} failed and was never served: {reason}",
     "retired": "Run {run_id} is no longer retained: its lists and vectors are gone.",
 }

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row
 
-from batch.parameters import ListRecipe, RunParameters
+from batch.parameters import ListHyperparameters, RunParameters
 from batch.promotion import lock_promotion
 from domain.errors import RunInProgressError
 from domain.identifiers import Position, RunId
@@ -40,10 +40,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class ServedRun:
-    """What the gate has to know of the run being served."""
+    """What the promotion gate has to know of the run being served."""
 
     run_id: RunId
-    recipe: ListRecipe
+    hyperparameters: ListHyperparameters
     interactions: int | None
 
 
@@ -80,7 +80,9 @@ def find_served_run(connection: Connection) -> ServedRun | None:
     row = connection.execute(_BATCH["find_served_run"]).one_or_none()
     if row is None:
         return None
-    return ServedRun(RunId(row.run_id), ListRecipe.told(row.recipe or {}), row.interactions)
+    return ServedRun(
+        RunId(row.run_id), ListHyperparameters.told(row.hyperparameters or {}), row.interactions
+    )
 
 
 def find_judged_run_since(connection: Connection, since: datetime) -> RunId | None:
@@ -104,12 +106,12 @@ def store_step_seconds(connection: Connection, run_id: RunId, step: str, seconds
 
 
 def mark_evaluated(connection: Connection, run_id: RunId) -> None:
-    """The gate let the run pass."""
+    """The promotion gate let the run pass."""
     connection.execute(_BATCH["mark_evaluated"], {"run_id": run_id})
 
 
 def mark_refused(connection: Connection, run_id: RunId, reason: str) -> None:
-    """The gate refused the run."""
+    """The promotion gate refused the run."""
     _end(connection, run_id, "refused", reason)
 
 

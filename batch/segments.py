@@ -18,7 +18,7 @@ HEAVY_FROM = 20
 
 
 def segments(past_items: NDArray[np.integer]) -> dict[str, NDArray[np.intp]]:
-    """Places of the users of each segment that has any.
+    """Indexes of the users of each segment that has any.
 
     `past_items` (n,) is how many distinct items each user had in the past.
     """

@@ -2,8 +2,8 @@
 
 Counts of items that follow each other, turned into positive pointwise mutual information and
 factorised (Levy and Goldberg 2014: this is what word2vec factorises). The counts keep their
-direction, so an item has two vectors: a source, for when it stands in a history, and a target, for
-when it may come next.
+direction, so an item has two vectors: a context embedding, for when it stands in a history, and an
+item embedding, for when it may come next.
 """
 
 from dataclasses import dataclass
@@ -23,15 +23,15 @@ _SMALLEST = 1e-12
 class SequenceVectors:
     """Both vectors of each item."""
 
-    sources: NDArray[np.float32]
+    context_embeddings: NDArray[np.float32]
     """(i, s) rows of length 1, or 0 for an item that nothing follows."""
-    targets: NDArray[np.float32]
+    item_embeddings: NDArray[np.float32]
     """(i, s) rows of root mean square length 1: long for what readily follows anything."""
 
     @property
     def dimensions(self) -> int:
         """How many numbers each has."""
-        return int(self.sources.shape[1])
+        return int(self.context_embeddings.shape[1])
 
 
 def sequence_vectors(
@@ -60,7 +60,7 @@ def following_counts(
     as_of: np.datetime64,
     parameters: SpaceParameters,
 ) -> csr_matrix:
-    """(i, i) how often the column's item came within `window` places after the row's item.
+    """(i, i) how often the column's item came within `window` positions after the row's item.
 
     Only what users liked counts, and an item used several times in a row counts once.
     """
@@ -73,8 +73,8 @@ def following_counts(
         same = np.flatnonzero(liked.user_nos[:-distance] == liked.user_nos[distance:])
         # weight = distance^-p * 2^(-age of the later interaction / half-life)
         weights = distance**-parameters.distance_exponent * fresh[same + distance]
-        places = (columns[same], columns[same + distance])
-        counts = counts + csr_matrix((weights, places), shape=shape)
+        indexes = (columns[same], columns[same + distance])
+        counts = counts + csr_matrix((weights, indexes), shape=shape)
     counts.setdiag(0.0)
     counts.eliminate_zeros()
     return counts
@@ -85,7 +85,7 @@ def positive_information(counts: csr_matrix, smoothing: float) -> csr_matrix:
     pairs = counts.tocoo()
     rows = np.asarray(counts.sum(axis=1)).ravel()
     contexts = np.asarray(counts.sum(axis=0)).ravel() ** smoothing
-    # pmi = log( P(target | source) / P_smoothed(target) )
+    # pmi = log( P(item | context) / P_smoothed(item) )
     information = np.log(pairs.data * contexts.sum() / (rows[pairs.row] * contexts[pairs.col]))
     kept = information > 0.0
     return csr_matrix((information[kept], (pairs.row[kept], pairs.col[kept])), shape=counts.shape)
@@ -93,7 +93,7 @@ def positive_information(counts: csr_matrix, smoothing: float) -> csr_matrix:
 
 def _steps(interactions: Interactions) -> Interactions:
     """What users liked, by user and in time order, without an item's immediate repetitions."""
-    liked = interactions.where(interactions.strengths() > 0.0)
+    liked = interactions.where(interactions.weights() > 0.0)
     ordered = liked.where(
         np.lexsort((liked.kind_nos, liked.item_nos, liked.occurred_at, liked.user_nos))
     )
@@ -104,13 +104,13 @@ def _steps(interactions: Interactions) -> Interactions:
 
 
 def _factorised(information: csr_matrix, dimensions: int, seed: int) -> SequenceVectors:
-    """Sources U sqrt(S) with rows normalised, targets V sqrt(S) with one scale for all."""
+    """Context U sqrt(S) with rows normalised, item embeddings V sqrt(S) with one scale for all."""
     start = np.random.default_rng(seed).standard_normal(information.shape[0])
     left, values, right = svds(information, k=dimensions, v0=start)
-    sources, targets = left * np.sqrt(values), right.T * np.sqrt(values)
-    lengths = np.linalg.norm(sources, axis=1, keepdims=True)
-    spread = float(np.sqrt((targets**2).sum(axis=1).mean()))
+    context_embeddings, item_embeddings = left * np.sqrt(values), right.T * np.sqrt(values)
+    lengths = np.linalg.norm(context_embeddings, axis=1, keepdims=True)
+    spread = float(np.sqrt((item_embeddings**2).sum(axis=1).mean()))
     return SequenceVectors(
-        (sources / np.maximum(lengths, _SMALLEST)).astype(np.float32),
-        (targets / max(spread, _SMALLEST)).astype(np.float32),
+        (context_embeddings / np.maximum(lengths, _SMALLEST)).astype(np.float32),
+        (item_embeddings / max(spread, _SMALLEST)).astype(np.float32),
     )

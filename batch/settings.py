@@ -3,10 +3,10 @@
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from batch.parameters import ListRecipe, SpaceParameters
+from batch.parameters import ListHyperparameters, SpaceParameters
 from sql.environment import LayerSettings
 
-_LISTS = ListRecipe()
+_LISTS = ListHyperparameters()
 _SPACE = SpaceParameters()
 
 
@@ -27,7 +27,7 @@ class BatchSettings(LayerSettings):
     confidence: float = Field(
         _LISTS.confidence,
         gt=0,
-        description="a in the confidence a * strength / (d_u^b * d_i^c) at b = c = 1/2",
+        description="a in the confidence a * weight / (d_u^b * d_i^c) at b = c = 1/2",
     )
     threshold: float | None = Field(
         _LISTS.threshold,
@@ -59,8 +59,8 @@ class BatchSettings(LayerSettings):
         gt=0,
         description="age at which an interaction counts half in the trend of the lists",
     )
-    yearly_halvings: float = Field(
-        _LISTS.yearly_halvings,
+    decay_per_year: float = Field(
+        _LISTS.decay_per_year,
         ge=0,
         le=50,
         description="how often a year halves what an interaction counts for the lists; 0: never",
@@ -139,25 +139,25 @@ class BatchSettings(LayerSettings):
 
 
 class TuneSettings(LayerSettings):
-    """How the weekly search for a recipe is bounded."""
+    """How the weekly search for hyperparameters is bounded."""
 
     model_config = SettingsConfigDict(env_prefix="TANDEM_TUNE_")
 
     budget_seconds: float = Field(
-        1200.0, gt=0, description="how long the search for a recipe may take"
+        1200.0, gt=0, description="how long the search for hyperparameters may take"
     )
     explored_trials: int = Field(
-        60, ge=1, description="how many recipes are tried at few factors, at the most"
+        60, ge=1, description="how many configurations are tried at few factors, at the most"
     )
     verified_trials: int = Field(
         16, ge=1, description="how many are tried at as many factors as the lists have"
     )
     most_factors: int = Field(
-        _LISTS.factors, ge=1, le=1999, description="the most factors a recipe may have"
+        _LISTS.factors, ge=1, le=1999, description="the most factors a configuration may have"
     )
     fewest_judged_users: int = Field(
         100, ge=1, description="with fewer users to judge on a search would follow chance"
     )
     judged_users: int = Field(
-        6_000, ge=1, description="users a recipe is judged on at the most, drawn at random"
+        6_000, ge=1, description="users a configuration is judged on at the most, drawn at random"
     )

@@ -68,7 +68,7 @@ def item_space(
     """
     scales = taste_scales(components, parameters)
     taste = components.factors * scales[:, None]
-    vectors = np.column_stack([taste, components.sequence.targets, components.trend])
+    vectors = np.column_stack([taste, components.sequence.item_embeddings, components.trend])
     norms = np.linalg.norm(vectors, axis=1)
     norm = float(norms.max(initial=0.0))
     # filler = sqrt(max_norm^2 - |v|^2): all norms become equal
@@ -76,7 +76,7 @@ def item_space(
     items = ItemVectors(
         item_nos=components.item_nos,
         vectors=np.column_stack([vectors, filler]).astype(np.float32),
-        sources=components.sequence.sources,
+        context_embeddings=components.sequence.context_embeddings,
         taste_scales=scales.astype(np.float64),
         confidence_scales=np.ones(len(components.item_nos)),
     )

@@ -42,8 +42,8 @@ def split_by_time(interactions: Interactions, holdout_share: float) -> Split:
     """
     if not len(interactions):
         return Split(np.datetime64(0, "us"), interactions, interactions)
-    place = min(int(len(interactions) * (1.0 - holdout_share)), len(interactions) - 1)
-    moment = np.partition(interactions.occurred_at, place)[place]
+    index = min(int(len(interactions) * (1.0 - holdout_share)), len(interactions) - 1)
+    moment = np.partition(interactions.occurred_at, index)[index]
     in_future = interactions.occurred_at >= moment
     return Split(moment, interactions.where(~in_future), interactions.where(in_future))
 
@@ -53,14 +53,14 @@ def relevant_in_future(
 ) -> Relevant:
     """What users who liked something before `as_of` newly like in the future.
 
-    A pair counts if its summed strength in the future is positive and the user had not seen the
+    A pair counts if its summed weight in the future is positive and the user had not seen the
     item. Items nobody knew in the past count too: they are missed by whoever learned from it.
     """
     later = interaction_matrix(future, as_of)
-    sums = later.strengths.tocoo()
+    sums = later.weights.tocoo()
     liked = sums.data > 0.0
     user_nos, item_nos = later.user_nos[sums.row[liked]], later.item_nos[sums.col[liked]]
-    known = np.isin(user_nos, past.user_nos[past.likers()])
+    known = np.isin(user_nos, past.user_nos[past.liked_by()])
     seen = past.seen.tocoo()
     seen_pairs = pair_keys(past.user_nos[seen.row], past.item_nos[seen.col])
     unseen = ~np.isin(pair_keys(user_nos, item_nos), seen_pairs)

@@ -16,7 +16,7 @@ def trend(
 
     The 1 keeps an item with a single recent interaction from outranking all others.
     """
-    liked = interactions.where(interactions.strengths() > 0.0)
+    liked = interactions.where(interactions.weights() > 0.0)
     weights = 0.5 ** (liked.ages_days(as_of) / half_life_days)
     columns = np.searchsorted(item_nos, liked.item_nos)
     return np.asarray(np.log1p(np.bincount(columns, weights, minlength=len(item_nos))))

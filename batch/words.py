@@ -35,10 +35,10 @@ class ItemTerms:
     def of(self, item_nos: NDArray[np.int32]) -> Self:
         """Those of `item_nos` (m,), in that order; an item without terms has an empty row."""
         empty = len(self.item_nos)
-        places = np.searchsorted(self.item_nos, item_nos).clip(max=max(empty - 1, 0))
-        found = self.item_nos[places] == item_nos if empty else np.zeros(len(item_nos), np.bool_)
+        indexes = np.searchsorted(self.item_nos, item_nos).clip(max=max(empty - 1, 0))
+        found = self.item_nos[indexes] == item_nos if empty else np.zeros(len(item_nos), np.bool_)
         chosen = csr_matrix(
-            (np.ones(int(found.sum())), (np.flatnonzero(found), places[found])),
+            (np.ones(int(found.sum())), (np.flatnonzero(found), indexes[found])),
             shape=(len(item_nos), empty),
         )
         return replace(self, item_nos=item_nos, weights=csr_matrix(chosen @ self.weights))
@@ -186,8 +186,8 @@ def _columns(items: ItemTerms, terms: tuple[str, ...]) -> csr_matrix:
     """The weights of `terms`, (n, len(terms)); a term that no item has is a column of zeros."""
     if items.terms == terms:
         return items.weights
-    place = {term: column for column, term in enumerate(items.terms)}
-    pairs = [(place[term], column) for column, term in enumerate(terms) if term in place]
+    index = {term: column for column, term in enumerate(items.terms)}
+    pairs = [(index[term], column) for column, term in enumerate(terms) if term in index]
     rows, columns = (
         (np.array(one, dtype=np.intp) for one in zip(*pairs, strict=True))
         if pairs

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from batch.tuning import TunedTrial
+from batch.tuning import Trial
 from benchmarks.command import Seed, run_command
 from benchmarks.split_accuracy import Measured, measure_split
 from stack.command_line.options import AsJson
@@ -26,7 +26,7 @@ def accuracy(
     ],
     budget_seconds: Annotated[
         float,
-        typer.Option(min=0.0, help="Time for the search; 0: none, the default recipe is measured."),
+        typer.Option(min=0.0, help="Time for the search; 0: none, the defaults are measured."),
     ] = 900.0,
     seed: Seed = 20,
     as_json: AsJson = False,
@@ -42,17 +42,17 @@ def accuracy(
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[TunedTrial], None]]:
+def _progress() -> Iterator[Callable[[Trial], None]]:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with console.status("reading, fitting and scoring") as status:
         trials = 0
 
-        def show(trial: TunedTrial) -> None:
+        def show(trial: Trial) -> None:
             nonlocal trials
             trials += 1
             reached = trial.judged.accuracy
             line = (
-                f"trial {trials}, {trial.recipe.factors} factors:"
+                f"trial {trials}, {trial.hyperparameters.factors} factors:"
                 f" recall@20 {reached.recall:.4f}, nDCG@20 {reached.ndcg:.4f}"
                 f" on held-out items of train, {trial.seconds:.1f} s"
             )

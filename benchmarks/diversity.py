@@ -4,7 +4,8 @@
 
 FILE is a log as `tandem bench replay` takes it. For each setting of TANDEM_DIVERSITY: hit rate and
 nDCG at 20 of the blend with the default policy, their difference from the plain blend with its
-standard error over the same moments, and intra-list similarity at 20 (mean cosine of all pairs).
+standard error over the same validation events, and intra-list similarity at 20 (mean cosine of all
+pairs).
 """
 
 import argparse
@@ -17,12 +18,12 @@ from numpy.typing import NDArray
 
 from batch.evaluation import DEPTH
 from batch.event_file import read_event_file
-from batch.moments import Moment, Timeline
 from batch.parameters import RunParameters
 from batch.replay import ReplaySettings, fit_night
-from batch.replay_sources import Night, batch_list, speed_list
+from batch.replay_sources import FittedNight, batch_list, speed_list
+from batch.validation_events import Timeline, ValidationEvent
 from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
-from domain.diversity import POOL, diverse_order, mean_likeness
+from domain.diversity import POOL, diverse_order, mean_similarity
 
 SETTINGS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 HISTORY_SHARE = 0.7
@@ -39,48 +40,48 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=8000)
     asked = parser.parse_args()
     timeline = Timeline(read_event_file(asked.file))
-    judged = [
-        judge(night, moment) for night, moment in moments(timeline, asked.nights, asked.sample)
-    ]
+    judged = [judge(night, event) for night, event in events(timeline, asked.nights, asked.sample)]
     gains = {one: np.array([_gain(each[one][0]) for each in judged]) for one in SETTINGS}
     hits = {one: (gain > 0).astype(np.float64) for one, gain in gains.items()}
     print("diversity       HR@20                 nDCG@20            similarity")
     for one in SETTINGS:
-        alike = np.mean([each[one][1] for each in judged])
-        print(f"{one:9g}  {_told(hits, one)}  {_told(gains, one)}  {alike:.3f}")
+        similar = np.mean([each[one][1] for each in judged])
+        print(f"{one:9g}  {_told(hits, one)}  {_told(gains, one)}  {similar:.3f}")
 
 
-def moments(timeline: Timeline, nights: int, sample: int) -> Iterator[tuple[Night, Moment]]:
-    """Random moments of the later part of a log, each with the night before it."""
+def events(
+    timeline: Timeline, nights: int, sample: int
+) -> Iterator[tuple[FittedNight, ValidationEvent]]:
+    """Random validation events of the later part of a log, each with the night before it."""
     edges = np.linspace(HISTORY_SHARE * len(timeline), len(timeline), nights + 1).astype(int)
     rows = np.concatenate([timeline.foreseeable(*edge) for edge in itertools.pairwise(edges)])
     drawn = np.sort(np.random.default_rng(0).permutation(rows)[:sample])
     for first, end in itertools.pairwise(edges.tolist()):
         night = fit_night(timeline, first, RunParameters(), ReplaySettings())
         tonight = drawn[(drawn >= first) & (drawn < end)]
-        for moment in timeline.moments(tonight, first):
-            yield night, moment
+        for event in timeline.events(tonight, first):
+            yield night, event
 
 
-def judge(night: Night, moment: Moment) -> Judged:
-    """What the list of a moment is worth at each setting."""
-    ranked = _blended(night, moment).top(POOL * DEPTH)
+def judge(night: FittedNight, event: ValidationEvent) -> Judged:
+    """What the list of an event is worth at each setting."""
+    ranked = _blended(night, event).top(POOL * DEPTH)
     if not len(ranked):
         return dict.fromkeys(SETTINGS, (None, 0.0))
     # The last two numbers are the trend and the filler.
-    directions = night.space.items.vectors[night.space.items.rows_of(ranked.item_nos), :-2]
+    embeddings = night.space.items.vectors[night.space.items.rows_of(ranked.item_nos), :-2]
     judged: Judged = {}
     for one in SETTINGS:
-        order = diverse_order(ranked.item_nos, ranked.scores, directions, one, DEPTH)[:DEPTH]
-        places = np.flatnonzero(ranked.item_nos[order] == moment.item_no)
-        rank = int(places[0]) if len(places) else None
-        judged[one] = rank, mean_likeness(directions[order])
+        order = diverse_order(ranked.item_nos, ranked.scores, embeddings, one, DEPTH)[:DEPTH]
+        indexes = np.flatnonzero(ranked.item_nos[order] == event.item_no)
+        rank = int(indexes[0]) if len(indexes) else None
+        judged[one] = rank, mean_similarity(embeddings[order])
     return judged
 
 
-def _blended(night: Night, moment: Moment) -> BlendedRanking:
-    batch, speed, policy = batch_list(night, moment), speed_list(night, moment), BlendPolicy()
-    weights = policy.weights(moment.since_cut_off)
+def _blended(night: FittedNight, event: ValidationEvent) -> BlendedRanking:
+    batch, speed, policy = batch_list(night, event), speed_list(night, event), BlendPolicy()
+    weights = policy.weights(event.since_cut_off)
     return blend({BATCH: batch, SPEED: speed}, weights, policy.sharpness)
 
 

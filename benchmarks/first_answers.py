@@ -92,7 +92,7 @@ class NewItemsRun:
         self.tell(f"making a shop of {self.items:,} items")
         system = await start_system(self.folder, self._fleet, options)
         nights = Nights(
-            environment=system.night_environment,
+            environment=system.nightly_environment,
             log=system.home.log("nights"),
             diary=Diary(time.monotonic()),
             after_each=_nothing,

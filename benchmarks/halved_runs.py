@@ -51,10 +51,13 @@ def prepare(url: str, half: int) -> tuple[int, str]:
     factors = random.normal(size=(len(item_nos), FACTORS))
     factors /= np.linalg.norm(factors, axis=1)[:, None]
     vectors = np.hstack([factors, np.zeros((len(item_nos), 2))]).astype(np.float32)
-    ones, sources = np.ones(len(item_nos)), np.empty((len(item_nos), 0), dtype=np.float32)
+    ones, context_embeddings = (
+        np.ones(len(item_nos)),
+        np.empty((len(item_nos), 0), dtype=np.float32),
+    )
     parameters = LiveVectorParameters(taste_dimensions=FACTORS)
     space = ItemSpace(
-        ItemVectors(item_nos, vectors, sources, ones, ones),
+        ItemVectors(item_nos, vectors, context_embeddings, ones, ones),
         1.0,
         LiveSpace(parameters, factors.T @ factors),
     )

@@ -47,7 +47,7 @@ class MeasuredCold:
     batch: ColdFigures
     speed: ColdFigures
     content: ColdFigures
-    """By the likeness of texts alone, learned from nobody."""
+    """By the similarity of texts alone, learned from nobody."""
     after: Mapping[str, float]
     """AUC of live vectors alone once a few have used an item, by words, by use and by both."""
     items: int
@@ -153,7 +153,7 @@ def _drawn(interactions: Interactions, seed: int) -> NDArray[np.int32]:
 
 
 def _hidden(item_nos: NDArray[np.int32], future: Interactions, past: Interactions) -> _Hidden:
-    liked = future.where((future.strengths() > 0.0) & np.isin(future.user_nos, past.user_nos))
+    liked = future.where((future.weights() > 0.0) & np.isin(future.user_nos, past.user_nos))
     user_nos = np.unique(liked.user_nos)
     if not len(user_nos):
         raise NotEnoughHistoryError("Nobody who used a hidden item has used another one.")
@@ -179,15 +179,15 @@ def _batch_scores(lists: Factors, matrix: InteractionMatrix, hidden: _Hidden) ->
 def _live_vectors(space: ItemSpace, past: Interactions, hidden: _Hidden) -> Floats:
     """(u, d) of the users' histories; 0 where one says nothing."""
     live = np.zeros((len(hidden.user_nos), space.items.vectors.shape[1]))
-    for place, history in enumerate(_histories(past, hidden)):
+    for index, history in enumerate(_histories(past, hidden)):
         vector = live_vector(space.space, space.items, history)
         if vector is not None:
-            live[place] = vector
+            live[index] = vector
     return live
 
 
 def _speed_scores(space: ItemSpace, live: Floats, hidden: _Hidden) -> Floats:
-    """(u, h) by live vectors (u, d); 0 for an item that has no place."""
+    """(u, h) by live vectors (u, d); 0 for an item that has no embedding."""
     scores = np.zeros(hidden.relevant.shape)
     rows = space.items.rows_of(hidden.item_nos)
     scores[:, rows >= 0] = live @ space.items.vectors[rows[rows >= 0]].T
@@ -199,10 +199,10 @@ def _histories(past: Interactions, hidden: _Hidden) -> list[History]:
     own = past.where(np.isin(past.user_nos, hidden.user_nos))
     ordered = own.where(np.lexsort((own.kind_nos, own.item_nos, own.occurred_at, own.user_nos)))
     starts = np.searchsorted(ordered.user_nos, hidden.user_nos)
-    strengths = ordered.strengths()
+    weights = ordered.weights()
     ends = [*starts[1:], len(ordered)]
     return [
-        History(ordered.item_nos[start:end], strengths[start:end])
+        History(ordered.item_nos[start:end], weights[start:end])
         for start, end in zip(starts, ends, strict=True)
     ]
 
@@ -213,7 +213,7 @@ def _content_scores(
     """(u, h) cosine of the mean text of what a user liked and the text of an item."""
     known = terms.of(matrix.item_nos)
     texts = text_vectors(known, known)
-    liked = past.where(past.strengths() > 0.0)
+    liked = past.where(past.weights() > 0.0)
     users = np.searchsorted(hidden.user_nos, liked.user_nos).clip(max=len(hidden.user_nos) - 1)
     own = hidden.user_nos[users] == liked.user_nos
     columns = np.searchsorted(matrix.item_nos, liked.item_nos)

@@ -146,11 +146,11 @@ def _histories(log: Interactions, users: int) -> dict[UserNo, History]:
     """The histories of a random sample of users."""
     drawn = np.random.default_rng(0).permutation(np.unique(log.user_nos))[:users]
     ordered = log.where(np.lexsort((log.occurred_at, log.user_nos)))
-    strengths = ordered.strengths()
+    weights = ordered.weights()
     histories = {}
     for no in drawn.tolist():
         start, end = np.searchsorted(ordered.user_nos, [no, no + 1])
-        histories[UserNo(no)] = History(ordered.item_nos[start:end], strengths[start:end])
+        histories[UserNo(no)] = History(ordered.item_nos[start:end], weights[start:end])
     return histories
 
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from batch.evaluation import Figures, score
 from batch.fitting import Factors
 from batch.matrix import InteractionMatrix, item_degrees
-from batch.parameters import ListRecipe
+from batch.parameters import ListHyperparameters
 from batch.splitting import Relevant
 from domain.errors import InvalidInputError, NotEnoughHistoryError
 
@@ -28,9 +28,9 @@ class PublicSplit:
     """In rising order. Items that train lacks are among them: nobody can list them."""
 
 
-def default_recipe(seed: int) -> ListRecipe:
-    """The recipe for splits: no trend, and nothing else that knows popularity."""
-    return ListRecipe(popularity_exponent=0.15, trend_exponent=0.0, seed=seed)
+def default_hyperparameters(seed: int) -> ListHyperparameters:
+    """The hyperparameters for splits: no trend, and nothing else that knows popularity."""
+    return ListHyperparameters(popularity_exponent=0.15, trend_exponent=0.0, seed=seed)
 
 
 def read_split(folder: Path) -> PublicSplit:
@@ -47,13 +47,13 @@ def read_split(folder: Path) -> PublicSplit:
     columns = np.unique(every[:, 1], return_inverse=True)[1].astype(np.int32)
     learned = slice(len(train))
     item_nos = np.unique(columns[learned])
-    places = (rows[learned], np.searchsorted(item_nos, columns[learned]))
+    indexes = (rows[learned], np.searchsorted(item_nos, columns[learned]))
     pattern = csr_matrix(
-        (np.ones(len(train), dtype=np.float32), places), shape=(len(user_nos), len(item_nos))
+        (np.ones(len(train), dtype=np.float32), indexes), shape=(len(user_nos), len(item_nos))
     )
     return PublicSplit(
         InteractionMatrix(
-            np.arange(len(user_nos), dtype=np.int32), item_nos, strengths=pattern, seen=pattern
+            np.arange(len(user_nos), dtype=np.int32), item_nos, weights=pattern, seen=pattern
         ),
         Relevant(rows[len(train) :].astype(np.int32), columns[len(train) :]),
     )
@@ -75,7 +75,7 @@ def score_test(split: PublicSplit, factors: Factors, *, threads: int = 0) -> Fig
 
 def _with_popular(train: InteractionMatrix, factors: Factors) -> Factors:
     """One more factor: the popularity of the items, which only users without items go by."""
-    strangers = np.diff(train.strengths.indptr) == 0
+    strangers = np.diff(train.weights.indptr) == 0
     users = np.where(strangers[:, None], 0.0, factors.users)
     return Factors(
         np.column_stack([users, strangers]).astype(np.float32),

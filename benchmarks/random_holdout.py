@@ -19,24 +19,24 @@ def hold_out_at_random(
     keep all of theirs. Rounded up or down by chance, so that users with few items count too; nobody
     loses all. Every pair of `matrix` must be liked and seen.
     """
-    pattern = matrix.strengths
+    pattern = matrix.weights
     counts = np.diff(pattern.indptr)
     rows = np.repeat(np.arange(len(counts)), counts)
     random = np.random.default_rng(seed)
     wanted = np.floor(counts * share + random.random(len(counts)))
     order = np.lexsort((random.random(pattern.nnz), rows))
-    place = np.arange(pattern.nnz) - pattern.indptr[rows]
+    index = np.arange(pattern.nnz) - pattern.indptr[rows]
     held = np.zeros(pattern.nnz, dtype=bool)
     drawn = random.random(len(counts)) < of_users
-    held[order] = place < np.where(drawn, np.minimum(wanted, counts - 1), 0)[rows]
+    held[order] = index < np.where(drawn, np.minimum(wanted, counts - 1), 0)[rows]
     past = replace(
         matrix,
-        strengths=_those(pattern, rows, ~held),
+        weights=_those(pattern, rows, ~held),
         seen=_those(matrix.seen, rows, ~held),
     )
     return past, Relevant(matrix.user_nos[rows[held]], matrix.item_nos[pattern.indices[held]])
 
 
 def _those(matrix: csr_matrix, rows: NDArray[np.integer], chosen: NDArray[np.bool_]) -> csr_matrix:
-    places = (rows[chosen], matrix.indices[chosen])
-    return csr_matrix((matrix.data[chosen], places), shape=matrix.shape)
+    indexes = (rows[chosen], matrix.indices[chosen])
+    return csr_matrix((matrix.data[chosen], indexes), shape=matrix.shape)

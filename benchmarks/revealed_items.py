@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from batch.cold_items import SpaceWords
 from batch.history import Interactions
-from batch.matrix import InteractionMatrix, item_likers
+from batch.matrix import InteractionMatrix, item_liked_by
 from batch.space import ItemSpace
 from batch.words import Floats
 from domain.cold_items import PSEUDO_COUNT, shrunk
@@ -51,7 +51,7 @@ def auc_after(
     observation reach alone. `space` has the new items as their words make them. The earliest five
     likings are left out of all figures, so that they can be compared.
     """
-    liked = future.where(future.strengths() > 0.0)
+    liked = future.where(future.weights() > 0.0)
     liked = liked.where(np.argsort(liked.occurred_at, kind="stable"))
     observing = _Observing(space, matrix, past)
     likings = [np.flatnonzero(liked.item_nos == item_no) for item_no in asked.item_nos]
@@ -62,7 +62,9 @@ def auc_after(
     for count in REVEALED:
         seen = [observing.of(liked.where(rows[:count])) for rows in likings]
         counts = np.array([len(observed) for observed in seen])
-        means = np.array([rows.mean(axis=0) if len(rows) else observing.usual for rows in seen])
+        means = np.array(
+            [rows.mean(axis=0) if len(rows) else observing.popularity_mean for rows in seen]
+        )
         for name, pseudo_count in _WAYS.items():
             vectors = words.copy()
             if np.isfinite(pseudo_count):
@@ -70,8 +72,8 @@ def auc_after(
                     words[:, :end],
                     means,
                     counts,
-                    popularity_mean=observing.usual,
-                    neutral=learned.neutral.embedding,
+                    popularity_mean=observing.popularity_mean,
+                    mean_embedding=learned.mean_embedding.embedding,
                     pseudo_count=pseudo_count,
                 )
             # The filler counts nothing: live vectors are 0 there.
@@ -86,16 +88,16 @@ class _Observing:
 
     def __init__(self, space: ItemSpace, matrix: InteractionMatrix, past: Interactions) -> None:
         live = space.space.parameters
-        liked = past.where(past.strengths() > 0.0)
+        liked = past.where(past.weights() > 0.0)
         self._past = liked.where(
             np.lexsort((liked.kind_nos, liked.item_nos, liked.occurred_at, liked.user_nos))
         )
         self._items = space.items
         self._end = live.taste_dimensions + live.sequence_dimensions
-        users = item_likers(matrix).astype(np.float64)
+        users = item_liked_by(matrix).astype(np.float64)
         rows = space.items.rows_of(matrix.item_nos)
         known = space.items.vectors[rows, : self._end].astype(np.float64)
-        self.usual: Floats = users @ known / max(users.sum(), 1.0)
+        self.popularity_mean: Floats = users @ known / max(users.sum(), 1.0)
         """(d,) The mean of the known items, each counted as often as it is used."""
 
     def of(self, likings: Interactions) -> Floats:
@@ -116,8 +118,8 @@ class _Observing:
 def _told(asked: Asked, liked: Interactions, likings: list[NDArray[np.intp]]) -> NDArray[np.bool_]:
     """(u, h) the pairs that are revealed at the most."""
     known = np.zeros_like(asked.relevant)
-    for place, rows in enumerate(likings):
-        known[np.isin(asked.user_nos, liked.user_nos[rows[: max(REVEALED)]]), place] = True
+    for index, rows in enumerate(likings):
+        known[np.isin(asked.user_nos, liked.user_nos[rows[: max(REVEALED)]]), index] = True
     return known
 
 

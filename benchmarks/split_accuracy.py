@@ -7,13 +7,13 @@ from time import perf_counter
 from typing import Any
 
 from batch.evaluation import DEPTH
-from batch.judging import Ground
+from batch.judging import EvaluationFold
 from batch.listing import als_parameters, fit_timeless_lists, threshold
 from batch.matrix import InteractionMatrix
-from batch.parameters import ListRecipe
+from batch.parameters import ListHyperparameters
 from batch.splitting import sample_users
-from batch.tuning import Budget, Search, TunedTrial
-from benchmarks.public_split import default_recipe, read_split, score_test
+from batch.tuning import Budget, Search, Trial
+from benchmarks.public_split import default_hyperparameters, read_split, score_test
 from benchmarks.random_holdout import hold_out_at_random
 
 _HOLDOUT_SHARE = 0.2
@@ -26,7 +26,7 @@ _JUDGED_USERS = 6_000
 _FEWEST_JUDGED_USERS = 20
 _POPULARITY_EXPONENTS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2, 0.3)
 
-OnTrial = Callable[[TunedTrial], None]
+OnTrial = Callable[[Trial], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,15 +37,15 @@ class Measured:
     ndcg: float
     users: int
     """Of the test."""
-    recipe: ListRecipe
+    hyperparameters: ListHyperparameters
     trials: int
     search_seconds: float
     fit_seconds: float
     score_seconds: float
 
     def parameters(self) -> dict[str, Any]:
-        """The recipe as it was used."""
-        return asdict(self.recipe)
+        """The hyperparameters as they were used."""
+        return asdict(self.hyperparameters)
 
     def described(self) -> dict[str, Any]:
         """For programs."""
@@ -76,23 +76,23 @@ def measure_split(
     """
     split = read_split(folder)
     began = perf_counter()
-    recipe, trials = tuned_on_train(
+    hyperparameters, trials = tuned_on_train(
         split.train,
-        default_recipe(seed),
+        default_hyperparameters(seed),
         budget or Budget(budget_seconds),
         threads=threads,
         on_trial=on_trial,
     )
     searched = perf_counter()
-    recipe = _resolved(split.train, recipe)
-    factors = fit_timeless_lists(split.train, recipe, threads=threads)
+    hyperparameters = _resolved(split.train, hyperparameters)
+    factors = fit_timeless_lists(split.train, hyperparameters, threads=threads)
     fitted = perf_counter()
     figures = score_test(split, factors, threads=threads)
     return Measured(
         figures.recall,
         figures.ndcg,
         figures.users,
-        recipe,
+        hyperparameters,
         trials,
         search_seconds=searched - began if trials else 0.0,
         fit_seconds=fitted - searched,
@@ -102,44 +102,46 @@ def measure_split(
 
 def tuned_on_train(
     train: InteractionMatrix,
-    default: ListRecipe,
+    default: ListHyperparameters,
     budget: Budget,
     *,
     threads: int = 0,
     on_trial: OnTrial = lambda _trial: None,
-) -> tuple[ListRecipe, int]:
-    """The best recipe for random holdouts of `train`, and the number of trials.
+) -> tuple[ListHyperparameters, int]:
+    """The best configuration for random holdouts of `train`, and the number of trials.
 
     The default without trials if there is no time, or too little to hold out.
     """
     if budget.seconds <= 0:
         return default, 0
-    grounds = _grounds(train, default.seed)
-    if sum(len(ground.relevant.users()) for ground in grounds) < _FEWEST_JUDGED_USERS:
+    folds = _folds(train, default.seed)
+    if sum(len(fold.relevant.users()) for fold in folds) < _FEWEST_JUDGED_USERS:
         return default, 0
-    found = Search(grounds, [default], budget, threads=threads, on_trial=on_trial).run()
-    return (found.recipe if found.better else default), len(found.trials)
+    found = Search(folds, [default], budget, threads=threads, on_trial=on_trial).run()
+    return (found.hyperparameters if found.better else default), len(found.trials)
 
 
-def _grounds(train: InteractionMatrix, seed: int) -> list[Ground]:
+def _folds(train: InteractionMatrix, seed: int) -> list[EvaluationFold]:
     """Random holdouts of train: one if it has many users, several if it has few."""
-    users = max(int(len(train.likers()) * _HOLDOUT_USERS), 1)
+    users = max(int(len(train.liked_by()) * _HOLDOUT_USERS), 1)
     holdouts = min(_MOST_HOLDOUTS, max(round(_JUDGED_USERS / users), 1))
-    grounds = []
+    folds = []
     for no in range(holdouts):
         past, held_out = hold_out_at_random(
             train, _HOLDOUT_SHARE, seed + no, of_users=_HOLDOUT_USERS
         )
         judged = sample_users(held_out.users(), _JUDGED_USERS, seed)
         scorings = {"popularity_exponent": _POPULARITY_EXPONENTS}
-        grounds.append(Ground(past, held_out.of_users(judged), scorings))
-    return grounds
+        folds.append(EvaluationFold(past, held_out.of_users(judged), scorings))
+    return folds
 
 
-def _resolved(train: InteractionMatrix, recipe: ListRecipe) -> ListRecipe:
-    """The recipe with what the data decide."""
+def _resolved(
+    train: InteractionMatrix, hyperparameters: ListHyperparameters
+) -> ListHyperparameters:
+    """The hyperparameters with what the data decide."""
     return replace(
-        recipe,
-        factors=als_parameters(train, recipe).factors,
-        threshold=threshold(train, recipe),
+        hyperparameters,
+        factors=als_parameters(train, hyperparameters).factors,
+        threshold=threshold(train, hyperparameters),
     )

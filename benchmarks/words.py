@@ -46,7 +46,7 @@ def words(
             name: {segment: asdict(one) for segment, one in segments.items()}
             for name, segments in compared.items()
         }
-        typer.echo(json.dumps({**told, "known_after": replayed.known_after}))
+        typer.echo(json.dumps({**told, "pseudo_count": replayed.pseudo_count}))
     else:
         _tell(replayed, compared)
     return 0
@@ -61,13 +61,13 @@ def _tell(replayed: WordsReplay, compared: dict[str, dict[str, Compared]]) -> No
             table.add_row(
                 name,
                 segment,
-                f"{one.moments:,}",
+                f"{one.events:,}",
                 f"{one.without:.4f}",
                 f"{one.with_words:.4f}",
                 f"{one.low:+.4f} to {one.high:+.4f}",
             )
     console.print(table)
-    chosen = ", ".join(f"{known_after:g}" for known_after in replayed.known_after)
+    chosen = ", ".join(f"{pseudo_count:g}" for pseudo_count in replayed.pseudo_count)
     console.print(f"\nUsers after whom words count half, night by night: {chosen}")
 
 

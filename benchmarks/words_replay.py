@@ -8,21 +8,21 @@ from numpy.typing import NDArray
 
 from batch.bootstrap import intervals
 from batch.choosing import choose_weights
-from batch.choosing_words import choose_known_after
+from batch.choosing_words import choose_pseudo_count
 from batch.cold_items import learn_space_words, lists_with_words, space_with_words
 from batch.evaluation import DEPTH
 from batch.history import Interactions
-from batch.matrix import item_likers
-from batch.moments import Timeline
+from batch.matrix import item_liked_by
 from batch.parameters import RunParameters, WordParameters
 from batch.replay import (
     ReplaySettings,
     night_with,
     nights_of,
     ranks_of,
-    rehearse_night,
+    validation_of_night,
 )
-from batch.replay_sources import Night
+from batch.replay_sources import FittedNight
+from batch.validation_events import Timeline
 from batch.words import ItemTerms
 
 LISTS = ("batch", "speed", "fixed")
@@ -39,7 +39,7 @@ SEGMENTS: Mapping[str, tuple[int, int]] = {
 class Compared:
     """One list on the items of one segment; the means are nDCG@20."""
 
-    moments: int
+    events: int
     without: float
     with_words: float
     low: float
@@ -53,19 +53,19 @@ class WordsReplay:
 
     without: Mapping[str, NDArray[np.int64]]
     with_words: Mapping[str, NDArray[np.int64]]
-    likers: NDArray[np.int64]
+    liked_by: NDArray[np.int64]
     """How many had liked the item before the night."""
-    known_after: tuple[float, ...]
+    pseudo_count: tuple[float, ...]
     """What each night chose."""
 
     def compared(self, seed: int) -> dict[str, dict[str, Compared]]:
-        """By list and segment; a segment without moments is left out."""
+        """By list and segment; a segment without events is left out."""
         told: dict[str, dict[str, Compared]] = {}
         for name in LISTS:
             before, after = _gains(self.without[name]), _gains(self.with_words[name])
             told[name] = {}
             for segment, (fewest, most) in SEGMENTS.items():
-                chosen = (self.likers >= fewest) & (self.likers <= most)
+                chosen = (self.liked_by >= fewest) & (self.liked_by <= most)
                 if chosen.any():
                     told[name][segment] = _compared(before[chosen], after[chosen], seed)
         return told
@@ -84,21 +84,21 @@ def replay_words(
     """
     timeline = Timeline(interactions)
     ranks: list[tuple[dict[str, int], dict[str, int]]] = []
-    likers: list[int] = []
+    liked_by: list[int] = []
     chosen: list[float] = []
     policies = {name: settings.policies[name] for name in settings.policies if name in LISTS}
     for done, first, tonight in nights_of(timeline, settings):
-        night, worded, known_after = _nights(timeline, first, terms, parameters, settings)
-        chosen.append(known_after)
-        of_items = item_likers(night.matrix)
-        for moment in timeline.moments(tonight, first):
-            ranks.append((ranks_of(night, moment, policies), ranks_of(worded, moment, policies)))
-            likers.append(int(of_items[np.searchsorted(night.matrix.item_nos, moment.item_no)]))
+        night, worded, pseudo_count = _nights(timeline, first, terms, parameters, settings)
+        chosen.append(pseudo_count)
+        of_items = item_liked_by(night.matrix)
+        for event in timeline.events(tonight, first):
+            ranks.append((ranks_of(night, event, policies), ranks_of(worded, event, policies)))
+            liked_by.append(int(of_items[np.searchsorted(night.matrix.item_nos, event.item_no)]))
         on_night(done, len(ranks))
     without, with_words = (
         {name: np.array([pair[side][name] for pair in ranks]) for name in LISTS} for side in (0, 1)
     )
-    return WordsReplay(without, with_words, np.array(likers), tuple(chosen))
+    return WordsReplay(without, with_words, np.array(liked_by), tuple(chosen))
 
 
 def _nights(
@@ -107,19 +107,19 @@ def _nights(
     terms: ItemTerms,
     parameters: RunParameters,
     settings: ReplaySettings,
-) -> tuple[Night, Night, float]:
+) -> tuple[FittedNight, FittedNight, float]:
     """The night without words, with them, and how long it let them count."""
-    rehearsal = rehearse_night(timeline.before(cut_off), parameters, settings)
-    weights = choose_weights(rehearsal, parameters.space)
-    words = choose_known_after(
-        rehearsal, terms, space=parameters.space, weights=weights, words=WordParameters()
+    validation = validation_of_night(timeline.before(cut_off), parameters, settings)
+    weights = choose_weights(validation, parameters.space)
+    words = choose_pseudo_count(
+        validation, terms, space=parameters.space, weights=weights, words=WordParameters()
     ).parameters
     night = night_with(timeline, cut_off, parameters, weights, settings)
     known = terms.of(night.matrix.item_nos)
     learned = learn_space_words(night.space, night.matrix, known, words)
     lists, _ = lists_with_words(night.lists, night.matrix, known, words)
     space = space_with_words(night.space, night.matrix, known, learned)
-    return night, replace(night, lists=lists, space=space), words.known_after
+    return night, replace(night, lists=lists, space=space), words.pseudo_count
 
 
 def _compared(before: NDArray[np.float64], after: NDArray[np.float64], seed: int) -> Compared:
@@ -130,6 +130,6 @@ def _compared(before: NDArray[np.float64], after: NDArray[np.float64], seed: int
 
 
 def _gains(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """nDCG@20 of each moment: 1 / log2(rank + 2) within the first 20, else 0."""
+    """nDCG@20 of each validation event: 1 / log2(rank + 2) within the first 20, else 0."""
     near = np.minimum(ranks, DEPTH).astype(np.float64)
     return np.where(ranks < DEPTH, 1.0 / np.log2(near + 2.0), 0.0)

@@ -110,14 +110,14 @@ def blend(
 def renormalized(weights: Mapping[str, float], rankings: Mapping[str, Ranking]) -> dict[str, float]:
     """Weights that sum to 1 over the sources that have something, and are 0 for the others.
 
-    Where only sources that weigh nothing have something, they weigh alike. Weights that sum to 1
-    anyway stay as they are, to the last bit.
+    Where only sources that weigh nothing have something, they weigh the same. Weights that sum to 1
+    anyway stay as they are, to the last bit, and a source alone weighs exactly 1.
     """
     having = [name for name, ranking in rankings.items() if len(ranking)]
     total = sum(weights[name] for name in having)
     if not having:
         return dict.fromkeys(rankings, 0.0)
-    if total <= 0.0:
+    if total <= 0.0 or len(having) == 1:
         return {name: 1.0 / len(having) if name in having else 0.0 for name in rankings}
     if math.isclose(total, 1.0, abs_tol=1e-9):
         total = 1.0

@@ -21,57 +21,57 @@ _SMALLEST = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
-class LikenessShares:
-    """What counts how much in how alike two items are; the sum is 1."""
+class SimilarityShares:
+    """What counts how much in how similar two items are; the sum is 1."""
 
     taste: float = 0.35
     """Liked by the same people."""
-    source: float = 0.35
+    context: float = 0.35
     """Followed by the same items."""
     words: float = 0.30
-    """Alike in what their words say."""
+    """Similar in what their words say."""
 
     def without_sequence(self) -> Self:
         """Of a run without a sequence part: taste has its share too."""
-        return replace(self, taste=self.taste + self.source, source=0.0)
+        return replace(self, taste=self.taste + self.context, context=0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class ColdItemSpace:
-    """What a run tells of items it has not seen in use; d: taste and sequence, s: source."""
+    """What a run says of items it has not seen in use; d: taste and sequence, s: context."""
 
     norm: float
     """The norm of every item's vector."""
     trend: float
     taste_scale: float
-    neutral: NDArray[np.floating]
+    mean_embedding: NDArray[np.floating]
     """(d,) where an item is whose words say nothing: the mean of the items in use."""
-    neutral_source: NDArray[np.floating]
+    mean_context: NDArray[np.floating]
     """(s,)"""
 
-    def said(
-        self, words: Floats, sources: Floats, known: NDArray[np.bool_]
+    def from_words(
+        self, words: Floats, context_embeddings: Floats, known: NDArray[np.bool_]
     ) -> tuple[Floats, Floats]:
-        """Embeddings (n, d) and sources (n, s) of unused items, from the sums over their terms.
+        """The embeddings, (n, d) and (n, s), of unused items from the sums over their terms.
 
         `known` (n,): whether any term of an item is known.
         """
-        told = known[:, None]
+        is_known = known[:, None]
         return (
-            np.where(told, self._fitted(words), self.neutral),
-            np.where(told, unit(sources), self.neutral_source),
+            np.where(is_known, self._fitted(words), self.mean_embedding),
+            np.where(is_known, unit(context_embeddings), self.mean_context),
         )
 
     def item_vectors(
-        self, item_nos: NDArray[np.int32], embeddings: Floats, sources: Floats
+        self, item_nos: NDArray[np.int32], embeddings: Floats, context_embeddings: Floats
     ) -> ItemVectors:
-        """Embeddings (n, d) and sources (n, s) as items that rank beside all others of the run."""
+        """Items with these embeddings, (n, d) and (n, s), that rank beside all others of the run."""
         fitted = self._fitted(embeddings)
         vectors = np.column_stack([fitted, np.full(len(fitted), self.trend)])
         return ItemVectors(
             item_nos=item_nos,
             vectors=np.column_stack([vectors, fillers(self.norm, vectors)]).astype(np.float32),
-            sources=unit(sources).astype(np.float32),
+            context_embeddings=unit(context_embeddings).astype(np.float32),
             taste_scales=np.full(len(fitted), self.taste_scale),
             confidence_scales=np.ones(len(fitted)),
         )
@@ -89,7 +89,7 @@ def shrunk(
     counts: NDArray[np.number],
     *,
     popularity_mean: NDArray[np.floating],
-    neutral: NDArray[np.floating] | float,
+    mean_embedding: NDArray[np.floating] | float,
     pseudo_count: float = PSEUDO_COUNT,
 ) -> Floats:
     """Where items belong (n, d) by their words (n, d) and by what their users liked before them.
@@ -99,24 +99,24 @@ def shrunk(
     """
     # v = (k w + n (m + g (o - u))) / (k + n)
     share = (counts / np.maximum(pseudo_count + counts, _SMALLEST))[:, None]
-    towards = neutral + OBSERVED_GAIN * (observed - popularity_mean)
+    towards = mean_embedding + OBSERVED_GAIN * (observed - popularity_mean)
     return np.asarray((1.0 - share) * words + share * towards)
 
 
 def similarity_embeddings(
-    items: ItemVectors, taste_dimensions: int, said: Floats, shares: LikenessShares
+    items: ItemVectors, taste_dimensions: int, of_words: Floats, shares: SimilarityShares
 ) -> NDArray[np.float32]:
-    """`[taste | source | words]` (n, d + s + d) of items, each part as long as its share allows.
+    """`[taste | context | words]` (n, d + s + d) of items, each part as long as its share allows.
 
     `said` (n, d) is what their words say in the taste and sequence parts. A part that nothing
     is known of is 0, so that the inner product of two items is at most 1.
     """
     taste = items.vectors[:, :taste_dimensions]
-    # l_i = [sqrt(t) unit(taste_i) | sqrt(s) unit(source_i) | sqrt(w) unit(words_i)]
+    # l_i = [sqrt(t) unit(taste_i) | sqrt(s) unit(context_i) | sqrt(w) unit(words_i)]
     parts = [
         np.sqrt(shares.taste) * unit(taste),
-        np.sqrt(shares.source) * unit(items.sources),
-        np.sqrt(shares.words) * unit(said),
+        np.sqrt(shares.context) * unit(items.context_embeddings),
+        np.sqrt(shares.words) * unit(of_words),
     ]
     return np.hstack(parts).astype(np.float32)
 

@@ -1,12 +1,12 @@
 """Diversity: of the best items, an order in which like does not follow like.
 
-Maximal marginal relevance (Carbonell and Goldstein 1998): each place goes to the item with most of
+Maximal marginal relevance (Carbonell and Goldstein 1998): each position has the item with most of
 
-    (1 - diversity) * relevance - diversity * likeness
+    (1 - diversity) * relevance - diversity * similarity
 
-`relevance` is the item's score divided by the best one. `likeness` is the cosine between its vector
-and that of the chosen item it is most alike, to the power of four with its sign kept: it
-is for what is nearly the same to give way, not for what is of the same kind. Serving and replay
+`relevance` is the item's score divided by the best one. `similarity` is the cosine between its
+vector and that of the chosen item it is most similar to, to the power of four with its sign kept:
+it is for what is nearly the same to give way, not for what is of the same kind. Serving and replay
 call the same function.
 """
 
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 POOL = 4
-"""So many times as many items as a list has places are looked at."""
+"""So many times as many items as a list has positions are looked at."""
 
 Floats = NDArray[np.float64]
 
@@ -24,9 +24,9 @@ def diverse_order(
     scores: NDArray[np.floating],
     vectors: NDArray[np.floating],
     diversity: float,
-    places: int,
+    positions: int,
 ) -> NDArray[np.intp]:
-    """The rows (n,) of items in their new order; those not taken for a place follow as they stood.
+    """The rows (n,) of items in their new order; those that get no position follow as they stood.
 
     `item_nos` (n,) are distinct, `scores` (n,) fall and are not negative, `vectors` (n, d) may be
     of any length; a vector of zeros is like no other. `diversity` in [0, 1]: 0 leaves the order as
@@ -42,13 +42,13 @@ def diverse_order(
     units = _units(vectors[by_number])
     best = float(scores[0])
     relevance = scores[by_number] / best if best > 0.0 else np.zeros(count)
-    chosen = by_number[_greedy(relevance, units, diversity, first, places)]
+    chosen = by_number[_greedy(relevance, units, diversity, first, positions)]
     others = np.ones(count, dtype=bool)
     others[chosen] = False
     return np.concatenate([chosen, np.flatnonzero(others)])
 
 
-def mean_likeness(vectors: NDArray[np.floating]) -> float:
+def mean_similarity(vectors: NDArray[np.floating]) -> float:
     """Mean cosine of all pairs of a list's items (n, d): intra-list similarity; 0 below two."""
     count = len(vectors)
     pairs = count * (count - 1) / 2
@@ -61,21 +61,21 @@ def mean_likeness(vectors: NDArray[np.floating]) -> float:
 
 
 def _greedy(
-    relevance: NDArray[np.floating], units: Floats, diversity: float, first: int, places: int
+    relevance: NDArray[np.floating], units: Floats, diversity: float, first: int, positions: int
 ) -> list[int]:
-    """Rows one after the other, each with the most relevance beyond likeness to those before."""
+    """Rows one after the other, each with the most relevance beyond similarity to those before."""
     left = (1.0 - diversity) * relevance
     nearest = np.full(len(relevance), -1.0)
     chosen = [first]
-    while len(chosen) < min(places, len(relevance)):
+    while len(chosen) < min(positions, len(relevance)):
         left[chosen[-1]] = -np.inf
-        # The largest cosine is the largest likeness too, which rises with it. All pairs at once
+        # The largest cosine is the largest similarity too, which rises with it. All pairs at once
         # would be a product large enough for several threads to wait for each other.
         np.maximum(nearest, units @ units[chosen[-1]], out=nearest)
-        # likeness = sign(cos) * |cos|^4
+        # similarity = sign(cos) * |cos|^4
         squares = nearest * nearest
-        likeness = squares * squares * np.sign(nearest)
-        chosen.append(int(np.argmax(left - diversity * likeness)))
+        similarity = squares * squares * np.sign(nearest)
+        chosen.append(int(np.argmax(left - diversity * similarity)))
     return chosen
 
 

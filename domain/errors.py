@@ -78,7 +78,7 @@ class RollbackRefusedError(TandemError):
 
 
 class TuningInProgressError(TandemError):
-    """Another search for a recipe is in progress. Wait for it, or stop it first."""
+    """Another search for hyperparameters is in progress. Wait for it, or stop it first."""
 
 
 class RepairRefusedError(TandemError):

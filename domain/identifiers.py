@@ -24,7 +24,7 @@ RunId = NewType("RunId", int)
 """The number of a model run, a row of `model_runs`."""
 
 Position = NewType("Position", int)
-"""A place in the interaction log. Read only up to the event horizon (see `sql.log`)."""
+"""A position in the interaction log. Read only up to the event horizon (see `sql.log`)."""
 
 LONGEST_ID = 200
 """The most characters a user, item or event id may have."""

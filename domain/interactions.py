@@ -1,4 +1,4 @@
-"""Interactions and their strengths: what one event says about a user's taste."""
+"""Interactions and their weights: what one event says about a user's taste."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ MOST_REFERENCES = 10.0
 Room for every scale of ratings beside its middle; beyond it two events of 1e15 decided an item's
 factors alone, and it stood in nobody's list.
 """
-MOST_STRENGTH = 100.0
+MOST_WEIGHT = 100.0
 """What a user's events with one item count together at the most: a hundred views."""
 
 
@@ -23,12 +23,12 @@ class EventKind:
 
     kind_no: KindNo
     kind: str
-    strength: float
+    weight: float
     """What one event of this kind weighs; negative for kinds that mean dislike."""
     marks_seen: bool
     """Whether the item is not recommended again to this user."""
     value_reference: float | None = None
-    """The value at which an event weighs exactly `strength`; None: the value does not matter."""
+    """The value at which an event weighs exactly `weight`; None: the value does not matter."""
     half_life_days: float | None = None
     """Age at which the nightly matrix counts an event half; None: never decays."""
     smallest_value: float | None = None
@@ -44,21 +44,21 @@ class KindTable:
 
     kinds: tuple[EventKind, ...]
 
-    def strengths(
+    def weights(
         self, kind_nos: NDArray[np.integer], values: NDArray[np.floating]
     ) -> NDArray[np.float64]:
         """Weigh interactions before any decay.
 
         `kind_nos` (n,) and `values` (n,), NaN where an event has none. Answers (n,):
-        `strength * value / value_reference` where the kind has a reference and the event a value,
-        the quotient held within `MOST_REFERENCES`, else `strength`. An unknown kind number raises
+        `weight * value / value_reference` where the kind has a reference and the event a value,
+        the quotient held within `MOST_REFERENCES`, else `weight`. An unknown kind number raises
         KeyError.
         """
-        strength, reference = self._lookup("strength"), self._lookup("value_reference")
+        weight, reference = self._lookup("weight"), self._lookup("value_reference")
         chosen = reference[kind_nos]
         quotients = np.clip(values / chosen, -MOST_REFERENCES, MOST_REFERENCES)
         scale = np.where(np.isnan(chosen) | np.isnan(values), 1.0, quotients)
-        weighed = strength[kind_nos] * scale
+        weighed = weight[kind_nos] * scale
         if np.isnan(weighed).any():
             raise KeyError(f"unknown event kind number among {np.unique(kind_nos).tolist()}")
         return np.asarray(weighed, dtype=np.float64)
@@ -78,5 +78,5 @@ class KindTable:
 
 
 def bounded(sums: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Sums of strengths of one user and item, held within `MOST_STRENGTH` on both sides."""
-    return np.asarray(np.clip(sums, -MOST_STRENGTH, MOST_STRENGTH))
+    """Sums of weights of one user and item, held within `MOST_WEIGHT` on both sides."""
+    return np.asarray(np.clip(sums, -MOST_WEIGHT, MOST_WEIGHT))

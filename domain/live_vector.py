@@ -26,7 +26,7 @@ class LiveVectorParameters:
     taste_dimensions: int
     sequence_dimensions: int = 0
     confidence: float = 20.0
-    """a in the confidence `a * strength / (d_u^b * d_i^c)`."""
+    """a in the confidence `a * weight / (d_u^b * d_i^c)`."""
     user_exponent: float = 0.0
     """b, on the number of distinct items in the user's history."""
     regularization: float = 5.0
@@ -42,8 +42,8 @@ class LiveVectorParameters:
     """How many of the newest distinct liked items the sequence part looks at."""
     trend_weight: float = 0.1
     """The live vector's number against the items' trend."""
-    interest_strength: float = 3.0
-    """Strength of a declared interest; that of a like."""
+    interest_weight: float = 3.0
+    """Weight of a declared interest; that of a like."""
     most_interests: float = 4.0
     """As how many interactions all interests of a user count together, at most."""
 
@@ -70,7 +70,7 @@ class ItemVectors:
     """(n,)"""
     vectors: NDArray[np.float32]
     """(n, f + s + 2) as stored: the item as something to recommend."""
-    sources: NDArray[np.float32]
+    context_embeddings: NDArray[np.float32]
     """(n, s) unit rows: the item as a part of a history."""
     taste_scales: Floats
     """(n,) what the ALS factors were multiplied by in `vectors`."""
@@ -93,7 +93,7 @@ class ItemVectors:
         return ItemVectors(
             np.concatenate([self.item_nos, others.item_nos]),
             np.concatenate([self.vectors, others.vectors]),
-            np.concatenate([self.sources, others.sources]),
+            np.concatenate([self.context_embeddings, others.context_embeddings]),
             np.concatenate([self.taste_scales, others.taste_scales]),
             np.concatenate([self.confidence_scales, others.confidence_scales]),
         )
@@ -109,7 +109,7 @@ class History:
 
     item_nos: NDArray[np.int32]
     """(n,)"""
-    strengths: Floats
+    weights: Floats
     """(n,) signed, before any decay."""
     interests: int = 0
     """How many of the first entries are interests. All are as old as one interaction before the
@@ -121,14 +121,14 @@ class History:
             return self
         return History(
             self.item_nos[len(self.item_nos) - events :],
-            self.strengths[len(self.strengths) - events :],
+            self.weights[len(self.weights) - events :],
         )
 
-    def after(self, interests: NDArray[np.int32], strength: float) -> "History":
+    def after(self, interests: NDArray[np.int32], weight: float) -> "History":
         """The same history of a user who declares interests (k,), as items, before any other."""
         return History(
             np.concatenate([interests, self.item_nos]),
-            np.concatenate([np.full(len(interests), strength), self.strengths]),
+            np.concatenate([np.full(len(interests), weight), self.weights]),
             len(interests) + self.interests,
         )
 
@@ -203,14 +203,14 @@ def fold_in_equation(space: LiveSpace, items: ItemVectors, history: History) -> 
     """The equation `(Y'Y + Y'(C - I)Y + lambda I) x = Y'C p` for a history.
 
     Hu, Koren and Volinsky 2008, equation 4, over the items of the history; an item with negative
-    strength has preference 0 and its confidence counts against it. Every item of the history must
+    weight has preference 0 and its confidence counts against it. Every item of the history must
     be in `items`.
     """
     parameters = space.parameters
-    item_nos, strengths = _merged(parameters, history)
+    item_nos, weights = _merged(parameters, history)
     rows = items.rows_of(item_nos)
     # c_ui = a * s_ui / (d_u^b * d_i^c)
-    signed = parameters.confidence * strengths * items.confidence_scales[rows]
+    signed = parameters.confidence * weights * items.confidence_scales[rows]
     signed = signed / max(len(item_nos), 1) ** parameters.user_exponent
     factors = _taste_factors(parameters, items, rows)
     confidence = np.abs(signed)
@@ -223,17 +223,17 @@ def known_history(items: ItemVectors, history: History) -> History:
     """The part of a history that the run has vectors for."""
     known = items.rows_of(history.item_nos) >= 0
     interests = int(np.count_nonzero(known[: history.interests]))
-    return History(history.item_nos[known], history.strengths[known], interests)
+    return History(history.item_nos[known], history.weights[known], interests)
 
 
 def _merged(parameters: LiveVectorParameters, history: History) -> tuple[NDArray[np.int32], Floats]:
-    """Distinct items of the newest events and the bounded sums of decayed strengths, none 0."""
+    """Distinct items of the newest events and the bounded sums of decayed weights, none 0."""
     recent = history.newest(parameters.taste_events)
-    strengths = recent.strengths * recent.shares(parameters.most_interests)
+    weights = recent.weights * recent.shares(parameters.most_interests)
     if parameters.taste_half_life_events is not None:
-        strengths = strengths * 0.5 ** (recent.ages() / parameters.taste_half_life_events)
+        weights = weights * 0.5 ** (recent.ages() / parameters.taste_half_life_events)
     item_nos, inverse = np.unique(recent.item_nos, return_inverse=True)
-    summed = np.bincount(inverse, weights=strengths, minlength=len(item_nos))
+    summed = np.bincount(inverse, weights=weights, minlength=len(item_nos))
     sums = bounded(summed.astype(np.float64))
     return item_nos[sums != 0.0], sums[sums != 0.0]
 
@@ -249,11 +249,13 @@ def _taste_factors(
 
 
 def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: History) -> Floats:
-    """The decayed mean (s,) of the newest liked items' sources; zero if there is none."""
+    """The decayed mean (s,) of the newest liked items' contexts; zero if there is none."""
     item_nos, weights = sequence_weights(parameters, known)
     if not len(item_nos) or not parameters.sequence_dimensions:
         return np.zeros(parameters.sequence_dimensions)
-    return np.asarray(weights @ items.sources[items.rows_of(item_nos)].astype(np.float64))
+    return np.asarray(
+        weights @ items.context_embeddings[items.rows_of(item_nos)].astype(np.float64)
+    )
 
 
 def sequence_weights(
@@ -263,9 +265,9 @@ def sequence_weights(
 
     Interests come last, and share what they count together.
     """
-    liked = np.flatnonzero(known.strengths > 0.0)[::-1]
-    _, places = np.unique(known.item_nos[liked], return_index=True)
-    distinct = liked[np.sort(places)]
+    liked = np.flatnonzero(known.weights > 0.0)[::-1]
+    _, indexes = np.unique(known.item_nos[liked], return_index=True)
+    distinct = liked[np.sort(indexes)]
     used = int(np.count_nonzero(distinct >= known.interests))
     # Interests are all of one age, so that none of them is cut off while there is room for any.
     recent = (

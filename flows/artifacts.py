@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from batch.segments import SEGMENTS
 from domain.identifiers import RunId
 from flows.chart import Bar, as_data_uri, grouped_bars
-from flows.night import Night
+from flows.nightly_context import NightlyContext
 from sql.statements import statements
 
 _BATCH = statements("batch")
@@ -28,12 +28,12 @@ _NESTED = ("evaluation", "words_foreseen", "vanished")
 _PUBLISHED = {
     "words_terms": "terms learned",
     "words_explained": "share of unseen items' vectors that words foresee",
-    "words_known_after": "users after whom an item's words count half",
+    "words_pseudo_count": "users after whom an item's words count half",
     "items_made_of_words": "items made of words",
-    "neutral_items": "items nothing is known of",
-    "overlap@20": "what the first 20 of two users have in common, on the average",
-    "alike_pairs@20": "pairs of users with more than 80 % in common",
-    "commonest_list@20": "users with the commonest first 20",
+    "unknown_items": "items nothing is known of",
+    "inter_user_similarity@20": "what the first 20 of two users have in common, on the average",
+    "similar_pairs@20": "pairs of users with more than 80 % in common",
+    "most_common_list@20": "users with the most common first 20",
 }
 
 
@@ -44,12 +44,12 @@ _FORESEEN = {
 }
 
 
-def publish_figures(night: Night, run_id: RunId) -> None:
+def publish_figures(context: NightlyContext, run_id: RunId) -> None:
     """A summary to read, and a table with every figure of the run as it is stored."""
-    with night.begin() as connection:
+    with context.begin() as connection:
         row = connection.execute(_BATCH["load_figures"], {"run_id": run_id}).one()
     create_markdown_artifact(
-        summary(run_id, row, night.step_seconds),
+        summary(run_id, row, context.step_seconds),
         key="nightly-summary",
         description=f"Run {run_id}: {row.state}",
     )
@@ -118,7 +118,7 @@ def _published(metrics: Mapping[str, Any]) -> list[str]:
     lines += ["", *_row(["foreseen if words count half after", *_FORESEEN.values()], ruled=True)]
     for one in foreseen:
         told_of = [f"{one[name]:.4f}" for name in _FORESEEN]
-        lines += _row([f"{one['known_after']:g} users", *told_of])
+        lines += _row([f"{one['pseudo_count']:g} users", *told_of])
     return lines
 
 

@@ -14,11 +14,11 @@ def publish_found(found: Found) -> None:
         [
             {
                 "trial": number,
-                "rung": trial.rung,
+                "fidelity": trial.fidelity,
                 "recall@20": trial.judged.accuracy.recall,
                 "ndcg@20": trial.judged.accuracy.ndcg,
                 "seconds": round(trial.seconds, 3),
-                **asdict(trial.recipe),
+                **asdict(trial.hyperparameters),
             }
             for number, trial in enumerate(found.trials, 1)
         ],

@@ -32,8 +32,8 @@ def grouped_bars(title: str, series: Sequence[str], groups: Mapping[str, Sequenc
     ticks = _ticks(highest)
     room = (_RIGHT - _LEFT) / len(groups)
     parts = [_text(_LEFT, 26, title, "start", size=16), _legend(series), _axis(ticks)]
-    for place, (label, bars) in enumerate(groups.items()):
-        left = _LEFT + room * place
+    for index, (label, bars) in enumerate(groups.items()):
+        left = _LEFT + room * index
         parts.append(_text(left + room / 2, _BOTTOM + 24, label, "middle"))
         parts += _group(bars, left, room, ticks[-1])
     return (
@@ -51,10 +51,10 @@ def as_data_uri(svg: str) -> str:
 def _group(bars: Sequence[Bar], left: float, room: float, top: float) -> list[str]:
     width = room * _SHARE_OF_BARS / len(bars)
     first = left + room * (1.0 - _SHARE_OF_BARS) / 2
-    placed = zip(bars, _COLOURS, strict=False)
+    spaced = zip(bars, _COLOURS, strict=False)
     return [
-        _bar(bar, first + width * place, width, colour, top)
-        for place, (bar, colour) in enumerate(placed)
+        _bar(bar, first + width * index, width, colour, top)
+        for index, (bar, colour) in enumerate(spaced)
     ]
 
 
@@ -108,4 +108,4 @@ def _ticks(highest: float) -> list[float]:
     unit = 10.0 ** math.floor(math.log10(highest))
     steps = (unit * share for share in (0.1, 0.2, 0.5, 1.0, 2.0))
     step = next(one for one in steps if math.ceil(highest / one) < _MOST_TICKS)
-    return [round(step * place, 12) for place in range(math.ceil(highest / step) + 1)]
+    return [round(step * index, 12) for index in range(math.ceil(highest / step) + 1)]

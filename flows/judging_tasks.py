@@ -5,82 +5,88 @@ from typing import Any
 import numpy as np
 
 from batch import (
-    gate,
+    holdout,
+    promotion_gate,
     runs,
-    trial,
 )
 from batch.comparison import Comparison
 from batch.evaluation import Figures
 from batch.fitting import Factors
 from batch.history import Interactions
-from batch.parameters import ListRecipe
+from batch.holdout import Holdout
+from batch.parameters import ListHyperparameters
 from batch.runs import Run, ServedRun
-from batch.trial import Trial
 from flows.learning_tasks import progress
-from flows.night import Night
+from flows.nightly_context import NightlyContext
 from flows.steps import step
 
 
 @step("Split by time")
-def split(night: Night, history: Interactions) -> Trial:
+def split(context: NightlyContext, history: Interactions) -> Holdout:
     """Hold out the newest interactions as the future."""
-    held_out = trial.hold_out(history, night.settings)
+    held_out = holdout.hold_out(history, context.settings)
     moment = np.datetime_as_string(held_out.split.moment, unit="s")
-    night.say(f"The future begins at {moment} UTC; {held_out.users():,} users can be evaluated.")
+    context.say(f"The future begins at {moment} UTC; {held_out.users():,} users can be evaluated.")
     return held_out
 
 
 @step("Fit on the past")
-def fit_past(night: Night, held_out: Trial, recipe: ListRecipe) -> Factors:
+def fit_past(
+    context: NightlyContext, held_out: Holdout, hyperparameters: ListHyperparameters
+) -> Factors:
     """The candidate, learned from the past alone."""
-    return trial.fit_past(
+    return holdout.fit_past(
         held_out,
-        recipe,
-        threads=night.settings.threads,
-        on_iteration=progress(night, recipe),
+        hyperparameters,
+        threads=context.settings.threads,
+        on_iteration=progress(context, hyperparameters),
     )
 
 
 @step("Score the future")
-def score_candidate(night: Night, held_out: Trial, factors: Factors) -> Figures:
+def score_candidate(context: NightlyContext, held_out: Holdout, factors: Factors) -> Figures:
     """The candidate on the held-out future."""
-    figures = trial.score_future(held_out, factors, night.settings)
-    night.say(f"nDCG@20 {figures.ndcg:.4f}, recall@20 {figures.recall:.4f}.")
+    figures = holdout.score_future(held_out, factors, context.settings)
+    context.say(f"nDCG@20 {figures.ndcg:.4f}, recall@20 {figures.recall:.4f}.")
     return figures
 
 
 @step("Score the popular lists")
-def score_popularity(night: Night, held_out: Trial) -> tuple[Figures, Figures]:
+def score_popularity(context: NightlyContext, held_out: Holdout) -> tuple[Figures, Figures]:
     """What was popular ever, and lately, on the same future."""
-    ever = trial.score_popularity(held_out, night.settings)
-    lately = trial.score_recent_popularity(held_out, night.settings)
-    night.say(f"nDCG@20 {ever.ndcg:.4f} of all time, {lately.ndcg:.4f} of late.")
+    ever = holdout.score_popularity(held_out, context.settings)
+    lately = holdout.score_recent_popularity(held_out, context.settings)
+    context.say(f"nDCG@20 {ever.ndcg:.4f} of all time, {lately.ndcg:.4f} of late.")
     return ever, lately
 
 
 @step("Score the served run")
-def score_served(night: Night, held_out: Trial, served: ServedRun) -> Figures:
+def score_served(context: NightlyContext, held_out: Holdout, served: ServedRun) -> Figures:
     """The served run's parameters on the same past: the run itself has seen part of the future."""
-    factors = trial.fit_past(held_out, served.recipe, threads=night.settings.threads)
-    figures = trial.score_future(held_out, factors, night.settings)
-    night.say(f"nDCG@20 {figures.ndcg:.4f}, recall@20 {figures.recall:.4f}.")
+    factors = holdout.fit_past(held_out, served.hyperparameters, threads=context.settings.threads)
+    figures = holdout.score_future(held_out, factors, context.settings)
+    context.say(f"nDCG@20 {figures.ndcg:.4f}, recall@20 {figures.recall:.4f}.")
     return figures
 
 
-@step("Compare at the gate")
-def pass_gate(
-    night: Night, run: Run, size: gate.Size, comparison: Comparison | None, evaluated: int
-) -> gate.Verdict:
+@step("Compare at the promotion gate")
+def pass_promotion_gate(
+    context: NightlyContext,
+    run: Run,
+    size: promotion_gate.Size,
+    comparison: Comparison | None,
+    evaluated: int,
+) -> promotion_gate.Verdict:
     """Store the figures, and whether they let the run pass."""
-    verdict = gate.judge(size, comparison, night.settings)
+    verdict = promotion_gate.judge(size, comparison, context.settings)
     metrics: dict[str, Any] = {"evaluated_users": evaluated, "gate": verdict.reason}
     if comparison is not None:
-        metrics |= comparison.metrics(night.settings.seed)
-    with night.begin() as connection:
+        metrics |= comparison.metrics(context.settings.seed)
+    with context.begin() as connection:
         runs.store_metrics(connection, run.run_id, metrics)
         if verdict.accepted:
             runs.mark_evaluated(connection, run.run_id)
         else:
             runs.mark_refused(connection, run.run_id, verdict.reason)
-    night.say(verdict.reason)
+    context.say(verdict.reason)
     return verdict

@@ -16,104 +16,105 @@ from batch import (
 )
 from batch.catalogue import Catalogue, load_catalogue
 from batch.catalogue_words import CatalogueWords
-from batch.choosing import Rehearsal
+from batch.choosing import Validation
 from batch.cold_items import lists_with_words
 from batch.fitting import Factors
 from batch.history import Interactions, load_interactions
+from batch.holdout import Holdout
 from batch.listing import fit_lists, iterations_of
 from batch.matrix import InteractionMatrix, interaction_matrix
 from batch.parameters import (
     FEWEST_ITEMS,
     FEWEST_USERS,
-    ListRecipe,
+    ListHyperparameters,
     LiveWeights,
     RunParameters,
     WordParameters,
 )
 from batch.runs import Run
 from batch.space import ItemSpace, fit_item_components, item_space
-from batch.trial import Trial
-from batch.tuned_recipes import find_tuned_recipe
+from batch.tuned_hyperparameters import find_tuned_hyperparameters
 from batch.words import ItemTerms
 from domain.errors import NotEnoughHistoryError
 from flows.crashes import tell_of_crash
-from flows.night import Night
+from flows.nightly_context import NightlyContext
 from flows.steps import step
 from sql.log import load_kinds
 
 
 @step("Begin the run", retried=True)
-def begin(night: Night, asked: Mapping[str, float]) -> Run:
-    """Clear away what dead, refused and retired runs left, and begin with the best recipe known.
+def begin(context: NightlyContext, asked: Mapping[str, float]) -> Run:
+    """Clear away what ended runs left, and begin with the best hyperparameters known.
 
     That is the one tuning found, or that of the settings, with what was `asked` of it now.
     """
-    with night.begin() as connection:
+    with context.begin() as connection:
         dead = runs.settle_dead_runs(connection)
         leftovers = runs.find_leftover_runs(connection)
     for run_id, flow_run_id in dead:
-        night.say(f"Run {run_id} is marked as failed: {runs.DEAD}")
+        context.say(f"Run {run_id} is marked as failed: {runs.DEAD}")
         tell_of_crash(flow_run_id, runs.DEAD)
     for leftover in leftovers:
-        night.clear_away(leftover)
-    with night.begin() as connection:
-        tuned = find_tuned_recipe(connection)
-        parameters = RunParameters.of(night.settings)
+        context.clear_away(leftover)
+    with context.begin() as connection:
+        tuned = find_tuned_hyperparameters(connection)
+        parameters = RunParameters.of(context.settings)
         if tuned is not None:
             changed: dict[str, Any] = dict(asked)
             parameters = replace(parameters, lists=replace(tuned, **changed))
         run = runs.begin_run(connection, parameters, _flow_run_id())
-    night.run_id = run.run_id
+    context.run_id = run.run_id
     whose = "of the settings" if tuned is None else "that tuning found"
-    night.say(
-        f"Run {run.run_id} learns from the log up to position {run.cut_off}, by the recipe {whose}."
+    context.say(
+        f"Run {run.run_id} learns from the log up to position {run.cut_off},"
+        f" by the hyperparameters {whose}."
     )
     return run
 
 
 @step("Read the history", retried=True)
-def read_history(night: Night, run: Run) -> Interactions:
+def read_history(context: NightlyContext, run: Run) -> Interactions:
     """All interactions up to the cut-off."""
-    with night.begin() as connection:
+    with context.begin() as connection:
         kinds = load_kinds(connection)
-    with night.bulk() as connection:
+    with context.bulk() as connection:
         history = load_interactions(connection, kinds, run.cut_off)
-    night.say(f"{len(history):,} interactions.")
+    context.say(f"{len(history):,} interactions.")
     return history
 
 
 @step("Read the catalogue", retried=True)
-def read_catalogue(night: Night) -> Catalogue:
+def read_catalogue(context: NightlyContext) -> Catalogue:
     """Items, availability, categories."""
-    with night.bulk() as connection:
+    with context.bulk() as connection:
         catalogue = load_catalogue(connection)
-    night.say(f"{len(catalogue.item_nos):,} items, {len(catalogue.unavailable):,} unavailable.")
+    context.say(f"{len(catalogue.item_nos):,} items, {len(catalogue.unavailable):,} unavailable.")
     return catalogue
 
 
 @step("Read the words of the catalogue", retried=True)
-def read_words(night: Night) -> ItemTerms:
+def read_words(context: NightlyContext) -> ItemTerms:
     """The terms of all items, in the language of the settings.
 
-    Only here, behind the gate, another language is brought in: queries speak it from then on, and
-    a night that is refused changes nothing.
+    Only here, behind the promotion gate, another language is brought in: queries speak it from then
+    on, and a night that is refused changes nothing.
     """
-    language = night.settings.words_language
-    with night.begin() as connection:
+    language = context.settings.words_language
+    with context.begin() as connection:
         changed = catalogue_words.use_language(connection, language)
     if changed:
-        night.say(f"The words of all items were brought to another language: {language}.")
-    with night.bulk() as connection:
+        context.say(f"The words of all items were brought to another language: {language}.")
+    with context.bulk() as connection:
         terms = catalogue_words.load_item_terms(connection)
-    night.say(f"{len(terms.terms):,} terms in {len(terms.item_nos):,} items.")
+    context.say(f"{len(terms.terms):,} terms in {len(terms.item_nos):,} items.")
     return terms
 
 
 @step("Build the matrix")
-def build_matrix(night: Night, run: Run, history: Interactions) -> InteractionMatrix:
-    """Strengths summed by user and item; NotEnoughHistoryError if there is too little."""
+def build_matrix(context: NightlyContext, run: Run, history: Interactions) -> InteractionMatrix:
+    """Weights summed by user and item; NotEnoughHistoryError if there is too little."""
     matrix = interaction_matrix(history, as_of(run, history))
-    users, items = len(matrix.likers()), len(matrix.item_nos)
+    users, items = len(matrix.liked_by()), len(matrix.item_nos)
     if users < FEWEST_USERS or items < FEWEST_ITEMS:
         raise NotEnoughHistoryError(
             f"There is too little to learn from: {users} users who liked something and {items}"
@@ -121,74 +122,76 @@ def build_matrix(night: Night, run: Run, history: Interactions) -> InteractionMa
             " Send interactions or load the sample, then run the night again."
         )
     metrics = {"interactions": len(history), "users": len(matrix.user_nos), "items": items}
-    with night.begin() as connection:
+    with context.begin() as connection:
         runs.store_metrics(connection, run.run_id, metrics)
-    night.say(f"{users:,} users who liked something, {items:,} items.")
+    context.say(f"{users:,} users who liked something, {items:,} items.")
     return matrix
 
 
 @step("Refit on everything")
-def refit(night: Night, run: Run, history: Interactions, matrix: InteractionMatrix) -> Factors:
+def refit(
+    context: NightlyContext, run: Run, history: Interactions, matrix: InteractionMatrix
+) -> Factors:
     """What is published."""
-    recipe = run.parameters.lists
+    hyperparameters = run.parameters.lists
     return fit_lists(
         matrix,
         history,
         as_of(run, history),
-        recipe,
-        threads=night.settings.threads,
-        on_iteration=progress(night, recipe),
+        hyperparameters,
+        threads=context.settings.threads,
+        on_iteration=progress(context, hyperparameters),
     )
 
 
-@step("Rehearse on the held-out future")
-def rehearse(night: Night, run: Run, held_out: Trial) -> Rehearsal | None:
+@step("Validate on the held-out future")
+def make_validation(context: NightlyContext, run: Run, held_out: Holdout) -> Validation | None:
     """Item vectors of the past alone, to choose by what they foresee; None: too little to see."""
-    rehearsal = choosing.rehearse(
+    validation = choosing.make_validation(
         held_out.split,
         held_out.past,
         run.parameters.space,
-        seed=night.settings.seed,
-        threads=night.settings.threads,
+        seed=context.settings.seed,
+        threads=context.settings.threads,
     )
-    moments = 0 if rehearsal is None else len(rehearsal.moments)
-    night.say(f"{moments:,} moments to choose by." if moments else "Too little to choose by.")
-    return rehearsal
+    events = 0 if validation is None else len(validation.events)
+    context.say(f"{events:,} events to choose by." if events else "Too little to choose by.")
+    return validation
 
 
 @step("Choose the weights of the live vector")
-def choose_weights(night: Night, run: Run, rehearsal: Rehearsal | None) -> LiveWeights:
+def choose_weights(context: NightlyContext, run: Run, validation: Validation | None) -> LiveWeights:
     """What taste and trend count."""
-    chosen = choosing.choose_weights(rehearsal, run.parameters.space)
-    night.say(f"Taste {chosen.taste}, trend {chosen.trend}, sequence 1.")
+    chosen = choosing.choose_weights(validation, run.parameters.space)
+    context.say(f"Taste {chosen.taste}, trend {chosen.trend}, sequence 1.")
     return chosen
 
 
 @step("Choose how long words count", retried=True)
 def choose_words(
-    night: Night,
+    context: NightlyContext,
     run: Run,
-    rehearsal: Rehearsal | None,
+    validation: Validation | None,
     terms: ItemTerms,
     weights: LiveWeights,
 ) -> WordParameters:
     """Up to how many users the words of an item tell more of it than who used it."""
-    chosen = choosing_words.choose_known_after(
-        rehearsal,
+    chosen = choosing_words.choose_pseudo_count(
+        validation,
         terms,
         space=run.parameters.space,
         weights=weights,
         words=WordParameters(),
     )
-    with night.begin() as connection:
+    with context.begin() as connection:
         runs.store_metrics(connection, run.run_id, chosen.described())
-    night.say(f"As much as {chosen.parameters.known_after} users.")
+    context.say(f"As much as {chosen.parameters.pseudo_count} users.")
     return chosen.parameters
 
 
 @step("Learn what words say in the lists")
 def learn_list_words(
-    night: Night,
+    context: NightlyContext,
     factors: Factors,
     matrix: InteractionMatrix,
     terms: ItemTerms,
@@ -196,13 +199,13 @@ def learn_list_words(
 ) -> tuple[Factors, InteractionMatrix]:
     """The lists' factors and the matrix with new items in them."""
     widened, wider = lists_with_words(factors, matrix, terms, words)
-    night.say(f"{len(wider.item_nos) - len(matrix.item_nos):,} new items can be listed.")
+    context.say(f"{len(wider.item_nos) - len(matrix.item_nos):,} new items can be listed.")
     return widened, wider
 
 
 @step("Learn the item vectors")
 def learn_space(
-    night: Night,
+    context: NightlyContext,
     run: Run,
     history: Interactions,
     matrix: InteractionMatrix,
@@ -211,14 +214,14 @@ def learn_space(
     """All items in one space: taste, sequence and trend."""
     space = run.parameters.space
     components = fit_item_components(
-        matrix, history, as_of(run, history), space, threads=night.settings.threads
+        matrix, history, as_of(run, history), space, threads=context.settings.threads
     )
     return item_space(components, space, weights)
 
 
 @step("Learn what words say in the item vectors")
 def learn_words(
-    night: Night,
+    context: NightlyContext,
     space: ItemSpace,
     matrix: InteractionMatrix,
     terms: ItemTerms,
@@ -227,9 +230,9 @@ def learn_words(
     """Every item of the catalogue in the one space, new ones by their words."""
     learned = catalogue_words.words_of_terms(terms, space, matrix, words)
     figures = learned.described()
-    night.say(
+    context.say(
         f"{figures['words_terms']:,} terms; {figures['items_made_of_words']:,} items made of words,"
-        f" {figures['neutral_items']:,} of which nothing is known."
+        f" {figures['unknown_items']:,} of which nothing is known."
     )
     return learned
 
@@ -240,9 +243,11 @@ def as_of(run: Run, history: Interactions) -> np.datetime64:
     return min(cut_off, history.newest()) if len(history) else cut_off
 
 
-def progress(night: Night, recipe: ListRecipe) -> Callable[[int], None]:
+def progress(
+    context: NightlyContext, hyperparameters: ListHyperparameters
+) -> Callable[[int], None]:
     """Tells the log of the task how many iterations are done."""
-    return lambda done: night.say(f"Iteration {done} of {iterations_of(recipe)}.")
+    return lambda done: context.say(f"Iteration {done} of {iterations_of(hyperparameters)}.")
 
 
 def _flow_run_id() -> uuid.UUID | None:

@@ -12,22 +12,29 @@ from sqlalchemy.pool import NullPool
 
 from batch import runs
 from batch.comparison import Comparison
-from batch.gate import Size
 from batch.history import Interactions
+from batch.holdout import Holdout
+from batch.promotion_gate import Size
 from batch.runs import Run, find_served_run, nightly_lock
 from batch.settings import BatchSettings
-from batch.trial import Trial
 from domain.errors import NightMadeUpForError, RunRefusedError
 from domain.identifiers import RunId
 from flows import judging_tasks, learning_tasks, publishing_tasks
 from flows.artifacts import publish_figures
 from flows.giving_way import due_by_schedule, unless_needless
-from flows.night import Listener, Night, OnFailed, OnStep, ignore_failure, listener
+from flows.nightly_context import (
+    Listener,
+    NightlyContext,
+    OnFailed,
+    OnStep,
+    ignore_failure,
+    listener,
+)
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
-_OF_RECIPE = {"factors", "iterations", "threshold", "confidence"}
-"""Parameters that change the recipe of the lists, whether it was tuned or not."""
+_HYPERPARAMETERS = {"factors", "iterations", "threshold", "confidence"}
+"""Parameters that change the hyperparameters of the lists, whether tuned or not."""
 
 
 @flow(
@@ -74,8 +81,8 @@ def nightly(
     }
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = BatchSettings.model_validate(BatchSettings().model_dump() | chosen)
-    recipe = {name: chosen[name] for name in _OF_RECIPE & chosen.keys()}
-    return unless_needless(partial(_learn, settings, recipe))
+    hyperparameters = {name: chosen[name] for name in _HYPERPARAMETERS & chosen.keys()}
+    return unless_needless(partial(_learn, settings, hyperparameters))
 
 
 def run_now(
@@ -96,17 +103,17 @@ def run_now(
 
 
 def _learn(settings: BatchSettings, asked: Mapping[str, float]) -> RunId:
-    with _opened_night(settings) as night:
-        _refuse_if_made_up_for(night)
-        return _run(night, asked)
+    with _opened_context(settings) as context:
+        _refuse_if_made_up_for(context)
+        return _run(context, asked)
 
 
-def _refuse_if_made_up_for(night: Night) -> None:
+def _refuse_if_made_up_for(context: NightlyContext) -> None:
     """Of several missed nights the first to run learns all there is: NightMadeUpForError."""
     due = due_by_schedule()
     if due is None:
         return
-    with night.begin() as connection:
+    with context.begin() as connection:
         later = runs.find_judged_run_since(connection, due)
     if later is not None:
         raise NightMadeUpForError(
@@ -116,85 +123,87 @@ def _refuse_if_made_up_for(night: Night) -> None:
 
 
 @contextmanager
-def _opened_night(settings: BatchSettings) -> Iterator[Night]:
+def _opened_context(settings: BatchSettings) -> Iterator[NightlyContext]:
     """Connections, and the certainty to be the only nightly run."""
     url = DatabaseSettings().database_url.get_secret_value()
     engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
         with nightly_lock(session):
-            yield Night(engine, url, settings)
+            yield NightlyContext(engine, url, settings)
 
 
-def _run(night: Night, asked: Mapping[str, float]) -> RunId:
-    """One night from beginning to end, with what was `asked` of the recipe."""
-    run = learning_tasks.begin(night, asked)
+def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
+    """One night from beginning to end, with what was `asked` of the hyperparameters."""
+    run = learning_tasks.begin(context, asked)
     try:
-        _publish(night, run)
+        _publish(context, run)
     except BaseException as error:
-        _fail(night, run.run_id, error)
+        _fail(context, run.run_id, error)
         raise
     finally:
-        _tell_figures(night, run.run_id)
-    publishing_tasks.retire(night)
+        _tell_figures(context, run.run_id)
+    publishing_tasks.retire(context)
     return run.run_id
 
 
-def _publish(night: Night, run: Run) -> None:
-    history = learning_tasks.read_history(night, run)
-    matrix = learning_tasks.build_matrix(night, run, history)
-    held_out = judging_tasks.split(night, history)
-    _judge(night, run, history, held_out)
-    publishing_tasks.make_room(night, run)
-    catalogue = learning_tasks.read_catalogue(night)
-    terms = learning_tasks.read_words(night)
-    rehearsal = learning_tasks.rehearse(night, run, held_out)
-    weights = learning_tasks.choose_weights(night, run, rehearsal)
-    chosen = learning_tasks.choose_words(night, run, rehearsal, terms, weights)
-    factors = learning_tasks.refit(night, run, history, matrix)
-    factors, wider = learning_tasks.learn_list_words(night, factors, matrix, terms, chosen)
-    publishing_tasks.write_lists(night, run, wider, factors, catalogue)
+def _publish(context: NightlyContext, run: Run) -> None:
+    history = learning_tasks.read_history(context, run)
+    matrix = learning_tasks.build_matrix(context, run, history)
+    held_out = judging_tasks.split(context, history)
+    _judge(context, run, history, held_out)
+    publishing_tasks.make_room(context, run)
+    catalogue = learning_tasks.read_catalogue(context)
+    terms = learning_tasks.read_words(context)
+    validation = learning_tasks.make_validation(context, run, held_out)
+    weights = learning_tasks.choose_weights(context, run, validation)
+    chosen = learning_tasks.choose_words(context, run, validation, terms, weights)
+    factors = learning_tasks.refit(context, run, history, matrix)
+    factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)
+    publishing_tasks.write_lists(context, run, wider, factors, catalogue)
     # They are the largest thing of a night, and nothing needs them any more.
     del factors, wider
-    space = learning_tasks.learn_space(night, run, history, matrix, weights)
-    words = learning_tasks.learn_words(night, space, matrix, terms, chosen)
-    publishing_tasks.write_words(night, run, words)
-    publishing_tasks.write_item_vectors(night, run, words)
-    publishing_tasks.write_likenesses(night, run, words)
-    publishing_tasks.write_popular_lists(night, run)
-    known = publishing_tasks.write_live_vectors(night, run, words.space)
-    publishing_tasks.build_index(night, run, words.space)
-    publishing_tasks.promote(night, run, known)
+    space = learning_tasks.learn_space(context, run, history, matrix, weights)
+    words = learning_tasks.learn_words(context, space, matrix, terms, chosen)
+    publishing_tasks.write_words(context, run, words)
+    publishing_tasks.write_item_vectors(context, run, words)
+    publishing_tasks.write_similarity_embeddings(context, run, words)
+    publishing_tasks.write_popular_lists(context, run)
+    known = publishing_tasks.write_live_vectors(context, run, words.space)
+    publishing_tasks.build_index(context, run, words.space)
+    publishing_tasks.promote(context, run, known)
 
 
-def _judge(night: Night, run: Run, history: Interactions, held_out: Trial) -> None:
+def _judge(context: NightlyContext, run: Run, history: Interactions, held_out: Holdout) -> None:
     """Let the run pass or raise RunRefusedError."""
-    with night.begin() as connection:
+    with context.begin() as connection:
         served = find_served_run(connection)
-    enough = held_out.users() >= night.settings.fewest_evaluated_users
-    comparison = _compare(night, run, held_out, served) if enough else None
+    enough = held_out.users() >= context.settings.fewest_evaluated_users
+    comparison = _compare(context, run, held_out, served) if enough else None
     size = Size(len(history), None if served is None else served.interactions)
-    verdict = judging_tasks.pass_gate(night, run, size, comparison, held_out.users())
+    verdict = judging_tasks.pass_promotion_gate(context, run, size, comparison, held_out.users())
     if not verdict.accepted:
         raise RunRefusedError(verdict.reason)
 
 
-def _compare(night: Night, run: Run, held_out: Trial, served: runs.ServedRun | None) -> Comparison:
+def _compare(
+    context: NightlyContext, run: Run, held_out: Holdout, served: runs.ServedRun | None
+) -> Comparison:
     """The candidate, popularity and the served run on one held-out future."""
     candidate = judging_tasks.score_candidate(
-        night, held_out, judging_tasks.fit_past(night, held_out, run.parameters.lists)
+        context, held_out, judging_tasks.fit_past(context, held_out, run.parameters.lists)
     )
-    popular = judging_tasks.score_popularity(night, held_out)
+    popular = judging_tasks.score_popularity(context, held_out)
     if served is None:
         return Comparison(candidate, *popular, served=None)
-    if served.recipe == run.parameters.lists:
+    if served.hyperparameters == run.parameters.lists:
         return Comparison(candidate, *popular, served=candidate)
     return Comparison(
-        candidate, *popular, served=judging_tasks.score_served(night, held_out, served)
+        candidate, *popular, served=judging_tasks.score_served(context, held_out, served)
     )
 
 
-def _fail(night: Night, run_id: RunId, error: BaseException) -> None:
+def _fail(context: NightlyContext, run_id: RunId, error: BaseException) -> None:
     """Say why in the row of the run and give back its room; the served run is untouched.
 
     It raises nothing over the error that ended the night. What it cannot do, as without the
@@ -202,18 +211,18 @@ def _fail(night: Night, run_id: RunId, error: BaseException) -> None:
     """
     reason = str(error) or type(error).__name__
     try:
-        with night.begin() as connection:
+        with context.begin() as connection:
             runs.mark_failed(connection, run_id, reason)
             abandoned = run_id in runs.find_leftover_runs(connection)
         if abandoned:
-            night.clear_away(run_id)
+            context.clear_away(run_id)
     except Exception as trouble:  # noqa: BLE001 -- the error that is being handled is raised
-        night.warn(f"Run {run_id} could not be marked as failed: {trouble}")
+        context.warn(f"Run {run_id} could not be marked as failed: {trouble}")
 
 
-def _tell_figures(night: Night, run_id: RunId) -> None:
+def _tell_figures(context: NightlyContext, run_id: RunId) -> None:
     """The artifacts, if they can be had: neither a published run nor an error depends on them."""
     try:
-        publish_figures(night, run_id)
+        publish_figures(context, run_id)
     except Exception as trouble:  # noqa: BLE001 -- whatever it is, the night is what it is
-        night.warn(f"The figures of run {run_id} could not be told to Prefect: {trouble}")
+        context.warn(f"The figures of run {run_id} could not be told to Prefect: {trouble}")

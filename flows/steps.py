@@ -9,11 +9,11 @@ from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
 from batch.bulk import TRANSIENT_ERRORS
-from flows.night import Night
+from flows.nightly_context import NightlyContext
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Step = Callable[Concatenate[Night, P], R]
+Step = Callable[Concatenate[NightlyContext, P], R]
 
 _RETRIES = 2
 _RETRY_SECONDS = [1.0, 5.0]
@@ -28,9 +28,9 @@ def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, 
 
     def decorate(work: Step[P, R]) -> Step[P, R]:
         @wraps(work)
-        def timed(night: Night, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with night.timed(name):
-                return work(night, *args, **kwargs)
+        def timed(context: NightlyContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            with context.timed(name):
+                return work(context, *args, **kwargs)
 
         made: Callable[[Callable[..., R]], Task[..., R]] = task(
             name=name,

@@ -1,4 +1,4 @@
-"""The weekly search for the recipe of the nightly lists that suits the history best."""
+"""The weekly search for the hyperparameters of the nightly lists that suit the history best."""
 
 from functools import partial
 from typing import Annotated, Any, cast
@@ -9,19 +9,26 @@ from pydantic import Field
 from sqlalchemy.pool import NullPool
 
 from batch.settings import BatchSettings, TuneSettings
-from batch.tuned_recipes import tuning_lock
+from batch.tuned_hyperparameters import tuning_lock
 from batch.tuning import Found
 from flows import tuning_tasks
 from flows.artifacts_of_tuning import publish_found
 from flows.giving_way import unless_needless
-from flows.night import Listener, Night, OnFailed, OnStep, ignore_failure, listener
+from flows.nightly_context import (
+    Listener,
+    NightlyContext,
+    OnFailed,
+    OnStep,
+    ignore_failure,
+    listener,
+)
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
 
 @flow(
     name="tune",
-    description="Search for the recipe of the nightly lists that suits the history best.",
+    description="Search for the hyperparameters of the nightly lists that suit the history best.",
     persist_result=False,
 )
 def tune(
@@ -37,7 +44,7 @@ def tune(
 
     Args:
         budget_seconds: how long the search may take
-        explored_trials: how many recipes are tried at few factors, at the most
+        explored_trials: how many configurations are tried at few factors, at the most
         verified_trials: how many are tried at as many factors as the lists have
 
     """
@@ -58,7 +65,7 @@ def _search(settings: TuneSettings) -> Found:
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
         with tuning_lock(session):
-            return _run(Night(engine, url, BatchSettings()), settings)
+            return _run(NightlyContext(engine, url, BatchSettings()), settings)
 
 
 def tune_now(
@@ -77,11 +84,11 @@ def tune_now(
         listener.reset(token)
 
 
-def _run(night: Night, settings: TuneSettings) -> Found:
+def _run(context: NightlyContext, settings: TuneSettings) -> Found:
     """One search from beginning to end."""
-    until = tuning_tasks.begin(night)
-    history = tuning_tasks.read_history(night, until)
-    ground = tuning_tasks.split(night, history, settings)
-    found = tuning_tasks.search(night, settings, history, until, ground)
+    until = tuning_tasks.begin(context)
+    history = tuning_tasks.read_history(context, until)
+    fold = tuning_tasks.split(context, history, settings)
+    found = tuning_tasks.search(context, settings, history, until, fold)
     publish_found(found)
     return found

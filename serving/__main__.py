@@ -13,7 +13,7 @@ import uvicorn
 
 from serving.app import app_of_process
 from serving.logs import configure_logs
-from serving.server.figures import Place
+from serving.server.figures import ProcessSlot
 from serving.server.listening import listen
 from serving.server.protocol import GuardedProtocol
 from serving.server.workers import Heart, Workers
@@ -36,7 +36,7 @@ def main() -> None:
     gc.freeze()
     with listen(settings.api_host, settings.api_port) as listener:
         if settings.api_workers == 1:
-            _serve(settings, Place(0, 1, None), listener, None)
+            _serve(settings, ProcessSlot(0, 1, None), listener, None)
         else:
             sys.exit(_serve_together(settings, listener))
 
@@ -61,16 +61,16 @@ def _serve_together(settings: ServingSettings, listener: socket.socket) -> int:
 def _serve_at(
     settings: ServingSettings, folder: Path, number: int, listener: socket.socket, heart: Heart
 ) -> None:
-    _serve(settings, Place(number, settings.api_workers, folder), listener, heart)
+    _serve(settings, ProcessSlot(number, settings.api_workers, folder), listener, heart)
 
 
 def _serve(
-    settings: ServingSettings, place: Place, listener: socket.socket, heart: Heart | None
+    settings: ServingSettings, slot: ProcessSlot, listener: socket.socket, heart: Heart | None
 ) -> None:
     """Serve in this process."""
     configure_logs(settings.log_level)
     config = uvicorn.Config(
-        partial(app_of_process, settings, place),
+        partial(app_of_process, settings, slot),
         factory=True,
         loop="uvloop",
         http=GuardedProtocol,

@@ -1,4 +1,4 @@
-"""Keys of requests with a body, looked at before a place or a byte of it is taken."""
+"""Keys of requests with a body, looked at before a slot or a byte of it is taken."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +29,7 @@ class AccessGate:
     """Refuses a request with a body from its headers alone.
 
     FastAPI reads a body before it looks at what a route depends on, so without this anybody could
-    take the places of those who have a key. Requests without a body have nothing to take.
+    take the slots of those who have a key. Requests without a body have nothing to take.
     """
 
     def __init__(self, app: ASGIApp, guarded: Sequence[GuardedPath]) -> None:

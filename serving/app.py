@@ -32,7 +32,7 @@ from serving.routes import (
     trending,
     users,
 )
-from serving.server.figures import Figures, Place
+from serving.server.figures import Figures, ProcessSlot
 from serving.server.limits import ConnectionLimits, Edge
 from serving.settings import ServingSettings
 from serving.state import LifespanState, living
@@ -49,13 +49,13 @@ is; paths are taken exactly as they are documented, without a slash at their end
 """
 
 
-def create_app(settings: ServingSettings, place: Place | None = None) -> FastAPI:
+def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> FastAPI:
     """The app; it opens its stores when it is started and closes them when it is stopped.
 
-    `place`: which of several processes it answers in; None: there is this one only.
+    `slot`: which of several processes it answers in; None: there is this one only.
     """
     metrics = ServingMetrics()
-    figures = Figures(metrics.registry, place)
+    figures = Figures(metrics.registry, slot)
     edge = Edge(_connection_limits(settings), metrics)
 
     @asynccontextmanager
@@ -113,9 +113,9 @@ def _connection_limits(settings: ServingSettings) -> ConnectionLimits:
     )
 
 
-def app_of_process(settings: ServingSettings, place: Place) -> FastAPI:
+def app_of_process(settings: ServingSettings, slot: ProcessSlot) -> FastAPI:
     """The app of one server process."""
-    app = create_app(settings, place)
+    app = create_app(settings, slot)
     # What is loaded stays. A full collection that goes through it holds up every request for a
     # tenth of a second, and an outage with its many errors brings such collections about.
     gc.collect()

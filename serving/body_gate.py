@@ -21,7 +21,7 @@ class BodyLimits:
     bodies: int
     total_bytes: int
     seconds: float
-    """A body must have come in within this time, or it would keep the place of others."""
+    """A body must have come in within this time, or it would keep the slot of others."""
     bytes_unannounced: int
     """What a body without a Content-Length counts as: the most it may turn out to be."""
 
@@ -29,7 +29,7 @@ class BodyLimits:
 class BodyGate:
     """Lets in so many bodies at once; the others are refused, and nothing of them is kept.
 
-    No key has more than half of the places and of the bytes, so that none can take all. What still
+    No key has more than half of the slots and of the bytes, so that none can take all. What still
     comes in of a body that was refused is thrown away by the server, within bounds.
     """
 

@@ -219,8 +219,8 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 
 def _fault(found: Mapping[str, Any]) -> Fault:
-    place, *steps = found["loc"]
-    if place == "body" and not steps:
+    location, *steps = found["loc"]
+    if location == "body" and not steps:
         return Fault("", "Send a JSON object with the header Content-Type: application/json.")
-    where = pointer(steps) if place == "body" else f"{place}:{'.'.join(map(str, steps))}"
+    where = pointer(steps) if location == "body" else f"{location}:{'.'.join(map(str, steps))}"
     return Fault(where, sentence(found))

@@ -1,4 +1,4 @@
-"""JSON as it comes in: what is not JSON, or not sent as JSON, is refused with place and reason."""
+"""JSON as it comes in: what is not JSON, or not sent so, is refused with location and reason."""
 
 import json
 import re
@@ -16,7 +16,7 @@ _TOO_MANY_DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")
 _TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|[\]}]')
 _DEEPEST_TOLD = 500
 _LONGEST_SCAN = 200_000
-"""Characters that are looked at for the place where a body is nested too deep."""
+"""Characters that are looked at for the position where a body is nested too deep."""
 
 
 class JsonRequest(Request):
@@ -42,11 +42,11 @@ def parsed(body: bytes) -> Any:
     except json.JSONDecodeError as error:
         raise _malformed(f"{error.msg} at character {error.pos}") from error
     except RecursionError as error:
-        raise _malformed(f"it is nested too deep{_place_of_depth(text)}") from error
+        raise _malformed(f"it is nested too deep{_location_of_depth(text)}") from error
     except ValueError as error:
         found = _TOO_MANY_DIGITS.search(text)
-        place = f" at character {found.start()}" if found else ""
-        raise _malformed(f"a number of more than {_MOST_DIGITS:,} digits{place}") from error
+        location = f" at character {found.start()}" if found else ""
+        raise _malformed(f"a number of more than {_MOST_DIGITS:,} digits{location}") from error
 
 
 def _malformed(reason: str) -> MalformedBodyError:
@@ -92,7 +92,7 @@ def _object(members: list[tuple[str, Any]]) -> dict[str, Any]:
     return said
 
 
-def _place_of_depth(text: str) -> str:
+def _location_of_depth(text: str) -> str:
     """Where the brackets that are open become too many, if that is near enough to be looked for."""
     depth = 0
     for found in _TEXT_OR_BRACKET.finditer(text, 0, _LONGEST_SCAN):

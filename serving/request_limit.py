@@ -12,7 +12,7 @@ _LIMITED = "/v1/"
 class RequestLimit:
     """Sheds requests under /v1, so that those let in are answered in time.
 
-    Probes, figures and pages always pass: a busy process is not a dead one. Bodies have places of
+    Probes, figures and pages always pass: a busy process is not a dead one. Bodies have slots of
     their own, so that those who send them slowly keep nobody from reading.
     """
 

@@ -99,7 +99,7 @@ class DiagnosisSettings(LayerSettings):
     diagnose_speed_seconds: Positive = Field(
         _BOUNDS.longest_wait.total_seconds(),
         description="An event that waits longer for its user's live vector is a problem, and so is"
-        " a new item that waits longer for its place.",
+        " a new item that waits longer for its embedding.",
     )
     speed_popular_seconds: PopularSeconds = Field(
         POPULAR_SECONDS,

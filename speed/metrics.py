@@ -7,11 +7,12 @@ RETAINED_USERS = Counter(
     "speed_retained_users_total", "Live vectors written in retained runs that are not served"
 )
 ITEMS = Counter(
-    "speed_items_placed_total", "Items placed between nights: new ones, and those told or used anew"
+    "speed_items_embedded_total",
+    "Items embedded between nights: new ones, and those told or used anew",
 )
-PLACING_SECONDS = Histogram(
-    "speed_placing_seconds",
-    "Time from reading what is new of items to their committed places",
+ITEM_EMBEDDING_SECONDS = Histogram(
+    "speed_item_embedding_seconds",
+    "Time from reading what is new of items to their committed embeddings",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 EXCLUSION_USERS = Counter(

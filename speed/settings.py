@@ -35,7 +35,7 @@ class SpeedSettings(LayerSettings):
         100,
         ge=1,
         le=10_000,
-        description="how many items one pass places at the most, before users are folded in again",
+        description="how many items one pass embeds at the most, before users are folded in again",
     )
     shards_per_pass: int = Field(
         8,

@@ -14,14 +14,14 @@ from domain.errors import UnknownRunError
 from domain.redis_keys import VERSION_SECONDS
 from speed import metrics
 from speed.answers import CachedAnswers
+from speed.cold_items import ColdItemEmbedder
 from speed.exclusions import KeptExclusions
 from speed.folding import Folder, Pass, find_recently_updated_users
-from speed.placing import Placer
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
 from speed.waking import Wakes
 from sql.engine import reason_of
-from sql.placing import Placed, remove_known_news
+from sql.item_embedding import EmbeddedItems, remove_known_news
 
 log = structlog.get_logger()
 
@@ -49,7 +49,7 @@ class Worker:
         self._ready = ready
         self._spaces = spaces = Spaces()
         self._folder = Folder(settings, spaces)
-        self._placer = Placer(settings, spaces)
+        self._embedder = ColdItemEmbedder(settings, spaces)
         self._answers = CachedAnswers(client)
         self._exclusions = KeptExclusions(engine, client, seconds=settings.exclusion_cache_seconds)
         self._wakes = wakes or Wakes()
@@ -63,12 +63,12 @@ class Worker:
         """Work until `stopping` is set; an unreachable PostgreSQL or Redis is waited for."""
         is_ready = False
         while not self._stopping.is_set():
-            folded, placed = self.work_once(), self.place_once()
+            folded, embedded = self.work_once(), self.embed_once()
             if not is_ready and not self._store_away:
                 self._ready()
                 is_ready = True
             kept = self.keep_exclusions_once()
-            if folded is None and placed is None:
+            if folded is None and embedded is None:
                 self._answers.drop(())
                 if self.keep_retained_ready() is None and kept is None:
                     self._wakes.wait(self._settings.poll_seconds)
@@ -94,7 +94,7 @@ class Worker:
             _count(done, time.perf_counter() - started)
         return done
 
-    def place_once(self) -> Placed | None:
+    def embed_once(self) -> EmbeddedItems | None:
         """One pass over what is new of items; None as in `work_once`.
 
         What changed of items alone drops nobody's cached answers: they live for seconds.
@@ -102,38 +102,38 @@ class Worker:
         began = time.perf_counter()
         try:
             with self._engine.begin() as connection:
-                done = self._placer.place_new(connection)
+                done = self._embedder.embed_new(connection)
         except DBAPIError as error:
             # A vector index that cannot be read takes no new item; users need no index.
-            self._note_failure("place", error, away=reason_of(error) != "damaged")
+            self._note_failure("embed", error, away=reason_of(error) != "damaged")
             return None
         except UnknownRunError as error:
             self._note_unusable("served", error)
             return None
-        self._told_failures.pop("place", None)
+        self._told_failures.pop("embed", None)
         if done is not None and done.item_nos:
             self._answers.drop(done.user_nos)
-            _count_placed(done, time.perf_counter() - began)
+            _count_embedded(done, time.perf_counter() - began)
         return done
 
     def keep_exclusions_once(self) -> int | None:
         """Store in Redis what some users must not be shown; None as in `work_once`."""
         return self._exclusions.work_once()
 
-    def keep_retained_ready(self) -> Pass | Placed | None:
+    def keep_retained_ready(self) -> Pass | EmbeddedItems | None:
         """One pass for a retained run that is not served, so that a rollback to it is quick.
 
         None if it is not yet time, there is nothing to do, or PostgreSQL is away.
         """
         if time.monotonic() < self._retained_due:
             return None
-        done: Pass | Placed | None = None
+        done: Pass | EmbeddedItems | None = None
         try:
             with self._engine.begin() as connection:
                 done = self._folder.fold_retained(connection, self._spaces.unusable)
             if done is None:
                 with self._engine.begin() as connection:
-                    done = self._placer.place_retained(connection, self._spaces.unusable)
+                    done = self._embedder.embed_retained(connection, self._spaces.unusable)
             self._told_failures.pop("retained", None)
         except DBAPIError as error:
             self._note_failure("retained", error)
@@ -204,11 +204,11 @@ def _count(done: Pass, seconds: float) -> None:
     )
 
 
-def _count_placed(done: Placed, seconds: float) -> None:
+def _count_embedded(done: EmbeddedItems, seconds: float) -> None:
     metrics.ITEMS.inc(len(done.item_nos))
-    metrics.PLACING_SECONDS.observe(seconds)
+    metrics.ITEM_EMBEDDING_SECONDS.observe(seconds)
     log.info(
-        "placed",
+        "embedded",
         run_id=done.run_id,
         items=len(done.item_nos),
         position=done.position,

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row
 
 from domain.cold_items import (
     ColdItemSpace,
-    LikenessShares,
+    SimilarityShares,
     shrunk,
     similarity_embeddings,
     unit,
@@ -20,7 +20,7 @@ from domain.identifiers import ItemNo, RunId
 from domain.live_vector import Floats, ItemVectors, LiveVectorParameters
 from sql.statements import statements
 
-_PLACING = statements("placing")
+_COLD_ITEMS = statements("cold_items")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,11 @@ class ColdItems:
     vectors: ItemVectors
     users: NDArray[np.int32]
     """(n,) how many like each."""
-    likenesses: NDArray[np.float32] | None
+    similarity_vectors: NDArray[np.float32] | None
     """(n, l) None: the run has none."""
 
 
-def place_items(connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]) -> list[ItemNo]:
+def embed_items(connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]) -> list[ItemNo]:
     """Write the embeddings of items in a run, those excepted that the night made from their users.
 
     Which of them had none before, in rising order; harmless twice. The caller sees to it that the
@@ -43,18 +43,22 @@ def place_items(connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo
     cold = make_cold_items(connection, run_id, item_nos)
     if cold is None:
         return []
-    has_source = cold.vectors.sources.shape[1] > 0
+    has_source = cold.vectors.context_embeddings.shape[1] > 0
     rows: dict[str, object] = {"run_id": run_id, "item_nos": cold.vectors.item_nos.tolist()}
-    placed = rows | {
+    embedded = rows | {
         "embeddings": [Vector(vector) for vector in cold.vectors.vectors],
-        "sources": [Vector(row) if has_source else None for row in cold.vectors.sources],
+        "context_embeddings": [
+            Vector(row) if has_source else None for row in cold.vectors.context_embeddings
+        ],
         "users": cold.users.tolist(),
         "taste_scale": float(cold.vectors.taste_scales[0]),
     }
-    written = connection.execute(_PLACING["store_cold_items"], placed).all()
-    if cold.likenesses is not None:
-        likenesses = rows | {"likenesses": [Vector(row) for row in cold.likenesses]}
-        connection.execute(_PLACING["store_item_likenesses"], likenesses)
+    written = connection.execute(_COLD_ITEMS["store_cold_items"], embedded).all()
+    if cold.similarity_vectors is not None:
+        similarity_vectors = rows | {
+            "similarity_vectors": [Vector(row) for row in cold.similarity_vectors]
+        }
+        connection.execute(_COLD_ITEMS["store_item_similarity_embeddings"], similarity_vectors)
     return sorted(row.item_no for row in written if row.is_new)
 
 
@@ -65,52 +69,56 @@ def make_cold_items(
 
     None if none is to be made: the run has learned no words, or the night made all of them.
     """
-    run = connection.execute(_PLACING["load_cold_item_space"], {"run_id": run_id}).one_or_none()
+    run = connection.execute(_COLD_ITEMS["load_cold_item_space"], {"run_id": run_id}).one_or_none()
     asked = {"run_id": run_id, "item_nos": list(item_nos)}
-    rows = connection.execute(_PLACING["load_cold_items"], asked).all() if run else []
+    rows = connection.execute(_COLD_ITEMS["load_cold_items"], asked).all() if run else []
     if run is None or not rows:
         return None
     live = LiveVectorParameters(**run.live_vector)
-    end, source_width = live.taste_dimensions + live.sequence_dimensions, live.sequence_dimensions
-    space = _space(run, end, source_width)
+    end, context_width = live.taste_dimensions + live.sequence_dimensions, live.sequence_dimensions
+    space = _space(run, end, context_width)
     words = _stacked([row.words for row in rows], end)
     known = np.array([row.words is not None for row in rows])
-    said = space.said(words, _stacked([row.word_source for row in rows], source_width), known)
+    said = space.from_words(
+        words, _stacked([row.word_context for row in rows], context_width), known
+    )
     counts = np.array([row.counted for row in rows])
     embeddings = shrunk(
         said[0],
         _stacked([row.observed for row in rows], end),
         counts,
-        popularity_mean=_stacked([run.usual], end)[0],
-        neutral=space.neutral,
+        popularity_mean=_stacked([run.popularity_mean], end)[0],
+        mean_embedding=space.mean_embedding,
     )
-    sources = shrunk(
+    context_embeddings = shrunk(
         said[1],
-        _stacked([row.observed_source for row in rows], source_width),
+        _stacked([row.observed_context for row in rows], context_width),
         counts,
-        popularity_mean=_stacked([run.usual_source], source_width)[0],
-        neutral=0.0,
+        popularity_mean=_stacked([run.popularity_mean_context], context_width)[0],
+        mean_embedding=0.0,
     )
     numbers = np.array([row.item_no for row in rows], dtype=np.int32)
-    vectors = space.item_vectors(numbers, embeddings, unit(sources))
-    shares = run.words.get("likeness")
+    vectors = space.item_vectors(numbers, embeddings, unit(context_embeddings))
+    shares = run.words.get("similarity")
     return ColdItems(
         vectors,
         np.array([row.users for row in rows], dtype=np.int32),
         None
         if shares is None
-        else similarity_embeddings(vectors, live.taste_dimensions, words, LikenessShares(**shares)),
+        else similarity_embeddings(
+            vectors, live.taste_dimensions, words, SimilarityShares(**shares)
+        ),
     )
 
 
-def _space(run: Row[Any], end: int, source_width: int) -> ColdItemSpace:
-    neutral = run.words.get("neutral") or {}
+def _space(run: Row[Any], end: int, context_width: int) -> ColdItemSpace:
+    mean_embedding = run.words.get("mean_embedding") or {}
     return ColdItemSpace(
         norm=run.item_norm,
         trend=run.words["trend"],
         taste_scale=run.words["taste_scale"],
-        neutral=np.array(neutral.get("embedding") or np.zeros(end)),
-        neutral_source=np.array(neutral.get("source") or np.zeros(source_width)),
+        mean_embedding=np.array(mean_embedding.get("embedding") or np.zeros(end)),
+        mean_context=np.array(mean_embedding.get("context_embedding") or np.zeros(context_width)),
     )
 
 

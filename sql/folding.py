@@ -1,4 +1,4 @@
-"""Folding the log into live vectors: one way for publishing, rollback and the speed worker."""
+"""Folding the log into live vectors: one way for publishing, rollback and the worker."""
 
 from collections.abc import Sequence
 

@@ -83,4 +83,4 @@ def with_interests(
     """A history (None: nothing has been used yet) with interests at its beginning."""
     words = [numbers[word] for word in interests.words if word in numbers]
     item_nos = np.array([*words, *interests.item_nos], dtype=np.int32)
-    return (history or _NO_HISTORY).after(item_nos, parameters.interest_strength)
+    return (history or _NO_HISTORY).after(item_nos, parameters.interest_weight)

@@ -13,7 +13,7 @@ from sql.statements import statements
 _LISTEN = str(statements("live")["listen_to_promotions"])
 _LISTEN_TO_EXCLUSIONS = str(statements("live")["listen_to_exclusions"])
 _LISTEN_TO_COMING = str(statements("live")["listen_to_coming_runs"])
-_LISTEN_TO_ITEMS = str(statements("placing")["listen_to_items"])
+_LISTEN_TO_ITEMS = str(statements("cold_items")["listen_to_items"])
 _KINDS: dict[str, "Kind"] = {
     "tandem_promotion": "promotion",
     "tandem_coming": "coming",

@@ -81,7 +81,7 @@ def item_vectors(item_nos: Sequence[int], rows: Sequence[Row[Any]]) -> ItemVecto
     return ItemVectors(
         item_nos=np.array(item_nos, dtype=np.int32),
         vectors=_stacked([row.embedding for row in rows]),
-        sources=_stacked([row.source for row in rows]),
+        context_embeddings=_stacked([row.context_embedding for row in rows]),
         taste_scales=np.array([row.taste_scale for row in rows], dtype=np.float64),
         confidence_scales=np.array([row.confidence_scale for row in rows], dtype=np.float64),
     )

@@ -90,7 +90,7 @@ def _history(kinds: KindTable, rows: list[tuple[int, int, float]]) -> History:
     item_nos, kind_nos, values = zip(*rows, strict=True)
     return History(
         np.array(item_nos, dtype=np.int32),
-        kinds.strengths(np.array(kind_nos), np.array(values, dtype=np.float64)),
+        kinds.weights(np.array(kind_nos), np.array(values, dtype=np.float64)),
     )
 
 

@@ -22,13 +22,13 @@ def with_password(address: SecretStr, password_file: Path | None) -> SecretStr:
     if password_file is None:
         return address
     scheme, _, rest = address.get_secret_value().partition("://")
-    place, tail = _split(rest)
-    user, at, host = place.rpartition("@")
+    authority, tail = _split(rest)
+    user, at, host = authority.rpartition("@")
     if ":" in user:
         raise ValueError(f"the address has a password, and {password_file} is another: keep one")
     # libpq, unlike SQLAlchemy, does not read `+` as a space: nothing but per cent signs.
     password = quote(_read(password_file), safe="")
-    return SecretStr(f"{scheme}://{user}:{password}@{host if at else place}{tail}")
+    return SecretStr(f"{scheme}://{user}:{password}@{host if at else authority}{tail}")
 
 
 def masked(address: str) -> str:
@@ -38,7 +38,7 @@ def masked(address: str) -> str:
 
 def _split(rest: str) -> tuple[str, str]:
     """User and host, and what follows from the first slash or question mark on."""
-    ends = [place for mark in "/?" if (place := rest.find(mark)) >= 0]
+    ends = [authority for mark in "/?" if (authority := rest.find(mark)) >= 0]
     end = min(ends, default=len(rest))
     return rest[:end], rest[end:]
 

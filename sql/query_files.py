@@ -23,7 +23,7 @@ _QUERIES = Path(__file__).parent / "queries"
 _SHARED = _QUERIES / "shared"
 _NO_PARTS: Mapping[str, str] = MappingProxyType({})
 _HEADING = re.compile(r"^-- (name|part): (\w+)$", re.MULTILINE)
-_PLACE = re.compile(r"\{(\w+)\}$", re.MULTILINE)
+_PLACEHOLDER = re.compile(r"\{(\w+)\}$", re.MULTILINE)
 
 
 def path_of(layer: str) -> Path:
@@ -75,11 +75,11 @@ def _read(queries: str, shared: Mapping[str, str]) -> _Read:
         if name in read.named or name in known:
             raise ValueError(f"the name {name} stands twice")
         code = _code_of(body)
-        needed = set(_PLACE.findall(code))
+        needed = set(_PLACEHOLDER.findall(code))
         if unknown := needed - known.keys():
             raise ValueError(f"no part {min(unknown)} stands above {name}")
         read.unused.difference_update(needed)
-        code = _PLACE.sub(lambda place: known[place[1]], code)  # noqa: B023 - called at once
+        code = _PLACEHOLDER.sub(lambda index: known[index[1]], code)  # noqa: B023 - called at once
         if kind == "part":
             read.parts[name] = code
             read.unused.add(name)

@@ -7,7 +7,7 @@ from sqlalchemy import Connection
 
 from domain.errors import InvalidInputError, TandemError
 from domain.identifiers import KindNo
-from domain.interactions import MOST_STRENGTH, EventKind
+from domain.interactions import MOST_WEIGHT, EventKind
 from sql.log import load_kinds
 from sql.roles import owns_tables
 from sql.statements import statements
@@ -86,14 +86,14 @@ def changed_kind(name: str, before: EventKind | None, change: KindChange) -> Eve
         raise KindRefusedError("Say what the kind is to be like; see: tandem kind set --help")
     kind = _with_values(before or _new_kind(name, change), change)
     if change.weight is not None:
-        kind = replace(kind, strength=_checked_weight(change.weight))
+        kind = replace(kind, weight=_checked_weight(change.weight))
     if change.marks_seen is not None:
         kind = replace(kind, marks_seen=change.marks_seen)
     if change.half_life_days is not None:
         kind = replace(kind, half_life_days=_checked_half_life(change.half_life_days))
     if change.description is not None:
         kind = replace(kind, description=change.description)
-    if kind.strength < 0 and change.marks_seen is False:
+    if kind.weight < 0 and change.marks_seen is False:
         raise KindRefusedError(
             "A kind with a negative weight always keeps its items from the user's lists."
         )
@@ -102,9 +102,9 @@ def changed_kind(name: str, before: EventKind | None, change: KindChange) -> Eve
 
 def changed_meaning(before: EventKind, after: EventKind) -> str | None:
     """Why recorded events would say something else than they did; None if they would not."""
-    if (before.strength < 0) != (after.strength < 0):
-        now, then = ("against", "for") if after.strength < 0 else ("for", "against")
-        return f"a weight of {after.strength:g} would make them speak {now} items, not {then} them"
+    if (before.weight < 0) != (after.weight < 0):
+        now, then = ("against", "for") if after.weight < 0 else ("for", "against")
+        return f"a weight of {after.weight:g} would make them speak {now} items, not {then} them"
     if (before.smallest_value is None) != (after.smallest_value is None):
         has, had = ("a", "no") if before.smallest_value is None else ("no", "a")
         return f"they have {had} value: the kind cannot have {has} value now"
@@ -119,7 +119,7 @@ def _new_kind(name: str, change: KindChange) -> EventKind:
         )
     if change.weight is None:
         raise KindRefusedError(f"There is no kind {name!r} yet; a new one needs --weight.")
-    return EventKind(kind_no=_NUMBERED_LATER, kind=name, strength=change.weight, marks_seen=True)
+    return EventKind(kind_no=_NUMBERED_LATER, kind=name, weight=change.weight, marks_seen=True)
 
 
 def _with_values(kind: EventKind, change: KindChange) -> EventKind:
@@ -153,10 +153,10 @@ def _with_values(kind: EventKind, change: KindChange) -> EventKind:
 
 
 def _checked_weight(weight: float) -> float:
-    if weight == 0 or LEAST_WEIGHT <= abs(weight) <= MOST_STRENGTH:
+    if weight == 0 or LEAST_WEIGHT <= abs(weight) <= MOST_WEIGHT:
         return weight
     raise KindRefusedError(
-        f"A weight is 0, or a number from {LEAST_WEIGHT:g} to {MOST_STRENGTH:g}, or the same"
+        f"A weight is 0, or a number from {LEAST_WEIGHT:g} to {MOST_WEIGHT:g}, or the same"
         f" below 0; {weight:g} is not."
     )
 

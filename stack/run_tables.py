@@ -62,7 +62,7 @@ def _segments(evaluation: Mapping[str, Any]) -> Table:
 
 
 def _differences(evaluation: Mapping[str, Any]) -> Table:
-    """What the gate decided on."""
+    """What the promotion gate decided on."""
     table = _table(f"{_DECIDING}, this run minus, user by user")
     table.add_column("mean", justify="right", no_wrap=True)
     table.add_column(f"{evaluation['level']:.0%} interval", justify="right", no_wrap=True)
@@ -78,7 +78,7 @@ def _foreseen(foreseen: Sequence[Mapping[str, float]]) -> Table:
     table = _table("mean 1 / log2(rank + 2), words count half after", list(columns.values()))
     for one in foreseen:
         told = [f"{one[name]:.4f}" for name in columns]
-        table.add_row(f"{one['known_after']:g} users", *told)
+        table.add_row(f"{one['pseudo_count']:g} users", *told)
     return table
 
 

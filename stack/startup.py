@@ -14,7 +14,7 @@ from stack.database_addresses import DatabaseAddresses
 from stack.first_data import has_events, has_items, load_sample
 from stack.first_recommendation import FirstRecommendation, first_recommendation
 from stack.home import Home
-from stack.night import NightError, run_night
+from stack.nightly_run import NightlyRunError, run_nightly
 from stack.runs import PUBLISHED, accuracy, find_live_run
 from stack.settings import StackSettings
 from stack.stores import prepare_database
@@ -171,8 +171,8 @@ async def _first_night(start: Start, engine: Engine, environment: Mapping[str, s
     reason: str | None = None
     with start.terminal.step("first night") as note:
         try:
-            record = await run_night(engine, environment, start.home.log("nightly"), _silence)
-        except NightError as error:
+            record = await run_nightly(engine, environment, start.home.log("nightly"), _silence)
+        except NightlyRunError as error:
             reason = str(error)
             note.fail("first night: there was none")
         else:

@@ -37,7 +37,7 @@ from tests import tables
 
 TEMPLATE = "template_tandem"
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
-LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/serving/test_likeness_index.py")
+LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/serving/test_similarity_index.py")
 WHOLE = (*TOGETHER, "tests/benchmarks/", "tests/chaos/", "tests/promises/", "tests/stack/")
 """Folders whose tests start programs."""
 WHOLE_FIXTURES = {"start", "client", "own_redis", "speed_worker"}
@@ -82,7 +82,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def usual_umask() -> Iterator[None]:
+def default_umask() -> Iterator[None]:
     """A command run inside a test closes off what it writes; the next test begins as usual."""
     before = os.umask(0o022)
     yield

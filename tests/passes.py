@@ -7,8 +7,8 @@ from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import Position, RunId, UserNo
 from domain.live_vector import live_vector
+from speed.cold_items import ColdItemEmbedder
 from speed.folding import Folder
-from speed.placing import Placer
 from speed.settings import SpeedSettings
 from sql.live_vectors import UserVector, load_item_vectors, load_live_space, store_user_vectors
 from sql.log import event_horizon, load_histories, load_kinds
@@ -37,17 +37,17 @@ def fold_all(engine: Engine, settings: SpeedSettings = SETTINGS) -> list[UserNo]
     return [user_no for done in passes for user_no in done.user_nos]
 
 
-def place_all(engine: Engine, settings: SpeedSettings = FEW) -> list[int]:
-    """Place items in the served run; the items in the order of their passes."""
-    passes = until_idle(engine, Placer(settings).place_new)
+def embed_all(engine: Engine, settings: SpeedSettings = FEW) -> list[int]:
+    """Embed items in the served run; the items in the order of their passes."""
+    passes = until_idle(engine, ColdItemEmbedder(settings).embed_new)
     return [item_no for done in passes for item_no in done.item_nos]
 
 
-def places(connection: Connection, run_id: RunId) -> dict[int, Any]:
-    """Where the items of a run are that were placed between nights."""
+def embeddings(connection: Connection, run_id: RunId) -> dict[int, Any]:
+    """Where the items of a run are that were embedded between nights."""
     query = (
         "select item_no, embedding from item_embeddings"
-        " where run_id = :run_id and placed_at is not null"
+        " where run_id = :run_id and embedded_at is not null"
     )
     rows = connection.execute(text(query), {"run_id": run_id}).all()
     return {row.item_no: row.embedding for row in rows}

@@ -50,7 +50,7 @@ def publish_small_run(
                 run_id=run_id, user_no=user_no, item_nos=item_column, scores=score_column
             )
         )
-    scores = [float(len(popular) - place) for place in range(len(popular))]
+    scores = [float(len(popular) - index) for index in range(len(popular))]
     connection.execute(
         insert(tables.popular_items).values(
             run_id=run_id, list="popular", item_nos=list(popular), scores=scores

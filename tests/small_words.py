@@ -18,7 +18,7 @@ def teach_words(
     connection: Connection,
     run_id: int,
     terms: Mapping[str, Sequence[float]],
-    sources: Mapping[str, Sequence[float]] | None = None,
+    context_embeddings: Mapping[str, Sequence[float]] | None = None,
 ) -> None:
     """Let a run know terms: what one mention adds to the taste and sequence parts."""
     rows = [
@@ -27,7 +27,9 @@ def teach_words(
             "term": term,
             "idf": 1.0,
             "embedding": Vector(np.array(vector, dtype=np.float32)),
-            "source": Vector(np.array(sources[term], dtype=np.float32)) if sources else None,
+            "context_embedding": Vector(np.array(context_embeddings[term], dtype=np.float32))
+            if context_embeddings
+            else None,
         }
         for term, vector in terms.items()
     ]

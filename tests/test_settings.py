@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings
 
-from batch.parameters import ListRecipe, SpaceParameters
+from batch.parameters import ListHyperparameters, SpaceParameters
 from batch.settings import BatchSettings
 from domain.blend import BlendPolicy
 from domain.errors import UnknownSettingError
@@ -73,7 +73,7 @@ def test_settings_that_are_not_set_make_the_policies_as_they_are(
     assert ResilienceSettings().breaker_rules() == BreakerRules()
     assert DiagnosisSettings().bounds() == Bounds()
     assert RerankingSettings().slots() == RerankingPolicy()
-    assert ListRecipe.of(BatchSettings()) == ListRecipe()
+    assert ListHyperparameters.of(BatchSettings()) == ListHyperparameters()
     assert SpaceParameters.of(BatchSettings()) == SpaceParameters()
 
 

@@ -14,13 +14,13 @@ from batch import publishing, runs
 from batch.bulk import bulk_connection
 from batch.catalogue_words import CatalogueWords, learn_words, store_words
 from batch.embeddings import store_item_vectors, store_space
-from batch.likeness import all_likenesses, store_likenesses
 from batch.live_vectors import store_all_live_vectors
 from batch.matrix import InteractionMatrix
 from batch.parameters import LiveWeights, RunParameters, SpaceParameters, WordParameters
 from batch.promotion import catch_up
 from batch.runs import Run
 from batch.sequence import SequenceVectors
+from batch.similarity import all_similarity_embeddings, store_similarity_embeddings
 from batch.space import ItemComponents, ItemSpace, item_space
 from domain.identifiers import RunId
 from sql.live_vectors import load_live_space
@@ -48,8 +48,8 @@ class Night:
 def add_items(connection: Connection, titles: Sequence[str], prefix: str = "new") -> list[int]:
     """Items with these titles, called new-0, new-1 ...; answers their numbers."""
     rows = [
-        {"item_id": f"{prefix}-{place}", "title": title, "categories": [], "attributes": {}}
-        for place, title in enumerate(titles)
+        {"item_id": f"{prefix}-{index}", "title": title, "categories": [], "attributes": {}}
+        for index, title in enumerate(titles)
     ]
     statement = insert(tables.items).returning(tables.items.c.item_no)
     return sorted(connection.execute(statement, rows).scalars())
@@ -62,10 +62,10 @@ def open_cinema(engine: Engine) -> list[int]:
     with engine.begin() as connection:
         item_nos = add_items(connection, titles, "film")
         for fan in range(FANS):
-            for place in range(5):
-                film = (fan + 3 * place) % half
+            for index in range(5):
+                film = (fan + 3 * index) % half
                 for user, no in (("cowboy", film), ("robot", half + film)):
-                    one = event(f"{user}-{fan}", item_nos[no], minutes=place, kind_no=LIKE)
+                    one = event(f"{user}-{fan}", item_nos[no], minutes=index, kind_no=LIKE)
                     record(connection, [one])
     return item_nos
 
@@ -76,17 +76,22 @@ def two_camps(item_nos: Sequence[int], *, sequence: int = 4, seed: int = 3) -> I
     count = len(item_nos)
     camps = np.repeat(np.eye(4), [count // 2, count - count // 2, 0, 0], axis=0)
     noise = random.normal(scale=0.2, size=(3, count, 4))
-    sources, targets = (camps + noise[1])[:, :sequence], (camps + noise[2])[:, :sequence]
+    context_embeddings, item_embeddings = (
+        (camps + noise[1])[:, :sequence],
+        (camps + noise[2])[:, :sequence],
+    )
     if sequence:
-        sources /= np.linalg.norm(sources, axis=1, keepdims=True)
-    parts = ItemComponents(
+        context_embeddings /= np.linalg.norm(context_embeddings, axis=1, keepdims=True)
+    components = ItemComponents(
         item_nos=np.array(item_nos, dtype=np.int32),
         factors=(camps + noise[0]).astype(np.float32),
         degrees=np.ones(count),
-        sequence=SequenceVectors(sources.astype(np.float32), targets.astype(np.float32)),
+        sequence=SequenceVectors(
+            context_embeddings.astype(np.float32), item_embeddings.astype(np.float32)
+        ),
         trend=np.full(count, 0.1),
     )
-    return item_space(parts, SpaceParameters(factors=4), LiveWeights())
+    return item_space(components, SpaceParameters(factors=4), LiveWeights())
 
 
 def write_night(engine: Engine, url: str, space: ItemSpace, *, users: int = 1) -> Night:
@@ -103,8 +108,8 @@ def write_night(engine: Engine, url: str, space: ItemSpace, *, users: int = 1) -
         words = learn_words(bulk, space, matrix, WordParameters())
         store_item_vectors(bulk, run.run_id, words.space.items, words.users)
         store_words(bulk, connection, run.run_id, words.learned)
-        chunks = all_likenesses(words.space, words.terms, words.learned)
-        store_likenesses(bulk, run.run_id, chunks)
+        chunks = all_similarity_embeddings(words.space, words.terms, words.learned)
+        store_similarity_embeddings(bulk, run.run_id, chunks)
         store_space(connection, run.run_id, words.space)
     with engine.begin() as connection:
         horizon = event_horizon(connection)

@@ -13,7 +13,7 @@ _CANDIDATES = statements("candidates")
 
 
 class NeighboursSource:
-    """An item scores the sum of the likenesses of the users, by live vector, who like it."""
+    """An item scores the sum of the cosines of the users, by live vector, who like it."""
 
     name = NEIGHBOURS
 

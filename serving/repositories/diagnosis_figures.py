@@ -21,7 +21,7 @@ class Contents:
     learnable_users: int
     """Users with an event of a positive kind; counted up to a thousand."""
     positive_kinds: int
-    """Event kinds with a positive strength."""
+    """Event kinds with a positive weight."""
     new_items: int
     """The newest items, up to a thousand."""
     mute_items: int
@@ -42,7 +42,7 @@ class ServedRun:
     index_recall: float | None
     """None: its items are searched exactly."""
     compared: bool
-    """Whether the gate compared it with anything."""
+    """Whether the promotion gate compared it with anything."""
     evaluated_users: int | None
     rolled_back_by: str | None = None
     """Who rolled back to it; None: it is served because it was published."""
@@ -88,12 +88,12 @@ class UnknownEvents:
 
 @dataclass(frozen=True, slots=True)
 class WaitingItems:
-    """New items that have no place in the served run yet; none if it knows no words."""
+    """New items that have no embedding in the served run yet; none if it knows no words."""
 
     waiting: int
     waiting_since: datetime | None
-    last_placed_at: datetime | None
-    """When the last of the same news got its place; None: unknown."""
+    last_embedded_at: datetime | None
+    """When the last of the same news got its embedding; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)

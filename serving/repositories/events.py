@@ -45,10 +45,10 @@ class EventContent:
 class ConflictError(TandemError):
     """An event id comes with another content than before."""
 
-    def __init__(self, places: Sequence[int]) -> None:
+    def __init__(self, indexes: Sequence[int]) -> None:
         super().__init__()
-        self.places = tuple(places)
-        """The places of such events in the batch, counted from 0."""
+        self.indexes = tuple(indexes)
+        """The indexes of such events in the batch, counted from 0."""
 
 
 class Events:

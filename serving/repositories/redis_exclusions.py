@@ -131,7 +131,7 @@ class RedisExclusions:
         return await self._change(_DROP, user_ids, dict.fromkeys(user_ids), [])
 
     async def load_changes(self, after: str) -> tuple[list[Change], str]:
-        """What other processes changed after a place in the stream, and the place to go on from."""
+        """What other processes changed after a stream entry, and the entry to go on from."""
         found = await self._answers.ask("XRANGE", CHANGES, f"({after}", "+", "COUNT", _MOST_CHANGES)
         if not found:
             return [], after

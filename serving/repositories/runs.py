@@ -46,8 +46,8 @@ class LiveRun:
     """None: its items are few, and searched exactly."""
     promotion_no: int = 0
     """Which promotion made it the served one. A run that is served again is another version."""
-    likeness_index: ItemIndex | None = None
-    """The index over how alike its items are; None: they are few, and compared exactly."""
+    similarity_index: ItemIndex | None = None
+    """The index over how similar its items are; None: they are few, and compared exactly."""
 
     @property
     def version(self) -> str:
@@ -102,10 +102,11 @@ def _live_run(row: Row[Any]) -> LiveRun:
         if row.index_recall is None
         else ItemIndex(row.index_recall, row.dimensions, row.index_number)
     )
-    # A likeness holds taste, sequence and words as long as both; an item's vector two numbers more.
-    alike = (
+    # A similarity embedding holds taste, sequence and words as long as both; an item's vector two
+    # numbers more.
+    similarity = (
         None
-        if row.likeness_recall is None
-        else ItemIndex(row.likeness_recall, 2 * (row.dimensions - 2), row.likeness_index_number)
+        if row.similarity_recall is None
+        else ItemIndex(row.similarity_recall, 2 * (row.dimensions - 2), row.similarity_index_number)
     )
-    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.promotion_no, alike)
+    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.promotion_no, similarity)

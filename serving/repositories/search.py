@@ -73,7 +73,7 @@ class AnalyzedQuery:
 
     words: tuple[AnalyzedWord, ...]
     meaning: Any
-    """Of all that is wanted, a likeness as the driver gives it; None: the run knows no word."""
+    """Of all that is wanted, a vector as the driver gives it; None: the run knows no word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,20 +91,20 @@ class WordMatch:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """An item that a search looked at, with what its place depends on."""
+    """An item that a search looked at, with what its rank depends on."""
 
     item_no: ItemNo
     item_id: str
     title: str
-    places: tuple[float, ...]
-    """For each word of the query how much its best place in the item counts: 1 in the title, 0 not
+    field_weights: tuple[float, ...]
+    """For each word of the query how much its best field counts: 1 in the title, 0 not
     there."""
     title_words: int
     """A word that stands there twice counts twice."""
     density: float
     """How close together the words stand and how often, as PostgreSQL ranks it; from 0."""
     meaning: float
-    """How alike the item is to what the words mean, in [-1, 1]."""
+    """How similar the item is to what the words mean, in [-1, 1]."""
     taste: float
     """The user's speed score of it."""
     users: int
@@ -148,11 +148,11 @@ class Search:
             )
             for row in rows
         ]
-        return AnalyzedQuery(tuple(words), rows[0].likeness if rows else None)
+        return AnalyzedQuery(tuple(words), rows[0].similarity_embedding if rows else None)
 
-    async def find_words_alike(self, typed: Sequence[str]) -> list[tuple[str, list[str]]]:
+    async def find_similar_words(self, typed: Sequence[str]) -> list[tuple[str, list[str]]]:
         """Words typed, folded, each with the catalogue's words that may be written like it."""
-        rows = await self._store.rows(_SEARCH["find_words_alike"], {"typed": list(typed)})
+        rows = await self._store.rows(_SEARCH["find_similar_words"], {"typed": list(typed)})
         return [(row.typed, row.words) for row in rows]
 
     async def count_items_with(self, words: Collection[str]) -> dict[str, int]:
@@ -206,7 +206,7 @@ class Search:
                 item_no=ItemNo(row.item_no),
                 item_id=row.item_id,
                 title=row.title,
-                places=tuple(map(float, row.places)),
+                field_weights=tuple(map(float, row.field_weights)),
                 title_words=row.title_words,
                 density=row.density,
                 meaning=row.meaning,

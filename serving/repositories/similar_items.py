@@ -1,4 +1,4 @@
-"""Items that are alike in a run, and the likeness of items to each other."""
+"""Items that are similar in a run, and how similar items are to each other."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _SIMILAR = statements("similar")
 _NEAREST = 1000
 
 # As for candidates, the planner needs both numbers as constants to find the partition's index.
-_BY_INDEX = _SIMILAR["load_alike_by_index"].bindparams(
+_BY_INDEX = _SIMILAR["load_nearest_by_index"].bindparams(
     bindparam("run_id", type_=Integer, literal_execute=True),
     bindparam("dimensions", type_=Integer, literal_execute=True),
 )
@@ -58,27 +58,27 @@ class Seed:
 
     item_no: ItemNo
     item_id: str
-    likeness: NDArray[np.float32] | None
+    similarity_embedding: NDArray[np.float32] | None
     """(2 d,); None if the run knows nothing of the item."""
-    is_placed: bool
-    """False: the likeness, if there is one, is that of the item's words."""
+    is_embedded: bool
+    """False: the similarity embedding, if there is one, is that of the item's words."""
 
 
 @dataclass(frozen=True, slots=True)
-class AlikeItem:
-    """An eligible item, and how alike it is."""
+class NearestItem:
+    """An eligible item, and how similar it is."""
 
     item_no: ItemNo
     item_id: str
     title: str
     score: float
-    """The inner product of both likenesses, at most 1."""
+    """The inner product of both similarity embeddings, at most 1."""
     used_by_same_people: float
     """Its first half: taste and sequence."""
 
 
 class SimilarItems:
-    """Reads likenesses; every call names the run it reads."""
+    """Reads similarity embeddings; every call names the run it reads."""
 
     def __init__(self, store: Store, indexes: VectorIndexes | None = None) -> None:
         self._store = store
@@ -94,23 +94,23 @@ class SimilarItems:
         rows = await self._store.rows(_SIMILAR["load_seeds"], parameters)
         return [_seed(row) for row in rows]
 
-    async def load_alike(
+    async def load_nearest(
         self,
         run_id: RunId,
-        likeness: Any,
+        similarity_embedding: Any,
         excluded: Collection[ItemNo],
         filters: ItemFilters,
         *,
         items: int,
         index: ItemIndex | None = None,
-    ) -> list[AlikeItem]:
-        """The eligible items most alike to a likeness (2 d,); RunGoneError if the run was dropped.
+    ) -> list[NearestItem]:
+        """The eligible items nearest to a similarity embedding; RunGoneError if the run is gone.
 
         `index`: the index to look with; None: compare with every item.
         """
         parameters = {
             "run_id": run_id,
-            "likeness": likeness,
+            "similarity_embedding": similarity_embedding,
             "items": items,
             "nearest": items,
             "unwanted_among": None,
@@ -129,15 +129,15 @@ class SimilarItems:
             # A user who has seen nearly everything: the index gave up before it had enough. Without
             # any row the run may be gone.
             if len(rows) >= items or (rows and filters.unwanted_is_common):
-                return _alike(rows)
+                return _nearest(rows)
         return await self._compared(run_id, parameters)
 
-    async def _compared(self, run_id: RunId, parameters: dict[str, Any]) -> list[AlikeItem]:
+    async def _compared(self, run_id: RunId, parameters: dict[str, Any]) -> list[NearestItem]:
         """The same without an index."""
-        rows = await self._store.rows(_SIMILAR["load_alike"], parameters)
+        rows = await self._store.rows(_SIMILAR["load_nearest"], parameters)
         if not rows:
             await self.check_run(run_id)
-        return _alike(rows)
+        return _nearest(rows)
 
     async def load_most_used(
         self,
@@ -146,11 +146,11 @@ class SimilarItems:
         filters: ItemFilters,
         *,
         items: int,
-    ) -> list[AlikeItem]:
+    ) -> list[NearestItem]:
         """Up to `items` eligible items, those the run knows best first, all with score 0."""
         parameters = {"run_id": run_id, "items": items, **filters.parameters(excluded)}
         rows = await self._store.rows(_SIMILAR["load_most_used"], parameters)
-        return [AlikeItem(ItemNo(row.item_no), row.item_id, row.title, 0.0, 0.0) for row in rows]
+        return [NearestItem(ItemNo(row.item_no), row.item_id, row.title, 0.0, 0.0) for row in rows]
 
     async def find_categories_meant(
         self, filters: Filters, found: Sequence[object]
@@ -171,12 +171,14 @@ class SimilarItems:
 
 
 def _seed(row: Row[Any]) -> Seed:
-    likeness = None if row.likeness is None else row.likeness.to_numpy()
-    return Seed(ItemNo(row.item_no), row.item_id, likeness, row.is_placed)
+    similarity_embedding = (
+        None if row.similarity_embedding is None else row.similarity_embedding.to_numpy()
+    )
+    return Seed(ItemNo(row.item_no), row.item_id, similarity_embedding, row.is_embedded)
 
 
-def _alike(rows: Sequence[Row[Any]]) -> list[AlikeItem]:
+def _nearest(rows: Sequence[Row[Any]]) -> list[NearestItem]:
     return [
-        AlikeItem(ItemNo(row.item_no), row.item_id, row.title, row.score, row.used_by_same_people)
+        NearestItem(ItemNo(row.item_no), row.item_id, row.title, row.score, row.used_by_same_people)
         for row in rows
     ]

@@ -45,7 +45,7 @@ class VectorIndexes:
 
     def damages(self, run: LiveRun | None) -> tuple[Damage, ...]:
         """Which of a run's indexes could not be read when they were last tried."""
-        indexes = (run.index, run.likeness_index) if run is not None else ()
+        indexes = (run.index, run.similarity_index) if run is not None else ()
         numbers = [index.number for index in indexes if index is not None]
         self._damages = {no: known for no, known in self._damages.items() if no in numbers}
         return tuple(self._damages.values())

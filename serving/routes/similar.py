@@ -31,7 +31,7 @@ async def similar_to_item(
     services: FromServices,
     asked: Annotated[SimilarQuery, Query()],
 ) -> Response:
-    """Items like this one: used by the same people, and alike in what is said of them.
+    """Items like this one: used by the same people, and similar in what is said of them.
 
     As many as were asked for, or all that are eligible. An item that is new has neighbours too.
     """

@@ -13,7 +13,7 @@ class ValueAnswer(BaseModel):
     smallest: float = Field(examples=[-10.0])
     greatest: float = Field(examples=[10.0])
     reference: float = Field(
-        description="With this value an event weighs `strength`; others weigh in proportion.",
+        description="With this value an event weighs `weight`; others weigh in proportion.",
         examples=[3.0],
     )
 
@@ -23,7 +23,7 @@ class EventKindAnswer(BaseModel):
 
     kind: str = Field(examples=["rate"])
     description: str = Field(examples=["rated the item"])
-    strength: float = Field(
+    weight: float = Field(
         description="What one event weighs; less than 0: the user dislikes the item."
     )
     marks_seen: bool = Field(description="Whether the item is not recommended to the user again.")
@@ -45,7 +45,7 @@ def _kind_answer(kind: EventKind) -> EventKindAnswer:
     return EventKindAnswer(
         kind=kind.kind,
         description=kind.description,
-        strength=kind.strength,
+        weight=kind.weight,
         marks_seen=kind.marks_seen,
         value=_value_answer(kind),
     )

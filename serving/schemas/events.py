@@ -103,7 +103,7 @@ class EventBatch(BaseModel):
     ]
 
     def entries(self) -> list[EventBody | RefusedEvent]:
-        """The events, and in their places those that are not well formed."""
+        """The events, and in their positions those that are not well formed."""
         return list(self.events)
 
 

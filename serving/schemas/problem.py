@@ -31,7 +31,7 @@ class ProblemAnswer(BaseModel):
     instance: str = Field(description="The path that was asked for.")
     request_id: str = Field(description="Under which the log has the request.")
     errors: list[FaultAnswer] = Field(
-        [], description="What is wrong with the request, each with its place; up to 20."
+        [], description="What is wrong with the request, each with its location; up to 20."
     )
     event_ids: list[str] = Field(
         [],

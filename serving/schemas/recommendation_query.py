@@ -66,7 +66,7 @@ class RecommendationQuery(FilterQuery):
     explore: Annotated[
         Annotated[float, Ge(0), Le(0.5), AS_NUMBER] | None,
         Field(
-            description="Share of the places that goes to new items near the user, on average and"
+            description="Share of positions that goes to new items near the user, on average and"
             " never one of the first two. They are marked `explored`. Left out:"
             " TANDEM_EXPLORATION_SHARE.",
         ),

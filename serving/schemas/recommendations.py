@@ -69,7 +69,7 @@ class ItemAnswer(BaseModel):
         examples=[{"batch": 1.0, "speed": 0.848}],
     )
     explored: bool = Field(
-        description="Whether it is a new item that was given its place to become known."
+        description="Whether it is a new item that was given its position to become known."
     )
     because: list[CauseAnswer] | None = Field(
         None,

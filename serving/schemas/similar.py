@@ -22,17 +22,17 @@ class SimilarItemAnswer(BaseModel):
     item_id: str = Field(examples=["stalker-1979"])
     title: str = Field(examples=["Stalker"])
     score: float = Field(
-        description="How alike it is, at most 1: the sum of the two parts. 0 for items that only"
+        description="How similar it is, at most 1: the sum of the two parts. 0 for items that only"
         " fill the list up."
     )
     used_by_same_people: float = Field(
         description="The part that comes from who uses the items, and one after the other."
     )
-    alike_in_words: float = Field(description="The part that comes from what is said of them.")
+    similar_in_words: float = Field(description="The part that comes from what is said of them.")
 
 
 class SimilarAnswer(BaseModel):
-    """Items like others, the most alike first."""
+    """Items like others, the most similar first."""
 
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str] = Field(
@@ -63,7 +63,7 @@ def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
                 "title": item.title,
                 "score": item.score,
                 "used_by_same_people": item.used_by_same_people,
-                "alike_in_words": item.alike_in_words,
+                "similar_in_words": item.similar_in_words,
             }
             for item in result.items
         ],

@@ -37,7 +37,7 @@ class SimilarToSeveralQuery(SimilarQuery):
         Field(
             min_length=1,
             max_length=MOST_SEEDS,
-            description="Items to be like, each alike; those that do not exist are told.",
+            description="Items to be like, each equally; those that do not exist are told.",
             examples=[["stalker-1979", "solaris-1972"]],
         ),
     ]

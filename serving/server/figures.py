@@ -22,7 +22,7 @@ _LABEL = "process"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ProcessSlot:
     """One process among those that answer on one socket."""
 
     number: int
@@ -42,30 +42,30 @@ class Place:
 
 
 class Figures:
-    """What is told at /metrics; without a place, of this process alone and without its number."""
+    """What is told at /metrics; without a slot, of this process alone and without its number."""
 
-    def __init__(self, registry: CollectorRegistry, place: Place | None = None) -> None:
+    def __init__(self, registry: CollectorRegistry, slot: ProcessSlot | None = None) -> None:
         self._registry = registry
-        self._place = place
+        self._slot = slot
 
     async def text(self) -> bytes:
         """In Prometheus's text format."""
-        place = self._place
-        if place is None:
+        slot = self._slot
+        if slot is None:
             return generate_latest(self._registry)
-        others = place.others()
+        others = slot.others()
         told = await asyncio.gather(*map(_asked, others.values()))
         given = dict(zip(others, told, strict=True))
-        return generate_latest(_Merged({**given, place.number: _written(self._registry)}))
+        return generate_latest(_Merged({**given, slot.number: _written(self._registry)}))
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
         """Tell the others for the time of the block."""
-        path = None if self._place is None else self._place.socket()
+        path = None if self._slot is None else self._slot.socket()
         if path is None:
             yield
             return
-        # A process that was killed in this place has left its socket.
+        # A process that was killed in this slot has left its socket.
         path.unlink(missing_ok=True)
         server = await asyncio.start_unix_server(self._tell, path)
         try:

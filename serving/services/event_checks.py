@@ -23,10 +23,10 @@ class Known:
     latest: datetime
 
 
-def event_faults(place: int, event: EventBody | RefusedEvent, known: Known) -> list[Fault]:
-    """All that is wrong with the event at this place of a batch."""
+def event_faults(index: int, event: EventBody | RefusedEvent, known: Known) -> list[Fault]:
+    """All that is wrong with the event at this index of a batch."""
     if isinstance(event, RefusedEvent):
-        return [Fault(f"/events/{place}{fault.pointer}", fault.detail) for fault in event.faults]
+        return [Fault(f"/events/{index}{fault.pointer}", fault.detail) for fault in event.faults]
     found = []
     if event.kind not in known.kinds:
         kinds = ", ".join(sorted(known.kinds))
@@ -43,7 +43,7 @@ def event_faults(place: int, event: EventBody | RefusedEvent, known: Known) -> l
         found.append(Fault("item_id", f"There is no item {event.item_id!r}. {advice}"))
     if event.occurred_at is not None:
         found.extend(_time_faults(event.occurred_at, known))
-    return [Fault(f"/events/{place}/{fault.pointer}", fault.detail) for fault in found]
+    return [Fault(f"/events/{index}/{fault.pointer}", fault.detail) for fault in found]
 
 
 def value_faults(event: EventBody, kinds: Mapping[str, EventKind]) -> list[Fault]:

@@ -20,23 +20,23 @@ class SentEvent:
 
 def conflict_of(
     batch: Sequence[SentEvent],
-    places: Sequence[int],
+    indexes: Sequence[int],
     logged: Mapping[uuid.UUID, EventContent],
 ) -> ConflictingEventsError:
-    """The error that names the differing fields of the events at these places."""
+    """The error that names the differing fields of the events at these indexes."""
     first: dict[uuid.UUID, int] = {}
-    for place, event in enumerate(batch):
-        first.setdefault(event.event_id, place)
+    for index, event in enumerate(batch):
+        first.setdefault(event.event_id, index)
     faults = []
-    for place in places[:MOST_FAULTS]:
-        event = batch[place]
+    for index in indexes[:MOST_FAULTS]:
+        event = batch[index]
         there = logged.get(event.event_id)
         where = "was recorded before" if there else f"stands at /events/{first[event.event_id]} too"
         said = _differences(there or batch[first[event.event_id]].content, event.content)
         detail = f"The event id {event.sent_id!r} {where} with another content: {said}."
-        faults.append(Fault(f"/events/{place}/event_id", detail))
-    more = f" The first {MOST_FAULTS} are listed." if len(places) > MOST_FAULTS else ""
-    summary = f"Nothing was stored: {len(places)} event id(s) came with another content.{more}"
+        faults.append(Fault(f"/events/{index}/event_id", detail))
+    more = f" The first {MOST_FAULTS} are listed." if len(indexes) > MOST_FAULTS else ""
+    summary = f"Nothing was stored: {len(indexes)} event id(s) came with another content.{more}"
     advice = "An event cannot be changed: delete it, and send the right one with an id of its own."
     return ConflictingEventsError(f"{summary} {advice}", faults)
 

@@ -70,7 +70,7 @@ class UserKeeping:
     async def _item_nos(self, item_ids: Sequence[str]) -> list[ItemNo]:
         found = await self._events.find_item_nos(item_ids) if item_ids else {}
         faults = unknown_items(
-            {f"/interests/items/{place}": item_id for place, item_id in enumerate(item_ids)}, found
+            {f"/interests/items/{index}": item_id for index, item_id in enumerate(item_ids)}, found
         )
         if faults:
             raise FaultyInputError(

@@ -91,8 +91,8 @@ class EventRecorder:
         known = await self._look_up(events)
         faults = [
             fault
-            for place, event in enumerate(batch)
-            for fault in event_faults(place, event, known)
+            for index, event in enumerate(batch)
+            for fault in event_faults(index, event, known)
         ]
         if faults:
             raise FaultyInputError(summary(faults), faults)
@@ -118,9 +118,9 @@ class EventRecorder:
         try:
             return await self._events.record_events(batch.new)
         except ConflictError as error:
-            ids = {batch.new[place].event_id for place in error.places}
+            ids = {batch.new[index].event_id for index in error.indexes}
             logged = await self._events.find_contents(ids)
-            raise conflict_of(batch.sent, error.places, logged) from error
+            raise conflict_of(batch.sent, error.indexes, logged) from error
         except StoreUnavailableError as error:
             if error.reason in _NOTHING_SENT:
                 self._metrics.events.labels("refused").inc(len(batch.new))
@@ -150,7 +150,7 @@ def _excluded(
     by_no = {kind.kind_no: kind for kind in kinds}
     seen, disliked = defaultdict(set), defaultdict(set)
     for event in events:
-        if by_no[event.kind_no].strength < 0:
+        if by_no[event.kind_no].weight < 0:
             disliked[event.user_id].add(event.item_no)
         elif by_no[event.kind_no].marks_seen:
             seen[event.user_id].add(event.item_no)

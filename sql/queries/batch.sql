@@ -17,7 +17,7 @@ where state in ('failed', 'refused', 'retired')
        or to_regclass('user_embeddings_' || run_id) is not null
        or to_regclass('popular_items_' || run_id) is not null
        or to_regclass('term_embeddings_' || run_id) is not null
-       or to_regclass('item_likenesses_' || run_id) is not null)
+       or to_regclass('item_similarity_embeddings_' || run_id) is not null)
 order by run_id;
 
 -- name: find_runs_to_retire
@@ -61,7 +61,7 @@ limit 1;
 
 -- name: find_served_run
 -- What the run being served was made with, or no row before the first is published.
-select run_id, parameters -> 'lists' as recipe, (metrics ->> 'interactions')::bigint as interactions
+select run_id, parameters -> 'lists' as hyperparameters, (metrics ->> 'interactions')::bigint as interactions
 from live_run join model_runs using (run_id);
 
 -- name: store_metrics
@@ -155,8 +155,8 @@ delete from batch_recommendations where run_id = :run_id;
 -- name: clear_item_embeddings
 delete from item_embeddings where run_id = :run_id;
 
--- name: clear_item_likenesses
-delete from item_likenesses where run_id = :run_id;
+-- name: clear_item_similarity_embeddings
+delete from item_similarity_embeddings where run_id = :run_id;
 
 -- name: clear_user_embeddings
 delete from user_embeddings where run_id = :run_id;
@@ -180,17 +180,17 @@ select clear_forgotten(:run_id);
 -- The index over inner products on a run's own partition.
 select index_run_items(:run_id, :dimensions);
 
--- name: create_likeness_index
--- The same over how alike items are.
-select index_run_likenesses(:run_id, :dimensions);
+-- name: create_similarity_index
+-- The same over how similar items are.
+select index_run_similarity_embeddings(:run_id, :dimensions);
 
 -- name: sample_live_vectors
 -- Users whose live vectors serve as queries, drawn at random.
 select user_no from user_embeddings where run_id = :run_id and embedding is not null order by random() limit :sample;
 
--- name: sample_likenesses
--- Items whose likenesses serve as queries, drawn at random.
-select item_no from item_likenesses where run_id = :run_id order by random() limit :sample;
+-- name: sample_similarity_embeddings
+-- Items whose similarity embeddings serve as queries, drawn at random.
+select item_no from item_similarity_embeddings where run_id = :run_id order by random() limit :sample;
 
 -- name: find_nearest_items
 -- The items of a run nearest to a user's live vector by exact inner product. Without a cast no index fits: planner
@@ -208,19 +208,19 @@ order by embedding::vector(:dimensions)
          <#> (select embedding from user_embeddings where run_id = :run_id and user_no = :of)
 limit :items;
 
--- name: find_alike_items
+-- name: find_similar_items
 -- The items of a run most like one of them, by exact inner product and without a cast, as above.
-select item_no from item_likenesses
+select item_no from item_similarity_embeddings
 where run_id = :run_id
-order by likeness <#> (select likeness from item_likenesses where run_id = :run_id and item_no = :of)
+order by similarity_embedding <#> (select similarity_embedding from item_similarity_embeddings where run_id = :run_id and item_no = :of)
 limit :items;
 
--- name: find_alike_items_by_index
+-- name: find_similar_items_by_index
 -- The same through the index; to be preceded by prepare_index_search in its transaction.
-select item_no from item_likenesses
+select item_no from item_similarity_embeddings
 where run_id = :run_id
-order by likeness::vector(:dimensions)
-         <#> (select likeness from item_likenesses where run_id = :run_id and item_no = :of)
+order by similarity_embedding::vector(:dimensions)
+         <#> (select similarity_embedding from item_similarity_embeddings where run_id = :run_id and item_no = :of)
 limit :items;
 
 -- name: begin_progress

@@ -19,12 +19,12 @@ select (select count(*) from (select from items limit :most) as counted) as item
                select from users
                where exists (
                    select from interactions join event_kinds using (kind_no)
-                   where interactions.user_no = users.user_no and strength > 0
+                   where interactions.user_no = users.user_no and weight > 0
                )
                limit :most_users
            ) as counted
        ) as learnable_users,
-       (select count(*) from event_kinds where strength > 0) as positive_kinds,
+       (select count(*) from event_kinds where weight > 0) as positive_kinds,
        newest_items.items as new_items,
        newest_items.mute as mute_items,
        newest_events.events as new_events,
@@ -44,9 +44,9 @@ cross join (
 
 -- name: load_served_run
 -- The run being served, or no row before the first is published. Its index_recall is null if its items are so few that
--- they are searched exactly; compared: whether the gate had enough users to compare it on; rolled_back_by: null if it is
--- served because it was published; newer_run_id: the newest retained run that was made after it;
--- vanished_items: how many items of many lists stood in none of it when it was made, and vanished: the first by id.
+-- they are searched exactly; compared: whether the promotion gate had enough users to compare it on; rolled_back_by: null if
+-- it is served because it was published; newer_run_id: the newest retained run that was made after it; vanished_items: how
+-- many items of many lists stood in none of it when it was made, and vanished: the first by id.
 select run_id, cut_off_at, promoted_at,
        case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
        metrics ? 'ndcg@20' as compared,
@@ -109,16 +109,16 @@ from (
 ) as unknown;
 
 -- name: load_waiting_items
--- New items that have no place in a run yet, counted up to :most of the news; since when the first of them waits; and
--- when the item got its place that was the last of a pass through the same news. No item waits for a run that knows no
+-- New items that have no embedding in a run yet, counted up to :most of the news; since when the first of them waits; and
+-- when the item got its embedding that was the last of a pass through the same news. No item waits for a run that knows no
 -- words, or while it stands behind a transaction that is still writing.
 with progress as (
-    select coalesce(placed.position, cut_off_position) as position, coalesce(placed.until, 0) as until,
-           coalesce(placed.item_no, 0) as item_no
-    from model_runs left join placing_progress as placed using (run_id)
+    select coalesce(embedded.position, cut_off_position) as position, coalesce(embedded.until, 0) as until,
+           coalesce(embedded.item_no, 0) as item_no
+    from model_runs left join item_embedding_progress as embedded using (run_id)
     where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null
 ),
-unplaced as (
+not_embedded as (
     select distinct news.item_no
     from (
         select item_news.item_no
@@ -134,10 +134,10 @@ unplaced as (
 )
 select count(*) as waiting, min(created_at) as waiting_since,
        (
-           select placed_at from item_embeddings join progress using (item_no)
+           select embedded_at from item_embeddings join progress using (item_no)
            where item_embeddings.run_id = :run_id and progress.until > progress.position
-       ) as last_placed_at
-from unplaced join items using (item_no);
+       ) as last_embedded_at
+from not_embedded join items using (item_no);
 
 -- name: load_parts
 -- The parts of a run's popular lists: when each was made anew, how long that took, and when the oldest event or deletion

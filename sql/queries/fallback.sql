@@ -8,8 +8,8 @@
 -- item is liked most come first.
 select cast(json_agg(json_build_array(category, item_nos, scores) order by best desc, category) as text) as lists
 from (
-    select category, max(score) as best, json_agg(item_no order by place) as item_nos,
-           json_agg(score order by place) as scores
+    select category, max(score) as best, json_agg(item_no order by ordinal) as item_nos,
+           json_agg(score order by ordinal) as scores
     from (
         select category, item_nos, scores,
                case when category = '' then cast(:of_all as bigint)
@@ -17,7 +17,7 @@ from (
         from popular_items
         where run_id = :run_id and list = 'popular'
     ) as lists
-    cross join lateral unnest(item_nos[1:each], scores[1:each]) with ordinality as listed (item_no, score, place)
+    cross join lateral unnest(item_nos[1:each], scores[1:each]) with ordinality as listed (item_no, score, ordinal)
     -- `offset 0`: looked up one by one, however few items there are.
     cross join lateral (
         select from items

@@ -11,7 +11,7 @@ select stored.user_no, created, changed,
        array(
            select exists (select from phrase_terms(phrase) cross join live_run
                           join term_embeddings as known on known.run_id = live_run.run_id and known.term = phrase_terms.term)
-           from unnest(cast(:words as text[])) with ordinality as said (phrase, place) order by place
+           from unnest(cast(:words as text[])) with ordinality as said (phrase, ordinal) order by ordinal
        ) as known
 from put_user(:user_id, cast(:attributes as jsonb), cast(:words as text[]), cast(:item_nos as integer[])) as stored;
 
@@ -21,11 +21,11 @@ select user_id, attributes, created_at, declared_at, live_run.run_id, coalesce(w
        array(
            select exists (select from phrase_terms(phrase) join term_embeddings as known
                           on known.run_id = live_run.run_id and known.term = phrase_terms.term)
-           from unnest(words) with ordinality as said (phrase, place) order by place
+           from unnest(words) with ordinality as said (phrase, ordinal) order by ordinal
        ) as known,
        array(
-           select item_id from unnest(item_nos) with ordinality as said (item_no, place) join items using (item_no)
-           order by place
+           select item_id from unnest(item_nos) with ordinality as said (item_no, ordinal) join items using (item_no)
+           order by ordinal
        ) as item_ids
 from users
 left join user_interests using (user_no)
@@ -48,17 +48,17 @@ order by user_no;
 
 -- name: load_phrase_vectors
 -- Phrases as parts of a history in a run's space; those of which it knows no term are absent.
-select phrase, embedding, source, taste_scale, confidence_scale
+select phrase, embedding, context_embedding, taste_scale, confidence_scale
 from phrase_vectors(:run_id, cast(:phrases as text[]))
 order by phrase collate "C";
 
--- name: store_crowd
+-- name: store_prior
 -- Notes in the row of a run what is liked by many; its item vectors must be there.
-select store_crowd(:run_id);
+select store_prior(:run_id);
 
 -- name: load_phrase_vectors_of_range
 -- The same of all that users in a range of numbers have declared, as arrays for bulk reading.
-select phrase, cast(embedding as real[]) as embedding, cast(source as real[]) as source, taste_scale, confidence_scale
+select phrase, cast(embedding as real[]) as embedding, cast(context_embedding as real[]) as context_embedding, taste_scale, confidence_scale
 from phrase_vectors(:run_id, array(
     select distinct unnest(words) from user_interests where user_no between :first and :last))
 order by phrase collate "C";

@@ -10,7 +10,7 @@ select cut_off_position, parameters -> 'live_vector' as parameters, gramian from
 
 -- name: load_item_vectors
 -- The vectors of some items of a run, in rising order of item number.
-select item_no, embedding, source, taste_scale, confidence_scale
+select item_no, embedding, context_embedding, taste_scale, confidence_scale
 from item_embeddings
 where run_id = :run_id and item_no = any(cast(:item_nos as integer[]))
 order by item_no;

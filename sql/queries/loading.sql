@@ -3,21 +3,21 @@
 
 -- name: create_staged_events
 create temporary table staged_events (
-    place integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, occurred_at timestamptz,
+    row_index integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, occurred_at timestamptz,
     time_told boolean
 ) on commit delete rows;
 
 -- name: create_staged_items
 create temporary table staged_items (
-    place integer, item_id text, title text, categories text[], description text, attributes text, available boolean
+    row_index integer, item_id text, title text, categories text[], description text, attributes text, available boolean
 ) on commit delete rows;
 
 -- name: find_unknown_items
 -- Staged events whose item is not in the catalogue.
-select place
+select row_index
 from staged_events
 where not exists (select from items where items.item_id = staged_events.item_id)
-order by place;
+order by row_index;
 
 -- name: create_missing_items
 -- Items titled by their id for the staged events that have none; answers how many.
@@ -36,17 +36,17 @@ select count(*) from made;
 -- Stores the staged events of known items through record_events; of several with one id the first in the file counts.
 -- Answers how many were new, how many were there already, and which of these say something else than what is there.
 select recorded.accepted, recorded.duplicates,
-       array(select staged.places[place + 1] from unnest(recorded.conflict_places) as place order by place) as conflicts
+       array(select staged.row_indexes[index + 1] from unnest(recorded.conflict_indexes) as index order by index) as conflicts
 from (
-    select array_agg(place order by place) as places,
-           array_agg(event_id order by place) as event_ids,
-           array_agg(user_id order by place) as user_ids,
-           array_agg(item_no order by place) as item_nos,
-           array_agg(kind_no order by place) as kind_nos,
-           array_agg(value order by place) as event_values,
-           array_agg(occurred_at order by place) as occurred_ats,
-           array_agg(cast(null as uuid) order by place) as recommendation_ids,
-           array_agg(time_told order by place) as times_told
+    select array_agg(row_index order by row_index) as row_indexes,
+           array_agg(event_id order by row_index) as event_ids,
+           array_agg(user_id order by row_index) as user_ids,
+           array_agg(item_no order by row_index) as item_nos,
+           array_agg(kind_no order by row_index) as kind_nos,
+           array_agg(value order by row_index) as event_values,
+           array_agg(occurred_at order by row_index) as occurred_ats,
+           array_agg(cast(null as uuid) order by row_index) as recommendation_ids,
+           array_agg(time_told order by row_index) as times_told
     from staged_events join items using (item_id)
     having count(*) > 0
 ) as staged
@@ -61,7 +61,7 @@ with made as (
     insert into items (item_id, title, categories, description, attributes, available)
     select item_id, title, coalesce(categories, '{}'), coalesce(description, ''),
            coalesce(cast(attributes as jsonb), '{}'), coalesce(available, true)
-    from (select distinct on (item_id) * from staged_items order by item_id, place desc) as given
+    from (select distinct on (item_id) * from staged_items order by item_id, row_index desc) as given
     where not exists (select from items where items.item_id = given.item_id)
     order by item_id
     on conflict (item_id) do nothing
@@ -87,7 +87,7 @@ changed as (
         attributes = coalesce(cast(given.attributes as jsonb), stored.attributes),
         available = coalesce(given.available, stored.available),
         updated_at = now()
-    from held join (select distinct on (item_id) * from staged_items order by item_id, place desc) as given using (item_id)
+    from held join (select distinct on (item_id) * from staged_items order by item_id, row_index desc) as given using (item_id)
     where stored.item_no = held.item_no
       and (stored.title, stored.categories, stored.description, stored.attributes, stored.available)
           is distinct from (given.title, coalesce(given.categories, stored.categories),

@@ -19,7 +19,7 @@ where current_setting('synchronous_commit') <> 'off' or set_config('synchronous_
 
 -- name: load_kinds
 -- All event kinds, in the order of the fields of domain.interactions.EventKind.
-select kind_no, kind, strength, marks_seen, value_reference, half_life_days, smallest_value, greatest_value, description
+select kind_no, kind, weight, marks_seen, value_reference, half_life_days, smallest_value, greatest_value, description
 from event_kinds
 order by kind_no;
 

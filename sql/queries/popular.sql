@@ -48,7 +48,7 @@ with known as (
 )
 select item_no, subvector(embedding, 1, coalesce(own.dimensions, vector_dims(embedding))) as embedding
 from known
-cross join lateral unnest(item_nos) with ordinality as listed (item_no, place)
+cross join lateral unnest(item_nos) with ordinality as listed (item_no, ordinal)
 join item_embeddings using (item_no)
 cross join (
     select cast(parameters -> 'live_vector' ->> 'taste_dimensions' as integer)
@@ -56,5 +56,5 @@ cross join (
     from model_runs where run_id = :run_id
 ) as own
 where item_embeddings.run_id = :run_id
-order by place
+order by ordinal
 limit :items;

@@ -5,19 +5,19 @@
 -- itself; whether it is written so somewhere; how many available items have it, up to 1,000; and, with each, what all
 -- that is wanted means together in a run.
 with given as materialized (
-    select place, typed, wanted, nullif(cast(words_query(typed) as text), '') as asks,
+    select ordinal, typed, wanted, nullif(cast(words_query(typed) as text), '') as asks,
            case when unfinished then cast(beginning_query(typed) as text) end as begins,
            is_function_word(folded(typed)) as is_function_word,
            unfinished and length(folded(typed)) < 3 as in_title
     from unnest(cast(:typed as text[]), cast(:unfinished as boolean[]), cast(:wanted as boolean[]))
-        with ordinality as given (typed, unfinished, wanted, place)
+        with ordinality as given (typed, unfinished, wanted, ordinal)
 ),
 meant as materialized (
-    select likeness_of_words(:run_id, text_words(string_agg(typed, ' ' order by place))) as likeness
+    select similarity_embedding_of_words(:run_id, text_words(string_agg(typed, ' ' order by ordinal))) as similarity_embedding
     from given
     where wanted and (not is_function_word or not exists (select from given where wanted and not is_function_word))
 )
-select asks, begins, in_title, is_function_word, likeness,
+select asks, begins, in_title, is_function_word, similarity_embedding,
        -- Only words of letters alone are noted; what has a number in it has no stem to share with another word.
        folded(typed) ~ '[0-9]' or exists (select from catalogue_words where word = folded(typed)) as is_written,
        (select count(*)
@@ -29,9 +29,9 @@ select asks, begins, in_title, is_function_word, likeness,
              where in_title and available and ts_filter(words, '{a}') @@ cast(begins as tsquery) limit 1000)
         ) as had) as items
 from given cross join meant
-order by place;
+order by ordinal;
 
--- name: find_words_alike
+-- name: find_similar_words
 -- Words of the catalogue that are written nearly like one of these, and some others, those of about the same length
 -- first: whoever asks computes the edit distance.
 select folded(typed) as typed, array(
@@ -39,8 +39,8 @@ select folded(typed) as typed, array(
            order by abs(length(word) - length(folded(typed))), word
            limit 500
        ) as words
-from unnest(cast(:typed as text[])) with ordinality as given (typed, place)
-order by place;
+from unnest(cast(:typed as text[])) with ordinality as given (typed, ordinal)
+order by ordinal;
 
 -- name: find_compounds
 -- Words typed that available items have as several words following each other, not only in descriptions: two to four
@@ -64,9 +64,9 @@ ways (typed, word, done, said, parts) as (
 ),
 fewest as (
     select typed, said, parts, words_query(said) as asks
-    from (select ways.*, row_number() over (partition by typed order by parts, said) as place
-          from ways where done = length(word)) as placed
-    where place <= 8
+    from (select ways.*, row_number() over (partition by typed order by parts, said) as ordinal
+          from ways where done = length(word)) as numbered
+    where ordinal <= 8
 )
 select distinct on (typed) typed, said, cast(asks as text) as asks, items,
        exists (select from unnest(string_to_array(said, ' ')) as part where is_function_word(part)) as has_function_word
@@ -162,21 +162,21 @@ candidates as (
     union select unnest(cast(:near as integer[]))
 )
 select items.item_no, item_id, title, coalesce(users, 0) as users,
-       coalesce(-(item_likenesses.likeness <#> cast(:meant as vector)), 0) as meaning,
+       coalesce(-(item_similarity_embeddings.similarity_embedding <#> cast(:meant as vector)), 0) as meaning,
        coalesce(-(item_embeddings.embedding <#> cast(:embedding as vector)), 0) as taste,
        array(select case when not items.words @@ term then 0.0
                          when in_title.words @@ term then 1.0
                          when ts_filter(items.words, '{b}') @@ term then 0.6
                          when ts_filter(items.words, '{c}') @@ term then 0.4
                          else 0.2 end
-             from unnest(terms) with ordinality as given (term, place) order by place) as places,
+             from unnest(terms) with ordinality as given (term, ordinal) order by ordinal) as field_weights,
        (select coalesce(sum(cardinality(positions)), 0) from unnest(in_title.words)) as title_words,
        ts_rank_cd('{0.1,0.2,0.4,1.0}', items.words, any_of, 1) as density
 from candidates
 join items using (item_no)
 cross join asked
 cross join lateral (select ts_filter(items.words, '{a}') as words) as in_title
-left join item_likenesses on item_likenesses.run_id = :run_id and item_likenesses.item_no = items.item_no
+left join item_similarity_embeddings on item_similarity_embeddings.run_id = :run_id and item_similarity_embeddings.item_no = items.item_no
 left join item_embeddings on item_embeddings.run_id = :run_id and item_embeddings.item_no = items.item_no;
 
 -- name: load_highlights

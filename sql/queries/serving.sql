@@ -6,7 +6,7 @@
 -- and PostgreSQL's numbers of them: null of one that was dropped, or that PostgreSQL does not use.
 cut_off_at,
 case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
-(metrics ->> 'likeness_recall@100')::double precision as likeness_recall,
+(metrics ->> 'similarity_recall@100')::double precision as similarity_recall,
 (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
     + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions,
 (
@@ -15,8 +15,8 @@ case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::do
 ) as index_number,
 (
     select indexrelid::bigint from pg_index
-    where indexrelid = to_regclass('item_likenesses_' || model_runs.run_id || '_nearest') and indisvalid and indisready
-) as likeness_index_number
+    where indexrelid = to_regclass('item_similarity_embeddings_' || model_runs.run_id || '_nearest') and indisvalid and indisready
+) as similarity_index_number
 
 -- name: find_live_run
 -- The run being served, or no row before the first one is published.
@@ -55,9 +55,9 @@ cross join lateral (
     from (
         select item_no, bool_or(is_dislike) as disliked
         from (
-            select item_no, strength < 0 as is_dislike
+            select item_no, weight < 0 as is_dislike
             from interactions join event_kinds using (kind_no)
-            where interactions.user_no = asked.user_no and (strength < 0 or marks_seen)
+            where interactions.user_no = asked.user_no and (weight < 0 or marks_seen)
             union all
             select unnest(item_nos), false from user_interests where user_interests.user_no = asked.user_no
         ) as met
@@ -224,22 +224,22 @@ where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 -- category since its list was made are left out, as the filters name it.
 select items.item_no, item_id, title, categories, listed.score
 from popular_items
-cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, place)
+cross join lateral unnest(item_nos, scores) with ordinality as listed (item_no, score, ordinal)
 join items on items.item_no = listed.item_no
 where {eligible}
   and run_id = :run_id and list = :list and category = :category
   and items.item_no <> all(cast(:excluded as integer[]))
-order by place
+order by ordinal
 limit :items;
 
 -- name: load_eligible
 -- Those of :item_nos that are eligible, in the same order.
 select items.item_no, item_id, title, categories, cast(0 as real) as score
-from unnest(cast(:item_nos as integer[])) with ordinality as asked (item_no, place)
+from unnest(cast(:item_nos as integer[])) with ordinality as asked (item_no, ordinal)
 join items on items.item_no = asked.item_no
 where {eligible}
   and items.item_no <> all(cast(:excluded as integer[]))
-order by place
+order by ordinal
 limit :items;
 
 -- name: load_latest
@@ -258,7 +258,7 @@ from (
     select item_no, count(*) as interactions
     from (select item_no, kind_no from interactions order by position desc limit :events) as newest
     join event_kinds using (kind_no)
-    where strength > 0
+    where weight > 0
     group by item_no
 ) as counted
 join items using (item_no)

@@ -1,21 +1,21 @@
 -- Items that are like others. As everywhere, whoever finds nothing of a run asks whether it is still there.
 
 -- name: load_seeds
--- Some items by their ids with their likenesses in a run; one that has no place in it yet is as its words are, and null
--- if the run knows none of them.
-select items.item_no, items.item_id, placed.likeness is not null as is_placed,
-       coalesce(placed.likeness, likeness_of_words(:run_id, items.words)) as likeness
+-- Some items by their ids with their similarity embeddings in a run; one that has no embedding in it yet is as its words are,
+-- and null if the run knows none of them.
+select items.item_no, items.item_id, embedded.similarity_embedding is not null as is_embedded,
+       coalesce(embedded.similarity_embedding, similarity_embedding_of_words(:run_id, items.words)) as similarity_embedding
 from items
-left join item_likenesses as placed on placed.run_id = :run_id and placed.item_no = items.item_no
+left join item_similarity_embeddings as embedded on embedded.run_id = :run_id and embedded.item_no = items.item_no
 where item_id = any(cast(:item_ids as text[]));
 
--- part: alike_columns
--- How much of a likeness each of its two halves says: what is used by the same people, and what reads alike.
+-- part: nearest_columns
+-- How much of a similarity each of its two halves says: what is used by the same people, and what reads similarly.
 items.item_no, item_id, title, -distance as score,
-inner_product(subvector(likeness, 1, vector_dims(likeness) / 2),
-              subvector(cast(:likeness as vector), 1, vector_dims(likeness) / 2)) as used_by_same_people
+inner_product(subvector(similarity_embedding, 1, vector_dims(similarity_embedding) / 2),
+              subvector(cast(:similarity_embedding as vector), 1, vector_dims(similarity_embedding) / 2)) as used_by_same_people
 
--- part: may_be_alike
+-- part: may_be_nearest
 -- Of the run's items, those that are available, pass the filters and are not excluded, having :binding and not
 -- :unwanted (null: nothing).
 run_id = :run_id
@@ -36,13 +36,13 @@ and (not :is_filtered or item_no in (
 and (cast(:binding as tsquery) is null
      or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
 
--- name: load_alike
--- The eligible items most alike to a likeness; of the :nearest those that have not :unwanted_among (null: all).
-select {alike_columns}
+-- name: load_nearest
+-- The eligible items most similar to a similarity embedding; of the :nearest those that have not :unwanted_among (null: all).
+select {nearest_columns}
 from (
-    select item_no, likeness, likeness <#> cast(:likeness as vector) as distance
-    from item_likenesses
-    where {may_be_alike}
+    select item_no, similarity_embedding, similarity_embedding <#> cast(:similarity_embedding as vector) as distance
+    from item_similarity_embeddings
+    where {may_be_nearest}
     order by distance, item_no
     limit :nearest
 ) as nearest
@@ -51,14 +51,14 @@ where not coalesce(words @@ cast(:unwanted_among as tsquery), false)
 order by distance, item_no
 limit :items;
 
--- name: load_alike_by_index
+-- name: load_nearest_by_index
 -- The same through the index: :run_id and :dimensions are written into the text. To be preceded by
 -- prepare_index_search in its transaction; there may be too few items when the index gives up.
-select {alike_columns}
+select {nearest_columns}
 from (
-    select item_no, likeness, likeness::vector(:dimensions) <#> cast(:likeness as vector) as distance
-    from item_likenesses
-    where {may_be_alike}
+    select item_no, similarity_embedding, similarity_embedding::vector(:dimensions) <#> cast(:similarity_embedding as vector) as distance
+    from item_similarity_embeddings
+    where {may_be_nearest}
     order by distance
     limit :nearest
 ) as nearest
@@ -91,5 +91,5 @@ cross join lateral (
                         || $$'$$ as tsquery)
     order by item_no
     limit 1
-) as alike
+) as similar
 where not exists (select from items where available and categories @> array[asked]);

@@ -72,14 +72,14 @@ lock table event_kinds in share row exclusive mode;
 
 -- name: store_kind
 -- Creates a kind with the next number, or changes the one of this name. Under `lock_kinds`.
-insert into event_kinds (kind_no, kind, strength, marks_seen, value_reference, half_life_days, smallest_value,
+insert into event_kinds (kind_no, kind, weight, marks_seen, value_reference, half_life_days, smallest_value,
                          greatest_value, description)
-select coalesce(max(kind_no), 0) + 1, :kind, :strength, :marks_seen, cast(:value_reference as real),
+select coalesce(max(kind_no), 0) + 1, :kind, :weight, :marks_seen, cast(:value_reference as real),
        cast(:half_life_days as real), cast(:smallest_value as double precision),
        cast(:greatest_value as double precision), :description
 from event_kinds
 on conflict (kind) do update
-set strength = excluded.strength, marks_seen = excluded.marks_seen, value_reference = excluded.value_reference,
+set weight = excluded.weight, marks_seen = excluded.marks_seen, value_reference = excluded.value_reference,
     half_life_days = excluded.half_life_days, smallest_value = excluded.smallest_value,
     greatest_value = excluded.greatest_value, description = excluded.description;
 

@@ -57,7 +57,7 @@ comment on view analytics.current_recommendations is 'The batch lists being serv
 comment on column analytics.current_recommendations.user_id is 'The app''s id of the user.';
 comment on column analytics.current_recommendations.item_id is 'The app''s id of the item.';
 comment on column analytics.current_recommendations.title is 'Title of the item as it is now.';
-comment on column analytics.current_recommendations.rank is 'Place in the user''s list, 1 is best.';
+comment on column analytics.current_recommendations.rank is 'Position in the user''s list, 1 is best.';
 comment on column analytics.current_recommendations.score is 'Batch score before scaling; comparable within one user''s list.';
 
 create view analytics.interactions_daily as
@@ -124,12 +124,12 @@ left join lateral (
     from public.interactions join public.event_kinds using (kind_no)
     where interactions.user_no = impressions.user_no and interactions.item_no = explored.item_no
       and interactions.occurred_at >= impressions.shown_at
-      and interactions.occurred_at < impressions.shown_at + interval '7 days' and strength > 0
+      and interactions.occurred_at < impressions.shown_at + interval '7 days' and weight > 0
     limit 1
 ) as taken on true
 group by 1, 2, 3;
 
-comment on view analytics.explored_items is 'New items that were given a place in lists to become known, and what came of it, by day (UTC).';
+comment on view analytics.explored_items is 'New items that were given a position in lists to become known, and what came of it, by day (UTC).';
 comment on column analytics.explored_items.item_id is 'The app''s id of the item.';
 comment on column analytics.explored_items.title is 'Title of the item as it is now.';
 comment on column analytics.explored_items.day is 'Day the lists were given, in UTC.';

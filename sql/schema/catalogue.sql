@@ -38,8 +38,8 @@ begin atomic
     limit 500;
 end;
 
--- An item's words with their places: title A, categories B, attributes C, description D. Categories and attributes are
--- terms of their own besides their words, named as in `category:drama` and `tags:robot`; these have no places. Only the
+-- An item's words with their positions: title A, categories B, attributes C, description D. Categories and attributes are
+-- terms of their own besides their words, named as in `category:drama` and `tags:robot`; these have no positions. Only the
 -- beginning of a long text counts, as a tsvector holds no more than a megabyte.
 create function item_words(title text, categories text[], description text, attributes jsonb) returns tsvector
 language sql immutable strict parallel safe
@@ -60,7 +60,7 @@ begin atomic
                select left(name || ':' || value, 200) from told));
 end;
 
--- The terms of a text and how much it says each: 1 + ln(how often), 1 for a term without places.
+-- The terms of a text and how much it says each: 1 + ln(how often), 1 for a term without positions.
 create function terms_of(words tsvector) returns table (term text, weight real)
 language sql immutable strict parallel safe
 begin atomic
@@ -154,7 +154,7 @@ create function max_edits(word text) returns integer
 language sql immutable strict parallel safe
 return case when length(word) < 4 then 0 when length(word) < 8 then 1 else 2 end;
 
--- What a word has in common with every word that is written nearly alike: the beginning of both, after as many letters
+-- What a word has in common with every word that is written nearly the same: the beginning of both, after as many letters
 -- are taken out as edits are tolerated. Only seven letters count, which keeps this at 29 at most, as numbers.
 create function typing_keys(word text) returns integer[]
 language sql immutable strict parallel safe
@@ -165,7 +165,7 @@ return (
              when first > 0 then left(beginning, first - 1) || substr(beginning, first + 1)
              else beginning end))
     from (select left(word, 7) as beginning) as cut
-    -- The places of the letters taken out; 0: none.
+    -- The positions of the letters taken out; 0: none.
     cross join generate_series(0, case when max_edits(word) >= 1 then length(left(word, 7)) else 0 end) as first
     cross join generate_series(0, case when max_edits(word) >= 2 then length(left(word, 7)) else 0 end) as second
     where second = 0 or second > first and first > 0

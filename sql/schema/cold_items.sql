@@ -9,15 +9,15 @@ create table item_news (
 );
 
 -- How far the news of items are known in a run. Up to `position` all are; of those up to `until`, the items up to number
--- `item_no` are. `usual` and `usual_source`: what people use anyway, the mean of the run's items, each counted as often as
--- it is used.
-create table placing_progress (
-    run_id        integer primary key,
-    position      bigint not null,
-    until         bigint not null,
-    item_no       integer not null default 0,
-    usual         vector,
-    usual_source  vector
+-- `item_no` are. `popularity_mean` and `popularity_mean_context`: what people use anyway, the mean of the run's items, each
+-- counted as often as it is used.
+create table item_embedding_progress (
+    run_id                   integer primary key,
+    position                 bigint not null,
+    until                    bigint not null,
+    item_no                  integer not null default 0,
+    popularity_mean          vector,
+    popularity_mean_context  vector
 );
 
 -- Under the horizon's lock, as events are: whoever reads up to the horizon misses none. Tells whoever listens.
@@ -43,7 +43,7 @@ begin
 end
 $$;
 
--- Only what changes an item's words can change its place.
+-- Only what changes an item's words can change its embedding.
 create function note_changed_items() returns trigger
 language plpgsql as $$
 begin
@@ -55,7 +55,7 @@ end
 $$;
 
 -- An event that comes is found in the log; one that goes is found nowhere. What its user has used besides is told too, as
--- the place of an item depends on what its users liked before it.
+-- the embedding of an item depends on what its users liked before it.
 create function note_items_of_deleted_events() returns trigger
 language plpgsql as $$
 begin
@@ -91,11 +91,11 @@ return given * cast(array_fill(cast(factor as real), array[vector_dims(given)]) 
 -- Both sums over terms; null if the run knows none of them. A text longer than the run's longest counts as that long.
 -- Always added up in one order: the same words make the same vector, to the last bit.
 create function sums_of_words(of_run_id integer, given_terms text[], given_weights real[])
-returns table (embedding vector, source vector)
+returns table (embedding vector, context_embedding vector)
 language sql stable strict parallel safe
 begin atomic
     with told as materialized (
-        select known.term, known.embedding, known.source, known.idf, given.weight
+        select known.term, known.embedding, known.context_embedding, known.idf, given.weight
         from unnest(given_terms, given_weights) as given (term, weight)
         join term_embeddings as known on known.run_id = of_run_id and known.term = given.term
     ),
@@ -106,27 +106,27 @@ begin atomic
         from model_runs where run_id = of_run_id
     )
     select sum(scaled(told.embedding, told.weight * coalesce(factor, 1)) order by told.term),
-           sum(scaled(told.source, told.weight * coalesce(factor, 1)) order by told.term)
+           sum(scaled(told.context_embedding, told.weight * coalesce(factor, 1)) order by told.term)
     from told cross join shortened;
 end;
 
 -- Phrases as parts of a history: what `item_embeddings` would hold of an item that everybody could like and that is said
 -- to be this above all, but for trend and filler, which no history has. A phrase of which the run knows no term is absent.
 create function phrase_vectors(of_run_id integer, phrases text[])
-returns table (phrase text, embedding vector, source vector, taste_scale real, confidence_scale real)
+returns table (phrase text, embedding vector, context_embedding vector, taste_scale real, confidence_scale real)
 language sql stable strict parallel safe
 begin atomic
     with of_run as materialized (
         select cast(parameters -> 'words' ->> 'taste_scale' as real) as taste_scale,
-               cast(parameters -> 'crowd' ->> 'embedding' as vector) as crowd,
-               cast(parameters -> 'crowd' ->> 'source' as vector) as crowd_source
+               cast(parameters -> 'prior' ->> 'embedding' as vector) as prior,
+               cast(parameters -> 'prior' ->> 'context_embedding' as vector) as prior_context
         from model_runs where run_id = of_run_id
     )
-    -- Words say what sets an item apart, and the crowd what is liked at all: with a weight of 3 nine in ten of the
+    -- Words say what sets an item apart, and the prior what is liked at all: with a weight of 3 nine in ten of the
     -- nearest items are what was asked for, and they are no obscure ones.
     select given.phrase,
-           coalesce(scaled(sums.embedding, 3) + of_run.crowd, sums.embedding) || cast('[0,0]' as vector),
-           l2_normalize(coalesce(scaled(sums.source, 3) + of_run.crowd_source, sums.source)),
+           coalesce(scaled(sums.embedding, 3) + of_run.prior, sums.embedding) || cast('[0,0]' as vector),
+           l2_normalize(coalesce(scaled(sums.context_embedding, 3) + of_run.prior_context, sums.context_embedding)),
            of_run.taste_scale, cast(1 as real)
     from unnest(phrases) as given (phrase)
     cross join lateral sums_of_words(of_run_id, array(select term from phrase_terms(given.phrase)),
@@ -137,15 +137,15 @@ end;
 
 -- Notes in the row of a run what is liked by many: the mean of its items, each weighed by its users to the power of 1.5.
 -- Written once, when the run's items are there, so that live vectors made of it stay what they are.
-create function store_crowd(of_run_id integer) returns void
+create function store_prior(of_run_id integer) returns void
 language sql
 begin atomic
     update model_runs
-    set parameters = parameters || jsonb_build_object('crowd', (
+    set parameters = parameters || jsonb_build_object('prior', (
         select jsonb_build_object(
             'embedding', cast(cast(scaled(sum(scaled(subvector(embedding, 1, vector_dims(embedding) - 2), weight)),
                                           1 / sum(weight)) as text) as jsonb),
-            'source', cast(cast(scaled(sum(scaled(source, weight)), 1 / sum(weight)) as text) as jsonb))
+            'context_embedding', cast(cast(scaled(sum(scaled(context_embedding, weight)), 1 / sum(weight)) as text) as jsonb))
         from item_embeddings, cast(power(users, 1.5) as double precision) as weight
         where run_id = of_run_id and users > 0))
     where run_id = of_run_id;
@@ -153,82 +153,82 @@ end;
 
 -- ---------------------------------------------------------------- where an item belongs
 
--- What each interaction weighs, before any decay: as `KindTable.strengths` has it.
+-- What each interaction weighs, before any decay: as `KindTable.weights` has it.
 create view weighed_interactions as
 select position, event_id, user_no, item_no, kind_no, occurred_at,
-       strength * case when value is null or value_reference is null then 1
-                       else greatest(-10, least(10, value / value_reference)) end as strength
+       weight * case when value is null or value_reference is null then 1
+                       else greatest(-10, least(10, value / value_reference)) end as weight
 from interactions join event_kinds using (kind_no);
 
 -- What speaks for an item.
 create view likings as
-select position, event_id, user_no, item_no, kind_no, occurred_at from weighed_interactions where strength > 0;
+select position, event_id, user_no, item_no, kind_no, occurred_at from weighed_interactions where weight > 0;
 
 -- What people use anyway: the mean of a run's items, each counted as often as it is used. One row.
-create function usual_of_run(of_run_id integer) returns table (embedding vector, source vector)
+create function popularity_mean_of_run(of_run_id integer) returns table (embedding vector, context_embedding vector)
 language sql stable
 begin atomic
     select scaled(sum(scaled(made.embedding, users) order by item_no), 1.0 / sum(users)),
-           scaled(sum(scaled(made.source, users) order by item_no), 1.0 / sum(users))
+           scaled(sum(scaled(made.context_embedding, users) order by item_no), 1.0 / sum(users))
     from item_embeddings as made
-    where run_id = of_run_id and users > 0 and placed_at is null;
+    where run_id = of_run_id and users > 0 and embedded_at is null;
 end;
 
 -- The users who like some items, the newest 50 of each, and when they last said so. Of an item's interactions the newest
 -- 1,000 count.
-create function likers_of_items(item_nos integer[])
+create function items_liked_by(item_nos integer[])
 returns table (item_no integer, user_no integer, liked_at timestamptz)
 language sql stable
 begin atomic
-    select asked.item_no, liker.user_no, liker.liked_at
+    select asked.item_no, liked_by.user_no, liked_by.liked_at
     from unnest(item_nos) as asked (item_no)
     cross join lateral (
-        select told.user_no, max(told.occurred_at) filter (where told.strength > 0) as liked_at
+        select told.user_no, max(told.occurred_at) filter (where told.weight > 0) as liked_at
         from (
-            select weighed.user_no, weighed.occurred_at, weighed.strength
+            select weighed.user_no, weighed.occurred_at, weighed.weight
             from weighed_interactions as weighed
             where weighed.item_no = asked.item_no
             order by weighed.occurred_at desc, weighed.event_id desc
             limit 1000
         ) as told
         group by told.user_no
-        having sum(told.strength) > 0
+        having sum(told.weight) > 0
         order by liked_at desc, told.user_no desc
         limit 50
-    ) as liker;
+    ) as liked_by;
 end;
 
 -- What those who like an item used before it: the mean over its users of the mean of the 10 other items each liked last,
 -- as far as the night knows those from their users. `counted`: how many users that is, 0 or null: nothing is known.
 create function observed_of_items(of_run_id integer, item_nos integer[])
-returns table (item_no integer, users integer, counted integer, embedding vector, source vector)
+returns table (item_no integer, users integer, counted integer, embedding vector, context_embedding vector)
 language sql stable
 begin atomic
-    select likers.item_no, cast(count(*) as integer), cast(count(seen.embedding) as integer),
-           avg(seen.embedding order by likers.user_no), avg(seen.source order by likers.user_no)
-    from likers_of_items(item_nos) as likers
+    select liked_by.item_no, cast(count(*) as integer), cast(count(seen.embedding) as integer),
+           avg(seen.embedding order by liked_by.user_no), avg(seen.context_embedding order by liked_by.user_no)
+    from items_liked_by(item_nos) as liked_by
     left join lateral (
-        select avg(made.embedding order by made.item_no) as embedding, avg(made.source order by made.item_no) as source
+        select avg(made.embedding order by made.item_no) as embedding, avg(made.context_embedding order by made.item_no) as context_embedding
         from (
             select likings.item_no
             from likings
-            where likings.user_no = likers.user_no and likings.occurred_at <= likers.liked_at
-              and likings.item_no <> likers.item_no
+            where likings.user_no = liked_by.user_no and likings.occurred_at <= liked_by.liked_at
+              and likings.item_no <> liked_by.item_no
             order by likings.occurred_at desc, likings.item_no desc, likings.kind_no desc, likings.event_id desc
             limit 10
         ) as before
         join item_embeddings as made
-            on made.run_id = of_run_id and made.item_no = before.item_no and made.users > 0 and made.placed_at is null
+            on made.run_id = of_run_id and made.item_no = before.item_no and made.users > 0 and made.embedded_at is null
     ) as seen on true
-    group by likers.item_no;
+    group by liked_by.item_no;
 end;
 
 -- Of these items, those that the night has not made from their users, and what their embeddings are made of: the sums of
 -- their words (null: the run knows none of them), and what those who like them used before. `domain.cold_items` does the
 -- rest.
 create function cold_items(of_run_id integer, item_nos integer[])
-returns table (item_no integer, words vector, word_source vector, users integer, counted integer,
-               observed vector, observed_source vector)
+returns table (item_no integer, words vector, word_context vector, users integer, counted integer,
+               observed vector, observed_context vector)
 language sql stable
 set jit = off
 begin atomic
@@ -236,10 +236,10 @@ begin atomic
         select asked.item_no
         from unnest(item_nos) as asked (item_no)
         left join item_embeddings as made on made.run_id = of_run_id and made.item_no = asked.item_no
-        where made.item_no is null or made.placed_at is not null or made.users = 0
+        where made.item_no is null or made.embedded_at is not null or made.users = 0
     )
-    select cold.item_no, said.embedding, said.source, coalesce(seen.users, 0), coalesce(seen.counted, 0),
-           seen.embedding, seen.source
+    select cold.item_no, said.embedding, said.context_embedding, coalesce(seen.users, 0), coalesce(seen.counted, 0),
+           seen.embedding, seen.context_embedding
     from cold
     join items using (item_no)
     cross join lateral sums_of_words(of_run_id, array(select term from terms_of(items.words)),
@@ -248,29 +248,29 @@ begin atomic
     order by cold.item_no;
 end;
 
--- What a text is like, as `item_likenesses` tells it of an item: of a query, and of an item that has no place yet. Null if
--- the run knows none of its terms, or has no likenesses.
-create function likeness_of_words(of_run_id integer, words tsvector) returns vector
+-- What a text is like, as `item_similarity_embeddings` tells it of an item: of a query, and of an item that has no embedding
+-- yet. Null if the run knows none of its terms, or has no similarity embeddings.
+create function similarity_embedding_of_words(of_run_id integer, words tsvector) returns vector
 language sql stable strict parallel safe
 begin atomic
     with of_run as (
         select cast(parameters -> 'live_vector' ->> 'taste_dimensions' as integer) as taste_dimensions,
-               cast(parameters -> 'words' -> 'likeness' ->> 'taste' as double precision) as taste,
-               cast(parameters -> 'words' -> 'likeness' ->> 'source' as double precision) as source,
-               cast(parameters -> 'words' -> 'likeness' ->> 'words' as double precision) as words
+               cast(parameters -> 'words' -> 'similarity' ->> 'taste' as double precision) as taste,
+               cast(parameters -> 'words' -> 'similarity' ->> 'context' as double precision) as context,
+               cast(parameters -> 'words' -> 'similarity' ->> 'words' as double precision) as words
         from model_runs where run_id = of_run_id
     ),
     said as (
-        select embedding, source
-        from sums_of_words(of_run_id, array(select term from terms_of(likeness_of_words.words)),
-                           array(select weight from terms_of(likeness_of_words.words)))
+        select embedding, context_embedding
+        from sums_of_words(of_run_id, array(select term from terms_of(similarity_embedding_of_words.words)),
+                           array(select weight from terms_of(similarity_embedding_of_words.words)))
     ),
-    -- [sqrt(t) taste / |taste| | sqrt(s) source / |source| | sqrt(w) words / |words|]
+    -- [sqrt(t) taste / |taste| | sqrt(s) context / |context| | sqrt(w) words / |words|]
     parts as (
         select scaled(l2_normalize(cast(subvector(embedding, 1, taste_dimensions) as vector)), sqrt(taste)) as of_taste,
-               scaled(l2_normalize(said.source), sqrt(of_run.source)) as of_source,
+               scaled(l2_normalize(said.context_embedding), sqrt(of_run.context)) as of_context,
                scaled(l2_normalize(embedding), sqrt(of_run.words)) as of_words
         from said cross join of_run
     )
-    select case when of_source is null then of_taste || of_words else of_taste || of_source || of_words end from parts;
+    select case when of_context is null then of_taste || of_words else of_taste || of_context || of_words end from parts;
 end;

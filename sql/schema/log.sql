@@ -11,12 +11,12 @@ create table users (
 
 -- ---------------------------------------------------------------- event kinds
 
--- `strength`: what an event of the kind weighs, a view being 1; below 0 it counts against the item. `value_reference`: the
+-- `weight`: what an event of the kind weighs, a view being 1; below 0 it counts against the item. `value_reference`: the
 -- value with which an event weighs just that; it and the bounds are null if events of the kind have no value.
 create table event_kinds (
     kind_no          smallint primary key check (kind_no > 0),
     kind             text not null unique,
-    strength         real not null,
+    weight           real not null,
     marks_seen       boolean not null,
     value_reference  real check (value_reference > 0),
     half_life_days   real check (half_life_days > 0),
@@ -29,7 +29,7 @@ create table event_kinds (
         and smallest_value > '-infinity' and smallest_value <= greatest_value and greatest_value < 'infinity')
 );
 
-insert into event_kinds (kind_no, kind, strength, marks_seen, value_reference, smallest_value, greatest_value, description) values
+insert into event_kinds (kind_no, kind, weight, marks_seen, value_reference, smallest_value, greatest_value, description) values
     (1, 'view',      1.0, true,  null, null, null, 'opened, watched or read the item'),
     (2, 'click',     0.5, false, null, null, null, 'followed a link to the item'),
     (3, 'like',      3.0, true,  null, null, null, 'said that they like the item'),
@@ -67,7 +67,7 @@ create table interactions (
 
 create index interactions_user on interactions (user_no, occurred_at);
 
--- Who used an item: placing asks it.
+-- Who used an item: item embedding asks for it.
 create index interactions_item on interactions (item_no, occurred_at);
 
 do $$
@@ -110,7 +110,7 @@ create table user_interests (
     declared_at  timestamptz not null default now()
 );
 
--- Who named an item: placing asks it.
+-- Who named an item: item embedding asks for it.
 create index user_interests_items on user_interests using gin (item_nos) with (gin_pending_list_limit = 256);
 
 -- Whose live vector may have to change, and at which position: by an event, by the deletion of one, or by interests
@@ -158,8 +158,8 @@ $$;
 -- ---------------------------------------------------------------- the way into the log, and out of it
 
 -- Events whose ids have receipts, held beside what the log has under these ids: whose they are (user_nos), which are not in
--- the log any more (gone_event_ids), and the places, counted from 0, of those that say something else than the log
--- (conflict_places). An event whose time was not told may be of any time. One that was deleted, or whose user was
+-- the log any more (gone_event_ids), and the indexes, counted from 0, of those that say something else than the log
+-- (conflict_indexes). An event whose time was not told may be of any time. One that was deleted, or whose user was
 -- forgotten, has left nothing to differ from.
 create function compare_with_log(
     event_ids     uuid[],
@@ -169,7 +169,7 @@ create function compare_with_log(
     event_values  real[],
     occurred_ats  timestamptz[],
     times_told    boolean[]
-) returns table (user_nos integer[], gone_event_ids uuid[], conflict_places integer[])
+) returns table (user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[])
 language sql
 -- By the keys, event by event: a hash of the log would be one of all its partitions.
 set enable_hashjoin = off
@@ -177,13 +177,13 @@ set enable_mergejoin = off
 begin atomic
     select coalesce(array_agg(distinct logged.user_no) filter (where logged.user_no is not null), '{}'),
            coalesce(array_agg(distinct given.event_id) filter (where logged.position is null), '{}'),
-           coalesce(array_agg(cast(given.place - 1 as integer) order by given.place) filter (
+           coalesce(array_agg(cast(given.ordinal - 1 as integer) order by given.ordinal) filter (
                where logged.position is not null
                  and ((given.user_id, given.item_no, given.kind_no, given.value)
                           is distinct from (users.user_id, logged.item_no, logged.kind_no, logged.value)
                       or given.time_told and given.occurred_at <> logged.occurred_at)), '{}')
     from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_told)
-        with ordinality as given (event_id, user_id, item_no, kind_no, value, occurred_at, time_told, place)
+        with ordinality as given (event_id, user_id, item_no, kind_no, value, occurred_at, time_told, ordinal)
     join event_receipts as receipts on receipts.event_id = given.event_id
     left join interactions as logged
         on logged.position = receipts.position and logged.occurred_at = receipts.occurred_at
@@ -193,7 +193,7 @@ end;
 -- Stores events once each; the one way into the log. All arrays have one entry an event; item and kind
 -- numbers must exist. Users are made as they appear with an event that is new. Of several events with one id the first
 -- counts, in the log or among these; those that say something else are conflicts: with all_or_none nothing is stored and
--- the error TD409 has their places, counted from 0, as its detail; without, they are left out and told.
+-- the error TD409 has their indexes, counted from 0, as its detail; without, they are left out and told.
 create function record_events(
     event_ids           uuid[],
     user_ids            text[],
@@ -205,7 +205,7 @@ create function record_events(
     times_told          boolean[],
     all_or_none         boolean
 ) returns table (
-    accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_places integer[]
+    accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[]
 )
 language plpgsql as $$
 #variable_conflict use_column
@@ -251,8 +251,8 @@ begin
     with given as (
         select distinct on (event_id) *
         from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, recommendation_ids)
-            with ordinality as e (event_id, user_id, item_no, kind_no, value, occurred_at, recommendation_id, place)
-        order by event_id, place
+            with ordinality as e (event_id, user_id, item_no, kind_no, value, occurred_at, recommendation_id, ordinal)
+        order by event_id, ordinal
     ),
     claimed as (
         insert into event_receipts (event_id, position, occurred_at)
@@ -278,14 +278,14 @@ begin
     -- In a statement of its own, so that it sees what somebody else stored while we waited for the receipt.
     select * into compared
     from compare_with_log(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_told);
-    if all_or_none and compared.conflict_places <> '{}' then
-        -- Places alone: the server's log has the detail, and should have nothing of anybody in it.
+    if all_or_none and compared.conflict_indexes <> '{}' then
+        -- Indexes alone: the server's log has the detail, and should have nothing of anybody in it.
         raise exception 'an event id came with another content' using
-            errcode = 'TD409', detail = cast(array_to_json(compared.conflict_places) as text);
+            errcode = 'TD409', detail = cast(array_to_json(compared.conflict_indexes) as text);
     end if;
     return query
     select stored_count, cardinality(event_ids) - stored_count, compared.user_nos, compared.gone_event_ids,
-           compared.conflict_places;
+           compared.conflict_indexes;
 end
 $$;
 

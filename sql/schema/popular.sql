@@ -30,7 +30,7 @@ create function ever_liked() returns table (list text, item_no integer, score do
 language sql stable
 begin atomic
     select 'all_time', item_no, count(*)
-    from (select distinct user_no, item_no from likings) as likers
+    from (select distinct user_no, item_no from likings) as liked_by
     group by item_no;
 end;
 
@@ -134,9 +134,9 @@ begin
         from scored join items using (item_no)
         where available and (list <> 'popular' or not (select is_thin from thin))
     ),
-    placed as (
+    ranked as (
         select list, category, item_no, score,
-               row_number() over (partition by list, category order by score desc, item_no) as place
+               row_number() over (partition by list, category order by score desc, item_no) as rank
         from (
             select list, '' as category, item_no, score from eligible
             union all
@@ -146,10 +146,10 @@ begin
         ) as in_categories
     ),
     listed as (
-        select list, category, array_agg(item_no order by place) as item_nos,
-               array_agg(cast(score as real) order by place) as scores
-        from placed
-        where place <= coalesce(cast(said ->> 'length' as integer), 500)
+        select list, category, array_agg(item_no order by rank) as item_nos,
+               array_agg(cast(score as real) order by rank) as scores
+        from ranked
+        where rank <= coalesce(cast(said ->> 'length' as integer), 500)
         group by list, category
         having category = '' or count(*) >= coalesce(cast(said ->> 'fewest_category_items' as integer), 5)
     )

@@ -81,17 +81,17 @@ create table batch_recommendations (
     primary key (run_id, user_no)
 ) partition by list (run_id);
 
--- `source`: the item as a part of a history. `users`: how many liked the item when its vector was made, 0: it was made of
--- words alone. `placed_at`: when an item got this vector between two nights, null: the night made it.
+-- `context_embedding`: the item as a part of a history. `users`: how many liked the item when its vector was made, 0: it was
+-- made of words alone. `embedded_at`: when an item got this vector between two nights, null: the night made it.
 create table item_embeddings (
-    run_id            integer not null,
-    item_no           integer not null,
-    embedding         vector not null,
-    source            vector,
-    taste_scale       real not null,
-    confidence_scale  real not null,
-    users             integer not null default 0,
-    placed_at         timestamptz,
+    run_id             integer not null,
+    item_no            integer not null,
+    embedding          vector not null,
+    context_embedding  vector,
+    taste_scale        real not null,
+    confidence_scale   real not null,
+    users              integer not null default 0,
+    embedded_at        timestamptz,
     primary key (run_id, item_no)
 ) partition by list (run_id);
 
@@ -117,23 +117,23 @@ create table popular_items (
     primary key (run_id, list, category)
 ) partition by list (run_id);
 
--- `embedding` is what one mention of the term adds to the taste and sequence parts of a vector, `source` what it adds to
--- the item as a part of a history (null: the run has no sequence part).
+-- `embedding` is what one mention of the term adds to the taste and sequence parts of a vector, `context_embedding` what it
+-- adds to the item as a part of a history (null: the run has no sequence part).
 create table term_embeddings (
-    run_id     integer not null,
-    term       text not null,
-    idf        real not null,
-    embedding  vector not null,
-    source     vector,
+    run_id             integer not null,
+    term               text not null,
+    idf                real not null,
+    embedding          vector not null,
+    context_embedding  vector,
     primary key (run_id, term)
 ) partition by list (run_id);
 
--- How alike two items of a run are is the inner product of these, at most 1: what is used by the same people counts, and
--- what reads alike.
-create table item_likenesses (
-    run_id    integer not null,
-    item_no   integer not null,
-    likeness  vector not null,
+-- How similar two items of a run are is the inner product of these, at most 1: what is used by the same people counts, and
+-- what reads similarly.
+create table item_similarity_embeddings (
+    run_id                integer not null,
+    item_no               integer not null,
+    similarity_embedding  vector not null,
     primary key (run_id, item_no)
 ) partition by list (run_id);
 
@@ -155,7 +155,7 @@ create table speed_progress (
 create function run_tables() returns text[]
 language sql immutable parallel safe
 return array['batch_recommendations', 'item_embeddings', 'user_embeddings', 'popular_items', 'term_embeddings',
-             'item_likenesses'];
+             'item_similarity_embeddings'];
 
 -- Makes the partitions a run is written into. `create table ... partition of` would lock out the readers of all runs;
 -- attaching does not.
@@ -199,10 +199,10 @@ begin
     end if;
 
     select parents.name into parent
-    from unnest(run_tables()) with ordinality as parents (name, place)
+    from unnest(run_tables()) with ordinality as parents (name, ordinal)
     join pg_inherits on inhparent = to_regclass(parents.name)
                     and inhrelid = to_regclass(parents.name || '_' || old_run_id)
-    order by place
+    order by ordinal
     limit 1;
     if parent is null then
         return false;
@@ -277,41 +277,41 @@ begin
 end
 $$;
 
--- The index over how alike items are.
-create function index_run_likenesses(of_run_id integer, dimensions integer) returns void
+-- The index over how similar items are.
+create function index_run_similarity_embeddings(of_run_id integer, dimensions integer) returns void
 language plpgsql security definer
 set search_path = public, pg_temp
 as $$
 begin
-    perform index_partition('item_likenesses_' || of_run_id, 'likeness', dimensions);
+    perform index_partition('item_similarity_embeddings_' || of_run_id, 'similarity_embedding', dimensions);
 end
 $$;
 
 -- ---------------------------------------------------------------- searches for better parameters
 
 -- One row a finished trial, so that a search that was stopped goes on where it was. The fingerprint names what is
--- searched: the history up to a position, the recipe it begins with, the seed.
+-- searched: the history up to a position, the hyperparameters it begins with, the seed.
 create table tuning_trials (
-    fingerprint     text not null,
-    trial           integer not null,
-    until_position  bigint not null,
-    rung            text not null check (rung in ('explored', 'verified')),
-    recipe          jsonb not null,
-    figures         jsonb not null,
-    seconds         real not null,
-    created_at      timestamptz not null default now(),
+    fingerprint      text not null,
+    trial            integer not null,
+    until_position   bigint not null,
+    fidelity         text not null check (fidelity in ('explored', 'verified')),
+    hyperparameters  jsonb not null,
+    figures          jsonb not null,
+    seconds          real not null,
+    created_at       timestamptz not null default now(),
     primary key (fingerprint, trial)
 );
 
--- One row a search that came to its end. The newest row is what the next night goes by; without a recipe, nothing
--- better than that of the settings was found.
-create table tuned_recipes (
-    tuning_id       integer generated always as identity primary key,
-    fingerprint     text not null,
-    until_position  bigint not null,
-    recipe          jsonb,
-    figures         jsonb not null,
-    trials          integer not null,
-    seconds         real not null,
-    created_at      timestamptz not null default now()
+-- One row a search that came to its end. The newest row is what the next night goes by; without hyperparameters, nothing
+-- better than those of the settings was found.
+create table tuned_hyperparameters (
+    tuning_id        integer generated always as identity primary key,
+    fingerprint      text not null,
+    until_position   bigint not null,
+    hyperparameters  jsonb,
+    figures          jsonb not null,
+    trials           integer not null,
+    seconds          real not null,
+    created_at       timestamptz not null default now()
 );

@@ -16,7 +16,7 @@ from stack.stores import opened_stores
 from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 
-PROGRAM = ["-m", "stack.housekeeping_process"]
+PROGRAM = ["-m", "stack.housekeeping_entry_point"]
 _TOLD_LOG_LINES = 15
 
 

@@ -36,7 +36,7 @@ def kind_fields(kind: EventKind) -> dict[str, object]:
     }
     return {
         "kind": kind.kind,
-        "weight": kind.strength,
+        "weight": kind.weight,
         "marks_seen": kind.marks_seen,
         "value": None if kind.value_reference is None else value,
         "half_life_days": kind.half_life_days,
@@ -52,9 +52,9 @@ def _table(kinds: list[EventKind]) -> Table:
         table.add_column(title, justify="right" if title == "weight" else "left", no_wrap=True)
     table.add_column("description")
     for kind in kinds:
-        again = "no" if kind.marks_seen or kind.strength < 0 else "yes"
+        again = "no" if kind.marks_seen or kind.weight < 0 else "yes"
         half_life = [f"{kind.half_life_days:g} days" if kind.half_life_days else ""]
-        cells = [kind.kind, f"{kind.strength:g}", again, _values(kind)]
+        cells = [kind.kind, f"{kind.weight:g}", again, _values(kind)]
         table.add_row(*cells, *(half_life if decaying else []), kind.description)
     return table
 

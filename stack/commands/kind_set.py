@@ -116,10 +116,10 @@ def _summary(kind: EventKind, before: EventKind | None) -> str:
 def _meaning(kind: EventKind) -> str:
     """What an event of the kind does, in sentences."""
     sides = {True: "for", False: "against"}
-    side = f", {sides[kind.strength > 0]} the item" if kind.strength else ": it says nothing"
-    shown = "not " if kind.marks_seen or kind.strength < 0 else ""
+    side = f", {sides[kind.weight > 0]} the item" if kind.weight else ": it says nothing"
+    shown = "not " if kind.marks_seen or kind.weight < 0 else ""
     sentences = [
-        f"An event weighs {kind.strength:g}{side}.",
+        f"An event weighs {kind.weight:g}{side}.",
         f"The item is {shown}recommended to this user again.",
         _about_values(kind),
     ]
@@ -133,6 +133,6 @@ def _about_values(kind: EventKind) -> str:
         return "It has no value."
     return (
         f"It has a value from {kind.smallest_value:g} to {kind.greatest_value:g};"
-        f" {kind.value_reference:g} weighs {kind.strength:g}, others in proportion, at most"
+        f" {kind.value_reference:g} weighs {kind.weight:g}, others in proportion, at most"
         f" {MOST_REFERENCES:g} times as much."
     )

@@ -10,7 +10,7 @@ from stack.command_line.preparing import prepare
 from stack.database import using_engine
 from stack.flow_environment import flow_environment
 from stack.home import Home
-from stack.night import run_night
+from stack.nightly_run import run_nightly
 from stack.runs import PUBLISHED, RunRecord, accuracy
 from stack.settings import StackSettings
 from stack.stores import Stores, opened_stores
@@ -41,7 +41,7 @@ def _night(settings: StackSettings, home: Home, stores: Stores, console: Console
         def show_failed(step: str, seconds: float) -> None:
             console.print(f"  [red]✗[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
 
-        return asyncio.run(run_night(engine, environment, home.log("nightly"), show, show_failed))
+        return asyncio.run(run_nightly(engine, environment, home.log("nightly"), show, show_failed))
 
 
 def _tell(console: Console, record: RunRecord) -> None:

@@ -1,4 +1,4 @@
-"""Search for the recipe of the nightly lists that suits the history best, as every week."""
+"""Search for the hyperparameters of the lists that suit the history best, as every week."""
 
 import asyncio
 import json
@@ -18,12 +18,12 @@ from stack.stores import Stores, opened_stores
 from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 
-PROGRAM = ["-m", "stack.tune_process"]
+PROGRAM = ["-m", "stack.tune_entry_point"]
 _TOLD_LOG_LINES = 15
 
 
 class TuningError(StackError):
-    """The search for a recipe ended without a verdict."""
+    """The search for hyperparameters ended without a verdict."""
 
 
 def command() -> None:

@@ -43,6 +43,6 @@ class Chunk:
     bytes_read: int = 0
     """How far into its file the chunk ends."""
 
-    def reject(self, place: int, reason: Reason) -> Reject:
-        """The reject of the chunk's row number `place`."""
-        return Reject(self.file, self.line_of(place), reason, self.row_of(place))
+    def reject(self, index: int, reason: Reason) -> Reject:
+        """The reject of the chunk's row number `index`."""
+        return Reject(self.file, self.line_of(index), reason, self.row_of(index))

@@ -53,34 +53,34 @@ def table_chunks(name: str, table: pa.Table) -> Iterator[Chunk]:
 
 
 def _chunk(file: str, batch: pa.RecordBatch, first_row: int, bytes_read: int) -> Chunk:
-    places = np.arange(batch.num_rows)
+    indexes = np.arange(batch.num_rows)
     undecodable = _undecodable(batch)
     if undecodable.any():
         batch = batch.filter(pa.array(~undecodable))
-    rows = places[~undecodable] + first_row
+    rows = indexes[~undecodable] + first_row
     return Chunk(
         file=file,
         columns=dict(zip(batch.schema.names, batch.columns, strict=True)),
-        line_of=lambda place: int(rows[place]),
+        line_of=lambda index: int(rows[index]),
         row_of=partial(_row, batch),
         size=batch.num_rows,
         rejects=[
-            Reject(file, int(place) + first_row, Reason.INVALID_UTF8, None)
-            for place in places[undecodable]
+            Reject(file, int(index) + first_row, Reason.INVALID_UTF8, None)
+            for index in indexes[undecodable]
         ],
         bytes_read=bytes_read,
     )
 
 
-def _row(batch: pa.RecordBatch, place: int) -> Any:
-    return batch.slice(place, 1).to_pylist()[0]
+def _row(batch: pa.RecordBatch, index: int) -> Any:
+    return batch.slice(index, 1).to_pylist()[0]
 
 
 def _undecodable(batch: pa.RecordBatch) -> np.ndarray[Any, np.dtype[np.bool_]]:
     """Which rows hold text that is not UTF-8: Arrow itself does not look."""
     if _is_valid(batch):
         return np.zeros(batch.num_rows, dtype=np.bool_)
-    return np.array([not _is_valid(batch.slice(place, 1)) for place in range(batch.num_rows)])
+    return np.array([not _is_valid(batch.slice(index, 1)) for index in range(batch.num_rows)])
 
 
 def _is_valid(batch: pa.RecordBatch) -> bool:

@@ -126,36 +126,36 @@ def _parse_with_quotes(
     only the line it stands on: reading goes on with the next.
     """
     records = _Records()
-    place, end, width = 0, len(texts), len(heading.columns)
-    while place < end:
-        fields, taken = _next_record(numbers, texts, place, heading.delimiter)
-        if fields is None and place + taken == end and not final:
-            records.unread = end - place
+    index, end, width = 0, len(texts), len(heading.columns)
+    while index < end:
+        fields, taken = _next_record(numbers, texts, index, heading.delimiter)
+        if fields is None and index + taken == end and not final:
+            records.unread = end - index
             break
         if fields is None or (taken > 1 and len(fields) != width):
-            records.bad.append((numbers[place], Reason.MALFORMED_CSV, texts[place]))
+            records.bad.append((numbers[index], Reason.MALFORMED_CSV, texts[index]))
             taken = 1
         elif len(fields) == width:
             records.fields.append(fields)
-            records.numbers.append(numbers[place])
-            records.raw.append("\n".join(texts[place : place + taken]))
+            records.numbers.append(numbers[index])
+            records.raw.append("\n".join(texts[index : index + taken]))
         elif fields:
-            records.bad.append((numbers[place], Reason.WRONG_FIELD_COUNT, texts[place]))
-        place += taken
+            records.bad.append((numbers[index], Reason.WRONG_FIELD_COUNT, texts[index]))
+        index += taken
     return records
 
 
 def _next_record(
-    numbers: Sequence[int], texts: list[str], place: int, delimiter: str
+    numbers: Sequence[int], texts: list[str], index: int, delimiter: str
 ) -> tuple[list[str] | None, int]:
-    """The fields of the record that begins at `place`, None if it is broken, and its lines."""
+    """The fields of the record that begins at `index`, None if it is broken, and its lines."""
     following = (
         f"{texts[other]}\n"
-        for other in range(place + 1, len(texts))
+        for other in range(index + 1, len(texts))
         # A line that was no text is gone: what stands behind it is not the same record.
-        if numbers[other] - numbers[place] == other - place
+        if numbers[other] - numbers[index] == other - index
     )
-    reader = csv.reader(chain([f"{texts[place]}\n"], following), delimiter=delimiter, strict=True)
+    reader = csv.reader(chain([f"{texts[index]}\n"], following), delimiter=delimiter, strict=True)
     try:
         return next(reader), reader.line_num
     except csv.Error:

@@ -38,7 +38,7 @@ class CheckedEvents:
     """The good events of a chunk."""
 
     table: pa.Table
-    """place (row of the chunk), event_id (16 bytes), user_id, item_id, kind_no, value,
+    """row_index (in the chunk), event_id (16 bytes), user_id, item_id, kind_no, value,
     occurred_at, and time_told: whether the file says when."""
     rejects: list[Reject]
 
@@ -80,7 +80,7 @@ def check_events(
     _reject_values(kinds, values, kinds_by_name.values(), verdicts)
     times = _times(chunk, layout, now, verdicts)
     columns = {
-        "place": pa.array(np.arange(chunk.size, dtype=np.int32)),
+        "row_index": pa.array(np.arange(chunk.size, dtype=np.int32)),
         "event_id": event_ids,
         "user_id": user_ids,
         "item_id": item_ids,

@@ -22,7 +22,7 @@ from stack.loading.reasons import ATTRIBUTES_REASONS, ID_REASONS, Reason
 
 _SCHEMA = pa.schema(
     [
-        ("place", pa.int32()),
+        ("row_index", pa.int32()),
         ("item_id", pa.string()),
         ("title", pa.string()),
         ("categories", pa.list_(pa.string())),
@@ -32,7 +32,7 @@ _SCHEMA = pa.schema(
     ]
 )
 
-_OWN_COLUMNS = frozenset(_SCHEMA.names) - {"place"}
+_OWN_COLUMNS = frozenset(_SCHEMA.names) - {"row_index"}
 # Not behind another backslash, which would make it text about a NUL character.
 _NUL_IN_JSON = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 _YES = frozenset({"true", "t", "yes", "y", "1"})
@@ -56,7 +56,7 @@ class CheckedItems:
     """The good items of a chunk."""
 
     table: pa.Table
-    """place (row of the chunk), item_id, title, categories, description, attributes (JSON text),
+    """row_index (in the chunk), item_id, title, categories, description, attributes (JSON text),
     available."""
     rejects: list[Reject]
 
@@ -80,12 +80,12 @@ def check_items(chunk: Chunk, read_item: ReadItem) -> CheckedItems:
     columns = [as_list(column, chunk.size) for column in chunk.columns.values()]
     good: list[dict[str, object]] = []
     rejects = []
-    for place, values in enumerate(zip(*columns, strict=True)):
+    for index, values in enumerate(zip(*columns, strict=True)):
         try:
             item = read_item(dict(zip(chunk.columns, values, strict=True)))
-            good.append({"place": place, **_storable(item)})
+            good.append({"row_index": index, **_storable(item)})
         except RowError as error:
-            rejects.append(chunk.reject(place, error.reason))
+            rejects.append(chunk.reject(index, error.reason))
     return CheckedItems(pa.Table.from_pylist(good, schema=_SCHEMA), rejects)
 
 

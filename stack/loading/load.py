@@ -12,6 +12,7 @@ import pyarrow as pa
 from domain.errors import InvalidInputError
 from stack.loading.chunks import Chunk, Reject
 from stack.loading.events import check_events
+from stack.loading.inputs import Input, Inputs, find_inputs, table_inputs
 from stack.loading.items import ReadItem, check_items, read_item
 from stack.loading.layouts import Content
 from stack.loading.movielens import TagCounts, movie_reader
@@ -19,7 +20,6 @@ from stack.loading.reasons import Reason
 from stack.loading.rejects import SUFFIX as REJECTS_SUFFIX
 from stack.loading.rejects import RejectsFile
 from stack.loading.report import LoadReport, Progress, Tally
-from stack.loading.sources import Source, Sources, find_sources, table_sources
 from stack.loading.store import Store, StoredEvents, connected
 
 OnProgress = Callable[[Progress], None]
@@ -48,11 +48,11 @@ def load_path(
 
     Raises InvalidInputError if the path as a whole cannot be loaded, and StoreUnavailableError.
     """
-    sources = find_sources(path)
+    inputs = find_inputs(path)
     rejects_path = rejects_path or Path(f"{_stem(path)}{REJECTS_SUFFIX}")
     if path.is_file() and rejects_path.resolve() == path.resolve():
         raise InvalidInputError(f"The rejects cannot be written to {path}, which is to be loaded.")
-    return _load(sources, database_url, create_items, rejects_path, on_progress)
+    return _load(inputs, database_url, create_items, rejects_path, on_progress)
 
 
 def load_tables(
@@ -65,8 +65,8 @@ def load_tables(
     on_progress: OnProgress | None = None,
 ) -> LoadReport:
     """The same for tables with the columns of such files."""
-    sources = table_sources(items, events)
-    return _load(sources, database_url, create_items, rejects_path, on_progress)
+    inputs = table_inputs(items, events)
+    return _load(inputs, database_url, create_items, rejects_path, on_progress)
 
 
 def _stem(path: Path) -> str:
@@ -74,18 +74,18 @@ def _stem(path: Path) -> str:
 
 
 def _load(
-    sources: Sources,
+    inputs: Inputs,
     database_url: str,
     create_items: bool,  # noqa: FBT001
     rejects_path: Path,
     on_progress: OnProgress | None,
 ) -> LoadReport:
     with RejectsFile(rejects_path) as rejects, connected(database_url) as store:
-        total_bytes = sum(source.size_bytes for source in sources.sources)
+        total_bytes = sum(input_file.size_bytes for input_file in inputs.inputs)
         loading = _Loading(store, rejects, create_items, on_progress, total_bytes)
-        for source in sources.sources:
-            loading.load(source)
-        return _report(loading.tally, rejects.path, sources.skipped)
+        for input_file in inputs.inputs:
+            loading.load(input_file)
+        return _report(loading.tally, rejects.path, inputs.skipped)
 
 
 def _report(tally: Tally, rejects_path: Path | None, skipped: dict[str, str]) -> LoadReport:
@@ -126,53 +126,53 @@ class _Loading:
     tags: TagCounts = field(default_factory=TagCounts)
     finished_bytes: int = 0
 
-    def load(self, source: Source) -> None:
-        """Load all rows of a source."""
-        match source.layout.content:
+    def load(self, input_file: Input) -> None:
+        """Load all rows of an input."""
+        match input_file.layout.content:
             case Content.EVENTS:
-                self._load_events(source)
+                self._load_events(input_file)
             case Content.TAGS:
-                self._count_tags(source)
+                self._count_tags(input_file)
             case Content.MOVIES:
-                self._load_items(source, movie_reader(self.tags.most_frequent()))
+                self._load_items(input_file, movie_reader(self.tags.most_frequent()))
             case Content.ITEMS:
-                self._load_items(source, read_item)
-        self.finished_bytes += source.size_bytes
+                self._load_items(input_file, read_item)
+        self.finished_bytes += input_file.size_bytes
 
-    def _load_events(self, source: Source) -> None:
+    def _load_events(self, input_file: Input) -> None:
         kinds = self.store.load_kinds()
 
         def check(chunk: Chunk) -> _Checked:
-            return check_events(chunk, source.layout, kinds, datetime.now(UTC))
+            return check_events(chunk, input_file.layout, kinds, datetime.now(UTC))
 
         def store(events: pa.Table) -> StoredEvents:
             return self.store.store_events(events, create_items=self.create_items)
 
-        for chunk, rejects, outcome in _stored_behind(source.chunks(), check, store):
+        for chunk, rejects, outcome in _stored_behind(input_file.chunks(), check, store):
             self.tally.events_stored += outcome.stored
             self.tally.events_repeated += outcome.repeated
             self.tally.items_new += outcome.items_new
-            unknown, conflicts = outcome.unknown_item_places, outcome.conflict_places
+            unknown, conflicts = outcome.unknown_item_indexes, outcome.conflict_indexes
             unstored = [
-                *(chunk.reject(place, Reason.UNKNOWN_ITEM) for place in unknown),
-                *(chunk.reject(place, Reason.CONFLICT) for place in conflicts),
+                *(chunk.reject(index, Reason.UNKNOWN_ITEM) for index in unknown),
+                *(chunk.reject(index, Reason.CONFLICT) for index in conflicts),
             ]
             self._account(chunk, [*rejects, *unstored])
 
-    def _load_items(self, source: Source, read: ReadItem) -> None:
+    def _load_items(self, input_file: Input, read: ReadItem) -> None:
         def check(chunk: Chunk) -> _Checked:
             return check_items(chunk, read)
 
         for chunk, rejects, outcome in _stored_behind(
-            source.chunks(), check, self.store.store_items
+            input_file.chunks(), check, self.store.store_items
         ):
             self.tally.items_new += outcome.new
             self.tally.items_changed += outcome.changed
             self.tally.items_unchanged += outcome.unchanged
             self._account(chunk, rejects)
 
-    def _count_tags(self, source: Source) -> None:
-        for chunk in source.chunks():
+    def _count_tags(self, input_file: Input) -> None:
+        for chunk in input_file.chunks():
             self._account(chunk, [*chunk.rejects, *self.tags.add(chunk)])
 
     def _account(self, chunk: Chunk, rejects: list[Reject]) -> None:

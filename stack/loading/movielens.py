@@ -53,11 +53,11 @@ class TagCounts:
         tags: list[str] = []
         rejects = []
         columns = (as_list(chunk.columns.get(name), chunk.size) for name in ("movieId", "tag"))
-        for place, (film, tag) in enumerate(zip(*columns, strict=True)):
+        for index, (film, tag) in enumerate(zip(*columns, strict=True)):
             try:
                 film_id, text = read_id(film), _read_tag(tag)
             except RowError as error:
-                rejects.append(chunk.reject(place, error.reason))
+                rejects.append(chunk.reject(index, error.reason))
             else:
                 films.append(film_id)
                 tags.append(text)

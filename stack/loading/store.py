@@ -40,9 +40,9 @@ class StoredEvents:
     stored: int
     repeated: int
     items_new: int
-    unknown_item_places: list[int]
-    """The places of events that were not stored because their item is not in the catalogue."""
-    conflict_places: list[int]
+    unknown_item_indexes: list[int]
+    """The indexes of events that were not stored because their item is not in the catalogue."""
+    conflict_indexes: list[int]
     """And of those whose id was recorded before with another content."""
 
 
@@ -94,7 +94,7 @@ class Store:
     def _write_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
         self._stage("staged_events", events)
         items_new = self._rows("create_missing_items")[0][0] if create_items else 0
-        unknown = [place for (place,) in self._rows("find_unknown_items")]
+        unknown = [index for (index,) in self._rows("find_unknown_items")]
         recorded = self._rows("store_staged_events")
         stored, duplicates, conflicts = recorded[0] if recorded else (0, 0, [])
         return StoredEvents(stored, duplicates - len(conflicts), items_new, unknown, conflicts)

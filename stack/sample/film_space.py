@@ -1,4 +1,4 @@
-"""What makes films alike, and how sought-after each is: the space in which viewers have tastes."""
+"""What makes films similar, and how sought-after each is: the space of the viewers' tastes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,23 +22,23 @@ POPULARITY_DRIFT = 0.4
 class FilmSpace:
     """Films as points and as neighbours.
 
-    `points` has a row a film: genres, then eras, then hidden dimensions. `likeness` is films x
+    `points` has a row a film: genres, then eras, then hidden dimensions. `similarity` is films x
     films, its rows centred and of unit spread: how much the second film continues the first.
     `popularity` is weeks x films, in log weights.
     """
 
     points: Floats
-    likeness: Floats
+    similarity: Floats
     popularity: Floats
 
 
 def film_space(films: Sequence[Film], weeks: int, rng: np.random.Generator) -> FilmSpace:
-    """Place the films by their genres, their years, and hidden dimensions drawn from `rng`."""
+    """Embed the films by their genres, their years, and hidden dimensions drawn from `rng`."""
     genres = _genre_shares(films)
     eras = _era_shares(films)
     hidden = _hidden_factors(genres, rng)
     points = np.hstack([1.2 * genres, 0.7 * eras, hidden]).astype(np.float32)
-    return FilmSpace(points, _likeness(points), _popularity(len(films), weeks, rng))
+    return FilmSpace(points, _similarity(points), _popularity(len(films), weeks, rng))
 
 
 def _genre_shares(films: Sequence[Film]) -> Floats:
@@ -71,13 +71,12 @@ def _hidden_factors(genres: Floats, rng: np.random.Generator) -> Floats:
     return _unit_rows(0.5 * genre_pull + circles[affinity.argmax(axis=1)] + 0.4 * own)
 
 
-def _likeness(points: Floats) -> Floats:
+def _similarity(points: Floats) -> Floats:
     """Films x films similarity of the points, standardised along each row."""
     similarity = points @ points.T
     centred = similarity - similarity.mean(axis=1, keepdims=True)
     spread = np.maximum(centred.std(axis=1, keepdims=True), np.float32(1e-6))
-    likeness: Floats = centred / spread
-    return likeness
+    return np.asarray(centred / spread)
 
 
 def _popularity(films: int, weeks: int, rng: np.random.Generator) -> Floats:

@@ -162,7 +162,7 @@ def _evening(
         first = first + 1
         watching = first[rows] < end[rows]
         rows, film = rows[watching], film[watching]
-        draw = appeal[rows] + np.float32(CONTINUATION) * space.likeness[film]
+        draw = appeal[rows] + np.float32(CONTINUATION) * space.similarity[film]
 
 
 def _kinds_and_values(

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 from stack.sample.catalogue import GENRES
 from stack.sample.film_space import Floats
 
-TASTE_STRENGTH = 3.0
-DRIFT_STRENGTH = 2.2
+TASTE_WEIGHT = 3.0
+DRIFT_WEIGHT = 2.2
 CRAZES = 3
-CRAZE_STRENGTH = 4.0
+CRAZE_WEIGHT = 4.0
 CRAZE_DAYS = 40.0
 ACTIVITY_SIGMA = 1.15
 ACTIVITY_CAP = 6.0
@@ -46,7 +46,7 @@ class Viewers:
         rows = np.arange(len(viewers))
         for craze in range(CRAZES):
             age = (days - self.craze_day[viewers, craze]) / np.float32(CRAZE_DAYS)
-            taste[rows, self.craze_genre[viewers, craze]] += np.float32(CRAZE_STRENGTH) * np.exp(
+            taste[rows, self.craze_genre[viewers, craze]] += np.float32(CRAZE_WEIGHT) * np.exp(
                 -(age**2)
             )
         return taste
@@ -55,12 +55,12 @@ class Viewers:
 def draw_viewers(count: int, points: Floats, span_days: float, rng: np.random.Generator) -> Viewers:
     """Viewers whose tastes live in the space of `points` (films x dimensions)."""
     dimensions = points.shape[1]
-    first = _taste_directions(count, dimensions, rng)
+    first = _taste_embeddings(count, dimensions, rng)
     joined = _joining_days(count, span_days, rng)
     return Viewers(
         first_taste=first,
         last_taste=first
-        + np.float32(DRIFT_STRENGTH / TASTE_STRENGTH) * _taste_directions(count, dimensions, rng),
+        + np.float32(DRIFT_WEIGHT / TASTE_WEIGHT) * _taste_embeddings(count, dimensions, rng),
         craze_genre=rng.integers(0, len(GENRES), (count, CRAZES)),
         craze_day=rng.uniform(0.0, span_days, (count, CRAZES)).astype(np.float32),
         joined_day=joined,
@@ -70,13 +70,13 @@ def draw_viewers(count: int, points: Floats, span_days: float, rng: np.random.Ge
     )
 
 
-def _taste_directions(count: int, dimensions: int, rng: np.random.Generator) -> Floats:
+def _taste_embeddings(count: int, dimensions: int, rng: np.random.Generator) -> Floats:
     """Tastes of one length with a few strong likes and many faint ones: stretched normals."""
-    directions = rng.standard_normal((count, dimensions))
-    directions = np.sign(directions) * np.abs(directions) ** 1.5
-    length = TASTE_STRENGTH * np.sqrt(dimensions) / 2.0
-    lengths = np.linalg.norm(directions, axis=1, keepdims=True)
-    tastes: Floats = (length * directions / lengths).astype(np.float32)
+    embeddings = rng.standard_normal((count, dimensions))
+    embeddings = np.sign(embeddings) * np.abs(embeddings) ** 1.5
+    length = TASTE_WEIGHT * np.sqrt(dimensions) / 2.0
+    lengths = np.linalg.norm(embeddings, axis=1, keepdims=True)
+    tastes: Floats = (length * embeddings / lengths).astype(np.float32)
     return tastes
 
 

@@ -61,14 +61,16 @@ def item_nos(engine: Engine) -> list[int]:
 @pytest.fixture(params=[4, 0], ids=["with sequence", "without sequence"])
 def space(item_nos: list[int], request: pytest.FixtureRequest) -> ItemSpace:
     random = np.random.default_rng(3)
-    sources, targets = random.normal(size=(2, KNOWN, request.param)).astype(np.float32)
+    context_embeddings, item_embeddings = random.normal(size=(2, KNOWN, request.param)).astype(
+        np.float32
+    )
     if request.param:
-        sources /= np.linalg.norm(sources, axis=1, keepdims=True)
+        context_embeddings /= np.linalg.norm(context_embeddings, axis=1, keepdims=True)
     components = ItemComponents(
         item_nos=np.array(item_nos[:KNOWN], dtype=np.int32),
         factors=random.normal(size=(KNOWN, 4)).astype(np.float32),
         degrees=np.ones(KNOWN),
-        sequence=SequenceVectors(sources, targets),
+        sequence=SequenceVectors(context_embeddings, item_embeddings),
         trend=np.full(KNOWN, 0.25),
     )
     return item_space(components, SpaceParameters(factors=4), LiveWeights())
@@ -140,7 +142,7 @@ def test_an_item_made_of_words_from_the_store_is_the_new_item_of_the_night(
     assert made.vectors.item_nos.tolist() == new
     rows = items.rows_of(made.vectors.item_nos)
     assert np.allclose(made.vectors.vectors, items.vectors[rows], atol=1e-3)
-    assert np.allclose(made.vectors.sources, items.sources[rows], atol=1e-4)
+    assert np.allclose(made.vectors.context_embeddings, items.context_embeddings[rows], atol=1e-4)
     assert made.vectors.taste_scales == pytest.approx(items.taste_scales[rows])
     assert (made.vectors.confidence_scales == 1).all()
     assert not made.users.any()
@@ -160,8 +162,8 @@ def test_a_run_that_does_not_know_the_words_says_nothing(
         assert make_cold_items(connection, RunId(10**6), [strange]) is None
         made = make_cold_items(connection, run_id, [strange])
     assert made is not None
-    neutral = words.learned.neutral.embedding
-    assert np.allclose(made.vectors.vectors[0, : len(neutral)], neutral, atol=1e-5)
+    mean_embedding = words.learned.mean_embedding.embedding
+    assert np.allclose(made.vectors.vectors[0, : len(mean_embedding)], mean_embedding, atol=1e-5)
 
 
 def test_storing_again_after_a_break_leaves_each_term_once(

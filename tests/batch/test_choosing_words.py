@@ -5,8 +5,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from batch.choosing import rehearse
-from batch.choosing_words import Foreseen, best_of, choose_known_after, foresee_with_words
+from batch.choosing import make_validation
+from batch.choosing_words import Foreseen, best_of, choose_pseudo_count, foresee_with_words
 from batch.history import Interactions
 from batch.matrix import interaction_matrix
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
@@ -16,8 +16,8 @@ from batch.words import ItemTerms
 SPACE = SpaceParameters(factors=8, iterations=5, sequence_dimensions=8)
 
 
-def foreseen(known_after: float, little_known: float, others: float, both: float) -> Foreseen:
-    return Foreseen(known_after, little_known, others, both)
+def foreseen(pseudo_count: float, little_known: float, others: float, both: float) -> Foreseen:
+    return Foreseen(pseudo_count, little_known, others, both)
 
 
 def test_what_harms_known_items_is_not_chosen() -> None:
@@ -56,15 +56,15 @@ def test_candidates_are_compared_on_one_held_out_future(
     groups = csr_matrix((np.ones(120), (np.arange(120), item_nos % 2)), shape=(120, 2))
     terms = ItemTerms(item_nos, ("even", "odd"), groups)
     asked = {"space": SPACE, "weights": LiveWeights(), "words": WordParameters()}
-    rehearsal = rehearse(split, past, SPACE, seed=1, threads=1)
-    assert rehearsal is not None
-    figures = foresee_with_words(rehearsal, terms, **asked)
-    assert [one.known_after for one in figures] == [0.0, 0.25, 0.5, 1.0, 2.0]
+    validation = make_validation(split, past, SPACE, seed=1, threads=1)
+    assert validation is not None
+    figures = foresee_with_words(validation, terms, **asked)
+    assert [one.pseudo_count for one in figures] == [0.0, 0.25, 0.5, 1.0, 2.0]
     assert figures[-1].all > figures[0].all
-    chosen = choose_known_after(rehearsal, terms, **asked)
-    assert chosen.parameters.known_after == best_of(figures)
-    assert [one["known_after"] for one in chosen.described()["words_foreseen"]] == [
-        one.known_after for one in figures
+    chosen = choose_pseudo_count(validation, terms, **asked)
+    assert chosen.parameters.pseudo_count == best_of(figures)
+    assert [one["pseudo_count"] for one in chosen.described()["words_foreseen"]] == [
+        one.pseudo_count for one in figures
     ]
 
 
@@ -74,9 +74,9 @@ def test_where_no_term_is_known_there_is_nothing_to_choose(
     split = split_by_time(log_of_groups(make_interactions), 0.3)
     past = interaction_matrix(split.past, split.moment)
     silent = ItemTerms(np.arange(1, 121, dtype=np.int32), (), csr_matrix((120, 0)))
-    words = WordParameters(known_after=7.0)
-    rehearsal = rehearse(split, past, SPACE, seed=1, threads=1)
-    same = choose_known_after(rehearsal, silent, space=SPACE, weights=LiveWeights(), words=words)
+    words = WordParameters(pseudo_count=7.0)
+    validation = make_validation(split, past, SPACE, seed=1, threads=1)
+    same = choose_pseudo_count(validation, silent, space=SPACE, weights=LiveWeights(), words=words)
     assert (same.parameters, same.figures) == (words, ())
 
 
@@ -86,8 +86,8 @@ def test_too_short_a_future_changes_nothing(
     split = split_by_time(make_interactions([(1, 1, 1, 0), (1, 2, 1, 1), (2, 1, 1, 2)]), 0.3)
     past = interaction_matrix(split.past, split.moment)
     terms = ItemTerms(np.array([1, 2], dtype=np.int32), (), csr_matrix((2, 0)))
-    words = WordParameters(known_after=7.0)
-    rehearsal = rehearse(split, past, SPACE, seed=1)
-    same = choose_known_after(rehearsal, terms, space=SPACE, weights=LiveWeights(), words=words)
-    assert rehearsal is None
+    words = WordParameters(pseudo_count=7.0)
+    validation = make_validation(split, past, SPACE, seed=1)
+    same = choose_pseudo_count(validation, terms, space=SPACE, weights=LiveWeights(), words=words)
+    assert validation is None
     assert same.parameters == words

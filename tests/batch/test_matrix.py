@@ -1,4 +1,4 @@
-"""The matrix holds sums of decayed strengths, and what has been seen."""
+"""The matrix holds sums of decayed weights, and what has been seen."""
 
 from collections import defaultdict
 from collections.abc import Callable
@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from batch.history import Interactions
 from batch.listing import decayed
 from batch.matrix import confidences, interaction_matrix
-from batch.parameters import AlsParameters, ListRecipe
-from domain.interactions import MOST_STRENGTH
+from batch.parameters import AlsParameters, ListHyperparameters
+from domain.interactions import MOST_WEIGHT
 
 AS_OF = np.datetime64("2026-02-01", "us")
 
@@ -24,20 +24,20 @@ EVENTS = st.lists(
 )
 
 
-def decayed_strength(item: int, kind: int, day: float) -> float:
+def decayed_weight(item: int, kind: int, day: float) -> float:
     return {1: 1.0, 2: 0.5 * 0.5 ** ((31 - day) / 10), 3: item / 3, 4: -2.0}[kind]
 
 
 @settings(deadline=None)
 @given(events=EVENTS)
-def test_an_entry_is_the_sum_of_its_decayed_strengths(
+def test_an_entry_is_the_sum_of_its_decayed_weights(
     make_interactions: Callable[..., Interactions], events: list[Event]
 ) -> None:
     matrix = interaction_matrix(make_interactions(events), AS_OF)
     expected = defaultdict(float)
     for user, item, kind, day in events:
-        expected[user, item] += decayed_strength(item, kind, day)
-    dense = matrix.strengths.toarray()
+        expected[user, item] += decayed_weight(item, kind, day)
+    dense = matrix.weights.toarray()
     for row, user in enumerate(matrix.user_nos):
         for column, item in enumerate(matrix.item_nos):
             assert np.isclose(dense[row, column], expected[user, item], atol=1e-5)
@@ -48,27 +48,27 @@ def test_an_item_used_without_end_counts_as_much_as_the_bound(
 ) -> None:
     events: list[Event] = [(1, 1, 1, 0)] * 5_000 + [(1, 2, 4, 0)] * 5_000 + [(2, 1, 1, 0)]
     matrix = interaction_matrix(make_interactions(events), AS_OF)
-    assert matrix.strengths.toarray().tolist() == [[MOST_STRENGTH, -MOST_STRENGTH], [1.0, 0.0]]
+    assert matrix.weights.toarray().tolist() == [[MOST_WEIGHT, -MOST_WEIGHT], [1.0, 0.0]]
 
 
 @settings(deadline=None)
-@given(events=EVENTS, yearly_halvings=st.floats(0.1, 50.0))
-def test_the_decay_of_a_recipe_comes_on_top_and_leaves_what_is_seen(
-    make_interactions: Callable[..., Interactions], events: list[Event], yearly_halvings: float
+@given(events=EVENTS, decay_per_year=st.floats(0.1, 50.0))
+def test_the_decay_of_hyperparameters_comes_on_top_and_leaves_what_is_seen(
+    make_interactions: Callable[..., Interactions], events: list[Event], decay_per_year: float
 ) -> None:
     interactions = make_interactions(events)
     matrix = interaction_matrix(interactions, AS_OF)
     faded = decayed(
-        matrix, interactions, AS_OF, ListRecipe(yearly_halvings=yearly_halvings)
-    ).strengths.toarray()
+        matrix, interactions, AS_OF, ListHyperparameters(decay_per_year=decay_per_year)
+    ).weights.toarray()
     expected = defaultdict(float)
     for user, item, kind, day in events:
-        share = 0.5 ** (yearly_halvings * (31 - day) / 365.25)
-        expected[user, item] += share * decayed_strength(item, kind, day)
+        share = 0.5 ** (decay_per_year * (31 - day) / 365.25)
+        expected[user, item] += share * decayed_weight(item, kind, day)
     for row, user in enumerate(matrix.user_nos):
         for column, item in enumerate(matrix.item_nos):
             assert np.isclose(faded[row, column], expected[user, item], atol=1e-5)
-    again = decayed(matrix, interactions, AS_OF, ListRecipe(yearly_halvings=yearly_halvings))
+    again = decayed(matrix, interactions, AS_OF, ListHyperparameters(decay_per_year=decay_per_year))
     assert again.seen is matrix.seen
 
 
@@ -80,13 +80,13 @@ def test_what_was_marked_as_seen_or_is_disliked_on_the_whole_is_seen(
     matrix = interaction_matrix(make_interactions(events), AS_OF)
     sums = defaultdict(float)
     for user, item, kind, day in events:
-        sums[user, item] += decayed_strength(item, kind, day)
+        sums[user, item] += decayed_weight(item, kind, day)
     marked = {(user, item) for user, item, kind, _ in events if kind in (1, 3)}
     expected = marked | {pair for pair, total in sums.items() if total < -1e-6}
-    places = matrix.seen.tocoo()
-    found = zip(matrix.user_nos[places.row], matrix.item_nos[places.col], strict=True)
+    indexes = matrix.seen.tocoo()
+    found = zip(matrix.user_nos[indexes.row], matrix.item_nos[indexes.col], strict=True)
     assert set(found) == expected
-    assert set(places.data) <= {1.0}
+    assert set(indexes.data) <= {1.0}
 
 
 @settings(deadline=None)
@@ -103,23 +103,23 @@ def test_confidence_is_damped_by_the_degrees_of_user_and_item(
         user_exponent=b,
         item_exponent=c,
     )
-    strengths, weighed = matrix.strengths.toarray(), confidences(matrix, parameters).toarray()
-    user_degrees, item_degrees = (strengths != 0).sum(axis=1), (strengths != 0).sum(axis=0)
-    for row, column in zip(*strengths.nonzero(), strict=True):
+    weights, weighed = matrix.weights.toarray(), confidences(matrix, parameters).toarray()
+    user_degrees, item_degrees = (weights != 0).sum(axis=1), (weights != 0).sum(axis=0)
+    for row, column in zip(*weights.nonzero(), strict=True):
         damping = user_degrees[row] ** b * item_degrees[column] ** c
-        assert np.isclose(weighed[row, column], 3.0 * strengths[row, column] / damping, rtol=1e-4)
+        assert np.isclose(weighed[row, column], 3.0 * weights[row, column] / damping, rtol=1e-4)
 
 
-def test_only_who_likes_something_is_a_liker(
+def test_only_who_likes_something_is_counted(
     make_interactions: Callable[..., Interactions],
 ) -> None:
     matrix = interaction_matrix(make_interactions([(1, 1, 4, 0), (2, 1, 1, 0)]), AS_OF)
-    assert matrix.user_nos[matrix.likers()].tolist() == [2]
+    assert matrix.user_nos[matrix.liked_by()].tolist() == [2]
 
 
 def test_an_empty_history_makes_an_empty_matrix(
     make_interactions: Callable[..., Interactions],
 ) -> None:
     matrix = interaction_matrix(make_interactions([]), AS_OF)
-    assert matrix.strengths.shape == (0, 0)
-    assert not len(matrix.likers())
+    assert matrix.weights.shape == (0, 0)
+    assert not len(matrix.liked_by())

@@ -57,8 +57,8 @@ def made_lists(connection: Connection, run_id: RunId, settings: BatchSettings) -
 def likings(history: Interactions) -> Iterator[tuple[int, int, float]]:
     """User, item and age in days of whatever speaks for an item."""
     ages = history.ages_days(history.newest())
-    for place in np.flatnonzero(history.strengths() > 0):
-        yield int(history.user_nos[place]), int(history.item_nos[place]), float(ages[place])
+    for index in np.flatnonzero(history.weights() > 0):
+        yield int(history.user_nos[index]), int(history.item_nos[index]), float(ages[index])
 
 
 def trending_by_hand(history: Interactions, length: int) -> dict[int, float]:
@@ -123,9 +123,9 @@ def test_a_window_counts_each_user_once_an_item(
     shop: tuple[Interactions, Lists], window: str
 ) -> None:
     history, lists = shop
-    likers = {(user, item) for user, item, age in likings(history) if age < WINDOWS[window]}
+    liked_by = {(user, item) for user, item, age in likings(history) if age < WINDOWS[window]}
     counts: dict[int, float] = defaultdict(float)
-    for _, item in likers:
+    for _, item in liked_by:
         counts[item] += 1
     assert_ranked(lists[f"popular_{window}", ""], counts)
 
@@ -145,15 +145,15 @@ def test_few_likings_do_not_trend_before_many_and_steady_ones_not_at_all(
     steady, once, few, many = film_nos[:4]
     now = 40 * DAY
 
-    def likers(item: int, count: int, day: float) -> list[NewEvent]:
+    def liked_by(item: int, count: int, day: float) -> list[NewEvent]:
         return [event(f"u{n}", item, minutes=now - int(day * DAY) - n) for n in range(count)]
 
     with engine.begin() as connection:
         for week in range(5):
-            record(connection, likers(steady, 30, 7 * week + 0.5))
-            record(connection, likers(many, 40 if week == 0 else 10, 7 * week + 0.5))
-        record(connection, likers(once, 1, 0.1))
-        record(connection, likers(few, 4, 0.1))
+            record(connection, liked_by(steady, 30, 7 * week + 0.5))
+            record(connection, liked_by(many, 40 if week == 0 else 10, 7 * week + 0.5))
+        record(connection, liked_by(once, 1, 0.1))
+        record(connection, liked_by(few, 4, 0.1))
         run_id = publish_small_run(connection, film_nos)
         lists = made_lists(connection, run_id, BatchSettings())
     assert [item for item, _ in lists["trending_week", ""]] == [many, few]

@@ -22,12 +22,12 @@ EVENTS = st.lists(
 
 
 @given(events=EVENTS)
-def test_all_time_counts_each_liker_of_an_item_once(
+def test_all_time_counts_each_user_who_liked_an_item_once(
     make_interactions: Callable[..., Interactions], events: list[Event]
 ) -> None:
-    likers = {(user, item) for user, item, kind, _ in events if kind == 1}
+    liked_by = {(user, item) for user, item, kind, _ in events if kind == 1}
     ranking = all_time(make_interactions(events))
-    expected = {item: sum(i == item for _, i in likers) for _, item in likers}
+    expected = {item: sum(i == item for _, i in liked_by) for _, item in liked_by}
     assert dict(zip(ranking.item_nos.tolist(), ranking.scores.tolist(), strict=True)) == expected
     order = sorted(expected, key=lambda item: (-expected[item], item))
     assert ranking.item_nos.tolist() == order

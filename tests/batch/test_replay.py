@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from batch.event_file import read_event_file
 from batch.foresight import CANDIDATES, advise, by_segment, figures
 from batch.history import Interactions
-from batch.moments import Timeline
-from batch.parameters import ListRecipe, RunParameters, SpaceParameters
+from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from batch.replay import (
     MISSED,
     POLICIES,
@@ -22,11 +21,12 @@ from batch.replay import (
     replay,
 )
 from batch.replay_sources import batch_list, speed_list
+from batch.validation_events import Timeline
 from domain.blend import BlendPolicy
 from domain.errors import InvalidInputError, NotEnoughHistoryError
 
 SMALL = RunParameters(
-    lists=ListRecipe(factors=8, iterations=3),
+    lists=ListHyperparameters(factors=8, iterations=3),
     space=SpaceParameters(factors=4, iterations=3, sequence_dimensions=4),
 )
 
@@ -60,23 +60,23 @@ def test_an_interaction_counts_when_user_and_item_were_known_and_the_pair_is_new
 
 
 @given(events=EVENTS, share=st.floats(0, 1))
-def test_a_moment_knows_exactly_what_its_user_did_before(
+def test_a_validation_event_knows_exactly_what_its_user_did_before(
     make_interactions: Make, events: list[Event], share: float
 ) -> None:
     timeline = Timeline(make_interactions(events))
     ordered = sorted(events, key=lambda event: event[3])
     cut_off = int(share * len(ordered))
     rows = timeline.foreseeable(cut_off, len(ordered))
-    for moment in timeline.moments(rows, cut_off):
-        user, item, _, _ = ordered[moment.row]
-        own = [(row, event) for row, event in enumerate(ordered[: moment.row]) if event[0] == user]
-        assert (moment.user_no, moment.item_no) == (user, item)
-        assert moment.history.item_nos.tolist() == [event[1] for _, event in own]
-        assert moment.since_cut_off == sum(row >= cut_off for row, _ in own)
+    for event in timeline.events(rows, cut_off):
+        user, item, _, _ = ordered[event.row]
+        own = [(row, event) for row, event in enumerate(ordered[: event.row]) if event[0] == user]
+        assert (event.user_no, event.item_no) == (user, item)
+        assert event.history.item_nos.tolist() == [event[1] for _, event in own]
+        assert event.since_cut_off == sum(row >= cut_off for row, _ in own)
 
 
 def walks(users: int, steps: int) -> list[Event]:
-    """Users who walk round a circle of twelve items from different places, a step a day."""
+    """Users who walk round a circle of twelve items from different positions, a step a day."""
     return [
         (user, 1 + (user + step) % 12, 1, step) for user in range(users) for step in range(steps)
     ]
@@ -95,9 +95,9 @@ def test_a_seen_item_is_in_no_list(make_interactions: Make) -> None:
     cut_off = int(0.7 * len(timeline))
     night = fit_night(timeline, cut_off, SMALL, ReplaySettings(threads=1))
     rows = timeline.foreseeable(cut_off, len(timeline))
-    for moment in timeline.moments(rows, cut_off):
-        for source in (batch_list(night, moment), speed_list(night, moment)):
-            assert not set(source.item_nos.tolist()) & set(moment.history.item_nos.tolist())
+    for event in timeline.events(rows, cut_off):
+        for source in (batch_list(night, event), speed_list(night, event)):
+            assert not set(source.item_nos.tolist()) & set(event.history.item_nos.tolist())
 
 
 def test_the_future_of_a_night_changes_nothing_of_what_it_knows(make_interactions: Make) -> None:

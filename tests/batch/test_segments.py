@@ -17,6 +17,6 @@ def segment_of(past_items: int) -> str:
 def test_everybody_is_in_all_and_in_the_segment_of_their_past(past_items: list[int]) -> None:
     members = segments(np.array(past_items))
     assert members.pop(ALL).tolist() == list(range(len(past_items)))
-    found = {place: name for name, places in members.items() for place in places}
-    assert found == {place: segment_of(items) for place, items in enumerate(past_items)}
-    assert all(len(places) for places in members.values())
+    found = {index: name for name, indexes in members.items() for index in indexes}
+    assert found == {index: segment_of(items) for index, items in enumerate(past_items)}
+    assert all(len(indexes) for indexes in members.values())

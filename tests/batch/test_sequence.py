@@ -39,12 +39,14 @@ def test_counts_are_the_decayed_pairs_within_the_window_in_their_direction(
     for user in (1, 2, 3):
         mine = sorted((day, item) for u, item, kind, day in events if u == user and kind == VIEW)
         steps = [next(group) for _, group in groupby(mine, key=lambda step: step[1])]
-        for place, (_, source) in enumerate(steps):
-            for distance, (day, target) in enumerate(steps[place + 1 : place + 4], start=1):
-                if source != target:
-                    expected[source, target] += distance**-0.5 * 0.5 ** ((31 - day) / 10.0)
-    for (source, target), weight in expected.items():
-        assert np.isclose(counts[source - 1, target - 1], weight)
+        for index, (_, context_embedding) in enumerate(steps):
+            for distance, (day, target) in enumerate(steps[index + 1 : index + 4], start=1):
+                if context_embedding != target:
+                    expected[context_embedding, target] += distance**-0.5 * 0.5 ** (
+                        (31 - day) / 10.0
+                    )
+    for (context_embedding, target), weight in expected.items():
+        assert np.isclose(counts[context_embedding - 1, target - 1], weight)
     assert np.count_nonzero(counts) == len(expected)
 
 
@@ -73,12 +75,12 @@ def test_what_follows_is_nearer_than_what_goes_before(
     item_nos = np.arange(1, 13, dtype=np.int32)
     parameters = replace(PARAMETERS, window=1, sequence_dimensions=6)
     vectors = sequence_vectors(make_interactions(chains), item_nos, AS_OF, parameters)
-    scores = vectors.sources @ vectors.targets.T
+    scores = vectors.context_embeddings @ vectors.targets.T
     for item in range(12):
         assert scores[item, (item + 1) % 12] > scores[item, (item - 1) % 12]
 
 
-def test_sources_have_length_one_and_targets_one_scale(
+def test_context_embeddings_have_length_one_and_item_embeddings_one_scale(
     make_interactions: Callable[..., Interactions],
 ) -> None:
     random = np.random.default_rng(0)
@@ -88,7 +90,7 @@ def test_sources_have_length_one_and_targets_one_scale(
     item_nos = np.arange(1, 15, dtype=np.int32)
     vectors = sequence_vectors(make_interactions(events), item_nos, AS_OF, PARAMETERS)
     assert vectors.dimensions == 12
-    lengths = np.linalg.norm(vectors.sources, axis=1)
+    lengths = np.linalg.norm(vectors.context_embeddings, axis=1)
     assert np.allclose(lengths[lengths > 0], 1.0, atol=1e-5)
     assert np.isclose((vectors.targets**2).sum(axis=1).mean(), 1.0, atol=1e-4)
 
@@ -101,8 +103,8 @@ def test_any_history_has_sequence_vectors_of_some_dimensions(
     interactions = make_interactions(events)
     item_nos = np.unique(interactions.item_nos)
     vectors = sequence_vectors(interactions, item_nos, AS_OF, PARAMETERS)
-    assert vectors.sources.shape == vectors.targets.shape
-    assert len(vectors.sources) == len(item_nos)
+    assert vectors.context_embeddings.shape == vectors.targets.shape
+    assert len(vectors.context_embeddings) == len(item_nos)
     assert np.isfinite(vectors.targets).all()
 
 

@@ -63,7 +63,7 @@ def test_the_fold_in_of_a_whole_history_is_the_batch_refit_of_that_user(
     items_of_run = ItemVectors(
         item_nos=matrix.item_nos,
         vectors=np.pad(factors.items, [(0, 0), (0, 2)]),
-        sources=np.empty((len(matrix.item_nos), 0), dtype=np.float32),
+        context_embeddings=np.empty((len(matrix.item_nos), 0), dtype=np.float32),
         taste_scales=np.ones(len(matrix.item_nos)),
         confidence_scales=item_degrees(matrix) ** -item_exponent,
     )
@@ -75,7 +75,7 @@ def test_the_fold_in_of_a_whole_history_is_the_batch_refit_of_that_user(
         folded = fold_in(
             LiveSpace(live, gramian(factors.items)),
             items_of_run,
-            History(mine.item_nos, mine.strengths()),
+            History(mine.item_nos, mine.weights()),
         )
         refitted = als.recalculate_user(0, weighed[row])
         assert np.abs(folded - refitted).max() < 1e-4
@@ -114,10 +114,12 @@ def test_one_inner_product_is_the_weighted_sum_of_taste_sequence_and_trend(
     assert vector is not None
     taste = fold_in(space.space, space.items, liked)
     scales = taste_scales(components, SpaceParameters(factors=4))
-    sequence = (0.75 * components.sequence.sources[0] + components.sequence.sources[1]) / 1.75
+    sequence = (
+        0.75 * components.sequence.context_embeddings[0] + components.sequence.context_embeddings[1]
+    ) / 1.75
     expected = (
         0.5 * (components.factors * scales[:, None]) @ taste / np.linalg.norm(taste)
-        + components.sequence.targets @ sequence
+        + components.sequence.item_embeddings @ sequence
         + 0.2 * components.trend
     )
     assert np.allclose(space.items.vectors @ vector, expected, atol=1e-3)

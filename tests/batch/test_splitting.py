@@ -23,8 +23,8 @@ EVENTS = st.lists(
 def sums_by_pair(interactions: Interactions) -> dict[tuple[int, int], float]:
     sums: dict[tuple[int, int], float] = defaultdict(float)
     pairs = zip(interactions.user_nos, interactions.item_nos, strict=True)
-    for pair, strength in zip(pairs, interactions.strengths().astype(np.float32), strict=True):
-        sums[pair] += float(strength)
+    for pair, weight in zip(pairs, interactions.weights().astype(np.float32), strict=True):
+        sums[pair] += float(weight)
     return {pair: round(total, 5) for pair, total in sums.items()}
 
 

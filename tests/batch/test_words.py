@@ -35,12 +35,12 @@ WORDS = WordParameters()
 def test_the_ridge_is_the_dense_solution(seed: int, penalty: float) -> None:
     random = np.random.default_rng(seed)
     features = csr_matrix(random_array((30, 50), density=0.1, rng=random))
-    targets = random.normal(size=(30, 3))
+    item_embeddings = random.normal(size=(30, 3))
     weights = random.integers(1, 20, 30).astype(float)
     dense = features.toarray()
     left = dense.T @ (weights[:, None] * dense) + penalty * np.eye(50)
-    expected = np.linalg.solve(left, dense.T @ (weights[:, None] * targets))
-    assert np.allclose(ridge(features, targets, weights, penalty), expected, atol=1e-3)
+    expected = np.linalg.solve(left, dense.T @ (weights[:, None] * item_embeddings))
+    assert np.allclose(ridge(features, item_embeddings, weights, penalty), expected, atol=1e-3)
 
 
 def terms_of_groups(items: int, seed: int) -> ItemTerms:
@@ -60,9 +60,9 @@ def matrix_of(items: int, users_of: np.ndarray) -> InteractionMatrix:
     """Item n has `users_of[n]` users."""
     columns = np.repeat(np.arange(items), users_of)
     rows = np.concatenate([np.arange(count) for count in users_of])
-    strengths = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(50, items))
+    weights = csr_matrix((np.ones(len(rows), np.float32), (rows, columns)), shape=(50, items))
     item_nos = np.arange(1, items + 1, dtype=np.int32)
-    return InteractionMatrix(np.arange(1, 51, dtype=np.int32), item_nos, strengths, strengths)
+    return InteractionMatrix(np.arange(1, 51, dtype=np.int32), item_nos, weights, weights)
 
 
 def space_of_groups(matrix: InteractionMatrix, seed: int) -> ItemSpace:
@@ -71,15 +71,15 @@ def space_of_groups(matrix: InteractionMatrix, seed: int) -> ItemSpace:
     items = len(matrix.item_nos)
     kinds = np.arange(items) % GROUPS
     centres = np.linalg.qr(random.normal(size=(8, 8)))[0][:GROUPS].astype(np.float32)
-    factors, targets, sources = (
+    factors, item_embeddings, context_embeddings = (
         centres[kinds] + 0.1 * random.normal(size=(items, 8)).astype(np.float32) for _ in range(3)
     )
-    sources /= np.linalg.norm(sources, axis=1, keepdims=True)
+    context_embeddings /= np.linalg.norm(context_embeddings, axis=1, keepdims=True)
     components = ItemComponents(
         item_nos=matrix.item_nos,
         factors=factors,
-        degrees=np.maximum(np.bincount(matrix.strengths.indices, minlength=items), 1.0),
-        sequence=SequenceVectors(sources, targets),
+        degrees=np.maximum(np.bincount(matrix.weights.indices, minlength=items), 1.0),
+        sequence=SequenceVectors(context_embeddings, item_embeddings),
         trend=np.full(items, 0.5),
     )
     parameters = SpaceParameters(factors=8, sequence_dimensions=8)
@@ -151,7 +151,7 @@ def test_words_count_less_the_more_an_item_is_used(
     space: ItemSpace, widened: ItemSpace, matrix: InteractionMatrix
 ) -> None:
     moved = np.linalg.norm(widened.items.vectors[:KNOWN, :16] - space.items.vectors[:, :16], axis=1)
-    uses = np.bincount(matrix.strengths.indices, minlength=KNOWN)
+    uses = np.bincount(matrix.weights.indices, minlength=KNOWN)
     means = [moved[uses == count].mean() for count in (1, 2, 5, 20, 40)]
     assert means == sorted(means, reverse=True)
     assert means[-1] < 0.1 * means[0]
@@ -160,9 +160,11 @@ def test_words_count_less_the_more_an_item_is_used(
 def test_where_words_count_nothing_known_items_stay_as_they_were(
     space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms, learned: SpaceWords
 ) -> None:
-    same = space_with_words(space, matrix, terms, replace(learned, known_after=0.0))
+    same = space_with_words(space, matrix, terms, replace(learned, pseudo_count=0.0))
     assert np.allclose(same.items.vectors[:KNOWN], space.items.vectors, atol=1e-5)
-    assert np.allclose(same.items.sources[:KNOWN], space.items.sources, atol=1e-5)
+    assert np.allclose(
+        same.items.context_embeddings[:KNOWN], space.items.context_embeddings, atol=1e-5
+    )
 
 
 def test_an_item_whose_words_nobody_knows_stands_amid_all_others(
@@ -174,26 +176,30 @@ def test_an_item_whose_words_nobody_knows_stands_amid_all_others(
     wider = space_with_words(space, matrix, strange, learned)
     assert wider.items.item_nos.tolist() == [*space.items.item_nos, KNOWN + 7]
     assert np.allclose(wider.items.vectors[:-1], space.items.vectors, atol=1e-5)
-    placed = wider.items.vectors[-1]
-    assert np.allclose(placed[:-1], space.items.vectors.mean(axis=0)[:-1], atol=1e-5)
-    assert np.linalg.norm(placed) == pytest.approx(wider.norm, rel=1e-5)
-    source = space.items.sources.mean(axis=0)
-    assert np.allclose(wider.items.sources[-1], source / np.linalg.norm(source), atol=1e-5)
+    embedded = wider.items.vectors[-1]
+    assert np.allclose(embedded[:-1], space.items.vectors.mean(axis=0)[:-1], atol=1e-5)
+    assert np.linalg.norm(embedded) == pytest.approx(wider.norm, rel=1e-5)
+    context_embedding = space.items.context_embeddings.mean(axis=0)
+    assert np.allclose(
+        wider.items.context_embeddings[-1],
+        context_embedding / np.linalg.norm(context_embedding),
+        atol=1e-5,
+    )
 
 
 def test_an_item_that_was_only_disliked_is_new(
     space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms
 ) -> None:
-    strengths = matrix.strengths.copy()
-    strengths.data[strengths.indices == 0] = -1.0
-    disliked = replace(matrix, strengths=strengths)
+    weights = matrix.weights.copy()
+    weights.data[weights.indices == 0] = -1.0
+    disliked = replace(matrix, weights=weights)
     words = words_of_terms(terms, space, disliked, WORDS)
     assert words.users[:2].tolist() == [0, 2]
     assert (words.users[KNOWN:] == 0).all()
     assert words.space.items.item_nos.tolist() == list(range(1, KNOWN + NEW + 1))
     assert words.space.items.taste_scales[0] == words.learned.taste_scale
     assert words.described()["items_made_of_words"] == NEW + 1
-    assert words.described()["neutral_items"] == 0
+    assert words.described()["unknown_items"] == 0
 
 
 def test_a_catalogue_without_words_is_left_alone(
@@ -213,9 +219,9 @@ def test_the_nightly_lists_know_new_items_and_nobody_has_seen_them(
     extended, wider = lists_with_words(factors, matrix, terms, WORDS)
     assert extended.items.shape == (KNOWN + NEW, 8)
     assert wider.item_nos.tolist() == list(range(1, KNOWN + NEW + 1))
-    assert wider.strengths.shape == wider.seen.shape == (50, KNOWN + NEW)
+    assert wider.weights.shape == wider.seen.shape == (50, KNOWN + NEW)
     assert wider.seen[:, KNOWN:].nnz == 0
-    assert (wider.strengths[:, :KNOWN] != matrix.strengths).nnz == 0
+    assert (wider.weights[:, :KNOWN] != matrix.weights).nnz == 0
 
 
 def test_lists_of_many_factors_are_judged_by_some_and_lengthened_in_all(
@@ -226,7 +232,7 @@ def test_lists_of_many_factors_are_judged_by_some_and_lengthened_in_all(
     centres = random.normal(size=(GROUPS, 300)).astype(np.float32)
     items = centres[np.arange(KNOWN) % GROUPS] + random.normal(size=(KNOWN, 300)).astype(np.float32)
     factors, _ = lists_with_words(Factors(np.eye(50, 300, dtype=np.float32), items), matrix, terms,
-                                  replace(WORDS, known_after=0.0))  # fmt: skip
+                                  replace(WORDS, pseudo_count=0.0))  # fmt: skip
     known, new = factors.items[:KNOWN], factors.items[KNOWN:]
     assert np.allclose(known, items, atol=1e-5)
     lengths = [float((part**2).sum(axis=1).mean()) for part in (known[:, ::2], new[:, ::2])]

@@ -10,7 +10,7 @@ import pytest
 from batch.fitting import Factors
 from batch.listing import fit_timeless_lists
 from batch.tuning import Budget
-from benchmarks.public_split import default_recipe, read_split, score_test
+from benchmarks.public_split import default_hyperparameters, read_split, score_test
 from benchmarks.random_holdout import hold_out_at_random
 from benchmarks.split_accuracy import measure_split
 from domain.errors import InvalidInputError, NotEnoughHistoryError
@@ -60,7 +60,7 @@ def slow_figures(folder: Path, scores: dict[int, dict[int, float]]) -> tuple[flo
 
 def test_the_figures_are_those_of_a_slow_reference(split: Path) -> None:
     read = read_split(split)
-    factors = fit_timeless_lists(read.train, default_recipe(1))
+    factors = fit_timeless_lists(read.train, default_hyperparameters(1))
     items = sorted(set().union(*lines_of(split / "train.txt").values()))
     scores = factors.users @ factors.items.T
     by_user = {user: dict(zip(items, scores[user], strict=True)) for user in range(USERS)}
@@ -106,9 +106,9 @@ def test_a_stranger_gets_the_items_most_users_have(split: Path) -> None:
         np.zeros((len(read.train.item_nos), 2), dtype=np.float32),
     )
     listed = score_test(read, none).listed[-1]
-    likers = np.bincount(read.train.strengths.indices)
-    places = np.searchsorted(read.train.item_nos, listed[:20])
-    assert likers[places].min() >= np.sort(likers)[-20]
+    liked_by = np.bincount(read.train.weights.indices)
+    indexes = np.searchsorted(read.train.item_nos, listed[:20])
+    assert liked_by[indexes].min() >= np.sort(liked_by)[-20]
 
 
 @pytest.mark.parametrize("name", ["train.txt", "test.txt"])
@@ -134,11 +134,11 @@ def test_a_split_without_items_is_refused(split: Path) -> None:
 def test_a_random_holdout_parts_the_items_and_leaves_everybody_some(split: Path) -> None:
     train = read_split(split).train
     past, held_out = hold_out_at_random(train, 0.25, 4)
-    kept = past.strengths.toarray() > 0
+    kept = past.weights.toarray() > 0
     held = np.zeros_like(kept)
     held[held_out.user_nos, np.searchsorted(train.item_nos, held_out.item_nos)] = True
     assert not (kept & held).any()
-    assert np.array_equal(kept | held, train.strengths.toarray() > 0)
+    assert np.array_equal(kept | held, train.weights.toarray() > 0)
     assert np.array_equal(past.seen.toarray() > 0, kept)
     assert set(held.sum(axis=1)) == {2, 3}
     assert kept.any(axis=1).all()
@@ -150,5 +150,5 @@ def test_a_random_holdout_of_some_users_leaves_the_others_all_they_have(split: P
     losers = held_out.users()
     assert 0 < len(losers) < USERS / 2
     others = np.setdiff1d(train.user_nos, losers)
-    assert (past.strengths[others] != train.strengths[others]).nnz == 0
+    assert (past.weights[others] != train.weights[others]).nnz == 0
     assert set(np.bincount(held_out.user_nos)[losers]) <= {2, 3}

@@ -1,4 +1,4 @@
-"""Nights replayed without and with words: the same moments, by how used an item is."""
+"""Nights replayed without and with words: the same validation events, by how used an item is."""
 
 from collections.abc import Callable
 
@@ -7,14 +7,14 @@ import pytest
 from scipy.sparse import csr_matrix
 
 from batch.history import Interactions
-from batch.parameters import ListRecipe, RunParameters, SpaceParameters
+from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from batch.replay import ReplaySettings, replay
 from batch.words import ItemTerms
 from benchmarks.words_replay import LISTS, WordsReplay, replay_words
 from tests.batch.test_choosing_words import log_of_groups
 
 SMALL = RunParameters(
-    lists=ListRecipe(factors=8, iterations=3),
+    lists=ListHyperparameters(factors=8, iterations=3),
     space=SpaceParameters(factors=4, iterations=3, sequence_dimensions=4),
 )
 SETTINGS = ReplaySettings(nights=2, sample=200, threads=1)
@@ -37,13 +37,13 @@ def test_without_a_term_words_change_nothing_and_the_lists_are_those_of_a_replay
         assert np.array_equal(replayed.with_words[name], plain.ranks[name])
 
 
-def test_every_moment_is_in_one_segment_and_in_all(log: Interactions) -> None:
+def test_every_event_is_in_one_segment_and_in_all(log: Interactions) -> None:
     groups = csr_matrix((np.ones(120), (np.arange(120), ITEMS % 2)), shape=(120, 2))
     replayed = replay_words(log, ItemTerms(ITEMS, ("even", "odd"), groups), SMALL, SETTINGS)
-    assert len(replayed.known_after) == 2
+    assert len(replayed.pseudo_count) == 2
     for segments in replayed.compared(1).values():
-        moments = {segment: one.moments for segment, one in segments.items()}
-        assert moments.pop("all") == sum(moments.values()) == len(replayed.likers)
+        events = {segment: one.events for segment, one in segments.items()}
+        assert events.pop("all") == sum(events.values()) == len(replayed.liked_by)
 
 
 def test_what_words_add_is_told_with_its_interval() -> None:
@@ -51,7 +51,7 @@ def test_what_words_add_is_told_with_its_interval() -> None:
     better = np.array([0, 0, 0], dtype=np.int64)
     without, with_words = (dict.fromkeys(LISTS, one) for one in (ranks, better))
     told = WordsReplay(without, with_words, np.array([1, 2, 50]), (0.5,)).compared(1)["speed"]
-    assert told["at most 5 users"].moments == 2
+    assert told["at most 5 users"].events == 2
     assert told["at most 5 users"].without == pytest.approx(0.5)
     assert told["at most 5 users"].with_words == pytest.approx(1.0)
     assert 0.0 <= told["all"].low < told["all"].high

@@ -89,8 +89,8 @@ class BulkLoader:
         return [self.writer.event(user, item, _KIND) for user in users for item in self._history()]
 
     def _history(self) -> list[str]:
-        place, items = self.drawn.randrange(len(self.shop.users)), len(self.shop.item_nos)
-        tastes = (taste_of(place, items, self.groups, self.drawn) for _ in range(_EVENTS_OF_ONE))
+        index, items = self.drawn.randrange(len(self.shop.users)), len(self.shop.item_nos)
+        tastes = (taste_of(index, items, self.groups, self.drawn) for _ in range(_EVENTS_OF_ONE))
         return list(dict.fromkeys(tastes))
 
     def _row(self, event: Sent, stored_at: datetime) -> NewEvent:

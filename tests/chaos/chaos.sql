@@ -5,8 +5,8 @@
 insert into items (item_id, title, categories)
 select item_id, title, array[category]
 from unnest(cast(:item_ids as text[]), cast(:titles as text[]), cast(:categories as text[]))
-    with ordinality as given (item_id, title, category, place)
-order by place;
+    with ordinality as given (item_id, title, category, ordinal)
+order by ordinal;
 
 -- name: create_popular_versions
 -- Every version of a run's lists for everybody, for the checker alone: `written_at` is in the transaction that wrote it.
@@ -56,31 +56,31 @@ select run_id, list, item_nos, scores, cast(extract(epoch from written_at) as do
 from chaos_popular_versions
 order by run_id, list, written_at;
 
--- name: load_likenesses
-select item_no, likeness from item_likenesses where run_id = :run_id order by item_no;
+-- name: load_similarity_embeddings
+select item_no, similarity_embedding from item_similarity_embeddings where run_id = :run_id order by item_no;
 
 -- name: load_phrases
 -- What the run makes of words that users state, by the store's own function.
-select phrase, embedding, source, taste_scale, confidence_scale
+select phrase, embedding, context_embedding, taste_scale, confidence_scale
 from phrase_vectors(:run_id, cast(:phrases as text[]))
 order by phrase;
 
 -- name: load_interests
 -- What stands of what users stated; who took all back stands there with nothing.
 select user_id, words,
-       array(select item_id from unnest(item_nos) with ordinality as said (item_no, place) join items using (item_no)
-             order by place) as item_ids
+       array(select item_id from unnest(item_nos) with ordinality as said (item_no, ordinal) join items using (item_no)
+             order by ordinal) as item_ids
 from user_interests join users using (user_no);
 
 -- name: load_vectors
-select item_no, embedding, source, taste_scale, confidence_scale
+select item_no, embedding, context_embedding, taste_scale, confidence_scale
 from item_embeddings where run_id = :run_id order by item_no;
 
 -- name: load_space
 select parameters -> 'live_vector' as parameters, gramian from model_runs where run_id = :run_id;
 
 -- name: load_kinds
-select kind_no, kind, strength, marks_seen, value_reference, half_life_days from event_kinds order by kind_no;
+select kind_no, kind, weight, marks_seen, value_reference, half_life_days from event_kinds order by kind_no;
 
 -- name: load_log
 -- The whole log.

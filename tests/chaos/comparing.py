@@ -91,8 +91,8 @@ class Comparison:
         tried = random.Random(0).sample(wanted, min(_SAMPLE, len(wanted)))
         caught = 0
         for answer in tried:
-            place = runs.index(answer.run_id or 0)
-            other = self.contents[runs[place - 1] if place else runs[1]]
+            index = runs.index(answer.run_id or 0)
+            other = self.contents[runs[index - 1] if index else runs[1]]
             disguised = replace(answer, cut_off_at=other.cut_off_at)
             caught += fault_of(disguised, other, self._log(answer)) is not None
         return caught / len(tried)

@@ -84,8 +84,8 @@ class RunContents:
     phrases: ItemVectors
     """Words that users may state, as items with numbers below 0."""
     phrase_nos: Mapping[str, int]
-    likenesses: Mapping[str, NDArray[np.float32]]
-    """Likenesses (2 d,) of the items."""
+    similarity_embeddings: Mapping[str, NDArray[np.float32]]
+    """Similarity embeddings (2 d,) of the items."""
     popular: Mapping[str, Sequence[PopularVersion]] = field(default_factory=dict)
     """All versions that each of the run's lists for everybody ever had, in order of time."""
 

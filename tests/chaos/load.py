@@ -58,13 +58,13 @@ class Load:
     _under_way: set[asyncio.Task[Any]] = field(default_factory=set)
     _tickers: list[asyncio.Task[None]] = field(default_factory=list)
     _activity: list[float] = field(default_factory=list)
-    _places: dict[str, int] = field(default_factory=dict)
+    _indexes: dict[str, int] = field(default_factory=dict)
 
     def start(self) -> None:
         """Begin."""
-        weights = [1.0 / (place + 3) for place in range(len(self.shop.users))]
+        weights = [1.0 / (index + 3) for index in range(len(self.shop.users))]
         self._activity = list(itertools.accumulate(weights))
-        self._places = {user: place for place, user in enumerate(self.shop.users)}
+        self._indexes = {user: index for index, user in enumerate(self.shop.users)}
         options = self.options
         plans: list[tuple[float, Callable[[], Coroutine[Any, Any, Any]]]] = [
             (options.reads_per_second, self._one_read),
@@ -170,15 +170,15 @@ class Load:
         if newest is not None and newest.items and self.drawn.random() < _CLICKS_SHOWN:
             item = self.drawn.choice(newest.items[:20])
         else:
-            # Newcomers have no place among the users, and may be of any taste.
-            place = self._places.get(user)
-            if place is None:
-                place = self.drawn.randrange(len(self._places))
-            item = taste_of(place, len(self.shop.item_nos), self.options.groups, self.drawn)
+            # Newcomers have no index among the users, and may be of any taste.
+            index = self._indexes.get(user)
+            if index is None:
+                index = self.drawn.randrange(len(self._indexes))
+            item = taste_of(index, len(self.shop.item_nos), self.options.groups, self.drawn)
         return self.writer.event(user, item, self.drawn.choice(_KINDS))
 
     def _user(self) -> str:
         if self.loader.lately and self.drawn.random() < _LOADED_LATELY:
             return self.drawn.choice(self.loader.lately)
-        place = bisect.bisect(self._activity, self.drawn.random() * self._activity[-1])
-        return self.shop.users[min(place, len(self.shop.users) - 1)]
+        index = bisect.bisect(self._activity, self.drawn.random() * self._activity[-1])
+        return self.shop.users[min(index, len(self.shop.users) - 1)]

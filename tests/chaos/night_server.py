@@ -1,8 +1,8 @@
 """Nights without the wait for imports: `python -m tests.chaos.night_server`.
 
 For each line of standard input, a JSON object of environment variables, a process is forked that
-runs a night and tells its steps as `stack.night_process` does. `{"pid"}` comes before, `{"code"}`
-after it, negative if a signal ended it.
+runs a night and tells its steps as `stack.nightly_entry_point` does. `{"pid"}` comes before,
+`{"code"}` after it, negative if a signal ended it.
 """
 
 import json
@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 
-from stack.night_process import main as run_night
+from stack.nightly_entry_point import main as run_night
 from stack.servers.child_process import ending_with_parent
 
 

@@ -26,14 +26,14 @@ PROGRAM = ["-m", "tests.chaos.night_server"]
 STEPS = 16
 """About as many as a night has."""
 LONGEST_SECONDS = 120.0
-BAD_RECIPE = {
+BAD_HYPERPARAMETERS = {
     "TANDEM_BATCH_FACTORS": "1",
     "TANDEM_BATCH_ITERATIONS": "1",
     "TANDEM_BATCH_THRESHOLD": "0.999",
     "TANDEM_BATCH_POPULARITY_EXPONENT": "-1",
 }
 """Lists that are worse than the popular ones."""
-_GOOD_RECIPE = ("TANDEM_BATCH_FACTORS", "TANDEM_BATCH_ITERATIONS")
+_GOOD_HYPERPARAMETERS = ("TANDEM_BATCH_FACTORS", "TANDEM_BATCH_ITERATIONS")
 _INTO_STEP_SECONDS = 0.2
 _OUTCOMES = {"RunRefusedError": "refused", "RunInProgressError": "turned away"}
 
@@ -85,7 +85,7 @@ class Nights:
     seed: int
     outcomes: Counter[str] = field(default_factory=Counter)
     bad_nights: int = 0
-    """How many of the next nights get a bad recipe."""
+    """How many of the next nights get bad hyperparameters."""
     orders: deque[Order] = field(default_factory=deque)
     number: int = 0
     _server: subprocess.Popen[str] | None = None
@@ -153,9 +153,9 @@ class Nights:
     def _own_environment(self) -> dict[str, str]:
         bad = self.bad_nights > 0
         self.bad_nights -= bad
-        recipe = {name: self.environment[name] for name in _GOOD_RECIPE}
+        hyperparameters = {name: self.environment[name] for name in _GOOD_HYPERPARAMETERS}
         seed = {"TANDEM_BATCH_SEED": str(1000 * self.seed + self.number)}
-        return {**recipe, **seed, **(BAD_RECIPE if bad else {})}
+        return {**hyperparameters, **seed, **(BAD_HYPERPARAMETERS if bad else {})}
 
     def _ask(self, environment: Mapping[str, str]) -> None:
         server = self._server

@@ -51,7 +51,7 @@ class RollingBack:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
-                env=self.system.night_environment,
+                env=self.system.nightly_environment,
                 start_new_session=True,
                 **ending_with_parent(signal.SIGKILL),
             )

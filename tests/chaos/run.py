@@ -63,7 +63,7 @@ class ChaosRun:
         system = await start_system(self.folder, self._fleet, self.options)
         keeper = RunKeeper(system.engine, system.shop.vocabulary)
         nights = Nights(
-            environment=system.night_environment,
+            environment=system.nightly_environment,
             log=system.home.log("nights"),
             diary=diary,
             after_each=keeper.keep_new,

@@ -130,14 +130,14 @@ class Scene:
         chosen = drawn.sample(users, min(_MOST_USERS_READ, len(users)))
         questions = [list_for(user, length) for user in chosen for length in _FINAL_LENGTHS]
         drawn.shuffle(questions)
-        answers = [await self._settled_answer(one, place) for place, one in enumerate(questions)]
+        answers = [await self._settled_answer(one, index) for index, one in enumerate(questions)]
         return [answer for answer in answers if answer is not None]
 
-    async def _settled_answer(self, question: Question, place: int) -> Answer | None:
+    async def _settled_answer(self, question: Question, index: int) -> Answer | None:
         """A list that lacks nothing, of one worker after the other; None: there is none."""
         workers = self.system.api.workers
         for attempt in range(_MOST_ATTEMPTS):
-            worker = workers[(place + attempt) % len(workers)]
+            worker = workers[(index + attempt) % len(workers)]
             answer = await self.reader.read_from(worker, question)
             if answer is not None and answer.strategy != FALLBACK and answer.degraded is None:
                 return answer

@@ -60,7 +60,7 @@ def schedule(seconds: float, seed: int) -> tuple[Disturbance, ...]:
         ("bad night", ["night"] * bad_nights),
         ("slow", list(_dealt(SLOWED, int(seconds // _SECONDS_A_SLOW_SPELL), drawn))),
     ]
-    made = [one for act, kinds in plans for one in _placed(act, kinds, seconds, drawn)]
+    made = [one for act, kinds in plans for one in _scheduled(act, kinds, seconds, drawn)]
     return tuple(sorted(made, key=lambda one: one.at_seconds))
 
 
@@ -72,7 +72,7 @@ def _dealt(kinds: Sequence[Kind], count: int, drawn: random.Random) -> Iterator[
     return iter(dealt[:count])
 
 
-def _placed(
+def _scheduled(
     act: Act, kinds: Sequence[Kind], seconds: float, drawn: random.Random
 ) -> Iterator[Disturbance]:
     """Spread over the time, each somewhere in a slot of its own."""
@@ -80,9 +80,9 @@ def _placed(
     room = seconds - first - min(_QUIET_AT_LAST, 0.2 * seconds)
     slot = room / max(len(kinds), 1)
     longest = min(_LONGEST_AWAY, slot / 2)
-    for place, kind in enumerate(kinds):
+    for index, kind in enumerate(kinds):
         yield Disturbance(
-            at_seconds=first + slot * (place + drawn.random()),
+            at_seconds=first + slot * (index + drawn.random()),
             act=act,
             kind=kind,
             share=drawn.random(),

@@ -68,21 +68,21 @@ class Shop:
         return [*self.words, *self.all_categories]
 
 
-def taste_of(user_place: int, items: int, groups: int, drawn: random.Random) -> str:
+def taste_of(user_index: int, items: int, groups: int, drawn: random.Random) -> str:
     """An item the user is likely to take: popular ones first, mostly of the user's group."""
-    group = user_place % groups if drawn.random() < _AT_HOME else drawn.randrange(groups)
+    group = user_index % groups if drawn.random() < _AT_HOME else drawn.randrange(groups)
     rank = int(items // groups * drawn.random() ** 2)
     return f"item-{rank * groups + group}"
 
 
-def category_of(item_place: int, groups: int) -> str:
+def category_of(item_index: int, groups: int) -> str:
     """The category of an item: its group."""
-    return f"group-{item_place % groups}"
+    return f"group-{item_index % groups}"
 
 
-def title_of(item_place: int, groups: int) -> str:
+def title_of(item_index: int, groups: int) -> str:
     """Two or three words: one of the item's group, the others of items of several groups."""
-    group, rank = item_place % groups, item_place // groups
+    group, rank = item_index % groups, item_index // groups
     words = [_ADJECTIVES[(rank + 7 * group) % len(_ADJECTIVES)], _NOUNS[group % len(_NOUNS)]]
     if rank % 2:
         words.append(_ENDINGS[(rank // 2) % len(_ENDINGS)])
@@ -92,9 +92,9 @@ def title_of(item_place: int, groups: int) -> str:
 def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
     """Make the items and the history of the users in the store."""
     drawn = random.Random(options.seed)
-    places = range(options.items // options.groups * options.groups)
-    titles = {f"item-{place}": title_of(place, options.groups) for place in places}
-    categories = {f"item-{place}": category_of(place, options.groups) for place in places}
+    indexes = range(options.items // options.groups * options.groups)
+    titles = {f"item-{index}": title_of(index, options.groups) for index in indexes}
+    categories = {f"item-{index}": category_of(index, options.groups) for index in indexes}
     with engine.begin() as connection:
         said = {
             "item_ids": list(titles),
@@ -105,10 +105,10 @@ def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
         item_nos = {row.item_id: row.item_no for row in connection.execute(_CHAOS["load_item_nos"])}
         kinds = load_kinds(connection).kinds
     by_name = {kind.kind: kind for kind in kinds}
-    users = tuple(f"user-{place}" for place in range(options.users))
+    users = tuple(f"user-{index}" for index in range(options.users))
     histories = {
-        user: _history(place, len(item_nos), options.groups, drawn)
-        for place, user in enumerate(users)
+        user: _history(index, len(item_nos), options.groups, drawn)
+        for index, user in enumerate(users)
     }
     _record(engine, histories, item_nos, by_name["view"].kind_no, drawn)
     return Shop(
@@ -116,16 +116,16 @@ def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
         probed=users[-PROBED_USERS:],
         item_nos=item_nos,
         kinds={name: kind.kind_no for name, kind in by_name.items()},
-        marking=frozenset(kind.kind for kind in kinds if kind.marks_seen or kind.strength < 0),
+        marking=frozenset(kind.kind for kind in kinds if kind.marks_seen or kind.weight < 0),
         seen={user: frozenset(items) for user, items in histories.items()},
         titles=titles,
         categories=categories,
     )
 
 
-def _history(place: int, items: int, groups: int, drawn: random.Random) -> list[str]:
+def _history(index: int, items: int, groups: int, drawn: random.Random) -> list[str]:
     events = drawn.randint(_FEWEST_EVENTS, _MOST_EVENTS)
-    return list(dict.fromkeys(taste_of(place, items, groups, drawn) for _ in range(events)))
+    return list(dict.fromkeys(taste_of(index, items, groups, drawn) for _ in range(events)))
 
 
 def _record(

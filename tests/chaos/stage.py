@@ -35,22 +35,22 @@ from tests.small_run import factors_of, publish_small_run
 
 FILMS = 30
 POPULAR = Question("popular", 20)
-OLD_SCORES = [float(FILMS - place) for place in range(FILMS)]
+OLD_SCORES = [float(FILMS - index) for index in range(FILMS)]
 """Of the popular list of the stage's run, before it is written anew."""
 
 
 def shop_of(items: int, groups: int = 1) -> Shop:
     """A shop in which ann has done nothing so far, and which no store knows of."""
-    places = {f"item-{place}": place for place in range(items)}
+    indexes = {f"item-{index}": index for index in range(items)}
     return Shop(
         users=("ann",),
         probed=(),
-        item_nos={item: ItemNo(place) for item, place in places.items()},
+        item_nos={item: ItemNo(index) for item, index in indexes.items()},
         kinds={},
         marking=frozenset(),
         seen={},
-        titles={item: title_of(place, groups) for item, place in places.items()},
-        categories={item: category_of(place, groups) for item, place in places.items()},
+        titles={item: title_of(index, groups) for item, index in indexes.items()},
+        categories={item: category_of(index, groups) for item, index in indexes.items()},
     )
 
 
@@ -64,7 +64,7 @@ class Stage:
         with engine.begin() as connection:
             keep_popular_versions(connection)
             kinds = load_kinds(connection).kinds
-        films = [f"film-{place}" for place in range(len(film_nos))]
+        films = [f"film-{index}" for index in range(len(film_nos))]
         self.shop = Shop(
             users=("ann",),
             probed=(),
@@ -73,20 +73,20 @@ class Stage:
             marking=frozenset(kind.kind for kind in kinds if kind.marks_seen),
             seen={},
             titles={
-                film: f"Film {'Odd' if place % 2 else 'Even'}" for place, film in enumerate(films)
+                film: f"Film {'Odd' if index % 2 else 'Even'}" for index, film in enumerate(films)
             },
-            categories={film: f"group-{place % 3}" for place, film in enumerate(films)},
+            categories={film: f"group-{index % 3}" for index, film in enumerate(films)},
         )
         self.ledger = Ledger({})
 
     def acknowledged(self, films: int) -> list[Sent]:
         """Events of ann in the log and, acknowledged, in the ledger."""
-        events = [event("ann", self.film_nos[place], minutes=place) for place in range(films)]
+        events = [event("ann", self.film_nos[index], minutes=index) for index in range(films)]
         with self.engine.begin() as connection:
             record(connection, events)
         entries = [
-            Sent(str(one.event_id), "ann", f"film-{place}", "view", None, True, 1.0)
-            for place, one in enumerate(events)
+            Sent(str(one.event_id), "ann", f"film-{index}", "view", None, True, 1.0)
+            for index, one in enumerate(events)
         ]
         for entry in entries:
             self.ledger.send(entry)
@@ -116,16 +116,16 @@ class Stage:
     def run(self) -> tuple[RunContents, list[LogRow]]:
         """A published run with a list for ann, and ann's log."""
         with self.engine.begin() as connection:
-            listed = [(no, 30.0 - place**1.5) for place, no in enumerate(self.film_nos)]
+            listed = [(no, 30.0 - index**1.5) for index, no in enumerate(self.film_nos)]
             user_no = user_no_of(connection, "ann")
             run_id = publish_small_run(
                 connection, self.film_nos, {user_no: listed}, popular=self.film_nos
             )
             directions = factors_of(len(self.film_nos))
             connection.execute(
-                insert(tables.item_likenesses),
+                insert(tables.item_similarity_embeddings),
                 [
-                    {"run_id": run_id, "item_no": no, "likeness": Vector(direction)}
+                    {"run_id": run_id, "item_no": no, "similarity_embedding": Vector(direction)}
                     for no, direction in zip(self.film_nos, directions, strict=True)
                 ],
             )
@@ -161,7 +161,7 @@ def made_from(run: RunContents, question: Question, strategy: str, scores: Any) 
         run_id=run.run_id,
         cut_off_at=run.cut_off_at,
         events_since_cut_off=0,
-        items=tuple(f"film-{place}" for place in range(5, 5 + len(scores))),
+        items=tuple(f"film-{index}" for index in range(5, 5 + len(scores))),
         scores=np.asarray(scores, dtype=np.float64),
     )
 
@@ -170,7 +170,7 @@ def answer_from(
     run: RunContents, log: list[LogRow], said: Interests = NOTHING, question: Question | None = None
 ) -> Answer:
     """An honest list: scores scaled as the API scales them."""
-    items = [f"film-{place}" for place in range(5, 25)]
+    items = [f"film-{index}" for index in range(5, 25)]
     vector = vector_as_of(run, log, None, said)
     assert vector is not None
     batch = np.array([run.lists["ann"][item] for item in items])
@@ -188,8 +188,10 @@ def popular_from(run: RunContents, scores: list[float], question: Question) -> A
     return made_from(run, question, "popular", np.column_stack([scaled, 0 * scaled, 0 * scaled]))
 
 
-def alike(run: RunContents, *seeds: str) -> Answer:
+def similar(run: RunContents, *seeds: str) -> Answer:
     """An honest answer to what is like these."""
-    middle = np.mean([run.likenesses[seed] for seed in seeds], axis=0)
-    scores = [[float(run.likenesses[f"film-{place}"] @ middle), 0, 0] for place in range(5, 25)]
+    middle = np.mean([run.similarity_embeddings[seed] for seed in seeds], axis=0)
+    scores = [
+        [float(run.similarity_embeddings[f"film-{index}"] @ middle), 0, 0] for index in range(5, 25)
+    ]
     return made_from(run, Question("similar", 20, seeds=seeds), "similar", scores)

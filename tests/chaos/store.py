@@ -59,10 +59,10 @@ def load_contents(connection: Connection, run: Any, phrases: Sequence[str] = ())
         item_nos=item_nos,
         kinds=kinds,
         phrases=_item_vectors(range(-len(said), 0), said),
-        phrase_nos={row.phrase: place - len(said) for place, row in enumerate(said)},
-        likenesses={
-            item_ids[row.item_no]: row.likeness.to_numpy()
-            for row in connection.execute(_CHAOS["load_likenesses"], asked)
+        phrase_nos={row.phrase: index - len(said) for index, row in enumerate(said)},
+        similarity_embeddings={
+            item_ids[row.item_no]: row.similarity_embedding.to_numpy()
+            for row in connection.execute(_CHAOS["load_similarity_embeddings"], asked)
         },
     )
 
@@ -130,7 +130,7 @@ def _item_vectors(item_nos: Sequence[int], rows: Sequence[Any]) -> ItemVectors:
     return ItemVectors(
         item_nos=np.array(item_nos, dtype=np.int32),
         vectors=_stacked([row.embedding for row in rows]),
-        sources=_stacked([row.source for row in rows]),
+        context_embeddings=_stacked([row.context_embedding for row in rows]),
         taste_scales=np.array([row.taste_scale for row in rows], dtype=np.float64),
         confidence_scales=np.array([row.confidence_scale for row in rows], dtype=np.float64),
     )

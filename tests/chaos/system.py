@@ -56,7 +56,7 @@ class System:
     """The checker's own way into the store: no connection outlives a transaction."""
     shop: Shop
     api: Api
-    night_environment: Mapping[str, str]
+    nightly_environment: Mapping[str, str]
     deletes: bool
     """Whether the API offers to delete events and users."""
     rollbacks: bool
@@ -98,7 +98,7 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
         engine=engine,
         shop=shop,
         api=Api(ports, key),
-        night_environment={**environment, **_SMALL_NIGHTS},
+        nightly_environment={**environment, **_SMALL_NIGHTS},
         deletes=False,
         rollbacks=find_spec(ROLLBACK_PROGRAM) is not None,
     )

@@ -18,7 +18,7 @@ from tests.chaos.writing import Writer
 @pytest.fixture
 def loader(stage: Stage, film_nos: list[int]) -> BulkLoader:
     stage.shop = replace(
-        stage.shop, item_nos={f"item-{place}": ItemNo(no) for place, no in enumerate(film_nos)}
+        stage.shop, item_nos={f"item-{index}": ItemNo(no) for index, no in enumerate(film_nos)}
     )
     drawn = random.Random(1)
     writer = Writer(Api({}, "key"), stage.shop, stage.ledger, Tally(), stage.violations, drawn)

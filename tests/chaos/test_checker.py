@@ -171,7 +171,7 @@ def shaped(question: Question, items: list[int], **changed: Any) -> Answer:
             "run_id": 1,
             "cut_off_at": None,
             "events_since_cut_off": 0,
-            "items": tuple(f"film-{place}" for place in items),
+            "items": tuple(f"film-{index}" for index in items),
             "scores": np.zeros((len(items), 3)),
             **changed,
         }

@@ -7,7 +7,7 @@ from sqlalchemy import Engine, text
 
 from tests.chaos.comparing import check_starters
 from tests.chaos.questions import Question
-from tests.chaos.stage import OLD_SCORES, POPULAR, Stage, alike, made_from, popular_from
+from tests.chaos.stage import OLD_SCORES, POPULAR, Stage, made_from, popular_from, similar
 from tests.chaos.versions import fault_of
 
 NEW_SCORES = [score**2 for score in OLD_SCORES]
@@ -89,16 +89,22 @@ def test_starters_of_one_session_differ_in_nothing_but_their_length(stage: Stage
     assert stage.violations.counts == {"another starter": 1}
 
 
-def test_similar_items_score_what_their_likenesses_say(stage: Stage) -> None:
+def test_similar_items_score_what_their_similarity_embeddings_say(stage: Stage) -> None:
     stage.acknowledged(5)
     run, _ = stage.run()
-    assert fault_of(alike(run, "film-1"), run, None) is None
-    several = alike(run, "film-1", "film-28")
+    assert fault_of(similar(run, "film-1"), run, None) is None
+    several = similar(run, "film-1", "film-28")
     assert fault_of(several, run, None) is None
     of_another = replace(several, question=replace(several.question, seeds=("film-1",)))
     assert fault_of(of_another, run, None) is not None
-    halved = {item: likeness / np.float32(2) for item, likeness in run.likenesses.items()}
-    assert fault_of(alike(run, "film-1"), replace(run, likenesses=halved), None) is not None
+    halved = {
+        item: similarity_embedding / np.float32(2)
+        for item, similarity_embedding in run.similarity_embeddings.items()
+    }
+    assert (
+        fault_of(similar(run, "film-1"), replace(run, similarity_embeddings=halved), None)
+        is not None
+    )
 
 
 def test_a_version_is_kept_whoever_of_the_processes_writes_it(

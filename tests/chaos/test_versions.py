@@ -19,10 +19,10 @@ from tests.chaos.stage import (
     OLD_SCORES,
     POPULAR,
     Stage,
-    alike,
     answer_from,
     made_from,
     popular_from,
+    similar,
 )
 from tests.chaos.versions import fault_of, line_error
 
@@ -151,7 +151,7 @@ def test_only_answers_whose_scores_are_compared_count(stage: Stage) -> None:
     comparison = Comparison({run.run_id: run}, {"ann": log}, stage.ledger)
     states = {run.run_id: "published"}
     assert comparison.check_versions(answers, states, stage.violations) == 0
-    compared = [blend, popular_from(run, OLD_SCORES, POPULAR), alike(run, "film-1")]
+    compared = [blend, popular_from(run, OLD_SCORES, POPULAR), similar(run, "film-1")]
     assert comparison.check_versions(compared, states, stage.violations) == 3
     assert not stage.violations.counts
 
@@ -164,12 +164,15 @@ def test_the_power_tells_what_a_comparison_with_the_run_beside_it_finds(stage: S
         run,
         run_id=run.run_id + 1,
         lists={"ann": backwards},
-        likenesses={item: likeness / np.float32(2) for item, likeness in run.likenesses.items()},
+        similarity_embeddings={
+            item: similarity_embedding / np.float32(2)
+            for item, similarity_embedding in run.similarity_embeddings.items()
+        },
     )
     answers = [
         answer_from(run, log),
         popular_from(run, OLD_SCORES, POPULAR),
-        alike(run, "film-1"),
+        similar(run, "film-1"),
     ]
     runs = {run.run_id: run, other.run_id: other}
     found = Comparison(runs, {"ann": log}, stage.ledger).power(answers)

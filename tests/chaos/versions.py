@@ -20,7 +20,7 @@ from tests.chaos.contents import NOTHING, Interests, LogRow, PopularVersion, Run
 _BATCH_TOLERANCE = 1e-6
 _SPEED_TOLERANCE = 2e-3
 """Vectors are stored and multiplied with 32 bits, and the scores of a list lie close together."""
-_LIKENESS_TOLERANCE = 1e-4
+_SIMILARITY_TOLERANCE = 1e-4
 _FEWEST_POINTS = 3
 _SCORE, _BATCH, _SPEED = 0, 1, 2
 _COMMIT_SECONDS = 5.0
@@ -47,7 +47,7 @@ def fault_of(
     if endpoint == "search":
         return None
     if endpoint == "similar":
-        return _fault_of_likeness(answer, run)
+        return _fault_of_similarity(answer, run)
     if endpoint != "recommendations" or answer.strategy in POPULAR_STRATEGIES:
         return fault_of_popular(answer, run)
     fault = _fault_of_batch(answer, run)
@@ -115,13 +115,13 @@ def vector_as_of(
     kind_nos = np.array([row.kind_no for row in newest], dtype=np.int64)
     history = History(
         np.array([row.item_no for row in newest], dtype=np.int32),
-        run.kinds.strengths(kind_nos, values),
+        run.kinds.weights(kind_nos, values),
     )
     if not len(stated):
         return live_vector(run.space, run.items, history)
-    strength = run.space.parameters.interest_strength
+    weight = run.space.parameters.interest_weight
     items = run.phrases.followed_by(run.items)
-    return live_vector(run.space, items, history.after(stated, strength))
+    return live_vector(run.space, items, history.after(stated, weight))
 
 
 def line_error(stored: Sequence[float], told: Sequence[float]) -> float:
@@ -133,11 +133,11 @@ def line_error(stored: Sequence[float], told: Sequence[float]) -> float:
     if spread == 0.0:
         return float(y.max() - y.min())
     scaled = (x - x.min()) / spread
-    ground = np.column_stack([scaled, np.ones_like(scaled)])
-    solution = np.linalg.lstsq(ground, y, rcond=None)[0]
+    design = np.column_stack([scaled, np.ones_like(scaled)])
+    solution = np.linalg.lstsq(design, y, rcond=None)[0]
     if solution[0] < 0.0:
         return float(y.max() - y.min())
-    return float(np.abs(ground @ solution - y).max())
+    return float(np.abs(design @ solution - y).max())
 
 
 def _may_be(answer: Answer, version: PopularVersion) -> bool:
@@ -155,22 +155,24 @@ def _error_over(
     return np.inf if np.isnan(stored).any() else line_error(stored.tolist(), told.tolist())
 
 
-def _fault_of_likeness(answer: Answer, run: RunContents) -> str | None:
-    """Why the scores are not the inner products with the mean of the likenesses asked about."""
+def _fault_of_similarity(answer: Answer, run: RunContents) -> str | None:
+    """Why the scores are not the inner products with the mean embedding asked about."""
     told = [
         (item, score)
         for item, score in zip(answer.items, answer.scores[:, _SCORE].tolist(), strict=True)
         if score != 0.0
     ]
-    strangers = [one for one in (*answer.question.seeds, *dict(told)) if one not in run.likenesses]
+    strangers = [
+        one for one in (*answer.question.seeds, *dict(told)) if one not in run.similarity_embeddings
+    ]
     if strangers:
-        return f"{', '.join(strangers[:5])} have no likeness in run {answer.run_id}"
-    middle = np.mean([run.likenesses[seed] for seed in answer.question.seeds], axis=0)
-    errors = [abs(float(run.likenesses[item] @ middle) - score) for item, score in told]
+        return f"{', '.join(strangers[:5])} have no similarity embedding in run {answer.run_id}"
+    middle = np.mean([run.similarity_embeddings[seed] for seed in answer.question.seeds], axis=0)
+    errors = [abs(float(run.similarity_embeddings[item] @ middle) - score) for item, score in told]
     error = max(errors, default=0.0)
-    if error <= _LIKENESS_TOLERANCE:
+    if error <= _SIMILARITY_TOLERANCE:
         return None
-    return f"its scores are {error:.2g} off the likenesses of run {answer.run_id}"
+    return f"its scores are {error:.2g} off the similarity embeddings of run {answer.run_id}"
 
 
 def _fault_of_batch(answer: Answer, run: RunContents) -> str | None:

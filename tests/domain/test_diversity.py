@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
-from domain.diversity import diverse_order, mean_likeness
+from domain.diversity import diverse_order, mean_similarity
 
 Listed = tuple[NDArray[np.int32], NDArray[np.float64], NDArray[np.float64]]
 
@@ -29,10 +29,10 @@ def lists(draw: st.DrawFn) -> Listed:
 
 
 shares = st.floats(0, 1)
-places = st.integers(1, 15)
+positions = st.integers(1, 15)
 
 
-@given(lists(), shares, places)
+@given(lists(), shares, positions)
 def test_the_order_holds_every_item_once_and_begins_with_the_best(
     listed: Listed, diversity: float, wanted: int
 ) -> None:
@@ -41,7 +41,7 @@ def test_the_order_holds_every_item_once_and_begins_with_the_best(
     assert order[0] == 0
 
 
-@given(lists(), places)
+@given(lists(), positions)
 def test_without_diversity_the_order_stays_as_it_is(listed: Listed, wanted: int) -> None:
     count = len(listed[0])
     assert diverse_order(*listed, 0.0, wanted).tolist() == list(range(count))
@@ -49,7 +49,7 @@ def test_without_diversity_the_order_stays_as_it_is(listed: Listed, wanted: int)
     assert diverse_order(*listed[:2], unlike, 0.3, wanted).tolist() == list(range(count))
 
 
-@given(lists(), places)
+@given(lists(), positions)
 def test_full_diversity_takes_the_item_farthest_from_all_before(
     listed: Listed, wanted: int
 ) -> None:
@@ -59,11 +59,11 @@ def test_full_diversity_takes_the_item_farthest_from_all_before(
     order = diverse_order(*listed, 1.0, wanted)[:wanted].tolist()
     for step in range(1, len(order)):
         left = [row for row in range(len(item_nos)) if row not in order[:step]]
-        alike = {row: float((units[row] @ units[order[:step]].T).max()) for row in left}
-        assert alike[order[step]] <= min(alike.values()) + 1e-9
+        similar = {row: float((units[row] @ units[order[:step]].T).max()) for row in left}
+        assert similar[order[step]] <= min(similar.values()) + 1e-9
 
 
-@given(lists(), shares, places)
+@given(lists(), shares, positions)
 def test_those_not_taken_follow_as_they_stood(
     listed: Listed, diversity: float, wanted: int
 ) -> None:
@@ -71,7 +71,7 @@ def test_those_not_taken_follow_as_they_stood(
     assert rest == sorted(rest)
 
 
-@given(lists(), shares, places)
+@given(lists(), shares, positions)
 def test_ties_go_to_the_lowest_number_and_length_says_nothing(
     listed: Listed, diversity: float, wanted: int
 ) -> None:
@@ -91,7 +91,7 @@ def test_what_is_like_the_first_gives_way_to_what_is_not() -> None:
     assert diverse_order(item_nos, scores, vectors, 0.5, 3).tolist() == [0, 2, 1]
 
 
-def test_the_mean_likeness_is_that_of_all_pairs() -> None:
+def test_the_mean_similarity_is_that_of_all_pairs() -> None:
     vectors = np.array([[2.0, 0.0], [0.0, 3.0], [1.0, 1.0]])
-    assert mean_likeness(vectors) == pytest.approx((0 + 2 * 0.5**0.5) / 3)
-    assert mean_likeness(vectors[:1]) == mean_likeness(vectors[:0]) == 0.0
+    assert mean_similarity(vectors) == pytest.approx((0 + 2 * 0.5**0.5) / 3)
+    assert mean_similarity(vectors[:1]) == mean_similarity(vectors[:0]) == 0.0

@@ -23,11 +23,12 @@ PARAMETERS = LiveVectorParameters(
 )
 _RANDOM = np.random.default_rng(11)
 _VECTORS = _RANDOM.normal(size=(ITEMS, FACTORS + SEQUENCE + 2)).astype(np.float32)
-_SOURCES = _RANDOM.normal(size=(ITEMS, SEQUENCE)).astype(np.float32)
+_CONTEXT_EMBEDDINGS = _RANDOM.normal(size=(ITEMS, SEQUENCE)).astype(np.float32)
 CATALOGUE = ItemVectors(
     item_nos=np.arange(1, ITEMS + 1, dtype=np.int32),
     vectors=_VECTORS,
-    sources=_SOURCES / np.linalg.norm(_SOURCES, axis=1, keepdims=True),
+    context_embeddings=_CONTEXT_EMBEDDINGS
+    / np.linalg.norm(_CONTEXT_EMBEDDINGS, axis=1, keepdims=True),
     taste_scales=np.ones(ITEMS),
     confidence_scales=np.ones(ITEMS),
 )
@@ -40,7 +41,7 @@ interests = st.lists(st.integers(1, ITEMS), min_size=1, max_size=12, unique=True
 
 def history(item_nos: list[int], declared: list[int]) -> History:
     done = History(np.array(item_nos, dtype=np.int32), np.ones(len(item_nos)))
-    return done.after(np.array(declared, dtype=np.int32), PARAMETERS.interest_strength)
+    return done.after(np.array(declared, dtype=np.int32), PARAMETERS.interest_weight)
 
 
 @given(numbers, interests, st.randoms(use_true_random=False))

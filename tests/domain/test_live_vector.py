@@ -26,13 +26,13 @@ def space_and_items(
     factors = chance.normal(size=(ITEMS, parameters.taste_dimensions))
     scales = chance.uniform(0.5, 2.0, size=ITEMS)
     sequence = chance.normal(size=(ITEMS, parameters.sequence_dimensions))
-    sources = chance.normal(size=(ITEMS, parameters.sequence_dimensions))
+    context_embeddings = chance.normal(size=(ITEMS, parameters.sequence_dimensions))
     trend_and_filler = np.ones((ITEMS, 2))
     vectors = np.hstack([factors * scales[:, None], sequence, trend_and_filler])
     items = ItemVectors(
         item_nos=np.arange(10, 10 * ITEMS + 1, 10, dtype=np.int32),
         vectors=vectors.astype(np.float32),
-        sources=sources.astype(np.float32),
+        context_embeddings=context_embeddings.astype(np.float32),
         taste_scales=scales,
         confidence_scales=chance.uniform(0.5, 1.5, size=ITEMS),
     )
@@ -53,7 +53,7 @@ events = st.lists(
 def history(pairs: list[tuple[int, float]]) -> History:
     return History(
         np.array([item for item, _ in pairs], dtype=np.int32),
-        np.array([strength for _, strength in pairs], dtype=np.float64),
+        np.array([weight for _, weight in pairs], dtype=np.float64),
     )
 
 
@@ -120,7 +120,7 @@ def test_where_no_item_of_a_history_has_a_vector_it_says_nothing() -> None:
     none = ItemVectors(
         item_nos=items.item_nos[:0],
         vectors=np.empty((0, 0), dtype=np.float32),
-        sources=np.empty((0, 0), dtype=np.float32),
+        context_embeddings=np.empty((0, 0), dtype=np.float32),
         taste_scales=items.taste_scales[:0],
         confidence_scales=items.confidence_scales[:0],
     )
@@ -136,7 +136,7 @@ def test_the_sequence_part_is_the_decayed_mean_of_the_newest_liked_items() -> No
     space, items, _ = space_and_items(PARAMETERS)
     vector = live_vector(space, items, history([(10, 1.0), (20, -2.0), (30, 1.0)]))
     assert vector is not None
-    expected = (0.75 * items.sources[0] + items.sources[2]) / 1.75
+    expected = (0.75 * items.context_embeddings[0] + items.context_embeddings[2]) / 1.75
     assert vector[FACTORS : FACTORS + SEQUENCE] == pytest.approx(expected, abs=1e-5)
 
 
@@ -144,7 +144,7 @@ def test_an_item_used_again_counts_once_in_the_sequence_part_where_it_was_last()
     space, items, _ = space_and_items(PARAMETERS)
     vector = live_vector(space, items, history([(30, 1.0), (10, 1.0), (30, 1.0), (30, 3.0)]))
     assert vector is not None
-    expected = (0.75 * items.sources[0] + items.sources[2]) / 1.75
+    expected = (0.75 * items.context_embeddings[0] + items.context_embeddings[2]) / 1.75
     assert vector[FACTORS : FACTORS + SEQUENCE] == pytest.approx(expected, abs=1e-5)
 
 

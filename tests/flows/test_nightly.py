@@ -33,7 +33,7 @@ PARTITIONED = (
     "user_embeddings",
     "popular_items",
     "term_embeddings",
-    "item_likenesses",
+    "item_similarity_embeddings",
 )
 
 
@@ -268,7 +268,7 @@ def test_a_reader_of_the_served_run_delays_a_night_and_is_not_harmed(shop: Engin
         reader.execute(text("select count(*) from batch_recommendations"))
         reader.execute(text("select count(*) from user_embeddings"))
         release = threading.Timer(1.5, reader.rollback)
-        run_id = run_now(at("Compare at the gate", release.start))
+        run_id = run_now(at("Compare at the promotion gate", release.start))
         release.join()
     assert value(shop, "select run_id from live_run") == run_id
 
@@ -300,8 +300,8 @@ def test_a_big_catalogue_gets_an_index_whose_recall_is_measured(
     metrics = value(shop, "select metrics from model_runs")
     assert metrics["index"] == "hnsw"
     assert metrics["index_recall@100"] > 0.9
-    assert metrics["likeness_recall@100"] > 0.9
-    for parent in ("item_embeddings", "item_likenesses"):
+    assert metrics["similarity_recall@100"] > 0.9
+    for parent in ("item_embeddings", "item_similarity_embeddings"):
         definition = value(
             shop,
             "select pg_get_indexdef(cast(:name as regclass))",

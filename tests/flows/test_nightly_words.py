@@ -1,4 +1,4 @@
-"""What the night learns from words: every item of the catalogue has a place in the run."""
+"""What the night learns from words: every item of the catalogue has an embedding in the run."""
 
 from collections.abc import Callable, Sequence
 
@@ -19,7 +19,7 @@ NEW_STEPS = (
     "Read the words of the catalogue",
     "Choose how long words count",
     "Write the words",
-    "Write how alike items are",
+    "Write how similar items are",
 )
 
 
@@ -44,40 +44,42 @@ def truncate(engine: Engine, record: Record, visits: Sequence[tuple[str, int, fl
         record(connection, visits)
 
 
-def assert_every_item_has_its_place(engine: Engine) -> None:
+def assert_every_item_has_its_embedding(engine: Engine) -> None:
     items = value(engine, "select count(*) from items")
     norm = value(engine, "select item_norm from model_runs order by run_id desc limit 1")
     norms = [row[0] for row in rows(engine, "select vector_norm(embedding) from item_embeddings")]
     assert len(norms) == items
     assert np.allclose(norms, norm, rtol=1e-4)
-    assert value(engine, "select count(*) from item_likenesses") == items
-    longest = value(engine, "select max(vector_norm(likeness)) from item_likenesses")
+    assert value(engine, "select count(*) from item_similarity_embeddings") == items
+    longest = value(
+        engine, "select max(vector_norm(similarity_embedding)) from item_similarity_embeddings"
+    )
     assert longest <= 1 + 1e-5
 
 
-def test_a_night_gives_new_items_their_place_by_their_words(shop: Engine) -> None:
+def test_a_night_gives_new_items_their_embedding_by_their_words(shop: Engine) -> None:
     new = add_item(shop, "Something else", "group 1")
     silent = add_item(shop, "")
     run_id = run_now(ignore)
 
-    assert_every_item_has_its_place(shop)
+    assert_every_item_has_its_embedding(shop)
     users = {row.item_no: row.users for row in rows(shop, "select * from item_embeddings")}
     liked = rows(shop, "select item_no, count(distinct user_no) as n from interactions group by 1")
     assert {no: count for no, count in users.items() if count} == {row[0]: row[1] for row in liked}
     assert users[new] == users[silent] == 0
-    assert value(shop, "select count(*) from item_embeddings where placed_at is not null") == 0
+    assert value(shop, "select count(*) from item_embeddings where embedded_at is not null") == 0
     assert value(shop, "select count(*) from term_embeddings where run_id = :run", run=run_id) > 3
 
     run = rows(shop, "select * from model_runs")[0]
     assert run.metrics["items_made_of_words"] == 60 + 1 - len(liked)
-    assert run.metrics["neutral_items"] == 1
+    assert run.metrics["unknown_items"] == 1
     assert run.metrics["words_terms"] == run.parameters["words"]["terms"]
-    assert run.parameters["words"]["likeness"] == {"taste": 0.35, "source": 0.35, "words": 0.3}
+    assert run.parameters["words"]["similarity"] == {"taste": 0.35, "context": 0.35, "words": 0.3}
     for artifact in ("nightly-summary", "nightly-figures"):
         assert "items_made_of_words" in str(
             ask_prefect(f"artifacts/{artifact}/latest")["data"]
         ) or "items made of words" in str(ask_prefect(f"artifacts/{artifact}/latest")["data"])
-    assert '"neutral"' not in ask_prefect("artifacts/nightly-figures/latest")["data"]
+    assert '"mean_embedding"' not in ask_prefect("artifacts/nightly-figures/latest")["data"]
 
 
 def test_new_items_are_listed_for_those_who_like_their_words(shop: Engine) -> None:
@@ -85,37 +87,41 @@ def test_new_items_are_listed_for_those_who_like_their_words(shop: Engine) -> No
     run_now(ignore)
     listed = rows(
         shop,
-        "select user_id, array_position(item_nos, :new) as place"
+        "select user_id, array_position(item_nos, :new) as rank"
         " from batch_recommendations join users using (user_no)",
         new=new,
     )
     # A user n is at home in the group (3 - n % 3) % 3.
-    home = [row.place for row in listed if int(row.user_id.split("-")[1]) % 3 == 2]
-    away = [row.place for row in listed if int(row.user_id.split("-")[1]) % 3 != 2]
+    home = [row.rank for row in listed if int(row.user_id.split("-")[1]) % 3 == 2]
+    away = [row.rank for row in listed if int(row.user_id.split("-")[1]) % 3 != 2]
     assert len(home) == 20
-    assert all(place is not None for place in home + away)
+    assert all(embed is not None for embed in home + away)
     assert max(home) < np.mean(away)
 
 
 def test_the_lists_of_different_users_are_compared(shop: Engine) -> None:
     run_now(ignore)
     metrics = value(shop, "select metrics from model_runs")
-    assert 0.0 < metrics["overlap@20"] < 1.0
-    assert 0.0 <= metrics["alike_pairs@20"] < 0.5
-    assert metrics["commonest_list@20"] < 0.5
+    assert 0.0 < metrics["inter_user_similarity@20"] < 1.0
+    assert 0.0 <= metrics["similar_pairs@20"] < 0.5
+    assert metrics["most_common_list@20"] < 0.5
     assert "80 % in common" in ask_prefect("artifacts/nightly-summary/latest")["data"]
 
 
-def test_an_item_without_a_word_is_in_the_neutral_place_that_the_run_tells_of(
+def test_an_item_without_a_word_has_the_mean_embedding_that_the_run_tells_of(
     shop: Engine,
 ) -> None:
     silent = add_item(shop, "")
     run_now(ignore)
     words = value(shop, "select parameters -> 'words' from model_runs")
     row = rows(shop, "select * from item_embeddings where item_no = :no", no=silent)[0]
-    assert np.allclose(row.embedding.to_numpy()[:-2], words["neutral"]["embedding"], atol=1e-6)
+    assert np.allclose(
+        row.embedding.to_numpy()[:-2], words["mean_embedding"]["embedding"], atol=1e-6
+    )
     assert row.embedding.to_numpy()[-2] == pytest.approx(words["trend"])
-    assert np.allclose(row.source.to_numpy(), words["neutral"]["source"], atol=1e-6)
+    assert np.allclose(
+        row.context_embedding.to_numpy(), words["mean_embedding"]["context_embedding"], atol=1e-6
+    )
     assert row.taste_scale == pytest.approx(words["taste_scale"])
 
 
@@ -126,7 +132,7 @@ def test_a_catalogue_without_a_word_is_published_all_the_same(shop: Engine) -> N
     metrics = value(shop, "select metrics from model_runs")
     assert (metrics["words_terms"], metrics["items_made_of_words"]) == (0, 0)
     assert value(shop, "select count(*) from term_embeddings") == 0
-    assert_every_item_has_its_place(shop)
+    assert_every_item_has_its_embedding(shop)
 
 
 def test_words_of_a_single_item_say_nothing_of_any_other(shop: Engine) -> None:
@@ -136,28 +142,30 @@ def test_words_of_a_single_item_say_nothing_of_any_other(shop: Engine) -> None:
     add_item(shop, "Alone")
     run_now(ignore)
     assert value(shop, "select metrics -> 'words_terms' from model_runs") == 0
-    assert_every_item_has_its_place(shop)
+    assert_every_item_has_its_embedding(shop)
 
 
-def test_a_run_without_a_sequence_part_places_every_item(shop: Engine, record: Record) -> None:
+def test_a_run_without_a_sequence_part_embeds_every_item(shop: Engine, record: Record) -> None:
     truncate(shop, record, [("ann", 1, 0), ("ann", 2, 1), ("bob", 2, 2)])
     run_now(ignore)
     words = value(shop, "select parameters -> 'words' from model_runs")
-    assert words["neutral"]["source"] is None
-    assert words["likeness"] == {"taste": 0.7, "source": 0.0, "words": 0.3}
-    assert value(shop, "select count(*) from item_embeddings where source is not null") == 0
-    assert_every_item_has_its_place(shop)
+    assert words["mean_embedding"]["context_embedding"] is None
+    assert words["similarity"] == {"taste": 0.7, "context": 0.0, "words": 0.3}
+    assert (
+        value(shop, "select count(*) from item_embeddings where context_embedding is not null") == 0
+    )
+    assert_every_item_has_its_embedding(shop)
 
 
 def test_what_is_only_disliked_counts_no_user(shop: Engine, record: Record) -> None:
     truncate(shop, record, [("ann", 1, 0), ("ann", 2, 1), ("bob", 2, 2), ("bob", 3, 3)])
     with shop.begin() as connection:
-        dislike = "(select kind_no from event_kinds where strength < 0 order by kind_no limit 1)"
+        dislike = "(select kind_no from event_kinds where weight < 0 order by kind_no limit 1)"
         connection.execute(text(f"update interactions set kind_no = {dislike} where item_no = 3"))
     run_now(ignore)
     told = rows(shop, "select users from item_embeddings where item_no <= 4 order by item_no")
     assert [row.users for row in told] == [1, 2, 0, 0]
-    assert_every_item_has_its_place(shop)
+    assert_every_item_has_its_embedding(shop)
 
 
 def test_another_language_is_that_of_the_next_published_run(
@@ -192,13 +200,13 @@ def test_a_step_that_the_database_broke_off_is_done_again(shop: Engine, step: st
     run_id = run_now(break_off_once)
     assert len(attempts) == 2
     assert value(shop, "select run_id from live_run") == run_id
-    assert_every_item_has_its_place(shop)
+    assert_every_item_has_its_embedding(shop)
     terms = value(shop, "select count(*) from term_embeddings")
     assert terms == value(shop, "select metrics -> 'words_terms' from model_runs")
 
 
-def test_an_item_that_comes_while_the_night_works_has_its_place_after_the_promotion(
+def test_an_item_that_comes_while_the_night_works_has_its_embedding_after_the_promotion(
     shop: Engine,
 ) -> None:
-    run_now(at("Write how alike items are", lambda: add_item(shop, "Late", "group 2") and None))
-    assert_every_item_has_its_place(shop)
+    run_now(at("Write how similar items are", lambda: add_item(shop, "Late", "group 2") and None))
+    assert_every_item_has_its_embedding(shop)

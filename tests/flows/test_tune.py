@@ -8,7 +8,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine, text
 
-from batch.tuned_recipes import find_tuned_recipe, tuning_lock
+from batch.tuned_hyperparameters import find_tuned_hyperparameters, tuning_lock
 from domain.errors import NotEnoughHistoryError, TuningInProgressError
 from flows.nightly import run_now
 from flows.tune import tune_now
@@ -35,16 +35,16 @@ def few_users_suffice(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def poor_settings(shop: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
-    """Settings that nearly any other recipe beats."""
+    """Settings that nearly any other configuration beats."""
     monkeypatch.setenv("TANDEM_BATCH_THRESHOLD", "0.95")
     return shop
 
 
-def test_a_search_stores_its_recipe_and_serves_nothing(poor_settings: Engine) -> None:
+def test_a_search_stores_its_hyperparameters_and_serves_nothing(poor_settings: Engine) -> None:
     found = tune_now(ignore, **QUICK)
     assert found.better
-    (stored,) = rows(poor_settings, "select * from tuned_recipes")
-    assert stored.recipe["threshold"] == found.recipe.threshold < 0.95
+    (stored,) = rows(poor_settings, "select * from tuned_hyperparameters")
+    assert stored.hyperparameters["threshold"] == found.hyperparameters.threshold < 0.95
     assert stored.trials == len(found.trials)
     assert stored.figures["best"]["ndcg"] > stored.figures["default"]["ndcg"]
     (horizon,) = rows(poor_settings, "select max(position) as position from interactions")
@@ -56,7 +56,7 @@ def test_a_search_stores_its_recipe_and_serves_nothing(poor_settings: Engine) ->
     assert "item_exponent" in artifact.raise_for_status().json()["data"]
 
 
-def test_the_next_night_uses_the_tuned_recipe_unless_it_is_asked_otherwise(
+def test_the_next_night_uses_the_tuned_hyperparameters_unless_asked_otherwise(
     poor_settings: Engine,
 ) -> None:
     found = tune_now(ignore, **QUICK)
@@ -65,16 +65,16 @@ def test_the_next_night_uses_the_tuned_recipe_unless_it_is_asked_otherwise(
     (tuned, asked) = rows(
         poor_settings, "select parameters -> 'lists' as lists from model_runs order by run_id"
     )
-    assert tuned.lists["threshold"] == found.recipe.threshold
-    assert tuned.lists["popularity_exponent"] == found.recipe.popularity_exponent
+    assert tuned.lists["threshold"] == found.hyperparameters.threshold
+    assert tuned.lists["popularity_exponent"] == found.hyperparameters.popularity_exponent
     assert asked.lists == tuned.lists | {"iterations": 6}
 
 
 def test_a_search_that_finds_nothing_better_leaves_the_settings_in_force(shop: Engine) -> None:
     found = tune_now(ignore, explored_trials=1, verified_trials=1)
     with shop.begin() as connection:
-        connection.execute(text("update tuned_recipes set recipe = null"))
-        assert find_tuned_recipe(connection) is None
+        connection.execute(text("update tuned_hyperparameters set hyperparameters = null"))
+        assert find_tuned_hyperparameters(connection) is None
     run_now(ignore)
     (run,) = rows(shop, "select parameters -> 'lists' as lists from model_runs")
     assert run.lists["threshold"] is None
@@ -90,7 +90,7 @@ def test_an_interrupted_search_goes_on_where_it_was(poor_settings: Engine) -> No
         tune_now(stop_at_the_third, **QUICK)
     kept = rows(poor_settings, "select * from tuning_trials order by trial")
     assert [trial.trial for trial in kept] == [1, 2, 3]
-    assert rows(poor_settings, "select * from tuned_recipes") == []
+    assert rows(poor_settings, "select * from tuned_hyperparameters") == []
 
     told: list[str] = []
     found = tune_now(lambda step, _seconds: told.append(step), **QUICK)
@@ -99,15 +99,15 @@ def test_an_interrupted_search_goes_on_where_it_was(poor_settings: Engine) -> No
     trials = rows(poor_settings, "select * from tuning_trials order by trial")
     assert trials[:3] == kept
     assert len(trials) == len(found.trials)
-    assert sum(trial.rung == "explored" for trial in trials) == 4
+    assert sum(trial.fidelity == "explored" for trial in trials) == 4
 
 
 def test_the_same_history_is_not_searched_twice(poor_settings: Engine) -> None:
     first = tune_now(ignore, **QUICK)
     again = tune_now(ignore, **QUICK)
-    assert again.recipe == first.recipe
+    assert again.hyperparameters == first.hyperparameters
     assert len(rows(poor_settings, "select * from tuning_trials")) == len(first.trials)
-    assert len(rows(poor_settings, "select * from tuned_recipes")) == 2
+    assert len(rows(poor_settings, "select * from tuned_hyperparameters")) == 2
 
 
 def test_a_second_search_at_once_is_turned_away(shop: Engine) -> None:

@@ -7,7 +7,7 @@ from domain.identifiers import RunId
 
 _TABLES = (
     "users, interactions, event_receipts, event_deletions, forgotten_users, impressions,"
-    " promotions, live_run, speed_progress, popular_refreshes, item_news, placing_progress,"
+    " promotions, live_run, speed_progress, popular_refreshes, item_news, item_embedding_progress,"
     " user_interests, model_runs"
 )
 

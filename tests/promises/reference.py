@@ -14,7 +14,7 @@ from sql.log import NewEvent
 from tests.events import CLICK, DISLIKE, HIDE, LIKE, VIEW
 from tests.promises.small_space import random_phrases
 
-STRENGTHS = {VIEW: 1.0, CLICK: 0.5, LIKE: 3.0, DISLIKE: -2.0, HIDE: -1.0}
+WEIGHTS = {VIEW: 1.0, CLICK: 0.5, LIKE: 3.0, DISLIKE: -2.0, HIDE: -1.0}
 WORDS = {"robots": "robot", "noir": "noir"}
 """Words that runs know, with their terms."""
 
@@ -55,7 +55,7 @@ def _history(events: list[NewEvent], words: list[str], item_nos: list[int]) -> H
     )
     history = History(
         np.array([event.item_no for event in ordered], dtype=np.int32),
-        np.array([STRENGTHS[event.kind_no] for event in ordered], dtype=np.float64),
+        np.array([WEIGHTS[event.kind_no] for event in ordered], dtype=np.float64),
     )
     phrases = [list(WORDS).index(word) - len(WORDS) for word in words if word in WORDS]
-    return history.after(np.array([*phrases, *item_nos], dtype=np.int32), STRENGTHS[LIKE])
+    return history.after(np.array([*phrases, *item_nos], dtype=np.int32), WEIGHTS[LIKE])

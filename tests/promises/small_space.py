@@ -21,11 +21,11 @@ def random_space(item_nos: list[int], seed: int) -> ItemSpace:
     items = ItemVectors(
         item_nos=np.array(sorted(item_nos), dtype=np.int32),
         vectors=vectors,
-        sources=sequence / np.linalg.norm(sequence, axis=1, keepdims=True),
+        context_embeddings=sequence / np.linalg.norm(sequence, axis=1, keepdims=True),
         taste_scales=np.ones(count),
         confidence_scales=np.ones(count),
     )
-    items = replace(items, sources=items.sources.astype(np.float32))
+    items = replace(items, context_embeddings=items.context_embeddings.astype(np.float32))
     gramian = (factors.T.astype(np.float64) @ factors).astype(np.float32).astype(np.float64)
     return ItemSpace(items, 1.0, LiveSpace(PARAMETERS, gramian))
 
@@ -34,13 +34,15 @@ def random_phrases(terms: list[str], seed: int) -> ItemVectors:
     """The terms as items numbered -n to -1, as phrases of that one term would be."""
     random = np.random.default_rng([seed, 1])
     count = len(terms)
-    sources = random.normal(size=(count, 2))
+    context_embeddings = random.normal(size=(count, 2))
     return ItemVectors(
         item_nos=np.arange(-count, 0, dtype=np.int32),
         vectors=np.hstack([random.normal(size=(count, 5)), np.zeros((count, 2))]).astype(
             np.float32
         ),
-        sources=(sources / np.linalg.norm(sources, axis=1, keepdims=True)).astype(np.float32),
+        context_embeddings=(
+            context_embeddings / np.linalg.norm(context_embeddings, axis=1, keepdims=True)
+        ).astype(np.float32),
         taste_scales=np.full(count, TASTE_SCALE),
         confidence_scales=np.ones(count),
     )

@@ -39,7 +39,7 @@ from tests import tables
 from tests.events import NOON, record
 from tests.passes import until_idle
 from tests.promises.emptying import empty
-from tests.promises.reference import STRENGTHS, WORDS, Reference
+from tests.promises.reference import WEIGHTS, WORDS, Reference
 from tests.promises.small_space import random_phrases, random_space
 from tests.removals import delete, forget, rows_of_user
 from tests.small_words import state, teach_words
@@ -52,7 +52,7 @@ EVENTS = st.lists(
         st.integers(0, 7),  # which event it is; sent again, it counts once
         st.sampled_from(USERS),
         st.integers(0, 7),
-        st.sampled_from(sorted(STRENGTHS)),
+        st.sampled_from(sorted(WEIGHTS)),
         st.integers(0, 3),
     ),
     min_size=1,
@@ -216,9 +216,9 @@ class AnyInterleaving(RuleBasedStateMachine):
                 connection.execute(insert(tables.batch_recommendations), row)
             store_space(connection, run.run_id, space)
             phrases = random_phrases(list(WORDS.values()), run.run_id)
-            places = dict(zip(WORDS.values(), phrases.vectors[:, :5], strict=True))
-            sources = dict(zip(WORDS.values(), phrases.sources, strict=True))
-            teach_words(connection, run.run_id, places, sources)
+            indexes = dict(zip(WORDS.values(), phrases.vectors[:, :5], strict=True))
+            context_embeddings = dict(zip(WORDS.values(), phrases.context_embeddings, strict=True))
+            teach_words(connection, run.run_id, indexes, context_embeddings)
             kinds = load_kinds(connection)
         with self.engine.begin() as connection:
             self.night.known = event_horizon(connection)

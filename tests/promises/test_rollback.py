@@ -123,7 +123,7 @@ def test_a_run_that_cannot_be_served_is_refused_with_the_reason_and_the_runs_tha
             {"state": state},
         ).scalar_one()
     words = {
-        "refused": "refused by the gate and was never served: because of that",
+        "refused": "refused by the promotion gate and was never served: because of that",
         "failed": "failed and was never served: because of that",
         "retired": "is no longer retained",
     }.get(state, "is still being made")

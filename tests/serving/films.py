@@ -34,7 +34,7 @@ TERMS: Mapping[str, tuple[float, float]] = {
     "toy": (0.5, 0.5),
     "classic": (0.5, 0.6),
 }
-PLACES: Mapping[str, tuple[float, float]] = {
+TASTES: Mapping[str, tuple[float, float]] = {
     "odyssey": (1.0, 0.1),
     "robot": (0.9, 0.2),
     "war": (0.95, 0.0),
@@ -44,7 +44,7 @@ PLACES: Mapping[str, tuple[float, float]] = {
     "toys-2": (0.5, 0.55),
     "silent": (0.7, 0.7),
 }
-SHARES = {"taste": 0.35, "source": 0.35, "words": 0.30}
+SHARES = {"taste": 0.35, "context": 0.35, "words": 0.30}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ class Films:
 
 
 def store_film(engine: Engine, item_id: str, title: str, **said: Any) -> int:
-    """An item made as an app makes it, without a place in any run."""
+    """An item made as an app makes it, without an embedding in any run."""
     row = {"item_id": item_id, "title": title, **said}
     with engine.begin() as connection:
         statement = insert(tables.items).values(row).returning(tables.items.c.item_no)
@@ -79,22 +79,22 @@ def publish_films(seeds: Seeds, users: Mapping[str, tuple[float, float]] | None 
     vectors = {seeds.user(name): ((*taste, *taste), 0) for name, taste in (users or {}).items()}
     run_id = seeds.run(
         users=vectors,
-        vectors={nos[item_id]: (*place, *place) for item_id, place in PLACES.items()},
+        vectors={nos[item_id]: (*taste, *taste) for item_id, taste in TASTES.items()},
         popular={"": [(no, 9.0 - n) for n, no in enumerate(nos.values())]},
         live=False,
     )
     with seeds.engine.begin() as connection:
         _tell_words(connection, run_id)
-        for item_id, place in PLACES.items():
+        for item_id, taste in TASTES.items():
             connection.execute(
                 text(
-                    "insert into item_likenesses"
-                    " select :run_id, item_no, cast(:placed as vector)"
-                    " || subvector(coalesce(likeness_of_words(:run_id, words),"
+                    "insert into item_similarity_embeddings"
+                    " select :run_id, item_no, cast(:behaviour as vector)"
+                    " || subvector(coalesce(similarity_embedding_of_words(:run_id, words),"
                     " cast('[0,0,0,0,0,0,0,0]' as vector)), 5, 4)"
                     " from items where item_id = :item_id"
                 ),
-                {"run_id": run_id, "placed": _behaviour(place), "item_id": item_id},
+                {"run_id": run_id, "behaviour": _behaviour(taste), "item_id": item_id},
             )
     seeds.promote(run_id)
     return Films(run_id, nos)
@@ -103,7 +103,7 @@ def publish_films(seeds: Seeds, users: Mapping[str, tuple[float, float]] | None 
 def _tell_words(connection: Any, run_id: int) -> None:
     parameters = {
         "live_vector": {"taste_dimensions": 2, "sequence_dimensions": 2},
-        "words": {"longest": 100.0, "likeness": SHARES},
+        "words": {"longest": 100.0, "similarity": SHARES},
     }
     connection.execute(
         text("update model_runs set parameters = cast(:told as jsonb) where run_id = :run_id"),
@@ -115,14 +115,14 @@ def _tell_words(connection: Any, run_id: int) -> None:
             "term": term,
             "idf": 1.0,
             "embedding": np.array([*said, *said], dtype=np.float32),
-            "source": np.array(said, dtype=np.float32),
+            "context_embedding": np.array(said, dtype=np.float32),
         }
         for term, said in TERMS.items()
     ]
     connection.execute(insert(tables.term_embeddings), rows)
 
 
-def _behaviour(place: tuple[float, float]) -> str:
-    unit = np.array(place) / np.linalg.norm(place)
-    half = np.concatenate([unit * SHARES["taste"] ** 0.5, unit * SHARES["source"] ** 0.5])
+def _behaviour(taste: tuple[float, float]) -> str:
+    unit = np.array(taste) / np.linalg.norm(taste)
+    half = np.concatenate([unit * SHARES["taste"] ** 0.5, unit * SHARES["context"] ** 0.5])
     return str(half.tolist())

@@ -74,6 +74,6 @@ def store_lists(seeds: Seeds, run_id: int, lists: Mapping[tuple[str, str], Seque
             "list": name,
             "category": category,
             "item_nos": [seeds.film_nos[film] for film in listed],
-            "scores": [float(len(listed) - place) for place in range(len(listed))],
+            "scores": [float(len(listed) - index) for index in range(len(listed))],
         }
         seeds.write(insert(tables.popular_items).values(row))

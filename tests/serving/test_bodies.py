@@ -1,4 +1,4 @@
-"""Bodies that are not JSON, or not sent as JSON, are refused with place and reason."""
+"""Bodies that are not JSON, or not sent as JSON, are refused with location and reason."""
 
 import gzip
 import json
@@ -34,7 +34,7 @@ ROUTES = [("POST", "/v1/events"), ("PUT", "/v1/items/a"), ("PUT", "/v1/users/a")
         (b'{"attributes": {"a": {"x": 1, "x": 1}}}', "two members named 'x'"),
     ],
 )
-async def test_a_malformed_body_is_told_with_place_and_reason(
+async def test_a_malformed_body_is_told_with_location_and_reason(
     client: httpx.AsyncClient, seeds: Seeds, body: bytes, reason: str
 ) -> None:
     for method, path in ROUTES:

@@ -42,9 +42,9 @@ def test_no_category_has_a_later_item_while_another_lacks_an_earlier_one(wanted:
     choice = select_round_robin(*wanted)
     known = wanted.there.union(choice.item_nos)
     turns = {
-        (name, item_no): place + (name in wanted.provided)
+        (name, item_no): index + (name in wanted.provided)
         for name, one in wanted.by_category.items()
-        for place, item_no in enumerate(one)
+        for index, item_no in enumerate(one)
     }
     lacking = [turn for (_, item_no), turn in turns.items() if item_no not in known]
     if not lacking:

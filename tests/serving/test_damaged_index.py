@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, insert, text
 from typer.testing import CliRunner, Result
 
-from batch.index import LIKENESSES, build_index
+from batch.index import SIMILARITY_EMBEDDINGS, build_index
 from domain.errors import StoreUnavailableError
 from serving.app import create_app
 from serving.repositories.similar_items import SimilarItems
@@ -25,10 +25,10 @@ from tests.serving.conftest import Seeds, Start, TasksTransport, ids, recommende
 from tests.serving.diagnosing import finding
 
 ITEMS, TASTE, SEQUENCE = 400, 4, 2
-DIMENSIONS, ALIKE = TASTE + SEQUENCE + 2, 2 * (TASTE + SEQUENCE)
+DIMENSIONS, SIMILARITY_DIMENSIONS = TASTE + SEQUENCE + 2, 2 * (TASTE + SEQUENCE)
 SCALES = {"taste_scale": 1.0, "confidence_scale": 1.0}
 QUERIES = ("/v1/users/ann/recommendations", "/v1/search?q=thing+7", "/v1/similar?item_id=thing-1")
-TABLES = ("item_embeddings", "item_likenesses")
+TABLES = ("item_embeddings", "item_similarity_embeddings")
 
 
 def unit(chance: np.random.Generator, dimensions: int) -> Any:
@@ -50,31 +50,40 @@ def write_catalogue(engine: Engine) -> int:
         popular={"": [(no, 30.0 - n) for n, no in enumerate(nos[:30])]},
     )
     with engine.begin() as connection:
-        vectors, likenesses = unit(chance, DIMENSIONS), unit(chance, ALIKE)
-        placed = [{"run_id": run_id, "item_no": no} for no in nos]
+        vectors, similarity_embeddings = (
+            unit(chance, DIMENSIONS),
+            unit(chance, SIMILARITY_DIMENSIONS),
+        )
+        rows = [{"run_id": run_id, "item_no": no} for no in nos]
         connection.execute(
             insert(tables.item_embeddings),
-            [one | SCALES | {"embedding": vectors[n]} for n, one in enumerate(placed)],
+            [one | SCALES | {"embedding": vectors[n]} for n, one in enumerate(rows)],
         )
         connection.execute(
-            insert(tables.item_likenesses),
-            [one | {"likeness": likenesses[n]} for n, one in enumerate(placed)],
+            insert(tables.item_similarity_embeddings),
+            [
+                one | {"similarity_embedding": similarity_embeddings[n]}
+                for n, one in enumerate(rows)
+            ],
         )
         told = text("""
             update model_runs set
-                metrics = '{"index": "hnsw", "index_recall@100": 1, "likeness_recall@100": 1}',
+                metrics = '{"index": "hnsw", "index_recall@100": 1, "similarity_recall@100": 1}',
                 parameters = jsonb_build_object('live_vector', jsonb_build_object(
                     'taste_dimensions', cast(:taste as int),
                     'sequence_dimensions', cast(:sequence as int)),
-                    'words', '{"likeness": {"taste": 0.25, "source": 0.25, "words": 0.5}}'::jsonb)
+                    'words',
+                    '{"similarity": {"taste": 0.25, "context": 0.25, "words": 0.5}}'::jsonb)
             """)
         connection.execute(told, {"taste": TASTE, "sequence": SEQUENCE})
         # One word the run knows makes a search by meaning.
-        known = text("insert into term_embeddings values (:run_id, 'thing', 1, :taste, :source)")
-        of_term = {"taste": "[1,0,0,0,0,1]", "source": "[1,0]"}
+        known = text(
+            "insert into term_embeddings values (:run_id, 'thing', 1, :taste, :context_embedding)"
+        )
+        of_term = {"taste": "[1,0,0,0,0,1]", "context_embedding": "[1,0]"}
         connection.execute(known, {"run_id": run_id, **of_term})
         build_index(connection, run_id, DIMENSIONS)
-        build_index(connection, run_id, ALIKE, LIKENESSES)
+        build_index(connection, run_id, SIMILARITY_DIMENSIONS, SIMILARITY_EMBEDDINGS)
     return run_id
 
 

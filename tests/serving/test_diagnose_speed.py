@@ -9,7 +9,7 @@ from sqlalchemy import Engine, text
 from domain.identifiers import RunId
 from serving.repositories.diagnosis import load_figures
 from serving.repositories.diagnosis_figures import ServedFigures
-from speed.placing import Placer
+from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from sql.engine import SPEED_WORKER, make_engine
 from sql.popular import refresh_part
@@ -72,36 +72,38 @@ def cinema(engine: Engine, database_url: str, film_nos: list[int]) -> list[int]:
     return item_nos
 
 
-def place(engine: Engine, items: int) -> None:
-    """Place so many of the items that wait, in one pass."""
-    placer = Placer(SpeedSettings(items_per_pass=items))
+def embed(engine: Engine, items: int) -> None:
+    """Embed so many of the items that wait, in one pass."""
+    embedder = ColdItemEmbedder(SpeedSettings(items_per_pass=items))
     for _ in range(2):  # the first may only begin
         with engine.begin() as connection:
-            placed = placer.place_new(connection)
-        if placed is not None and placed.item_nos:
+            embedded = embedder.embed_new(connection)
+        if embedded is not None and embedded.item_nos:
             return
 
 
-async def test_new_items_that_wait_for_their_places_are_told_until_they_have_them(
+async def test_new_items_that_wait_for_their_embeddings_are_told_until_they_have_them(
     admin: httpx.AsyncClient, engine: Engine, cinema: list[int]
 ) -> None:
     assert (await finding(admin, "new-items"))["severity"] == "ok"
     with engine.begin() as connection:
         new = add_items(connection, [f"{ROBOTS}, again {n}" for n in range(5)])
     waiting = kept_up(engine).waiting_items
-    assert (waiting.waiting, waiting.last_placed_at) == (5, None)
+    assert (waiting.waiting, waiting.last_embedded_at) == (5, None)
     assert (await finding(admin, "new-items"))["severity"] == "ok", "they have only just come"
     older = "update items set created_at = created_at - interval '1 hour' where item_no = any(:new)"
     change(engine, older, new=new)
     told = await finding(admin, "new-items")
     assert told["severity"] == "problem"
-    assert "5 new items wait for their places in the run, the first for 60 minutes" in told["what"]
-    place(engine, 2)
+    assert (
+        "5 new items wait for their embeddings in the run, the first for 60 minutes" in told["what"]
+    )
+    embed(engine, 2)
     told = await finding(admin, "new-items")
     assert told["severity"] == "notice"
     assert "3 new items wait" in told["what"]
-    assert "they are being placed" in told["what"]
-    place(engine, 100)
+    assert "they are being embedded" in told["what"]
+    embed(engine, 100)
     assert (await finding(admin, "new-items"))["severity"] == "ok"
 
 

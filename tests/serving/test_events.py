@@ -140,7 +140,7 @@ async def test_a_batch_that_is_none_is_refused(client: httpx.AsyncClient, seeds:
     assert seeds.count("interactions") == 0
 
 
-async def test_a_body_that_is_not_json_is_a_bad_request_and_the_place_is_told(
+async def test_a_body_that_is_not_json_is_a_bad_request_and_the_location_is_told(
     client: httpx.AsyncClient,
 ) -> None:
     for body in (b'{"events": [}', b'{"events":', b"\xff\xfe", b"[" * 100_000):
@@ -208,7 +208,7 @@ async def test_a_kind_added_to_the_table_is_known_at_once(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     await send(client, event("ann", 1))
-    row = {"kind_no": 20, "kind": "stare", "strength": 1.0, "marks_seen": False, "description": ""}
+    row = {"kind_no": 20, "kind": "stare", "weight": 1.0, "marks_seen": False, "description": ""}
     seeds.write(tables.event_kinds.insert().values(row))
     assert (await send(client, event("ann", 1, "stare"))).status_code == 202
 
@@ -256,7 +256,7 @@ async def test_the_kinds_and_the_values_they_take_are_told(client: httpx.AsyncCl
     assert kinds["rate"] == {
         "kind": "rate",
         "description": "rated the item; the value is the rating, 3 weighs as much as a view",
-        "strength": 1.0,
+        "weight": 1.0,
         "marks_seen": True,
         "value": {"smallest": -10.0, "greatest": 10.0, "reference": 3.0},
     }

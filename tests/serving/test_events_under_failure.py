@@ -272,7 +272,7 @@ async def test_bytes_beyond_the_limit_are_refused(start: Start) -> None:
     assert (await first).status_code == 202
 
 
-async def test_a_body_that_does_not_come_in_loses_its_place(start: Start) -> None:
+async def test_a_body_that_does_not_come_in_loses_its_slot(start: Start) -> None:
     client = await start(api_bodies_at_once=1, api_body_seconds=0.05)
 
     async def never() -> AsyncIterator[bytes]:

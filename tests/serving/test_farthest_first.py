@@ -47,10 +47,10 @@ def test_each_is_the_farthest_there_is_and_none_later_is_farther(vectors: Vector
     chosen = farthest_first(vectors, 0, len(vectors)).tolist()
     between = distances(vectors)
     taken_at = []
-    for place in range(1, len(chosen)):
-        nearest = between[:, chosen[:place]].min(axis=1)
-        taken_at.append(nearest[chosen[place]])
-        assert taken_at[-1] >= nearest[chosen[place:]].max() - 1e-6
+    for index in range(1, len(chosen)):
+        nearest = between[:, chosen[:index]].min(axis=1)
+        taken_at.append(nearest[chosen[index]])
+        assert taken_at[-1] >= nearest[chosen[index:]].max() - 1e-6
     assert all(later <= earlier + 1e-6 for earlier, later in pairwise(taken_at))
 
 

@@ -122,7 +122,7 @@ async def test_a_cap_of_all_lists_is_a_setting(start: Start, ann: int) -> None:
     assert genres_of(lifted) == [{"war"}] * 4
 
 
-async def test_items_without_a_vector_have_their_place_in_a_diverse_list(
+async def test_items_without_a_vector_have_their_position_in_a_diverse_list(
     client: httpx.AsyncClient, seeds: Seeds, ann: int
 ) -> None:
     f = seeds.film_nos
@@ -154,7 +154,7 @@ async def test_caps_filters_and_diversity_have_cached_answers_of_their_own(
     assert other_order.json()["source"] == "cache"
 
 
-async def test_more_diversity_brings_what_is_less_alike(
+async def test_more_diversity_brings_what_is_less_similar(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     f = seeds.film_nos

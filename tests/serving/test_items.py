@@ -133,7 +133,7 @@ async def test_the_largest_item_that_may_be_said_is_stored_though_eight_come_at_
     assert {answer.status_code for answer in await asyncio.gather(*puts)} == {201}
 
 
-async def test_a_bad_item_is_refused_with_the_place(
+async def test_a_bad_item_is_refused_with_the_location(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     headers = {"Content-Type": "application/json"}

@@ -14,7 +14,7 @@ from serving.candidates import SOURCES
 from serving.settings import BlendSettings
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send
 
-ALIKE, UNLIKE = (1.0, 0.1), (-1.0, 0.2)
+SIMILARITY_DIMENSIONS, UNLIKE = (1.0, 0.1), (-1.0, 0.2)
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ async def ann(client: httpx.AsyncClient, seeds: Seeds) -> int:
         vectors={f[n]: (1.0, float(n)) for n in range(5)},
         users={
             people["ann"]: ((1.0, 0.0), 1),
-            people["bob"]: (ALIKE, 0),
-            people["cat"]: (ALIKE, 0),
+            people["bob"]: (SIMILARITY_DIMENSIONS, 0),
+            people["cat"]: (SIMILARITY_DIMENSIONS, 0),
             people["dan"]: (UNLIKE, 0),
         },
     )
@@ -99,7 +99,7 @@ def test_every_source_with_a_weight_is_registered_once() -> None:
 
 
 def test_replay_scores_as_the_store_does() -> None:
-    vectors = np.array([(1.0, 0.0), ALIKE, ALIKE, UNLIKE])
+    vectors = np.array([(1.0, 0.0), SIMILARITY_DIMENSIONS, SIMILARITY_DIMENSIONS, UNLIKE])
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     liked = liked_matrix([[4], [0, 1, 4], [0], [3]], 5)
     users = Neighbourhood(np.array([1, 2, 3, 4], dtype=np.int32), vectors, liked)

@@ -1,4 +1,4 @@
-"""New items get places in lists, so that they become known."""
+"""New items get positions in lists, so that they become known."""
 
 import json
 
@@ -29,10 +29,10 @@ def ann(seeds: Seeds, engine: Engine) -> int:
 def explored(answer: httpx.Response) -> dict[int, str]:
     assert answer.status_code == 200, answer.text
     items = answer.json()["items"]
-    return {place: item["item_id"] for place, item in enumerate(items) if item["explored"]}
+    return {index: item["item_id"] for index, item in enumerate(items) if item["explored"]}
 
 
-async def test_half_the_places_may_be_explored_and_never_the_first_two(
+async def test_half_the_positions_may_be_explored_and_never_the_first_two(
     client: httpx.AsyncClient, ann: int
 ) -> None:
     answer = await recommended(client, "ann", limit=10, explore=0.5)

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from tests.serving.conftest import Gate, Seeds, Start, event, faults, recommended, send
 
 
-async def test_a_limit_out_of_range_is_refused_with_the_place(client: httpx.AsyncClient) -> None:
+async def test_a_limit_out_of_range_is_refused_with_the_location(client: httpx.AsyncClient) -> None:
     for limit in (0, 101, -1, "many"):
         for path in ("/v1/users/ann/recommendations", "/v1/popular"):
             answer = await client.get(path, params={"limit": limit})

@@ -14,7 +14,7 @@ from serving.services.non_personalized.fallback_lists import FallbackLists
 from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
 from tests.serving.conftest import CUT_OFF, Gate, Seeds, Start, ids, recommended, until
 
-RUN = LiveRun(RunId(3), CUT_OFF, ItemIndex(0.99, 8), likeness_index=ItemIndex(0.99, 12))
+RUN = LiveRun(RunId(3), CUT_OFF, ItemIndex(0.99, 8), similarity_index=ItemIndex(0.99, 12))
 TOLD = LiveRun(RunId(3), CUT_OFF)
 """The same, as a copy of a list tells of it."""
 
@@ -62,7 +62,7 @@ async def test_a_list_is_filled_up_with_the_copy_that_a_process_began_with(
     assert len(set(ids(answer))) == 25
 
 
-def test_a_shorter_list_of_the_same_run_takes_no_ones_place() -> None:
+def test_a_shorter_list_of_the_same_run_takes_no_ones_position() -> None:
     fallback, key = FallbackLists(), ListKey("trending_week")
     items = backfill_items(CatalogueItem(ItemNo(no), f"film-{no}", "Film") for no in range(5))
     fallback.keep(key, NonPersonalizedList("trending", RUN, items))

@@ -1,4 +1,4 @@
-"""A small cinema and a run that knows its words, for tests of what is placed."""
+"""A small cinema and a run that knows its words, for tests of what is embedded."""
 
 import pytest
 from sqlalchemy import Engine

@@ -54,7 +54,7 @@ def test_a_served_run_of_another_version_is_told_and_the_others_are_kept_up(
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):
             assert worker.work_once() is None
-            assert worker.place_once() is None
+            assert worker.embed_once() is None
         while worker.keep_retained_ready() is not None:
             pass
     assert unusable() > before
@@ -117,7 +117,7 @@ def test_a_pass_that_postgres_refuses_is_not_told_as_an_outage_but_with_its_trac
     with structlog.testing.capture_logs() as logs:
         for _ in range(3):
             assert worker.work_once() is None
-            worker.place_once()
+            worker.embed_once()
     told = [log for log in logs if log["event"] in {"postgres_away", "pass_failed"}]
     assert {(log["event"], log["reason"]) for log in told} == {("pass_failed", "statement")}
     assert all(log["exc_info"] for log in told)

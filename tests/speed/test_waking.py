@@ -13,7 +13,7 @@ from domain.redis_keys import WAKE_CHANNEL
 from speed.background import in_background, keep_up
 from speed.settings import SpeedSettings
 from speed.waking import Wakes
-from tests.passes import places
+from tests.passes import embeddings
 from tests.speed.running import running
 from tests.waiting import wait_until
 from tests.words_run import ROBOTS, add_items
@@ -26,15 +26,15 @@ def test_without_redis_news_of_postgres_wake_the_worker(
 ) -> None:
     nowhere = f"unix://{socket_folder}/none.sock"
     with running(engine, nowhere, HARDLY_LOOKING, threading.Event(), database_url):
-        for place in range(3):
+        for embed in range(3):
             with engine.begin() as connection:
-                (new,) = add_items(connection, [f"{ROBOTS}, the {place}th"], f"one-{place}")
+                (new,) = add_items(connection, [f"{ROBOTS}, the {embed}th"], f"one-{embed}")
 
-            def is_placed(item_no: int = new) -> bool:
+            def is_embedded(item_no: int = new) -> bool:
                 with engine.connect() as connection:
-                    return item_no in places(connection, run_id)
+                    return item_no in embeddings(connection, run_id)
 
-            wait_until(is_placed)
+            wait_until(is_embedded)
 
 
 def test_a_worker_that_waits_stops_at_once_when_it_is_told_to(

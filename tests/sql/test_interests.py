@@ -138,7 +138,7 @@ def test_a_phrase_is_the_sum_of_its_words_with_the_taste_scale_of_new_items(
     assert found.items.item_nos.tolist() == [-1]
     assert found.items.vectors.tolist() == [[1.0, 0.5, 0.0, 0.0]]
     assert found.items.taste_scales.tolist() == [TASTE_SCALE]
-    assert found.items.sources.shape == (1, 0)
+    assert found.items.context_embeddings.shape == (1, 0)
 
 
 def test_the_name_of_a_category_is_that_category(engine: Engine, run_id: RunId) -> None:
@@ -176,16 +176,16 @@ def test_a_phrase_is_added_to_what_many_like(
         query = text("update item_embeddings set users = 4 where item_no = any(:nos)")
         connection.execute(query, {"nos": [film_nos[0], film_nos[15]]})
         connection.execute(text("update item_embeddings set users = 1 where item_no = 2"))
-        connection.execute(statements("interests")["store_crowd"], {"run_id": run_id})
+        connection.execute(statements("interests")["store_prior"], {"run_id": run_id})
         found = load_phrases(connection, run_id, [Interests(("love",))])
         vectors = load_item_vectors(connection, run_id, [film_nos[0], film_nos[1], film_nos[15]])
     weights = np.array([8.0, 1.0, 8.0]) / 17
-    crowd = weights @ vectors.vectors[:, :2]
-    assert found.items.vectors[0] == pytest.approx([*(crowd + np.array([0, 1.5])), 0, 0], abs=1e-5)
+    prior = weights @ vectors.vectors[:, :2]
+    assert found.items.vectors[0] == pytest.approx([*(prior + np.array([0, 1.5])), 0, 0], abs=1e-5)
 
 
 def test_a_run_whose_items_nobody_used_has_no_crowd(engine: Engine, run_id: RunId) -> None:
     with engine.begin() as connection:
-        connection.execute(statements("interests")["store_crowd"], {"run_id": run_id})
+        connection.execute(statements("interests")["store_prior"], {"run_id": run_id})
         found = load_phrases(connection, run_id, [Interests(("love",))])
     assert found.items.vectors.tolist() == [[0.0, 0.5, 0.0, 0.0]]

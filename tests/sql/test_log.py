@@ -200,13 +200,13 @@ def test_whatever_the_order_of_commits_a_reader_at_the_horizon_misses_nothing(
     seen: list[int] = []
     writers = [engine.connect() for _ in order]
     with engine.connect() as reader:
-        for place, writer in enumerate(writers):
-            record(writer, [event(f"user-{place}", film_nos[place])])
-        for place in order:
-            if committed[place]:
-                writers[place].commit()
+        for index, writer in enumerate(writers):
+            record(writer, [event(f"user-{index}", film_nos[index])])
+        for index in order:
+            if committed[index]:
+                writers[index].commit()
             else:
-                writers[place].rollback()
+                writers[index].rollback()
             horizon = event_horizon(reader)
             fresh = [p for p in positions(reader) if max([start, *seen]) < p <= horizon]
             seen.extend(fresh)

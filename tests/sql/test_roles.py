@@ -60,7 +60,7 @@ def analyst(postgres: PostgresServer, database_name: str) -> Iterator[Connection
         "set role tandem_owner",
         "set session authorization postgres",
         "update alembic_version set version_num = '0001'",
-        "update event_kinds set strength = 0",
+        "update event_kinds set weight = 0",
         "alter role tandem_app superuser",
         "set log_statement = 'none'",
         "select setval('interaction_positions', 1)",

@@ -76,7 +76,7 @@ def test_every_statement_is_complete_and_somebody_asks_it(path: Path) -> None:
         for source in (ROOT / folder).rglob("*.py")
     )
     for name, statement in codes(path).items():
-        assert not query_files._PLACE.search(statement), name
+        assert not query_files._PLACEHOLDER.search(statement), name
         assert f'"{name}"' in asking, name
 
 

@@ -112,13 +112,13 @@ def test_whatever_the_order_of_commits_a_reader_at_the_horizon_misses_no_deletio
     seen: list[int] = []
     writers = [engine.connect() for _ in order]
     with engine.connect() as reader:
-        for place, writer in enumerate(writers):
-            if deleting[place]:
-                delete(writer, there[place].event_id)
+        for index, writer in enumerate(writers):
+            if deleting[index]:
+                delete(writer, there[index].event_id)
             else:
-                record(writer, [event(f"user-{place}", film_nos[place])])
-        for place in order:
-            writers[place].commit() if committed[place] else writers[place].rollback()
+                record(writer, [event(f"user-{index}", film_nos[index])])
+        for index in order:
+            writers[index].commit() if committed[index] else writers[index].rollback()
             horizon = event_horizon(reader)
             seen.extend(p for p in news(reader) if max([start, *seen]) < p <= horizon)
             reader.commit()

@@ -28,7 +28,7 @@ def test_weights_in_sql_are_those_of_the_domain(engine: Engine, film_nos: list[i
         kinds = load_kinds(connection)
         rows = connection.execute(
             text(
-                "select kind_no, value, strength from weighed_interactions"
+                "select kind_no, value, weight from weighed_interactions"
                 " join interactions using (position, kind_no) order by position"
             )
         ).all()
@@ -36,7 +36,7 @@ def test_weights_in_sql_are_those_of_the_domain(engine: Engine, film_nos: list[i
     kind_nos, values, weights = (
         np.array(column, dtype=float) for column in zip(*rows, strict=True)
     )
-    expected = kinds.strengths(kind_nos.astype(int), values)
+    expected = kinds.weights(kind_nos.astype(int), values)
     assert len(rows) == len(kinds.kinds) * len(VALUES)
     assert weights == pytest.approx(expected, rel=1e-6)
     assert liked == (expected > 0).sum()

@@ -127,12 +127,12 @@ def test_where_the_benchmarks_are_not_installed_one_line_says_so(
     assert "benchmarks are not installed" in line
 
 
-@pytest.mark.parametrize("place", ["environment", ".env"])
+@pytest.mark.parametrize("row_index", ["environment", ".env"])
 def test_a_misspelt_setting_is_refused_in_one_clear_line(
-    home: Path, place: str, monkeypatch: pytest.MonkeyPatch
+    home: Path, index: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.environ", os.environ.copy())
-    if place == "environment":
+    if index == "environment":
         monkeypatch.setenv("TANDEM_API_PROT", "8001")
     else:
         (home.parent / ".env").write_text("TANDEM_API_PROT=8001\n")

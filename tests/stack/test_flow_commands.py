@@ -23,7 +23,7 @@ def is_at_work(command: subprocess.Popen[bytes]) -> bool:
     assert command.poll() is None
     try:
         found = descendants(command)
-        flow = any("stack.night_process" in process.cmdline() for process in found)
+        flow = any("stack.nightly_entry_point" in process.cmdline() for process in found)
         return flow and any(process.net_connections(kind="tcp") for process in found)
     except psutil.NoSuchProcess:
         return False

@@ -49,10 +49,10 @@ def item_ids(engine: Engine) -> list[str]:
 def good_and_bad(
     bad: list[tuple[Any, Reason]], good: Callable[[int], Any]
 ) -> Iterator[tuple[int, Any, Reason | None]]:
-    """Good and bad rows in turn, with their places from 0."""
-    for place, (row, reason) in enumerate(bad):
-        yield 2 * place, row, reason
-        yield 2 * place + 1, good(place), None
+    """Good and bad rows in turn, with their indexes from 0."""
+    for index, (row, reason) in enumerate(bad):
+        yield 2 * index, row, reason
+        yield 2 * index + 1, good(index), None
 
 
 LONG = "x" * 201
@@ -98,7 +98,7 @@ def test_every_bad_line_of_a_csv_file_is_rejected_and_every_good_one_stored(
     path = tmp_path / "events.csv"
     path.write_bytes(HEADING + b"".join(row + b"\n" for _, row, _ in rows))
     report = load_path(path, database_url)
-    expected = [(place + 2, reason) for place, _, reason in rows if reason]
+    expected = [(index + 2, reason) for index, _, reason in rows if reason]
     written = rejects(report)
     assert [(reject["line"], reject["reason"]) for reject in written] == expected
     assert {reject["file"] for reject in written} == {"events.csv"}
@@ -155,7 +155,7 @@ def test_every_bad_line_of_a_json_lines_file_is_rejected_and_every_good_one_stor
     path = tmp_path / "events.jsonl"
     path.write_text("".join(f"{row}\n\n" for _, row, _ in rows))
     written = rejects(load_path(path, database_url))
-    expected = [(2 * place + 1, reason, row) for place, row, reason in rows if reason]
+    expected = [(2 * index + 1, reason, row) for index, row, reason in rows if reason]
     assert [(one["line"], one["reason"], one["row"]) for one in written] == expected
     assert users(engine) == {f"u{n}" for n in range(len(BAD_JSON_EVENTS))}
 
@@ -232,7 +232,7 @@ def test_every_bad_item_is_rejected_and_every_good_one_stored(
     path = tmp_path / "items.jsonl"
     path.write_text("".join(f"{json.dumps(row)}\n" for _, row, _ in rows))
     written = rejects(load_path(path, database_url))
-    expected = [(place + 1, reason) for place, _, reason in rows if reason]
+    expected = [(index + 1, reason) for index, _, reason in rows if reason]
     assert [(one["line"], one["reason"]) for one in written] == expected
     assert item_ids(engine) == [f"i{n:02}" for n in range(len(BAD_ITEMS))]
 
@@ -267,9 +267,9 @@ def test_a_quote_that_is_never_closed_costs_its_own_line_only(
     )
     chunks = list(delimited_chunks(path))
     good = [
-        (chunk.line_of(place), title)
+        (chunk.line_of(index), title)
         for chunk in chunks
-        for place, title in enumerate(chunk.columns["title"])
+        for index, title in enumerate(chunk.columns["title"])
     ]
     bad = [(reject.line, reject.reason) for chunk in chunks for reject in chunk.rejects]
     assert good == [

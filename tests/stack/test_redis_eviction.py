@@ -22,8 +22,8 @@ def test_answers_never_evict_what_users_have_seen(
     with running_redis(folder) as server, redis.Redis.from_url(server.url()) as client:
         users = [f"tandem:exclusions:{n}" for n in range(USERS)]
         with client.pipeline(transaction=False) as pipeline:
-            for place, user in enumerate(users):
-                pipeline.set(user, os.urandom(400), ex=600 + place)
+            for index, user in enumerate(users):
+                pipeline.set(user, os.urandom(400), ex=600 + index)
             pipeline.execute()
         for n in range(ANSWERS):
             with client.pipeline(transaction=False) as pipeline:

@@ -204,13 +204,13 @@ def test_some_viewers_joined_only_recently(events: pa.Table) -> None:
 def test_films_of_one_sitting_share_genres_more_than_films_at_random(events: pa.Table) -> None:
     genres = {film.item_id: set(film.genres) for film in FILMS}
 
-    def likeness(pairs: list[tuple[str, str]]) -> float:
+    def similarity(pairs: list[tuple[str, str]]) -> float:
         return float(np.mean([bool(genres[one] & genres[other]) for one, other in pairs]))
 
     together = [(one["item_id"], other["item_id"]) for one, other in next_viewings(events)]
     others = np.random.default_rng(0).permutation([other for _, other in together])
     apart = [(one, str(other)) for (one, _), other in zip(together, others, strict=True)]
-    assert likeness(together) > likeness(apart) + 0.15
+    assert similarity(together) > similarity(apart) + 0.15
 
 
 def test_viewers_differ_in_the_genres_they_watch(events: pa.Table) -> None:

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine
 
-from stack import night, startup
+from stack import nightly_run, startup
 from stack.addresses import tell_addresses
 from stack.first_recommendation import FirstRecommendation
 from stack.home import Home
@@ -114,7 +114,7 @@ async def test_a_first_night_that_publishes_nothing_is_marked_as_failed_with_the
     reason: str,
 ) -> None:
     start, written = start_in(tmp_path)
-    monkeypatch.setattr(night, "PROGRAM", ["-c", program])
+    monkeypatch.setattr(nightly_run, "PROGRAM", ["-c", program])
     await startup._first_night(start, engine, dict(os.environ))
     told = written.getvalue()
     assert told.startswith(first)

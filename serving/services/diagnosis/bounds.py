@@ -13,7 +13,7 @@ class Bounds:
     longest_day: timedelta = timedelta(hours=36)
     """From the end of one night to the end of the next."""
     longest_wait: timedelta = timedelta(seconds=30)
-    """Of an event for its user's live vector, and of a new item for its place."""
+    """Of an event for its user's live vector, and of a new item for its embedding."""
     popular_rest: timedelta = timedelta(seconds=30)
     """What popular lists are left alone for at least after they were made anew."""
     index_recall: float = 0.95

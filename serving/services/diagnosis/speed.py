@@ -1,4 +1,4 @@
-"""Judging what the speed worker keeps up to date: live vectors, places, popular lists. Pure."""
+"""Judging what the speed worker keeps current: live vectors, embeddings, popular lists. Pure."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -36,7 +36,7 @@ def judge_speed(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Fi
         findings += [
             _version(kept_up, figures.served),
             _live_vectors(kept_up.unknown_events, bounds, now, advice),
-            _places(kept_up.waiting_items, bounds, now, advice),
+            _item_embeddings(kept_up.waiting_items, bounds, now, advice),
             _popular(kept_up, figures.served, bounds, now, advice),
         ]
     return findings
@@ -62,7 +62,7 @@ def _version(kept_up: ServedFigures, served: ServedRun) -> Finding:
         "version",
         "problem",
         f"{kept_up.unusable} Its lists are shown, but no event changes them and no new item is"
-        " placed: the speed worker waits for another run.",
+        " embedded: the speed worker waits for another run.",
         served.served_since,
         "Run the newer version again, or serve a run of this one: `tandem runs` lists them,"
         " `tandem rollback RUN` or `tandem nightly` serves one. No event is lost meanwhile.",
@@ -93,16 +93,16 @@ def _live_vectors(events: UnknownEvents, bounds: Bounds, now: datetime, advice: 
     return Finding("speed", "ok", "The live vectors know all events.")
 
 
-def _places(items: WaitingItems, bounds: Bounds, now: datetime, advice: str) -> Finding:
+def _item_embeddings(items: WaitingItems, bounds: Bounds, now: datetime, advice: str) -> Finding:
     since = items.waiting_since
     if since is None or now - since <= bounds.longest_wait:
-        return Finding("new-items", "ok", "No new item waits for its place in the run.")
+        return Finding("new-items", "ok", "No new item waits for its embedding in the run.")
     told = told_count(items.waiting, "new item", most=MOST_COUNTED)
-    waits = "waits for its place" if items.waiting == 1 else "wait for their places"
+    waits = "waits for its embedding" if items.waiting == 1 else "wait for their embeddings"
     what = f"{told} {waits} in the run, the first for {told_duration(now - since)}"
-    placed = items.last_placed_at
-    if placed is not None and now - placed <= bounds.longest_wait:
-        what = f"{what}; they are being placed, the last {told_duration(now - placed)} ago."
+    last = items.last_embedded_at
+    if last is not None and now - last <= bounds.longest_wait:
+        what = f"{what}; they are being embedded, the last {told_duration(now - last)} ago."
         return Finding("new-items", "notice", what, since, "Wait: a bulk load takes its time.")
     what = f"{what}: until then nobody is recommended them."
     return Finding("new-items", "problem", what, since, advice)

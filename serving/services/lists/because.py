@@ -113,8 +113,10 @@ def _sequence(
     parameters = space.parameters
     liked, weights = sequence_weights(parameters, known)
     if len(liked) and parameters.sequence_dimensions:
-        sources = items.sources[items.rows_of(liked)].astype(np.float64)
+        context_embeddings = items.context_embeddings[items.rows_of(liked)].astype(np.float64)
         start = parameters.taste_dimensions
         targets = vectors[:, start : start + parameters.sequence_dimensions]
-        added[:, np.searchsorted(causes, liked)] = targets @ (sources * weights[:, None]).T
+        added[:, np.searchsorted(causes, liked)] = (
+            targets @ (context_embeddings * weights[:, None]).T
+        )
     return added

@@ -55,6 +55,6 @@ class EmbeddingCache:
 def _stacked(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     """Rows as a matrix; where none of those just loaded had a vector, theirs are of length 0."""
     stacked = np.zeros((len(rows), max(map(len, rows))), dtype=np.float32)
-    for place, row in enumerate(rows):
-        stacked[place, : len(row)] = row
+    for index, row in enumerate(rows):
+        stacked[index, : len(row)] = row
     return stacked

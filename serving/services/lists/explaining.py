@@ -60,9 +60,9 @@ def largest_shares(inputs: LiveVectorInputs, item_nos: Sequence[ItemNo]) -> dict
     order = np.argsort(-shares, axis=1, kind="stable")[:, :MOST_CAUSES]
     return {
         ItemNo(no): [
-            (ItemNo(int(contributions.item_nos[place])), float(shares[row, place]))
-            for place in order[row]
-            if shares[row, place] > 0.0
+            (ItemNo(int(contributions.item_nos[index])), float(shares[row, index]))
+            for index in order[row]
+            if shares[row, index] > 0.0
         ]
         for row, no in enumerate(asked.tolist())
     }

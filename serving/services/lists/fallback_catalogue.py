@@ -167,8 +167,8 @@ def _assembled(result: RecommendationList, more: CategoryItems) -> tuple[Fallbac
 def _in_order(items: Iterable[RecommendedItem], more: CategoryItems) -> list[RecommendedItem]:
     """The most popular first, and new ones at the end, the newest first."""
 
-    def place(item: RecommendedItem) -> tuple[float, int]:
+    def order(item: RecommendedItem) -> tuple[float, int]:
         score = more.scores.get(item.item_no)
         return (1, -item.item_no) if score is None else (-score, item.item_no)
 
-    return sorted(items, key=place)
+    return sorted(items, key=order)

@@ -1,4 +1,4 @@
-"""The fallback's items, found by their place or by category without going through all of them."""
+"""The fallback's items, found by their index or by category without going through all of them."""
 
 from bisect import insort
 from collections import defaultdict
@@ -31,11 +31,11 @@ class FallbackItems:
             None if incomplete_categories is None else set(incomplete_categories)
         )
         self._items = dict(enumerate(result.items))
-        self._places = {item.item_id: place for place, item in self._items.items()}
+        self._indexes = {item.item_id: index for index, item in self._items.items()}
         self._in_category: defaultdict[str, list[int]] = defaultdict(list)
-        for place, item in self._items.items():
+        for index, item in self._items.items():
             for category in set(item.categories):
-                self._in_category[category].append(place)
+                self._in_category[category].append(index)
 
     @property
     def run(self) -> LiveRun | None:
@@ -72,28 +72,28 @@ class FallbackItems:
 
     def leave_out(self, item_id: ItemId) -> None:
         """Remove an item."""
-        place = self._places.pop(item_id, None)
-        if place is not None:
-            for category in set(self._items.pop(place).categories):
-                self._in_category[category].remove(place)
+        index = self._indexes.pop(item_id, None)
+        if index is not None:
+            for category in set(self._items.pop(index).categories):
+                self._in_category[category].remove(index)
 
     def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
         """Know an item as one of these categories; one that is not here is missing in them."""
-        place = self._places.get(item_id)
-        if place is None:
+        index = self._indexes.get(item_id)
+        if index is None:
             if self._incomplete_categories is not None:
                 self._incomplete_categories.update(categories or ("",))
             return
-        for category in set(self._items[place].categories):
-            self._in_category[category].remove(place)
+        for category in set(self._items[index].categories):
+            self._in_category[category].remove(index)
         for category in set(categories):
-            insort(self._in_category[category], place)
-        self._items[place] = replace(self._items[place], categories=tuple(categories))
+            insort(self._in_category[category], index)
+        self._items[index] = replace(self._items[index], categories=tuple(categories))
 
     def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
         """The numbers of those of these items that the fallback has."""
-        places = (self._places.get(ItemId(item_id)) for item_id in item_ids)
-        return frozenset(self._items[place].item_no for place in places if place is not None)
+        indexes = (self._indexes.get(ItemId(item_id)) for item_id in item_ids)
+        return frozenset(self._items[index].item_no for index in indexes if index is not None)
 
     def encode(self) -> bytes:
         """Two lines of JSON."""
@@ -115,5 +115,5 @@ class FallbackItems:
         """Items of at least one of the categories in their order; all if none is named."""
         if not categories:
             return iter(self._items.values())
-        places = {place for name in categories for place in self._in_category.get(name, ())}
-        return (self._items[place] for place in sorted(places))
+        indexes = {index for name in categories for index in self._in_category.get(name, ())}
+        return (self._items[index] for index in sorted(indexes))

@@ -28,7 +28,7 @@ class RerankingPolicy:
     explore: float = 0.05
     """Share of the positions that go to new items, in [0, 0.5]."""
     diversity: float = 0.1
-    """How little alike the items are to be, in [0, 1]; 0: the order of the blend."""
+    """How dissimilar the items are to be, in [0, 1]; 0: the order of the blend."""
     max_per_category: int | None = None
     """None: as many as there are."""
 

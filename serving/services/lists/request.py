@@ -22,9 +22,9 @@ class RecommendationRequest:
     """What the user likes as well, for this list only."""
     filters: Filters = EVERYTHING
     explore: float | None = None
-    """Share of the places that go to new items, in [0, 0.5]; None, as below: the default."""
+    """Share of the positions that go to new items, in [0, 0.5]; None, as below: the default."""
     diversity: float | None = None
-    """How little alike the items are to be, in [0, 1]."""
+    """How dissimilar the items are to be, in [0, 1]."""
     max_per_category: int | None = None
     """How many items of one category, as long as others are eligible."""
 

@@ -18,10 +18,10 @@ def farthest_first(vectors: NDArray[np.float32], first: int, count: int) -> NDAr
     directions = _directions(vectors)
     chosen = np.empty(most, dtype=np.intp)
     nearest = np.full(len(vectors), np.inf)
-    for place in range(most):
-        chosen[place] = first if place == 0 else int(np.argmax(nearest))
-        nearest = np.minimum(nearest, 1.0 - directions @ directions[chosen[place]])
-        nearest[chosen[: place + 1]] = -np.inf
+    for index in range(most):
+        chosen[index] = first if index == 0 else int(np.argmax(nearest))
+        nearest = np.minimum(nearest, 1.0 - directions @ directions[chosen[index]])
+        nearest[chosen[: index + 1]] = -np.inf
     return chosen
 
 

@@ -64,7 +64,7 @@ class Starter:
 
 
 def start_of(session: str | None, items: int) -> int:
-    """The place, among the first ten of so many items, that a session begins with; 0 without one.
+    """The index among the first ten of so many items that a session begins with; 0 without one.
 
     `items` is at least 1.
     """

@@ -24,12 +24,12 @@ class SimilarItem:
     score: float
     """The sum of the two that follow; 0 for items that only fill the list up."""
     used_by_same_people: float
-    alike_in_words: float
+    similar_in_words: float
 
 
 @dataclass(frozen=True, slots=True)
 class SimilarList:
-    """Items like others, the most alike first."""
+    """Items like others, the most similar first."""
 
     strategy: SimilarStrategy
     run: LiveRun | None

@@ -39,15 +39,15 @@ def highlighted(original: str, marked: str, *, around: int | None = None) -> str
     be told what folds to what, nothing is marked. `around`: only a piece, so many letters to both
     sides of the first mark.
     """
-    places = _places_in(original, marked, around)
+    spans = _spans_in(original, marked, around)
     start, end = 0, len(original)
     if around is not None:
-        middle = places[0] if places else (0, 0)
+        middle = spans[0] if spans else (0, 0)
         start = _word_start(original, middle[0] - around)
         end = max(_word_start(original, middle[1] + around), middle[1])
     pieces = ["…" if start > 0 else ""]
     done = start
-    for begins, ends in places:
+    for begins, ends in spans:
         if begins < start or ends > end:
             continue
         pieces += [escape(original[done:begins]), f"<mark>{escape(original[begins:ends])}</mark>"]
@@ -56,21 +56,21 @@ def highlighted(original: str, marked: str, *, around: int | None = None) -> str
     return "".join(pieces)
 
 
-def _places_in(original: str, marked: str, around: int | None) -> list[tuple[int, int]]:
+def _spans_in(original: str, marked: str, around: int | None) -> list[tuple[int, int]]:
     """Where marked words begin and end in the text as it is, in rising order and apart.
 
     `around`: only of the first one and those so many letters behind it.
     """
-    places = _places(marked)
+    spans = _spans(marked)
     plain = marked.replace(MARKS[0], "").replace(MARKS[1], "")
-    if not places or _is_letter_by_letter(original, plain):
-        return places
-    origins = _origins(original, plain, places[0], around)
+    if not spans or _is_letter_by_letter(original, plain):
+        return spans
+    origins = _origins(original, plain, spans[0], around)
     if origins is None:
         # Not folded the same way here; but if it is as long, each letter was folded to one.
-        return places if len(plain) == len(original) else []
+        return spans if len(plain) == len(original) else []
     found: list[tuple[int, int]] = []
-    for begins, ends in places:
+    for begins, ends in spans:
         if begins in origins and ends - 1 in origins:
             begins_at, ends_at = origins[begins][0], origins[ends - 1][1]
             begins_at = max(begins_at, found[-1][1]) if found else begins_at
@@ -97,8 +97,8 @@ def _origins(
             return None
         if at + len(folded) > first[0]:
             letters = _letters_in(original[begins:ends], folded)
-            places = ((begins + begin, begins + end) for begin, end in letters)
-            origins.update(zip(range(at, at + len(folded)), places, strict=True))
+            spans = ((begins + begin, begins + end) for begin, end in letters)
+            origins.update(zip(range(at, at + len(folded)), spans, strict=True))
         at += len(folded)
         if around is not None and at >= first[1]:
             last = min(last, ends + around)
@@ -119,13 +119,13 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
 def _letters_in(piece: str, folded: str) -> list[tuple[int, int]]:
     """For each letter of a folded piece where in the piece the letter begins and ends."""
     if _is_letter_by_letter(piece, folded):
-        return [(place, place + 1) for place in range(len(piece))]
-    starts = [place for place in range(len(piece)) if place == 0 or not _joins(piece[place])]
+        return [(index, index + 1) for index in range(len(piece))]
+    starts = [index for index in range(len(piece)) if index == 0 or not _joins(piece[index])]
     letters: list[tuple[int, int]] = []
     for begins, ends in pairwise([*starts, len(piece)]):
         count = len(_letter_folded(piece[begins:ends]))
         if count == ends - begins:
-            letters += [(place, place + 1) for place in range(begins, ends)]
+            letters += [(index, index + 1) for index in range(begins, ends)]
         else:
             letters += [(begins, ends)] * count
     # Letters that fold otherwise together than each alone: nothing is marked there.
@@ -169,7 +169,7 @@ def _replaced(text: str, letters: tuple[tuple[str, str], ...]) -> str:
     return text
 
 
-def _places(marked: str) -> list[tuple[int, int]]:
+def _spans(marked: str) -> list[tuple[int, int]]:
     """Where marked words begin and end in the text without marks."""
     # Each of those before has two marks.
     return [
@@ -178,11 +178,11 @@ def _places(marked: str) -> list[tuple[int, int]]:
     ]
 
 
-def _word_start(text: str, place: int) -> int:
-    """A place at or before which a word begins, not to cut one in two."""
-    if place <= 0:
+def _word_start(text: str, index: int) -> int:
+    """An index at or before which a word begins, not to cut one in two."""
+    if index <= 0:
         return 0
-    if place >= len(text):
+    if index >= len(text):
         return len(text)
-    space = text.rfind(" ", max(place - _LONGEST_WORD, 0), place)
-    return place if space < 0 else space + 1
+    space = text.rfind(" ", max(index - _LONGEST_WORD, 0), index)
+    return index if space < 0 else space + 1

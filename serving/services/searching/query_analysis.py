@@ -22,7 +22,7 @@ class AnalyzedQuery:
     plan: QueryPlan | None
     """None: no word of it can be looked for."""
     meaning: Any
-    """A likeness as the driver gives it, or None."""
+    """A similarity embedding as the driver gives it, or None."""
     corrected: Mapping[str, str]
     """Words as they were typed, and those that are looked for instead."""
 
@@ -43,11 +43,11 @@ class QueryAnalyzer:
         if corrected:
             typed = typed.replaced([corrected.get(one.text, one.text) for one in typed.wanted])
             words, meaning = await self._words(run_id, typed)
-        for place, one in enumerate(typed.wanted):
+        for index, one in enumerate(typed.wanted):
             several = compounds.get(one.text) if one.text in rare else None
             # Some item is written as typed: `atone` is not `at one`.
             if several is not None and not several.has_function_word:
-                words[place] = either(words[place], several.analyzed)
+                words[index] = either(words[index], several.analyzed)
         return AnalyzedQuery(query_plan(typed, words), meaning, corrected)
 
     async def _words(

@@ -94,7 +94,7 @@ def _most(asks: Sequence[str]) -> str | None:
     """All but any one; None: there are too few, or so many that the query would be long."""
     if not _FEWEST_TO_RELAX <= len(asks) <= _MOST_TO_RELAX:
         return None
-    return _any(_all((*asks[:place], *asks[place + 1 :])) for place in range(len(asks)))
+    return _any(_all((*asks[:index], *asks[index + 1 :])) for index in range(len(asks)))
 
 
 def _terms(

@@ -19,7 +19,7 @@ from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.search import Found, Search
-from serving.repositories.similar_items import AlikeItem, ItemFilters, SimilarItems
+from serving.repositories.similar_items import ItemFilters, NearestItem, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.lists.recommendation_list import degraded_by
@@ -167,10 +167,10 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
         if analyzed.meaning is None:
             await self._items.check_run(run.run_id)
             return [], None
-        index = trusted(run.likeness_index, self._recall_bound)
+        index = trusted(run.similarity_index, self._recall_bound)
         try:
             with until(SEARCHING):
-                alike = await self._items.load_alike(
+                nearest = await self._items.load_nearest(
                     run.run_id,
                     analyzed.meaning,
                     search.excluded,
@@ -182,7 +182,7 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
             # By words only.
             return [], VECTOR_INDEX if self._items.lacks(index) else degraded_by(error)
         lacking = self._items.lacks(index) and not filters.leave_few
-        return [item.item_no for item in alike], VECTOR_INDEX if lacking else None
+        return [item.item_no for item in nearest], VECTOR_INDEX if lacking else None
 
     async def _found(
         self,
@@ -210,7 +210,7 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
         return [
             _searched_item(item, score, search.seen)
             for item, score in ordered[: search.request.limit]
-            if any(item.places) or not search.request.only_words
+            if any(item.field_weights) or not search.request.only_words
         ]
 
     async def _filled(
@@ -300,12 +300,12 @@ def _searched_item(item: Found, score: float, seen: AbstractSet[ItemNo]) -> Sear
         item_id=item.item_id,
         title=item.title,
         score=score,
-        match="words" if any(item.places) else "meaning",
+        match="words" if any(item.field_weights) else "meaning",
         seen=item.item_no in seen,
     )
 
 
-def _backfill_item(item: AlikeItem, seen: AbstractSet[ItemNo]) -> SearchedItem:
+def _backfill_item(item: NearestItem, seen: AbstractSet[ItemNo]) -> SearchedItem:
     return SearchedItem(
         item.item_no, item.item_id, item.title, 0.0, "popular", item.item_no in seen
     )

@@ -17,7 +17,7 @@ _LEAST_LIFT = 0.5
 class Weights:
     """How much each speaks for an item; words that are there count 1."""
 
-    place: float = 0.5
+    field: float = 0.5
     title: float = 0.5
     density: float = 0.1
     meaning: float = 1.0
@@ -44,13 +44,15 @@ def ranked(
     if not found:
         return []
     shares = np.asarray(terms) / max(sum(terms), 1e-12)
-    places = np.array([item.places for item in found]).reshape(len(found), len(shares))
-    matched = (places > 0) @ shares
-    covered = _title_covered(found, places, np.ones(len(shares)) if times is None else times)
-    # score = matched^2 (1 + place + title covered) + density + meaning + users + taste, each in
+    field_weights = np.array([item.field_weights for item in found]).reshape(
+        len(found), len(shares)
+    )
+    matched = (field_weights > 0) @ shares
+    covered = _title_covered(found, field_weights, np.ones(len(shares)) if times is None else times)
+    # score = matched^2 (1 + field + title covered) + density + meaning + users + taste, each in
     # [0, 1] and weighed: an item with one of three words is not much of a match
     scores = (
-        matched**2 * (1.0 + weights.place * (places @ shares) + weights.title * covered)
+        matched**2 * (1.0 + weights.field * (field_weights @ shares) + weights.title * covered)
         + weights.density * _scaled(np.array([item.density for item in found]), low=0.0)
         + weights.meaning * np.maximum([item.meaning for item in found], 0.0)
         + weights.users * _scaled(np.array([math.log1p(item.users) for item in found]), low=0.0)
@@ -64,7 +66,7 @@ def ranked(
 
 
 def _title_covered(
-    found: Sequence[Found], places: NDArray[np.float64], times: ArrayLike
+    found: Sequence[Found], field_weights: NDArray[np.float64], times: ArrayLike
 ) -> NDArray[np.float64]:
     """How much of each title the query's words are, in [0, 1]: 1 is a title and nothing else.
 
@@ -72,7 +74,7 @@ def _title_covered(
     Toys", but `new york new york` is all of "New York, New York".
     """
     lengths = np.array([max(item.title_words, 1) for item in found])
-    return np.asarray(np.minimum((places >= _TITLE) @ np.asarray(times) / lengths, 1.0))
+    return np.asarray(np.minimum((field_weights >= _TITLE) @ np.asarray(times) / lengths, 1.0))
 
 
 def _scaled(values: NDArray[np.float64], low: float | None = None) -> NDArray[np.float64]:

@@ -17,7 +17,7 @@ from serving.budget import SEARCHING, until
 from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import LiveRun, trusted
-from serving.repositories.similar_items import AlikeItem, ItemFilters, Seed, SimilarItems
+from serving.repositories.similar_items import ItemFilters, NearestItem, Seed, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.searching.found_list import SimilarItem, SimilarList, SimilarStrategy
@@ -30,7 +30,7 @@ class SimilarRequest:
     """What a list of similar items is asked to be."""
 
     item_ids: tuple[ItemId, ...]
-    """Items to be like, all of them alike."""
+    """Items to be like, all of them equally."""
     limit: int
     filters: Filters = EVERYTHING
     exclude_seen: bool = True
@@ -67,7 +67,7 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
     async def make(
         self, run: LiveRun | None, user: UserReader | None, request: SimilarRequest
     ) -> SimilarList:
-        """The most alike by the run, then the most used."""
+        """The most similar by the run, then the most used."""
         of_user = (await user.state(exclude_seen=True)).exclusions if user else _NOBODY
         seeds = await self._items.find_seeds(run.run_id if run else None, request.item_ids)
         known = {seed.item_id for seed in seeds}
@@ -76,44 +76,44 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
             raise UnknownItemError(_unknown_detail(unknown))
         excluded = {seed.item_no for seed in seeds} | self.excluded(of_user, request)
         filters = ItemFilters(request.filters)
-        alike, degraded = await self._alike(run, seeds, excluded, filters, request.limit)
-        missing = request.limit - len(alike)
-        strategy = _strategy(seeds) if alike else "popular"
+        nearest, degraded = await self._nearest(run, seeds, excluded, filters, request.limit)
+        missing = request.limit - len(nearest)
+        strategy = _strategy(seeds) if nearest else "popular"
         if missing > 0:
-            listed = excluded.union(item.item_no for item in alike)
+            listed = excluded.union(item.item_no for item in nearest)
             run_id = run.run_id if run else None
-            alike += await self._items.load_most_used(run_id, listed, filters, items=missing)
-        meant = await self._items.find_categories_meant(request.filters, alike)
-        items = tuple(map(_similar_item, alike))
+            nearest += await self._items.load_most_used(run_id, listed, filters, items=missing)
+        meant = await self._items.find_categories_meant(request.filters, nearest)
+        items = tuple(map(_similar_item, nearest))
         return SimilarList(strategy, run, items, unknown, degraded, meant)
 
-    async def _alike(
+    async def _nearest(
         self,
         run: LiveRun | None,
         seeds: Sequence[Seed],
         excluded: AbstractSet[ItemNo],
         filters: ItemFilters,
         limit: int,
-    ) -> tuple[list[AlikeItem], str | None]:
-        """The most alike, and why they are fewer than they might have been."""
-        likeness = mean_likeness(seeds)
+    ) -> tuple[list[NearestItem], str | None]:
+        """The most similar, and why they are fewer than they might have been."""
+        similarity_embedding = mean_similarity_embedding(seeds)
         if run is None:
             return [], None
-        if likeness is None:
+        if similarity_embedding is None:
             await self._items.check_run(run.run_id)
             return [], None
-        index = trusted(run.likeness_index, self._recall_bound)
+        index = trusted(run.similarity_index, self._recall_bound)
         try:
             with until(SEARCHING):
-                alike = await self._items.load_alike(
-                    run.run_id, likeness, excluded, filters, items=limit, index=index
+                nearest = await self._items.load_nearest(
+                    run.run_id, similarity_embedding, excluded, filters, items=limit, index=index
                 )
         except StoreUnavailableError:
             if not self._items.lacks(index):
                 raise
             return [], VECTOR_INDEX
         lacking = self._items.lacks(index) and not filters.leave_few
-        return alike, VECTOR_INDEX if lacking else None
+        return nearest, VECTOR_INDEX if lacking else None
 
     def make_fallback(self, known: UserExclusions, request: SimilarRequest) -> SimilarList:
         """What is popular."""
@@ -144,24 +144,24 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         return SimilarList.decode(orjson.loads(cached))
 
 
-def mean_likeness(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:
-    """The mean of the likenesses that are known; None if none is."""
-    known = [seed.likeness for seed in seeds if seed.likeness is not None]
+def mean_similarity_embedding(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:
+    """The mean of the similarity embeddings that are known; None if none is."""
+    known = [seed.similarity_embedding for seed in seeds if seed.similarity_embedding is not None]
     return np.asarray(np.mean(known, axis=0, dtype=np.float32)) if known else None
 
 
 def _strategy(seeds: Sequence[Seed]) -> SimilarStrategy:
-    return "similar" if any(seed.is_placed for seed in seeds) else "words"
+    return "similar" if any(seed.is_embedded for seed in seeds) else "words"
 
 
-def _similar_item(item: AlikeItem) -> SimilarItem:
+def _similar_item(item: NearestItem) -> SimilarItem:
     return SimilarItem(
         item_no=item.item_no,
         item_id=item.item_id,
         title=item.title,
         score=item.score,
         used_by_same_people=item.used_by_same_people,
-        alike_in_words=item.score - item.used_by_same_people,
+        similar_in_words=item.score - item.used_by_same_people,
     )
 
 

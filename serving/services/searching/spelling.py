@@ -42,11 +42,11 @@ class Spelling:
         correctable = correctable[:_MOST_CORRECTED]
         if not correctable:
             return found
-        alike = await self._search.find_words_alike(correctable)
-        near = [_nearest(word, words) for word, words in alike]
+        similar = await self._search.find_similar_words(correctable)
+        near = [_nearest(word, words) for word, words in similar]
         wanted = {word for counted in near for word, _ in counted}
         items = await self._search.count_items_with(wanted) if wanted else {}
-        for original, (word, _), counted in zip(correctable, alike, near, strict=True):
+        for original, (word, _), counted in zip(correctable, similar, near, strict=True):
             had = [
                 (_order(word, other, distance, items[other]), other)
                 for other, distance in counted

@@ -23,7 +23,7 @@ class Variant:
     """Another way to write one of the words of a query, or two that follow each other."""
 
     text: str
-    places: tuple[int, ...]
+    indexes: tuple[int, ...]
     """Of these words, among the wanted and then the unwanted ones."""
 
 
@@ -46,12 +46,12 @@ def with_variants(
     """
     said = list(words)
     for variant, other in zip(variants, others, strict=True):
-        pair = [words[place] for place in variant.places]
+        pair = [words[index] for index in variant.indexes]
         if len(pair) > 1 and any(word.is_function_word for word in pair):
             continue
         if " " in variant.text or (other.is_written and not other.is_function_word):
-            for place in variant.places:
-                said[place] = either(said[place], other)
+            for index in variant.indexes:
+                said[index] = either(said[index], other)
     return said
 
 
@@ -69,23 +69,23 @@ def either(word: AnalyzedWord, other: AnalyzedWord) -> AnalyzedWord:
 
 def _of_joined_words(typed: TypedQuery) -> Iterator[Variant]:
     """`spider-man` as two words and as one."""
-    for place, one in enumerate((*typed.wanted, *typed.unwanted)):
+    for index, one in enumerate((*typed.wanted, *typed.unwanted)):
         parts = [part for part in _BETWEEN.split(one.text) if part]
         if not one.phrase and 1 < len(parts) <= _MOST_PARTS:
-            yield Variant(" ".join(parts), (place,))
+            yield Variant(" ".join(parts), (index,))
             if not all(part.isdecimal() for part in parts) and not _CONTRACTED.search(one.text):
-                yield Variant("".join(parts), (place,))
+                yield Variant("".join(parts), (index,))
 
 
 def _of_separate_words(typed: TypedQuery) -> Iterator[Variant]:
     """`spider man` as one word."""
-    place = 0
+    index = 0
     for alternative in typed.alternatives:
         for number, one in enumerate(alternative[1:], start=1):
             before = alternative[number - 1]
             if _may_be_joined(before) and _may_be_joined(one):
-                yield Variant(before.text + one.text, (place + number - 1, place + number))
-        place += len(alternative)
+                yield Variant(before.text + one.text, (index + number - 1, index + number))
+        index += len(alternative)
 
 
 def _may_be_joined(one: Typed) -> bool:

@@ -43,12 +43,12 @@ def test_the_distance_is_that_of_optimal_string_alignment(pair: tuple[str, str])
 
 
 @given(LETTERS, st.integers(0, 8), st.sampled_from("abc"))
-def test_one_edit_is_counted_once(word: str, place: int, letter: str) -> None:
-    place = min(place, len(word))
-    assert edit_distance(word[:place] + letter + word[place:], word) == 1
-    if place < len(word):
-        assert edit_distance(word[:place] + word[place + 1 :], word) == 1
-        assert edit_distance(word[:place] + letter + word[place + 1 :], word) <= 1
+def test_one_edit_is_counted_once(word: str, index: int, letter: str) -> None:
+    index = min(index, len(word))
+    assert edit_distance(word[:index] + letter + word[index:], word) == 1
+    if index < len(word):
+        assert edit_distance(word[:index] + word[index + 1 :], word) == 1
+        assert edit_distance(word[:index] + letter + word[index + 1 :], word) <= 1
 
 
 @given(LETTERS, LETTERS)

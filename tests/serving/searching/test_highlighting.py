@@ -11,9 +11,9 @@ from serving.repositories.search import MARKS, MarkedText
 from serving.services.searching.highlighting import folded_as_stored, highlighted, highlights
 
 
-def marked(text: str, places: list[tuple[int, int]]) -> str:
+def marked(text: str, spans: list[tuple[int, int]]) -> str:
     pieces, done = [], 0
-    for begins, ends in places:
+    for begins, ends in spans:
         pieces += [text[done:begins], MARKS[0], text[begins:ends], MARKS[1]]
         done = ends
     return "".join([*pieces, text[done:]])
@@ -29,16 +29,16 @@ def test_a_highlighted_text_is_the_text_with_marks_and_nothing_else(
     text: str, cuts: list[int], around: int
 ) -> None:
     borders = sorted({min(cut, len(text)) for cut in cuts})
-    places = list(zip(borders[::2], borders[1::2], strict=False))
-    whole = highlighted(text, marked(text, places))
+    spans = list(zip(borders[::2], borders[1::2], strict=False))
+    whole = highlighted(text, marked(text, spans))
     assert html.unescape(re.sub("</?mark>", "", whole)) == text
     assert re.findall("<mark>(.*?)</mark>", whole, re.DOTALL) == [
-        html.escape(text[begins:ends]) for begins, ends in places
+        html.escape(text[begins:ends]) for begins, ends in spans
     ]
-    piece = highlighted(text, marked(text, places), around=around)
+    piece = highlighted(text, marked(text, spans), around=around)
     assert not re.search("<(?!/?mark>)", piece)
     assert piece.count("<mark>") == piece.count("</mark>")
-    assert bool(places) == ("<mark>" in piece)
+    assert bool(spans) == ("<mark>" in piece)
     assert html.unescape(re.sub("</?mark>", "", piece)).strip("…") in f"…{text}…"
 
 

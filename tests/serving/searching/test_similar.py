@@ -1,4 +1,4 @@
-"""Similar items: used by the same people, and alike in words; new items have neighbours at once."""
+"""Similar items: used by the same people, similar in words; new items have neighbours at once."""
 
 from typing import Any
 
@@ -37,12 +37,13 @@ async def test_the_two_parts_are_the_score(
     films: Films, client: httpx.AsyncClient, engine: Engine
 ) -> None:
     for item in (await similar(client, "amelie", limit=7)).json()["items"]:
-        parts = item["used_by_same_people"] + item["alike_in_words"]
+        parts = item["used_by_same_people"] + item["similar_in_words"]
         assert item["score"] == pytest.approx(parts, abs=1e-6)
         with engine.begin() as connection:
             inner = connection.execute(
                 text(
-                    "select -(a.likeness <#> b.likeness) from item_likenesses a, item_likenesses b"
+                    "select -(a.similarity_embedding <#> b.similarity_embedding)"
+                    " from item_similarity_embeddings a, item_similarity_embeddings b"
                     " where a.item_no = :one and b.item_no = :other"
                 ),
                 {"one": films.nos["amelie"], "other": films.nos[item["item_id"]]},
@@ -50,7 +51,7 @@ async def test_the_two_parts_are_the_score(
         assert item["score"] == pytest.approx(inner, abs=1e-6)
     wedding = (await similar(client, "amelie")).json()["items"][0]
     assert wedding["item_id"] == "wedding"
-    assert wedding["alike_in_words"] > 0.2
+    assert wedding["similar_in_words"] > 0.2
 
 
 async def test_as_many_as_were_asked_for_or_all_that_are_eligible(
@@ -66,7 +67,7 @@ async def test_as_many_as_were_asked_for_or_all_that_are_eligible(
     assert set(others) == {"toys-2", "silent"}
 
 
-async def test_items_without_a_place_in_the_run_fill_the_list(
+async def test_items_without_an_embedding_in_the_run_fill_the_list(
     films: Films, client: httpx.AsyncClient, engine: Engine
 ) -> None:
     store_film(engine, "new", "Something Else")
@@ -74,7 +75,7 @@ async def test_items_without_a_place_in_the_run_fill_the_list(
     assert (items[-1]["item_id"], items[-1]["score"]) == ("new", 0.0)
 
 
-async def test_a_new_item_has_neighbours_by_its_words_before_it_has_a_place(
+async def test_a_new_item_has_neighbours_by_its_words_before_it_has_an_embedding(
     films: Films, client: httpx.AsyncClient
 ) -> None:
     said = {"title": "Spaceship Robots", "categories": ["scifi"]}
@@ -117,7 +118,7 @@ async def test_unknown_items_are_told_and_only_they_are_a_problem(
 
 
 @pytest.mark.parametrize(
-    ("path", "place"),
+    ("path", "location"),
     [
         ("/v1/similar", "query:item_id"),
         ("/v1/similar?item_id=", "query:item_id.0"),
@@ -128,11 +129,11 @@ async def test_unknown_items_are_told_and_only_they_are_a_problem(
     ],
 )
 async def test_what_cannot_be_asked_is_a_problem(
-    films: Films, client: httpx.AsyncClient, path: str, place: str
+    films: Films, client: httpx.AsyncClient, path: str, location: str
 ) -> None:
     answer = await client.get(path)
     assert answer.status_code == 422
-    assert place in {fault["pointer"] for fault in answer.json()["errors"]}
+    assert location in {fault["pointer"] for fault in answer.json()["errors"]}
 
 
 async def test_ids_may_hold_slashes(
@@ -173,7 +174,7 @@ async def test_an_unavailable_item_is_gone_at_once_though_the_cache_was_warm(
     assert "odyssey" in gone, "the page of an item that is sold out still shows others"
 
 
-async def test_a_run_without_likenesses_is_answered_with_what_it_knows(
+async def test_a_run_without_similarity_embeddings_is_answered_with_what_it_knows(
     seeds: Seeds, client: httpx.AsyncClient, engine: Engine
 ) -> None:
     nos = [store_film(engine, f"film-{n}", f"Film {n}") for n in range(3)]

@@ -133,7 +133,7 @@ async def test_a_word_is_only_split_where_items_have_it_so(
 
 
 def variants(text: str) -> list[tuple[str, tuple[int, ...]]]:
-    return [(one.text, one.places) for one in spelling_variants(typed_query(text))]
+    return [(one.text, one.indexes) for one in spelling_variants(typed_query(text))]
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,10 @@ from sqlalchemy import Engine, text
 
 from batch.rollback import roll_back
 from domain.identifiers import RunId
-from speed.placing import Placer
+from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from sql.cold_items import make_cold_items
-from sql.placing import remove_known_news
+from sql.item_embedding import remove_known_news
 from tests.events import DISLIKE, LIKE, VIEW, event, record
 from tests.passes import until_idle
 from tests.promises.emptying import empty
@@ -41,23 +41,24 @@ TITLES = (WESTERN, ROBOTS, f"{WESTERN}. {ROBOTS}", "Zyzzyva")
 USERS = tuple(f"{camp}-{fan}" for camp in ("cowboy", "robot") for fan in range(FANS))
 
 _PLACED = text(
-    "select items.item_no, made.embedding, made.source, made.users, likeness"
+    "select items.item_no, made.embedding, made.context_embedding, made.users, similarity"
     " from items"
     " left join item_embeddings as made on run_id = :run_id and made.item_no = items.item_no"
-    " left join item_likenesses"
-    " on item_likenesses.run_id = :run_id and item_likenesses.item_no = items.item_no"
-    " where made.item_no is null or made.placed_at is not null"
+    " left join item_similarity_embeddings"
+    " on item_similarity_embeddings.run_id = :run_id"
+    " and item_similarity_embeddings.item_no = items.item_no"
+    " where made.item_no is null or made.embedded_at is not null"
     " order by items.item_no"
 )
 
 
-class AnyPlacing(RuleBasedStateMachine):
+class AnyItemEmbedding(RuleBasedStateMachine):
     """Items, events, deletions, nights, promotions, rollbacks and workers, in any order."""
 
     def __init__(self, engine: Engine, database_url: str) -> None:
         super().__init__()
         self.engine, self.url = engine, database_url
-        self.placer = Placer(SpeedSettings(items_per_pass=2))
+        self.embedder = ColdItemEmbedder(SpeedSettings(items_per_pass=2))
         self.night: Night | None = None
         self.minutes = 100
         self.event_ids: list[Any] = []
@@ -109,26 +110,26 @@ class AnyPlacing(RuleBasedStateMachine):
     # ------------------------------------------------------------ workers
 
     @rule()
-    def place_some(self) -> None:
+    def embed_some(self) -> None:
         with self.engine.begin() as connection:
-            self.placer.place_new(connection)
+            self.embedder.embed_new(connection)
 
     @rule()
     def die_in_a_pass(self) -> None:
         with self.engine.connect() as connection:
-            self.placer.place_new(connection)
+            self.embedder.embed_new(connection)
             connection.rollback()
 
     @rule()
-    def place_some_in_retained_runs(self) -> None:
+    def embed_some_in_retained_runs(self) -> None:
         with self.engine.begin() as connection:
-            self.placer.place_retained(connection)
+            self.embedder.embed_retained(connection)
             remove_known_news(connection)
 
     @rule()
-    def place_all(self) -> None:
-        for place in (self.placer.place_new, self.placer.place_retained):
-            until_idle(self.engine, place)
+    def embed_all(self) -> None:
+        for embed in (self.embedder.embed_new, self.embedder.embed_retained):
+            until_idle(self.engine, embed)
         for run_id in self.retained:
             self._check(run_id)
 
@@ -160,21 +161,27 @@ class AnyPlacing(RuleBasedStateMachine):
     # ------------------------------------------------------------ what must be true
 
     def _check(self, run_id: RunId) -> None:
-        """Every item has a place, and those placed between nights the one computed afresh."""
+        """Every item has an embedding; between nights it is the one computed afresh."""
         with self.engine.connect() as connection:
             rows = connection.execute(_PLACED, {"run_id": run_id}).all()
             made = make_cold_items(connection, run_id, [row.item_no for row in rows])
         assert {row.item_no for row in rows} <= set(self.items)
         assert len(self.items) >= KNOWN
-        if made is None or made.likenesses is None:
+        if made is None or made.similarity_embeddings is None:
             assert not rows
             return
-        columns = (made.vectors.vectors, made.vectors.sources, made.likenesses)
+        columns = (
+            made.vectors.vectors,
+            made.vectors.context_embeddings,
+            made.similarity_embeddings,
+        )
         for row, users, *should in zip(rows, made.users, *columns, strict=True):
-            assert row.embedding is not None, "an item has no place"
+            assert row.embedding is not None, "an item has no embedding"
             assert row.users == users
             for found, vector in zip(
-                (row.embedding, row.source, row.likeness), should, strict=True
+                (row.embedding, row.context_embedding, row.similarity_embedding),
+                should,
+                strict=True,
             ):
                 assert np.allclose(found.to_numpy(), vector, atol=1e-5), (
                     "it is not where it belongs"
@@ -183,7 +190,7 @@ class AnyPlacing(RuleBasedStateMachine):
 
 def test_every_item_is_where_it_belongs(engine: Engine, database_url: str) -> None:
     run_state_machine_as_test(
-        lambda: AnyPlacing(engine, database_url),
+        lambda: AnyItemEmbedding(engine, database_url),
         settings=settings(
             max_examples=10,
             stateful_step_count=20,

@@ -1,4 +1,4 @@
-"""New items get their places at once, and others when there is something new of them."""
+"""New items get their embeddings at once, and others when there is something new of them."""
 
 import threading
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from sqlalchemy import Engine, text
 
 from domain.identifiers import ItemNo, RunId
 from domain.redis_keys import user_entry
-from speed.placing import Placer
+from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from speed.worker import Worker
-from sql.cold_items import place_items
+from sql.cold_items import embed_items
 from tests.events import LIKE, event, record, user_no_of
-from tests.passes import FEW, fold_all, place_all, places, until_idle
+from tests.passes import FEW, embed_all, embeddings, fold_all, until_idle
 from tests.removals import delete
 from tests.speed.running import running
 from tests.waiting import wait_until
@@ -30,21 +30,21 @@ def running_worker(engine: Engine, database_url: str, redis_url: str) -> Iterato
         yield client
 
 
-def test_a_new_item_wakes_the_worker_and_has_a_place(
+def test_a_new_item_wakes_the_worker_and_has_an_embedding(
     engine: Engine, run_id: RunId, running_worker: redis.Redis
 ) -> None:
-    for place in range(5):
+    for embed in range(5):
         with engine.begin() as connection:
-            (new,) = add_items(connection, [f"{ROBOTS}, the {place}th"], f"one-{place}")
+            (new,) = add_items(connection, [f"{ROBOTS}, the {embed}th"], f"one-{embed}")
 
-        def is_placed(item_no: int = new) -> bool:
+        def is_embedded(item_no: int = new) -> bool:
             with engine.connect() as connection:
-                return item_no in places(connection, run_id)
+                return item_no in embeddings(connection, run_id)
 
-        wait_until(is_placed)
+        wait_until(is_embedded)
 
 
-def test_a_place_drops_nobodys_cached_answers_but_of_those_who_had_used_the_item(
+def test_an_embedding_drops_nobodys_cached_answers_but_of_those_who_had_used_the_item(
     engine: Engine, run_id: RunId, redis_url: str
 ) -> None:
     client = redis.Redis.from_url(redis_url)
@@ -56,56 +56,56 @@ def test_a_place_drops_nobodys_cached_answers_but_of_those_who_had_used_the_item
     for user_no in users:
         client.hset(user_entry(user_no), "list", "an answer")
     worker = Worker(engine, client, SpeedSettings(), threading.Event())
-    while worker.place_once() is not None:
+    while worker.embed_once() is not None:
         pass
     assert [client.exists(user_entry(user_no)) for user_no in users] == [0, 1]
 
 
-def test_words_that_change_place_the_item_again(engine: Engine, run_id: RunId) -> None:
+def test_words_that_change_embed_the_item_again(engine: Engine, run_id: RunId) -> None:
     with engine.begin() as connection:
         (new,) = add_items(connection, [WESTERN])
-    assert place_all(engine) == [new]
+    assert embed_all(engine) == [new]
     with engine.begin() as connection:
         assert live_score(connection, run_id, "cowboy-0", new) > live_score(
             connection, run_id, "robot-0", new
         )
         change = text("update items set title = :title where item_no = :no")
         connection.execute(change, {"title": ROBOTS, "no": new})
-    assert place_all(engine) == [new]
+    assert embed_all(engine) == [new]
     with engine.connect() as connection:
         assert live_score(connection, run_id, "cowboy-0", new) < live_score(
             connection, run_id, "robot-0", new
         )
 
 
-def test_events_and_their_deletion_place_the_item_again(engine: Engine, run_id: RunId) -> None:
+def test_events_and_their_deletion_embed_the_item_again(engine: Engine, run_id: RunId) -> None:
     with engine.begin() as connection:
         (new,) = add_items(connection, [WESTERN])
-    place_all(engine)
+    embed_all(engine)
     with engine.begin() as connection:
-        before = places(connection, run_id)
+        before = embeddings(connection, run_id)
         likes = [event(f"robot-{fan}", new, minutes=60, kind_no=LIKE) for fan in range(5)]
         record(connection, likes)
-    assert place_all(engine) == [new]
+    assert embed_all(engine) == [new]
     with engine.begin() as connection:
-        assert places(connection, run_id) != before
+        assert embeddings(connection, run_id) != before
         for like in likes:
             delete(connection, like.event_id)
-    assert place_all(engine) == [new]
+    assert embed_all(engine) == [new]
     with engine.connect() as connection:
-        assert places(connection, run_id) == before
+        assert embeddings(connection, run_id) == before
 
 
-def test_events_of_known_items_place_nothing(
+def test_events_of_known_items_embed_nothing(
     engine: Engine, run_id: RunId, item_nos: list[int]
 ) -> None:
     with engine.begin() as connection:
         record(connection, [event("cowboy-0", no, minutes=99) for no in item_nos])
-    assert place_all(engine) == []
-    assert place_all(engine) == []
+    assert embed_all(engine) == []
+    assert embed_all(engine) == []
 
 
-def test_a_user_of_an_item_that_had_no_place_yet_is_folded_in_again(
+def test_a_user_of_an_item_that_had_no_embedding_yet_is_folded_in_again(
     engine: Engine, run_id: RunId
 ) -> None:
     with engine.begin() as connection:
@@ -116,19 +116,19 @@ def test_a_user_of_an_item_that_had_no_place_yet_is_folded_in_again(
     with engine.connect() as connection:
         newcomer = user_no_of(connection, "newcomer")
         assert connection.execute(query, {"no": newcomer}).scalar_one() is None
-    place_all(engine)
+    embed_all(engine)
     with engine.connect() as connection:
         assert connection.execute(query, {"no": newcomer}).scalar_one() is not None
 
 
-def test_a_bulk_load_is_placed_in_bounded_passes_each_item_once(
+def test_a_bulk_load_is_embedded_in_bounded_passes_each_item_once(
     engine: Engine, run_id: RunId
 ) -> None:
     with engine.begin() as connection:
         new = add_items(connection, [f"{WESTERN}, part {n}" for n in range(10)])
     with engine.begin() as connection:
         later = add_items(connection, [ROBOTS], "later")
-    passes = [done.item_nos for done in until_idle(engine, Placer(FEW).place_new)]
+    passes = [done.item_nos for done in until_idle(engine, ColdItemEmbedder(FEW).embed_new)]
     assert max(map(len, passes)) == 3
     assert sorted(no for one in passes for no in one) == [*new, *later]
 
@@ -139,26 +139,26 @@ def test_a_worker_killed_in_the_middle_of_a_pass_loses_and_doubles_nothing(
     with engine.begin() as connection:
         new = add_items(connection, [f"{WESTERN}, part {n}" for n in range(7)])
     with engine.begin() as connection:
-        first = Placer(FEW).place_new(connection)
+        first = ColdItemEmbedder(FEW).embed_new(connection)
     with engine.connect() as connection:
-        Placer(FEW).place_new(connection)
+        ColdItemEmbedder(FEW).embed_new(connection)
         connection.rollback()
     assert first is not None
-    assert [*first.item_nos, *place_all(engine)] == new
+    assert [*first.item_nos, *embed_all(engine)] == new
 
 
 def test_a_pass_ends_before_it_is_too_many_users_to_fold_in_again(
     engine: Engine, run_id: RunId, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sql.placing._USERS_PER_PASS", 4)
-    monkeypatch.setattr("sql.placing._USERS_AT_ONCE", 2)
+    monkeypatch.setattr("sql.item_embedding._USERS_PER_PASS", 4)
+    monkeypatch.setattr("sql.item_embedding._USERS_AT_ONCE", 2)
     with engine.begin() as connection:
         new = add_items(connection, [f"{ROBOTS}, part {n}" for n in range(3)])
         for item_no, users in zip(new, (3, 3, 5), strict=True):
             likes = [event(f"fan-{item_no}-{n}", item_no, kind_no=LIKE) for n in range(users)]
             record(connection, likes)
     fold_all(engine)
-    done = until_idle(engine, Placer(FEW).place_new)
+    done = until_idle(engine, ColdItemEmbedder(FEW).embed_new)
     passes = [(len(one.item_nos), len(one.user_nos)) for one in done if one.item_nos]
     assert passes == [(1, 3), (1, 3), (1, 5)]
     query = text("select count(*) from user_embeddings where embedding is null")
@@ -166,7 +166,7 @@ def test_a_pass_ends_before_it_is_too_many_users_to_fold_in_again(
         assert connection.execute(query).scalar_one() == 0
 
 
-def test_passes_in_any_order_come_to_the_same_places(
+def test_passes_in_any_order_come_to_the_same_embeddings(
     engine: Engine, run_id: RunId, item_nos: list[int]
 ) -> None:
     random = np.random.default_rng(0)
@@ -177,12 +177,12 @@ def test_passes_in_any_order_come_to_the_same_places(
             user, item_no = f"robot-{random.integers(6)}", new[random.integers(3)]
             record(connection, [event(user, item_no, minutes=100 + step, kind_no=LIKE)])
         if random.random() < 0.5:
-            place_all(engine)
-    place_all(engine)
+            embed_all(engine)
+    embed_all(engine)
     with engine.begin() as connection:
-        found = places(connection, run_id)
+        found = embeddings(connection, run_id)
         connection.execute(
-            text("delete from item_embeddings where placed_at is not null"),
+            text("delete from item_embeddings where embedded_at is not null"),
         )
-        place_items(connection, run_id, [ItemNo(no) for no in new])
-        assert places(connection, run_id) == found
+        embed_items(connection, run_id, [ItemNo(no) for no in new])
+        assert embeddings(connection, run_id) == found

@@ -1,4 +1,4 @@
-"""Placing items in a run between two nights: one way for publishing, rollback and the speed worker.
+"""Embedding items in a run between two nights: one way for publishing, rollback and the worker.
 
 Where an item belongs is a pure function (`sql.cold_items`) of its words, the log and the run.
 """
@@ -10,66 +10,71 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from sql.cold_items import place_items
+from sql.cold_items import embed_items
 from sql.folding import fold_in
 from sql.live_vectors import RunSpace
 from sql.log import event_horizon
 from sql.statements import statements
 
-_PLACING = statements("placing")
+_COLD_ITEMS = statements("cold_items")
 
 _POSITIONS_AT_ONCE = 20_000
 """How far one pass looks ahead in the log at the most."""
 
 _USERS_PER_PASS = 1_000
-"""A pass that folds in more users again places one item only."""
+"""A pass that folds in more users again embeds one item only."""
 _USERS_AT_ONCE = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class EmbeddedItems:
     """What one pass did."""
 
     run_id: RunId
     item_nos: tuple[ItemNo, ...]
-    """Items that were looked at, those included that had their place already."""
+    """Items that were looked at, those included that had their embedding already."""
     user_nos: tuple[UserNo, ...]
-    """Users who had used an item before it had a place: their live vectors know it now."""
+    """Users who had used an item before it had an embedding: their live vectors know it now."""
     position: Position
     """Everything new of items up to here is known."""
 
 
-def begin_placing(connection: Connection, run_id: RunId) -> bool:
+def begin_item_embedding(connection: Connection, run_id: RunId) -> bool:
     """Note what the night knew of items; whether that was needed. Harmless twice.
 
-    To be committed before the first items are placed, and after the item vectors were written.
+    To be committed before the first items are embedded, and after the item vectors were written.
     """
-    return connection.execute(_PLACING["begin_placing"], {"run_id": run_id}).first() is not None
+    return (
+        connection.execute(_COLD_ITEMS["begin_item_embedding"], {"run_id": run_id}).first()
+        is not None
+    )
 
 
 def hold_folding(connection: Connection, run_id: RunId) -> None:
-    """Be the only one who folds users of a run, or places items in it, until the commit."""
-    connection.execute(_PLACING["hold_folding"], {"run_id": run_id})
+    """Be the only one who folds users of a run, or embeds items in it, until the commit."""
+    connection.execute(_COLD_ITEMS["hold_folding"], {"run_id": run_id})
 
 
-def hold_placing(connection: Connection, run_id: RunId) -> None:
-    """Be the only one who places items in a run and in the served one, until the commit."""
-    connection.execute(_PLACING["hold_placing"], {"run_id": run_id})
+def hold_item_embedding(connection: Connection, run_id: RunId) -> None:
+    """Be the only one who embeds items in a run and in the served one, until the commit."""
+    connection.execute(_COLD_ITEMS["hold_item_embedding"], {"run_id": run_id})
 
 
-def place_next(
+def embed_next(
     connection: Connection, run: RunSpace, *, horizon: Position, items: int
-) -> Placed | None:
-    """Place the next `items` items at the most of which there is something new up to the horizon.
+) -> EmbeddedItems | None:
+    """Embed the next `items` items at the most of which there is something new up to the horizon.
 
     None if there is nothing, or if the run is gone or knows no words. Waits for whoever folds users
-    of the run or places items in it. The caller commits; the transaction must be READ COMMITTED,
+    of the run or embeds items in it. The caller commits; the transaction must be READ COMMITTED,
     and the horizon must have been read in a statement of its own.
     """
-    if connection.execute(_PLACING["hold_run"], {"run_id": run.run_id}).first() is None:
+    if connection.execute(_COLD_ITEMS["hold_run"], {"run_id": run.run_id}).first() is None:
         return None
     hold_folding(connection, run.run_id)
-    found = connection.execute(_PLACING["claim_placing"], {"run_id": run.run_id}).one_or_none()
+    found = connection.execute(
+        _COLD_ITEMS["claim_item_embedding"], {"run_id": run.run_id}
+    ).one_or_none()
     if found is None or found.position >= horizon:
         return None
     until = _until(found, horizon)
@@ -80,9 +85,9 @@ def place_next(
         "item_no": found.item_no,
         "items": items,
     }
-    due = connection.execute(_PLACING["load_due_items"], asked).scalars().all()
+    due = connection.execute(_COLD_ITEMS["load_due_items"], asked).scalars().all()
     item_nos = _bounded(connection, run, due)
-    user_nos = _place(connection, run, item_nos)
+    user_nos = _embed(connection, run, item_nos)
     is_done = len(due) < items and len(item_nos) == len(due)
     known = until if is_done else Position(found.position)
     progress = {
@@ -91,31 +96,31 @@ def place_next(
         "until": until,
         "item_no": 0 if known == until else item_nos[-1],
     }
-    connection.execute(_PLACING["store_placing_progress"], progress)
-    return Placed(run.run_id, tuple(item_nos), tuple(user_nos), known)
+    connection.execute(_COLD_ITEMS["store_item_embedding_progress"], progress)
+    return EmbeddedItems(run.run_id, tuple(item_nos), tuple(user_nos), known)
 
 
-def place_missing(
+def embed_missing(
     connection: Connection, run: RunSpace, *, after: ItemNo, items: int
 ) -> ItemNo | None:
-    """Place up to `items` items that have no place in the run, from number `after` on.
+    """Embed up to `items` items that have no embedding in the run, from number `after` on.
 
-    The last number looked at; None if there are no more. Waits as `place_next` does.
+    The last number looked at; None if there are no more. Waits as `embed_next` does.
     """
-    if connection.execute(_PLACING["hold_run"], {"run_id": run.run_id}).first() is None:
+    if connection.execute(_COLD_ITEMS["hold_run"], {"run_id": run.run_id}).first() is None:
         return None
     hold_folding(connection, run.run_id)
     asked = {"run_id": run.run_id, "item_no": after, "items": items}
-    found = connection.execute(_PLACING["load_missing_items"], asked).scalars().all()
+    found = connection.execute(_COLD_ITEMS["load_missing_items"], asked).scalars().all()
     item_nos = _bounded(connection, run, found)
-    _place(connection, run, item_nos)
+    _embed(connection, run, item_nos)
     return ItemNo(item_nos[-1]) if item_nos else None
 
 
 def remove_known_news(connection: Connection) -> None:
     """Remove the news of items that every run knows."""
     horizon = event_horizon(connection)
-    connection.execute(_PLACING["remove_known_news"], {"horizon": horizon})
+    connection.execute(_COLD_ITEMS["remove_known_news"], {"horizon": horizon})
 
 
 def _until(found: Row[Any], horizon: Position) -> Position:
@@ -129,26 +134,26 @@ def _bounded(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) 
     """The first of these items, at least one: not more than make many users be folded in again."""
     asked = {"run_id": run.run_id, "item_nos": list(item_nos)}
     users = 0
-    for item_no, more in connection.execute(_PLACING["count_users_of_items"], asked).all():
+    for item_no, more in connection.execute(_COLD_ITEMS["count_users_of_items"], asked).all():
         users += more
-        place = item_nos.index(item_no)
-        if users > _USERS_PER_PASS and place > 0:
-            return item_nos[:place]
+        index = item_nos.index(item_no)
+        if users > _USERS_PER_PASS and index > 0:
+            return item_nos[:index]
     return item_nos
 
 
-def _place(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) -> Sequence[UserNo]:
-    """Place items; fold in again, and answer, who used one before it had a place.
+def _embed(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) -> Sequence[UserNo]:
+    """Embed items; fold in again, and answer, who used one before it had an embedding.
 
     With folding held, so that all who did are found.
     """
     if not item_nos:
         return []
-    new = place_items(connection, run.run_id, item_nos)
+    new = embed_items(connection, run.run_id, item_nos)
     if not new:
         return []
     asked = {"run_id": run.run_id, "item_nos": new}
-    user_nos = connection.execute(_PLACING["find_users_of_items"], asked).scalars().all()
+    user_nos = connection.execute(_COLD_ITEMS["find_users_of_items"], asked).scalars().all()
     # Read now: whoever was waited for may have written vectors that know more than the caller's
     # horizon, and a vector is not overwritten by one that knows less.
     horizon = event_horizon(connection)

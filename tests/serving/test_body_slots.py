@@ -33,13 +33,13 @@ def test_a_key_that_may_not_is_refused_before_its_body_has_come(
         raw.socket.close()
 
 
-def test_no_key_has_more_than_half_of_the_places(run_api: RunApi, seeds: Seeds) -> None:
+def test_no_key_has_more_than_half_of_the_slots(run_api: RunApi, seeds: Seeds) -> None:
     api = run_api(api_bodies_at_once=4, api_body_seconds=600)
     keys = [seeds.key("write", name=name).encode() for name in ("one", "other")]
     with connected(api.port) as a, connected(api.port) as b:
         for raw in (a, b):
             raw.send(SLOW, keys[0], b"\r\nExpect: 100-continue\r\n\r\n")
-            # It is asked to go on, so it has its place.
+            # It is asked to go on, so it has its slot.
             assert raw.socket.recv(100).startswith(b"HTTP/1.1 100")
         assert asked(api.port, SLOW, keys[0], b"\r\n\r\n").status == 429
         with connected(api.port) as c:

@@ -1,4 +1,4 @@
-"""Moments: interactions to be foreseen, each with what was known just before it."""
+"""Validation events: interactions to be foreseen, each with what was known just before it."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from domain.live_vector import History
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class ValidationEvent:
     """One interaction, and its user as known just before it."""
 
     row: int
-    """Its place in the timeline."""
+    """Its index in the timeline."""
     user_no: UserNo
     item_no: ItemNo
     history: History
@@ -31,7 +31,7 @@ class Timeline:
 
     def __init__(self, interactions: Interactions) -> None:
         self.interactions = interactions.where(np.argsort(interactions.occurred_at, kind="stable"))
-        self._strengths = self.interactions.strengths()
+        self._weights = self.interactions.weights()
         self._by_user = np.argsort(self.interactions.user_nos, kind="stable")
         self._users = self.interactions.user_nos[self._by_user]
         self._first_of_user = _first_rows(self.interactions.user_nos)
@@ -56,29 +56,29 @@ class Timeline:
         log = self.interactions
         counts = (
             (self._first_of_pair[rows] == rows)
-            & (self._strengths[rows] > 0.0)
+            & (self._weights[rows] > 0.0)
             & (self._first_of_user[rows] < rows)
             & np.isin(log.item_nos[rows], log.item_nos[:cut_off])
         )
         return np.asarray(rows[counts])
 
-    def moments(self, rows: NDArray[np.integer], cut_off: int) -> Iterator[Moment]:
-        """Foreseeable rows as moments of a run that stopped reading at `cut_off`."""
+    def events(self, rows: NDArray[np.integer], cut_off: int) -> Iterator[ValidationEvent]:
+        """Foreseeable rows as validation events of a run that stopped reading at `cut_off`."""
         for row in rows.tolist():
             user_no = self.interactions.user_nos[row]
             start, end = np.searchsorted(self._users, [user_no, user_no + 1])
             own = self._by_user[start:end]
             past = own[: np.searchsorted(own, row)]
-            yield Moment(
+            yield ValidationEvent(
                 row,
                 UserNo(int(user_no)),
                 ItemNo(int(self.interactions.item_nos[row])),
-                History(self.interactions.item_nos[past], self._strengths[past]),
+                History(self.interactions.item_nos[past], self._weights[past]),
                 len(past) - int(np.searchsorted(past, cut_off)),
             )
 
 
 def _first_rows(keys: NDArray[np.integer]) -> NDArray[np.intp]:
-    """For each key (n,) the place where it stands first."""
+    """For each key (n,) the index where it stands first."""
     _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
     return np.asarray(first[inverse])

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Integer, bindparam, insert, text
 
-from batch.index import LIKENESSES, build_index
+from batch.index import SIMILARITY_EMBEDDINGS, build_index
 from domain.identifiers import ItemNo, RunId
 from serving.faults import RunGoneError
 from serving.repositories.filters import Filters
@@ -29,9 +29,9 @@ EVERYTHING = ItemFilters()
 @dataclass
 class Catalogue:
     run_id: RunId
-    likeness: NDArray[np.float32]
+    similarity_embedding: NDArray[np.float32]
     nearest: list[ItemNo]
-    """All items, the most alike first."""
+    """All items, the most similar first."""
 
 
 @pytest.fixture
@@ -43,8 +43,8 @@ def film_nos() -> list[int]:
 @pytest.fixture
 def catalogue(engine: Engine, seeds: Seeds) -> Catalogue:
     chance = np.random.default_rng(0)
-    likenesses = chance.normal(size=(ITEMS, DIMENSIONS)).astype(np.float32)
-    likenesses /= np.linalg.norm(likenesses, axis=1, keepdims=True)
+    similarity_embeddings = chance.normal(size=(ITEMS, DIMENSIONS)).astype(np.float32)
+    similarity_embeddings /= np.linalg.norm(similarity_embeddings, axis=1, keepdims=True)
     names = [
         {"item_id": f"thing-{n}", "title": f"Thing {n}", "categories": [f"c{n % 100}"]}
         for n in range(ITEMS)
@@ -54,14 +54,14 @@ def catalogue(engine: Engine, seeds: Seeds) -> Catalogue:
         made = insert(tables.items).returning(tables.items.c.item_no)
         item_nos = np.sort(connection.execute(made, names).scalars().all())
         rows = [
-            {"run_id": run_id, "item_no": int(no), "likeness": likeness}
-            for no, likeness in zip(item_nos, likenesses, strict=True)
+            {"run_id": run_id, "item_no": int(no), "similarity_embedding": similarity_embedding}
+            for no, similarity_embedding in zip(item_nos, similarity_embeddings, strict=True)
         ]
-        connection.execute(insert(tables.item_likenesses), rows)
+        connection.execute(insert(tables.item_similarity_embeddings), rows)
     with engine.begin() as connection:
-        build_index(connection, run_id, DIMENSIONS, LIKENESSES)
+        build_index(connection, run_id, DIMENSIONS, SIMILARITY_EMBEDDINGS)
     asked = chance.normal(size=DIMENSIONS).astype(np.float32)
-    order = np.argsort(-(likenesses.astype(np.float64) @ asked))
+    order = np.argsort(-(similarity_embeddings.astype(np.float64) @ asked))
     return Catalogue(run_id, asked, [ItemNo(int(no)) for no in item_nos[order]])
 
 
@@ -72,7 +72,7 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     await store.close()
 
 
-async def alike(
+async def nearest(
     store: Store,
     catalogue: Catalogue,
     items: int,
@@ -81,21 +81,26 @@ async def alike(
     filters: ItemFilters = EVERYTHING,
     index: ItemIndex | None = INDEX,
 ) -> list[ItemNo]:
-    found = await SimilarItems(store).load_alike(
-        catalogue.run_id, catalogue.likeness, excluded or [], filters, items=items, index=index
+    found = await SimilarItems(store).load_nearest(
+        catalogue.run_id,
+        catalogue.similarity_embedding,
+        excluded or [],
+        filters,
+        items=items,
+        index=index,
     )
     return [item.item_no for item in found]
 
 
 async def test_the_plan_takes_the_index(store: Store, catalogue: Catalogue) -> None:
-    statement = text(f"explain {statements('similar')['load_alike_by_index'].text}").bindparams(
+    statement = text(f"explain {statements('similar')['load_nearest_by_index'].text}").bindparams(
         bindparam("run_id", type_=Integer, literal_execute=True),
         bindparam("dimensions", type_=Integer, literal_execute=True),
     )
     parameters = {
         "run_id": catalogue.run_id,
         "dimensions": DIMENSIONS,
-        "likeness": catalogue.likeness,
+        "similarity_embedding": catalogue.similarity_embedding,
         "items": 20,
         "nearest": 20,
         "unwanted_among": None,
@@ -104,82 +109,82 @@ async def test_the_plan_takes_the_index(store: Store, catalogue: Catalogue) -> N
     preparation = statements("index")["prepare_index_search"]
     rows = await store.prepared_rows(preparation, statement, parameters)
     plan = "\n".join(str(row[0]) for row in rows)
-    assert f"Index Scan using item_likenesses_{catalogue.run_id}_nearest" in plan
+    assert f"Index Scan using item_similarity_embeddings_{catalogue.run_id}_nearest" in plan
 
 
 async def test_the_index_finds_nearly_what_comparing_with_every_item_does(
     store: Store, catalogue: Catalogue
 ) -> None:
-    exact = await alike(store, catalogue, 100, index=None)
+    exact = await nearest(store, catalogue, 100, index=None)
     assert exact == catalogue.nearest[:100]
-    assert len(set(exact) & set(await alike(store, catalogue, 100))) >= 95
+    assert len(set(exact) & set(await nearest(store, catalogue, 100))) >= 95
 
 
 async def test_the_list_is_full_however_much_is_left_out(
     store: Store, catalogue: Catalogue
 ) -> None:
-    left = await alike(store, catalogue, 20, excluded=catalogue.nearest[:2990])
+    left = await nearest(store, catalogue, 20, excluded=catalogue.nearest[:2990])
     assert left == catalogue.nearest[2990:]
     rare = ItemFilters(Filters.of(["c7"], []))
-    assert len(await alike(store, catalogue, 100, filters=rare)) == ITEMS // 100
+    assert len(await nearest(store, catalogue, 100, filters=rare)) == ITEMS // 100
 
 
 @pytest.mark.parametrize("index", [INDEX, None])
 async def test_what_hardly_any_item_lacks_is_looked_for_among_the_nearest_only(
     store: Store, catalogue: Catalogue, engine: Engine, index: ItemIndex | None
 ) -> None:
-    others = [catalogue.nearest[place] for place in (3, 500, 2500)]
+    others = [catalogue.nearest[index] for index in (3, 500, 2500)]
     with engine.begin() as connection:
         connection.execute(
             text("update items set title = 'Other' where item_no = any(:others)"),
             {"others": others},
         )
     unwanted = ItemFilters(unwanted="'thing'")
-    assert await alike(store, catalogue, 20, filters=unwanted, index=index) == others
+    assert await nearest(store, catalogue, 20, filters=unwanted, index=index) == others
     common = replace(unwanted, unwanted_is_common=True)
-    assert await alike(store, catalogue, 20, filters=common, index=index) == others[:2]
-    assert await alike(store, catalogue, 1, filters=common, index=index) == others[:1]
+    assert await nearest(store, catalogue, 20, filters=common, index=index) == others[:2]
+    assert await nearest(store, catalogue, 1, filters=common, index=index) == others[:1]
 
 
 async def test_a_run_that_was_dropped_is_told_whatever_is_unwanted(
     store: Store, catalogue: Catalogue, engine: Engine
 ) -> None:
     with engine.begin() as connection:
-        connection.execute(text("delete from item_likenesses"))
+        connection.execute(text("delete from item_similarity_embeddings"))
     common = ItemFilters(unwanted="'thing'", unwanted_is_common=True)
-    assert await alike(store, catalogue, 20, filters=common) == []
+    assert await nearest(store, catalogue, 20, filters=common) == []
     gone = replace(catalogue, run_id=RunId(catalogue.run_id + 1))
     with pytest.raises(RunGoneError):
-        await alike(store, gone, 20, filters=common)
+        await nearest(store, gone, 20, filters=common)
 
 
 async def test_a_run_tells_of_its_index(store: Store, catalogue: Catalogue, engine: Engine) -> None:
     live = await Runs(store).find_live_run()
     assert live is not None
-    assert live.likeness_index is None
+    assert live.similarity_index is None
     with engine.begin() as connection:
         connection.execute(
             text(
-                """update model_runs set metrics = '{"likeness_recall@100": 0.98}', parameters =
+                """update model_runs set metrics = '{"similarity_recall@100": 0.98}', parameters =
                 '{"live_vector": {"taste_dimensions": 2, "sequence_dimensions": 2}}'"""
             )
         )
     live = await Runs(store).find_live_run()
     assert live is not None
-    assert live.likeness_index == ItemIndex(0.98, DIMENSIONS)
+    assert live.similarity_index == ItemIndex(0.98, DIMENSIONS)
 
 
-async def test_a_dropped_run_is_told_from_one_without_likenesses(
+async def test_a_dropped_run_is_told_from_one_without_similarity_embeddings(
     store: Store, catalogue: Catalogue, engine: Engine, seeds: Seeds
 ) -> None:
     seeds.run()
     with engine.begin() as connection:
         connection.execute(text("select drop_run_partitions(:run)"), {"run": catalogue.run_id})
     with pytest.raises(RunGoneError):
-        await alike(store, catalogue, 5, index=None)
+        await nearest(store, catalogue, 5, index=None)
 
 
-def test_words_that_are_nearly_alike_share_a_key(engine: Engine) -> None:
+def test_words_that_are_nearly_the_same_share_a_key(engine: Engine) -> None:
     """Any word, and the same with as many edits as are tolerated."""
     chance = random.Random(0)
     pairs = [(word, _mistyped(chance, word)) for word in _words(chance, 3000)]
@@ -207,14 +212,14 @@ def _words(chance: random.Random, count: int) -> list[str]:
 
 def _mistyped(chance: random.Random, word: str) -> str:
     for _ in range(max_edits(word, word)):
-        place = chance.randrange(len(word))
+        index = chance.randrange(len(word))
         letter = chance.choice("aeinorst")
         word = chance.choice(
             [
-                word[:place] + letter + word[place:],
-                word[:place] + word[place + 1 :],
-                word[:place] + letter + word[place + 1 :],
-                word[:place] + word[place : place + 2][::-1] + word[place + 2 :],
+                word[:index] + letter + word[index:],
+                word[:index] + word[index + 1 :],
+                word[:index] + letter + word[index + 1 :],
+                word[:index] + word[index : index + 2][::-1] + word[index + 2 :],
             ]
         )
     return word

@@ -1,4 +1,4 @@
-"""The gate refuses what is worse beyond chance, and says so with the figures."""
+"""The promotion gate refuses what is worse beyond chance, and says so with the figures."""
 
 import json
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from batch.comparison import Comparison
 from batch.evaluation import CUT_OFFS, Figures
-from batch.gate import Size, judge
+from batch.promotion_gate import Size, judge
 from batch.settings import BatchSettings
 
 SETTINGS = BatchSettings()
@@ -98,14 +98,14 @@ def test_worse_than_the_served_run_counts_only_beyond_the_margin() -> None:
     )
 
 
-def test_the_same_recipe_as_the_served_run_makes_no_difference() -> None:
+def test_the_same_hyperparameters_as_the_served_run_makes_no_difference() -> None:
     candidate = figures(noisy(0.4))
     same = Comparison(candidate, figures(noisy(0.1)), figures(0.2), served=candidate)
     difference = same.differences(SETTINGS.seed)["served"]
     assert (difference.mean, difference.low, difference.high) == (0.0, 0.0, 0.0)
     verdict = judge(GROWN, same, SETTINGS.model_copy(update={"gate_margin": 0.0}))
     assert verdict.accepted
-    assert verdict.reason.endswith("; the served run has the same recipe.")
+    assert verdict.reason.endswith("; the served run has the same hyperparameters.")
 
 
 @settings(deadline=None, max_examples=30)

@@ -1,4 +1,4 @@
-"""A trial: fit on the past, score the future, whatever the parameters."""
+"""A holdout: fit on the past, score the future, whatever the parameters."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from batch.fitting import Factors
 from batch.history import Interactions
 from batch.listing import fit_lists
 from batch.matrix import InteractionMatrix, interaction_matrix
-from batch.parameters import ListRecipe
+from batch.parameters import ListHyperparameters
 from batch.popularity import all_time, as_factors, popular
 from batch.settings import BatchSettings
 from batch.splitting import Relevant, Split, relevant_in_future, sample_users, split_by_time
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Holdout:
     """A held-out future, and the past that candidates learn from."""
 
     split: Split
@@ -28,50 +28,50 @@ class Trial:
         return len(self.relevant.users())
 
 
-def hold_out(interactions: Interactions, settings: BatchSettings) -> Trial:
+def hold_out(interactions: Interactions, settings: BatchSettings) -> Holdout:
     """Hold out the newest interactions and choose the users to evaluate."""
     split = split_by_time(interactions, settings.holdout_share)
     past = interaction_matrix(split.past, split.moment)
     relevant = relevant_in_future(past, split.future, split.moment)
     chosen = sample_users(relevant.users(), settings.most_evaluated_users, settings.seed)
-    return Trial(split, past, relevant.of_users(chosen))
+    return Holdout(split, past, relevant.of_users(chosen))
 
 
 def fit_past(
-    trial: Trial,
-    recipe: ListRecipe,
+    holdout: Holdout,
+    hyperparameters: ListHyperparameters,
     *,
     threads: int = 0,
     on_iteration: Callable[[int], None] = lambda _iteration: None,
 ) -> Factors:
     """Learn from the past alone."""
     return fit_lists(
-        trial.past,
-        trial.split.past,
-        trial.split.moment,
-        recipe,
+        holdout.past,
+        holdout.split.past,
+        holdout.split.moment,
+        hyperparameters,
         threads=threads,
         on_iteration=on_iteration,
     )
 
 
-def score_future(trial: Trial, factors: Factors, settings: BatchSettings) -> Figures:
+def score_future(holdout: Holdout, factors: Factors, settings: BatchSettings) -> Figures:
     """Judge factors learned from the past; there must be users to evaluate."""
     return score(
-        trial.past,
+        holdout.past,
         factors,
-        trial.relevant,
+        holdout.relevant,
         chunk_users=settings.chunk_users,
         threads=settings.threads,
     )
 
 
-def score_popularity(trial: Trial, settings: BatchSettings) -> Figures:
-    """Judge the items with the most likers in the past, seen ones left out, on the same future."""
-    return score_future(trial, as_factors(all_time(trial.split.past), trial.past), settings)
+def score_popularity(holdout: Holdout, settings: BatchSettings) -> Figures:
+    """Judge the items most liked in the past, seen ones left out, on the same future."""
+    return score_future(holdout, as_factors(all_time(holdout.split.past), holdout.past), settings)
 
 
-def score_recent_popularity(trial: Trial, settings: BatchSettings) -> Figures:
+def score_recent_popularity(holdout: Holdout, settings: BatchSettings) -> Figures:
     """Judge the popular list as it would have been published at the end of the past."""
-    ranking = popular(trial.split.past, trial.split.moment, settings)
-    return score_future(trial, as_factors(ranking, trial.past), settings)
+    ranking = popular(holdout.split.past, holdout.split.moment, settings)
+    return score_future(holdout, as_factors(ranking, holdout.past), settings)

@@ -18,7 +18,7 @@ from stack.loading.rejects import SUFFIX as REJECTS_SUFFIX
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Input:
     """Rows of one content: a file or a table."""
 
     name: str
@@ -28,10 +28,10 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Sources:
+class Inputs:
     """What is to be loaded, in the order of loading: tags, items, events."""
 
-    sources: tuple[Source, ...]
+    inputs: tuple[Input, ...]
     skipped: dict[str, str]
     """Files that are not loaded, and why."""
 
@@ -59,7 +59,7 @@ _KNOWN_FORMATS = f"Known are {FORMATS}."
 _ORDER = (Content.TAGS, Content.MOVIES, Content.ITEMS, Content.EVENTS)
 
 
-def find_sources(path: Path) -> Sources:
+def find_inputs(path: Path) -> Inputs:
     """What a file, or the files of a folder, hold.
 
     Raises InvalidInputError, with what was found and what is expected, if nothing can be loaded.
@@ -68,28 +68,28 @@ def find_sources(path: Path) -> Sources:
         return _of_folder(path)
     if not path.exists():
         raise InvalidInputError(f"There is nothing at {path}.")
-    source = _of_file(path)
-    if source.layout.content is Content.TAGS:
+    input_file = _of_file(path)
+    if input_file.layout.content is Content.TAGS:
         raise InvalidInputError(
             f"{path} holds tags only, which are loaded with the films: give the folder instead."
         )
-    return Sources((source,), {})
+    return Inputs((input_file,), {})
 
 
-def table_sources(items: pa.Table | None, events: pa.Table | None) -> Sources:
+def table_inputs(items: pa.Table | None, events: pa.Table | None) -> Inputs:
     """Tables in the place of files; InvalidInputError if their columns are not enough."""
     tables = {"items": items, "events": events}
     given = {name: table for name, table in tables.items() if table is not None}
-    return Sources(tuple(_of_table(name, table) for name, table in given.items()), {})
+    return Inputs(tuple(_of_table(name, table) for name, table in given.items()), {})
 
 
-def _of_table(name: str, table: pa.Table) -> Source:
+def _of_table(name: str, table: pa.Table) -> Input:
     layout = _layout(f"The table {name}", table.schema.names)
-    return Source(name, layout, table.nbytes, partial(table_chunks, name, table))
+    return Input(name, layout, table.nbytes, partial(table_chunks, name, table))
 
 
-def _of_folder(folder: Path) -> Sources:
-    found: list[Source] = []
+def _of_folder(folder: Path) -> Inputs:
+    found: list[Input] = []
     skipped: dict[str, str] = {}
     for path in sorted(folder.iterdir()):
         if path.is_dir() or path.name.startswith(".") or path.name.endswith(REJECTS_SUFFIX):
@@ -100,19 +100,19 @@ def _of_folder(folder: Path) -> Sources:
             skipped[path.name] = (
                 str(error).removesuffix(f" {EXPECTED}").removesuffix(f" {_KNOWN_FORMATS}")
             )
-    if not any(source.layout.content is not Content.TAGS for source in found):
+    if not any(input_file.layout.content is not Content.TAGS for input_file in found):
         what = " ".join(skipped.values()) or "It has no files."
         raise InvalidInputError(f"{folder} holds neither events nor items. {what} {EXPECTED}")
-    found.sort(key=lambda source: _ORDER.index(source.layout.content))
-    return Sources(tuple(found), skipped)
+    found.sort(key=lambda input_file: _ORDER.index(input_file.layout.content))
+    return Inputs(tuple(found), skipped)
 
 
-def _of_file(path: Path) -> Source:
+def _of_file(path: Path) -> Input:
     format_ = _format(path)
     if format_ is None:
         raise InvalidInputError(f"{path} is of no known format. {_KNOWN_FORMATS}")
     layout = _layout(str(path), format_.read_columns(path))
-    return Source(path.name, layout, path.stat().st_size, partial(format_.read_chunks, path))
+    return Input(path.name, layout, path.stat().st_size, partial(format_.read_chunks, path))
 
 
 def _format(path: Path) -> _Format | None:

@@ -1,4 +1,4 @@
-"""Likenesses: how alike two items are, as one inner product of what is known of each."""
+"""Similarity embeddings: how similar items are, as one inner product of what is known of each."""
 
 from collections.abc import Iterator
 from dataclasses import fields
@@ -19,34 +19,34 @@ from domain.live_vector import ItemVectors
 _ITEMS_AT_ONCE = 10_000
 
 
-def all_likenesses(
+def all_similarity_embeddings(
     space: ItemSpace, terms: ItemTerms, learned: SpaceWords
 ) -> Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]]:
-    """Item numbers and likenesses of all items of a space, some at a time."""
+    """Item numbers and similarity embeddings of all items of a space, some at a time."""
     for start in range(0, len(space.items.item_nos), _ITEMS_AT_ONCE):
         items = _some(space.items, slice(start, start + _ITEMS_AT_ONCE))
         said = learned.words.sums(terms.of(items.item_nos))[:, : learned.item_dimensions]
         taste = space.space.parameters.taste_dimensions
-        yield items.item_nos, similarity_embeddings(items, taste, said, learned.likeness)
+        yield items.item_nos, similarity_embeddings(items, taste, said, learned.similarity)
 
 
-def store_likenesses(
+def store_similarity_embeddings(
     connection: Any,
     run_id: RunId,
     chunks: Iterator[tuple[NDArray[np.int32], NDArray[np.float32]]],
 ) -> None:
-    """Append likenesses to the run's partition over an ADBC connection, each chunk committed."""
-    for item_nos, likenesses in chunks:
+    """Append similarity embeddings to the run's partition over ADBC, each chunk committed."""
+    for item_nos, similarity_vectors in chunks:
         columns = {
             "run_id": constant_column(run_id, len(item_nos)),
             "item_no": pa.array(item_nos),
-            "likeness": vector_column(likenesses),
+            "similarity_embedding": vector_column(similarity_vectors),
         }
-        append(connection, f"item_likenesses_{run_id}", columns)
+        append(connection, f"item_similarity_embeddings_{run_id}", columns)
 
 
-def likeness_dimensions(space: ItemSpace) -> int:
-    """How long a likeness is: taste, source, and words as long as taste and sequence."""
+def similarity_dimensions(space: ItemSpace) -> int:
+    """Its length: taste, context, and words as long as taste and sequence."""
     live = space.space.parameters
     return 2 * (live.taste_dimensions + live.sequence_dimensions)
 

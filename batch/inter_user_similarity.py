@@ -1,4 +1,4 @@
-"""Overlap: how nearly the same the lists of different users are."""
+"""Inter-user similarity: how nearly the same the lists of different users are."""
 
 from dataclasses import dataclass
 
@@ -9,29 +9,29 @@ DEPTH = 20
 """So many items of a list count."""
 SAMPLED_USERS = 10_000
 PAIRS = 20_000
-ALIKE = 0.8
-"""Two lists with more in common than this share are alike."""
+SIMILAR = 0.8
+"""Two lists with more in common than this share are similar."""
 _AT_ONCE = 2_000
 _NO_ITEM = -1
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
-    """Over random pairs of different users, but for `commonest`; all are shares in [0, 1]."""
+class InterUserSimilarity:
+    """Over random pairs of different users, but for `most_common`; all are shares in [0, 1]."""
 
     mean: float
     """Of the longer list, how much the other one holds too."""
-    alike: float
+    similar: float
     """Pairs that have more than 80 % in common."""
-    commonest: float
-    """Users whose list holds just the items of the commonest one."""
+    most_common: float
+    """Users whose list holds just the items of the most common one."""
 
     def metrics(self) -> dict[str, float]:
         """As they are stored with the run."""
         return {
-            f"overlap@{DEPTH}": self.mean,
-            f"alike_pairs@{DEPTH}": self.alike,
-            f"commonest_list@{DEPTH}": self.commonest,
+            f"inter_user_similarity@{DEPTH}": self.mean,
+            f"similar_pairs@{DEPTH}": self.similar,
+            f"most_common_list@{DEPTH}": self.most_common,
         }
 
 
@@ -43,7 +43,9 @@ def sampled_users(users: int, seed: int) -> NDArray[np.bool_]:
     return chosen
 
 
-def measure_overlap(listed: NDArray[np.int32], seed: int) -> Overlap | None:
+def measure_inter_user_similarity(
+    listed: NDArray[np.int32], seed: int
+) -> InterUserSimilarity | None:
     """Compare the first items of users' lists, `listed` (n, k), -1 where a list has ended.
 
     None if fewer than two users have a list.
@@ -63,8 +65,8 @@ def measure_overlap(listed: NDArray[np.int32], seed: int) -> Overlap | None:
         ]
     )
     _, counts = np.unique(np.sort(listed, axis=1), axis=0, return_counts=True)
-    return Overlap(
-        float(shares.mean()), float((shares > ALIKE).mean()), float(counts.max() / users)
+    return InterUserSimilarity(
+        float(shares.mean()), float((shares > SIMILAR).mean()), float(counts.max() / users)
     )
 
 

@@ -1,4 +1,4 @@
-"""Every run that is served or may be has places for the items that came after it was begun."""
+"""Every run that is served or may be has embeddings for the items that came after it was begun."""
 
 import threading
 
@@ -10,14 +10,14 @@ from batch.publishing import begin_progress
 from batch.rollback import roll_back
 from batch.runs import retire
 from domain.identifiers import Position, RunId
-from speed.placing import Placer
+from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from speed.worker import Worker
+from sql.item_embedding import embed_next, remove_known_news
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon
-from sql.placing import place_next, remove_known_news
 from tests.events import LIKE, event, record
-from tests.passes import FEW, fold_all, place_all, places
+from tests.passes import FEW, embed_all, embeddings, fold_all
 from tests.waiting import statements_waiting, wait_until
 from tests.words_run import ROBOTS, WESTERN, add_items, live_score, publish, two_camps, write_night
 
@@ -30,7 +30,7 @@ def missing(connection: Connection, run_id: RunId) -> int:
     return int(connection.execute(text(query), {"run_id": run_id}).scalar_one())
 
 
-def test_at_the_promotion_every_item_has_a_place_in_the_new_run(
+def test_at_the_promotion_every_item_has_an_embedding_in_the_new_run(
     engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
 ) -> None:
     with engine.begin() as connection:
@@ -51,14 +51,14 @@ def test_at_the_promotion_every_item_has_a_place_in_the_new_run(
         assert row.users == 2
 
 
-def test_a_promotion_waits_for_whoever_places_and_knows_what_they_know(
+def test_a_promotion_waits_for_whoever_embeds_and_knows_what_they_know(
     engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
 ) -> None:
     night = write_night(engine, database_url, two_camps(item_nos, seed=4))
     with engine.begin() as connection:
         new = add_items(connection, [WESTERN, ROBOTS])
     with engine.begin() as worker:
-        assert Placer(FEW).place_new(worker) is not None
+        assert ColdItemEmbedder(FEW).embed_new(worker) is not None
         thread = threading.Thread(target=publish, args=(engine, night))
         thread.start()
         wait_until(lambda: statements_waiting(engine, "speed_progress"))
@@ -66,10 +66,10 @@ def test_a_promotion_waits_for_whoever_places_and_knows_what_they_know(
     with engine.connect() as connection:
         live = connection.execute(text("select run_id from live_run")).scalar_one()
         assert live == night.run.run_id
-        assert set(new) <= places(connection, live).keys()
+        assert set(new) <= embeddings(connection, live).keys()
 
 
-def test_items_that_come_while_users_are_folded_in_are_placed_before_the_promotion(
+def test_items_that_come_while_users_are_folded_in_are_embedded_before_the_promotion(
     engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
 ) -> None:
     night = write_night(engine, database_url, two_camps(item_nos, seed=4))
@@ -91,7 +91,7 @@ def test_items_that_come_while_users_are_folded_in_are_placed_before_the_promoti
         record(connection, likes)
     catch_up(engine.begin, run, load)
     with engine.connect() as connection:
-        assert set(came) <= places(connection, run.run_id).keys()
+        assert set(came) <= embeddings(connection, run.run_id).keys()
 
 
 def test_a_run_that_is_served_again_lists_items_that_came_after_it(
@@ -101,14 +101,14 @@ def test_a_run_that_is_served_again_lists_items_that_came_after_it(
     with engine.begin() as connection:
         (new,) = add_items(connection, [ROBOTS])
         record(connection, [event("robot-0", new, minutes=70, kind_no=LIKE)])
-    place_all(engine)
+    embed_all(engine)
     fold_all(engine)
     with engine.connect() as connection:
-        assert new in places(connection, newer)
-        assert new not in places(connection, run_id)
+        assert new in embeddings(connection, newer)
+        assert new not in embeddings(connection, run_id)
     roll_back(engine.begin, run_id, by="a test")
     with engine.connect() as connection:
-        assert new in places(connection, run_id)
+        assert new in embeddings(connection, run_id)
         assert live_score(connection, run_id, "robot-0", new) > live_score(
             connection, run_id, "cowboy-0", new
         )
@@ -120,7 +120,7 @@ def test_retained_runs_are_kept_ready_and_known_news_are_removed(
     newer = publish(engine, write_night(engine, database_url, two_camps(item_nos, seed=4)))
     with engine.begin() as connection:
         (new,) = add_items(connection, [ROBOTS])
-    place_all(engine)
+    embed_all(engine)
     with engine.begin() as connection:
         remove_known_news(connection)
         query = text("select item_no from item_news where item_no = :no")
@@ -129,8 +129,8 @@ def test_retained_runs_are_kept_ready_and_known_news_are_removed(
     while worker.keep_retained_ready() is not None:
         pass
     with engine.connect() as connection:
-        assert new in places(connection, run_id)
-        assert places(connection, newer).keys() == places(connection, run_id).keys()
+        assert new in embeddings(connection, run_id)
+        assert embeddings(connection, newer).keys() == embeddings(connection, run_id).keys()
         assert connection.execute(text("select count(*) from item_news")).scalar_one() == 0
 
 
@@ -140,12 +140,12 @@ def test_news_are_kept_for_a_run_that_is_being_made(
     night = write_night(engine, database_url, two_camps(item_nos, seed=4))
     with engine.begin() as connection:
         (new,) = add_items(connection, [ROBOTS])
-    place_all(engine)
+    embed_all(engine)
     with engine.begin() as connection:
         remove_known_news(connection)
     publish(engine, night)
     with engine.connect() as connection:
-        assert new in places(connection, night.run.run_id)
+        assert new in embeddings(connection, night.run.run_id)
 
 
 def test_where_no_run_asks_for_news_none_are_kept(engine: Engine, item_nos: list[int]) -> None:
@@ -165,8 +165,10 @@ def test_nothing_is_written_into_a_run_that_is_retired(
         assert retire(connection, run_id)
     with engine.begin() as connection:
         horizon = Position(event_horizon(connection))
-        assert place_next(connection, run, horizon=horizon, items=3) is None
-        assert Placer(FEW).place_retained(connection) is None
+        assert embed_next(connection, run, horizon=horizon, items=3) is None
+        assert ColdItemEmbedder(FEW).embed_retained(connection) is None
         remove_known_news(connection)
-        left = connection.execute(text("select run_id from placing_progress")).scalars().all()
+        left = (
+            connection.execute(text("select run_id from item_embedding_progress")).scalars().all()
+        )
     assert run_id not in left

@@ -14,7 +14,7 @@ from stack.supervision.background import in_thread
 from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 
-PROGRAM = ["-m", "stack.night_process"]
+PROGRAM = ["-m", "stack.nightly_entry_point"]
 TOLD_LOG_LINES = 15
 
 StepListener = Callable[[str, float | None], None]
@@ -23,7 +23,7 @@ FailureListener = Callable[[str, float], None]
 """Told the name of a step that failed, and its seconds."""
 
 
-class NightError(StackError):
+class NightlyRunError(StackError):
     """The nightly flow ended without a run."""
 
 
@@ -31,7 +31,7 @@ def _silence(_step: str, _seconds: float) -> None:
     return
 
 
-async def run_night(
+async def run_nightly(
     engine: Engine,
     environment: Mapping[str, str],
     log: Path,
@@ -40,8 +40,8 @@ async def run_night(
 ) -> RunRecord:
     """The run that the flow made, also if it was refused or failed.
 
-    Raises NightError if there is none: nothing to learn from, another night in progress, or the
-    process broke down before it began.
+    Raises NightlyRunError if there is none: nothing to learn from, another night in progress, or
+    the process broke down before it began.
     """
     before = await in_thread(partial(_newest_run, engine))
     ending: dict[str, Any] = {}
@@ -58,7 +58,7 @@ async def run_night(
     code = await run_python(PROGRAM, environment, log, hear)
     record = await in_thread(partial(_run_after, engine, before))
     if record is None or ending.get("error") == RunInProgressError.__name__:
-        raise NightError(_why(ending, code, log))
+        raise NightlyRunError(_why(ending, code, log))
     return record
 
 

@@ -1,4 +1,4 @@
-"""Entry point `python -m stack.tune_process`: the flow that tunes, told as the nightly one is.
+"""Entry point `python -m stack.tune_entry_point`: the flow that tunes, told as the nightly one is.
 
 It ends in `{"verdict"}`.
 """
@@ -6,7 +6,7 @@ It ends in `{"verdict"}`.
 import sys
 
 from flows.tune import tune_now
-from stack.night_process import tell_flow
+from stack.nightly_entry_point import tell_flow
 
 
 def main() -> int:

@@ -1,4 +1,4 @@
-"""Entry point `python -m stack.night_process`: the nightly flow, told step by step.
+"""Entry point `python -m stack.nightly_entry_point`: the nightly flow, told step by step.
 
 A line of standard output is a JSON object: `{"step", "seconds"}` with null seconds as a step
 begins, `{"failed_step", "seconds"}` when one fails, at the end `{"run_id"}`, or whatever else a
@@ -13,8 +13,8 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from domain.errors import StackError, TandemError
-from flows.night import Listener
 from flows.nightly import run_now
+from flows.nightly_context import Listener
 from stack.http_client import refusal
 from stack.supervision.service import BATCH_NICENESS
 

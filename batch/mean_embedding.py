@@ -1,4 +1,4 @@
-"""The place of an item nothing is known of: amid all others, for whoever explores."""
+"""The mean embedding, for an item nothing is known of: amid all others, for whoever explores."""
 
 from dataclasses import dataclass
 
@@ -10,28 +10,31 @@ from domain.cold_items import unit
 
 
 @dataclass(frozen=True, slots=True)
-class NeutralPlace:
+class MeanEmbedding:
     """Nobody has used the item, and no term of its text is known."""
 
     embedding: NDArray[np.float32]
     """(t + s,) taste and sequence: the mean of the items in use."""
-    source: NDArray[np.float32]
-    """(s,) their mean source, of length 1."""
+    context_embedding: NDArray[np.float32]
+    """(s,) their mean context embedding, of length 1."""
 
     def told(self) -> dict[str, list[float] | None]:
         """What the row of the run tells of it, in the form a vector is read from."""
-        source = self.source.tolist() if len(self.source) else None
-        return {"embedding": self.embedding.tolist(), "source": source}
+        context_embedding = self.context_embedding.tolist() if len(self.context_embedding) else None
+        return {"embedding": self.embedding.tolist(), "context_embedding": context_embedding}
 
 
-def neutral_place(space: ItemSpace, used: NDArray[np.bool_]) -> NeutralPlace:
+def mean_embedding(space: ItemSpace, used: NDArray[np.bool_]) -> MeanEmbedding:
     """The mean of the items in use, `used` (n,); 0 if there are none."""
     live = space.space.parameters
     end = live.taste_dimensions + live.sequence_dimensions
-    vectors, sources = space.items.vectors[used, :end], space.items.sources[used]
+    vectors, context_embeddings = (
+        space.items.vectors[used, :end],
+        space.items.context_embeddings[used],
+    )
     count = max(len(vectors), 1)
-    source = sources.sum(axis=0, dtype=np.float64) / count
-    return NeutralPlace(
+    context_embedding = context_embeddings.sum(axis=0, dtype=np.float64) / count
+    return MeanEmbedding(
         (vectors.sum(axis=0, dtype=np.float64) / count).astype(np.float32),
-        unit(source[None])[0].astype(np.float32),
+        unit(context_embedding[None])[0].astype(np.float32),
     )

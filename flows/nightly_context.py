@@ -1,4 +1,4 @@
-"""What the steps of one night share: settings, connections, and who is told how far it is."""
+"""What the steps of one nightly run share: settings, connections, and who is told how far it is."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -38,7 +38,7 @@ class Listener:
 listener: ContextVar[Listener | None] = ContextVar("listener", default=None)
 
 
-class Night:
+class NightlyContext:
     """One nightly run. A plain class, so that Prefect hands it on without looking inside."""
 
     def __init__(self, engine: Engine, database_url: str, settings: BatchSettings) -> None:
@@ -50,11 +50,11 @@ class Night:
         self._listener = listener.get()
 
     def begin(self) -> Any:
-        """A transaction of its own: `with night.begin() as connection`."""
+        """A transaction of its own: `with context.begin() as connection`."""
         return self.engine.begin()
 
     def bulk(self) -> Any:
-        """An ADBC connection for bulk moves: `with night.bulk() as connection`."""
+        """An ADBC connection for bulk moves: `with context.bulk() as connection`."""
         return bulk_connection(self._database_url)
 
     def say(self, sentence: str) -> None:

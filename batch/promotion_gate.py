@@ -1,4 +1,4 @@
-"""The gate: whether a new run may replace the one being served. Pure."""
+"""The promotion gate: whether a new run may replace the one being served. Pure."""
 
 from dataclasses import dataclass
 
@@ -104,7 +104,7 @@ def _beside_served(comparison: Comparison, differences: dict[str, Interval]) -> 
     if served is None:
         return ""
     if served is comparison.candidate:
-        return "; the served run has the same recipe"
+        return "; the served run has the same hyperparameters"
     return f" and {served.ndcg:.4f} of the served run ({_told(differences['served'])})"
 
 

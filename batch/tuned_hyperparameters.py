@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from batch.history import Interactions
 from batch.judging import Accuracy, Judged
-from batch.parameters import ListRecipe
-from batch.tuning import Found, TunedTrial
+from batch.parameters import ListHyperparameters
+from batch.tuning import Found, Trial
 from domain.errors import TuningInProgressError
 from domain.identifiers import Position
 from sql.locks import TUNING, session_lock
@@ -21,7 +21,7 @@ from sql.statements import statements
 _TUNING = statements("tuning")
 
 _JUDGED = 2
-"""Raised when recipes are judged otherwise: trials judged so and so cannot be compared."""
+"""Raised when configurations are judged otherwise: trials judged so and so cannot be compared."""
 
 
 @contextmanager
@@ -42,22 +42,22 @@ def find_interrupted_search(connection: Connection) -> Position | None:
     return None if until is None else Position(until)
 
 
-def fingerprint(history: Interactions, until: Position, default: ListRecipe) -> str:
-    """Names what is searched: the history, the recipe it begins with, and with it the seed."""
+def fingerprint(history: Interactions, until: Position, default: ListHyperparameters) -> str:
+    """Names what is searched: the history and the hyperparameters it begins with, seed included."""
     sums = [int(column.sum(dtype="int64")) for column in (history.user_nos, history.item_nos)]
     known = [_JUDGED, until, len(history), *sums, asdict(default)]
     return hashlib.sha256(json.dumps(known, sort_keys=True).encode()).hexdigest()
 
 
-def load_trials(connection: Connection, mark: str) -> list[TunedTrial]:
+def load_trials(connection: Connection, mark: str) -> list[Trial]:
     """The finished trials of the search that fingerprint `mark` names."""
     rows = connection.execute(_TUNING["load_trials"], {"fingerprint": mark})
     return [
-        TunedTrial(
-            row.rung,
+        Trial(
+            row.fidelity,
             Judged(
                 _accuracy(row.figures["as_given"]),
-                ListRecipe.told(row.recipe),
+                ListHyperparameters.told(row.hyperparameters),
                 _accuracy(row.figures["best"]),
             ),
             row.seconds,
@@ -67,7 +67,7 @@ def load_trials(connection: Connection, mark: str) -> list[TunedTrial]:
 
 
 def store_trial(
-    connection: Connection, mark: str, until: Position, trial_no: int, trial: TunedTrial
+    connection: Connection, mark: str, until: Position, trial_no: int, trial: Trial
 ) -> None:
     """Keep a finished trial for a search that may have to go on."""
     figures = {
@@ -80,8 +80,8 @@ def store_trial(
             "fingerprint": mark,
             "trial": trial_no,
             "until_position": until,
-            "rung": trial.rung,
-            "recipe": json.dumps(asdict(trial.recipe)),
+            "fidelity": trial.fidelity,
+            "hyperparameters": json.dumps(asdict(trial.hyperparameters)),
             "figures": json.dumps(figures),
             "seconds": trial.seconds,
         },
@@ -89,14 +89,16 @@ def store_trial(
 
 
 def store_found(connection: Connection, mark: str, until: Position, found: Found) -> int:
-    """The end of a search; its number. The recipe is kept only if it is better than the default."""
+    """The end of a search; its number. Its finding is kept only if better than the default."""
     return int(
         connection.execute(
-            _TUNING["store_recipe"],
+            _TUNING["store_hyperparameters"],
             {
                 "fingerprint": mark,
                 "until_position": until,
-                "recipe": json.dumps(asdict(found.recipe)) if found.better else None,
+                "hyperparameters": json.dumps(asdict(found.hyperparameters))
+                if found.better
+                else None,
                 "figures": json.dumps(found_figures(found)),
                 "trials": len(found.trials),
                 "seconds": found.seconds(),
@@ -105,14 +107,16 @@ def store_found(connection: Connection, mark: str, until: Position, found: Found
     )
 
 
-def find_tuned_recipe(connection: Connection) -> ListRecipe | None:
-    """The recipe of the newest search; None if there was none or it found nothing better."""
-    recipe = connection.execute(_TUNING["find_newest_recipe"]).scalar_one_or_none()
-    return None if recipe is None else ListRecipe.told(recipe)
+def find_tuned_hyperparameters(connection: Connection) -> ListHyperparameters | None:
+    """The hyperparameters of the newest search; None without one, or if it found nothing better."""
+    hyperparameters = connection.execute(
+        _TUNING["find_newest_hyperparameters"]
+    ).scalar_one_or_none()
+    return None if hyperparameters is None else ListHyperparameters.told(hyperparameters)
 
 
 def found_figures(found: Found) -> Mapping[str, Any]:
-    """What the recipe found and the default reach, for the row and for people."""
+    """What the hyperparameters found and the default ones reach, for the row and for people."""
     return {
         whose: None if accuracy is None else {"recall": accuracy.recall, "ndcg": accuracy.ndcg}
         for whose, accuracy in (("best", found.accuracy), ("default", found.default))

@@ -1,4 +1,4 @@
-"""Entry point `python -m stack.housekeeping_process`: the housekeeping, told as a flow is.
+"""Entry point `python -m stack.housekeeping_entry_point`: the housekeeping, told as a flow is.
 
 It ends in `{"told"}`: what was deleted.
 """
@@ -6,7 +6,7 @@ It ends in `{"told"}`: what was deleted.
 import sys
 
 from flows.housekeeping import housekeeping
-from stack.night_process import tell_flow
+from stack.nightly_entry_point import tell_flow
 
 
 def main() -> int:

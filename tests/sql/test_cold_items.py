@@ -1,4 +1,4 @@
-"""Items that come between two nights have places in the run, as they should be."""
+"""Items that come between two nights have embeddings in the run, as they should be."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import ItemNo, RunId
-from sql.cold_items import place_items
+from sql.cold_items import embed_items
 from tests.events import DISLIKE, LIKE, event, record
 from tests.removals import delete, forget
 from tests.words_run import (
@@ -47,8 +47,8 @@ def run_id(night: Night) -> RunId:
     return night.run.run_id
 
 
-def place(connection: Connection, run_id: RunId, *item_nos: int) -> list[int]:
-    return [int(no) for no in place_items(connection, run_id, [ItemNo(no) for no in item_nos])]
+def embed(connection: Connection, run_id: RunId, *item_nos: int) -> list[int]:
+    return [int(no) for no in embed_items(connection, run_id, [ItemNo(no) for no in item_nos])]
 
 
 def row_of(connection: Connection, run_id: RunId, item_no: int) -> Any:
@@ -57,8 +57,11 @@ def row_of(connection: Connection, run_id: RunId, item_no: int) -> Any:
     return connection.execute(text(query), asked).one_or_none()
 
 
-def likeness_of(connection: Connection, run_id: RunId, item_no: int) -> np.ndarray:
-    query = "select likeness from item_likenesses where run_id = :run_id and item_no = :item_no"
+def similarity_embedding_of(connection: Connection, run_id: RunId, item_no: int) -> np.ndarray:
+    query = (
+        "select similarity_embedding from item_similarity_embeddings"
+        " where run_id = :run_id and item_no = :item_no"
+    )
     asked = {"run_id": run_id, "item_no": item_no}
     return np.asarray(connection.execute(text(query), asked).scalar_one().to_numpy())
 
@@ -76,33 +79,37 @@ def test_an_item_nobody_has_used_is_where_the_night_would_have_put_it(
 ) -> None:
     with engine.begin() as connection:
         new, mute = add_items(connection, [f"{WESTERN} again", "Zyzzyva"])
-        assert place(connection, run_id, new, mute) == [new, mute]
+        assert embed(connection, run_id, new, mute) == [new, mute]
     later = write_night(engine, database_url, two_camps(item_nos, sequence=_sequence(night)))
     with engine.connect() as connection:
         for item_no in (new, mute):
-            placed = row_of(connection, run_id, item_no)
+            embedded = row_of(connection, run_id, item_no)
             made = row_of(connection, later.run.run_id, item_no)
-            assert np.allclose(placed.embedding.to_numpy(), made.embedding.to_numpy(), atol=1e-4)
-            assert (placed.users, made.users) == (0, 0)
-            assert placed.taste_scale == pytest.approx(made.taste_scale)
-            assert (placed.placed_at is None, made.placed_at is None) == (False, True)
+            assert np.allclose(embedded.embedding.to_numpy(), made.embedding.to_numpy(), atol=1e-4)
+            assert (embedded.users, made.users) == (0, 0)
+            assert embedded.taste_scale == pytest.approx(made.taste_scale)
+            assert (embedded.embedded_at is None, made.embedded_at is None) == (False, True)
             assert np.allclose(
-                likeness_of(connection, run_id, item_no),
-                likeness_of(connection, later.run.run_id, item_no),
+                similarity_embedding_of(connection, run_id, item_no),
+                similarity_embedding_of(connection, later.run.run_id, item_no),
                 atol=1e-4,
             )
-            if placed.source is not None:
-                assert np.allclose(placed.source.to_numpy(), made.source.to_numpy(), atol=1e-4)
+            if embedded.context_embedding is not None:
+                assert np.allclose(
+                    embedded.context_embedding.to_numpy(),
+                    made.context_embedding.to_numpy(),
+                    atol=1e-4,
+                )
 
 
 def _sequence(night: Night) -> int:
-    return night.words.space.items.sources.shape[1]
+    return night.words.space.items.context_embeddings.shape[1]
 
 
 def test_words_bring_a_new_item_to_the_people_it_is_for(engine: Engine, run_id: RunId) -> None:
     with engine.begin() as connection:
         western, robots = add_items(connection, [f"Another {WESTERN}", f"Another {ROBOTS}"])
-        place(connection, run_id, western, robots)
+        embed(connection, run_id, western, robots)
         cowboy = [live_score(connection, run_id, "cowboy-0", no) for no in (western, robots)]
         robot = [live_score(connection, run_id, "robot-0", no) for no in (western, robots)]
     assert cowboy[0] > cowboy[1]
@@ -114,7 +121,7 @@ def test_who_likes_an_item_draws_it_and_a_deletion_takes_it_back_exactly(
 ) -> None:
     with engine.begin() as connection:
         (new,) = add_items(connection, [WESTERN])
-        place(connection, run_id, new)
+        embed(connection, run_id, new)
         before = row_of(connection, run_id, new)
     scores = [_score(engine, run_id, "robot-5", new)]
     event_ids = []
@@ -123,7 +130,7 @@ def test_who_likes_an_item_draws_it_and_a_deletion_takes_it_back_exactly(
             one = event(f"robot-{fan}", new, minutes=60 + fan, kind_no=LIKE)
             record(connection, [one])
             event_ids.append(one.event_id)
-            assert place(connection, run_id, new) == []
+            assert embed(connection, run_id, new) == []
             scores.append(live_score(connection, run_id, "robot-5", new))
         assert scores == sorted(scores)
         assert len(set(scores)) == 6
@@ -135,10 +142,10 @@ def test_who_likes_an_item_draws_it_and_a_deletion_takes_it_back_exactly(
         for event_id in event_ids[:4]:
             delete(connection, event_id)
         assert forget(connection, "robot-4").user_no is not None
-        place(connection, run_id, new)
+        embed(connection, run_id, new)
         back = row_of(connection, run_id, new)
     assert back.embedding == before.embedding
-    assert back.source == before.source
+    assert back.context_embedding == before.context_embedding
     assert back.users == 0
 
 
@@ -147,48 +154,54 @@ def _score(engine: Engine, run_id: RunId, user_id: str, item_no: int) -> float:
         return live_score(connection, run_id, user_id, item_no)
 
 
-def test_the_place_of_a_used_item_is_what_the_formula_says(
+def test_the_embedding_of_a_used_item_is_what_the_formula_says(
     engine: Engine, night: Night, run_id: RunId, item_nos: list[int]
 ) -> None:
     with engine.begin() as connection:
         (new,) = add_items(connection, [WESTERN])
-        place(connection, run_id, new)
+        embed(connection, run_id, new)
         said = row_of(connection, run_id, new)
         fans_like(connection, "robot", new, 3)
         record(connection, [event("robot-0", item_nos[0], minutes=90, kind_no=LIKE)])
         record(connection, [event("robot-1", item_nos[1], minutes=1, kind_no=DISLIKE)])
         record(connection, [event("stranger", new, minutes=61)])
         record(connection, [event("robot-3", new, minutes=62, kind_no=DISLIKE)])
-        place(connection, run_id, new)
-        placed = row_of(connection, run_id, new)
+        embed(connection, run_id, new)
+        embedded = row_of(connection, run_id, new)
     space = night.words.space
     end = 4 + _sequence(night)
-    w, usual = said.embedding.to_numpy()[:end], space.items.vectors[:, :end].mean(axis=0)
+    w, popularity_mean = said.embedding.to_numpy()[:end], space.items.vectors[:, :end].mean(axis=0)
     liked = [[HALF + (fan + 3 * n) % HALF for n in range(5)] for fan in range(3)]
     observed = np.mean([space.items.vectors[rows, :end].mean(axis=0) for rows in liked], axis=0)
-    m = night.words.learned.neutral.embedding
+    m = night.words.learned.mean_embedding.embedding
     # v = (k w + n (m + g (o - u))) / (k + n)
-    v = (10 * w + 3 * (m + 2 * (observed - usual))) / 13
-    assert placed.users == 4
-    assert placed.embedding.to_numpy()[:end] == pytest.approx(v, abs=1e-4)
-    assert placed.embedding.to_numpy()[end] == pytest.approx(night.words.learned.trend)
+    v = (10 * w + 3 * (m + 2 * (observed - popularity_mean))) / 13
+    assert embedded.users == 4
+    assert embedded.embedding.to_numpy()[:end] == pytest.approx(v, abs=1e-4)
+    assert embedded.embedding.to_numpy()[end] == pytest.approx(night.words.learned.trend)
     if _sequence(night):
-        o = np.mean([space.items.sources[rows].mean(axis=0) for rows in liked], axis=0)
-        s = 10 * said.source.to_numpy() + 3 * 2 * (o - space.items.sources.mean(axis=0))
-        assert placed.source.to_numpy() == pytest.approx(s / np.linalg.norm(s), abs=1e-4)
+        o = np.mean([space.items.context_embeddings[rows].mean(axis=0) for rows in liked], axis=0)
+        s = 10 * said.context_embedding.to_numpy() + 3 * 2 * (
+            o - space.items.context_embeddings.mean(axis=0)
+        )
+        assert embedded.context_embedding.to_numpy() == pytest.approx(
+            s / np.linalg.norm(s), abs=1e-4
+        )
 
 
-def test_the_order_of_events_and_of_placing_changes_nothing(engine: Engine, run_id: RunId) -> None:
+def test_the_order_of_events_and_of_embedding_changes_nothing(
+    engine: Engine, run_id: RunId
+) -> None:
     with engine.begin() as connection:
         one, other = add_items(connection, [WESTERN, WESTERN])
-        place(connection, run_id, one)
+        embed(connection, run_id, one)
         for fan in range(FANS):
             for no, minute in ((one, fan), (other, FANS - 1 - fan)):
                 user = f"robot-{fan if no == one else FANS - 1 - fan}"
                 record(connection, [event(user, no, minutes=60 + minute, kind_no=LIKE)])
-            place(connection, run_id, one)
-        place(connection, run_id, other)
-        place(connection, run_id, other)
+            embed(connection, run_id, one)
+        embed(connection, run_id, other)
+        embed(connection, run_id, other)
         first, second = (row_of(connection, run_id, no) for no in (one, other))
     # The two have used each other's fans' films only: what the night has not made does not count.
     assert np.allclose(first.embedding.to_numpy(), second.embedding.to_numpy(), atol=1e-5)
@@ -205,7 +218,7 @@ def test_an_item_the_night_made_from_its_users_stays_as_it_is(
             text("update items set title = :title where item_no = :no"),
             {"title": ROBOTS, "no": item_nos[0]},
         )
-        assert place(connection, run_id, item_nos[0]) == []
+        assert embed(connection, run_id, item_nos[0]) == []
         assert row_of(connection, run_id, item_nos[0]) == before
 
 
@@ -224,9 +237,11 @@ def test_only_what_is_said_of_an_item_is_news(engine: Engine, run_id: RunId) -> 
         assert news(connection) == told + 1
 
 
-def test_an_item_without_a_run_that_knows_words_has_no_place(engine: Engine, run_id: RunId) -> None:
+def test_an_item_without_a_run_that_knows_words_has_no_embedding(
+    engine: Engine, run_id: RunId
+) -> None:
     with engine.begin() as connection:
         (new,) = add_items(connection, [WESTERN])
         connection.execute(text("update model_runs set parameters = parameters - 'words'"))
-        assert place(connection, run_id, new) == []
+        assert embed(connection, run_id, new) == []
         assert row_of(connection, run_id, new) is None

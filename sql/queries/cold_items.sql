@@ -1,22 +1,22 @@
--- Placing: items that come between two nights get their places in the runs that are kept. Only runs that have learned
--- words can place an item.
+-- Cold items: items that come between two nights get their embeddings in the runs that are kept. Only runs that have learned
+-- words can embed an item.
 
 -- name: listen_to_items
 -- From now on this connection is told that there is something new of items.
 listen tandem_items;
 
--- name: find_run_to_place_in
+-- name: find_run_to_embed_in
 -- The served run, if there is something it may not know of items.
 select live_run.run_id
-from live_run join model_runs using (run_id) left join placing_progress as progress using (run_id)
+from live_run join model_runs using (run_id) left join item_embedding_progress as progress using (run_id)
 where parameters -> 'words' ->> 'trend' is not null
   and coalesce(progress.position, -1) < event_horizon();
 
--- name: find_retained_to_place_in
+-- name: find_retained_to_embed_in
 -- The newest retained run that is not being served, is none of :unusable and does not know all news of items up to the
 -- horizon.
 select model_runs.run_id
-from model_runs left join placing_progress as progress using (run_id)
+from model_runs left join item_embedding_progress as progress using (run_id)
 where state = 'published' and parameters -> 'words' ->> 'trend' is not null
   and model_runs.run_id not in (select run_id from live_run)
   and model_runs.run_id <> all(cast(:unusable as integer[]))
@@ -24,15 +24,15 @@ where state = 'published' and parameters -> 'words' ->> 'trend' is not null
 order by finished_at desc, model_runs.run_id desc
 limit 1;
 
--- name: begin_placing
--- The night knew of items what it knew of the log. Committed before anything is placed, so that no news are removed that
--- somebody who places has not seen.
-insert into placing_progress (run_id, position, until, usual, usual_source)
+-- name: begin_item_embedding
+-- The night knew of items what it knew of the log. Committed before anything is embedded, so that no news are removed that
+-- somebody who embeds has not seen.
+insert into item_embedding_progress (run_id, position, until, popularity_mean, popularity_mean_context)
 select run_id, cut_off_position, cut_off_position,
-       (select embedding from usual_of_run(run_id)), (select source from usual_of_run(run_id))
+       (select embedding from popularity_mean_of_run(run_id)), (select context_embedding from popularity_mean_of_run(run_id))
 from model_runs
 where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null
-  and not exists (select from placing_progress where placing_progress.run_id = model_runs.run_id)
+  and not exists (select from item_embedding_progress where item_embedding_progress.run_id = model_runs.run_id)
 on conflict do nothing
 returning run_id;
 
@@ -44,17 +44,17 @@ where run_id = :run_id and state in ('evaluated', 'published') and to_regclass('
 for share;
 
 -- name: hold_folding
--- Waits for whoever folds users of a run, and lets nobody begin. Who folds an event of an item that has no place yet is
--- found by whoever places it only after the commit. Before progress is claimed, as whoever publishes does.
+-- Waits for whoever folds users of a run, and lets nobody begin. Who folds an event of an item that has no embedding yet is
+-- found by whoever embeds it only after the commit. Before progress is claimed, as whoever publishes does.
 select shard from speed_progress where run_id = :run_id order by run_id, shard for update;
 
--- name: claim_placing
--- A run's progress, unless somebody else is placing items in it; held until the transaction ends.
-select position, until, item_no from placing_progress where run_id = :run_id for update skip locked;
+-- name: claim_item_embedding
+-- A run's progress, unless somebody else is embedding items in it; held until the transaction ends.
+select position, until, item_no from item_embedding_progress where run_id = :run_id for update skip locked;
 
--- name: hold_placing
--- Waits for whoever places items in a run or in the one being served, and lets nobody begin.
-select run_id from placing_progress
+-- name: hold_item_embedding
+-- Waits for whoever embeds items in a run or in the one being served, and lets nobody begin.
+select run_id from item_embedding_progress
 where run_id = :run_id or run_id in (select run_id from live_run)
 order by run_id
 for update;
@@ -68,12 +68,12 @@ from (
     select item_no from interactions where position > :after and position <= :until
 ) as news
 left join item_embeddings as made on made.run_id = :run_id and made.item_no = news.item_no
-where news.item_no > :item_no and (made.item_no is null or made.placed_at is not null or made.users = 0)
+where news.item_no > :item_no and (made.item_no is null or made.embedded_at is not null or made.users = 0)
 order by news.item_no
 limit :items;
 
 -- name: load_missing_items
--- Items that have no place in a run but could have one, in rising order after :item_no.
+-- Items that have no embedding in a run but could have one, in rising order after :item_no.
 select item_no
 from items
 where item_no > :item_no
@@ -84,44 +84,44 @@ limit :items;
 
 -- name: load_cold_item_space
 -- What a run that has learned words tells of items it has not seen in use, and of what people use anyway: looked for among
--- all items only where placing has not begun.
-select item_norm, parameters -> 'words' as words, parameters -> 'live_vector' as live_vector, usual.embedding as usual,
-       usual.source as usual_source
+-- all items only where embedding has not begun.
+select item_norm, parameters -> 'words' as words, parameters -> 'live_vector' as live_vector, popularity_mean.embedding as popularity_mean,
+       popularity_mean.context_embedding as popularity_mean_context
 from model_runs
-left join placing_progress as progress using (run_id)
+left join item_embedding_progress as progress using (run_id)
 cross join lateral (
-    select progress.usual as embedding, progress.usual_source as source where progress.usual is not null
+    select progress.popularity_mean as embedding, progress.popularity_mean_context as context_embedding where progress.popularity_mean is not null
     union all
-    select embedding, source from usual_of_run(:run_id) where progress.usual is null
-) as usual
+    select embedding, context_embedding from popularity_mean_of_run(:run_id) where progress.popularity_mean is null
+) as popularity_mean
 where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null;
 
 -- name: load_cold_items
-select item_no, words, word_source, users, counted, observed, observed_source
+select item_no, words, word_context, users, counted, observed, observed_context
 from cold_items(:run_id, cast(:item_nos as integer[]));
 
 -- name: store_cold_items
 -- Writes embeddings of items, those excepted that the night has made from their users; which had none before.
-insert into item_embeddings (run_id, item_no, embedding, source, taste_scale, confidence_scale, users, placed_at)
-select :run_id, given.item_no, given.embedding, given.source, :taste_scale, 1, given.users, clock_timestamp()
-from unnest(cast(:item_nos as integer[]), cast(:embeddings as vector[]), cast(:sources as vector[]),
-            cast(:users as integer[])) as given (item_no, embedding, source, users)
+insert into item_embeddings (run_id, item_no, embedding, context_embedding, taste_scale, confidence_scale, users, embedded_at)
+select :run_id, given.item_no, given.embedding, given.context_embedding, :taste_scale, 1, given.users, clock_timestamp()
+from unnest(cast(:item_nos as integer[]), cast(:embeddings as vector[]), cast(:context_embeddings as vector[]),
+            cast(:users as integer[])) as given (item_no, embedding, context_embedding, users)
 order by given.item_no
 on conflict (run_id, item_no) do update
-set embedding = excluded.embedding, source = excluded.source, taste_scale = excluded.taste_scale,
-    confidence_scale = excluded.confidence_scale, users = excluded.users, placed_at = excluded.placed_at
-where item_embeddings.placed_at is not null or item_embeddings.users = 0
+set embedding = excluded.embedding, context_embedding = excluded.context_embedding, taste_scale = excluded.taste_scale,
+    confidence_scale = excluded.confidence_scale, users = excluded.users, embedded_at = excluded.embedded_at
+where item_embeddings.embedded_at is not null or item_embeddings.users = 0
 returning new.item_no, old.item_no is null as is_new;
 
--- name: store_item_likenesses
-insert into item_likenesses (run_id, item_no, likeness)
-select :run_id, given.item_no, given.likeness
-from unnest(cast(:item_nos as integer[]), cast(:likenesses as vector[])) as given (item_no, likeness)
+-- name: store_item_similarity_embeddings
+insert into item_similarity_embeddings (run_id, item_no, similarity_embedding)
+select :run_id, given.item_no, given.similarity_embedding
+from unnest(cast(:item_nos as integer[]), cast(:similarity_vectors as vector[])) as given (item_no, similarity_embedding)
 order by given.item_no
-on conflict (run_id, item_no) do update set likeness = excluded.likeness;
+on conflict (run_id, item_no) do update set similarity_embedding = excluded.similarity_embedding;
 
 -- name: count_users_of_items
--- Of items without a place, how many live vectors were made when these had none: as find_users_of_items finds them later.
+-- Of items without an embedding, how many live vectors were made when these had none: as find_users_of_items finds them later.
 select item_no, users
 from unnest(cast(:item_nos as integer[])) as asked (item_no)
 cross join lateral (
@@ -138,7 +138,7 @@ where not exists (select from item_embeddings as made where made.run_id = :run_i
 order by item_no;
 
 -- name: find_users_of_items
--- Whose live vectors were made when these items, which they have used or named as an interest, had no place yet.
+-- Whose live vectors were made when these items, which they have used or named as an interest, had no embedding yet.
 select user_no
 from (
     select user_no, position from interactions where item_no = any(cast(:item_nos as integer[]))
@@ -150,19 +150,19 @@ where live.run_id = :run_id and live.position >= met.position
 group by user_no
 order by user_no;
 
--- name: store_placing_progress
-update placing_progress set position = :position, until = :until, item_no = :item_no where run_id = :run_id;
+-- name: store_item_embedding_progress
+update item_embedding_progress set position = :position, until = :until, item_no = :item_no where run_id = :run_id;
 
 -- name: remove_known_news
 -- News that every run knows, whether it is kept or being made, and the progress of runs that are neither. Where no run
 -- will ask for news, all up to the horizon.
 with alive as (
     select run_id, coalesce(progress.position, cut_off_position) as position
-    from model_runs left join placing_progress as progress using (run_id)
+    from model_runs left join item_embedding_progress as progress using (run_id)
     where state in ('training', 'evaluated')
        or state = 'published' and parameters -> 'words' ->> 'trend' is not null
 ),
 ended as (
-    delete from placing_progress where run_id not in (select run_id from alive)
+    delete from item_embedding_progress where run_id not in (select run_id from alive)
 )
 delete from item_news where position <= (select coalesce(min(position), :horizon) from alive);
