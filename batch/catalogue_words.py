@@ -121,5 +121,5 @@ def store_words(bulk: Any, connection: Connection, run_id: RunId, learned: Space
             },
         )
     connection.execute(
-        _BATCH["store_words"], {"run_id": run_id, "words": json.dumps(learned.told())}
+        _BATCH["store_words"], {"run_id": run_id, "words": json.dumps(learned.to_dict())}
     )

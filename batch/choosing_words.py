@@ -43,7 +43,7 @@ class ChosenWords:
 
     def described(self) -> dict[str, list[dict[str, float]]]:
         """As figures of the run."""
-        return {"words_foreseen": [asdict(one) for one in self.figures]}
+        return {"words_foreseen": [asdict(candidate) for candidate in self.figures]}
 
 
 def choose_pseudo_count(
@@ -70,11 +70,13 @@ def best_of(figures: Sequence[Foreseen]) -> float:
     """The best k of those that do no harm; the first figures are those without words."""
     without = figures[0]
     harmless = [
-        one
-        for one in figures
-        if one.others >= MARGIN * without.others and one.all >= MARGIN * without.all
+        candidate
+        for candidate in figures
+        if candidate.others >= MARGIN * without.others and candidate.all >= MARGIN * without.all
     ]
-    return max(harmless, key=lambda one: (one.little_known, -one.pseudo_count)).pseudo_count
+    return max(
+        harmless, key=lambda candidate: (candidate.little_known, -candidate.pseudo_count)
+    ).pseudo_count
 
 
 def foresee_with_words(

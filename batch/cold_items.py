@@ -46,7 +46,7 @@ class SpaceWords:
     """Where a new item is that words say nothing of."""
     similarity: SimilarityShares
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """What the row of the run tells of it, for whoever makes items of words later."""
         return {
             "longest": self.words.longest,
@@ -57,7 +57,7 @@ class SpaceWords:
             "pseudo_count": self.pseudo_count,
             "terms": len(self.words.terms),
             "similarity": asdict(self.similarity),
-            "mean_embedding": self.mean_embedding.told(),
+            "mean_embedding": self.mean_embedding.to_dict(),
         }
 
 
@@ -119,10 +119,10 @@ def lists_with_words(
     items = _all_shrunk(factors.items, words, known, degrees, parameters.pseudo_count)
     new = terms.of(np.setdiff1d(terms.item_nos, matrix.item_nos))
     said = words.sums(new)
-    telling = said.any(axis=1)
-    item_nos = np.concatenate([matrix.item_nos, new.item_nos[telling]])
+    has_words = said.any(axis=1)
+    item_nos = np.concatenate([matrix.item_nos, new.item_nos[has_words]])
     order = np.argsort(item_nos)
-    joined = np.vstack([items, said[telling]])[order].astype(np.float32)
+    joined = np.vstack([items, said[has_words]])[order].astype(np.float32)
     return Factors(factors.users, joined), _widened(matrix, item_nos, order)
 
 
@@ -188,10 +188,10 @@ def _made_of_words(space: ItemSpace, new: ItemTerms, learned: SpaceWords) -> Ite
     return cold.item_vectors(new.item_nos, *said)
 
 
-def _joined(one: ItemVectors, other: ItemVectors) -> ItemVectors:
+def _joined(first: ItemVectors, other: ItemVectors) -> ItemVectors:
     both = ItemVectors(
         *(
-            np.concatenate([getattr(one, column.name), getattr(other, column.name)])
+            np.concatenate([getattr(first, column.name), getattr(other, column.name)])
             for column in fields(ItemVectors)
         )
     )

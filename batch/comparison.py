@@ -30,19 +30,23 @@ class Comparison:
 
     def contenders(self) -> dict[str, Figures]:
         """All that were measured, by the name they are told under."""
-        told = {
+        by_name = {
             "candidate": self.candidate,
             "popularity": self.popularity,
             "recent_popularity": self.recent_popularity,
         }
-        return told if self.served is None else {**told, "served": self.served}
+        return by_name if self.served is None else {**by_name, "served": self.served}
 
     def differences(self, seed: int) -> dict[str, Interval]:
         """Candidate minus each other in nDCG, user by user; exactly 0 for equal figures."""
         name = f"ndcg@{DEPTH}"
-        others = {who: one for who, one in self.contenders().items() if who != "candidate"}
+        others = {
+            who: contender for who, contender in self.contenders().items() if who != "candidate"
+        }
         candidate = self.candidate.by_user[name]
-        paired = np.column_stack([candidate - one.by_user[name] for one in others.values()])
+        paired = np.column_stack(
+            [candidate - contender.by_user[name] for contender in others.values()]
+        )
         return dict(zip(others, intervals(paired, seed), strict=True))
 
     def metrics(self, seed: int) -> dict[str, Any]:
@@ -59,13 +63,15 @@ class Comparison:
     def _evaluation(self, seed: int) -> dict[str, Any]:
         contenders = self.contenders()
         indexes = segments(self.candidate.past_items)
-        told: dict[str, Any] = {who: {} for who in contenders}
+        evaluation: dict[str, Any] = {who: {} for who in contenders}
         for segment, users in indexes.items():
             for who, figures in _segment_intervals(contenders, users, seed).items():
-                told[who][segment] = figures | _coverages(contenders[who], users)
+                evaluation[who][segment] = figures | _coverages(contenders[who], users)
         return {
-            **told,
-            "difference": {who: asdict(one) for who, one in self.differences(seed).items()},
+            **evaluation,
+            "difference": {
+                who: asdict(interval) for who, interval in self.differences(seed).items()
+            },
             "users": {segment: len(users) for segment, users in indexes.items()},
             "level": LEVEL,
             "resamples": RESAMPLES,
@@ -76,12 +82,12 @@ def _segment_intervals(
     contenders: Mapping[str, Figures], users: NDArray[np.intp], seed: int
 ) -> dict[str, dict[str, dict[str, float]]]:
     """Mean, low and high of every metric of every contender, on the same samples of users."""
-    columns = [(who, name) for who, one in contenders.items() for name in one.by_user]
+    columns = [(who, name) for who, contender in contenders.items() for name in contender.by_user]
     values = np.column_stack([contenders[who].by_user[name][users] for who, name in columns])
-    told: dict[str, dict[str, dict[str, float]]] = {who: {} for who in contenders}
+    by_contender: dict[str, dict[str, dict[str, float]]] = {who: {} for who in contenders}
     for (who, name), interval in zip(columns, intervals(values, seed), strict=True):
-        told[who][name] = asdict(interval)
-    return told
+        by_contender[who][name] = asdict(interval)
+    return by_contender
 
 
 def _coverages(figures: Figures, users: NDArray[np.intp]) -> dict[str, dict[str, float]]:

@@ -70,7 +70,7 @@ def neighbours(
                 getattr(hyperparameters, name) * factor ** (sign * step),
                 space,
             )
-    for name in (one for one in _SHIFTS if one in space):
+    for name in (shifted for shifted in _SHIFTS if shifted in space):
         for sign in (-1.0, 1.0):
             value = getattr(hyperparameters, name) + sign * step * _SHIFTS[name]
             yield _moved(hyperparameters, name, value, space)

@@ -47,13 +47,13 @@ def figures(ranks: NDArray[np.integer]) -> Figures:
 
 def by_segment(replayed: Replay) -> dict[str, dict[str, Figures]]:
     """Figures by list and segment; a segment nobody is in is left out."""
-    told: dict[str, dict[str, Figures]] = {}
+    by_name: dict[str, dict[str, Figures]] = {}
     for name, ranks in replayed.ranks.items():
-        told[name] = {
+        by_name[name] = {
             segment: figures(ranks[indexes])
             for segment, indexes in segments(replayed.earlier).items()
         }
-    return told
+    return by_name
 
 
 def advise(replayed: Replay, now: BlendPolicy) -> Advice:
@@ -99,12 +99,12 @@ def _named(policy: BlendPolicy) -> str:
 
 
 def _setting(policy: BlendPolicy) -> str:
-    told = (
+    setting = (
         f"TANDEM_BLEND_POLICY={policy.policy} and TANDEM_BLEND_BATCH_WEIGHT={policy.batch_weight:g}"
     )
     if policy.policy == "adaptive":
-        told += f" and TANDEM_BLEND_HALF_LIFE_EVENTS={policy.half_life_events:g}"
-    return told
+        setting += f" and TANDEM_BLEND_HALF_LIFE_EVENTS={policy.half_life_events:g}"
+    return setting
 
 
 def _gains(ranks: NDArray[np.integer]) -> NDArray[np.float64]:

@@ -60,10 +60,16 @@ def index_recall(
     """
     drawn = connection.execute(_BATCH[indexed.sample], {"run_id": run_id, "sample": sample})
     asked = [{"run_id": run_id, "of": of, "items": DEPTH} for of in drawn.scalars()]
-    exact = [set(connection.execute(_BATCH[indexed.exact], one).scalars()) for one in asked]
+    exact = [
+        set(connection.execute(_BATCH[indexed.exact], parameters).scalars()) for parameters in asked
+    ]
     connection.execute(_INDEX["prepare_index_search"])
     by_index = _BATCH[indexed.by_index]
-    statements_by_index = [with_numbers(by_index, **one, dimensions=dimensions) for one in asked]
-    found = [set(connection.exec_driver_sql(one).scalars()) for one in statements_by_index]
+    statements_by_index = [
+        with_numbers(by_index, **parameters, dimensions=dimensions) for parameters in asked
+    ]
+    found = [
+        set(connection.exec_driver_sql(statement).scalars()) for statement in statements_by_index
+    ]
     shares = [len(a & b) / len(a) for a, b in zip(exact, found, strict=True) if a]
     return float(np.mean(shares)) if shares else 1.0

@@ -104,7 +104,7 @@ def rebuild(engine: Engine, index: RunIndex) -> float:
     return recall
 
 
-def tell_progress(engine: Engine) -> str | None:
+def format_progress(engine: Engine) -> str | None:
     """How far PostgreSQL is with the index it builds just now; None: it builds none."""
     with engine.connect() as connection:
         row = connection.execute(_INDEX["find_building"]).first()

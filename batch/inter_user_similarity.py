@@ -55,12 +55,14 @@ def measure_inter_user_similarity(
     if users < 2:  # noqa: PLR2004 -- a pair
         return None
     random = np.random.default_rng(seed)
-    one = random.integers(0, users, PAIRS)
+    first = random.integers(0, users, PAIRS)
     # Any of the others, so that nobody is compared with himself.
-    other = (one + random.integers(1, users, PAIRS)) % users
+    other = (first + random.integers(1, users, PAIRS)) % users
     shares = np.concatenate(
         [
-            _shared(listed[one[start : start + _AT_ONCE]], listed[other[start : start + _AT_ONCE]])
+            _shared(
+                listed[first[start : start + _AT_ONCE]], listed[other[start : start + _AT_ONCE]]
+            )
             for start in range(0, PAIRS, _AT_ONCE)
         ]
     )
@@ -70,10 +72,10 @@ def measure_inter_user_similarity(
     )
 
 
-def _shared(one: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.float64]:
+def _shared(first: NDArray[np.int32], other: NDArray[np.int32]) -> NDArray[np.float64]:
     """How much of the longer list the other one holds, (p,)."""
-    common = ((one[:, :, None] == other[:, None, :]) & (one != _NO_ITEM)[:, :, None]).sum(
+    common = ((first[:, :, None] == other[:, None, :]) & (first != _NO_ITEM)[:, :, None]).sum(
         axis=(1, 2)
     )
-    longer = np.maximum((one != _NO_ITEM).sum(axis=1), (other != _NO_ITEM).sum(axis=1))
+    longer = np.maximum((first != _NO_ITEM).sum(axis=1), (other != _NO_ITEM).sum(axis=1))
     return np.asarray(common / longer)

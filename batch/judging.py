@@ -117,7 +117,7 @@ def judge(
     (as_given,) = _over_all(folds, fits, [hyperparameters])
     best, accuracy = hyperparameters, as_given
     for name, values in folds[0].scorings.items():
-        tried = [_set(best, name, one) for one in values if one != getattr(best, name)]
+        tried = [_set(best, name, value) for value in values if value != getattr(best, name)]
         if not tried:
             continue
         reached = _over_all(folds, fits, tried)
@@ -131,7 +131,10 @@ def accuracies(
     fold: EvaluationFold, fitted: Factors, candidates: Sequence[ListHyperparameters]
 ) -> list[Accuracy]:
     """What one fit reaches when it is scored by each of the configurations."""
-    scales = [scoring_scales(fold.past, one, fold.lately(one)) for one in candidates]
+    scales = [
+        scoring_scales(fold.past, hyperparameters, fold.lately(hyperparameters))
+        for hyperparameters in candidates
+    ]
     users = fold.relevant.users()
     wanted = np.bincount(np.searchsorted(users, fold.relevant.user_nos))
     reached = np.zeros((len(candidates), 2, len(users)))
@@ -158,9 +161,9 @@ def _over_all(
     ]
     return [
         Accuracy(
-            sum(one.recall for one in same) / len(same),
-            sum(one.ndcg for one in same) / len(same),
-            tuple(value for one in same for value in one.by_user),
+            sum(fold.recall for fold in same) / len(same),
+            sum(fold.ndcg for fold in same) / len(same),
+            tuple(value for fold in same for value in fold.by_user),
         )
         for same in zip(*by_fold, strict=True)
     ]

@@ -81,9 +81,9 @@ def fit_factors(
     fits is nearer to the truth than either. `on_iteration` is told of the iterations of both.
     """
     als = als_parameters(matrix, hyperparameters)
-    one = fit(confidences(matrix, als), als, threads=threads, on_iteration=on_iteration)
+    first = fit(confidences(matrix, als), als, threads=threads, on_iteration=on_iteration)
     if not hyperparameters.balanced:
-        return one
+        return first
     evenly = als_parameters(matrix, replace(hyperparameters, user_exponent=0.5, item_exponent=0.5))
     other = fit(
         confidences(matrix, evenly),
@@ -91,7 +91,7 @@ def fit_factors(
         threads=threads,
         on_iteration=lambda done: on_iteration(hyperparameters.iterations + done),
     )
-    return _mean_of(one, other, hyperparameters.seed)
+    return _mean_of(first, other, hyperparameters.seed)
 
 
 def iterations_of(hyperparameters: ListHyperparameters) -> int:
@@ -99,10 +99,10 @@ def iterations_of(hyperparameters: ListHyperparameters) -> int:
     return hyperparameters.iterations * (2 if hyperparameters.balanced else 1)
 
 
-def _mean_of(one: Factors, other: Factors, seed: int) -> Factors:
+def _mean_of(first: Factors, other: Factors, seed: int) -> Factors:
     """Factors whose inner products are the mean of two scores, each by its own spread."""
-    users = [fitted.users / (2.0 * _spread(fitted, seed)) for fitted in (one, other)]
-    return Factors(np.hstack(users).astype(np.float32), np.hstack([one.items, other.items]))
+    users = [fitted.users / (2.0 * _spread(fitted, seed)) for fitted in (first, other)]
+    return Factors(np.hstack(users).astype(np.float32), np.hstack([first.items, other.items]))
 
 
 def _spread(factors: Factors, seed: int) -> float:

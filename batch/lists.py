@@ -124,9 +124,9 @@ def store_all_lists(
     for lists in chunks:
         store_lists(connection, run_id, lists)
         top = lists.item_nos[:, :DEPTH]
-        some = top[compared[users : users + len(top)]]
+        rows = top[compared[users : users + len(top)]]
         padding = ((0, 0), (0, DEPTH - top.shape[1]))
-        tops.append(np.pad(some, padding, constant_values=NO_ITEM))
+        tops.append(np.pad(rows, padding, constant_values=NO_ITEM))
         users += len(top)
         top_items, items = np.union1d(top_items, top), np.union1d(items, lists.item_nos)
         on_users(users)

@@ -135,9 +135,11 @@ def _append(
 ) -> None:
     columns = {
         "run_id": constant_column(run.run_id, len(vectors)),
-        "user_no": pa.array([one.user_no for one in vectors], pa.int32()),
-        "embedding": _embedding_column([one.vector for one in vectors], dimensions),
-        "events_since_cut_off": pa.array([one.events_since_cut_off for one in vectors], pa.int32()),
+        "user_no": pa.array([vector.user_no for vector in vectors], pa.int32()),
+        "embedding": _embedding_column([vector.vector for vector in vectors], dimensions),
+        "events_since_cut_off": pa.array(
+            [vector.events_since_cut_off for vector in vectors], pa.int32()
+        ),
         "position": pa.array(np.full(len(vectors), horizon, dtype=np.int64)),
     }
     append(connection, f"user_embeddings_{run.run_id}", columns)

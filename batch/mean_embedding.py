@@ -18,7 +18,7 @@ class MeanEmbedding:
     context_embedding: NDArray[np.float32]
     """(s,) their mean context embedding, of length 1."""
 
-    def told(self) -> dict[str, list[float] | None]:
+    def to_dict(self) -> dict[str, list[float] | None]:
         """What the row of the run tells of it, in the form a vector is read from."""
         context_embedding = self.context_embedding.tolist() if len(self.context_embedding) else None
         return {"embedding": self.embedding.tolist(), "context_embedding": context_embedding}

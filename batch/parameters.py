@@ -63,12 +63,12 @@ class ListHyperparameters:
     @classmethod
     def of(cls, settings: "BatchSettings") -> Self:
         """That of the settings."""
-        return cls(**{one.name: getattr(settings, one.name) for one in fields(cls)})
+        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
 
     @classmethod
-    def told(cls, parameters: Mapping[str, Any]) -> Self:
+    def from_dict(cls, parameters: Mapping[str, Any]) -> Self:
         """That of a run's row, which an earlier version of Tandem may have written."""
-        known = {one.name for one in fields(cls)}
+        known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in parameters.items() if name in known})
 
 

@@ -101,7 +101,7 @@ def _embed_missing(begin: Begin, run: RunSpace) -> None:
 
 
 def _embed_backlog(begin: Begin, run: RunSpace) -> int:
-    """One round: embeds items with news up to the horizon of now; answers how many it was."""
+    """One round: embeds items with changes up to the horizon of now; answers how many it was."""
     items = 0
     with begin() as connection:
         horizon = event_horizon(connection)
@@ -120,12 +120,12 @@ def _fold_in_backlog(begin: Begin, run: RunSpace, on_users: Callable[[int, int],
         horizon = event_horizon(connection)
         stale = find_stale_users(connection, run.run_id, after=after, until=horizon)
     for first in range(0, len(stale), _USERS_AT_ONCE):
-        some = stale[first : first + _USERS_AT_ONCE]
+        chunk = stale[first : first + _USERS_AT_ONCE]
         with begin() as connection:
             # Not while a worker embeds items in the run, if it is a retained one.
             hold_folding(connection, run.run_id)
-            fold_in(connection, run, some, horizon=horizon)
-        on_users(first + len(some), len(stale))
+            fold_in(connection, run, chunk, horizon=horizon)
+        on_users(first + len(chunk), len(stale))
     with begin() as connection:
         # In one order, as all of them are held.
         hold_folding(connection, run.run_id)

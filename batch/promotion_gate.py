@@ -70,7 +70,7 @@ def _worse_than_popularity(comparison: Comparison, difference: Interval) -> str 
     candidate, popularity = comparison.candidate, comparison.popularity
     return (
         f"Worse than the popular list: nDCG@{DEPTH} {candidate.ndcg:.4f} against"
-        f" {popularity.ndcg:.4f} for {candidate.users:,} users, {_told(difference)}."
+        f" {popularity.ndcg:.4f} for {candidate.users:,} users, {_format_interval(difference)}."
     )
 
 
@@ -85,7 +85,7 @@ def _worse_than_served(
     return (
         f"Worse than the served run: nDCG@{DEPTH} {comparison.candidate.ndcg:.4f} against"
         f" {comparison.served.ndcg:.4f} for {comparison.candidate.users:,} users,"
-        f" {_told(difference)}, all of it below {allowed:+.4f}, the margin of"
+        f" {_format_interval(difference)}, all of it below {allowed:+.4f}, the margin of"
         f" {settings.gate_margin:.0%}."
     )
 
@@ -94,7 +94,8 @@ def _praise(comparison: Comparison, differences: dict[str, Interval]) -> str:
     candidate, popularity = comparison.candidate, comparison.popularity
     return (
         f"nDCG@{DEPTH} {candidate.ndcg:.4f} for {candidate.users:,} users, against"
-        f" {popularity.ndcg:.4f} of the popular list ({_told(differences['popularity'])})"
+        f" {popularity.ndcg:.4f} of the popular list"
+        f" ({_format_interval(differences['popularity'])})"
         f"{_beside_served(comparison, differences)}.{_doubt(differences['popularity'])}"
     )
 
@@ -105,7 +106,7 @@ def _beside_served(comparison: Comparison, differences: dict[str, Interval]) -> 
         return ""
     if served is comparison.candidate:
         return "; the served run has the same hyperparameters"
-    return f" and {served.ndcg:.4f} of the served run ({_told(differences['served'])})"
+    return f" and {served.ndcg:.4f} of the served run ({_format_interval(differences['served'])})"
 
 
 def _doubt(against_popularity: Interval) -> str:
@@ -118,5 +119,5 @@ def _doubt(against_popularity: Interval) -> str:
     )
 
 
-def _told(difference: Interval) -> str:
+def _format_interval(difference: Interval) -> str:
     return f"difference {difference.low:+.4f} to {difference.high:+.4f} with {LEVEL:.0%} confidence"

@@ -84,7 +84,7 @@ def replay(
         fit_seconds += fitted - begun
         rank_seconds += time.perf_counter() - fitted
         on_night(done, len(ranks))
-    by_list = {name: np.array([one[name] for one in ranks]) for name in ranks[0]}
+    by_list = {name: np.array([row[name] for row in ranks]) for name in ranks[0]}
     return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds)
 
 

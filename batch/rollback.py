@@ -65,9 +65,9 @@ def _why_not(run_id: RunId, found: Row[Any] | None) -> str | None:
         return f"There is no run {run_id}."
     if found.live:
         return f"Run {run_id} is being served already; nothing has changed."
-    told = _WHY_NOT.get(found.state)
-    if told is not None:
-        return told.format(run_id=run_id, reason=found.reason)
+    reason = _WHY_NOT.get(found.state)
+    if reason is not None:
+        return reason.format(run_id=run_id, reason=found.reason)
     return None if found.kept else _WHY_NOT["retired"].format(run_id=run_id)
 
 

@@ -81,7 +81,9 @@ def find_served_run(connection: Connection) -> ServedRun | None:
     if row is None:
         return None
     return ServedRun(
-        RunId(row.run_id), ListHyperparameters.told(row.hyperparameters or {}), row.interactions
+        RunId(row.run_id),
+        ListHyperparameters.from_dict(row.hyperparameters or {}),
+        row.interactions,
     )
 
 

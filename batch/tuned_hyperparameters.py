@@ -57,7 +57,7 @@ def load_trials(connection: Connection, mark: str) -> list[Trial]:
             row.fidelity,
             Judged(
                 _accuracy(row.figures["as_given"]),
-                ListHyperparameters.told(row.hyperparameters),
+                ListHyperparameters.from_dict(row.hyperparameters),
                 _accuracy(row.figures["best"]),
             ),
             row.seconds,
@@ -112,7 +112,7 @@ def find_tuned_hyperparameters(connection: Connection) -> ListHyperparameters | 
     hyperparameters = connection.execute(
         _TUNING["find_newest_hyperparameters"]
     ).scalar_one_or_none()
-    return None if hyperparameters is None else ListHyperparameters.told(hyperparameters)
+    return None if hyperparameters is None else ListHyperparameters.from_dict(hyperparameters)
 
 
 def found_figures(found: Found) -> Mapping[str, Any]:

@@ -119,7 +119,9 @@ class Search:
         """
         self._folds, self._budget, self._threads = folds, budget, threads
         fold = folds[0]
-        self._known = [replace(one, threshold=threshold(fold.past, one)) for one in known]
+        self._known = [
+            replace(earlier, threshold=threshold(fold.past, earlier)) for earlier in known
+        ]
         self._trials = list(finished)
         self._space = SPACE if fold.times is None else TIMED_SPACE
         self._on_trial = on_trial
@@ -230,7 +232,9 @@ class Search:
         chosen, *others = self._of("verified")
         few = chosen.hyperparameters.factors
         for same_size in (True, False):
-            rivals = [one for one in others if (one.hyperparameters.factors == few) == same_size]
+            rivals = [
+                rival for rival in others if (rival.hyperparameters.factors == few) == same_size
+            ]
             best = max(rivals, key=lambda trial: trial.objective, default=chosen)
             if best.judged.accuracy.surely_exceeds(chosen.judged.accuracy):
                 chosen = best

@@ -17,7 +17,7 @@ MANY_LISTS = 0.05
 """Share of the lists from which on an item stands in many: it does not leave them all by chance."""
 _FEWEST_LISTS = 10
 _SAMPLED_LISTS = 20_000
-MOST_TOLD = 10
+MOST_REPORTED = 10
 """How many of the vanished items are told by their ids."""
 
 
@@ -58,5 +58,5 @@ def find_vanished(
 
 def described(vanished: Sequence[ListedItem]) -> dict[str, Any]:
     """Metrics of the run: how many, and the first ten by their ids."""
-    first = [{"item_id": item.item_id, "share": item.share} for item in vanished[:MOST_TOLD]]
+    first = [{"item_id": item.item_id, "share": item.share} for item in vanished[:MOST_REPORTED]]
     return {"vanished_items": len(vanished), "vanished": first}

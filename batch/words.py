@@ -189,7 +189,7 @@ def _columns(items: ItemTerms, terms: tuple[str, ...]) -> csr_matrix:
     index = {term: column for column, term in enumerate(items.terms)}
     pairs = [(index[term], column) for column, term in enumerate(terms) if term in index]
     rows, columns = (
-        (np.array(one, dtype=np.intp) for one in zip(*pairs, strict=True))
+        (np.array(column, dtype=np.intp) for column in zip(*pairs, strict=True))
         if pairs
         else (np.empty(0, np.intp),) * 2
     )

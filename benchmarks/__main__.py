@@ -29,17 +29,17 @@ def main(arguments: Sequence[str], program: str = PROGRAM) -> None:
     """Run the named benchmark as its own script would; exit code 2 if there is none such."""
     name = arguments[0].replace("_", "-") if arguments else ""
     if name in _HELP:
-        _tell_usage(program)
+        _print_usage(program)
         return
     script = scripts().get(name)
     if script is None:
-        _tell_usage(program)
+        _print_usage(program)
         sys.exit(WRONG_USE)
     sys.argv = [f"{program} {name}", *arguments[1:]]
     sys.exit(import_module(f"benchmarks.{script.stem}").main())
 
 
-def _tell_usage(program: str) -> None:
+def _print_usage(program: str) -> None:
     print(f"Usage: {program} NAME [OPTIONS]\n\nEach NAME has --help of its own:\n")
     for name, script in scripts().items():
         print(f"  {name:<14}{_first_line(script)}")

@@ -37,7 +37,7 @@ def accuracy(
     if as_json:
         typer.echo(json.dumps(measured.described()))
     else:
-        _tell(measured)
+        _print_report(measured)
     return 0
 
 
@@ -62,7 +62,7 @@ def _progress() -> Iterator[Callable[[Trial], None]]:
         yield show
 
 
-def _tell(measured: Measured) -> None:
+def _print_report(measured: Measured) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"recall@20 [bold]{measured.recall:.4f}[/], nDCG@20 [bold]{measured.ndcg:.4f}[/]"

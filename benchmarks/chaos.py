@@ -49,8 +49,8 @@ def chaos(
     violations = folder / "violations.jsonl"
     kept = True
     try:
-        told = uvloop.run(_until_told(options, folder, violations, console))
-        kept = violations.exists() or not holds(told)
+        figures = uvloop.run(_until_checked(options, folder, violations, console))
+        kept = violations.exists() or not holds(figures)
     except asyncio.CancelledError:
         console.print("Stopped; every process has been ended.")
         kept = False
@@ -60,16 +60,16 @@ def chaos(
             shutil.rmtree(folder, ignore_errors=True)
         else:
             console.print(f"The logs and the timeline lie in {folder}")
-    for line in summary(told):
+    for line in summary(figures):
         console.print(line)
     if violations.exists():
         console.print(f"Every violation with what surrounded it: {violations}")
     if as_json:
-        typer.echo(json.dumps(told))
-    return 0 if holds(told) else 1
+        typer.echo(json.dumps(figures))
+    return 0 if holds(figures) else 1
 
 
-async def _until_told(
+async def _until_checked(
     options: ChaosOptions, folder: Path, violations: Path, console: Console
 ) -> Figures:
     """The figures; the first signal to end cancels, so that all processes are ended."""

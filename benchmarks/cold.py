@@ -40,11 +40,11 @@ def cold(
     if as_json:
         typer.echo(json.dumps(measured.described()))
     else:
-        _tell(measured)
+        _print_report(measured)
     return 0
 
 
-def _tell(measured: MeasuredCold) -> None:
+def _print_report(measured: MeasuredCold) -> None:
     console = Console(highlight=False, soft_wrap=True)
     console.print(
         f"{measured.items:,} hidden items ranked for {measured.users:,} users by {measured.terms:,}"
@@ -57,10 +57,10 @@ def _tell(measured: MeasuredCold) -> None:
         "texts alone": measured.content,
     }
     for name, reached in rows.items():
-        console.print(f"  {name:<12} {_told(reached)}")
+        console.print(f"  {name:<12} {_format_figures(reached)}")
 
 
-def _told(reached: ColdFigures) -> str:
+def _format_figures(reached: ColdFigures) -> str:
     times = reached.recall / reached.random_recall
     return f"AUC {reached.auc:.4f}, recall@20 {reached.recall:.4f}, {times:.2f} times chance"
 

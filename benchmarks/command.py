@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from stack.command_line.calling import Complaining
+from stack.command_line.calling import CliGroup
 from stack.command_line.preparing import prepare
 
 Data = Annotated[
@@ -24,7 +24,7 @@ def run_command(measure: Callable[..., int]) -> None:
     """
     # "tandem bench cold", "python -m benchmarks cold", or the path of the script.
     program, _, name = sys.argv[0].rpartition(" ")
-    app = typer.Typer(cls=Complaining, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(cls=CliGroup, add_completion=False, pretty_exceptions_enable=False)
     app.callback()(_stay_a_group)
     app.command(name)(_ending(measure))
     app([name, *sys.argv[1:]], prog_name=program or "python")

@@ -41,12 +41,17 @@ def main() -> None:
     asked = parser.parse_args()
     timeline = Timeline(read_event_file(asked.file))
     judged = [judge(night, event) for night, event in events(timeline, asked.nights, asked.sample)]
-    gains = {one: np.array([_gain(each[one][0]) for each in judged]) for one in SETTINGS}
-    hits = {one: (gain > 0).astype(np.float64) for one, gain in gains.items()}
+    gains = {
+        setting: np.array([_gain(each[setting][0]) for each in judged]) for setting in SETTINGS
+    }
+    hits = {setting: (gain > 0).astype(np.float64) for setting, gain in gains.items()}
     print("diversity       HR@20                 nDCG@20            similarity")
-    for one in SETTINGS:
-        similar = np.mean([each[one][1] for each in judged])
-        print(f"{one:9g}  {_told(hits, one)}  {_told(gains, one)}  {similar:.3f}")
+    for setting in SETTINGS:
+        similar = np.mean([each[setting][1] for each in judged])
+        print(
+            f"{setting:9g}  {_format_mean(hits, setting)}  {_format_mean(gains, setting)} "
+            f" {similar:.3f}"
+        )
 
 
 def events(
@@ -71,11 +76,11 @@ def judge(night: FittedNight, event: ValidationEvent) -> Judged:
     # The last two numbers are the trend and the filler.
     embeddings = night.space.items.vectors[night.space.items.rows_of(ranked.item_nos), :-2]
     judged: Judged = {}
-    for one in SETTINGS:
-        order = diverse_order(ranked.item_nos, ranked.scores, embeddings, one, DEPTH)[:DEPTH]
+    for setting in SETTINGS:
+        order = diverse_order(ranked.item_nos, ranked.scores, embeddings, setting, DEPTH)[:DEPTH]
         indexes = np.flatnonzero(ranked.item_nos[order] == event.item_no)
         rank = int(indexes[0]) if len(indexes) else None
-        judged[one] = rank, mean_similarity(embeddings[order])
+        judged[setting] = rank, mean_similarity(embeddings[order])
     return judged
 
 
@@ -90,7 +95,7 @@ def _gain(rank: int | None) -> float:
     return 0.0 if rank is None else float(1.0 / np.log2(rank + 2.0))
 
 
-def _told(figures: Mapping[float, NDArray[np.float64]], setting: float) -> str:
+def _format_mean(figures: Mapping[float, NDArray[np.float64]], setting: float) -> str:
     difference = figures[setting] - figures[0.0]
     error = difference.std() / np.sqrt(len(difference))
     return f"{figures[setting].mean():.4f} ({difference.mean():+.4f} ± {error:.4f})"

@@ -28,7 +28,7 @@ _GIVE_UP_SECONDS = 30.0
 _WARMING = 3
 """Items before the first that counts."""
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 Answer = Callable[[int], Awaitable[Reply]]
 """Asks for an answer; the number changes with each call, so that none comes from a cache."""
 Found = Callable[[Reply], bool]
@@ -47,12 +47,12 @@ class Seconds:
 
     def described(self) -> dict[str, float | int]:
         """Medians and the worst, for programs."""
-        told: dict[str, float | int] = {"trials": len(self.candidates)}
+        figures: dict[str, float | int] = {"trials": len(self.candidates)}
         for name in ("candidates", "search", "similar"):
             times = getattr(self, name)
-            told[f"{name}_seconds"] = round(statistics.median(times), 4)
-            told[f"{name}_worst_seconds"] = round(max(times), 4)
-        return told
+            figures[f"{name}_seconds"] = round(statistics.median(times), 4)
+            figures[f"{name}_worst_seconds"] = round(max(times), 4)
+        return figures
 
 
 @dataclass(slots=True)
@@ -64,7 +64,7 @@ class NewItemsRun:
     seed: int
     folder: Path
     """Holds the data and the logs; it must be empty."""
-    tell: Tell
+    report: Report
     _fleet: Fleet = field(default_factory=Fleet)
     _nights: Nights | None = None
 
@@ -72,7 +72,7 @@ class NewItemsRun:
         """Everything measured; no process is left when this returns, raises or is cancelled."""
         try:
             system = await self._prepared()
-            self.tell(f"{self.trials} new items, one after the other")
+            self.report(f"{self.trials} new items, one after the other")
             measured = Seconds()
             for trial in range(-_WARMING, self.trials):
                 times = await _first_answers(system.api, trial)
@@ -89,7 +89,7 @@ class NewItemsRun:
     async def _prepared(self) -> System:
         """The running system after its first night; StackError if that came to nothing."""
         options = ChaosOptions(seed=self.seed, items=self.items, groups=GROUPS)
-        self.tell(f"making a shop of {self.items:,} items")
+        self.report(f"making a dataset of {self.items:,} items")
         system = await start_system(self.folder, self._fleet, options)
         nights = Nights(
             environment=system.nightly_environment,
@@ -101,11 +101,11 @@ class NewItemsRun:
         )
         self._nights = nights
         nights.start()
-        self.tell("the night")
+        self.report("the night")
         await self._fleet.ready("prefect-server")
         if await nights.once() != "published":
             raise StackError(f"The night was not published; its log is {nights.log}")
-        self.tell("starting the API and the speed workers")
+        self.report("starting the API and the speed workers")
         return await start_workers(system)
 
 
@@ -137,9 +137,11 @@ async def _first_answers(api: Api, trial: int) -> list[float]:
     def has(reply: Reply) -> bool:
         return any(item["item_id"] == item_id for item in reply.body.get("items", ()))
 
-    def is_told(reply: Reply) -> bool:
-        told = [_group_of(item["item_id"]) == group for item in reply.body.get("items", ())[:10]]
-        return bool(told) and 2 * sum(told) > len(told)
+    def is_shown(reply: Reply) -> bool:
+        in_group = [
+            _group_of(item["item_id"]) == group for item in reply.body.get("items", ())[:10]
+        ]
+        return bool(in_group) and 2 * sum(in_group) > len(in_group)
 
     # The user is at home in the group.
     lists = asking(f"/v1/users/user-{group}/recommendations")
@@ -147,7 +149,7 @@ async def _first_answers(api: Api, trial: int) -> list[float]:
         await asyncio.gather(
             _until(lists, has, put.ended),
             _until(asking("/v1/search", q=word), has, put.ended),
-            _until(asking(f"/v1/items/{item_id}/similar"), is_told, put.ended),
+            _until(asking(f"/v1/items/{item_id}/similar"), is_shown, put.ended),
         )
     )
 

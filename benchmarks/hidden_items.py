@@ -229,8 +229,8 @@ def _blended(batch: Floats, speed: Floats, hidden: _Hidden) -> Floats:
     scores = np.zeros_like(batch)
     for row in range(len(batch)):
         nightly, live = (
-            Ranking.of(hidden.item_nos, one[row]) if one[row].any() else Ranking.empty()
-            for one in (batch, speed)
+            Ranking.of(hidden.item_nos, scores[row]) if scores[row].any() else Ranking.empty()
+            for scores in (batch, speed)
         )
         made = blend({BATCH: nightly, SPEED: live}, policy.weights(0), policy.sharpness)
         scores[row, np.searchsorted(hidden.item_nos, made.item_nos)] = made.scores
@@ -244,10 +244,10 @@ def _figures(scores: Floats, relevant: NDArray[np.bool_]) -> ColdFigures:
     wanted, items = relevant.sum(axis=1), relevant.shape[1]
     reachable = np.minimum(wanted, DEPTH)
     ranks = (hits * np.arange(items)).sum(axis=1)
-    some = wanted < items
+    is_ranked = wanted < items
     # auc = 1 - (sum of ranks - the least it can be) / pairs
-    above = ranks[some] - wanted[some] * (wanted[some] - 1) / 2
-    auc = 1.0 - above / (wanted[some] * (items - wanted[some]))
+    above = ranks[is_ranked] - wanted[is_ranked] * (wanted[is_ranked] - 1) / 2
+    auc = 1.0 - above / (wanted[is_ranked] * (items - wanted[is_ranked]))
     return ColdFigures(
         auc=float(auc.mean()) if len(auc) else 1.0,
         recall=float((hits[:, :DEPTH].sum(axis=1) / reachable).mean()),

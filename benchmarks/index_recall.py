@@ -205,8 +205,8 @@ async def _searched(
     ]
     return {
         f"unseen_recall@{DEPTH}": round(float(np.mean(shares)), 4),
-        **_milliseconds("exact", [one for _, one in exact]),
-        **_milliseconds("index", [one for _, one in found]),
+        **_milliseconds("exact", [seconds for _, seconds in exact]),
+        **_milliseconds("index", [seconds for _, seconds in found]),
     }
 
 

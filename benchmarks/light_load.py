@@ -62,8 +62,8 @@ class LightLoad:
             self.failed.append(f"{at} {type(error).__name__}: {error}")
             return
         if not answer.is_success:
-            told = f"{answer.request.method} {answer.request.url.path}"
-            self.failed.append(f"{at} {told}: {answer.status_code} {answer.text[:200]}")
+            request = f"{answer.request.method} {answer.request.url.path}"
+            self.failed.append(f"{at} {request}: {answer.status_code} {answer.text[:200]}")
 
     def _reads(self) -> Iterator[Ask]:
         draw = random.Random(1)  # noqa: S311 -- load, no secret

@@ -39,12 +39,12 @@ def new_items(
             shutil.rmtree(folder, ignore_errors=True)
         else:
             console.print(f"The logs lie in {folder}")
-    told = measured.described()
+    figures = measured.described()
     for name in ("candidates", "search", "similar"):
-        median, worst = told[f"{name}_seconds"], told[f"{name}_worst_seconds"]
+        median, worst = figures[f"{name}_seconds"], figures[f"{name}_worst_seconds"]
         console.print(f"{name:<11} median {1000 * median:6.0f} ms  worst {1000 * worst:6.0f} ms")
     if as_json:
-        typer.echo(json.dumps(told))
+        typer.echo(json.dumps(figures))
     return 0
 
 

@@ -67,7 +67,7 @@ class Sample:
 def measure(minute: float, pids: Mapping[str, int]) -> Sample:
     """Look at every process now; one that is gone is left out."""
     memory = {name: _of_tree(name, pid) for name, pid in pids.items()}
-    return Sample(minute, pids, {name: one for name, one in memory.items() if one is not None})
+    return Sample(minute, pids, {name: used for name, used in memory.items() if used is not None})
 
 
 def growths(
@@ -98,11 +98,11 @@ def _within(samples: Sequence[Sample], after: float, until: float) -> list[Sampl
 def _median(samples: Iterable[Sample], name: str) -> Memory:
     found = [sample.memory[name] for sample in samples if name in sample.memory]
     return Memory(
-        median(one.pss for one in found),
-        median(one.anonymous for one in found),
-        median(one.shared_memory for one in found),
-        median(one.files for one in found),
-        median(one.processes for one in found),
+        median(memory.pss for memory in found),
+        median(memory.anonymous for memory in found),
+        median(memory.shared_memory for memory in found),
+        median(memory.files for memory in found),
+        median(memory.processes for memory in found),
     )
 
 
@@ -111,7 +111,7 @@ def _of_tree(name: str, pid: int) -> Memory | None:
     if name not in WITHOUT_CHILDREN:
         with suppress(psutil.Error):
             pids += [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    found = [figures for one in pids if (figures := _of_process(one)) is not None]
+    found = [figures for pid in pids if (figures := _of_process(pid)) is not None]
     if not found:
         return None
     return Memory(*(sum(figures) for figures in zip(*found, strict=True)))
@@ -123,6 +123,8 @@ def _of_process(pid: int) -> tuple[float, float, float, float, float] | None:
         lines = Path(f"/proc/{pid}/smaps_rollup").read_text("ascii").splitlines()[1:]
     except OSError:
         return None
-    kib = {name: float(told.split()[0]) for name, _, told in (one.partition(":") for one in lines)}
+    kib = {
+        name: float(value.split()[0]) for name, _, value in (line.partition(":") for line in lines)
+    }
     anonymous = kib["Pss_Anon"] + kib["SwapPss"]
     return kib["Pss"] / MIB, anonymous / MIB, kib["Pss_Shmem"] / MIB, kib["Pss_File"] / MIB, 1.0

@@ -17,7 +17,7 @@ from batch.replay import POLICIES, ReplaySettings
 from benchmarks.command import run_command
 from domain.blend import NEIGHBOURS, BlendPolicy
 from stack.command_line.options import AsJson, Drawing, Foreseen, Nights
-from stack.commands.replay import replayed_with_progress, seconds_of, tell
+from stack.commands.replay import print_replay, replayed_with_progress, seconds_of
 
 
 def replay(
@@ -41,10 +41,10 @@ def replay(
     asked = ReplaySettings(nights=nights, sample=sample, seed=seed, policies=policies)
     replayed = replayed_with_progress(read_event_file(events_file), asked)
     if as_json:
-        told = {name: figures(ranks) for name, ranks in replayed.ranks.items()}
-        typer.echo(json.dumps({**told, **seconds_of(replayed)}))
+        compared = {name: figures(ranks) for name, ranks in replayed.ranks.items()}
+        typer.echo(json.dumps({**compared, **seconds_of(replayed)}))
     else:
-        tell(Console(soft_wrap=True, highlight=False), replayed)
+        print_replay(Console(soft_wrap=True, highlight=False), replayed)
     return 0
 
 

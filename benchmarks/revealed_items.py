@@ -55,7 +55,7 @@ def auc_after(
     liked = liked.where(np.argsort(liked.occurred_at, kind="stable"))
     observing = _Observing(space, matrix, past)
     likings = [np.flatnonzero(liked.item_nos == item_no) for item_no in asked.item_nos]
-    known = _told(asked, liked, likings)
+    known = _revealed(asked, liked, likings)
     end = learned.item_dimensions
     words = space.items.vectors[space.items.rows_of(asked.item_nos)].astype(np.float64)
     figures = {}
@@ -115,7 +115,9 @@ class _Observing:
         return np.asarray(self._items.vectors[rows, : self._end].mean(axis=0, dtype=np.float64))
 
 
-def _told(asked: Asked, liked: Interactions, likings: list[NDArray[np.intp]]) -> NDArray[np.bool_]:
+def _revealed(
+    asked: Asked, liked: Interactions, likings: list[NDArray[np.intp]]
+) -> NDArray[np.bool_]:
     """(u, h) the pairs that are revealed at the most."""
     known = np.zeros_like(asked.relevant)
     for index, rows in enumerate(likings):

@@ -52,7 +52,9 @@ class Outcome:
 
     def holds(self) -> bool:
         """Whether all is as it should be; without a single night nothing is shown."""
-        grown = [one for one in self.processes.values() if one.too_much or one.restarted]
+        grown = [
+            growth for growth in self.processes.values() if growth.too_much or growth.restarted
+        ]
         return bool(self.nights) and not (self.not_run() or self.failed or grown)
 
     def described(self) -> dict[str, Any]:
@@ -63,11 +65,11 @@ class Outcome:
             "nights_due": len(self.nights),
             "nights_run": len(self.nights) - len(self.not_run()),
             "nights_by_outcome": dict(counts),
-            "nights_not_run": [_told_night(night) for night in self.not_run()],
+            "nights_not_run": [_night_to_dict(night) for night in self.not_run()],
             "requests": self.requests,
             "failed_requests": len(self.failed),
             "failures": list(self.failed)[:20],
-            "processes": {name: _told_growth(one) for name, one in self.processes.items()},
+            "processes": {name: _growth_to_dict(growth) for name, growth in self.processes.items()},
         }
 
     def _verdict(self, night: NightRun) -> str | None:
@@ -88,11 +90,11 @@ def main() -> int:
         outcome = _soak(system, asked.minutes, asked.settle_minutes, asked.night_minutes)
         if not outcome.holds():
             system.keep()
-    told = outcome.described()
-    for line in _summary(told):
+    figures = outcome.described()
+    for line in _summary(figures):
         say(line)
     if asked.json:
-        print(json.dumps(told))
+        print(json.dumps(figures))
     return 0 if outcome.holds() else 1
 
 
@@ -125,12 +127,12 @@ def _soak(system: RunningSystem, minutes: float, settle: float, night_minutes: i
 def _sample(
     system: RunningSystem, nights: ScheduledNights, load: LightLoad, minutes: float
 ) -> list[Sample]:
-    began, told = time.monotonic(), -1
+    began, last_minute = time.monotonic(), -1
     samples: list[Sample] = []
     while (passed := time.monotonic() - began) < 60.0 * minutes:
         samples.append(measure(passed / 60.0, system.pids()))
-        if int(passed // 60.0) > told:
-            told = int(passed // 60.0)
+        if int(passed // 60.0) > last_minute:
+            last_minute = int(passed // 60.0)
             say(_progress(samples[-1], nights, load))
         time.sleep(SAMPLE_SECONDS)
     return samples
@@ -139,7 +141,8 @@ def _sample(
 def _progress(sample: Sample, nights: ScheduledNights, load: LightLoad) -> str:
     ended = [night.state for night in nights.runs(datetime.now(UTC))]
     memory = ", ".join(
-        f"{name} {one.anonymous:.0f} ({one.processes:.0f})" for name, one in sample.memory.items()
+        f"{name} {used.anonymous:.0f} ({used.processes:.0f})"
+        for name, used in sample.memory.items()
     )
     return (
         f"minute {sample.minute:.0f}: nights {dict(Counter(ended))}, {load.requests} requests,"
@@ -153,11 +156,11 @@ def _wait_for_last(nights: ScheduledNights, until: datetime) -> None:
         time.sleep(1.0)
 
 
-def _told_night(night: NightRun) -> dict[str, str]:
+def _night_to_dict(night: NightRun) -> dict[str, str]:
     return {"due": night.due.isoformat(), "state": night.state, "message": night.message}
 
 
-def _told_growth(growth: Growth) -> dict[str, Any]:
+def _growth_to_dict(growth: Growth) -> dict[str, Any]:
     return {
         "settled_mib": {name: round(mib, 1) for name, mib in asdict(growth.settled).items()},
         "end_mib": {name: round(mib, 1) for name, mib in asdict(growth.end).items()},
@@ -169,24 +172,28 @@ def _told_growth(growth: Growth) -> dict[str, Any]:
     }
 
 
-def _summary(told: dict[str, Any]) -> list[str]:
+def _summary(figures: dict[str, Any]) -> list[str]:
     lines = [
-        f"nights: {told['nights_run']} of {told['nights_due']} due ran, {told['nights_by_outcome']}"
+        (
+            f"nights: {figures['nights_run']} of {figures['nights_due']} due ran,"
+            f" {figures['nights_by_outcome']}"
+        )
     ]
-    lines += [f"  did not run: {night}" for night in told["nights_not_run"]]
-    lines += [f"requests: {told['requests']}, failed {told['failed_requests']}"]
-    lines += [f"  {failure}" for failure in told["failures"]]
-    for name, one in told["processes"].items():
-        settled, end = one["settled_mib"], one["end_mib"]
+    lines += [f"  did not run: {night}" for night in figures["nights_not_run"]]
+    lines += [f"requests: {figures['requests']}, failed {figures['failed_requests']}"]
+    lines += [f"  {failure}" for failure in figures["failures"]]
+    for name, growth in figures["processes"].items():
+        settled, end = growth["settled_mib"], growth["end_mib"]
         lines.append(
             f"{name:<15} {settled['processes']:.0f} to {end['processes']:.0f} processes, PSS"
             f" {settled['pss']:.1f} to {end['pss']:.1f} MiB, anonymous"
-            f" {settled['anonymous']:.1f} to {end['anonymous']:.1f}: {one['growth_mib']:+.1f} MiB,"
-            f" {one['growth_percent']:+.1f} %{' TOO MUCH' if one['too_much'] else ''}"
-            f"{' RESTARTED' if one['restarted'] else ''}; shared memory"
+            f" {settled['anonymous']:.1f} to {end['anonymous']:.1f}: {growth['growth_mib']:+.1f}"
+            " MiB,"
+            f" {growth['growth_percent']:+.1f} %{' TOO MUCH' if growth['too_much'] else ''}"
+            f"{' RESTARTED' if growth['restarted'] else ''}; shared memory"
             f" {settled['shared_memory']:.1f} to {end['shared_memory']:.1f}"
         )
-    return [*lines, "holds" if told["holds"] else "DOES NOT HOLD"]
+    return [*lines, "holds" if figures["holds"] else "DOES NOT HOLD"]
 
 
 if __name__ == "__main__":

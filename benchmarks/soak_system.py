@@ -94,7 +94,7 @@ def _environment(home: Path) -> dict[str, str]:
         "TANDEM_API_PORT": str(free_port()),
         "TANDEM_PREFECT_PORT": str(free_port()),
     }
-    return {name: told for name, told in os.environ.items() if name not in _OF_OTHERS} | own
+    return {name: value for name, value in os.environ.items() if name not in _OF_OTHERS} | own
 
 
 def _described(home: Path, environment: Mapping[str, str], supervisor: int) -> RunningSystem:

@@ -42,29 +42,31 @@ def words(
         )
     compared = replayed.compared(seed)
     if as_json:
-        told = {
-            name: {segment: asdict(one) for segment, one in segments.items()}
+        figures = {
+            name: {
+                segment: asdict(segment_figures) for segment, segment_figures in segments.items()
+            }
             for name, segments in compared.items()
         }
-        typer.echo(json.dumps({**told, "pseudo_count": replayed.pseudo_count}))
+        typer.echo(json.dumps({**figures, "pseudo_count": replayed.pseudo_count}))
     else:
-        _tell(replayed, compared)
+        _print_report(replayed, compared)
     return 0
 
 
-def _tell(replayed: WordsReplay, compared: dict[str, dict[str, Compared]]) -> None:
+def _print_report(replayed: WordsReplay, compared: dict[str, dict[str, Compared]]) -> None:
     console = Console(highlight=False, soft_wrap=True)
     columns = ("list", "items with", "foreseen", "nDCG@20", "with words", "difference, 95 %")
     table = Table(*columns, box=None, header_style="bold")
     for name, segments in compared.items():
-        for segment, one in segments.items():
+        for segment, segment_figures in segments.items():
             table.add_row(
                 name,
                 segment,
-                f"{one.events:,}",
-                f"{one.without:.4f}",
-                f"{one.with_words:.4f}",
-                f"{one.low:+.4f} to {one.high:+.4f}",
+                f"{segment_figures.events:,}",
+                f"{segment_figures.without:.4f}",
+                f"{segment_figures.with_words:.4f}",
+                f"{segment_figures.low:+.4f} to {segment_figures.high:+.4f}",
             )
     console.print(table)
     chosen = ", ".join(f"{pseudo_count:g}" for pseudo_count in replayed.pseudo_count)

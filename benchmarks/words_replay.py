@@ -60,15 +60,15 @@ class WordsReplay:
 
     def compared(self, seed: int) -> dict[str, dict[str, Compared]]:
         """By list and segment; a segment without events is left out."""
-        told: dict[str, dict[str, Compared]] = {}
+        figures: dict[str, dict[str, Compared]] = {}
         for name in LISTS:
             before, after = _gains(self.without[name]), _gains(self.with_words[name])
-            told[name] = {}
+            figures[name] = {}
             for segment, (fewest, most) in SEGMENTS.items():
                 chosen = (self.liked_by >= fewest) & (self.liked_by <= most)
                 if chosen.any():
-                    told[name][segment] = _compared(before[chosen], after[chosen], seed)
-        return told
+                    figures[name][segment] = _compared(before[chosen], after[chosen], seed)
+        return figures
 
 
 def replay_words(

@@ -47,7 +47,7 @@ _DRAWN_AS_NOTHING = frozenset(" \u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0
 
 def is_visible(text: str) -> bool:
     """Whether anything of a text can be seen."""
-    return any(one.isprintable() and one not in _DRAWN_AS_NOTHING for one in text)
+    return any(character.isprintable() and character not in _DRAWN_AS_NOTHING for character in text)
 
 
 def id_fault(text: str) -> IdFault | None:

@@ -36,13 +36,13 @@ def attributes_shape_fault(given: Mapping[str, Any]) -> AttributesFault | None:
     """Whether attributes are nested too deep or have too many keys."""
     keys, level = 0, [given]
     for _ in range(DEEPEST_ATTRIBUTES):
-        keys += sum(len(one) for one in level if isinstance(one, Mapping))
+        keys += sum(len(value) for value in level if isinstance(value, Mapping))
         if keys > MOST_ATTRIBUTE_KEYS:
             return AttributesFault.TOO_MANY_KEYS
-        level = [inner for one in level for inner in _inner(one)]
+        level = [inner for value in level for inner in _inner(value)]
     return AttributesFault.TOO_DEEP if level else None
 
 
 def _inner(value: Any) -> Iterable[Any]:
     values = value.values() if isinstance(value, Mapping) else value
-    return (one for one in values if isinstance(one, (Mapping, list)))
+    return (value for value in values if isinstance(value, (Mapping, list)))

@@ -90,35 +90,35 @@ def table(row: Row[Any]) -> list[dict[str, Any]]:
     """Metrics, parameters and seconds, one row a figure."""
     flat = {name: value for name, value in row.metrics.items() if name not in _NESTED}
     groups = {"metric": flat, **row.parameters, "seconds": row.step_seconds}
-    told = [
+    rows = [
         {"group": group, "figure": name, "value": value, "low": None, "high": None}
         for group, figures in groups.items()
         for name, value in figures.items()
         if not _holds_vectors(value)
     ]
-    return told + _measured(row.metrics.get("evaluation", {}))
+    return rows + _measured(row.metrics.get("evaluation", {}))
 
 
 def _holds_vectors(value: Any) -> bool:
     """Whether a parameter is a vector or has one in it: nobody reads those."""
     within = value.values() if isinstance(value, Mapping) else (value,)
-    return any(isinstance(one, list) for one in within)
+    return any(isinstance(value, list) for value in within)
 
 
 def _published(metrics: Mapping[str, Any]) -> list[str]:
     """Words, and how nearly the same the lists are, as far as a night came."""
-    told = {name: metrics[name] for name in _PUBLISHED if metrics.get(name) is not None}
-    if not told:
+    published = {name: metrics[name] for name in _PUBLISHED if metrics.get(name) is not None}
+    if not published:
         return []
-    rows = [_row([_PUBLISHED[name], f"{value:.4g}"]) for name, value in told.items()]
+    rows = [_row([_PUBLISHED[name], f"{value:.4g}"]) for name, value in published.items()]
     lines = ["", *_row(["published", ""], ruled=True), *(line for row in rows for line in row)]
     foreseen = metrics.get("words_foreseen")
     if not foreseen:
         return lines
     lines += ["", *_row(["foreseen if words count half after", *_FORESEEN.values()], ruled=True)]
-    for one in foreseen:
-        told_of = [f"{one[name]:.4f}" for name in _FORESEEN]
-        lines += _row([f"{one['pseudo_count']:g} users", *told_of])
+    for candidate in foreseen:
+        cells = [f"{candidate[name]:.4f}" for name in _FORESEEN]
+        lines += _row([f"{candidate['pseudo_count']:g} users", *cells])
     return lines
 
 
@@ -127,8 +127,8 @@ def _vanished(metrics: Mapping[str, Any]) -> list[str]:
     if not metrics.get("vanished_items"):
         return []
     named = [
-        f"{one['item_id']} (in {one['share']:.0%} of the lists before)"
-        for one in metrics["vanished"]
+        f"{item['item_id']} (in {item['share']:.0%} of the lists before)"
+        for item in metrics["vanished"]
     ]
     return [
         f"**{metrics['vanished_items']} items vanished from all lists**: {', '.join(named)}",
@@ -141,13 +141,13 @@ def _measured(evaluation: Mapping[str, Any]) -> list[dict[str, Any]]:
         {
             "group": f"{who}, {segment}",
             "figure": name,
-            "value": one["mean"],
-            "low": one.get("low"),
-            "high": one.get("high"),
+            "value": interval["mean"],
+            "low": interval.get("low"),
+            "high": interval.get("high"),
         }
         for who in _TITLES
         for segment, figures in evaluation.get(who, {}).items()
-        for name, one in figures.items()
+        for name, interval in figures.items()
     ]
 
 
@@ -157,11 +157,11 @@ def _comparison(evaluation: Mapping[str, Any]) -> list[str]:
     titles = [_TITLES[who] for who in compared]
     lines = _row(["figure", *titles], ruled=True)
     for name in _SHOWN:
-        lines += _row([name, *(_told(evaluation[who]["all"][name]) for who in compared)])
+        lines += _row([name, *(_format_figure(evaluation[who]["all"][name]) for who in compared)])
     lines += ["", *_row(["nDCG@20 of (users)", *titles], ruled=True)]
     for segment, users in _segments(evaluation):
-        told = [_told(evaluation[who][segment][_FIGURE]) for who in compared]
-        lines += _row([f"{segment} ({users:,})", *told])
+        cells = [_format_figure(evaluation[who][segment][_FIGURE]) for who in compared]
+        lines += _row([f"{segment} ({users:,})", *cells])
     return lines
 
 
@@ -176,7 +176,7 @@ def _row(cells: Sequence[str], *, ruled: bool = False) -> list[str]:
     return [line, "|---" * len(cells) + "|"] if ruled else [line]
 
 
-def _told(figure: Mapping[str, float]) -> str:
+def _format_figure(figure: Mapping[str, float]) -> str:
     if "low" not in figure:
         return f"{figure['mean']:.4f}"
     return f"{figure['mean']:.4f} ({figure['low']:.3f}-{figure['high']:.3f})"

@@ -107,5 +107,5 @@ def _ticks(highest: float) -> list[float]:
         return [0.0, 1.0]
     unit = 10.0 ** math.floor(math.log10(highest))
     steps = (unit * share for share in (0.1, 0.2, 0.5, 1.0, 2.0))
-    step = next(one for one in steps if math.ceil(highest / one) < _MOST_TICKS)
+    step = next(size for size in steps if math.ceil(highest / size) < _MOST_TICKS)
     return [round(step * index, 12) for index in range(math.ceil(highest / step) + 1)]

@@ -7,7 +7,7 @@ from prefect.exceptions import ObjectNotFound
 from prefect.states import Crashed
 
 
-def tell_of_crash(flow_run_id: uuid.UUID | None, reason: str) -> None:
+def report_crash(flow_run_id: uuid.UUID | None, reason: str) -> None:
     """Mark a flow run as crashed, if Prefect knows it and believes it to be at work."""
     if flow_run_id is None:
         return

@@ -31,7 +31,7 @@ class Cleared:
     runs: int
     artifacts: int
 
-    def told(self) -> str:
+    def to_text(self) -> str:
         """In plain sentences."""
         return (
             f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
@@ -67,9 +67,9 @@ def housekeeping(
     by_day = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
     cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts)
-    get_run_logger().info(cleared.told())
+    get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
-        f"# Housekeeping\n\n{cleared.told()}",
+        f"# Housekeeping\n\n{cleared.to_text()}",
         key="housekeeping-summary",
         description="What the housekeeping deleted",
     )

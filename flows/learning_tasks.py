@@ -36,7 +36,7 @@ from batch.space import ItemSpace, fit_item_components, item_space
 from batch.tuned_hyperparameters import find_tuned_hyperparameters
 from batch.words import ItemTerms
 from domain.errors import NotEnoughHistoryError
-from flows.crashes import tell_of_crash
+from flows.crashes import report_crash
 from flows.nightly_context import NightlyContext
 from flows.steps import step
 from sql.log import load_kinds
@@ -53,7 +53,7 @@ def begin(context: NightlyContext, asked: Mapping[str, float]) -> Run:
         leftovers = runs.find_leftover_runs(connection)
     for run_id, flow_run_id in dead:
         context.say(f"Run {run_id} is marked as failed: {runs.DEAD}")
-        tell_of_crash(flow_run_id, runs.DEAD)
+        report_crash(flow_run_id, runs.DEAD)
     for leftover in leftovers:
         context.clear_away(leftover)
     with context.begin() as connection:

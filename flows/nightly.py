@@ -142,7 +142,7 @@ def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
         _fail(context, run.run_id, error)
         raise
     finally:
-        _tell_figures(context, run.run_id)
+        _report_figures(context, run.run_id)
     publishing_tasks.retire(context)
     return run.run_id
 
@@ -220,7 +220,7 @@ def _fail(context: NightlyContext, run_id: RunId, error: BaseException) -> None:
         context.warn(f"Run {run_id} could not be marked as failed: {trouble}")
 
 
-def _tell_figures(context: NightlyContext, run_id: RunId) -> None:
+def _report_figures(context: NightlyContext, run_id: RunId) -> None:
     """The artifacts, if they can be had: neither a published run nor an error depends on them."""
     try:
         publish_figures(context, run_id)

@@ -1,4 +1,4 @@
-"""What the steps of one nightly run share: settings, connections, and who is told how far it is."""
+"""What the steps of one nightly run share: settings, connections, and who gets their progress."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -29,7 +29,7 @@ def ignore_failure(_step: str, _seconds: float) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """Who is told how far a flow is."""
+    """Receives the progress of a flow."""
 
     on_step: OnStep
     on_failed: OnFailed = ignore_failure
@@ -70,16 +70,16 @@ class NightlyContext:
         """Tell that a step begins and ends or fails, and store how long it took."""
         started = time.perf_counter()
         try:
-            self.tell(step, None)
+            self.report(step, None)
             yield
         except BaseException:
-            self._tell_failed(step, time.perf_counter() - started)
+            self._report_failed_step(step, time.perf_counter() - started)
             raise
         seconds = time.perf_counter() - started
         self._store_seconds(step, round(seconds, 3))
-        self.tell(step, seconds)
+        self.report(step, seconds)
 
-    def _tell_failed(self, step: str, seconds: float) -> None:
+    def _report_failed_step(self, step: str, seconds: float) -> None:
         """Tell that a step failed; the error that it failed with is raised, whoever listens."""
         if self._listener is None:
             return
@@ -108,7 +108,7 @@ class NightlyContext:
         except OperationalError as error:
             self.say(f"Run {run_id} is cleared away by the next night: {error.orig}")
 
-    def tell(self, step: str, seconds: float | None) -> None:
+    def report(self, step: str, seconds: float | None) -> None:
         """Tell whoever listens that a step begins (None) or has ended."""
         if self._listener is not None:
             self._listener.on_step(step, seconds)

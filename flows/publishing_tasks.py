@@ -98,7 +98,7 @@ def _vanished(
         return {}
     before = vanished.load_widely_listed_items(connection, served.run_id)
     gone = vanished.find_vanished(before, written.item_nos)
-    for item in gone[: vanished.MOST_TOLD]:
+    for item in gone[: vanished.MOST_REPORTED]:
         context.warn(f"{item.item_id} is in no list; in run {served.run_id} in {item.share:.0%}.")
     return vanished.described(gone)
 

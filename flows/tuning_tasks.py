@@ -84,9 +84,9 @@ def search(
         count += 1
         with context.begin() as connection:
             store_trial(connection, mark, until, count, done)
-        line = _told(count, done)
+        line = _format_trial(count, done)
         context.say(line)
-        context.tell(line, done.seconds)
+        context.report(line, done.seconds)
 
     known = [default] if best_known is None else [default, best_known]
     found = Search(
@@ -112,7 +112,7 @@ def _budget(settings: TuneSettings) -> Budget:
     )
 
 
-def _told(trial_no: int, done: Trial) -> str:
+def _format_trial(trial_no: int, done: Trial) -> str:
     reached = done.judged.accuracy
     return (
         f"Trial {trial_no}, {done.hyperparameters.factors} factors:"

@@ -51,9 +51,9 @@ class AccessGate:
         await self._app(scope, receive, send)
 
     def _needed(self, method: str, path: str) -> RequiredScope | None:
-        for one in self._guarded:
-            if method in one.methods and one.path.match(path):
-                return one.required
+        for route in self._guarded:
+            if method in route.methods and route.path.match(path):
+                return route.required
         return None
 
 

@@ -40,8 +40,8 @@ class Budget:
     """The end of the part being spent."""
     probing: bool = False
     """Whether to ask a dependency that is being left alone, to see if it is back."""
-    telling: bool = True
-    """Whether to be late tells that the dependency is not well; not if much is asked of it."""
+    counts_as_failure: bool = True
+    """Whether a late answer counts as a failure of the dependency; not if much is asked of it."""
 
     @classmethod
     def of(
@@ -51,11 +51,11 @@ class Budget:
         *,
         since: float | None = None,
         probing: bool = False,
-        telling: bool = True,
+        counts_as_failure: bool = True,
     ) -> "Budget":
         """A budget that begins now, or began at `since` on the monotonic clock."""
         began = time.monotonic() if since is None else since
-        return cls(lane, began, seconds, began + seconds, probing, telling)
+        return cls(lane, began, seconds, began + seconds, probing, counts_as_failure)
 
     def left(self) -> float:
         """Seconds left of the part being spent; 0 when it is over."""

@@ -13,7 +13,7 @@ from serving.repositories.impressions import Impressions
 from serving.repositories.live_vector_inputs import ProfileReader
 from serving.repositories.primary import Primary
 from serving.repositories.recommendations import Recommendations
-from serving.repositories.redis_exclusions import ExclusionNews, RedisExclusions
+from serving.repositories.redis_exclusions import ExclusionNotifier, RedisExclusions
 from serving.repositories.removals import Removals
 from serving.repositories.replica import Replica
 from serving.repositories.runs import Runs
@@ -160,7 +160,7 @@ def _exclusion_cache(
         most_users=settings.exclusion_cache_users, most_items=settings.exclusion_cache_items
     )
     redis = RedisExclusions(answers, seconds=settings.exclusion_cache_seconds)
-    return ExclusionCache(memory, redis, ExclusionNews(store), subscription)
+    return ExclusionCache(memory, redis, ExclusionNotifier(store), subscription)
 
 
 def _exclusions(

@@ -101,20 +101,20 @@ def _watched_breaker(
 ) -> Breaker:
     """A breaker whose state is a metric, and whose openings are counted and logged."""
     openings = metrics.breaker_openings.labels(dependency)
-    told = False
+    is_reported = False
 
     def opening() -> None:
-        nonlocal told
+        nonlocal is_reported
         openings.inc()
-        if not told:
+        if not is_reported:
             log.warning("breaker_opened", dependency=dependency)
-        told = True
+        is_reported = True
         on_opening()
 
     def closing() -> None:
-        nonlocal told
+        nonlocal is_reported
         log.info("breaker_closed", dependency=dependency)
-        told = False
+        is_reported = False
 
     rules = settings.breaker_rules()
     if errors_in_row is not None:

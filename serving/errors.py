@@ -214,7 +214,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- as above
-    invalid = invalid_request([_fault(one) for one in error.errors()])
+    invalid = invalid_request([_fault(detail) for detail in error.errors()])
     return problem_of(request.url.path, request.state.request_id, invalid)
 
 

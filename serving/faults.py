@@ -29,8 +29,8 @@ class FaultyInputError(InvalidInputError):
 
 def invalid_request(faults: Sequence[Fault]) -> FaultyInputError:
     """The error of a request whose form is wrong; its sentence has the first of the faults."""
-    told = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
-    return FaultyInputError(f"The request is not valid. {told}", faults)
+    details = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
+    return FaultyInputError(f"The request is not valid. {details}", faults)
 
 
 class ConflictingEventsError(FaultyInputError):

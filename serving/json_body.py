@@ -14,7 +14,7 @@ _MOST_DIGITS = 4300
 """Python converts no longer texts to whole numbers."""
 _TOO_MANY_DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")
 _TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|[\]}]')
-_DEEPEST_TOLD = 500
+_DEEPEST_REPORTED = 500
 _LONGEST_SCAN = 200_000
 """Characters that are looked at for the position where a body is nested too deep."""
 
@@ -100,6 +100,6 @@ def _location_of_depth(text: str) -> str:
             depth += 1
         elif not found[0].startswith('"'):
             depth -= 1
-        if depth > _DEEPEST_TOLD:
+        if depth > _DEEPEST_REPORTED:
             return f" at character {found.start()}"
     return ""

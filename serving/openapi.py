@@ -90,7 +90,7 @@ def _operations(document: _Document) -> Iterator[_Document]:
 
 def _without_null(schema: _Document) -> _Document:
     """What a parameter is when it is there: what is left out is not sent as null."""
-    choices = [one for one in schema.get("anyOf", ()) if one != {"type": "null"}]
+    choices = [choice for choice in schema.get("anyOf", ()) if choice != {"type": "null"}]
     if len(choices) != 1:
         return schema
     return {**choices[0], **{key: said for key, said in schema.items() if key != "anyOf"}}

@@ -104,7 +104,7 @@ def _paths_as_sent(scope: Scope) -> dict[str, str]:
     # A server need not tell; then no slash can be told from another.
     path = _encoded(sent).decode("ascii") if sent else scope["path"]
     paths = {"path": path, "root_path": scope.get("root_path", "")}
-    return {name: _written_in_one_way(one, encoded=bool(sent)) for name, one in paths.items()}
+    return {name: _written_in_one_way(value, encoded=bool(sent)) for name, value in paths.items()}
 
 
 def _written_in_one_way(path: str, *, encoded: bool) -> str:

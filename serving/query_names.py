@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from serving.faults import MOST_FAULTS, Fault, invalid_request
 
-_LONGEST_NAME_TOLD = 60
+_LONGEST_REPORTED_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,10 @@ class QueryNames:
     def _fault(self, name: str, times: int) -> Fault:
         if name in self.single:
             return Fault(f"query:{name}", f"Given {times} times, but it takes one value.")
-        told = name[:_LONGEST_NAME_TOLD]
-        return Fault(f"query:{told}", f"There is no such parameter here. {self._advice(told)}")
+        shown_name = name[:_LONGEST_REPORTED_NAME]
+        return Fault(
+            f"query:{shown_name}", f"There is no such parameter here. {self._advice(shown_name)}"
+        )
 
     def _advice(self, name: str) -> str:
         names = sorted(self.single | self.repeatable)

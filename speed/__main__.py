@@ -11,9 +11,9 @@ from prometheus_client import start_http_server
 
 from speed.background import in_background
 from speed.popular import keep_popular_fresh
-from speed.readiness import tell_ready
+from speed.readiness import notify_ready
 from speed.settings import RedisSettings, SpeedSettings
-from speed.waking import Wakes, keep_listening, wake_at_news
+from speed.waking import Wakes, keep_listening, wake_on_changes
 from speed.worker import Worker
 from sql.engine import SPEED_WORKER, make_engine
 from sql.environment import refuse_unknown_variables
@@ -60,12 +60,12 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, stop)
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
-    in_background("news", partial(wake_at_news, database_url, wakes, stopping), stopping)
+    in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
     keep_popular_fresh(database_url, settings, stopping)
     log = structlog.get_logger()
     log.info("speed_worker_started")
     try:
-        Worker(engine, client, settings, stopping, wakes, ready=tell_ready).run()
+        Worker(engine, client, settings, stopping, wakes, ready=notify_ready).run()
     except Exception:
         # Whoever started it starts it again; the log is to tell why, in its own form.
         log.exception("speed_worker_failed")

@@ -26,13 +26,13 @@ class CachedAnswers:
         """Drop the answers of these users and of all that are still pending."""
         self._pending.update(user_nos)
         while self._pending:
-            some = list(self._pending)[:_USERS_PER_ROUND_TRIP]
+            batch = list(self._pending)[:_USERS_PER_ROUND_TRIP]
             try:
-                self._drop(some)
+                self._drop(batch)
             except redis.RedisError as error:
                 self._note_failure(error)
                 return
-            self._pending.difference_update(some)
+            self._pending.difference_update(batch)
             self._away = False
 
     def _drop(self, user_nos: list[UserNo]) -> None:

@@ -54,6 +54,6 @@ class ColdItemEmbedder:
             return None
         run = self._spaces.of(connection, run_id)
         if begin_item_embedding(connection, run_id):
-            # A pass of its own: whoever removes news must see that this run will ask for them.
+            # A pass of its own: whoever removes changes must see that this run will ask for them.
             return EmbeddedItems(run_id, (), (), run.cut_off)
         return embed_next(connection, run, horizon=horizon, items=self._settings.items_per_pass)

@@ -26,9 +26,9 @@ from domain.redis_keys import (
 from speed.metrics import EXCLUSION_FAILURES, EXCLUSION_USERS
 from sql.exclusions import (
     ExcludedItems,
+    load_changed_users,
     load_exclusions,
     load_users_before,
-    load_users_with_news,
 )
 from sql.log import event_horizon
 
@@ -159,7 +159,7 @@ class KeptExclusions:
             if until <= after:
                 self._poll_at = time.monotonic() + self._poll_seconds
                 return
-            user_nos = load_users_with_news(connection, after=after, until=until)
+            user_nos = load_changed_users(connection, after=after, until=until)
         self._pending.update(dict.fromkeys(user_nos))
         self._reached = until
 

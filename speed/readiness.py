@@ -7,7 +7,7 @@ from contextlib import suppress
 _VARIABLE = "NOTIFY_SOCKET"
 
 
-def tell_ready() -> None:
+def notify_ready() -> None:
     """Say so at the socket that the environment names; without one, nobody has asked.
 
     A name that begins with @ is one of Linux's abstract names.
@@ -18,5 +18,5 @@ def tell_ready() -> None:
     if address.startswith("@"):
         address = f"\0{address[1:]}"
     # Whoever asked may be gone: that is no reason not to work.
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as teller:
-        teller.sendto(b"READY=1", address)
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as notify_socket:
+        notify_socket.sendto(b"READY=1", address)

@@ -45,8 +45,8 @@ def wake_at_messages(client: redis.Redis, wakes: Wakes, stopping: threading.Even
                 wakes.wake()
 
 
-def wake_at_news(database_url: str, wakes: Wakes, stopping: threading.Event) -> None:
-    """Wake the worker at every promotion and all news of items, with Redis or without."""
+def wake_on_changes(database_url: str, wakes: Wakes, stopping: threading.Event) -> None:
+    """Wake the worker at every promotion and all changes of items, with Redis or without."""
     while not stopping.is_set():
         with suppress(*AWAY_ERRORS):
             for _ in listen_blocking(database_url):

@@ -21,7 +21,7 @@ from speed.settings import SpeedSettings
 from speed.spaces import Spaces
 from speed.waking import Wakes
 from sql.engine import reason_of
-from sql.item_embedding import EmbeddedItems, remove_known_news
+from sql.item_embedding import EmbeddedItems, remove_known_changes
 
 log = structlog.get_logger()
 
@@ -56,8 +56,8 @@ class Worker:
         self._store_away = False
         self._predecessor_settled = False
         self._retained_due = 0.0
-        self._told_failures: dict[str, str] = {}
-        self._told_unusable: set[str] = set()
+        self._reported_failures: dict[str, str] = {}
+        self._reported_unusable: set[str] = set()
 
     def run(self) -> None:
         """Work until `stopping` is set; an unreachable PostgreSQL or Redis is waited for."""
@@ -88,7 +88,7 @@ class Worker:
             self._note_unusable("served", error)
             return None
         self._store_away = False
-        self._told_failures.pop("fold", None)
+        self._reported_failures.pop("fold", None)
         if done is not None:
             self._answers.drop((*done.user_nos, *done.forgotten))
             _count(done, time.perf_counter() - started)
@@ -110,7 +110,7 @@ class Worker:
         except UnknownRunError as error:
             self._note_unusable("served", error)
             return None
-        self._told_failures.pop("embed", None)
+        self._reported_failures.pop("embed", None)
         if done is not None and done.item_nos:
             self._answers.drop(done.user_nos)
             _count_embedded(done, time.perf_counter() - began)
@@ -134,25 +134,25 @@ class Worker:
             if done is None:
                 with self._engine.begin() as connection:
                     done = self._embedder.embed_retained(connection, self._spaces.unusable)
-            self._told_failures.pop("retained", None)
+            self._reported_failures.pop("retained", None)
         except DBAPIError as error:
             self._note_failure("retained", error)
         except UnknownRunError as error:
             self._note_unusable("retained", error)
-        self._remove_known_news()
+        self._remove_known_changes()
         if done is None:
             self._retained_due = time.monotonic() + self._settings.retained_seconds
         else:
             metrics.RETAINED_USERS.inc(len(done.user_nos))
         return done
 
-    def _remove_known_news(self) -> None:
-        """By itself: what cannot be done for a retained run must not keep the news for ever."""
+    def _remove_known_changes(self) -> None:
+        """By itself: what cannot be done for a retained run must not keep the changes for ever."""
         try:
             with self._engine.begin() as connection:
-                remove_known_news(connection)
+                remove_known_changes(connection)
         except DBAPIError as error:
-            self._note_failure("news", error)
+            self._note_failure("changes", error)
 
     def _settle_predecessor(self) -> None:
         """Drop what a worker killed between its commit and its drop has left in the cache."""
@@ -169,10 +169,10 @@ class Worker:
         if reason in _OUTAGES:
             if not self._store_away:
                 log.warning("postgres_away", error=str(error.orig))
-        elif self._told_failures.get(what) != reason:
-            told = {"what": what, "reason": reason, "error": str(error.orig)}
-            log.error("pass_failed", **told, exc_info=error)
-            self._told_failures[what] = reason
+        elif self._reported_failures.get(what) != reason:
+            fields = {"what": what, "reason": reason, "error": str(error.orig)}
+            log.error("pass_failed", **fields, exc_info=error)
+            self._reported_failures[what] = reason
         self._store_away = self._store_away or away
 
     def _note_unusable(self, run: Literal["served", "retained"], error: UnknownRunError) -> None:
@@ -181,9 +181,9 @@ class Worker:
         It is told once. If it is the served one, events wait in the log until another is served.
         """
         metrics.UNUSABLE_RUNS.labels(run).inc()
-        if str(error) not in self._told_unusable:
+        if str(error) not in self._reported_unusable:
             log.warning(_UNUSABLE[run], error=str(error))
-        self._told_unusable.add(str(error))
+        self._reported_unusable.add(str(error))
 
 
 _OUTAGES = frozenset({"away", "timeout", "conflict"})

@@ -37,7 +37,7 @@ def load_exclusions(connection: Connection, user_nos: Sequence[UserNo]) -> list[
 def load_users_before(
     connection: Connection, before: Position, *, rows: int, seconds: float
 ) -> tuple[list[UserNo], Position | None]:
-    """Users of the newest `rows` news below a position, and the position to go on from.
+    """Users of the newest `rows` changes below a position, and the position to go on from.
 
     Only of what came within the last `seconds`; None: there is nothing more.
     """
@@ -46,9 +46,7 @@ def load_users_before(
     return list(found.user_nos), found.position
 
 
-def load_users_with_news(
-    connection: Connection, *, after: Position, until: Position
-) -> list[UserNo]:
+def load_changed_users(connection: Connection, *, after: Position, until: Position) -> list[UserNo]:
     """Users of whom something is new in (after, until], deletions and interests too."""
     parameters = {"after": after, "until": until}
-    return list(connection.execute(_SPEED["load_users_with_news"], parameters).scalars())
+    return list(connection.execute(_SPEED["load_changed_users"], parameters).scalars())

@@ -117,10 +117,10 @@ def embed_missing(
     return ItemNo(item_nos[-1]) if item_nos else None
 
 
-def remove_known_news(connection: Connection) -> None:
-    """Remove the news of items that every run knows."""
+def remove_known_changes(connection: Connection) -> None:
+    """Remove the changes of items that every run knows."""
     horizon = event_horizon(connection)
-    connection.execute(_COLD_ITEMS["remove_known_news"], {"horizon": horizon})
+    connection.execute(_COLD_ITEMS["remove_known_changes"], {"horizon": horizon})
 
 
 def _until(found: Row[Any], horizon: Position) -> Position:
@@ -158,6 +158,6 @@ def _embed(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) ->
     # horizon, and a vector is not overwritten by one that knows less.
     horizon = event_horizon(connection)
     for first in range(0, len(user_nos), _USERS_AT_ONCE):
-        some = user_nos[first : first + _USERS_AT_ONCE]
-        fold_in(connection, run, some, horizon=horizon)
+        chunk = user_nos[first : first + _USERS_AT_ONCE]
+        fold_in(connection, run, chunk, horizon=horizon)
     return user_nos

@@ -21,7 +21,7 @@ _KINDS: dict[str, "Kind"] = {
 }
 
 QUIET_SECONDS = 30.0
-"""After so long without news the connection is tried: a server that is gone says nothing either."""
+"""After so long in silence the connection is tried: a server that is gone is silent too."""
 
 _CONNECTING: dict[str, Any] = {
     "autocommit": True,
@@ -41,17 +41,17 @@ Kind = Literal["promotion", "coming", "exclusions"]
 
 
 @dataclass(frozen=True, slots=True)
-class News:
-    """What was told."""
+class Notification:
+    """A message of PostgreSQL to whoever listens."""
 
     kind: Kind
     """`promotion`: another run is served, or there may be one; `coming`: one is about to be."""
-    told: str = ""
+    payload: str = ""
     """The number of the run, or what users must not be shown."""
 
 
-async def listen_to_news(database_url: str) -> AsyncGenerator[News]:
-    """News as they come; a promotion too when listening has begun, and now and then without one.
+async def listen_for_notifications(database_url: str) -> AsyncGenerator[Notification]:
+    """Notifications as they come; a promotion too when listening begins, and now and then.
 
     The connection is its own and ends with the iteration. One of `sql.engine.AWAY_ERRORS` is
     raised when it is lost: what happened meanwhile was not told.
@@ -63,15 +63,15 @@ async def listen_to_news(database_url: str) -> AsyncGenerator[News]:
             await connection.execute(_LISTEN)
             await connection.execute(_LISTEN_TO_COMING)
             await connection.execute(_LISTEN_TO_EXCLUSIONS)
-            yield News("promotion")
-            news = connection.notifies(timeout=QUIET_SECONDS)
-            async with aclosing(news):
-                async for told in news:
-                    yield News(_KINDS[told.channel], told.payload)
+            yield Notification("promotion")
+            notifies = connection.notifies(timeout=QUIET_SECONDS)
+            async with aclosing(notifies):
+                async for notify in notifies:
+                    yield Notification(_KINDS[notify.channel], notify.payload)
 
 
 def listen_blocking(database_url: str) -> Iterator[None]:
-    """For a thread: yields when it listens, at promotions and news of items, and now and then."""
+    """For a thread: yields when it listens, at promotions and changed items, and now and then."""
     with psycopg.connect(libpq_url(database_url), **_CONNECTING) as connection:
         while True:
             connection.execute(_LISTEN)

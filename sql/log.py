@@ -32,7 +32,7 @@ class NewEvent:
     value: float | None
     occurred_at: datetime
     recommendation_id: uuid.UUID | None = None
-    time_told: bool = True
+    time_given: bool = True
     """False: `occurred_at` is when the event came in, as nobody said when it happened."""
 
 
@@ -46,7 +46,7 @@ def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
         "event_values": [event.value for event in events],
         "occurred_ats": [event.occurred_at for event in events],
         "recommendation_ids": [event.recommendation_id for event in events],
-        "times_told": [event.time_told for event in events],
+        "times_given": [event.time_given for event in events],
     }
 
 

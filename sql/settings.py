@@ -64,5 +64,5 @@ class OwnerSettings(DatabaseSettings):
     def logins(self) -> list[str]:
         """Addresses of others than the owner."""
         others = (self.database_url, self.database_analyst_url)
-        told = [url.get_secret_value() for url in others if url is not None]
-        return [url for url in told if url != self.owner_url]
+        given = [url.get_secret_value() for url in others if url is not None]
+        return [url for url in given if url != self.owner_url]

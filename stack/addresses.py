@@ -12,7 +12,7 @@ from stack.supervision.state import StackState
 from stack.terminal import Terminal
 
 
-def tell_addresses(terminal: Terminal, state: StackState, home: Home, welcome: Welcome) -> None:
+def print_addresses(terminal: Terminal, state: StackState, home: Home, welcome: Welcome) -> None:
     """Addresses, where keys and passwords lie, and a first request."""
     terminal.line()
     terminal.table(
@@ -27,7 +27,7 @@ def tell_addresses(terminal: Terminal, state: StackState, home: Home, welcome: W
         ]
     )
     terminal.line()
-    key = _told_key(terminal, home, welcome)
+    key = _key_line(terminal, home, welcome)
     given = welcome.recommendation
     if given is not None:
         terminal.line(f"{given.user_id} is recommended {', '.join(given.titles)}")
@@ -35,7 +35,7 @@ def tell_addresses(terminal: Terminal, state: StackState, home: Home, welcome: W
     terminal.line()
 
 
-def _told_key(terminal: Terminal, home: Home, welcome: Welcome) -> str:
+def _key_line(terminal: Terminal, home: Home, welcome: Welcome) -> str:
     """How a command line names the key: a new one itself, but only for somebody who looks on.
 
     What is not a terminal may be a journal, which keeps it for ever.

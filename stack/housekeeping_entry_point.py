@@ -1,17 +1,17 @@
 """Entry point `python -m stack.housekeeping_entry_point`: the housekeeping, told as a flow is.
 
-It ends in `{"told"}`: what was deleted.
+It ends in `{"report"}`: what was deleted.
 """
 
 import sys
 
 from flows.housekeeping import housekeeping
-from stack.nightly_entry_point import tell_flow
+from stack.nightly_entry_point import run_and_report
 
 
 def main() -> int:
     """Exit code 0 if everything old was cleared away."""
-    return tell_flow(lambda _listener: {"told": housekeeping().told()})
+    return run_and_report(lambda _listener: {"report": housekeeping().to_text()})
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Entry point `python -m stack.nightly_entry_point`: the nightly flow, told step by step.
+"""Entry point `python -m stack.nightly_entry_point`: the nightly flow, reported step by step.
 
 A line of standard output is a JSON object: `{"step", "seconds"}` with null seconds as a step
 begins, `{"failed_step", "seconds"}` when one fails, at the end `{"run_id"}`, or whatever else a
@@ -24,13 +24,13 @@ _POLL_SECONDS = 0.05
 
 def main() -> int:
     """Exit code 0 if a run was published."""
-    return tell_flow(
+    return run_and_report(
         lambda listener: {"run_id": run_now(listener.on_step, on_failed=listener.on_failed)}
     )
 
 
-def tell_flow(flow: Callable[[Listener], Mapping[str, object]]) -> int:
-    """Run a flow, tell its steps and what it ends in; exit code 0 unless it fails.
+def run_and_report(flow: Callable[[Listener], Mapping[str, object]]) -> int:
+    """Run a flow, report its steps and what it ends in; exit code 0 unless it fails.
 
     The process lets others go first from then on.
     """
@@ -42,19 +42,19 @@ def tell_flow(flow: Callable[[Listener], Mapping[str, object]]) -> int:
         _wait_for_prefect(os.environ.get("PREFECT_API_URL"))
         ending = flow(_listener(messages))
     except TandemError as error:
-        _tell(messages, error=type(error).__name__, message=str(error))
+        _write_message(messages, error=type(error).__name__, message=str(error))
         return 1
     except Exception as error:
-        _tell(messages, error=type(error).__name__, message=str(error))
+        _write_message(messages, error=type(error).__name__, message=str(error))
         raise
-    _tell(messages, **ending)
+    _write_message(messages, **ending)
     return 0
 
 
 def _listener(messages: TextIO) -> Listener:
     return Listener(
-        lambda step, seconds: _tell(messages, step=step, seconds=seconds),
-        lambda step, seconds: _tell(messages, failed_step=step, seconds=seconds),
+        lambda step, seconds: _write_message(messages, step=step, seconds=seconds),
+        lambda step, seconds: _write_message(messages, failed_step=step, seconds=seconds),
     )
 
 
@@ -69,7 +69,7 @@ def _wait_for_prefect(api_url: str | None) -> None:
         time.sleep(_POLL_SECONDS)
 
 
-def _tell(messages: TextIO, **message: object) -> None:
+def _write_message(messages: TextIO, **message: object) -> None:
     messages.write(f"{json.dumps(message)}\n")
 
 

@@ -15,7 +15,7 @@ from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 
 PROGRAM = ["-m", "stack.nightly_entry_point"]
-TOLD_LOG_LINES = 15
+REPORTED_LOG_LINES = 15
 
 StepListener = Callable[[str, float | None], None]
 """Told a step's name as it begins (with None) and again with its seconds as it ends."""
@@ -65,7 +65,7 @@ async def run_nightly(
 def _why(ending: Mapping[str, Any], code: int, log: Path) -> str:
     if "message" in ending:
         return str(ending["message"])
-    lines = last_lines(log, TOLD_LOG_LINES)
+    lines = last_lines(log, REPORTED_LOG_LINES)
     return "\n".join([f"The nightly flow ended with code {code}. The end of {log}:", *lines])
 
 

@@ -40,14 +40,14 @@ class PrefectApi:
     def deployments(self, now: datetime) -> list[Deployment]:
         """All deployments, with the runs of those that have a schedule."""
         described = self._post("deployments/filter", {})
-        return [self._deployment(one, now) for one in described]
+        return [self._deployment(deployment, now) for deployment in described]
 
     def next_runs(self, now: datetime) -> dict[str, datetime | None]:
         """When each deployment with a schedule runs next by itself; None: it does not."""
         return {
-            one["name"]: self._due(one["id"], _after(now))
-            for one in self._post("deployments/filter", {})
-            if one["schedules"]
+            deployment["name"]: self._due(deployment["id"], _after(now))
+            for deployment in self._post("deployments/filter", {})
+            if deployment["schedules"]
         }
 
     def worker_is_online(self, work_pool: str) -> bool:
@@ -87,7 +87,7 @@ class PrefectApi:
         return _body(ask(f"{self.url}/api/{path}", auth=self.credentials, json=body))
 
 
-def told_time(time: datetime) -> str:
+def format_time(time: datetime) -> str:
     """As in "2026-11-29T03:00:00Z"."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
 

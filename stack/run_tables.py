@@ -47,7 +47,7 @@ def _figures(evaluation: Mapping[str, Any]) -> Table:
     )
     table = _table(title, [_CONTENDERS[who] for who in compared])
     for name in _FIGURES:
-        table.add_row(name, *(_told(evaluation[who]["all"].get(name)) for who in compared))
+        table.add_row(name, *(_format_figure(evaluation[who]["all"].get(name)) for who in compared))
     return table
 
 
@@ -56,8 +56,10 @@ def _segments(evaluation: Mapping[str, Any]) -> Table:
     compared = _compared(evaluation)
     table = _table(f"{_DECIDING} by segment (users)", [_CONTENDERS[who] for who in compared])
     for segment, users in _counted(evaluation):
-        told = [_told(evaluation[who].get(segment, {}).get(_DECIDING)) for who in compared]
-        table.add_row(f"{segment} ({users:,})", *told)
+        cells = [
+            _format_figure(evaluation[who].get(segment, {}).get(_DECIDING)) for who in compared
+        ]
+        table.add_row(f"{segment} ({users:,})", *cells)
     return table
 
 
@@ -66,9 +68,11 @@ def _differences(evaluation: Mapping[str, Any]) -> Table:
     table = _table(f"{_DECIDING}, this run minus, user by user")
     table.add_column("mean", justify="right", no_wrap=True)
     table.add_column(f"{evaluation['level']:.0%} interval", justify="right", no_wrap=True)
-    for who, one in evaluation["difference"].items():
+    for who, interval in evaluation["difference"].items():
         title = _CONTENDERS.get(who, who.replace("_", " "))
-        table.add_row(title, f"{one['mean']:+.4f}", f"{one['low']:+.4f} to {one['high']:+.4f}")
+        table.add_row(
+            title, f"{interval['mean']:+.4f}", f"{interval['low']:+.4f} to {interval['high']:+.4f}"
+        )
     return table
 
 
@@ -76,9 +80,9 @@ def _foreseen(foreseen: Sequence[Mapping[str, float]]) -> Table:
     """What live vectors foresee with words that count more or less long."""
     columns = {"little_known": "items of 1-5 users", "others": "others", "all": "all"}
     table = _table("mean 1 / log2(rank + 2), words count half after", list(columns.values()))
-    for one in foreseen:
-        told = [f"{one[name]:.4f}" for name in columns]
-        table.add_row(f"{one['pseudo_count']:g} users", *told)
+    for candidate in foreseen:
+        cells = [f"{candidate[name]:.4f}" for name in columns]
+        table.add_row(f"{candidate['pseudo_count']:g} users", *cells)
     return table
 
 
@@ -93,7 +97,7 @@ def _values(title: str, values: Mapping[str, Any]) -> Table:
 def _holds_vectors(value: Any) -> bool:
     """Whether a parameter is a vector or has one in it: nobody reads those."""
     within = value.values() if isinstance(value, Mapping) else (value,)
-    return any(isinstance(one, list) for one in within)
+    return any(isinstance(value, list) for value in within)
 
 
 def _seconds(step_seconds: Mapping[str, float]) -> Table:
@@ -103,11 +107,11 @@ def _seconds(step_seconds: Mapping[str, float]) -> Table:
 
 def _beside(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The flat metrics that no other table tells."""
-    told = ("evaluation", "gate", "words_foreseen")
+    elsewhere = ("evaluation", "gate", "words_foreseen")
     return {
         name: value
         for name, value in metrics.items()
-        if name not in told and not name.endswith(tuple(_FIGURES))
+        if name not in elsewhere and not name.endswith(tuple(_FIGURES))
     }
 
 
@@ -138,7 +142,7 @@ def _table(title: str, columns: Sequence[str] = ()) -> Table:
     return table
 
 
-def _told(figure: Mapping[str, float] | None) -> str:
+def _format_figure(figure: Mapping[str, float] | None) -> str:
     """A mean with its interval, if it has one; empty if it was not measured."""
     if figure is None:
         return ""

@@ -78,8 +78,8 @@ class StackSettings(LayerSettings):
             ("analyst_url", self.analyst_password_file),
             ("redis_url", self.redis_password_file),
         ):
-            if (told := getattr(self, address)) is not None:
-                setattr(self, address, with_password(told, file))
+            if (address_given := getattr(self, address)) is not None:
+                setattr(self, address, with_password(address_given, file))
         return self
 
     @property

@@ -36,7 +36,7 @@ from stack.supervision.supervisor import Supervisor
 from stack.terminal import Terminal
 
 DEPLOYMENTS = ["-m", "flows.deployments"]
-TOLD_LOG_LINES = 12
+REPORTED_LOG_LINES = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +157,7 @@ async def _schedule(start: Start, environment: Mapping[str, str]) -> None:
             note.fail("schedules: not registered")
     if code != 0:
         what = "Nothing runs by itself. Mend what the log says, then: tandem down, tandem up"
-        start.terminal.warn(what, [f"the end of {log}:", *last_lines(log, TOLD_LOG_LINES)])
+        start.terminal.warn(what, [f"the end of {log}:", *last_lines(log, REPORTED_LOG_LINES)])
     await _service(start, prefect_worker_service(environment, start.home.directory))
 
 
@@ -176,8 +176,8 @@ async def _first_night(start: Start, engine: Engine, environment: Mapping[str, s
             reason = str(error)
             note.fail("first night: there was none")
         else:
-            told = f"first night: run {record['run_id']} {record['state']}"
-            note.text = ", ".join(filter(None, (told, accuracy(record))))
+            line = f"first night: run {record['run_id']} {record['state']}"
+            note.text = ", ".join(filter(None, (line, accuracy(record))))
             if record["state"] != PUBLISHED:
                 reason = record["reason"] or "no reason is known"
                 note.fail(note.text)

@@ -6,12 +6,12 @@ It ends in `{"verdict"}`.
 import sys
 
 from flows.tune import tune_now
-from stack.nightly_entry_point import tell_flow
+from stack.nightly_entry_point import run_and_report
 
 
 def main() -> int:
     """Exit code 0 if the search came to its end, whatever it found."""
-    return tell_flow(
+    return run_and_report(
         lambda listener: {
             "verdict": tune_now(listener.on_step, on_failed=listener.on_failed).verdict()
         }

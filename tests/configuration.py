@@ -105,9 +105,9 @@ def settings() -> dict[str, Setting]:
         for owner in classes:
             for name, field in read_fields(owner):
                 variable = variable_of(owner, name, field)
-                told = Setting(variable, section, field.default, sentence(field))
-                found.setdefault(variable, told)
-    return {name: told for name, told in found.items() if name not in INTERNAL}
+                reported = Setting(variable, section, field.default, sentence(field))
+                found.setdefault(variable, reported)
+    return {name: reported for name, reported in found.items() if name not in INTERNAL}
 
 
 def read_fields(owner: type[BaseSettings]) -> Iterator[tuple[str, FieldInfo]]:
@@ -126,10 +126,10 @@ def variable_of(owner: type[BaseSettings], name: str, field: FieldInfo) -> str:
 
 def sentence(field: FieldInfo) -> str:
     """What the field is for, as a sentence."""
-    told = field.description or ""
+    reported = field.description or ""
     # A letter of a formula, or a value that is explained, stays as it is written.
-    as_written = re.match(r"[a-z]+:|a in ", told)
-    start = told if as_written else told[:1].upper() + told[1:]
+    as_written = re.match(r"[a-z]+:|a in ", reported)
+    start = reported if as_written else reported[:1].upper() + reported[1:]
     return start if start.endswith(".") else f"{start}."
 
 
@@ -145,11 +145,11 @@ def table(rows: Iterable[Setting]) -> str:
 def page() -> str:
     """docs/configuration.md."""
     known = settings()
-    advanced = [told for name, told in known.items() if name not in MAIN]
+    advanced = [reported for name, reported in known.items() if name not in MAIN]
     parts = [INTRODUCTION, "## The first fifteen\n", table(known[name] for name in MAIN), ""]
     parts += ["## Advanced\n", "Change one only for a reason.\n"]
     for section in SECTIONS:
-        rows = [told for told in advanced if told.section == section]
+        rows = [reported for reported in advanced if reported.section == section]
         parts += [f"### {section}\n", table(rows), ""]
     return "\n".join(parts)
 
@@ -166,9 +166,13 @@ def example() -> str:
         lines.append(f"{name}={known[name].value}")
     lines += ["", "# --- advanced"]
     for section in SECTIONS:
-        rows = [told for told in known.values() if told.section == section]
-        rows = [told for told in rows if told.variable not in MAIN]
-        lines += ["", f"# {section}", *(f"{told.variable}={told.value}" for told in rows)]
+        rows = [reported for reported in known.values() if reported.section == section]
+        rows = [reported for reported in rows if reported.variable not in MAIN]
+        lines += [
+            "",
+            f"# {section}",
+            *(f"{reported.variable}={reported.value}" for reported in rows),
+        ]
     return "\n".join(lines) + "\n"
 
 

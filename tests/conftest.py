@@ -205,7 +205,7 @@ def film_nos(engine: Engine) -> list[int]:
 @pytest.fixture
 def speed_worker(database_url: str) -> Iterator[None]:
     """A connection such as every speed worker listens on; nothing is folded in."""
-    news = listen_blocking(database_url)
-    next(news)
+    wakes = listen_blocking(database_url)
+    next(wakes)
     yield
-    del news
+    del wakes

@@ -139,7 +139,7 @@ def test_sql_text_stands_only_in_the_store() -> None:
         if layer == "sql":
             continue
         for path in files_of(layer):
-            found = [told for told in _strings_of(path) if STATEMENT.match(told)]
+            found = [statement for statement in _strings_of(path) if STATEMENT.match(statement)]
             assert not found, f"{path} holds {found}; statements belong to sql/queries/"
 
 
@@ -180,5 +180,5 @@ def _strings_of(path: Path) -> Iterator[str]:
 def test_a_process_that_must_be_back_quickly_loads_nothing_of_the_night(program: str) -> None:
     needless = ["alembic", "mako", "implicit", "scipy", "pandas", "pyarrow", "prefect"]
     ask = f"import sys, {program}; print(sorted(set({needless}) & set(sys.modules)))"
-    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

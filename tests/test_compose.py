@@ -65,19 +65,19 @@ def test_every_service_has_limits_and_no_rights_it_does_not_need(service: dict[s
 
 
 def test_no_password_stands_in_an_environment_or_a_command(service: dict[str, Any]) -> None:
-    environment = {name: str(told) for name, told in service.get("environment", {}).items()}
-    for name, told in environment.items():
+    environment = {name: str(value) for name, value in service.get("environment", {}).items()}
+    for name, value in environment.items():
         assert "PASSWORD" not in name or name.endswith("_FILE"), name
         assert "AUTH_STRING" not in name
-        assert not re.search(r"://[^/@]*:[^/@]*@", told), name
-        assert "TANDEM_POSTGRES_PASSWORD" not in told
+        assert not re.search(r"://[^/@]*:[^/@]*@", value), name
+        assert "TANDEM_POSTGRES_PASSWORD" not in value
 
 
 def test_every_password_file_is_a_secret_of_the_service_that_is_made(
     service: dict[str, Any],
 ) -> None:
-    told = " ".join([*map(str, service.get("environment", {}).values()), str(service)])
-    named = set(re.findall(r"/run/secrets/(\w+)", told))
+    service_text = " ".join([*map(str, service.get("environment", {}).values()), str(service)])
+    named = set(re.findall(r"/run/secrets/(\w+)", service_text))
     if service["name"] == "migrate":
         named.discard("redis_password")
     assert named <= set(service.get("secrets", []))
@@ -133,10 +133,10 @@ def test_the_api_has_two_processes() -> None:
 
 
 def test_the_proxy_limits_what_comes_and_finds_every_api() -> None:
-    told = CADDYFILE.read_text(encoding="utf-8")
+    caddyfile = CADDYFILE.read_text(encoding="utf-8")
     for needed in ("max_header_size 64KB", "max_size 5MB", "read_header 10s", "dynamic a api 8000"):
-        assert needed in told
-    assert told.count("{") == told.count("}")
+        assert needed in caddyfile
+    assert caddyfile.count("{") == caddyfile.count("}")
 
 
 def test_the_secrets_that_are_made_are_those_that_are_read_and_stay(tmp_path: Path) -> None:

@@ -35,17 +35,25 @@ ALSO = {
 def parts_within(part: str) -> list[str]:
     """The part, and those it consists of."""
     own = map(Requirement, PROJECT["optional-dependencies"][part])
-    return [part, *(extra for one in own if one.name == NAME for extra in sorted(one.extras))]
+    return [
+        part,
+        *(
+            extra
+            for requirement in own
+            if requirement.name == NAME
+            for extra in sorted(requirement.extras)
+        ),
+    ]
 
 
 def required(part: str | None) -> list[Requirement]:
     """What a part names beside other parts; None: what all of them need."""
     texts = PROJECT["optional-dependencies"][part] if part else PROJECT["dependencies"]
-    return [one for one in map(Requirement, texts) if one.name != NAME]
+    return [requirement for requirement in map(Requirement, texts) if requirement.name != NAME]
 
 
 def installed_with(part: str) -> list[Requirement]:
-    return [one for each in (None, *parts_within(part)) for one in required(each)]
+    return [requirement for each in (None, *parts_within(part)) for requirement in required(each)]
 
 
 @cache
@@ -56,7 +64,7 @@ def packages_of_modules() -> dict[str, set[str]]:
 
 
 def modules_of(requirements: Iterable[Requirement]) -> set[str]:
-    names = {canonicalize_name(one.name) for one in requirements}
+    names = {canonicalize_name(requirement.name) for requirement in requirements}
     modules = {module for module, packages in packages_of_modules().items() if packages & names}
     return modules.union(*(ALSO.get(name, set()) for name in names))
 
@@ -85,20 +93,26 @@ def test_a_part_names_what_it_imports(part: str, layers: tuple[str, ...]) -> Non
 
 def test_what_all_parts_need_is_what_the_lowest_layers_import() -> None:
     assert imported_by(EVERYWHERE) - modules_of(required(None)) == set()
-    assert all(imported_by(EVERYWHERE) & modules_of([one]) for one in required(None))
+    assert all(
+        imported_by(EVERYWHERE) & modules_of([requirement]) for requirement in required(None)
+    )
 
 
 @pytest.mark.parametrize(("part", "layers"), PARTS.items(), ids=list(PARTS))
 def test_a_part_names_nothing_it_does_not_use(part: str, layers: tuple[str, ...]) -> None:
     used = imported_by(layers) | named_by(layers)
-    assert [one.name for one in required(part) if not used & modules_of([one])] == []
+    assert [
+        requirement.name for requirement in required(part) if not used & modules_of([requirement])
+    ] == []
 
 
 def test_the_lock_has_every_part() -> None:
     lines = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     locked = {line.split("==")[0] for line in lines if "==" in line}
     extras = PROJECT["optional-dependencies"]
-    assert {one.name for part in (None, *extras) for one in required(part)} <= locked
+    assert {
+        requirement.name for part in (None, *extras) for requirement in required(part)
+    } <= locked
 
 
 IMPORT_ALL = """
@@ -155,14 +169,14 @@ def packages_behind(requirements: Iterable[Requirement]) -> set[str]:
     """The packages required, and those which these require in turn."""
     due, found = list(requirements), set()
     while due:
-        one = due.pop()
-        wanted = (canonicalize_name(one.name), frozenset(one.extras))
+        requirement = due.pop()
+        wanted = (canonicalize_name(requirement.name), frozenset(requirement.extras))
         if wanted in found:
             continue
         found.add(wanted)
-        for text in metadata.requires(one.name) or ():
+        for text in metadata.requires(requirement.name) or ():
             behind = Requirement(text)
-            extras = ("", *one.extras)
+            extras = ("", *requirement.extras)
             if not behind.marker or any(behind.marker.evaluate({"extra": e}) for e in extras):
                 due.append(behind)
     return {name for name, _ in found}

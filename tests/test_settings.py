@@ -49,8 +49,8 @@ def test_an_operator_has_fifteen_settings_to_look_at_first() -> None:
 
 
 def test_every_setting_says_what_it_is_for() -> None:
-    for told in configuration.settings().values():
-        assert len(told.description) > len("."), told.variable
+    for reported in configuration.settings().values():
+        assert len(reported.description) > len("."), reported.variable
 
 
 def test_a_variable_that_two_classes_read_has_one_default() -> None:

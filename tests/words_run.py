@@ -65,8 +65,8 @@ def open_cinema(engine: Engine) -> list[int]:
             for index in range(5):
                 film = (fan + 3 * index) % half
                 for user, no in (("cowboy", film), ("robot", half + film)):
-                    one = event(f"{user}-{fan}", item_nos[no], minutes=index, kind_no=LIKE)
-                    record(connection, [one])
+                    liking = event(f"{user}-{fan}", item_nos[no], minutes=index, kind_no=LIKE)
+                    record(connection, [liking])
     return item_nos
 
 

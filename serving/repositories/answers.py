@@ -164,8 +164,8 @@ class Answers:
     async def advance_clock(self) -> CacheClock | None:
         """The time of drops, later than that of all drops before; None when Redis is away."""
         new_generation = secrets.token_hex(8)
-        told = await self._link.ask("EVAL", _ADVANCE_CLOCK, 2, CLOCK, GENERATION, new_generation)
-        return None if told is None else CacheClock(int(told[0]), told[1])
+        reply = await self._link.ask("EVAL", _ADVANCE_CLOCK, 2, CLOCK, GENERATION, new_generation)
+        return None if reply is None else CacheClock(int(reply[0]), reply[1])
 
     def version_without_redis(self) -> CacheVersion:
         """A version for what is not stored, another one after each drop that could not be made."""

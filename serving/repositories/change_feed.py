@@ -1,11 +1,11 @@
-"""News of runs and of exclusions, on a connection of their own."""
+"""Notifications about runs and exclusions, on a connection of their own."""
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from domain.errors import StoreUnavailableError
 from sql.engine import AWAY_ERRORS
-from sql.listening import News, listen_to_news
+from sql.listening import Notification, listen_for_notifications
 
 
 class ChangeFeed:
@@ -14,14 +14,14 @@ class ChangeFeed:
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
 
-    async def news(self) -> AsyncGenerator[News]:
+    async def notifications(self) -> AsyncGenerator[Notification]:
         """What is told; a promotion when listening has begun.
 
         StoreUnavailableError when the connection is lost.
         """
         try:
-            async with aclosing(listen_to_news(self._database_url)) as news:
-                async for told in news:
-                    yield told
+            async with aclosing(listen_for_notifications(self._database_url)) as notifications:
+                async for notification in notifications:
+                    yield notification
         except AWAY_ERRORS as error:
             raise StoreUnavailableError from error

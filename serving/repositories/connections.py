@@ -54,7 +54,7 @@ class Connections:
         self._most_waiting = most_waiting
         self._under_way: set[asyncio.Task[Any]] = set()
         self._abandoned = AbandonedTasks()
-        self._waited: Callable[[float], None] = _untold
+        self._waited: Callable[[float], None] = _ignore_wait
 
     @classmethod
     def at(cls, database_url: str, limits: PoolLimits) -> "Connections":
@@ -201,7 +201,7 @@ class Connections:
             raise _unavailable("timeout")
 
 
-def _untold(_seconds: float) -> None:
+def _ignore_wait(_seconds: float) -> None:
     """Nobody watches."""
 
 

@@ -45,20 +45,20 @@ class Diagnosis:
     async def load_figures(self) -> StoreFigures:
         """All figures; StoreUnavailableError when the database is away."""
         # So much is looked at that to be late with it says nothing of what others ask.
-        with spending(Budget.of("background", _SECONDS, telling=False)):
+        with spending(Budget.of("background", _SECONDS, counts_as_failure=False)):
             return await self._store.read(load_figures)
 
 
 def load_figures(connection: Connection) -> StoreFigures:
     """All figures, for the API and for the command line."""
     revisions = find_revisions(connection)
-    told_at = connection.execute(_DIAGNOSIS["tell_time"]).scalar_one()
+    read_at = connection.execute(_DIAGNOSIS["load_time"]).scalar_one()
     if not revisions.current:
-        return StoreFigures(revisions, told_at)
+        return StoreFigures(revisions, read_at)
     served = _find_served_run(connection)
     return StoreFigures(
         revisions=revisions,
-        told_at=told_at,
+        read_at=read_at,
         contents=Contents(*connection.execute(_DIAGNOSIS["load_contents"], _CONTENTS).one()),
         served=served,
         open_night=_find_open_night(connection),

@@ -93,7 +93,7 @@ class WaitingItems:
     waiting: int
     waiting_since: datetime | None
     last_embedded_at: datetime | None
-    """When the last of the same news got its embedding; None: unknown."""
+    """When the last of the same changes got its embedding; None: unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +131,7 @@ class StoreFigures:
     """Everything looked at; without the newest revision only the revisions and the time."""
 
     revisions: Revisions
-    told_at: datetime
+    read_at: datetime
     """The time by the database's clock."""
     contents: Contents | None = None
     served: ServedRun | None = None

@@ -92,14 +92,14 @@ def log_slow_statements(engine: AsyncEngine, *, seconds: float) -> None:
     def _ended(
         _connection: Any, _cursor: Any, _code: Any, _given: Any, context: Any, _many: Any
     ) -> None:
-        _tell(context, seconds, ended=True)
+        _report_statement(context, seconds, ended=True)
 
     @event.listens_for(engine.sync_engine, "handle_error")
     def _failed(failure: Any) -> None:
-        _tell(failure.execution_context, seconds, ended=False)
+        _report_statement(failure.execution_context, seconds, ended=False)
 
 
-def _tell(context: Any, seconds: float, *, ended: bool) -> None:
+def _report_statement(context: Any, seconds: float, *, ended: bool) -> None:
     began_at = getattr(context, "tandem_began_at", None)
     took = 0.0 if began_at is None else time.monotonic() - began_at
     if took > seconds:

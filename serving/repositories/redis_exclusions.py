@@ -21,7 +21,7 @@ CHANGES = "tandem:exclusion-changes"
 
 _CHANGES_MILLISECONDS = 10_000
 _MOST_CHANGES = 500
-_MOST_TOLD = 600
+_MOST_SENT = 600
 """A notification of PostgreSQL takes less than 8,000 bytes."""
 _INSTEAD = None
 """Stands before the numbers of a user of whom nothing else is to be known any more."""
@@ -40,8 +40,8 @@ for i = 2, #KEYS do
         redis.call('SET', key, packed)
     else
         local number = number_of(redis.call('GETRANGE', key, 0, 3))
-        local told = number_of(packed)
-        if told > 0 or number == 0 then number = told end
+        local given = number_of(packed)
+        if given > 0 or number == 0 then number = given end
         local excess = math.max(length + #packed - 4 - most, 0)
         if excess == 0 then
             redis.call('SETRANGE', key, 0, struct.pack('<i4', number))
@@ -61,11 +61,11 @@ for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
 """
 
 # Tells the other processes; the stream keeps some seconds, and goes when nothing happens.
-_TELL = """
+_PUBLISH = """
 if ARGV[3] ~= '' then
     local now = redis.call('TIME')
     local oldest = now[1] * 1000 - tonumber(ARGV[4])
-    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'by', ARGV[5], 'told', ARGV[3])
+    redis.call('XADD', KEYS[1], 'MINID', '~', oldest, '*', 'by', ARGV[5], 'payload', ARGV[3])
     redis.call('PEXPIRE', KEYS[1], ARGV[4])
 end
 return 1
@@ -116,15 +116,17 @@ class RedisExclusions:
         )
         return None if stored is None else bool(stored)
 
-    async def tell_replaced(self, user_id: UserId, known: UserExclusions) -> None:
+    async def publish_replaced(self, user_id: UserId, known: UserExclusions) -> None:
         """Let the other processes know of a user what was stored, and nothing else."""
         await self._change("", [], {user_id: [_INSTEAD, *known.numbers()]}, [])
 
-    async def add(self, users: Mapping[UserId, UserExclusions], *, tell: bool = True) -> bool:
+    async def add(self, users: Mapping[UserId, UserExclusions], *, publish: bool = True) -> bool:
         """Add to what Redis has of users; to be called after their answers were dropped."""
-        told = {user_id: known.numbers() for user_id, known in users.items()} if tell else {}
+        payload_by_user = (
+            {user_id: known.numbers() for user_id, known in users.items()} if publish else {}
+        )
         packed = [known.pack() for known in users.values()]
-        return await self._change(_ADD, list(users), told, packed)
+        return await self._change(_ADD, list(users), payload_by_user, packed)
 
     async def drop(self, user_ids: Sequence[UserId]) -> bool:
         """Remove these users."""
@@ -136,7 +138,7 @@ class RedisExclusions:
         if not found:
             return [], after
         me = self._me.encode()
-        theirs = [told_change(change[b"told"]) for _, change in found if change[b"by"] != me]
+        theirs = [decode_change(change[b"payload"]) for _, change in found if change[b"by"] != me]
         return theirs, found[-1][0].decode()
 
     async def find_marker(self) -> str | None:
@@ -149,38 +151,38 @@ class RedisExclusions:
         self,
         script: str,
         user_ids: Sequence[UserId],
-        told: Mapping[UserId, Any],
+        payload_by_user: Mapping[UserId, Any],
         packed: list[bytes],
     ) -> bool:
         keys = (CHANGES, *map(exclusions_key, user_ids))
-        payload = orjson.dumps(told) if told else b""
+        payload = orjson.dumps(payload_by_user) if payload_by_user else b""
         # An event is acknowledged after this: the other processes must know what it excludes.
         done = await self._answers.ask_with_retry(
-            "EVAL", script + _TELL, len(keys), *keys,
+            "EVAL", script + _PUBLISH, len(keys), *keys,
             self._seconds, _MOST_BYTES, payload, _CHANGES_MILLISECONDS, self._me, *packed,
         )  # fmt: skip
         return done is not None
 
 
-class ExclusionNews:
-    """The way around Redis by which the processes tell each other of users."""
+class ExclusionNotifier:
+    """The way around Redis by which the processes send each other changes of users."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def tell(self, users: Mapping[UserId, UserExclusions]) -> None:
+    async def publish(self, users: Mapping[UserId, UserExclusions]) -> None:
         """Add to the cache of every process; StoreUnavailableError if PostgreSQL is away too."""
-        told = []
+        payloads = []
         for user_id, known in users.items():
             number, *items = known.numbers()
-            number = number if len(items) <= _MOST_TOLD else -abs(number)
-            told.append(orjson.dumps({user_id: [number, *items[-_MOST_TOLD:]]}).decode())
-        await self._store.rows(_SERVING["tell_exclusions"], {"told": told})
+            number = number if len(items) <= _MOST_SENT else -abs(number)
+            payloads.append(orjson.dumps({user_id: [number, *items[-_MOST_SENT:]]}).decode())
+        await self._store.rows(_SERVING["notify_exclusions"], {"payloads": payloads})
 
 
-def told_change(told: str | bytes) -> Change:
-    """What was told, in either way."""
-    users: dict[UserId, list[Any] | None] = orjson.loads(told)
+def decode_change(payload: str | bytes) -> Change:
+    """The change in a message, from Redis or PostgreSQL."""
+    users: dict[UserId, list[Any] | None] = orjson.loads(payload)
     added, dropped = {}, []
     for user_id, numbers in users.items():
         if numbers is None or numbers[0] is _INSTEAD:

@@ -238,7 +238,7 @@ class RedisLink:
 
     async def _execute(self, command: tuple[Any, ...], seconds: float) -> Any:
         """The answer, or TimeoutError in time whatever becomes of the command."""
-        task = ignore_result(asyncio.create_task(self._told(command)))
+        task = ignore_result(asyncio.create_task(self._ask_in_time(command)))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         try:
@@ -250,7 +250,7 @@ class RedisLink:
             raise TimeoutError("Redis does not answer in time")
         return task.result()
 
-    async def _told(self, command: tuple[Any, ...]) -> Any:
+    async def _ask_in_time(self, command: tuple[Any, ...]) -> Any:
         due = self._invalidations_due
         if due > self._invalidations_made:
             await self._sent("SET", GENERATION, secrets.token_hex(8))

@@ -55,12 +55,12 @@ class LiveRun:
         return f"{self.run_id}.{self.promotion_no}"
 
 
-def same_run(one: LiveRun | None, other: LiveRun | None) -> bool:
+def same_run(first: LiveRun | None, other: LiveRun | None) -> bool:
     """Whether two answers come from the same run, whatever else is known of it by whom.
 
     A run told by a cached answer or a copy lacks its indexes, whose figures may change as well.
     """
-    return (one and one.run_id) == (other and other.run_id)
+    return (first and first.run_id) == (other and other.run_id)
 
 
 class Runs:

@@ -214,7 +214,7 @@ class Store:
         admission = self.breaker.admit()
         if admission is None:
             raise StoreUnavailableError(reason="open")
-        fair = budget.telling and budget.left() >= _FAIR_SECONDS
+        fair = budget.counts_as_failure and budget.left() >= _FAIR_SECONDS
         try:
             answer = await self._twice(ask, budget)
         except StoreUnavailableError as error:

@@ -74,17 +74,17 @@ class VectorIndexes:
 
     def _note(self, number: int | None, error: StoreUnavailableError) -> None:
         cause = getattr(error.__cause__, "orig", None) or error
-        told = str(cause).partition("\n")[0]
+        reason = str(cause).partition("\n")[0]
         known = self._damages.get(number)
         if known is None:
-            log.error("vector_index_damaged", error=told)
+            log.error("vector_index_damaged", error=reason)
         since = known.since if known else datetime.now(UTC)
-        self._damages[number] = Damage(since, told, time.monotonic() + _AGAIN_SECONDS)
+        self._damages[number] = Damage(since, reason, time.monotonic() + _AGAIN_SECONDS)
 
 
 @contextmanager
 def without_index() -> Iterator[None]:
     """Compare every item: to be late with that says nothing of PostgreSQL."""
     budget = current()
-    with spending(None if budget is None else replace(budget, telling=False)):
+    with spending(None if budget is None else replace(budget, counts_as_failure=False)):
         yield

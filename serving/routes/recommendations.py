@@ -46,6 +46,6 @@ async def recommend(
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
     request = replace(asked.to_request(), explain=explain)
     given = await services.recommender.recommend(UserId(user_id), request)
-    told: Explained = "no" if not asked.explain else "yes" if explain else "withheld"
-    body = orjson.dumps(recommendation_answer(user_id, given, explained=told))
+    explained: Explained = "no" if not asked.explain else "yes" if explain else "withheld"
+    body = orjson.dumps(recommendation_answer(user_id, given, explained=explained))
     return Response(body, media_type="application/json")

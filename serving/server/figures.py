@@ -54,8 +54,8 @@ class Figures:
         if slot is None:
             return generate_latest(self._registry)
         others = slot.others()
-        told = await asyncio.gather(*map(_asked, others.values()))
-        given = dict(zip(others, told, strict=True))
+        replies = await asyncio.gather(*map(_asked, others.values()))
+        given = dict(zip(others, replies, strict=True))
         return generate_latest(_Merged({**given, slot.number: _written(self._registry)}))
 
     @asynccontextmanager
@@ -67,13 +67,15 @@ class Figures:
             return
         # A process that was killed in this slot has left its socket.
         path.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(self._tell, path)
+        server = await asyncio.start_unix_server(self._write_figures, path)
         try:
             yield
         finally:
             server.close()
 
-    async def _tell(self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _write_figures(
+        self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         with suppress(OSError):
             writer.write(_written(self._registry))
             await writer.drain()
@@ -88,10 +90,10 @@ class _Merged(Collector):
         """One family of each name, with the samples of all processes."""
         up = Metric("serving_process_up", "1: the process tells its figures; 0: not.", "gauge")
         families = {up.name: up}
-        for number, told in sorted(self._given.items()):
+        for number, reply in sorted(self._given.items()):
             label = {_LABEL: str(number)}
-            up.add_sample(up.name, label, float(told is not None))
-            for name, text, kind, samples in orjson.loads(told or b"[]"):
+            up.add_sample(up.name, label, float(reply is not None))
+            for name, text, kind, samples in orjson.loads(reply or b"[]"):
                 family = families.setdefault(name, Metric(name, text, kind))
                 for sample, labels, value in samples:
                     family.add_sample(sample, {**labels, **label}, float(value))
@@ -105,8 +107,8 @@ def _written(registry: CollectorRegistry) -> bytes:
 
 def _family(metric: Metric) -> tuple[str, str, str, list[Any]]:
     samples: Iterable[Any] = metric.samples
-    told = [(one.name, one.labels, str(one.value)) for one in samples]
-    return metric.name, metric.documentation, metric.type, told
+    sample_rows = [(sample.name, sample.labels, str(sample.value)) for sample in samples]
+    return metric.name, metric.documentation, metric.type, sample_rows
 
 
 async def _asked(path: Path) -> bytes | None:

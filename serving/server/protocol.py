@@ -150,16 +150,16 @@ class GuardedProtocol(RefusingProtocol):
 
     def _read_on(self) -> None:
         """Have a body read that the parser would leave to the protocol upgraded to."""
-        told = [
+        head_lines = [
             b"POST / HTTP/1.1",
-            *(b"%b: %b" % one for one in self.headers if one[0] in _LENGTHS),
+            *(b"%b: %b" % header for header in self.headers if header[0] in _LENGTHS),
         ]
         if not self.cycle.keep_alive:
-            told.append(b"connection: close")
+            head_lines.append(b"connection: close")
         self.parser = httptools.HttpRequestParser(self)
         self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         self._reads_on = True
-        self.parser.feed_data(b"\r\n".join([*told, b"", b""]))
+        self.parser.feed_data(b"\r\n".join([*head_lines, b"", b""]))
         self._reads_on = False
 
     def _too_much(self) -> Refusal:

@@ -36,8 +36,8 @@ _CONTEXT: DefaultContext = multiprocessing.get_context(  # type: ignore[assignme
 class Heart:
     """How a process tells its parent that its event loop turns."""
 
-    def __init__(self, told: connection.Connection) -> None:
-        self._told = told
+    def __init__(self, sender: connection.Connection) -> None:
+        self._pipe = sender
         self._parent = os.getpid()
 
     async def beat(self) -> None:
@@ -46,11 +46,11 @@ class Heart:
             log.warning("parent_ended")
             signal.raise_signal(signal.SIGTERM)
         with suppress(OSError):
-            os.write(self._told.fileno(), b".")
+            os.write(self._pipe.fileno(), b".")
 
     def prepare(self) -> None:
         """In the new process: a parent that does not listen must not hold it up."""
-        os.set_blocking(self._told.fileno(), False)
+        os.set_blocking(self._pipe.fileno(), False)
 
 
 @dataclass(slots=True)
@@ -119,12 +119,12 @@ class Workers:
             self._running[number] = self._started(number)
 
     def _started(self, number: int) -> _Worker:
-        heard, told = _CONTEXT.Pipe(duplex=False)
+        heard, sender = _CONTEXT.Pipe(duplex=False)
         os.set_blocking(heard.fileno(), False)
-        arguments = (self.serve, number, self.listener, Heart(told))
+        arguments = (self.serve, number, self.listener, Heart(sender))
         process = _CONTEXT.Process(target=_work, args=arguments, daemon=True)
         process.start()
-        told.close()
+        sender.close()
         log.info("worker_started", number=number, pid=process.pid)
         return _Worker(number, process, heard, time.monotonic())
 

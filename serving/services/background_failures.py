@@ -37,8 +37,8 @@ class BackgroundFailures:
             return
         self._metrics.background_failures.labels(work, "error").inc()
         known = self._failing.get(work) or FailingWork(work, datetime.now(UTC), "", 0)
-        told = f"{type(error).__name__}: {error}".partition("\n")[0]
-        known = self._failing[work] = replace(known, error=told, times=known.times + 1)
+        message = f"{type(error).__name__}: {error}".partition("\n")[0]
+        known = self._failing[work] = replace(known, error=message, times=known.times + 1)
         if known.times & (known.times - 1) == 0:
             log.error("background_work_failed", work=work, times=known.times, exc_info=error)
 
@@ -64,6 +64,6 @@ class BackgroundFailures:
     def _note_outage(self, work: str, error: StoreUnavailableError) -> None:
         self._metrics.background_failures.labels(work, "outage").inc()
         if work not in self._outages:
-            told = str(error.__cause__ or error)
-            log.warning("background_work_failed", work=work, error=told)
+            message = str(error.__cause__ or error)
+            log.warning("background_work_failed", work=work, error=message)
         self._outages.add(work)

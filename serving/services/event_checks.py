@@ -9,7 +9,7 @@ from domain.interactions import EventKind
 from serving.faults import MOST_FAULTS, Fault
 from serving.schemas.events import EventBody, RefusedEvent
 
-_LONGEST_KIND_TOLD = 80
+_LONGEST_REPORTED_KIND = 80
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -33,7 +33,7 @@ def event_faults(index: int, event: EventBody | RefusedEvent, known: Known) -> l
         found.append(
             Fault(
                 "kind",
-                f"There is no kind {event.kind[:_LONGEST_KIND_TOLD]!r}. Known kinds: {kinds}.",
+                f"There is no kind {event.kind[:_LONGEST_REPORTED_KIND]!r}. Known kinds: {kinds}.",
             )
         )
     else:

@@ -43,14 +43,14 @@ def conflict_of(
 
 def _differences(there: EventContent, here: EventContent) -> str:
     """The fields in which two events differ, as told of both."""
-    told = []
-    for name in (one.name for one in fields(EventContent)):
+    differences = []
+    for name in (field.name for field in fields(EventContent)):
         before, now = getattr(there, name), getattr(here, name)
         # A time that is not told may be any.
         if before != now and not (name == "occurred_at" and now is None):
-            told.append(f"{name} {_shown(before)} there, {_shown(now)} here")
+            differences.append(f"{name} {_shown(before)} there, {_shown(now)} here")
     # The log may have changed since the conflict was found.
-    return "; ".join(told) or "it differed when it was compared"
+    return "; ".join(differences) or "it differed when it was compared"
 
 
 def _shown(value: object) -> str:

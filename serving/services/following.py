@@ -17,7 +17,7 @@ from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.memory.exclusion_warming import ExclusionWarmer
 from serving.services.memory.subscription import Subscription
 from serving.services.warming import Warmer
-from sql.listening import News
+from sql.listening import Notification
 
 log = structlog.get_logger()
 
@@ -85,22 +85,22 @@ class Follower:
             await asyncio.sleep(self._failures.rest(_WORK, _REST_SECONDS, _LONGEST_REST_SECONDS))
 
     async def _follow(self) -> None:
-        async with aclosing(self._change_feed.news()) as news:
-            async for told in news:
+        async with aclosing(self._change_feed.notifications()) as notifications:
+            async for notification in notifications:
                 self._away = False
-                await self._receive(told)
+                await self._receive(notification)
                 self._failures.succeeded(_WORK)
 
-    async def _receive(self, news: News) -> None:
-        if news.kind == "exclusions":
-            self._exclusion_cache.receive(news.told)
-        elif news.kind == "coming":
-            self._warmer.begin(RunId(int(news.told)))
+    async def _receive(self, notification: Notification) -> None:
+        if notification.kind == "exclusions":
+            self._exclusion_cache.receive(notification.payload)
+        elif notification.kind == "coming":
+            self._warmer.begin(RunId(int(notification.payload)))
         else:
             # A poll that fails is made up for by the next poll; the connection is still good.
             with suppress(StoreUnavailableError):
                 await self._live_runs.refresh()
-            if not news.told:
+            if not notification.payload:
                 await self._begin_subscription()
 
     async def _begin_subscription(self) -> None:

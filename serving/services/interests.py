@@ -61,7 +61,7 @@ class UserKeeping:
         named = {user_id: UserExclusions(update.user_no, Exclusions(seen=frozenset(item_nos)))}
         self._exclusion_cache.add(named)
         await self._answers.drop([update.user_no])
-        await self._exclusion_cache.tell(named)
+        await self._exclusion_cache.publish(named)
         if not update.created:
             # Items may have been named before that are not named any more.
             await self._exclusion_warmer.reload(update.user_no, user_id)

@@ -97,7 +97,10 @@ class EventRecorder:
         if faults:
             raise FaultyInputError(summary(faults), faults)
         sent = [_sent_event(event) for event in events]
-        new = [_new_event(event, one, known) for event, one in zip(events, sent, strict=True)]
+        new = [
+            _new_event(event, sent_event, known)
+            for event, sent_event in zip(events, sent, strict=True)
+        ]
         return _Batch(sent, new, known.kinds.values())
 
     async def _look_up(self, events: Sequence[EventBody]) -> Known:
@@ -137,7 +140,7 @@ class EventRecorder:
         if recorded.touched:
             await self._answers.drop(recorded.touched)
         try:
-            await self._exclusion_cache.tell(excluded)
+            await self._exclusion_cache.publish(excluded)
         except StoreUnavailableError as error:
             detail = "The events are recorded, but others could not be told of them."
             raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
@@ -186,5 +189,5 @@ def _new_event(event: EventBody, sent: SentEvent, known: Known) -> NewEvent:
         value=sent.content.value,
         occurred_at=sent.content.occurred_at or known.now,
         recommendation_id=event.recommendation_id,
-        time_told=sent.content.occurred_at is not None,
+        time_given=sent.content.occurred_at is not None,
     )

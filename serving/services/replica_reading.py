@@ -95,14 +95,14 @@ class ReplicaReading:
     async def _note_checkpoint(self) -> None:
         taken_at = time.monotonic()
         exclusions_version, run = self._exclusion_cache.now, self._live_runs.current
-        told = await self._answers.advance_clock()
-        if told is None:
+        clock = await self._answers.advance_clock()
+        if clock is None:
             return
         written = await self._primary.load_written_position()
         self._cluster = written.cluster
         self._freshness.note(
             Checkpoint(
-                told.clock, told.generation, run, exclusions_version, written.position, taken_at
+                clock.clock, clock.generation, run, exclusions_version, written.position, taken_at
             )
         )
 

@@ -31,7 +31,7 @@ async def startup_probe(
     They are taken again beside requests. After some seconds it is enough that requests can be
     answered from a copy. A probe that fails though PostgreSQL answers is told to `failures`.
     """
-    probes, began_at, told = tuple(probes), time.monotonic(), False
+    probes, began_at, is_reported = tuple(probes), time.monotonic(), False
     while (error := await _failure(probes, probe_seconds)) is not None:
         away = isinstance(error, StoreUnavailableError)
         if not away:
@@ -43,9 +43,9 @@ async def startup_probe(
                 error=str(error),
             )
             break
-        if away and not told:
+        if away and not is_reported:
             log.warning("waiting_for_postgres", seconds=seconds, error=str(error))
-            told = True
+            is_reported = True
         await asyncio.sleep(_PAUSE_SECONDS)
     # From now on it is the work beside the requests that tells whether the same probes fail.
     failures.forget(_WORK)

@@ -13,7 +13,7 @@ where parameters -> 'words' ->> 'trend' is not null
   and coalesce(progress.position, -1) < event_horizon();
 
 -- name: find_retained_to_embed_in
--- The newest retained run that is not being served, is none of :unusable and does not know all news of items up to the
+-- The newest retained run that is not being served, is none of :unusable and does not know all changes of items up to the
 -- horizon.
 select model_runs.run_id
 from model_runs left join item_embedding_progress as progress using (run_id)
@@ -25,7 +25,7 @@ order by finished_at desc, model_runs.run_id desc
 limit 1;
 
 -- name: begin_item_embedding
--- The night knew of items what it knew of the log. Committed before anything is embedded, so that no news are removed that
+-- The night knew of items what it knew of the log. Committed before anything is embedded, so that no changes are removed that
 -- somebody who embeds has not seen.
 insert into item_embedding_progress (run_id, position, until, popularity_mean, popularity_mean_context)
 select run_id, cut_off_position, cut_off_position,
@@ -60,16 +60,16 @@ order by run_id
 for update;
 
 -- name: load_due_items
--- Items with news in (:after, :until] that the night has not made from their users, in rising order after :item_no.
-select news.item_no
+-- Items with changes in (:after, :until] that the night has not made from their users, in rising order after :item_no.
+select changes.item_no
 from (
-    select item_no from item_news where position > :after and position <= :until
+    select item_no from item_changes where position > :after and position <= :until
     union
     select item_no from interactions where position > :after and position <= :until
-) as news
-left join item_embeddings as made on made.run_id = :run_id and made.item_no = news.item_no
-where news.item_no > :item_no and (made.item_no is null or made.embedded_at is not null or made.users = 0)
-order by news.item_no
+) as changes
+left join item_embeddings as made on made.run_id = :run_id and made.item_no = changes.item_no
+where changes.item_no > :item_no and (made.item_no is null or made.embedded_at is not null or made.users = 0)
+order by changes.item_no
 limit :items;
 
 -- name: load_missing_items
@@ -153,9 +153,9 @@ order by user_no;
 -- name: store_item_embedding_progress
 update item_embedding_progress set position = :position, until = :until, item_no = :item_no where run_id = :run_id;
 
--- name: remove_known_news
--- News that every run knows, whether it is kept or being made, and the progress of runs that are neither. Where no run
--- will ask for news, all up to the horizon.
+-- name: remove_known_changes
+-- Changes that every run knows, whether it is kept or being made, and the progress of runs that are neither. Where no run
+-- will ask for changes, all up to the horizon.
 with alive as (
     select run_id, coalesce(progress.position, cut_off_position) as position
     from model_runs left join item_embedding_progress as progress using (run_id)
@@ -165,4 +165,4 @@ with alive as (
 ended as (
     delete from item_embedding_progress where run_id not in (select run_id from alive)
 )
-delete from item_news where position <= (select coalesce(min(position), :horizon) from alive);
+delete from item_changes where position <= (select coalesce(min(position), :horizon) from alive);

@@ -1,7 +1,7 @@
 -- What is wrong, and since when: figures for `tandem diagnose` and the API's. Each statement looks at a bounded number
 -- of rows, whatever the size of the log.
 
--- name: tell_time
+-- name: load_time
 -- The time by the database's clock.
 select clock_timestamp();
 
@@ -109,8 +109,8 @@ from (
 ) as unknown;
 
 -- name: load_waiting_items
--- New items that have no embedding in a run yet, counted up to :most of the news; since when the first of them waits; and
--- when the item got its embedding that was the last of a pass through the same news. No item waits for a run that knows no
+-- New items that have no embedding in a run yet, counted up to :most of the changes; since when the first of them waits; and
+-- when the item got its embedding that was the last of a pass through the same changes. No item waits for a run that knows no
 -- words, or while it stands behind a transaction that is still writing.
 with progress as (
     select coalesce(embedded.position, cut_off_position) as position, coalesce(embedded.until, 0) as until,
@@ -119,17 +119,17 @@ with progress as (
     where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null
 ),
 not_embedded as (
-    select distinct news.item_no
+    select distinct changes.item_no
     from (
-        select item_news.item_no
-        from item_news cross join progress
-        where item_news.position > progress.position and item_news.position <= :horizon
-          and (item_news.position > progress.until or item_news.item_no > progress.item_no)
-        order by item_news.position
+        select item_changes.item_no
+        from item_changes cross join progress
+        where item_changes.position > progress.position and item_changes.position <= :horizon
+          and (item_changes.position > progress.until or item_changes.item_no > progress.item_no)
+        order by item_changes.position
         limit :most
-    ) as news
+    ) as changes
     where not exists (
-        select from item_embeddings as made where made.run_id = :run_id and made.item_no = news.item_no
+        select from item_embeddings as made where made.run_id = :run_id and made.item_no = changes.item_no
     )
 )
 select count(*) as waiting, min(created_at) as waiting_since,
@@ -144,7 +144,7 @@ from not_embedded join items using (item_no);
 -- came that does not count in it, as far as the log is complete. What is said of items or users changes no popular list.
 select parts.part, refreshed_at, coalesce(seconds, 0) as seconds,
        (
-           select min(news.told_at)
+           select min(changes.changed_at)
            from (
                (select received_at from interactions
                 where position > known.position and position <= :horizon order by position limit 1)
@@ -154,7 +154,7 @@ select parts.part, refreshed_at, coalesce(seconds, 0) as seconds,
                union all
                (select forgotten_at from forgotten_users
                 where position > known.position and position <= :horizon order by position limit 1)
-           ) as news (told_at)
+           ) as changes (changed_at)
        ) as unknown_since
 from (values ('ever'), ('lately')) as parts (part)
 left join popular_refreshes as made on made.run_id = :run_id and made.part = parts.part

@@ -24,7 +24,7 @@ from (
         where items.item_no = listed.item_no and available
           and (category = '' or categories @> array[category])
         offset 0
-    ) as told
+    ) as payload
     group by category
 ) as first;
 
@@ -53,7 +53,7 @@ select (select count(*) from page) as items,
         ) as by_category) as newest;
 
 -- name: load_fallback_items
--- What is told of those of :item_nos that are available.
-select cast(json_agg(json_build_array(item_no, item_id, title, array_remove(categories, null))) as text) as told
+-- What is known of those of :item_nos that are available.
+select cast(json_agg(json_build_array(item_no, item_id, title, array_remove(categories, null))) as text) as payload
 from items
 where item_no = any(cast(:item_nos as integer[])) and available;

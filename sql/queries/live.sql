@@ -35,16 +35,16 @@ where user_embeddings.position <= excluded.position;
 -- name: find_stale_users
 -- Users of some shards (null: all) with something in (:after, :until], events or deletions, that their live vector
 -- does not know yet.
-select distinct news.user_no
-from user_news as news
+select distinct changes.user_no
+from user_changes as changes
 left join user_embeddings
-    on user_embeddings.run_id = :run_id and user_embeddings.user_no = news.user_no
-where news.position > :after and news.position <= :until
+    on user_embeddings.run_id = :run_id and user_embeddings.user_no = changes.user_no
+where changes.position > :after and changes.position <= :until
   and (cast(:shards as integer[]) is null
-       or news.user_no % (select count(*) from speed_progress where run_id = :run_id)
+       or changes.user_no % (select count(*) from speed_progress where run_id = :run_id)
           = any(cast(:shards as integer[])))
-  and coalesce(user_embeddings.position, 0) < news.position
-order by news.user_no;
+  and coalesce(user_embeddings.position, 0) < changes.position
+order by changes.user_no;
 
 -- name: store_progress
 -- The vectors of some shards of a run (null: all) know the log up to :position.

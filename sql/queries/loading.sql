@@ -4,7 +4,7 @@
 -- name: create_staged_events
 create temporary table staged_events (
     row_index integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, occurred_at timestamptz,
-    time_told boolean
+    time_given boolean
 ) on commit delete rows;
 
 -- name: create_staged_items
@@ -46,13 +46,13 @@ from (
            array_agg(value order by row_index) as event_values,
            array_agg(occurred_at order by row_index) as occurred_ats,
            array_agg(cast(null as uuid) order by row_index) as recommendation_ids,
-           array_agg(time_told order by row_index) as times_told
+           array_agg(time_given order by row_index) as times_given
     from staged_events join items using (item_id)
     having count(*) > 0
 ) as staged
 cross join lateral record_events(
     staged.event_ids, staged.user_ids, staged.item_nos, staged.kind_nos, staged.event_values,
-    staged.occurred_ats, staged.recommendation_ids, staged.times_told, all_or_none => false) as recorded;
+    staged.occurred_ats, staged.recommendation_ids, staged.times_given, all_or_none => false) as recorded;
 
 -- name: add_staged_items
 -- Stores those staged items that the catalogue lacks: of several with one id the last. Answers how many were new. Items are

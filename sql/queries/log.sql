@@ -14,7 +14,7 @@ select accepted, duplicates, touched_user_nos, gone_event_ids
 from record_events(cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:item_nos as integer[]),
                    cast(:kind_nos as smallint[]), cast(:event_values as real[]),
                    cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]),
-                   cast(:times_told as boolean[]), all_or_none => true)
+                   cast(:times_given as boolean[]), all_or_none => true)
 where current_setting('synchronous_commit') <> 'off' or set_config('synchronous_commit', 'on', true) is not null;
 
 -- name: load_kinds

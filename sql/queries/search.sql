@@ -182,14 +182,14 @@ left join item_embeddings on item_embeddings.run_id = :run_id and item_embedding
 -- name: load_highlights
 -- For some items, where the words of a query stand: title and text as they are and, folded, with a character of its own
 -- before and after each word. The text is the description if a word stands there, else categories and attributes.
-select item_no, title, told.text,
+select item_no, title, found_in.text,
        ts_headline('words', translate(folded(title), :marks, '  '), cast(:any_of as tsquery), :options) as marked_title,
-       ts_headline('words', translate(folded(told.text), :marks, '  '), cast(:any_of as tsquery), :options) as marked_text
+       ts_headline('words', translate(folded(found_in.text), :marks, '  '), cast(:any_of as tsquery), :options) as marked_text
 from items
 cross join lateral (
     select case when ts_filter(words, '{d}') @@ cast(:any_of as tsquery) then left(description, 4000)
                 when ts_filter(words, '{b,c}') @@ cast(:any_of as tsquery)
                 then left(written_attributes(categories, attributes), 4000)
                 else '' end as text
-) as told
+) as found_in
 where item_no = any(cast(:item_nos as integer[]));

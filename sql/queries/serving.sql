@@ -1,7 +1,7 @@
 -- The serving layer. Statements about a run hold the lock on its parent table while they run, so a run
 -- cannot be dropped in the middle of one; whoever finds nothing asks whether the run is still there.
 
--- part: run_told
+-- part: run_columns
 -- Until when a run has learned; of its indexes, if it has any, their measured recall, the length of the vectors in them,
 -- and PostgreSQL's numbers of them: null of one that was dropped, or that PostgreSQL does not use.
 cut_off_at,
@@ -21,20 +21,20 @@ case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::do
 -- name: find_live_run
 -- The run being served, or no row before the first one is published.
 select run_id, promotion_no,
-       {run_told}
+       {run_columns}
 from live_run join model_runs using (run_id);
 
 -- name: find_coming_run
 -- The same of a run that is about to be served: the next promotion will be to it.
 select model_runs.run_id, live_run.promotion_no + 1 as promotion_no,
-       {run_told}
+       {run_columns}
 from model_runs cross join live_run
 where model_runs.run_id = :run_id and state = 'evaluated';
 
 -- name: knows_user
 -- Whether a run's live vector of a user knows all that the log has of the user.
 select not exists (
-    select from user_news
+    select from user_changes
     where user_no = :user_no
       and position > coalesce((select position from user_embeddings where run_id = :run_id and user_no = :user_no), 0));
 
@@ -153,7 +153,7 @@ from (
           and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
                or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
         offset 0
-    ) as told
+    ) as listed
     where item_no <> all(cast(:excluded as integer[]))
       and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
     order by embedding <#> cast(:embedding as vector), item_no
@@ -318,9 +318,9 @@ join items using (item_no)
 join event_kinds using (kind_no)
 where event_id = any(cast(:event_ids as uuid[]));
 
--- name: tell_exclusions
+-- name: notify_exclusions
 -- Tells the other API processes what users must not be shown, when Redis may not.
-select pg_notify('tandem_exclusions', told) from unnest(cast(:told as text[])) as told;
+select pg_notify('tandem_exclusions', payload) from unnest(cast(:payloads as text[])) as payload;
 
 -- name: find_recent_users
 -- The users of the newest interactions and interests; who comes often stands for several of them.

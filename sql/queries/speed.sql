@@ -47,8 +47,8 @@ from (
 ) as newest
 where came_at > clock_timestamp() - make_interval(secs => :seconds);
 
--- name: load_users_with_news
-select distinct user_no from user_news where position > :after and position <= :until;
+-- name: load_changed_users
+select distinct user_no from user_changes where position > :after and position <= :until;
 
 -- name: find_recently_updated_users
 -- Whose cached answers a killed predecessor may not have dropped.

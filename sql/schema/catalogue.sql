@@ -47,17 +47,17 @@ begin atomic
     with category as (
         select left(folded(name), 200) as name from unnest(categories) as name where name <> '' limit 500
     ),
-    told as (
+    attribute as (
         select name, value from attribute_values(attributes)
     )
     select setweight(text_words(left(title, 2000)), 'A')
         || setweight(text_words(left(coalesce((select string_agg(name, ' , ') from category), ''), 10000)), 'B')
-        || setweight(text_words(left(coalesce((select string_agg(value, ' , ') from told), ''), 20000)), 'C')
+        || setweight(text_words(left(coalesce((select string_agg(value, ' , ') from attribute), ''), 20000)), 'C')
         || setweight(text_words(left(description, 30000)), 'D')
         || array_to_tsvector(array(
                select 'category:' || name from category
                union
-               select left(name || ':' || value, 200) from told));
+               select left(name || ':' || value, 200) from attribute));
 end;
 
 -- The terms of a text and how much it says each: 1 + ln(how often), 1 for a term without positions.
@@ -201,7 +201,7 @@ end;
 
 -- In one order for everybody, so that two who write items do not wait for each other for ever, as long as a transaction
 -- has one statement that either adds items or replaces some: one that does both fires two triggers, each of which begins
--- anew. Before `tell_added` and `tell_changed`, by name: this takes a while, and nobody's events wait for it.
+-- anew. Before `track_added` and `track_changed`, by name: this takes a while, and nobody's events wait for it.
 create function note_catalogue_words() returns trigger
 language plpgsql as $$
 begin

@@ -2,13 +2,13 @@
 
 -- ---------------------------------------------------------------- what is new of items
 
-create table item_news (
+create table item_changes (
     position  bigint not null,
     item_no   integer not null,
     primary key (position, item_no)
 );
 
--- How far the news of items are known in a run. Up to `position` all are; of those up to `until`, the items up to number
+-- How far the changes of items are known in a run. Up to `position` all are; of those up to `until`, the items up to number
 -- `item_no` are. `popularity_mean` and `popularity_mean_context`: what people use anyway, the mean of the run's items, each
 -- counted as often as it is used.
 create table item_embedding_progress (
@@ -21,16 +21,16 @@ create table item_embedding_progress (
 );
 
 -- Under the horizon's lock, as events are: whoever reads up to the horizon misses none. Tells whoever listens.
-create function tell_item_news(item_nos integer[]) returns void
+create function add_item_changes(item_nos integer[]) returns void
 language plpgsql as $$
 begin
     if cardinality(item_nos) = 0 then
         return;
     end if;
     perform hold_event_horizon();
-    insert into item_news (position, item_no)
-    select drawn.position, told.item_no
-    from (select nextval('interaction_positions') as position) as drawn, unnest(item_nos) as told (item_no);
+    insert into item_changes (position, item_no)
+    select drawn.position, changed.item_no
+    from (select nextval('interaction_positions') as position) as drawn, unnest(item_nos) as changed (item_no);
     perform pg_notify('tandem_items', '');
 end
 $$;
@@ -38,7 +38,7 @@ $$;
 create function note_new_items() returns trigger
 language plpgsql as $$
 begin
-    perform tell_item_news(array(select item_no from new_items));
+    perform add_item_changes(array(select item_no from new_items));
     return null;
 end
 $$;
@@ -47,7 +47,7 @@ $$;
 create function note_changed_items() returns trigger
 language plpgsql as $$
 begin
-    perform tell_item_news(array(
+    perform add_item_changes(array(
         select item_no from new_items join old_items using (item_no)
         where new_items.words is distinct from old_items.words));
     return null;
@@ -59,7 +59,7 @@ $$;
 create function note_items_of_deleted_events() returns trigger
 language plpgsql as $$
 begin
-    perform tell_item_news(array(
+    perform add_item_changes(array(
         select item_no from gone
         union
         select item_no from interactions where user_no in (select user_no from gone)));
@@ -69,11 +69,11 @@ $$;
 
 -- Triggers of one event fire in the order of their names: these come last, so that the horizon is not held while others
 -- work on what was written.
-create trigger tell_added after insert on items
+create trigger track_added after insert on items
     referencing new table as new_items
     for each statement execute function note_new_items();
 
-create trigger tell_changed after update on items
+create trigger track_changed after update on items
     referencing old table as old_items new table as new_items
     for each statement execute function note_changed_items();
 
@@ -94,7 +94,7 @@ create function sums_of_words(of_run_id integer, given_terms text[], given_weigh
 returns table (embedding vector, context_embedding vector)
 language sql stable strict parallel safe
 begin atomic
-    with told as materialized (
+    with known_terms as materialized (
         select known.term, known.embedding, known.context_embedding, known.idf, given.weight
         from unnest(given_terms, given_weights) as given (term, weight)
         join term_embeddings as known on known.run_id = of_run_id and known.term = given.term
@@ -102,12 +102,12 @@ begin atomic
     shortened as (
         select least(1.0, cast(parameters -> 'words' ->> 'longest' as double precision)
                           / nullif((select sqrt(sum(power(cast(idf as double precision) * weight, 2) order by term))
-                                    from told), 0)) as factor
+                                    from known_terms), 0)) as factor
         from model_runs where run_id = of_run_id
     )
-    select sum(scaled(told.embedding, told.weight * coalesce(factor, 1)) order by told.term),
-           sum(scaled(told.context_embedding, told.weight * coalesce(factor, 1)) order by told.term)
-    from told cross join shortened;
+    select sum(scaled(known_terms.embedding, known_terms.weight * coalesce(factor, 1)) order by known_terms.term),
+           sum(scaled(known_terms.context_embedding, known_terms.weight * coalesce(factor, 1)) order by known_terms.term)
+    from known_terms cross join shortened;
 end;
 
 -- Phrases as parts of a history: what `item_embeddings` would hold of an item that everybody could like and that is said
@@ -183,17 +183,17 @@ begin atomic
     select asked.item_no, liked_by.user_no, liked_by.liked_at
     from unnest(item_nos) as asked (item_no)
     cross join lateral (
-        select told.user_no, max(told.occurred_at) filter (where told.weight > 0) as liked_at
+        select recent.user_no, max(recent.occurred_at) filter (where recent.weight > 0) as liked_at
         from (
             select weighed.user_no, weighed.occurred_at, weighed.weight
             from weighed_interactions as weighed
             where weighed.item_no = asked.item_no
             order by weighed.occurred_at desc, weighed.event_id desc
             limit 1000
-        ) as told
-        group by told.user_no
-        having sum(told.weight) > 0
-        order by liked_at desc, told.user_no desc
+        ) as recent
+        group by recent.user_no
+        having sum(recent.weight) > 0
+        order by liked_at desc, recent.user_no desc
         limit 50
     ) as liked_by;
 end;

@@ -101,7 +101,7 @@ create table forgotten_users (
     forgotten_at  timestamptz not null default now()
 );
 
--- What a user likes, in words and by items, as last declared. A row stays when all is taken back: its position is news.
+-- What a user likes, in words and by items, as last declared. A row stays when all is taken back: its position is changes.
 create table user_interests (
     user_no      integer primary key,
     words        text[] not null,
@@ -115,7 +115,7 @@ create index user_interests_items on user_interests using gin (item_nos) with (g
 
 -- Whose live vector may have to change, and at which position: by an event, by the deletion of one, or by interests
 -- declared anew. Whoever asks whose live vectors are behind must ask here.
-create view user_news as
+create view user_changes as
 select position, user_no from interactions
 union all
 select position, user_no from event_deletions
@@ -159,7 +159,7 @@ $$;
 
 -- Events whose ids have receipts, held beside what the log has under these ids: whose they are (user_nos), which are not in
 -- the log any more (gone_event_ids), and the indexes, counted from 0, of those that say something else than the log
--- (conflict_indexes). An event whose time was not told may be of any time. One that was deleted, or whose user was
+-- (conflict_indexes). An event without a time may be of any time. One that was deleted, or whose user was
 -- forgotten, has left nothing to differ from.
 create function compare_with_log(
     event_ids     uuid[],
@@ -168,7 +168,7 @@ create function compare_with_log(
     kind_nos      smallint[],
     event_values  real[],
     occurred_ats  timestamptz[],
-    times_told    boolean[]
+    times_given    boolean[]
 ) returns table (user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[])
 language sql
 -- By the keys, event by event: a hash of the log would be one of all its partitions.
@@ -181,9 +181,9 @@ begin atomic
                where logged.position is not null
                  and ((given.user_id, given.item_no, given.kind_no, given.value)
                           is distinct from (users.user_id, logged.item_no, logged.kind_no, logged.value)
-                      or given.time_told and given.occurred_at <> logged.occurred_at)), '{}')
-    from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_told)
-        with ordinality as given (event_id, user_id, item_no, kind_no, value, occurred_at, time_told, ordinal)
+                      or given.time_given and given.occurred_at <> logged.occurred_at)), '{}')
+    from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_given)
+        with ordinality as given (event_id, user_id, item_no, kind_no, value, occurred_at, time_given, ordinal)
     join event_receipts as receipts on receipts.event_id = given.event_id
     left join interactions as logged
         on logged.position = receipts.position and logged.occurred_at = receipts.occurred_at
@@ -193,7 +193,7 @@ end;
 -- Stores events once each; the one way into the log. All arrays have one entry an event; item and kind
 -- numbers must exist. Users are made as they appear with an event that is new. Of several events with one id the first
 -- counts, in the log or among these; those that say something else are conflicts: with all_or_none nothing is stored and
--- the error TD409 has their indexes, counted from 0, as its detail; without, they are left out and told.
+-- the error TD409 has their indexes, counted from 0, as its detail; without, they are left out and reported.
 create function record_events(
     event_ids           uuid[],
     user_ids            text[],
@@ -202,7 +202,7 @@ create function record_events(
     event_values        real[],
     occurred_ats        timestamptz[],
     recommendation_ids  uuid[],
-    times_told          boolean[],
+    times_given          boolean[],
     all_or_none         boolean
 ) returns table (
     accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[]
@@ -277,7 +277,7 @@ begin
 
     -- In a statement of its own, so that it sees what somebody else stored while we waited for the receipt.
     select * into compared
-    from compare_with_log(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_told);
+    from compare_with_log(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_given);
     if all_or_none and compared.conflict_indexes <> '{}' then
         -- Indexes alone: the server's log has the detail, and should have nothing of anybody in it.
         raise exception 'an event id came with another content' using

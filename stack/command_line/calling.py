@@ -13,7 +13,7 @@ DEBUG_VARIABLE = "TANDEM_DEBUG"
 WRONG_USE = 2
 
 
-class Complaining(TyperGroup):
+class CliGroup(TyperGroup):
     """Ends a command that cannot do its work with one clear line instead of a traceback."""
 
     def invoke(self, ctx: Any) -> Any:
@@ -24,17 +24,17 @@ class Complaining(TyperGroup):
             raise
         except TyperException as error:
             where = getattr(error, "ctx", None) or ctx
-            complain(f"{error.format_message()} See: {where.command_path} --help")
+            print_error(f"{error.format_message()} See: {where.command_path} --help")
             raise typer.Exit(WRONG_USE) from error
         except Exception as error:
             if os.environ.get(DEBUG_VARIABLE):
                 raise
-            from stack.complaints import complaint
+            from stack.error_messages import error_message
 
-            complain(complaint(error))
+            print_error(error_message(error))
             raise typer.Exit(1) from error
 
 
-def complain(message: str) -> None:
+def print_error(message: str) -> None:
     """Write one line to standard error."""
     typer.secho(f"tandem: {message}", err=True, fg=typer.colors.RED)

@@ -10,7 +10,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand
 
-from stack.command_line.calling import Complaining
+from stack.command_line.calling import CliGroup
 
 
 class LazyCommand(TyperCommand):
@@ -33,7 +33,7 @@ class LazyCommand(TyperCommand):
         return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
 
     @help.setter  # noqa: A003 - the property above
-    def help(self, told: str | None) -> None:
+    def help(self, reported: str | None) -> None:
         """Typer's constructor sets it."""
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:
@@ -54,7 +54,7 @@ class LazyCommand(TyperCommand):
 def lazy_group(commands: Mapping[str, str], **settings: Any) -> typer.Typer:
     """A group of the commands that these modules declare; `settings` as Typer knows them."""
 
-    class Group(Complaining):
+    class Group(CliGroup):
         def __init__(self, **attributes: Any) -> None:
             super().__init__(**attributes)
             for name, module in commands.items():

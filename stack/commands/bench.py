@@ -4,7 +4,7 @@ from importlib import import_module
 
 import typer
 
-from stack.command_line.calling import WRONG_USE, complain
+from stack.command_line.calling import WRONG_USE, print_error
 
 CONTEXT_SETTINGS = {
     "allow_extra_args": True,
@@ -28,5 +28,5 @@ def command(context: typer.Context) -> None:
     except ModuleNotFoundError as error:
         if str(error.name).partition(".")[0] not in _ABSENT:
             raise
-        complain(_MISSING)
+        print_error(_MISSING)
         raise typer.Exit(WRONG_USE) from error

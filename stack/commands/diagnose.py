@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from batch.parameters import FEWEST_USERS
-from serving.services.diagnosis.finding import Finding, is_well, told_count, told_duration
+from serving.services.diagnosis.finding import Finding, format_count, format_duration, is_well
 from serving.settings import DiagnosisSettings
 from stack.command_line.options import AsJson
 from stack.command_line.preparing import prepare
@@ -71,7 +71,7 @@ def _wrapped(console: Console, text: str, indent: str) -> str:
 def _details(console: Console, finding: Finding) -> list[str]:
     lines = []
     if finding.since is not None:
-        ago = told_duration(datetime.now(UTC) - finding.since)
+        ago = format_duration(datetime.now(UTC) - finding.since)
         lines.append(f"[dim]since {finding.since.astimezone(UTC):%Y-%m-%d %H:%M} UTC, {ago}[/]")
     if finding.advice is not None:
         lines.append(f"[bold]→[/] {_wrapped(console, finding.advice, ' ' * 6)}")
@@ -82,6 +82,6 @@ def _summary(findings: list[Finding]) -> str:
     problems = sum(finding.severity == "problem" for finding in findings)
     notices = sum(finding.severity == "notice" for finding in findings)
     if problems:
-        return f"[red]{told_count(problems, 'problem')}[/], {told_count(notices, 'notice')}."
-    told = f" {told_count(notices, 'notice')}." if notices else ""
-    return f"[green]Nothing needs doing.[/]{told}"
+        return f"[red]{format_count(problems, 'problem')}[/], {format_count(notices, 'notice')}."
+    notices_text = f" {format_count(notices, 'notice')}." if notices else ""
+    return f"[green]Nothing needs doing.[/]{notices_text}"

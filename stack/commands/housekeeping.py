@@ -17,7 +17,7 @@ from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 
 PROGRAM = ["-m", "stack.housekeeping_entry_point"]
-_TOLD_LOG_LINES = 15
+_REPORTED_LOG_LINES = 15
 
 
 class HousekeepingError(StackError):
@@ -33,8 +33,8 @@ def command() -> None:
         console.status("clearing away what is old"),
         flow_environment(settings, home, stores) as environment,
     ):
-        told = _clear_away(environment, home.log("housekeeping"))
-    console.print(escape(told))
+        report = _clear_away(environment, home.log("housekeeping"))
+    console.print(escape(report))
 
 
 def _clear_away(environment: Mapping[str, str], log: Path) -> str:
@@ -43,10 +43,10 @@ def _clear_away(environment: Mapping[str, str], log: Path) -> str:
     code = asyncio.run(
         run_python(PROGRAM, environment, log, lambda line: ending.update(json.loads(line)))
     )
-    if "told" in ending:
-        return str(ending["told"])
+    if "report" in ending:
+        return str(ending["report"])
     if "message" in ending:
         raise HousekeepingError(str(ending["message"]))
-    lines = last_lines(log, _TOLD_LOG_LINES)
+    lines = last_lines(log, _REPORTED_LOG_LINES)
     why = [f"The housekeeping ended with code {code}. The end of {log}:", *lines]
     raise HousekeepingError("\n".join(why))

@@ -108,8 +108,8 @@ def _summary(kind: EventKind, before: EventKind | None) -> str:
     changed = _changed(kind, before)
     if not changed:
         return "\n".join([f"{kind.kind} is like this already; nothing changed.", _meaning(kind)])
-    told = ", ".join(name.replace("_", " ") for name in changed)
-    lines = [f"{kind.kind} is changed: {told}.", _meaning(kind)]
+    changes = ", ".join(name.replace("_", " ") for name in changed)
+    lines = [f"{kind.kind} is changed: {changes}.", _meaning(kind)]
     return "\n".join(lines if changed == ["description"] else [*lines, _CHANGE_COUNTS])
 
 

@@ -33,7 +33,7 @@ def command(
     console = Console(soft_wrap=True, highlight=False)
     with opened_stores(settings, home, "tandem load") as stores:
         report = _load(console, path, stores.database_url, create_items=create_items)
-    _tell(console, report)
+    _print_report(console, report)
 
 
 def _load(console: Console, path: Path, database_url: str, *, create_items: bool) -> LoadReport:
@@ -58,7 +58,7 @@ def _load(console: Console, path: Path, database_url: str, *, create_items: bool
         return load_path(path, database_url, create_items=create_items, on_progress=show)
 
 
-def _tell(console: Console, report: LoadReport) -> None:
+def _print_report(console: Console, report: LoadReport) -> None:
     table = Table("", "new", "changed", "as before", box=None, header_style="bold")
     for column in table.columns[1:]:
         column.justify = "right"

@@ -22,7 +22,7 @@ def command() -> None:
     console = Console(soft_wrap=True, highlight=False)
     with opened_stores(settings, home, "tandem nightly") as stores:
         record = _night(settings, home, stores, console)
-    _tell(console, record)
+    _print_report(console, record)
     raise typer.Exit(0 if record["state"] == PUBLISHED else 1)
 
 
@@ -44,7 +44,7 @@ def _night(settings: StackSettings, home: Home, stores: Stores, console: Console
         return asyncio.run(run_nightly(engine, environment, home.log("nightly"), show, show_failed))
 
 
-def _tell(console: Console, record: RunRecord) -> None:
+def _print_report(console: Console, record: RunRecord) -> None:
     colour = "green" if record["state"] == PUBLISHED else "red"
     seconds = record["seconds"] or 0.0
     console.print(

@@ -10,10 +10,10 @@ from sqlalchemy import Engine
 from batch.index_repair import (
     RunIndex,
     find_fault,
+    format_progress,
     load_indexes,
     rebuild,
     repairing,
-    tell_progress,
 )
 from domain.errors import RepairRefusedError
 from stack.command_line.preparing import prepare
@@ -60,16 +60,16 @@ def _repair(engine: Engine, index: RunIndex, console: Console, *, anew: bool) ->
 
 def _rebuilt(engine: Engine, index: RunIndex, console: Console) -> float:
     """Build it, and tell how far that is: in motion on a terminal, each phase once elsewhere."""
-    told: set[str] = set()
+    printed_phases: set[str] = set()
     with ThreadPoolExecutor(1) as pool, console.status(f"building {index.name}") as status:
         building = pool.submit(rebuild, engine, index)
         while not wait((building,), timeout=_POLL_SECONDS).done:
-            progress = tell_progress(engine)
+            progress = format_progress(engine)
             if progress is None:
                 continue
             status.update(f"building {index.name}: {progress}")
             phase = progress.partition(",")[0]
-            if not console.is_terminal and phase not in told:
+            if not console.is_terminal and phase not in printed_phases:
                 console.print(f"  {phase}")
-            told.add(phase)
+            printed_phases.add(phase)
         return building.result()

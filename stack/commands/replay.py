@@ -52,11 +52,11 @@ def command(
     advice = advise(replayed, now)
     if as_json:
         shown = _without_candidates(by_segment(replayed))
-        told = {**shown, "advice": advice.sentence, **seconds_of(replayed)}
-        print(json.dumps(told))  # noqa: T201 - for programs
+        record = {**shown, "advice": advice.sentence, **seconds_of(replayed)}
+        print(json.dumps(record))  # noqa: T201 - for programs
         return
     console = Console(soft_wrap=True, highlight=False)
-    tell(console, replayed)
+    print_replay(console, replayed)
     console.print(f"\n[bold]{advice.sentence}[/]")
 
 
@@ -102,13 +102,13 @@ def replayed_with_progress(log: Interactions, asked: ReplaySettings) -> Replay:
         return replay(log, RunParameters.of(BatchSettings()), asked, show)
 
 
-def tell(console: Console, replayed: Replay) -> None:
+def print_replay(console: Console, replayed: Replay) -> None:
     """Write a table of the lists by segment."""
     table = Table("list", box=None, header_style="bold")
     for segment in SEGMENTS:
         table.add_column(f"{segment}\nHR@20  nDCG@20", justify="right")
-    for name, told in _without_candidates(by_segment(replayed)).items():
-        table.add_row(name, *(_shown(told.get(segment)) for segment in SEGMENTS))
+    for name, figures in _without_candidates(by_segment(replayed)).items():
+        table.add_row(name, *(_shown(figures.get(segment)) for segment in SEGMENTS))
     console.print(table)
     seconds = seconds_of(replayed)
     console.print(
@@ -118,16 +118,16 @@ def tell(console: Console, replayed: Replay) -> None:
     )
 
 
-def _shown(told: dict[str, float] | None) -> str:
-    return "" if told is None else f"{told['hr@20']:.4f}   {told['ndcg@20']:.4f}"
+def _shown(figures: dict[str, float] | None) -> str:
+    return "" if figures is None else f"{figures['hr@20']:.4f}   {figures['ndcg@20']:.4f}"
 
 
-def _without_candidates(told: dict[str, Any]) -> dict[str, Any]:
+def _without_candidates(figures: dict[str, Any]) -> dict[str, Any]:
     """The policy in use is shown only beside itself without a source."""
     hidden = {*CANDIDATES}
-    if not any(name.startswith("without ") for name in told):
+    if not any(name.startswith("without ") for name in figures):
         hidden.add("now")
-    return {name: value for name, value in told.items() if name not in hidden}
+    return {name: value for name, value in figures.items() if name not in hidden}
 
 
 def seconds_of(replayed: Replay) -> dict[str, float]:

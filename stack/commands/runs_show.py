@@ -30,7 +30,7 @@ def command(
     if as_json or before:
         typer.echo(json.dumps(record))
     else:
-        _tell(Console(soft_wrap=True, highlight=False), record)
+        _print_report(Console(soft_wrap=True, highlight=False), record)
 
 
 def _load(settings: StackSettings, home: Home, name: str) -> RunRecord:
@@ -44,7 +44,7 @@ def _load(settings: StackSettings, home: Home, name: str) -> RunRecord:
         return find_named_run(connection, name)
 
 
-def _tell(console: Console, record: RunRecord) -> None:
+def _print_report(console: Console, record: RunRecord) -> None:
     live = ", live" if record["live"] else ""
     seconds = "" if record["seconds"] is None else f" after {record['seconds']:.1f} s"
     console.print(f"[bold]Run {record['run_id']}[/] {record['state']}{live}{seconds}")
@@ -57,5 +57,5 @@ def _tell(console: Console, record: RunRecord) -> None:
         console.print(table)
 
 
-def _moment(told: str) -> str:
-    return told[:19].replace("T", " ") + " UTC"
+def _moment(time: str) -> str:
+    return time[:19].replace("T", " ") + " UTC"

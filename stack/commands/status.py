@@ -87,8 +87,8 @@ def _schedules(
         runs = prefect_api.PrefectApi(state.prefect_url, password).next_runs(datetime.now(UTC))
     except prefect_api.PrefectAskedInVainError as error:
         return {"schedules": None, "schedules_unknown_because": str(error)}
-    told = {name: time and prefect_api.told_time(time) for name, time in runs.items()}
-    return {"schedules": told, "schedules_unknown_because": None}
+    schedules = {name: time and prefect_api.format_time(time) for name, time in runs.items()}
+    return {"schedules": schedules, "schedules_unknown_because": None}
 
 
 def _show(console: Console, status: dict[str, Any]) -> None:
@@ -120,5 +120,7 @@ def _show_schedules(console: Console, status: dict[str, Any]) -> None:
         why = status["schedules_unknown_because"]
         console.print(f"schedules unknown: {why}; see tandem diagnose", markup=False)
     for name, time in (status["schedules"] or {}).items():
-        told = f"next run {time[:16].replace('T', ' ')} UTC" if time else "no run is scheduled"
-        console.print(f"{name:<9} {told}{'' if time else '; see tandem diagnose'}", markup=False)
+        next_run = f"next run {time[:16].replace('T', ' ')} UTC" if time else "no run is scheduled"
+        console.print(
+            f"{name:<9} {next_run}{'' if time else '; see tandem diagnose'}", markup=False
+        )

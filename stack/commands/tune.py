@@ -19,7 +19,7 @@ from stack.supervision.log_file import last_lines
 from stack.supervision.one_off import run_python
 
 PROGRAM = ["-m", "stack.tune_entry_point"]
-_TOLD_LOG_LINES = 15
+_REPORTED_LOG_LINES = 15
 
 
 class TuningError(StackError):
@@ -66,5 +66,5 @@ def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console)
 def _why(ending: Mapping[str, Any], code: int, log: Path) -> str:
     if "message" in ending:
         return str(ending["message"])
-    lines = last_lines(log, _TOLD_LOG_LINES)
+    lines = last_lines(log, _REPORTED_LOG_LINES)
     return "\n".join([f"The flow that tunes ended with code {code}. The end of {log}:", *lines])

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from domain.errors import StackError
-from stack.addresses import tell_addresses
+from stack.addresses import print_addresses
 from stack.command_line.preparing import prepare
 from stack.home import UP, owning
 from stack.settings import StackSettings
@@ -70,7 +70,7 @@ async def _live(start: Start) -> int:
 
 async def _start_and_stay(start: Start) -> None:
     welcome = await start_up(start)
-    tell_addresses(start.terminal, start.recorder.state, start.home, welcome)
+    print_addresses(start.terminal, start.recorder.state, start.home, welcome)
     start.terminal.settle()
     await start.supervisor.keep_logs_bounded()
 

@@ -26,8 +26,8 @@ def check_api(api_url: str, key_file: Path) -> list[Finding]:
     answer = key and ask(f"{api_url}/v1/admin/diagnose", {_KEY_HEADER: key})
     if not isinstance(answer, JsonAnswer) or answer.status != HTTPStatus.OK:
         return [_not_asked(api_url, key_file, answer or None)]
-    told = [_finding(finding) for finding in answer.body["findings"]]
-    return [Finding("api", "ok", f"The API answers at {api_url}."), *told]
+    findings = [_finding(finding) for finding in answer.body["findings"]]
+    return [Finding("api", "ok", f"The API answers at {api_url}."), *findings]
 
 
 def _not_asked(api_url: str, key_file: Path, answer: JsonAnswer | None) -> Finding:
@@ -54,12 +54,12 @@ def _key(file: Path) -> str | None:
         return None
 
 
-def _finding(told: dict[str, str | None]) -> Finding:
-    since = told["since"]
+def _finding(finding: dict[str, str | None]) -> Finding:
+    since = finding["since"]
     return Finding(
-        check=str(told["check"]),
-        severity=told["severity"],  # type: ignore[arg-type] # the API has checked it
-        what=str(told["what"]),
+        check=str(finding["check"]),
+        severity=finding["severity"],  # type: ignore[arg-type] # the API has checked it
+        what=str(finding["what"]),
         since=None if since is None else datetime.fromisoformat(since),
-        advice=told["advice"],
+        advice=finding["advice"],
     )

@@ -61,7 +61,7 @@ def _process(name: str, entry: ProcessEntry, log: Path) -> Finding:
     check = f"process-{name}"
     if entry.state == "starting":
         return Finding(check, "notice", f"{name} is starting.", advice=f"Its log: {log}")
-    told = {
+    descriptions = {
         "restarting": f"{name} has ended and is being started again.",
         "failed": f"{name} ended too often and is not started again.",
         "stopped": f"{name} does not run.",
@@ -69,7 +69,7 @@ def _process(name: str, entry: ProcessEntry, log: Path) -> Finding:
     advice = f"Its log says why it ended: {log}"
     if entry.state == "failed":
         advice = f"{advice}. When that is mended: tandem down, tandem up"
-    return Finding(check, "problem", told[entry.state], advice=advice)
+    return Finding(check, "problem", descriptions[entry.state], advice=advice)
 
 
 def judge_leftovers(entries: Mapping[str, ProcessEntry]) -> list[Finding]:

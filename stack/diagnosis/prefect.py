@@ -42,7 +42,9 @@ def check_schedules(
 def scheduled_names() -> list[str]:
     """The deployments that `prefect.yaml` gives a schedule."""
     described = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))
-    return [one["name"] for one in described["deployments"] if one["schedules"]]
+    return [
+        deployment["name"] for deployment in described["deployments"] if deployment["schedules"]
+    ]
 
 
 def _started(worker: ProcessEntry | None) -> datetime | None:

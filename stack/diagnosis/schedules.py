@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from serving.services.diagnosis.finding import Finding, told_duration
+from serving.services.diagnosis.finding import Finding, format_duration
 from stack.prefect_api import Deployment
 
 CHECK = "schedule"
@@ -40,7 +40,11 @@ def judge_schedules(
     """When the next runs come, or why one does not come by itself."""
     known = {deployment.name: deployment for deployment in nights.deployments}
     missing = [name for name in nights.expected if name not in known]
-    watched = [one for one in known.values() if one.name in nights.expected or one.scheduled]
+    watched = [
+        deployment
+        for deployment in known.values()
+        if deployment.name in nights.expected or deployment.scheduled
+    ]
     troubles = [_missing(name, deployments_log) for name in missing]
     if not nights.worker_online:
         troubles.append(_no_worker(prefect_url))
@@ -49,7 +53,7 @@ def judge_schedules(
         for deployment in watched
         if (trouble := _trouble(deployment, nights, now, prefect_url, server_log)) is not None
     ]
-    coming = _told_runs(watched)
+    coming = _format_runs(watched)
     if troubles:
         return _problem(troubles, coming)
     if any(deployment.next_run_at is None for deployment in watched):
@@ -93,7 +97,7 @@ def _late(deployment: Deployment, nights: Nights, now: datetime) -> _Trouble | N
     could_begin = max(due, nights.worker_since or due)
     if now - could_begin <= _LATE_AFTER:
         return None
-    what = f"A run of {deployment.name} was due {told_duration(now - due)} ago and has not begun."
+    what = f"A run of {deployment.name} was due {format_duration(now - due)} ago and has not begun."
     advice = "The worker does not take it: see the log of prefect-worker and `tandem status`"
     return _Trouble(what, advice, due)
 
@@ -113,11 +117,11 @@ def _problem(troubles: Sequence[_Trouble], coming: str) -> Finding:
     what = " ".join(trouble.what for trouble in troubles)
     since = min((trouble.since for trouble in troubles if trouble.since), default=None)
     advice = ". ".join(dict.fromkeys(trouble.advice for trouble in troubles))
-    told = f"{what} {coming}".rstrip()
-    return Finding(CHECK, "problem", told, since=since, advice=advice)
+    description = f"{what} {coming}".rstrip()
+    return Finding(CHECK, "problem", description, since=since, advice=advice)
 
 
-def _told_runs(deployments: Iterable[Deployment]) -> str:
+def _format_runs(deployments: Iterable[Deployment]) -> str:
     """As in "Next: nightly 2026-11-29 03:00 UTC, tune 2026-11-29 04:30 UTC."."""
     due = sorted(
         (deployment.next_run_at, deployment.name)

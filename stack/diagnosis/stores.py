@@ -10,8 +10,8 @@ from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding
 from serving.services.diagnosis.store import judge_store
-from stack.complaints import first_line
 from stack.database import connected
+from stack.error_messages import first_line
 
 _REDIS_SECONDS = 2.0
 

@@ -39,7 +39,7 @@ class CheckedEvents:
 
     table: pa.Table
     """row_index (in the chunk), event_id (16 bytes), user_id, item_id, kind_no, value,
-    occurred_at, and time_told: whether the file says when."""
+    occurred_at, and time_given: whether the file says when."""
     rejects: list[Reject]
 
 
@@ -87,7 +87,7 @@ def check_events(
         "kind_no": kinds,
         "value": values,
         "occurred_at": times,
-        "time_told": times.is_valid(),
+        "time_given": times.is_valid(),
     }
     good = pa.table(columns).filter(pa.array(verdicts.good))
     named = good.set_column(good.schema.get_field_index("event_id"), "event_id", _event_uuids(good))
@@ -234,8 +234,8 @@ def _event_uuids(events: pa.Table) -> pa.Array:
     columns = [events[name].to_pylist() for name in names]
     times = pc.cast(events["occurred_at"], pa.int64()).to_pylist()
     identified = [
-        event_uuid(event_id).bytes if event_id is not None else _uuid_of(*told)
-        for event_id, *told in zip(*columns, times, strict=True)
+        event_uuid(event_id).bytes if event_id is not None else _uuid_of(*content)
+        for event_id, *content in zip(*columns, times, strict=True)
     ]
     return pa.array(identified, pa.binary())
 
@@ -243,8 +243,8 @@ def _event_uuids(events: pa.Table) -> pa.Array:
 def _uuid_of(
     user_id: str, item_id: str, kind_no: int, value: float | None, microseconds: int | None
 ) -> bytes:
-    told = f"{len(user_id)} {user_id} {len(item_id)} {item_id} {kind_no} {value} {microseconds}"
-    return uuid.uuid5(_NAMELESS_EVENTS, told).bytes
+    content = f"{len(user_id)} {user_id} {len(item_id)} {item_id} {kind_no} {value} {microseconds}"
+    return uuid.uuid5(_NAMELESS_EVENTS, content).bytes
 
 
 def _with_times(events: pa.Table, now: datetime) -> pa.Table:

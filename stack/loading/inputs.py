@@ -117,7 +117,9 @@ def _of_file(path: Path) -> Input:
 
 def _format(path: Path) -> _Format | None:
     name = path.name.lower()
-    return next((one for suffix, one in _FORMATS.items() if name.endswith(suffix)), None)
+    return next(
+        (file_format for suffix, file_format in _FORMATS.items() if name.endswith(suffix)), None
+    )
 
 
 def _layout(what: str, names: Sequence[str]) -> Layout:

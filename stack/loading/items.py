@@ -143,7 +143,7 @@ def read_categories(value: object) -> list[str] | None:
         return None
     if isinstance(value, str):
         return _checked_categories(split_categories(value))
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+    if not isinstance(value, list) or not all(isinstance(element, str) for element in value):
         raise RowError(Reason.INVALID_CATEGORIES)
     return _checked_categories(list(dict.fromkeys(value)))
 

@@ -19,7 +19,7 @@ from stack.loading.movielens import TagCounts, movie_reader
 from stack.loading.reasons import Reason
 from stack.loading.rejects import SUFFIX as REJECTS_SUFFIX
 from stack.loading.rejects import RejectsFile
-from stack.loading.report import LoadReport, Progress, Tally
+from stack.loading.report import LoadCounters, LoadReport, Progress
 from stack.loading.store import Store, StoredEvents, connected
 
 OnProgress = Callable[[Progress], None]
@@ -85,19 +85,21 @@ def _load(
         loading = _Loading(store, rejects, create_items, on_progress, total_bytes)
         for input_file in inputs.inputs:
             loading.load(input_file)
-        return _report(loading.tally, rejects.path, inputs.skipped)
+        return _report(loading.counters, rejects.path, inputs.skipped)
 
 
-def _report(tally: Tally, rejects_path: Path | None, skipped: dict[str, str]) -> LoadReport:
-    nothing_known = tally.events_stored + tally.events_repeated == 0
-    stranded = nothing_known and tally.rejected[Reason.UNKNOWN_ITEM] > 0
+def _report(
+    counters: LoadCounters, rejects_path: Path | None, skipped: dict[str, str]
+) -> LoadReport:
+    nothing_known = counters.events_stored + counters.events_repeated == 0
+    stranded = nothing_known and counters.rejected[Reason.UNKNOWN_ITEM] > 0
     return LoadReport(
-        items_new=tally.items_new,
-        items_changed=tally.items_changed,
-        items_unchanged=tally.items_unchanged,
-        events_stored=tally.events_stored,
-        events_repeated=tally.events_repeated,
-        rejected=dict(tally.rejected),
+        items_new=counters.items_new,
+        items_changed=counters.items_changed,
+        items_unchanged=counters.items_unchanged,
+        events_stored=counters.events_stored,
+        events_repeated=counters.events_repeated,
+        rejected=dict(counters.rejected),
         rejects_path=rejects_path,
         skipped_files=skipped,
         advice=CREATE_ITEMS_ADVICE if stranded else None,
@@ -122,7 +124,7 @@ class _Loading:
     create_items: bool
     on_progress: OnProgress | None
     total_bytes: int
-    tally: Tally = field(default_factory=Tally)
+    counters: LoadCounters = field(default_factory=LoadCounters)
     tags: TagCounts = field(default_factory=TagCounts)
     finished_bytes: int = 0
 
@@ -149,9 +151,9 @@ class _Loading:
             return self.store.store_events(events, create_items=self.create_items)
 
         for chunk, rejects, outcome in _stored_behind(input_file.chunks(), check, store):
-            self.tally.events_stored += outcome.stored
-            self.tally.events_repeated += outcome.repeated
-            self.tally.items_new += outcome.items_new
+            self.counters.events_stored += outcome.stored
+            self.counters.events_repeated += outcome.repeated
+            self.counters.items_new += outcome.items_new
             unknown, conflicts = outcome.unknown_item_indexes, outcome.conflict_indexes
             unstored = [
                 *(chunk.reject(index, Reason.UNKNOWN_ITEM) for index in unknown),
@@ -166,9 +168,9 @@ class _Loading:
         for chunk, rejects, outcome in _stored_behind(
             input_file.chunks(), check, self.store.store_items
         ):
-            self.tally.items_new += outcome.new
-            self.tally.items_changed += outcome.changed
-            self.tally.items_unchanged += outcome.unchanged
+            self.counters.items_new += outcome.new
+            self.counters.items_changed += outcome.changed
+            self.counters.items_unchanged += outcome.unchanged
             self._account(chunk, rejects)
 
     def _count_tags(self, input_file: Input) -> None:
@@ -179,11 +181,11 @@ class _Loading:
         """Write down what was rejected, and tell how far loading is."""
         rejects = sorted(rejects, key=lambda reject: reject.line)
         self.rejects.write(rejects)
-        self.tally.rejected.update(reject.reason.value for reject in rejects)
-        self.tally.rows += chunk.size + len(chunk.rejects)
+        self.counters.rejected.update(reject.reason.value for reject in rejects)
+        self.counters.rows += chunk.size + len(chunk.rejects)
         if self.on_progress is not None:
             done = self.finished_bytes + chunk.bytes_read
-            self.on_progress(Progress(chunk.file, done, self.total_bytes, self.tally.rows))
+            self.on_progress(Progress(chunk.file, done, self.total_bytes, self.counters.rows))
 
 
 def _stored_behind(

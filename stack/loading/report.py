@@ -39,7 +39,7 @@ class LoadReport:
 
 
 @dataclass(slots=True)
-class Tally:
+class LoadCounters:
     """Counts while loading runs."""
 
     rows: int = 0

@@ -65,11 +65,11 @@ class Store:
         """Store the items of a chunk, some at a time, and commit."""
         new = changed = 0
         for first in range(0, items.num_rows, _ITEMS_AT_ONCE):
-            some = items.slice(first, _ITEMS_AT_ONCE)
-            added = self._write_items("add_staged_items", some)
+            chunk = items.slice(first, _ITEMS_AT_ONCE)
+            added = self._write_items("add_staged_items", chunk)
             new += added
-            if added < some.num_rows:
-                changed += self._write_items("replace_staged_items", some)
+            if added < chunk.num_rows:
+                changed += self._write_items("replace_staged_items", chunk)
         return StoredItems(new, changed, items.num_rows - new - changed)
 
     def store_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:

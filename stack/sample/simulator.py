@@ -61,10 +61,10 @@ def simulate_events(
     start = until.astimezone(UTC) - timedelta(days=SPAN_DAYS)
     rng = np.random.default_rng(seed)
     space = film_space(films, int(SPAN_DAYS) // 7 + 1, rng)
-    crowd = draw_viewers(viewers, space.points, SPAN_DAYS, rng)
-    schedule = draw_schedule(crowd, events, SPAN_DAYS, _seconds_to_midnight(start), rng)
-    film_no, match = _choose_films(space, crowd, schedule, rng)
-    kind, value = _kinds_and_values(crowd, schedule, match, rng)
+    population = draw_viewers(viewers, space.points, SPAN_DAYS, rng)
+    schedule = draw_schedule(population, events, SPAN_DAYS, _seconds_to_midnight(start), rng)
+    film_no, match = _choose_films(space, population, schedule, rng)
+    kind, value = _kinds_and_values(population, schedule, match, rng)
     return _events_table(
         films=films,
         schedule=schedule,
@@ -82,7 +82,7 @@ def _seconds_to_midnight(start: datetime) -> float:
 
 
 def _choose_films(
-    space: FilmSpace, crowd: Viewers, schedule: Schedule, rng: np.random.Generator
+    space: FilmSpace, population: Viewers, schedule: Schedule, rng: np.random.Generator
 ) -> tuple[NDArray[np.intp], Floats]:
     """The film of every viewing, and how well it matches the viewer's taste.
 
@@ -92,11 +92,13 @@ def _choose_films(
     viewings = int(schedule.first_viewing[-1])
     film_no = np.zeros(viewings, dtype=np.intp)
     match = np.zeros(viewings, dtype=np.float32)
-    last_seen_day = np.full((len(crowd.activity), len(space.points)), -np.inf, dtype=np.float32)
+    last_seen_day = np.full(
+        (len(population.activity), len(space.points)), -np.inf, dtype=np.float32
+    )
     for sessions in _rounds(schedule):
         who = schedule.session_viewer[sessions]
         days = (schedule.session_start[sessions] / SECONDS_PER_DAY).astype(np.float32)
-        liking = crowd.taste(who, days, SPAN_DAYS) @ space.points.T
+        liking = population.taste(who, days, SPAN_DAYS) @ space.points.T
         appeal = (
             liking
             + space.popularity[days.astype(np.intp) // 7]
@@ -166,13 +168,13 @@ def _evening(
 
 
 def _kinds_and_values(
-    crowd: Viewers, schedule: Schedule, match: Floats, rng: np.random.Generator
+    population: Viewers, schedule: Schedule, match: Floats, rng: np.random.Generator
 ) -> tuple[NDArray[np.int8], NDArray[np.float64]]:
     """The kind (an index into `KINDS`) and value (NaN where none) of every event."""
     count = len(schedule.event_part)
     felt = match[schedule.event_viewing] + rng.normal(0.0, 0.6, count)
     who = schedule.session_viewer[schedule.event_session]
-    rates = rng.random(count) < crowd.rates_share[who]
+    rates = rng.random(count) < population.rates_share[who]
     reaction = np.where(rates, _RATE, np.where(felt < DISLIKED_BELOW, _DISLIKE, _LIKE))
     kind = np.select(
         [

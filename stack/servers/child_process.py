@@ -18,7 +18,7 @@ from domain.errors import StackError
 
 POLL_SECONDS = 0.02
 KILL_SECONDS = 10.0
-LOG_LINES_TOLD = 20
+REPORTED_LOG_LINES = 20
 PR_SET_PDEATHSIG = 1
 
 Escalation = Sequence[tuple[signal.Signals, float]]
@@ -147,7 +147,7 @@ def _ended_within(process: subprocess.Popen[Any], seconds: float) -> bool:
 def _end_of(log: Path | None) -> str:
     if log is None or not log.exists():
         return ""
-    lines = log.read_text(errors="replace").splitlines()[-LOG_LINES_TOLD:]
+    lines = log.read_text(errors="replace").splitlines()[-REPORTED_LOG_LINES:]
     return "\n".join([f" The log {log} ends:", *lines])
 
 

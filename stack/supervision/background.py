@@ -42,7 +42,7 @@ async def together(*work: Coroutine[Any, Any, None]) -> None:
     """Do all at the same time; the first error ends the others and is raised itself."""
     try:
         async with asyncio.TaskGroup() as group:
-            for one in work:
-                group.create_task(one)
+            for coroutine in work:
+                group.create_task(coroutine)
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None

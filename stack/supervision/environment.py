@@ -48,7 +48,7 @@ def child_environment(
     redis_url: str | None,
 ) -> dict[str, str]:
     """Variables of our own processes, on top of Prefect's; without Redis none is told."""
-    inherited = {name: told for name, told in prefect.items() if name not in _NOT_THEIRS}
+    inherited = {name: value for name, value in prefect.items() if name not in _NOT_THEIRS}
     return {
         **inherited,
         "DATABASE_URL": database_url,

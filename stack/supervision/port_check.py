@@ -23,7 +23,7 @@ class NeededPort:
 
 def check_ports(needed: Sequence[NeededPort]) -> None:
     """Raise PortTakenError if a port cannot be had; it names all such, holders and settings."""
-    problems = [problem for one in needed if (problem := _problem(one)) is not None]
+    problems = [problem for port in needed if (problem := _problem(port)) is not None]
     if problems:
         raise PortTakenError("\n".join(problems))
 

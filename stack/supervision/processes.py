@@ -127,9 +127,11 @@ def speed_service(environment: Mapping[str, str]) -> Service:
 
     def prepare() -> Launch:
         listener = ReadyListener()
-        told = {**_without_prefect(environment), **listener.environment}
+        variables = {**_without_prefect(environment), **listener.environment}
         wait = partial(listener.wait, "speed", seconds=ANSWER_TIMEOUT_SECONDS)
-        return replace(_python("speed", ["speed"], told, None).prepare(), wait_until_ready=wait)
+        return replace(
+            _python("speed", ["speed"], variables, None).prepare(), wait_until_ready=wait
+        )
 
     return Service("speed", prepare)
 
@@ -143,7 +145,7 @@ def api_service(environment: Mapping[str, str], api_url: str) -> Service:
 
 def _without_prefect(environment: Mapping[str, str]) -> dict[str, str]:
     """For those that never ask Prefect: whoever has its password runs what they like as a flow."""
-    return {name: told for name, told in environment.items() if not name.startswith("PREFECT_")}
+    return {name: value for name, value in environment.items() if not name.startswith("PREFECT_")}
 
 
 def _python(

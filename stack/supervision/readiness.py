@@ -39,13 +39,13 @@ class ReadyListener:
             return
         deadline = time.monotonic() + seconds
         with self._socket:
-            while not _is_told(self._socket) and time.monotonic() < deadline:
+            while not _is_notified(self._socket) and time.monotonic() < deadline:
                 if process.poll() is not None:
                     ended = f"ended with code {process.returncode} before it was ready."
                     raise ServerNotReadyError(f"{name} {ended}")
 
 
-def _is_told(listening: socket.socket) -> bool:
+def _is_notified(listening: socket.socket) -> bool:
     try:
         return b"READY=1" in listening.recv(4096).splitlines()
     except TimeoutError:

@@ -19,7 +19,7 @@ from stack.supervision.restarts import RestartHistory, RestartPolicy
 from stack.supervision.service import Launch, Service
 from stack.supervision.state import ProcessEntry, ProcessState, entry_of
 
-TOLD_LOG_LINES = 12
+REPORTED_LOG_LINES = 12
 _LOG_SECONDS = 30.0
 
 
@@ -27,8 +27,8 @@ class ServiceFailedError(StackError):
     """A process does not start, however often it is tried."""
 
 
-class Audience(Protocol):
-    """Who is told what happens."""
+class Reporter(Protocol):
+    """Receives what happens."""
 
     def say(self, line: str) -> None:
         """Something happened as it should."""
@@ -51,7 +51,7 @@ class _Child:
 class Supervisor:
     """Owns the processes of one stack; lives in one event loop, on the main thread."""
 
-    audience: Audience
+    reporter: Reporter
     log_of: Callable[[str], Path]
     changed: Callable[[dict[str, ProcessEntry]], None]
     """Called with all processes whenever one of them changes."""
@@ -101,8 +101,8 @@ class Supervisor:
                 await self._run(child)
                 ending = _ending(child.process)
             except ServerNotReadyError as error:
-                told = str(error).partition("\n")[0]
-                ending = told.removeprefix(f"{child.service.name} ").removesuffix(".")
+                first_line = str(error).partition("\n")[0]
+                ending = first_line.removeprefix(f"{child.service.name} ").removesuffix(".")
             except (OSError, RuntimeError) as error:
                 ending = f"cannot be started: {error}"
                 if not child.ready.done():
@@ -112,7 +112,7 @@ class Supervisor:
             if self._stopping:
                 return
             pause = child.restarts.next_pause(time.monotonic())
-            self._tell_ending(child, ending, pause)
+            self._report_ending(child, ending, pause)
         self._give_up(child, f"{child.service.name} is not started again: it ended too often.")
 
     async def _run(self, child: _Child) -> None:
@@ -126,7 +126,7 @@ class Supervisor:
             raise
         self._enter(child, "running")
         if child.ready.done():
-            self.audience.say(f"{child.service.name} runs again (pid {process.pid})")
+            self.reporter.say(f"{child.service.name} runs again (pid {process.pid})")
         else:
             child.ready.set_result(None)
         await in_thread(process.wait)
@@ -152,7 +152,7 @@ class Supervisor:
         process = child.process
         if process is not None and process.poll() is None:
             await in_thread(partial(stop_child, process, child.service.shutdown))
-            self.audience.say(f"{child.service.name} stopped")
+            self.reporter.say(f"{child.service.name} stopped")
         self._enter(child, "stopped")
 
     def _enter(self, child: _Child, state: ProcessState) -> None:
@@ -165,19 +165,19 @@ class Supervisor:
             self._entries[name] = ProcessEntry(state, known.pid, known.created_at)
         self.changed(self._entries)
 
-    def _tell_ending(self, child: _Child, ending: str, pause: float | None) -> None:
+    def _report_ending(self, child: _Child, ending: str, pause: float | None) -> None:
         self._enter(child, "restarting")
         attempt, limit = len(child.restarts.times), self.policy.limit
         again = "" if pause is None else f"; started again in {pause:g} s ({attempt} of {limit})"
-        self.audience.warn(f"{child.service.name} {ending}{again}")
+        self.reporter.warn(f"{child.service.name} {ending}{again}")
 
     def _give_up(self, child: _Child, reason: str) -> None:
         self._enter(child, "failed")
         if child.ready.done():
-            details = [f"the end of {child.log}:", *last_lines(child.log, TOLD_LOG_LINES)]
-            self.audience.warn(reason, details)
+            details = [f"the end of {child.log}:", *last_lines(child.log, REPORTED_LOG_LINES)]
+            self.reporter.warn(reason, details)
         else:
-            details = last_lines(child.log, TOLD_LOG_LINES)
+            details = last_lines(child.log, REPORTED_LOG_LINES)
             message = "\n".join([reason, f"The end of {child.log}:", *details])
             child.ready.set_exception(ServiceFailedError(message))
 

@@ -21,11 +21,11 @@ def column(values: list[float]) -> np.ndarray:
 def test_the_interval_holds_the_mean_and_stays_within_the_values(
     values: list[float], seed: int
 ) -> None:
-    (one,) = intervals(column(values), seed)
-    assert one.mean == pytest.approx(np.mean(values))
-    assert one.low - ROUNDING <= one.mean <= one.high + ROUNDING
-    assert min(values) - ROUNDING <= one.low
-    assert one.high <= max(values) + ROUNDING
+    (interval,) = intervals(column(values), seed)
+    assert interval.mean == pytest.approx(np.mean(values))
+    assert interval.low - ROUNDING <= interval.mean <= interval.high + ROUNDING
+    assert min(values) - ROUNDING <= interval.low
+    assert interval.high <= max(values) + ROUNDING
 
 
 def test_the_same_seed_gives_the_same_interval_and_another_seed_another() -> None:
@@ -42,16 +42,16 @@ def test_more_users_narrow_the_interval_as_the_root_of_their_number() -> None:
 
 def test_the_interval_is_as_wide_as_the_normal_one_where_that_holds() -> None:
     values = np.random.default_rng(3).normal(0.4, 0.1, (1_000, 1))
-    (one,) = intervals(values, 0)
+    (interval,) = intervals(values, 0)
     expected = 2 * 1.96 * values.std() / np.sqrt(len(values))
-    assert one.high - one.low == pytest.approx(expected, rel=0.1)
+    assert interval.high - interval.low == pytest.approx(expected, rel=0.1)
 
 
 @settings(deadline=None, max_examples=20)
 @given(values=FIGURES)
 def test_the_paired_difference_of_equal_figures_is_exactly_0(values: list[float]) -> None:
-    (one,) = intervals(column(values) - column(values), 5)
-    assert (one.mean, one.low, one.high) == (0.0, 0.0, 0.0)
+    (interval,) = intervals(column(values) - column(values), 5)
+    assert (interval.mean, interval.low, interval.high) == (0.0, 0.0, 0.0)
 
 
 def test_samples_drawn_in_parts_are_as_many(monkeypatch: pytest.MonkeyPatch) -> None:

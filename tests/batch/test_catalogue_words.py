@@ -109,14 +109,21 @@ def test_the_night_reads_the_terms_that_sql_sees(
         terms = load_item_terms(bulk)
     assert terms.item_nos.tolist() == item_nos
     row = terms.weights[2].tocoo()
-    told = {terms.terms[c]: weight for c, weight in zip(row.col, row.data, strict=True)}
+    terms_shown = {terms.terms[c]: weight for c, weight in zip(row.col, row.data, strict=True)}
     with engine.connect() as connection:
         query = "select term, weight from items, terms_of(words) where item_no = :no"
         seen = dict(map(tuple, connection.execute(text(query), {"no": item_nos[2]}).all()))
-    assert told == pytest.approx(seen)
-    assert {"it", "dog", "category:comedie", "comedi", "tags:tag 2", "year:1952"} <= told.keys()
-    assert told["dog"] == pytest.approx(1 + np.log(4))
-    assert told["category:comedie"] == 1
+    assert terms_shown == pytest.approx(seen)
+    assert {
+        "it",
+        "dog",
+        "category:comedie",
+        "comedi",
+        "tags:tag 2",
+        "year:1952",
+    } <= terms_shown.keys()
+    assert terms_shown["dog"] == pytest.approx(1 + np.log(4))
+    assert terms_shown["category:comedie"] == 1
 
 
 def test_sums_in_sql_are_those_of_the_night(
@@ -175,9 +182,11 @@ def test_storing_again_after_a_break_leaves_each_term_once(
     with bulk_connection(database_url) as bulk, engine.begin() as connection:
         store_words(bulk, connection, run_id, words.learned)
         stored = connection.execute(text("select count(*) from term_embeddings")).scalar_one()
-        told = connection.execute(text("select parameters -> 'words' from model_runs")).scalar_one()
+        stored_words = connection.execute(
+            text("select parameters -> 'words' from model_runs")
+        ).scalar_one()
     assert stored == len(words.learned.words.terms)
-    assert told == json.loads(json.dumps(words.learned.told()))
+    assert stored_words == json.loads(json.dumps(words.learned.to_dict()))
 
 
 def test_a_runs_words_go_with_its_partitions(

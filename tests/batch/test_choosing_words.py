@@ -59,12 +59,12 @@ def test_candidates_are_compared_on_one_held_out_future(
     validation = make_validation(split, past, SPACE, seed=1, threads=1)
     assert validation is not None
     figures = foresee_with_words(validation, terms, **asked)
-    assert [one.pseudo_count for one in figures] == [0.0, 0.25, 0.5, 1.0, 2.0]
+    assert [candidate.pseudo_count for candidate in figures] == [0.0, 0.25, 0.5, 1.0, 2.0]
     assert figures[-1].all > figures[0].all
     chosen = choose_pseudo_count(validation, terms, **asked)
     assert chosen.parameters.pseudo_count == best_of(figures)
-    assert [one["pseudo_count"] for one in chosen.described()["words_foreseen"]] == [
-        one.pseudo_count for one in figures
+    assert [candidate["pseudo_count"] for candidate in chosen.described()["words_foreseen"]] == [
+        candidate.pseudo_count for candidate in figures
     ]
 
 

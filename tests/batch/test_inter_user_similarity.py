@@ -12,7 +12,7 @@ LISTS = st.lists(st.lists(st.integers(1, 9), unique=True, max_size=4), min_size=
 
 def arrays(lists: list[list[int]]) -> np.ndarray:
     """Lists as rows that end in -1."""
-    return np.array([[*one, *[-1] * (4 - len(one))] for one in lists], dtype=np.int32)
+    return np.array([[*items, *[-1] * (4 - len(items))] for items in lists], dtype=np.int32)
 
 
 def test_the_same_list_for_everybody_is_all_similar() -> None:
@@ -44,20 +44,20 @@ def test_the_figures_are_those_of_all_pairs_and_the_same_every_time(
     listed = arrays(lists)
     measured = measure_inter_user_similarity(listed, seed)
     assert measured == measure_inter_user_similarity(listed, seed)
-    some = [set(one) for one in lists if one]
-    if len(some) < 2:
+    item_sets = [set(items) for items in lists if items]
+    if len(item_sets) < 2:
         assert measured is None
         return
     assert measured is not None
     pairs = [
         len(a & b) / max(len(a), len(b))
-        for i, a in enumerate(some)
-        for j, b in enumerate(some)
+        for i, a in enumerate(item_sets)
+        for j, b in enumerate(item_sets)
         if i != j
     ]
     assert measured.mean == pytest.approx(np.mean(pairs), abs=0.02)
     assert measured.similar == pytest.approx(np.mean([pair > 0.8 for pair in pairs]), abs=0.02)
-    assert measured.most_common == max(map(some.count, some)) / len(some)
+    assert measured.most_common == max(map(item_sets.count, item_sets)) / len(item_sets)
 
 
 def test_one_user_has_nobody_to_be_compared_with() -> None:

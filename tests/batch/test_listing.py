@@ -33,7 +33,7 @@ def test_the_mean_confidence_does_not_move_with_the_exponents(
         matrix, replace(HYPERPARAMETERS, user_exponent=exponents[0], item_exponent=exponents[1])
     )
     assert balanced.confidence == pytest.approx(HYPERPARAMETERS.confidence)
-    means = [float(confidences(matrix, one).data.mean()) for one in (balanced, other)]
+    means = [float(confidences(matrix, exponents).data.mean()) for exponents in (balanced, other)]
     assert means[1] == pytest.approx(means[0], rel=1e-4)
 
 

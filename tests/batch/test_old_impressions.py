@@ -85,12 +85,12 @@ def test_killed_within_a_batch_nothing_has_happened(shown: Engine) -> None:
 
 def test_two_at_once_count_nothing_twice(shown: Engine) -> None:
     before = daily(shown)
-    one = count_up_old_impressions(shown.begin, BEFORE, 10)
+    steps = count_up_old_impressions(shown.begin, BEFORE, 10)
     other = count_up_old_impressions(shown.begin, BEFORE, 15)
     for _ in range(10):
-        next(one, None)
+        next(steps, None)
         next(other, None)
-    list(one)
+    list(steps)
     list(other)
     assert daily(shown) == before
 

@@ -83,14 +83,14 @@ def test_a_difference_beyond_chance_is_refused_with_its_interval() -> None:
 
 def test_users_are_compared_with_themselves() -> None:
     popular = noisy(0.5)
-    verdict = judge(GROWN, comparison([one - 0.01 for one in popular], popular, None), SETTINGS)
+    verdict = judge(GROWN, comparison([entry - 0.01 for entry in popular], popular, None), SETTINGS)
     assert not verdict.accepted, "unpaired, 0.01 would drown in the noise of 0.3"
 
 
 def test_worse_than_the_served_run_counts_only_beyond_the_margin() -> None:
     served = noisy(0.5)
-    within = judge(GROWN, comparison([one - 0.02 for one in served], 0.0, served), SETTINGS)
-    beyond = judge(GROWN, comparison([one - 0.03 for one in served], 0.0, served), SETTINGS)
+    within = judge(GROWN, comparison([entry - 0.02 for entry in served], 0.0, served), SETTINGS)
+    beyond = judge(GROWN, comparison([entry - 0.03 for entry in served], 0.0, served), SETTINGS)
     assert within.accepted
     assert beyond.reason == (
         "Worse than the served run: nDCG@20 0.4700 against 0.5000 for 50 users, difference"
@@ -138,11 +138,11 @@ def test_every_figure_of_every_segment_is_stored_with_its_interval() -> None:
     assert stored["users"] == {"all": 50, "new": 5, "light": 15, "heavy": 30}
     for who in ("candidate", "popularity", "recent_popularity", "served"):
         for segment in stored["users"]:
-            for name, one in stored[who][segment].items():
+            for name, entry in stored[who][segment].items():
                 if name.startswith("coverage@"):
-                    assert set(one) == {"mean"}
+                    assert set(entry) == {"mean"}
                 else:
-                    assert one["low"] - 1e-12 <= one["mean"] <= one["high"] + 1e-12
+                    assert entry["low"] - 1e-12 <= entry["mean"] <= entry["high"] + 1e-12
     assert stored["candidate"]["all"]["ndcg@20"]["mean"] == pytest.approx(0.3)
     assert stored["difference"]["served"]["low"] > 0.0
     assert stored["candidate"]["new"]["coverage@5"]["mean"] == 0.05

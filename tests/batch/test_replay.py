@@ -134,14 +134,18 @@ def replayed(ranks: dict[str, list[int]]) -> Replay:
 
 
 def test_hit_rate_and_ndcg_by_hand() -> None:
-    told = figures(np.array([0, 1, 19, 20, MISSED]))
-    assert told["hr@20"] == pytest.approx(3 / 5)
-    assert told["ndcg@20"] == pytest.approx((1 + 1 / np.log2(3) + 1 / np.log2(21)) / 5)
+    figures_of_ranks = figures(np.array([0, 1, 19, 20, MISSED]))
+    assert figures_of_ranks["hr@20"] == pytest.approx(3 / 5)
+    assert figures_of_ranks["ndcg@20"] == pytest.approx((1 + 1 / np.log2(3) + 1 / np.log2(21)) / 5)
 
 
 def test_segments_go_by_the_number_of_earlier_interactions() -> None:
-    told = by_segment(replayed({"popular": [0] * 5 + [50] * 15 + [0] * 10}))["popular"]
-    assert [told[name]["hr@20"] for name in ("new", "light", "heavy")] == [1.0, 0.0, 1.0]
+    figures_of_ranks = by_segment(replayed({"popular": [0] * 5 + [50] * 15 + [0] * 10}))["popular"]
+    assert [figures_of_ranks[name]["hr@20"] for name in ("new", "light", "heavy")] == [
+        1.0,
+        0.0,
+        1.0,
+    ]
 
 
 def test_advice_names_the_setting_of_a_policy_that_is_better_beyond_noise() -> None:

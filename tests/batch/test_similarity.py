@@ -46,15 +46,15 @@ def test_a_similarity_is_the_weighted_sum_of_three_cosines(
     taste, context_embeddings, said = (random.normal(size=(2, d)) for d in (3, 2, 5))
     said[0] *= not silent
     context_embeddings[1] *= not unheard
-    one, other = similarity_embeddings(items_of(taste, context_embeddings), 3, said, SHARES)
+    first, other = similarity_embeddings(items_of(taste, context_embeddings), 3, said, SHARES)
 
     def cosine(pair: np.ndarray) -> float:
         lengths = np.linalg.norm(pair, axis=1)
         return float(pair[0] @ pair[1] / lengths.prod()) if lengths.all() else 0.0
 
     expected = 0.35 * cosine(taste) + 0.35 * cosine(context_embeddings) + 0.3 * cosine(said)
-    assert one @ other == pytest.approx(expected, abs=1e-5)
-    assert np.linalg.norm(one) <= 1 + 1e-6
+    assert first @ other == pytest.approx(expected, abs=1e-5)
+    assert np.linalg.norm(first) <= 1 + 1e-6
 
 
 def test_without_a_sequence_part_taste_has_its_share() -> None:
@@ -86,7 +86,8 @@ def test_the_night_and_a_cold_item_from_the_store_are_alike_in_the_same_way(
         connection.execute(text("update item_embeddings set users = 0"))
         rows = connection.execute(
             text(
-                "select item_no, similarity_embedding from item_similarity_embeddings order by item_no"
+                "select item_no, similarity_embedding from item_similarity_embeddings order by"
+                " item_no"
             )
         ).all()
         made = make_cold_items(connection, run_id, words.space.items.item_nos.tolist())
@@ -96,8 +97,8 @@ def test_the_night_and_a_cold_item_from_the_store_are_alike_in_the_same_way(
     assert [row.item_no for row in rows] == words.space.items.item_nos.tolist()
     stored = np.stack([row.similarity_embedding.to_numpy() for row in rows])
     assert stored.shape[1] == similarity_dimensions(words.space)
-    assert made.similarity_embeddings is not None
-    assert np.allclose(stored[new], made.similarity_embeddings[new], atol=1e-4)
+    assert made.similarity_vectors is not None
+    assert np.allclose(stored[new], made.similarity_vectors[new], atol=1e-4)
 
 
 def test_a_text_in_sql_is_alike_as_an_item_made_of_it_is(

@@ -99,7 +99,7 @@ def test_the_default_and_its_neighbours_come_first(fold: EvaluationFold) -> None
     found = Search([fold], [DEFAULT], BUDGET).run()
     explored = [trial.hyperparameters for trial in found.trials if trial.fidelity == "explored"]
     expected = [DEFAULT, *neighbours(DEFAULT, step=1.0)]
-    searched = [[getattr(one, name) for name in SPACE] for one in explored[: len(expected)]]
+    searched = [[getattr(trial, name) for name in SPACE] for trial in explored[: len(expected)]]
     for got, hyperparameters in zip(searched, expected, strict=True):
         assert got == pytest.approx([getattr(hyperparameters, name) for name in SPACE])
     assert len(explored) == BUDGET.explored > len(expected)
@@ -166,7 +166,7 @@ def test_what_is_found_is_compared_with_the_default_as_it_stands(fold: Evaluatio
 def test_a_trial_counts_by_the_mean_of_its_folds(fold: EvaluationFold) -> None:
     other = replace(fold, relevant=fold.relevant.of_users(np.arange(30)))
     both = judge([fold, other], DEFAULT).as_given
-    each = [judge([one], DEFAULT).as_given for one in (fold, other)]
+    each = [judge([entry], DEFAULT).as_given for entry in (fold, other)]
     assert both.recall == pytest.approx((each[0].recall + each[1].recall) / 2)
     assert both.ndcg == pytest.approx((each[0].ndcg + each[1].ndcg) / 2)
 

@@ -43,21 +43,21 @@ def test_the_last_line_is_one_object_and_progress_goes_elsewhere(
     done = bench(tmp_path, split, "--budget-seconds", "1", "--seed", "3", "--json")
     assert done.returncode == 0, done.stderr
     (line,) = done.stdout.splitlines()
-    told = json.loads(line)
-    assert 0.5 < told["recall@20"] <= 1.0
-    assert 0.0 < told["ndcg@20"] <= 1.0
-    assert told["parameters"]["seed"] == 3
-    assert told["parameters"]["trend_exponent"] == 0.0
-    assert told["search_seconds"] > 0
-    assert told["fit_seconds"] > 0
+    figures = json.loads(line)
+    assert 0.5 < figures["recall@20"] <= 1.0
+    assert 0.0 < figures["ndcg@20"] <= 1.0
+    assert figures["parameters"]["seed"] == 3
+    assert figures["parameters"]["trend_exponent"] == 0.0
+    assert figures["search_seconds"] > 0
+    assert figures["fit_seconds"] > 0
     assert "trial 1" in done.stderr
     assert not (tmp_path / "home").exists()
 
 
 def test_without_budget_nothing_is_searched(split: Path, tmp_path: Path) -> None:
     done = bench(tmp_path, split, "--budget-seconds", "0", "--json")
-    told = json.loads(done.stdout)
-    assert (told["trials"], told["search_seconds"]) == (0, 0)
+    figures = json.loads(done.stdout)
+    assert (figures["trials"], figures["search_seconds"]) == (0, 0)
     assert "trial" not in done.stderr
 
 

@@ -40,9 +40,12 @@ def test_a_process_grows_too_much_by_more_than_5_percent_and_10_mib(
     assert not growth.restarted
 
 
-def test_a_process_that_was_started_again_is_told(memory: ModuleType) -> None:
-    one = {"api": memory.Memory(0.0, 1.0, 0.0, 0.0, 1.0)}
-    samples = [memory.Sample(minute, {"api": pid}, one) for minute, pid in ((14.0, 1), (60.0, 2))]
+def test_a_process_that_was_started_again_is_reported(memory: ModuleType) -> None:
+    memory_by_name = {"api": memory.Memory(0.0, 1.0, 0.0, 0.0, 1.0)}
+    samples = [
+        memory.Sample(minute, {"api": pid}, memory_by_name)
+        for minute, pid in ((14.0, 1), (60.0, 2))
+    ]
     assert memory.growths(samples, 15.0, 5.0)["api"].restarted
 
 
@@ -77,6 +80,6 @@ def test_benchmarks_are_run_by_name_and_an_unknown_one_is_refused_with_those_the
     unknown = run_benchmark("nothing")
     assert unknown.returncode == 2
     assert "soak" in unknown.stdout
-    told = run_benchmark("soak", "--help")
-    assert told.returncode == 0
-    assert "--settle-minutes" in told.stdout
+    done = run_benchmark("soak", "--help")
+    assert done.returncode == 0
+    assert "--settle-minutes" in done.stdout

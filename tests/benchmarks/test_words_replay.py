@@ -42,17 +42,17 @@ def test_every_event_is_in_one_segment_and_in_all(log: Interactions) -> None:
     replayed = replay_words(log, ItemTerms(ITEMS, ("even", "odd"), groups), SMALL, SETTINGS)
     assert len(replayed.pseudo_count) == 2
     for segments in replayed.compared(1).values():
-        events = {segment: one.events for segment, one in segments.items()}
+        events = {segment: segment_figures.events for segment, segment_figures in segments.items()}
         assert events.pop("all") == sum(events.values()) == len(replayed.liked_by)
 
 
-def test_what_words_add_is_told_with_its_interval() -> None:
+def test_what_words_add_is_reported_with_its_interval() -> None:
     ranks = np.array([0, 25, 3], dtype=np.int64)
     better = np.array([0, 0, 0], dtype=np.int64)
-    without, with_words = (dict.fromkeys(LISTS, one) for one in (ranks, better))
-    told = WordsReplay(without, with_words, np.array([1, 2, 50]), (0.5,)).compared(1)["speed"]
-    assert told["at most 5 users"].events == 2
-    assert told["at most 5 users"].without == pytest.approx(0.5)
-    assert told["at most 5 users"].with_words == pytest.approx(1.0)
-    assert 0.0 <= told["all"].low < told["all"].high
-    assert "6-20 users" not in told
+    without, with_words = (dict.fromkeys(LISTS, ranks_of) for ranks_of in (ranks, better))
+    compared = WordsReplay(without, with_words, np.array([1, 2, 50]), (0.5,)).compared(1)["speed"]
+    assert compared["at most 5 users"].events == 2
+    assert compared["at most 5 users"].without == pytest.approx(0.5)
+    assert compared["at most 5 users"].with_words == pytest.approx(1.0)
+    assert 0.0 <= compared["all"].low < compared["all"].high
+    assert "6-20 users" not in compared

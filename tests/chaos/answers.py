@@ -12,7 +12,7 @@ from tests.chaos.ledger import Ledger
 from tests.chaos.questions import Question
 from tests.chaos.violations import Violations
 
-_TOLD_EVENTS = 30
+_REPORTED_EVENTS = 30
 FALLBACK = "fallback"
 """The strategy of lists made without the store."""
 POPULAR_STRATEGIES = frozenset({"popular", FALLBACK})
@@ -50,7 +50,7 @@ class Answer:
         """Whom it is for; None: for nobody in particular."""
         return self.question.user
 
-    def told(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, Any]:
         """For the file of violations."""
         return {
             "question": {"path": self.question.path, **self.question.parameters},
@@ -118,10 +118,14 @@ def check_seen(answer: Answer, ledger: Ledger, violations: Violations) -> tuple[
                 item=item,
                 mark=asdict(mark),
                 seconds_after_acknowledgement=round(answer.began - mark.acknowledged_at, 4),
-                answer=answer.told(),
-                history=[asdict(one) for one in ledger.history(answer.user)[-_TOLD_EVENTS:]],
-                statements=[asdict(one) for one in ledger.statements.get(answer.user, ())],
+                answer=answer.to_dict(),
+                history=[
+                    asdict(event) for event in ledger.history(answer.user)[-_REPORTED_EVENTS:]
+                ],
+                statements=[
+                    asdict(statement) for statement in ledger.statements.get(answer.user, ())
+                ],
             )
     if old:
-        violations.add("old item shown", answer.began, items=old, answer=answer.told())
+        violations.add("old item shown", answer.began, items=old, answer=answer.to_dict())
     return len(shown), 0

@@ -15,8 +15,8 @@ from domain.identifiers import UserId
 from sql.log import NewEvent, record_parameters
 from sql.statements import statements
 from stack.supervision.background import in_thread
+from tests.chaos.dataset import Dataset, taste_of
 from tests.chaos.ledger import Sent
-from tests.chaos.shop import Shop, taste_of
 from tests.chaos.writing import Writer
 
 _LOG = statements("log")
@@ -33,7 +33,7 @@ class BulkLoader:
     """Loads users whom no process is told of; from the commit on, their items count as seen."""
 
     engine: Engine
-    shop: Shop
+    dataset: Dataset
     writer: Writer
     groups: int
     """Of items that the same users like."""
@@ -65,7 +65,7 @@ class BulkLoader:
         while not self.writer.stopped.is_set():
             if await self._stored(rows, events):
                 self.lately = [*self.lately, *users][-_LATELY:]
-                self.writer.tally.users_loaded_in_bulk += len(users)
+                self.writer.counters.users_loaded_in_bulk += len(users)
                 return True
             await asyncio.sleep(_PAUSE_SECONDS)
         return False
@@ -89,7 +89,7 @@ class BulkLoader:
         return [self.writer.event(user, item, _KIND) for user in users for item in self._history()]
 
     def _history(self) -> list[str]:
-        index, items = self.drawn.randrange(len(self.shop.users)), len(self.shop.item_nos)
+        index, items = self.drawn.randrange(len(self.dataset.users)), len(self.dataset.item_nos)
         tastes = (taste_of(index, items, self.groups, self.drawn) for _ in range(_EVENTS_OF_ONE))
         return list(dict.fromkeys(tastes))
 
@@ -97,8 +97,8 @@ class BulkLoader:
         return NewEvent(
             event_id=uuid.UUID(event.event_id),
             user_id=UserId(event.user),
-            item_no=self.shop.item_nos[event.item],
-            kind_no=self.shop.kinds[event.kind],
+            item_no=self.dataset.item_nos[event.item],
+            kind_no=self.dataset.kinds[event.kind],
             value=None,
             occurred_at=stored_at - timedelta(days=_DAYS * self.drawn.random()),
         )

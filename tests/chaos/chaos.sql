@@ -98,12 +98,12 @@ select user_id, embedding, events_since_cut_off, position
 from live_run join user_embeddings using (run_id) join users using (user_no);
 
 -- name: find_unfolded
--- How many shards of the served run the speed workers still have to bring to the end of all news of users.
+-- How many shards of the served run the speed workers still have to bring to the end of all changes of users.
 select count(*)
 from live_run join speed_progress using (run_id)
 where position < (
     select coalesce(max(newest), 0)
     from (select max(position) from interactions
           union all select max(position) from event_deletions
-          union all select max(position) from user_interests) as news (newest)
+          union all select max(position) from user_interests) as changes (newest)
 );

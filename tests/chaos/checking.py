@@ -8,22 +8,24 @@ import numpy as np
 
 from tests.chaos.answers import Answer
 from tests.chaos.contents import NOTHING, Interests, LogRow, RunContents
+from tests.chaos.dataset import Dataset
 from tests.chaos.ledger import Ledger, Sent
-from tests.chaos.shop import Shop
 from tests.chaos.versions import vector_as_of
 from tests.chaos.violations import Violations
 
 _VECTOR_TOLERANCE = 1e-4
 
 
-def check_log(ledger: Ledger, log: Iterable[LogRow], shop: Shop, violations: Violations) -> None:
+def check_log(
+    ledger: Ledger, log: Iterable[LogRow], dataset: Dataset, violations: Violations
+) -> None:
     """Lost: acknowledged and not in the log. Back: taken out and in the log all the same."""
     rows = {row.event_id: row for row in log}
     for event in ledger.certain():
         row = rows.get(UUID(event.event_id))
         if row is None:
             violations.add("lost", event.acknowledged_at or 0.0, event=event)
-        elif (fault := _difference(event, row, shop)) is not None:
+        elif (fault := _difference(event, row, dataset)) is not None:
             violations.add("stored wrong", event.sent_at, fault=fault, event=event, row=row)
     for event in ledger.certainly_deleted():
         if UUID(event.event_id) in rows:
@@ -48,8 +50,8 @@ def check_interests(
     for user, statements in ledger.statements.items():
         standing = stored.get(user, NOTHING)
         possible = [
-            NOTHING if one is None else Interests(one.words, one.items)
-            for one in ledger.may_stand(user, at, at)
+            NOTHING if statement is None else Interests(statement.words, statement.items)
+            for statement in ledger.may_stand(user, at, at)
         ]
         if standing not in possible:
             violations.add(
@@ -83,12 +85,12 @@ def check_exclusions(
     answers: Iterable[Answer],
     logs: Mapping[str, Sequence[LogRow]],
     interests: Mapping[str, Interests],
-    shop: Shop,
+    dataset: Dataset,
     violations: Violations,
 ) -> None:
     """Lists read after everything has settled against what log and interests mark as seen."""
-    marking = {shop.kinds[kind] for kind in shop.marking}
-    items: dict[int, str] = {no: item for item, no in shop.item_nos.items()}
+    marking = {dataset.kinds[kind] for kind in dataset.marking}
+    items: dict[int, str] = {no: item for item, no in dataset.item_nos.items()}
     for answer in answers:
         user = answer.user or ""
         seen = {items[row.item_no] for row in logs.get(user, ()) if row.kind_no in marking}
@@ -97,13 +99,13 @@ def check_exclusions(
         missing = min(answer.question.limit, len(items) - len(seen)) - len(answer.items)
         if shown or missing:
             fault = f"shows {shown}, lacks {missing} items"
-            violations.add("effect wrong", answer.began, fault=fault, answer=answer.told())
+            violations.add("effect wrong", answer.began, fault=fault, answer=answer.to_dict())
 
 
-def _difference(event: Sent, row: LogRow, shop: Shop) -> str | None:
-    told = (event.user, shop.item_nos[event.item], shop.kinds[event.kind], event.value)
+def _difference(event: Sent, row: LogRow, dataset: Dataset) -> str | None:
+    sent = (event.user, dataset.item_nos[event.item], dataset.kinds[event.kind], event.value)
     stored = (row.user_id, row.item_no, row.kind_no, row.value)
-    return None if told == stored else f"stored as {stored}"
+    return None if sent == stored else f"stored as {stored}"
 
 
 def _fault_of_vector(
@@ -113,13 +115,17 @@ def _fault_of_vector(
     stored = None if row is None or row.embedding is None else row.embedding.to_numpy()
     if expected is None or stored is None:
         same = expected is None and stored is None
-        return None if same else f"expected {_told(expected)}, stored {_told(stored)}"
-    count = sum(one.position > run.cut_off_position for one in log)
+        return (
+            None
+            if same
+            else f"expected {_format_vector(expected)}, stored {_format_vector(stored)}"
+        )
+    count = sum(row.position > run.cut_off_position for row in log)
     if row.events_since_cut_off != count:
         return f"it knows {row.events_since_cut_off} events since the cut-off, the log {count}"
     error = float(np.abs(stored - expected).max())
     return None if error <= _VECTOR_TOLERANCE else f"it is {error:.2g} off the log's"
 
 
-def _told(vector: Any) -> str:
+def _format_vector(vector: Any) -> str:
     return "no vector" if vector is None else "a vector"

@@ -36,7 +36,7 @@ class Comparison:
                 fault = self._fault(answer, run, since)
                 checked += is_comparable(answer, log_is_whole=_log_is_whole(answer, since))
             if fault is not None:
-                violations.add("mixed versions", answer.began, fault=fault, answer=answer.told())
+                violations.add("mixed versions", answer.began, fault=fault, answer=answer.to_dict())
         return checked
 
     def check_settled(
@@ -50,7 +50,7 @@ class Comparison:
         for answer in answers:
             fault = self._fault_when_settled(answer, live, stated.get(answer.user or "", NOTHING))
             if fault is not None:
-                violations.add("effect wrong", answer.began, fault=fault, answer=answer.told())
+                violations.add("effect wrong", answer.began, fault=fault, answer=answer.to_dict())
 
     def _fault_when_settled(self, answer: Answer, live: int, said: Interests) -> str | None:
         if answer.run_id != live:
@@ -110,8 +110,11 @@ class Comparison:
         The newest first, as it is the likeliest.
         """
         stated = self.ledger.statements.get(answer.user or "", ())
-        before = [one for one in stated if one.sent_at <= answer.ended]
-        return [*(Interests(one.words, one.items) for one in reversed(before)), NOTHING]
+        before = [statement for statement in stated if statement.sent_at <= answer.ended]
+        return [
+            *(Interests(statement.words, statement.items) for statement in reversed(before)),
+            NOTHING,
+        ]
 
     def _is_forgotten(self, answer: Answer) -> bool:
         """Whether the user's list may be of another life."""
@@ -132,7 +135,7 @@ def check_starters(answers: Iterable[Answer], violations: Violations) -> int:
         together = min(len(known.items), len(answer.items))
         if known.items[:together] != answer.items[:together]:
             violations.add(
-                "another starter", answer.began, before=known.told(), answer=answer.told()
+                "another starter", answer.began, before=known.to_dict(), answer=answer.to_dict()
             )
     return compared
 

@@ -92,4 +92,6 @@ class RunContents:
     def numbers(self, interests: Interests) -> NDArray[np.int32]:
         """Interests as items (k,): words the run knows, then items."""
         words = [self.phrase_nos[word] for word in interests.words if word in self.phrase_nos]
-        return np.array([*words, *(self.item_nos[one] for one in interests.items)], dtype=np.int32)
+        return np.array(
+            [*words, *(self.item_nos[item] for item in interests.items)], dtype=np.int32
+        )

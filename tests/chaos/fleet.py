@@ -144,8 +144,8 @@ def end_family(process: subprocess.Popen[Any] | None) -> None:
     if process is None or process.poll() is not None:
         return
     family = _family(process.pid)
-    for one in family:
-        _signal(one, signal.SIGKILL)
+    for member in family:
+        _signal(member, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
         process.wait(_GONE_SECONDS)
     psutil.wait_procs(family, timeout=_GONE_SECONDS)

@@ -122,7 +122,7 @@ class Ledger:
 
     def maybe_seen(self, user: str) -> set[str]:
         """Items that a list may leave out: all that were ever seen, or named as an interest."""
-        named = (item for one in self.statements.get(user, ()) for item in one.items)
+        named = (item for statement in self.statements.get(user, ()) for item in statement.items)
         return {*self._seen_before.get(user, ()), *self._marks.get(user, ()), *named}
 
     def certainly_seen(self, user: str, began: float, ended: float) -> dict[str, Mark | None]:
@@ -131,7 +131,7 @@ class Ledger:
         The event or statement that says so; None: it was before the load began.
         """
         found: dict[str, Mark | None] = {}
-        if all(one.asked_at > ended for one in self.forgotten.get(user, ())):
+        if all(removal.asked_at > ended for removal in self.forgotten.get(user, ())):
             found = dict.fromkeys(self._seen_before.get(user, ()))
         for item, events in self._marks.get(user, {}).items():
             for event in events:
@@ -152,14 +152,14 @@ class Ledger:
     def _user_may_be_gone(self, user: str, since: float, by: float) -> bool:
         """Whether somebody asked by then for the removal of what was sent of a user at `since`."""
         return any(
-            one.asked_at <= by and (one.done_at is None or since <= one.done_at)
-            for one in self.forgotten.get(user, ())
+            removal.asked_at <= by and (removal.done_at is None or since <= removal.done_at)
+            for removal in self.forgotten.get(user, ())
         )
 
     def _forgotten_after(self, event: Sent) -> bool:
         """Whether the user's removal was asked for after the event was acknowledged, and done."""
         acknowledged = event.acknowledged_at
         return acknowledged is not None and any(
-            one.done_at is not None and acknowledged <= one.asked_at
-            for one in self.forgotten.get(event.user, ())
+            removal.done_at is not None and acknowledged <= removal.asked_at
+            for removal in self.forgotten.get(event.user, ())
         )

@@ -8,14 +8,14 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.chaos.asking import Asker
 from tests.chaos.bulk_loading import BulkLoader
+from tests.chaos.dataset import Dataset, taste_of
 from tests.chaos.ledger import Sent
 from tests.chaos.options import ChaosOptions
+from tests.chaos.preference_generator import PreferenceGenerator
 from tests.chaos.questions import list_for
 from tests.chaos.reading import Reader
-from tests.chaos.shop import Shop, taste_of
-from tests.chaos.stating import Stater
+from tests.chaos.request_generator import RequestGenerator
 from tests.chaos.writing import Writer
 
 _MOST_UNDER_WAY = 60
@@ -46,11 +46,11 @@ class Load:
     """Keeps the system busy until it is stopped."""
 
     options: ChaosOptions
-    shop: Shop
+    dataset: Dataset
     reader: Reader
     writer: Writer
-    asker: Asker
-    stater: Stater
+    request_generator: RequestGenerator
+    preference_generator: PreferenceGenerator
     loader: BulkLoader
     drawn: random.Random
     deletes: bool
@@ -62,9 +62,9 @@ class Load:
 
     def start(self) -> None:
         """Begin."""
-        weights = [1.0 / (index + 3) for index in range(len(self.shop.users))]
+        weights = [1.0 / (index + 3) for index in range(len(self.dataset.users))]
         self._activity = list(itertools.accumulate(weights))
-        self._indexes = {user: index for index, user in enumerate(self.shop.users)}
+        self._indexes = {user: index for index, user in enumerate(self.dataset.users)}
         options = self.options
         plans: list[tuple[float, Callable[[], Coroutine[Any, Any, Any]]]] = [
             (options.reads_per_second, self._one_read),
@@ -104,7 +104,7 @@ class Load:
             due += self.drawn.expovariate(rate)
             await asyncio.sleep(max(0.0, due - loop.time()))
             if len(self._under_way) >= _MOST_UNDER_WAY:
-                self.reader.tally.skipped += 1
+                self.reader.counters.skipped += 1
                 continue
             self._begin(begin())
 
@@ -117,33 +117,33 @@ class Load:
     async def _one_read(self) -> None:
         stranger = self.drawn.random() < _STRANGER
         user = f"stranger-{self.drawn.randrange(10**9)}" if stranger else self._user()
-        await self.reader.read(self.asker.anything(user))
+        await self.reader.read(self.request_generator.anything(user))
 
     async def _one_batch(self) -> None:
         events = [self._event() for _ in range(self.drawn.choice((1, 1, 1, 3)))]
         if await self.writer.post(events) and self.drawn.random() < _LOOKS_AGAIN:
             for seconds in _LOOK_AGAIN_SECONDS:
                 await asyncio.sleep(seconds)
-                await self.reader.read(self.asker.anything(events[0].user))
+                await self.reader.read(self.request_generator.anything(events[0].user))
 
     async def _one_statement(self) -> None:
-        user = await self.stater.state()
+        user = await self.preference_generator.state()
         if user is None:
             return
         for seconds in _LOOK_AGAIN_SECONDS:
             await asyncio.sleep(seconds)
-            await self.reader.read(self.asker.anything(user))
+            await self.reader.read(self.request_generator.anything(user))
         if self.drawn.random() < _THEN_USES:
             await self.writer.post([self._event(user)])
 
     async def _one_bulk_load(self) -> None:
         users = self.loader.next_users()
         if self.drawn.random() < _ASKED_BEFORE:
-            await self.reader.read(self.asker.anything(users[0]))
+            await self.reader.read(self.request_generator.anything(users[0]))
         if await self.loader.load(users):
             for user, seconds in zip(users, _LOOK_AGAIN_SECONDS, strict=True):
                 await asyncio.sleep(seconds)
-                await self.reader.read(self.asker.anything(user))
+                await self.reader.read(self.request_generator.anything(user))
 
     async def _one_delete(self) -> None:
         await_deletion = [
@@ -151,7 +151,7 @@ class Load:
             for event in itertools.islice(reversed(self.writer.ledger.events.values()), 300)
             if event.acknowledged_at is not None
             and event.deleting_at is None
-            and event.user not in self.shop.probed
+            and event.user not in self.dataset.probed
         ]
         if await_deletion:
             event = self.drawn.choice(await_deletion)
@@ -159,12 +159,12 @@ class Load:
             await self.reader.read(list_for(event.user, 20))
 
     async def _one_forget(self) -> None:
-        user = self.shop.users[_LEAVERS + self.drawn.randrange(_LEAVERS)]
+        user = self.dataset.users[_LEAVERS + self.drawn.randrange(_LEAVERS)]
         await self.writer.forget(user)
         await self.reader.read(list_for(user, 20))
 
     def _event(self, user: str | None = None) -> Sent:
-        """Of a user; None: of any in the shop."""
+        """Of a user; None: of any in the dataset."""
         user = user or self._user()
         newest = self.reader.latest.get(user)
         if newest is not None and newest.items and self.drawn.random() < _CLICKS_SHOWN:
@@ -174,11 +174,11 @@ class Load:
             index = self._indexes.get(user)
             if index is None:
                 index = self.drawn.randrange(len(self._indexes))
-            item = taste_of(index, len(self.shop.item_nos), self.options.groups, self.drawn)
+            item = taste_of(index, len(self.dataset.item_nos), self.options.groups, self.drawn)
         return self.writer.event(user, item, self.drawn.choice(_KINDS))
 
     def _user(self) -> str:
         if self.loader.lately and self.drawn.random() < _LOADED_LATELY:
             return self.drawn.choice(self.loader.lately)
         index = bisect.bisect(self._activity, self.drawn.random() * self._activity[-1])
-        return self.shop.users[min(index, len(self.shop.users) - 1)]
+        return self.dataset.users[min(index, len(self.dataset.users) - 1)]

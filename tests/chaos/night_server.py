@@ -21,9 +21,9 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             _be_the_night(json.loads(line), ending)
-        _tell(pid=pid)
+        _write_message(pid=pid)
         _, status = os.waitpid(pid, 0)
-        _tell(code=os.waitstatus_to_exitcode(status))
+        _write_message(code=os.waitstatus_to_exitcode(status))
 
 
 def _be_the_night(environment: dict[str, str], ending: dict[str, object]) -> None:
@@ -43,7 +43,7 @@ def _be_the_night(environment: dict[str, str], ending: dict[str, object]) -> Non
         os._exit(code)
 
 
-def _tell(**message: int) -> None:
+def _write_message(**message: int) -> None:
     sys.stdout.write(f"{json.dumps(message)}\n")
     sys.stdout.flush()
 

@@ -146,8 +146,8 @@ class Nights:
             raise
         self._night = None
         self.outcomes[night.outcome()] += 1
-        told = night.ending.get("message", "")
-        self._note(f"night {night.number} {night.outcome()} {told}".strip())
+        message = night.ending.get("message", "")
+        self._note(f"night {night.number} {night.outcome()} {message}".strip())
         return night.outcome()
 
     def _own_environment(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ class ChaosOptions:
     """How long, how much, from which seed."""
 
     seconds: float = 60.0
-    """Of load and disturbances; making the system and checking it come on top."""
+    """Of load and faults; making the system and checking it come on top."""
     seed: int = 1
     reads_per_second: float = 25.0
     events_per_second: float = 20.0

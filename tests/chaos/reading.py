@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 
 from tests.chaos.answers import Answer, answer_of, check_seen
 from tests.chaos.client import Api, Reply
+from tests.chaos.counters import Counters
+from tests.chaos.dataset import Dataset
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Ledger
 from tests.chaos.questions import Question
 from tests.chaos.shape import check_shape
-from tests.chaos.shop import Shop
-from tests.chaos.tally import Tally
 from tests.chaos.violations import Violations
 
 READ_SECONDS = 3.0
@@ -28,9 +28,9 @@ class Reader:
 
     api: Api
     fleet: Fleet
-    shop: Shop
+    dataset: Dataset
     ledger: Ledger
-    tally: Tally
+    counters: Counters
     violations: Violations
     drawn: random.Random
     answers: list[Answer] = field(default_factory=list)
@@ -44,11 +44,11 @@ class Reader:
             always_one &= bool(self.fleet.running("api"))
             answer = await self.read_from(worker, question)
             if answer is not None:
-                self.tally.patient_seconds.append(time.monotonic() - began)
+                self.counters.patient_seconds.append(time.monotonic() - began)
                 return answer
             await asyncio.sleep(_PAUSE_SECONDS)
         if always_one and self.fleet.running("api"):
-            self.tally.unanswered += 1
+            self.counters.unanswered += 1
         return None
 
     async def read_from(
@@ -62,7 +62,7 @@ class Reader:
             parameters=question.parameters,
             timeout_seconds=timeout_seconds,
         )
-        self.tally.count_read(reply)
+        self.counters.count_read(reply)
         if reply.status != OK:
             self._note_error(question, reply)
             return None
@@ -80,15 +80,15 @@ class Reader:
         return workers * _ROUNDS
 
     def _keep(self, answer: Answer) -> None:
-        self.tally.count_answer(answer)
+        self.counters.count_answer(answer)
         self.answers.append(answer)
         if answer.user is not None and answer.question.endpoint == "recommendations":
             self.latest[answer.user] = answer
         wrong, unknown = check_seen(answer, self.ledger, self.violations)
-        check_shape(answer, self.shop, self.ledger, self.violations)
-        self.tally.seen_items_unknown += unknown
+        check_shape(answer, self.dataset, self.ledger, self.violations)
+        self.counters.seen_items_unknown += unknown
         if wrong:
-            self.tally.seen_by_strategy[answer.strategy] += wrong
+            self.counters.seen_by_strategy[answer.strategy] += wrong
 
     def _note_error(self, question: Question, reply: Reply) -> None:
         if reply.status is None or reply.status == OVERLOADED:

@@ -4,11 +4,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from tests.chaos.disturbing import Disturber
+from tests.chaos.counters import Counters, percentile
+from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.nights import Nights
 from tests.chaos.options import ChaosOptions
 from tests.chaos.recovery import Prober, Recovered
-from tests.chaos.tally import Tally, percentile
 from tests.chaos.violations import Violations
 
 RECOVERY_BOUND_SECONDS = 5.0
@@ -43,8 +43,8 @@ Figures = dict[str, Any]
 def figures(
     options: ChaosOptions,
     *,
-    tally: Tally,
-    disturber: Disturber,
+    counters: Counters,
+    fault_injector: FaultInjector,
     nights: Nights,
     prober: Prober,
     violations: Violations,
@@ -53,88 +53,90 @@ def figures(
     """Everything measured; `checked` is what the comparison at the end adds."""
     counts = {name: violations.counts[kind] for kind, name in _NAMES.items()}
     known = sum(counts.values())
-    kills = [one for one in disturber.recovered if one.what.startswith("kill")]
-    pauses = [one for one in disturber.recovered if one.what.startswith("pause")]
+    kills = [recovery for recovery in fault_injector.recovered if recovery.what.startswith("kill")]
+    pauses = [
+        recovery for recovery in fault_injector.recovered if recovery.what.startswith("pause")
+    ]
     return {
         "seconds": options.seconds,
         "seed": options.seed,
-        "acknowledged": tally.acknowledged,
+        "acknowledged": counters.acknowledged,
         **counts,
         "other_violations": violations.counts.total() - known,
         "violations_by_kind": dict(violations.counts),
-        "reads": tally.reads,
-        "reads_by_endpoint": dict(tally.reads_by_endpoint),
-        "read_attempts": dict(tally.read_statuses),
-        "read_p50_ms": _milliseconds(percentile(tally.read_seconds, 0.5)),
-        "read_p99_ms": _milliseconds(percentile(tally.read_seconds, 0.99)),
-        "read_with_retries_p99_ms": _milliseconds(percentile(tally.patient_seconds, 0.99)),
-        "levels": dict(tally.strategies),
-        "sources": dict(tally.sources),
-        "short_answers": tally.short,
-        "seen_item_shown_by_level": dict(tally.seen_by_strategy),
-        "exclusions_unknown": tally.exclusions_unknown,
-        "seen_items_unknown": tally.seen_items_unknown,
-        "longest_own_lag_ms": _milliseconds(tally.longest_lag_seconds),
-        "events_sent": tally.events,
-        "event_attempts": dict(tally.write_statuses),
-        "batches_sent_again": tally.sent_again,
-        "skipped": tally.skipped,
-        "deletes_acknowledged": tally.deletes_acknowledged,
-        "users_forgotten": tally.users_forgotten,
-        "interests_stated": tally.interests_stated,
-        "users_loaded_in_bulk": tally.users_loaded_in_bulk,
-        "kills": disturber.kills.total(),
-        "kills_by_kind": dict(disturber.kills),
-        "pauses": disturber.pauses.total(),
-        "pauses_by_kind": dict(disturber.pauses),
+        "reads": counters.reads,
+        "reads_by_endpoint": dict(counters.reads_by_endpoint),
+        "read_attempts": dict(counters.read_statuses),
+        "read_p50_ms": _milliseconds(percentile(counters.read_seconds, 0.5)),
+        "read_p99_ms": _milliseconds(percentile(counters.read_seconds, 0.99)),
+        "read_with_retries_p99_ms": _milliseconds(percentile(counters.patient_seconds, 0.99)),
+        "levels": dict(counters.strategies),
+        "sources": dict(counters.sources),
+        "short_answers": counters.short,
+        "seen_item_shown_by_level": dict(counters.seen_by_strategy),
+        "exclusions_unknown": counters.exclusions_unknown,
+        "seen_items_unknown": counters.seen_items_unknown,
+        "longest_own_lag_ms": _milliseconds(counters.longest_lag_seconds),
+        "events_sent": counters.events,
+        "event_attempts": dict(counters.write_statuses),
+        "batches_sent_again": counters.sent_again,
+        "skipped": counters.skipped,
+        "deletes_acknowledged": counters.deletes_acknowledged,
+        "users_forgotten": counters.users_forgotten,
+        "interests_stated": counters.interests_stated,
+        "users_loaded_in_bulk": counters.users_loaded_in_bulk,
+        "kills": fault_injector.kills.total(),
+        "kills_by_kind": dict(fault_injector.kills),
+        "pauses": fault_injector.pauses.total(),
+        "pauses_by_kind": dict(fault_injector.pauses),
         "nights": dict(nights.outcomes),
         "max_recovery_seconds": _longest(kills),
         "max_recovery_by_kind": _longest_by_what(kills),
         "max_recovery_after_pause_by_kind": _longest_by_what(pauses),
         "max_gross_recovery_seconds": max(
-            (round(one.gross_seconds, 3) for one in kills), default=None
+            (round(recovery.gross_seconds, 3) for recovery in kills), default=None
         ),
-        "max_start_seconds": _starts(disturber.start_seconds),
+        "max_start_seconds": _starts(fault_injector.start_seconds),
         "fresh_after_recovery_p50_ms": _milliseconds(percentile(prober.fresh_seconds, 0.5)),
         "fresh_after_recovery_max_ms": _milliseconds(max(prober.fresh_seconds, default=None)),
         **checked,
     }
 
 
-def holds(told: Figures) -> bool:
+def holds(figures: Figures) -> bool:
     """Whether every promise was kept, and enough was compared to say so."""
-    longest = told["max_recovery_seconds"]
+    longest = figures["max_recovery_seconds"]
     recovered = longest is None or longest <= RECOVERY_BOUND_SECONDS
-    return recovered and _is_telling(told) and not any(told[name] for name in ALWAYS_ZERO)
+    return recovered and _is_conclusive(figures) and not any(figures[name] for name in ALWAYS_ZERO)
 
 
-def _is_telling(told: Figures) -> bool:
+def _is_conclusive(figures: Figures) -> bool:
     """Whether there was something to compare, and a wrong run would mostly have been noticed."""
-    power = told["version_check_power"]
-    compared = told["vectors_checked"] > 0 and told["final_lists_checked"] > 0
+    power = figures["version_check_power"]
+    compared = figures["vectors_checked"] > 0 and figures["final_lists_checked"] > 0
     return compared and (power is None or power > _LEAST_POWER)
 
 
-def summary(told: Figures) -> list[str]:
+def summary(figures: Figures) -> list[str]:
     """For people, with rich's markup."""
     lines = [
-        f"kills: {told['kills']} ({_counted(told['kills_by_kind'])})",
-        f"pauses: {told['pauses']} ({_counted(told['pauses_by_kind'])})",
-        f"nights: {_counted(told['nights'])}; rollbacks: {told['rollbacks']}",
-        f"reads: {told['reads']:,} ({_counted(told['levels'])})",
-        f"  p50 {told['read_p50_ms']} ms, p99 {told['read_p99_ms']} ms",
-        f"events acknowledged: {told['acknowledged']:,}",
+        f"kills: {figures['kills']} ({_counted(figures['kills_by_kind'])})",
+        f"pauses: {figures['pauses']} ({_counted(figures['pauses_by_kind'])})",
+        f"nights: {_counted(figures['nights'])}; rollbacks: {figures['rollbacks']}",
+        f"reads: {figures['reads']:,} ({_counted(figures['levels'])})",
+        f"  p50 {figures['read_p50_ms']} ms, p99 {figures['read_p99_ms']} ms",
+        f"events acknowledged: {figures['acknowledged']:,}",
     ]
     for name in ALWAYS_ZERO:
-        colour = "red" if told[name] else "green"
-        lines.append(f"  [{colour}]{name.replace('_', ' '):<24}{told[name]:>6}[/]")
-    if not _is_telling(told):
+        colour = "red" if figures[name] else "green"
+        lines.append(f"  [{colour}]{name.replace('_', ' '):<24}{figures[name]:>6}[/]")
+    if not _is_conclusive(figures):
         lines.append("  [red]too little was compared to tell[/]")
-    longest = told["max_recovery_seconds"]
+    longest = figures["max_recovery_seconds"]
     late = longest is not None and longest > RECOVERY_BOUND_SECONDS
     lines.append(
         f"  [{'red' if late else 'green'}]{'longest recovery':<24}{longest or 0.0:>6.2f} s[/]"
-        f"  ({_counted(told['max_recovery_by_kind'])})"
+        f"  ({_counted(figures['max_recovery_by_kind'])})"
     )
     return lines
 
@@ -148,14 +150,14 @@ def _milliseconds(seconds: float | None) -> float | None:
 
 
 def _longest(recovered: Iterable[Recovered]) -> float | None:
-    return max((round(one.seconds, 3) for one in recovered), default=None)
+    return max((round(recovery.seconds, 3) for recovery in recovered), default=None)
 
 
 def _longest_by_what(recovered: Iterable[Recovered]) -> dict[str, float]:
     longest: dict[str, float] = defaultdict(float)
-    for one in recovered:
-        kind = one.what.partition(" ")[2]
-        longest[kind] = max(longest[kind], round(one.seconds, 3))
+    for recovery in recovered:
+        kind = recovery.what.partition(" ")[2]
+        longest[kind] = max(longest[kind], round(recovery.seconds, 3))
     return dict(longest)
 
 

@@ -11,57 +11,57 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain.errors import StackError
-from tests.chaos.asking import Asker
 from tests.chaos.bulk_loading import BulkLoader
-from tests.chaos.disturbing import Disturber
+from tests.chaos.counters import Counters
+from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.fleet import Fleet
 from tests.chaos.keeping import RunKeeper
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Load
 from tests.chaos.nights import Nights
 from tests.chaos.options import ChaosOptions
+from tests.chaos.preference_generator import PreferenceGenerator
 from tests.chaos.reading import Reader
 from tests.chaos.recovery import Prober
 from tests.chaos.report import Figures
+from tests.chaos.request_generator import RequestGenerator
 from tests.chaos.rolling_back import RollingBack
-from tests.chaos.scene import Scene, Tell
-from tests.chaos.stating import Stater
+from tests.chaos.scenario import Report, Scenario
 from tests.chaos.system import System, start_system, start_workers
-from tests.chaos.tally import Tally
 from tests.chaos.violations import Diary, Violations
 from tests.chaos.writing import Writer
 
 
 @dataclass(slots=True)
 class ChaosRun:
-    """Makes the system, disturbs it, checks it, and leaves no process behind."""
+    """Makes the system, injects faults, checks it, and leaves no process behind."""
 
     options: ChaosOptions
     folder: Path
     """Holds the data and the logs; it must be empty."""
     violations_file: Path
-    tell: Tell
+    report: Report
     _fleet: Fleet = field(default_factory=Fleet)
     _nights: Nights | None = None
 
     async def figures(self) -> Figures:
         """Everything measured; no process is left when this returns, raises or is cancelled."""
         try:
-            scene = await self._prepared()
-            await scene.play(self.tell)
-            self.tell("checking")
-            return await scene.check()
+            scenario = await self._prepared()
+            await scenario.play(self.report)
+            self.report("checking")
+            return await scenario.check()
         finally:
             if self._nights is not None:
                 self._nights.end()
             self._fleet.end()
 
-    async def _prepared(self) -> Scene:
+    async def _prepared(self) -> Scenario:
         """The running system after its first night; StackError if that came to nothing."""
         diary = Diary(time.monotonic())
-        self.tell("making a shop with a PostgreSQL, a Redis and a Prefect of its own")
+        self.report("making a dataset, with a PostgreSQL, a Redis and a Prefect of its own")
         system = await start_system(self.folder, self._fleet, self.options)
-        keeper = RunKeeper(system.engine, system.shop.vocabulary)
+        keeper = RunKeeper(system.engine, system.dataset.vocabulary)
         nights = Nights(
             environment=system.nightly_environment,
             log=system.home.log("nights"),
@@ -72,37 +72,47 @@ class ChaosRun:
         )
         self._nights = nights
         nights.start()
-        self.tell("the first night")
+        self.report("the first night")
         await self._fleet.ready("prefect-server")
         if await nights.once() != "published":
             raise StackError(f"The first night was not published; its log is {nights.log}")
         await keeper.keep_new()
-        self.tell("starting the API and the speed workers")
-        return self._scene(await start_workers(system), nights, keeper, diary)
+        self.report("starting the API and the speed workers")
+        return self._scenario(await start_workers(system), nights, keeper, diary)
 
-    def _scene(self, system: System, nights: Nights, keeper: RunKeeper, diary: Diary) -> Scene:
+    def _scenario(
+        self, system: System, nights: Nights, keeper: RunKeeper, diary: Diary
+    ) -> Scenario:
         drawn = random.Random(self.options.seed + 1)
-        shop, fleet, tally, ledger = system.shop, self._fleet, Tally(), Ledger(system.shop.seen)
+        dataset, fleet, counters, ledger = (
+            system.dataset,
+            self._fleet,
+            Counters(),
+            Ledger(system.dataset.seen),
+        )
         violations = Violations(self.violations_file, diary)
-        reader = Reader(system.api, fleet, shop, ledger, tally, violations, drawn)
-        writer = Writer(system.api, shop, ledger, tally, violations, drawn)
-        prober = Prober(fleet, reader, writer, shop.probed)
+        reader = Reader(system.api, fleet, dataset, ledger, counters, violations, drawn)
+        writer = Writer(system.api, dataset, ledger, counters, violations, drawn)
+        prober = Prober(fleet, reader, writer, dataset.probed)
         rolling_back = RollingBack(system, keeper, diary)
-        asker, stater = Asker(shop, drawn), Stater(shop, writer, drawn)
-        loader = BulkLoader(system.engine, shop, writer, self.options.groups, drawn)
+        request_generator, preference_generator = (
+            RequestGenerator(dataset, drawn),
+            PreferenceGenerator(dataset, writer, drawn),
+        )
+        loader = BulkLoader(system.engine, dataset, writer, self.options.groups, drawn)
         load = Load(
             self.options,
-            shop,
+            dataset,
             reader,
             writer,
-            asker,
-            stater,
+            request_generator,
+            preference_generator,
             loader,
             drawn,
             deletes=system.deletes,
         )
-        disturber = Disturber(fleet, nights, prober, violations, diary, rolling_back.once)
-        return Scene(
+        fault_injector = FaultInjector(fleet, nights, prober, violations, diary, rolling_back.once)
+        return Scenario(
             options=self.options,
             system=system,
             nights=nights,
@@ -110,11 +120,11 @@ class ChaosRun:
             diary=diary,
             violations=violations,
             ledger=ledger,
-            tally=tally,
+            counters=counters,
             reader=reader,
             writer=writer,
             load=load,
             prober=prober,
             rolling_back=rolling_back,
-            disturber=disturber,
+            fault_injector=fault_injector,
         )

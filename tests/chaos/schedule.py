@@ -25,7 +25,7 @@ _LONGEST_AWAY = 3.0
 
 
 @dataclass(frozen=True, slots=True)
-class Disturbance:
+class PlannedFault:
     """One thing done to the system."""
 
     at_seconds: float
@@ -44,8 +44,8 @@ def kills_within(seconds: float) -> int:
     return max(len(KILLED), math.ceil(seconds * _KILLS_A_SECOND))
 
 
-def schedule(seconds: float, seed: int) -> tuple[Disturbance, ...]:
-    """All disturbances in order of time; the same seed gives the same ones."""
+def schedule(seconds: float, seed: int) -> tuple[PlannedFault, ...]:
+    """All faults in order of time; the same seed gives the same ones."""
     drawn = random.Random(seed)
     killed = list(_dealt(KILLED, kills_within(seconds), drawn))
     paused = list(_dealt(PAUSED, int(seconds // _SECONDS_A_PAUSE), drawn))
@@ -60,8 +60,8 @@ def schedule(seconds: float, seed: int) -> tuple[Disturbance, ...]:
         ("bad night", ["night"] * bad_nights),
         ("slow", list(_dealt(SLOWED, int(seconds // _SECONDS_A_SLOW_SPELL), drawn))),
     ]
-    made = [one for act, kinds in plans for one in _scheduled(act, kinds, seconds, drawn)]
-    return tuple(sorted(made, key=lambda one: one.at_seconds))
+    made = [entry for act, kinds in plans for entry in _scheduled(act, kinds, seconds, drawn)]
+    return tuple(sorted(made, key=lambda planned: planned.at_seconds))
 
 
 def _dealt(kinds: Sequence[Kind], count: int, drawn: random.Random) -> Iterator[Kind]:
@@ -74,14 +74,14 @@ def _dealt(kinds: Sequence[Kind], count: int, drawn: random.Random) -> Iterator[
 
 def _scheduled(
     act: Act, kinds: Sequence[Kind], seconds: float, drawn: random.Random
-) -> Iterator[Disturbance]:
+) -> Iterator[PlannedFault]:
     """Spread over the time, each somewhere in a slot of its own."""
     first = min(_QUIET_AT_FIRST, 0.1 * seconds)
     room = seconds - first - min(_QUIET_AT_LAST, 0.2 * seconds)
     slot = room / max(len(kinds), 1)
     longest = min(_LONGEST_AWAY, slot / 2)
     for index, kind in enumerate(kinds):
-        yield Disturbance(
+        yield PlannedFault(
             at_seconds=first + slot * (index + drawn.random()),
             act=act,
             kind=kind,

@@ -15,9 +15,9 @@ from tests import tables
 from tests.chaos import checking
 from tests.chaos.answers import Answer
 from tests.chaos.contents import NOTHING, Interests, LogRow, RunContents
+from tests.chaos.dataset import Dataset, category_of, title_of
 from tests.chaos.ledger import Ledger, Sent
 from tests.chaos.questions import Question, list_for
-from tests.chaos.shop import Shop, category_of, title_of
 from tests.chaos.store import (
     by_user,
     keep_popular_versions,
@@ -39,10 +39,10 @@ OLD_SCORES = [float(FILMS - index) for index in range(FILMS)]
 """Of the popular list of the stage's run, before it is written anew."""
 
 
-def shop_of(items: int, groups: int = 1) -> Shop:
+def dataset_of(items: int, groups: int = 1) -> Dataset:
     """A shop in which ann has done nothing so far, and which no store knows of."""
     indexes = {f"item-{index}": index for index in range(items)}
-    return Shop(
+    return Dataset(
         users=("ann",),
         probed=(),
         item_nos={item: ItemNo(index) for item, index in indexes.items()},
@@ -55,7 +55,7 @@ def shop_of(items: int, groups: int = 1) -> Shop:
 
 
 class Stage:
-    """A small store with a run, a shop as the checker knows it, and a place for violations."""
+    """A small store with a run, a dataset as the checker knows it, and a place for violations."""
 
     def __init__(self, engine: Engine, film_nos: list[int], folder: Path) -> None:
         self.engine = engine
@@ -65,7 +65,7 @@ class Stage:
             keep_popular_versions(connection)
             kinds = load_kinds(connection).kinds
         films = [f"film-{index}" for index in range(len(film_nos))]
-        self.shop = Shop(
+        self.dataset = Dataset(
             users=("ann",),
             probed=(),
             item_nos={film: ItemNo(no) for film, no in zip(films, film_nos, strict=True)},
@@ -85,8 +85,8 @@ class Stage:
         with self.engine.begin() as connection:
             record(connection, events)
         entries = [
-            Sent(str(one.event_id), "ann", f"film-{index}", "view", None, True, 1.0)
-            for index, one in enumerate(events)
+            Sent(str(event.event_id), "ann", f"film-{index}", "view", None, True, 1.0)
+            for index, event in enumerate(events)
         ]
         for entry in entries:
             self.ledger.send(entry)
@@ -102,7 +102,7 @@ class Stage:
         """What the checker finds, by kind."""
         with self.engine.connect() as connection:
             log, duplicates = load_log(connection), load_duplicates(connection)
-        checking.check_log(self.ledger, log, self.shop, self.violations)
+        checking.check_log(self.ledger, log, self.dataset, self.violations)
         checking.check_duplicates(duplicates, self.ledger, self.violations)
         return dict(self.violations.counts)
 
@@ -176,7 +176,7 @@ def answer_from(
     batch = np.array([run.lists["ann"][item] for item in items])
     rows = run.items.rows_of(np.array([run.item_nos[item] for item in items]))
     speed = run.items.vectors[rows].astype(np.float64) @ vector
-    scaled = [(one - one.min()) / (one.max() - one.min()) for one in (batch, speed)]
+    scaled = [(scores - scores.min()) / (scores.max() - scores.min()) for scores in (batch, speed)]
     scores = np.column_stack([0.7 * scaled[0] + 0.3 * scaled[1], *scaled])
     return made_from(run, question or list_for("ann", 20), "blend", scores)
 

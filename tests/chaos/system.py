@@ -27,9 +27,9 @@ from stack.supervision.processes import (
     speed_service,
 )
 from tests.chaos.client import Api
+from tests.chaos.dataset import Dataset, make_dataset
 from tests.chaos.fleet import Fleet
 from tests.chaos.options import ChaosOptions
-from tests.chaos.shop import Shop, open_shop
 from tests.chaos.store import keep_popular_versions
 
 WORKERS = 2
@@ -54,7 +54,7 @@ class System:
     fleet: Fleet
     engine: Engine
     """The checker's own way into the store: no connection outlives a transaction."""
-    shop: Shop
+    dataset: Dataset
     api: Api
     nightly_environment: Mapping[str, str]
     deletes: bool
@@ -81,7 +81,7 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
     await in_thread(partial(migrate, engine))
     with engine.begin() as connection:
         keep_popular_versions(connection)
-    shop = await in_thread(partial(open_shop, engine, options))
+    dataset = await in_thread(partial(make_dataset, engine, options))
     environment = child_environment(
         prefect,
         settings,
@@ -96,7 +96,7 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
         home=home,
         fleet=fleet,
         engine=engine,
-        shop=shop,
+        dataset=dataset,
         api=Api(ports, key),
         nightly_environment={**environment, **_SMALL_NIGHTS},
         deletes=False,
@@ -128,7 +128,7 @@ def rollback_command(run_id: int) -> list[str]:
 
 def _with_bytecode(home: Home, environment: Mapping[str, str]) -> dict[str, str]:
     """Let Python keep its bytecode, as it does where nobody forbids it: a start takes a third."""
-    kept = {name: told for name, told in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    kept = {name: value for name, value in environment.items() if name != "PYTHONDONTWRITEBYTECODE"}
     return {**kept, "PYTHONPYCACHEPREFIX": str(home.directory / "bytecode")}
 
 

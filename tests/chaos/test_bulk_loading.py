@@ -10,19 +10,21 @@ from sqlalchemy import Connection, Engine, event, text
 from domain.identifiers import ItemNo
 from tests.chaos.bulk_loading import BulkLoader
 from tests.chaos.client import Api
+from tests.chaos.counters import Counters
 from tests.chaos.stage import Stage
-from tests.chaos.tally import Tally
 from tests.chaos.writing import Writer
 
 
 @pytest.fixture
 def loader(stage: Stage, film_nos: list[int]) -> BulkLoader:
-    stage.shop = replace(
-        stage.shop, item_nos={f"item-{index}": ItemNo(no) for index, no in enumerate(film_nos)}
+    stage.dataset = replace(
+        stage.dataset, item_nos={f"item-{index}": ItemNo(no) for index, no in enumerate(film_nos)}
     )
     drawn = random.Random(1)
-    writer = Writer(Api({}, "key"), stage.shop, stage.ledger, Tally(), stage.violations, drawn)
-    return BulkLoader(stage.engine, stage.shop, writer, groups=1, drawn=drawn)
+    writer = Writer(
+        Api({}, "key"), stage.dataset, stage.ledger, Counters(), stage.violations, drawn
+    )
+    return BulkLoader(stage.engine, stage.dataset, writer, groups=1, drawn=drawn)
 
 
 async def test_what_was_loaded_is_seen_from_the_commit_on(stage: Stage, loader: BulkLoader) -> None:
@@ -31,8 +33,8 @@ async def test_what_was_loaded_is_seen_from_the_commit_on(stage: Stage, loader: 
     assert stage.check_log() == {}
     assert loader.lately == users
     for user in users:
-        stored = {one.item for one in stage.ledger.history(user)}
-        committed_at = max(one.acknowledged_at or 0 for one in stage.ledger.history(user))
+        stored = {event.item for event in stage.ledger.history(user)}
+        committed_at = max(event.acknowledged_at or 0 for event in stage.ledger.history(user))
         seen = stage.ledger.certainly_seen(user, committed_at, committed_at)
         assert set(seen) == stored != set()
 

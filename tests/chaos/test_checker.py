@@ -118,7 +118,7 @@ def state(stage: Stage, *items: str, acknowledged: bool = True) -> None:
     """Ann's interests in the store and in the ledger."""
     with stage.engine.begin() as connection:
         user_no = user_no_of(connection, "ann")
-    nos = [stage.shop.item_nos[item] for item in items]
+    nos = [stage.dataset.item_nos[item] for item in items]
     stage.execute(
         "insert into user_interests (user_no, words, item_nos, position)"
         " values (:user_no, array['robot'], cast(:nos as integer[]),"
@@ -213,7 +213,7 @@ def shaped(question: Question, items: list[int], **changed: Any) -> Answer:
 def test_an_answer_that_is_not_what_was_asked_for_is_found(
     stage: Stage, answer: Answer, kinds: dict[str, int]
 ) -> None:
-    check_shape(answer, stage.shop, stage.ledger, stage.violations)
+    check_shape(answer, stage.dataset, stage.ledger, stage.violations)
     assert dict(stage.violations.counts) == kinds
 
 
@@ -222,7 +222,7 @@ def test_a_list_owes_no_items_that_the_user_has_seen_or_named(stage: Stage) -> N
     stage.ledger.state(Stated("ann", (), ("film-10", "film-11"), 3.0))
     check_shape(
         shaped(list_for("ann", 50), list(range(12, 30))),
-        stage.shop,
+        stage.dataset,
         stage.ledger,
         stage.violations,
     )

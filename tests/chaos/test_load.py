@@ -9,13 +9,13 @@ import orjson
 import pytest
 
 from tests.chaos.client import Api, Reply
+from tests.chaos.counters import Counters
 from tests.chaos.fleet import Fleet
 from tests.chaos.ledger import Ledger
 from tests.chaos.questions import list_for
 from tests.chaos.reading import Reader
 from tests.chaos.report import ALWAYS_ZERO, holds
-from tests.chaos.stage import shop_of
-from tests.chaos.tally import Tally
+from tests.chaos.stage import dataset_of
 from tests.chaos.violations import Diary, Violations
 
 
@@ -47,8 +47,8 @@ def violations(tmp_path: Path) -> Violations:
 async def test_an_answer_that_nobody_can_read_is_a_violation(
     violations: Violations, body: dict[str, Any]
 ) -> None:
-    api, shop, drawn = Answering(body), shop_of(items=0), random.Random(1)
-    reader = Reader(api, Fleet(), shop, Ledger({}), Tally(), violations, drawn)
+    api, dataset, drawn = Answering(body), dataset_of(items=0), random.Random(1)
+    reader = Reader(api, Fleet(), dataset, Ledger({}), Counters(), violations, drawn)
     assert await reader.read_from("api-1", list_for("ann", 20)) is None
     assert violations.counts == {"unreadable": 1}
 
@@ -59,7 +59,10 @@ async def test_a_task_that_fails_is_a_violation_and_one_that_is_cancelled_is_non
     async def fails() -> None:
         raise KeyError("items")
 
-    tasks = [asyncio.create_task(one) for one in (fails(), asyncio.sleep(60.0), asyncio.sleep(0))]
+    tasks = [
+        asyncio.create_task(coroutine)
+        for coroutine in (fails(), asyncio.sleep(60.0), asyncio.sleep(0))
+    ]
     for task in tasks:
         task.add_done_callback(violations.note_failure)
     await asyncio.sleep(0)
@@ -70,7 +73,7 @@ async def test_a_task_that_fails_is_a_violation_and_one_that_is_cancelled_is_non
     assert orjson.loads(violations.path.read_bytes())["error"] == "KeyError('items')"
 
 
-def told(**changed: Any) -> dict[str, Any]:
+def figures(**changed: Any) -> dict[str, Any]:
     """The figures of a good run that its exit code depends on."""
     return {
         **dict.fromkeys(ALWAYS_ZERO, 0),
@@ -84,7 +87,7 @@ def told(**changed: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("changed", [{}, {"version_check_power": None}])
 def test_a_run_without_a_violation_holds(changed: dict[str, Any]) -> None:
-    assert holds(told(**changed))
+    assert holds(figures(**changed))
 
 
 @pytest.mark.parametrize(
@@ -100,4 +103,4 @@ def test_a_run_without_a_violation_holds(changed: dict[str, Any]) -> None:
 def test_a_run_that_broke_a_promise_or_compared_nothing_does_not_hold(
     changed: dict[str, Any],
 ) -> None:
-    assert not holds(told(**changed))
+    assert not holds(figures(**changed))

@@ -16,7 +16,7 @@ LISTS_FOR_EVERYBODY = 9
 
 
 @pytest.fixture(scope="module")
-def told(short_folder: Path) -> Figures:
+def figures(short_folder: Path) -> Figures:
     options = ChaosOptions(
         seconds=20.0, seed=7, reads_per_second=10.0, events_per_second=6.0, users=300, items=200
     )
@@ -26,8 +26,8 @@ def told(short_folder: Path) -> Figures:
     return uvloop.run(chaos.figures())
 
 
-def test_every_kind_of_process_was_killed_once(told: Figures) -> None:
-    assert told["kills_by_kind"] == dict.fromkeys(KILLED, 1)
+def test_every_kind_of_process_was_killed_once(figures: Figures) -> None:
+    assert figures["kills_by_kind"] == dict.fromkeys(KILLED, 1)
 
 
 @pytest.mark.parametrize(
@@ -43,34 +43,34 @@ def test_every_kind_of_process_was_killed_once(told: Figures) -> None:
         "undone_effects_wrong",
     ],
 )
-def test_whatever_is_killed_the_promise_holds(told: Figures, promise: str) -> None:
-    assert told[promise] == 0
+def test_whatever_is_killed_the_promise_holds(figures: Figures, promise: str) -> None:
+    assert figures[promise] == 0
 
 
-def test_whatever_is_killed_answers_are_what_was_asked_for(told: Figures) -> None:
+def test_whatever_is_killed_answers_are_what_was_asked_for(figures: Figures) -> None:
     # How long a busy machine takes says nothing here.
     slow = {"not recovered", "read unanswered", "no settled list"}
-    assert {kind for kind, count in told["violations_by_kind"].items() if count} <= slow
+    assert {kind for kind, count in figures["violations_by_kind"].items() if count} <= slow
 
 
-def test_the_load_went_on_and_was_checked(told: Figures) -> None:
-    assert told["reads"] > 50
-    assert told["acknowledged"] > 20
-    assert told["versions_checked"] > 50
-    assert told["vectors_checked"] > 10
-    assert told["interests_checked"] > 3
-    assert told["final_lists_checked"] > 10
+def test_the_load_went_on_and_was_checked(figures: Figures) -> None:
+    assert figures["reads"] > 50
+    assert figures["acknowledged"] > 20
+    assert figures["versions_checked"] > 50
+    assert figures["vectors_checked"] > 10
+    assert figures["interests_checked"] > 3
+    assert figures["final_lists_checked"] > 10
 
 
-def test_everything_an_app_can_ask_for_was_asked_for_and_compared(told: Figures) -> None:
-    assert set(told["reads_by_endpoint"]) == {
+def test_everything_an_app_can_ask_for_was_asked_for_and_compared(figures: Figures) -> None:
+    assert set(figures["reads_by_endpoint"]) == {
         "recommendations", "popular", "trending", "latest", "starter", "similar", "search",
     }  # fmt: skip
-    assert told["interests_stated"] > 3
-    assert told["popular_versions"] > told["runs_published"] * LISTS_FOR_EVERYBODY
+    assert figures["interests_stated"] > 3
+    assert figures["popular_versions"] > figures["runs_published"] * LISTS_FOR_EVERYBODY
 
 
-def test_no_process_is_left(told: Figures, short_folder: Path) -> None:
+def test_no_process_is_left(figures: Figures, short_folder: Path) -> None:
     assert processes_of(short_folder / "chaos") == []
 
 
@@ -81,11 +81,11 @@ def test_an_interrupted_run_leaves_no_process(short_folder: Path) -> None:
     class StopError(Exception):
         pass
 
-    def tell(line: str) -> None:
+    def report(line: str) -> None:
         if line == "the first night":
             raise StopError
 
-    chaos = ChaosRun(ChaosOptions(users=60, items=50), home, home / "violations.jsonl", tell)
+    chaos = ChaosRun(ChaosOptions(users=60, items=50), home, home / "violations.jsonl", report)
     with pytest.raises(StopError):
         uvloop.run(chaos.figures())
     assert processes_of(home) == []
@@ -98,7 +98,7 @@ def processes_of(home: Path) -> list[psutil.Process]:
 
 def _belongs_to(process: psutil.Process, home: str) -> bool:
     try:
-        told = process.environ().get("TANDEM_HOME", "") == home
-        return told or process.cwd().startswith(home)
+        is_in_home = process.environ().get("TANDEM_HOME", "") == home
+        return is_in_home or process.cwd().startswith(home)
     except psutil.Error:
         return False

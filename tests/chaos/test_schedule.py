@@ -6,35 +6,35 @@ from collections import Counter
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
-from tests.chaos.asking import Asker
 from tests.chaos.ledger import Ledger, Sent, Stated
 from tests.chaos.questions import list_for
+from tests.chaos.request_generator import RequestGenerator
 from tests.chaos.schedule import KILLED, kills_within, schedule
-from tests.chaos.stage import shop_of
+from tests.chaos.stage import dataset_of
 
-SECONDS = some.floats(min_value=10.0, max_value=3_600.0)
-SEEDS = some.integers(min_value=0, max_value=2**32)
+SECONDS = st.floats(min_value=10.0, max_value=3_600.0)
+SEEDS = st.integers(min_value=0, max_value=2**32)
 
 
 @given(SECONDS, SEEDS)
 def test_every_kind_is_killed_and_no_kind_more_than_once_more_than_another(
     seconds: float, seed: int
 ) -> None:
-    kills = Counter(one.kind for one in schedule(seconds, seed) if one.act == "kill")
+    kills = Counter(planned.kind for planned in schedule(seconds, seed) if planned.act == "kill")
     assert set(kills) == set(KILLED)
     assert max(kills.values()) - min(kills.values()) <= 1
 
 
 @given(SEEDS)
 def test_ten_minutes_have_at_least_forty_kills(seed: int) -> None:
-    assert sum(one.act == "kill" for one in schedule(600.0, seed)) >= 40
+    assert sum(planned.act == "kill" for planned in schedule(600.0, seed)) >= 40
 
 
 @given(SEEDS)
 def test_a_minute_has_spells_in_which_each_store_is_slow_but_alive(seed: int) -> None:
-    spells = Counter(one.kind for one in schedule(60.0, seed) if one.act == "slow")
+    spells = Counter(planned.kind for planned in schedule(60.0, seed) if planned.act == "slow")
     assert spells == {"postgres": 3, "redis": 3}
 
 
@@ -43,17 +43,21 @@ def test_everything_happens_in_order_within_the_time_and_comes_back(
     seconds: float, seed: int
 ) -> None:
     made = schedule(seconds, seed)
-    assert [one.at_seconds for one in made] == sorted(one.at_seconds for one in made)
-    for one in made:
-        assert 0.0 <= one.at_seconds <= seconds
-        assert 0.0 < one.away_seconds <= 3.0
-        assert 0.0 <= one.share < 1.0
+    assert [planned.at_seconds for planned in made] == sorted(
+        planned.at_seconds for planned in made
+    )
+    for planned in made:
+        assert 0.0 <= planned.at_seconds <= seconds
+        assert 0.0 < planned.away_seconds <= 3.0
+        assert 0.0 <= planned.share < 1.0
 
 
 @given(SECONDS, SEEDS)
 def test_the_same_seed_makes_the_same_schedule(seconds: float, seed: int) -> None:
     assert schedule(seconds, seed) == schedule(seconds, seed)
-    assert kills_within(seconds) == sum(one.act == "kill" for one in schedule(seconds, seed))
+    assert kills_within(seconds) == sum(
+        planned.act == "kill" for planned in schedule(seconds, seed)
+    )
 
 
 # --- the ledger
@@ -89,9 +93,9 @@ def test_an_item_is_not_certainly_seen_once_its_deletion_was_asked_for(ledger: L
 
 def test_a_second_event_keeps_an_item_seen_when_the_first_is_deleted(ledger: Ledger) -> None:
     first, second = sent(), sent()
-    for one in (first, second):
-        ledger.send(one)
-        ledger.acknowledge([one], 2.0)
+    for event in (first, second):
+        ledger.send(event)
+        ledger.acknowledge([event], 2.0)
     first.deleting_at = first.deleted_at = 5.0
     assert ledger.certainly_seen("ann", began=6.0, ended=7.0)["film-0"] is second
     assert list(ledger.certainly_deleted()) == [first]
@@ -99,9 +103,9 @@ def test_a_second_event_keeps_an_item_seen_when_the_first_is_deleted(ledger: Led
 
 def test_a_removal_of_the_user_counts_for_what_was_sent_before_its_end(ledger: Ledger) -> None:
     before, during, after = sent(at=1.0), sent(item="film-1", at=5.5), sent(item="film-2", at=7.0)
-    for one, acknowledged in ((before, 2.0), (during, 5.8), (after, 8.0)):
-        ledger.send(one)
-        ledger.acknowledge([one], acknowledged)
+    for event, acknowledged in ((before, 2.0), (during, 5.8), (after, 8.0)):
+        ledger.send(event)
+        ledger.acknowledge([event], acknowledged)
     ledger.forget("ann", 5.0).done_at = 6.0
     assert list(ledger.certain()) == [after]
     assert list(ledger.certainly_deleted()) == [before]
@@ -157,19 +161,19 @@ def test_nothing_may_stand_of_a_user_whose_removal_was_asked_for(ledger: Ledger)
 
 
 def test_the_first_questions_are_one_of_each_kind() -> None:
-    shop = shop_of(100, 10)
+    dataset = dataset_of(100, 10)
     for seed in range(20):
-        asker = Asker(shop, random.Random(seed))
-        asked = {asker.anything("ann").endpoint for _ in range(9)}
+        request_generator = RequestGenerator(dataset, random.Random(seed))
+        asked = {request_generator.anything("ann").endpoint for _ in range(9)}
         assert asked == {
             "recommendations", "popular", "trending", "latest", "starter", "similar", "search",
         }  # fmt: skip
 
 
 def test_about_a_fifth_of_all_questions_ask_for_something_else_than_a_list() -> None:
-    shop = shop_of(100, 10)
-    asker = Asker(shop, random.Random(1))
-    asked = [asker.anything("ann") for _ in range(4_000)]
+    dataset = dataset_of(100, 10)
+    request_generator = RequestGenerator(dataset, random.Random(1))
+    asked = [request_generator.anything("ann") for _ in range(4_000)]
     plain = sum(question == list_for("ann", question.limit) for question in asked)
     assert 0.75 < plain / len(asked) < 0.85
     assert {question.endpoint for question in asked} == {
@@ -182,8 +186,8 @@ def test_about_a_fifth_of_all_questions_ask_for_something_else_than_a_list() -> 
 
 
 def test_every_word_stands_in_several_titles_so_that_a_night_learns_it() -> None:
-    shop = shop_of(200, 10)
-    titles = Counter(word for title in shop.titles.values() for word in title.lower().split())
-    assert set(titles) == set(shop.words)
+    dataset = dataset_of(200, 10)
+    titles = Counter(word for title in dataset.titles.values() for word in title.lower().split())
+    assert set(titles) == set(dataset.words)
     assert min(titles.values()) > 1
-    assert {len(title.split()) for title in shop.titles.values()} == {2, 3}
+    assert {len(title.split()) for title in dataset.titles.values()} == {2, 3}

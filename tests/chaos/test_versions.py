@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from hypothesis import given, settings
-from hypothesis import strategies as some
+from hypothesis import strategies as st
 
 from tests.chaos.answers import Answer
 from tests.chaos.comparing import Comparison
@@ -28,16 +28,16 @@ from tests.chaos.versions import fault_of, line_error
 
 
 @given(
-    some.lists(some.floats(-100, 100), min_size=3, max_size=30, unique=True),
-    some.floats(0.01, 100),
-    some.floats(-10, 10),
+    st.lists(st.floats(-100, 100), min_size=3, max_size=30, unique=True),
+    st.floats(0.01, 100),
+    st.floats(-10, 10),
 )
 @settings(max_examples=50)
 def test_scores_on_a_line_over_the_stored_ones_are_no_error(
     stored: list[float], slope: float, start: float
 ) -> None:
-    told = [slope * score + start for score in stored]
-    assert line_error(stored, told) <= 1e-9 * max(1.0, slope)
+    shown = [slope * score + start for score in stored]
+    assert line_error(stored, shown) <= 1e-9 * max(1.0, slope)
 
 
 def test_scores_of_another_list_are_off_the_line() -> None:
@@ -58,12 +58,12 @@ def test_an_honest_answer_comes_from_its_run(stage: Stage) -> None:
 @pytest.mark.parametrize(
     "dishonest",
     [
-        lambda one: replace(one, cut_off_at=datetime(2026, 1, 1, tzinfo=UTC)),
-        lambda one: replace(one, scores=one.scores[:, [0, 2, 2]]),
-        lambda one: replace(one, scores=one.scores[:, [0, 1, 1]]),
-        lambda one: replace(one, items=tuple(reversed(one.items))),
-        lambda one: replace(one, items=("film-99", *one.items[1:])),
-        lambda one: replace(one, strategy="popular"),
+        lambda answer: replace(answer, cut_off_at=datetime(2026, 1, 1, tzinfo=UTC)),
+        lambda answer: replace(answer, scores=answer.scores[:, [0, 2, 2]]),
+        lambda answer: replace(answer, scores=answer.scores[:, [0, 1, 1]]),
+        lambda answer: replace(answer, items=tuple(reversed(answer.items))),
+        lambda answer: replace(answer, items=("film-99", *answer.items[1:])),
+        lambda answer: replace(answer, strategy="popular"),
     ],
     ids=["cut-off", "batch scores", "speed scores", "other items", "no such item", "popular"],
 )

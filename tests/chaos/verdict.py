@@ -12,8 +12,8 @@ from tests.chaos import checking
 from tests.chaos.answers import Answer
 from tests.chaos.comparing import SERVABLE, Comparison, check_starters
 from tests.chaos.contents import Interests, LogRow, RunContents
+from tests.chaos.dataset import Dataset
 from tests.chaos.ledger import Ledger
-from tests.chaos.shop import Shop
 from tests.chaos.store import (
     Popular,
     by_user,
@@ -48,7 +48,7 @@ class Stored:
 class Verdict:
     """Compares what was promised with what is."""
 
-    shop: Shop
+    dataset: Dataset
     ledger: Ledger
     contents: Mapping[int, RunContents]
     """Of runs, without popular lists."""
@@ -68,7 +68,7 @@ class Verdict:
         versions = comparison.check_versions(answers, states, self.violations)
         power = comparison.power(answers)
         self._check_log(stored)
-        checking.check_exclusions(final, logs, stored.interests, self.shop, self.violations)
+        checking.check_exclusions(final, logs, stored.interests, self.dataset, self.violations)
         comparison.check_settled(final, stored.live, stored.interests, self.violations)
         return {
             "versions_checked": versions,
@@ -86,7 +86,7 @@ class Verdict:
         }
 
     def _check_log(self, stored: Stored) -> None:
-        checking.check_log(self.ledger, stored.log, self.shop, self.violations)
+        checking.check_log(self.ledger, stored.log, self.dataset, self.violations)
         checking.check_duplicates(stored.duplicates, self.ledger, self.violations)
 
     def _check_vectors(

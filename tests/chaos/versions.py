@@ -77,13 +77,13 @@ def shows_live_vector(answer: Answer) -> bool:
 def fault_of_popular(answer: Answer, run: RunContents) -> str | None:
     """Why scores of a list for everybody fit no version the run's list can have had by then."""
     scored = answer.scores[:, _SCORE] > 0.0
-    told = answer.scores[scored, _SCORE]
-    if not len(told):
+    shown = answer.scores[scored, _SCORE]
+    if not len(shown):
         return None
     numbers = [run.item_nos.get(item, -1) for item in answer.items]
     item_nos = np.array(numbers, dtype=np.int32)[scored]
     errors = [
-        _error_over(version, item_nos, told)
+        _error_over(version, item_nos, shown)
         for name in answer.question.popular_lists(answer.strategy)
         for version in run.popular.get(name, ())
         if _may_be(answer, version)
@@ -124,11 +124,11 @@ def vector_as_of(
     return live_vector(run.space, items, history.after(stated, weight))
 
 
-def line_error(stored: Sequence[float], told: Sequence[float]) -> float:
+def line_error(stored: Sequence[float], shown: Sequence[float]) -> float:
     """How far points are off the best straight line that rises; 0 for fewer than can tell."""
-    if len(told) < _FEWEST_POINTS:
+    if len(shown) < _FEWEST_POINTS:
         return 0.0
-    x, y = np.array(stored), np.array(told)
+    x, y = np.array(stored), np.array(shown)
     spread = float(x.max() - x.min())
     if spread == 0.0:
         return float(y.max() - y.min())
@@ -149,26 +149,28 @@ def _may_be(answer: Answer, version: PopularVersion) -> bool:
 
 
 def _error_over(
-    version: PopularVersion, item_nos: NDArray[np.int32], told: NDArray[np.float64]
+    version: PopularVersion, item_nos: NDArray[np.int32], shown: NDArray[np.float64]
 ) -> float:
     stored = version.scores_of(item_nos)
-    return np.inf if np.isnan(stored).any() else line_error(stored.tolist(), told.tolist())
+    return np.inf if np.isnan(stored).any() else line_error(stored.tolist(), shown.tolist())
 
 
 def _fault_of_similarity(answer: Answer, run: RunContents) -> str | None:
     """Why the scores are not the inner products with the mean embedding asked about."""
-    told = [
+    shown = [
         (item, score)
         for item, score in zip(answer.items, answer.scores[:, _SCORE].tolist(), strict=True)
         if score != 0.0
     ]
     strangers = [
-        one for one in (*answer.question.seeds, *dict(told)) if one not in run.similarity_embeddings
+        item
+        for item in (*answer.question.seeds, *dict(shown))
+        if item not in run.similarity_embeddings
     ]
     if strangers:
         return f"{', '.join(strangers[:5])} have no similarity embedding in run {answer.run_id}"
     middle = np.mean([run.similarity_embeddings[seed] for seed in answer.question.seeds], axis=0)
-    errors = [abs(float(run.similarity_embeddings[item] @ middle) - score) for item, score in told]
+    errors = [abs(float(run.similarity_embeddings[item] @ middle) - score) for item, score in shown]
     error = max(errors, default=0.0)
     if error <= _SIMILARITY_TOLERANCE:
         return None
@@ -184,13 +186,13 @@ def _fault_of_speed(
     answer: Answer, run: RunContents, log: Sequence[LogRow], said: Sequence[Interests]
 ) -> str | None:
     """Why the speed scores fit no live vector that the user can have had."""
-    told = answer.events_since_cut_off
+    events_shown = answer.events_since_cut_off
     asked = answer.question.interests
-    counts = range(told, told + _EVENTS_ON_THE_WAY) if asked else (told,)
+    counts = range(events_shown, events_shown + _EVENTS_ON_THE_WAY) if asked else (events_shown,)
     # A list that there was no time to hear them for comes without the interests, and says so.
-    besides = (asked, ()) if asked and answer.degraded is not None else (asked,)
+    extra_words = (asked, ()) if asked and answer.degraded is not None else (asked,)
     fault: str | None = None
-    for interests in (one.with_words(words) for words in besides for one in said):
+    for interests in (given.with_words(words) for words in extra_words for given in said):
         for count in counts:
             vector = vector_as_of(run, log, count, interests)
             near: Scores = {} if vector is None else _inner_products(answer, run, vector)
@@ -218,15 +220,15 @@ def _fault_of_scores(
     answer: Answer, column: int, stored: Scores, what: str, tolerance: float
 ) -> str | None:
     """Why the scores of one column are not a rising straight line over the stored ones."""
-    told = [
+    shown = [
         (item, score)
         for item, score in zip(answer.items, answer.scores[:, column].tolist(), strict=True)
         if score > 0.0
     ]
-    strangers = [item for item, _ in told if item not in stored]
+    strangers = [item for item, _ in shown if item not in stored]
     if strangers:
         return f"{', '.join(strangers[:5])} not in the {what} of run {answer.run_id}"
-    error = line_error([stored[item] for item, _ in told], [score for _, score in told])
+    error = line_error([stored[item] for item, _ in shown], [score for _, score in shown])
     if error <= tolerance:
         return None
     return f"its scores are {error:.2g} off a line over the {what} of run {answer.run_id}"

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-_TOLD_HAPPENINGS = 12
+_REPORTED_HAPPENINGS = 12
 
 
 @dataclass(slots=True)
@@ -32,7 +32,9 @@ class Diary:
     def around(self, at: float) -> list[tuple[float, str]]:
         """The last happenings up to a second after a monotonic time."""
         until = at - self.began + 1.0
-        return [one for one in self.happenings if one[0] <= until][-_TOLD_HAPPENINGS:]
+        return [happening for happening in self.happenings if happening[0] <= until][
+            -_REPORTED_HAPPENINGS:
+        ]
 
 
 class Violations:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.client import Api, Reply
+from tests.chaos.counters import Counters, outcome
+from tests.chaos.dataset import Dataset
 from tests.chaos.ledger import Ledger, Sent, Stated
-from tests.chaos.shop import Shop
-from tests.chaos.tally import Tally, outcome
 from tests.chaos.violations import Violations
 
 WRITE_SECONDS = 8.0
@@ -26,9 +26,9 @@ class Writer:
     """Sends events with ids of their own, so that sending again is harmless."""
 
     api: Api
-    shop: Shop
+    dataset: Dataset
     ledger: Ledger
-    tally: Tally
+    counters: Counters
     violations: Violations
     drawn: random.Random
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
@@ -43,25 +43,27 @@ class Writer:
             item=item,
             kind=kind,
             value=value,
-            marks_seen=kind in self.shop.marking,
+            marks_seen=kind in self.dataset.marking,
             sent_at=time.monotonic(),
         )
         self.ledger.send(event)
-        self.tally.events += 1
+        self.counters.events += 1
         return event
 
     async def post(self, events: Sequence[Sent]) -> bool:
         """Send a batch until it is acknowledged; some of them twice at once, or once more."""
         if self.drawn.random() < _TWICE_AT_ONCE:
-            self.tally.sent_again += 1
-            both = await asyncio.gather(*(self.post_to(one, events) for one in self._workers()))
+            self.counters.sent_again += 1
+            both = await asyncio.gather(
+                *(self.post_to(worker, events) for worker in self._workers())
+            )
             if any(both):
                 return True
         pause = _FIRST_PAUSE
         while not self.stopped.is_set():
             if await self.post_to(self._workers()[0], events):
                 if self.drawn.random() < _ONCE_MORE:
-                    self.tally.sent_again += 1
+                    self.counters.sent_again += 1
                     await self.post_to(self._workers()[0], events)
                 return True
             await asyncio.sleep(pause)
@@ -76,12 +78,12 @@ class Writer:
         reply = await self.api.ask(
             worker, "POST", "/v1/events", content=content, timeout_seconds=timeout_seconds
         )
-        self.tally.count_write(reply)
+        self.counters.count_write(reply)
         for event in events:
             event.attempts.append(f"{worker}: {outcome(reply)}")
         if reply.status != ACCEPTED:
             return False
-        self.tally.acknowledged += sum(event.acknowledged_at is None for event in events)
+        self.counters.acknowledged += sum(event.acknowledged_at is None for event in events)
         self.ledger.acknowledge(events, reply.ended)
         if reply.body.get("accepted", 0) + reply.body.get("duplicates", 0) != len(events):
             self.violations.add("wrong count in a 202", reply.began, body=reply.body, events=events)
@@ -93,7 +95,7 @@ class Writer:
         reply = await self._until_answered("DELETE", f"/v1/events/{event.event_id}")
         if reply is not None and reply.status == OK:
             event.deleted_at = reply.ended
-            self.tally.deletes_acknowledged += 1
+            self.counters.deletes_acknowledged += 1
         elif reply is not None and not self.ledger.forgotten.get(event.user):
             self.violations.add(
                 "acknowledged event not found", reply.began, event=event, body=reply.body
@@ -105,7 +107,7 @@ class Writer:
         reply = await self._until_answered("DELETE", f"/v1/users/{user}")
         if reply is not None:
             forgotten.done_at = reply.ended
-            self.tally.users_forgotten += 1
+            self.counters.users_forgotten += 1
 
     async def state(self, user: str, words: tuple[str, ...], items: tuple[str, ...]) -> bool:
         """Say what a user likes until it is acknowledged; never two statements of a user at once.
@@ -126,7 +128,7 @@ class Writer:
             )
             return False
         statement.acknowledged_at = reply.ended
-        self.tally.interests_stated += 1
+        self.counters.interests_stated += 1
         return True
 
     async def _until_answered(

@@ -168,8 +168,8 @@ def test_a_further_source_is_named_only_if_it_weighs_something() -> None:
 
 @given(rankings, st.sets(st.integers(1, 60)))
 def test_leaving_out_and_keeping_split_a_ranking(source: Ranking, chosen: set[int]) -> None:
-    some = np.array(sorted(chosen), dtype=np.int32)
-    kept, left = source.only(some), source.without(some)
+    subset = np.array(sorted(chosen), dtype=np.int32)
+    kept, left = source.only(subset), source.without(subset)
     assert set(kept.item_nos.tolist()) <= chosen
     assert not set(left.item_nos.tolist()) & chosen
     assert len(kept) + len(left) == len(source)

@@ -42,10 +42,10 @@ def test_any_other_text_always_maps_to_the_same_uuid() -> None:
 
 
 @given(st.text(min_size=1, max_size=200), st.text(min_size=1, max_size=200))
-def test_different_texts_are_different_events(one: str, other: str) -> None:
-    if one != other:
-        same_uuid = _as_uuid(one) is not None and _as_uuid(one) == _as_uuid(other)
-        assert (event_uuid(one) == event_uuid(other)) == same_uuid
+def test_different_texts_are_different_events(first: str, other: str) -> None:
+    if first != other:
+        same_uuid = _as_uuid(first) is not None and _as_uuid(first) == _as_uuid(other)
+        assert (event_uuid(first) == event_uuid(other)) == same_uuid
 
 
 @pytest.mark.parametrize("fine", ["a", "sku 7", "né", "a/b", "...", "👩\u200d💻", "a\u00a0b", "-"])
@@ -77,7 +77,7 @@ def test_an_id_that_can_be_seen_and_addressed_is_one(fine: str) -> None:
         ("..", IdFault.DOTS),
     ],
 )
-def test_what_is_wrong_with_an_id_is_told(bad: str, fault: IdFault) -> None:
+def test_what_is_wrong_with_an_id_is_reported(bad: str, fault: IdFault) -> None:
     assert id_fault(bad) is fault
 
 

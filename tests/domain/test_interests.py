@@ -50,27 +50,27 @@ def test_interests_count_the_same_in_any_order(
 ) -> None:
     shuffled = list(declared)
     by.shuffle(shuffled)  # type: ignore[attr-defined]
-    one = live_vector(SPACE, CATALOGUE, history(used, declared))
+    vector = live_vector(SPACE, CATALOGUE, history(used, declared))
     other = live_vector(SPACE, CATALOGUE, history(used, shuffled))
-    assert one is not None
-    assert other == pytest.approx(one, abs=1e-5)
+    assert vector is not None
+    assert other == pytest.approx(vector, abs=1e-5)
 
 
 @given(numbers)
 def test_without_interests_a_history_says_what_it_said(used: list[int]) -> None:
     plain = History(np.array(used, dtype=np.int32), np.ones(len(used)))
-    one = live_vector(SPACE, CATALOGUE, plain)
+    vector = live_vector(SPACE, CATALOGUE, plain)
     other = live_vector(SPACE, CATALOGUE, history(used, []))
-    assert (one is None) == (other is None)
-    assert one is None or np.array_equal(one, other)  # type: ignore[arg-type]
+    assert (vector is None) == (other is None)
+    assert vector is None or np.array_equal(vector, other)  # type: ignore[arg-type]
 
 
 @given(st.integers(1, ITEMS))
 def test_one_interest_counts_as_one_like_before_the_first_interaction(item: int) -> None:
     used = [3, 5, 8]
     liked = History(np.array([item, *used], dtype=np.int32), np.array([3.0, 1.0, 1.0, 1.0]))
-    one = live_vector(SPACE, CATALOGUE, history(used, [item]))
-    assert one == pytest.approx(live_vector(SPACE, CATALOGUE, liked), abs=1e-6)
+    vector = live_vector(SPACE, CATALOGUE, history(used, [item]))
+    assert vector == pytest.approx(live_vector(SPACE, CATALOGUE, liked), abs=1e-6)
 
 
 @given(interests)

@@ -38,7 +38,7 @@ def test_an_absurd_value_weighs_as_much_as_the_bound(value: float) -> None:
 
 @given(value=st.floats(allow_nan=False), kind=st.sampled_from([RATE, DISLIKE]))
 def test_an_event_weighs_as_much_as_ten_of_its_kind_at_the_most(value: float, kind: int) -> None:
-    (kinds,) = (one for one in KINDS.kinds if one.kind_no == kind)
+    (kinds,) = (event_kind for event_kind in KINDS.kinds if event_kind.kind_no == kind)
     assert abs(weight(kind, value)) <= abs(kinds.weight) * MOST_REFERENCES
 
 

@@ -10,12 +10,12 @@ from tests.waiting import wait_until
 
 
 def findings(system: System) -> dict[str, dict[str, Any]]:
-    told = json.loads(system.run("diagnose", "--json").stdout)
-    return {finding["check"]: finding for finding in told["findings"]}
+    body = json.loads(system.run("diagnose", "--json").stdout)
+    return {finding["check"]: finding for finding in body["findings"]}
 
 
 def problems(system: System) -> list[str]:
-    return [name for name, one in findings(system).items() if one["severity"] == "problem"]
+    return [name for name, finding in findings(system).items() if finding["severity"] == "problem"]
 
 
 def test_a_system_that_was_just_started_is_well(system: System) -> None:
@@ -26,14 +26,14 @@ def test_a_system_that_was_just_started_is_well(system: System) -> None:
     assert system.run("diagnose").returncode == 0
 
 
-def test_a_paused_night_is_told_until_it_is_resumed(system: System) -> None:
+def test_a_paused_night_is_reported_until_it_is_resumed(system: System) -> None:
     deployment = system.prefect.get("/deployments/name/nightly/nightly").json()["id"]
     system.prefect.post(f"/deployments/{deployment}/pause_deployment").raise_for_status()
     try:
         assert problems(system) == ["schedule"]
-        told = system.run("diagnose")
-        assert told.returncode == 1
-        assert "The deployment nightly is paused. It does not run by itself." in told.stdout
+        done = system.run("diagnose")
+        assert done.returncode == 1
+        assert "The deployment nightly is paused. It does not run by itself." in done.stdout
         assert system.json("status")["schedules"]["nightly"] is None
     finally:
         system.prefect.post(f"/deployments/{deployment}/resume_deployment").raise_for_status()
@@ -41,7 +41,7 @@ def test_a_paused_night_is_told_until_it_is_resumed(system: System) -> None:
     wait_until(lambda: system.json("status")["schedules"]["nightly"], seconds=120)
 
 
-def test_a_worker_that_a_signal_has_stopped_is_told_until_it_goes_on(system: System) -> None:
+def test_a_worker_that_a_signal_has_stopped_is_reported_until_it_goes_on(system: System) -> None:
     worker = system.pid("speed")
     os.kill(worker, signal.SIGSTOP)
     try:

@@ -78,7 +78,7 @@ def test_a_foreign_name_for_this_machine_is_refused_even_with_the_password(
     assert system.prefect.get(path, headers={"Host": "localhost:1"}).status_code == 200
 
 
-def test_the_password_and_the_keys_are_told_nowhere_but_in_files(system: System) -> None:
+def test_the_password_and_the_keys_are_reported_nowhere_but_in_files(system: System) -> None:
     secrets = [
         (system.home / name).read_text()
         for name in ("prefect.password", "first_key", "diagnose_key")

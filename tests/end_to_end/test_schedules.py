@@ -23,7 +23,7 @@ SOON = timedelta(seconds=20)
 
 def deployment(system: System, name: str) -> dict[str, Any]:
     listed = ask_again(system.prefect, "POST", "/deployments/filter", {}).json()
-    (found,) = [one for one in listed if one["name"] == name]
+    (found,) = [row for row in listed if row["name"] == name]
     return dict(found)
 
 
@@ -60,18 +60,20 @@ def due_soon(system: System, name: str) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", scheduled_names())
-def test_the_next_runs_of_what_is_scheduled_exist_and_are_told(system: System, name: str) -> None:
+def test_the_next_runs_of_what_is_scheduled_exist_and_are_reported(
+    system: System, name: str
+) -> None:
     found = deployment(system, name)
     scheduled = {"state": {"type": {"any_": ["SCHEDULED"]}}}
     wait_until(lambda: runs_of(system, found["id"], **scheduled), seconds=120)
-    told = datetime.fromisoformat(system.json("status")["schedules"][name])
-    assert told > datetime.now(UTC)
+    next_at = datetime.fromisoformat(system.json("status")["schedules"][name])
+    assert next_at > datetime.now(UTC)
     due = [
         datetime.fromisoformat(run["expected_start_time"])
         for run in runs_of(system, found["id"], **scheduled)
     ]
-    assert told in due
-    words = f"{name} {told:%Y-%m-%d %H:%M} UTC"
+    assert next_at in due
+    words = f"{name} {next_at:%Y-%m-%d %H:%M} UTC"
     assert words in " ".join(system.run("diagnose").stdout.split())
 
 

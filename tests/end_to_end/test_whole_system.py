@@ -74,8 +74,8 @@ def events(user_id: str, films: list[str], kind: str = "like") -> list[dict[str,
 def post(system: System, sent: list[dict[str, object]]) -> dict[str, int]:
     response = system.api.post("/v1/events", json={"events": sent})
     assert response.status_code == 202, response.text
-    told = response.json()
-    return {name: told[name] for name in ("accepted", "duplicates")}
+    answer_body = response.json()
+    return {name: answer_body[name] for name in ("accepted", "duplicates")}
 
 
 def test_status_tells_addresses_processes_run_and_the_time_to_the_first_answer(

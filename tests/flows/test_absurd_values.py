@@ -45,7 +45,9 @@ def test_two_absurd_ratings_do_not_take_an_item_from_everybodys_lists(shop: Engi
     )
 
 
-def test_an_item_of_many_lists_that_stands_in_none_is_told(shop: Engine, record: Record) -> None:
+def test_an_item_of_many_lists_that_stands_in_none_is_reported(
+    shop: Engine, record: Record
+) -> None:
     first = run_now(ignore)
     assert "vanished_items" not in value(shop, "select metrics from model_runs")
     item_no = value(shop, MOST_LISTED)
@@ -58,8 +60,8 @@ def test_an_item_of_many_lists_that_stands_in_none_is_told(shop: Engine, record:
     item_id = value(shop, "select item_id from items where item_no = :no", no=item_no)
     assert metrics["vanished_items"] == 1
     assert metrics["vanished"] == [{"item_id": item_id, "share": pytest.approx(share, abs=1e-6)}]
-    told = ask_prefect("artifacts/nightly-summary/latest")["data"]
-    assert f"{item_id} (in {share:.0%} of the lists before)" in told
+    artifact = ask_prefect("artifacts/nightly-summary/latest")["data"]
+    assert f"{item_id} (in {share:.0%} of the lists before)" in artifact
 
 
 def test_an_item_that_is_not_to_be_listed_any_more_has_not_vanished(shop: Engine) -> None:

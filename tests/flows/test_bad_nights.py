@@ -87,11 +87,11 @@ def test_killed_at_any_step_a_night_changes_nothing_and_the_next_one_clears_up(
             shop, "select state, reason from model_runs where run_id = :run_id", run_id=run_id
         )[0]
         assert (state, reason) == ("failed", DEAD)
-        told = prefect_state(shop, run_id)
-        assert (told["type"], told["message"]) == ("CRASHED", DEAD)
+        flow_run = prefect_state(shop, run_id)
+        assert (flow_run["type"], flow_run["message"]) == ("CRASHED", DEAD)
     assert partitions(shop) == partitions_of(served, newest)
-    told_runs = runs_by_command(tmp_path / "home", monkeypatch)
-    assert [told_runs[run_id]["reason"] for run_id in dead] == [DEAD] * len(dead)
+    listed_runs = runs_by_command(tmp_path / "home", monkeypatch)
+    assert [listed_runs[run_id]["reason"] for run_id in dead] == [DEAD] * len(dead)
     promoted = [
         row.run_id for row in rows(shop, "select run_id from promotions order by promotion_no")
     ]
@@ -245,9 +245,9 @@ def test_a_second_night_at_once_says_in_prefect_why_it_does_not_run(
         pytest.raises(Exception, match="Another nightly run is in progress"),
     ):
         run_now(ignore)
-    (told,) = post_prefect("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 1})
-    assert told["state_type"] == "FAILED"
-    assert "Another nightly run is in progress" in told["state"]["message"]
+    (flow_run,) = post_prefect("flow_runs/filter", {"sort": "EXPECTED_START_TIME_DESC", "limit": 1})
+    assert flow_run["state_type"] == "FAILED"
+    assert "Another nightly run is in progress" in flow_run["state"]["message"]
 
 
 def post_prefect(path: str, body: dict[str, Any]) -> Any:

@@ -36,9 +36,9 @@ def drawn(svg: str) -> list[float]:
 @given(groups=GROUPS)
 def test_bars_are_as_high_as_their_means(groups: dict[str, list[Bar]]) -> None:
     heights = drawn(grouped_bars("title", SERIES, groups))
-    bars = [one for group in groups.values() for one in group]
-    top = _ticks(max(one.high for one in bars))[-1]
-    assert heights == pytest.approx([220 * one.mean / top for one in bars], abs=0.06)
+    bars = [bar for group in groups.values() for bar in group]
+    top = _ticks(max(bar.high for bar in bars))[-1]
+    assert heights == pytest.approx([220 * bar.mean / top for bar in bars], abs=0.06)
 
 
 @given(groups=GROUPS)
@@ -46,10 +46,10 @@ def test_whiskers_reach_from_low_to_high_and_stay_on_the_paper(
     groups: dict[str, list[Bar]],
 ) -> None:
     svg = grouped_bars("title", SERIES, groups)
-    bars = [one for group in groups.values() for one in group]
-    top = _ticks(max(one.high for one in bars))[-1]
+    bars = [bar for group in groups.values() for bar in group]
+    top = _ticks(max(bar.high for bar in bars))[-1]
     whiskers = [tuple(map(float, ends)) for ends in re.findall(r"M[\d.]+ ([\d.]+)V([\d.]+)M", svg)]
-    expected = [(290 - 220 * one.low / top, 290 - 220 * one.high / top) for one in bars]
+    expected = [(290 - 220 * bar.low / top, 290 - 220 * bar.high / top) for bar in bars]
     assert [end for ends in whiskers for end in ends] == pytest.approx(
         [end for ends in expected for end in ends], abs=0.06
     )
@@ -66,7 +66,7 @@ def test_ticks_are_few_and_go_from_0_to_over_the_highest(highest: float) -> None
 
 def test_words_are_escaped_and_the_address_holds_the_picture() -> None:
     svg = grouped_bars("a < b & c", SERIES, {"<all>": [Bar(0.1, 0.0, 0.2)] * 3})
-    words = [one.text for one in ET.fromstring(svg).iter(f"{SVG}text")]
+    words = [element.text for element in ET.fromstring(svg).iter(f"{SVG}text")]
     assert {"a < b & c", "<all>", *SERIES} <= set(words)
     kind, _, data = as_data_uri(svg).partition(",")
     assert kind == "data:image/svg+xml;base64"

@@ -35,9 +35,9 @@ def some_flow() -> str:
 
 def find(what: str, run_id: str) -> list[dict[str, Any]]:
     """What Prefect has of a run."""
-    one = what.rstrip("s")
+    singular = what.rstrip("s")
     asked: dict[str, Any] = {what: {"flow_run_id": {"any_": [run_id]}}}
-    if one in {"flow_run", "task_run"}:
+    if singular in {"flow_run", "task_run"}:
         asked = {"flow_runs": {"id": {"any_": [run_id]}}}
     answer = httpx.post(f"{PREFECT_API_URL.value()}/{what}/filter", json=asked, timeout=60.0)
     return list(answer.raise_for_status().json())
@@ -96,7 +96,7 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
     assert value(engine, "select count(*) from impressions") == 3
     assert value(engine, "select sum(impressions) from analytics.impressions_daily") == 5
     assert value(engine, "select count(*) from interactions") == 1
-    told = ask_prefect("artifacts/housekeeping-summary/latest")["data"]
-    assert "Deleted 2 impressions of 2 days" in told
+    artifact = ask_prefect("artifacts/housekeeping-summary/latest")["data"]
+    assert "Deleted 2 impressions of 2 days" in artifact
     again = housekeeping()
     assert again.impressions == 0

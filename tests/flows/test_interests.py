@@ -78,16 +78,16 @@ def test_what_is_said_while_a_run_is_made_counts_from_the_promotion_on(shop: Eng
         "Build the index": ("silenced", []),
         "Promote": ("late", ["group 2"]),
     }
-    told = set()
+    steps = set()
 
     def watch(step: str, seconds: float | None) -> None:
-        told.add(step)
+        steps.add(step)
         if seconds is None and step in said_at:
             declares(shop, *said_at[step])
 
     run_now(watch)
 
-    assert set(said_at) <= told
+    assert set(said_at) <= steps
     for user, words in said_at.values():
         groups = {no % GROUPS for no in nearest(shop, user)}
         assert groups == {int(word.removeprefix("group ")) for word in words}, user

@@ -95,7 +95,7 @@ async def read_runs(client: PrefectClient, run_ids: list[UUID]) -> list[FlowRun]
     return [await client.read_flow_run(run_id) for run_id in run_ids]
 
 
-def told(run: FlowRun) -> tuple[str, str]:
+def state_and_message(run: FlowRun) -> tuple[str, str]:
     assert run.state is not None
     return run.state.type.value, run.state.message or ""
 
@@ -116,7 +116,7 @@ async def test_of_several_missed_nights_one_learns_and_the_others_are_cancelled(
     missed = await miss(client, "nightly/nightly", days=3)
     assert len(missed) == 3
     work_once(monkeypatch)
-    states = [told(run) for run in await read_runs(client, missed)]
+    states = [state_and_message(run) for run in await read_runs(client, missed)]
     assert Counter(state for state, _ in states) == {"COMPLETED": 1, "CANCELLED": 2}, states
     published = rows(shop, "select run_id, state from model_runs")
     assert [row.state for row in published] == ["published"]
@@ -131,7 +131,7 @@ async def test_a_missed_night_is_cancelled_if_a_run_began_after_it_was_due(
     (missed,) = await miss(client, "nightly/nightly", days=1)
     newest = run_now(ignore)
     run = await carried_out(client, nightly, missed)
-    state, message = told(run)
+    state, message = state_and_message(run)
     assert state == "CANCELLED"
     assert f"Run {newest} " in message
     assert [row.run_id for row in rows(shop, "select run_id from model_runs")] == [newest]
@@ -145,7 +145,7 @@ async def test_a_night_that_somebody_starts_runs_however_new_the_last_one_is(
     started = await client.create_flow_run_from_deployment(deployment.id, state=yesterday)
     newest = run_now(ignore)
     run = await carried_out(client, nightly, started.id)
-    assert told(run)[0] == "COMPLETED", told(run)
+    assert state_and_message(run)[0] == "COMPLETED", state_and_message(run)
     assert [row.run_id for row in rows(shop, "select run_id from model_runs order by 1")] == [
         newest,
         newest + 1,
@@ -164,7 +164,7 @@ async def test_a_missed_night_runs_if_the_one_that_began_since_broke_down(
             )
         )
     run = await carried_out(client, nightly, missed)
-    assert told(run)[0] == "COMPLETED", told(run)
+    assert state_and_message(run)[0] == "COMPLETED", state_and_message(run)
 
 
 @pytest.mark.parametrize(
@@ -180,6 +180,6 @@ async def test_what_is_due_while_another_is_in_progress_is_cancelled(
     due = await client.create_flow_run_from_deployment(found.id, state=Scheduled())
     with shop.connect() as connection, session_lock(connection, lock):
         run = await carried_out(client, flow, due.id)
-    state, message = told(run)
+    state, message = state_and_message(run)
     assert state == "CANCELLED", message
     assert "in progress" in message

@@ -82,16 +82,16 @@ def partitions_of(*run_ids: int) -> set[str]:
 
 
 def test_a_night_publishes_everything_of_one_run_and_tells_prefect(shop: Engine) -> None:
-    told: list[tuple[str, float | None]] = []
-    run_id = run_now(lambda step, seconds: told.append((step, seconds)))
+    steps: list[tuple[str, float | None]] = []
+    run_id = run_now(lambda step, seconds: steps.append((step, seconds)))
 
     assert value(shop, "select run_id from live_run") == run_id
     run = rows(shop, "select * from model_runs")[0]
     assert run.state == "published"
     assert run.metrics["ndcg@20"] > run.metrics["popularity_ndcg@20"]
     assert run.metrics["users"] == 60
-    begun = [step for step, seconds in told if seconds is None]
-    ended = [step for step, seconds in told if seconds is not None]
+    begun = [step for step, seconds in steps if seconds is None]
+    ended = [step for step, seconds in steps if seconds is not None]
     assert begun == ended
     assert set(run.step_seconds) == set(begun)
     assert value(shop, "select count(*) from batch_recommendations") == 60
@@ -122,9 +122,9 @@ def test_the_figures_are_stored_by_segment_with_intervals_and_pictured(shop: Eng
     segments = [name for name in ("new", "light", "heavy") if name in evaluation["users"]]
     assert segments
     assert sum(evaluation["users"][name] for name in segments) == metrics["evaluated_users"]
-    told = evaluation["candidate"]["all"]["ndcg@20"]
-    assert told["mean"] == pytest.approx(metrics["ndcg@20"])
-    assert told["low"] < told["mean"] < told["high"]
+    interval = evaluation["candidate"]["all"]["ndcg@20"]
+    assert interval["mean"] == pytest.approx(metrics["ndcg@20"])
+    assert interval["low"] < interval["mean"] < interval["high"]
     assert evaluation["difference"]["popularity"]["high"] > 0.0
     summary = ask_prefect("artifacts/nightly-summary/latest")["data"]
     picture = re.search(r"!\[[^]]*\]\(data:image/svg\+xml;base64,([^)]+)\)", summary)
@@ -220,14 +220,14 @@ def test_a_write_that_the_database_broke_off_is_done_again(shop: Engine) -> None
     with shop.begin() as connection:
         changed = "when (new.item_norm is distinct from old.item_norm)"
         lose_connection(connection, f"update on model_runs for each row {changed}")
-    told: list[tuple[str, bool]] = []
+    steps: list[tuple[str, bool]] = []
     failed: list[str] = []
     run_id = run_now(
-        lambda step, seconds: told.append((step, seconds is not None)),
+        lambda step, seconds: steps.append((step, seconds is not None)),
         on_failed=lambda step, _seconds: failed.append(step),
     )
     assert failed == ["Write the item vectors"]
-    begun_ended = [ended for step, ended in told if step == "Write the item vectors"]
+    begun_ended = [ended for step, ended in steps if step == "Write the item vectors"]
     assert begun_ended == [False, False, True]
     assert value(shop, "select run_id from live_run") == run_id
     assert value(shop, "select count(*) from item_embeddings") == 60

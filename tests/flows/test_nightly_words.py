@@ -163,8 +163,8 @@ def test_what_is_only_disliked_counts_no_user(shop: Engine, record: Record) -> N
         dislike = "(select kind_no from event_kinds where weight < 0 order by kind_no limit 1)"
         connection.execute(text(f"update interactions set kind_no = {dislike} where item_no = 3"))
     run_now(ignore)
-    told = rows(shop, "select users from item_embeddings where item_no <= 4 order by item_no")
-    assert [row.users for row in told] == [1, 2, 0, 0]
+    found = rows(shop, "select users from item_embeddings where item_no <= 4 order by item_no")
+    assert [row.users for row in found] == [1, 2, 0, 0]
     assert_every_item_has_its_embedding(shop)
 
 

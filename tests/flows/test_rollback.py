@@ -60,9 +60,12 @@ def test_a_refused_rollback_says_why_in_prefect(shop: Engine) -> None:
     first = run_now(ignore)
     with pytest.raises(RollbackRefusedError):
         rollback(run=999)
-    told = latest_flow_run()
-    assert told["state_type"] == "FAILED"
-    assert "There is no run 999. There is no other run to roll back to." in told["state"]["message"]
+    flow_run = latest_flow_run()
+    assert flow_run["state_type"] == "FAILED"
+    assert (
+        "There is no run 999. There is no other run to roll back to."
+        in flow_run["state"]["message"]
+    )
     assert served(shop) == first
 
 

@@ -92,10 +92,10 @@ def test_an_interrupted_search_goes_on_where_it_was(poor_settings: Engine) -> No
     assert [trial.trial for trial in kept] == [1, 2, 3]
     assert rows(poor_settings, "select * from tuned_hyperparameters") == []
 
-    told: list[str] = []
-    found = tune_now(lambda step, _seconds: told.append(step), **QUICK)
-    assert not any(step.startswith(("Trial 1,", "Trial 2,", "Trial 3,")) for step in told)
-    assert any(step.startswith("Trial 4,") for step in told)
+    steps: list[str] = []
+    found = tune_now(lambda step, _seconds: steps.append(step), **QUICK)
+    assert not any(step.startswith(("Trial 1,", "Trial 2,", "Trial 3,")) for step in steps)
+    assert any(step.startswith("Trial 4,") for step in steps)
     trials = rows(poor_settings, "select * from tuning_trials order by trial")
     assert trials[:3] == kept
     assert len(trials) == len(found.trials)

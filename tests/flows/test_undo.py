@@ -37,10 +37,10 @@ def test_users_forgotten_and_events_deleted_while_a_run_is_made_are_in_nothing_i
     with shop.begin() as connection:
         record(connection, [("ann", 1, 50)])
     ann = number_of(shop, "ann")
-    told: set[str] = set()
+    steps: set[str] = set()
 
     def watch(step: str, seconds: float | None) -> None:
-        told.add(step)
+        steps.add(step)
         if seconds is None and step in forgotten_at:
             with shop.begin() as connection:
                 assert forget(connection, forgotten_at[step]).user_no is not None
@@ -51,7 +51,7 @@ def test_users_forgotten_and_events_deleted_while_a_run_is_made_are_in_nothing_i
 
     run_id = run_now(watch)
 
-    assert set(forgotten_at) < told
+    assert set(forgotten_at) < steps
     assert value(shop, "select run_id from live_run") == run_id
     with shop.connect() as connection:
         for user_no in numbers.values():

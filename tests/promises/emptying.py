@@ -7,13 +7,14 @@ from domain.identifiers import RunId
 
 _TABLES = (
     "users, interactions, event_receipts, event_deletions, forgotten_users, impressions,"
-    " promotions, live_run, speed_progress, popular_refreshes, item_news, item_embedding_progress,"
+    " promotions, live_run, speed_progress, popular_refreshes, item_changes,"
+    " item_embedding_progress,"
     " user_interests, model_runs"
 )
 
 
-def empty(engine: Engine, *besides: str) -> None:
-    """Remove all runs, users and events, and the rows of the tables `besides`."""
+def empty(engine: Engine, *others: str) -> None:
+    """Remove all runs, users and events, and the rows of the tables `others`."""
     with engine.connect() as connection:
         found = connection.execute(text("select run_id from model_runs order by run_id"))
         run_ids = [RunId(no) for no in found.scalars()]
@@ -22,4 +23,4 @@ def empty(engine: Engine, *besides: str) -> None:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
         for run_id in run_ids:
             drop_partitions(session, run_id)
-        session.execute(text(f"truncate {', '.join((*besides, _TABLES))}"))
+        session.execute(text(f"truncate {', '.join((*others, _TABLES))}"))

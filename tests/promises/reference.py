@@ -51,7 +51,13 @@ class Reference:
 
 def _history(events: list[NewEvent], words: list[str], item_nos: list[int]) -> History:
     ordered = sorted(
-        events, key=lambda one: (one.occurred_at, one.item_no, one.kind_no, one.event_id)
+        events,
+        key=lambda interaction: (
+            interaction.occurred_at,
+            interaction.item_no,
+            interaction.kind_no,
+            interaction.event_id,
+        ),
     )
     history = History(
         np.array([event.item_no for event in ordered], dtype=np.int32),

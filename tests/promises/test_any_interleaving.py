@@ -296,9 +296,9 @@ class AnyInterleaving(RuleBasedStateMachine):
             rows = connection.execute(
                 text("select event_id, user_no, item_no, kind_no from interactions")
             ).all()
-        told = sorted(tuple(row) for row in rows)
+        stored = sorted(tuple(row) for row in rows)
         numbers = self.expected.numbers
-        assert told == sorted(
+        assert stored == sorted(
             (event.event_id, numbers[event.user_id], event.item_no, event.kind_no)
             for event in self.expected.log.values()
         )

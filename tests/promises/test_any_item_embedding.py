@@ -19,7 +19,7 @@ from domain.identifiers import RunId
 from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from sql.cold_items import make_cold_items
-from sql.item_embedding import remove_known_news
+from sql.item_embedding import remove_known_changes
 from tests.events import DISLIKE, LIKE, VIEW, event, record
 from tests.passes import until_idle
 from tests.promises.emptying import empty
@@ -76,12 +76,12 @@ class AnyItemEmbedding(RuleBasedStateMachine):
     # ------------------------------------------------------------ apps
 
     @rule(titles=st.lists(st.sampled_from(TITLES), min_size=1, max_size=4))
-    def tell_items(self, titles: list[str]) -> None:
+    def add_items_with_titles(self, titles: list[str]) -> None:
         with self.engine.begin() as connection:
             self.items += add_items(connection, titles, f"new-{len(self.items)}")
 
     @rule(data=st.data(), title=st.sampled_from(TITLES))
-    def tell_something_else(self, data: st.DataObject, title: str) -> None:
+    def change_a_title(self, data: st.DataObject, title: str) -> None:
         item_no = data.draw(st.sampled_from(self.items[-5:]))
         with self.engine.begin() as connection:
             change = text("update items set title = :title where item_no = :no")
@@ -91,10 +91,10 @@ class AnyItemEmbedding(RuleBasedStateMachine):
     def use(self, data: st.DataObject, user: str, kind: int) -> None:
         item_no = data.draw(st.sampled_from(self.items[-6:]))
         self.minutes += 1
-        one = event(user, item_no, minutes=self.minutes, kind_no=kind)
+        liking = event(user, item_no, minutes=self.minutes, kind_no=kind)
         with self.engine.begin() as connection:
-            record(connection, [one])
-        self.event_ids.append(one.event_id)
+            record(connection, [liking])
+        self.event_ids.append(liking.event_id)
 
     @precondition(lambda self: self.event_ids)
     @rule(data=st.data())
@@ -124,7 +124,7 @@ class AnyItemEmbedding(RuleBasedStateMachine):
     def embed_some_in_retained_runs(self) -> None:
         with self.engine.begin() as connection:
             self.embedder.embed_retained(connection)
-            remove_known_news(connection)
+            remove_known_changes(connection)
 
     @rule()
     def embed_all(self) -> None:

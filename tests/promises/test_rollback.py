@@ -179,7 +179,7 @@ def test_rollbacks_at_once_happen_one_after_the_other(
         row.run_id for row in rows(engine, "select * from promotions order by promotion_no")
     ]
     assert promoted[-1] == live(engine)
-    assert all(one != after for one, after in itertools.pairwise(promoted))
+    assert all(before != after for before, after in itertools.pairwise(promoted))
     assert_vectors_know_the_whole_log(engine, RunId(live(engine)), ["ann"])
 
 
@@ -192,9 +192,9 @@ def test_with_its_vectors_kept_ready_a_run_is_back_without_work_for_any_user(
         record(connection, sent)
     fold_all(engine)
     until_idle(engine, Folder(SETTINGS).fold_retained)
-    told: list[tuple[int, int]] = []
-    back(engine, older, on_users=lambda done, of: told.append((done, of)))
-    assert told == []
+    progress: list[tuple[int, int]] = []
+    back(engine, older, on_users=lambda done, of: progress.append((done, of)))
+    assert progress == []
     assert_vectors_know_the_whole_log(engine, older, ["ann", "user-0", "user-2999"])
 
 
@@ -204,10 +204,10 @@ def test_a_run_that_was_not_kept_ready_is_brought_up_to_date_first_and_tells_how
     older, _ = two_runs
     with engine.begin() as connection:
         record(connection, [event(f"user-{n}", film_nos[n % 30]) for n in range(2500)])
-    told: list[tuple[int, int]] = []
-    back(engine, older, on_users=lambda done, of: told.append((done, of)))
-    assert told[0] == (1000, 2502)
-    assert (2502, 2502) in told
+    progress: list[tuple[int, int]] = []
+    back(engine, older, on_users=lambda done, of: progress.append((done, of)))
+    assert progress[0] == (1000, 2502)
+    assert (2502, 2502) in progress
     assert_vectors_know_the_whole_log(engine, older, ["user-0", "user-2499"])
 
 

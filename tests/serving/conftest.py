@@ -301,8 +301,8 @@ async def send(client: httpx.AsyncClient, *events: dict[str, Any]) -> httpx.Resp
 
 def counts(answer: httpx.Response) -> tuple[int, int]:
     """How many events an answer says were accepted, and how many were duplicates."""
-    told = answer.json()
-    return told["accepted"], told["duplicates"]
+    body = answer.json()
+    return body["accepted"], body["duplicates"]
 
 
 async def recommended(client: httpx.AsyncClient, user: str, **query: Any) -> httpx.Response:

@@ -23,12 +23,14 @@ async def diagnosed(client: httpx.AsyncClient) -> dict[str, Any]:
     answer = await client.get("/v1/admin/diagnose")
     assert answer.status_code == 200, answer.text
     body: dict[str, Any] = answer.json()
-    assert body["well"] == all(one["severity"] != "problem" for one in body["findings"])
+    assert body["well"] == all(finding["severity"] != "problem" for finding in body["findings"])
     return body
 
 
 async def finding(client: httpx.AsyncClient, check: str) -> dict[str, Any]:
-    (found,) = [one for one in (await diagnosed(client))["findings"] if one["check"] == check]
+    (found,) = [
+        finding for finding in (await diagnosed(client))["findings"] if finding["check"] == check
+    ]
     return dict(found)
 
 

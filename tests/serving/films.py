@@ -84,7 +84,7 @@ def publish_films(seeds: Seeds, users: Mapping[str, tuple[float, float]] | None 
         live=False,
     )
     with seeds.engine.begin() as connection:
-        _tell_words(connection, run_id)
+        _store_word_parameters(connection, run_id)
         for item_id, taste in TASTES.items():
             connection.execute(
                 text(
@@ -100,14 +100,16 @@ def publish_films(seeds: Seeds, users: Mapping[str, tuple[float, float]] | None 
     return Films(run_id, nos)
 
 
-def _tell_words(connection: Any, run_id: int) -> None:
+def _store_word_parameters(connection: Any, run_id: int) -> None:
     parameters = {
         "live_vector": {"taste_dimensions": 2, "sequence_dimensions": 2},
         "words": {"longest": 100.0, "similarity": SHARES},
     }
     connection.execute(
-        text("update model_runs set parameters = cast(:told as jsonb) where run_id = :run_id"),
-        {"told": json.dumps(parameters), "run_id": run_id},
+        text(
+            "update model_runs set parameters = cast(:parameters as jsonb) where run_id = :run_id"
+        ),
+        {"parameters": json.dumps(parameters), "run_id": run_id},
     )
     rows = [
         {

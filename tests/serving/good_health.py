@@ -85,5 +85,5 @@ def assert_said_alone(changes: dict[str, Any], check: str, severity: str, words:
     assert words in found[check].what, found[check]
     if severity != "notice":
         assert (severity == "problem") == (found[check].advice is not None), found[check]
-    others = {one.severity for name, one in found.items() if name != check}
+    others = {finding.severity for name, finding in found.items() if name != check}
     assert others == {"ok"}, found

@@ -61,8 +61,8 @@ class RunningApi:
         return httpx.get(url, headers=headers, timeout=60, verify=False)
 
     def lines(self, event: str) -> list[dict[str, Any]]:
-        told = (json.loads(line) for line in self.log.read_text().splitlines())
-        return [line for line in told if line["event"] == event]
+        records = (json.loads(line) for line in self.log.read_text().splitlines())
+        return [line for line in records if line["event"] == event]
 
     def figures(self) -> dict[str, float]:
         """All samples of /metrics, by name and labels as they are written."""
@@ -87,9 +87,9 @@ def running_api(
         "request_budget_seconds": 20,
     }
     given = {f"TANDEM_{name.upper()}": str(value) for name, value in {**usual, **settings}.items()}
-    told = {**given, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
+    variables = {**given, "DATABASE_URL": database_url, "REDIS_URL": redis_url}
     port = int(given["TANDEM_API_PORT"])
-    with serving(log, told) as process:
+    with serving(log, variables) as process:
         api = RunningApi(port, log, process)
         wait_until(lambda: _is_ready(api), seconds=120)
         yield api

@@ -19,10 +19,10 @@ class Answer:
     @property
     def problem(self) -> dict[str, Any]:
         assert self.headers["content-type"] == "application/problem+json"
-        told: dict[str, Any] = json.loads(self.body)
-        assert told["status"] == self.status
-        assert told["request_id"] == self.headers["x-request-id"]
-        return told
+        body: dict[str, Any] = json.loads(self.body)
+        assert body["status"] == self.status
+        assert body["request_id"] == self.headers["x-request-id"]
+        return body
 
 
 class Raw:

@@ -14,8 +14,8 @@ from tests.serving.conftest import OwnRedis
 async def test_a_question_to_a_frozen_redis_that_nobody_waits_for_any_more_is_not_logged(
     own_redis: OwnRedis,
 ) -> None:
-    told: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    reported: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
     link = RedisLink.at(
         own_redis.url,
         ServingMetrics(),
@@ -40,4 +40,4 @@ async def test_a_question_to_a_frozen_redis_that_nobody_waits_for_any_more_is_no
     await link.close()
     gc.collect()
     await asyncio.sleep(0)
-    assert told == []
+    assert reported == []

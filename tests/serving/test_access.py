@@ -123,11 +123,11 @@ async def test_a_key_known_before_works_while_the_database_is_away(
 async def test_guessed_keys_do_not_reach_the_database_without_end(
     client: httpx.AsyncClient,
 ) -> None:
-    told = []
-    while not told or (told[-1].status_code == 401 and len(told) < 5_000):
-        told.append(await client.get("/v1/popular", headers={"X-API-Key": generate_key()[0]}))
-    assert len(told) > 50
-    assert told[-1].status_code == 429
-    assert "try again shortly" in told[-1].json()["detail"]
+    answers = []
+    while not answers or (answers[-1].status_code == 401 and len(answers) < 5_000):
+        answers.append(await client.get("/v1/popular", headers={"X-API-Key": generate_key()[0]}))
+    assert len(answers) > 50
+    assert answers[-1].status_code == 429
+    assert "try again shortly" in answers[-1].json()["detail"]
     # A key that is in force is not held up by them.
     assert (await recommended(client, "ann")).status_code == 200

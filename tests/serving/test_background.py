@@ -46,7 +46,7 @@ class Flaky:
         self.done.set()
 
 
-async def test_a_defect_is_told_with_its_traceback_counted_and_the_work_goes_on(
+async def test_a_defect_is_reported_with_its_traceback_counted_and_the_work_goes_on(
     metrics: ServingMetrics, failures: BackgroundFailures
 ) -> None:
     defect = KeyError("kind")
@@ -57,13 +57,13 @@ async def test_a_defect_is_told_with_its_traceback_counted_and_the_work_goes_on(
             assert (failing.work, failing.error) == ("kinds", "KeyError: 'kind'")
             await work.done.wait()
     assert counted(metrics, "kinds") == 5
-    told = [log for log in logs if log["event"] == "background_work_failed"]
-    assert [(log["times"], log["exc_info"]) for log in told] == [(n, defect) for n in (1, 2, 4)]
+    records = [log for log in logs if log["event"] == "background_work_failed"]
+    assert [(log["times"], log["exc_info"]) for log in records] == [(n, defect) for n in (1, 2, 4)]
     assert failures.failing() == ()
     assert logs[-1]["event"] == "background_work_well_again"
 
 
-async def test_another_defect_later_is_told_again(failures: BackgroundFailures) -> None:
+async def test_another_defect_later_is_reported_again(failures: BackgroundFailures) -> None:
     with structlog.testing.capture_logs() as logs:
         for _ in range(2):
             failures.failed("kinds", ValueError("once"))
@@ -71,7 +71,7 @@ async def test_another_defect_later_is_told_again(failures: BackgroundFailures) 
     assert [log["event"] for log in logs].count("background_work_failed") == 2
 
 
-async def test_an_outage_is_told_once_and_is_no_finding_of_its_own(
+async def test_an_outage_is_reported_once_and_is_no_finding_of_its_own(
     metrics: ServingMetrics, failures: BackgroundFailures
 ) -> None:
     work = Flaky(*[StoreUnavailableError()] * 4)
@@ -105,7 +105,7 @@ def test_failing_work_is_a_problem_that_names_it(failures: BackgroundFailures) -
     assert found.since == failures.failing()[0].since
 
 
-async def test_a_defect_at_the_startup_probe_is_not_told_as_postgres_that_is_away(
+async def test_a_defect_at_the_startup_probe_is_not_reported_as_postgres_that_is_away(
     metrics: ServingMetrics, failures: BackgroundFailures
 ) -> None:
     def answerless() -> bool:
@@ -124,18 +124,18 @@ async def test_a_defect_at_the_startup_probe_is_not_told_as_postgres_that_is_awa
     assert counted(metrics, "startup_probe") == 1
 
 
-async def told(client: httpx.AsyncClient, work: str) -> bool:
+async def is_reported(client: httpx.AsyncClient, work: str) -> bool:
     found: dict[str, Any] = await finding(client, "background")
     return found["severity"] == "problem" and work in found["what"]
 
 
-async def test_a_diagnosis_tells_of_failing_work_until_it_is_well_again(
+async def test_a_diagnosis_reports_failing_work_until_it_is_well_again(
     start: Start, seeds: Seeds
 ) -> None:
     client = await start_for_admin(start, seeds, popular_refresh_seconds=0.05)
     assert await severity(client, "background") == "ok"
     seeds.write(text("alter table event_kinds rename column half_life_days to another"))
-    await until(lambda: told(client, "kinds"))
+    await until(lambda: is_reported(client, "kinds"))
     metrics = (await client.get("/metrics")).text
     assert 'serving_background_failures_total{cause="error",work="kinds"}' in metrics
     seeds.write(text("alter table event_kinds rename column another to half_life_days"))
@@ -146,7 +146,7 @@ async def test_a_diagnosis_tells_of_failing_work_until_it_is_well_again(
     await until(well)
 
 
-async def test_a_message_nobody_understands_is_told_and_later_ones_are_heard(
+async def test_a_message_nobody_understands_is_reported_and_later_ones_are_heard(
     start: Start, seeds: Seeds
 ) -> None:
     client = await start_for_admin(start, seeds, "read", live_run_poll_seconds=3600)

@@ -84,16 +84,16 @@ async def test_films_of_a_kind_are_brought_by_films_of_that_kind(client: httpx.A
 
 
 @pytest.mark.usefixtures("ann")
-async def test_the_reasons_are_told_only_when_asked_for_and_cached_apart(
+async def test_the_reasons_are_reported_only_when_asked_for_and_cached_apart(
     client: httpx.AsyncClient,
 ) -> None:
     for _ in range(2):
         plain = (await recommended(client, "ann", limit=5)).json()
-        told = (await recommended(client, "ann", limit=5, explain=True)).json()
+        explained = (await recommended(client, "ann", limit=5, explain=True)).json()
         assert all("because" not in item for item in plain["items"])
-        assert all(item["because"] for item in told["items"])
-    assert plain["source"] == told["source"] == "cache"
-    without = [{k: v for k, v in item.items() if k != "because"} for item in told["items"]]
+        assert all(item["because"] for item in explained["items"])
+    assert plain["source"] == explained["source"] == "cache"
+    without = [{k: v for k, v in item.items() if k != "because"} for item in explained["items"]]
     assert without == plain["items"]
 
 
@@ -104,15 +104,15 @@ async def test_a_key_that_may_not_read_users_gets_scores_and_no_causes_from_the_
     reader = {"X-API-Key": seeds.key("read", "write", "admin", name="reader")}
     path = "/v1/users/ann/recommendations?limit=5&explain=true"
     for _ in range(2):
-        told = (await client.get(path)).json()
+        explained = (await client.get(path)).json()
         withheld = (await client.get(path, headers=reader)).json()
-        assert all(item["because"] for item in told["items"])
+        assert all(item["because"] for item in explained["items"])
         assert [item["because"] for item in withheld["items"]] == [None] * 5
-        assert told["because_withheld"] is None
+        assert explained["because_withheld"] is None
         assert "scope users" in withheld["because_withheld"]
-        scores = [[item["score"] for item in answer["items"]] for answer in (told, withheld)]
+        scores = [[item["score"] for item in answer["items"]] for answer in (explained, withheld)]
         assert scores[0] == scores[1]
-    assert told["source"] == withheld["source"] == "cache"
+    assert explained["source"] == withheld["source"] == "cache"
 
 
 @pytest.mark.usefixtures("ann")
@@ -129,7 +129,7 @@ async def test_what_the_live_vector_does_not_know_yet_is_no_reason(
     assert "film-9" in {cause["item_id"] for causes in after.values() for cause in causes}
 
 
-async def test_nothing_is_told_without_a_live_vector(
+async def test_nothing_is_reported_without_a_live_vector(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     f = seeds.film_nos

@@ -34,7 +34,7 @@ ROUTES = [("POST", "/v1/events"), ("PUT", "/v1/items/a"), ("PUT", "/v1/users/a")
         (b'{"attributes": {"a": {"x": 1, "x": 1}}}', "two members named 'x'"),
     ],
 )
-async def test_a_malformed_body_is_told_with_location_and_reason(
+async def test_a_malformed_body_is_reported_with_location_and_reason(
     client: httpx.AsyncClient, seeds: Seeds, body: bytes, reason: str
 ) -> None:
     for method, path in ROUTES:
@@ -90,7 +90,7 @@ async def test_json_is_json_however_the_header_is_written(
     assert answer.status_code in {200, 201}
 
 
-async def test_no_body_at_all_is_told_by_what_is_needed(client: httpx.AsyncClient) -> None:
+async def test_no_body_at_all_is_reported_by_what_is_needed(client: httpx.AsyncClient) -> None:
     for method, path in ROUTES:
         answer = await client.request(method, path)
         assert answer.status_code == 422

@@ -27,8 +27,8 @@ def test_a_key_that_may_not_is_refused_before_its_body_has_come(
         assert answer.status == answer.problem["status"] == status
     body = b'{"events": [{"user_id": "ann", "item_id": "film-1", "kind": "view"}]}'
     head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    told = b"Content-Length: %d\r\nX-API-Key:  %b \t\r\n\r\n" % (len(body), good)
-    assert asked(api.port, head, told, body).status == 202
+    reported = b"Content-Length: %d\r\nX-API-Key:  %b \t\r\n\r\n" % (len(body), good)
+    assert asked(api.port, head, reported, body).status == 202
     for raw in slow:
         raw.socket.close()
 
@@ -67,7 +67,7 @@ async def test_requests_beyond_those_under_way_are_told_to_come_again_and_probes
             assert shed.json()["type"] == "urn:tandem:problem:busy"
     assert {answer.status_code for answer in probes} == {200}
     assert sent.status_code == 202
-    told = (await client.get("/metrics")).text
+    output = (await client.get("/metrics")).text
     shed_count = sum(answer.status_code == 503 for answer in lists)
-    assert f'serving_requests_shed_total{{reason="too_many"}} {shed_count}.0' in told
+    assert f'serving_requests_shed_total{{reason="too_many"}} {shed_count}.0' in output
     assert (await client.get("/v1/users/ann/recommendations")).status_code == 200

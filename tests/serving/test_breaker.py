@@ -61,12 +61,12 @@ def test_five_errors_in_a_row_open_it_and_four_do_not() -> None:
 def test_closed_it_opens_exactly_when_the_errors_of_the_last_minute_are_too_many(
     wells: list[bool],
 ) -> None:
-    case, told = Case(), []
+    case, results = Case(), []
     for well in wells:
         case.call(well=well)
-        told.append(well)
-        in_row = len(told) >= 5 and not any(told[-5:])
-        often = len(told) >= RULES.fewest_calls and told.count(False) >= 0.5 * len(told)
+        results.append(well)
+        in_row = len(results) >= 5 and not any(results[-5:])
+        often = len(results) >= RULES.fewest_calls and results.count(False) >= 0.5 * len(results)
         # A success changes nothing for the worse, however bad the minute was.
         if not well and (in_row or often):
             assert case.breaker.state == "open"
@@ -146,10 +146,10 @@ steps = st.lists(
 
 @given(steps)
 def test_whatever_happens_a_dependency_that_is_well_again_is_soon_used_again(
-    told: list[tuple[str, bool, float]],
+    outcomes: list[tuple[str, bool, float]],
 ) -> None:
     case = Case()
-    for what, well, seconds in told:
+    for what, well, seconds in outcomes:
         if what == "call":
             case.call(well=well)
         elif what == "probe":

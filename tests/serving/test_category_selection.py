@@ -34,7 +34,7 @@ def test_never_more_are_chosen_than_asked_for_and_none_twice(wanted: Wanted) -> 
     item_nos = select_round_robin(*wanted).item_nos
     assert len(item_nos) == len(set(item_nos)) <= wanted.most
     assert wanted.there.isdisjoint(item_nos)
-    assert set(item_nos) <= {no for one in wanted.by_category.values() for no in one}
+    assert set(item_nos) <= {no for entry in wanted.by_category.values() for no in entry}
 
 
 @given(WANTED)
@@ -43,8 +43,8 @@ def test_no_category_has_a_later_item_while_another_lacks_an_earlier_one(wanted:
     known = wanted.there.union(choice.item_nos)
     turns = {
         (name, item_no): index + (name in wanted.provided)
-        for name, one in wanted.by_category.items()
-        for index, item_no in enumerate(one)
+        for name, entry in wanted.by_category.items()
+        for index, item_no in enumerate(entry)
     }
     lacking = [turn for (_, item_no), turn in turns.items() if item_no not in known]
     if not lacking:
@@ -56,11 +56,11 @@ def test_no_category_has_a_later_item_while_another_lacks_an_earlier_one(wanted:
 
 
 @given(WANTED)
-def test_the_categories_that_lack_items_are_told(wanted: Wanted) -> None:
+def test_the_categories_that_lack_items_are_reported(wanted: Wanted) -> None:
     choice = select_round_robin(*wanted)
     known = wanted.there.union(choice.item_nos)
     assert choice.incomplete == {
-        name for name, one in wanted.by_category.items() if not known >= set(one)
+        name for name, entry in wanted.by_category.items() if not known >= set(entry)
     }
 
 

@@ -19,12 +19,12 @@ from tests.domain.test_live_vector import (
 )
 
 FORGETTING = replace(PARAMETERS, taste_weight=1.0, trend_weight=0.3, user_exponent=0.5)
-REMEMBERING = replace(FORGETTING, taste_half_life_events=None, taste_events=None)
+WITHOUT_DECAY = replace(FORGETTING, taste_half_life_events=None, taste_events=None)
 FEW_EVENTS = replace(FORGETTING, taste_events=5, sequence_events=3)
 TASTE_ONLY = replace(FORGETTING, sequence_dimensions=0)
 
 
-@pytest.mark.parametrize("parameters", [FORGETTING, REMEMBERING, FEW_EVENTS, TASTE_ONLY])
+@pytest.mark.parametrize("parameters", [FORGETTING, WITHOUT_DECAY, FEW_EVENTS, TASTE_ONLY])
 @given(pairs=events, seed=st.integers(0, 50))
 def test_the_parts_add_up_to_the_inner_product_of_live_vector_and_item(
     parameters: LiveVectorParameters, pairs: list[tuple[int, float]], seed: int
@@ -67,14 +67,14 @@ def test_a_disliked_item_causes_nothing_itself() -> None:
 
 def test_both_parts_and_the_trend_are_told_apart() -> None:
     space, items, _ = space_and_items(FORGETTING)
-    told = because(space, items, history([(30, 1.0)]), np.array([10]))
+    causes = because(space, items, history([(30, 1.0)]), np.array([10]))
     vector = live_vector(space, items, history([(30, 1.0)]))
     assert vector is not None
     end = FACTORS + SEQUENCE
     item = items.vectors[0]
-    assert told.taste[0, 0] == pytest.approx(vector[:FACTORS] @ item[:FACTORS], abs=1e-5)
-    assert told.sequence[0, 0] == pytest.approx(vector[FACTORS:end] @ item[FACTORS:end], abs=1e-5)
-    assert told.trend[0] == pytest.approx(0.3 * item[end])
+    assert causes.taste[0, 0] == pytest.approx(vector[:FACTORS] @ item[:FACTORS], abs=1e-5)
+    assert causes.sequence[0, 0] == pytest.approx(vector[FACTORS:end] @ item[FACTORS:end], abs=1e-5)
+    assert causes.trend[0] == pytest.approx(0.3 * item[end])
 
 
 def test_items_the_run_does_not_know_cause_nothing() -> None:

@@ -202,7 +202,7 @@ def test_what_stands_around_a_body_is_bounded_too(one_api: RunningApi, beginning
             pytest.fail("13 MB that belong to no body were taken")
 
 
-def test_half_a_header_is_told_so_and_ended(run_api: RunApi) -> None:
+def test_half_a_header_is_reported_so_and_ended(run_api: RunApi) -> None:
     api = run_api(api_header_seconds=0.5)
     with ExitStack() as stack:
         starts = (HEAD, b"G", b"\r\n", HEAD + b"X-A: a\r\n")
@@ -240,8 +240,8 @@ def test_pipelined_requests_are_answered_in_order_and_not_without_end(run_api: R
     api = run_api(api_header_seconds=1)
     with connected(api.port) as raw:
         raw.send(*(HEAD + b"X-Request-ID: n%d\r\n\r\n" % n for n in range(20)), b"BAD\r\n\r\n")
-        told = [raw.answer().headers["x-request-id"] for _ in range(20)]
-        assert told == [f"n{n}" for n in range(20)]
+        request_ids = [raw.answer().headers["x-request-id"] for _ in range(20)]
+        assert request_ids == [f"n{n}" for n in range(20)]
         assert raw.answer().status == 400
         assert raw.is_ended()
     with connected(api.port) as raw:
@@ -286,7 +286,7 @@ def test_who_does_not_take_the_answer_is_left(run_api: RunApi) -> None:
         here = raw.socket.getsockname()
 
         def is_connected() -> bool:
-            return any(one.raddr == here for one in process.net_connections("tcp"))
+            return any(connection.raddr == here for connection in process.net_connections("tcp"))
 
         while raw.send(asking) and is_connected():
             pass

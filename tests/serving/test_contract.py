@@ -75,7 +75,7 @@ async def test_a_list_may_be_given_one_value_at_a_time(client: httpx.AsyncClient
         assert (await client.get(path, params=asked)).status_code == 200
 
 
-async def test_the_nearest_name_is_suggested_and_else_all_are_told(
+async def test_the_nearest_name_is_suggested_and_else_all_are_reported(
     client: httpx.AsyncClient,
 ) -> None:
     typo = await client.get("/v1/popular?limt=3&Category=x&offset=3")
@@ -99,7 +99,7 @@ async def test_hostile_names_are_answered_shortly(client: httpx.AsyncClient) -> 
         assert len(faults(answer)) <= 20
 
 
-async def test_a_key_is_asked_for_before_parameters_are_told(client: httpx.AsyncClient) -> None:
+async def test_a_key_is_asked_for_before_parameters_are_reported(client: httpx.AsyncClient) -> None:
     answer = await client.get("/v1/popular?limt=3", headers={"X-API-Key": "wrong"})
     assert answer.status_code == 401
 
@@ -171,7 +171,7 @@ async def test_values_are_taken_as_they_are_documented_and_not_otherwise(
     assert (await recommended(client, "ann", **taken)).status_code == 200
 
 
-async def test_a_category_in_another_case_is_told_where_a_list_is_empty(
+async def test_a_category_in_another_case_is_reported_where_a_list_is_empty(
     client: httpx.AsyncClient,
 ) -> None:
     for number in range(3):

@@ -57,16 +57,16 @@ def write_catalogue(engine: Engine) -> int:
         rows = [{"run_id": run_id, "item_no": no} for no in nos]
         connection.execute(
             insert(tables.item_embeddings),
-            [one | SCALES | {"embedding": vectors[n]} for n, one in enumerate(rows)],
+            [row | SCALES | {"embedding": vectors[n]} for n, row in enumerate(rows)],
         )
         connection.execute(
             insert(tables.item_similarity_embeddings),
             [
-                one | {"similarity_embedding": similarity_embeddings[n]}
-                for n, one in enumerate(rows)
+                row | {"similarity_embedding": similarity_embeddings[n]}
+                for n, row in enumerate(rows)
             ],
         )
-        told = text("""
+        statement = text("""
             update model_runs set
                 metrics = '{"index": "hnsw", "index_recall@100": 1, "similarity_recall@100": 1}',
                 parameters = jsonb_build_object('live_vector', jsonb_build_object(
@@ -75,7 +75,7 @@ def write_catalogue(engine: Engine) -> int:
                     'words',
                     '{"similarity": {"taste": 0.25, "context": 0.25, "words": 0.5}}'::jsonb)
             """)
-        connection.execute(told, {"taste": TASTE, "sequence": SEQUENCE})
+        connection.execute(statement, {"taste": TASTE, "sequence": SEQUENCE})
         # One word the run knows makes a search by meaning.
         known = text(
             "insert into term_embeddings values (:run_id, 'thing', 1, :taste, :context_embedding)"
@@ -123,11 +123,11 @@ async def degraded(client: httpx.AsyncClient, path: str) -> str | None:
     answer = await client.get(path)
     assert answer.status_code == 200, answer.text
     assert answer.json()["items"]
-    told: str | None = answer.json()["degraded"]
-    return told
+    reason: str | None = answer.json()["degraded"]
+    return reason
 
 
-async def is_told(client: httpx.AsyncClient, path: str, reason: str | None) -> bool:
+async def is_degraded_by(client: httpx.AsyncClient, path: str, reason: str | None) -> bool:
     return await degraded(client, path) == reason
 
 
@@ -154,10 +154,10 @@ async def test_without_an_index_answers_are_as_good_and_say_so_until_it_is_built
     start: Start, seeds: Seeds, run_id: int, repair: Any, *, how: str, table: str, path: str
 ) -> None:  # fmt: skip
     client = await served_run(start, seeds)
-    await until(lambda: is_told(client, path, None))
+    await until(lambda: is_degraded_by(client, path, None))
     whole = ids(await client.get(path))
     change(seeds.engine, BROKEN[how].format(table=table, run_id=run_id))
-    await until(lambda: is_told(client, path, "vector_index"))
+    await until(lambda: is_degraded_by(client, path, "vector_index"))
     assert ids(await client.get(path)) == whole
     found = await finding(client, "index")
     assert found["severity"] == "problem"
@@ -166,7 +166,7 @@ async def test_without_an_index_answers_are_as_good_and_say_so_until_it_is_built
     result = repair()
     assert result.exit_code == 0, result.output
     assert f"{table}_{run_id}_nearest is built" in result.stdout
-    await until(lambda: is_told(client, path, None))
+    await until(lambda: is_degraded_by(client, path, None))
     assert (await finding(client, "index"))["severity"] == "ok"
 
 
@@ -175,7 +175,7 @@ async def test_where_comparing_every_item_takes_too_long_it_is_the_nightly_list(
 ) -> None:
     client = await served_run(start, seeds, request_budget_seconds=2.0)
     change(engine, BROKEN["gone"].format(table=TABLES[0], run_id=run_id))
-    await until(lambda: is_told(client, QUERIES[0], "vector_index"))
+    await until(lambda: is_degraded_by(client, QUERIES[0], "vector_index"))
     with engine.connect() as connection:
         connection.execute(text("lock table item_embeddings in access exclusive mode"))
         for _ in range(6):
@@ -194,7 +194,7 @@ async def test_a_search_goes_by_words_only_where_comparing_every_item_takes_too_
     client = await served_run(start, seeds)
     assert (await client.get(QUERIES[1])).json()["strategy"] == "search"
     change(engine, BROKEN["gone"].format(table=TABLES[1], run_id=run_id))
-    await until(lambda: is_told(client, QUERIES[1], "vector_index"))
+    await until(lambda: is_degraded_by(client, QUERIES[1], "vector_index"))
 
     async def too_slow(*_: object) -> None:
         raise StoreUnavailableError(reason="timeout")
@@ -316,6 +316,6 @@ async def test_damaged_indexes_are_done_without_told_and_built_anew(
             assert repaired.stdout.count("PostgreSQL cannot read it") == 2
             assert repaired.stdout.count("is built") == 2
             for path in QUERIES:
-                await until(lambda path=path: is_told(client, path, None))
+                await until(lambda path=path: is_degraded_by(client, path, None))
             assert (await finding(client, "index-damage"))["severity"] == "ok"
     engine.dispose()

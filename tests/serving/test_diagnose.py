@@ -26,9 +26,11 @@ async def test_a_system_that_is_well_has_no_problem(
     run_id = published(engine, film_nos)
     found = await diagnosed(admin)
     assert found["well"] is True
-    by_check = {one["check"]: one for one in found["findings"]}
+    by_check = {finding["check"]: finding for finding in found["findings"]}
     assert {
-        name: one for name, one in by_check.items() if one["severity"] != "ok" and name != "gate"
+        name: finding
+        for name, finding in by_check.items()
+        if finding["severity"] != "ok" and name != "gate"
     } == {}
     assert by_check["items"]["what"] == "There are 30 items."
     assert by_check["events"]["what"].startswith("There are 3 events")
@@ -41,10 +43,14 @@ async def test_an_empty_system_says_what_is_missing_the_worst_first(
     seeds.write(tables.items.delete())
     found = await diagnosed(admin)
     assert found["well"] is False
-    problems = [one["check"] for one in found["findings"] if one["severity"] == "problem"]
+    problems = [
+        finding["check"] for finding in found["findings"] if finding["severity"] == "problem"
+    ]
     assert problems == ["items", "events", "run"]
-    assert problems == [one["check"] for one in found["findings"]][:3]
-    assert all(one["advice"] for one in found["findings"] if one["severity"] == "problem")
+    assert problems == [finding["check"] for finding in found["findings"]][:3]
+    assert all(
+        finding["advice"] for finding in found["findings"] if finding["severity"] == "problem"
+    )
 
 
 async def test_events_of_negative_kinds_alone_are_nothing_to_learn_from(
@@ -61,7 +67,7 @@ async def test_events_of_negative_kinds_alone_are_nothing_to_learn_from(
     assert await severity(admin, "events") == "ok"
 
 
-async def test_a_speed_worker_that_is_behind_is_told_until_it_has_caught_up(
+async def test_a_speed_worker_that_is_behind_is_reported_until_it_has_caught_up(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
     client = await start_for_admin(start, seeds, diagnose_speed_seconds=0.001)
@@ -100,7 +106,7 @@ async def test_events_behind_a_writer_that_does_not_end_are_not_blamed_on_the_wo
         slow.rollback()
 
 
-async def test_nights_that_were_refused_or_died_are_told_with_their_reason(
+async def test_nights_that_were_refused_or_died_are_reported_with_their_reason(
     admin: httpx.AsyncClient, seeds: Seeds, engine: Engine
 ) -> None:
     published(engine, seeds.film_nos)
@@ -125,7 +131,7 @@ async def test_nights_that_were_refused_or_died_are_told_with_their_reason(
         assert "A night is running" in running["what"]
 
 
-async def test_a_run_that_is_old_by_its_cut_off_is_told(
+async def test_a_run_that_is_old_by_its_cut_off_is_reported(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
     client = await start_for_admin(start, seeds, diagnose_run_days=1e-9)
@@ -133,13 +139,13 @@ async def test_a_run_that_is_old_by_its_cut_off_is_told(
     assert await severity(client, "run") == "problem"
 
 
-async def test_a_database_of_another_revision_is_told(
+async def test_a_database_of_another_revision_is_reported(
     admin: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     seeds.write(text("update alembic_version set version_num = '0002'"))
-    told = await finding(admin, "migrations")
-    assert told["severity"] == "problem"
-    assert "0002" in told["what"]
+    found = await finding(admin, "migrations")
+    assert found["severity"] == "problem"
+    assert "0002" in found["what"]
 
 
 async def test_with_postgresql_away_the_answer_is_a_finding_and_not_an_error(
@@ -157,7 +163,7 @@ async def test_with_postgresql_away_the_answer_is_a_finding_and_not_an_error(
     await until(back)
 
 
-async def test_redis_away_is_told_and_since_when(
+async def test_redis_away_is_reported_and_since_when(
     start: Start, seeds: Seeds, own_redis: OwnRedis
 ) -> None:
     client = await start_for_admin(start, seeds, "read", redis_url=own_redis.url)
@@ -165,11 +171,11 @@ async def test_redis_away_is_told_and_since_when(
     assert await severity(client, "redis") == "ok"
     own_redis.kill()
 
-    async def told() -> bool:
+    async def is_reported() -> bool:
         await recommended(client, "ann")
         return (await finding(client, "redis"))["since"] is not None
 
-    await until(told)
+    await until(is_reported)
     assert await severity(client, "redis") == "problem"
     own_redis.start()
 
@@ -179,7 +185,7 @@ async def test_redis_away_is_told_and_since_when(
     await until(back)
 
 
-async def test_impressions_that_were_dropped_are_told(start: Start, seeds: Seeds) -> None:
+async def test_impressions_that_were_dropped_are_reported(start: Start, seeds: Seeds) -> None:
     client = await start(impression_queue=1, impression_flush_seconds=3600)
     for _ in range(3):
         await recommended(client, "ann")
@@ -195,7 +201,7 @@ async def test_only_the_scope_admin_may_ask(client: httpx.AsyncClient) -> None:
     assert "scope admin" in refused.json()["detail"]
 
 
-async def test_event_kinds_of_which_none_is_positive_are_told(
+async def test_event_kinds_of_which_none_is_positive_are_reported(
     admin: httpx.AsyncClient, seeds: Seeds, engine: Engine, film_nos: list[int]
 ) -> None:
     published(engine, film_nos)
@@ -203,7 +209,7 @@ async def test_event_kinds_of_which_none_is_positive_are_told(
     assert "No event kind is positive" in (await finding(admin, "events"))["what"]
 
 
-async def test_events_that_have_not_happened_yet_are_told(
+async def test_events_that_have_not_happened_yet_are_reported(
     admin: httpx.AsyncClient, engine: Engine, film_nos: list[int]
 ) -> None:
     published(engine, film_nos)
@@ -214,12 +220,12 @@ async def test_events_that_have_not_happened_yet_are_told(
     assert await severity(admin, "times") == "notice"
     with engine.begin() as connection:
         record(connection, [replace(event("ann", no), occurred_at=tomorrow) for no in film_nos[1:]])
-    told = await finding(admin, "times")
-    assert told["severity"] == "problem"
-    assert "Of the newest 33 events, 30 lie in the future" in told["what"]
+    found = await finding(admin, "times")
+    assert found["severity"] == "problem"
+    assert "Of the newest 33 events, 30 lie in the future" in found["what"]
 
 
-async def test_items_of_which_nothing_is_known_but_an_id_are_told(
+async def test_items_of_which_nothing_is_known_but_an_id_are_reported(
     admin: httpx.AsyncClient, seeds: Seeds
 ) -> None:
     assert await severity(admin, "words") == "ok"
@@ -227,26 +233,26 @@ async def test_items_of_which_nothing_is_known_but_an_id_are_told(
     mute = [{"item_id": f"no-{n}", "title": f"no-{n}"} for n in range(29)]
     seeds.write(insert(items).values(mute))
     seeds.write(insert(items).values(item_id="punctuation", title="?!"))
-    told = await finding(admin, "words")
-    assert told["severity"] == "notice"
-    assert "Of the newest 60 items, 30 have no words" in told["what"]
+    found = await finding(admin, "words")
+    assert found["severity"] == "notice"
+    assert "Of the newest 60 items, 30 have no words" in found["what"]
     seeds.write(update(items).where(items.c.item_id == "no-1").values(categories=["film"]))
     assert await severity(admin, "words") == "ok"
 
 
-async def test_that_no_night_has_begun_for_long_is_told(
+async def test_that_no_night_has_begun_for_long_is_reported(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
     client = await start_for_admin(start, seeds, diagnose_night_hours=1.0)
     published(engine, seeds.film_nos)
     assert await severity(client, "night") == "ok"
     seeds.write(text("update model_runs set finished_at = finished_at - interval '2 hours'"))
-    told = await finding(client, "night")
-    assert told["severity"] == "problem"
-    assert "2 hours ago, and none has begun since" in told["what"]
+    found = await finding(client, "night")
+    assert found["severity"] == "problem"
+    assert "2 hours ago, and none has begun since" in found["what"]
 
 
-async def test_a_process_that_does_not_hear_the_others_is_told(
+async def test_a_process_that_does_not_hear_the_others_is_reported(
     start: Start, seeds: Seeds, engine: Engine
 ) -> None:
     client = await start_for_admin(start, seeds, diagnose_speed_seconds=1e-6)
@@ -254,7 +260,7 @@ async def test_a_process_that_does_not_hear_the_others_is_told(
     async def connected() -> bool:
         return await severity(client, "subscription") == "ok"
 
-    async def is_deaf() -> bool:
+    async def is_disconnected() -> bool:
         with engine.begin() as connection:
             connection.execute(
                 text(
@@ -265,11 +271,11 @@ async def test_a_process_that_does_not_hear_the_others_is_told(
         return not await connected()
 
     await until(connected)
-    await until(is_deaf)
+    await until(is_disconnected)
     await until(connected)
 
 
-async def test_a_redis_that_refuses_to_keep_anything_is_told(
+async def test_a_redis_that_refuses_to_keep_anything_is_reported(
     start: Start, seeds: Seeds, own_redis: OwnRedis
 ) -> None:
     client = await start_for_admin(start, seeds, "read", redis_url=own_redis.url)
@@ -278,13 +284,15 @@ async def test_a_redis_that_refuses_to_keep_anything_is_told(
     with redis.Redis.from_url(own_redis.url) as full:
         full.config_set("maxmemory", 1)
     await recommended(client, "ann")
-    told = await finding(client, "redis")
-    assert told["severity"] == "problem"
-    assert "maxmemory" in told["what"]
-    assert told["since"] is not None
+    found = await finding(client, "redis")
+    assert found["severity"] == "problem"
+    assert "maxmemory" in found["what"]
+    assert found["since"] is not None
 
 
-async def test_why_a_store_is_left_alone_is_told(start: Start, seeds: Seeds, gate: Gate) -> None:
+async def test_why_a_store_is_left_alone_is_reported(
+    start: Start, seeds: Seeds, gate: Gate
+) -> None:
     client = await start_for_admin(start, seeds, "read")
     await recommended(client, "ann")
     gate.shut()

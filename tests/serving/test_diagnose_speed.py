@@ -38,7 +38,7 @@ def kept_up(engine: Engine) -> ServedFigures:
     return figures
 
 
-async def test_that_no_speed_worker_is_connected_is_told_before_any_event_waits(
+async def test_that_no_speed_worker_is_connected_is_reported_before_any_event_waits(
     admin: httpx.AsyncClient, engine: Engine, film_nos: list[int]
 ) -> None:
     published(engine, film_nos)
@@ -82,7 +82,7 @@ def embed(engine: Engine, items: int) -> None:
             return
 
 
-async def test_new_items_that_wait_for_their_embeddings_are_told_until_they_have_them(
+async def test_new_items_that_wait_for_their_embeddings_are_reported_until_they_have_them(
     admin: httpx.AsyncClient, engine: Engine, cinema: list[int]
 ) -> None:
     assert (await finding(admin, "new-items"))["severity"] == "ok"
@@ -93,16 +93,17 @@ async def test_new_items_that_wait_for_their_embeddings_are_told_until_they_have
     assert (await finding(admin, "new-items"))["severity"] == "ok", "they have only just come"
     older = "update items set created_at = created_at - interval '1 hour' where item_no = any(:new)"
     change(engine, older, new=new)
-    told = await finding(admin, "new-items")
-    assert told["severity"] == "problem"
+    found = await finding(admin, "new-items")
+    assert found["severity"] == "problem"
     assert (
-        "5 new items wait for their embeddings in the run, the first for 60 minutes" in told["what"]
+        "5 new items wait for their embeddings in the run, the first for 60 minutes"
+        in found["what"]
     )
     embed(engine, 2)
-    told = await finding(admin, "new-items")
-    assert told["severity"] == "notice"
-    assert "3 new items wait" in told["what"]
-    assert "they are being embedded" in told["what"]
+    found = await finding(admin, "new-items")
+    assert found["severity"] == "notice"
+    assert "3 new items wait" in found["what"]
+    assert "they are being embedded" in found["what"]
     embed(engine, 100)
     assert (await finding(admin, "new-items"))["severity"] == "ok"
 
@@ -132,7 +133,7 @@ def run_id(engine: Engine, film_nos: list[int]) -> int:
     return run_id
 
 
-async def test_popular_lists_that_lag_behind_the_log_are_told_until_they_are_made_anew(
+async def test_popular_lists_that_lag_behind_the_log_are_reported_until_they_are_made_anew(
     admin: httpx.AsyncClient, engine: Engine, film_nos: list[int], run_id: int
 ) -> None:
     assert (await finding(admin, "popular"))["severity"] == "ok", "nothing is new"
@@ -140,10 +141,10 @@ async def test_popular_lists_that_lag_behind_the_log_are_told_until_they_are_mad
         record(connection, [event("eve", film_nos[5])])
     assert (await finding(admin, "popular"))["severity"] == "ok", "it has only just come"
     change(engine, "update interactions set received_at = received_at - interval '9 minutes'")
-    told = await finding(admin, "popular")
-    assert told["severity"] == "problem"
-    assert "lack what came in the last 9 minutes: nobody has made them anew" in told["what"]
-    assert told["since"] is not None
+    found = await finding(admin, "popular")
+    assert found["severity"] == "problem"
+    assert "lack what came in the last 9 minutes: nobody has made them anew" in found["what"]
+    assert found["since"] is not None
     refresh(engine, run_id)
     assert (await finding(admin, "popular"))["severity"] == "ok"
 
@@ -161,13 +162,13 @@ async def test_popular_lists_that_are_resting_as_long_as_their_making_took_are_n
 async def test_of_a_deletion_that_still_counts_in_popular_lists_the_time_is_known(
     engine: Engine, film_nos: list[int], run_id: int
 ) -> None:
-    one = event("eve", film_nos[5])
+    liking = event("eve", film_nos[5])
     with engine.begin() as connection:
-        record(connection, [one])
+        record(connection, [liking])
     refresh(engine, run_id)
     assert {part.unknown_since for part in kept_up(engine).popular_parts} == {None}
     with engine.begin() as connection:
-        delete(connection, one.event_id)
+        delete(connection, liking.event_id)
     assert None not in {part.unknown_since for part in kept_up(engine).popular_parts}
 
 
@@ -195,7 +196,7 @@ async def test_after_a_rollback_lists_that_were_left_alone_meanwhile_are_not_lat
     change(engine, "update interactions set received_at = received_at - interval '9 minutes'")
     change(engine, "select promote_run(:run_id, 'rolled back', 'ann')", run_id=run_id)
     assert (await finding(admin, "popular"))["severity"] == "ok"
-    told: dict[str, Any] = await finding(admin, "run")
-    assert told["severity"] == "notice"
-    assert "rolled back to (by: ann)" in told["what"]
-    assert told["advice"].endswith(f"tandem rollback {run_id + 1}")
+    found: dict[str, Any] = await finding(admin, "run")
+    assert found["severity"] == "notice"
+    assert "rolled back to (by: ann)" in found["what"]
+    assert found["advice"].endswith(f"tandem rollback {run_id + 1}")

@@ -22,10 +22,10 @@ from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import (
     Finding,
+    format_count,
+    format_duration,
     is_well,
     merged,
-    told_count,
-    told_duration,
     worst_first,
 )
 from serving.services.diagnosis.process import (
@@ -117,7 +117,7 @@ def test_what_is_wrong_is_said_and_nothing_else(
     assert_said_alone(changes, check, severity, words)
 
 
-def test_what_a_problem_has_lasted_for_is_told() -> None:
+def test_what_a_problem_has_lasted_for_is_reported() -> None:
     since = ago(minutes=4)
     behind = judged(replace(WELL, **kept_up(unknown_events=UnknownEvents(120, since, 0, None))))
     assert behind["speed"].since == since
@@ -131,7 +131,7 @@ def test_what_a_problem_has_lasted_for_is_told() -> None:
     assert old["run"].since == ago(days=3)
 
 
-def test_after_a_rollback_the_way_back_is_told() -> None:
+def test_after_a_rollback_the_way_back_is_reported() -> None:
     earlier = {"rolled_back_by": "ann", "newer_run_id": RunId(9), "cut_off_at": ago(days=3)}
     found = judged(replace(WELL, **served(**earlier)))["run"]
     assert found.severity == "problem"
@@ -139,28 +139,28 @@ def test_after_a_rollback_the_way_back_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told_at", "words"),
+    ("read_at", "words"),
     [
         (NOW + timedelta(minutes=5), "is 5 minutes ahead of that of this process"),
         (ago(hours=2), "is 2 hours behind that of this process"),
     ],
 )
-def test_clocks_that_differ_are_told_and_ages_are_counted_by_that_of_the_database(
-    told_at: datetime, words: str
+def test_clocks_that_differ_are_reported_and_ages_are_counted_by_that_of_the_database(
+    read_at: datetime, words: str
 ) -> None:
-    found = judged(replace(WELL, told_at=NOW), NOW - (told_at - NOW))
+    found = judged(replace(WELL, read_at=NOW), NOW - (read_at - NOW))
     assert (found["clock"].severity, words in found["clock"].what) == ("problem", True)
-    assert {one.severity for name, one in found.items() if name != "clock"} == {"ok"}
+    assert {finding.severity for name, finding in found.items() if name != "clock"} == {"ok"}
 
 
-@pytest.mark.parametrize(("stands_at", "told"), [(None, "revision none"), ("0003", "0003")])
+@pytest.mark.parametrize(("stands_at", "expected"), [(None, "revision none"), ("0003", "0003")])
 def test_a_database_of_another_revision_is_not_looked_at_further(
-    stands_at: str | None, told: str
+    stands_at: str | None, expected: str
 ) -> None:
     found = judged(StoreFigures(Revisions(stands_at, "0005"), NOW))
     assert set(found) == {"postgres", "migrations", "clock"}
     assert found["migrations"].severity == "problem"
-    assert told in found["migrations"].what
+    assert expected in found["migrations"].what
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_a_database_of_another_revision_is_not_looked_at_further(
         ("conflict", "PostgreSQL is away"),
     ],
 )
-def test_why_postgresql_could_not_be_asked_is_told_with_its_beginning(
+def test_why_postgresql_could_not_be_asked_is_reported_with_its_beginning(
     reason: str, words: str
 ) -> None:
     found = postgres_unasked(reason, "connection refused", ago(minutes=3))
@@ -197,7 +197,7 @@ def test_why_postgresql_could_not_be_asked_is_told_with_its_beginning(
          "this API process leaves it alone", ago(minutes=2)),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_redis_is_told_with_its_beginning(
+def test_what_is_wrong_with_redis_is_reported_with_its_beginning(
     figures: RedisFigures, severity: str, words: str, since: datetime | None
 ) -> None:
     found = judge_redis(figures)
@@ -212,7 +212,7 @@ def test_impressions_lost_lately_need_doing_something_and_earlier_ones_are_worth
     assert judge_dropped(Dropped(1, 0, ago(hours=2)), NOW).what.startswith("1 impression ")
 
 
-def test_a_process_without_a_subscription_for_long_is_told() -> None:
+def test_a_process_without_a_subscription_for_long_is_reported() -> None:
     assert judge_subscription(None, Bounds(), NOW).severity == "ok"
     assert judge_subscription(5.0, Bounds(), NOW).severity == "ok", "it is listening again"
     disconnected = judge_subscription(120.0, Bounds(), NOW)
@@ -230,7 +230,7 @@ def test_a_process_without_a_subscription_for_long_is_told() -> None:
         (ReplicaFigures(None), "problem", "has not caught up", None),
     ],
 )  # fmt: skip
-def test_a_read_replica_that_is_not_read_is_told(
+def test_a_read_replica_that_is_not_read_is_reported(
     figures: ReplicaFigures, severity: str, words: str, since: datetime | None
 ) -> None:
     (finding,) = judge_replica(figures, Bounds(), NOW)
@@ -265,26 +265,28 @@ def test_of_several_observers_no_problem_is_lost(
     first: list[Finding], second: list[Finding]
 ) -> None:
     together = merged(first, second)
-    assert {one.check for one in together} == {one.check for one in [*first, *second]}
-    assert len({one.check for one in together}) == len(together)
+    assert {finding.check for finding in together} == {
+        finding.check for finding in [*first, *second]
+    }
+    assert len({finding.check for finding in together}) == len(together)
     assert is_well(together) == (is_well(first) and is_well(second))
-    severities = [one.severity for one in worst_first(together)]
+    severities = [finding.severity for finding in worst_first(together)]
     assert severities == sorted(severities, key=["problem", "notice", "ok"].index)
 
 
 @given(st.timedeltas(min_value=timedelta(0), max_value=timedelta(days=9_000)))
-def test_a_duration_is_told_in_the_largest_unit_of_which_there_are_two(span: timedelta) -> None:
-    count, unit = told_duration(span).replace(",", "").split()
+def test_a_duration_is_reported_in_the_largest_unit_of_which_there_are_two(span: timedelta) -> None:
+    count, unit = format_duration(span).replace(",", "").split()
     seconds = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400}[unit.removesuffix("s")]
     assert int(count) * seconds <= span.total_seconds() < (int(count) + 1) * seconds
     assert int(count) >= 2 or seconds == 1
 
 
-def test_amounts_are_told_in_words() -> None:
-    assert told_count(1, "event") == "1 event"
-    assert told_count(1_234, "event") == "1,234 events"
-    assert told_duration(timedelta(seconds=1)) == "1 second"
-    assert told_duration(timedelta(seconds=-1)) == "0 seconds"
+def test_amounts_are_reported_in_words() -> None:
+    assert format_count(1, "event") == "1 event"
+    assert format_count(1_234, "event") == "1,234 events"
+    assert format_duration(timedelta(seconds=1)) == "1 second"
+    assert format_duration(timedelta(seconds=-1)) == "0 seconds"
 
 
 def test_the_bounds_of_a_night_are_those_of_its_settings() -> None:

@@ -67,7 +67,7 @@ def test_what_the_speed_layer_leaves_undone_is_said_and_nothing_else(
     assert_said_alone(changes, check, severity, words)
 
 
-def test_whether_a_worker_has_to_be_started_or_looked_at_is_told() -> None:
+def test_whether_a_worker_has_to_be_started_or_looked_at_is_reported() -> None:
     behind = kept_up(unknown_events=UnknownEvents(120, ago(minutes=4), 0, None))
     advice = judged(replace(WELL, **behind))["speed"].advice
     assert str(advice).startswith("See that the speed worker runs")
@@ -110,6 +110,6 @@ def test_a_popular_list_that_knows_everything_is_never_late(
 
 
 def test_the_rest_of_popular_lists_is_that_of_the_speed_worker() -> None:
-    told = DiagnosisSettings.model_fields["speed_popular_seconds"].default
-    assert told == SpeedSettings.model_fields["popular_seconds"].default
-    assert Bounds().popular_rest == timedelta(seconds=told)
+    default = DiagnosisSettings.model_fields["speed_popular_seconds"].default
+    assert default == SpeedSettings.model_fields["popular_seconds"].default
+    assert Bounds().popular_rest == timedelta(seconds=default)

@@ -29,10 +29,10 @@ async def test_the_same_id_with_another_content_is_refused_with_the_index_and_bo
     answer = await send(client, event("eve", 3), FIRST, {**FIRST, **other})
     assert answer.status_code == 409
     assert answer.json()["type"] == "urn:tandem:problem:conflicting-events"
-    told = faults(answer)
-    assert list(told) == ["/events/2/event_id"]
-    assert "'order-1' was recorded before" in told["/events/2/event_id"]
-    assert said in told["/events/2/event_id"]
+    reported_faults = faults(answer)
+    assert list(reported_faults) == ["/events/2/event_id"]
+    assert "'order-1' was recorded before" in reported_faults["/events/2/event_id"]
+    assert said in reported_faults["/events/2/event_id"]
     assert seeds.count("interactions") == 1, "all or none"
     assert seeds.count("users") == 1
 
@@ -54,9 +54,9 @@ async def test_of_two_contents_in_one_batch_the_second_is_named(
 ) -> None:
     answer = await send(client, event("eve", 3), FIRST, FIRST, {**FIRST, "value": 2})
     assert answer.status_code == 409
-    (told,) = faults(answer).items()
-    assert told[0] == "/events/3/event_id"
-    assert "stands at /events/1 too with another content: value 4.5 there, 2.0 here" in told[1]
+    (fault,) = faults(answer).items()
+    assert fault[0] == "/events/3/event_id"
+    assert "stands at /events/1 too with another content: value 4.5 there, 2.0 here" in fault[1]
     assert seeds.count("interactions") == 0
 
 
@@ -65,7 +65,7 @@ async def test_all_conflicts_are_counted_and_the_first_are_listed(
 ) -> None:
     batch = [event("ann", 1, event_id=f"order-{n}") for n in range(30)]
     await send(client, *batch)
-    answer = await send(client, *[{**one, "item_id": "film-2"} for one in batch])
+    answer = await send(client, *[{**sent, "item_id": "film-2"} for sent in batch])
     assert "30 event id(s)" in answer.json()["detail"]
     assert len(faults(answer)) == 20
 

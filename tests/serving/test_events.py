@@ -13,13 +13,15 @@ from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, counts, event, faults, send
 
 
-async def test_events_are_stored_as_they_were_told(client: httpx.AsyncClient, seeds: Seeds) -> None:
+async def test_events_are_stored_as_they_were_reported(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
     recommendation_id = uuid.uuid4()
-    told = event(
+    complete = event(
         "ann", 3, "rate", value=4.5, occurred_at="2026-03-01T14:00:00+02:00",
         recommendation_id=str(recommendation_id),
     )  # fmt: skip
-    answer = await send(client, told, event("bob", 4, occurred_at="2026-03-01T12:00:00"))
+    answer = await send(client, complete, event("bob", 4, occurred_at="2026-03-01T12:00:00"))
     assert (answer.status_code, counts(answer)) == (202, (2, 0))
     log = tables.interactions
     first, second = seeds.write(select(log).order_by(log.c.item_no)).all()
@@ -140,7 +142,7 @@ async def test_a_batch_that_is_none_is_refused(client: httpx.AsyncClient, seeds:
     assert seeds.count("interactions") == 0
 
 
-async def test_a_body_that_is_not_json_is_a_bad_request_and_the_location_is_told(
+async def test_a_body_that_is_not_json_is_a_bad_request_and_the_location_is_reported(
     client: httpx.AsyncClient,
 ) -> None:
     for body in (b'{"events": [}', b'{"events":', b"\xff\xfe", b"[" * 100_000):
@@ -196,7 +198,7 @@ async def test_a_body_larger_than_is_taken_is_refused(start: Start, seeds: Seeds
     assert seeds.count("interactions") == 1
 
 
-async def test_of_a_long_kind_only_the_beginning_is_told_again(
+async def test_of_a_long_kind_only_the_beginning_is_reported_again(
     client: httpx.AsyncClient,
 ) -> None:
     answer = await send(client, event("ann", 1, "k" * 50_000))
@@ -235,7 +237,7 @@ async def test_the_answer_has_an_id_for_each_event_by_which_it_can_be_sent_again
     mine, *made = (await send(client, *batch)).json()["event_ids"]
     assert mine == "mine"
     assert len({*made}) == 2
-    again = [{**one, "event_id": name} for one, name in zip(batch, [mine, *made], strict=True)]
+    again = [{**sent, "event_id": name} for sent, name in zip(batch, [mine, *made], strict=True)]
     assert counts(await send(client, *again)) == (0, 3)
     assert (await client.delete(f"/v1/events/{made[0]}")).json()["deleted"]
     assert seeds.count("interactions") == 2
@@ -250,8 +252,8 @@ async def test_bounds_that_were_widened_hold_at_once(
     assert (await send(client, stars)).status_code == 202
 
 
-async def test_the_kinds_and_the_values_they_take_are_told(client: httpx.AsyncClient) -> None:
-    kinds = {one["kind"]: one for one in (await client.get("/v1/event-kinds")).json()["kinds"]}
+async def test_the_kinds_and_the_values_they_take_are_reported(client: httpx.AsyncClient) -> None:
+    kinds = {kind["kind"]: kind for kind in (await client.get("/v1/event-kinds")).json()["kinds"]}
     assert set(kinds) == {"view", "click", "like", "rate", "cart", "purchase", "dislike", "hide"}
     assert kinds["rate"] == {
         "kind": "rate",

@@ -159,7 +159,7 @@ async def test_events_without_ids_are_answered_with_ids_that_make_a_retry_exact(
     assert problem["event_ids"][2] == "mine"
     assert seeds.count("interactions") == 3, "though nobody knows"
     again = [
-        {**one, "event_id": name} for one, name in zip(batch, problem["event_ids"], strict=True)
+        {**sent, "event_id": name} for sent, name in zip(batch, problem["event_ids"], strict=True)
     ]
 
     async def acknowledged() -> bool:
@@ -190,7 +190,7 @@ async def test_events_recorded_that_others_could_not_be_told_of_are_counted_as_a
 async def events_counted(client: httpx.AsyncClient, outcome: str) -> float:
     page = (await client.get("/metrics")).text
     (line,) = [
-        one for one in page.splitlines() if f'serving_events_total{{outcome="{outcome}"}}' in one
+        line for line in page.splitlines() if f'serving_events_total{{outcome="{outcome}"}}' in line
     ]
     return float(line.split()[-1])
 
@@ -297,12 +297,12 @@ async def test_events_refused_because_the_store_is_away_are_counted(
 def test_events_are_durable_even_where_the_database_says_otherwise(
     engine: Engine, film_nos: list[int]
 ) -> None:
-    told = record_parameters([events.event("ann", film_nos[0])])
+    parameters = record_parameters([events.event("ann", film_nos[0])])
     for said, applied in (("off", "on"), ("local", "local")):
         with engine.connect() as connection:
             connection.execute(text(f"set synchronous_commit = {said}"))
             connection.commit()
-            connection.execute(statements("log")["record_events"], told)
+            connection.execute(statements("log")["record_events"], parameters)
             assert connection.execute(text("show synchronous_commit")).scalar_one() == applied
             connection.commit()
             assert connection.execute(text("show synchronous_commit")).scalar_one() == said

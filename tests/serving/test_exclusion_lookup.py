@@ -54,7 +54,7 @@ async def test_what_redis_took_is_part_of_the_patience_with_postgresql(clock: li
     assert found.knowledge == "unknown"
 
 
-async def test_what_postgresql_told_while_redis_took_its_time_counts(clock: list[float]) -> None:
+async def test_what_postgresql_sent_while_redis_took_its_time_counts(clock: list[float]) -> None:
     answers = asyncio.Event()
     answers.set()
     lookup = ExclusionLookup(SlowRedis(clock), Postgres(answers), seconds=PATIENCE_SECONDS)

@@ -100,8 +100,8 @@ async def test_a_category_that_is_nowhere_is_answered_as_with_postgresql(
     assert ids(await client.get(f"{path}&category=nowhere")) == []
     gate.shut()
     fresh = await start(**ROOM)
-    for one in (client, fresh):
-        answer = await one.get(f"{path}&category=never-asked-for")
+    for api in (client, fresh):
+        answer = await api.get(f"{path}&category=never-asked-for")
         assert ids(answer) == []
         assert answer.json()["degraded"]
 

@@ -21,11 +21,11 @@ NAMES = st.sampled_from(["war", "noir", "drama", "opera"])
 CATEGORIES = st.lists(NAMES, max_size=3).map(tuple)
 FILTERS = st.builds(Filters.of, st.frozensets(NAMES, max_size=2), st.frozensets(NAMES, max_size=2))
 ITEM_NOS = st.integers(min_value=0, max_value=14)
-NEWS = st.lists(st.tuples(ITEM_NOS, st.none() | CATEGORIES), max_size=6)
+CHANGES = st.lists(st.tuples(ITEM_NOS, st.none() | CATEGORIES), max_size=6)
 """Item by item: its categories from now on; None: it is no longer available."""
 
 
-News = list[tuple[int, tuple[str, ...] | None]]
+Changes = list[tuple[int, tuple[str, ...] | None]]
 
 
 def item(item_no: int, categories: tuple[str, ...]) -> RecommendedItem:
@@ -42,8 +42,8 @@ def fallback_of(
     )
 
 
-def tell(fallback: FallbackItems, news: News) -> None:
-    for item_no, categories in news:
+def apply_changes(fallback: FallbackItems, changes: Changes) -> None:
+    for item_no, categories in changes:
         item_id = ItemId(f"item-{item_no}")
         if categories is None:
             fallback.leave_out(item_id)
@@ -51,49 +51,51 @@ def tell(fallback: FallbackItems, news: News) -> None:
             fallback.update_categories(item_id, categories)
 
 
-def told(items: list[RecommendedItem], news: News) -> list[RecommendedItem]:
+def changed(items: list[RecommendedItem], changes: Changes) -> list[RecommendedItem]:
     """The same without looking anything up."""
-    for item_no, categories in news:
+    for item_no, categories in changes:
         if categories is None:
-            items = [one for one in items if one.item_no != item_no]
+            items = [listed for listed in items if listed.item_no != item_no]
         else:
             items = [
-                replace(one, categories=categories) if one.item_no == item_no else one
-                for one in items
+                replace(listed, categories=categories) if listed.item_no == item_no else listed
+                for listed in items
             ]
     return items
 
 
 @given(
-    st.lists(CATEGORIES, max_size=12), NEWS, FILTERS, st.integers(0, 12), st.frozensets(ITEM_NOS)
+    st.lists(CATEGORIES, max_size=12), CHANGES, FILTERS, st.integers(0, 12), st.frozensets(ITEM_NOS)
 )
 def test_what_is_found_by_category_is_what_looking_at_each_item_finds(
     catalogue: list[tuple[str, ...]],
-    news: News,
+    changes: Changes,
     filters: Filters,
     n: int,
     excluded: frozenset[ItemNo],
 ) -> None:
     items = [item(item_no, categories) for item_no, categories in enumerate(catalogue)]
     fallback = fallback_of(items)
-    tell(fallback, news)
+    apply_changes(fallback, changes)
     expected = [
-        one for one in told(items, news) if one.item_no not in excluded and filters.match(one)
+        listed
+        for listed in changed(items, changes)
+        if listed.item_no not in excluded and filters.match(listed)
     ]
     assert list(fallback.top(n, excluded, filters, None).items) == expected[:n]
-    assert fallback.numbers_of([one.item_id for one in items]) == {
-        one.item_no for one in told(items, news)
+    assert fallback.numbers_of([listed.item_id for listed in items]) == {
+        listed.item_no for listed in changed(items, changes)
     }
 
 
-@given(st.lists(CATEGORIES, max_size=12), NEWS, FILTERS)
+@given(st.lists(CATEGORIES, max_size=12), CHANGES, FILTERS)
 def test_a_copy_holds_the_same(
-    catalogue: list[tuple[str, ...]], news: News, filters: Filters
+    catalogue: list[tuple[str, ...]], changes: Changes, filters: Filters
 ) -> None:
     fallback = fallback_of(
         [item(no, categories) for no, categories in enumerate(catalogue)], {"war"}
     )
-    tell(fallback, news)
+    apply_changes(fallback, changes)
     copy = FallbackItems.decode(fallback.encode())
     assert copy.top(20, frozenset(), filters, 2) == fallback.top(20, frozenset(), filters, 2)
     assert copy.covers(filters) == fallback.covers(filters)
@@ -106,19 +108,19 @@ def test_a_copy_of_an_earlier_version_is_a_list_that_may_lack_anything() -> None
     assert not copy.covers(Filters.of_category("noir"))
 
 
-@given(st.lists(CATEGORIES, max_size=12), st.frozensets(ITEM_NOS), NEWS, FILTERS)
+@given(st.lists(CATEGORIES, max_size=12), st.frozensets(ITEM_NOS), CHANGES, FILTERS)
 def test_what_is_said_to_be_all_is_all(
-    catalogue: list[tuple[str, ...]], lacking: frozenset[ItemNo], news: News, filters: Filters
+    catalogue: list[tuple[str, ...]], lacking: frozenset[ItemNo], changes: Changes, filters: Filters
 ) -> None:
     items = [item(item_no, categories) for item_no, categories in enumerate(catalogue)]
-    missing = [one for one in items if one.item_no in lacking]
+    missing = [listed for listed in items if listed.item_no in lacking]
     fallback = fallback_of(
-        [one for one in items if one.item_no not in lacking],
-        {category for one in missing for category in one.categories or ("",)},
+        [listed for listed in items if listed.item_no not in lacking],
+        {category for listed in missing for category in listed.categories or ("",)},
     )
-    tell(fallback, news)
-    passing = {one.item_no for one in told(items, news) if filters.match(one)}
-    found = {one.item_no for one in fallback.top(20, frozenset(), filters, None).items}
+    apply_changes(fallback, changes)
+    passing = {listed.item_no for listed in changed(items, changes) if filters.match(listed)}
+    found = {listed.item_no for listed in fallback.top(20, frozenset(), filters, None).items}
     assert not fallback.covers(filters) or passing == found
 
 

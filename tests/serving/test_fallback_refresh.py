@@ -43,14 +43,14 @@ async def container(database_url: str, redis_url: str) -> AsyncIterator[Containe
 def noticed(note: Any) -> Iterator[None]:
     """Tell of every statement that any process is about to send in the block, and with what."""
 
-    def told(*call: Any) -> None:
+    def is_reported(*call: Any) -> None:
         note(call[2], call[3])
 
-    event.listen(Engine, "before_cursor_execute", told)
+    event.listen(Engine, "before_cursor_execute", is_reported)
     try:
         yield
     finally:
-        event.remove(Engine, "before_cursor_execute", told)
+        event.remove(Engine, "before_cursor_execute", is_reported)
 
 
 @contextmanager

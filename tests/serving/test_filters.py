@@ -17,8 +17,8 @@ from tests.serving.conftest import Seeds
 
 NAMES = ["war", "noir", "drama", "Drama"]
 CATEGORIES = [(), ("war",), ("noir", "war"), ("drama",), ("Drama", "noir"), ("opera",)]
-some = st.lists(st.sampled_from(NAMES), max_size=3)
-FILTERS = st.builds(Filters.of, some, some)
+chunk = st.lists(st.sampled_from(NAMES), max_size=3)
+FILTERS = st.builds(Filters.of, chunk, chunk)
 
 
 def item(categories: tuple[str, ...]) -> CatalogueItem:
@@ -60,7 +60,7 @@ def test_filters_are_told_apart_exactly_if_they_say_something_else(
     assert (filters.key() == others.key()) == (filters == others)
 
 
-@given(FILTERS, some)
+@given(FILTERS, chunk)
 def test_categories_that_are_taken_out_too_leave_what_has_none_of_them(
     filters: Filters, categories: list[str]
 ) -> None:

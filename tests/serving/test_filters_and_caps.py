@@ -185,7 +185,7 @@ async def test_without_the_database_the_fallback_keeps_to_filters_and_caps(
     without = await recommended(client, "ann", limit=30, exclude_category="war")
     assert len(ids(without)) == 19
     capped = await recommended(client, "ann", limit=3, max_per_category=1)
-    assert max(Counter(name for one in genres_of(capped) for name in one).values()) == 1
+    assert max(Counter(name for genres in genres_of(capped) for name in genres).values()) == 1
     assert len(ids(await recommended(client, "ann", limit=30, max_per_category=1))) == 30
     assert ids(await recommended(client, "ann", category="opera")) == [], "there is none"
 

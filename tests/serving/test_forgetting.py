@@ -71,11 +71,11 @@ async def test_a_forgotten_user_is_nowhere_and_what_went_is_counted(
 async def test_a_forgotten_user_is_a_stranger_in_every_process_at_once(
     start: Start, seeds: Seeds, ann: int
 ) -> None:
-    one, other = await start(), await start()
-    before = [ids(await recommended(client, "ann", limit=5)) for client in (one, other)]
+    first, other = await start(), await start()
+    before = [ids(await recommended(client, "ann", limit=5)) for client in (first, other)]
     assert before[0] == before[1]
-    await forget(one, "ann")
-    for client in (one, other):
+    await forget(first, "ann")
+    for client in (first, other):
         answer = await recommended(client, "ann", limit=5)
         assert answer.json()["strategy"] == "popular"
         assert ids(answer) == [f"film-{n}" for n in range(20, 25)]
@@ -85,12 +85,12 @@ async def test_a_forgotten_user_is_a_stranger_in_every_process_at_once(
 async def test_whoever_comes_back_is_a_new_user_in_processes_that_have_cached_the_old_number(
     start: Start, engine: Engine, seeds: Seeds, ann: int
 ) -> None:
-    one, other = await start(), await start()
-    for client in (one, other):
+    first, other = await start(), await start()
+    for client in (first, other):
         await recommended(client, "ann", limit=5)
-    await forget(one, "ann")
-    assert (await send(one, event("ann", 21))).status_code == 202
-    for client in (one, other):
+    await forget(first, "ann")
+    assert (await send(first, event("ann", 21))).status_code == 202
+    for client in (first, other):
         for _ in range(2):
             answer = await recommended(client, "ann", limit=5)
             assert answer.json()["strategy"] == "popular"

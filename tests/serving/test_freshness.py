@@ -17,11 +17,11 @@ users = st.sampled_from(USERS)
 
 
 def checkpoint(**changes: object) -> Checkpoint:
-    told = {
+    fields = {
         "clock": 10, "generation": b"e", "run": RUN, "exclusions_version": 0,
         "written": 100, "taken_at": 0.0,
     }  # fmt: skip
-    return Checkpoint(**{**told, **changes})  # type: ignore[arg-type]
+    return Checkpoint(**{**fields, **changes})  # type: ignore[arg-type]
 
 
 def fresh() -> Freshness:

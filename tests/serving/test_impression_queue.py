@@ -63,8 +63,8 @@ async def test_a_row_the_store_refuses_is_lost_and_counted_and_all_others_are_wr
         await queued.queue.flush()
     assert seeds.count("impressions") == 19
     assert (queued.count("refused"), queued.count("dropped")) == (1.0, 1.0)
-    (told,) = [log for log in logs if log["event"] == "impression_refused"]
-    assert told["recommendation_id"] == str(bad.recommendation_id)
+    (record,) = [log for log in logs if log["event"] == "impression_refused"]
+    assert record["recommendation_id"] == str(bad.recommendation_id)
     dropped = queued.queue.dropped()
     assert (dropped.impressions, dropped.refused) == (1, 1)
     assert "1 the database refused" in judge_dropped(dropped, datetime.now(UTC)).what

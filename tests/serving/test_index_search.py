@@ -224,7 +224,7 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
     assert {item.item_no for item in made[2].items} <= set(catalogue.nearest[:20].tolist())
 
 
-async def test_the_live_run_tells_of_its_index(
+async def test_the_live_run_reports_its_index(
     store: Store, catalogue: Catalogue, seeds: Seeds
 ) -> None:
     runs, table = Runs(store), tables.model_runs

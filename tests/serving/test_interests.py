@@ -21,11 +21,11 @@ async def test_what_is_said_of_a_user_is_told_back(client: httpx.AsyncClient) ->
     interests = {"words": ["robots", "  film   noir ", "submarines"], "items": ["film-3", "film-1"]}
     stored = await put(client, attributes={"country": "NL"}, interests=interests)
     assert stored.status_code == 201, stored.text
-    told = await client.get("/v1/users/ann")
-    assert told.status_code == 200
-    assert told.json() == stored.json()
-    assert told.json()["attributes"] == {"country": "NL"}
-    assert told.json()["interests"] == {
+    answer = await client.get("/v1/users/ann")
+    assert answer.status_code == 200
+    assert answer.json() == stored.json()
+    assert answer.json()["attributes"] == {"country": "NL"}
+    assert answer.json()["interests"] == {
         "words": [
             {"word": "robots", "known": True},
             {"word": "film noir", "known": True},
@@ -37,9 +37,9 @@ async def test_what_is_said_of_a_user_is_told_back(client: httpx.AsyncClient) ->
 
 async def test_a_number_of_any_size_is_told_back(client: httpx.AsyncClient) -> None:
     await put(client, attributes={"a": 1e30})
-    told = await client.get("/v1/users/ann")
-    assert told.status_code == 200
-    assert float(told.json()["attributes"]["a"]) == pytest.approx(1e30)
+    answer = await client.get("/v1/users/ann")
+    assert answer.status_code == 200
+    assert float(answer.json()["attributes"]["a"]) == pytest.approx(1e30)
 
 
 async def test_before_the_first_run_words_are_kept_and_unknown(client: httpx.AsyncClient) -> None:
@@ -64,8 +64,8 @@ async def test_what_is_left_out_is_taken_back(client: httpx.AsyncClient) -> None
     await put(client, attributes={"a": 1}, interests={"words": ["robots"], "items": ["film-3"]})
     assert 3 not in films(await recommended(client, "ann", limit=30))
     assert (await put(client)).status_code == 200
-    told = (await client.get("/v1/users/ann")).json()
-    assert (told["attributes"], told["interests"]) == ({}, {"words": [], "items": []})
+    user = (await client.get("/v1/users/ann")).json()
+    assert (user["attributes"], user["interests"]) == ({}, {"words": [], "items": []})
     assert 3 in films(await recommended(client, "ann", limit=30))
 
 
@@ -84,9 +84,9 @@ async def test_a_user_nobody_knows_is_not_found(client: httpx.AsyncClient) -> No
 
 async def test_a_user_known_by_events_is_found(client: httpx.AsyncClient) -> None:
     await send(client, event("ann", 1))
-    told = (await client.get("/v1/users/ann")).json()
-    assert told["interests"] == {"words": [], "items": []}
-    assert told["declared_at"] is None
+    user = (await client.get("/v1/users/ann")).json()
+    assert user["interests"] == {"words": [], "items": []}
+    assert user["declared_at"] is None
 
 
 async def test_unknown_items_are_named_and_nothing_is_stored(client: httpx.AsyncClient) -> None:
@@ -160,8 +160,8 @@ async def test_declaring_succeeds_though_the_user_is_forgotten_right_after(
     stored = await put(client, attributes={"country": "NL"}, interests=interests)
     assert stored.status_code == 201, stored.text
     assert (await client.get("/v1/users/ann")).status_code == 404
-    told = stored.json()
-    assert told["attributes"] == {"country": "NL"}
-    assert told["interests"]["items"] == ["film-3"]
-    assert [word["known"] for word in told["interests"]["words"]] == [True, False]
-    assert told["declared_at"] == told["created_at"]
+    user = stored.json()
+    assert user["attributes"] == {"country": "NL"}
+    assert user["interests"]["items"] == ["film-3"]
+    assert [word["known"] for word in user["interests"]["words"]] == [True, False]
+    assert user["declared_at"] == user["created_at"]

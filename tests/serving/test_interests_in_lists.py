@@ -122,7 +122,7 @@ async def test_what_is_said_in_a_request_counts_as_if_it_were_declared(
     asked = await recommended(client, "bob", interest="robots", interest_item="film-5", limit=10)
     assert ids(asked) == ids(declared)
     scores = [
-        [item["scores"]["speed"] for item in one.json()["items"]] for one in (asked, declared)
+        [item["scores"]["speed"] for item in answer.json()["items"]] for answer in (asked, declared)
     ]
     assert scores[0] == pytest.approx(scores[1], abs=1e-4)
 

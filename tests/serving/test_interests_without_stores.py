@@ -47,10 +47,10 @@ async def test_what_is_no_longer_named_is_shown_again_without_postgresql(
     await put(client, interests={"items": ["film-12"]})
     await recommended(other, "ann")
     gate.shut()
-    for one in (client, other):
+    for api in (client, other):
 
-        async def right(one: httpx.AsyncClient = one) -> bool:
-            shown = films(await recommended(one, "ann", limit=11))
+        async def right(api: httpx.AsyncClient = api) -> bool:
+            shown = films(await recommended(api, "ann", limit=11))
             return 13 in shown and 12 not in shown
 
         await until(right)
@@ -87,7 +87,7 @@ async def test_a_list_that_could_not_be_finished_has_no_named_item_either(
         assert film not in films(answer)
 
 
-async def test_where_named_items_cannot_be_told_no_list_is_made_that_may_show_them(
+async def test_where_named_items_cannot_be_reported_no_list_is_made_that_may_show_them(
     database_url: str, engine: Engine, film_nos: list[int]
 ) -> None:
     limits = StoreLimits(

@@ -164,5 +164,5 @@ async def test_titles_are_trimmed_and_a_blank_one_is_refused_in_so_many_words(
         answer = await client.put("/v1/items/seven", json={"title": title})
         assert answer.status_code == 422, repr(title)
         assert "title is blank" in faults(answer)["/title"]
-    told = faults(await client.put("/v1/items/seven", json={"title": "x" * 501}))["/title"]
-    assert "500 characters" in told
+    detail = faults(await client.put("/v1/items/seven", json={"title": "x" * 501}))["/title"]
+    assert "500 characters" in detail

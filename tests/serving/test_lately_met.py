@@ -49,8 +49,8 @@ async def test_the_space_of_the_served_run_stays_though_other_runs_are_looked_at
     store = Store.at(database_url)
     profiles = ProfileReader(store)
     runs = [RunId(seeds.run()) for _ in range(5)]
-    tell = "update model_runs set gramian = '{}', parameters = cast(:told as jsonb)"
-    seeds.write(text(tell).bindparams(told='{"live_vector": {"taste_dimensions": 0}}'))
+    update = "update model_runs set gramian = '{}', parameters = cast(:parameters as jsonb)"
+    seeds.write(text(update).bindparams(parameters='{"live_vector": {"taste_dimensions": 0}}'))
 
     async def look(run_id: RunId) -> None:
         # It has no items that could be explained: only its space is read.
@@ -60,9 +60,9 @@ async def test_the_space_of_the_served_run_stays_though_other_runs_are_looked_at
     for run_id in runs:
         await look(run_id)
         await look(runs[0])
-    seeds.write(text(tell).bindparams(told='{"live_vector": {"of_another_version": 1}}'))
+    seeds.write(text(update).bindparams(parameters='{"live_vector": {"of_another_version": 1}}'))
     await look(runs[0])
-    with pytest.raises(StoreUnavailableError) as told:
+    with pytest.raises(StoreUnavailableError) as raised:
         await profiles.load_live_vector_inputs(runs[1], None, EVERYTHING, [])
-    assert told.value.reason == "run_unusable"
+    assert raised.value.reason == "run_unusable"
     await store.close()

@@ -137,10 +137,10 @@ async def test_impressions_and_analysts_know_what_was_explored(
     taken = int(min(films).removeprefix("film-"))
     assert (await send(client, event("ann", taken, "like"))).status_code == 202
     with engine.connect() as connection:
-        told = connection.execute(text("select * from analytics.explored_items")).all()
-    assert {told_of.item_id for told_of in told} == films
-    assert {one.item_id for one in told if one.taken == 1} == {f"film-{taken}"}
-    assert all(one.shown == one.users == 1 for one in told)
+        explored_items = connection.execute(text("select * from analytics.explored_items")).all()
+    assert {item.item_id for item in explored_items} == films
+    assert {item.item_id for item in explored_items if item.taken == 1} == {f"film-{taken}"}
+    assert all(item.shown == item.users == 1 for item in explored_items)
 
 
 @pytest.mark.parametrize("explore", ["-0.1", "0.6", "nan", "much"])

@@ -105,13 +105,15 @@ async def test_a_session_gets_the_same_starters_in_every_process_whatever_become
     start: Start, seeds: Seeds, run_id: int
 ) -> None:
     here, sessions = await start(), [f"session {n}" for n in range(12)]
-    shown = [films(await here.get(f"/v1/starter?session={one}&limit=6")) for one in sessions]
+    shown = [
+        films(await here.get(f"/v1/starter?session={session}&limit=6")) for session in sessions
+    ]
     assert len({tuple(listed) for listed in shown}) > 1
     assert all(listed[0] < 10 for listed in shown)
     seeds.write(text("delete from popular_items where list = 'popular'"))
     there = await start()
-    for one, listed in zip(sessions, shown, strict=True):
-        assert films(await there.get(f"/v1/starter?session={one}&limit=6")) == listed
+    for session, listed in zip(sessions, shown, strict=True):
+        assert films(await there.get(f"/v1/starter?session={session}&limit=6")) == listed
     seeds.hide_item(shown[0][1])
     left = films(await here.get(f"/v1/starter?session={sessions[0]}&limit=5"))
     assert left == [film for film in shown[0] if film != shown[0][1]], "the others stay"
@@ -177,8 +179,10 @@ async def test_an_item_that_left_a_category_leaves_its_lists_at_once(
         assert gone in films(await client.get(asked(path, limit=100)))
 
 
-async def test_a_text_of_the_wrong_length_is_told_in_characters(client: httpx.AsyncClient) -> None:
+async def test_a_text_of_the_wrong_length_is_reported_in_characters(
+    client: httpx.AsyncClient,
+) -> None:
     for path in (f"/v1/popular?category={'x' * 201}", "/v1/starter?session="):
-        ((_, told),) = faults(await client.get(path)).items()
-        assert "character" in told
-        assert "item" not in told
+        ((_, detail),) = faults(await client.get(path)).items()
+        assert "character" in detail
+        assert "item" not in detail

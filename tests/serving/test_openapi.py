@@ -54,7 +54,9 @@ def walked(node: Any) -> Iterator[dict[str, Any]]:
 
 
 def parameter(operation: str, name: str) -> dict[str, Any]:
-    found = next(one for one in OPERATIONS[operation]["parameters"] if one["name"] == name)
+    found = next(
+        parameter for parameter in OPERATIONS[operation]["parameters"] if parameter["name"] == name
+    )
     schema: dict[str, Any] = found["schema"]
     return schema
 
@@ -171,9 +173,15 @@ def test_headers_of_answers_are_documented() -> None:
 
 def test_choices_have_names_and_nothing_is_said_twice() -> None:
     for name, operation in OPERATIONS.items():
-        for one in operation.get("parameters", ()):
-            assert not any("enum" in node for node in walked(one["schema"])), (name, one["name"])
-            assert {"type": "null"} not in one["schema"].get("anyOf", ()), (name, one["name"])
+        for parameter in operation.get("parameters", ()):
+            assert not any("enum" in node for node in walked(parameter["schema"])), (
+                name,
+                parameter["name"],
+            )
+            assert {"type": "null"} not in parameter["schema"].get("anyOf", ()), (
+                name,
+                parameter["name"],
+            )
     for name, schema in SCHEMAS.items():
         for described in schema.get("properties", {}).values():
             assert not any({"enum", "const"} & node.keys() for node in walked(described)), name
@@ -211,10 +219,10 @@ async def test_examples_are_taken_as_they_are(client: httpx.AsyncClient) -> None
         "GET /v1/similar": {"item_id": event["item_id"]},
     }
     for name, operation in OPERATIONS.items():
-        for one in operation.get("parameters", ()):
-            if name.startswith("GET") and one["in"] == "query":
-                for example in one["schema"].get("examples", ()):
-                    query = {**needed.get(name, {}), one["name"]: example}
+        for parameter in operation.get("parameters", ()):
+            if name.startswith("GET") and parameter["in"] == "query":
+                for example in parameter["schema"].get("examples", ()):
+                    query = {**needed.get(name, {}), parameter["name"]: example}
                     path = name.removeprefix("GET ").replace("{user_id}", "ann")
                     path = path.replace("{item_id}", event["item_id"])
                     assert (await client.get(path, params=query)).status_code == 200, name

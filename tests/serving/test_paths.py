@@ -17,7 +17,7 @@ PIECES = ["/", "similar", "recommendations", "%2F", "%", "a", "é", "?", "#", " 
 IDS = st.one_of(
     st.lists(st.sampled_from(PIECES), min_size=1, max_size=6).map("".join),
     st.text(st.characters(exclude_categories=["Cs", "Cc", "Zl", "Zp"]), min_size=1),
-).filter(lambda one: id_fault(one) is None and len(one) <= 200)
+).filter(lambda text: id_fault(text) is None and len(text) <= 200)
 through_one_app = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
 )
@@ -115,7 +115,7 @@ async def test_segments_stay_apart_and_are_written_in_one_way(segments: list[str
     for spelling in (raw, every_byte):
         routed = await asked_path({"path": "ignored", "raw_path": spelling.encode()})
         assert routed == raw
-    assert [SentIdentifier().convert(one) for one in raw.split("/")] == ["", *segments]
+    assert [SentIdentifier().convert(segment) for segment in raw.split("/")] == ["", *segments]
 
 
 async def test_a_server_that_does_not_tell_what_was_sent_is_enough() -> None:
@@ -128,9 +128,9 @@ async def test_what_stands_before_every_path_may_be_any_text(spelling: str) -> N
     app = FastAPI()
     app.add_middleware(PathsAsSent)
 
-    @app.get("/things/{one:id}")
-    async def thing(one: str) -> str:
-        return one
+    @app.get("/things/{segment:id}")
+    async def thing(segment: str) -> str:
+        return segment
 
     transport = httpx.ASGITransport(app, root_path="/a b;c")
     async with httpx.AsyncClient(transport=transport, base_url="http://tandem") as client:

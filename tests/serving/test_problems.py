@@ -64,7 +64,7 @@ async def test_an_error_nobody_foresaw_tells_nothing_of_the_inside(
     assert events.index("request_failed") < events.index("request")
 
 
-async def test_readiness_needs_the_database_and_only_tells_of_redis(
+async def test_readiness_needs_the_database_and_only_reports_redis(
     start: Start, gate: Gate
 ) -> None:
     client = await start(redis_url="unix:///nowhere/redis.sock")

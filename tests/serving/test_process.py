@@ -30,12 +30,12 @@ async def test_the_process_serves_logs_json_without_keys_and_stops_when_told(
             assert refused.status_code == 401
     assert process.returncode in {0, -signal.SIGTERM}
     assert seeds.count("impressions") == 1, "written out at shutdown"
-    told = log.read_text()
-    lines = [json.loads(line) for line in told.splitlines()]
+    log_text = log.read_text()
+    lines = [json.loads(line) for line in log_text.splitlines()]
     own = [line for line in lines if line.get("request_id") == "seen-in-the-log"]
     requests = [line for line in own if line["event"] == "request"]
     assert [(line["method"], line["status"]) for line in requests] == [("POST", 202), ("GET", 200)]
     assert requests[1]["route"] == "/v1/users/{user_id}/recommendations"
     assert requests[1]["ms"] > 0
-    assert key[4:-1] not in told
-    assert "ann-the-user" not in told
+    assert key[4:-1] not in log_text
+    assert "ann-the-user" not in log_text

@@ -153,7 +153,7 @@ async def test_while_runs_are_promoted_back_and_forth_every_answer_is_of_one_run
     # Whether the cache was asked in time is up to the machine; what it holds is the next test's.
     assert {source for source, _ in served} >= {"blend", "popular"}
     # One cut-off a run, and all of them different.
-    assert [len(told) for told in cut_offs.values()] == [1, 1, 1]
+    assert [len(cut_off_values) for cut_off_values in cut_offs.values()] == [1, 1, 1]
     assert len(set.union(*cut_offs.values())) == 3
 
 

@@ -59,8 +59,8 @@ def run_of(seeds: Seeds, user_no: int, first: int) -> int:
 
 
 async def metric(client: httpx.AsyncClient, name: str) -> float:
-    told = (await client.get("/metrics")).text
-    found = re.search(rf"^{re.escape(name)} (\S+)$", told, re.MULTILINE)
+    metrics_text = (await client.get("/metrics")).text
+    found = re.search(rf"^{re.escape(name)} (\S+)$", metrics_text, re.MULTILINE)
     return float(found[1]) if found else 0.0
 
 
@@ -98,7 +98,9 @@ def reading(start: Start, replica: StreamingReplica, database_url: str, ann: int
 
 
 def title(answer: httpx.Response, film: int) -> str:
-    (found,) = [one["title"] for one in answer.json()["items"] if one["item_id"] == f"film-{film}"]
+    (found,) = [
+        item["title"] for item in answer.json()["items"] if item["item_id"] == f"film-{film}"
+    ]
     return str(found)
 
 
@@ -189,7 +191,7 @@ async def test_a_promotion_is_followed_at_once_and_every_answer_comes_from_one_r
     async def promoted() -> bool:
         answer = await recommended(client, "ann", limit=8)
         first = 10 if answer.json()["run"]["id"] == new else 0
-        assert {int(one.removeprefix("film-")) for one in ids(answer)} <= set(
+        assert {int(item_id.removeprefix("film-")) for item_id in ids(answer)} <= set(
             range(first, first + 10)
         )
         assert answer.json()["strategy"] == "blend"
@@ -252,10 +254,10 @@ async def test_a_replica_that_is_gone_is_done_without_and_read_again_when_it_is_
         answer = await recommended(client, "ann", limit=limit)
         assert answer.json()["strategy"] == "blend"
 
-    async def told() -> bool:
+    async def is_reported() -> bool:
         return (await finding(client))["severity"] == "problem"
 
-    await until(told)
+    await until(is_reported)
     assert "cannot be used" in (await finding(client))["what"]
     replica.start()
     await caught_up(client)
@@ -300,15 +302,15 @@ async def test_a_server_that_is_not_a_replica_is_not_read(
     client = await start(**SETTINGS, read_database_url=database_url)
     client.headers["X-API-Key"] = seeds.key("read", "admin", name="operator")
 
-    async def told() -> bool:
+    async def is_reported() -> bool:
         return "it is not a replica" in (await finding(client))["what"]
 
-    await until(told)
+    await until(is_reported)
     assert (await recommended(client, "ann", limit=8)).json()["strategy"] == "blend"
     assert await given(client) == 0
 
 
 async def finding(client: httpx.AsyncClient) -> dict[str, Any]:
     findings = (await client.get("/v1/admin/diagnose")).json()["findings"]
-    (found,) = [one for one in findings if one["check"] == "replica"]
+    (found,) = [finding for finding in findings if finding["check"] == "replica"]
     return dict(found)

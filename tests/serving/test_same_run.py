@@ -15,24 +15,24 @@ from serving.services.non_personalized.non_personalized_list import ListKey, Non
 from tests.serving.conftest import CUT_OFF, Gate, Seeds, Start, ids, recommended, until
 
 RUN = LiveRun(RunId(3), CUT_OFF, ItemIndex(0.99, 8), similarity_index=ItemIndex(0.99, 12))
-TOLD = LiveRun(RunId(3), CUT_OFF)
+SAME_RUN = LiveRun(RunId(3), CUT_OFF)
 """The same, as a copy of a list tells of it."""
 
 
 @pytest.mark.parametrize(
-    ("one", "other", "same"),
+    ("first", "other", "same"),
     [
-        (RUN, TOLD, True),
+        (RUN, SAME_RUN, True),
         (RUN, replace(RUN, index=ItemIndex(0.9, 8)), True),
         (RUN, replace(RUN, run_id=RunId(4)), False),
         (RUN, None, False),
         (None, None, True),
     ],
 )
-def test_a_run_is_the_same_whoever_tells_of_it(
-    one: LiveRun | None, other: LiveRun | None, *, same: bool
+def test_a_run_is_the_same_whoever_reports_it(
+    first: LiveRun | None, other: LiveRun | None, *, same: bool
 ) -> None:
-    assert same_run(one, other) is same_run(other, one) is same
+    assert same_run(first, other) is same_run(other, first) is same
 
 
 async def test_a_list_is_filled_up_with_the_copy_that_a_process_began_with(
@@ -66,7 +66,7 @@ def test_a_shorter_list_of_the_same_run_takes_no_ones_position() -> None:
     fallback, key = FallbackLists(), ListKey("trending_week")
     items = backfill_items(CatalogueItem(ItemNo(no), f"film-{no}", "Film") for no in range(5))
     fallback.keep(key, NonPersonalizedList("trending", RUN, items))
-    fallback.keep(key, NonPersonalizedList("trending", TOLD, items[:2]))
+    fallback.keep(key, NonPersonalizedList("trending", SAME_RUN, items[:2]))
     found = fallback.find(key)
     assert found is not None
     assert len(found.items) == 5

@@ -71,7 +71,7 @@ async def test_a_run_dropped_while_it_is_still_believed_served_is_left_at_once(
         assert all(int(item_id.removeprefix("film-")) >= 10 for item_id in ids(answer))
 
 
-async def test_a_served_run_whose_lists_are_gone_is_told_as_that_while_postgres_is_well(
+async def test_a_served_run_whose_lists_are_gone_is_reported_as_that_while_postgres_is_well(
     client: httpx.AsyncClient, seeds: Seeds, ann: int
 ) -> None:
     run_id = run_of_films(seeds, ann, 0)
@@ -91,8 +91,8 @@ async def test_a_list_that_another_version_made_is_answered_without_its_causes_a
 ) -> None:
     run_of_films(seeds, ann, 0)
     await until(lambda: blended(client))
-    tell = "update model_runs set gramian = '{}', parameters = cast(:told as jsonb)"
-    seeds.write(text(tell).bindparams(told='{"live_vector": {"of_another_version": 1}}'))
+    update = "update model_runs set gramian = '{}', parameters = cast(:parameters as jsonb)"
+    seeds.write(text(update).bindparams(parameters='{"live_vector": {"of_another_version": 1}}'))
     answer = await recommended(client, "ann", limit=5, explain=True)
     assert len(ids(answer)) == 5
     assert (answer.json()["strategy"], answer.json()["degraded"]) == ("blend", "run_unusable")

@@ -146,7 +146,7 @@ async def test_what_hardly_any_item_lacks_is_looked_for_among_the_nearest_only(
     assert await nearest(store, catalogue, 1, filters=common, index=index) == others[:1]
 
 
-async def test_a_run_that_was_dropped_is_told_whatever_is_unwanted(
+async def test_a_run_that_was_dropped_is_reported_whatever_is_unwanted(
     store: Store, catalogue: Catalogue, engine: Engine
 ) -> None:
     with engine.begin() as connection:
@@ -158,7 +158,7 @@ async def test_a_run_that_was_dropped_is_told_whatever_is_unwanted(
         await nearest(store, gone, 20, filters=common)
 
 
-async def test_a_run_tells_of_its_index(store: Store, catalogue: Catalogue, engine: Engine) -> None:
+async def test_a_run_reports_its_index(store: Store, catalogue: Catalogue, engine: Engine) -> None:
     live = await Runs(store).find_live_run()
     assert live is not None
     assert live.similarity_index is None

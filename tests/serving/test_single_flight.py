@@ -89,9 +89,9 @@ async def test_who_has_no_time_left_gives_up_by_itself_and_the_others_get_the_li
 
     first, second = asyncio.create_task(hurried()), asyncio.create_task(patient())
     await begun.wait()
-    with pytest.raises(StoreUnavailableError) as told:
+    with pytest.raises(StoreUnavailableError) as raised:
         await first
-    assert told.value.reason == "budget"
+    assert raised.value.reason == "budget"
     go_on.set()
     assert await second == "list"
 
@@ -122,7 +122,7 @@ async def test_an_error_reaches_all_who_wait() -> None:
     found = await asyncio.gather(
         *(flights.run("list", fail) for _ in range(3)), return_exceptions=True
     )
-    assert [type(one) for one in found] == [LookupError] * 3
+    assert [type(error) for error in found] == [LookupError] * 3
 
 
 async def test_a_flight_that_is_cancelled_is_no_cancellation_of_those_who_wait() -> None:
@@ -139,7 +139,7 @@ async def test_a_flight_that_is_cancelled_is_no_cancellation_of_those_who_wait()
     assert flight is not None
     flight.cancel()
     found = await asyncio.gather(*waiting, return_exceptions=True)
-    assert [type(one) for one in found] == [StoreUnavailableError] * 2
+    assert [type(error) for error in found] == [StoreUnavailableError] * 2
 
 
 async def test_the_work_goes_on_though_all_have_given_up_and_who_comes_then_joins_it() -> None:

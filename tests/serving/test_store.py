@@ -118,8 +118,8 @@ async def test_reads_that_take_all_their_connections_leave_writes_theirs(
 async def test_a_flood_is_refused_at_once_and_opens_no_breaker(make: Make, engine: Engine) -> None:
     store = make(StoreLimits(connections=2, waiting=3, read_seconds=30))
     flood = [asyncio.create_task(ask(store, "reads", 0.5)) for _ in range(50)]
-    told = [await answer for answer in asyncio.as_completed(flood)]
-    assert told == ["busy"] * 45 + ["well"] * 5, "two at work and three waiting"
+    outcomes = [await answer for answer in asyncio.as_completed(flood)]
+    assert outcomes == ["busy"] * 45 + ["well"] * 5, "two at work and three waiting"
     assert connections(engine) <= 1 + 2
     assert store.breaker.state == "closed"
 
@@ -160,7 +160,7 @@ async def test_much_that_is_asked_at_once_says_nothing_against_the_server(make: 
     store = make(replace(LIMITS, wait_seconds=0.2))
     for _ in range(2 * CAREFUL.errors_in_row):
         with (
-            spending(Budget.of("background", 5.0, telling=False)),
+            spending(Budget.of("background", 5.0, counts_as_failure=False)),
             pytest.raises(StoreUnavailableError) as late,
         ):
             await store.rows(SLEEP, {"seconds": 5})

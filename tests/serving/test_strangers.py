@@ -29,8 +29,8 @@ async def test_all_strangers_are_given_one_list_that_is_made_once(
     assert {answer.json()["strategy"] for answer in again} == {"popular"}
     assert [ids(answer) for answer in again] == [ids(first)] * 5
     assert len({answer.json()["recommendation_id"] for answer in again}) == 5
-    another = await start()
-    assert await source(another, "stranger") == "cache"
+    second_client = await start()
+    assert await source(second_client, "stranger") == "cache"
 
 
 async def test_each_way_of_asking_has_a_list_of_its_own(start: Start, seeds: Seeds) -> None:

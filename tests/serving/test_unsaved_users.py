@@ -19,17 +19,17 @@ class RedisThatComesBack:
 
     def __init__(self) -> None:
         self.away = True
-        self.told: list[tuple[UserId, UserExclusions]] = []
+        self.published: list[tuple[UserId, UserExclusions]] = []
         self.meanwhile: Mapping[UserId, UserExclusions] = {}
         self.users: ExclusionCache
 
-    async def add(self, users: Mapping[UserId, UserExclusions], *, tell: bool = True) -> bool:
-        del tell
+    async def add(self, users: Mapping[UserId, UserExclusions], *, publish: bool = True) -> bool:
+        del publish
         if not self.away:
-            self.told += users.items()
+            self.published += users.items()
         elif self.meanwhile:
             meanwhile, self.meanwhile = self.meanwhile, {}
-            await self.users.tell(meanwhile)
+            await self.users.publish(meanwhile)
         return not self.away
 
     async def load_changes(self, since: str) -> tuple[tuple[()], str]:
@@ -39,15 +39,15 @@ class RedisThatComesBack:
         return None
 
 
-class NoNews:
-    async def tell(self, users: Mapping[UserId, UserExclusions]) -> None:
+class NoNotifier:
+    async def publish(self, users: Mapping[UserId, UserExclusions]) -> None:
         pass
 
 
 def redis_of_an_outage() -> RedisThatComesBack:
     redis, memory = RedisThatComesBack(), UserMemory(most_users=9, most_items=99)
     redis.users = ExclusionCache(
-        memory, cast("Any", redis), cast("Any", NoNews()), cast("Any", None)
+        memory, cast("Any", redis), cast("Any", NoNotifier()), cast("Any", None)
     )
     return redis
 
@@ -59,17 +59,17 @@ def seen(**users: int) -> dict[UserId, UserExclusions]:
     }
 
 
-async def test_all_of_it_is_told_once_redis_is_back_the_oldest_first() -> None:
+async def test_all_of_it_is_reported_once_redis_is_back_the_oldest_first() -> None:
     redis = redis_of_an_outage()
-    await redis.users.tell(seen(ann=1, bob=2))
+    await redis.users.publish(seen(ann=1, bob=2))
     redis.meanwhile = seen(ann=3, carol=4)
     await redis.users.catch_up()
     redis.away = False
     await redis.users.catch_up()
-    assert [user for user, _ in redis.told] == ["bob", "ann", "carol"]
-    assert dict(redis.told)[UserId("ann")].exclusions.seen == {1, 3}
+    assert [user for user, _ in redis.published] == ["bob", "ann", "carol"]
+    assert dict(redis.published)[UserId("ann")].exclusions.seen == {1, 3}
     await redis.users.catch_up()
-    assert len(redis.told) == 3
+    assert len(redis.published) == 3
 
 
 async def test_of_too_many_those_that_wait_longest_are_lost(
@@ -78,8 +78,8 @@ async def test_of_too_many_those_that_wait_longest_are_lost(
     monkeypatch.setattr(exclusion_cache, "_MOST_UNSAVED", 2)
     redis = redis_of_an_outage()
     for user in ("ann", "bob", "ann", "carol"):
-        await redis.users.tell(seen(**{user: 1}))
+        await redis.users.publish(seen(**{user: 1}))
     await redis.users.catch_up()
     redis.away = False
     await redis.users.catch_up()
-    assert [user for user, _ in redis.told] == ["ann", "carol"]
+    assert [user for user, _ in redis.published] == ["ann", "carol"]

@@ -29,9 +29,9 @@ def items_of(kept: UserMemory, user_id: UserId) -> frozenset[ItemNo]:
 
 @given(st.none() | st.integers(1, 2**31 - 1).map(UserNo), item_nos, item_nos)
 def test_what_is_packed_is_unpacked_the_same(
-    user_no: UserNo | None, some: frozenset[ItemNo], others: frozenset[ItemNo]
+    user_no: UserNo | None, seen: frozenset[ItemNo], others: frozenset[ItemNo]
 ) -> None:
-    known = UserExclusions(user_no, Exclusions(some - others, others))
+    known = UserExclusions(user_no, Exclusions(seen - others, others))
     assert UserExclusions.unpack(known.pack()) == known
 
 
@@ -91,7 +91,7 @@ def test_memory_is_bounded_by_users_and_by_items(added: list[tuple[str, UserExcl
         kept.add(UserId(name), known)
     found = [kept.find(user_id) for user_id in kept.user_ids()]
     assert len(found) <= 4
-    assert sum(len(one.pack()) for one in found if one) <= 40 * 4
+    assert sum(len(user.pack()) for user in found if user) <= 40 * 4
 
 
 def test_the_users_met_longest_ago_make_room() -> None:

@@ -79,12 +79,12 @@ async def test_after_a_promotion_who_asked_lately_finds_the_answer_made(
     # Until the promotion nobody sees anything of the coming run.
     assert (await recommended(client, "ann", limit=3)).json()["run"]["id"] == older
     await publish(client, seeds, newer)
-    told = (await recommended(client, "ann", limit=3)).json()
-    assert (told["source"], told["run"]["id"]) == ("cache", newer)
+    body = (await recommended(client, "ann", limit=3)).json()
+    assert (body["source"], body["run"]["id"]) == ("cache", newer)
     # It is what is made of the run for who was not asked for: the same lists lie in it.
     made = await recommended(client, "bob", limit=3)
     assert made.json()["source"] == "blend"
-    assert [item["item_id"] for item in told["items"]] == ids(made)
+    assert [item["item_id"] for item in body["items"]] == ids(made)
 
 
 async def test_an_event_after_an_answer_was_made_ahead_voids_it(start: Start, seeds: Seeds) -> None:
@@ -94,9 +94,9 @@ async def test_an_event_after_an_answer_was_made_ahead_voids_it(start: Start, se
     await warmed(client, seeds, newer)
     assert (await send(client, event("ann", 10))).status_code == 202
     await publish(client, seeds, newer)
-    told = await recommended(client, "ann", limit=3)
-    assert told.json()["source"] != "cache"
-    assert "film-10" not in ids(told)
+    answer = await recommended(client, "ann", limit=3)
+    assert answer.json()["source"] != "cache"
+    assert "film-10" not in ids(answer)
 
 
 async def test_nothing_is_made_ahead_of_a_user_the_coming_run_does_not_know_all_of(

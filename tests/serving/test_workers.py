@@ -23,8 +23,10 @@ def workers(api: RunningApi) -> list[psutil.Process]:
 
 
 def up(api: RunningApi) -> int:
-    told = api.figures()
-    return int(sum(value for name, value in told.items() if name.startswith("serving_process_up")))
+    figures = api.figures()
+    return int(
+        sum(value for name, value in figures.items() if name.startswith("serving_process_up"))
+    )
 
 
 def until_all_are_up(api: RunningApi) -> None:
@@ -39,37 +41,39 @@ def test_a_killed_process_is_replaced_while_the_other_answers(run_api: RunApi) -
     for victim in before:
         victim.kill()
         # Each on a connection of its own: none of them was under way on the dead process.
-        told = [asked(api.port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(50)]
-        assert {answer.status for answer in told} == {200}
+        answers = [asked(api.port, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(50)]
+        assert {answer.status for answer in answers} == {200}
         until_all_are_up(api)
     assert not set(before) & set(workers(api))
     assert len(api.lines("worker_ended")) == 2
 
 
-def test_metrics_tell_of_every_process_whichever_is_asked(run_api: RunApi, seeds: Seeds) -> None:
+def test_metrics_report_every_process_whichever_is_asked(run_api: RunApi, seeds: Seeds) -> None:
     api, key = run_api(api_workers=2), seeds.key("read")
     until_all_are_up(api)
     for _ in range(40):
         assert api.get("/v1/popular", **{"X-API-Key": key}).status_code in {200, 503}
     route = 'serving_requests_total{method="GET",process="%d",route="/v1/popular",status='
     for _ in range(10):
-        told = api.figures()
+        figures = api.figures()
         counted = [
-            sum(value for name, value in told.items() if name.startswith(route % number))
+            sum(value for name, value in figures.items() if name.startswith(route % number))
             for number in (0, 1)
         ]
         assert sum(counted) == 40
         for number in (0, 1):
-            assert told[f'process_resident_memory_bytes{{process="{number}"}}'] > 1e7
-            assert told[f'process_cpu_seconds_total{{process="{number}"}}'] > 0
-            assert told[f'process_open_fds{{process="{number}"}}'] > 10
+            assert figures[f'process_resident_memory_bytes{{process="{number}"}}'] > 1e7
+            assert figures[f'process_cpu_seconds_total{{process="{number}"}}'] > 0
+            assert figures[f'process_open_fds{{process="{number}"}}'] > 10
             lane = f'{{lane="reads",process="{number}",state='
-            assert told[f'serving_postgres_connections{lane}"limit"}}'] == 30
-            assert told[f'serving_postgres_connections{lane}"open"}}'] >= 1
-            assert told[f'serving_postgres_waiting{{lane="reads",process="{number}"}}'] == 0
+            assert figures[f'serving_postgres_connections{lane}"limit"}}'] == 30
+            assert figures[f'serving_postgres_connections{lane}"open"}}'] >= 1
+            assert figures[f'serving_postgres_waiting{{lane="reads",process="{number}"}}'] == 0
 
 
-def test_what_one_process_was_told_the_other_knows_at_once(run_api: RunApi, seeds: Seeds) -> None:
+def test_what_one_process_was_reported_the_other_knows_at_once(
+    run_api: RunApi, seeds: Seeds
+) -> None:
     seeds.listed_user("ann", popular=range(30))
     api, key = run_api(api_workers=2), seeds.key("read", "write")
     until_all_are_up(api)

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from speed.background import in_background
 from speed.settings import SpeedSettings
-from speed.waking import Wakes, keep_listening, wake_at_news
+from speed.waking import Wakes, keep_listening, wake_on_changes
 from speed.worker import Worker
 
 
@@ -24,14 +24,14 @@ def running(
 ) -> Iterator[redis.Redis]:
     """The worker runs until the block ends; gives its Redis client.
 
-    With a `database_url` PostgreSQL's news wake it too.
+    With a `database_url` PostgreSQL's notifications wake it too.
     """
     client, wakes = redis.Redis.from_url(redis_url, socket_timeout=1), Wakes()
     worker = Worker(engine, client, settings, stopping, wakes)
     thread = threading.Thread(target=worker.run)
     in_background("redis_wakes", partial(keep_listening, client, wakes, stopping), stopping)
     if database_url is not None:
-        in_background("news", partial(wake_at_news, database_url, wakes, stopping), stopping)
+        in_background("changes", partial(wake_on_changes, database_url, wakes, stopping), stopping)
     thread.start()
     try:
         yield client

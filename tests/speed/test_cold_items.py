@@ -130,7 +130,7 @@ def test_a_bulk_load_is_embedded_in_bounded_passes_each_item_once(
         later = add_items(connection, [ROBOTS], "later")
     passes = [done.item_nos for done in until_idle(engine, ColdItemEmbedder(FEW).embed_new)]
     assert max(map(len, passes)) == 3
-    assert sorted(no for one in passes for no in one) == [*new, *later]
+    assert sorted(no for placed in passes for no in placed) == [*new, *later]
 
 
 def test_a_worker_killed_in_the_middle_of_a_pass_loses_and_doubles_nothing(
@@ -159,7 +159,7 @@ def test_a_pass_ends_before_it_is_too_many_users_to_fold_in_again(
             record(connection, likes)
     fold_all(engine)
     done = until_idle(engine, ColdItemEmbedder(FEW).embed_new)
-    passes = [(len(one.item_nos), len(one.user_nos)) for one in done if one.item_nos]
+    passes = [(len(placed.item_nos), len(placed.user_nos)) for placed in done if placed.item_nos]
     assert passes == [(1, 3), (1, 3), (1, 5)]
     query = text("select count(*) from user_embeddings where embedding is null")
     with engine.connect() as connection:

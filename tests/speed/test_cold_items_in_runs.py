@@ -13,7 +13,7 @@ from domain.identifiers import Position, RunId
 from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from speed.worker import Worker
-from sql.item_embedding import embed_next, remove_known_news
+from sql.item_embedding import embed_next, remove_known_changes
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon
 from tests.events import LIKE, event, record
@@ -114,7 +114,7 @@ def test_a_run_that_is_served_again_lists_items_that_came_after_it(
         )
 
 
-def test_retained_runs_are_kept_ready_and_known_news_are_removed(
+def test_retained_runs_are_kept_ready_and_known_changes_are_removed(
     engine: Engine, database_url: str, redis_url: str, run_id: RunId, item_nos: list[int]
 ) -> None:
     newer = publish(engine, write_night(engine, database_url, two_camps(item_nos, seed=4)))
@@ -122,8 +122,8 @@ def test_retained_runs_are_kept_ready_and_known_news_are_removed(
         (new,) = add_items(connection, [ROBOTS])
     embed_all(engine)
     with engine.begin() as connection:
-        remove_known_news(connection)
-        query = text("select item_no from item_news where item_no = :no")
+        remove_known_changes(connection)
+        query = text("select item_no from item_changes where item_no = :no")
         assert connection.execute(query, {"no": new}).scalar_one() == new
     worker = Worker(engine, redis.Redis.from_url(redis_url), SpeedSettings(), threading.Event())
     while worker.keep_retained_ready() is not None:
@@ -131,10 +131,10 @@ def test_retained_runs_are_kept_ready_and_known_news_are_removed(
     with engine.connect() as connection:
         assert new in embeddings(connection, run_id)
         assert embeddings(connection, newer).keys() == embeddings(connection, run_id).keys()
-        assert connection.execute(text("select count(*) from item_news")).scalar_one() == 0
+        assert connection.execute(text("select count(*) from item_changes")).scalar_one() == 0
 
 
-def test_news_are_kept_for_a_run_that_is_being_made(
+def test_changes_are_kept_for_a_run_that_is_being_made(
     engine: Engine, database_url: str, run_id: RunId, item_nos: list[int]
 ) -> None:
     night = write_night(engine, database_url, two_camps(item_nos, seed=4))
@@ -142,17 +142,17 @@ def test_news_are_kept_for_a_run_that_is_being_made(
         (new,) = add_items(connection, [ROBOTS])
     embed_all(engine)
     with engine.begin() as connection:
-        remove_known_news(connection)
+        remove_known_changes(connection)
     publish(engine, night)
     with engine.connect() as connection:
         assert new in embeddings(connection, night.run.run_id)
 
 
-def test_where_no_run_asks_for_news_none_are_kept(engine: Engine, item_nos: list[int]) -> None:
+def test_where_no_run_asks_for_changes_none_are_kept(engine: Engine, item_nos: list[int]) -> None:
     with engine.begin() as connection:
-        remove_known_news(connection)
+        remove_known_changes(connection)
     with engine.connect() as connection:
-        assert connection.execute(text("select count(*) from item_news")).scalar_one() == 0
+        assert connection.execute(text("select count(*) from item_changes")).scalar_one() == 0
 
 
 def test_nothing_is_written_into_a_run_that_is_retired(
@@ -167,7 +167,7 @@ def test_nothing_is_written_into_a_run_that_is_retired(
         horizon = Position(event_horizon(connection))
         assert embed_next(connection, run, horizon=horizon, items=3) is None
         assert ColdItemEmbedder(FEW).embed_retained(connection) is None
-        remove_known_news(connection)
+        remove_known_changes(connection)
         left = (
             connection.execute(text("select run_id from item_embedding_progress")).scalars().all()
         )

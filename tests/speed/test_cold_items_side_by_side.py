@@ -21,11 +21,11 @@ from tests.words_run import ROBOTS, WESTERN, add_items
 def test_of_two_workers_one_embeds_and_the_other_goes_on(engine: Engine, run_id: RunId) -> None:
     with engine.begin() as connection:
         new = add_items(connection, [f"{WESTERN}, part {n}" for n in range(5)])
-    with engine.connect() as one, engine.connect() as other:
-        first = ColdItemEmbedder(FEW).embed_new(one)
+    with engine.connect() as left, engine.connect() as other:
+        first = ColdItemEmbedder(FEW).embed_new(left)
         assert ColdItemEmbedder(FEW).embed_new(other) is None
         other.rollback()
-        one.commit()
+        left.commit()
         second = ColdItemEmbedder(FEW).embed_new(other)
         other.commit()
     assert first is not None
@@ -120,5 +120,5 @@ def test_the_horizon_is_held_after_everything_else_that_is_done_with_items(engin
         " order by tgtype & 28, tgname"
     )
     with engine.connect() as connection:
-        tells = [tell for _, tell in connection.execute(query)]
-    assert tells == [False, True, False, True]
+        notified = [notifies for _, notifies in connection.execute(query)]
+    assert notified == [False, True, False, True]

@@ -104,7 +104,7 @@ def listening(engine: Engine, name: str, call: Callable[..., None]) -> Iterator[
         remove(engine, name, call)
 
 
-def test_a_redis_that_lost_everything_is_told_of_who_came_lately_and_of_nobody_else(
+def test_a_redis_that_lost_everything_is_notified_of_who_came_lately_and_of_nobody_else(
     engine: Engine, client: redis.Redis, film_nos: list[int]
 ) -> None:
     with engine.begin() as connection:
@@ -153,23 +153,23 @@ def test_a_worker_does_not_end_what_another_began_when_redis_lost_everything(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("speed.exclusions._ROWS_AT_ONCE", 1)
-    one, other = (
+    first, other = (
         KeptExclusions(engine, client, seconds=SECONDS, poll_seconds=0.0) for _ in range(2)
     )
-    work(one)
+    work(first)
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[0])])
         record(connection, [event("ben", film_nos[1])])
         ann = user_no_of(connection, "ann")
-    one.work_once()
+    first.work_once()
     client.flushall()
     other.work_once()
-    one.work_once()
+    first.work_once()
     work(other)
     assert known(client, "ann") == (ann, film_nos[0])
 
 
-def test_each_outage_is_told_once_though_nobody_was_to_be_stored_between_two(
+def test_each_outage_is_reported_once_though_nobody_was_to_be_stored_between_two(
     engine: Engine, client: redis.Redis, redis_url: str, socket_folder: Path
 ) -> None:
     socket = socket_folder / "redis.sock"

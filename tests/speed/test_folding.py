@@ -170,11 +170,11 @@ def test_two_workers_share_the_users(engine: Engine, film_nos: list[int]) -> Non
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
         record(connection, [event(f"user-{n}", film_nos[n]) for n in range(16)])
-    with engine.connect() as one, engine.connect() as other, engine.connect() as third:
-        first = Folder(half).fold_new(one)
+    with engine.connect() as left, engine.connect() as other, engine.connect() as third:
+        first = Folder(half).fold_new(left)
         second = Folder(half).fold_new(other)
         assert Folder(half).fold_new(third) is None
-        one.commit()
+        left.commit()
         other.commit()
     assert first is not None
     assert second is not None

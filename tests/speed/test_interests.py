@@ -124,14 +124,14 @@ def test_words_nobody_knows_say_nothing_until_a_run_knows_them(
         connection.execute(text("update model_runs set state = 'published'"))
         next_run = publish_small_run(connection, film_nos)
         teach_words(connection, next_run, {"submarin": (0.0, 1.0)})
-        # The new run's shards begin before all news, as if its vectors were yet to be written.
+        # The new run's shards begin before all changes, as if its vectors were yet to be written.
         query = text("update speed_progress set position = 0 where run_id = :run")
         connection.execute(query, {"run": next_run})
     assert fold_all(engine) == [ann]
     assert taste_of(engine, ann, next_run) is not None
 
 
-def test_a_retained_run_is_told_of_interests_too(
+def test_a_retained_run_is_notified_of_interests_too(
     engine: Engine, run_id: RunId, film_nos: list[int]
 ) -> None:
     with engine.begin() as connection:

@@ -142,7 +142,7 @@ def refresh_all_once(engine: Engine) -> list[str]:
     return [part for part in parts if part is not None]
 
 
-def test_a_list_rests_as_long_as_it_is_told_and_many_times_what_it_took(
+def test_a_list_rests_as_long_as_it_is_reported_and_many_times_what_it_took(
     engine: Engine, film_nos: list[int], run_id: RunId
 ) -> None:
     refresh_all(engine)

@@ -39,7 +39,7 @@ def unusable() -> float:
 
 
 @pytest.mark.parametrize("changed", OF_ANOTHER_VERSION)
-def test_a_served_run_of_another_version_is_told_and_the_others_are_kept_up(
+def test_a_served_run_of_another_version_is_reported_and_the_others_are_kept_up(
     engine: Engine, film_nos: list[int], redis_url: str, changed: str
 ) -> None:
     with engine.begin() as connection:
@@ -58,13 +58,13 @@ def test_a_served_run_of_another_version_is_told_and_the_others_are_kept_up(
         while worker.keep_retained_ready() is not None:
             pass
     assert unusable() > before
-    told = [log for log in logs if log["event"] == "served_run_unusable"]
-    assert [log["log_level"] for log in told] == ["warning"]
+    records = [log for log in logs if log["event"] == "served_run_unusable"]
+    assert [log["log_level"] for log in records] == ["warning"]
     assert known_events(engine)[older] == 1
     with engine.connect() as connection:
         figures = load_figures(connection)
-    findings = judge_store(figures, Bounds(), figures.told_at)
-    (finding,) = [one for one in findings if one.check == "version"]
+    findings = judge_store(figures, Bounds(), figures.read_at)
+    (finding,) = [finding for finding in findings if finding.check == "version"]
     assert finding.severity == "problem"
     assert f"Run {served} was made by another version" in finding.what
     assert "tandem rollback" in str(finding.advice)
@@ -87,8 +87,8 @@ def test_when_another_run_is_served_the_worker_goes_on_by_itself(
     assert done.run_id == newer
     with engine.connect() as connection:
         figures = load_figures(connection)
-    findings = judge_store(figures, Bounds(), figures.told_at)
-    assert [one.severity for one in findings if one.check == "version"] == ["ok"]
+    findings = judge_store(figures, Bounds(), figures.read_at)
+    assert [finding.severity for finding in findings if finding.check == "version"] == ["ok"]
 
 
 def test_a_retained_run_of_another_version_keeps_no_older_one_from_being_kept_up(
@@ -106,7 +106,7 @@ def test_a_retained_run_of_another_version_keeps_no_older_one_from_being_kept_up
     )
 
 
-def test_a_pass_that_postgres_refuses_is_not_told_as_an_outage_but_with_its_traceback(
+def test_a_pass_that_postgres_refuses_is_not_reported_as_an_outage_but_with_its_traceback(
     engine: Engine, film_nos: list[int], redis_url: str
 ) -> None:
     with engine.begin() as connection:
@@ -118,8 +118,8 @@ def test_a_pass_that_postgres_refuses_is_not_told_as_an_outage_but_with_its_trac
         for _ in range(3):
             assert worker.work_once() is None
             worker.embed_once()
-    told = [log for log in logs if log["event"] in {"postgres_away", "pass_failed"}]
-    assert {(log["event"], log["reason"]) for log in told} == {("pass_failed", "statement")}
-    assert all(log["exc_info"] for log in told)
+    records = [log for log in logs if log["event"] in {"postgres_away", "pass_failed"}]
+    assert {(log["event"], log["reason"]) for log in records} == {("pass_failed", "statement")}
+    assert all(log["exc_info"] for log in records)
     change(engine, "alter table event_kinds rename column another to half_life_days")
     assert worker.work_once() is not None

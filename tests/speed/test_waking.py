@@ -1,4 +1,4 @@
-"""The worker is woken by whatever tells of news, and its helpers do not die in silence."""
+"""The worker is woken by every notification, and its helpers do not die in silence."""
 
 import threading
 from pathlib import Path
@@ -21,7 +21,7 @@ from tests.words_run import ROBOTS, add_items
 HARDLY_LOOKING = SpeedSettings(poll_seconds=60)
 
 
-def test_without_redis_news_of_postgres_wake_the_worker(
+def test_without_redis_notifications_of_postgres_wake_the_worker(
     engine: Engine, database_url: str, run_id: RunId, socket_folder: Path
 ) -> None:
     nowhere = f"unix://{socket_folder}/none.sock"
@@ -59,7 +59,7 @@ def failures(work: str) -> float:
     return found or 0.0
 
 
-def test_work_that_fails_in_a_way_nobody_foresaw_is_told_counted_and_begun_again() -> None:
+def test_work_that_fails_in_a_way_nobody_foresaw_is_reported_counted_and_begun_again() -> None:
     stopping, times, done = threading.Event(), [], threading.Event()
 
     def work() -> None:

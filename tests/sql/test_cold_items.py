@@ -71,7 +71,7 @@ def fans_like(connection: Connection, camp: str, item_no: int, fans: int) -> lis
         event(f"{camp}-{fan}", item_no, minutes=60 + fan, kind_no=LIKE) for fan in range(fans)
     ]
     record(connection, events)
-    return [one.event_id for one in events]
+    return [event.event_id for event in events]
 
 
 def test_an_item_nobody_has_used_is_where_the_night_would_have_put_it(
@@ -127,9 +127,9 @@ def test_who_likes_an_item_draws_it_and_a_deletion_takes_it_back_exactly(
     event_ids = []
     with engine.begin() as connection:
         for fan in range(5):
-            one = event(f"robot-{fan}", new, minutes=60 + fan, kind_no=LIKE)
-            record(connection, [one])
-            event_ids.append(one.event_id)
+            liking = event(f"robot-{fan}", new, minutes=60 + fan, kind_no=LIKE)
+            record(connection, [liking])
+            event_ids.append(liking.event_id)
             assert embed(connection, run_id, new) == []
             scores.append(live_score(connection, run_id, "robot-5", new))
         assert scores == sorted(scores)
@@ -193,16 +193,16 @@ def test_the_order_of_events_and_of_embedding_changes_nothing(
     engine: Engine, run_id: RunId
 ) -> None:
     with engine.begin() as connection:
-        one, other = add_items(connection, [WESTERN, WESTERN])
-        embed(connection, run_id, one)
+        left, other = add_items(connection, [WESTERN, WESTERN])
+        embed(connection, run_id, left)
         for fan in range(FANS):
-            for no, minute in ((one, fan), (other, FANS - 1 - fan)):
-                user = f"robot-{fan if no == one else FANS - 1 - fan}"
+            for no, minute in ((left, fan), (other, FANS - 1 - fan)):
+                user = f"robot-{fan if no == left else FANS - 1 - fan}"
                 record(connection, [event(user, no, minutes=60 + minute, kind_no=LIKE)])
-            embed(connection, run_id, one)
+            embed(connection, run_id, left)
         embed(connection, run_id, other)
         embed(connection, run_id, other)
-        first, second = (row_of(connection, run_id, no) for no in (one, other))
+        first, second = (row_of(connection, run_id, no) for no in (left, other))
     # The two have used each other's fans' films only: what the night has not made does not count.
     assert np.allclose(first.embedding.to_numpy(), second.embedding.to_numpy(), atol=1e-5)
     assert first.users == second.users == FANS
@@ -222,19 +222,19 @@ def test_an_item_the_night_made_from_its_users_stays_as_it_is(
         assert row_of(connection, run_id, item_nos[0]) == before
 
 
-def test_only_what_is_said_of_an_item_is_news(engine: Engine, run_id: RunId) -> None:
-    def news(connection: Connection) -> int:
-        return int(connection.execute(text("select count(*) from item_news")).scalar_one())
+def test_only_what_is_said_of_an_item_is_a_change(engine: Engine, run_id: RunId) -> None:
+    def changes(connection: Connection) -> int:
+        return int(connection.execute(text("select count(*) from item_changes")).scalar_one())
 
     with engine.begin() as connection:
         (new,) = add_items(connection, [WESTERN])
-        told = news(connection)
+        figures = changes(connection)
         connection.execute(text("update items set available = not available"))
-        assert news(connection) == told
+        assert changes(connection) == figures
         connection.execute(
             text("update items set title = 'Other' where item_no = :no"), {"no": new}
         )
-        assert news(connection) == told + 1
+        assert changes(connection) == figures + 1
 
 
 def test_an_item_without_a_run_that_knows_words_has_no_embedding(

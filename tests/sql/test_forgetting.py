@@ -193,12 +193,12 @@ def test_no_vector_is_written_for_a_user_who_was_forgotten_meanwhile(
 def test_an_event_deleted_while_its_user_is_forgotten_leaves_no_note(
     engine: Engine, film_nos: list[int]
 ) -> None:
-    one, other = event("ann", film_nos[0]), event("ann", film_nos[1])
+    left, other = event("ann", film_nos[0]), event("ann", film_nos[1])
     with engine.begin() as connection:
-        record(connection, [one, other])
+        record(connection, [left, other])
         ann = user_no_of(connection, "ann")
     with engine.connect() as first:
-        delete(first, one.event_id)
+        delete(first, left.event_id)
         with waiting(engine, forget_ann) as forgetting:
             first.commit()
     assert forgetting.result().removed["event_deletions"] == 1

@@ -40,7 +40,7 @@ def test_declaring_the_same_again_changes_nothing(engine: Engine, film_nos: list
         assert connection.execute(query, {"no": user_no}).scalar_one() == {"country": "NL"}
 
 
-def test_other_interests_are_news_at_a_new_position_and_so_is_taking_them_back(
+def test_other_interests_are_a_change_at_a_new_position_and_so_is_taking_them_back(
     engine: Engine,
 ) -> None:
     positions = []
@@ -52,8 +52,8 @@ def test_other_interests_are_news_at_a_new_position_and_so_is_taking_them_back(
     assert positions == sorted(set(positions))
     with engine.connect() as connection:
         assert load_interests(connection, [declared.user_no]) == {}
-        news = connection.execute(text("select position, user_no from user_news")).all()
-        assert [tuple(row) for row in news] == [(positions[-1], declared.user_no)]
+        changes = connection.execute(text("select position, user_no from user_changes")).all()
+        assert [tuple(row) for row in changes] == [(positions[-1], declared.user_no)]
 
 
 def test_a_user_who_states_nothing_has_no_row_of_interests(engine: Engine) -> None:
@@ -82,7 +82,7 @@ def test_no_horizon_passes_interests_that_are_not_committed(engine: Engine) -> N
         assert event_horizon(reader) >= position
 
 
-def test_of_two_who_state_at_once_the_later_counts_and_is_news_later(engine: Engine) -> None:
+def test_of_two_who_state_at_once_the_later_counts_and_is_a_later_change(engine: Engine) -> None:
     with engine.begin() as connection:
         user_no = state(connection, "ann").user_no
     with engine.connect() as first:

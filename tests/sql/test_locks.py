@@ -46,8 +46,8 @@ def test_a_lock_of_each_run_is_not_taken_without_a_run() -> None:
 
 
 def test_a_session_has_a_lock_alone_until_the_block_ends(engine: Engine) -> None:
-    with engine.connect() as one, engine.connect() as other:
-        with session_lock(one, NIGHT) as first, session_lock(other, NIGHT) as second:
+    with engine.connect() as left, engine.connect() as other:
+        with session_lock(left, NIGHT) as first, session_lock(other, NIGHT) as second:
             assert (first, second) == (True, False)
             with session_lock(other, TUNING) as is_held:
                 assert is_held
@@ -56,9 +56,9 @@ def test_a_session_has_a_lock_alone_until_the_block_ends(engine: Engine) -> None
 
 
 def test_a_transaction_has_the_lock_of_a_run_alone_until_it_ends(engine: Engine) -> None:
-    with engine.connect() as one, engine.connect() as other:
-        assert try_lock(one, POPULAR_LISTS, RunId(1))
+    with engine.connect() as first, engine.connect() as other:
+        assert try_lock(first, POPULAR_LISTS, RunId(1))
         assert not try_lock(other, POPULAR_LISTS, RunId(1))
         assert try_lock(other, POPULAR_LISTS, RunId(2))
-        one.rollback()
+        first.rollback()
         assert try_lock(other, POPULAR_LISTS, RunId(1))

@@ -45,7 +45,7 @@ def test_an_event_whose_time_nobody_told_counts_once_across_time_partitions(
     engine: Engine, film_nos: list[int]
 ) -> None:
     first = event("ann", film_nos[0])
-    later = replace(first, occurred_at=NOON + timedelta(days=500), time_told=False)
+    later = replace(first, occurred_at=NOON + timedelta(days=500), time_given=False)
     with engine.begin() as connection:
         assert record(connection, [first])[0] == 1
     with engine.begin() as connection:
@@ -100,7 +100,7 @@ def test_of_two_contents_under_one_id_in_one_batch_the_second_is_the_conflict(
         assert positions(connection) == []
 
 
-def test_of_two_senders_at_once_the_second_waits_and_is_told_of_the_conflict(
+def test_of_two_senders_at_once_the_second_waits_and_is_notified_of_the_conflict(
     engine: Engine, film_nos: list[int]
 ) -> None:
     first = event("ann", film_nos[0])
@@ -127,7 +127,7 @@ def test_what_was_deleted_or_forgotten_has_no_content_to_differ_from(
         connection.execute(select(func.delete_event(undone.event_id)))
         connection.execute(select(func.forget_user("bob")))
     with engine.begin() as connection:
-        others = [replace(one, item_no=ItemNo(film_nos[1])) for one in (undone, forgotten)]
+        others = [replace(event, item_no=ItemNo(film_nos[1])) for event in (undone, forgotten)]
         assert record(connection, others) == (0, 2, [])
         assert positions(connection) == []
 

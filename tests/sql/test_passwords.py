@@ -31,14 +31,19 @@ def test_libpq_and_sqlalchemy_read_the_password_that_was_meant(address: str, odd
     full = with_password(SecretStr(address), odd).get_secret_value()
     assert driver_url(full).password == ODD
     assert driver_url(full).database == "tandem"
-    told = conninfo_to_dict(full.replace("+psycopg", ""))
-    assert (told["user"], told["password"], told["dbname"]) == ("ann", ODD, "tandem")
+    parsed = conninfo_to_dict(full.replace("+psycopg", ""))
+    assert (parsed["user"], parsed["password"], parsed["dbname"]) == ("ann", ODD, "tandem")
 
 
 @pytest.mark.parametrize("address", ["redis://redis:6379/0", "redis://ann@redis:6379/0"])
 def test_redis_reads_the_password_that_was_meant(address: str, odd: Path) -> None:
-    told = parse_url(with_password(SecretStr(address), odd).get_secret_value())
-    assert (told["host"], told["port"], told["db"], told["password"]) == ("redis", 6379, 0, ODD)
+    parsed = parse_url(with_password(SecretStr(address), odd).get_secret_value())
+    assert (parsed["host"], parsed["port"], parsed["db"], parsed["password"]) == (
+        "redis",
+        6379,
+        0,
+        ODD,
+    )
 
 
 def test_without_a_file_nothing_changes() -> None:
@@ -91,7 +96,7 @@ def test_an_empty_setting_is_no_file(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ServingSettings().redis_password_file is None
 
 
-def test_the_password_is_in_no_complaint(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_password_is_in_no_error_message(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgresql://ann:topsecret@db/tandem")
     monkeypatch.setenv("DATABASE_PASSWORD_FILE", str(odd))
     with pytest.raises(ValidationError) as refused:

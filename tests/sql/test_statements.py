@@ -50,7 +50,7 @@ def test_a_part_is_written_into_every_statement_that_needs_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("queries", "told"),
+    ("queries", "message"),
     [
         ("-- name: a\nselect {b}\n", "no part b stands above a"),
         ("-- name: a\nselect {b}\n-- part: b\n1\n", "no part b stands above a"),
@@ -63,8 +63,8 @@ def test_a_part_is_written_into_every_statement_that_needs_it() -> None:
     ],
     ids=["unknown", "below", "itself", "a-statement", "unused", "no-statement", "twice", "both"],
 )
-def test_what_cannot_be_meant_is_refused(queries: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_cannot_be_meant_is_refused(queries: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         written_out(queries)
 
 

@@ -21,8 +21,8 @@ def sent(engine: Engine, film_nos: list[int]) -> NewEvent:
     return sent
 
 
-def news(connection: Connection) -> list[int]:
-    return list(connection.execute(text("select position from user_news order by 1")).scalars())
+def changes(connection: Connection) -> list[int]:
+    return list(connection.execute(text("select position from user_changes order by 1")).scalars())
 
 
 def test_a_deleted_event_is_out_of_the_log_and_does_not_come_back_when_it_is_sent_again(
@@ -120,9 +120,9 @@ def test_whatever_the_order_of_commits_a_reader_at_the_horizon_misses_no_deletio
         for index in order:
             writers[index].commit() if committed[index] else writers[index].rollback()
             horizon = event_horizon(reader)
-            seen.extend(p for p in news(reader) if max([start, *seen]) < p <= horizon)
+            seen.extend(p for p in changes(reader) if max([start, *seen]) < p <= horizon)
             reader.commit()
-        everything = [p for p in news(reader) if p > start]
+        everything = [p for p in changes(reader) if p > start]
     for writer in writers:
         writer.close()
     assert seen == everything

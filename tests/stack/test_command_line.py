@@ -72,7 +72,7 @@ def tandem(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def told(*arguments: str) -> Any:
+def json_of(*arguments: str) -> Any:
     result = tandem(*arguments, "--json")
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
@@ -92,9 +92,9 @@ def test_help_waits_for_no_library_of_a_command() -> None:
         "import sys; from stack.command_line import app; app(['--help'], standalone_mode=False);"
         f" print(sorted(set({needless}) & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-    assert told.stdout.splitlines()[-1] == "[]"
-    assert "Start everything and keep it running" in told.stdout
+    done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert "Start everything and keep it running" in done.stdout
 
 
 def test_benchmarks_are_listed_by_name_and_another_name_is_refused() -> None:
@@ -144,12 +144,12 @@ def test_a_misspelt_setting_is_refused_in_one_clear_line(
     )
 
 
-def test_the_version_is_told() -> None:
+def test_the_version_is_reported() -> None:
     assert tandem("--version").stdout.startswith("tandem 0.")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["fly"], "No such command 'fly'"),
         (["load"], "Missing argument"),
@@ -157,15 +157,15 @@ def test_the_version_is_told() -> None:
         (["runs", "--yaml"], "No such option"),
     ],
 )
-def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], complaint: str) -> None:
+def test_wrong_use_is_one_line_and_exit_code_2(arguments: list[str], message: str) -> None:
     result = tandem(*arguments)
     assert result.exit_code == 2
     (line,) = result.stderr.splitlines()
-    assert complaint in line
+    assert message in line
 
 
 def test_when_nothing_was_started_every_process_is_stopped(home: Path) -> None:
-    status = told("status")
+    status = json_of("status")
     assert status["processes"] == {name: {"pid": None, "state": "stopped"} for name in NAMES}
     assert status["run"] is None
     assert status["first_recommendation_seconds"] is None
@@ -174,7 +174,7 @@ def test_when_nothing_was_started_every_process_is_stopped(home: Path) -> None:
 
 
 def test_without_data_there_are_no_runs_and_nothing_is_made(home: Path) -> None:
-    assert told("runs") == []
+    assert json_of("runs") == []
     assert not home.exists()
 
 
@@ -189,7 +189,7 @@ def test_settings_may_stand_in_an_env_file(home: Path, monkeypatch: pytest.Monke
     monkeypatch.setenv("TANDEM_API_PORT", "")  # put back after the test
     monkeypatch.delenv("TANDEM_API_PORT")
     Path(".env").write_text("TANDEM_API_PORT=8123\n")
-    assert told("status")["api_url"] == "http://127.0.0.1:8123"
+    assert json_of("status")["api_url"] == "http://127.0.0.1:8123"
 
 
 def test_runs_are_listed_newest_first(external: str, engine: Engine) -> None:
@@ -203,7 +203,7 @@ def test_runs_are_listed_newest_first(external: str, engine: Engine) -> None:
             )
         )
         connection.execute(text("insert into live_run (run_id) select min(run_id) from model_runs"))
-    refused, published = told("runs")
+    refused, published = json_of("runs")
     assert (refused["state"], refused["live"]) == ("refused", False)
     assert refused["reason"] == "worse than popularity"
     assert (published["state"], published["live"]) == ("published", True)
@@ -223,8 +223,8 @@ def test_runs_are_listed_newest_first(external: str, engine: Engine) -> None:
     assert "published, live" in tandem("runs").stdout
 
 
-def test_a_key_is_told_once_and_only_its_hash_is_stored(external: str) -> None:
-    created = told("key", "create", "--name", "app", "--scope", "read", "--scope", "write")
+def test_a_key_is_reported_once_and_only_its_hash_is_stored(external: str) -> None:
+    created = json_of("key", "create", "--name", "app", "--scope", "read", "--scope", "write")
     assert created["scopes"] == ["read", "write"]
     with psycopg.connect(external) as connection:
         row = connection.execute("select name, key_hash, scopes from api_keys").fetchone()
@@ -234,14 +234,14 @@ def test_a_key_is_told_once_and_only_its_hash_is_stored(external: str) -> None:
 def test_a_key_administers_only_if_that_was_asked_for(
     external: str,
 ) -> None:
-    assert told("key", "create", "--name", "app")["scopes"] == ["read", "users", "write"]
-    assert told("key", "create", "--name", "boss", "--scope", "admin")["scopes"] == ["admin"]
+    assert json_of("key", "create", "--name", "app")["scopes"] == ["read", "users", "write"]
+    assert json_of("key", "create", "--name", "boss", "--scope", "admin")["scopes"] == ["admin"]
 
 
 def test_a_revoked_key_is_listed_as_such_and_its_name_stays_taken(external: str) -> None:
-    told("key", "create", "--name", "app", "--scope", "read")
+    json_of("key", "create", "--name", "app", "--scope", "read")
     assert tandem("key", "revoke", "app").exit_code == 0
-    (listed,) = told("key", "list")
+    (listed,) = json_of("key", "list")
     assert listed["revoked_at"] is not None
     again = tandem("key", "create", "--name", "app", "--scope", "read")
     assert again.exit_code == 1
@@ -249,7 +249,7 @@ def test_a_revoked_key_is_listed_as_such_and_its_name_stays_taken(external: str)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["key", "revoke", "nobody"], "No key in force is named 'nobody'"),
         (["key", "create", "--name", "a", "--scope", "own"], "There is no scope 'own'"),
@@ -258,12 +258,12 @@ def test_a_revoked_key_is_listed_as_such_and_its_name_stays_taken(external: str)
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_1(
-    external: str, arguments: list[str], complaint: str
+    external: str, arguments: list[str], message: str
 ) -> None:
     result = tandem(*arguments)
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
-    assert complaint in line
+    assert message in line
 
 
 def test_an_unreachable_database_is_one_line(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,7 +287,7 @@ def test_down_says_that_nothing_runs(home: Path) -> None:
     assert "does not run" in result.stdout
 
 
-def test_files_are_loaded_and_rejects_are_told(external: str) -> None:
+def test_files_are_loaded_and_rejects_are_reported(external: str) -> None:
     Path("items.csv").write_text("item_id,title\nfilm-1,One\nfilm-2,Two\n")
     Path("events.csv").write_text(
         "user_id,item_id,kind,occurred_at\n"
@@ -303,8 +303,8 @@ def test_files_are_loaded_and_rejects_are_told(external: str) -> None:
 
 
 def test_the_embedded_database_is_started_for_the_length_of_a_command(home: Path) -> None:
-    told("key", "create", "--name", "app", "--scope", "read")
-    (listed,) = told("key", "list")
+    json_of("key", "create", "--name", "app", "--scope", "read")
+    (listed,) = json_of("key", "list")
     assert listed["name"] == "app"
     assert (home / "postgres" / "PG_VERSION").exists()
     assert not (home / "postgres" / "postmaster.pid").exists()

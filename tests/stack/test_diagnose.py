@@ -73,10 +73,10 @@ def diagnosed(*, exit_code: int) -> dict[str, dict[str, Any]]:
     """The findings by what was looked at."""
     result = CliRunner().invoke(app, ["diagnose", "--json"])
     assert result.exit_code == exit_code, result.output
-    told = json.loads(result.stdout)
-    assert told["well"] == (exit_code == 0)
-    by_check = {finding["check"]: finding for finding in told["findings"]}
-    assert len(by_check) == len(told["findings"])
+    body = json.loads(result.stdout)
+    assert body["well"] == (exit_code == 0)
+    by_check = {finding["check"]: finding for finding in body["findings"]}
+    assert len(by_check) == len(body["findings"])
     return by_check
 
 
@@ -166,7 +166,7 @@ def test_the_first_key_reads_writes_and_sees_users_and_the_one_of_diagnose_is_an
         ("stopped", "problem", "speed does not run"),
     ],
 )
-def test_a_process_that_does_not_run_is_told_with_its_log(
+def test_a_process_that_does_not_run_is_reported_with_its_log(
     state: ProcessState, severity: str, words: str
 ) -> None:
     entries = {"api": ProcessEntry("running", 1), "speed": ProcessEntry(state)}
@@ -182,7 +182,7 @@ def test_processes_that_all_run_are_one_finding() -> None:
     assert (finding.severity, finding.what) == ("ok", "All 2 processes run.")
 
 
-def test_what_a_killed_start_has_left_running_is_told() -> None:
+def test_what_a_killed_start_has_left_running_is_reported() -> None:
     assert judge_leftovers({"api": ProcessEntry("stopped")}) == []
     (finding,) = judge_leftovers({"redis": ProcessEntry("running", 77)})
     assert "redis (pid 77)" in finding.what
@@ -199,11 +199,11 @@ def test_what_a_killed_start_has_left_running_is_told() -> None:
         (2 * GIB, GIB // 2, "problem"),
     ],
 )
-def test_a_disk_that_is_nearly_full_is_told(total: int, free: int, severity: str) -> None:
+def test_a_disk_that_is_nearly_full_is_reported(total: int, free: int, severity: str) -> None:
     assert judge_disk(Disk(Path("/data"), total, free)).severity == severity
 
 
-def test_a_process_that_a_signal_has_stopped_is_told_with_how_to_let_it_go_on() -> None:
+def test_a_process_that_a_signal_has_stopped_is_reported_with_how_to_let_it_go_on() -> None:
     with subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) as process:
         entry = replace(entry_of(process.pid), state="running")
         assert not entry.is_frozen()
@@ -219,7 +219,7 @@ def test_a_process_that_a_signal_has_stopped_is_told_with_how_to_let_it_go_on() 
     assert not entry.is_frozen()
 
 
-def test_a_full_disk_without_the_database_on_it_is_told_otherwise() -> None:
+def test_a_full_disk_without_the_database_on_it_is_reported_otherwise() -> None:
     here = Disk(Path("/data"), 100 * GIB, 4 * GIB)
     assert "PostgreSQL stops" in str(judge_disk(here).advice)
     assert "PostgreSQL" not in str(judge_disk(replace(here, holds_postgres=False)).advice)

@@ -222,7 +222,7 @@ def test_root_opens_private_parents_for_traversal_only(tmp_path: Path) -> None:
 
 
 @as_root
-def test_an_account_that_cannot_be_made_is_told(
+def test_an_account_that_cannot_be_made_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service_account, "ACCOUNT_NAME", "tandem-test-account")

@@ -107,14 +107,14 @@ def test_prefect_asks_for_the_password_of_the_home_and_trusts_its_own_pages_only
     assert origins == ["http://127.0.0.1:4200", "http://localhost:4200"]
 
 
-def test_the_api_and_the_speed_worker_are_not_told_the_password_of_prefect() -> None:
+def test_the_api_and_the_speed_worker_are_not_reported_the_password_of_prefect() -> None:
     environment = {"PREFECT_API_AUTH_STRING": "tandem:secret", "TANDEM_HOME": "here"}
     api = api_service(environment, "http://127.0.0.1:1").prepare()
     speed = speed_service(environment).prepare()
     for launch in (api, speed):
-        told = launch.options()["env"]
-        assert told["TANDEM_HOME"] == "here"
-        assert not [name for name in told if name.startswith("PREFECT_")]
+        variables = launch.options()["env"]
+        assert variables["TANDEM_HOME"] == "here"
+        assert not [name for name in variables if name.startswith("PREFECT_")]
     # It listens for its worker, until that one has ended.
     with subprocess.Popen(["true"]) as process, pytest.raises(ServerNotReadyError):
         speed.wait_until_ready(process)
@@ -138,8 +138,8 @@ def test_the_embedded_server_its_tools_and_our_connections_know_nothing_of_other
     with running_postgres(tmp_path / "postgres", durable=False) as server:
         assert ensure_database(server, "shop")
         with psycopg.connect(server.url("shop")) as connection:
-            told = connection.execute("show default_transaction_read_only").fetchone()
-            assert told == ("off",)
+            setting = connection.execute("show default_transaction_read_only").fetchone()
+            assert setting == ("off",)
         with dbapi.connect(server.url("shop")) as bulk, bulk.cursor() as cursor:
             cursor.execute("create table kept as select 7 as n")
             bulk.commit()
@@ -147,7 +147,7 @@ def test_the_embedded_server_its_tools_and_our_connections_know_nothing_of_other
 
 
 @pytest.mark.usefixtures("strangers")
-def test_a_command_works_on_the_embedded_database_whatever_libpq_is_told(
+def test_a_command_works_on_the_embedded_database_whatever_libpq_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -30,7 +30,7 @@ def kind(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["kind", *arguments])
 
 
-def told(*arguments: str) -> Any:
+def json_of(*arguments: str) -> Any:
     result = kind(*arguments, "--json")
     assert result.exit_code == 0, result.output
     return json.loads(result.stdout)
@@ -54,7 +54,7 @@ def use(engine: Engine, kind_no: int, item_no: int) -> None:
 
 
 def test_the_kinds_are_listed_with_what_they_count() -> None:
-    listed = {row["kind"]: row for row in told("list")}
+    listed = {row["kind"]: row for row in json_of("list")}
     assert list(listed) == BUILT_IN
     assert listed["dislike"] == {
         "kind": "dislike",
@@ -72,7 +72,7 @@ def test_the_kinds_are_listed_with_what_they_count() -> None:
 
 
 def test_a_weight_is_enough_for_a_new_kind() -> None:
-    made = told("set", "share", "--weight", "3")
+    made = json_of("set", "share", "--weight", "3")
     expected = {
         "kind": "share",
         "weight": 3,
@@ -82,12 +82,12 @@ def test_a_weight_is_enough_for_a_new_kind() -> None:
         "description": "",
     }
     assert made == {**expected, "created": True, "changed": []}
-    assert told("list")[-1] == expected
+    assert json_of("list")[-1] == expected
 
 
 def test_everything_about_a_kind_can_be_said() -> None:
     more = ("--not-seen", "--half-life-days", "30", "--description", "listened, in seconds")
-    made = told("set", "listen", "--weight", "0.5", *RATING, *more)
+    made = json_of("set", "listen", "--weight", "0.5", *RATING, *more)
     assert made["value"] == {"smallest": 0, "greatest": 3600, "reference": 10}
     assert (made["marks_seen"], made["half_life_days"]) == (False, 30)
     assert made["description"] == "listened, in seconds"
@@ -113,19 +113,19 @@ def test_what_was_understood_is_said_and_when_it_counts() -> None:
 
 
 def test_what_is_not_named_stays() -> None:
-    others = told("list")
-    told("set", "listen", "--weight", "0.5", *RATING, "--half-life-days", "30")
-    changed = told("set", "listen", "--greatest-value", "7200")
+    others = json_of("list")
+    json_of("set", "listen", "--weight", "0.5", *RATING, "--half-life-days", "30")
+    changed = json_of("set", "listen", "--greatest-value", "7200")
     assert (changed["created"], changed["changed"]) == (False, ["value"])
     assert changed["value"] == {"smallest": 0, "greatest": 7200, "reference": 10}
     assert (changed["weight"], changed["half_life_days"]) == (0.5, 30)
-    assert told("set", "listen", "--half-life-days", "0")["half_life_days"] is None
-    assert told("set", "listen", "--no-value")["value"] is None
-    assert told("list")[:-1] == others
+    assert json_of("set", "listen", "--half-life-days", "0")["half_life_days"] is None
+    assert json_of("set", "listen", "--no-value")["value"] is None
+    assert json_of("list")[:-1] == others
 
 
 @pytest.mark.parametrize(
-    ("arguments", "complaint"),
+    ("arguments", "message"),
     [
         (["share"], "Say what the kind is to be like"),
         (["share", "--seen"], "a new one needs --weight"),
@@ -145,10 +145,10 @@ def test_what_is_not_named_stays() -> None:
     ],
 )
 def test_what_no_kind_can_be_is_refused_in_one_line(
-    engine: Engine, arguments: list[str], complaint: str
+    engine: Engine, arguments: list[str], message: str
 ) -> None:
     before = kinds_of(engine)
-    assert complaint in refused("set", *arguments)
+    assert message in refused("set", *arguments)
     assert kinds_of(engine) == before
 
 
@@ -166,13 +166,13 @@ def test_recorded_events_never_come_to_say_the_opposite(
     assert "would make them speak against items" in refused("set", "view", "--weight", "-1")
     assert "they have no value" in refused("set", "view", *RATING)
     assert kinds_of(engine) == before
-    assert told("set", "view", "--weight", "0")["weight"] == 0
-    assert told("set", "view", "--weight", "1.5")["weight"] == 1.5
+    assert json_of("set", "view", "--weight", "0")["weight"] == 0
+    assert json_of("set", "view", "--weight", "1.5")["weight"] == 1.5
 
 
 def test_a_kind_without_events_may_become_its_opposite() -> None:
-    told("set", "share", "--weight", "3")
-    assert told("set", "share", "--weight", "-3", *RATING)["weight"] == -3
+    json_of("set", "share", "--weight", "3")
+    assert json_of("set", "share", "--weight", "-3", *RATING)["weight"] == -3
 
 
 def test_only_the_owner_of_the_tables_says_what_events_mean(
@@ -184,4 +184,4 @@ def test_only_the_owner_of_the_tables_says_what_events_mean(
     assert "Only the owner of the tables" in result.stderr
     assert "DATABASE_OWNER_URL" in result.stderr
     assert len(kinds_of(engine)) == len(BUILT_IN)
-    assert len(told("list")) == len(BUILT_IN)
+    assert len(json_of("list")) == len(BUILT_IN)

@@ -42,14 +42,14 @@ def test_a_killed_load_is_completed_by_loading_again(
         text=True,
     ) as child:
         assert child.stdout is not None
-        told = int(child.stdout.readline())
+        committed = int(child.stdout.readline())
         child.kill()
     with engine.connect() as connection:
         stored = connection.execute(text("select count(*) from interactions")).scalar_one()
-    assert told <= stored < ROWS
+    assert committed <= stored < ROWS
     report = load_path(path, database_url, create_items=True, rejects_path=tmp_path / "rejects")
     assert report.events_stored + report.events_repeated == ROWS
-    assert report.events_repeated >= told
+    assert report.events_repeated >= committed
     with engine.connect() as connection:
         counted = text("select count(*), count(distinct event_id) from interactions")
         assert tuple(connection.execute(counted).one()) == (ROWS, ROWS)

@@ -22,14 +22,14 @@ def refusal(path: Path) -> str:
 
 def test_unknown_columns_are_named_with_what_is_expected(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "x.csv", [{"customer": "ann", "sku": "1"}])
-    told = refusal(path)
-    assert f"{path} has the columns customer, sku." in told
-    assert "user_id and item_id" in told
-    assert "item_id and title" in told
+    message = refusal(path)
+    assert f"{path} has the columns customer, sku." in message
+    assert "user_id and item_id" in message
+    assert "item_id and title" in message
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("empty.csv", b"", "is empty"),
         ("empty.jsonl", b"\n", "does not begin with JSON objects"),
@@ -43,10 +43,10 @@ def test_unknown_columns_are_named_with_what_is_expected(tmp_path: Path) -> None
     ],
 )
 def test_an_unusable_file_is_refused_with_a_sentence(
-    tmp_path: Path, name: str, content: bytes, told: str
+    tmp_path: Path, name: str, content: bytes, message: str
 ) -> None:
     (tmp_path / name).write_bytes(content)
-    assert told in refusal(tmp_path / name)
+    assert message in refusal(tmp_path / name)
 
 
 def test_a_folder_that_holds_nothing_to_load_is_refused_with_a_sentence(
@@ -62,13 +62,13 @@ def test_a_folder_that_holds_nothing_to_load_is_refused_with_a_sentence(
 
 def test_a_column_whose_type_cannot_hold_its_values_is_refused(database_url: str) -> None:
     ids = pa.array(["1"])
-    for name, column, told in [
+    for name, column, message in [
         ("item_id", pa.array([1.5]), "ids are text or whole numbers"),
         ("time", pa.array([True]), "times are of the type bool"),
         ("value", pa.array([[1]]), "values of events are not numbers"),
     ]:
         events = pa.table({"user_id": ids, "item_id": ids} | {name: column})
-        with pytest.raises(InvalidInputError, match=told):
+        with pytest.raises(InvalidInputError, match=message):
             load_tables(None, events, database_url)
 
 

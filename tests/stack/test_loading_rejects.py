@@ -156,7 +156,7 @@ def test_every_bad_line_of_a_json_lines_file_is_rejected_and_every_good_one_stor
     path.write_text("".join(f"{row}\n\n" for _, row, _ in rows))
     written = rejects(load_path(path, database_url))
     expected = [(2 * index + 1, reason, row) for index, row, reason in rows if reason]
-    assert [(one["line"], one["reason"], one["row"]) for one in written] == expected
+    assert [(reject["line"], reject["reason"], reject["row"]) for reject in written] == expected
     assert users(engine) == {f"u{n}" for n in range(len(BAD_JSON_EVENTS))}
 
 
@@ -175,7 +175,7 @@ def test_bad_rows_of_a_parquet_file_are_rejected_with_their_number(
     path = tmp_path / "events.parquet"
     pq.write_table(pa.table(events), path)
     written = rejects(load_path(path, database_url))
-    assert [(one["line"], one["reason"]) for one in written] == [
+    assert [(reject["line"], reject["reason"]) for reject in written] == [
         (2, Reason.NO_ITEM_ID),
         (3, Reason.INVALID_UTF8),
         (4, Reason.INVALID_VALUE),
@@ -233,7 +233,7 @@ def test_every_bad_item_is_rejected_and_every_good_one_stored(
     path.write_text("".join(f"{json.dumps(row)}\n" for _, row, _ in rows))
     written = rejects(load_path(path, database_url))
     expected = [(index + 1, reason) for index, _, reason in rows if reason]
-    assert [(one["line"], one["reason"]) for one in written] == expected
+    assert [(reject["line"], reject["reason"]) for reject in written] == expected
     assert item_ids(engine) == [f"i{n:02}" for n in range(len(BAD_ITEMS))]
 
 
@@ -246,7 +246,7 @@ def test_bad_ratings_and_tags_are_rejected(
     (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,,5\n1,1,5,5\n")
     (folder / "tags.csv").write_text("userId,movieId,tag,timestamp\n1,1, ,5\n1,,good,5\n1,1,x,5\n")
     written = rejects(load_path(folder, database_url))
-    assert [(one["file"], one["line"], one["reason"]) for one in written] == [
+    assert [(reject["file"], reject["line"], reject["reason"]) for reject in written] == [
         ("tags.csv", 2, Reason.NO_TAG),
         ("tags.csv", 3, Reason.NO_ITEM_ID),
         ("movies.csv", 3, Reason.NO_TITLE),
@@ -328,12 +328,14 @@ def test_an_event_id_with_another_content_is_rejected_and_an_equal_one_is_a_repe
     path.write_text(heading + "eve,9,1,x\n" + first + first + "bob,1,1600000000,a\n")
     report = load_path(path, database_url)
     assert (report.events_stored, report.events_repeated) == (1, 1)
-    assert [(one["line"], one["reason"]) for one in rejects(report)] == [
+    assert [(reject["line"], reject["reason"]) for reject in rejects(report)] == [
         (2, Reason.UNKNOWN_ITEM),
         (5, Reason.CONFLICT),
     ]
     path.write_text(heading + first + "ann,1,1700000000,a\n" + "cid,1,1600000000,c\n")
     report = load_path(path, database_url)
     assert (report.events_stored, report.events_repeated) == (1, 1)
-    assert [(one["line"], one["reason"]) for one in rejects(report)] == [(3, Reason.CONFLICT)]
+    assert [(reject["line"], reject["reason"]) for reject in rejects(report)] == [
+        (3, Reason.CONFLICT)
+    ]
     assert users(engine) == {"ann", "cid"}

@@ -34,7 +34,7 @@ class Event:
 
 # Any character that PostgreSQL and UTF-8 can hold, and those that CSV is particular about.
 CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc",)) | st.sampled_from('", |')
-IDS = st.text(CHARACTERS, min_size=1, max_size=12).filter(lambda one: id_fault(one) is None)
+IDS = st.text(CHARACTERS, min_size=1, max_size=12).filter(lambda text: id_fault(text) is None)
 EVENTS = st.builds(
     Event,
     event_id=st.uuids().map(str) | IDS,

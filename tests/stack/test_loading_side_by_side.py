@@ -52,8 +52,8 @@ def test_new_and_changed_items_of_a_large_file_are_told_apart(
     assert (first.items_new, first.items_changed) == (1_250, 0)
     mixed = {f"item-{n}": f"Film {n}{'!' if n % 4 == 0 else ''}" for n in range(2_500)}
     second = load_path(items_file(tmp_path, mixed, "mixed"), database_url)
-    told = (second.items_new, second.items_changed, second.items_unchanged)
-    assert told == (1_250, 625, 625)
+    counts = (second.items_new, second.items_changed, second.items_unchanged)
+    assert counts == (1_250, 625, 625)
     again = load_path(items_file(tmp_path, mixed, "mixed"), database_url)
     assert (again.items_new, again.items_changed, again.items_unchanged) == (0, 0, 2_500)
 
@@ -65,5 +65,5 @@ def test_no_transaction_of_a_load_adds_items_and_replaces_some(
     load_path(items_file(tmp_path, {"a": "Other", "b": "Two"}, "mixed"), database_url)
     with engine.connect() as connection:
         query = text("select xmin::text from items order by item_id")
-        one, other = connection.execute(query).scalars()
-    assert one != other
+        first, other = connection.execute(query).scalars()
+    assert first != other

@@ -13,7 +13,7 @@ server.accept()
 """
 
 
-def test_a_port_in_use_is_told_with_its_holder() -> None:
+def test_a_port_in_use_is_reported_with_its_holder() -> None:
     port = free_port()
     assert is_free(port)
     assert holder(port) is None

@@ -21,7 +21,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="no abstract names elsewhere")
 
-TELL = (
+NOTIFY = (
     "import os, socket; name = os.environ['NOTIFY_SOCKET'].replace('@', chr(0), 1);"
     " told = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); told.sendto({!r}, name)"
 )
@@ -87,7 +87,7 @@ def test_a_worker_is_ready_when_what_waited_for_it_is_folded_in(
         assert connection.execute(named).scalar_one() > 0, "by this a diagnosis sees it"
 
 
-def told(code: str, *, seconds: float = 60.0) -> Wait:
+def wait_for(code: str, *, seconds: float = 60.0) -> Wait:
     listener = ReadyListener()
     environment = {**os.environ, **listener.environment}
     process: subprocess.Popen[Any] = subprocess.Popen([sys.executable, "-c", code], env=environment)
@@ -102,14 +102,16 @@ def told(code: str, *, seconds: float = 60.0) -> Wait:
 
 
 def test_a_process_that_says_so_is_ready() -> None:
-    code = f"import time; {TELL.format(b'STATUS=soon' + bytes([10]) + b'READY=1')}; time.sleep(600)"
-    assert told(code).error is None
+    code = (
+        f"import time; {NOTIFY.format(b'STATUS=soon' + bytes([10]) + b'READY=1')}; time.sleep(600)"
+    )
+    assert wait_for(code).error is None
 
 
 def test_a_process_that_ends_before_it_is_ready_has_failed() -> None:
-    error = told(f"{TELL.format(b'STATUS=soon')}; raise SystemExit(3)").error
+    error = wait_for(f"{NOTIFY.format(b'STATUS=soon')}; raise SystemExit(3)").error
     assert "speed ended with code 3 before it was ready" in str(error)
 
 
 def test_a_process_that_lives_without_a_word_is_left_to_live() -> None:
-    assert told("import time; time.sleep(600)", seconds=0.5).error is None
+    assert wait_for("import time; time.sleep(600)", seconds=0.5).error is None

@@ -55,8 +55,8 @@ def runs(engine: Engine, database_url: str, tmp_path: Any, monkeypatch: pytest.M
     failed = {"state": "failed", "metrics": {}, "steps": {}, "reason": "the disk [is] full"}
     with engine.begin() as connection:
         for run in (published, failed):
-            told = {name: json.dumps(run[name]) for name in ("metrics", "steps")}
-            connection.execute(insert, run | told | {"parameters": json.dumps(PARAMETERS)})
+            as_json = {name: json.dumps(run[name]) for name in ("metrics", "steps")}
+            connection.execute(insert, run | as_json | {"parameters": json.dumps(PARAMETERS)})
         connection.execute(text("insert into live_run (run_id) values (1)"))
 
 
@@ -64,7 +64,7 @@ def tandem(*arguments: str) -> Result:
     return CliRunner().invoke(app, list(arguments))
 
 
-def told(*arguments: str) -> Any:
+def json_of(*arguments: str) -> Any:
     result = tandem(*arguments)
     assert result.exit_code == 0, result.output
     (line,) = result.stdout.splitlines()
@@ -77,16 +77,16 @@ def line_of(output: str, beginning: str) -> str:
 
 
 @pytest.mark.usefixtures("runs")
-def test_a_run_is_told_by_its_number_or_as_the_live_or_the_latest_one() -> None:
-    assert told("runs", "show", "1", "--json")["run_id"] == 1
-    assert told("runs", "show", "live", "--json")["run_id"] == 1
-    assert told("runs", "show", "latest", "--json")["run_id"] == 2
-    assert told("runs", "--json", "show", "1") == told("runs", "show", "1", "--json")
+def test_a_run_is_reported_by_its_number_or_as_the_live_or_the_latest_one() -> None:
+    assert json_of("runs", "show", "1", "--json")["run_id"] == 1
+    assert json_of("runs", "show", "live", "--json")["run_id"] == 1
+    assert json_of("runs", "show", "latest", "--json")["run_id"] == 2
+    assert json_of("runs", "--json", "show", "1") == json_of("runs", "show", "1", "--json")
 
 
 @pytest.mark.usefixtures("runs")
 def test_programs_get_everything_that_is_stored_of_the_run() -> None:
-    record = told("runs", "show", "1", "--json")
+    record = json_of("runs", "show", "1", "--json")
     assert record["metrics"] == METRICS
     assert record["parameters"] == PARAMETERS
     assert record["step_seconds"] == STEPS
@@ -120,7 +120,7 @@ def test_a_run_that_was_never_evaluated_is_shown_with_its_reason() -> None:
 
 @pytest.mark.usefixtures("runs")
 def test_the_list_of_runs_tells_the_flat_figures_alone() -> None:
-    second, first = told("runs", "--json")
+    second, first = json_of("runs", "--json")
     assert (second["run_id"], first["run_id"]) == (2, 1)
     assert first["metrics"] == {name: METRICS[name] for name in METRICS if name != "evaluation"}
     assert "parameters" not in first
@@ -129,17 +129,17 @@ def test_the_list_of_runs_tells_the_flat_figures_alone() -> None:
 
 @pytest.mark.usefixtures("runs")
 @pytest.mark.parametrize(
-    ("name", "complaint"),
+    ("name", "message"),
     [
         ("7", "There is no run 7."),
         ("newest", "'newest' names no run: give its number, live or latest."),
     ],
 )
-def test_a_run_that_is_not_there_is_one_line_and_exit_code_1(name: str, complaint: str) -> None:
+def test_a_run_that_is_not_there_is_one_line_and_exit_code_1(name: str, message: str) -> None:
     result = tandem("runs", "show", name)
     assert result.exit_code == 1
     (line,) = result.stderr.splitlines()
-    assert complaint in line
+    assert message in line
 
 
 def test_before_the_first_run_none_is_live(

@@ -39,10 +39,10 @@ def next_viewings(table: pa.Table) -> list[tuple[dict, dict]]:
     """Pairs of views by one viewer that follow each other within four hours."""
     rows = viewings(table)
     return [
-        (one, other)
-        for one, other in pairwise(rows)
-        if one["user_id"] == other["user_id"]
-        and other["occurred_at"] - one["occurred_at"] < timedelta(hours=4)
+        (first, other)
+        for first, other in pairwise(rows)
+        if first["user_id"] == other["user_id"]
+        and other["occurred_at"] - first["occurred_at"] < timedelta(hours=4)
     ]
 
 
@@ -205,11 +205,11 @@ def test_films_of_one_sitting_share_genres_more_than_films_at_random(events: pa.
     genres = {film.item_id: set(film.genres) for film in FILMS}
 
     def similarity(pairs: list[tuple[str, str]]) -> float:
-        return float(np.mean([bool(genres[one] & genres[other]) for one, other in pairs]))
+        return float(np.mean([bool(genres[first] & genres[other]) for first, other in pairs]))
 
-    together = [(one["item_id"], other["item_id"]) for one, other in next_viewings(events)]
+    together = [(first["item_id"], other["item_id"]) for first, other in next_viewings(events)]
     others = np.random.default_rng(0).permutation([other for _, other in together])
-    apart = [(one, str(other)) for (one, _), other in zip(together, others, strict=True)]
+    apart = [(first, str(other)) for (first, _), other in zip(together, others, strict=True)]
     assert similarity(together) > similarity(apart) + 0.15
 
 

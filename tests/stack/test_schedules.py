@@ -33,7 +33,7 @@ def judged(nights: Nights) -> Finding:
     return judge_schedules(nights, NOW, "http://p", Path("server.log"), Path("deployments.log"))
 
 
-def test_the_times_of_the_next_runs_are_told_the_soonest_first() -> None:
+def test_the_times_of_the_next_runs_are_reported_the_soonest_first() -> None:
     found = judged(WELL)
     assert found.severity == "ok"
     assert found.what == "Next: nightly 2026-11-29 03:00 UTC, tune 2026-11-29 04:30 UTC."
@@ -70,7 +70,7 @@ def test_a_flow_that_will_not_run_by_itself_is_a_problem_with_what_to_do(
     assert advice in str(found.advice)
 
 
-def test_several_troubles_are_told_together() -> None:
+def test_several_troubles_are_reported_together() -> None:
     found = judged(replace(WELL, deployments=(replace(NIGHTLY, paused=True),)))
     assert "nightly is paused" in found.what
     assert "tune is not registered" in found.what
@@ -137,7 +137,7 @@ def test_a_prefect_server_that_does_not_tell_is_a_problem(
     assert "prefect.password" in str(found.advice)
 
 
-def told_by_status(prefect_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def status_output(prefect_url: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What `tandem status` prints, as JSON and in words, beside such a Prefect server."""
     home = Home(folder)
     monkeypatch.setenv("TANDEM_HOME", str(folder))
@@ -152,8 +152,8 @@ def test_status_says_that_the_schedules_are_unknown_and_why(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with server_that_answers(401) as url:
-        as_json, words = told_by_status(url, tmp_path, monkeypatch)
-    told = json.loads(as_json)
-    assert told["schedules"] is None
-    assert told["schedules_unknown_because"] == "it refuses the password"
+        as_json, words = status_output(url, tmp_path, monkeypatch)
+    status = json.loads(as_json)
+    assert status["schedules"] is None
+    assert status["schedules_unknown_because"] == "it refuses the password"
     assert "schedules unknown: it refuses the password; see tandem diagnose" in words

@@ -11,7 +11,7 @@ from rich.console import Console
 from sqlalchemy import Engine
 
 from stack import nightly_run, startup
-from stack.addresses import tell_addresses
+from stack.addresses import print_addresses
 from stack.first_recommendation import FirstRecommendation
 from stack.home import Home
 from stack.settings import StackSettings
@@ -77,10 +77,10 @@ async def test_a_schedule_that_is_not_registered_is_marked_as_failed_with_the_re
     await startup._schedule(start, dict(os.environ))
     first, *rest = written.getvalue().splitlines()
     assert first.startswith("✗ schedules: not registered")
-    told = "\n".join(rest)
-    assert "Nothing runs by itself. Mend what the log says, then: tandem down, tandem up" in told
-    assert "the server said no" in told
-    assert "✓ prefect-worker" in told
+    output = "\n".join(rest)
+    assert "Nothing runs by itself. Mend what the log says, then: tandem down, tandem up" in output
+    assert "the server said no" in output
+    assert "✓ prefect-worker" in output
 
 
 async def test_schedules_that_are_registered_are_marked_as_done(
@@ -116,10 +116,10 @@ async def test_a_first_night_that_publishes_nothing_is_marked_as_failed_with_the
     start, written = start_in(tmp_path)
     monkeypatch.setattr(nightly_run, "PROGRAM", ["-c", program])
     await startup._first_night(start, engine, dict(os.environ))
-    told = written.getvalue()
-    assert told.startswith(first)
-    assert "✓" not in told
-    assert f"! Popular items are served until a night is published. {reason}" in told
+    output = written.getvalue()
+    assert output.startswith(first)
+    assert "✓" not in output
+    assert f"! Popular items are served until a night is published. {reason}" in output
 
 
 @pytest.mark.parametrize(("written", "watched"), [(Watched(), True), (StringIO(), False)])
@@ -132,9 +132,9 @@ def test_a_new_key_is_shown_on_a_terminal_only(
     given = FirstRecommendation("ann", ["One"], "http://api/v1/users/ann/recommendations")
     welcome = Welcome("secret-key", True, given, 1.0)
     state = StackState("http://api", "http://prefect", "", "redis://:redis-password@host:6379/0")
-    tell_addresses(terminal, state, Home(tmp_path), welcome)
-    told = written.getvalue()
-    assert ("secret-key" in told) == watched
-    assert (f"{tmp_path}/first_key" in told) != watched
-    assert f"{tmp_path}/prefect.password" in told
-    assert "redis://:***@host:6379/0" in told
+    print_addresses(terminal, state, Home(tmp_path), welcome)
+    output = written.getvalue()
+    assert ("secret-key" in output) == watched
+    assert (f"{tmp_path}/first_key" in output) != watched
+    assert f"{tmp_path}/prefect.password" in output
+    assert "redis://:***@host:6379/0" in output

@@ -19,7 +19,7 @@ from stack.supervision.state import StackState, entry_of, store_state
 from tests.small_run import publish_small_run
 
 
-def test_the_served_run_is_told_as_the_list_of_runs_tells_it(
+def test_the_served_run_is_reported_as_the_list_of_runs_tells_it(
     engine: Engine, database_url: str, film_nos: list[int]
 ) -> None:
     assert look_up_served_run(database_url) == Lookup(answers=True)
@@ -55,12 +55,12 @@ def test_while_the_database_is_away_nothing_is_said_of_a_run(
 ) -> None:
     away = "postgresql://nobody@127.0.0.1:1/nothing"
     assert look_up_served_run(away) == Lookup(answers=False)
-    told = status_with(away, tmp_path / "home", monkeypatch)
-    assert "serving   unknown: the database does not answer" in told
-    assert "no run is published" not in told
+    output = status_with(away, tmp_path / "home", monkeypatch)
+    assert "serving   unknown: the database does not answer" in output
+    assert "no run is published" not in output
 
 
-def test_a_database_that_answers_with_an_error_is_told_so(
+def test_a_database_that_answers_with_an_error_is_reported_so(
     database_url: str, engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with engine.begin() as connection:
@@ -68,9 +68,9 @@ def test_a_database_that_answers_with_an_error_is_told_so(
     lookup = look_up_served_run(database_url)
     assert (lookup.answers, lookup.run) == (True, None)
     assert 'relation "analytics.model_runs" does not exist' in str(lookup.fault)
-    told = status_with(database_url, tmp_path / "home", monkeypatch)
-    assert 'serving   unknown: relation "analytics.model_runs" does not exist' in told
-    assert "no run is published" not in told
+    output = status_with(database_url, tmp_path / "home", monkeypatch)
+    assert 'serving   unknown: relation "analytics.model_runs" does not exist' in output
+    assert "no run is published" not in output
     misspelt = look_up_served_run("postgresql://127.0.0.1:1/nothing?nonsense=1")
     assert misspelt.answers is None
     assert "nonsense" in str(misspelt.fault)
@@ -89,5 +89,5 @@ def test_status_loads_neither_sqlalchemy_nor_anything_that_needs_it() -> None:
         "import sys, stack.command_line, stack.settings, stack.commands.status, stack.served_run;"
         f" print(sorted(set({needless}) & set(sys.modules)))"
     )
-    told = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
-    assert told.stdout.strip() == "[]"
+    output = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
+    assert output.stdout.strip() == "[]"

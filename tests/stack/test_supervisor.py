@@ -149,9 +149,11 @@ async def test_processes_stop_in_reverse_order(stage: Stage) -> None:
     assert not any(psutil.pid_exists(pid) for pid in pids)
 
 
-async def test_a_process_deaf_to_signals_is_killed(stage: Stage) -> None:
-    deaf = "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True);" + SLEEP
-    service = python("api", deaf)
+async def test_a_process_that_ignores_signals_is_killed(stage: Stage) -> None:
+    ignoring_signals = (
+        "import signal; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True);" + SLEEP
+    )
+    service = python("api", ignoring_signals)
     supervisor = stage.supervisor()
     await supervisor.start(
         Service("api", service.prepare, shutdown=((signal.SIGTERM, 0.2),)),

@@ -104,8 +104,8 @@ class Diagnoser:
 def _cause(error: StoreUnavailableError) -> str:
     """Why PostgreSQL cannot be reached, as its driver says it; empty if unknown."""
     cause = error.__cause__
-    told = getattr(cause, "orig", None) or cause or ""
-    return str(told).strip().partition("\n")[0]
+    origin = getattr(cause, "orig", None) or cause or ""
+    return str(origin).strip().partition("\n")[0]
 
 
 def _ago(seconds: float | None) -> datetime | None:

@@ -54,16 +54,16 @@ def merged(*sources: Sequence[Finding]) -> list[Finding]:
     return list(best.values())
 
 
-def told_duration(duration: timedelta) -> str:
+def format_duration(duration: timedelta) -> str:
     """`45 seconds`, `90 minutes`, `3 days`: whole units, rounded down, at least two of them."""
     seconds = max(0, int(duration.total_seconds()))
     for unit, length in _UNITS:
         if seconds >= _FEWEST_OF_UNIT * length:
             return f"{seconds // length:,} {unit}s"
-    return told_count(seconds, "second")
+    return format_count(seconds, "second")
 
 
-def told_count(count: int, noun: str, *, most: int | None = None) -> str:
+def format_count(count: int, noun: str, *, most: int | None = None) -> str:
     """`1 event`, `2,000 events`; `more than 99,999 events` where counting ended at `most`."""
     if most is not None and count >= most:
         return f"more than {most - 1:,} {noun}s"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from serving.repositories.vector_indexes import Damage
 from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import Finding, told_count, told_duration
+from serving.services.diagnosis.finding import Finding, format_count, format_duration
 
 REBUILD = (
     "Rebuild it with `tandem repair index`, while all goes on; the next night makes another as"
@@ -54,7 +54,7 @@ def judge_dropped(dropped: Dropped, now: datetime) -> Finding:
     """Something needs doing if impressions were lost lately."""
     if dropped.last_at is None:
         return Finding("impressions", "ok", "No impression was lost.")
-    told = told_count(dropped.impressions, "impression")
+    amount = format_count(dropped.impressions, "impression")
     ago = now - dropped.last_at
     why = "the queue was full, or PostgreSQL away"
     if dropped.refused:
@@ -62,8 +62,8 @@ def judge_dropped(dropped: Dropped, now: datetime) -> Finding:
     return Finding(
         "impressions",
         "problem" if ago < _LATELY else "notice",
-        f"{told} could not be written and {'is' if dropped.impressions == 1 else 'are'} lost, the"
-        f" last {told_duration(ago)} ago: {why}.",
+        f"{amount} could not be written and {'is' if dropped.impressions == 1 else 'are'} lost, the"
+        f" last {format_duration(ago)} ago: {why}.",
         dropped.last_at,
         "If PostgreSQL was not away, raise TANDEM_IMPRESSION_QUEUE or start more API processes.",
     )
@@ -73,14 +73,15 @@ def judge_background(failing: Sequence[FailingWork]) -> Finding:
     """Something needs doing if work beside the requests fails though the stores are there."""
     if not failing:
         return Finding("background", "ok", "The work beside the requests goes well.")
-    told = "; ".join(
-        f"{one.work} (the last {told_count(one.times, 'time')}: {one.error})" for one in failing
+    works = "; ".join(
+        f"{work.work} (the last {format_count(work.times, 'time')}: {work.error})"
+        for work in failing
     )
     return Finding(
         "background",
         "problem",
-        f"Work beside the requests fails in this API process: {told}.",
-        min(one.since for one in failing),
+        f"Work beside the requests fails in this API process: {works}.",
+        min(work.since for work in failing),
         "It is tried again all the time. The log has the traceback: background_work_failed. It is"
         " most likely a defect of Tandem, or the database is of another version: tell its makers.",
     )
@@ -132,8 +133,8 @@ def judge_replica(figures: ReplicaFigures | None, bounds: Bounds, now: datetime)
         return [_replica_unused("has not caught up since it answers", None)]
     lag = timedelta(seconds=figures.lag_seconds)
     if lag > bounds.longest_lag:
-        told = f"lags {told_duration(lag)}, more than {told_duration(bounds.longest_lag)}"
-        return [_replica_unused(told, now - lag)]
+        lag_text = f"lags {format_duration(lag)}, more than {format_duration(bounds.longest_lag)}"
+        return [_replica_unused(lag_text, now - lag)]
     return [Finding("replica", "ok", f"The read replica lags {figures.lag_seconds:.1f} seconds.")]
 
 

@@ -10,7 +10,7 @@ from serving.repositories.diagnosis_figures import (
     StoreFigures,
 )
 from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import Finding, told_count, told_duration
+from serving.services.diagnosis.finding import Finding, format_count, format_duration
 from serving.services.diagnosis.process import REBUILD
 
 _NIGHT = "Run one now with `tandem nightly`, or start the deployment nightly in Prefect."
@@ -35,14 +35,14 @@ def judge_run(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Find
 def _run(served: ServedRun, bounds: Bounds, now: datetime) -> Finding:
     age = now - served.cut_off_at
     what = f"Run {served.run_id} is served; it has learned from what is older than"
-    what = f"{what} {told_duration(age)}."
+    what = f"{what} {format_duration(age)}."
     if served.rolled_back_by is not None:
         what = f"{what} It was rolled back to (by: {served.rolled_back_by})."
     if age > bounds.oldest_run:
         return Finding(
             "run",
             "problem",
-            f"{what} That is older than {told_duration(bounds.oldest_run)}.",
+            f"{what} That is older than {format_duration(bounds.oldest_run)}.",
             served.cut_off_at,
             _newer(served) or f"See why no newer one was published: `tandem runs`. {_NIGHT}",
         )
@@ -73,7 +73,7 @@ def _night(
             f"Its log says why, in Prefect or with the stack's logs. {_NIGHT}",
         )
     age = now - open_night.started_at
-    what = f"A night is running (run {open_night.run_id}), for {told_duration(age)}."
+    what = f"A night is running (run {open_night.run_id}), for {format_duration(age)}."
     if age <= bounds.longest_day:
         return Finding("night", "notice", what, open_night.started_at)
     return Finding(
@@ -95,7 +95,7 @@ def _last_night(ended: EndedNight | None, bounds: Bounds, now: datetime) -> Find
     if ended.ended_at is None:
         return Finding("night", "ok", f"{what}.")
     age = now - ended.ended_at
-    what = f"{what}, {told_duration(age)} ago"
+    what = f"{what}, {format_duration(age)} ago"
     if age <= bounds.longest_day:
         return Finding("night", "ok", f"{what}.", ended.ended_at)
     what = f"{what}, and none has begun since."
@@ -111,7 +111,7 @@ def _bad_night(ended: EndedNight, bounds: Bounds, now: datetime) -> Finding:
     else:
         advice = f"{advice} All figures: `tandem runs show {ended.run_id}`."
     if ended.ended_at is not None and now - ended.ended_at > bounds.longest_day:
-        what = f"{what} None has begun since, for {told_duration(now - ended.ended_at)}."
+        what = f"{what} None has begun since, for {format_duration(now - ended.ended_at)}."
         advice = f"{advice} {_SCHEDULE}"
     return Finding("night", "problem", what, ended.ended_at, advice)
 
@@ -123,7 +123,7 @@ def _comparison(served: ServedRun) -> Finding:
     if served.compared:
         what = f"Run {served.run_id} stood the comparison at the promotion gate."
         return Finding("gate", "ok", what)
-    users = told_count(served.evaluated_users or 0, "user")
+    users = format_count(served.evaluated_users or 0, "user")
     return Finding(
         "gate",
         "notice",

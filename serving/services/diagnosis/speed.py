@@ -13,7 +13,7 @@ from serving.repositories.diagnosis_figures import (
     WaitingItems,
 )
 from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import Finding, told_count, told_duration
+from serving.services.diagnosis.finding import Finding, format_count, format_duration
 from sql.popular import RESTS
 
 _POPULAR_PATIENCE = timedelta(minutes=2)
@@ -44,8 +44,8 @@ def judge_speed(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Fi
 
 def _workers(count: int) -> Finding:
     if count:
-        told = "A speed worker is" if count == 1 else f"{count} speed workers are"
-        return Finding("worker", "ok", f"{told} connected.")
+        subject = "A speed worker is" if count == 1 else f"{count} speed workers are"
+        return Finding("worker", "ok", f"{subject} connected.")
     return Finding(
         "worker",
         "problem",
@@ -71,21 +71,21 @@ def _version(kept_up: ServedFigures, served: ServedRun) -> Finding:
 
 def _live_vectors(events: UnknownEvents, bounds: Bounds, now: datetime, advice: str) -> Finding:
     if events.waiting_since is not None and now - events.waiting_since > bounds.longest_wait:
-        told = told_count(events.waiting, "event", most=MOST_COUNTED)
+        amount = format_count(events.waiting, "event", most=MOST_COUNTED)
         return Finding(
             "speed",
             "problem",
-            f"The speed worker is behind by {told}; the oldest waits for"
-            f" {told_duration(now - events.waiting_since)}.",
+            f"The speed worker is behind by {amount}; the oldest waits for"
+            f" {format_duration(now - events.waiting_since)}.",
             events.waiting_since,
             advice,
         )
     if events.held_since is not None and now - events.held_since > bounds.longest_wait:
-        told = told_count(events.held, "event", most=MOST_COUNTED)
+        amount = format_count(events.held, "event", most=MOST_COUNTED)
         return Finding(
             "speed",
             "notice",
-            f"Behind a transaction that is still writing events, {told} cannot be folded in yet.",
+            f"Behind a transaction that is still writing events, {amount} cannot be folded in yet.",
             events.held_since,
             "Wait for it if it is a bulk load; otherwise look in pg_stat_activity for who holds it"
             " open.",
@@ -97,12 +97,12 @@ def _item_embeddings(items: WaitingItems, bounds: Bounds, now: datetime, advice:
     since = items.waiting_since
     if since is None or now - since <= bounds.longest_wait:
         return Finding("new-items", "ok", "No new item waits for its embedding in the run.")
-    told = told_count(items.waiting, "new item", most=MOST_COUNTED)
+    amount = format_count(items.waiting, "new item", most=MOST_COUNTED)
     waits = "waits for its embedding" if items.waiting == 1 else "wait for their embeddings"
-    what = f"{told} {waits} in the run, the first for {told_duration(now - since)}"
+    what = f"{amount} {waits} in the run, the first for {format_duration(now - since)}"
     last = items.last_embedded_at
     if last is not None and now - last <= bounds.longest_wait:
-        what = f"{what}; they are being embedded, the last {told_duration(now - last)} ago."
+        what = f"{what}; they are being embedded, the last {format_duration(now - last)} ago."
         return Finding("new-items", "notice", what, since, "Wait: a bulk load takes its time.")
     what = f"{what}: until then nobody is recommended them."
     return Finding("new-items", "problem", what, since, advice)
@@ -113,18 +113,18 @@ def _popular(
 ) -> Finding:
     parts = kept_up.popular_parts
     late = [part for part in parts if now > latest_refresh(part, parts, served, bounds)]
-    news = [part.unknown_since for part in late if part.unknown_since is not None]
-    if not news:
+    unknown_since = [part.unknown_since for part in late if part.unknown_since is not None]
+    if not unknown_since:
         return Finding("popular", "ok", "The popular lists are as fresh as they should be.")
-    since = min(news)
-    what = f"The popular lists lack what came in the last {told_duration(now - since)}"
+    since = min(unknown_since)
+    what = f"The popular lists lack what came in the last {format_duration(now - since)}"
     begun = kept_up.refreshing_since
     if begun is None and kept_up.refreshing:
         what = f"{what}; somebody is making them anew, it cannot be seen since when."
         advice = "Wait and look again. Who has pg_read_all_stats sees since when."
         return Finding("popular", "notice", what, since, advice)
     if begun is not None and now - begun > _SHORT:
-        what = f"{what}; they are being made anew, for {told_duration(now - begun)}."
+        what = f"{what}; they are being made anew, for {format_duration(now - begun)}."
         return Finding("popular", "notice", what, since, "Wait: a grown log takes its time.")
     what = f"{what}: nobody has made them anew, although it was time to."
     advice = f"{advice} A refresh that fails is logged as popular_not_refreshed."
@@ -144,5 +144,5 @@ def latest_refresh(
     due = max(part.unknown_since, served.served_since)
     if part.refreshed_at is not None:
         due = max(due, part.refreshed_at + rest)
-    both = timedelta(seconds=sum(one.seconds for one in parts))
+    both = timedelta(seconds=sum(part.seconds for part in parts))
     return due + _POPULAR_PATIENCE + _TIMES_AS_LONG * both

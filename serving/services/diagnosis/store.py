@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 
 from serving.repositories.diagnosis_figures import MOST_COUNTED, Contents, StoreFigures
 from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import Finding, told_count, told_duration
+from serving.services.diagnosis.finding import Finding, format_count, format_duration
 from serving.services.diagnosis.run import judge_run
 from serving.services.diagnosis.speed import judge_speed
 from sql.revisions import Revisions
@@ -22,15 +22,15 @@ def judge_store(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Fi
     findings = [
         Finding("postgres", "ok", "PostgreSQL answers."),
         _migrations(figures.revisions),
-        _clock(figures.told_at, now),
+        _clock(figures.read_at, now),
     ]
     if figures.contents is not None:
         # What the database has written down is as old as its own clock says.
-        told_at = figures.told_at
+        read_at = figures.read_at
         findings += [_items(figures.contents), _words(figures.contents)]
-        findings += [_events(figures.contents, bounds, told_at), _times(figures.contents)]
-        findings += judge_run(figures, bounds, told_at)
-        findings += judge_speed(figures, bounds, told_at)
+        findings += [_events(figures.contents, bounds, read_at), _times(figures.contents)]
+        findings += judge_run(figures, bounds, read_at)
+        findings += judge_speed(figures, bounds, read_at)
     return findings
 
 
@@ -48,11 +48,11 @@ def _migrations(revisions: Revisions) -> Finding:
     )
 
 
-def _clock(told_at: datetime, now: datetime) -> Finding:
-    if abs(told_at - now) <= _APART:
+def _clock(read_at: datetime, now: datetime) -> Finding:
+    if abs(read_at - now) <= _APART:
         return Finding("clock", "ok", "The clocks of the database and of this process agree.")
-    apart = told_duration(abs(told_at - now))
-    side = "ahead of" if told_at > now else "behind"
+    apart = format_duration(abs(read_at - now))
+    side = "ahead of" if read_at > now else "behind"
     return Finding(
         "clock",
         "problem",
@@ -70,15 +70,15 @@ def _items(contents: Contents) -> Finding:
             "There are no items: nothing can be recommended.",
             advice="Load some with `tandem load PATH`, or tell them with PUT /v1/items/{item_id}.",
         )
-    told = told_count(contents.items, "item", most=MOST_COUNTED)
+    amount = format_count(contents.items, "item", most=MOST_COUNTED)
     if not contents.available_items:
         return Finding(
             "items",
             "problem",
-            f"None of {told} is available: nothing can be recommended.",
+            f"None of {amount} is available: nothing can be recommended.",
             advice='Make some available: PUT /v1/items/{item_id} with "available": true.',
         )
-    return Finding("items", "ok", f"There are {told}.")
+    return Finding("items", "ok", f"There are {amount}.")
 
 
 def _words(contents: Contents) -> Finding:
@@ -88,7 +88,8 @@ def _words(contents: Contents) -> Finding:
     return Finding(
         "words",
         "notice",
-        f"Of the newest {told_count(newest, 'item')}, {mute:,} have no words but their ids: search"
+        f"Of the newest {format_count(newest, 'item')}, {mute:,} have no words but their ids:"
+        " search"
         " does not find them, and until somebody uses them nothing is known of them.",
         advice="Tell their titles, categories or descriptions with PUT /v1/items/{item_id}, or load"
         " them with `tandem load PATH`.",
@@ -99,31 +100,31 @@ def _events(contents: Contents, bounds: Bounds, now: datetime) -> Finding:
     if contents.newest_event_at is None:
         what = "There are no events: everybody gets the same items."
         return Finding("events", "problem", what, advice=_SEND)
-    told = told_count(contents.events, "event", most=MOST_COUNTED)
+    amount = format_count(contents.events, "event", most=MOST_COUNTED)
     if not contents.positive_kinds:
         return Finding(
             "events",
             "problem",
-            f"No event kind is positive: there is nothing to learn from {told}.",
+            f"No event kind is positive: there is nothing to learn from {amount}.",
             advice=f"Give those a positive weight that speak for an item. {_KINDS}",
         )
     if not contents.learnable_users:
         return Finding(
             "events",
             "problem",
-            f"None of {told} is of a positive kind: there is nothing to learn.",
+            f"None of {amount} is of a positive kind: there is nothing to learn.",
             advice=f"Send what users view, click, like or buy as well. {_KINDS}",
         )
     if contents.learnable_users < bounds.fewest_users:
-        users = told_count(contents.learnable_users, "user")
+        users = format_count(contents.learnable_users, "user")
         return Finding(
             "events",
             "problem",
             f"Only {users} did something positive; a night needs {bounds.fewest_users}.",
             advice=_SEND,
         )
-    age = told_duration(now - contents.newest_event_at)
-    return Finding("events", "ok", f"There are {told}, the newest {age} old.")
+    age = format_duration(now - contents.newest_event_at)
+    return Finding("events", "ok", f"There are {amount}, the newest {age} old.")
 
 
 def _times(contents: Contents) -> Finding:
@@ -134,7 +135,7 @@ def _times(contents: Contents) -> Finding:
     return Finding(
         "times",
         "problem" if ahead >= _MANY * newest else "notice",
-        f"Of the newest {told_count(newest, 'event')}, {ahead:,} {lie} in the future: until then"
+        f"Of the newest {format_count(newest, 'event')}, {ahead:,} {lie} in the future: until then"
         " they count as the last thing their users did.",
         advice="Compare the clocks of the apps and of the database. Times that were loaded may be"
         " of another unit or time zone; take such events back with DELETE /v1/events/{event_id}.",

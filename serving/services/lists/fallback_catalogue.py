@@ -82,7 +82,7 @@ class FallbackCatalogue:
         if self._changed:
             # It may have been read before.
             for item_id, categories in self._changed.items():
-                _tell(fallback, item_id, categories)
+                _update_item(fallback, item_id, categories)
             encoded = fallback.encode()
         self._items = fallback
         if of_categories is not None:
@@ -110,7 +110,7 @@ class FallbackCatalogue:
     def _note_change(self, item_id: ItemId, categories: Sequence[str] | None) -> None:
         self._changed[item_id] = categories
         if self._items is not None:
-            _tell(self._items, item_id, categories)
+            _update_item(self._items, item_id, categories)
 
     def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
         """The numbers of those of these items that the fallback has."""
@@ -147,7 +147,9 @@ class FallbackCatalogue:
         return result
 
 
-def _tell(fallback: FallbackItems, item_id: ItemId, categories: Sequence[str] | None) -> None:
+def _update_item(
+    fallback: FallbackItems, item_id: ItemId, categories: Sequence[str] | None
+) -> None:
     """None: the item is not available any more."""
     if categories is None:
         fallback.leave_out(item_id)

@@ -10,9 +10,9 @@ from serving.repositories.answers import CacheVersion
 from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.redis_exclusions import (
     Change,
-    ExclusionNews,
+    ExclusionNotifier,
     RedisExclusions,
-    told_change,
+    decode_change,
 )
 from serving.services.memory.subscription import Subscription
 from serving.services.memory.user_memory import UserMemory
@@ -44,13 +44,13 @@ class ExclusionCache:
         self,
         memory: UserMemory,
         redis: RedisExclusions,
-        news: ExclusionNews,
+        notifier: ExclusionNotifier,
         subscription: Subscription,
     ) -> None:
         self._subscription = subscription
         self._memory = memory
         self._redis = redis
-        self._news = news
+        self._notifier = notifier
         self._unsaved: FIFOCache[UserId, _Unsaved] = FIFOCache(_MOST_UNSAVED)
         self._read_up_to = "0-0"
         self._marker: str | None = None
@@ -107,14 +107,14 @@ class ExclusionCache:
         for user_id, known in users.items():
             self._memory.replace(user_id, known, since=since)
         if users:
-            await self._redis.add(users, tell=False)
+            await self._redis.add(users, publish=False)
 
     def add(self, users: Mapping[UserId, UserExclusions]) -> None:
         """Add what committed events exclude, in this process at once."""
         for user_id, known in users.items():
             self._memory.add(user_id, known)
 
-    async def tell(self, users: Mapping[UserId, UserExclusions]) -> None:
+    async def publish(self, users: Mapping[UserId, UserExclusions]) -> None:
         """Add the same in Redis and in the other processes.
 
         To be called after the users' cached answers were dropped: a state read before that is then
@@ -124,15 +124,15 @@ class ExclusionCache:
         """
         if not users:
             return
-        told = await self._redis.add(users)
-        if not told:
+        is_published = await self._redis.add(users)
+        if not is_published:
             self._note_unsaved({user: _Unsaved(False, known) for user, known in users.items()})
-        if not told or self._redis.flapping:
-            await self._news.tell(users)
+        if not is_published or self._redis.flapping:
+            await self._notifier.publish(users)
 
-    def receive(self, told: str) -> None:
+    def receive(self, payload: str) -> None:
         """Take what another process told through PostgreSQL."""
-        self._take(told_change(told))
+        self._take(decode_change(payload))
 
     async def replace(
         self,
@@ -156,16 +156,16 @@ class ExclusionCache:
         self._memory.replace(user_id, known, since=self.now)
         stored = await self._redis.store_user(user_id, user_no, known, version)
         if stored:
-            await self._redis.tell_replaced(user_id, known)
+            await self._redis.publish_replaced(user_id, known)
         return stored
 
     async def forget_user(self, user_id: UserId) -> bool:
         """Forget a user who is gone; False: Redis is away and is told later."""
         self._memory.drop(user_id)
-        told = await self._redis.drop([user_id])
-        if not told:
+        is_published = await self._redis.drop([user_id])
+        if not is_published:
             self._note_unsaved({user_id: _Unsaved(True, _NOTHING)})
-        return told
+        return is_published
 
     async def catch_up(self) -> None:
         """Read what other processes recorded, and tell Redis what it has missed or lost."""
@@ -178,7 +178,7 @@ class ExclusionCache:
             for user_id in restore
             if (found := self._memory.find(user_id))
         }
-        if known and not await self._redis.add(known, tell=False):
+        if known and not await self._redis.add(known, publish=False):
             self._to_restore += restore
         await self._look_for_loss()
 
@@ -204,7 +204,7 @@ class ExclusionCache:
 
     async def _saved(self, batch: Mapping[UserId, _Unsaved]) -> bool:
         dropped: Sequence[UserId] = [user for user, unsaved in batch.items() if unsaved.dropped]
-        added = {user: one.added for user, one in batch.items() if one.added != _NOTHING}
+        added = {user: saved.added for user, saved in batch.items() if saved.added != _NOTHING}
         if dropped and not await self._redis.drop(dropped):
             return False
         return not added or await self._redis.add(added)

@@ -127,9 +127,9 @@ class ExclusionWarmer:
         self._restored_losses = losses
 
     async def _read_on(self) -> None:
-        some = self._left[:_AT_ONCE]
-        await self._restore(some)
-        del self._left[: len(some)]
+        batch = self._left[:_AT_ONCE]
+        await self._restore(batch)
+        del self._left[: len(batch)]
 
     async def _restore(self, user_nos: Sequence[UserNo]) -> None:
         since = self._exclusion_cache.now

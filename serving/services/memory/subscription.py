@@ -14,7 +14,7 @@ _LONGEST_SECONDS = 2.0
 
 
 class Subscription:
-    """Connected while PostgreSQL's news are listened to, and what came before them was read."""
+    """Connected while notifications of PostgreSQL come in, and what came before them was read."""
 
     def __init__(self) -> None:
         self._connected = asyncio.Event()

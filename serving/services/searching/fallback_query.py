@@ -25,7 +25,9 @@ class FallbackQuery:
     @classmethod
     def of(cls, typed: TypedQuery) -> "FallbackQuery":
         """What was typed; phrases are taken for their words."""
-        words = dict.fromkeys(word for one in typed.wanted for word in folded(one.text).split())
+        words = dict.fromkeys(
+            word for typed_word in typed.wanted for word in folded(typed_word.text).split()
+        )
         return cls(tuple(words)[:_MOST_WORDS], _unwanted(typed.unwanted))
 
     def score(self, title: str) -> float:
@@ -39,7 +41,7 @@ class FallbackQuery:
 
 
 def _unwanted(typed: Iterable[Typed]) -> re.Pattern[str] | None:
-    phrases = dict.fromkeys(spaced_words(one.text) for one in typed)
+    phrases = dict.fromkeys(spaced_words(word.text) for word in typed)
     said = [re.escape(_begun(phrase)) for phrase in phrases if phrase.strip()]
     return re.compile("|".join(said)) if said else None
 

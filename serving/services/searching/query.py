@@ -83,10 +83,10 @@ def _visible(text: str) -> str:
 def _distinct(typed: Iterable[Typed]) -> tuple[Typed, ...]:
     """The first of those that are written alike, with how often they are."""
     first: dict[tuple[str, bool], Typed] = {}
-    for one in typed:
-        written = (one.text.lower(), one.phrase)
+    for word in typed:
+        written = (word.text.lower(), word.phrase)
         before = first.get(written)
-        first[written] = replace(before, times=before.times + one.times) if before else one
+        first[written] = replace(before, times=before.times + word.times) if before else word
     return tuple(first.values())
 
 

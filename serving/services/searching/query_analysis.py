@@ -41,10 +41,10 @@ class QueryAnalyzer:
         compounds = await self._spelling.compounds([*missed, *rare])
         corrected = await self._spelling.corrected(missed, compounds)
         if corrected:
-            typed = typed.replaced([corrected.get(one.text, one.text) for one in typed.wanted])
+            typed = typed.replaced([corrected.get(word.text, word.text) for word in typed.wanted])
             words, meaning = await self._words(run_id, typed)
-        for index, one in enumerate(typed.wanted):
-            several = compounds.get(one.text) if one.text in rare else None
+        for index, word in enumerate(typed.wanted):
+            several = compounds.get(word.text) if word.text in rare else None
             # Some item is written as typed: `atone` is not `at one`.
             if several is not None and not several.has_function_word:
                 words[index] = either(words[index], several.analyzed)
@@ -56,7 +56,7 @@ class QueryAnalyzer:
         """The words as the store analyzes them, and what those that are wanted mean."""
         given = _typed_words(typed)
         variants = spelling_variants(typed)
-        others = [TypedWord(one.text, unfinished=False, wanted=False) for one in variants]
+        others = [TypedWord(variant.text, unfinished=False, wanted=False) for variant in variants]
         analyzed = await self._search.analyze(run_id, given + others)
         said, written = analyzed.words[: len(given)], analyzed.words[len(given) :]
         return with_variants(said, variants, written), analyzed.meaning
@@ -67,14 +67,16 @@ def _missed_and_rare(
 ) -> tuple[list[str], list[str]]:
     """Words that no item has, and words that hardly any item has."""
     asked = [
-        (one.text, word.items)
-        for one, word in zip(typed.wanted, words, strict=False)
-        if not one.phrase and word.asks is not None
+        (typed_word.text, word.items)
+        for typed_word, word in zip(typed.wanted, words, strict=False)
+        if not typed_word.phrase and word.asks is not None
     ]
     missed = [text for text, items in asked if not items]
     return missed, [text for text, items in asked if 0 < items <= _FEW]
 
 
 def _typed_words(typed: TypedQuery) -> list[TypedWord]:
-    wanted = [TypedWord(one.text, one.unfinished, wanted=True) for one in typed.wanted]
-    return wanted + [TypedWord(one.text, unfinished=False, wanted=False) for one in typed.unwanted]
+    wanted = [TypedWord(word.text, word.unfinished, wanted=True) for word in typed.wanted]
+    return wanted + [
+        TypedWord(word.text, unfinished=False, wanted=False) for word in typed.unwanted
+    ]

@@ -39,7 +39,7 @@ def query_plan(typed: TypedQuery, analyzed: Sequence[AnalyzedWord]) -> QueryPlan
     """
     given = iter(analyzed)
     alternatives = [
-        [(one, word) for one in alternative if (word := next(given)).asks is not None]
+        [(typed_word, word) for typed_word in alternative if (word := next(given)).asks is not None]
         for alternative in typed.alternatives
     ]
     content = [_content(words) for words in alternatives if words]
@@ -53,7 +53,7 @@ def query_plan(typed: TypedQuery, analyzed: Sequence[AnalyzedWord]) -> QueryPlan
             all_of=_any(map(_all, asks)),
             all_in_title=_any(_all(_asks(word) for _, word in words) for words in content),
             most_of=_most(asks[0]) if len(asks) == 1 else None,
-            any_of=_any(ask for one in asks for ask in one),
+            any_of=_any(ask for alternatives in asks for ask in alternatives),
             terms=terms,
         ),
         weights=weights,
@@ -66,8 +66,8 @@ def query_plan(typed: TypedQuery, analyzed: Sequence[AnalyzedWord]) -> QueryPlan
 
 def _content(words: Sequence[tuple[Typed, AnalyzedWord]]) -> list[tuple[Typed, AnalyzedWord]]:
     """Those that say something by themselves; all if none does."""
-    telling = [pair for pair in words if pair[0].phrase or not pair[1].is_function_word]
-    return telling or list(words)
+    content_words = [pair for pair in words if pair[0].phrase or not pair[1].is_function_word]
+    return content_words or list(words)
 
 
 def _asks(word: AnalyzedWord) -> str:
@@ -102,14 +102,14 @@ def _terms(
     alternatives: Sequence[Sequence[tuple[Typed, AnalyzedWord]]],
 ) -> tuple[tuple[str, ...], tuple[float, ...], tuple[int, ...]]:
     """What is looked at in each item, how much it counts, and how often it was typed."""
-    telling = {id(word) for words in content for _, word in words}
+    content_ids = {id(word) for words in content for _, word in words}
     terms: list[str] = []
     weights: list[float] = []
     times: list[int] = []
     for typed, word in (pair for words in alternatives for pair in words):
         # rarity = 1 / (1 + log10(1 + items))
         weight = 1.0 / (1.0 + math.log10(1.0 + word.items))
-        if id(word) not in telling:
+        if id(word) not in content_ids:
             weight *= _FUNCTION_WORD
         if word.begins is None or word.asks is None:
             terms.append(_asks(word))

@@ -243,8 +243,8 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
             return items, degraded_by(error)
         shown = []
         for item in items:
-            told = marked.get(item.item_no)
-            shown.append(replace(item, highlights=highlights(told)) if told else item)
+            mark = marked.get(item.item_no)
+            shown.append(replace(item, highlights=highlights(mark)) if mark else item)
             # A long text takes milliseconds: others come in between.
             await asyncio.sleep(0)
         return shown, None

@@ -66,7 +66,9 @@ def _nearest(typed: str, words: Sequence[str]) -> list[tuple[str, int]]:
     """Words within the tolerated distance, and the distance; the nearest first."""
     counted = ((word, edit_distance(typed, word)) for word in words)
     near = [(word, count) for word, count in counted if 0 < count <= max_edits(typed, word)]
-    return sorted(near, key=lambda one: (one[1], one[0][0] != typed[0]))[:_MOST_COUNTED]
+    return sorted(near, key=lambda candidate: (candidate[1], candidate[0][0] != typed[0]))[
+        :_MOST_COUNTED
+    ]
 
 
 def _order(typed: str, word: str, distance: int, items: int) -> tuple[int, bool, int]:

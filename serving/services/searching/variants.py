@@ -69,11 +69,11 @@ def either(word: AnalyzedWord, other: AnalyzedWord) -> AnalyzedWord:
 
 def _of_joined_words(typed: TypedQuery) -> Iterator[Variant]:
     """`spider-man` as two words and as one."""
-    for index, one in enumerate((*typed.wanted, *typed.unwanted)):
-        parts = [part for part in _BETWEEN.split(one.text) if part]
-        if not one.phrase and 1 < len(parts) <= _MOST_PARTS:
+    for index, word in enumerate((*typed.wanted, *typed.unwanted)):
+        parts = [part for part in _BETWEEN.split(word.text) if part]
+        if not word.phrase and 1 < len(parts) <= _MOST_PARTS:
             yield Variant(" ".join(parts), (index,))
-            if not all(part.isdecimal() for part in parts) and not _CONTRACTED.search(one.text):
+            if not all(part.isdecimal() for part in parts) and not _CONTRACTED.search(word.text):
                 yield Variant("".join(parts), (index,))
 
 
@@ -81,14 +81,14 @@ def _of_separate_words(typed: TypedQuery) -> Iterator[Variant]:
     """`spider man` as one word."""
     index = 0
     for alternative in typed.alternatives:
-        for number, one in enumerate(alternative[1:], start=1):
+        for number, word in enumerate(alternative[1:], start=1):
             before = alternative[number - 1]
-            if _may_be_joined(before) and _may_be_joined(one):
-                yield Variant(before.text + one.text, (index + number - 1, index + number))
+            if _may_be_joined(before) and _may_be_joined(word):
+                yield Variant(before.text + word.text, (index + number - 1, index + number))
         index += len(alternative)
 
 
-def _may_be_joined(one: Typed) -> bool:
-    if one.phrase or _BETWEEN.search(one.text) or one.text.isdecimal():
+def _may_be_joined(word: Typed) -> bool:
+    if word.phrase or _BETWEEN.search(word.text) or word.text.isdecimal():
         return False
-    return not one.unfinished or len(one.text) >= _FEWEST_LETTERS
+    return not word.unfinished or len(word.text) >= _FEWEST_LETTERS

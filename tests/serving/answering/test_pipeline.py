@@ -133,6 +133,6 @@ async def test_with_no_fallback_the_error_is_the_answer(memory: Memory) -> None:
         await memory.pipeline().answer(kind, 3, ANN)
 
 
-async def test_a_stranger_served_without_redis_is_told_so(memory: Memory) -> None:
+async def test_a_stranger_served_without_redis_is_reported_so(memory: Memory) -> None:
     memory.away = True
     assert (await memory.pipeline().answer(Counting(), 3, ANN)).degraded == "redis_away"

@@ -29,12 +29,12 @@ def test_edits_are_letters_too_many_missing_wrong_or_exchanged(
 
 @given(LETTERS, LETTERS)
 def test_the_distance_is_the_same_in_both_directions_and_zero_only_between_equals(
-    one: str, other: str
+    first: str, other: str
 ) -> None:
-    count = edit_distance(one, other)
-    assert count == edit_distance(other, one)
-    assert (count == 0) == (one == other)
-    assert abs(len(one) - len(other)) <= count <= max(len(one), len(other))
+    count = edit_distance(first, other)
+    assert count == edit_distance(other, first)
+    assert (count == 0) == (first == other)
+    assert abs(len(first) - len(other)) <= count <= max(len(first), len(other))
 
 
 @given(st.tuples(LETTERS, LETTERS) | st.tuples(WORDS, WORDS) | st.tuples(LONG, LONG))
@@ -52,19 +52,19 @@ def test_one_edit_is_counted_once(word: str, index: int, letter: str) -> None:
 
 
 @given(LETTERS, LETTERS)
-def test_no_edit_is_tolerated_in_short_words(one: str, other: str) -> None:
-    count = max_edits(one, other)
-    assert count == max_edits(other, one) <= 2
-    assert count == 0 or min(len(one), len(other)) >= 4 * count
+def test_no_edit_is_tolerated_in_short_words(first: str, other: str) -> None:
+    count = max_edits(first, other)
+    assert count == max_edits(other, first) <= 2
+    assert count == 0 or min(len(first), len(other)) >= 4 * count
 
 
-def optimal_string_alignment(one: str, other: str) -> int:
+def optimal_string_alignment(first: str, other: str) -> int:
     """The distance by its definition, over the beginnings of both."""
     d = [[max(i, j) if i == 0 or j == 0 else 0 for j in range(len(other) + 1)]
-         for i in range(len(one) + 1)]  # fmt: skip
-    for i, j in itertools.product(range(1, len(one) + 1), range(1, len(other) + 1)):
-        changed = one[i - 1] != other[j - 1]
+         for i in range(len(first) + 1)]  # fmt: skip
+    for i, j in itertools.product(range(1, len(first) + 1), range(1, len(other) + 1)):
+        changed = first[i - 1] != other[j - 1]
         d[i][j] = min(d[i - 1][j] + 1, d[i][j - 1] + 1, d[i - 1][j - 1] + changed)
-        if i > 1 and j > 1 and one[i - 1] == other[j - 2] and one[i - 2] == other[j - 1]:
+        if i > 1 and j > 1 and first[i - 1] == other[j - 2] and first[i - 2] == other[j - 1]:
             d[i][j] = min(d[i][j], d[i - 2][j - 2] + 1)
     return d[-1][-1]

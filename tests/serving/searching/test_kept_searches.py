@@ -39,7 +39,7 @@ async def test_an_answer_of_another_run_is_not_given_again(
     assert again["strategy"] == "words", "the other run knows nothing of meaning"
 
 
-async def test_a_category_that_differs_in_case_only_is_told_with_the_empty_list(
+async def test_a_category_that_differs_in_case_only_is_reported_with_the_empty_list(
     films: Films, start: Start
 ) -> None:
     client = await start(search_fresh_seconds=3600)

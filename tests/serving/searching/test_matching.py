@@ -66,7 +66,7 @@ async def test_accents_may_be_left_out_and_typed(films: Films, client: httpx.Asy
         ("animacion", "toys", {"animacion": "animation"}),
     ],
 )
-async def test_words_typed_wrong_are_corrected_and_told(
+async def test_words_typed_wrong_are_corrected_and_reported(
     films: Films, client: httpx.AsyncClient, typed: str, first: str, corrected: dict[str, str]
 ) -> None:
     answer = await search(client, typed)

@@ -11,8 +11,8 @@ TEXTS = st.text(max_size=40)
 
 def taken_apart(text: str) -> tuple[list[list[str]], list[str]]:
     query = typed_query(text)
-    wanted = [[one.text for one in alternative] for alternative in query.alternatives]
-    return wanted, [one.text for one in query.unwanted]
+    wanted = [[word.text for word in alternative] for alternative in query.alternatives]
+    return wanted, [word.text for word in query.unwanted]
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_a_query_is_taken_apart_as_web_search_engines_do(
 
 def test_only_a_last_word_with_nothing_behind_it_is_unfinished() -> None:
     def unfinished(text: str) -> list[str]:
-        return [one.text for one in typed_query(text).wanted if one.unfinished]
+        return [word.text for word in typed_query(text).wanted if word.unfinished]
 
     assert unfinished("toy sto") == ["sto"]
     for text in ("toy sto ", '"toy sto"', '"toy sto', "toy -sto"):
@@ -51,8 +51,8 @@ def test_only_a_last_word_with_nothing_behind_it_is_unfinished() -> None:
 def test_anything_can_be_taken_apart(text: str) -> None:
     query = typed_query(text)
     assert all(query.alternatives)
-    assert sum(one.unfinished for one in query.wanted) <= 1
-    assert query.replaced([one.text for one in query.wanted]) == query
+    assert sum(word.unfinished for word in query.wanted) <= 1
+    assert query.replaced([word.text for word in query.wanted]) == query
 
 
 def test_a_corrected_word_is_finished() -> None:
@@ -64,7 +64,7 @@ def test_words_are_looked_for_once_however_often_they_are_typed() -> None:
     assert taken_apart("the The the thes the")[0] == [["the", "thes"]]
     assert taken_apart("toy or toy or story -war -War") == ([["toy"], ["story"]], ["war"])
     corrected = typed_query("stroy story").replaced(["story", "story"])
-    assert [one.text for one in corrected.wanted] == ["story"]
+    assert [word.text for word in corrected.wanted] == ["story"]
 
 
 @pytest.mark.parametrize("text", ["\ufc5e", "\uff9e", "\u200b", "toy"])

@@ -66,7 +66,7 @@ def test_rare_words_count_more() -> None:
 
 def test_it_is_counted_how_often_a_word_was_typed() -> None:
     query = typed_query("New york new york, new ")
-    assert [(one.text, one.times) for one in query.wanted] == [
+    assert [(word.text, word.times) for word in query.wanted] == [
         ("New", 3),
         ("york", 1),
         ("york,", 1),

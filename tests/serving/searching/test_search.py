@@ -24,7 +24,7 @@ async def test_an_answer_tells_all_that_was_promised(
     assert answer["items"][0]["item_id"] == "odyssey"
 
 
-async def test_without_a_match_in_words_the_nearest_in_meaning_are_told_as_such(
+async def test_without_a_match_in_words_the_nearest_in_meaning_are_reported_as_such(
     films: Films, client: httpx.AsyncClient
 ) -> None:
     answer = (await search(client, "spaceship ", limit=3)).json()
@@ -65,7 +65,7 @@ async def test_two_users_of_opposite_taste_get_different_orders(
     assert ids(await search(client, "i robot", user_id="bob"))[0] == "robot"
 
 
-async def test_what_was_seen_is_found_and_told_and_what_was_hidden_is_not_found(
+async def test_what_was_seen_is_found_and_reported_and_what_was_hidden_is_not_found(
     films: Films, client: httpx.AsyncClient
 ) -> None:
     assert (await search(client, "toy story", user_id="ann")).json()["items"][0]["seen"] is False

@@ -87,7 +87,7 @@ async def test_a_new_item_has_neighbours_by_its_words_before_it_has_an_embedding
     assert both["strategy"] == "similar"
 
 
-async def test_of_an_item_nobody_knows_anything_about_the_popular_ones_are_told_as_such(
+async def test_of_an_item_nobody_knows_anything_about_the_popular_ones_are_reported_as_such(
     films: Films, client: httpx.AsyncClient, engine: Engine
 ) -> None:
     store_film(engine, "blank", "Qwxyz")
@@ -106,12 +106,12 @@ async def test_several_items_are_answered_by_what_is_near_to_their_middle(
     assert ids(await similar(client, "odyssey", "odyssey")) == ids(await similar(client, "odyssey"))
 
 
-async def test_unknown_items_are_told_and_only_they_are_a_problem(
+async def test_unknown_items_are_reported_and_only_they_are_a_problem(
     films: Films, client: httpx.AsyncClient
 ) -> None:
-    some = (await similar(client, "nope", "toys")).json()
-    assert some["unknown_item_ids"] == ["nope"]
-    assert some["items"][0]["item_id"] == "toys-2"
+    partial = (await similar(client, "nope", "toys")).json()
+    assert partial["unknown_item_ids"] == ["nope"]
+    assert partial["items"][0]["item_id"] == "toys-2"
     for answer in (await similar(client, "nope"), await similar(client, "nope", "neither")):
         assert answer.status_code == 404
         assert "GET /v1/search" in answer.json()["detail"]

@@ -56,7 +56,7 @@ async def test_each_way_to_write_a_name_finds_all_others(
     assert set(await found(client, typed)) == {"hyphen", "two", "one"}
 
 
-async def test_words_that_are_looked_for_instead_are_told_and_marked(
+async def test_words_that_are_looked_for_instead_are_reported_and_marked(
     films: Films, client: httpx.AsyncClient
 ) -> None:
     answer = (await search(client, "starwars")).json()
@@ -133,7 +133,7 @@ async def test_a_word_is_only_split_where_items_have_it_so(
 
 
 def variants(text: str) -> list[tuple[str, tuple[int, ...]]]:
-    return [(one.text, one.indexes) for one in spelling_variants(typed_query(text))]
+    return [(variant.text, variant.indexes) for variant in spelling_variants(typed_query(text))]
 
 
 @pytest.mark.parametrize(
@@ -187,8 +187,8 @@ def test_a_pair_is_joined_unless_one_of_it_says_nothing() -> None:
     joined = [analyzed("'toystori'", 1)]
     both = with_variants([analyzed("'toy'"), analyzed("'stori'")], asked, joined)
     assert [word.asks for word in both] == ["'toy' | 'toystori'", "'stori' | 'toystori'"]
-    telling_nothing = [replace(joined[0], is_function_word=True)]
-    assert with_variants(both, asked, telling_nothing) == both
+    saying_nothing = [replace(joined[0], is_function_word=True)]
+    assert with_variants(both, asked, saying_nothing) == both
     unwritten = [replace(joined[0], is_written=False)]
     assert with_variants(both, asked, unwritten) == both
     words = [analyzed("'the'", function=True), analyzed("'me'")]

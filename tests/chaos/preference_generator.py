@@ -3,7 +3,7 @@
 import random
 from dataclasses import dataclass, field
 
-from tests.chaos.shop import Shop
+from tests.chaos.dataset import Dataset
 from tests.chaos.writing import Writer
 
 _KNOWN_USERS = slice(120, 160)
@@ -14,10 +14,10 @@ _MOST_WORDS, _MOST_ITEMS = 3, 2
 
 
 @dataclass(slots=True)
-class Stater:
+class PreferenceGenerator:
     """States interests for one user after the other."""
 
-    shop: Shop
+    dataset: Dataset
     writer: Writer
     drawn: random.Random
     _busy: set[str] = field(default_factory=set)
@@ -29,8 +29,8 @@ class Stater:
         if user in self._busy:
             return None
         self._busy.add(user)
-        words = self.drawn.sample(self.shop.vocabulary, self.drawn.randint(0, _MOST_WORDS))
-        items = self.drawn.sample(list(self.shop.item_nos), self.drawn.randint(0, _MOST_ITEMS))
+        words = self.drawn.sample(self.dataset.vocabulary, self.drawn.randint(0, _MOST_WORDS))
+        items = self.drawn.sample(list(self.dataset.item_nos), self.drawn.randint(0, _MOST_ITEMS))
         try:
             acknowledged = await self.writer.state(user, tuple(words), tuple(items))
         finally:
@@ -40,4 +40,4 @@ class Stater:
     def _user(self) -> str:
         if self.drawn.random() < _NEWCOMER:
             return f"newcomer-{self.drawn.randrange(_NEWCOMERS)}"
-        return self.drawn.choice(self.shop.users[_KNOWN_USERS])
+        return self.drawn.choice(self.dataset.users[_KNOWN_USERS])

@@ -4,8 +4,8 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.chaos.dataset import Dataset
 from tests.chaos.questions import Endpoint, Question, list_for
-from tests.chaos.shop import Shop
 
 _LIMITS = (20, 20, 20, 50)
 _SHORT = 20
@@ -22,10 +22,10 @@ _BEGINNING = 4
 
 
 @dataclass(slots=True)
-class Asker:
+class RequestGenerator:
     """Draws what is asked."""
 
-    shop: Shop
+    dataset: Dataset
     drawn: random.Random
     _unasked: list[Callable[[str], Question]] = field(init=False)
     """Kinds of questions that were not asked yet."""
@@ -78,7 +78,7 @@ class Asker:
         )
 
     def _stated(self, user: str) -> Question:
-        words = self.drawn.sample(self.shop.words, self.drawn.choice((1, 2)))
+        words = self.drawn.sample(self.dataset.words, self.drawn.choice((1, 2)))
         return Question("recommendations", _SHORT, user, interests=tuple(words))
 
     def _popular(self, user: str) -> Question:
@@ -107,7 +107,7 @@ class Asker:
         )
 
     def _similar(self, user: str) -> Question:
-        seeds = self.drawn.sample(list(self.shop.item_nos), self.drawn.choice((1, 1, 3)))
+        seeds = self.drawn.sample(list(self.dataset.item_nos), self.drawn.choice((1, 1, 3)))
         narrowed = self.drawn.random() < _NARROWED
         return Question(
             "similar",
@@ -118,7 +118,7 @@ class Asker:
         )
 
     def _search(self, user: str) -> Question:
-        words = self.drawn.sample(self.shop.words, self.drawn.choice((1, 2)))
+        words = self.drawn.sample(self.dataset.words, self.drawn.choice((1, 2)))
         if self.drawn.random() < _NARROWED:
             words[-1] = words[-1][:_BEGINNING]
         return Question("search", _SHORT, self._maybe(user), words=tuple(words))
@@ -130,4 +130,4 @@ class Asker:
         return self._categories(1) if self.drawn.random() < _NARROWED else ()
 
     def _categories(self, count: int) -> tuple[str, ...]:
-        return tuple(self.drawn.sample(self.shop.all_categories, count))
+        return tuple(self.drawn.sample(self.dataset.all_categories, count))

@@ -37,7 +37,7 @@ _ENDINGS = ("atlas", "ballad", "riddle")
 
 
 @dataclass(frozen=True, slots=True)
-class Shop:
+class Dataset:
     """What the load draws from."""
 
     users: tuple[str, ...]
@@ -89,7 +89,7 @@ def title_of(item_index: int, groups: int) -> str:
     return " ".join(words).title()
 
 
-def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
+def make_dataset(engine: Engine, options: ChaosOptions) -> Dataset:
     """Make the items and the history of the users in the store."""
     drawn = random.Random(options.seed)
     indexes = range(options.items // options.groups * options.groups)
@@ -111,7 +111,7 @@ def open_shop(engine: Engine, options: ChaosOptions) -> Shop:
         for index, user in enumerate(users)
     }
     _record(engine, histories, item_nos, by_name["view"].kind_no, drawn)
-    return Shop(
+    return Dataset(
         users=users[:-PROBED_USERS],
         probed=users[-PROBED_USERS:],
         item_nos=item_nos,

@@ -11,7 +11,7 @@ from stack.servers.child_process import ServerNotReadyError
 from tests.chaos.fleet import Fleet
 from tests.chaos.nights import Nights
 from tests.chaos.recovery import Prober, Recovered
-from tests.chaos.schedule import Disturbance
+from tests.chaos.schedule import PlannedFault
 from tests.chaos.violations import Diary, Violations
 
 _BOTH_SPEED_WORKERS = 0.7
@@ -22,7 +22,7 @@ _PATIENCE_SECONDS = 90.0
 
 
 @dataclass(slots=True)
-class Disturber:
+class FaultInjector:
     """Does the harm, and undoes it."""
 
     fleet: Fleet
@@ -37,16 +37,16 @@ class Disturber:
     start_seconds: list[tuple[str, float]] = field(default_factory=list)
     """Process, and seconds from its restart until it answered by itself."""
     _ended_at: dict[int, float] = field(default_factory=dict)
-    """When what a disturbance took away was back."""
+    """When what a fault took away was back."""
     _starting: set[asyncio.Task[None]] = field(default_factory=set)
 
-    async def carry_out(self, disturbances: Sequence[Disturbance]) -> None:
+    async def carry_out(self, faults: Sequence[PlannedFault]) -> None:
         """Everything at its time; returns when the last recovery is over."""
         began = time.monotonic()
         tasks = []
-        for number, one in enumerate(disturbances):
-            await asyncio.sleep(max(0.0, began + one.at_seconds - time.monotonic()))
-            tasks.append(asyncio.create_task(self._disturb(number, one)))
+        for number, fault in enumerate(faults):
+            await asyncio.sleep(max(0.0, began + fault.at_seconds - time.monotonic()))
+            tasks.append(asyncio.create_task(self._inject(number, fault)))
         if tasks:
             _, late = await asyncio.wait(tasks, timeout=_PATIENCE_SECONDS)
             for task in late:
@@ -70,35 +70,35 @@ class Disturber:
         if self._starting:
             await asyncio.wait(set(self._starting), timeout=seconds)
 
-    async def _disturb(self, number: int, one: Disturbance) -> None:
-        if one.act == "rollback":
+    async def _inject(self, number: int, fault: PlannedFault) -> None:
+        if fault.act == "rollback":
             await self.roll_back()
-        elif one.act == "bad night":
+        elif fault.act == "bad night":
             self.nights.bad_nights += 1
-        elif one.act == "kill":
-            await self._kill(number, one)
-        elif one.act == "slow":
-            await self._slow_down(one)
+        elif fault.act == "kill":
+            await self._kill(number, fault)
+        elif fault.act == "slow":
+            await self._slow_down(fault)
         else:
-            await self._pause(number, one)
+            await self._pause(number, fault)
 
-    async def _kill(self, number: int, one: Disturbance) -> None:
-        if one.kind == "night":
-            restarted_at = await self.nights.order(one.share)
-        elif one.kind == "backend":
-            restarted_at = await self._kill_backend(one.share)
+    async def _kill(self, number: int, fault: PlannedFault) -> None:
+        if fault.kind == "night":
+            restarted_at = await self.nights.order(fault.share)
+        elif fault.kind == "backend":
+            restarted_at = await self._kill_backend(fault.share)
         else:
-            restarted_at = await self._kill_members(number, one)
-        self.kills[one.kind] += 1
-        await self._recover(number, f"kill {one.kind}", restarted_at)
+            restarted_at = await self._kill_members(number, fault)
+        self.kills[fault.kind] += 1
+        await self._recover(number, f"kill {fault.kind}", restarted_at)
 
-    async def _kill_members(self, number: int, one: Disturbance) -> float:
-        names = await self._victims(one)
-        whole = one.kind != "postgres" or int(one.share * 10) % 2 == 0
+    async def _kill_members(self, number: int, fault: PlannedFault) -> float:
+        names = await self._victims(fault)
+        whole = fault.kind != "postgres" or int(fault.share * 10) % 2 == 0
         for name in names:
             await self.fleet.kill(name, whole=whole)
             self._note(f"{name} killed{'' if whole else ' without its children'}")
-        await asyncio.sleep(one.away_seconds)
+        await asyncio.sleep(fault.away_seconds)
         restarted_at = time.monotonic()
         for name in names:
             await self._start(name)
@@ -111,41 +111,41 @@ class Disturber:
         self._note(f"process {pid} of postgres killed")
         return time.monotonic()
 
-    async def _pause(self, number: int, one: Disturbance) -> None:
-        if one.kind == "night":
-            restarted_at = await self.nights.order(one.share, one.away_seconds)
+    async def _pause(self, number: int, fault: PlannedFault) -> None:
+        if fault.kind == "night":
+            restarted_at = await self.nights.order(fault.share, fault.away_seconds)
         else:
-            (name, *_) = await self._victims(one)
+            (name, *_) = await self._victims(fault)
             self.fleet.pause(name)
             self._note(f"{name} frozen")
-            await asyncio.sleep(one.away_seconds)
+            await asyncio.sleep(fault.away_seconds)
             self.fleet.resume(name)
             restarted_at = time.monotonic()
             self._note(f"{name} goes on")
             self._ended_at[number] = restarted_at
-        self.pauses[one.kind] += 1
-        await self._recover(number, f"pause {one.kind}", restarted_at)
+        self.pauses[fault.kind] += 1
+        await self._recover(number, f"pause {fault.kind}", restarted_at)
 
-    async def _slow_down(self, one: Disturbance) -> None:
+    async def _slow_down(self, fault: PlannedFault) -> None:
         """Let a member work for a small part of the time: it is slow, but it answers."""
-        (name, *_) = await self._victims(one)
+        (name, *_) = await self._victims(fault)
         self._note(f"{name} slow")
-        until = time.monotonic() + one.away_seconds
+        until = time.monotonic() + fault.away_seconds
         while time.monotonic() < until:
             self.fleet.pause(name)
             await asyncio.sleep(_SLOW_SECONDS)
             self.fleet.resume(name)
             await asyncio.sleep(_SLOW_SECONDS / 3)
         self._note(f"{name} as fast as before")
-        self.pauses[f"{one.kind} slow"] += 1
+        self.pauses[f"{fault.kind} slow"] += 1
 
-    async def _victims(self, one: Disturbance) -> list[str]:
+    async def _victims(self, fault: PlannedFault) -> list[str]:
         """Which members; one that is away already is waited for."""
-        while not (names := self.fleet.running(one.kind)):  # noqa: ASYNC110 -- processes tell nobody
+        while not (names := self.fleet.running(fault.kind)):  # noqa: ASYNC110 -- processes tell nobody
             await asyncio.sleep(_WATCH_SECONDS)
-        if one.act == "kill" and one.kind == "speed" and one.share > _BOTH_SPEED_WORKERS:
+        if fault.act == "kill" and fault.kind == "speed" and fault.share > _BOTH_SPEED_WORKERS:
             return names
-        return [names[int(one.share * len(names))]]
+        return [names[int(fault.share * len(names))]]
 
     async def _start(self, name: str) -> None:
         began = time.monotonic()

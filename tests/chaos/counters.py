@@ -8,7 +8,7 @@ from tests.chaos.client import Reply
 
 
 @dataclass(slots=True)
-class Tally:
+class Counters:
     """What the load has seen."""
 
     reads: int = 0
@@ -45,7 +45,7 @@ class Tally:
     deletes_acknowledged: int = 0
     users_forgotten: int = 0
     users_loaded_in_bulk: int = 0
-    """While the API ran; not those of the shop's beginning."""
+    """While the API ran; not those of the dataset's beginning."""
     interests_stated: int = 0
     """Statements that were acknowledged."""
 

@@ -89,10 +89,14 @@ async def test_an_event_taken_back_in_one_process_excludes_nothing_in_another(
     await until(received)
 
 
-def told_of(user: str, store: redis.Redis) -> list[Any]:
+def notifications_of(user: str, store: redis.Redis) -> list[Any]:
     """What the processes told each other of a user, in order."""
     changes = store.xrange(CHANGES)
-    return [told[user] for _, change in changes if user in (told := orjson.loads(change[b"told"]))]
+    return [
+        payload[user]
+        for _, change in changes
+        if user in (payload := orjson.loads(change[b"payload"]))
+    ]
 
 
 async def test_while_an_event_is_taken_back_no_process_ever_knows_nothing_of_the_user(
@@ -122,7 +126,7 @@ async def test_while_an_event_is_taken_back_no_process_ever_knows_nothing_of_the
 
         await until(received)
     with redis.Redis.from_url(own_redis.url) as store:
-        assert None not in told_of("ann", store)
+        assert None not in notifications_of("ann", store)
 
 
 async def test_a_forgotten_user_is_a_stranger_in_every_process(

@@ -37,10 +37,10 @@ def unreachable(server: PostgresServer, engine: Engine) -> Iterator[None]:
     name = make_url(str(engine.url)).database
     outside = make_engine(server.url("postgres"), poolclass=NullPool)
 
-    def allow(told: str) -> None:
+    def allow(allowed: str) -> None:
         with outside.connect() as connection:
             session = connection.execution_options(isolation_level="AUTOCOMMIT")
-            session.execute(text(f"alter database {name} with allow_connections {told}"))
+            session.execute(text(f"alter database {name} with allow_connections {allowed}"))
 
     try:
         allow("false")
@@ -62,25 +62,25 @@ def test_a_night_is_published_although_the_seconds_of_its_steps_cannot_be_stored
     assert "| Refit on everything |" in ask_prefect("artifacts/nightly-summary/latest")["data"]
 
 
-def test_a_step_that_fails_is_told_as_failed_and_never_as_ended(shop: Engine) -> None:
-    told: list[str] = []
+def test_a_step_that_fails_is_reported_as_failed_and_never_as_ended(shop: Engine) -> None:
+    steps: list[str] = []
     failed: list[tuple[str, float]] = []
 
     def on_step(step: str, seconds: float | None) -> None:
-        told.append(f"{step} {'begins' if seconds is None else 'ended'}")
+        steps.append(f"{step} {'begins' if seconds is None else 'ended'}")
 
     with shop.begin() as connection:
         connection.execute(text("truncate interactions"))
     with pytest.raises(Exception, match="too little to learn from"):
         run_now(on_step, on_failed=lambda step, seconds: failed.append((step, seconds)))
-    assert "Build the matrix begins" in told
-    assert "Build the matrix ended" not in told
+    assert "Build the matrix begins" in steps
+    assert "Build the matrix ended" not in steps
     ((step, seconds),) = failed
     assert step == "Build the matrix"
     assert seconds >= 0.0
 
 
-def test_what_broke_a_night_is_told_although_the_database_is_gone(
+def test_what_broke_a_night_is_reported_although_the_database_is_gone(
     shop: Engine, postgres: PostgresServer
 ) -> None:
     with unreachable(postgres, shop):
@@ -97,15 +97,15 @@ def test_what_broke_a_night_is_told_although_the_database_is_gone(
     finally:
         gone.__exit__(None, None, None)
     (run,) = rows(shop, "select * from model_runs")
-    told = ask_prefect(f"flow_runs/{run.flow_run_id}")["state"]
-    assert told["type"] == "FAILED"
-    assert "the disk is full" in told["message"]
+    flow_run = ask_prefect(f"flow_runs/{run.flow_run_id}")["state"]
+    assert flow_run["type"] == "FAILED"
+    assert "the disk is full" in flow_run["message"]
     run_now(ignore)
     states = [row.state for row in rows(shop, "select state from model_runs order by run_id")]
     assert states == ["failed", "published"]
 
 
-def test_what_broke_a_night_is_told_although_the_run_cannot_be_marked_as_failed(
+def test_what_broke_a_night_is_reported_although_the_run_cannot_be_marked_as_failed(
     shop: Engine,
 ) -> None:
     refuse(shop, "new.state = 'failed'")

@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError
 
 from stack.supervision.background import in_thread
 from tests.chaos.answers import FALLBACK, Answer
-from tests.chaos.disturbing import Disturber
+from tests.chaos.counters import Counters
+from tests.chaos.fault_injection import FaultInjector
 from tests.chaos.keeping import RunKeeper
 from tests.chaos.ledger import Ledger
 from tests.chaos.load import Load
@@ -29,15 +30,14 @@ from tests.chaos.rolling_back import RollingBack
 from tests.chaos.schedule import schedule
 from tests.chaos.store import is_folded
 from tests.chaos.system import System
-from tests.chaos.tally import Tally
 from tests.chaos.verdict import Verdict, load_stored, users_of
 from tests.chaos.violations import Diary, Violations
 from tests.chaos.writing import Writer
 
-Tell = Callable[[str], None]
+Report = Callable[[str], None]
 
 TIMELINE = "timeline.txt"
-_TELL_SECONDS = 5.0
+_REPORT_SECONDS = 5.0
 _LAG_SECONDS = 0.05
 _SETTLE_SECONDS = 60.0
 _MOST_USERS_READ = 200
@@ -53,7 +53,7 @@ a quarter of a second later, what it could not drop from the cache at once.
 
 
 @dataclass(slots=True)
-class Scene:
+class Scenario:
     """Everything that acts, and what it writes down."""
 
     options: ChaosOptions
@@ -63,32 +63,32 @@ class Scene:
     violations: Violations
     diary: Diary
     ledger: Ledger
-    tally: Tally
+    counters: Counters
     reader: Reader
     writer: Writer
     load: Load
     prober: Prober
     rolling_back: RollingBack
-    disturber: Disturber
+    fault_injector: FaultInjector
     background: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def play(self, tell: Tell) -> None:
-        """Load and disturbances, then quiet until everything has settled."""
+    async def play(self, report: Report) -> None:
+        """Load and faults, then quiet until everything has settled."""
         self.nights.outcomes = Counter()
         self.diary.began = time.monotonic()
         self.load.start()
-        watching = asyncio.create_task(self.disturber.watch())
+        watching = asyncio.create_task(self.fault_injector.watch())
         night_after_night = asyncio.create_task(self.nights.forever())
-        telling = asyncio.create_task(self._tell_now_and_then(tell))
+        reporting = asyncio.create_task(self._report_now_and_then(report))
         lagging = asyncio.create_task(self._measure_lag())
-        self.background = [watching, night_after_night, telling, lagging]
+        self.background = [watching, night_after_night, reporting, lagging]
         for task in self.background:
             task.add_done_callback(self.violations.note_failure)
         began = time.monotonic()
         try:
-            await self.disturber.carry_out(schedule(self.options.seconds, self.options.seed))
+            await self.fault_injector.carry_out(schedule(self.options.seconds, self.options.seed))
             await asyncio.sleep(max(0.0, began + self.options.seconds - time.monotonic()))
-            tell("waiting until everything has settled")
+            report("waiting until everything has settled")
             self.load.stop()
             await self.load.settled(_SETTLE_SECONDS)
             night_after_night.cancel()
@@ -104,10 +104,10 @@ class Scene:
     async def check(self) -> Figures:
         """The comparison of the ledger with the store, and all figures."""
         self.diary.write(self.system.home.directory / TIMELINE)
-        self.violations.counts["read unanswered"] = self.tally.unanswered
+        self.violations.counts["read unanswered"] = self.counters.unanswered
         final = await self._final_answers(users_of(self.ledger))
         stored = await in_thread(partial(self._load, load_stored))
-        verdict = Verdict(self.system.shop, self.ledger, self.keeper.contents, self.violations)
+        verdict = Verdict(self.system.dataset, self.ledger, self.keeper.contents, self.violations)
         checked = {
             **verdict.figures(stored, self.reader.answers, final),
             "deletes_offered": self.system.deletes,
@@ -117,8 +117,8 @@ class Scene:
         }
         return figures(
             self.options,
-            tally=self.tally,
-            disturber=self.disturber,
+            counters=self.counters,
+            fault_injector=self.fault_injector,
             nights=self.nights,
             prober=self.prober,
             violations=self.violations,
@@ -130,7 +130,9 @@ class Scene:
         chosen = drawn.sample(users, min(_MOST_USERS_READ, len(users)))
         questions = [list_for(user, length) for user in chosen for length in _FINAL_LENGTHS]
         drawn.shuffle(questions)
-        answers = [await self._settled_answer(one, index) for index, one in enumerate(questions)]
+        answers = [
+            await self._settled_answer(question, index) for index, question in enumerate(questions)
+        ]
         return [answer for answer in answers if answer is not None]
 
     async def _settled_answer(self, question: Question, index: int) -> Answer | None:
@@ -147,7 +149,7 @@ class Scene:
 
     async def _wait_until_settled(self) -> None:
         """Until lists must show all that was acknowledged."""
-        await self.disturber.all_started(_SETTLE_SECONDS)
+        await self.fault_injector.all_started(_SETTLE_SECONDS)
         await self._wait_until_folded()
         await asyncio.sleep(_SHOWN_SECONDS)
 
@@ -169,19 +171,19 @@ class Scene:
             began = time.monotonic()
             await asyncio.sleep(_LAG_SECONDS)
             lag = time.monotonic() - began - _LAG_SECONDS
-            self.tally.longest_lag_seconds = max(self.tally.longest_lag_seconds, lag)
+            self.counters.longest_lag_seconds = max(self.counters.longest_lag_seconds, lag)
 
-    async def _tell_now_and_then(self, tell: Tell) -> None:
+    async def _report_now_and_then(self, report: Report) -> None:
         before = 0
         while True:
-            await asyncio.sleep(_TELL_SECONDS)
-            reads, before = self.tally.reads - before, self.tally.reads
-            tell(
+            await asyncio.sleep(_REPORT_SECONDS)
+            reads, before = self.counters.reads - before, self.counters.reads
+            report(
                 f"{time.monotonic() - self.diary.began:5.0f} s"
-                f"  kills {self.disturber.kills.total()}"
-                f"  reads/s {reads / _TELL_SECONDS:.0f}"
-                f"  levels {dict(self.tally.strategies)}"
-                f"  acknowledged {self.tally.acknowledged}"
+                f"  kills {self.fault_injector.kills.total()}"
+                f"  reads/s {reads / _REPORT_SECONDS:.0f}"
+                f"  levels {dict(self.counters.strategies)}"
+                f"  acknowledged {self.counters.acknowledged}"
                 f"  nights {dict(self.nights.outcomes)}"
                 f"  violations {dict(self.violations.counts)}"
             )

@@ -12,7 +12,7 @@ from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, event, send, un
 from tests.serving.fallback import fallback, publish_popular
 from tests.toxic import toxic, toxic_postgres
 
-ONLY_TOLD: dict[str, Any] = {
+ONLY_NOTIFIED: dict[str, Any] = {
     "request_budget_seconds": 1.0,
     "exclusions_patience_seconds": 0.2,
     "exclusion_cache_poll_seconds": 3600,
@@ -25,17 +25,17 @@ def run_id(seeds: Seeds) -> int:
     return publish_popular(seeds)
 
 
-async def told_without_the_log(
+async def shown_without_the_log(
     engine: Engine, client: httpx.AsyncClient, expected: list[int]
 ) -> None:
     """Return when ann is shown these first by a process that cannot read what was recorded."""
     with engine.connect() as locker:
         lock_log(locker)
 
-        async def told() -> bool:
+        async def is_reported() -> bool:
             return await fallback(client, "ann", limit=len(expected)) == expected
 
-        await until(told)
+        await until(is_reported)
 
 
 def lock_log(connection: Connection) -> None:
@@ -46,10 +46,10 @@ def lock_log(connection: Connection) -> None:
 async def test_without_redis_the_processes_tell_each_other_through_postgresql(
     start: Start, run_id: int, engine: Engine, gate: Gate, own_redis: OwnRedis
 ) -> None:
-    here, there = [await start(redis_url=own_redis.url, **ONLY_TOLD) for _ in "ab"]
+    here, there = [await start(redis_url=own_redis.url, **ONLY_NOTIFIED) for _ in "ab"]
     own_redis.kill()
     assert (await send(here, event("ann", 0), event("ann", 1, "hide"))).status_code == 202
-    await told_without_the_log(engine, there, [2, 3])
+    await shown_without_the_log(engine, there, [2, 3])
     gate.shut()
     assert await fallback(there, "ann", limit=2) == [2, 3]
     assert await fallback(there, "ann", limit=2, exclude_seen=False) == [0, 2]
@@ -63,7 +63,9 @@ async def test_who_reaches_redis_again_tells_those_who_do_not_yet(
     target = own_redis.url.removeprefix("unix://")
     async with toxic(own, target) as proxy, toxic(other, target) as others:
         here = await start(redis_url=f"unix://{own}", redis_heartbeat_seconds=0.5)
-        there = await start(redis_url=f"unix://{other}", redis_heartbeat_seconds=0.5, **ONLY_TOLD)
+        there = await start(
+            redis_url=f"unix://{other}", redis_heartbeat_seconds=0.5, **ONLY_NOTIFIED
+        )
         await others.cut()
         await proxy.cut()
         assert (await send(here, event("ann", 0))).status_code == 202
@@ -74,7 +76,7 @@ async def test_who_reaches_redis_again_tells_those_who_do_not_yet(
 
         await until(reached)
         assert (await send(here, event("ann", 1))).status_code == 202
-        await told_without_the_log(engine, there, [2, 3])
+        await shown_without_the_log(engine, there, [2, 3])
         gate.shut()
         assert await fallback(there, "ann", limit=2) == [2, 3]
 
@@ -105,12 +107,12 @@ async def test_what_nobody_can_be_told_of_is_not_acknowledged(
 
 
 @pytest.mark.usefixtures("run_id")
-async def test_a_process_that_listens_again_first_reads_what_it_was_not_told(
+async def test_a_process_that_listens_again_first_reads_what_it_was_not_reported(
     start: Start, engine: Engine, own_redis: OwnRedis, socket_folder: Path, database_url: str
 ) -> None:
     here = await start(redis_url=own_redis.url)
     async with toxic_postgres(socket_folder, database_url) as (proxy, url):
-        cut_off = {"database_url": url, "breaker_open_seconds": 3600.0, **ONLY_TOLD}
+        cut_off = {"database_url": url, "breaker_open_seconds": 3600.0, **ONLY_NOTIFIED}
         there = await start(redis_url=own_redis.url, **cut_off)
         own_redis.kill()
         await proxy.cut()

@@ -12,7 +12,7 @@ _OF_OTHERS = ("DATABASE_", "READ_DATABASE_", "REDIS_")
 """Beginnings of settings that other programs know by these names too."""
 
 
-def complaint(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """What went wrong, without a traceback."""
     if isinstance(error, TandemError):
         return str(error)
