@@ -12,10 +12,10 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from batch.tuning import Trial
+from batch.tuning.search import Trial
 from benchmarks.command import Seed, run_command
 from benchmarks.split_accuracy import Measured, measure_split
-from stack.command_line.options import AsJson
+from stack.cli.options import AsJson
 
 
 def accuracy(

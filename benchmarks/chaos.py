@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from benchmarks.command import Seed, run_command
-from stack.command_line.options import AsJson
+from stack.cli.options import AsJson
 from tests.chaos.options import ChaosOptions
 from tests.chaos.report import Figures, holds, summary
 from tests.chaos.run import ChaosRun

@@ -14,7 +14,7 @@ from batch.settings import BatchSettings
 from benchmarks.command import Data, run_command
 from benchmarks.hidden_items import ColdFigures, MeasuredCold, measure_cold
 from benchmarks.loaded_files import loaded, progress
-from stack.command_line.options import AsJson
+from stack.cli.options import AsJson
 
 
 def cold(

@@ -8,8 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from stack.command_line.calling import CliGroup
-from stack.command_line.preparing import prepare
+from stack.cli.calling import CliGroup
+from stack.cli.preparing import prepare
 
 Data = Annotated[
     Path, typer.Option(help="A MovieLens folder, or another that `tandem load` can read.")

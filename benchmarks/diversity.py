@@ -16,12 +16,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.evaluation import DEPTH
-from batch.event_file import read_event_file
+from batch.evaluation.scoring import DEPTH
+from batch.history.event_file import read_event_file
 from batch.parameters import RunParameters
-from batch.replay import ReplaySettings, fit_night
-from batch.replay_sources import FittedNight, batch_list, speed_list
-from batch.validation_events import Timeline, ValidationEvent
+from batch.replay.replaying import ReplaySettings, fit_night
+from batch.replay.sources import FittedNight, batch_list, speed_list
+from batch.space.validation_events import Timeline, ValidationEvent
 from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
 from domain.diversity import POOL, diverse_order, mean_similarity
 

@@ -10,14 +10,20 @@ import numpy as np
 from sqlalchemy import Engine, text
 
 from batch.bulk import bulk_connection
-from batch.embeddings import store_item_vectors, store_space
-from batch.live_vectors import store_all_live_vectors
 from batch.parameters import RunParameters
-from batch.promotion import announce, catch_up
-from batch.publishing import begin_progress, publish_run
-from batch.rollback import roll_back
-from batch.runs import Run, begin_run, drop_partitions, mark_evaluated, retire
-from batch.space import ItemSpace
+from batch.runs.model_runs import (
+    Run,
+    begin_run,
+    drop_partitions,
+    mark_evaluated,
+    retire,
+)
+from batch.runs.promotion import announce, catch_up
+from batch.runs.publishing import begin_progress, publish_run
+from batch.runs.rollback import roll_back
+from batch.space.composing import ItemSpace
+from batch.space.embeddings import store_item_vectors, store_space
+from batch.space.live_vectors import store_all_live_vectors
 from domain.identifiers import RunId
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
 from sql.engine import make_engine

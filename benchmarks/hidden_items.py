@@ -7,15 +7,19 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.cold_items import learn_space_words, lists_with_words, space_with_words
-from batch.evaluation import DEPTH
+from batch.content.cold_items import (
+    learn_space_words,
+    lists_with_words,
+    space_with_words,
+)
+from batch.content.words import Floats, ItemTerms, text_vectors
+from batch.evaluation.scoring import DEPTH
 from batch.fitting import Factors
-from batch.history import Interactions
-from batch.listing import fit_lists
-from batch.matrix import InteractionMatrix, interaction_matrix
+from batch.history.interactions import Interactions
+from batch.history.matrix import InteractionMatrix, interaction_matrix
+from batch.lists.listing import fit_lists
 from batch.parameters import RunParameters, WordParameters
-from batch.space import ItemSpace, fit_item_components, item_space
-from batch.words import Floats, ItemTerms, text_vectors
+from batch.space.composing import ItemSpace, fit_item_components, item_space
 from benchmarks.revealed_items import Asked, auc_after
 from domain.blend import BATCH, SPEED, BlendPolicy, blend
 from domain.errors import NotEnoughHistoryError

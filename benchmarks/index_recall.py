@@ -22,14 +22,14 @@ from numpy.typing import NDArray
 from sqlalchemy import Engine
 
 from batch.bulk import append, bulk_connection
-from batch.embeddings import store_item_vectors, store_space
-from batch.event_file import USED, read_event_file
-from batch.history import Interactions
-from batch.index import DEPTH, build_index, index_recall
-from batch.matrix import interaction_matrix
+from batch.history.event_file import USED, read_event_file
+from batch.history.interactions import Interactions
+from batch.history.matrix import interaction_matrix
 from batch.parameters import LiveWeights, RunParameters, SpaceParameters
-from batch.runs import begin_run
-from batch.space import ItemSpace, fit_item_components, item_space
+from batch.runs.model_runs import begin_run
+from batch.space.composing import ItemSpace, fit_item_components, item_space
+from batch.space.embeddings import store_item_vectors, store_space
+from batch.space.index import DEPTH, build_index, index_recall
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, live_vector
 from domain.rankings import Ranking
@@ -40,7 +40,7 @@ from sql.engine import make_engine
 from sql.live_vectors import UserVector, store_user_vectors
 from sql.migrate import migrate
 from sql.partitions import create_partitions
-from stack.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.postgres import ensure_database, running_postgres
 
 _DAY = np.timedelta64(1, "D")
 _LAST_DAY = np.datetime64("2026-01-01", "us")

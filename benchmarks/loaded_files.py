@@ -10,15 +10,15 @@ import numpy as np
 from rich.console import Console
 
 from batch.bulk import bulk_connection
-from batch.catalogue_words import load_item_terms, use_language
-from batch.history import Interactions, load_interactions
+from batch.content.catalogue_words import load_item_terms, use_language
+from batch.content.words import ItemTerms
+from batch.history.interactions import Interactions, load_interactions
 from batch.settings import BatchSettings
-from batch.words import ItemTerms
+from loading.load import load_path
 from sql.log import event_horizon, load_kinds
 from sql.migrate import migrate
 from stack.database import using_engine
-from stack.loading.load import load_path
-from stack.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.postgres import ensure_database, running_postgres
 
 _DATABASE = "bench"
 

@@ -16,7 +16,7 @@ from rich.markup import escape
 
 from benchmarks.command import Seed, run_command
 from benchmarks.first_answers import NewItemsRun, Seconds
-from stack.command_line.options import AsJson
+from stack.cli.options import AsJson
 
 
 def new_items(

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from batch.evaluation import Figures, score
+from batch.evaluation.scoring import Figures, score
 from batch.fitting import Factors
-from batch.matrix import InteractionMatrix, item_degrees
+from batch.history.matrix import InteractionMatrix, item_degrees
+from batch.history.splitting import Relevant
 from batch.parameters import ListHyperparameters
-from batch.splitting import Relevant
 from domain.errors import InvalidInputError, NotEnoughHistoryError
 
 _CHUNK_USERS = 2_000

@@ -47,10 +47,10 @@ from sql.log import NewEvent, record_parameters
 from sql.migrate import migrate
 from sql.statements import statements
 from stack.api_key import create_key
-from stack.servers.child_process import ending_with_parent
-from stack.servers.ports import free_port
-from stack.servers.postgres import ensure_database, running_postgres
-from stack.servers.redis_server import running_redis
+from stack.local.ports import free_port
+from stack.local.servers.child_process import ending_with_parent
+from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.redis_server import running_redis
 from tests.chaos.client import Api
 
 EVENTS_A_USER = 8

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from batch.matrix import InteractionMatrix
-from batch.splitting import Relevant
+from batch.history.matrix import InteractionMatrix
+from batch.history.splitting import Relevant
 
 
 def hold_out_at_random(

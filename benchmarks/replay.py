@@ -11,13 +11,13 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from batch.event_file import read_event_file
-from batch.foresight import figures
-from batch.replay import POLICIES, ReplaySettings
+from batch.history.event_file import read_event_file
+from batch.replay.foresight import figures
+from batch.replay.replaying import POLICIES, ReplaySettings
 from benchmarks.command import run_command
 from domain.blend import NEIGHBOURS, BlendPolicy
-from stack.command_line.options import AsJson, Drawing, Foreseen, Nights
-from stack.commands.replay import print_replay, replayed_with_progress, seconds_of
+from stack.cli.options import AsJson, Drawing, Foreseen, Nights
+from stack.cli.replay import print_replay, replayed_with_progress, seconds_of
 
 
 def replay(

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.cold_items import SpaceWords
-from batch.history import Interactions
-from batch.matrix import InteractionMatrix, item_liked_by
-from batch.space import ItemSpace
-from batch.words import Floats
+from batch.content.cold_items import SpaceWords
+from batch.content.words import Floats
+from batch.history.interactions import Interactions
+from batch.history.matrix import InteractionMatrix, item_liked_by
+from batch.space.composing import ItemSpace
 from domain.cold_items import PSEUDO_COUNT, shrunk
 
 BEFORE = 10

@@ -18,9 +18,9 @@ from sqlalchemy import text
 from sqlalchemy.pool import NullPool
 
 from sql.engine import make_engine
+from stack.local.ports import free_port
+from stack.local.supervision.state import find_state
 from stack.sample.catalogue import load_films
-from stack.servers.ports import free_port
-from stack.supervision.state import find_state
 
 TANDEM = str(Path(sys.executable).with_name("tandem"))
 KEPT = "kept"

@@ -6,13 +6,13 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
-from batch.evaluation import DEPTH
-from batch.judging import EvaluationFold
-from batch.listing import als_parameters, fit_timeless_lists, threshold
-from batch.matrix import InteractionMatrix
+from batch.evaluation.scoring import DEPTH
+from batch.history.matrix import InteractionMatrix
+from batch.history.splitting import sample_users
+from batch.lists.listing import als_parameters, fit_timeless_lists, threshold
 from batch.parameters import ListHyperparameters
-from batch.splitting import sample_users
-from batch.tuning import Budget, Search, Trial
+from batch.tuning.judging import EvaluationFold
+from batch.tuning.search import Budget, Search, Trial
 from benchmarks.public_split import default_hyperparameters, read_split, score_test
 from benchmarks.random_holdout import hold_out_at_random
 

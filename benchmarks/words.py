@@ -11,12 +11,12 @@ from rich.console import Console
 from rich.table import Table
 
 from batch.parameters import RunParameters
-from batch.replay import ReplaySettings
+from batch.replay.replaying import ReplaySettings
 from batch.settings import BatchSettings
 from benchmarks.command import Data, run_command
 from benchmarks.loaded_files import loaded, progress
 from benchmarks.words_replay import Compared, WordsReplay, replay_words
-from stack.command_line.options import AsJson, Drawing, Foreseen, Nights
+from stack.cli.options import AsJson, Drawing, Foreseen, Nights
 
 
 def words(

@@ -6,24 +6,28 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.bootstrap import intervals
-from batch.choosing import choose_weights
-from batch.choosing_words import choose_pseudo_count
-from batch.cold_items import learn_space_words, lists_with_words, space_with_words
-from batch.evaluation import DEPTH
-from batch.history import Interactions
-from batch.matrix import item_liked_by
+from batch.content.choosing_words import choose_pseudo_count
+from batch.content.cold_items import (
+    learn_space_words,
+    lists_with_words,
+    space_with_words,
+)
+from batch.content.words import ItemTerms
+from batch.evaluation.bootstrap import intervals
+from batch.evaluation.scoring import DEPTH
+from batch.history.interactions import Interactions
+from batch.history.matrix import item_liked_by
 from batch.parameters import RunParameters, WordParameters
-from batch.replay import (
+from batch.replay.replaying import (
     ReplaySettings,
     night_with,
     nights_of,
     ranks_of,
     validation_of_night,
 )
-from batch.replay_sources import FittedNight
-from batch.validation_events import Timeline
-from batch.words import ItemTerms
+from batch.replay.sources import FittedNight
+from batch.space.choosing import choose_weights
+from batch.space.validation_events import Timeline
 
 LISTS = ("batch", "speed", "fixed")
 SEGMENTS: Mapping[str, tuple[int, int]] = {

@@ -65,7 +65,7 @@ class ColdItemSpace:
     def item_vectors(
         self, item_nos: NDArray[np.int32], embeddings: Floats, context_embeddings: Floats
     ) -> ItemVectors:
-        """Items with these embeddings, (n, d) and (n, s), that rank beside the others of the run."""
+        """Items with these embeddings, (n, d) and (n, s), that rank beside those of the run."""
         fitted = self._fitted(embeddings)
         vectors = np.column_stack([fitted, np.full(len(fitted), self.trend)])
         return ItemVectors(

@@ -6,7 +6,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from sqlalchemy import Row
 
-from batch.segments import SEGMENTS
+from batch.evaluation.segments import SEGMENTS
 from domain.identifiers import RunId
 from flows.chart import Bar, as_data_uri, grouped_bars
 from flows.nightly_context import NightlyContext

@@ -4,7 +4,7 @@ from dataclasses import asdict
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
-from batch.tuning import Found
+from batch.tuning.search import Found
 
 
 def publish_found(found: Found) -> None:

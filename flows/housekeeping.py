@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 from pydantic import Field
 from sqlalchemy.pool import NullPool
 
-from batch.old_impressions import count_up_old_impressions
+from batch.history.old_impressions import count_up_old_impressions
 from flows.prefect_history import clear_old_runs
 from flows.settings import HousekeepingSettings
 from sql.engine import FLOW, make_engine

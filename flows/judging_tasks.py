@@ -4,18 +4,15 @@ from typing import Any
 
 import numpy as np
 
-from batch import (
-    holdout,
-    promotion_gate,
-    runs,
-)
-from batch.comparison import Comparison
-from batch.evaluation import Figures
+from batch.evaluation import holdout, promotion_gate
+from batch.evaluation.comparison import Comparison
+from batch.evaluation.holdout import Holdout
+from batch.evaluation.scoring import Figures
 from batch.fitting import Factors
-from batch.history import Interactions
-from batch.holdout import Holdout
+from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters
-from batch.runs import Run, ServedRun
+from batch.runs import model_runs
+from batch.runs.model_runs import Run, ServedRun
 from flows.learning_tasks import progress
 from flows.nightly_context import NightlyContext
 from flows.steps import step
@@ -83,10 +80,10 @@ def pass_promotion_gate(
     if comparison is not None:
         metrics |= comparison.metrics(context.settings.seed)
     with context.begin() as connection:
-        runs.store_metrics(connection, run.run_id, metrics)
+        model_runs.store_metrics(connection, run.run_id, metrics)
         if verdict.accepted:
-            runs.mark_evaluated(connection, run.run_id)
+            model_runs.mark_evaluated(connection, run.run_id)
         else:
-            runs.mark_refused(connection, run.run_id, verdict.reason)
+            model_runs.mark_refused(connection, run.run_id, verdict.reason)
     context.say(verdict.reason)
     return verdict

@@ -8,21 +8,16 @@ from typing import Any
 import numpy as np
 from prefect.runtime import flow_run
 
-from batch import (
-    catalogue_words,
-    choosing,
-    choosing_words,
-    runs,
-)
-from batch.catalogue import Catalogue, load_catalogue
-from batch.catalogue_words import CatalogueWords
-from batch.choosing import Validation
-from batch.cold_items import lists_with_words
+from batch.content import catalogue_words, choosing_words
+from batch.content.catalogue_words import CatalogueWords
+from batch.content.cold_items import lists_with_words
+from batch.content.words import ItemTerms
+from batch.evaluation.holdout import Holdout
 from batch.fitting import Factors
-from batch.history import Interactions, load_interactions
-from batch.holdout import Holdout
-from batch.listing import fit_lists, iterations_of
-from batch.matrix import InteractionMatrix, interaction_matrix
+from batch.history.catalogue import Catalogue, load_catalogue
+from batch.history.interactions import Interactions, load_interactions
+from batch.history.matrix import InteractionMatrix, interaction_matrix
+from batch.lists.listing import fit_lists, iterations_of
 from batch.parameters import (
     FEWEST_ITEMS,
     FEWEST_USERS,
@@ -31,10 +26,12 @@ from batch.parameters import (
     RunParameters,
     WordParameters,
 )
-from batch.runs import Run
-from batch.space import ItemSpace, fit_item_components, item_space
-from batch.tuned_hyperparameters import find_tuned_hyperparameters
-from batch.words import ItemTerms
+from batch.runs import model_runs
+from batch.runs.model_runs import Run
+from batch.space import choosing
+from batch.space.choosing import Validation
+from batch.space.composing import ItemSpace, fit_item_components, item_space
+from batch.tuning.tuned_hyperparameters import find_tuned_hyperparameters
 from domain.errors import NotEnoughHistoryError
 from flows.crashes import report_crash
 from flows.nightly_context import NightlyContext
@@ -49,11 +46,11 @@ def begin(context: NightlyContext, asked: Mapping[str, float]) -> Run:
     That is the one tuning found, or that of the settings, with what was `asked` of it now.
     """
     with context.begin() as connection:
-        dead = runs.settle_dead_runs(connection)
-        leftovers = runs.find_leftover_runs(connection)
+        dead = model_runs.settle_dead_runs(connection)
+        leftovers = model_runs.find_leftover_runs(connection)
     for run_id, flow_run_id in dead:
-        context.say(f"Run {run_id} is marked as failed: {runs.DEAD}")
-        report_crash(flow_run_id, runs.DEAD)
+        context.say(f"Run {run_id} is marked as failed: {model_runs.DEAD}")
+        report_crash(flow_run_id, model_runs.DEAD)
     for leftover in leftovers:
         context.clear_away(leftover)
     with context.begin() as connection:
@@ -62,7 +59,7 @@ def begin(context: NightlyContext, asked: Mapping[str, float]) -> Run:
         if tuned is not None:
             changed: dict[str, Any] = dict(asked)
             parameters = replace(parameters, lists=replace(tuned, **changed))
-        run = runs.begin_run(connection, parameters, _flow_run_id())
+        run = model_runs.begin_run(connection, parameters, _flow_run_id())
     context.run_id = run.run_id
     whose = "of the settings" if tuned is None else "that tuning found"
     context.say(
@@ -123,7 +120,7 @@ def build_matrix(context: NightlyContext, run: Run, history: Interactions) -> In
         )
     metrics = {"interactions": len(history), "users": len(matrix.user_nos), "items": items}
     with context.begin() as connection:
-        runs.store_metrics(connection, run.run_id, metrics)
+        model_runs.store_metrics(connection, run.run_id, metrics)
     context.say(f"{users:,} users who liked something, {items:,} items.")
     return matrix
 
@@ -184,7 +181,7 @@ def choose_words(
         words=WordParameters(),
     )
     with context.begin() as connection:
-        runs.store_metrics(connection, run.run_id, chosen.described())
+        model_runs.store_metrics(connection, run.run_id, chosen.described())
     context.say(f"As much as {chosen.parameters.pseudo_count} users.")
     return chosen.parameters
 

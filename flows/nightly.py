@@ -10,12 +10,12 @@ from prefect.client.schemas.objects import State
 from pydantic import Field
 from sqlalchemy.pool import NullPool
 
-from batch import runs
-from batch.comparison import Comparison
-from batch.history import Interactions
-from batch.holdout import Holdout
-from batch.promotion_gate import Size
-from batch.runs import Run, find_served_run, nightly_lock
+from batch.evaluation.comparison import Comparison
+from batch.evaluation.holdout import Holdout
+from batch.evaluation.promotion_gate import Size
+from batch.history.interactions import Interactions
+from batch.runs import model_runs
+from batch.runs.model_runs import Run, find_served_run, nightly_lock
 from batch.settings import BatchSettings
 from domain.errors import NightMadeUpForError, RunRefusedError
 from domain.identifiers import RunId
@@ -114,7 +114,7 @@ def _refuse_if_made_up_for(context: NightlyContext) -> None:
     if due is None:
         return
     with context.begin() as connection:
-        later = runs.find_judged_run_since(connection, due)
+        later = model_runs.find_judged_run_since(connection, due)
     if later is not None:
         raise NightMadeUpForError(
             f"Run {later} began after this one was due ({due:%Y-%m-%d %H:%M} UTC) and has learned"
@@ -187,7 +187,7 @@ def _judge(context: NightlyContext, run: Run, history: Interactions, held_out: H
 
 
 def _compare(
-    context: NightlyContext, run: Run, held_out: Holdout, served: runs.ServedRun | None
+    context: NightlyContext, run: Run, held_out: Holdout, served: model_runs.ServedRun | None
 ) -> Comparison:
     """The candidate, popularity and the served run on one held-out future."""
     candidate = judging_tasks.score_candidate(
@@ -212,8 +212,8 @@ def _fail(context: NightlyContext, run_id: RunId, error: BaseException) -> None:
     reason = str(error) or type(error).__name__
     try:
         with context.begin() as connection:
-            runs.mark_failed(connection, run_id, reason)
-            abandoned = run_id in runs.find_leftover_runs(connection)
+            model_runs.mark_failed(connection, run_id, reason)
+            abandoned = run_id in model_runs.find_leftover_runs(connection)
         if abandoned:
             context.clear_away(run_id)
     except Exception as trouble:  # noqa: BLE001 -- the error that is being handled is raised

@@ -11,8 +11,8 @@ from prefect import get_run_logger
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 
-from batch import runs
 from batch.bulk import bulk_connection
+from batch.runs import model_runs
 from batch.settings import BatchSettings
 from domain.identifiers import RunId
 
@@ -95,7 +95,7 @@ class NightlyContext:
             return
         try:
             with self.begin() as connection:
-                runs.store_step_seconds(connection, self.run_id, step, seconds)
+                model_runs.store_step_seconds(connection, self.run_id, step, seconds)
         except SQLAlchemyError as error:
             self.warn(f"The seconds of this step are not in the row of the run: {error}")
 
@@ -104,7 +104,7 @@ class NightlyContext:
         try:
             with self.engine.connect() as connection:
                 session = connection.execution_options(isolation_level="AUTOCOMMIT")
-                runs.drop_partitions(session, run_id)
+                model_runs.drop_partitions(session, run_id)
         except OperationalError as error:
             self.say(f"Run {run_id} is cleared away by the next night: {error.orig}")
 

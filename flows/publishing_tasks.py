@@ -5,27 +5,18 @@ from typing import Any, get_args
 
 from sqlalchemy import Connection
 
-from batch import (
-    catalogue_words,
-    embeddings,
-    index,
-    inter_user_similarity,
-    lists,
-    live_vectors,
-    popularity,
-    publishing,
-    runs,
-    similarity,
-    vanished,
-)
-from batch.catalogue import Catalogue
-from batch.catalogue_words import CatalogueWords
+from batch.content import catalogue_words, similarity
+from batch.content.catalogue_words import CatalogueWords
 from batch.fitting import Factors
-from batch.forgetting import clear_forgotten
-from batch.matrix import InteractionMatrix
-from batch.promotion import announce, catch_up
-from batch.runs import Run
-from batch.space import ItemSpace
+from batch.history.catalogue import Catalogue
+from batch.history.matrix import InteractionMatrix
+from batch.lists import inter_user_similarity, nightly_lists, popularity, vanished
+from batch.runs import model_runs, publishing
+from batch.runs.forgetting import clear_forgotten
+from batch.runs.model_runs import Run
+from batch.runs.promotion import announce, catch_up
+from batch.space import embeddings, index, live_vectors
+from batch.space.composing import ItemSpace
 from domain.identifiers import Position, RunId
 from flows.nightly_context import NightlyContext
 from flows.steps import step
@@ -58,7 +49,7 @@ def write_lists(
     """The best items of every user who liked something, chunk by chunk."""
     _clear(context, run, "clear_lists")
     settings = context.settings
-    chunks = lists.all_lists(
+    chunks = nightly_lists.all_lists(
         matrix,
         factors,
         length=settings.list_length,
@@ -68,7 +59,7 @@ def write_lists(
     )
     compared = inter_user_similarity.sampled_users(len(matrix.liked_by()), settings.seed)
     with context.bulk() as connection:
-        written = lists.store_all_lists(
+        written = nightly_lists.store_all_lists(
             connection,
             run.run_id,
             chunks,
@@ -84,16 +75,16 @@ def write_lists(
     if measured is not None:
         metrics |= measured.metrics()
     with context.begin() as connection:
-        runs.store_metrics(
+        model_runs.store_metrics(
             connection, run.run_id, metrics | _vanished(context, connection, written)
         )
 
 
 def _vanished(
-    context: NightlyContext, connection: Connection, written: lists.WrittenLists
+    context: NightlyContext, connection: Connection, written: nightly_lists.WrittenLists
 ) -> dict[str, Any]:
     """What many lists of the served run have and none of these; nothing before the first run."""
-    served = runs.find_served_run(connection)
+    served = model_runs.find_served_run(connection)
     if served is None:
         return {}
     before = vanished.load_widely_listed_items(connection, served.run_id)
@@ -119,7 +110,7 @@ def write_words(context: NightlyContext, run: Run, words: CatalogueWords) -> Non
     _clear(context, run, "clear_term_embeddings")
     with context.bulk() as bulk, context.begin() as connection:
         catalogue_words.store_words(bulk, connection, run.run_id, words.learned)
-        runs.store_metrics(connection, run.run_id, words.described())
+        model_runs.store_metrics(connection, run.run_id, words.described())
 
 
 @step("Write how similar items are", retried=True)
@@ -185,7 +176,7 @@ def build_index(context: NightlyContext, run: Run, space: ItemSpace) -> None:
             ),
         }
     with context.begin() as connection:
-        runs.store_metrics(connection, run.run_id, metrics)
+        model_runs.store_metrics(connection, run.run_id, metrics)
     context.say(f"{metrics}")
 
 
@@ -235,7 +226,9 @@ def retire(context: NightlyContext) -> list[RunId]:
     """Keep the newest published runs to roll back to; drop the others."""
     settings = context.settings
     with context.begin() as connection:
-        old = runs.find_runs_to_retire(connection, settings.retained_runs, settings.retained_days)
+        old = model_runs.find_runs_to_retire(
+            connection, settings.retained_runs, settings.retained_days
+        )
     retired = [run_id for run_id in old if _retire(context, run_id)]
     context.say(f"Retired: {', '.join(map(str, retired)) or 'none'}.")
     return retired
@@ -243,7 +236,7 @@ def retire(context: NightlyContext) -> list[RunId]:
 
 def _retire(context: NightlyContext, run_id: RunId) -> bool:
     with context.begin() as connection:
-        retired = runs.retire(connection, run_id)
+        retired = model_runs.retire(connection, run_id)
     if retired:
         context.clear_away(run_id)
     return retired

@@ -9,8 +9,8 @@ from pydantic import Field
 from sqlalchemy.pool import NullPool
 
 from batch.settings import BatchSettings, TuneSettings
-from batch.tuned_hyperparameters import tuning_lock
-from batch.tuning import Found
+from batch.tuning.search import Found
+from batch.tuning.tuned_hyperparameters import tuning_lock
 from flows import tuning_tasks
 from flows.artifacts_of_tuning import publish_found
 from flows.giving_way import unless_needless

@@ -1,12 +1,13 @@
 """The steps of the search for hyperparameters as Prefect tasks, in the order they run."""
 
-from batch import holdout
-from batch.history import Interactions, load_interactions
-from batch.judging import EvaluationFold
+from batch.evaluation import holdout
+from batch.history.interactions import Interactions, load_interactions
 from batch.parameters import ListHyperparameters
 from batch.settings import TuneSettings
-from batch.time_fold import time_fold
-from batch.tuned_hyperparameters import (
+from batch.tuning.judging import EvaluationFold
+from batch.tuning.search import Budget, Found, Search, Trial
+from batch.tuning.time_fold import time_fold
+from batch.tuning.tuned_hyperparameters import (
     find_interrupted_search,
     find_tuned_hyperparameters,
     fingerprint,
@@ -14,7 +15,6 @@ from batch.tuned_hyperparameters import (
     store_found,
     store_trial,
 )
-from batch.tuning import Budget, Found, Search, Trial
 from domain.errors import NotEnoughHistoryError
 from domain.identifiers import Position
 from flows.nightly_context import NightlyContext

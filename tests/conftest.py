@@ -30,9 +30,9 @@ from sql.engine import make_engine
 from sql.listening import listen_blocking
 from sql.migrate import migrate
 from sql.roles import APP, OWNER
-from stack.roles import ensure_embedded_roles
-from stack.servers.postgres import PostgresServer, running_postgres
-from stack.servers.redis_server import running_redis
+from stack.local.roles import ensure_embedded_roles
+from stack.local.servers.postgres import PostgresServer, running_postgres
+from stack.local.servers.redis_server import running_redis
 from tests import tables
 
 TEMPLATE = "template_tandem"

@@ -10,10 +10,14 @@ from typing import Any
 
 import psycopg
 
-from stack.servers import postgres
-from stack.servers.binaries import postgres_program
-from stack.servers.child_process import run_program
-from stack.servers.postgres import PostgresServer, prepare_postgres, wait_until_ready
+from stack.local.servers import postgres
+from stack.local.servers.binaries import postgres_program
+from stack.local.servers.child_process import run_program
+from stack.local.servers.postgres import (
+    PostgresServer,
+    prepare_postgres,
+    wait_until_ready,
+)
 from tests.waiting import wait_until
 
 

@@ -6,20 +6,22 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parent.parent
-LAYERS = ("domain", "sql", "batch", "speed", "serving", "flows", "stack")
+LAYERS = ("domain", "sql", "batch", "loading", "speed", "serving", "flows", "stack")
 
 MAY_IMPORT = {
     "domain": set(),
     "sql": {"domain"},
     "batch": {"domain", "sql"},
+    "loading": {"domain", "sql"},
     "speed": {"domain", "sql"},
     "serving": {"domain", "sql"},
-    "flows": {"domain", "sql", "batch"},
+    "flows": {"domain", "sql", "batch", "loading"},
     "stack": set(LAYERS),
 }
 
@@ -42,9 +44,9 @@ HOMES = {
     "alembic": {"sql"},
     "sqlalchemy": {"sql", "batch", "speed", "serving", "flows", "stack"},
     "psycopg": {"sql", "stack"},
-    "adbc_driver_postgresql": {"batch", "stack"},
-    "adbc_driver_manager": {"batch", "stack"},
-    "pyarrow": {"batch", "stack"},
+    "adbc_driver_postgresql": {"batch", "loading"},
+    "adbc_driver_manager": {"batch", "loading"},
+    "pyarrow": {"batch", "loading", "stack"},
     "redis": {"speed", "serving", "stack"},
     "typer": {"stack"},
     "rich": {"stack"},
@@ -106,6 +108,25 @@ def test_the_domain_needs_only_the_standard_library_and_numpy(path: Path) -> Non
 
 def test_the_domain_stays_small() -> None:
     assert len(files_of("domain")) <= MOST_FILES_IN_DOMAIN
+
+
+@pytest.mark.parametrize("layer", ["batch", "stack"])
+def test_the_parts_of_a_layer_import_each_other_in_no_circle(layer: str) -> None:
+    parts = {path.name for path in (ROOT / layer).iterdir() if (path / "__init__.py").exists()}
+    graph = {part: parts_imported_by(f"{layer}/{part}") & parts - {part} for part in parts}
+    TopologicalSorter(graph).prepare()  # CycleError tells the circle
+
+
+def parts_imported_by(package: str) -> set[str]:
+    layer = package.partition("/")[0]
+    nodes = [
+        node
+        for path in files_of(package)
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    ]
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    names = [f"{node.module}.{alias.name}" for node in froms for alias in node.names]
+    return {name.split(".")[1] for name in names if name.startswith(f"{layer}.")}
 
 
 @pytest.mark.parametrize("layer", LAYERS)

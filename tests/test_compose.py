@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from stack.supervision.processes import connections_needed
+from stack.local.processes import connections_needed
 
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"

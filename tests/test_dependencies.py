@@ -22,7 +22,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 NAME = PROJECT["name"]
 
 EVERYWHERE = ("domain", "sql")
-PARTS = {"api": ("speed", "serving"), "nights": ("batch", "flows"), "local": ("stack",)}
+PARTS = {"api": ("speed", "serving"), "nights": ("batch", "loading", "flows"), "local": ("stack",)}
 
 # Packages that are part of another one, for whoever imports them.
 ALSO = {

@@ -10,18 +10,21 @@ import numpy as np
 from scipy.sparse import csr_matrix
 from sqlalchemy import Connection, Engine, insert, text
 
-from batch import publishing, runs
 from batch.bulk import bulk_connection
-from batch.catalogue_words import CatalogueWords, learn_words, store_words
-from batch.embeddings import store_item_vectors, store_space
-from batch.live_vectors import store_all_live_vectors
-from batch.matrix import InteractionMatrix
+from batch.content.catalogue_words import CatalogueWords, learn_words, store_words
+from batch.content.similarity import (
+    all_similarity_embeddings,
+    store_similarity_embeddings,
+)
+from batch.history.matrix import InteractionMatrix
 from batch.parameters import LiveWeights, RunParameters, SpaceParameters, WordParameters
-from batch.promotion import catch_up
-from batch.runs import Run
-from batch.sequence import SequenceVectors
-from batch.similarity import all_similarity_embeddings, store_similarity_embeddings
-from batch.space import ItemComponents, ItemSpace, item_space
+from batch.runs import model_runs, publishing
+from batch.runs.model_runs import Run
+from batch.runs.promotion import catch_up
+from batch.space.composing import ItemComponents, ItemSpace, item_space
+from batch.space.embeddings import store_item_vectors, store_space
+from batch.space.live_vectors import store_all_live_vectors
+from batch.space.sequence import SequenceVectors
 from domain.identifiers import RunId
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon, load_kinds
@@ -97,8 +100,8 @@ def two_camps(item_nos: Sequence[int], *, sequence: int = 4, seed: int = 3) -> I
 def write_night(engine: Engine, url: str, space: ItemSpace, *, users: int = 1) -> Night:
     """A run over the items of a space, liked by so many users each."""
     with engine.begin() as connection:
-        run = runs.begin_run(connection, RunParameters(), None)
-        runs.mark_evaluated(connection, run.run_id)
+        run = model_runs.begin_run(connection, RunParameters(), None)
+        model_runs.mark_evaluated(connection, run.run_id)
         create_partitions(connection, run.run_id)
         kinds = load_kinds(connection)
     ones = csr_matrix(np.ones((users, len(space.items.item_nos)), dtype=np.float32))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from serving.services.diagnosis.finding import Finding
-from stack.supervision.state import ProcessEntry
+from stack.local.supervision.state import ProcessEntry
 
 GIB = 2**30
 _FULL_BYTES = GIB

@@ -8,11 +8,11 @@ import yaml
 from flows.project_folder import PROJECT
 from serving.services.diagnosis.finding import Finding
 from stack.diagnosis.schedules import Nights, judge_schedules, server_in_trouble
-from stack.home import Home
+from stack.local.home import Home
+from stack.local.prefect_password import credentials
+from stack.local.processes import WORK_POOL
+from stack.local.supervision.state import ProcessEntry
 from stack.prefect_api import PrefectApi, PrefectAskedInVainError
-from stack.prefect_password import credentials
-from stack.supervision.processes import WORK_POOL
-from stack.supervision.state import ProcessEntry
 
 
 def check_schedules(

@@ -20,10 +20,10 @@ from stack.diagnosis.judging import (
 from stack.diagnosis.prefect import check_schedules
 from stack.diagnosis.schedules import server_in_trouble
 from stack.diagnosis.stores import check_postgres, check_redis
-from stack.home import Home, is_up
+from stack.local.home import Home, is_up
+from stack.local.supervision.background import in_thread
+from stack.local.supervision.state import StackState, checked, find_state
 from stack.settings import StackSettings
-from stack.supervision.background import in_thread
-from stack.supervision.state import StackState, checked, find_state
 
 Check = Callable[[], list[Finding]]
 

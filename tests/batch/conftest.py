@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import pytest
 
-from batch.history import Interactions
+from batch.history.interactions import Interactions
 from domain.identifiers import KindNo
 from domain.interactions import EventKind, KindTable
 

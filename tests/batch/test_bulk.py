@@ -6,7 +6,7 @@ from urllib.parse import quote
 from sqlalchemy import text
 
 from batch.bulk import bulk_connection, fetch
-from stack.servers.postgres import PostgresServer
+from stack.local.servers.postgres import PostgresServer
 
 
 def test_a_socket_in_a_folder_with_a_space_is_reached(

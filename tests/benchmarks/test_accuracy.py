@@ -27,7 +27,7 @@ def split(tmp_path: Path) -> Path:
 def bench(folder: Path, split: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            *(sys.executable, "-c", "from stack.command_line import app; app()"),
+            *(sys.executable, "-c", "from stack.cli import app; app()"),
             *("bench", "accuracy", "--split", str(split), *arguments),
         ],
         env=os.environ | {"TANDEM_HOME": str(folder / "home"), "DATABASE_URL": "", "REDIS_URL": ""},

@@ -44,7 +44,7 @@ def _write(path: Path, heading: str, lines: list[str]) -> None:
 def bench(folder: Path, data: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [
-            *(sys.executable, "-c", "from stack.command_line import app; app()"),
+            *(sys.executable, "-c", "from stack.cli import app; app()"),
             *("bench", "cold", "--data", str(data), *arguments),
         ],
         env=os.environ | {"TANDEM_HOME": str(folder / "home"), "DATABASE_URL": "", "REDIS_URL": ""},

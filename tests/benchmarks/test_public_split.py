@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from batch.fitting import Factors
-from batch.listing import fit_timeless_lists
-from batch.tuning import Budget
+from batch.lists.listing import fit_timeless_lists
+from batch.tuning.search import Budget
 from benchmarks.public_split import default_hyperparameters, read_split, score_test
 from benchmarks.random_holdout import hold_out_at_random
 from benchmarks.split_accuracy import measure_split

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from batch.history import Interactions
+from batch.content.words import ItemTerms
+from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
-from batch.replay import ReplaySettings, replay
-from batch.words import ItemTerms
+from batch.replay.replaying import ReplaySettings, replay
 from benchmarks.words_replay import LISTS, WordsReplay, replay_words
-from tests.batch.test_choosing_words import log_of_groups
+from tests.batch.content.test_choosing_words import log_of_groups
 
 SMALL = RunParameters(
     lists=ListHyperparameters(factors=8, iterations=3),

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.identifiers import UserId
 from sql.log import NewEvent, record_parameters
 from sql.statements import statements
-from stack.supervision.background import in_thread
+from stack.local.supervision.background import in_thread
 from tests.chaos.dataset import Dataset, taste_of
 from tests.chaos.ledger import Sent
 from tests.chaos.writing import Writer

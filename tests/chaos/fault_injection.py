@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from stack.servers.child_process import ServerNotReadyError
+from stack.local.servers.child_process import ServerNotReadyError
 from tests.chaos.fleet import Fleet
 from tests.chaos.nights import Nights
 from tests.chaos.recovery import Prober, Recovered

@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import psutil
 
-from stack.servers.child_process import ending_with_parent
-from stack.supervision.background import in_thread
-from stack.supervision.log_file import open_log
-from stack.supervision.service import Launch, Service
+from stack.local.servers.child_process import ending_with_parent
+from stack.local.supervision.background import in_thread
+from stack.local.supervision.log_file import open_log
+from stack.local.supervision.service import Launch, Service
 
 Condition = Literal["up", "down", "paused"]
 _GONE_SECONDS = 10.0

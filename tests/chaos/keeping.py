@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.exc import DBAPIError, NoResultFound
 
-from stack.supervision.background import in_thread
+from stack.local.supervision.background import in_thread
 from tests.chaos.comparing import SERVABLE
 from tests.chaos.contents import RunContents
 from tests.chaos.store import load_contents, load_runs

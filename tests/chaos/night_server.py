@@ -1,8 +1,8 @@
 """Nights without the wait for imports: `python -m tests.chaos.night_server`.
 
 For each line of standard input, a JSON object of environment variables, a process is forked that
-runs a night and tells its steps as `stack.nightly_entry_point` does. `{"pid"}` comes before,
-`{"code"}` after it, negative if a signal ended it.
+runs a night and tells its steps as `stack.local.flow_runs.nightly_entry_point` does. `{"pid"}`
+comes before, `{"code"}` after it, negative if a signal ended it.
 """
 
 import json
@@ -10,8 +10,8 @@ import os
 import signal
 import sys
 
-from stack.nightly_entry_point import main as run_night
-from stack.servers.child_process import ending_with_parent
+from stack.local.flow_runs.nightly_entry_point import main as run_night
+from stack.local.servers.child_process import ending_with_parent
 
 
 def main() -> None:

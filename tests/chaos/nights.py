@@ -17,8 +17,8 @@ from threading import Thread
 from typing import Any
 
 from domain.errors import StackError
-from stack.servers.child_process import ending_with_parent
-from stack.supervision.log_file import open_log
+from stack.local.servers.child_process import ending_with_parent
+from stack.local.supervision.log_file import open_log
 from tests.chaos.fleet import end_family
 from tests.chaos.violations import Diary
 

@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 from functools import partial
 
-from stack.servers.child_process import ending_with_parent
-from stack.supervision.background import in_thread
-from stack.supervision.log_file import open_log
+from stack.local.servers.child_process import ending_with_parent
+from stack.local.supervision.background import in_thread
+from stack.local.supervision.log_file import open_log
 from tests.chaos.fleet import end_family
 from tests.chaos.keeping import RunKeeper
 from tests.chaos.system import System, rollback_command

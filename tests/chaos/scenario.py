@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
-from stack.supervision.background import in_thread
+from stack.local.supervision.background import in_thread
 from tests.chaos.answers import FALLBACK, Answer
 from tests.chaos.counters import Counters
 from tests.chaos.fault_injection import FaultInjector

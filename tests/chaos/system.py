@@ -14,18 +14,18 @@ from domain.errors import StackError
 from sql.engine import make_engine
 from sql.migrate import migrate
 from stack.api_key import create_key
-from stack.home import Home
-from stack.servers.ports import free_port
-from stack.settings import StackSettings
-from stack.supervision.background import in_thread
-from stack.supervision.environment import child_environment, prefect_environment
-from stack.supervision.processes import (
+from stack.local.environment import child_environment, prefect_environment
+from stack.local.home import Home
+from stack.local.ports import free_port
+from stack.local.processes import (
     EmbeddedPostgres,
     EmbeddedRedis,
     api_service,
     prefect_server_service,
     speed_service,
 )
+from stack.local.supervision.background import in_thread
+from stack.settings import StackSettings
 from tests.chaos.client import Api
 from tests.chaos.dataset import Dataset, make_dataset
 from tests.chaos.fleet import Fleet
@@ -34,7 +34,7 @@ from tests.chaos.store import keep_popular_versions
 
 WORKERS = 2
 """Of the API and of the speed layer, each."""
-ROLLBACK_PROGRAM = "stack.commands.rollback"
+ROLLBACK_PROGRAM = "stack.cli.rollback"
 
 _SMALL_NIGHTS = {
     "TANDEM_BATCH_FACTORS": "16",
@@ -122,7 +122,7 @@ async def start_workers(system: System) -> System:
 
 def rollback_command(run_id: int) -> list[str]:
     """The command line that rolls back to a run."""
-    code = "from stack.command_line import app; app()"
+    code = "from stack.cli import app; app()"
     return [sys.executable, "-c", code, "rollback", str(run_id)]
 
 

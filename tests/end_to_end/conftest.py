@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.servers.ports import free_port
+from stack.local.ports import free_port
 from tests.libpq_strangers import STRANGERS
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.waiting import wait_until

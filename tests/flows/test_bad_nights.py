@@ -18,11 +18,11 @@ from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Connection, Engine, text
 from typer.testing import CliRunner
 
-from batch.runs import DEAD
+from batch.runs.model_runs import DEAD
 from flows.nightly import run_now
 from sql.locks import NIGHT, session_lock
-from stack.command_line import app
-from stack.servers.postgres import PostgresServer
+from stack.cli import app
+from stack.local.servers.postgres import PostgresServer
 from tests.flows.lost_connections import lose_connection
 from tests.flows.test_nightly import ask_prefect, at, ignore, partitions, partitions_of, rows, value
 from tests.waiting import wait_until

@@ -13,7 +13,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Connection, Engine, text
 
-from batch.runs import nightly_lock
+from batch.runs.model_runs import nightly_lock
 from domain.errors import NotEnoughHistoryError, RunInProgressError, RunRefusedError
 from domain.live_vector import live_vector
 from flows.nightly import run_now

@@ -9,7 +9,7 @@ from sqlalchemy.pool import NullPool
 
 from flows.nightly import run_now
 from sql.engine import make_engine
-from stack.servers.postgres import PostgresServer
+from stack.local.servers.postgres import PostgresServer
 from tests.flows.test_nightly import ask_prefect, at, ignore, rows, value
 
 pytestmark = pytest.mark.usefixtures("prefect_server")

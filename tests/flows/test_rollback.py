@@ -7,7 +7,7 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine, text
 
-from batch.rollback import roll_back
+from batch.runs.rollback import roll_back
 from domain.errors import RollbackRefusedError
 from domain.identifiers import RunId
 from flows.nightly import run_now
@@ -113,7 +113,7 @@ def test_a_long_reader_delays_neither_readers_nor_the_night_when_runs_come_and_g
                 )
             )
 
-    monkeypatch.setattr("batch.runs.LONGEST_WAIT", "200ms")
+    monkeypatch.setattr("batch.runs.model_runs.LONGEST_WAIT", "200ms")
     watcher = threading.Thread(target=watch)
     with shop.connect() as analyst:
         analyst.execute(text("select count(*) from batch_recommendations"))

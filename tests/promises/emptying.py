@@ -2,7 +2,7 @@
 
 from sqlalchemy import Engine, text
 
-from batch.runs import drop_partitions
+from batch.runs.model_runs import drop_partitions
 from domain.identifiers import RunId
 
 _TABLES = (

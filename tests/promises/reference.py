@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from batch.space import ItemSpace
+from batch.space.composing import ItemSpace
 from domain.identifiers import RunId
 from domain.live_vector import History, live_vector
 from sql.log import NewEvent

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from batch.space import ItemSpace
+from batch.space.composing import ItemSpace
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
 from tests.small_words import TASTE_SCALE
 

@@ -19,15 +19,16 @@ from hypothesis.stateful import (
 from sqlalchemy import Engine, insert, text
 from sqlalchemy.exc import DatabaseError
 
-from batch import live_vectors, publishing, runs
 from batch.bulk import bulk_connection
-from batch.embeddings import store_item_vectors, store_space
-from batch.forgetting import clear_forgotten
 from batch.parameters import RunParameters
-from batch.promotion import catch_up
-from batch.rollback import roll_back
-from batch.runs import Run
-from batch.space import ItemSpace
+from batch.runs import model_runs, publishing
+from batch.runs.forgetting import clear_forgotten
+from batch.runs.model_runs import Run
+from batch.runs.promotion import catch_up
+from batch.runs.rollback import roll_back
+from batch.space import live_vectors
+from batch.space.composing import ItemSpace
+from batch.space.embeddings import store_item_vectors, store_space
 from domain.errors import RollbackRefusedError
 from domain.identifiers import ItemNo, KindNo, RunId, UserId
 from speed.folding import Folder
@@ -198,8 +199,8 @@ class AnyInterleaving(RuleBasedStateMachine):
     @rule()
     def begin_a_night(self) -> None:
         with self.engine.begin() as connection:
-            run = runs.begin_run(connection, RunParameters(), None)
-            runs.mark_evaluated(connection, run.run_id)
+            run = model_runs.begin_run(connection, RunParameters(), None)
+            model_runs.mark_evaluated(connection, run.run_id)
             create_partitions(connection, run.run_id)
         readers = sorted(self.expected.numbers.values())
         self.night = Night(run, random_space(self.item_nos, run.run_id), readers)
@@ -254,8 +255,8 @@ class AnyInterleaving(RuleBasedStateMachine):
     def die_in_the_night(self) -> None:
         """The process is gone; whoever holds the lock next clears its run away."""
         with self.engine.begin() as connection:
-            runs.settle_dead_runs(connection)
-            leftovers = runs.find_leftover_runs(connection)
+            model_runs.settle_dead_runs(connection)
+            leftovers = model_runs.find_leftover_runs(connection)
         assert leftovers == [self.night.run.run_id]
         self._drop(leftovers)
         self.night = None
@@ -334,12 +335,12 @@ class AnyInterleaving(RuleBasedStateMachine):
 
     def _retire(self) -> None:
         with self.engine.begin() as connection:
-            old = runs.find_runs_to_retire(connection, RETAINED, 30.0)
+            old = model_runs.find_runs_to_retire(connection, RETAINED, 30.0)
         kept = {*self.expected.retained[-RETAINED:], self.expected.served}
         assert set(old) == set(self.expected.retained) - kept
         for run_id in old:
             with self.engine.begin() as connection:
-                assert runs.retire(connection, run_id)
+                assert model_runs.retire(connection, run_id)
             self.expected.retained.remove(run_id)
         self._drop(old)
 
@@ -347,7 +348,7 @@ class AnyInterleaving(RuleBasedStateMachine):
         with self.engine.connect() as connection:
             session = connection.execution_options(isolation_level="AUTOCOMMIT")
             for run_id in run_ids:
-                runs.drop_partitions(session, run_id)
+                model_runs.drop_partitions(session, run_id)
 
 
 def test_the_store_is_what_a_few_dictionaries_say(

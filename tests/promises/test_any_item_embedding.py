@@ -14,7 +14,7 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
-from batch.rollback import roll_back
+from batch.runs.rollback import roll_back
 from domain.identifiers import RunId
 from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings

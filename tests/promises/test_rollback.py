@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from batch.rollback import roll_back
-from batch.runs import drop_partitions, retire
+from batch.runs.model_runs import drop_partitions, retire
+from batch.runs.rollback import roll_back
 from domain.errors import RollbackRefusedError
 from domain.identifiers import RunId, UserNo
 from domain.live_vector import live_vector

@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 
-from stack.servers.ports import free_port
+from stack.local.ports import free_port
 from tests.serving.conftest import until
 from tests.waiting import wait_until
 

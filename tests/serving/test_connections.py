@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from sql.roles import APP
-from stack.servers.postgres import PostgresServer
+from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database
 from tests.serving.conftest import Seeds
 from tests.serving.process import RunApi, RunningApi, run_api, running_api

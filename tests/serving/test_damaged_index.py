@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, insert, text
 from typer.testing import CliRunner, Result
 
-from batch.index import SIMILARITY_EMBEDDINGS, build_index
+from batch.space.index import SIMILARITY_EMBEDDINGS, build_index
 from domain.errors import StoreUnavailableError
 from serving.app import create_app
 from serving.repositories.similar_items import SimilarItems
@@ -18,8 +18,8 @@ from serving.settings import ServingSettings
 from sql.engine import make_engine
 from sql.locks import INDEX_REPAIR, session_lock
 from sql.migrate import migrate
-from stack.command_line import app as command_line
-from stack.servers.postgres import running_postgres
+from stack.cli import app as command_line
+from stack.local.servers.postgres import running_postgres
 from tests import tables
 from tests.serving.conftest import Seeds, Start, TasksTransport, ids, recommended, until
 from tests.serving.diagnosing import finding

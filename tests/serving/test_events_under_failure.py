@@ -16,7 +16,7 @@ from sqlalchemy import Engine, make_url, text
 
 from sql.log import record_parameters
 from sql.statements import statements
-from stack.servers.ports import free_port
+from stack.local.ports import free_port
 from tests import events
 from tests.serving.conftest import (
     Gate,

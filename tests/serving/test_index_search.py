@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Integer, bindparam, insert, text, update
 
-from batch.index import build_index, index_recall
+from batch.space.index import build_index, index_recall
 from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
-from batch.neighbours import Neighbourhood
+from batch.replay.neighbours import Neighbourhood
 from domain.identifiers import UserNo
 from serving.candidates import SOURCES
 from serving.settings import BlendSettings

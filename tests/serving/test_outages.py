@@ -14,7 +14,12 @@ from sqlalchemy import Connection, Engine, insert, text
 
 from sql.engine import make_engine
 from sql.migrate import migrate
-from stack.servers.postgres import PostgresServer, prepare_postgres, stop, wait_until_ready
+from stack.local.servers.postgres import (
+    PostgresServer,
+    prepare_postgres,
+    stop,
+    wait_until_ready,
+)
 from tests import tables
 from tests.serving.conftest import (
     Gate,

@@ -17,7 +17,7 @@ from serving.repositories.connections import Connections
 from serving.repositories.pools import PoolFigures, PoolLimits
 from serving.repositories.store import Store, StoreLimits
 from sql.statements import statements
-from stack.supervision.processes import connections_needed
+from stack.local.processes import connections_needed
 from tests.serving.conftest import Seeds, Start, recommended, until
 
 

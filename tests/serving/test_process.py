@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 
-from stack.servers.ports import free_port
+from stack.local.ports import free_port
 from tests.serving.conftest import Seeds, event
 from tests.serving.process import serving, until_ready
 

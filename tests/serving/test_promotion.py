@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from batch.runs import drop_partitions, retire
+from batch.runs.model_runs import drop_partitions, retire
 from domain.identifiers import RunId
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
 

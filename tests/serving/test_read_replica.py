@@ -12,7 +12,7 @@ from sqlalchemy import Engine, text, update
 
 from domain.identifiers import UserNo
 from speed.answers import CachedAnswers
-from stack.servers.postgres import PostgresServer
+from stack.local.servers.postgres import PostgresServer
 from tests import tables
 from tests.replica import StreamingReplica, streaming_replica
 from tests.serving.conftest import Gate, Seeds, Start, event, ids, recommended, send, until

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from sqlalchemy import Engine, Integer, bindparam, insert, text
 
-from batch.index import SIMILARITY_EMBEDDINGS, build_index
+from batch.space.index import SIMILARITY_EMBEDDINGS, build_index
 from domain.identifiers import ItemNo, RunId
 from serving.faults import RunGoneError
 from serving.repositories.filters import Filters

@@ -5,10 +5,10 @@ import threading
 import redis
 from sqlalchemy import Connection, Engine, text
 
-from batch.promotion import catch_up
-from batch.publishing import begin_progress
-from batch.rollback import roll_back
-from batch.runs import retire
+from batch.runs.model_runs import retire
+from batch.runs.promotion import catch_up
+from batch.runs.publishing import begin_progress
+from batch.runs.rollback import roll_back
 from domain.identifiers import Position, RunId
 from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings

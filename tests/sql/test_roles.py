@@ -19,8 +19,12 @@ from sql.roles import (
     grant_rights,
     let_named_log_in,
 )
-from stack.roles import analyst_password_file, embedded_addresses, ensure_embedded_roles
-from stack.servers.postgres import PostgresServer
+from stack.local.roles import (
+    analyst_password_file,
+    embedded_addresses,
+    ensure_embedded_roles,
+)
+from stack.local.servers.postgres import PostgresServer
 
 DENIED = "permission denied|must be owner|must be able to|cannot set parameter|must have"
 

@@ -1,0 +1,1 @@
+"""What the catalogue says of items: their words, as vectors in the space of the others."""

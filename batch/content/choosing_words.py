@@ -1,0 +1,139 @@
+"""Choosing how long words count, by a small replay of the held-out future."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.content.cold_items import learn_space_words, space_with_words
+from batch.content.words import ItemTerms
+from batch.history.matrix import item_degrees
+from batch.parameters import LiveWeights, SpaceParameters, WordParameters
+from batch.space.choosing import Validation
+from batch.space.composing import ItemSpace, item_space
+from batch.space.validation_events import ValidationEvent
+from domain.live_vector import live_vector
+
+CANDIDATES = (0.0, 0.25, 0.5, 1.0, 2.0)
+LITTLE_KNOWN = 5
+"""Items with at most so many users are what the choice is for."""
+MARGIN = 0.995
+"""What is foreseen of all items, and of the others, must stay above this share: less is noise."""
+_AT_ONCE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Mean gains with one candidate, 1 / log2(rank + 2)."""
+
+    pseudo_count: float
+    little_known: float
+    others: float
+    all: float
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenWords:
+    """The choice, and what it rests on."""
+
+    parameters: WordParameters
+    figures: tuple[Foreseen, ...]
+    """One a candidate, the first of them without words; none: there was too little to foresee."""
+
+    def described(self) -> dict[str, list[dict[str, float]]]:
+        """As figures of the run."""
+        return {"words_foreseen": [asdict(candidate) for candidate in self.figures]}
+
+
+def choose_pseudo_count(
+    validation: Validation | None,
+    terms: ItemTerms,
+    *,
+    space: SpaceParameters,
+    weights: LiveWeights,
+    words: WordParameters,
+) -> ChosenWords:
+    """`words` with the k that foresees little known items best and does the others no harm.
+
+    Without a validation they stay as they are, and so they do where no term can be learned.
+    """
+    if validation is None:
+        return ChosenWords(words, ())
+    figures = foresee_with_words(validation, terms, space=space, weights=weights, words=words)
+    if not figures:
+        return ChosenWords(words, ())
+    return ChosenWords(replace(words, pseudo_count=best_of(figures)), tuple(figures))
+
+
+def best_of(figures: Sequence[Foreseen]) -> float:
+    """The best k of those that do no harm; the first figures are those without words."""
+    without = figures[0]
+    harmless = [
+        candidate
+        for candidate in figures
+        if candidate.others >= MARGIN * without.others and candidate.all >= MARGIN * without.all
+    ]
+    return max(
+        harmless, key=lambda candidate: (candidate.little_known, -candidate.pseudo_count)
+    ).pseudo_count
+
+
+def foresee_with_words(
+    validation: Validation,
+    terms: ItemTerms,
+    *,
+    space: SpaceParameters,
+    weights: LiveWeights,
+    words: WordParameters,
+) -> list[Foreseen]:
+    """What live vectors foresee of the held-out future with each candidate; [] without a term.
+
+    All are compared on the same validation events.
+    """
+    fitted, past = item_space(validation.components, space, weights), validation.past
+    learned = learn_space_words(fitted, past, terms, words)
+    if not learned.words.terms:
+        return []
+    known = terms.of(past.item_nos)
+    events = validation.events
+    targets = np.array([event.item_no for event in events])
+    little = item_degrees(past)[fitted.items.rows_of(targets)] <= LITTLE_KNOWN
+    figures = []
+    for pseudo_count in CANDIDATES:
+        shrunk_space = space_with_words(
+            fitted, past, known, replace(learned, pseudo_count=pseudo_count)
+        )
+        gains = _gains(shrunk_space, events)
+        figures.append(
+            Foreseen(pseudo_count, _mean(gains[little]), _mean(gains[~little]), _mean(gains))
+        )
+    return figures
+
+
+def _gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
+    """1 / log2(rank + 2) of each event's item among what its user has not seen; 0 if unheard."""
+    gains = np.zeros(len(events))
+    for start in range(0, len(events), _AT_ONCE):
+        gains[start : start + _AT_ONCE] = _some_gains(space, events[start : start + _AT_ONCE])
+    return gains
+
+
+def _some_gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
+    gains = np.zeros(len(events))
+    vectors = [live_vector(space.space, space.items, event.history) for event in events]
+    heard = [index for index, vector in enumerate(vectors) if vector is not None]
+    if not heard:
+        return gains
+    scores = np.stack([vector for vector in vectors if vector is not None]) @ space.items.vectors.T
+    for row, index in enumerate(heard):
+        seen = space.items.rows_of(events[index].history.item_nos)
+        scores[row, seen[seen >= 0]] = -np.inf
+    targets = space.items.rows_of(np.array([events[index].item_no for index in heard]))
+    wanted = scores[np.arange(len(heard)), targets][:, None]
+    gains[heard] = 1.0 / np.log2((scores > wanted).sum(axis=1) + 2.0)
+    return gains
+
+
+def _mean(gains: NDArray[np.float64]) -> float:
+    return float(gains.mean()) if len(gains) else 0.0

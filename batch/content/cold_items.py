@@ -1,0 +1,219 @@
+"""Items nobody, or hardly anybody, has used yet: their vectors are made of their words.
+
+A words-made vector is as long as those of known items are on the average, so that a new item ranks
+beside known ones of equal fit: ridge regression alone would leave it shorter, and never listed.
+An item that few have used is between its words and what was observed. One that nobody has used and
+whose words nobody knows stands amid all others: every item of the catalogue has an embedding.
+"""
+
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
+
+from batch.content.calibrated_words import learn_calibrated
+from batch.content.mean_embedding import MeanEmbedding, mean_embedding
+from batch.content.words import Floats, ItemTerms, WordVectors
+from batch.fitting import Factors, gramian
+from batch.history.matrix import InteractionMatrix, item_degrees, item_liked_by
+from batch.parameters import WordParameters
+from batch.space.composing import ItemSpace
+from domain.cold_items import ColdItemSpace, SimilarityShares, fillers, unit
+from domain.live_vector import ItemVectors, LiveSpace
+
+_ROWS_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class SpaceWords:
+    """What words say in a run's space, in the columns `[taste | sequence | context]`."""
+
+    words: WordVectors
+    item_dimensions: int
+    """How many of the columns come before the context embedding."""
+    penalty: float
+    explained: float
+    """Share of the held-out items' vectors that their words foresee, at most 1; NaN: not known."""
+    pseudo_count: float
+    """Interactions at which words and observation count alike."""
+    trend: float
+    """The trend of a new item: the mean of the known ones."""
+    taste_scale: float
+    """The taste scale of a new item: that of the least used one."""
+    mean_embedding: MeanEmbedding
+    """Where a new item is that words say nothing of."""
+    similarity: SimilarityShares
+
+    def to_dict(self) -> dict[str, Any]:
+        """What the row of the run tells of it, for whoever makes items of words later."""
+        return {
+            "longest": self.words.longest,
+            "trend": self.trend,
+            "taste_scale": self.taste_scale,
+            "penalty": self.penalty,
+            "explained": None if np.isnan(self.explained) else self.explained,
+            "pseudo_count": self.pseudo_count,
+            "terms": len(self.words.terms),
+            "similarity": asdict(self.similarity),
+            "mean_embedding": self.mean_embedding.to_dict(),
+        }
+
+
+def learn_space_words(
+    space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms, parameters: WordParameters
+) -> SpaceWords:
+    """Learn from the items of a space; `matrix` has the same items."""
+    live = space.space.parameters
+    end = live.taste_dimensions + live.sequence_dimensions
+    targets = np.hstack([space.items.vectors[:, :end], space.items.context_embeddings])
+    widths = (live.taste_dimensions, live.sequence_dimensions, live.sequence_dimensions)
+    words, penalty, explained = learn_calibrated(
+        terms.of(space.items.item_nos), targets, item_degrees(matrix), widths, parameters
+    )
+    known = len(space.items.item_nos)
+    least_used = int(item_degrees(matrix).argmin()) if known else 0
+    return SpaceWords(
+        words,
+        item_dimensions=end,
+        penalty=penalty,
+        explained=explained,
+        pseudo_count=parameters.pseudo_count,
+        trend=float(space.items.vectors[:, end].mean()) if known else 0.0,
+        taste_scale=float(space.items.taste_scales[least_used]) if known else 1.0,
+        mean_embedding=mean_embedding(space, item_liked_by(matrix) > 0),
+        similarity=parameters.similarity
+        if live.sequence_dimensions
+        else parameters.similarity.without_sequence(),
+    )
+
+
+def space_with_words(
+    space: ItemSpace, matrix: InteractionMatrix, terms: ItemTerms, learned: SpaceWords
+) -> ItemSpace:
+    """The space with little known items shrunk to their words, and all new items in `terms`.
+
+    New are those that nobody has liked, too: what was learned of them says nothing. A new item
+    without a term the run knows has the mean embedding.
+    """
+    liked = item_liked_by(matrix) > 0
+    used = replace(space, items=_rows_of(space.items, np.flatnonzero(liked)))
+    blended = _blended(used, item_degrees(matrix)[liked], terms, learned)
+    item_nos = np.union1d(terms.item_nos, space.items.item_nos)
+    new = terms.of(np.setdiff1d(item_nos, used.items.item_nos))
+    return replace(blended, items=_joined(blended.items, _made_of_words(blended, new, learned)))
+
+
+def lists_with_words(
+    factors: Factors, matrix: InteractionMatrix, terms: ItemTerms, parameters: WordParameters
+) -> tuple[Factors, InteractionMatrix]:
+    """The nightly lists' factors with new items at the end, and the matrix with their columns.
+
+    Little known items are shrunk towards their words as in the space.
+    """
+    degrees = item_degrees(matrix)
+    known = terms.of(matrix.item_nos)
+    widths = (factors.items.shape[1],)
+    words, _, _ = learn_calibrated(known, factors.items, degrees, widths, parameters)
+    items = _all_shrunk(factors.items, words, known, degrees, parameters.pseudo_count)
+    new = terms.of(np.setdiff1d(terms.item_nos, matrix.item_nos))
+    said = words.sums(new)
+    has_words = said.any(axis=1)
+    item_nos = np.concatenate([matrix.item_nos, new.item_nos[has_words]])
+    order = np.argsort(item_nos)
+    joined = np.vstack([items, said[has_words]])[order].astype(np.float32)
+    return Factors(factors.users, joined), _widened(matrix, item_nos, order)
+
+
+def _all_shrunk(
+    observed: NDArray[np.float32],
+    words: WordVectors,
+    known: ItemTerms,
+    degrees: Floats,
+    pseudo_count: float,
+) -> NDArray[np.float32]:
+    """Observed rows shrunk to the words of `known`, some at a time: lists have many factors."""
+    shrunk = np.empty_like(observed)
+    for start in range(0, len(observed), _ROWS_AT_ONCE):
+        rows = slice(start, start + _ROWS_AT_ONCE)
+        said = words.sums(known.of(known.item_nos[rows]))
+        shrunk[rows] = _shrunk(observed[rows], said, degrees[rows], pseudo_count)
+    return shrunk
+
+
+def _shrunk(
+    observed: NDArray[np.float32], said: Floats, degrees: Floats, pseudo_count: float
+) -> NDArray[np.float32]:
+    """Observed rows shrunk towards what their words say; a row whose words say nothing stays."""
+    # w_i = k / (k + n_i)
+    weights = np.where(said.any(axis=1), pseudo_count / (pseudo_count + degrees), 0.0)[:, None]
+    return np.asarray(weights * said + (1.0 - weights) * observed, dtype=np.float32)
+
+
+def _blended(space: ItemSpace, degrees: Floats, terms: ItemTerms, learned: SpaceWords) -> ItemSpace:
+    """The known items, each between words and observation; norms made equal again."""
+    items, live = space.items, space.space.parameters
+    end = live.taste_dimensions + live.sequence_dimensions
+    said = learned.words.sums(terms.of(items.item_nos))
+    said[:, end:] = unit(said[:, end:])
+    observed = np.hstack([items.vectors[:, :end], items.context_embeddings])
+    shrunk = _shrunk(observed, said, degrees, learned.pseudo_count)
+    vectors = np.column_stack([shrunk[:, :end], items.vectors[:, end]]).astype(np.float64)
+    norm = float(np.linalg.norm(vectors, axis=1).max(initial=0.0))
+    stored = np.column_stack([vectors, fillers(norm, vectors)]).astype(np.float32)
+    factors = stored[:, : live.taste_dimensions] / items.taste_scales[:, None]
+    rounded = gramian(factors).astype(np.float32).astype(np.float64)
+    context_embeddings = unit(shrunk[:, end:]).astype(np.float32)
+    return ItemSpace(
+        replace(items, vectors=stored, context_embeddings=context_embeddings),
+        norm,
+        LiveSpace(live, rounded),
+    )
+
+
+def _made_of_words(space: ItemSpace, new: ItemTerms, learned: SpaceWords) -> ItemVectors:
+    """New items as their words make them, or with the mean embedding."""
+    live = space.space.parameters
+    end = live.taste_dimensions + live.sequence_dimensions
+    cold = ColdItemSpace(
+        norm=space.norm,
+        trend=learned.trend,
+        taste_scale=learned.taste_scale,
+        mean_embedding=learned.mean_embedding.embedding,
+        mean_context=learned.mean_embedding.context_embedding,
+    )
+    sums = learned.words.sums(new)
+    said = cold.from_words(sums[:, :end], sums[:, end:], learned.words.known_in(new))
+    return cold.item_vectors(new.item_nos, *said)
+
+
+def _joined(first: ItemVectors, other: ItemVectors) -> ItemVectors:
+    both = ItemVectors(
+        *(
+            np.concatenate([getattr(first, column.name), getattr(other, column.name)])
+            for column in fields(ItemVectors)
+        )
+    )
+    return _rows_of(both, np.argsort(both.item_nos))
+
+
+def _rows_of(items: ItemVectors, rows: NDArray[np.intp]) -> ItemVectors:
+    return ItemVectors(*(getattr(items, column.name)[rows] for column in fields(ItemVectors)))
+
+
+def _widened(
+    matrix: InteractionMatrix, item_nos: NDArray[np.int32], order: NDArray[np.intp]
+) -> InteractionMatrix:
+    """The matrix with empty columns for the items behind its own, then with columns in `order`."""
+    shape = (len(matrix.user_nos), len(item_nos))
+
+    def widened(old: csr_matrix) -> csr_matrix:
+        return csr_matrix(csr_matrix((old.data, old.indices, old.indptr), shape=shape)[:, order])
+
+    return replace(
+        matrix,
+        item_nos=item_nos[order],
+        weights=widened(matrix.weights),
+        seen=widened(matrix.seen),
+    )

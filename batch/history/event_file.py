@@ -1,0 +1,79 @@
+"""A log in a file: user, item and time a line, for replay without a database."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from batch.history.interactions import Interactions
+from domain.errors import InvalidInputError
+from domain.identifiers import KindNo
+from domain.interactions import EventKind, KindTable
+
+COLUMNS = ("user_id", "item_id", "timestamp")
+ALIASES = {
+    "userid": "user_id",
+    "movieid": "item_id",
+    "itemid": "item_id",
+    "time": "timestamp",
+    "occurred_at": "timestamp",
+}
+"""Other names the columns may have, in lower case."""
+
+USED = KindTable((EventKind(KindNo(1), "used", 1.0, marks_seen=True),))
+
+
+def read_event_file(path: Path) -> Interactions:
+    """Interactions in time order, each user and item once, at its first time.
+
+    Comma or tab separated with a header; the columns user_id, item_id and timestamp (seconds since
+    1970 or ISO 8601) in any order, others ignored; lines of one instant stay in the file's order.
+    Raises InvalidInputError if the file is missing, lacks a column or has an unreadable time.
+    """
+    frame = _read(path)
+    frame["seconds"] = _seconds(frame["timestamp"], path)
+    frame = frame.sort_values("seconds", kind="stable").drop_duplicates(["user_id", "item_id"])
+    count = len(frame)
+    return Interactions(
+        USED,
+        pd.factorize(frame["user_id"])[0].astype(np.int32),
+        pd.factorize(frame["item_id"])[0].astype(np.int32),
+        np.ones(count, dtype=np.int16),
+        np.full(count, np.nan, dtype=np.float32),
+        (frame["seconds"].to_numpy() * 1e6).astype("datetime64[us]"),
+    )
+
+
+def _read(path: Path) -> pd.DataFrame:
+    """The three columns, by their common names."""
+    try:
+        with path.open(encoding="utf-8") as file:
+            header = file.readline()
+        frame = pd.read_csv(path, sep="\t" if "\t" in header else ",", dtype=str)
+    except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise InvalidInputError(f"{path} cannot be read as CSV: {error}") from error
+    frame.columns = pd.Index([str(name).strip().lower() for name in frame.columns])
+    names = {str(name): ALIASES.get(str(name), str(name)) for name in frame.columns}
+    frame = frame.rename(columns=names)
+    missing = [name for name in COLUMNS if name not in frame]
+    if missing:
+        raise InvalidInputError(
+            f"{path} lacks the column {', '.join(missing)}: it has {', '.join(names)}, and a log"
+            " needs user_id, item_id and timestamp."
+        )
+    return frame[list(COLUMNS)].dropna()
+
+
+def _seconds(times: "pd.Series[str]", path: Path) -> "pd.Series[float]":
+    numbers = pd.to_numeric(times, errors="coerce")
+    if numbers.notna().all():
+        return numbers.astype(float)
+    parsed = pd.to_datetime(times, errors="coerce", utc=True, format="ISO8601")
+    unreadable = numbers.isna() if numbers.notna().any() else parsed.isna()
+    if unreadable.any():
+        line = int(np.flatnonzero(unreadable)[0]) + 2
+        raise InvalidInputError(
+            f"{path}, line {line}: {times.iloc[line - 2]!r} is no time; seconds since 1970 or"
+            " ISO 8601 are."
+        )
+    return (parsed - pd.Timestamp(0, tz="UTC")).dt.total_seconds()

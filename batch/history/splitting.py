@@ -1,0 +1,82 @@
+"""The split by time: a past to learn from, and a held-out future to be judged on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.history.interactions import Interactions
+from batch.history.matrix import InteractionMatrix, interaction_matrix
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """Everything before a moment, and everything from it on."""
+
+    moment: np.datetime64
+    past: Interactions
+    future: Interactions
+
+
+@dataclass(frozen=True, slots=True)
+class Relevant:
+    """What evaluated users came to like and had not seen before: pairs (n,), in rising order."""
+
+    user_nos: NDArray[np.int32]
+    item_nos: NDArray[np.int32]
+
+    def users(self) -> NDArray[np.int32]:
+        """The distinct users, rising."""
+        return np.unique(self.user_nos)
+
+    def of_users(self, user_nos: NDArray[np.integer]) -> "Relevant":
+        """The pairs of some users."""
+        kept = np.isin(self.user_nos, user_nos)
+        return Relevant(self.user_nos[kept], self.item_nos[kept])
+
+
+def split_by_time(interactions: Interactions, holdout_share: float) -> Split:
+    """Hold out about `holdout_share` of the interactions, the newest.
+
+    Interactions of one instant fall on the same side: all of the future is later than the past.
+    """
+    if not len(interactions):
+        return Split(np.datetime64(0, "us"), interactions, interactions)
+    index = min(int(len(interactions) * (1.0 - holdout_share)), len(interactions) - 1)
+    moment = np.partition(interactions.occurred_at, index)[index]
+    in_future = interactions.occurred_at >= moment
+    return Split(moment, interactions.where(~in_future), interactions.where(in_future))
+
+
+def relevant_in_future(
+    past: InteractionMatrix, future: Interactions, as_of: np.datetime64
+) -> Relevant:
+    """What users who liked something before `as_of` newly like in the future.
+
+    A pair counts if its summed weight in the future is positive and the user had not seen the
+    item. Items nobody knew in the past count too: they are missed by whoever learned from it.
+    """
+    later = interaction_matrix(future, as_of)
+    sums = later.weights.tocoo()
+    liked = sums.data > 0.0
+    user_nos, item_nos = later.user_nos[sums.row[liked]], later.item_nos[sums.col[liked]]
+    known = np.isin(user_nos, past.user_nos[past.liked_by()])
+    seen = past.seen.tocoo()
+    seen_pairs = pair_keys(past.user_nos[seen.row], past.item_nos[seen.col])
+    unseen = ~np.isin(pair_keys(user_nos, item_nos), seen_pairs)
+    kept = known & unseen
+    order = np.argsort(pair_keys(user_nos[kept], item_nos[kept]))
+    return Relevant(user_nos[kept][order], item_nos[kept][order])
+
+
+def sample_users(user_nos: NDArray[np.int32], most: int, seed: int) -> NDArray[np.int32]:
+    """At most `most` of the users, drawn at random, in rising order."""
+    if len(user_nos) <= most:
+        return user_nos
+    drawn = np.random.default_rng(seed).choice(user_nos, most, replace=False)
+    return np.sort(drawn)
+
+
+def pair_keys(user_nos: NDArray[np.integer], item_nos: NDArray[np.integer]) -> NDArray[np.int64]:
+    """One number for each pair of a user and an item, in the same order as the pairs."""
+    return np.asarray((user_nos.astype(np.int64) << 32) | item_nos.astype(np.int64))

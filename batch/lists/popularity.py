@@ -1,0 +1,68 @@
+"""Popularity: what many users liked, lately or ever.
+
+It is what runs are compared with. The lists that are served are made by the store itself, from the
+log as it is just then; a test proves both equal.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.fitting import Factors
+from batch.history.interactions import Interactions
+from batch.history.matrix import InteractionMatrix
+from batch.history.splitting import pair_keys
+from batch.settings import BatchSettings
+from domain.rankings import Ranking
+
+
+def popular(interactions: Interactions, as_of: np.datetime64, settings: BatchSettings) -> Ranking:
+    """Items liked lately: each user counts once an item, by the age of the newest liking.
+
+    That of all time if fewer than `fewest_popular_items` items were liked lately.
+    """
+    recent = _since(interactions, as_of, settings.popular_days)
+    half_lives = recent.ages_days(as_of) / settings.popular_half_life_days
+    ranking = _ranking(recent, 0.5**half_lives)
+    return ranking if len(ranking) >= settings.fewest_popular_items else all_time(interactions)
+
+
+def all_time(interactions: Interactions) -> Ranking:
+    """Items by the number of users who ever liked them."""
+    return _ranking(interactions, np.ones(len(interactions)))
+
+
+def popular_parameters(settings: BatchSettings) -> dict[str, float]:
+    """What the lists are made by, as the row of the run tells it."""
+    return {
+        "days": settings.popular_days,
+        "half_life_days": settings.popular_half_life_days,
+        "fewest_items": settings.fewest_popular_items,
+        "length": settings.popular_length,
+        "fewest_category_items": settings.fewest_category_items,
+    }
+
+
+def as_factors(ranking: Ranking, matrix: InteractionMatrix) -> Factors:
+    """A ranking as factors of one dimension, so that it is judged like any other."""
+    items = np.zeros((len(matrix.item_nos), 1), dtype=np.float32)
+    known = ranking.only(matrix.item_nos)
+    items[np.searchsorted(matrix.item_nos, known.item_nos), 0] = known.scores
+    return Factors(np.ones((len(matrix.user_nos), 1), dtype=np.float32), items)
+
+
+def _since(interactions: Interactions, as_of: np.datetime64, days: float) -> Interactions:
+    return interactions.where(interactions.ages_days(as_of) <= days)
+
+
+def _ranking(interactions: Interactions, weights: NDArray[np.float64]) -> Ranking:
+    """Items by the sum over users of the greatest weight of a positive interaction."""
+    positive = interactions.weights() > 0
+    keys = pair_keys(interactions.user_nos[positive], interactions.item_nos[positive])
+    if not len(keys):
+        return Ranking.empty()
+    order = np.lexsort((-weights[positive], keys))
+    first = np.concatenate([[True], np.diff(keys[order]) != 0])
+    chosen = order[first]
+    sums = np.bincount(interactions.item_nos[positive][chosen], weights=weights[positive][chosen])
+    item_nos = np.flatnonzero(sums)
+    return Ranking.of(item_nos, sums[item_nos].astype(np.float64))

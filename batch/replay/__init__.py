@@ -1,0 +1,1 @@
+"""Replay: the log walked in time order, with a fit every night."""

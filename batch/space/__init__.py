@@ -1,0 +1,1 @@
+"""The run's one vector space of items, and the live vectors of its users."""

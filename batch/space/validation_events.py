@@ -1,0 +1,84 @@
+"""Validation events: interactions to be foreseen, each with what was known just before it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.history.interactions import Interactions
+from batch.history.splitting import pair_keys
+from domain.identifiers import ItemNo, UserNo
+from domain.live_vector import History
+
+
+@dataclass(frozen=True, slots=True)
+class ValidationEvent:
+    """One interaction, and its user as known just before it."""
+
+    row: int
+    """Its index in the timeline."""
+    user_no: UserNo
+    item_no: ItemNo
+    history: History
+    """All the user did before."""
+    since_cut_off: int
+    """How much of it was after the cut-off."""
+
+
+class Timeline:
+    """Interactions in time order; those of one instant stay in the order given."""
+
+    def __init__(self, interactions: Interactions) -> None:
+        self.interactions = interactions.where(np.argsort(interactions.occurred_at, kind="stable"))
+        self._weights = self.interactions.weights()
+        self._by_user = np.argsort(self.interactions.user_nos, kind="stable")
+        self._users = self.interactions.user_nos[self._by_user]
+        self._first_of_user = _first_rows(self.interactions.user_nos)
+        self._first_of_pair = _first_rows(
+            pair_keys(self.interactions.user_nos, self.interactions.item_nos)
+        )
+
+    def __len__(self) -> int:
+        return len(self.interactions)
+
+    def before(self, row: int) -> Interactions:
+        """The first `row` interactions."""
+        return self.interactions.where(np.arange(row))
+
+    def foreseeable(self, cut_off: int, end: int) -> NDArray[np.intp]:
+        """Rows in [cut_off, end) that count for a run that stopped reading at `cut_off`.
+
+        The first interaction of its user and item counts if it says that the user likes it, the
+        user has an earlier one, and somebody used the item before the cut-off.
+        """
+        rows = np.arange(cut_off, end)
+        log = self.interactions
+        counts = (
+            (self._first_of_pair[rows] == rows)
+            & (self._weights[rows] > 0.0)
+            & (self._first_of_user[rows] < rows)
+            & np.isin(log.item_nos[rows], log.item_nos[:cut_off])
+        )
+        return np.asarray(rows[counts])
+
+    def events(self, rows: NDArray[np.integer], cut_off: int) -> Iterator[ValidationEvent]:
+        """Foreseeable rows as validation events of a run that stopped reading at `cut_off`."""
+        for row in rows.tolist():
+            user_no = self.interactions.user_nos[row]
+            start, end = np.searchsorted(self._users, [user_no, user_no + 1])
+            own = self._by_user[start:end]
+            past = own[: np.searchsorted(own, row)]
+            yield ValidationEvent(
+                row,
+                UserNo(int(user_no)),
+                ItemNo(int(self.interactions.item_nos[row])),
+                History(self.interactions.item_nos[past], self._weights[past]),
+                len(past) - int(np.searchsorted(past, cut_off)),
+            )
+
+
+def _first_rows(keys: NDArray[np.integer]) -> NDArray[np.intp]:
+    """For each key (n,) the index where it stands first."""
+    _, first, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    return np.asarray(first[inverse])

@@ -1,0 +1,66 @@
+"""List the event kinds: what each weighs, and which values it takes."""
+
+import json
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from domain.interactions import EventKind
+from stack.cli.options import AsJson
+from stack.cli.preparing import prepare
+from stack.database import connected
+from stack.event_kinds import find_kinds
+from stack.local.stores import opened_stores
+
+
+def command(*, as_json: AsJson = False) -> None:
+    """Write a table, or a JSON array with the fields of `kind_fields`."""
+    with (
+        opened_stores(*prepare(), "tandem kind") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        kinds = list(find_kinds(connection).values())
+    if as_json:
+        typer.echo(json.dumps([kind_fields(kind) for kind in kinds]))
+    else:
+        Console(soft_wrap=True, markup=False).print(_table(kinds))
+
+
+def kind_fields(kind: EventKind) -> dict[str, object]:
+    """A kind for programs; `value` is null where its events have none."""
+    value = {
+        "smallest": kind.smallest_value,
+        "greatest": kind.greatest_value,
+        "reference": kind.value_reference,
+    }
+    return {
+        "kind": kind.kind,
+        "weight": kind.weight,
+        "marks_seen": kind.marks_seen,
+        "value": None if kind.value_reference is None else value,
+        "half_life_days": kind.half_life_days,
+        "description": kind.description,
+    }
+
+
+def _table(kinds: list[EventKind]) -> Table:
+    decaying = any(kind.half_life_days for kind in kinds)
+    titles = ["kind", "weight", "shown again", "value", *(["half-life"] if decaying else [])]
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for title in titles:
+        table.add_column(title, justify="right" if title == "weight" else "left", no_wrap=True)
+    table.add_column("description")
+    for kind in kinds:
+        again = "no" if kind.marks_seen or kind.weight < 0 else "yes"
+        half_life = [f"{kind.half_life_days:g} days" if kind.half_life_days else ""]
+        cells = [kind.kind, f"{kind.weight:g}", again, _values(kind)]
+        table.add_row(*cells, *(half_life if decaying else []), kind.description)
+    return table
+
+
+def _values(kind: EventKind) -> str:
+    if kind.value_reference is None:
+        return ""
+    bounds = f"{kind.smallest_value:g} to {kind.greatest_value:g}"
+    return f"{bounds}, reference {kind.value_reference:g}"

@@ -1,0 +1,55 @@
+"""Learn from everything now, as every night, and serve the result if it is good enough."""
+
+import asyncio
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from stack.cli.preparing import prepare
+from stack.database import using_engine
+from stack.local.flow_runs.flow_environment import flow_environment
+from stack.local.flow_runs.nightly_run import run_nightly
+from stack.local.home import Home
+from stack.local.stores import Stores, opened_stores
+from stack.runs import PUBLISHED, RunRecord, accuracy
+from stack.settings import StackSettings
+
+
+def command() -> None:
+    """Exit code 0 if the run is served now, 1 if it was refused or failed; the reason is told."""
+    settings, home = prepare()
+    console = Console(soft_wrap=True, highlight=False)
+    with opened_stores(settings, home, "tandem nightly") as stores:
+        record = _night(settings, home, stores, console)
+    _print_report(console, record)
+    raise typer.Exit(0 if record["state"] == PUBLISHED else 1)
+
+
+def _night(settings: StackSettings, home: Home, stores: Stores, console: Console) -> RunRecord:
+    with (
+        using_engine(stores.database_url) as engine,
+        console.status("starting the nightly flow") as status,
+        flow_environment(settings, home, stores) as environment,
+    ):
+
+        def show(step: str, seconds: float | None) -> None:
+            status.update(escape(step))
+            if seconds is not None:
+                console.print(f"  [green]✓[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
+
+        def show_failed(step: str, seconds: float) -> None:
+            console.print(f"  [red]✗[/] {escape(step):<50} [dim]{seconds:6.1f} s[/]")
+
+        return asyncio.run(run_nightly(engine, environment, home.log("nightly"), show, show_failed))
+
+
+def _print_report(console: Console, record: RunRecord) -> None:
+    colour = "green" if record["state"] == PUBLISHED else "red"
+    seconds = record["seconds"] or 0.0
+    console.print(
+        f"Run {record['run_id']} [{colour}]{record['state']}[/] after {seconds:.1f} s  "
+        f"{accuracy(record)}"
+    )
+    if record["state"] != PUBLISHED and record["reason"]:
+        console.print(f"[{colour}]{escape(record['reason'])}[/]")

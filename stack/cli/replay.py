@@ -1,0 +1,138 @@
+"""Walk the log in time order, refit each night, and tell which blend serves it best."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from batch.bulk import bulk_connection
+from batch.evaluation.segments import HEAVY_FROM, LIGHT_FROM, SEGMENTS
+from batch.history.event_file import read_event_file
+from batch.history.interactions import Interactions, load_interactions
+from batch.parameters import RunParameters
+from batch.replay.foresight import CANDIDATES, advise, by_segment
+from batch.replay.replaying import POLICIES, Replay, ReplaySettings, replay
+from batch.settings import BatchSettings
+from domain.blend import BlendPolicy
+from serving.settings import BlendSettings
+from sql.log import event_horizon, load_kinds
+from stack.cli.options import AsJson, Drawing, Foreseen, Nights
+from stack.cli.preparing import prepare
+from stack.database import using_engine
+from stack.local.home import Home
+from stack.local.stores import opened_stores
+from stack.settings import StackSettings
+
+_OTHERS = {**POLICIES, **CANDIDATES}
+
+
+def command(
+    *,
+    events_file: Annotated[
+        Path | None,
+        typer.Option(help="A log to replay instead of your own: user_id, item_id, timestamp."),
+    ] = None,
+    nights: Nights = 6,
+    events: Foreseen = 4_000,
+    seed: Drawing = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Replay the log in the database or in a file."""
+    settings, home = prepare()
+    log = read_event_file(events_file) if events_file else _own_log(settings, home)
+    now = BlendSettings().blend()
+    asked = ReplaySettings(nights=nights, sample=events, seed=seed, policies=policies_with(now))
+    replayed = replayed_with_progress(log, asked)
+    advice = advise(replayed, now)
+    if as_json:
+        shown = _without_candidates(by_segment(replayed))
+        record = {**shown, "advice": advice.sentence, **seconds_of(replayed)}
+        print(json.dumps(record))  # noqa: T201 - for programs
+        return
+    console = Console(soft_wrap=True, highlight=False)
+    print_replay(console, replayed)
+    console.print(f"\n[bold]{advice.sentence}[/]")
+
+
+def policies_with(now: BlendPolicy) -> dict[str, BlendPolicy]:
+    """What is compared: the policy in use, also without each of its further sources, and others.
+
+    The others have the further sources of the one in use.
+    """
+    others = {name: replace(each, more=now.more) for name, each in _OTHERS.items()}
+    without = {
+        f"without {name}": replace(now, more={**now.more, name: 0.0})
+        for name, weight in now.more.items()
+        if weight > 0.0
+    }
+    return {**others, **without, "now": now}
+
+
+def _own_log(settings: StackSettings, home: Home) -> Interactions:
+    """The whole log, in the order of the users' histories."""
+    with opened_stores(settings, home, "tandem replay") as stores:
+        with using_engine(stores.database_url) as engine, engine.connect() as connection:
+            horizon, kinds = event_horizon(connection), load_kinds(connection)
+        with bulk_connection(stores.database_url) as bulk:
+            log = load_interactions(bulk, kinds, horizon)
+    return log.where(np.lexsort((log.kind_nos, log.item_nos, log.occurred_at)))
+
+
+def replayed_with_progress(log: Interactions, asked: ReplaySettings) -> Replay:
+    """Replay with the parameters of the settings; how far it is goes to standard error."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TextColumn("{task.fields[foreseen]:,} interactions"),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("replaying nights", total=asked.nights, foreseen=0)
+
+        def show(night: int, foreseen: int) -> None:
+            bar.update(task, completed=night, foreseen=foreseen)
+
+        return replay(log, RunParameters.of(BatchSettings()), asked, show)
+
+
+def print_replay(console: Console, replayed: Replay) -> None:
+    """Write a table of the lists by segment."""
+    table = Table("list", box=None, header_style="bold")
+    for segment in SEGMENTS:
+        table.add_column(f"{segment}\nHR@20  nDCG@20", justify="right")
+    for name, figures in _without_candidates(by_segment(replayed)).items():
+        table.add_row(name, *(_shown(figures.get(segment)) for segment in SEGMENTS))
+    console.print(table)
+    seconds = seconds_of(replayed)
+    console.print(
+        f"\n{len(replayed.earlier):,} interactions foreseen; fits {seconds['fit_seconds']:.1f} s,"
+        f" ranking {seconds['rank_seconds']:.1f} s. Users with fewer than {LIGHT_FROM} earlier"
+        f" interactions are new, with fewer than {HEAVY_FROM} light."
+    )
+
+
+def _shown(figures: dict[str, float] | None) -> str:
+    return "" if figures is None else f"{figures['hr@20']:.4f}   {figures['ndcg@20']:.4f}"
+
+
+def _without_candidates(figures: dict[str, Any]) -> dict[str, Any]:
+    """The policy in use is shown only beside itself without a source."""
+    hidden = {*CANDIDATES}
+    if not any(name.startswith("without ") for name in figures):
+        hidden.add("now")
+    return {name: value for name, value in figures.items() if name not in hidden}
+
+
+def seconds_of(replayed: Replay) -> dict[str, float]:
+    """How long fitting and ranking took, for programs."""
+    return {
+        "fit_seconds": round(replayed.fit_seconds, 1),
+        "rank_seconds": round(replayed.rank_seconds, 1),
+    }

@@ -1,0 +1,1 @@
+"""The stack on this machine: its servers and processes, its home folder, and how it starts."""

@@ -1,0 +1,1 @@
+"""Flows run by a command instead of by schedule, each in a process of its own."""

@@ -1,0 +1,178 @@
+"""The six processes of the stack, as services."""
+
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from domain.errors import StackError
+from serving.server.settings import ProcessSettings
+from serving.settings import ResilienceSettings
+from stack.database_addresses import DatabaseAddresses
+from stack.http_client import refusal
+from stack.local.home import Home
+from stack.local.roles import embedded_addresses, ensure_embedded_roles
+from stack.local.servers import postgres, redis_server
+from stack.local.servers.child_process import ending_with_parent, wait_for_answer
+from stack.local.supervision.readiness import ReadyListener
+from stack.local.supervision.service import BATCH_NICENESS, Launch, Service
+
+DATABASE = "tandem"
+WORK_POOL = "tandem"
+ANSWER_TIMEOUT_SECONDS = 120.0
+_STOP_GRACE_SECONDS = 5.0
+"""Beyond what the API gives its own processes to finish."""
+_OTHER_CONNECTIONS = 40
+"""Of the speed worker, nights, commands, analysts, and what PostgreSQL keeps for its owner."""
+_FEWEST_CONNECTIONS = 100
+
+
+class EmbeddedPostgres:
+    """The embedded PostgreSQL with its database made."""
+
+    def __init__(self, home: Home, port: int | None) -> None:
+        self._home = home
+        self._port = port
+        self._server: postgres.PostgresServer | None = None
+
+    def service(self) -> Service:
+        """For the supervisor."""
+        return Service("postgres", self._prepare, postgres.SHUTDOWN)
+
+    def addresses(self) -> DatabaseAddresses:
+        """The database's addresses; the service must have been started."""
+        if self._server is None:
+            raise StackError("PostgreSQL has not been started.")
+        return embedded_addresses(self._server, DATABASE)
+
+    def _prepare(self) -> Launch:
+        server = postgres.prepare_postgres(
+            self._home.postgres, port=self._port, connections=connections_needed()
+        )
+        self._server = server
+
+        def wait(process: subprocess.Popen[Any]) -> None:
+            postgres.wait_until_ready(server, process, ANSWER_TIMEOUT_SECONDS)
+            postgres.ensure_database(server, DATABASE)
+            ensure_embedded_roles(server, DATABASE)
+
+        return Launch(server.command(), server.popen_options, wait)
+
+
+class EmbeddedRedis:
+    """The embedded Redis."""
+
+    def __init__(self, home: Home) -> None:
+        self._home = home
+        self._server: redis_server.RedisServer | None = None
+
+    def service(self) -> Service:
+        """For the supervisor."""
+        return Service("redis", self._prepare, redis_server.SHUTDOWN)
+
+    def url(self) -> str:
+        """Redis's address; the service must have been started."""
+        if self._server is None:
+            raise StackError("Redis has not been started.")
+        return self._server.url()
+
+    def _prepare(self) -> Launch:
+        server = redis_server.prepare_redis(self._home.redis)
+        self._server = server
+        return Launch(
+            server.command(),
+            server.popen_options,
+            lambda process: redis_server.wait_until_ready(server, process),
+        )
+
+
+def connections_needed() -> int:
+    """What the embedded PostgreSQL must take: all pools of all API processes, and the rest."""
+    pools, api = ResilienceSettings(), ProcessSettings()
+    each = (
+        pools.postgres_connections
+        + pools.postgres_overflow_connections
+        + pools.postgres_write_connections
+        + pools.postgres_background_connections
+        + pools.postgres_exclusion_connections
+        + 2  # on which it listens, and on which it feels for a sign of life
+    )
+    return max(api.api_workers * each + _OTHER_CONNECTIONS, _FEWEST_CONNECTIONS)
+
+
+def prefect_server_service(environment: Mapping[str, str], port: int) -> Service:
+    """Prefect's API, scheduler and UI."""
+    where = {"PREFECT_SERVER_API_HOST": "127.0.0.1", "PREFECT_SERVER_API_PORT": str(port)}
+    health_url = f"http://127.0.0.1:{port}/api/health"
+    return _python("prefect-server", ["flows.prefect_server"], {**environment, **where}, health_url)
+
+
+def prefect_worker_service(environment: Mapping[str, str], directory: Path) -> Service:
+    """The worker that runs scheduled flows, each in a process that lets others go first."""
+    command = ["prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
+
+    def prepare() -> Launch:
+        launch = _python("prefect-worker", command, environment, None, directory).prepare()
+        return replace(launch, command=["nice", "-n", str(BATCH_NICENESS), *launch.command])
+
+    return Service("prefect-worker", prepare)
+
+
+def speed_service(environment: Mapping[str, str]) -> Service:
+    """The worker that turns events into live vectors; ready when its first pass has ended."""
+
+    def prepare() -> Launch:
+        listener = ReadyListener()
+        variables = {**_without_prefect(environment), **listener.environment}
+        wait = partial(listener.wait, "speed", seconds=ANSWER_TIMEOUT_SECONDS)
+        return replace(
+            _python("speed", ["speed"], variables, None).prepare(), wait_until_ready=wait
+        )
+
+    return Service("speed", prepare)
+
+
+def api_service(environment: Mapping[str, str], api_url: str) -> Service:
+    """The HTTP API."""
+    service = _python("api", ["serving"], _without_prefect(environment), f"{api_url}/readyz")
+    seconds = ProcessSettings().api_shutdown_seconds + _STOP_GRACE_SECONDS
+    return replace(service, shutdown=((signal.SIGTERM, seconds),))
+
+
+def _without_prefect(environment: Mapping[str, str]) -> dict[str, str]:
+    """For those that never ask Prefect: whoever has its password runs what they like as a flow."""
+    return {name: value for name, value in environment.items() if not name.startswith("PREFECT_")}
+
+
+def _python(
+    name: str,
+    module: list[str],
+    environment: Mapping[str, str],
+    health_url: str | None,
+    directory: Path | None = None,
+) -> Service:
+    """A Python module as a service; without `health_url` it is ready as soon as it runs."""
+
+    def options() -> dict[str, Any]:
+        return {
+            "env": environment,
+            "cwd": directory,
+            "start_new_session": True,
+            **ending_with_parent(signal.SIGTERM),
+        }
+
+    def wait(process: subprocess.Popen[Any]) -> None:
+        if health_url is not None:
+            wait_for_answer(
+                name,
+                partial(refusal, health_url),
+                process,
+                timeout_seconds=ANSWER_TIMEOUT_SECONDS,
+                log=None,
+            )
+
+    return Service(name, lambda: Launch([sys.executable, "-m", *module], options, wait))

@@ -1,0 +1,56 @@
+"""Programs that run once and end."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from stack.local.servers.child_process import ending_with_parent, stop_child
+from stack.local.supervision.background import in_thread
+from stack.local.supervision.log_file import open_log
+from stack.local.supervision.service import POLITE
+
+
+async def run_python(
+    arguments: list[str],
+    environment: Mapping[str, str],
+    log: Path,
+    on_line: Callable[[str], object] = str,
+) -> int:
+    """The exit code of a Python program, which is stopped if the task is.
+
+    Its standard error goes to the log; each line of its standard output to `on_line`, in a thread.
+    """
+    process = _started(arguments, environment, log)
+    try:
+        return await in_thread(partial(_listen, process, on_line))
+    finally:
+        if process.returncode is None:
+            stopping = asyncio.ensure_future(in_thread(partial(stop_child, process, POLITE)))
+            await asyncio.shield(stopping)
+
+
+def _started(
+    arguments: list[str], environment: Mapping[str, str], log: Path
+) -> subprocess.Popen[str]:
+    with open_log(log) as output:
+        return subprocess.Popen(  # noqa: S603 - our own commands
+            [sys.executable, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            text=True,
+            env=environment,
+            start_new_session=True,
+            **ending_with_parent(signal.SIGTERM),
+        )
+
+
+def _listen(process: subprocess.Popen[str], on_line: Callable[[str], object]) -> int:
+    with process:
+        for line in process.stdout or ():
+            on_line(line)
+        return process.wait()

@@ -1,0 +1,214 @@
+"""Replay foresees what serving would have shown, and nothing it could not have known."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from batch.history.event_file import read_event_file
+from batch.history.interactions import Interactions
+from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
+from batch.replay.foresight import CANDIDATES, advise, by_segment, figures
+from batch.replay.replaying import (
+    MISSED,
+    POLICIES,
+    Replay,
+    ReplaySettings,
+    fit_night,
+    replay,
+)
+from batch.replay.sources import batch_list, speed_list
+from batch.space.validation_events import Timeline
+from domain.blend import BlendPolicy
+from domain.errors import InvalidInputError, NotEnoughHistoryError
+
+SMALL = RunParameters(
+    lists=ListHyperparameters(factors=8, iterations=3),
+    space=SpaceParameters(factors=4, iterations=3, sequence_dimensions=4),
+)
+
+Make = Callable[..., Interactions]
+Event = tuple[int, int, int, float]
+EVENTS = st.lists(
+    st.tuples(st.integers(1, 5), st.integers(1, 8), st.sampled_from([1, 4]), st.integers(0, 20)),
+    min_size=1,
+    max_size=50,
+)
+
+
+@given(events=EVENTS, share=st.floats(0, 1))
+def test_an_interaction_counts_when_user_and_item_were_known_and_the_pair_is_new_and_liked(
+    make_interactions: Make, events: list[Event], share: float
+) -> None:
+    timeline = Timeline(make_interactions(events))
+    log = sorted(enumerate(events), key=lambda pair: (pair[1][3], pair[0]))
+    ordered = [event for _, event in log]
+    cut_off = int(share * len(ordered))
+    expected = []
+    for row in range(cut_off, len(ordered)):
+        user, item, kind, _ = ordered[row]
+        before = ordered[:row]
+        new_pair = all((u, i) != (user, item) for u, i, _, _ in before)
+        user_known = any(u == user for u, _, _, _ in before)
+        item_known = any(i == item for _, i, _, _ in ordered[:cut_off])
+        if kind == 1 and new_pair and user_known and item_known:
+            expected.append(row)
+    assert timeline.foreseeable(cut_off, len(ordered)).tolist() == expected
+
+
+@given(events=EVENTS, share=st.floats(0, 1))
+def test_a_validation_event_knows_exactly_what_its_user_did_before(
+    make_interactions: Make, events: list[Event], share: float
+) -> None:
+    timeline = Timeline(make_interactions(events))
+    ordered = sorted(events, key=lambda event: event[3])
+    cut_off = int(share * len(ordered))
+    rows = timeline.foreseeable(cut_off, len(ordered))
+    for event in timeline.events(rows, cut_off):
+        user, item, _, _ = ordered[event.row]
+        own = [(row, event) for row, event in enumerate(ordered[: event.row]) if event[0] == user]
+        assert (event.user_no, event.item_no) == (user, item)
+        assert event.history.item_nos.tolist() == [event[1] for _, event in own]
+        assert event.since_cut_off == sum(row >= cut_off for row, _ in own)
+
+
+def walks(users: int, steps: int) -> list[Event]:
+    """Users who walk round a circle of twelve items from different positions, a step a day."""
+    return [
+        (user, 1 + (user + step) % 12, 1, step) for user in range(users) for step in range(steps)
+    ]
+
+
+def test_speed_foresees_the_next_step_where_popularity_cannot(make_interactions: Make) -> None:
+    log = make_interactions([event for event in walks(60, 9) if event[0] % 12 != event[3] % 12])
+    done = replay(log, SMALL, ReplaySettings(nights=2, sample=None, threads=1))
+    hits = {name: (ranks == 0).mean() for name, ranks in done.ranks.items()}
+    assert hits["speed"] > 2 * hits["popular"]
+    assert set(done.ranks) == {"popular", "batch", "speed", *POLICIES}
+
+
+def test_a_seen_item_is_in_no_list(make_interactions: Make) -> None:
+    timeline = Timeline(make_interactions(walks(30, 8)))
+    cut_off = int(0.7 * len(timeline))
+    night = fit_night(timeline, cut_off, SMALL, ReplaySettings(threads=1))
+    rows = timeline.foreseeable(cut_off, len(timeline))
+    for event in timeline.events(rows, cut_off):
+        for source in (batch_list(night, event), speed_list(night, event)):
+            assert not set(source.item_nos.tolist()) & set(event.history.item_nos.tolist())
+
+
+def test_the_future_of_a_night_changes_nothing_of_what_it_knows(make_interactions: Make) -> None:
+    events = walks(30, 8)
+    other = [event if event[3] < 6 else (event[0], 1, 1, event[3]) for event in events]
+    nights = []
+    for log in (events, other):
+        timeline = Timeline(make_interactions(log))
+        cut_off = sum(event[3] < 6 for event in log)
+        nights.append(fit_night(timeline, cut_off, SMALL, ReplaySettings(threads=1)))
+    assert np.array_equal(nights[0].lists.items, nights[1].lists.items)
+    assert np.array_equal(nights[0].space.items.vectors, nights[1].space.items.vectors)
+
+
+def test_the_same_seed_gives_the_same_replay(make_interactions: Make) -> None:
+    log = make_interactions(walks(40, 8))
+    asked = ReplaySettings(nights=2, sample=30, seed=3, threads=1)
+    once, again = (replay(log, SMALL, asked) for _ in range(2))
+    assert len(once.earlier) == 30
+    for name, ranks in once.ranks.items():
+        assert np.array_equal(ranks, again.ranks[name])
+
+
+def test_a_log_in_which_nothing_can_be_foreseen_says_so(make_interactions: Make) -> None:
+    log = make_interactions([(user, user, 1, user) for user in range(1, 20)])
+    with pytest.raises(NotEnoughHistoryError, match="comes back"):
+        replay(log, SMALL, ReplaySettings(threads=1))
+
+
+def replayed(ranks: dict[str, list[int]]) -> Replay:
+    arrays = {name: np.array(values) for name, values in ranks.items()}
+    earlier = np.arange(len(next(iter(arrays.values()))))
+    return Replay(arrays, earlier, 0.0, 0.0)
+
+
+def test_hit_rate_and_ndcg_by_hand() -> None:
+    figures_of_ranks = figures(np.array([0, 1, 19, 20, MISSED]))
+    assert figures_of_ranks["hr@20"] == pytest.approx(3 / 5)
+    assert figures_of_ranks["ndcg@20"] == pytest.approx((1 + 1 / np.log2(3) + 1 / np.log2(21)) / 5)
+
+
+def test_segments_go_by_the_number_of_earlier_interactions() -> None:
+    figures_of_ranks = by_segment(replayed({"popular": [0] * 5 + [50] * 15 + [0] * 10}))["popular"]
+    assert [figures_of_ranks[name]["hr@20"] for name in ("new", "light", "heavy")] == [
+        1.0,
+        0.0,
+        1.0,
+    ]
+
+
+def test_advice_names_the_setting_of_a_policy_that_is_better_beyond_noise() -> None:
+    ranks = {name: [30] * 200 for name in CANDIDATES} | {"now": [30] * 200}
+    ranks["adaptive 3"] = [0, 30] * 100
+    advice = advise(replayed(ranks), BlendPolicy())
+    assert advice.convincing
+    assert advice.policy == CANDIDATES["adaptive 3"]
+    assert "TANDEM_BLEND_POLICY=adaptive" in advice.sentence
+    assert "TANDEM_BLEND_HALF_LIFE_EVENTS=3" in advice.sentence
+
+
+def test_advice_leaves_the_settings_alone_when_the_difference_is_noise() -> None:
+    ranks = {name: [30] * 200 for name in CANDIDATES} | {"now": [30] * 200}
+    ranks["fixed 0.5"] = [0] + [30] * 199
+    advice = advise(replayed(ranks), BlendPolicy())
+    assert not advice.convincing
+    assert "leave the settings" in advice.sentence
+
+
+@settings(deadline=None, max_examples=20)
+@given(
+    lines=st.lists(
+        st.tuples(st.integers(1, 4), st.integers(1, 4), st.integers(0, 9)), min_size=1, max_size=30
+    ),
+    separator=st.sampled_from([",", "\t"]),
+)
+def test_a_file_is_read_in_time_order_with_each_pair_at_its_first_time(
+    tmp_path_factory: pytest.TempPathFactory, lines: list[tuple[int, int, int]], separator: str
+) -> None:
+    path = tmp_path_factory.mktemp("log") / "log.csv"
+    header = separator.join(["timestamp", "userId", "rating", "movieId"])
+    body = [separator.join([str(time), f"u{user}", "5", f"i{item}"]) for user, item, time in lines]
+    path.write_text("\n".join([header, *body]) + "\n")
+    log = read_event_file(path)
+    expected, seen = [], set()
+    for user, item, time in sorted(lines, key=lambda line: line[2]):
+        if (user, item) not in seen:
+            expected.append(time)
+            seen.add((user, item))
+    seconds = log.occurred_at.astype("datetime64[s]").astype(int)
+    assert seconds.tolist() == expected
+    assert len(set(zip(log.user_nos.tolist(), log.item_nos.tolist(), strict=True))) == len(log)
+
+
+def test_iso_times_are_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text("user_id,item_id,timestamp\na,x,2026-01-02T00:00:00Z\na,y,2026-01-01\n")
+    assert read_event_file(path).occurred_at.astype(str).tolist()[0].startswith("2026-01-01")
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("user_id,item_id\na,x\n", "lacks the column timestamp"),
+        ("user_id,item_id,timestamp\na,x,1\nb,y,soon\n", "line 3"),
+        ("", "cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_log_is_a_clear_error(tmp_path: Path, text: str, says: str) -> None:
+    path = tmp_path / "log.csv"
+    path.write_text(text)
+    with pytest.raises(InvalidInputError, match=says):
+        read_event_file(path)
+    with pytest.raises(InvalidInputError, match="cannot be read"):
+        read_event_file(tmp_path / "missing.csv")

@@ -1,0 +1,55 @@
+"""A load that is killed leaves whole chunks behind, and loading again completes it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from sqlalchemy import Engine, text
+
+from loading import load_path
+
+ROWS = 4_000
+WORKING = """
+import sys
+from pathlib import Path
+from loading import lines, load_path
+
+lines.CHUNK_BYTES = 20_000
+stored = 0
+
+def stop_after_two_chunks(progress):
+    global stored
+    stored += 1
+    if stored == 2:
+        print(progress.rows, flush=True)
+        sys.stdin.read()
+
+load_path(Path(sys.argv[1]), sys.argv[2], create_items=True, on_progress=stop_after_two_chunks)
+"""
+
+
+def test_a_killed_load_is_completed_by_loading_again(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    path = tmp_path / "events.csv"
+    rows = [f"user-{n % 97},item-{n % 13},{1_600_000_000 + n}\n" for n in range(ROWS)]
+    path.write_text("".join(["user_id,item_id,timestamp\n", *rows]))
+    with subprocess.Popen(
+        [sys.executable, "-c", WORKING, str(path), database_url],
+        cwd=Path(__file__).parents[2],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as child:
+        assert child.stdout is not None
+        committed = int(child.stdout.readline())
+        child.kill()
+    with engine.connect() as connection:
+        stored = connection.execute(text("select count(*) from interactions")).scalar_one()
+    assert committed <= stored < ROWS
+    report = load_path(path, database_url, create_items=True, rejects_path=tmp_path / "rejects")
+    assert report.events_stored + report.events_repeated == ROWS
+    assert report.events_repeated >= committed
+    with engine.connect() as connection:
+        counted = text("select count(*), count(distinct event_id) from interactions")
+        assert tuple(connection.execute(counted).one()) == (ROWS, ROWS)

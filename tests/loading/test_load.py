@@ -1,0 +1,142 @@
+"""Files and folders are loaded whole, and loading them again changes nothing."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from loading import Progress, load_path, load_tables
+from stack.sample.catalogue import items_table, load_films
+from stack.sample.simulator import simulate_events
+from tests.loading.written_files import (
+    EVENTS,
+    STORED_EVENTS,
+    counts,
+    stored_events,
+    stored_items,
+    write_csv,
+    write_jsonl,
+    write_parquet,
+)
+
+pytestmark = pytest.mark.usefixtures("own_folder")
+
+
+def movielens(folder: Path, **other_files: str) -> Path:
+    files = {
+        "movies": "movieId,title,genres\r\n1,Toy Story (1995),Adventure|Animation\r\n"
+        '11,"American President, The (1995)",Comedy\r\n176601,Black Mirror,(no genres listed)\r\n',
+        "ratings": "userId,movieId,rating,timestamp\r\n1,1,4.0,964982703\r\n2,11,0.5,964981247\r\n",
+        "tags": "userId,movieId,tag,timestamp\r\n1,1,pixar,1\r\n2,1,fun,2\r\n3,1,fun ,3\r\n",
+        "links": "movieId,imdbId,tmdbId\r\n1,0114709,862\r\n",
+        **other_files,
+    }
+    folder.mkdir()
+    for name, content in files.items():
+        (folder / f"{name}.csv").write_text(content, newline="")
+    return folder
+
+
+def test_a_movielens_folder_becomes_items_and_ratings(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    report = load_path(movielens(tmp_path / "ml"), database_url)
+    assert counts(report) == (3, 0, 0, 2, 0)
+    assert stored_items(engine) == [
+        (
+            "1",
+            "Toy Story (1995)",
+            ["Adventure", "Animation"],
+            "",
+            {"year": 1995, "tags": ["fun", "pixar"]},
+            True,
+        ),
+        ("11", "American President, The (1995)", ["Comedy"], "", {"year": 1995}, True),
+        ("176601", "Black Mirror", [], "", {}, True),
+    ]
+    assert stored_events(engine) == [
+        ("2", "11", "rate", 0.5, 964981247),
+        ("1", "1", "rate", 4.0, 964982703),
+    ]
+    assert (report.rejected, report.rejects_path, report.advice) == ({}, None, None)
+    assert list(report.skipped_files) == ["links.csv"]
+
+
+def test_loading_a_movielens_folder_again_changes_nothing(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    folder = movielens(tmp_path / "ml")
+    load_path(folder, database_url)
+    everything = text(
+        "select (select array_agg(i order by item_no) from items i)::text,"
+        " (select array_agg(i order by position) from interactions i)::text"
+    )
+    with engine.connect() as connection:
+        before = connection.execute(everything).one()
+    assert counts(load_path(folder, database_url)) == (0, 0, 3, 0, 2)
+    with engine.connect() as connection:
+        assert connection.execute(everything).one() == before
+
+
+def test_a_film_keeps_its_twenty_most_frequent_tags(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    rows = [f"{user},1,tag-{tag:02},1" for tag in range(25) for user in range(tag + 1)]
+    tags = "\n".join(["userId,movieId,tag,timestamp", *rows])
+    load_path(movielens(tmp_path / "ml", tags=tags), database_url)
+    attributes = stored_items(engine)[0][4]
+    assert attributes["tags"] == [f"tag-{tag:02}" for tag in range(24, 4, -1)]
+
+
+def test_the_items_of_a_folder_are_loaded_before_its_events(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    folder = tmp_path / "shop"
+    folder.mkdir()
+    write_jsonl(folder / "a_events.jsonl", EVENTS)
+    items = [{"item_id": "1", "title": "A"}, {"item_id": "2", "title": "B"}]
+    write_parquet(folder / "z_items.parquet", items)
+    (folder / "notes.txt").write_text("hello")
+    report = load_path(folder, database_url)
+    assert counts(report) == (2, 0, 0, 4, 0)
+    assert list(report.skipped_files) == ["notes.txt"]
+    assert stored_events(engine) == STORED_EVENTS
+
+
+def test_events_of_an_empty_catalogue_are_rejected_with_advice(
+    database_url: str, tmp_path: Path
+) -> None:
+    report = load_path(write_csv(tmp_path / "events.csv", EVENTS), database_url)
+    assert (report.events_stored, report.rejected) == (0, {"unknown item": 4})
+    assert "--create-items" in (report.advice or "")
+
+
+def test_events_may_create_the_items_they_speak_of(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    path = write_csv(tmp_path / "events.csv", EVENTS)
+    report = load_path(path, database_url, create_items=True)
+    assert counts(report) == (2, 0, 0, 4, 0)
+    assert [item[:2] for item in stored_items(engine)] == [("1", "1"), ("2", "2")]
+    assert stored_events(engine) == STORED_EVENTS
+
+
+def test_the_sample_is_loaded_whole_and_once(database_url: str, engine: Engine) -> None:
+    until = datetime.now(UTC) - timedelta(days=1)
+    events = simulate_events(load_films(), viewers=50, events=2_000, until=until)
+    films = items_table()
+    assert counts(load_tables(films, events, database_url)) == (films.num_rows, 0, 0, 2_000, 0)
+    assert counts(load_tables(films, events, database_url)) == (0, 0, films.num_rows, 0, 2_000)
+    assert len(stored_events(engine)) == 2_000
+
+
+def test_progress_ends_with_all_bytes_and_all_rows(database_url: str, tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    folder = movielens(tmp_path / "ml")
+    load_path(folder, database_url, on_progress=seen.append)
+    loaded = [folder / f"{name}.csv" for name in ("tags", "movies", "ratings")]
+    total = sum(path.stat().st_size for path in loaded)
+    assert [step.file for step in seen] == [path.name for path in loaded]
+    assert seen[-1] == Progress("ratings.csv", total, total, 8)
+    assert sorted(step.bytes_read for step in seen) == [step.bytes_read for step in seen]

@@ -1,0 +1,141 @@
+"""What a start says of what failed."""
+
+import json
+import os
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from sqlalchemy import Engine
+
+from stack.local import startup
+from stack.local.addresses import print_addresses
+from stack.local.first_recommendation import FirstRecommendation
+from stack.local.flow_runs import nightly_run
+from stack.local.home import Home
+from stack.local.startup import Start, Welcome
+from stack.local.supervision.state import StackState
+from stack.settings import StackSettings
+from stack.terminal import Terminal
+from tests.events import event, record
+
+REFUSED_RUN = """
+import os, psycopg
+with psycopg.connect(os.environ["DATABASE_URL"]) as connection:
+    connection.execute(
+        "insert into model_runs (state, cut_off_position, cut_off_at, metrics, reason)"
+        " values ('refused', 1, now(), '{}', 'worse than popularity')"
+    )
+"""
+
+
+class Supervisor:
+    """Starts nothing and keeps the names."""
+
+    def __init__(self) -> None:
+        self.started: list[str] = []
+
+    async def start(self, service: Any) -> None:
+        self.started.append(service.name)
+
+
+class Watched(StringIO):
+    """A terminal that somebody looks at."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.fixture
+def events(
+    engine: Engine, database_url: str, film_nos: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something to learn from, in the database that children are told of."""
+    with engine.begin() as connection:
+        record(connection, [event("ann", film_nos[0])])
+    monkeypatch.setenv("DATABASE_URL", database_url)
+
+
+def start_in(folder: Path) -> tuple[Start, StringIO]:
+    """A start with a home of its own, and what it writes."""
+    home, written = Home(folder), StringIO()
+    home.make()
+    terminal = Terminal(Console(file=written, highlight=False, soft_wrap=True, width=200))
+    nothing: Any = None
+    supervisor: Any = Supervisor()
+    settings = StackSettings()
+    return Start(settings, home, terminal, supervisor, nothing, False, 0.0), written
+
+
+async def test_a_schedule_that_is_not_registered_is_marked_as_failed_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, written = start_in(tmp_path)
+    failing = ["-c", "import sys; sys.exit('the server said no')"]
+    monkeypatch.setattr(startup, "DEPLOYMENTS", failing)
+    await startup._schedule(start, dict(os.environ))
+    first, *rest = written.getvalue().splitlines()
+    assert first.startswith("✗ schedules: not registered")
+    output = "\n".join(rest)
+    assert "Nothing runs by itself. Mend what the log says, then: tandem down, tandem up" in output
+    assert "the server said no" in output
+    assert "✓ prefect-worker" in output
+
+
+async def test_schedules_that_are_registered_are_marked_as_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, written = start_in(tmp_path)
+    monkeypatch.setattr(startup, "DEPLOYMENTS", ["-c", "pass"])
+    await startup._schedule(start, dict(os.environ))
+    assert [line[:11] for line in written.getvalue().splitlines()] == ["✓ schedules", "✓ prefect-w"]
+
+
+@pytest.mark.parametrize(
+    ("program", "first", "reason"),
+    [
+        (
+            f"print({json.dumps(json.dumps({'error': 'X', 'message': 'no room is left'}))})",
+            "✗ first night: there was none",
+            "no room is left",
+        ),
+        (REFUSED_RUN, "✗ first night: run 1 refused", "worse than popularity"),
+    ],
+)
+@pytest.mark.usefixtures("events")
+async def test_a_first_night_that_publishes_nothing_is_marked_as_failed_with_the_reason(
+    tmp_path: Path,
+    engine: Engine,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    program: str,
+    first: str,
+    reason: str,
+) -> None:
+    start, written = start_in(tmp_path)
+    monkeypatch.setattr(nightly_run, "PROGRAM", ["-c", program])
+    await startup._first_night(start, engine, dict(os.environ))
+    output = written.getvalue()
+    assert output.startswith(first)
+    assert "✓" not in output
+    assert f"! Popular items are served until a night is published. {reason}" in output
+
+
+@pytest.mark.parametrize(("written", "watched"), [(Watched(), True), (StringIO(), False)])
+def test_a_new_key_is_shown_on_a_terminal_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, written: StringIO, watched: bool
+) -> None:
+    # What asks for colours in a journal does not make it a terminal.
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    terminal = Terminal(Console(file=written, highlight=False, soft_wrap=True, width=300))
+    given = FirstRecommendation("ann", ["One"], "http://api/v1/users/ann/recommendations")
+    welcome = Welcome("secret-key", True, given, 1.0)
+    state = StackState("http://api", "http://prefect", "", "redis://:redis-password@host:6379/0")
+    print_addresses(terminal, state, Home(tmp_path), welcome)
+    output = written.getvalue()
+    assert ("secret-key" in output) == watched
+    assert (f"{tmp_path}/first_key" in output) != watched
+    assert f"{tmp_path}/prefect.password" in output
+    assert "redis://:***@host:6379/0" in output
