@@ -72,7 +72,7 @@ def test_settings_that_are_not_set_make_the_policies_as_they_are(
     assert BlendSettings().blend() == BlendPolicy()
     assert ResilienceSettings().breaker_rules() == BreakerRules()
     assert DiagnosisSettings().bounds() == Bounds()
-    assert RerankingSettings().slots() == RerankingPolicy()
+    assert RerankingSettings().reranking() == RerankingPolicy()
     assert ListHyperparameters.of(BatchSettings()) == ListHyperparameters()
     assert SpaceParameters.of(BatchSettings()) == SpaceParameters()
 
