@@ -91,5 +91,5 @@ cross join lateral (
                         || $$'$$ as tsquery)
     order by item_no
     limit 1
-) as similar
+) as nearest
 where not exists (select from items where available and categories @> array[asked]);

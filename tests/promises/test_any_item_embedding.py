@@ -41,7 +41,7 @@ TITLES = (WESTERN, ROBOTS, f"{WESTERN}. {ROBOTS}", "Zyzzyva")
 USERS = tuple(f"{camp}-{fan}" for camp in ("cowboy", "robot") for fan in range(FANS))
 
 _PLACED = text(
-    "select items.item_no, made.embedding, made.context_embedding, made.users, similarity"
+    "select items.item_no, made.embedding, made.context_embedding, made.users, similarity_embedding"
     " from items"
     " left join item_embeddings as made on run_id = :run_id and made.item_no = items.item_no"
     " left join item_similarity_embeddings"
@@ -167,13 +167,13 @@ class AnyItemEmbedding(RuleBasedStateMachine):
             made = make_cold_items(connection, run_id, [row.item_no for row in rows])
         assert {row.item_no for row in rows} <= set(self.items)
         assert len(self.items) >= KNOWN
-        if made is None or made.similarity_embeddings is None:
+        if made is None or made.similarity_vectors is None:
             assert not rows
             return
         columns = (
             made.vectors.vectors,
             made.vectors.context_embeddings,
-            made.similarity_embeddings,
+            made.similarity_vectors,
         )
         for row, users, *should in zip(rows, made.users, *columns, strict=True):
             assert row.embedding is not None, "an item has no embedding"

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, insert, text
 
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.filters import EVERYTHING, NOT_ASKED, Condition, Filters
-from sql import statements, tables
-from sql.statements import shared_parts
+from sql.query_files import shared_parts
+from tests import tables
 from tests.serving.conftest import Seeds
 
 NAMES = ["war", "noir", "drama", "Drama"]
@@ -85,7 +85,7 @@ def test_every_parameter_of_a_condition_has_a_value_where_it_is_not_asked() -> N
 
 
 def test_no_statement_uses_the_name_of_a_condition_for_something_else() -> None:
-    queries = Path(statements.__file__).parent / "queries"
+    queries = Path(query_files.__file__).parent / "queries"
     for path in sorted(queries.glob("*.sql")):
         used = set(re.findall(r"(?<!:):(\w+)", path.read_text(encoding="utf-8")))
         assert used.isdisjoint(NOT_ASKED), path.name

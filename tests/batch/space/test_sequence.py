@@ -79,7 +79,7 @@ def test_what_follows_is_nearer_than_what_goes_before(
     item_nos = np.arange(1, 13, dtype=np.int32)
     parameters = replace(PARAMETERS, window=1, sequence_dimensions=6)
     vectors = sequence_vectors(make_interactions(chains), item_nos, AS_OF, parameters)
-    scores = vectors.context_embeddings @ vectors.targets.T
+    scores = vectors.context_embeddings @ vectors.item_embeddings.T
     for item in range(12):
         assert scores[item, (item + 1) % 12] > scores[item, (item - 1) % 12]
 
@@ -96,7 +96,7 @@ def test_context_embeddings_have_length_one_and_item_embeddings_one_scale(
     assert vectors.dimensions == 12
     lengths = np.linalg.norm(vectors.context_embeddings, axis=1)
     assert np.allclose(lengths[lengths > 0], 1.0, atol=1e-5)
-    assert np.isclose((vectors.targets**2).sum(axis=1).mean(), 1.0, atol=1e-4)
+    assert np.isclose((vectors.item_embeddings**2).sum(axis=1).mean(), 1.0, atol=1e-4)
 
 
 @settings(deadline=None)
@@ -107,9 +107,9 @@ def test_any_history_has_sequence_vectors_of_some_dimensions(
     interactions = make_interactions(events)
     item_nos = np.unique(interactions.item_nos)
     vectors = sequence_vectors(interactions, item_nos, AS_OF, PARAMETERS)
-    assert vectors.context_embeddings.shape == vectors.targets.shape
+    assert vectors.context_embeddings.shape == vectors.item_embeddings.shape
     assert len(vectors.context_embeddings) == len(item_nos)
-    assert np.isfinite(vectors.targets).all()
+    assert np.isfinite(vectors.item_embeddings).all()
 
 
 @given(events=EVENTS)

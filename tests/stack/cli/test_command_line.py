@@ -127,12 +127,12 @@ def test_where_the_benchmarks_are_not_installed_one_line_says_so(
     assert "benchmarks are not installed" in line
 
 
-@pytest.mark.parametrize("row_index", ["environment", ".env"])
+@pytest.mark.parametrize("given_in", ["environment", ".env"])
 def test_a_misspelt_setting_is_refused_in_one_clear_line(
-    home: Path, index: str, monkeypatch: pytest.MonkeyPatch
+    home: Path, given_in: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("os.environ", os.environ.copy())
-    if index == "environment":
+    if given_in == "environment":
         monkeypatch.setenv("TANDEM_API_PROT", "8001")
     else:
         (home.parent / ".env").write_text("TANDEM_API_PROT=8001\n")
