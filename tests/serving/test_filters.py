@@ -11,6 +11,7 @@ from sqlalchemy import Connection, insert, text
 
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.filters import EVERYTHING, NOT_ASKED, Condition, Filters
+from sql import query_files
 from sql.query_files import shared_parts
 from tests import tables
 from tests.serving.conftest import Seeds
