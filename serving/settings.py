@@ -324,7 +324,7 @@ class ServingSettings(
         1000, description="Items of the popular list in the fallback, for when PostgreSQL is away."
     )
     fallback_category_items: Annotated[int, Field(ge=0)] = Field(
-        5000, description="Items held in addition, so that there are some of each category."
+        5000, description="Further items of the fallback, so that there are some of each category."
     )
     exclusion_cache_users: Count = Field(
         100_000, description="Users whose exclusions each process keeps in memory."
@@ -335,7 +335,7 @@ class ServingSettings(
     )
     exclusion_cache_seconds: ExclusionSeconds = Field(
         EXCLUSION_SECONDS,
-        description="How long Redis keeps a user's exclusions, and the fallback.",
+        description="How long Redis keeps a user's exclusions, and a copy of the fallback.",
     )
     exclusion_cache_poll_seconds: Annotated[Positive, CONSTANT] = 0.25
     exclusion_cache_recent_users: Count = Field(

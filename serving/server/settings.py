@@ -58,7 +58,7 @@ class ClientSettings(LayerSettings):
     api_bodies_at_once: Count = Field(
         64,
         description="Requests with a body under way in one process; others get a 429. One key has"
-        " at most half of these places, and of the bytes.",
+        " at most half of these slots, and of the bytes.",
     )
     api_bytes_at_once: Count = Field(
         50_000_000, description="Bytes of such bodies at once; others get a 429."

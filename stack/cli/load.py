@@ -1,4 +1,4 @@
-"""Load items and interactions; rows that cannot be loaded are put aside and told."""
+"""Load items and interactions; rows that cannot be loaded are put aside and reported."""
 
 from pathlib import Path
 from typing import Annotated
@@ -18,12 +18,16 @@ from stack.local.stores import opened_stores
 def command(
     path: Annotated[
         Path,
-        typer.Argument(help="A MovieLens folder, or a CSV, JSON lines or Parquet file."),
+        typer.Argument(
+            help="A MovieLens folder, a folder of files, or a CSV, JSON lines or Parquet file."
+        ),
     ],
     *,
     create_items: Annotated[
         bool,
-        typer.Option("--create-items", help="Make the items that events name and nobody has told."),
+        typer.Option(
+            "--create-items", help="Create items that events name and the catalogue lacks."
+        ),
     ] = False,
 ) -> None:
     """Write what was loaded and what was not; exit code 0 also if rows were rejected."""

@@ -1,4 +1,4 @@
-"""Walk the log in time order, refit each night, and tell which blend serves it best."""
+"""Replay the log in time order, refit each night, and report which blend serves it best."""
 
 import json
 from dataclasses import replace
