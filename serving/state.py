@@ -58,7 +58,7 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
 
 
 async def _startup_probe(container: Container) -> bool:
-    """Wait for what requests need, and tell whether all is there.
+    """Wait for what requests need; whether all is there.
 
     A process that never saw PostgreSQL cannot answer any.
     """

@@ -1,4 +1,4 @@
-"""What the server can be told from outside: its processes, and what a client may do."""
+"""The settings of the server: its processes, and what a client may do."""
 
 from typing import Annotated
 
@@ -58,7 +58,7 @@ class ClientSettings(LayerSettings):
     api_bodies_at_once: Count = Field(
         64,
         description="Requests with a body under way in one process; others get a 429. One key has"
-        " at most half of these places, and of the bytes.",
+        " at most half of these slots, and of the bytes.",
     )
     api_bytes_at_once: Count = Field(
         50_000_000, description="Bytes of such bodies at once; others get a 429."
