@@ -42,7 +42,7 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 def merged(*sources: Sequence[Finding]) -> list[Finding]:
     """Findings of several observers: of one check the worst.
 
-    Of equals the first, since when another knows if it does not.
+    Of equals the first, with the `since` of another if it has none.
     """
     best: dict[str, Finding] = {}
     for finding in (finding for findings in sources for finding in findings):
