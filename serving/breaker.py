@@ -13,7 +13,7 @@ from typing import Literal, NewType
 State = Literal["closed", "half_open", "open"]
 
 Admission = NewType("Admission", int)
-"""A permission to call, given back with what came of it; it tells since which change it holds."""
+"""A permission to call, given back with what came of it; it says since which change it is valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class Breaker:
         return None if self._not_closed_since is None else self._now() - self._not_closed_since
 
     def admit(self) -> Admission | None:
-        """Whether a call may be made; None if not. Tell what came of it, unless it says nothing."""
+        """Whether a call may be made; None if not. Report what came of it, if it says anything."""
         state = self.state
         if state == "open" or (state == "half_open" and not self._admits_trial()):
             return None

@@ -21,7 +21,7 @@ KNOWING_THE_USER = 0.55
 """The share of a budget after which whatever is not known of the user is done without."""
 SEARCHING = 0.7
 """The share after which the candidates must be there."""
-STANDING_IN = 0.85
+FALLING_BACK = 0.85
 """The share after which PostgreSQL is no longer asked: the rest is for the fallback."""
 
 _RESERVE = 0.05
@@ -106,7 +106,7 @@ def spending(budget: Budget | None) -> Iterator[None]:
 
 async def in_time(asking: Awaitable[Answer]) -> Answer:
     """What is found while there is time to ask PostgreSQL; StoreUnavailableError after that."""
-    with until(STANDING_IN):
+    with until(FALLING_BACK):
         budget = current()
         # The calls out end by themselves before; this is for what else may take its time.
         longest = budget.left() + _RESERVE * budget.seconds if budget else None

@@ -91,7 +91,7 @@ class RequiredOpenness:
 
 
 def _of_docs_page(exposure: Exposure) -> Openness:
-    """A browser cannot send a key for a page: the page asks for one, and tells nothing before."""
+    """A browser cannot send a key for a page: the page asks for one, and shows nothing before."""
     return "off" if exposure.docs == "off" else "open"
 
 

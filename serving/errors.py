@@ -118,7 +118,7 @@ def method_not_allowed(methods: Sequence[str]) -> HTTPException:
 
 
 def problem_of(path: str, request_id: str, error: Exception) -> Response:
-    """What is told of an error of ours."""
+    """The answer to an error of ours."""
     return problem(
         path,
         request_id,
@@ -131,7 +131,7 @@ def problem_of(path: str, request_id: str, error: Exception) -> Response:
 
 
 def busy_problem(path: str, request_id: str) -> Response:
-    """What is told of a request that would have to wait for too many others."""
+    """The answer to a request that would have to wait for too many others."""
     detail = "Too many requests are under way here just now. Try again shortly."
     return problem(path, request_id, HTTPStatus.SERVICE_UNAVAILABLE, detail, kind="busy")
 
@@ -170,7 +170,7 @@ def problem(
 
 
 def internal_problem(path: str, request_id: str) -> Response:
-    """What is told of an error nobody foresaw: nothing but where to look for it."""
+    """The answer to an error nobody foresaw: nothing but where to look for it."""
     detail = "Something went wrong here. The log has it under this request_id."
     return problem(path, request_id, _STATUS[Exception], detail)
 

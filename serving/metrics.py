@@ -82,7 +82,7 @@ class ServingMetrics:
         )
         self.warmed = Counter(
             "serving_warmed_answers",
-            "Answers looked after before the run they are of was served.",
+            "Answers prepared before the run they are of was served.",
             registry=registry,
         )
         self.impressions_dropped = Counter(
@@ -103,7 +103,7 @@ class ServingMetrics:
         )
         self.events = Counter(
             "serving_events",
-            "Events: accepted, duplicate; refused: the store was away; unknown: nobody heard"
+            "Events: accepted, duplicate; refused: the store was away; unknown: it is not known"
             " whether they were recorded.",
             ["outcome"],
             registry=registry,

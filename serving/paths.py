@@ -1,4 +1,4 @@
-"""Paths with ids in them: a slash that was sent as `%2F` belongs to an id, others part the path.
+"""Paths with ids in them: a slash that was sent as `%2F` belongs to an id, others separate.
 
 What is not UTF-8 is refused, in paths and in queries: read as well as can be, two ids become one.
 """
@@ -101,7 +101,7 @@ def register_identifiers() -> None:
 
 def _paths_as_sent(scope: Scope) -> dict[str, str]:
     sent = scope.get("raw_path")
-    # A server need not tell; then no slash can be told from another.
+    # A server need not send it; then no slash can be told from another.
     path = _encoded(sent).decode("ascii") if sent else scope["path"]
     paths = {"path": path, "root_path": scope.get("root_path", "")}
     return {name: _written_in_one_way(value, encoded=bool(sent)) for name, value in paths.items()}

@@ -47,7 +47,7 @@ class TandemRoute(APIRoute):
         return match, child_scope
 
     async def handle(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer a request, or tell by which methods this path can be asked."""
+        """Answer a request, or say by which methods this path can be asked."""
         if not self._takes(scope["method"]):
             raise method_not_allowed(allowed_methods(scope["app"].routes, scope))
         await self.app(scope, receive, send)

@@ -1,4 +1,4 @@
-"""What the serving layer can be told from outside."""
+"""The settings of the serving layer."""
 
 from datetime import timedelta
 from typing import Annotated
@@ -34,7 +34,7 @@ PositiveShare = Annotated[float, Field(gt=0, le=1)]
 _BLEND = BlendPolicy()
 _BOUNDS = Bounds()
 _BREAKER = BreakerRules()
-_SLOTS = RerankingPolicy()
+_RERANKING = RerankingPolicy()
 _STORE = StoreLimits()
 
 LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
@@ -218,16 +218,16 @@ class RerankingSettings(LayerSettings):
     model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
     exploration_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        _SLOTS.explore,
+        _RERANKING.explore,
         description="The share of a list that goes to new items, so that they become known.",
     )
     new_item_users: Count = Field(5, description="An item liked by fewer users is new.")
     diversity: Share = Field(
-        _SLOTS.diversity,
+        _RERANKING.diversity,
         description="0: the order of the blended scores; 1: items as unlike each other as can be.",
     )
     max_per_category: Annotated[int, Field(ge=1)] | None = Field(
-        _SLOTS.max_per_category,
+        _RERANKING.max_per_category,
         description="The most items of one category in a list, as long as others are eligible.",
     )
 

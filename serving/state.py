@@ -40,11 +40,11 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
         stack.push_async_callback(store.close)
         stack.push_async_callback(link.close)
         container = make_container(store, replica, answers, settings, metrics)
-        patient = container.exclusion_store
-        stack.push_async_callback(patient.close)
+        exclusion_store = container.exclusion_store
+        stack.push_async_callback(exclusion_store.close)
         for name, probe, seconds in (
             ("postgres_probe", store.probe, settings.postgres_probe_seconds),
-            ("exclusions_probe", patient.probe, settings.postgres_probe_seconds),
+            ("exclusions_probe", exclusion_store.probe, settings.postgres_probe_seconds),
             ("redis_heartbeat", link.heartbeat, settings.redis_heartbeat_seconds),
         ):
             work = repeated(name, probe, container.failures, seconds=seconds)
@@ -52,13 +52,13 @@ async def living(settings: ServingSettings, metrics: ServingMetrics) -> AsyncIte
         services = make_services(container)
         probed = await _startup_probe(container)
         await store.warm_up()
-        await patient.warm_up()
+        await exclusion_store.warm_up()
         await stack.enter_async_context(_working(container, services, probed=probed))
         yield services
 
 
 async def _startup_probe(container: Container) -> bool:
-    """Wait for what requests need, and tell whether all is there.
+    """Wait for what requests need; whether all is there.
 
     A process that never saw PostgreSQL cannot answer any.
     """

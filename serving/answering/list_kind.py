@@ -79,4 +79,4 @@ class CachedKind(ListKind[Request, Result]):
 
     @abstractmethod
     def decode(self, cached: bytes) -> Result:
-        """The list from what was cached; of its run, what an answer tells."""
+        """The list from what was cached; of its run it has only what answers show."""

@@ -28,7 +28,7 @@ class UserReader:
         self._user_id = user_id
         self.user_no = user_no
         self._since = since
-        self._stamp = version
+        self._version = version
         self.loaded: UserState | None = None
         """The state, once it was read."""
 
@@ -43,6 +43,6 @@ class UserReader:
             self.user_no,
             self.loaded.exclusions,
             since=self._since,
-            version=self._stamp,
+            version=self._version,
         )
         return self.loaded

@@ -32,6 +32,6 @@ async def collect(
             filters=request.filters,
             with_categories=request.with_categories,
         )
-        lookup.hedged(listed)
+        lookup.add_found(listed)
     rankings = {name: lookup.eligible(ranking).top(CANDIDATES) for name, ranking in found.items()}
     return Candidates(rankings, lookup.items, lookup.new)

@@ -36,7 +36,7 @@ class ItemLookup:
         """What is to be looked up with the next statement."""
         return list(self._waiting)
 
-    def hedged(self, *found: Columns, new: Columns = NO_COLUMNS) -> None:
+    def add_found(self, *found: Columns, new: Columns = NO_COLUMNS) -> None:
         """All that was waiting has been looked up: these are eligible, and perhaps others.
 
         `new`: new items, the nearest first, which are no candidates by themselves.

@@ -9,7 +9,7 @@ from serving.repositories.recommendations import UserState
 class SpeedSource:
     """Searches the run's item vectors; new items near the user are found with the same statement.
 
-    New items are no source of their own: they are not blended, but given places of the list.
+    New items are no source of their own: they are not blended, but given ranks of their own.
     """
 
     name = SPEED
@@ -27,5 +27,5 @@ class SpeedSource:
             new=request.new,
             with_categories=request.with_categories,
         )
-        request.lookup.hedged(found.listed, found.near, new=found.new)
+        request.lookup.add_found(found.listed, found.near, new=found.new)
         return found.ranking

@@ -1,4 +1,4 @@
-"""The pages of the documentation: files that tell nothing of this installation."""
+"""The pages of the documentation: files that show nothing of this installation."""
 
 from dataclasses import dataclass
 from functools import cache

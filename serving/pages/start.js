@@ -1,7 +1,7 @@
 "use strict";
 // Shows the API's description; if that needs a key, asks for it first.
 const form = document.getElementById("key-form");
-const alert = document.getElementById("alert");
+const notice = document.getElementById("alert");
 
 async function show(key) {
   const headers = key ? { "X-API-Key": key } : {};
@@ -9,7 +9,7 @@ async function show(key) {
   const said = await answer.json();
   const needsKey = answer.status === 401 || answer.status === 403;
   form.hidden = !needsKey;
-  alert.textContent = answer.ok || (needsKey && !key) ? "" : said.detail;
+  notice.textContent = answer.ok || (needsKey && !key) ? "" : said.detail;
   if (!answer.ok) return;
   const ui = SwaggerUIBundle({
     spec: said,

@@ -68,7 +68,7 @@ NOT_STORED = CacheVersion(b"", b"", reachable=False)
 
 @dataclass(frozen=True, slots=True)
 class CacheClock:
-    """The time of drops, and the generation it was told in."""
+    """The time of drops, and the generation it counts in."""
 
     clock: int
     generation: bytes

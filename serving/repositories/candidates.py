@@ -13,7 +13,7 @@ from domain.rankings import Ranking
 
 @dataclass(frozen=True, slots=True)
 class CatalogueItem:
-    """What an answer tells of an item."""
+    """What an answer shows of an item."""
 
     item_no: ItemNo
     item_id: str

@@ -9,13 +9,13 @@ from sql.listening import Notification, listen_for_notifications
 
 
 class ChangeFeed:
-    """Tells when another run is served or about to be, and what other processes tell of users."""
+    """Notifies of runs that are served or about to be, and of what others recorded of users."""
 
     def __init__(self, database_url: str) -> None:
         self._database_url = database_url
 
     async def notifications(self) -> AsyncGenerator[Notification]:
-        """What is told; a promotion when listening has begun.
+        """All notifications; the first, a promotion, when listening has begun.
 
         StoreUnavailableError when the connection is lost.
         """

@@ -87,7 +87,7 @@ class Connections:
         return cls(asked, most=most, most_waiting=limits.waiting, kept=limits.kept, pulse=pulse)
 
     def watch(self, figures: PoolFigures) -> None:
-        """Tell how many connections there are and how long they are waited for, from now on."""
+        """Report how many connections there are and how long they are waited for, from now on."""
         pool = self._engine.sync_engine.pool
         opened = cast("QueuePool", pool)
         figures.watch(

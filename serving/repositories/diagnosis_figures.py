@@ -1,4 +1,4 @@
-"""What the database tells of the state of the whole: figures, not judged here."""
+"""What the database knows of the state of the whole: figures, not judged here."""
 
 from dataclasses import dataclass
 from datetime import datetime

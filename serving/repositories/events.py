@@ -39,7 +39,7 @@ class EventContent:
     kind: str
     value: float | None
     occurred_at: datetime | None
-    """None: nobody told."""
+    """None: it was not given."""
 
 
 class ConflictError(TandemError):

@@ -1,4 +1,4 @@
-"""What a user must not be shown, as the store tells it and as it is cached."""
+"""What a user must not be shown, as the store has it and as it is cached."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -60,7 +60,7 @@ class UserExclusions:
         return UserExclusions(user_no, self.exclusions | newer.exclusions, complete)
 
     def numbers(self) -> list[int]:
-        """What is told and stored of the user: see `exclusion_numbers`."""
+        """What is published and stored of the user: see `exclusion_numbers`."""
         seen, disliked = self.exclusions.seen, self.exclusions.disliked
         return exclusion_numbers(self.user_no, seen, disliked, complete=self.complete)
 

@@ -1,7 +1,7 @@
 """What a request asks of items, beside what makes an item eligible for everybody.
 
 Each condition has one SQL form, in `sql/queries/shared/filters.sql`, and one form in Python, here,
-for lists that are held in memory. Recommendations, search, similar items and the fallback use both.
+for lists that are kept in memory. Recommendations, search, similar items and the fallback use both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,10 +25,10 @@ class Condition(Protocol):
     keeps_few: ClassVar[bool]
     """Whether it may leave but a small part of the catalogue: its SQL stands in `wanted`."""
     known_in_memory: ClassVar[bool]
-    """Whether `matches` can tell; if not, it says False, and no held list answers for it."""
+    """Whether `matches` can tell; if not, it says False, and the fallback covers nothing."""
 
     def parameters(self) -> Mapping[str, Any]:
-        """What its SQL form is told; the names are its own."""
+        """The parameters of its SQL form; the names are its own."""
 
     def matches(self, item: FilteredItem) -> bool:
         """Whether an item passes; the same as the SQL form says."""
@@ -130,7 +130,7 @@ class Filters:
         return Filters((*others, InNoCategory((*self.none_of, *categories))))
 
     def parameters(self) -> dict[str, Any]:
-        """What a statement with the parts `wanted` and `unwanted` is told of them."""
+        """The parameters of a statement with the parts `wanted` and `unwanted`."""
         parameters = {**NOT_ASKED, "is_filtered": self.keep_few}
         for each in self.conditions:
             parameters |= each.parameters()

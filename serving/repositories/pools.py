@@ -37,7 +37,7 @@ class PoolLimits:
 
 
 class PoolFigures:
-    """Where the pool of one lane is told of."""
+    """Reports the figures of the pool of one lane."""
 
     def __init__(self, metrics: ServingMetrics, lane: str) -> None:
         self._metrics = metrics

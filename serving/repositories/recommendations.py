@@ -242,7 +242,7 @@ class Recommendations:
 def _listed(
     user: UserState, listed: Sequence[int], filters: Filters, *, with_categories: bool
 ) -> dict[str, Any]:
-    """What a statement that looks up candidates is told."""
+    """The parameters of a statement that looks up candidates."""
     return {
         "excluded": as_array(user.excluded),
         "listed_item_nos": as_array(listed),

@@ -17,7 +17,7 @@ from sql.statements import statements
 _SERVING = statements("serving")
 
 CHANGES = "tandem:exclusion-changes"
-"""A stream of the last seconds' changes, by which the processes tell each other."""
+"""A stream of the last seconds' changes, by which the processes notify each other."""
 
 _CHANGES_MILLISECONDS = 10_000
 _MOST_CHANGES = 500
@@ -60,7 +60,7 @@ _DROP = """
 for i = 2, #KEYS do redis.call('DEL', KEYS[i]) end
 """
 
-# Tells the other processes; the stream keeps some seconds, and goes when nothing happens.
+# Notifies the other processes; the stream keeps some seconds, and goes when nothing happens.
 _PUBLISH = """
 if ARGV[3] ~= '' then
     local now = redis.call('TIME')
@@ -90,11 +90,11 @@ class RedisExclusions:
 
     @property
     def flapping(self) -> bool:
-        """Whether Redis failed lately, so that what it is told may not reach everybody in time."""
+        """Whether Redis failed lately, so that what it is sent may not reach everybody in time."""
         return self._answers.flapping
 
     async def find_user(self, user_id: UserId) -> UserExclusions | None:
-        """What Redis has of a user, perhaps nothing; None: Redis does not tell."""
+        """What Redis has of a user, perhaps nothing; None: Redis does not answer."""
         # Unlike GET it answers for a key that is not there, too.
         packed = await self._answers.ask_unchecked("GETRANGE", exclusions_key(user_id), 0, -1)
         if packed is None:

@@ -44,7 +44,7 @@ class RedisFaults:
         """None: it answered when last asked."""
 
     def note_refusal(self, error: Exception) -> None:
-        """Redis is there, and will not do what it is told."""
+        """Redis is there, and will not do what it is asked."""
         self._metrics.cache.labels("error").inc()
         now, refusal = time.monotonic(), _first_line(error)
         lately = self._refused_lately(now)

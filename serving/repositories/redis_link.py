@@ -35,7 +35,7 @@ _DETECTION_HEARTBEATS = 2
 class RedisLink:
     """Asks Redis within bounds of time and number; never raises because it is away.
 
-    A drop that could not be made is *pending*: the next thing Redis is told, before anything is
+    A drop that could not be made is *pending*: the next thing Redis is sent, before anything is
     read from it, is a new generation. A process that saw Redis fail for longer has one pending as
     well, because others may have lost drops then.
     """
@@ -230,7 +230,7 @@ class RedisLink:
 
     @property
     def _longest_wait(self) -> float:
-        """After so many seconds a heartbeat has told whether Redis is there."""
+        """After so many seconds a heartbeat has shown whether Redis is there."""
         return _DETECTION_HEARTBEATS * self._heartbeat_seconds
 
     def _is_full(self) -> bool:

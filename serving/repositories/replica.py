@@ -60,7 +60,7 @@ class Replica:
         return cls(Connections.at(database_url, limits))
 
     def watch(self, figures: PoolFigures) -> None:
-        """Tell the figures of its connections."""
+        """Report the figures of its connections."""
         self._connections.watch(figures)
 
     def may_answer(self) -> bool:

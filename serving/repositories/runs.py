@@ -58,7 +58,7 @@ class LiveRun:
 def same_run(first: LiveRun | None, other: LiveRun | None) -> bool:
     """Whether two answers come from the same run, whatever else is known of it by whom.
 
-    A run told by a cached answer or a copy lacks its indexes, whose figures may change as well.
+    A run of a cached answer or a copy lacks its indexes, whose figures may change as well.
     """
     return (first and first.run_id) == (other and other.run_id)
 

@@ -68,7 +68,7 @@ class CompoundWord:
 
 
 @dataclass(frozen=True, slots=True)
-class AnalyzedQuery:
+class AnalyzedWords:
     """What was typed, as the store analyzes it."""
 
     words: tuple[AnalyzedWord, ...]
@@ -128,7 +128,7 @@ class Search:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    async def analyze(self, run_id: RunId | None, typed: Sequence[TypedWord]) -> AnalyzedQuery:
+    async def analyze(self, run_id: RunId | None, typed: Sequence[TypedWord]) -> AnalyzedWords:
         """What words and phrases ask for, in their order."""
         parameters = {
             "run_id": run_id,
@@ -148,7 +148,7 @@ class Search:
             )
             for row in rows
         ]
-        return AnalyzedQuery(tuple(words), rows[0].similarity_embedding if rows else None)
+        return AnalyzedWords(tuple(words), rows[0].similarity_embedding if rows else None)
 
     async def find_similar_words(self, typed: Sequence[str]) -> list[tuple[str, list[str]]]:
         """Words typed, folded, each with the catalogue's words that may be written like it."""

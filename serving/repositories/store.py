@@ -76,7 +76,7 @@ class StoreLimits:
 class Store:
     """The database, one statement at a time: each is a transaction of its own.
 
-    Which connections a statement takes and how long it may take tells the budget of whoever asks.
+    The budget of whoever asks says which connections a statement takes and how long it may take.
     """
 
     def __init__(
@@ -185,7 +185,7 @@ class Store:
                 await self.rows(_SERVING["probe"])
 
     def watch(self, metrics: ServingMetrics) -> None:
-        """Tell the figures of all connections, the replica's too."""
+        """Report the figures of all connections, the replica's too."""
         for lane, connections in self._lanes.items():
             connections.watch(PoolFigures(metrics, lane))
         if self._replica is not None:

@@ -37,7 +37,7 @@ class Damage:
 
 
 class VectorIndexes:
-    """Searches by index; remembers those that turned out to be damaged."""
+    """Searches by index; notes those that turned out to be damaged."""
 
     def __init__(self, store: Store) -> None:
         self._store = store

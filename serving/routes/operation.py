@@ -27,7 +27,7 @@ async def health() -> Alive:
 
 @router.get("/readyz", responses=problem_responses(StoreUnavailableError))
 async def readyz(services: FromServices) -> Ready:
-    """Whether requests can be served. Redis is told, but not required."""
+    """Whether requests can be served. Redis is reported, but not required."""
     ready = await services.readiness.check()
     return Ready(
         status="ready",

@@ -59,7 +59,7 @@ class EventBody(BaseModel):
     event_id: Identifier | None = Field(
         None,
         description="The app's own id of the event; the same id counts once, however often sent."
-        " Sent again it must say the same: user, item, kind, value, and the time if one is told."
+        " Sent again it must say the same: user, item, kind, value, and the time if one is given."
         " Left out, the event gets an id, which the answer has.",
     )
     user_id: Identifier
@@ -68,7 +68,7 @@ class EventBody(BaseModel):
     value: Annotated[float | None, Field(allow_inf_nan=False, strict=True)] = Field(
         None,
         description="What the kind measures, such as a rating: needed where the kind takes one,"
-        " within the bounds that GET /v1/event-kinds tells, and refused where it takes none.",
+        " within the bounds that GET /v1/event-kinds gives, and refused where it takes none.",
     )
     occurred_at: Moment | None = Field(
         None, description="ISO 8601; without a time zone it is UTC; if it is missing, now."
@@ -103,7 +103,7 @@ class EventBatch(BaseModel):
     ]
 
     def entries(self) -> list[EventBody | RefusedEvent]:
-        """The events, and in their positions those that are not well formed."""
+        """The events in their order, those that are not well formed too."""
         return list(self.events)
 
 

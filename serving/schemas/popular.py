@@ -62,7 +62,7 @@ class PopularItemAnswer(NamedItemAnswer):
 
 
 class NonPersonalizedAnswer(BaseModel):
-    """What all of these answers tell."""
+    """What all of these answers have."""
 
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     categories_meant: dict[str, str] = Field(

@@ -1,4 +1,4 @@
-"""What every error is told as: a problem document (RFC 9457)."""
+"""What every error is answered with: a problem document (RFC 9457)."""
 
 from pydantic import BaseModel, ConfigDict, Field
 

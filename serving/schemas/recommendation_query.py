@@ -28,8 +28,8 @@ class RecommendationQuery(FilterQuery):
     explain: Annotated[
         QueryBoolean,
         Field(
-            description="True: tell which of the user's own items brought each item; needs a key"
-            " with the scope users besides.",
+            description="True: say which of the user's own items brought each item; needs a key"
+            " with the scope users too.",
         ),
     ] = False
     interest: Annotated[

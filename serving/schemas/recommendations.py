@@ -32,7 +32,7 @@ EXCLUSIONS = (
 EXCLUSIONS_OF_USER = f"{EXCLUSIONS} Null: the list is for no user."
 
 Explained = Literal["no", "yes", "withheld"]
-"""Whether an answer tells causes: not asked for, told, or the key may not see them."""
+"""Whether an answer has causes: not asked for, given, or the key may not see them."""
 
 WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
 

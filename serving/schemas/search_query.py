@@ -37,8 +37,8 @@ class SearchQuery(FindingQuery):
         Documented({"minLength": 1, "maxLength": LONGEST_QUERY, **NOT_BLANK.keywords}),
         Field(
             description='Words to look for; "words in quotes" follow each other, -word must not'
-            " be there, or parts alternatives. The last word may be the beginning of one, unless a"
-            " space follows it.",
+            " be there, or separates alternatives. The last word may be the beginning of one,"
+            " unless a space follows it.",
             examples=["space odyssey", '"science fiction" -war'],
         ),
     ]
@@ -48,7 +48,7 @@ class SearchQuery(FindingQuery):
         Field(description="True: only items that match in words, however few, or none."),
     ] = False
     highlight: Annotated[
-        QueryBoolean, Field(description="Whether to tell where the words stand.")
+        QueryBoolean, Field(description="Whether to show where the words stand.")
     ] = True
 
     def to_request(self) -> SearchRequest:

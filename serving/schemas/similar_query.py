@@ -37,7 +37,8 @@ class SimilarToSeveralQuery(SimilarQuery):
         Field(
             min_length=1,
             max_length=MOST_SEEDS,
-            description="Items to be like, each equally; those that do not exist are told.",
+            description="Items to be like, each equally; those that do not exist are in"
+            " unknown_item_ids.",
             examples=[["stalker-1979", "solaris-1972"]],
         ),
     ]

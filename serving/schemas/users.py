@@ -93,7 +93,7 @@ class InterestsAnswer(BaseModel):
 
 
 class UserAnswer(BaseModel):
-    """What is said of a user. What the user did is not told here."""
+    """What is said of a user. What the user did is not shown here."""
 
     model_config = ConfigDict(from_attributes=True)
 

@@ -2,7 +2,7 @@
 
 Every process gives its own to the others at a Unix socket in a folder that only they can reach.
 Counting costs nothing for it, nothing of a dead process is left to be cleaned up, and what cannot
-be added up (a breaker's state, connections in use) is told of each process.
+be added up (a breaker's state, connections in use) is shown for each process.
 """
 
 import asyncio
@@ -28,10 +28,10 @@ class ProcessSlot:
     number: int
     of: int
     folder: Path | None
-    """Where they tell each other their figures; None if there is one only."""
+    """Where they give each other their figures; None if there is one only."""
 
     def socket(self) -> Path | None:
-        """Where this process tells its own."""
+        """Where this process gives its own."""
         return None if self.folder is None else self.folder / str(self.number)
 
     def others(self) -> dict[int, Path]:
@@ -42,7 +42,7 @@ class ProcessSlot:
 
 
 class Figures:
-    """What is told at /metrics; without a slot, of this process alone and without its number."""
+    """What /metrics shows; without a slot, of this process alone and without its number."""
 
     def __init__(self, registry: CollectorRegistry, slot: ProcessSlot | None = None) -> None:
         self._registry = registry
@@ -60,7 +60,7 @@ class Figures:
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
-        """Tell the others for the time of the block."""
+        """Give them to the others for the time of the block."""
         path = None if self._slot is None else self._slot.socket()
         if path is None:
             yield
@@ -88,7 +88,7 @@ class _Merged(Collector):
 
     def collect(self) -> Iterator[Metric]:
         """One family of each name, with the samples of all processes."""
-        up = Metric("serving_process_up", "1: the process tells its figures; 0: not.", "gauge")
+        up = Metric("serving_process_up", "1: the process gives its figures; 0: not.", "gauge")
         families = {up.name: up}
         for number, reply in sorted(self._given.items()):
             label = {_LABEL: str(number)}
@@ -112,7 +112,7 @@ def _family(metric: Metric) -> tuple[str, str, str, list[Any]]:
 
 
 async def _asked(path: Path) -> bytes | None:
-    """What the process there tells; None if there is none, or it does not answer in time."""
+    """What the process there gives; None if there is none, or it does not answer in time."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             reader, writer = await asyncio.open_unix_connection(path)

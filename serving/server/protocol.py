@@ -54,7 +54,7 @@ class GuardedProtocol(RefusingProtocol):
         self._header_bytes = self._header_count = 0
         self._spare = False
         self._reads_on = False
-        """Whether a new parser is told what the one before it had read already."""
+        """Whether a new parser is fed what the one before it had read already."""
         self._sending: asyncio.TimerHandle | None = None
 
     # --- the connection

@@ -1,4 +1,4 @@
-"""What the server can be told from outside: its processes, and what a client may do."""
+"""The settings of the server: its processes, and what a client may do."""
 
 from typing import Annotated
 

@@ -34,7 +34,7 @@ _CONTEXT: DefaultContext = multiprocessing.get_context(  # type: ignore[assignme
 
 
 class Heart:
-    """How a process tells its parent that its event loop turns."""
+    """How a process shows its parent that its event loop turns."""
 
     def __init__(self, sender: connection.Connection) -> None:
         self._pipe = sender
@@ -57,15 +57,15 @@ class Heart:
 class _Worker:
     number: int
     process: BaseProcess
-    heard: connection.Connection
+    receiver: connection.Connection
     began_at: float
     beat_at: float | None = None
     """None: it is still starting."""
 
-    def hear(self) -> None:
+    def note_beat(self) -> None:
         """Take note if it says that it lives."""
         with suppress(OSError):
-            if os.read(self.heard.fileno(), 4_096):
+            if os.read(self.receiver.fileno(), 4_096):
                 self.beat_at = time.monotonic()
 
     def hangs(self, seconds: float, start_seconds: float) -> bool:
@@ -119,26 +119,26 @@ class Workers:
             self._running[number] = self._started(number)
 
     def _started(self, number: int) -> _Worker:
-        heard, sender = _CONTEXT.Pipe(duplex=False)
-        os.set_blocking(heard.fileno(), False)
+        receiver, sender = _CONTEXT.Pipe(duplex=False)
+        os.set_blocking(receiver.fileno(), False)
         arguments = (self.serve, number, self.listener, Heart(sender))
         process = _CONTEXT.Process(target=_work, args=arguments, daemon=True)
         process.start()
         sender.close()
         log.info("worker_started", number=number, pid=process.pid)
-        return _Worker(number, process, heard, time.monotonic())
+        return _Worker(number, process, receiver, time.monotonic())
 
     def _wait(self, woken: int) -> None:
         """Until something happens, or it is time to look whether something should have."""
-        sources: list[Any] = [woken, *(worker.heard for worker in self._running.values())]
+        sources: list[Any] = [woken, *(worker.receiver for worker in self._running.values())]
         sources += [worker.process.sentinel for worker in self._running.values()]
         happened = connection.wait(sources, _POLL_SECONDS)
         if woken in happened:
             os.read(woken, 4_096)
         self._excuse()
         for worker in list(self._running.values()):
-            if worker.heard in happened:
-                worker.hear()
+            if worker.receiver in happened:
+                worker.note_beat()
             if worker.beat_at is not None and not self._ever_ready:
                 # The first to be ready serves; the others must not slow its start down.
                 self._ever_ready = True
@@ -163,7 +163,7 @@ class Workers:
     def _replace(self, worker: _Worker) -> None:
         worker.process.join()
         code = worker.process.exitcode
-        worker.heard.close()
+        worker.receiver.close()
         del self._running[worker.number]
         if self._stopping:
             return

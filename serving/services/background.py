@@ -23,7 +23,7 @@ class _Work:
 
     async def once(self) -> None:
         try:
-            # Each call out has its usual time, whoever's budget the first turn came under.
+            # Each call out has its usual time, whosever budget the first turn came under.
             with spending(None):
                 await self._action()
         except Exception as error:  # noqa: BLE001 -- whatever it is, the next turn may succeed
@@ -48,7 +48,7 @@ async def repeated(
 ) -> AsyncIterator[None]:
     """Do something again and again for the time of the block, and `at_once` before it begins.
 
-    It goes on whatever happens; what fails is told to `failures`.
+    It goes on whatever happens; what fails is reported to `failures`.
     """
     work = _Work(name, action, failures)
     if at_once:

@@ -1,4 +1,4 @@
-"""What fails beside the requests, where no request tells of it."""
+"""What fails beside the requests, where no request reports it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Items as the apps tell them."""
+"""Items as the apps send them."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Event ids that come with another content than before: what is told of them."""
+"""Event ids that come with another content than before: what the error says of them."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -42,11 +42,11 @@ def conflict_of(
 
 
 def _differences(there: EventContent, here: EventContent) -> str:
-    """The fields in which two events differ, as told of both."""
+    """The fields in which two events differ, with the values of both."""
     differences = []
     for name in (field.name for field in fields(EventContent)):
         before, now = getattr(there, name), getattr(here, name)
-        # A time that is not told may be any.
+        # A time that is not given may be any.
         if before != now and not (name == "occurred_at" and now is None):
             differences.append(f"{name} {_shown(before)} there, {_shown(now)} here")
     # The log may have changed since the conflict was found.

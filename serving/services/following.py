@@ -22,7 +22,7 @@ from sql.listening import Notification
 log = structlog.get_logger()
 
 _REST_SECONDS = 0.1
-"""So soon it listens again: until then nobody can tell this process anything if Redis is away."""
+"""So soon it listens again: until then no change reaches this process if Redis is away."""
 _LONGEST_REST_SECONDS = 30.0
 """After failures that nobody foresaw."""
 _POLL_SECONDS = 1.0
@@ -71,7 +71,7 @@ class Follower:
     async def _forever(self) -> None:
         while True:
             try:
-                # Whoever's budget this task began under is spent soon.
+                # The budget this task began under, whosever it is, is spent soon.
                 with spending(None):
                     await self._follow()
             except StoreUnavailableError as error:
@@ -104,7 +104,7 @@ class Follower:
                 await self._begin_subscription()
 
     async def _begin_subscription(self) -> None:
-        """Read what was told before this process listened; if that fails, listen anew."""
+        """Read what was sent before this process listened; if that fails, listen anew."""
         with spending(Budget.of("background", _POLL_SECONDS, probing=True)):
             await self._exclusion_warmer.read_recent()
         self._subscription.note_connected()

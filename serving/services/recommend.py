@@ -87,7 +87,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     def make_fallback(
         self, known: UserExclusions, request: RecommendationRequest
     ) -> RecommendationList:
-        """The held list."""
+        """The fallback without what is excluded."""
         return self._fallback.answer(
             request.limit,
             self.excluded(known.exclusions, request),

@@ -142,7 +142,7 @@ class EventRecorder:
         try:
             await self._exclusion_cache.publish(excluded)
         except StoreUnavailableError as error:
-            detail = "The events are recorded, but others could not be told of them."
+            detail = "The events are recorded, but other processes could not be notified."
             raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
 
 

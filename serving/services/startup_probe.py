@@ -28,8 +28,8 @@ async def startup_probe(
 ) -> bool:
     """Return when all probes succeed, or when the time is up; whether they did.
 
-    They are taken again beside requests. After some seconds it is enough that requests can be
-    answered from a copy. A probe that fails though PostgreSQL answers is told to `failures`.
+    They are repeated beside requests. After some seconds it is enough that requests can be
+    answered from a copy. A probe that fails though PostgreSQL answers is reported to `failures`.
     """
     probes, began_at, is_reported = tuple(probes), time.monotonic(), False
     while (error := await _failure(probes, probe_seconds)) is not None:
@@ -47,7 +47,7 @@ async def startup_probe(
             log.warning("waiting_for_postgres", seconds=seconds, error=str(error))
             is_reported = True
         await asyncio.sleep(_PAUSE_SECONDS)
-    # From now on it is the work beside the requests that tells whether the same probes fail.
+    # From now on it is the work beside the requests that reports whether the same probes fail.
     failures.forget(_WORK)
     return error is None
 

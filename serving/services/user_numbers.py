@@ -16,7 +16,7 @@ _ATTEMPTS = 3
 
 
 class UserNumbers:
-    """Numbers of users, asked for once; of the most lately met users only."""
+    """Numbers of users, asked for once; of the most recently seen users only."""
 
     def __init__(self, recommendations: Recommendations) -> None:
         self._recommendations = recommendations

@@ -1,4 +1,4 @@
-"""Work beside the requests: a defect in it is told, counted, seen and does not end it."""
+"""Work beside the requests: a defect in it is reported, counted, seen and does not end it."""
 
 import asyncio
 from typing import Any

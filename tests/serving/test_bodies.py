@@ -90,7 +90,7 @@ async def test_json_is_json_however_the_header_is_written(
     assert answer.status_code in {200, 201}
 
 
-async def test_no_body_at_all_is_reported_by_what_is_needed(client: httpx.AsyncClient) -> None:
+async def test_no_body_at_all_is_answered_with_what_is_needed(client: httpx.AsyncClient) -> None:
     for method, path in ROUTES:
         answer = await client.request(method, path)
         assert answer.status_code == 422

@@ -27,8 +27,8 @@ def test_a_key_that_may_not_is_refused_before_its_body_has_come(
         assert answer.status == answer.problem["status"] == status
     body = b'{"events": [{"user_id": "ann", "item_id": "film-1", "kind": "view"}]}'
     head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-    reported = b"Content-Length: %d\r\nX-API-Key:  %b \t\r\n\r\n" % (len(body), good)
-    assert asked(api.port, head, reported, body).status == 202
+    rest_of_head = b"Content-Length: %d\r\nX-API-Key:  %b \t\r\n\r\n" % (len(body), good)
+    assert asked(api.port, head, rest_of_head, body).status == 202
     for raw in slow:
         raw.socket.close()
 

@@ -41,7 +41,7 @@ async def slow_postgres(socket_folder: Path, database_url: str) -> AsyncIterator
 
 
 def load_in_bulk(engine: Engine, film_nos: list[int], *users: str) -> None:
-    """As the loader does: no process is told."""
+    """As the loader does: no process is notified."""
     with engine.begin() as connection:
         for user in users:
             record(connection, [loaded(user, film_nos[n]) for n in range(3)])

@@ -279,7 +279,7 @@ def damaged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield server.url("postgres")
 
 
-async def test_damaged_indexes_are_done_without_told_and_built_anew(
+async def test_damaged_indexes_are_done_without_reported_and_built_anew(
     damaged: str, redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     database_url, engine = damaged, make_engine(damaged)

@@ -45,7 +45,7 @@ FINDING = {
         "/v1/search?q=film&limit=8&user_id=ann&exclude_seen=true",
     ),
 }
-"""By their strategy while PostgreSQL is well; the run knows nothing of similarity and words."""
+"""By their strategy while PostgreSQL is well; the run knows no similarities and no words."""
 
 
 @dataclass

@@ -29,10 +29,10 @@ async def test_the_same_id_with_another_content_is_refused_with_the_index_and_bo
     answer = await send(client, event("eve", 3), FIRST, {**FIRST, **other})
     assert answer.status_code == 409
     assert answer.json()["type"] == "urn:tandem:problem:conflicting-events"
-    reported_faults = faults(answer)
-    assert list(reported_faults) == ["/events/2/event_id"]
-    assert "'order-1' was recorded before" in reported_faults["/events/2/event_id"]
-    assert said in reported_faults["/events/2/event_id"]
+    found = faults(answer)
+    assert list(found) == ["/events/2/event_id"]
+    assert "'order-1' was recorded before" in found["/events/2/event_id"]
+    assert said in found["/events/2/event_id"]
     assert seeds.count("interactions") == 1, "all or none"
     assert seeds.count("users") == 1
 

@@ -13,9 +13,7 @@ from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, counts, event, faults, send
 
 
-async def test_events_are_stored_as_they_were_reported(
-    client: httpx.AsyncClient, seeds: Seeds
-) -> None:
+async def test_events_are_stored_as_they_were_sent(client: httpx.AsyncClient, seeds: Seeds) -> None:
     recommendation_id = uuid.uuid4()
     complete = event(
         "ann", 3, "rate", value=4.5, occurred_at="2026-03-01T14:00:00+02:00",
@@ -198,7 +196,7 @@ async def test_a_body_larger_than_is_taken_is_refused(start: Start, seeds: Seeds
     assert seeds.count("interactions") == 1
 
 
-async def test_of_a_long_kind_only_the_beginning_is_reported_again(
+async def test_of_a_long_kind_only_the_beginning_is_repeated(
     client: httpx.AsyncClient,
 ) -> None:
     answer = await send(client, event("ann", 1, "k" * 50_000))

@@ -1,4 +1,4 @@
-"""What one process learns of a user the others are told, undoing and forgetting too."""
+"""What one process learns of a user the others are sent, undoing and forgetting too."""
 
 import asyncio
 from pathlib import Path
@@ -90,7 +90,7 @@ async def test_an_event_taken_back_in_one_process_excludes_nothing_in_another(
 
 
 def notifications_of(user: str, store: redis.Redis) -> list[Any]:
-    """What the processes told each other of a user, in order."""
+    """What the processes sent each other of a user, in order."""
     changes = store.xrange(CHANGES)
     return [
         payload[user]

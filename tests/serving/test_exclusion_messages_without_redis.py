@@ -32,10 +32,10 @@ async def shown_without_the_log(
     with engine.connect() as locker:
         lock_log(locker)
 
-        async def is_reported() -> bool:
+        async def is_excluded() -> bool:
             return await fallback(client, "ann", limit=len(expected)) == expected
 
-        await until(is_reported)
+        await until(is_excluded)
 
 
 def lock_log(connection: Connection) -> None:
@@ -107,7 +107,7 @@ async def test_what_nobody_can_be_told_of_is_not_acknowledged(
 
 
 @pytest.mark.usefixtures("run_id")
-async def test_a_process_that_listens_again_first_reads_what_it_was_not_reported(
+async def test_a_process_that_listens_again_first_reads_what_it_missed(
     start: Start, engine: Engine, own_redis: OwnRedis, socket_folder: Path, database_url: str
 ) -> None:
     here = await start(redis_url=own_redis.url)

@@ -129,7 +129,7 @@ async def test_a_revoked_key_does_not_read_in_a_process_started_without_the_data
     assert (await fresh.get("/v1/popular")).status_code == 503
 
 
-async def test_redis_that_lost_everything_is_reported_again(
+async def test_redis_that_lost_everything_is_given_it_again(
     start: Start, run_id: int, gate: Gate, own_redis: OwnRedis
 ) -> None:
     client = await start(
@@ -141,14 +141,14 @@ async def test_redis_that_lost_everything_is_reported_again(
     own_redis.start()
     with redis.Redis.from_url(own_redis.url) as store:
 
-        async def is_reported() -> bool:
+        async def is_restored() -> bool:
             kept = store.get(exclusions_key(UserId("ann")))
             complete = kept is not None and len(kept) >= 3 * 4
             return bool(
                 complete and store.exists("tandem:fallback:popular", "tandem:fallback:readers") == 2
             )
 
-        await until(is_reported)
+        await until(is_restored)
     gate.shut()
     fresh = await start(redis_url=own_redis.url)
     assert await fallback(fresh, "ann", limit=2) == [2, 3]

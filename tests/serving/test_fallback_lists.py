@@ -99,7 +99,7 @@ async def test_lists_that_are_asked_for_are_kept_whatever_else_is() -> None:
     assert fallback.find(usual) == listed
 
 
-async def test_lists_with_nothing_on_them_take_no_ones_position(
+async def test_lists_with_nothing_on_them_push_no_other_out(
     client: httpx.AsyncClient, run_id: int, gate: Gate
 ) -> None:
     assert films(await client.get("/v1/trending?limit=1")) == [21]

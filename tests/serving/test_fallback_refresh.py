@@ -41,16 +41,16 @@ async def container(database_url: str, redis_url: str) -> AsyncIterator[Containe
 
 @contextmanager
 def noticed(note: Any) -> Iterator[None]:
-    """Tell of every statement that any process is about to send in the block, and with what."""
+    """Note every statement that any process is about to send in the block, and with what."""
 
-    def is_reported(*call: Any) -> None:
+    def take_note(*call: Any) -> None:
         note(call[2], call[3])
 
-    event.listen(Engine, "before_cursor_execute", is_reported)
+    event.listen(Engine, "before_cursor_execute", take_note)
     try:
         yield
     finally:
-        event.remove(Engine, "before_cursor_execute", is_reported)
+        event.remove(Engine, "before_cursor_execute", take_note)
 
 
 @contextmanager

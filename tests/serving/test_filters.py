@@ -93,7 +93,7 @@ def test_no_statement_uses_the_name_of_a_condition_for_something_else() -> None:
 
 
 class Unknowable:
-    """A condition on something that is not held in memory."""
+    """A condition on something that is not known in memory."""
 
     keeps_few = False
     known_in_memory = False

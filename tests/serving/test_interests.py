@@ -1,4 +1,4 @@
-"""What users say of themselves: kept, and told back."""
+"""What users say of themselves: kept, and given back."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ def run_id(engine: Engine, film_nos: list[int]) -> int:
 
 
 @pytest.mark.usefixtures("run_id")
-async def test_what_is_said_of_a_user_is_told_back(client: httpx.AsyncClient) -> None:
+async def test_what_is_said_of_a_user_is_given_back(client: httpx.AsyncClient) -> None:
     interests = {"words": ["robots", "  film   noir ", "submarines"], "items": ["film-3", "film-1"]}
     stored = await put(client, attributes={"country": "NL"}, interests=interests)
     assert stored.status_code == 201, stored.text
@@ -35,7 +35,7 @@ async def test_what_is_said_of_a_user_is_told_back(client: httpx.AsyncClient) ->
     }
 
 
-async def test_a_number_of_any_size_is_told_back(client: httpx.AsyncClient) -> None:
+async def test_a_number_of_any_size_is_given_back(client: httpx.AsyncClient) -> None:
     await put(client, attributes={"a": 1e30})
     answer = await client.get("/v1/users/ann")
     assert answer.status_code == 200

@@ -87,7 +87,7 @@ async def test_a_list_that_could_not_be_finished_has_no_named_item_either(
         assert film not in films(answer)
 
 
-async def test_where_named_items_cannot_be_reported_no_list_is_made_that_may_show_them(
+async def test_where_named_items_cannot_be_looked_up_no_list_is_made_that_may_show_them(
     database_url: str, engine: Engine, film_nos: list[int]
 ) -> None:
     limits = StoreLimits(
@@ -102,7 +102,7 @@ async def test_where_named_items_cannot_be_reported_no_list_is_made_that_may_sho
         connection.execute(text("lock table items in access exclusive mode"))
         with pytest.raises(StoreUnavailableError):
             await interests.with_interests(None, None, user, named, exclude_seen=True)
-        # Where they may be shown, a list without them heard is better than none.
+        # Where they may be shown, a list made without them is better than none.
         _, degraded = await interests.with_interests(None, None, user, named, exclude_seen=False)
     assert degraded is not None
     await store.close()

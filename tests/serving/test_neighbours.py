@@ -46,7 +46,9 @@ async def test_what_most_of_the_users_alike_like_scores_most(start: Start, ann: 
     answer = (await recommended(client, "ann", limit=30)).json()
     scores = {item["item_id"]: item["scores"] for item in answer["items"] if item["scores"]}
     found = {
-        name: reported["neighbours"] for name, reported in scores.items() if reported["neighbours"]
+        name: by_source["neighbours"]
+        for name, by_source in scores.items()
+        if by_source["neighbours"]
     }
     assert found == {"film-20": 1.0}, "film 21, liked by one of two, is the least and scaled to 0"
     assert scores["film-21"] == {"batch": 0.0, "neighbours": 0.0, "speed": 0.0}

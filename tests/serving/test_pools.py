@@ -101,11 +101,11 @@ async def test_a_statement_that_is_given_up_is_logged_too(database_url: str) -> 
         with pytest.raises(StoreUnavailableError):
             await store.rows(statement)
 
-        async def is_reported() -> bool:
+        async def is_logged() -> bool:
             slow = [line for line in logs if line["event"] == "slow_statement"]
             return [(line["statement"], line["ended"]) for line in slow] == [("sleep", False)]
 
-        await until(is_reported)
+        await until(is_logged)
     await store.close()
 
 

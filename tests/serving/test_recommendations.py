@@ -67,11 +67,11 @@ async def test_the_scores_are_those_of_the_blend(
     expected = blend({"batch": batch, "speed": speed}, {"batch": 0.7, "speed": 0.3}, 4.0)
     items = (await recommended(client, "ann", limit=10)).json()["items"]
     assert [item["item_id"] for item in items] == [f"film-{f.index(n)}" for n in expected.item_nos]
-    reported = [item["score"] for item in items]
-    assert reported == pytest.approx(expected.scores.tolist(), abs=1e-6)
+    shown = [item["score"] for item in items]
+    assert shown == pytest.approx(expected.scores.tolist(), abs=1e-6)
     for name, scores in expected.by_source.items():
-        reported = [item["scores"][name] for item in items]
-        assert reported == pytest.approx(scores.tolist(), abs=1e-6), name
+        shown = [item["scores"][name] for item in items]
+        assert shown == pytest.approx(scores.tolist(), abs=1e-6), name
     assert {tuple(item["scores"]) for item in items} == {("batch", "speed")}
 
 

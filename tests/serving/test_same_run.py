@@ -62,7 +62,7 @@ async def test_a_list_is_filled_up_with_the_copy_that_a_process_began_with(
     assert len(set(ids(answer))) == 25
 
 
-def test_a_shorter_list_of_the_same_run_takes_no_ones_position() -> None:
+def test_a_shorter_list_of_the_same_run_replaces_no_longer_one() -> None:
     fallback, key = FallbackLists(), ListKey("trending_week")
     items = backfill_items(CatalogueItem(ItemNo(no), f"film-{no}", "Film") for no in range(5))
     fallback.keep(key, NonPersonalizedList("trending", RUN, items))

@@ -133,7 +133,7 @@ async def test_the_list_is_full_however_much_is_left_out(
 async def test_what_hardly_any_item_lacks_is_looked_for_among_the_nearest_only(
     store: Store, catalogue: Catalogue, engine: Engine, index: ItemIndex | None
 ) -> None:
-    others = [catalogue.nearest[index] for index in (3, 500, 2500)]
+    others = [catalogue.nearest[rank] for rank in (3, 500, 2500)]
     with engine.begin() as connection:
         connection.execute(
             text("update items set title = 'Other' where item_no = any(:others)"),

@@ -1,4 +1,4 @@
-"""What Redis could not be told waits in bounded memory, the oldest first."""
+"""What Redis could not be sent waits in bounded memory, the oldest first."""
 
 from collections.abc import Mapping
 from typing import Any, cast
@@ -59,7 +59,7 @@ def seen(**users: int) -> dict[UserId, UserExclusions]:
     }
 
 
-async def test_all_of_it_is_reported_once_redis_is_back_the_oldest_first() -> None:
+async def test_all_of_it_is_sent_once_redis_is_back_the_oldest_first() -> None:
     redis = redis_of_an_outage()
     await redis.users.publish(seen(ann=1, bob=2))
     redis.meanwhile = seen(ann=3, carol=4)

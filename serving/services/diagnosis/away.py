@@ -1,4 +1,4 @@
-"""Telling that PostgreSQL or Redis cannot be used, and why. Pure."""
+"""Judging that PostgreSQL or Redis cannot be used, and why. Pure."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""The diagnosis of an API process: what it knows itself and what its stores tell."""
+"""The diagnosis of an API process: what it knows itself and what its stores say."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""A finding, and how amounts and times are told in one."""
+"""A finding, and how amounts and times are written in one."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +10,7 @@ Severity = Literal["ok", "notice", "problem"]
 _RANKS: dict[Severity, int] = {"ok": 0, "notice": 1, "problem": 2}
 _UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
 _FEWEST_OF_UNIT = 2
-"""90 minutes are told as such: "1 hour" would be too rough."""
+"""90 minutes are written as such: "1 hour" would be too rough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
 def merged(*sources: Sequence[Finding]) -> list[Finding]:
     """Findings of several observers: of one check the worst.
 
-    Of equals the first, who tells since when if another knows.
+    Of equals the first, with the `since` of another if it has none.
     """
     best: dict[str, Finding] = {}
     for finding in (finding for findings in sources for finding in findings):

@@ -121,7 +121,7 @@ _ENDINGS = {"refused": "was refused", "failed": "failed"}
 
 def _comparison(served: ServedRun) -> Finding:
     if served.compared:
-        what = f"Run {served.run_id} stood the comparison at the promotion gate."
+        what = f"Run {served.run_id} passed the comparison at the promotion gate."
         return Finding("gate", "ok", what)
     users = format_count(served.evaluated_users or 0, "user")
     return Finding(

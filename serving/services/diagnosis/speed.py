@@ -144,5 +144,5 @@ def latest_refresh(
     due = max(part.unknown_since, served.served_since)
     if part.refreshed_at is not None:
         due = max(due, part.refreshed_at + rest)
-    both = timedelta(seconds=sum(part.seconds for part in parts))
+    both = timedelta(seconds=sum(other.seconds for other in parts))
     return due + _POPULAR_PATIENCE + _TIMES_AS_LONG * both

@@ -68,7 +68,7 @@ def _items(contents: Contents) -> Finding:
             "items",
             "problem",
             "There are no items: nothing can be recommended.",
-            advice="Load some with `tandem load PATH`, or tell them with PUT /v1/items/{item_id}.",
+            advice="Load some with `tandem load PATH`, or send them with PUT /v1/items/{item_id}.",
         )
     amount = format_count(contents.items, "item", most=MOST_COUNTED)
     if not contents.available_items:
@@ -89,9 +89,8 @@ def _words(contents: Contents) -> Finding:
         "words",
         "notice",
         f"Of the newest {format_count(newest, 'item')}, {mute:,} have no words but their ids:"
-        " search"
-        " does not find them, and until somebody uses them nothing is known of them.",
-        advice="Tell their titles, categories or descriptions with PUT /v1/items/{item_id}, or load"
+        " search does not find them, and until somebody uses them nothing is known of them.",
+        advice="Send their titles, categories or descriptions with PUT /v1/items/{item_id}, or load"
         " them with `tandem load PATH`.",
     )
 

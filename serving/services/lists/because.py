@@ -4,7 +4,7 @@ With the matrix of the fold-in held fixed, the speed score of an item is a sum o
 history, in both parts:
 
     score_j = taste_weight / |x| * sum over i of (y_j' A^-1 y_i w_i)     taste
-            + sum over i of (v_i * source_i . target_j)                  sequence
+            + sum over i of (v_i * context_i . sequence_j)               sequence
             + trend_weight * trend_j                                     nobody's
 
 Nightly lists come from factors that are not stored item by item; their items are explained here
@@ -108,7 +108,7 @@ def _sequence(
     causes: NDArray[np.int32],
     vectors: Floats,
 ) -> Floats:
-    """(n, h) v_i * source_i . target_j."""
+    """(n, h) v_i * context_i . sequence_j."""
     added = np.zeros((len(vectors), len(causes)))
     parameters = space.parameters
     liked, weights = sequence_weights(parameters, known)

@@ -55,7 +55,7 @@ class NewestPerCategory:
         self._newest: dict[str, list[ItemNo]] = {}
         self._cut: set[str] = set()
         self.each = most
-        """As many of one category; a page may tell one more, to show that there are more."""
+        """As many of one category; a page may have one more, to show that there are more."""
         self.has_all_categories = True
         """Whether every category that was read is here."""
 

@@ -64,21 +64,23 @@ class ListMaker:
         """The best list that `run` has for a user; None: a user the log has never seen."""
         user_no = reader.user_no if reader else None
         user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
-        user, less_interests = await self._interests.with_interests(
+        user, interests_degraded = await self._interests.with_interests(
             run, user_no, user, request.interests, exclude_seen=request.exclude_seen
         )
         schedule = ExplorationSchedule.now(user_no, run)
         candidates, degraded = await self._candidates_in_time(run, user, request, schedule)
-        degraded = degraded or less_interests
+        degraded = degraded or interests_degraded
         if run is None or not candidates:
             builder = ListBuilder(request.limit, request.max_per_category)
             await self._backfiller.begin(run, builder, user.excluded, request.filters)
             unapplied = AppliedPolicy.of_no_source(self._policy)
             return RecommendationList("popular", run, unapplied, builder.items, degraded)
         ranked, policy = _blended(candidates, self._policy, user.events_since_cut_off)
-        builder, less = await self._reranker.reranked(run, candidates, ranked, request, schedule)
+        builder, reranking_degraded = await self._reranker.reranked(
+            run, candidates, ranked, request, schedule
+        )
         result = RecommendationList(
-            _strategy(candidates), run, policy, builder.items, degraded or less
+            _strategy(candidates), run, policy, builder.items, degraded or reranking_degraded
         )
         try:
             items = await self._finished(run, builder, user_no, user, request)

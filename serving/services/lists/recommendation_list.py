@@ -89,7 +89,7 @@ class RecommendationList:
 
     @classmethod
     def decode(cls, kept: bytes) -> "RecommendationList":
-        """The list from what was kept; of its run, what an answer tells."""
+        """The list from what was kept; of its run it has only what answers show."""
         said = orjson.loads(kept)
         run = said["run"]
         return cls(

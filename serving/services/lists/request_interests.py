@@ -51,7 +51,7 @@ class InterestApplier:
         """The user with the interests before the history, or without, and why.
 
         FaultyInputError if an item is unknown. StoreUnavailableError if the items that are to be
-        left out cannot be told: then only the fallback may be shown.
+        left out cannot be looked up: then only the fallback may be shown.
         """
         if not asked:
             return user, None

@@ -24,7 +24,7 @@ _NOTHING = UserExclusions()
 
 @dataclass(frozen=True, slots=True)
 class _Unsaved:
-    """What Redis has yet to be told of a user."""
+    """What Redis does not have yet of a user."""
 
     dropped: bool
     added: UserExclusions
@@ -36,8 +36,8 @@ class _Unsaved:
 class ExclusionCache:
     """Users as of their last state read, with the events recorded since.
 
-    It stands in the memory of each process and in Redis, and the processes tell each other through
-    Redis, or through PostgreSQL while Redis is away.
+    It stands in the memory of each process and in Redis, and the processes notify each other
+    through Redis, or through PostgreSQL while Redis is away.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class ExclusionCache:
         self._read_up_to = "0-0"
         self._marker: str | None = None
         self.losses = 0
-        """How often Redis was found to know nothing, or met for the first time."""
+        """How often Redis was found to know nothing, or was seen for the first time."""
         self._to_restore: list[UserId] = []
 
     @property
@@ -66,7 +66,7 @@ class ExclusionCache:
     async def find(self, user_id: UserId) -> UserExclusions:
         """All that this process and Redis know of a user.
 
-        It is complete only if Redis says so: what is loaded in bulk is told to no process.
+        It is complete only if Redis says so: no process is notified of what is loaded in bulk.
         """
         since = self.now
         there = await self._redis.find_user(user_id)
@@ -118,7 +118,7 @@ class ExclusionCache:
         """Add the same in Redis and in the other processes.
 
         To be called after the users' cached answers were dropped: a state read before that is then
-        not stored over it. What Redis cannot be told now is told later. StoreUnavailableError if
+        not stored over it. What Redis cannot be sent now is sent later. StoreUnavailableError if
         PostgreSQL is away too where Redis may not reach everybody: nothing must be acknowledged
         then, as another process would still show the items.
         """
@@ -131,7 +131,7 @@ class ExclusionCache:
             await self._notifier.publish(users)
 
     def receive(self, payload: str) -> None:
-        """Take what another process told through PostgreSQL."""
+        """Take what another process sent through PostgreSQL."""
         self._take(decode_change(payload))
 
     async def replace(
@@ -160,7 +160,7 @@ class ExclusionCache:
         return stored
 
     async def forget_user(self, user_id: UserId) -> bool:
-        """Forget a user who is gone; False: Redis is away and is told later."""
+        """Forget a user who is gone; False: Redis is away and is caught up later."""
         self._memory.drop(user_id)
         is_published = await self._redis.drop([user_id])
         if not is_published:
@@ -168,11 +168,11 @@ class ExclusionCache:
         return is_published
 
     async def catch_up(self) -> None:
-        """Read what other processes recorded, and tell Redis what it has missed or lost."""
+        """Read what other processes recorded, and give Redis what it has missed or lost."""
         await self._read_changes()
         await self._save()
         restore, self._to_restore = self._to_restore[:_AT_ONCE], self._to_restore[_AT_ONCE:]
-        # This process has not heard of what was loaded in bulk since.
+        # This process does not know what was loaded in bulk since.
         known = {
             user_id: replace(found, complete=False)
             for user_id in restore

@@ -36,7 +36,7 @@ class ExclusionLookup:
         self._abandoned = AbandonedTasks()
 
     async def find(self, user_id: UserId) -> UserExclusions:
-        """All that is known of a user; complete if PostgreSQL or Redis told all there is.
+        """All that is known of a user; complete if PostgreSQL or Redis gave all there is.
 
         What Redis takes is part of the patience: where all is slow, nobody waits for one after the
         other.

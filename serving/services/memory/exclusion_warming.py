@@ -22,7 +22,7 @@ class ExclusionWarmer:
     """Reads users' exclusions into the exclusion cache.
 
     A process that has just been started knows nobody, and a Redis that has lost everything no more:
-    both are told of the users who came lately.
+    both get the users who came lately.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class ExclusionWarmer:
         await self._read_due()
         away, self._redis_away = self._redis_away, self._answers.away
         if self._redis_away and not away:
-            # Redis went before this process was told everything by it.
+            # Redis went away before this process had read all changes from it.
             await self.read_recent()
         await self._warm_recent()
 
@@ -101,7 +101,7 @@ class ExclusionWarmer:
                 break
 
     async def read_recent(self) -> None:
-        """Read of who came last what the others may have told in vain.
+        """Read those who came last: notifications about them may have been missed.
 
         They are few, however many are cached: until they are read the process is not connected. A
         process that has just been started need not read them again.

@@ -1,4 +1,4 @@
-"""The exclusion cache in this process: the users most lately met, in bounded memory."""
+"""The exclusion cache in this process: the users most recently used, in bounded memory."""
 
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ class UserMemory:
         return self._now
 
     def user_ids(self) -> list[UserId]:
-        """Who is cached, the most lately met last."""
+        """Who is cached, the most recently used last."""
         return list(self._users)
 
     def find(self, user_id: UserId) -> UserExclusions | None:

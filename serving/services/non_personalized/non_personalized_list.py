@@ -42,7 +42,7 @@ class ListKey:
 
     @property
     def strategy(self) -> NonPersonalizedStrategy:
-        """What a list from it is called."""
+        """The strategy of such a list."""
         if self.name.startswith("trending"):
             return "trending"
         return _OWN_STRATEGIES.get(self.name, "popular")

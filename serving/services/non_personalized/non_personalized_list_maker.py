@@ -27,7 +27,7 @@ class NonPersonalizedListMaker:
     ) -> NonPersonalizedList:
         """The list; RunGoneError if the run was dropped.
 
-        A list that is empty, or of a run that is still to come, becomes what is popular.
+        Where it would be empty, or there is no run yet, it is what is popular.
         """
         items = (await self._own_items(run, request, excluded))[: request.limit]
         strategy = request.key.strategy if items or request.key.name == "latest" else "popular"

@@ -67,7 +67,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
     async def make(
         self, run: LiveRun | None, user: UserReader | None, request: NonPersonalizedRequest
     ) -> NonPersonalizedList:
-        """What is on the shelf in the run; held from now on, if it is for everybody."""
+        """The list of the run; kept as a fallback from now on, if it is for everybody."""
         excluded: Sequence[ItemNo] = ()
         if user is not None:
             excluded = await self._lists.load_excluded(user.user_no)

@@ -136,7 +136,7 @@ def _searched_item(said: dict[str, Any]) -> SearchedItem:
 
 
 def kept_run(said: Mapping[str, Any] | None) -> LiveRun | None:
-    """Of a kept list's run, what an answer tells."""
+    """The run of a kept list, with only what answers show of it."""
     if said is None:
         return None
     cut_off_at = datetime.fromisoformat(said["cut_off_at"])

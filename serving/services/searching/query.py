@@ -51,8 +51,8 @@ class TypedQuery:
 def typed_query(text: str) -> TypedQuery:
     """Take apart what was typed, as web search engines do; nothing is ever an error.
 
-    `or` between words parts alternatives. Pieces without a letter or digit are left out, and so is
-    what was said before.
+    `or` between words separates alternatives. Pieces without a letter or digit are left out, and so
+    is what was said before.
     """
     alternatives: list[list[Typed]] = [[]]
     unwanted = []

@@ -17,7 +17,7 @@ _FEW = 5
 
 @dataclass(frozen=True, slots=True)
 class AnalyzedQuery:
-    """A query as the store analyzes it."""
+    """What a query asks for, with its words corrected."""
 
     plan: QueryPlan | None
     """None: no word of it can be looked for."""

@@ -53,7 +53,7 @@ def query_plan(typed: TypedQuery, analyzed: Sequence[AnalyzedWord]) -> QueryPlan
             all_of=_any(map(_all, asks)),
             all_in_title=_any(_all(_asks(word) for _, word in words) for words in content),
             most_of=_most(asks[0]) if len(asks) == 1 else None,
-            any_of=_any(ask for alternatives in asks for ask in alternatives),
+            any_of=_any(ask for alternative in asks for ask in alternative),
             terms=terms,
         ),
         weights=weights,

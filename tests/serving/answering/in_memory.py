@@ -73,7 +73,7 @@ class Memory:
         return Cached(encoded, made_at, CacheVersion(b"", b"", reachable=not self.away))
 
     async def store(
-        self, user_no: UserNo | None, key: str, encoded: bytes, _stamp: CacheVersion
+        self, user_no: UserNo | None, key: str, encoded: bytes, _version: CacheVersion
     ) -> None:
         self.cached[user_no, key] = (time.time(), encoded)
 
@@ -131,12 +131,12 @@ class Counting(CachedKind[int, Numbers]):
     """The first so many items that the user has not seen."""
 
     def __init__(self) -> None:
-        self.result = 0
+        self.times_made = 0
         self.degraded: str | None = None
         self.gone: set[RunId] = set()
 
     async def make(self, run: LiveRun | None, user: UserReader | None, request: int) -> Numbers:
-        self.result += 1
+        self.times_made += 1
         if run and run.run_id in self.gone:
             raise RunGoneError
         state = await user.state(exclude_seen=True) if user else None

@@ -1,4 +1,4 @@
-"""An item is found by words as people type them: begun, in any form, and with slips."""
+"""An item is found by words as people type them: begun, in any form, and with typing mistakes."""
 
 import httpx
 import pytest

@@ -8,9 +8,9 @@ from serving.repositories.search import Found
 from serving.services.searching.search_ranking import ranked
 
 
-def found(item_no: int, *indexes: float, **more: float) -> Found:
+def found(item_no: int, *field_weights: float, **more: float) -> Found:
     given = {"title_words": 2, "density": 0.0, "meaning": 0.0, "taste": 0.0, "users": 0, **more}
-    return Found(ItemNo(item_no), f"i{item_no}", "", indexes, **given)  # type: ignore[arg-type]
+    return Found(ItemNo(item_no), f"i{item_no}", "", field_weights, **given)  # type: ignore[arg-type]
 
 
 def order(
@@ -56,13 +56,13 @@ SCORES = st.floats(-1, 1, width=32)
     ),
     st.booleans(),
 )  # fmt: skip
-def test_every_item_gets_its_position_and_the_order_does_not_depend_on_the_input_order(
+def test_every_item_is_ranked_and_the_order_does_not_depend_on_the_input_order(
     given_items: list[tuple[float, float, float, float, int]],
     personal: bool,  # noqa: FBT001 -- given by Hypothesis
 ) -> None:
     items = [
-        found(n, index, density=density, meaning=meaning, taste=taste, users=users)
-        for n, (index, density, meaning, taste, users) in enumerate(given_items)
+        found(n, field_weight, density=density, meaning=meaning, taste=taste, users=users)
+        for n, (field_weight, density, meaning, taste, users) in enumerate(given_items)
     ]
     ordered = ranked(items, (1.0,), personal=personal)
     scores = [score for _, score in ordered]
