@@ -112,7 +112,7 @@ def foresee_with_words(
 
 
 def _gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
-    """1 / log2(rank + 2) of each event's item among what its user has not seen; 0 if unheard."""
+    """1 / log2(rank + 2) of each event's item among unseen ones; 0 without a live vector."""
     gains = np.zeros(len(events))
     for start in range(0, len(events), _AT_ONCE):
         gains[start : start + _AT_ONCE] = _some_gains(space, events[start : start + _AT_ONCE])

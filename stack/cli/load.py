@@ -1,4 +1,4 @@
-"""Load items and interactions; rows that cannot be loaded are put aside and told."""
+"""Load items and interactions; rows that cannot be loaded are put aside and reported."""
 
 from pathlib import Path
 from typing import Annotated
@@ -23,7 +23,9 @@ def command(
     *,
     create_items: Annotated[
         bool,
-        typer.Option("--create-items", help="Make the items that events name and nobody has told."),
+        typer.Option(
+            "--create-items", help="Make the items that events name and nobody has loaded."
+        ),
     ] = False,
 ) -> None:
     """Write what was loaded and what was not; exit code 0 also if rows were rejected."""

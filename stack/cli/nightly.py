@@ -17,7 +17,7 @@ from stack.settings import StackSettings
 
 
 def command() -> None:
-    """Exit code 0 if the run is served now, 1 if it was refused or failed; the reason is told."""
+    """Exit code 0 if the run is served now, 1 if it was refused or failed; prints the reason."""
     settings, home = prepare()
     console = Console(soft_wrap=True, highlight=False)
     with opened_stores(settings, home, "tandem nightly") as stores:

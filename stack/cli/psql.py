@@ -39,7 +39,7 @@ def command(
         bool, typer.Option("--owner", help="As the owner of the tables, who may change everything.")
     ] = False,
 ) -> None:
-    """Exit code of psql. Raises UnknownAnalystError if nobody has told how to come as analyst."""
+    """Exit code of psql. Raises UnknownAnalystError if nobody has said how to come as analyst."""
     with opened_stores(*prepare(), "tandem psql") as stores:
         address = _address(stores.database, owner=owner)
         typer.echo(_AS_OWNER if owner else _AS_ANALYST, err=True)

@@ -1,4 +1,4 @@
-"""The synthetic shop: users at home in one of several groups of items, and what they did so far."""
+"""The synthetic dataset: users at home in one of several groups of items, and what they did."""
 
 import random
 import uuid

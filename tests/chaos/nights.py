@@ -92,7 +92,7 @@ class Nights:
     _night: Night | None = None
 
     def start(self) -> None:
-        """Start the process that nights are forked from, and hear what it tells."""
+        """Start the process that nights are forked from, and read what it reports."""
         with open_log(self.log) as output:
             self._server = subprocess.Popen(
                 [sys.executable, *PROGRAM],

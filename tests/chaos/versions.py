@@ -156,7 +156,7 @@ def _error_over(
 
 
 def _fault_of_similarity(answer: Answer, run: RunContents) -> str | None:
-    """Why the scores are not the inner products with the mean embedding asked about."""
+    """Why the scores are not the inner products with the mean of the items asked about."""
     shown = [
         (item, score)
         for item, score in zip(answer.items, answer.scores[:, _SCORE].tolist(), strict=True)
@@ -169,8 +169,8 @@ def _fault_of_similarity(answer: Answer, run: RunContents) -> str | None:
     ]
     if strangers:
         return f"{', '.join(strangers[:5])} have no similarity embedding in run {answer.run_id}"
-    middle = np.mean([run.similarity_embeddings[seed] for seed in answer.question.seeds], axis=0)
-    errors = [abs(float(run.similarity_embeddings[item] @ middle) - score) for item, score in shown]
+    mean = np.mean([run.similarity_embeddings[seed] for seed in answer.question.seeds], axis=0)
+    errors = [abs(float(run.similarity_embeddings[item] @ mean) - score) for item, score in shown]
     error = max(errors, default=0.0)
     if error <= _SIMILARITY_TOLERANCE:
         return None
