@@ -48,8 +48,8 @@ def command(
         try:
             # The prompt names the role, so that nobody forgets who they are.
             prompts = ["--set=PROMPT1=%n@%/%R%x%# ", "--set=PROMPT2=%n@%/%R%x%# "]
-            command = [str(postgres_program("psql")), *prompts, address, *context.args]
-            ended = subprocess.run(command, check=False, preexec_fn=_obey_interrupts)  # noqa: S603 - ours
+            program = [str(postgres_program("psql")), *prompts, address, *context.args]
+            ended = subprocess.run(program, check=False, preexec_fn=_obey_interrupts)  # noqa: S603 - ours
         finally:
             signal.signal(signal.SIGINT, before)
     raise typer.Exit(ended.returncode)

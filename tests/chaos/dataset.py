@@ -64,7 +64,7 @@ class Dataset:
 
     @property
     def vocabulary(self) -> list[str]:
-        """What users may state: words of titles, and categories."""
+        """What users may declare: words of titles, and categories."""
         return [*self.words, *self.all_categories]
 
 

@@ -3,7 +3,7 @@
 Of each published run the checker keeps what the store holds. An answer's batch scores must be a
 straight line over the scores of that run's list for the user, and its speed scores one over the
 inner products of that run's item vectors with the user's live vector, recomputed from the log as of
-the events the answer says it knows, after interests the user may have stated by then. What is the
+the events the answer says it knows, after interests the user may have declared by then. What is the
 same for everybody must fit one of the versions that the run's list had.
 """
 
@@ -38,8 +38,8 @@ def fault_of(
     """Why the answer cannot come from this run alone; None if it can.
 
     `log`: the user's rows in order of position; None: the log has lost rows since (a deletion), and
-    the live vector of that time cannot be computed again. `said`: what the user may have stated by
-    then, each instead of the others.
+    the live vector of that time cannot be computed again. `said`: what the user may have declared
+    by then, each instead of the others.
     """
     if answer.cut_off_at != run.cut_off_at:
         return f"the run's cut-off is {run.cut_off_at}, not {answer.cut_off_at}"
