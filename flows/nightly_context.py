@@ -24,7 +24,7 @@ OnFailed = Callable[[str, float], None]
 
 
 def ignore_failure(_step: str, _seconds: float) -> None:
-    """Whoever hears of begun and ended steps need not hear of failed ones."""
+    """Whoever receives begun and ended steps need not receive failed ones."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,7 +40,7 @@ class AdvisoryLock:
 
 
 NIGHT = AdvisoryLock(31310, 1, "session", "the nightly run: one at a time")
-TUNING = AdvisoryLock(31310, 2, "session", "the search for hyper-parameters: one at a time")
+TUNING = AdvisoryLock(31310, 2, "session", "the search for hyperparameters: one at a time")
 PROMOTION = AdvisoryLock(31310, 3, "transaction", "which run is served, and which runs are kept")
 FORGETTING = AdvisoryLock(
     31310, 4, "transaction", "users who are being forgotten, against clearing what was written"
