@@ -62,12 +62,12 @@ class ListHyperparameters:
 
     @classmethod
     def of(cls, settings: "BatchSettings") -> Self:
-        """That of the settings."""
+        """Those of the settings."""
         return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
 
     @classmethod
     def from_dict(cls, parameters: Mapping[str, Any]) -> Self:
-        """That of a run's row, which an earlier version of Tandem may have written."""
+        """Those of a run's row, which an earlier version of Tandem may have written."""
         known = {field.name for field in fields(cls)}
         return cls(**{name: value for name, value in parameters.items() if name in known})
 
@@ -98,7 +98,7 @@ class SpaceParameters:
 
     @classmethod
     def of(cls, settings: "BatchSettings") -> Self:
-        """That of the settings."""
+        """Those of the settings."""
         return cls(factors=settings.live_factors, seed=settings.seed)
 
     def als(self) -> AlsParameters:

@@ -38,7 +38,7 @@ def chaos(
     events: Annotated[float, typer.Option(min=1.0, help="Events sent, a second.")] = 20.0,
     as_json: AsJson = False,
 ) -> int:
-    """Kill, freeze and roll back a system of its own under load, and tell what that broke.
+    """Kill, freeze and roll back a system of its own under load, and report what that broke.
 
     Exit code 0 if every promise was kept, 1 if one was broken; what broke it is in a file.
     """

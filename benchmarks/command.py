@@ -40,4 +40,4 @@ def _ending(measure: Callable[..., int]) -> Callable[..., None]:
 
 
 def _stay_a_group() -> None:
-    """A group tells errors in one line; Typer makes a plain command of an app with only one."""
+    """A group prints errors in one line; Typer makes a plain command of an app with only one."""

@@ -114,7 +114,7 @@ async def _nothing() -> None:
 
 
 async def _first_answers(api: Api, trial: int) -> list[float]:
-    """Tell an item, and ask all three questions until each has the answer."""
+    """Add an item, and ask all three questions until each has the answer."""
     group = trial % GROUPS
     item_id, word = f"new-{trial}", f"newcomer{trial + _WARMING}"
     body = {"title": f"Item {word}", "categories": [f"group-{group}"]}

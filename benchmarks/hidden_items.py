@@ -233,8 +233,8 @@ def _blended(batch: Floats, speed: Floats, hidden: _Hidden) -> Floats:
     scores = np.zeros_like(batch)
     for row in range(len(batch)):
         nightly, live = (
-            Ranking.of(hidden.item_nos, scores[row]) if scores[row].any() else Ranking.empty()
-            for scores in (batch, speed)
+            Ranking.of(hidden.item_nos, listed[row]) if listed[row].any() else Ranking.empty()
+            for listed in (batch, speed)
         )
         made = blend({BATCH: nightly, SPEED: live}, policy.weights(0), policy.sharpness)
         scores[row, np.searchsorted(hidden.item_nos, made.item_nos)] = made.scores

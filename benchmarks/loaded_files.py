@@ -52,7 +52,7 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def progress() -> Iterator[Callable[[str], None]]:
-    """Tells standard error each step."""
+    """Writes each step to standard error."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     with console.status("starting") as status:
 

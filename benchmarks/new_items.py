@@ -1,4 +1,4 @@
-"""How soon an item that was just told is recommended, found and compared.
+"""How soon an item that was just added is recommended, found and compared.
 
 python -m benchmarks new-items --items 10000 --json
 """
@@ -26,7 +26,7 @@ def new_items(
     seed: Seed = 1,
     as_json: AsJson = False,
 ) -> int:
-    """Tell a system of its own new items, and measure until each is recommended and found."""
+    """Add new items to a system of its own, and measure until each is recommended and found."""
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     folder = Path(tempfile.mkdtemp(prefix="tandem-new-items-"))
     folder.chmod(0o755)

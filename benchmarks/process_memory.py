@@ -9,7 +9,7 @@ from statistics import median
 import psutil
 
 MIB = 1024.0
-"""KiB in one: the kernel tells KiB."""
+"""KiB in one: the kernel reports KiB."""
 MOST_GROWTH_SHARE, MOST_GROWTH_MIB = 0.05, 10.0
 WITHOUT_CHILDREN = frozenset({"supervisor", "prefect-worker"})
 """Their children are the other processes, and the flow runs, which come and go."""
@@ -57,7 +57,7 @@ class Growth:
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """All processes at one moment."""
+    """All processes at one time."""
 
     minute: float
     pids: Mapping[str, int]
@@ -111,7 +111,7 @@ def _of_tree(name: str, pid: int) -> Memory | None:
     if name not in WITHOUT_CHILDREN:
         with suppress(psutil.Error):
             pids += [child.pid for child in psutil.Process(pid).children(recursive=True)]
-    found = [figures for pid in pids if (figures := _of_process(pid)) is not None]
+    found = [figures for member in pids if (figures := _of_process(member)) is not None]
     if not found:
         return None
     return Memory(*(sum(figures) for figures in zip(*found, strict=True)))

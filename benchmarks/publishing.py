@@ -85,21 +85,21 @@ def main() -> None:
         figures = uvloop.run(_measured(load))
     if figures.broken:
         sys.exit(f"Nothing was measured: {figures.broken[0]}, {len(figures.broken)} times.")
-    seconds = _to_dict(figures)
-    for name, figure in seconds.items():
+    values = _to_dict(figures)
+    for name, figure in values.items():
         print(f"{name:44}{figure:>10}")
     for name, began, ended in figures.windows:
         print(f"  {name:12} took {1000 * (ended - began):8.1f} ms")
     for line in (figures.failed + figures.mixed + figures.refused)[:5]:
         print(line)
     if asked.json:
-        print(json.dumps(seconds))
+        print(json.dumps(values))
 
 
 def _to_dict(figures: Figures) -> dict[str, float]:
     changing = figures.changing()
     quiet, quiet_reads = figures.p99_ms(lambda due: not changing(due))
-    seconds: dict[str, float] = {
+    values: dict[str, float] = {
         "reads": len(figures.reads),
         "failed reads": len(figures.failed),
         "mixed answers": len(figures.mixed),
@@ -111,12 +111,12 @@ def _to_dict(figures: Figures) -> dict[str, float]:
     for what in ("warming", "publish", "rollback", "drop", ""):
         p99, reads = figures.p99_ms(figures.changing(what))
         name = what or "any change"
-        seconds |= {
+        values |= {
             f"p99 ms around {name}": round(p99, 1),
             f"reads around {name}": reads,
             f"ratio around {name}": round(p99 / quiet, 2),
         }
-    return seconds
+    return values
 
 
 @contextmanager

@@ -8,8 +8,8 @@ run to a verdict (published or refused), a request failed, a process was started
 by more than both 5 % and 10 MiB between `--settle-minutes` and the end.
 
 Growth is that of anonymous memory, what was swapped out included. Shared buffers that PostgreSQL
-has touched and pages of programs and libraries are told beside it and not judged: the former are
-allocated once, at the start; the latter belong to the page cache, and a process's share of them
+has touched and pages of programs and libraries are reported beside it and not judged: the former
+are allocated once, at the start; the latter belong to the page cache, and a process's share of them
 grows when another one that has them loaded ends.
 """
 

@@ -78,7 +78,7 @@ class BlendedRanking:
         return self.reordered(np.arange(min(n, len(self))))
 
     def reordered(self, order: NDArray[np.integer]) -> "BlendedRanking":
-        """The same items in another order; `order` are places in this one."""
+        """The same items in another order; `order` are indexes into this one."""
         return BlendedRanking(
             self.item_nos[order],
             self.scores[order],

@@ -108,11 +108,11 @@ def similarity_embeddings(
 ) -> NDArray[np.float32]:
     """`[taste | context | words]` (n, d + s + d) of items, each part as long as its share allows.
 
-    `said` (n, d) is what their words say in the taste and sequence parts. A part that nothing
-    is known of is 0, so that the inner product of two items is at most 1.
+    `of_words` (n, d) is what their words say in the taste and sequence parts. A part that
+    nothing is known of is 0, so that the inner product of two items is at most 1.
     """
     taste = items.vectors[:, :taste_dimensions]
-    # l_i = [sqrt(t) unit(taste_i) | sqrt(s) unit(context_i) | sqrt(w) unit(words_i)]
+    # e_i = [sqrt(t) unit(taste_i) | sqrt(s) unit(context_i) | sqrt(w) unit(words_i)]
     parts = [
         np.sqrt(shares.taste) * unit(taste),
         np.sqrt(shares.context) * unit(items.context_embeddings),

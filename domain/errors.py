@@ -62,7 +62,7 @@ class NotEnoughHistoryError(TandemError):
 
 
 class RunRefusedError(TandemError):
-    """The gate refused this model run, and the served one stays."""
+    """The promotion gate refused this model run, and the served one stays."""
 
 
 class RunInProgressError(TandemError):

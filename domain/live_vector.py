@@ -55,7 +55,7 @@ class LiveVectorParameters:
 
 @dataclass(frozen=True, slots=True)
 class LiveSpace:
-    """What a run tells about its space besides the items' vectors."""
+    """What a run stores of its space besides the items' vectors."""
 
     parameters: LiveVectorParameters
     gramian: Floats

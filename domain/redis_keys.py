@@ -10,7 +10,7 @@ WAKE_CHANNEL = "tandem:events"
 """Serving publishes here after events are committed; a lost message costs latency, never data."""
 
 CLOCK = "tandem:clock"
-"""Microseconds since 1970 as Redis has them, never told twice: when answers were dropped last."""
+"""Microseconds since 1970 as Redis has them, never given twice: when answers were dropped last."""
 
 VERSION_SECONDS = 120
 """How long a user's cache version is kept.
@@ -39,7 +39,7 @@ end
 if ARGV[2] then redis.call('PUBLISH', ARGV[2], '') end
 return dropped
 """
-"""Drops answers and tells how many.
+"""Drops answers and returns how many.
 
 Keys: `keys_to_drop`. Arguments: `VERSION_SECONDS`, and a channel to publish on if somebody is to be
 woken. To be called after the change is committed that made the answers old.

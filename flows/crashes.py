@@ -1,4 +1,4 @@
-"""Flow runs whose process died: Prefect cannot know of it, whoever finds out tells."""
+"""Flow runs whose process died: Prefect cannot know of it, whoever finds out reports it."""
 
 import uuid
 

@@ -43,7 +43,7 @@ from sql.log import load_kinds
 def begin(context: NightlyContext, asked: Mapping[str, float]) -> Run:
     """Clear away what ended runs left, and begin with the best hyperparameters known.
 
-    That is the one tuning found, or that of the settings, with what was `asked` of it now.
+    Those are the ones that tuning found, or those of the settings, with what was `asked` of them.
     """
     with context.begin() as connection:
         dead = model_runs.settle_dead_runs(connection)
@@ -172,7 +172,7 @@ def choose_words(
     terms: ItemTerms,
     weights: LiveWeights,
 ) -> WordParameters:
-    """Up to how many users the words of an item tell more of it than who used it."""
+    """Up to how many users the words of an item say more of it than who used it."""
     chosen = choosing_words.choose_pseudo_count(
         validation,
         terms,
@@ -243,7 +243,7 @@ def as_of(run: Run, history: Interactions) -> np.datetime64:
 def progress(
     context: NightlyContext, hyperparameters: ListHyperparameters
 ) -> Callable[[int], None]:
-    """Tells the log of the task how many iterations are done."""
+    """Writes into the log of the task how many iterations are done."""
     return lambda done: context.say(f"Iteration {done} of {iterations_of(hyperparameters)}.")
 
 

@@ -225,4 +225,4 @@ def _report_figures(context: NightlyContext, run_id: RunId) -> None:
     try:
         publish_figures(context, run_id)
     except Exception as trouble:  # noqa: BLE001 -- whatever it is, the night is what it is
-        context.warn(f"The figures of run {run_id} could not be told to Prefect: {trouble}")
+        context.warn(f"The figures of run {run_id} could not be reported to Prefect: {trouble}")

@@ -24,7 +24,7 @@ OnFailed = Callable[[str, float], None]
 
 
 def ignore_failure(_step: str, _seconds: float) -> None:
-    """Whoever hears of begun and ended steps need not hear of failed ones."""
+    """Whoever receives begun and ended steps need not receive failed ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class NightlyContext:
 
     @contextmanager
     def timed(self, step: str) -> Iterator[None]:
-        """Tell that a step begins and ends or fails, and store how long it took."""
+        """Report that a step begins and ends or fails, and store how long it took."""
         started = time.perf_counter()
         try:
             self.report(step, None)
@@ -80,13 +80,13 @@ class NightlyContext:
         self.report(step, seconds)
 
     def _report_failed_step(self, step: str, seconds: float) -> None:
-        """Tell that a step failed; the error that it failed with is raised, whoever listens."""
+        """Report that a step failed; the error that it failed with is raised, whoever listens."""
         if self._listener is None:
             return
         try:
             self._listener.on_failed(step, seconds)
         except Exception as trouble:  # noqa: BLE001 -- such as the pipe of a terminal that is gone
-            self.warn(f"Nobody could be told that this step failed: {trouble}")
+            self.warn(f"The failure of this step could not be reported: {trouble}")
 
     def _store_seconds(self, step: str, seconds: float) -> None:
         """What a step has done stands, an hour of fitting perhaps: its seconds may be missing."""
@@ -109,6 +109,6 @@ class NightlyContext:
             self.say(f"Run {run_id} is cleared away by the next night: {error.orig}")
 
     def report(self, step: str, seconds: float | None) -> None:
-        """Tell whoever listens that a step begins (None) or has ended."""
+        """Report to whoever listens that a step begins (None) or has ended."""
         if self._listener is not None:
             self._listener.on_step(step, seconds)

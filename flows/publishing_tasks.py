@@ -167,12 +167,12 @@ def build_index(context: NightlyContext, run: Run, space: ItemSpace) -> None:
     metrics: dict[str, float | str] = {"index": "exact"}
     if len(space.items.item_nos) >= context.settings.index_from_items:
         dimensions = space.items.vectors.shape[1]
-        dimensions = similarity.similarity_dimensions(space)
+        similarity_dimensions = similarity.similarity_dimensions(space)
         metrics = {
             "index": "hnsw",
             f"index_recall@{index.DEPTH}": _indexed(context, run, dimensions, index.ITEM_VECTORS),
             f"similarity_recall@{index.DEPTH}": _indexed(
-                context, run, dimensions, index.SIMILARITY_EMBEDDINGS
+                context, run, similarity_dimensions, index.SIMILARITY_EMBEDDINGS
             ),
         }
     with context.begin() as connection:

@@ -1,4 +1,4 @@
-"""Sources: which files a path holds, and what is in them."""
+"""Inputs: which files a path holds, and what is in them."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence

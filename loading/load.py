@@ -1,4 +1,4 @@
-"""The use case: load files or tables, reject bad rows, tell what became of all of them."""
+"""The use case: load files or tables, reject bad rows, report what became of all of them."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -178,7 +178,7 @@ class _Loading:
             self._account(chunk, [*chunk.rejects, *self.tags.add(chunk)])
 
     def _account(self, chunk: Chunk, rejects: list[Reject]) -> None:
-        """Write down what was rejected, and tell how far loading is."""
+        """Write down what was rejected, and report how far loading is."""
         rejects = sorted(rejects, key=lambda reject: reject.line)
         self.rejects.write(rejects)
         self.counters.rejected.update(reject.reason.value for reject in rejects)

@@ -1,4 +1,4 @@
-"""What loading tells: progress while it runs, a report at the end."""
+"""What loading reports: progress while it runs, a report at the end."""
 
 from collections import Counter
 from collections.abc import Mapping

@@ -67,7 +67,7 @@ def main() -> None:
     try:
         Worker(engine, client, settings, stopping, wakes, ready=notify_ready).run()
     except Exception:
-        # Whoever started it starts it again; the log is to tell why, in its own form.
+        # Whoever started it starts it again; the log is to say why, in its own form.
         log.exception("speed_worker_failed")
         sys.exit(1)
 

@@ -1,4 +1,4 @@
-"""Threads beside the worker: one that fails is told of, counted and begun again."""
+"""Threads beside the worker: one that fails is logged, counted and begun again."""
 
 import threading
 from collections.abc import Callable

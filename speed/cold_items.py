@@ -23,7 +23,7 @@ class ColdItemEmbedder:
         self._spaces = spaces or Spaces()
 
     def embed_new(self, connection: Connection) -> EmbeddedItems | None:
-        """One pass for the served run; None if nothing is new of items, or others are at it.
+        """One pass for the served run; None if no item has changed, or others are at it.
 
         The caller commits. The transaction must be READ COMMITTED.
         """

@@ -8,15 +8,15 @@ RETAINED_USERS = Counter(
 )
 ITEMS = Counter(
     "speed_items_embedded_total",
-    "Items embedded between nights: new ones, and those told or used anew",
+    "Items embedded between nights: new ones, and those changed or used anew",
 )
 ITEM_EMBEDDING_SECONDS = Histogram(
     "speed_item_embedding_seconds",
-    "Time from reading what is new of items to their committed embeddings",
+    "Time from reading the changes of items to their committed embeddings",
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10),
 )
 EXCLUSION_USERS = Counter(
-    "speed_exclusion_users_total", "Users of whom Redis was told all that they must not be shown"
+    "speed_exclusion_users_total", "Users of whom Redis was given all that they must not be shown"
 )
 EXCLUSION_FAILURES = Counter(
     "speed_exclusion_failures_total", "Times a store did not let users' exclusions be kept"

@@ -1,4 +1,4 @@
-"""Telling whoever started the worker that it is at work, as systemd and `tandem up` ask for it."""
+"""Notifies whoever started the worker that it is at work, as systemd and `tandem up` ask for it."""
 
 import os
 import socket

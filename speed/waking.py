@@ -1,4 +1,4 @@
-"""Wake-ups: serving says in Redis that events were committed, and PostgreSQL tells of the rest."""
+"""Wake-ups: serving says in Redis that events were committed, PostgreSQL notifies of the rest."""
 
 import threading
 from contextlib import suppress
@@ -38,7 +38,7 @@ def wake_at_messages(client: redis.Redis, wakes: Wakes, stopping: threading.Even
     """Wake the worker at every message of another process; redis.RedisError without Redis."""
     with client.pubsub(ignore_subscribe_messages=True) as subscription:  # type: ignore[no-untyped-call]
         subscription.subscribe(WAKE_CHANNEL)
-        # What was said before nobody heard.
+        # What was published before is lost.
         wakes.wake()
         while not stopping.is_set():
             if subscription.get_message(timeout=_POLL_SECONDS) is not None:
@@ -57,7 +57,7 @@ def wake_on_changes(database_url: str, wakes: Wakes, stopping: threading.Event) 
 
 
 def keep_listening(client: redis.Redis, wakes: Wakes, stopping: threading.Event) -> None:
-    """Hear Redis again and again, whenever it is there."""
+    """Listen to Redis again and again, whenever it is there."""
     while not stopping.is_set():
         with suppress(redis.RedisError):
             wake_at_messages(client, wakes, stopping)

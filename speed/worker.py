@@ -95,7 +95,7 @@ class Worker:
         return done
 
     def embed_once(self) -> EmbeddedItems | None:
-        """One pass over what is new of items; None as in `work_once`.
+        """One pass over the changes of items; None as in `work_once`.
 
         What changed of items alone drops nobody's cached answers: they live for seconds.
         """
@@ -163,7 +163,7 @@ class Worker:
         self._predecessor_settled = True
 
     def _note_failure(self, what: str, error: DBAPIError, *, away: bool = True) -> None:
-        """An outage is told once; what is none, once of each kind of pass until it succeeds."""
+        """An outage is logged once; what is none, once of each kind of pass until it succeeds."""
         metrics.STORE_FAILURES.inc()
         reason = reason_of(error)
         if reason in _OUTAGES:
@@ -178,7 +178,7 @@ class Worker:
     def _note_unusable(self, run: Literal["served", "retained"], error: UnknownRunError) -> None:
         """A run of another version, as after a downgrade, keeps no other from being kept up.
 
-        It is told once. If it is the served one, events wait in the log until another is served.
+        It is logged once. If it is the served one, events wait in the log until another is served.
         """
         metrics.UNUSABLE_RUNS.labels(run).inc()
         if str(error) not in self._reported_unusable:

@@ -43,22 +43,20 @@ def embed_items(connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo
     cold = make_cold_items(connection, run_id, item_nos)
     if cold is None:
         return []
-    has_source = cold.vectors.context_embeddings.shape[1] > 0
+    has_context = cold.vectors.context_embeddings.shape[1] > 0
     rows: dict[str, object] = {"run_id": run_id, "item_nos": cold.vectors.item_nos.tolist()}
     embedded = rows | {
         "embeddings": [Vector(vector) for vector in cold.vectors.vectors],
         "context_embeddings": [
-            Vector(row) if has_source else None for row in cold.vectors.context_embeddings
+            Vector(row) if has_context else None for row in cold.vectors.context_embeddings
         ],
         "users": cold.users.tolist(),
         "taste_scale": float(cold.vectors.taste_scales[0]),
     }
     written = connection.execute(_COLD_ITEMS["store_cold_items"], embedded).all()
     if cold.similarity_vectors is not None:
-        similarity_vectors = rows | {
-            "similarity_vectors": [Vector(row) for row in cold.similarity_vectors]
-        }
-        connection.execute(_COLD_ITEMS["store_item_similarity_embeddings"], similarity_vectors)
+        compared = rows | {"similarity_vectors": [Vector(row) for row in cold.similarity_vectors]}
+        connection.execute(_COLD_ITEMS["store_item_similarity_embeddings"], compared)
     return sorted(row.item_no for row in written if row.is_new)
 
 

@@ -36,7 +36,7 @@ class EmbeddedItems:
     user_nos: tuple[UserNo, ...]
     """Users who had used an item before it had an embedding: their live vectors know it now."""
     position: Position
-    """Everything new of items up to here is known."""
+    """All changes of items up to here are known."""
 
 
 def begin_item_embedding(connection: Connection, run_id: RunId) -> bool:
@@ -63,9 +63,9 @@ def hold_item_embedding(connection: Connection, run_id: RunId) -> None:
 def embed_next(
     connection: Connection, run: RunSpace, *, horizon: Position, items: int
 ) -> EmbeddedItems | None:
-    """Embed the next `items` items at the most of which there is something new up to the horizon.
+    """Embed the next `items` items at the most that have changes up to the horizon.
 
-    None if there is nothing, or if the run is gone or knows no words. Waits for whoever folds users
+    None if there is none, or if the run is gone or knows no words. Waits for whoever folds users
     of the run or embeds items in it. The caller commits; the transaction must be READ COMMITTED,
     and the horizon must have been read in a statement of its own.
     """

@@ -1,4 +1,4 @@
-"""Being told of every promotion at once, for programs on asyncio and for those that are not."""
+"""Listening to PostgreSQL's notifications, for programs on asyncio and for those that are not."""
 
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing
@@ -54,7 +54,7 @@ async def listen_for_notifications(database_url: str) -> AsyncGenerator[Notifica
     """Notifications as they come; a promotion too when listening begins, and now and then.
 
     The connection is its own and ends with the iteration. One of `sql.engine.AWAY_ERRORS` is
-    raised when it is lost: what happened meanwhile was not told.
+    raised when it is lost: what happened meanwhile was not reported.
     """
     url = libpq_url(database_url)
     async with await psycopg.AsyncConnection.connect(url, **_FOLLOWING) as connection:

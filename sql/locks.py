@@ -40,8 +40,8 @@ class AdvisoryLock:
 
 
 NIGHT = AdvisoryLock(31310, 1, "session", "the nightly run: one at a time")
-TUNING = AdvisoryLock(31310, 2, "session", "the search for hyper-parameters: one at a time")
-SWITCH = AdvisoryLock(31310, 3, "transaction", "which run is served, and which runs are kept")
+TUNING = AdvisoryLock(31310, 2, "session", "the search for hyperparameters: one at a time")
+PROMOTION = AdvisoryLock(31310, 3, "transaction", "which run is served, and which runs are kept")
 FORGETTING = AdvisoryLock(
     31310, 4, "transaction", "users who are being forgotten, against clearing what was written"
 )
@@ -57,7 +57,7 @@ bits, and in the others the last position given out before (`hold_event_horizon`
 LOCKS = (
     NIGHT,
     TUNING,
-    SWITCH,
+    PROMOTION,
     FORGETTING,
     MIGRATION,
     INDEX_REPAIR,

@@ -38,7 +38,7 @@ def masked(address: str) -> str:
 
 def _split(rest: str) -> tuple[str, str]:
     """User and host, and what follows from the first slash or question mark on."""
-    ends = [authority for mark in "/?" if (authority := rest.find(mark)) >= 0]
+    ends = [index for mark in "/?" if (index := rest.find(mark)) >= 0]
     end = min(ends, default=len(rest))
     return rest[:end], rest[end:]
 

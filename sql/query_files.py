@@ -79,7 +79,7 @@ def _read(queries: str, shared: Mapping[str, str]) -> _Read:
         if unknown := needed - known.keys():
             raise ValueError(f"no part {min(unknown)} stands above {name}")
         read.unused.difference_update(needed)
-        code = _PLACEHOLDER.sub(lambda index: known[index[1]], code)  # noqa: B023 - called at once
+        code = _PLACEHOLDER.sub(lambda match: known[match[1]], code)  # noqa: B023 - called at once
         if kind == "part":
             read.parts[name] = code
             read.unused.add(name)

@@ -42,7 +42,7 @@ class KeyRecord:
 
 
 def create_key(connection: Connection, name: str, scopes: list[str]) -> str:
-    """A new key, which is told this once.
+    """A new key, which is shown this once.
 
     Raises KeyNameTakenError if a key of this name exists, even a revoked one.
     """

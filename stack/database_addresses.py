@@ -12,7 +12,7 @@ class DatabaseAddresses:
     owner: str
     """Migrates; without a role of its own the same address."""
     analyst: str | None = None
-    """Reads the schema `analytics`; None: nobody has told how."""
+    """Reads the schema `analytics`; None: nobody has said how."""
 
     @property
     def logins(self) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""The program `tandem`, which tells what it lacks where only a part of Tandem is installed."""
+"""The program `tandem`, which says what it lacks where only a part of Tandem is installed."""
 
 import sys
 from importlib import import_module

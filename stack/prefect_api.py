@@ -1,4 +1,4 @@
-"""What the stack's Prefect server tells of its deployments, asked over HTTP."""
+"""What the stack's Prefect server knows of its deployments, asked over HTTP."""
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime

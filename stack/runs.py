@@ -1,4 +1,4 @@
-"""Model runs as the command line tells them."""
+"""Model runs as the command line shows them."""
 
 import re
 from typing import Any

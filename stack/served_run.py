@@ -1,4 +1,4 @@
-"""The run being served, as `tandem status` tells it.
+"""The run being served, as `tandem status` shows it.
 
 Asked without SQLAlchemy: to load that takes longer than all the rest of the command.
 """
@@ -17,7 +17,7 @@ _CONNECTING: dict[str, Any] = {"connect_timeout": 2, "options": "-c timezone=UTC
 
 @dataclass(frozen=True, slots=True)
 class Lookup:
-    """What the database told of the run being served."""
+    """What the database answered of the run being served."""
 
     answers: bool | None = None
     """Whether the database answers; None: it was not asked."""

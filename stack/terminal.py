@@ -34,7 +34,7 @@ class Terminal:
         """Show the step while it runs, and one line with its seconds when it has ended.
 
         Steps may overlap. The line is marked as done unless the note says that the step failed. A
-        step that raises leaves no line: whoever catches the error tells it.
+        step that raises leaves no line: whoever catches the error prints it.
         """
         note = StepNote(title)
         began = time.monotonic()

@@ -16,7 +16,7 @@ _HELD_OUT = 0.1
 _FEWEST_HELD_OUT = 20
 _MANY_ITEMS = 20_000
 _JUDGED_COLUMNS = 128
-"""Of many items so many columns of the lists' factors, which have a thousand, tell as much."""
+"""Of many items so many columns of the lists' factors, which have a thousand, say as much."""
 _DEFAULT_PENALTY = 100.0
 _MOST_LENGTHENED = 3.0
 """Words that hardly foresee anything make short vectors; stretched further they were noise."""

@@ -100,7 +100,7 @@ def load_item_terms(connection: Any) -> ItemTerms:
 
 
 def store_words(bulk: Any, connection: Connection, run_id: RunId, learned: SpaceWords) -> None:
-    """Write the terms of a run, over the ADBC connection `bulk`, and what its row tells of them.
+    """Write the terms of a run, over the ADBC connection `bulk`, and what its row has of them.
 
     To be done again after it broke off, the run's terms must have been removed and that committed.
     """

@@ -112,7 +112,7 @@ def foresee_with_words(
 
 
 def _gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
-    """1 / log2(rank + 2) of each event's item among what its user has not seen; 0 if unheard."""
+    """1 / log2(rank + 2) of each event's item among unseen ones; 0 without a live vector."""
     gains = np.zeros(len(events))
     for start in range(0, len(events), _AT_ONCE):
         gains[start : start + _AT_ONCE] = _some_gains(space, events[start : start + _AT_ONCE])
@@ -122,16 +122,16 @@ def _gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.fl
 def _some_gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
     gains = np.zeros(len(events))
     vectors = [live_vector(space.space, space.items, event.history) for event in events]
-    heard = [index for index, vector in enumerate(vectors) if vector is not None]
-    if not heard:
+    with_vector = [index for index, vector in enumerate(vectors) if vector is not None]
+    if not with_vector:
         return gains
     scores = np.stack([vector for vector in vectors if vector is not None]) @ space.items.vectors.T
-    for row, index in enumerate(heard):
+    for row, index in enumerate(with_vector):
         seen = space.items.rows_of(events[index].history.item_nos)
         scores[row, seen[seen >= 0]] = -np.inf
-    targets = space.items.rows_of(np.array([events[index].item_no for index in heard]))
-    wanted = scores[np.arange(len(heard)), targets][:, None]
-    gains[heard] = 1.0 / np.log2((scores > wanted).sum(axis=1) + 2.0)
+    targets = space.items.rows_of(np.array([events[index].item_no for index in with_vector]))
+    wanted = scores[np.arange(len(with_vector)), targets][:, None]
+    gains[with_vector] = 1.0 / np.log2((scores > wanted).sum(axis=1) + 2.0)
     return gains
 
 

@@ -3,7 +3,7 @@
 A words-made vector is as long as those of known items are on the average, so that a new item ranks
 beside known ones of equal fit: ridge regression alone would leave it shorter, and never listed.
 An item that few have used is between its words and what was observed. One that nobody has used and
-whose words nobody knows stands amid all others: every item of the catalogue has an embedding.
+whose words the run does not know has the mean embedding: every item of the catalogue has one.
 """
 
 from dataclasses import asdict, dataclass, fields, replace
@@ -47,7 +47,7 @@ class SpaceWords:
     similarity: SimilarityShares
 
     def to_dict(self) -> dict[str, Any]:
-        """What the row of the run tells of it, for whoever makes items of words later."""
+        """As it is stored in the row of the run, for whoever makes items of words later."""
         return {
             "longest": self.words.longest,
             "trend": self.trend,

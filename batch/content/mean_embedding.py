@@ -11,7 +11,7 @@ from domain.cold_items import unit
 
 @dataclass(frozen=True, slots=True)
 class MeanEmbedding:
-    """Nobody has used the item, and no term of its text is known."""
+    """That of an item that nobody has used and of whose text no term is known."""
 
     embedding: NDArray[np.float32]
     """(t + s,) taste and sequence: the mean of the items in use."""
@@ -19,7 +19,7 @@ class MeanEmbedding:
     """(s,) their mean context embedding, of length 1."""
 
     def to_dict(self) -> dict[str, list[float] | None]:
-        """What the row of the run tells of it, in the form a vector is read from."""
+        """As it is stored in the row of the run, in the form a vector is read from."""
         context_embedding = self.context_embedding.tolist() if len(self.context_embedding) else None
         return {"embedding": self.embedding.tolist(), "context_embedding": context_embedding}
 

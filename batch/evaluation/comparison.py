@@ -20,8 +20,8 @@ class Comparison:
     popularity: Figures
     """Of the items most liked in the past."""
     recent_popularity: Figures
-    """Of the popular list as it would be published. Told, but no hurdle: what is new is not what
-    a user likes, and on few users it wins and loses by chance."""
+    """Of the popular list as it would be published. Reported, but no hurdle: what is new is not
+    what a user likes, and on few users it wins and loses by chance."""
     served: Figures | None
     """None: there is no served run.
 
@@ -29,7 +29,7 @@ class Comparison:
     """
 
     def contenders(self) -> dict[str, Figures]:
-        """All that were measured, by the name they are told under."""
+        """All that were measured, by the name they are reported under."""
         by_name = {
             "candidate": self.candidate,
             "popularity": self.popularity,

@@ -9,7 +9,7 @@ LIGHT = "light"
 HEAVY = "heavy"
 
 SEGMENTS = (ALL, NEW, LIGHT, HEAVY)
-"""In the order they are told."""
+"""In the order they are reported."""
 
 LIGHT_FROM = 5
 """Distinct past items from which on a user is no longer new."""

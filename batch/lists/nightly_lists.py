@@ -116,7 +116,7 @@ def store_all_lists(
 ) -> WrittenLists:
     """Write chunk by chunk; `on_users` is told how many users' lists are written.
 
-    `compared` (u,) tells for each user in the order of the chunks whether the list is one of those
+    `compared` (u,) says for each user in the order of the chunks whether the list is one of those
     that are compared with each other.
     """
     users, top_items, items = 0, *[np.array([NO_ITEM], dtype=np.int32)] * 2

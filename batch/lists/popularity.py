@@ -32,7 +32,7 @@ def all_time(interactions: Interactions) -> Ranking:
 
 
 def popular_parameters(settings: BatchSettings) -> dict[str, float]:
-    """What the lists are made by, as the row of the run tells it."""
+    """What the lists are made by, as it is stored in the row of the run."""
     return {
         "days": settings.popular_days,
         "half_life_days": settings.popular_half_life_days,

@@ -18,7 +18,7 @@ MANY_LISTS = 0.05
 _FEWEST_LISTS = 10
 _SAMPLED_LISTS = 20_000
 MOST_REPORTED = 10
-"""How many of the vanished items are told by their ids."""
+"""How many of the vanished items are reported by their ids."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The sources of candidates as a replay knows them: of a night and a moment instead of a store.
+"""The sources of candidates as a replay knows them: of a night and an event instead of a store.
 
 Each ranks as its namesake in `serving/candidates/` does; the blend of them is the one that serves.
 """

@@ -94,7 +94,7 @@ def find_judged_run_since(connection: Connection, since: datetime) -> RunId | No
 
 
 def store_metrics(connection: Connection, run_id: RunId, metrics: Mapping[str, Any]) -> None:
-    """Add figures to those the run has; what JSON can tell."""
+    """Add figures to those the run has; what JSON can hold."""
     connection.execute(
         _BATCH["store_metrics"], {"run_id": run_id, "metrics": json.dumps(dict(metrics))}
     )

@@ -62,7 +62,7 @@ def catch_up(
 
 
 def announce(connection: Connection, run_id: RunId) -> int:
-    """Tell the API processes which run is about to be served; how many make answers for it.
+    """Notify the API processes which run is about to be served; how many make answers for it.
 
     What they make is right only if the run's vectors are as good as up to date.
     """

@@ -89,12 +89,12 @@ def _gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.fl
     components = _part_scores(space, [event.history for event in events])
     if components is None:
         return total
-    heard, taste, sequence, trend = components
-    targets = space.items.rows_of(np.array([events[index].item_no for index in heard]))
-    for row, index in enumerate(heard):
+    with_vector, taste, sequence, trend = components
+    targets = space.items.rows_of(np.array([events[index].item_no for index in with_vector]))
+    for row, index in enumerate(with_vector):
         seen = space.items.rows_of(events[index].history.item_nos)
         sequence[row, seen[seen >= 0]] = -np.inf
-    rows = np.arange(len(heard))
+    rows = np.arange(len(with_vector))
     for (a, of_taste), (b, of_trend) in itertools.product(
         enumerate(TASTE_WEIGHTS), enumerate(TREND_WEIGHTS)
     ):
@@ -109,12 +109,12 @@ def _part_scores(
 ) -> tuple[list[int], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]] | None:
     """Which histories say something, and their scores (m, i) of taste, sequence and trend (i,)."""
     vectors = [live_vector(space.space, space.items, history) for history in histories]
-    heard = [index for index, vector in enumerate(vectors) if vector is not None]
-    if not heard:
+    with_vector = [index for index, vector in enumerate(vectors) if vector is not None]
+    if not with_vector:
         return None
     users = np.stack([vector for vector in vectors if vector is not None])
     items, f = space.items.vectors, space.space.parameters.taste_dimensions
     sequence_end = f + space.space.parameters.sequence_dimensions
     taste = users[:, :f] @ items[:, :f].T
     sequence = users[:, f:sequence_end] @ items[:, f:sequence_end].T
-    return heard, taste, sequence, items[:, sequence_end]
+    return with_vector, taste, sequence, items[:, sequence_end]

@@ -26,7 +26,7 @@ def store_item_vectors(
 ) -> None:
     """Append item vectors to the run's partition over an ADBC connection and commit.
 
-    `users` (n,) is how many liked each item; None: it is not told, as if nobody had.
+    `users` (n,) is how many liked each item; None: not known, as if nobody had.
     """
     columns = {
         "run_id": constant_column(run_id, len(items.item_nos)),
@@ -54,7 +54,7 @@ def store_space(connection: Connection, run_id: RunId, space: ItemSpace) -> None
 
 
 def _context_column(items: ItemVectors) -> Any:
-    """Sources, or nulls where the run has no sequence part: a vector has at least one dimension."""
+    """Context embeddings, or nulls without a sequence part: a vector has a dimension at least."""
     if items.context_embeddings.shape[1]:
         return vector_column(items.context_embeddings)
     return pa.nulls(len(items.item_nos), pa.binary())

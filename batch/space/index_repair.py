@@ -136,7 +136,7 @@ def repairing(engine: Engine) -> Iterator[None]:
 
 
 def _refusal(error: ProgrammingError, run_id: RunId) -> TandemError | None:
-    """What is told of an index that could not be built; None: it is nobody's mistake but ours."""
+    """What is reported of an index that could not be built; None: the mistake is ours."""
     state = getattr(error.orig, "sqlstate", None)
     if state == _UNDEFINED_TABLE:
         return TandemError(f"Run {run_id} was dropped meanwhile. See `tandem runs`.")

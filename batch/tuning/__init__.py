@@ -1,1 +1,1 @@
-"""The search for the hyper-parameters of the lists that suit the history best."""
+"""The search for the hyperparameters of the lists that suit the history best."""

@@ -161,9 +161,9 @@ def _over_all(
     ]
     return [
         Accuracy(
-            sum(fold.recall for fold in same) / len(same),
-            sum(fold.ndcg for fold in same) / len(same),
-            tuple(value for fold in same for value in fold.by_user),
+            sum(accuracy.recall for accuracy in same) / len(same),
+            sum(accuracy.ndcg for accuracy in same) / len(same),
+            tuple(value for accuracy in same for value in accuracy.by_user),
         )
         for same in zip(*by_fold, strict=True)
     ]

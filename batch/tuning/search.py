@@ -218,7 +218,7 @@ class Search:
         return median(seconds) if seconds else self._predicted_seconds(factors)
 
     def _searched(self, hyperparameters: ListHyperparameters) -> tuple[float, ...]:
-        """What tells one configuration of this search from another."""
+        """What distinguishes one configuration of this search from another."""
         return tuple(getattr(hyperparameters, name) for name in self._space)
 
     def _of(self, fidelity: Fidelity) -> list[Trial]:

@@ -143,7 +143,7 @@ group by user_no;
 select coalesce(max(user_no), 0) from users;
 
 -- name: announce_run
--- Tells the API processes that a run is about to be served; answers how many hear it and have another to serve until
+-- Notifies the API processes that a run is about to be served; answers how many listen and have another to serve until
 -- then.
 select count(pg_notify('tandem_coming', cast(:run_id as text)))
 from live_run cross join pg_stat_activity
@@ -209,10 +209,11 @@ order by embedding::vector(:dimensions)
 limit :items;
 
 -- name: find_similar_items
--- The items of a run most like one of them, by exact inner product and without a cast, as above.
+-- The items of a run most similar to one of them, by exact inner product and without a cast, as above.
 select item_no from item_similarity_embeddings
 where run_id = :run_id
-order by similarity_embedding <#> (select similarity_embedding from item_similarity_embeddings where run_id = :run_id and item_no = :of)
+order by similarity_embedding
+         <#> (select similarity_embedding from item_similarity_embeddings where run_id = :run_id and item_no = :of)
 limit :items;
 
 -- name: find_similar_items_by_index
@@ -256,7 +257,7 @@ marked as (
 select state from found;
 
 -- name: promote_run
--- Serves a run from the commit on and tells all processes that listen.
+-- Serves a run from the commit on and notifies all processes that listen.
 select promote_run(:run_id, :how, :promoted_by);
 
 -- name: find_run_to_serve
@@ -272,5 +273,5 @@ where state = 'published' and run_is_kept(run_id) and run_id not in (select run_
 order by finished_at desc, run_id desc;
 
 -- name: load_figures
--- Everything a run tells of itself.
+-- Everything that is stored of a run.
 select state, reason, parameters, metrics, step_seconds from model_runs where run_id = :run_id;

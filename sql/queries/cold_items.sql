@@ -1,8 +1,8 @@
--- Cold items: items that come between two nights get their embeddings in the runs that are kept. Only runs that have learned
--- words can embed an item.
+-- Cold items: items that come between two nights get their embeddings in the runs that are kept. Only runs that have
+-- learned words can embed an item.
 
 -- name: listen_to_items
--- From now on this connection is told that there is something new of items.
+-- From now on this connection is notified of changes of items.
 listen tandem_items;
 
 -- name: find_run_to_embed_in
@@ -25,11 +25,12 @@ order by finished_at desc, model_runs.run_id desc
 limit 1;
 
 -- name: begin_item_embedding
--- The night knew of items what it knew of the log. Committed before anything is embedded, so that no changes are removed that
--- somebody who embeds has not seen.
+-- The night knew of items what it knew of the log. Committed before anything is embedded, so that no changes are removed
+-- that somebody who embeds has not seen.
 insert into item_embedding_progress (run_id, position, until, popularity_mean, popularity_mean_context)
 select run_id, cut_off_position, cut_off_position,
-       (select embedding from popularity_mean_of_run(run_id)), (select context_embedding from popularity_mean_of_run(run_id))
+       (select embedding from popularity_mean_of_run(run_id)),
+       (select context_embedding from popularity_mean_of_run(run_id))
 from model_runs
 where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null
   and not exists (select from item_embedding_progress where item_embedding_progress.run_id = model_runs.run_id)
@@ -83,14 +84,15 @@ order by item_no
 limit :items;
 
 -- name: load_cold_item_space
--- What a run that has learned words tells of items it has not seen in use, and of what people use anyway: looked for among
+-- What a run that has learned words says of items it has not seen in use, and of what people use anyway: looked for among
 -- all items only where embedding has not begun.
-select item_norm, parameters -> 'words' as words, parameters -> 'live_vector' as live_vector, popularity_mean.embedding as popularity_mean,
-       popularity_mean.context_embedding as popularity_mean_context
+select item_norm, parameters -> 'words' as words, parameters -> 'live_vector' as live_vector,
+       popularity_mean.embedding as popularity_mean, popularity_mean.context_embedding as popularity_mean_context
 from model_runs
 left join item_embedding_progress as progress using (run_id)
 cross join lateral (
-    select progress.popularity_mean as embedding, progress.popularity_mean_context as context_embedding where progress.popularity_mean is not null
+    select progress.popularity_mean as embedding, progress.popularity_mean_context as context_embedding
+    where progress.popularity_mean is not null
     union all
     select embedding, context_embedding from popularity_mean_of_run(:run_id) where progress.popularity_mean is null
 ) as popularity_mean
@@ -102,7 +104,8 @@ from cold_items(:run_id, cast(:item_nos as integer[]));
 
 -- name: store_cold_items
 -- Writes embeddings of items, those excepted that the night has made from their users; which had none before.
-insert into item_embeddings (run_id, item_no, embedding, context_embedding, taste_scale, confidence_scale, users, embedded_at)
+insert into item_embeddings
+    (run_id, item_no, embedding, context_embedding, taste_scale, confidence_scale, users, embedded_at)
 select :run_id, given.item_no, given.embedding, given.context_embedding, :taste_scale, 1, given.users, clock_timestamp()
 from unnest(cast(:item_nos as integer[]), cast(:embeddings as vector[]), cast(:context_embeddings as vector[]),
             cast(:users as integer[])) as given (item_no, embedding, context_embedding, users)
@@ -121,7 +124,8 @@ order by given.item_no
 on conflict (run_id, item_no) do update set similarity_embedding = excluded.similarity_embedding;
 
 -- name: count_users_of_items
--- Of items without an embedding, how many live vectors were made when these had none: as find_users_of_items finds them later.
+-- Of items without an embedding, how many live vectors were made when these had none: as find_users_of_items finds them
+-- later.
 select item_no, users
 from unnest(cast(:item_nos as integer[])) as asked (item_no)
 cross join lateral (

@@ -82,7 +82,7 @@ limit 1;
 
 -- name: count_speed_workers
 -- Speed workers that are connected. Each has one connection to listen on, but goes on without it: then the others, of
--- which it may have several, tell that there is one at least.
+-- which it may have several, show that there is one at least.
 select greatest(count(*) filter (where application_name = 'tandem-listener'),
                 least(count(*) filter (where application_name = 'tandem-speed'), 1))
 from pg_stat_activity
@@ -109,9 +109,9 @@ from (
 ) as unknown;
 
 -- name: load_waiting_items
--- New items that have no embedding in a run yet, counted up to :most of the changes; since when the first of them waits; and
--- when the item got its embedding that was the last of a pass through the same changes. No item waits for a run that knows no
--- words, or while it stands behind a transaction that is still writing.
+-- New items that have no embedding in a run yet, counted up to :most of the changes; since when the first of them waits;
+-- and when the last item of a pass through the same changes got its embedding. No item waits for a run that knows no words,
+-- or while it stands behind a transaction that is still writing.
 with progress as (
     select coalesce(embedded.position, cut_off_position) as position, coalesce(embedded.until, 0) as until,
            coalesce(embedded.item_no, 0) as item_no

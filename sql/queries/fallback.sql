@@ -24,12 +24,12 @@ from (
         where items.item_no = listed.item_no and available
           and (category = '' or categories @> array[category])
         offset 0
-    ) as payload
+    ) as eligible
     group by category
 ) as first;
 
 -- name: load_catalogue_page
--- Of the :items newest items before another one, how many there are, the number of the oldest, and the newest :each of
+-- Of the :items newest items below the number :before, how many there are, the number of the oldest, and the newest :each of
 -- each category, the newest first; '' is the category of those that have none, or have null among theirs.
 with page as materialized (
     select item_no, categories

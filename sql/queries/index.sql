@@ -2,8 +2,8 @@
 
 -- part: run_indexes
 -- The indexes that kept runs were published with: what they are called, and whether PostgreSQL may use them. A run whose
--- items are few has none. A similarity embedding holds taste, sequence and words as long as both; an item's vector two numbers
--- more.
+-- items are few has none. A similarity embedding holds taste, sequence, and words as long as both; an item's vector holds
+-- taste, sequence and two numbers more.
 (
     select model_runs.run_id, indexed.table_name, indexed.column_name, indexed.name, indexed.dimensions, indexed.recall,
            live_run.run_id is not null as served,
@@ -20,8 +20,9 @@
     cross join lateral (
         values ('item_embeddings_' || model_runs.run_id, 'embedding', 'item_embeddings_' || model_runs.run_id || '_nearest',
                 space.length + 2, (metrics ->> 'index_recall@100')::double precision),
-               ('item_similarity_embeddings_' || model_runs.run_id, 'similarity_embedding', 'item_similarity_embeddings_' || model_runs.run_id || '_nearest',
-                2 * space.length, (metrics ->> 'similarity_recall@100')::double precision)
+               ('item_similarity_embeddings_' || model_runs.run_id, 'similarity_embedding',
+                'item_similarity_embeddings_' || model_runs.run_id || '_nearest', 2 * space.length,
+                (metrics ->> 'similarity_recall@100')::double precision)
     ) as indexed (table_name, column_name, name, dimensions, recall)
     where state = 'published' and metrics ->> 'index' = 'hnsw' and indexed.recall is not null
       and to_regclass(indexed.table_name) is not null

@@ -1,8 +1,8 @@
 -- Interests: what users declare to like, and how it counts.
 
 -- name: put_user
--- Creates a user or replaces the profile of one; whether the user is new, and all else that find_user would tell at this
--- moment, as one who is forgotten right after is not found any more. What is not written just now is read as it was before
+-- Creates a user or replaces the profile of one; whether the user is new, and all else that find_user would answer
+-- now, as one who is forgotten right after is not found any more. What is not written just now is read as it was before
 -- this statement. Harmless twice.
 select stored.user_no, created, changed,
        coalesce((select created_at from users where user_id = :user_id and not created), now()) as created_at,
@@ -58,7 +58,8 @@ select store_prior(:run_id);
 
 -- name: load_phrase_vectors_of_range
 -- The same of all that users in a range of numbers have declared, as arrays for bulk reading.
-select phrase, cast(embedding as real[]) as embedding, cast(context_embedding as real[]) as context_embedding, taste_scale, confidence_scale
+select phrase, cast(embedding as real[]) as embedding, cast(context_embedding as real[]) as context_embedding,
+       taste_scale, confidence_scale
 from phrase_vectors(:run_id, array(
     select distinct unnest(words) from user_interests where user_no between :first and :last))
 order by phrase collate "C";

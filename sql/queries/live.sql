@@ -5,7 +5,7 @@
 select run_id from live_run;
 
 -- name: load_live_space
--- What a run tells of its space.
+-- What a run stores of its space.
 select cut_off_position, parameters -> 'live_vector' as parameters, gramian from model_runs where run_id = :run_id;
 
 -- name: load_item_vectors
@@ -53,7 +53,7 @@ where run_id = :run_id and (cast(:shards as integer[]) is null or shard = any(ca
   and position < :position;
 
 -- name: listen_to_promotions
--- From now on this connection is told of every promotion.
+-- From now on this connection is notified of every promotion.
 listen tandem_promotion;
 
 -- name: listen_to_coming_runs
@@ -61,7 +61,7 @@ listen tandem_promotion;
 listen tandem_coming;
 
 -- name: listen_to_exclusions
--- And of what users must not be shown, when nothing else can tell.
+-- And of what users must not be shown, when nothing else can say so.
 listen tandem_exclusions;
 
 -- name: create_run_partitions

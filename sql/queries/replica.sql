@@ -1,4 +1,4 @@
--- How far a read replica is. Positions in the write-ahead log are told as bytes since its beginning.
+-- How far a read replica is. Positions in the write-ahead log are bytes since its beginning.
 
 -- name: load_written_position
 -- On the primary: everything committed by now is written below this. Where a page of the log has only its header (24

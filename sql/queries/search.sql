@@ -176,7 +176,8 @@ from candidates
 join items using (item_no)
 cross join asked
 cross join lateral (select ts_filter(items.words, '{a}') as words) as in_title
-left join item_similarity_embeddings on item_similarity_embeddings.run_id = :run_id and item_similarity_embeddings.item_no = items.item_no
+left join item_similarity_embeddings
+    on item_similarity_embeddings.run_id = :run_id and item_similarity_embeddings.item_no = items.item_no
 left join item_embeddings on item_embeddings.run_id = :run_id and item_embeddings.item_no = items.item_no;
 
 -- name: load_highlights

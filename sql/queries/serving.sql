@@ -15,7 +15,8 @@ case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::do
 ) as index_number,
 (
     select indexrelid::bigint from pg_index
-    where indexrelid = to_regclass('item_similarity_embeddings_' || model_runs.run_id || '_nearest') and indisvalid and indisready
+    where indexrelid = to_regclass('item_similarity_embeddings_' || model_runs.run_id || '_nearest')
+      and indisvalid and indisready
 ) as similarity_index_number
 
 -- name: find_live_run
@@ -153,7 +154,7 @@ from (
           and (title collate "pg_c_utf8" ~ '[[:alnum:]]'
                or cast(strip(words) as text) collate "pg_c_utf8" ~ '[[:alnum:]]')
         offset 0
-    ) as listed
+    ) as eligible
     where item_no <> all(cast(:excluded as integer[]))
       and exists (select from item_embeddings where run_id = :run_id and users >= :new_item_users)
     order by embedding <#> cast(:embedding as vector), item_no
@@ -289,7 +290,7 @@ select item_id, title, categories, description, attributes, available, created_a
 from items where item_id = :item_id;
 
 -- name: store_item
--- Creates an item or replaces all that is said of it; tells which, and what it was before.
+-- Creates an item or replaces all that is said of it; answers which, and what it was before.
 insert into items (item_id, title, categories, description, attributes, available)
 values (:item_id, :title, cast(:categories as text[]), :description, cast(:attributes as jsonb), :available)
 on conflict (item_id) do update
@@ -319,7 +320,7 @@ join event_kinds using (kind_no)
 where event_id = any(cast(:event_ids as uuid[]));
 
 -- name: notify_exclusions
--- Tells the other API processes what users must not be shown, when Redis may not.
+-- Notifies the other API processes of what users must not be shown, when Redis may not.
 select pg_notify('tandem_exclusions', payload) from unnest(cast(:payloads as text[])) as payload;
 
 -- name: find_recent_users
@@ -335,7 +336,7 @@ order by max(position) desc
 limit :users;
 
 -- name: load_exclusions
--- What must not be shown to some users, as load_user_state tells it of one.
+-- What must not be shown to some users, as load_user_state has it of one.
 select user_no, user_id, own.disliked, own.seen
 from users as asked
 {own_items}

@@ -1,8 +1,8 @@
--- Items that are like others. As everywhere, whoever finds nothing of a run asks whether it is still there.
+-- Items that are similar to others. As everywhere, whoever finds nothing of a run asks whether it is still there.
 
 -- name: load_seeds
--- Some items by their ids with their similarity embeddings in a run; one that has no embedding in it yet is as its words are,
--- and null if the run knows none of them.
+-- Some items by their ids with their similarity embeddings in a run; of one that has none in it yet that of its words, and
+-- null if the run knows none of them.
 select items.item_no, items.item_id, embedded.similarity_embedding is not null as is_embedded,
        coalesce(embedded.similarity_embedding, similarity_embedding_of_words(:run_id, items.words)) as similarity_embedding
 from items
@@ -10,7 +10,7 @@ left join item_similarity_embeddings as embedded on embedded.run_id = :run_id an
 where item_id = any(cast(:item_ids as text[]));
 
 -- part: nearest_columns
--- How much of a similarity each of its two halves says: what is used by the same people, and what reads similarly.
+-- How much of a similarity comes from each of its two halves: what is used by the same people, and what reads similarly.
 items.item_no, item_id, title, -distance as score,
 inner_product(subvector(similarity_embedding, 1, vector_dims(similarity_embedding) / 2),
               subvector(cast(:similarity_embedding as vector), 1, vector_dims(similarity_embedding) / 2)) as used_by_same_people
@@ -37,7 +37,7 @@ and (cast(:binding as tsquery) is null
      or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
 
 -- name: load_nearest
--- The eligible items most similar to a similarity embedding; of the :nearest those that have not :unwanted_among (null: all).
+-- The eligible items nearest to a similarity embedding; of the :nearest those that have not :unwanted_among (null: all).
 select {nearest_columns}
 from (
     select item_no, similarity_embedding, similarity_embedding <#> cast(:similarity_embedding as vector) as distance
@@ -56,7 +56,8 @@ limit :items;
 -- prepare_index_search in its transaction; there may be too few items when the index gives up.
 select {nearest_columns}
 from (
-    select item_no, similarity_embedding, similarity_embedding::vector(:dimensions) <#> cast(:similarity_embedding as vector) as distance
+    select item_no, similarity_embedding,
+           similarity_embedding::vector(:dimensions) <#> cast(:similarity_embedding as vector) as distance
     from item_similarity_embeddings
     where {may_be_nearest}
     order by distance

@@ -1,7 +1,7 @@
 -- The command line on one machine: runs, keys and what a first start needs to know.
 
 -- name: load_runs
--- All runs, newest first, with what is told about each in a list.
+-- All runs, newest first, with what a list shows of each.
 select run_id, state, live, cut_off_at, started_at, finished_at, seconds,
        metrics - 'evaluation' as metrics, reason
 from analytics.model_runs

@@ -1,6 +1,6 @@
--- Items that come between two nights get their vectors: of their words, and of who used them since.
+-- Items that come between two nights get their embeddings: from their words, and from who used them since.
 
--- ---------------------------------------------------------------- what is new of items
+-- ---------------------------------------------------------------- changes of items
 
 create table item_changes (
     position  bigint not null,
@@ -20,7 +20,7 @@ create table item_embedding_progress (
     popularity_mean_context  vector
 );
 
--- Under the horizon's lock, as events are: whoever reads up to the horizon misses none. Tells whoever listens.
+-- Under the horizon's lock, as events are: whoever reads up to the horizon misses none. Notifies whoever listens.
 create function add_item_changes(item_nos integer[]) returns void
 language plpgsql as $$
 begin
@@ -54,8 +54,8 @@ begin
 end
 $$;
 
--- An event that comes is found in the log; one that goes is found nowhere. What its user has used besides is told too, as
--- the embedding of an item depends on what its users liked before it.
+-- An event that comes is found in the log; one that goes is found nowhere. The other items its user has used are changed
+-- too, as the embedding of an item depends on what its users liked before it.
 create function note_items_of_deleted_events() returns trigger
 language plpgsql as $$
 begin
@@ -208,7 +208,8 @@ begin atomic
            avg(seen.embedding order by liked_by.user_no), avg(seen.context_embedding order by liked_by.user_no)
     from items_liked_by(item_nos) as liked_by
     left join lateral (
-        select avg(made.embedding order by made.item_no) as embedding, avg(made.context_embedding order by made.item_no) as context_embedding
+        select avg(made.embedding order by made.item_no) as embedding,
+               avg(made.context_embedding order by made.item_no) as context_embedding
         from (
             select likings.item_no
             from likings
@@ -248,8 +249,8 @@ begin atomic
     order by cold.item_no;
 end;
 
--- What a text is like, as `item_similarity_embeddings` tells it of an item: of a query, and of an item that has no embedding
--- yet. Null if the run knows none of its terms, or has no similarity embeddings.
+-- The similarity embedding of a text, as `item_similarity_embeddings` has that of an item: of a query, and of an item that
+-- has no embedding yet. Null if the run knows none of its terms, or has no similarity embeddings.
 create function similarity_embedding_of_words(of_run_id integer, words tsvector) returns vector
 language sql stable strict parallel safe
 begin atomic

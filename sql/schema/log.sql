@@ -84,7 +84,7 @@ create table interactions_other partition of interactions default;
 
 -- ---------------------------------------------------------------- what was taken out of it, and what users say of themselves
 
--- An event that was deleted. Its deletion has a position of the log, so that whoever asks what is new is told of it.
+-- An event that was deleted. Its deletion has a position of the log, so that whoever asks what is new finds it.
 create table event_deletions (
     position    bigint primary key,
     event_id    uuid not null unique,
@@ -101,7 +101,8 @@ create table forgotten_users (
     forgotten_at  timestamptz not null default now()
 );
 
--- What a user likes, in words and by items, as last declared. A row stays when all is taken back: its position is changes.
+-- What a user likes, in words and by items, as last declared. A row stays when all is taken back: that is a change too,
+-- and has a position.
 create table user_interests (
     user_no      integer primary key,
     words        text[] not null,
@@ -168,7 +169,7 @@ create function compare_with_log(
     kind_nos      smallint[],
     event_values  real[],
     occurred_ats  timestamptz[],
-    times_given    boolean[]
+    times_given   boolean[]
 ) returns table (user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[])
 language sql
 -- By the keys, event by event: a hash of the log would be one of all its partitions.
@@ -202,7 +203,7 @@ create function record_events(
     event_values        real[],
     occurred_ats        timestamptz[],
     recommendation_ids  uuid[],
-    times_given          boolean[],
+    times_given         boolean[],
     all_or_none         boolean
 ) returns table (
     accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[]

@@ -30,7 +30,7 @@ create function ever_liked() returns table (list text, item_no integer, score do
 language sql stable
 begin atomic
     select 'all_time', item_no, count(*)
-    from (select distinct user_no, item_no from likings) as liked_by
+    from (select distinct user_no, item_no from likings) as liked
     group by item_no;
 end;
 

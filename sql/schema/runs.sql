@@ -43,7 +43,7 @@ language sql as $$
     select pg_advisory_xact_lock(31310, 3)
 $$;
 
--- Serves a run from the commit on, puts that on record, and tells whoever listens.
+-- Serves a run from the commit on, puts that on record, and notifies whoever listens.
 create function promote_run(new_run_id integer, how text, promoted_by text) returns bigint
 language plpgsql as $$
 declare
@@ -173,7 +173,7 @@ begin
         execute format('create table %I (like %I including all)', parent || '_' || new_run_id, parent);
         execute format('alter table %I attach partition %I for values in (%s)',
                        parent, parent || '_' || new_run_id, new_run_id);
-        -- A night copies into them by their names; everything else goes through their tables.
+        -- A nightly run copies into them by their names; everything else goes through their tables.
         if exists (select from pg_roles where rolname = 'tandem_app') then
             execute format('grant insert on %I to tandem_app', parent || '_' || new_run_id);
         end if;

@@ -21,9 +21,9 @@ def command() -> None:
         left = end_leftovers(find_state(home.state_file))
         terminal.say(f"left over, ended: {', '.join(left)}" if left else "Tandem does not run.")
         return
-    pid, command = owner
-    if command != UP:
-        raise StackError(f"Tandem is not up; {command} (pid {pid}) works in {home.directory}.")
+    pid, name = owner
+    if name != UP:
+        raise StackError(f"Tandem is not up; {name} (pid {pid}) works in {home.directory}.")
     with terminal.step("stopped"):
         _end(pid)
 

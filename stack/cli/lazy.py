@@ -33,7 +33,7 @@ class LazyCommand(TyperCommand):
         return ast.get_docstring(ast.parse(Path(spec.origin).read_text(encoding="utf-8")))
 
     @help.setter  # noqa: A003 - the property above
-    def help(self, reported: str | None) -> None:
+    def help(self, given: str | None) -> None:
         """Typer's constructor sets it."""
 
     def make_context(self, *arguments: Any, **more: Any) -> Any:

@@ -39,7 +39,7 @@ def command(
         bool, typer.Option("--owner", help="As the owner of the tables, who may change everything.")
     ] = False,
 ) -> None:
-    """Exit code of psql. Raises UnknownAnalystError if nobody has told how to come as analyst."""
+    """Exit code of psql. Raises UnknownAnalystError if nobody has said how to come as analyst."""
     with opened_stores(*prepare(), "tandem psql") as stores:
         address = _address(stores.database, owner=owner)
         typer.echo(_AS_OWNER if owner else _AS_ANALYST, err=True)
@@ -48,8 +48,8 @@ def command(
         try:
             # The prompt names the role, so that nobody forgets who they are.
             prompts = ["--set=PROMPT1=%n@%/%R%x%# ", "--set=PROMPT2=%n@%/%R%x%# "]
-            command = [str(postgres_program("psql")), *prompts, address, *context.args]
-            ended = subprocess.run(command, check=False, preexec_fn=_obey_interrupts)  # noqa: S603 - ours
+            program = [str(postgres_program("psql")), *prompts, address, *context.args]
+            ended = subprocess.run(program, check=False, preexec_fn=_obey_interrupts)  # noqa: S603 - ours
         finally:
             signal.signal(signal.SIGINT, before)
     raise typer.Exit(ended.returncode)

@@ -65,7 +65,7 @@ def _never_started(settings: StackSettings) -> StackState:
 
 
 def _served_run(state: StackState, *, supervised: bool) -> dict[str, Any]:
-    """What the database tells of the run being served; all None if it was not asked."""
+    """What the database has of the run being served; all None if it was not asked."""
     if not (supervised and state.migrated):
         return {"database_answers": None, "run": None, "run_unknown_because": None}
     # Without a database there is no need to wait for its driver.

@@ -43,7 +43,7 @@ def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console)
         flow_environment(settings, home, stores) as environment,
     ):
 
-        def hear(line: str) -> None:
+        def receive(line: str) -> None:
             message = json.loads(line)
             if "failed_step" in message:
                 step, seconds = escape(message["failed_step"]), message["seconds"]
@@ -57,7 +57,7 @@ def _tune(settings: StackSettings, home: Home, stores: Stores, console: Console)
             if seconds is not None:
                 console.print(f"  [green]✓[/] {step:<60} [dim]{seconds:6.1f} s[/]")
 
-        code = asyncio.run(run_python(PROGRAM, environment, log, hear))
+        code = asyncio.run(run_python(PROGRAM, environment, log, receive))
     if "verdict" not in ending:
         raise TuningError(_why(ending, code, log))
     return str(ending["verdict"])

@@ -17,7 +17,7 @@ _REDIS_SECONDS = 2.0
 
 
 def check_postgres(database_url: str, bounds: Bounds) -> list[Finding]:
-    """What the database tells; that it is away is a finding too."""
+    """What the database answers; that it is away is a finding too."""
     try:
         with connected(database_url) as connection:
             figures = load_figures(connection)

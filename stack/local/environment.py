@@ -47,7 +47,7 @@ def child_environment(
     database_url: str,
     redis_url: str | None,
 ) -> dict[str, str]:
-    """Variables of our own processes, on top of Prefect's; without Redis none is told."""
+    """Variables of our own processes, on top of Prefect's; without Redis none is named."""
     inherited = {name: value for name, value in prefect.items() if name not in _NOT_THEIRS}
     return {
         **inherited,
@@ -108,7 +108,7 @@ _DEFAULTS = {
     "PYTHONUNBUFFERED": "1",
 }
 
-# Nothing is told to anybody outside.
+# Nothing is reported to anybody outside.
 _PRIVACY = {
     "DO_NOT_TRACK": "1",
     "PREFECT_CLI_PROMPT": "false",

@@ -39,7 +39,7 @@ class Answer:
     events_since_cut_off: int
     items: tuple[str, ...]
     scores: NDArray[np.float64]
-    """(n, 3): score, batch and speed score of each item; 0 where an answer tells none."""
+    """(n, 3): score, batch and speed score of each item; 0 where an answer has none."""
     by_words: tuple[str, ...] = ()
     """Items of a search that are said to have one of the words."""
     exclusions: str | None = None

@@ -30,7 +30,7 @@ _PAUSE_SECONDS = 0.2
 
 @dataclass(slots=True)
 class BulkLoader:
-    """Loads users whom no process is told of; from the commit on, their items count as seen."""
+    """Loads users of whom no process is notified; from the commit on, their items count as seen."""
 
     engine: Engine
     dataset: Dataset

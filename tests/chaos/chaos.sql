@@ -60,13 +60,13 @@ order by run_id, list, written_at;
 select item_no, similarity_embedding from item_similarity_embeddings where run_id = :run_id order by item_no;
 
 -- name: load_phrases
--- What the run makes of words that users state, by the store's own function.
+-- What the run makes of words that users declare, by the store's own function.
 select phrase, embedding, context_embedding, taste_scale, confidence_scale
 from phrase_vectors(:run_id, cast(:phrases as text[]))
 order by phrase;
 
 -- name: load_interests
--- What stands of what users stated; who took all back stands there with nothing.
+-- What stands of what users declared; who took all back stands there with nothing.
 select user_id, words,
        array(select item_id from unnest(item_nos) with ordinality as said (item_no, ordinal) join items using (item_no)
              order by ordinal) as item_ids

@@ -57,7 +57,7 @@ class Api:
         parameters: Mapping[str, Any] | None = None,
         content: Any = None,
     ) -> Reply:
-        """One request; whatever goes wrong with the connection is told, not raised.
+        """One request; whatever goes wrong with the connection is answered, not raised.
 
         A parameter that is a list is repeated.
         """
@@ -141,7 +141,7 @@ class _Connection:
 
 
 class _Response:
-    """Hears the parser."""
+    """Receives what the parser finds."""
 
     def __init__(self) -> None:
         self.body = bytearray()

@@ -69,7 +69,7 @@ class Comparison:
         """By kind of answer, the share that is caught if it comes from the run beside its own."""
         since = _deletions(self.ledger)
         sorts = {"blend": _is_blend, "popular": _is_popular, "similar": _is_similar}
-        # Users who stated something are compared with all that they may have stated.
+        # Users who declared something are compared with all that they may have declared.
         known = [
             answer
             for answer in answers
@@ -105,7 +105,7 @@ class Comparison:
         return self.logs.get(answer.user or "", ())
 
     def _said(self, answer: Answer) -> list[Interests]:
-        """What the user may have stated when the answer was made: it may have been some time ago.
+        """What the user may have declared when the answer was made: it may have been some time ago.
 
         The newest first, as it is the likeliest.
         """

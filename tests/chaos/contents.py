@@ -1,4 +1,4 @@
-"""What the store holds, as the checker keeps it: the log, runs, and what users state."""
+"""What the store holds, as the checker keeps it: the log, runs, and what users declare."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,13 +30,13 @@ class LogRow:
 
 @dataclass(frozen=True, slots=True)
 class Interests:
-    """What a user states to like."""
+    """What a user declares to like."""
 
     words: tuple[str, ...] = ()
     items: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        """Whether anything is stated."""
+        """Whether anything is declared."""
         return bool(self.words or self.items)
 
     def with_words(self, words: Sequence[str]) -> "Interests":
@@ -82,7 +82,7 @@ class RunContents:
     item_nos: Mapping[str, int]
     kinds: KindTable
     phrases: ItemVectors
-    """Words that users may state, as items with numbers below 0."""
+    """Words that users may declare, as items with numbers below 0."""
     phrase_nos: Mapping[str, int]
     similarity_embeddings: Mapping[str, NDArray[np.float32]]
     """Similarity embeddings (2 d,) of the items."""

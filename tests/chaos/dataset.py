@@ -1,4 +1,4 @@
-"""The synthetic shop: users at home in one of several groups of items, and what they did so far."""
+"""The synthetic dataset: users at home in one of several groups of items, and what they did."""
 
 import random
 import uuid
@@ -64,7 +64,7 @@ class Dataset:
 
     @property
     def vocabulary(self) -> list[str]:
-        """What users may state: words of titles, and categories."""
+        """What users may declare: words of titles, and categories."""
         return [*self.words, *self.all_categories]
 
 

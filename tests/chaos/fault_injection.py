@@ -141,7 +141,7 @@ class FaultInjector:
 
     async def _victims(self, fault: PlannedFault) -> list[str]:
         """Which members; one that is away already is waited for."""
-        while not (names := self.fleet.running(fault.kind)):  # noqa: ASYNC110 -- processes tell nobody
+        while not (names := self.fleet.running(fault.kind)):  # noqa: ASYNC110 -- processes notify nobody
             await asyncio.sleep(_WATCH_SECONDS)
         if fault.act == "kill" and fault.kind == "speed" and fault.share > _BOTH_SPEED_WORKERS:
             return names

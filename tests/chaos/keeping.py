@@ -23,7 +23,7 @@ class RunKeeper:
 
     engine: Engine
     phrases: Sequence[str]
-    """Words that users may state."""
+    """Words that users may declare."""
     contents: dict[int, RunContents] = field(default_factory=dict)
 
     async def keep_new(self) -> None:

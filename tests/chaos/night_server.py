@@ -1,7 +1,7 @@
 """Nights without the wait for imports: `python -m tests.chaos.night_server`.
 
 For each line of standard input, a JSON object of environment variables, a process is forked that
-runs a night and tells its steps as `stack.local.flow_runs.nightly_entry_point` does. `{"pid"}`
+runs a night and reports its steps as `stack.local.flow_runs.nightly_entry_point` does. `{"pid"}`
 comes before, `{"code"}` after it, negative if a signal ended it.
 """
 

@@ -92,7 +92,7 @@ class Nights:
     _night: Night | None = None
 
     def start(self) -> None:
-        """Start the process that nights are forked from, and hear what it tells."""
+        """Start the process that nights are forked from, and read what it reports."""
         with open_log(self.log) as output:
             self._server = subprocess.Popen(
                 [sys.executable, *PROGRAM],
@@ -168,10 +168,10 @@ class Nights:
         # The loop may be closed, and the pipe with it, when everything ends.
         with suppress(RuntimeError, ValueError):
             for line in server.stdout or ():
-                loop.call_soon_threadsafe(self._hear, json.loads(line))
-            loop.call_soon_threadsafe(self._hear, {"code": 1})
+                loop.call_soon_threadsafe(self._receive, json.loads(line))
+            loop.call_soon_threadsafe(self._receive, {"code": 1})
 
-    def _hear(self, message: Message) -> None:
+    def _receive(self, message: Message) -> None:
         night = self._night
         if night is None:
             return

@@ -1,4 +1,4 @@
-"""What a run of chaos can be told."""
+"""What a run of chaos is asked for."""
 
 from dataclasses import dataclass
 

@@ -15,7 +15,7 @@ _MOST_WORDS, _MOST_ITEMS = 3, 2
 
 @dataclass(slots=True)
 class PreferenceGenerator:
-    """States interests for one user after the other."""
+    """Declares interests for one user after the other."""
 
     dataset: Dataset
     writer: Writer

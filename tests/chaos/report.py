@@ -131,7 +131,7 @@ def summary(figures: Figures) -> list[str]:
         colour = "red" if figures[name] else "green"
         lines.append(f"  [{colour}]{name.replace('_', ' '):<24}{figures[name]:>6}[/]")
     if not _is_conclusive(figures):
-        lines.append("  [red]too little was compared to tell[/]")
+        lines.append("  [red]too little was compared to say[/]")
     longest = figures["max_recovery_seconds"]
     late = longest is not None and longest > RECOVERY_BOUND_SECONDS
     lines.append(

@@ -40,7 +40,7 @@ OLD_SCORES = [float(FILMS - index) for index in range(FILMS)]
 
 
 def dataset_of(items: int, groups: int = 1) -> Dataset:
-    """A shop in which ann has done nothing so far, and which no store knows of."""
+    """A dataset in which ann has done nothing so far, and which no store knows of."""
     indexes = {f"item-{index}": index for index in range(items)}
     return Dataset(
         users=("ann",),
@@ -176,7 +176,7 @@ def answer_from(
     batch = np.array([run.lists["ann"][item] for item in items])
     rows = run.items.rows_of(np.array([run.item_nos[item] for item in items]))
     speed = run.items.vectors[rows].astype(np.float64) @ vector
-    scaled = [(scores - scores.min()) / (scores.max() - scores.min()) for scores in (batch, speed)]
+    scaled = [(each - each.min()) / (each.max() - each.min()) for each in (batch, speed)]
     scores = np.column_stack([0.7 * scaled[0] + 0.3 * scaled[1], *scaled])
     return made_from(run, question or list_for("ann", 20), "blend", scores)
 

@@ -37,7 +37,7 @@ def load_runs(connection: Connection) -> dict[int, Any]:
 def load_contents(connection: Connection, run: Any, phrases: Sequence[str] = ()) -> RunContents:
     """What a retained run is made of, but for its popular lists; `run` is a row of `load_runs`.
 
-    `phrases`: words that users may state.
+    `phrases`: words that users may declare.
     """
     asked = {"run_id": run.run_id}
     item_nos = {row.item_id: row.item_no for row in connection.execute(_CHAOS["load_item_nos"])}
@@ -105,7 +105,7 @@ def load_duplicates(connection: Connection) -> dict[UUID, int]:
 
 
 def load_interests(connection: Connection) -> dict[str, Interests]:
-    """What stands of what users stated."""
+    """What stands of what users declared."""
     return {
         row.user_id: Interests(tuple(row.words), tuple(row.item_ids))
         for row in connection.execute(_CHAOS["load_interests"])

@@ -104,7 +104,7 @@ class Verdict:
 
 
 def users_of(ledger: Ledger) -> list[str]:
-    """Everybody who did or stated something during the load."""
+    """Everybody who did or declared something during the load."""
     acted = (event.user for event in ledger.events.values())
     return list(dict.fromkeys((*acted, *ledger.statements)))
 

@@ -3,7 +3,7 @@
 Of each published run the checker keeps what the store holds. An answer's batch scores must be a
 straight line over the scores of that run's list for the user, and its speed scores one over the
 inner products of that run's item vectors with the user's live vector, recomputed from the log as of
-the events the answer says it knows, after interests the user may have stated by then. What is the
+the events the answer says it knows, after interests the user may have declared by then. What is the
 same for everybody must fit one of the versions that the run's list had.
 """
 
@@ -38,8 +38,8 @@ def fault_of(
     """Why the answer cannot come from this run alone; None if it can.
 
     `log`: the user's rows in order of position; None: the log has lost rows since (a deletion), and
-    the live vector of that time cannot be computed again. `said`: what the user may have stated by
-    then, each instead of the others.
+    the live vector of that time cannot be computed again. `said`: what the user may have declared
+    by then, each instead of the others.
     """
     if answer.cut_off_at != run.cut_off_at:
         return f"the run's cut-off is {run.cut_off_at}, not {answer.cut_off_at}"
@@ -156,7 +156,7 @@ def _error_over(
 
 
 def _fault_of_similarity(answer: Answer, run: RunContents) -> str | None:
-    """Why the scores are not the inner products with the mean embedding asked about."""
+    """Why the scores are not the inner products with the mean of the items asked about."""
     shown = [
         (item, score)
         for item, score in zip(answer.items, answer.scores[:, _SCORE].tolist(), strict=True)
@@ -169,8 +169,8 @@ def _fault_of_similarity(answer: Answer, run: RunContents) -> str | None:
     ]
     if strangers:
         return f"{', '.join(strangers[:5])} have no similarity embedding in run {answer.run_id}"
-    middle = np.mean([run.similarity_embeddings[seed] for seed in answer.question.seeds], axis=0)
-    errors = [abs(float(run.similarity_embeddings[item] @ middle) - score) for item, score in shown]
+    mean = np.mean([run.similarity_embeddings[seed] for seed in answer.question.seeds], axis=0)
+    errors = [abs(float(run.similarity_embeddings[item] @ mean) - score) for item, score in shown]
     error = max(errors, default=0.0)
     if error <= _SIMILARITY_TOLERANCE:
         return None

@@ -59,7 +59,7 @@ def _repair(engine: Engine, index: RunIndex, console: Console, *, anew: bool) ->
 
 
 def _rebuilt(engine: Engine, index: RunIndex, console: Console) -> float:
-    """Build it, and tell how far that is: in motion on a terminal, each phase once elsewhere."""
+    """Build it, and print how far that is: in motion on a terminal, each phase once elsewhere."""
     printed_phases: set[str] = set()
     with ThreadPoolExecutor(1) as pool, console.status(f"building {index.name}") as status:
         building = pool.submit(rebuild, engine, index)

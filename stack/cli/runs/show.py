@@ -48,7 +48,7 @@ def _print_report(console: Console, record: RunRecord) -> None:
     live = ", live" if record["live"] else ""
     seconds = "" if record["seconds"] is None else f" after {record['seconds']:.1f} s"
     console.print(f"[bold]Run {record['run_id']}[/] {record['state']}{live}{seconds}")
-    console.print(f"learned from what was stored before {_moment(record['cut_off_at'])}")
+    console.print(f"learned from what was stored before {_format_time(record['cut_off_at'])}")
     reason = record["reason"] or record["metrics"].get("gate")
     if reason:
         console.print(escape(reason))
@@ -57,5 +57,5 @@ def _print_report(console: Console, record: RunRecord) -> None:
         console.print(table)
 
 
-def _moment(time: str) -> str:
+def _format_time(time: str) -> str:
     return time[:19].replace("T", " ") + " UTC"

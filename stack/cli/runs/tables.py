@@ -1,4 +1,4 @@
-"""Tables that tell one model run on the terminal."""
+"""Tables that show one model run on the terminal."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -106,7 +106,7 @@ def _seconds(step_seconds: Mapping[str, float]) -> Table:
 
 
 def _beside(metrics: Mapping[str, Any]) -> dict[str, Any]:
-    """The flat metrics that no other table tells."""
+    """The flat metrics that no other table shows."""
     elsewhere = ("evaluation", "gate", "words_foreseen")
     return {
         name: value

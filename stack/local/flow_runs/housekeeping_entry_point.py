@@ -1,4 +1,4 @@
-"""`python -m stack.local.flow_runs.housekeeping_entry_point`: the housekeeping, told as a flow is.
+"""`python -m stack.local.flow_runs.housekeeping_entry_point`: housekeeping, reported like a flow.
 
 It ends in `{"report"}`: what was deleted.
 """

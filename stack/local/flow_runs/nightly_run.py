@@ -46,7 +46,7 @@ async def run_nightly(
     before = await in_thread(partial(_newest_run, engine))
     ending: dict[str, Any] = {}
 
-    def hear(line: str) -> None:
+    def receive(line: str) -> None:
         message = json.loads(line)
         if "step" in message:
             on_step(message["step"], message["seconds"])
@@ -55,7 +55,7 @@ async def run_nightly(
         else:
             ending.update(message)
 
-    code = await run_python(PROGRAM, environment, log, hear)
+    code = await run_python(PROGRAM, environment, log, receive)
     record = await in_thread(partial(_run_after, engine, before))
     if record is None or ending.get("error") == RunInProgressError.__name__:
         raise NightlyRunError(_why(ending, code, log))

@@ -1,4 +1,4 @@
-"""Being told by a process that it is ready, in the way of systemd's Type=notify."""
+"""Being notified by a process that it is ready, in the way of systemd's Type=notify."""
 
 import secrets
 import socket
@@ -13,7 +13,7 @@ _POLL_SECONDS = 0.2
 
 
 class ReadyListener:
-    """A socket at which one process says that it is ready. On Linux only; elsewhere none is told.
+    """A socket at which one process says that it is ready. On Linux only; elsewhere there is none.
 
     Its name is abstract, so nothing is left of it when this process is gone.
     """

@@ -63,7 +63,7 @@ class StackState:
     owner_url: str = ""
     """The database as the role that migrates."""
     analyst_url: str | None = None
-    """The database as the role analyst; None: nobody has told how."""
+    """The database as the role analyst; None: nobody has said how."""
 
     @property
     def database(self) -> DatabaseAddresses:
