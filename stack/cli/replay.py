@@ -18,6 +18,7 @@ from batch.history.interactions import Interactions, load_interactions
 from batch.parameters import RunParameters
 from batch.replay.foresight import CANDIDATES, advise, by_segment
 from batch.replay.replaying import POLICIES, Replay, ReplaySettings, replay
+from batch.replay.sources import SOURCES
 from batch.settings import BatchSettings
 from domain.blend import BlendPolicy
 from serving.settings import BlendSettings
@@ -63,8 +64,9 @@ def command(
 def policies_with(now: BlendPolicy) -> dict[str, BlendPolicy]:
     """What is compared: the policy in use, also without each of its further sources, and others.
 
-    The others have the further sources of the one in use.
+    The others have the further sources of the one in use, as far as replay knows them.
     """
+    now = replace(now, more={name: now.more[name] for name in now.more if name in SOURCES})
     others = {name: replace(each, more=now.more) for name, each in _OTHERS.items()}
     without = {
         f"without {name}": replace(now, more={**now.more, name: 0.0})

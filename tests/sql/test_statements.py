@@ -9,7 +9,17 @@ from sql.query_files import codes, shared_parts, written_out
 
 ROOT = Path(query_files.__file__).parents[1]
 FILES = [*sorted((ROOT / "sql" / "queries").glob("*.sql")), ROOT / "tests" / "chaos" / "chaos.sql"]
-ASKING = ("batch", "flows", "serving", "speed", "sql", "stack", "benchmarks", "tests/chaos")
+ASKING = (
+    "batch",
+    "flows",
+    "loading",
+    "serving",
+    "speed",
+    "sql",
+    "stack",
+    "benchmarks",
+    "tests/chaos",
+)
 
 SHARED = """
 -- What this file is about: it's read by nobody.

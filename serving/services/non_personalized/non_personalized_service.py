@@ -33,8 +33,6 @@ _FALLBACK_ITEMS = 2 * LONGEST
 class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedList]):
     """Answers requests for popular, trending, latest and starter lists."""
 
-    cached = False
-
     def __init__(
         self,
         *,
