@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from batch.content.cold_items import SpaceWords
 from batch.content.words import Floats
 from batch.history.interactions import Interactions
-from batch.history.matrix import InteractionMatrix, item_liked_by
+from batch.history.matrix import InteractionMatrix, like_counts
 from batch.space.composing import ItemSpace
 from domain.cold_items import PSEUDO_COUNT, shrunk
 
@@ -94,7 +94,7 @@ class _Observing:
         )
         self._items = space.items
         self._end = live.taste_dimensions + live.sequence_dimensions
-        users = item_liked_by(matrix).astype(np.float64)
+        users = like_counts(matrix).astype(np.float64)
         rows = space.items.rows_of(matrix.item_nos)
         known = space.items.vectors[rows, : self._end].astype(np.float64)
         self.popularity_mean: Floats = users @ known / max(users.sum(), 1.0)

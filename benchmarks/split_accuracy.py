@@ -123,7 +123,7 @@ def tuned_on_train(
 
 def _folds(train: InteractionMatrix, seed: int) -> list[EvaluationFold]:
     """Random holdouts of train: one if it has many users, several if it has few."""
-    users = max(int(len(train.liked_by()) * _HOLDOUT_USERS), 1)
+    users = max(int(len(train.rows_who_like()) * _HOLDOUT_USERS), 1)
     holdouts = min(_MOST_HOLDOUTS, max(round(_JUDGED_USERS / users), 1))
     folds = []
     for no in range(holdouts):

@@ -16,7 +16,6 @@ from batch.content.words import ItemTerms
 from batch.evaluation.bootstrap import intervals
 from batch.evaluation.scoring import DEPTH
 from batch.history.interactions import Interactions
-from batch.history.matrix import item_liked_by
 from batch.parameters import RunParameters, WordParameters
 from batch.replay.replaying import (
     ReplaySettings,
@@ -57,7 +56,7 @@ class WordsReplay:
 
     without: Mapping[str, NDArray[np.int64]]
     with_words: Mapping[str, NDArray[np.int64]]
-    liked_by: NDArray[np.int64]
+    like_counts: NDArray[np.int64]
     """How many had liked the item before the night."""
     pseudo_count: tuple[float, ...]
     """What each night chose."""
@@ -69,7 +68,7 @@ class WordsReplay:
             before, after = _gains(self.without[name]), _gains(self.with_words[name])
             figures[name] = {}
             for segment, (fewest, most) in SEGMENTS.items():
-                chosen = (self.liked_by >= fewest) & (self.liked_by <= most)
+                chosen = (self.like_counts >= fewest) & (self.like_counts <= most)
                 if chosen.any():
                     figures[name][segment] = _compared(before[chosen], after[chosen], seed)
         return figures
@@ -88,21 +87,21 @@ def replay_words(
     """
     timeline = Timeline(interactions)
     ranks: list[tuple[dict[str, int], dict[str, int]]] = []
-    liked_by: list[int] = []
+    counts: list[int] = []
     chosen: list[float] = []
     policies = {name: settings.policies[name] for name in settings.policies if name in LISTS}
     for done, first, tonight in nights_of(timeline, settings):
         night, worded, pseudo_count = _nights(timeline, first, terms, parameters, settings)
         chosen.append(pseudo_count)
-        of_items = item_liked_by(night.matrix)
+        of_items = like_counts(night.matrix)
         for event in timeline.events(tonight, first):
             ranks.append((ranks_of(night, event, policies), ranks_of(worded, event, policies)))
-            liked_by.append(int(of_items[np.searchsorted(night.matrix.item_nos, event.item_no)]))
+            counts.append(int(of_items[np.searchsorted(night.matrix.item_nos, event.item_no)]))
         on_night(done, len(ranks))
     without, with_words = (
         {name: np.array([pair[side][name] for pair in ranks]) for name in LISTS} for side in (0, 1)
     )
-    return WordsReplay(without, with_words, np.array(liked_by), tuple(chosen))
+    return WordsReplay(without, with_words, np.array(counts), tuple(chosen))
 
 
 def _nights(

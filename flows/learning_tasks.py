@@ -111,7 +111,7 @@ def read_words(context: NightlyContext) -> ItemTerms:
 def build_matrix(context: NightlyContext, run: Run, history: Interactions) -> InteractionMatrix:
     """Weights summed by user and item; NotEnoughHistoryError if there is too little."""
     matrix = interaction_matrix(history, as_of(run, history))
-    users, items = len(matrix.liked_by()), len(matrix.item_nos)
+    users, items = len(matrix.rows_who_like()), len(matrix.item_nos)
     if users < FEWEST_USERS or items < FEWEST_ITEMS:
         raise NotEnoughHistoryError(
             f"There is too little to learn from: {users} users who liked something and {items}"

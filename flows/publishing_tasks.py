@@ -57,7 +57,7 @@ def write_lists(
         chunk_users=settings.chunk_users,
         threads=settings.threads,
     )
-    compared = inter_user_similarity.sampled_users(len(matrix.liked_by()), settings.seed)
+    compared = inter_user_similarity.sampled_users(len(matrix.rows_who_like()), settings.seed)
     with context.bulk() as connection:
         written = nightly_lists.store_all_lists(
             connection,

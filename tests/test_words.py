@@ -52,7 +52,7 @@ INSTEAD = {
     "known after": "pseudo_count",
     "likeness": "similarity",
     "likenesses": "similarities",
-    "likers": "liked_by",
+    "likers": "users who like",
     "alike pairs": "similar pairs",
     "commonest": "most common",
     "shelf": "list, or non_personalized",

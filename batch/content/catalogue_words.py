@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from batch.bulk import append, constant_column, fetch, vector_column
 from batch.content.cold_items import SpaceWords, learn_space_words, space_with_words
 from batch.content.words import ItemTerms
-from batch.history.matrix import InteractionMatrix, item_liked_by
+from batch.history.matrix import InteractionMatrix, like_counts
 from batch.parameters import WordParameters
 from batch.space.composing import ItemSpace
 from domain.identifiers import RunId
@@ -79,7 +79,7 @@ def words_of_terms(
 
 def _users_of(space: ItemSpace, matrix: InteractionMatrix) -> NDArray[np.int32]:
     users = np.zeros(len(space.items.item_nos), dtype=np.int32)
-    users[space.items.rows_of(matrix.item_nos)] = item_liked_by(matrix)
+    users[space.items.rows_of(matrix.item_nos)] = like_counts(matrix)
     return users
 
 

@@ -17,7 +17,7 @@ from batch.content.calibrated_words import learn_calibrated
 from batch.content.mean_embedding import MeanEmbedding, mean_embedding
 from batch.content.words import Floats, ItemTerms, WordVectors
 from batch.fitting import Factors, gramian
-from batch.history.matrix import InteractionMatrix, item_degrees, item_liked_by
+from batch.history.matrix import InteractionMatrix, item_degrees, like_counts
 from batch.parameters import WordParameters
 from batch.space.composing import ItemSpace
 from domain.cold_items import ColdItemSpace, SimilarityShares, fillers, unit
@@ -82,7 +82,7 @@ def learn_space_words(
         pseudo_count=parameters.pseudo_count,
         trend=float(space.items.vectors[:, end].mean()) if known else 0.0,
         taste_scale=float(space.items.taste_scales[least_used]) if known else 1.0,
-        mean_embedding=mean_embedding(space, item_liked_by(matrix) > 0),
+        mean_embedding=mean_embedding(space, like_counts(matrix) > 0),
         similarity=parameters.similarity
         if live.sequence_dimensions
         else parameters.similarity.without_sequence(),
@@ -97,7 +97,7 @@ def space_with_words(
     New are those that nobody has liked, too: what was learned of them says nothing. A new item
     without a term the run knows has the mean embedding.
     """
-    liked = item_liked_by(matrix) > 0
+    liked = like_counts(matrix) > 0
     used = replace(space, items=_rows_of(space.items, np.flatnonzero(liked)))
     blended = _blended(used, item_degrees(matrix)[liked], terms, learned)
     item_nos = np.union1d(terms.item_nos, space.items.item_nos)

@@ -26,7 +26,7 @@ class InteractionMatrix:
     seen: csr_matrix
     """(u, i) 1 where an item must not be listed: it is marked as seen, or its sum is negative."""
 
-    def liked_by(self) -> NDArray[np.intp]:
+    def rows_who_like(self) -> NDArray[np.intp]:
         """Rows of users with at least one positive sum."""
         positive = self.weights.data > 0.0
         rows = np.repeat(np.arange(len(self.user_nos)), np.diff(self.weights.indptr))
@@ -91,7 +91,7 @@ def item_degrees(matrix: InteractionMatrix) -> NDArray[np.float64]:
     return np.asarray(np.maximum(degrees, 1.0))
 
 
-def item_liked_by(matrix: InteractionMatrix) -> NDArray[np.int32]:
+def like_counts(matrix: InteractionMatrix) -> NDArray[np.int32]:
     """The number of distinct users with a positive sum of each column, (i,)."""
     liked = matrix.weights.indices[matrix.weights.data > 0.0]
     return np.bincount(liked, minlength=len(matrix.item_nos)).astype(np.int32)

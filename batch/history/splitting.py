@@ -60,7 +60,7 @@ def relevant_in_future(
     sums = later.weights.tocoo()
     liked = sums.data > 0.0
     user_nos, item_nos = later.user_nos[sums.row[liked]], later.item_nos[sums.col[liked]]
-    known = np.isin(user_nos, past.user_nos[past.liked_by()])
+    known = np.isin(user_nos, past.user_nos[past.rows_who_like()])
     seen = past.seen.tocoo()
     seen_pairs = pair_keys(past.user_nos[seen.row], past.item_nos[seen.col])
     unseen = ~np.isin(pair_keys(user_nos, item_nos), seen_pairs)

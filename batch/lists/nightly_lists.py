@@ -75,7 +75,7 @@ def all_lists(
     threads: int = 0,
 ) -> Iterator[Lists]:
     """The lists of every user who likes something, `chunk_users` at a time."""
-    rows = matrix.liked_by()
+    rows = matrix.rows_who_like()
     for start in range(0, len(rows), chunk_users):
         chunk = rows[start : start + chunk_users]
         yield best_lists(matrix, factors, chunk, length=length, left_out=left_out, threads=threads)

@@ -69,5 +69,5 @@ class FallbackReader:
         (row,) = await self._store.rows(_FALLBACK["load_fallback_items"], parameters)
         return [
             CatalogueItem(ItemNo(item_no), item_id, title, tuple(categories))
-            for item_no, item_id, title, categories in orjson.loads(row.payload or "[]")
+            for item_no, item_id, title, categories in orjson.loads(row.items or "[]")
         ]

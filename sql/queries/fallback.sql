@@ -54,6 +54,6 @@ select (select count(*) from page) as items,
 
 -- name: load_fallback_items
 -- What is known of those of :item_nos that are available.
-select cast(json_agg(json_build_array(item_no, item_id, title, array_remove(categories, null))) as text) as payload
+select cast(json_agg(json_build_array(item_no, item_id, title, array_remove(categories, null))) as text) as items
 from items
 where item_no = any(cast(:item_nos as integer[])) and available;

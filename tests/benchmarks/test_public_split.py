@@ -106,9 +106,9 @@ def test_a_stranger_gets_the_items_most_users_have(split: Path) -> None:
         np.zeros((len(read.train.item_nos), 2), dtype=np.float32),
     )
     listed = score_test(read, none).listed[-1]
-    liked_by = np.bincount(read.train.weights.indices)
+    like_counts = np.bincount(read.train.weights.indices)
     indexes = np.searchsorted(read.train.item_nos, listed[:20])
-    assert liked_by[indexes].min() >= np.sort(liked_by)[-20]
+    assert like_counts[indexes].min() >= np.sort(like_counts)[-20]
 
 
 @pytest.mark.parametrize("name", ["train.txt", "test.txt"])

@@ -43,7 +43,7 @@ def test_every_event_is_in_one_segment_and_in_all(log: Interactions) -> None:
     assert len(replayed.pseudo_count) == 2
     for segments in replayed.compared(1).values():
         events = {segment: segment_figures.events for segment, segment_figures in segments.items()}
-        assert events.pop("all") == sum(events.values()) == len(replayed.liked_by)
+        assert events.pop("all") == sum(events.values()) == len(replayed.like_counts)
 
 
 def test_what_words_add_is_reported_with_its_interval() -> None:

@@ -45,7 +45,7 @@ def lists_by_item(rated: int | None, value: float) -> dict[int, int]:
     matrix = interaction_matrix(history, history.newest())
     hyperparameters = replace(RunParameters.of(BatchSettings()).lists, factors=16, iterations=5)
     factors = fit_lists(matrix, history, history.newest(), hyperparameters, threads=1)
-    lists = best_lists(matrix, factors, matrix.liked_by(), length=20)
+    lists = best_lists(matrix, factors, matrix.rows_who_like(), length=20)
     listed, counts = np.unique(lists.item_nos, return_counts=True)
     return dict(zip(listed.tolist(), counts.tolist(), strict=True))
 

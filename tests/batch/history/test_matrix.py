@@ -114,7 +114,7 @@ def test_only_who_likes_something_is_counted(
     make_interactions: Callable[..., Interactions],
 ) -> None:
     matrix = interaction_matrix(make_interactions([(1, 1, 4, 0), (2, 1, 1, 0)]), AS_OF)
-    assert matrix.user_nos[matrix.liked_by()].tolist() == [2]
+    assert matrix.user_nos[matrix.rows_who_like()].tolist() == [2]
 
 
 def test_an_empty_history_makes_an_empty_matrix(
@@ -122,4 +122,4 @@ def test_an_empty_history_makes_an_empty_matrix(
 ) -> None:
     matrix = interaction_matrix(make_interactions([]), AS_OF)
     assert matrix.weights.shape == (0, 0)
-    assert not len(matrix.liked_by())
+    assert not len(matrix.rows_who_like())

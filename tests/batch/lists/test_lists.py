@@ -54,4 +54,4 @@ def test_a_list_is_the_best_of_what_is_unseen_and_available(
             ranked = [int(no) for no in matrix.item_nos[np.argsort(-scores)]]
             expected = [no for no in ranked if no not in barred][:length]
             assert [int(no) for no in item_nos if no != NO_ITEM] == expected
-    assert users == matrix.user_nos[matrix.liked_by()].tolist()
+    assert users == matrix.user_nos[matrix.rows_who_like()].tolist()
