@@ -16,6 +16,7 @@ from batch.content.words import ItemTerms
 from batch.evaluation.bootstrap import intervals
 from batch.evaluation.scoring import DEPTH
 from batch.history.interactions import Interactions
+from batch.history.matrix import like_counts
 from batch.parameters import RunParameters, WordParameters
 from batch.replay.replaying import (
     ReplaySettings,
