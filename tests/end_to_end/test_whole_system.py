@@ -127,7 +127,7 @@ def test_a_new_user_gets_popular_then_personal_after_the_first_event(system: Sys
 def test_a_second_night_moves_the_batch_part(system: System) -> None:
     user = f"newcomer-{uuid.uuid4().hex[:8]}"
     post(system, events(user, GENRES["Western"][:4], kind="view"))
-    wait_until(lambda: system.recommendations(user)["source"] != "popular", seconds=5)
+    wait_until(lambda: system.recommendations(user)["strategy"] == "speed", seconds=30)
     before = system.recommendations(user)
     assert {item["scores"]["batch"] for item in before["items"]} == {0.0}
 

@@ -25,7 +25,7 @@ async def test_all_strangers_are_given_one_list_that_is_made_once(
     await until(lambda: kept(client))
     again = [await recommended(client, f"stranger-{n}") for n in range(5)]
     assert first.json()["source"] == "popular"
-    # Each is asked once. A Redis that takes its time on a busy machine may cost one the cached list.
+    # Each is asked once. A Redis that takes its time on a busy machine may cost one the list.
     assert [answer.json()["source"] for answer in again].count("cache") >= 4
     assert {answer.json()["strategy"] for answer in again} == {"popular"}
     assert [ids(answer) for answer in again] == [ids(first)] * 5
