@@ -6,6 +6,7 @@ import signal
 from typing import Any
 
 from tests.end_to_end.conftest import System
+from tests.prefect_api import ask_again
 from tests.waiting import wait_until
 
 
@@ -27,8 +28,10 @@ def test_a_system_that_was_just_started_is_well(system: System) -> None:
 
 
 def test_a_paused_night_is_reported_until_it_is_resumed(system: System) -> None:
-    deployment = system.prefect.get("/deployments/name/nightly/nightly").json()["id"]
-    system.prefect.post(f"/deployments/{deployment}/pause_deployment").raise_for_status()
+    deployment = ask_again(system.prefect, "GET", "/deployments/name/nightly/nightly", None).json()[
+        "id"
+    ]
+    ask_again(system.prefect, "POST", f"/deployments/{deployment}/pause_deployment", None)
     try:
         assert problems(system) == ["schedule"]
         done = system.run("diagnose")
@@ -36,7 +39,7 @@ def test_a_paused_night_is_reported_until_it_is_resumed(system: System) -> None:
         assert "The deployment nightly is paused. It does not run by itself." in done.stdout
         assert system.json("status")["schedules"]["nightly"] is None
     finally:
-        system.prefect.post(f"/deployments/{deployment}/resume_deployment").raise_for_status()
+        ask_again(system.prefect, "POST", f"/deployments/{deployment}/resume_deployment", None)
     assert problems(system) == []
     wait_until(lambda: system.json("status")["schedules"]["nightly"], seconds=120)
 

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.end_to_end.conftest import System
+from tests.prefect_api import ask_again
 from tests.waiting import wait_until
 
 FILMS = Path(__file__).parents[2] / "stack" / "sample" / "films.csv"
@@ -146,25 +147,25 @@ def test_a_second_night_moves_the_batch_part(system: System) -> None:
 def test_the_data_team_finds_the_deployment_the_run_and_its_figures_in_prefect(
     system: System,
 ) -> None:
-    deployments = system.prefect.post("/deployments/filter", json={}).json()
+    deployments = ask_again(system.prefect, "POST", "/deployments/filter", {}).json()
     (nightly,) = [d for d in deployments if d["name"] == "nightly"]
     assert nightly["schedules"][0]["schedule"]["cron"]
     assert nightly["work_pool_name"] == "tandem"
-    flow_runs = system.prefect.post("/flow_runs/filter", json={}).json()
+    flow_runs = ask_again(system.prefect, "POST", "/flow_runs/filter", {}).json()
     assert "COMPLETED" in {run["state_type"] for run in flow_runs}
-    artifacts = system.prefect.post("/artifacts/filter", json={}).json()
+    artifacts = ask_again(system.prefect, "POST", "/artifacts/filter", {}).json()
     assert any("ndcg@20" in str(artifact["data"]) for artifact in artifacts)
 
 
 def test_a_run_started_from_prefect_is_carried_out_by_the_worker(system: System) -> None:
-    deployments = system.prefect.post("/deployments/filter", json={}).json()
+    deployments = ask_again(system.prefect, "POST", "/deployments/filter", {}).json()
     (nightly,) = [d for d in deployments if d["name"] == "nightly"]
     newest = system.json("runs")[0]["run_id"]
     path = f"/deployments/{nightly['id']}/create_flow_run"
-    created = system.prefect.post(path, json={}).json()
+    created = ask_again(system.prefect, "POST", path, {}).json()
 
     def finished() -> bool:
-        run = system.prefect.get(f"/flow_runs/{created['id']}").json()
+        run = ask_again(system.prefect, "GET", f"/flow_runs/{created['id']}", None).json()
         assert run["state_type"] not in {"FAILED", "CRASHED"}, run["state"]
         return bool(run["state_type"] == "COMPLETED")
 
