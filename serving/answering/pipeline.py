@@ -112,12 +112,13 @@ class AnswerPipeline:
         user_no = await self._users.find(user_id)
         if user_no is None:
             return
-        cached = await self._cache.find(user_no, _key(kind, request, run))
+        key = _key(kind, request, run)
+        cached = await self._cache.find(user_no, key)
         since = self._exclusion_cache.now
         # Asked after the version was taken: a later event voids the version.
         if cached.encoded is None and await self._recommendations.knows_user(run.run_id, user_no):
             user = self._reader(run, user_id, user_no, cached.version, since=since)
-            await self._make(kind, request, run, user, cached.version)
+            await self._make(kind, request, run, user, key=key, version=cached.version)
 
     async def _best(self, asked: _Asked[Request, Result]) -> Answer[Result]:
         with HedgedRead(lambda: self._known(asked.user_id)) as hedged:
@@ -179,7 +180,7 @@ class AnswerPipeline:
             # With the version in the key, who asks after an event never gets an older list.
             result = await self._flights.run(
                 (user_no, key, cached.version),
-                lambda: self._make(kind, request, run, user, cached.version),
+                lambda: self._make(kind, request, run, user, key=key, version=cached.version),
             )
         return Answer(result, result.strategy, user_no, "known")
 
@@ -199,12 +200,14 @@ class AnswerPipeline:
         request: Request,
         run: LiveRun | None,
         user: UserReader | None,
+        *,
+        key: str,
         version: CacheVersion,
     ) -> Result:
         result = await kind.make(run, user, request)
         if result.degraded is None:
             user_no = None if user is None else user.user_no
-            await self._cache.store(user_no, _key(kind, request, run), kind.encode(result), version)
+            await self._cache.store(user_no, key, kind.encode(result), version)
         return result
 
     def _reader(

@@ -1,5 +1,6 @@
 """Which model run is served, and the kinds of events."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -53,6 +54,14 @@ class LiveRun:
     def version(self) -> str:
         """What tells answers of this run from all others, also from its own before a rollback."""
         return f"{self.run_id}.{self.promotion_no}"
+
+
+def decoded_run(fields: Mapping[str, Any] | None) -> LiveRun | None:
+    """The run of a cached list from its JSON: what an answer shows of it."""
+    if fields is None:
+        return None
+    cut_off_at = datetime.fromisoformat(fields["cut_off_at"])
+    return LiveRun(fields["run_id"], cut_off_at, promotion_no=fields.get("promotion_no", 0))
 
 
 def same_run(first: LiveRun | None, other: LiveRun | None) -> bool:

@@ -8,9 +8,8 @@ import pytest
 
 from sql.query_files import codes
 from stack.local.servers.postgres import PostgresServer
+from tests.sql.queries import FILES
 
-ROOT = Path(__file__).parents[2]
-FILES = [*sorted((ROOT / "sql" / "queries").glob("*.sql")), ROOT / "tests" / "chaos" / "chaos.sql"]
 _PREPARED = ("select", "insert", "update", "delete", "with", "values", "merge")
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 _ELSEWHERE = re.compile(r"\bstaged_(events|items)\b|\bchaos_popular_versions\b|::vector\(:")

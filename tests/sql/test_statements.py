@@ -6,9 +6,8 @@ import pytest
 
 from sql import query_files
 from sql.query_files import codes, shared_parts, written_out
+from tests.sql.queries import FILES, ROOT
 
-ROOT = Path(query_files.__file__).parents[1]
-FILES = [*sorted((ROOT / "sql" / "queries").glob("*.sql")), ROOT / "tests" / "chaos" / "chaos.sql"]
 ASKING = (
     "batch",
     "flows",

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Literal
 
 import orjson
@@ -12,7 +11,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.listed_items import ListedItems
-from serving.repositories.runs import LiveRun
+from serving.repositories.runs import LiveRun, decoded_run
 
 _NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "run_unusable", "interrupted", "vector_index"})
 """Reasons for which PostgreSQL is not to blame as a whole."""
@@ -91,18 +90,12 @@ class RecommendationList:
     def decode(cls, kept: bytes) -> "RecommendationList":
         """The list from what was kept; of its run it has only what answers show."""
         said = orjson.loads(kept)
-        run = said["run"]
         return cls(
             strategy=said["strategy"],
-            run=run and _run(run),
+            run=decoded_run(said["run"]),
             policy=AppliedPolicy(**said["policy"]),
             items=tuple(_item(item) for item in said["items"]),
         )
-
-
-def _run(said: dict[str, Any]) -> LiveRun:
-    cut_off_at = datetime.fromisoformat(said["cut_off_at"])
-    return LiveRun(said["run_id"], cut_off_at, promotion_no=said.get("promotion_no", 0))
 
 
 def with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:

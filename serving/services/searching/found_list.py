@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, Literal, Self
 
+import orjson
+
 from domain.identifiers import ItemNo
-from serving.repositories.runs import LiveRun
+from serving.repositories.runs import LiveRun, decoded_run
 
 SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
 SearchStrategy = Literal["search", "words", "popular", "fallback"]
@@ -41,23 +42,18 @@ class SimilarList:
     categories_meant: Mapping[str, str] = field(default_factory=dict)
     """Of an empty list: categories that no item has, and those written so but for case."""
 
-    def encode(self) -> dict[str, Any]:
+    def encode(self) -> bytes:
         """What is kept in the cache."""
-        return {
-            "strategy": self.strategy,
-            "run": self.run,
-            "items": self.items,
-            "unknown": self.unknown,
-            "categories_meant": self.categories_meant,
-        }
+        return orjson.dumps(self)
 
     @classmethod
-    def decode(cls, said: Mapping[str, Any]) -> Self:
+    def decode(cls, kept: bytes) -> Self:
         """The list from what was kept."""
+        said = orjson.loads(kept)
         items = tuple(SimilarItem(**item) for item in said["items"])
         return cls(
             said["strategy"],
-            kept_run(said["run"]),
+            decoded_run(said["run"]),
             items,
             unknown=tuple(said["unknown"]),
             categories_meant=said.get("categories_meant", {}),
@@ -107,23 +103,18 @@ class SearchList:
         """How the best item was found; None: there is no item."""
         return self.items[0].match if self.items else None
 
-    def encode(self) -> dict[str, Any]:
+    def encode(self) -> bytes:
         """What is kept in the cache."""
-        return {
-            "strategy": self.strategy,
-            "run": self.run,
-            "items": self.items,
-            "corrected": self.corrected,
-            "categories_meant": self.categories_meant,
-        }
+        return orjson.dumps(self)
 
     @classmethod
-    def decode(cls, said: Mapping[str, Any]) -> Self:
+    def decode(cls, kept: bytes) -> Self:
         """The list from what was kept."""
+        said = orjson.loads(kept)
         items = tuple(_searched_item(item) for item in said["items"])
         return cls(
             said["strategy"],
-            kept_run(said["run"]),
+            decoded_run(said["run"]),
             items,
             corrected=said["corrected"],
             categories_meant=said.get("categories_meant", {}),
@@ -133,11 +124,3 @@ class SearchList:
 def _searched_item(said: dict[str, Any]) -> SearchedItem:
     highlights = said.pop("highlights")
     return SearchedItem(**said, highlights=highlights and Highlights(**highlights))
-
-
-def kept_run(said: Mapping[str, Any] | None) -> LiveRun | None:
-    """The run of a kept list, with only what answers show of it."""
-    if said is None:
-        return None
-    cut_off_at = datetime.fromisoformat(said["cut_off_at"])
-    return LiveRun(said["run_id"], cut_off_at, promotion_no=said["promotion_no"])

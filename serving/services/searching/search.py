@@ -130,11 +130,11 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
 
     def encode(self, result: SearchList) -> bytes:
         """The list."""
-        return orjson.dumps(result.encode())
+        return result.encode()
 
     def decode(self, cached: bytes) -> SearchList:
         """The list."""
-        return SearchList.decode(orjson.loads(cached))
+        return SearchList.decode(cached)
 
     async def _make(self, search: _Search, typed: TypedQuery) -> SearchList:
         analyzed = await self._analyzer.analyze(search.run_id, typed)

@@ -137,11 +137,11 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
 
     def encode(self, result: SimilarList) -> bytes:
         """The list."""
-        return orjson.dumps(result.encode())
+        return result.encode()
 
     def decode(self, cached: bytes) -> SimilarList:
         """The list."""
-        return SimilarList.decode(orjson.loads(cached))
+        return SimilarList.decode(cached)
 
 
 def mean_similarity_embedding(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:
