@@ -65,12 +65,18 @@ def make_cold_items(
 ) -> ColdItems | None:
     """Embeddings of items: a pure function of their words, the log and the run.
 
-    None if none is to be made: the run has learned no words, or the night made all of them.
+    None if none is to be made: the run has learned no words, or the night made all of them. A run
+    in which no item was in use has no mean to start from: it embeds only items whose words it
+    knows, by these alone.
     """
     run = connection.execute(_COLD_ITEMS["load_cold_item_space"], {"run_id": run_id}).one_or_none()
+    if run is None:
+        return None
+    has_mean = run.words.get("mean_embedding") is not None
     asked = {"run_id": run_id, "item_nos": list(item_nos)}
-    rows = connection.execute(_COLD_ITEMS["load_cold_items"], asked).all() if run else []
-    if run is None or not rows:
+    found = connection.execute(_COLD_ITEMS["load_cold_items"], asked)
+    rows = [row for row in found if has_mean or row.words is not None]
+    if not rows:
         return None
     live = LiveVectorParameters(**run.live_vector)
     end, context_width = live.taste_dimensions + live.sequence_dimensions, live.sequence_dimensions
@@ -80,7 +86,7 @@ def make_cold_items(
     said = space.from_words(
         words, _stacked([row.word_context for row in rows], context_width), known
     )
-    counts = np.array([row.counted for row in rows])
+    counts = np.array([row.counted if has_mean else 0 for row in rows])
     embeddings = shrunk(
         said[0],
         _stacked([row.observed for row in rows], end),

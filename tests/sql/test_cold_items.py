@@ -74,6 +74,18 @@ def fans_like(connection: Connection, camp: str, item_no: int, fans: int) -> lis
     return [event.event_id for event in events]
 
 
+def test_a_run_without_a_mean_embeds_only_items_whose_words_it_knows(
+    engine: Engine, run_id: RunId
+) -> None:
+    forget_mean = text("update model_runs set parameters = parameters #- '{words,mean_embedding}'")
+    with engine.begin() as connection:
+        connection.execute(forget_mean)
+        new, mute = add_items(connection, [f"{WESTERN} again", "Zyzzyva"])
+        fans_like(connection, WESTERN, mute, 3)
+        assert embed(connection, run_id, new, mute) == [new]
+        assert embed(connection, run_id, mute) == []
+
+
 def test_an_item_nobody_has_used_is_where_the_night_would_have_put_it(
     engine: Engine, database_url: str, night: Night, run_id: RunId, item_nos: list[int]
 ) -> None:
