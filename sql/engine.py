@@ -4,7 +4,8 @@ import math
 from typing import Any, Literal
 
 import psycopg
-from pgvector.psycopg import register_vector, register_vector_async
+from pgvector.psycopg.vector import register_vector_info
+from psycopg.types import TypeInfo
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
@@ -12,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 _CONNECT_TIMEOUT_SECONDS = 5
+_VECTOR = "vector"
 
 SPEED_WORKER = "tandem-speed"
 """The name of a speed worker's connections, except the one on which it listens."""
@@ -78,8 +80,7 @@ def make_engine(
 
     @event.listens_for(engine, "connect")
     def _register(connection: Any, _record: Any) -> None:
-        if _has_vector(connection.execute("select to_regtype('vector')").fetchone()):
-            register_vector(connection)
+        _register_vector(connection, TypeInfo.fetch(connection, _VECTOR))
         connection.commit()
 
     return engine
@@ -108,10 +109,14 @@ def make_async_engine(
 
 
 async def _register_async(connection: Any) -> None:
-    cursor = await connection.execute("select to_regtype('vector')")
-    if _has_vector(await cursor.fetchone()):
-        await register_vector_async(connection)
+    _register_vector(connection, await TypeInfo.fetch(connection, _VECTOR))
     await connection.commit()
+
+
+def _register_vector(connection: Any, info: TypeInfo | None) -> None:
+    """Teach a connection the one type of pgvector that is used: one round trip, not five."""
+    if info is not None:
+        register_vector_info(connection, info)
 
 
 def libpq_url(database_url: str) -> str:
@@ -129,7 +134,3 @@ def driver_url(database_url: str) -> URL:
 
 def _connect_arguments() -> dict[str, Any]:
     return {"connect_timeout": _CONNECT_TIMEOUT_SECONDS, "options": "-c timezone=UTC"}
-
-
-def _has_vector(row: Any) -> bool:
-    return row is not None and row[0] is not None

@@ -5,6 +5,7 @@ One server of each a session; one migrated template database, cloned for each te
 
 import os
 import shutil
+import sys
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from pathlib import Path
 # Tests run side by side and their matrices are small: threads of one would only wait for others.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+# Tests start hundreds of programs. What they import is compiled once, whatever the caller asked.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 # Nobody is to be told that tests run.
 os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
 
@@ -53,6 +56,7 @@ hypothesis.settings.load_profile("tandem")
 
 def pytest_configure() -> None:
     """Work in memory: a database is 600 small files, and nearly every test has its own."""
+    sys.dont_write_bytecode = False
     if "TMPDIR" in os.environ or not os.access(IN_MEMORY, os.W_OK | os.X_OK):
         return
     if shutil.disk_usage(IN_MEMORY).free > MEMORY_NEEDED:
