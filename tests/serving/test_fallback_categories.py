@@ -68,16 +68,24 @@ def films(answer: httpx.Response) -> list[int]:
     return [int(item_id.removeprefix("film-")) for item_id in ids(answer)]
 
 
-@pytest.mark.parametrize("path", PATHS)
 async def test_a_category_that_is_nowhere_popular_is_answered(
-    start: Start, run_id: int, gate: Gate, path: str
+    start: Start, run_id: int, gate: Gate, subtests: pytest.Subtests
 ) -> None:
     client = await start(**ROOM)
     gate.shut()
-    for category, expected in (("noir", [20]), ("silent", [22, 21, 20]), ("opera", [24, 23, 22])):
-        answer = await client.get(f"{path}&category={category}")
-        assert films(answer) == expected
-        assert (answer.json()["strategy"], answer.json()["run"]["id"]) == ("fallback", run_id)
+    for path in PATHS:
+        with subtests.test(path=path):
+            for category, expected in (
+                ("noir", [20]),
+                ("silent", [22, 21, 20]),
+                ("opera", [24, 23, 22]),
+            ):
+                answer = await client.get(f"{path}&category={category}")
+                assert films(answer) == expected
+                assert (answer.json()["strategy"], answer.json()["run"]["id"]) == (
+                    "fallback",
+                    run_id,
+                )
 
 
 async def test_of_several_categories_the_popular_items_come_first_and_then_the_newest(
@@ -92,43 +100,47 @@ async def test_of_several_categories_the_popular_items_come_first_and_then_the_n
     assert everything[12:102] == [f"other-{n}" for n in range(180, 92, -1)]
 
 
-@pytest.mark.parametrize("path", PATHS)
 async def test_a_category_that_is_nowhere_is_answered_as_with_postgresql(
-    start: Start, run_id: int, gate: Gate, path: str
+    start: Start, run_id: int, gate: Gate, subtests: pytest.Subtests
 ) -> None:
     client = await start(**ROOM)
-    assert ids(await client.get(f"{path}&category=nowhere")) == []
+    for path in PATHS:
+        assert ids(await client.get(f"{path}&category=nowhere")) == []
     gate.shut()
     fresh = await start(**ROOM)
-    for api in (client, fresh):
-        answer = await api.get(f"{path}&category=never-asked-for")
-        assert ids(answer) == []
-        assert answer.json()["degraded"]
+    for path in PATHS:
+        with subtests.test(path=path):
+            for api in (client, fresh):
+                answer = await api.get(f"{path}&category=never-asked-for")
+                assert ids(answer) == []
+                assert answer.json()["degraded"]
 
 
-@pytest.mark.parametrize("path", PATHS)
 async def test_a_process_started_without_postgresql_answers_from_the_copy(
-    start: Start, run_id: int, gate: Gate, path: str
+    start: Start, run_id: int, gate: Gate, subtests: pytest.Subtests
 ) -> None:
     await start(**ROOM)
     gate.shut()
     fresh = await start(**ROOM)
-    for category, expected in (("noir", [20]), ("opera", [24, 23, 22])):
-        answer = await fresh.get(f"{path}&category={category}")
-        assert films(answer) == expected
-        assert answer.json()["run"]["id"] == run_id
+    for path in PATHS:
+        with subtests.test(path=path):
+            for category, expected in (("noir", [20]), ("opera", [24, 23, 22])):
+                answer = await fresh.get(f"{path}&category={category}")
+                assert films(answer) == expected
+                assert answer.json()["run"]["id"] == run_id
 
 
-@pytest.mark.parametrize("path", PATHS)
 async def test_where_more_may_exist_than_the_fallback_has_there_is_no_empty_answer(
-    start: Start, run_id: int, gate: Gate, path: str
+    start: Start, run_id: int, gate: Gate, subtests: pytest.Subtests
 ) -> None:
     client = await start(fallback_items=100, fallback_category_items=0)
     gate.shut()
-    for category in ("noir", "never-heard-of"):
-        answer = await client.get(f"{path}&category={category}")
-        assert answer.status_code == 503
-        assert answer.headers["Retry-After"]
+    for path in PATHS:
+        with subtests.test(path=path):
+            for category in ("noir", "never-heard-of"):
+                answer = await client.get(f"{path}&category={category}")
+                assert answer.status_code == 503
+                assert answer.headers["Retry-After"]
 
 
 async def test_with_room_for_few_each_category_that_is_not_popular_anyway_has_one(

@@ -1,6 +1,5 @@
 """What users say of themselves: kept, and given back."""
 
-from typing import Any
 
 import httpx
 import pytest
@@ -97,9 +96,8 @@ async def test_unknown_items_are_named_and_nothing_is_stored(client: httpx.Async
     assert (await client.get("/v1/users/ann")).status_code == 404
 
 
-@pytest.mark.parametrize(
-    ("said", "where"),
-    [
+async def test_bad_input_says_where(client: httpx.AsyncClient, subtests: pytest.Subtests) -> None:
+    for said, where in (
         ({"interests": {"words": ["x"] * 51}}, "/interests/words"),
         ({"interests": {"words": ["x" * 201]}}, "/interests/words/0"),
         ({"interests": {"words": ["   "]}}, "/interests/words/0"),
@@ -109,14 +107,11 @@ async def test_unknown_items_are_named_and_nothing_is_stored(client: httpx.Async
         ({"interests": {"genres": []}}, "/interests/genres"),
         ({"attributes": [1]}, "/attributes"),
         ({"interest": ["robots"]}, "/interest"),
-    ],
-)
-async def test_bad_input_says_where(
-    client: httpx.AsyncClient, said: dict[str, Any], where: str
-) -> None:
-    answer = await put(client, **said)
-    assert answer.status_code == 422, answer.text
-    assert where in faults(answer)
+    ):
+        with subtests.test(said=said):
+            answer = await put(client, **said)
+            assert answer.status_code == 422, answer.text
+            assert where in faults(answer)
 
 
 async def test_declaring_needs_the_scope_users_and_asking_the_scope_read(

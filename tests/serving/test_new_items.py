@@ -143,13 +143,14 @@ async def test_impressions_and_analysts_know_what_was_explored(
     assert all(item.shown == item.users == 1 for item in explored_items)
 
 
-@pytest.mark.parametrize("explore", ["-0.1", "0.6", "nan", "much"])
 async def test_a_share_that_makes_no_sense_is_refused(
-    client: httpx.AsyncClient, explore: str
+    client: httpx.AsyncClient, subtests: pytest.Subtests
 ) -> None:
-    answer = await recommended(client, "ann", explore=explore)
-    assert answer.status_code == 422
-    assert json.loads(answer.content)["errors"][0]["pointer"] == "query:explore"
+    for explore in ("-0.1", "0.6", "nan", "much"):
+        with subtests.test(explore=explore):
+            answer = await recommended(client, "ann", explore=explore)
+            assert answer.status_code == 422
+            assert json.loads(answer.content)["errors"][0]["pointer"] == "query:explore"
 
 
 async def test_a_long_list_has_its_share_of_new_items_and_begins_as_a_shorter_one(

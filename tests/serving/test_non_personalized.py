@@ -13,9 +13,10 @@ def run_id(seeds: Seeds) -> int:
     return publish_lists(seeds)
 
 
-@pytest.mark.parametrize(
-    ("path", "first", "strategy"),
-    [
+async def test_each_list_is_the_runs_own_filled_up_with_what_is_popular(
+    client: httpx.AsyncClient, run_id: int, subtests: pytest.Subtests
+) -> None:
+    for path, first, strategy in (
         ("/v1/popular", [0, 1, 2], "popular"),
         ("/v1/popular?window=day", [3, 2, 1], "popular"),
         ("/v1/popular?window=week", [9, 8, 7], "popular"),
@@ -28,15 +29,16 @@ def run_id(seeds: Seeds) -> int:
         ("/v1/trending?window=day&category=drama", [0, 1, 2], "popular"),
         ("/v1/latest", [29, 28, 27], "latest"),
         ("/v1/latest?category=drama", [9, 8, 7], "latest"),
-    ],
-)
-async def test_each_list_is_the_runs_own_filled_up_with_what_is_popular(
-    client: httpx.AsyncClient, run_id: int, path: str, first: list[int], strategy: str
-) -> None:
-    answer = await client.get(asked(path, limit=3))
-    assert films(answer) == first
-    said = answer.json()
-    assert (said["strategy"], said["run"]["id"], said["degraded"]) == (strategy, run_id, None)
+    ):
+        with subtests.test(path=path):
+            answer = await client.get(asked(path, limit=3))
+            assert films(answer) == first
+            said = answer.json()
+            assert (said["strategy"], said["run"]["id"], said["degraded"]) == (
+                strategy,
+                run_id,
+                None,
+            )
 
 
 async def test_scores_are_scaled_and_backfill_has_none(
@@ -47,46 +49,49 @@ async def test_scores_are_scaled_and_backfill_has_none(
     assert films(answer) == [3, 2, 1, 0, 4]
 
 
-@pytest.mark.parametrize("path", PATHS)
 async def test_exactly_as_many_as_asked_for_and_nothing_unavailable(
-    client: httpx.AsyncClient, seeds: Seeds, run_id: int, path: str
+    client: httpx.AsyncClient, seeds: Seeds, run_id: int, subtests: pytest.Subtests
 ) -> None:
     for film in (0, 3, 9, 15, 21, 29):
         seeds.hide_item(film)
-    for limit in (1, 7, 24):
-        shown = films(await client.get(asked(path, limit=limit)))
-        assert len(shown) == len(set(shown)) == limit
-        assert not {0, 3, 9, 15, 21, 29} & set(shown)
-    assert len(films(await client.get(asked(path, limit=100)))) == FILMS - 6
-    dramas = films(await client.get(asked(path, limit=100, category="drama")))
-    assert sorted(dramas) == [1, 2, 4, 5, 6, 7, 8]
+    for path in PATHS:
+        with subtests.test(path=path):
+            for limit in (1, 7, 24):
+                shown = films(await client.get(asked(path, limit=limit)))
+                assert len(shown) == len(set(shown)) == limit
+                assert not {0, 3, 9, 15, 21, 29} & set(shown)
+            assert len(films(await client.get(asked(path, limit=100)))) == FILMS - 6
+            dramas = films(await client.get(asked(path, limit=100, category="drama")))
+            assert sorted(dramas) == [1, 2, 4, 5, 6, 7, 8]
 
 
-@pytest.mark.parametrize("path", PATHS)
 async def test_what_a_user_has_seen_is_left_out_at_once(
-    client: httpx.AsyncClient, run_id: int, path: str
+    client: httpx.AsyncClient, run_id: int, subtests: pytest.Subtests
 ) -> None:
-    shown = films(await client.get(asked(path, limit=4, user_id="ann")))
-    assert shown == films(await client.get(asked(path, limit=4))), "an unknown user"
-    await send(client, event("ann", shown[0]), event("ann", shown[1], "hide"))
-    left = films(await client.get(asked(path, limit=28, user_id="ann")))
-    assert set(left) == set(range(FILMS)) - set(shown[:2])
-    assert films(await client.get(asked(path, limit=4))) == shown, "others see them"
-    await client.delete("/v1/users/ann")
-    assert films(await client.get(asked(path, limit=4, user_id="ann"))) == shown
+    for path in PATHS:
+        with subtests.test(path=path):
+            shown = films(await client.get(asked(path, limit=4, user_id="ann")))
+            assert shown == films(await client.get(asked(path, limit=4))), "an unknown user"
+            await send(client, event("ann", shown[0]), event("ann", shown[1], "hide"))
+            left = films(await client.get(asked(path, limit=28, user_id="ann")))
+            assert set(left) == set(range(FILMS)) - set(shown[:2])
+            assert films(await client.get(asked(path, limit=4))) == shown, "others see them"
+            await client.delete("/v1/users/ann")
+            assert films(await client.get(asked(path, limit=4, user_id="ann"))) == shown
 
 
-@pytest.mark.parametrize("path", PATHS)
 async def test_before_the_first_run_there_is_a_list_too(
-    client: httpx.AsyncClient, path: str
+    client: httpx.AsyncClient, subtests: pytest.Subtests
 ) -> None:
-    await send(client, event("ann", 7))
-    answer = await client.get(asked(path, limit=5))
-    assert len(films(answer)) == 5
-    assert answer.json()["run"] is None
-    assert answer.json()["strategy"] == ("latest" if "latest" in path else "popular")
-    if "latest" not in path:
-        assert films(answer)[0] == 7
+    for path in PATHS:
+        with subtests.test(path=path):
+            await send(client, event("ann", 7))
+            answer = await client.get(asked(path, limit=5))
+            assert len(films(answer)) == 5
+            assert answer.json()["run"] is None
+            assert answer.json()["strategy"] == ("latest" if "latest" in path else "popular")
+            if "latest" not in path:
+                assert films(answer)[0] == 7
 
 
 async def test_starters_begin_with_the_best_known_and_differ(
@@ -138,21 +143,21 @@ async def test_after_a_promotion_starters_are_those_of_the_new_run(
     await until(promoted)
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
+async def test_bad_parameters_are_named(
+    client: httpx.AsyncClient, subtests: pytest.Subtests
+) -> None:
+    for path in (
         "/v1/popular?window=year",
         "/v1/trending?window=all",
         "/v1/latest?limit=0",
         "/v1/starter?session=",
         "/v1/popular?user_id=",
-    ],
-)
-async def test_bad_parameters_are_named(client: httpx.AsyncClient, path: str) -> None:
-    answer = await client.get(path)
-    assert answer.status_code == 422
-    (pointer,) = faults(answer)
-    assert pointer.removeprefix("query:") in path
+    ):
+        with subtests.test(path=path):
+            answer = await client.get(path)
+            assert answer.status_code == 422
+            (pointer,) = faults(answer)
+            assert pointer.removeprefix("query:") in path
 
 
 async def test_every_list_needs_the_scope_read(

@@ -141,31 +141,37 @@ NOT_UTF8 = ["%FF", "%C3", "%C0%AF", "%E0%80%AF", "%ED%A0%80", "%F5%80%80%80", "z
 """A stray byte, half a character, slashes written too long, a surrogate, beyond Unicode."""
 
 
-@pytest.mark.parametrize("sent", NOT_UTF8)
 async def test_bytes_that_are_not_utf8_are_refused_in_every_path_and_query(
-    client: httpx.AsyncClient, seeds: Seeds, sent: str
+    client: httpx.AsyncClient, seeds: Seeds, subtests: pytest.Subtests
 ) -> None:
-    requests = [
-        ("PUT", f"/v1/items/{sent}", "path", {"title": "Whatever"}),
-        ("GET", f"/v1/items/{sent}/similar", "path", None),
-        ("PUT", f"/v1/users/{sent}", "path", {}),
-        ("DELETE", f"/v1/users/{sent}", "path", None),
-        ("GET", f"/v1/users/{sent}/recommendations", "path", None),
-        ("DELETE", f"/v1/events/{sent}", "path", None),
-        ("GET", f"/v1/popular?limit=1&category={sent}", "query:category", None),
-        ("GET", f"/v1/users/ann/recommendations?interest_item={sent}", "query:interest_item", None),
-        ("GET", f"/v1/search?q=a+{sent}", "query:q", None),
-        ("GET", f"/v1/popular?{sent}=1", "query:", None),
-    ]
-    for method, path, where, body in requests:
-        answer = await client.request(method, path, json=body)
-        assert answer.status_code == 422, path
-        assert answer.json()["type"] == "urn:tandem:problem:faulty-input"
-        assert answer.headers["x-request-id"] == answer.json()["request_id"]
-        ((pointer, detail),) = faults(answer).items()
-        assert pointer.startswith(where)
-        assert "UTF-8" in detail
-    assert (seeds.count("items"), seeds.count("users")) == (30, 0)
+    for sent in NOT_UTF8:
+        with subtests.test(sent=sent):
+            requests = [
+                ("PUT", f"/v1/items/{sent}", "path", {"title": "Whatever"}),
+                ("GET", f"/v1/items/{sent}/similar", "path", None),
+                ("PUT", f"/v1/users/{sent}", "path", {}),
+                ("DELETE", f"/v1/users/{sent}", "path", None),
+                ("GET", f"/v1/users/{sent}/recommendations", "path", None),
+                ("DELETE", f"/v1/events/{sent}", "path", None),
+                ("GET", f"/v1/popular?limit=1&category={sent}", "query:category", None),
+                (
+                    "GET",
+                    f"/v1/users/ann/recommendations?interest_item={sent}",
+                    "query:interest_item",
+                    None,
+                ),
+                ("GET", f"/v1/search?q=a+{sent}", "query:q", None),
+                ("GET", f"/v1/popular?{sent}=1", "query:", None),
+            ]
+            for method, path, where, body in requests:
+                answer = await client.request(method, path, json=body)
+                assert answer.status_code == 422, path
+                assert answer.json()["type"] == "urn:tandem:problem:faulty-input"
+                assert answer.headers["x-request-id"] == answer.json()["request_id"]
+                ((pointer, detail),) = faults(answer).items()
+                assert pointer.startswith(where)
+                assert "UTF-8" in detail
+            assert (seeds.count("items"), seeds.count("users")) == (30, 0)
 
 
 async def test_text_that_was_not_encoded_is_read_as_utf8(client: httpx.AsyncClient) -> None:
@@ -179,9 +185,10 @@ async def test_text_that_was_not_encoded_is_read_as_utf8(client: httpx.AsyncClie
     assert seen == ["/%C3%A9", b"q=%C3%A9"]
 
 
-@pytest.mark.parametrize(
-    ("sent", "why"),
-    [
+async def test_an_id_nobody_can_tell_or_address_is_refused_wherever_it_stands(
+    client: httpx.AsyncClient, subtests: pytest.Subtests
+) -> None:
+    for sent, why in (
         ("%20", "blank"),
         ("ann%20", "before or after"),
         ("a%0D%0Ab", "ontrol characters"),
@@ -189,24 +196,21 @@ async def test_text_that_was_not_encoded_is_read_as_utf8(client: httpx.AsyncClie
         ("%E2%80%8B", "blank"),
         ("%2E%2E", "path"),
         ("x" * 201, "200 characters"),
-    ],
-)
-async def test_an_id_nobody_can_tell_or_address_is_refused_wherever_it_stands(
-    client: httpx.AsyncClient, sent: str, why: str
-) -> None:
-    queries = [
-        f"/v1/users/ann/recommendations?category={sent}",
-        f"/v1/users/ann/recommendations?exclude_category={sent}",
-        f"/v1/users/ann/recommendations?interest_item={sent}",
-        f"/v1/popular?category={sent}",
-        f"/v1/popular?user_id={sent}",
-        f"/v1/search?q=a&category={sent}",
-        f"/v1/similar?item_id={sent}",
-    ]
-    # A client's path to `..` leads elsewhere, which is why it is no id.
-    paths = [f"/v1/items/{sent}", f"/v1/users/{sent}", f"/v1/events/{sent}"]
-    for path in queries if sent == "%2E%2E" else [*queries, *paths]:
-        method = "DELETE" if path.startswith("/v1/events") else "GET"
-        answer = await client.request(method, path)
-        assert answer.status_code == 422, path
-        assert why in next(iter(faults(answer).values())), path
+    ):
+        with subtests.test(sent=sent):
+            queries = [
+                f"/v1/users/ann/recommendations?category={sent}",
+                f"/v1/users/ann/recommendations?exclude_category={sent}",
+                f"/v1/users/ann/recommendations?interest_item={sent}",
+                f"/v1/popular?category={sent}",
+                f"/v1/popular?user_id={sent}",
+                f"/v1/search?q=a&category={sent}",
+                f"/v1/similar?item_id={sent}",
+            ]
+            # A client's path to `..` leads elsewhere, which is why it is no id.
+            paths = [f"/v1/items/{sent}", f"/v1/users/{sent}", f"/v1/events/{sent}"]
+            for path in queries if sent == "%2E%2E" else [*queries, *paths]:
+                method = "DELETE" if path.startswith("/v1/events") else "GET"
+                answer = await client.request(method, path)
+                assert answer.status_code == 422, path
+                assert why in next(iter(faults(answer).values())), path

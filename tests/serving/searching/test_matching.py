@@ -28,18 +28,20 @@ async def test_a_title_that_repeats_a_word_is_not_found_first_for_it(
     assert (await found(client, "new york new york "))[0] == "york"
 
 
-@pytest.mark.parametrize("typed", ["robo", "Robot", "robots ", "ROBOTS", "i rob"])
 async def test_a_word_is_found_by_its_beginning_and_in_any_form(
-    films: Films, client: httpx.AsyncClient, typed: str
+    films: Films, client: httpx.AsyncClient, subtests: pytest.Subtests
 ) -> None:
-    assert (await found(client, typed))[0] == "robot"
+    for typed in ("robo", "Robot", "robots ", "ROBOTS", "i rob"):
+        with subtests.test(typed=typed):
+            assert (await found(client, typed))[0] == "robot"
 
 
-@pytest.mark.parametrize("typed", ["animati", "animated", "animation ", "Anim"])
 async def test_a_beginning_is_found_where_the_stem_is_another_one(
-    films: Films, client: httpx.AsyncClient, typed: str
+    films: Films, client: httpx.AsyncClient, subtests: pytest.Subtests
 ) -> None:
-    assert set(await found(client, typed)) == {"toys", "toys-2"}
+    for typed in ("animati", "animated", "animation ", "Anim"):
+        with subtests.test(typed=typed):
+            assert set(await found(client, typed)) == {"toys", "toys-2"}
 
 
 async def test_a_word_with_a_space_behind_it_is_whole(
@@ -56,22 +58,20 @@ async def test_accents_may_be_left_out_and_typed(films: Films, client: httpx.Asy
         assert answer.json()["items"][0]["highlights"]["title"] == "<mark>Amélie</mark>"
 
 
-@pytest.mark.parametrize(
-    ("typed", "first", "corrected"),
-    [
+async def test_words_typed_wrong_are_corrected_and_reported(
+    films: Films, client: httpx.AsyncClient, subtests: pytest.Subtests
+) -> None:
+    for typed, first, corrected in (
         ("space oddyssey", "odyssey", {"oddyssey": "odyssey"}),
         ("weding", "wedding", {"weding": "wedding"}),
         ("wedidng", "wedding", {"wedidng": "wedding"}),
         ("toy stroy", "toys", {"stroy": "story"}),
         ("animacion", "toys", {"animacion": "animation"}),
-    ],
-)
-async def test_words_typed_wrong_are_corrected_and_reported(
-    films: Films, client: httpx.AsyncClient, typed: str, first: str, corrected: dict[str, str]
-) -> None:
-    answer = await search(client, typed)
-    assert answer.json()["corrected"] == corrected
-    assert ids(answer)[0] == first
+    ):
+        with subtests.test(typed=typed):
+            answer = await search(client, typed)
+            assert answer.json()["corrected"] == corrected
+            assert ids(answer)[0] == first
 
 
 async def test_words_that_some_item_has_are_left_as_they_are(

@@ -117,23 +117,21 @@ async def test_unknown_items_are_reported_and_only_they_are_a_problem(
         assert "GET /v1/search" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize(
-    ("path", "location"),
-    [
+async def test_what_cannot_be_asked_is_a_problem(
+    films: Films, client: httpx.AsyncClient, subtests: pytest.Subtests
+) -> None:
+    for path, location in (
         ("/v1/similar", "query:item_id"),
         ("/v1/similar?item_id=", "query:item_id.0"),
         ("/v1/similar?" + "&".join(f"item_id={n}" for n in range(21)), "query:item_id"),
         ("/v1/items/toys/similar?limit=0", "query:limit"),
         ("/v1/items/toys/similar?limit=101", "query:limit"),
         ("/v1/items/toys/similar?user_id=", "query:user_id"),
-    ],
-)
-async def test_what_cannot_be_asked_is_a_problem(
-    films: Films, client: httpx.AsyncClient, path: str, location: str
-) -> None:
-    answer = await client.get(path)
-    assert answer.status_code == 422
-    assert location in {fault["pointer"] for fault in answer.json()["errors"]}
+    ):
+        with subtests.test(path=path):
+            answer = await client.get(path)
+            assert answer.status_code == 422
+            assert location in {fault["pointer"] for fault in answer.json()["errors"]}
 
 
 async def test_ids_may_hold_slashes(
