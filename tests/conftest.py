@@ -131,14 +131,14 @@ def database_name(postgres: PostgresServer) -> Iterator[str]:
 
 
 @contextmanager
-def cloned_database(postgres: PostgresServer) -> Iterator[str]:
-    """The name of one for the time of the block."""
+def cloned_database(postgres: PostgresServer, template: str = TEMPLATE) -> Iterator[str]:
+    """The name of one for the time of the block; nobody may be connected to the template."""
     name = f"test_{uuid.uuid4().hex}"
     _execute(
         postgres,
         "create database {} template {} owner {} strategy file_copy",
         name,
-        TEMPLATE,
+        template,
         OWNER,
     )
     yield name

@@ -10,8 +10,13 @@ from prefect.testing.utilities import prefect_test_harness
 from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import ItemNo, KindNo, UserId
+from flows.nightly import run_now
+from sql.engine import make_engine
 from sql.log import NewEvent, record_parameters
+from sql.roles import APP
 from sql.statements import statements
+from stack.local.servers.postgres import PostgresServer
+from tests.conftest import TEMPLATE, cloned_database
 
 GROUPS, ITEMS_A_GROUP, USERS, EVENTS_A_USER = 3, 20, 60, 15
 FIRST_DAY = datetime(2026, 1, 1, tzinfo=UTC)
@@ -50,14 +55,59 @@ def record() -> Record:
     return store
 
 
+@pytest.fixture(scope="session")
+def night_template(
+    postgres: PostgresServer, prefect_server: None, record: Record
+) -> Iterator[tuple[str, int]]:
+    """A database in which the shop's first night is over, to be cloned; and the run's number."""
+    with cloned_database(postgres) as name, pytest.MonkeyPatch.context() as environment:
+        engine = make_engine(postgres.url(name))
+        open_shop(engine, record)
+        engine.dispose()
+        set_small_fits(environment, postgres.url(name, APP))
+        yield name, int(run_now(lambda _step, _seconds: None))
+
+
+@pytest.fixture
+def database_name(request: pytest.FixtureRequest, postgres: PostgresServer) -> Iterator[str]:
+    """A fresh migrated database; for a test that asks for `first_run` one with the shop's run."""
+    template = TEMPLATE
+    if "first_run" in request.fixturenames:
+        template, _ = request.getfixturevalue("night_template")
+    with cloned_database(postgres, template) as name:
+        yield name
+
+
+@pytest.fixture
+def first_run(night_template: tuple[str, int]) -> int:
+    """The number of the run that the shop serves: its first night was run once for all tests."""
+    return night_template[1]
+
+
 @pytest.fixture
 def shop(
-    engine: Engine, database_url: str, record: Record, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
+    engine: Engine,
+    database_url: str,
+    record: Record,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Engine:
     """Items in three groups, each user at home in one of them; small fits by the environment."""
-    monkeypatch.setenv("DATABASE_URL", database_url)
+    set_small_fits(monkeypatch, database_url)
+    if "first_run" not in request.fixturenames:
+        open_shop(engine, record)
+    return engine
+
+
+def set_small_fits(environment: pytest.MonkeyPatch, database_url: str) -> None:
+    """Let flows work on this database, with fits that are done at once."""
+    environment.setenv("DATABASE_URL", database_url)
     for name, value in {"FACTORS": 8, "ITERATIONS": 5, "CHUNK_USERS": 25}.items():
-        monkeypatch.setenv(f"TANDEM_BATCH_{name}", str(value))
+        environment.setenv(f"TANDEM_BATCH_{name}", str(value))
+
+
+def open_shop(engine: Engine, record: Record) -> None:
+    """Write the shop's items and what its users have viewed."""
     random = np.random.default_rng(5)
     with engine.begin() as connection:
         connection.execute(
@@ -76,4 +126,3 @@ def shop(
                 connection,
                 [(f"user-{user}", int(i), float(d)) for i, d in zip(items, days, strict=True)],
             )
-    return engine

@@ -32,10 +32,11 @@ def rate_absurdly(engine: Engine, item_no: int) -> None:
         assert changed.rowcount == 2
 
 
-def test_two_absurd_ratings_do_not_take_an_item_from_everybodys_lists(shop: Engine) -> None:
-    first = run_now(ignore)
+def test_two_absurd_ratings_do_not_take_an_item_from_everybodys_lists(
+    shop: Engine, first_run: int
+) -> None:
     item_no = value(shop, MOST_LISTED)
-    before = value(shop, LISTS_WITH, run_id=first, item_no=item_no)
+    before = value(shop, LISTS_WITH, run_id=first_run, item_no=item_no)
     rate_absurdly(shop, item_no)
     second = run_now(ignore)
     after = value(shop, LISTS_WITH, run_id=second, item_no=item_no)
@@ -46,12 +47,11 @@ def test_two_absurd_ratings_do_not_take_an_item_from_everybodys_lists(shop: Engi
 
 
 def test_an_item_of_many_lists_that_stands_in_none_is_reported(
-    shop: Engine, record: Record
+    shop: Engine, record: Record, first_run: int
 ) -> None:
-    first = run_now(ignore)
     assert "vanished_items" not in value(shop, "select metrics from model_runs")
     item_no = value(shop, MOST_LISTED)
-    share = value(shop, LISTS_WITH, run_id=first, item_no=item_no) / 60
+    share = value(shop, LISTS_WITH, run_id=first_run, item_no=item_no) / 60
     with shop.begin() as connection:
         # Everybody has used it now, so that it can stand in no list.
         record(connection, [(f"user-{number}", item_no, 100) for number in range(60)])
@@ -64,8 +64,9 @@ def test_an_item_of_many_lists_that_stands_in_none_is_reported(
     assert f"{item_id} (in {share:.0%} of the lists before)" in artifact
 
 
-def test_an_item_that_is_not_to_be_listed_any_more_has_not_vanished(shop: Engine) -> None:
-    run_now(ignore)
+def test_an_item_that_is_not_to_be_listed_any_more_has_not_vanished(
+    shop: Engine, first_run: int
+) -> None:
     with shop.begin() as connection:
         connection.execute(
             text("update items set available = false where item_no = :no"),

@@ -99,8 +99,7 @@ def test_new_items_are_listed_for_those_who_like_their_words(shop: Engine) -> No
     assert max(home) < np.mean(away)
 
 
-def test_the_lists_of_different_users_are_compared(shop: Engine) -> None:
-    run_now(ignore)
+def test_the_lists_of_different_users_are_compared(shop: Engine, first_run: int) -> None:
     metrics = value(shop, "select metrics from model_runs")
     assert 0.0 < metrics["inter_user_similarity@20"] < 1.0
     assert 0.0 <= metrics["similar_pairs@20"] < 0.5

@@ -55,10 +55,8 @@ def knows_everything(engine: Engine, user: str) -> bool:
 
 @pytest.mark.parametrize("step", ["Read the history", "Write the lists", "Write the live vectors"])
 def test_a_click_during_training_keeps_its_effect_through_the_promotion(
-    shop: Engine, step: str
+    shop: Engine, first_run: int, step: str
 ) -> None:
-    run_now(ignore)
-
     def arrive() -> None:
         with shop.begin() as connection:
             record_events(connection, clicks("user-1", [4, 7]))
@@ -76,9 +74,7 @@ def test_a_click_during_training_keeps_its_effect_through_the_promotion(
     assert value(shop, counted) == 2
 
 
-def test_five_clicks_sent_together_during_a_night_all_count(shop: Engine) -> None:
-    run_now(ignore)
-
+def test_five_clicks_sent_together_during_a_night_all_count(shop: Engine, first_run: int) -> None:
     def arrive() -> None:
         with shop.begin() as connection:
             record_events(connection, clicks("newcomer", [4, 7, 10, 13, 16]))
@@ -104,13 +100,14 @@ def test_a_user_with_a_single_positive_event_gets_a_personal_list(
     assert knows_everything(shop, "lonely")
 
 
-def test_a_night_with_as_many_but_other_events_learns_again(shop: Engine, record: Record) -> None:
-    first = run_now(ignore)
+def test_a_night_with_as_many_but_other_events_learns_again(
+    shop: Engine, record: Record, first_run: int
+) -> None:
     taste = (
         "select item_nos[1:10] as top from batch_recommendations join users using (user_no)"
         " where user_id = 'user-0' and run_id = :run_id"
     )
-    before = value(shop, taste, run_id=first)
+    before = value(shop, taste, run_id=first_run)
     with shop.begin() as connection:
         moved = connection.execute(
             text(
@@ -123,7 +120,7 @@ def test_a_night_with_as_many_but_other_events_learns_again(shop: Engine, record
         visits = [("user-0", no, 100.0) for no in others[: len(moved)]]
         record(connection, visits)
     second = run_now(ignore)
-    assert second != first
+    assert second != first_run
     assert value(shop, "select run_id from live_run") == second
     counts = [row[0] for row in rows(shop, "select metrics -> 'interactions' from model_runs")]
     assert counts[0] == counts[1]

@@ -37,9 +37,9 @@ def served(engine: Engine) -> int:
 
 
 def test_a_rollback_from_prefect_serves_the_run_and_the_next_night_publishes_normally(
-    shop: Engine,
+    shop: Engine, first_run: int
 ) -> None:
-    first, second = run_now(ignore), run_now(ignore)
+    first, second = first_run, run_now(ignore)
     assert rollback(run=first) == first
     assert served(shop) == first
     assert latest_flow_run()["state_type"] == "COMPLETED"
@@ -56,8 +56,7 @@ def test_a_rollback_from_prefect_serves_the_run_and_the_next_night_publishes_nor
     assert promoted[2].promoted_by.startswith("Prefect, flow run ")
 
 
-def test_a_refused_rollback_says_why_in_prefect(shop: Engine) -> None:
-    first = run_now(ignore)
+def test_a_refused_rollback_says_why_in_prefect(shop: Engine, first_run: int) -> None:
     with pytest.raises(RollbackRefusedError):
         rollback(run=999)
     flow_run = latest_flow_run()
@@ -66,19 +65,23 @@ def test_a_refused_rollback_says_why_in_prefect(shop: Engine) -> None:
         "There is no run 999. There is no other run to roll back to."
         in flow_run["state"]["message"]
     )
-    assert served(shop) == first
+    assert served(shop) == first_run
 
 
-def test_a_night_that_trains_during_a_rollback_still_publishes_its_run(shop: Engine) -> None:
-    first, second = run_now(ignore), run_now(ignore)
+def test_a_night_that_trains_during_a_rollback_still_publishes_its_run(
+    shop: Engine, first_run: int
+) -> None:
+    first, second = first_run, run_now(ignore)
     third = run_now(at("Write the lists", lambda: roll_back(shop.begin, first, by="a test")))
     assert served(shop) == third
     promoted = [row.run_id for row in rows(shop, "select run_id from promotions order by 1")]
     assert sorted(promoted) == sorted([first, second, first, third])
 
 
-def test_a_run_rolled_back_to_is_not_retired_however_old_it_is(shop: Engine) -> None:
-    first, second = run_now(ignore), run_now(ignore)
+def test_a_run_rolled_back_to_is_not_retired_however_old_it_is(
+    shop: Engine, first_run: int
+) -> None:
+    first, second = first_run, run_now(ignore)
     with shop.begin() as connection:
         connection.execute(
             text("update model_runs set finished_at = finished_at - interval '31 days'")
@@ -93,9 +96,9 @@ def test_a_run_rolled_back_to_is_not_retired_however_old_it_is(shop: Engine) -> 
 
 
 def test_a_long_reader_delays_neither_readers_nor_the_night_when_runs_come_and_go(
-    shop: Engine, monkeypatch: pytest.MonkeyPatch
+    shop: Engine, first_run: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = run_now(ignore)
+    first = first_run
     waits: list[int] = []
     ended = threading.Event()
 

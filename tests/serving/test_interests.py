@@ -1,6 +1,5 @@
 """What users say of themselves: kept, and given back."""
 
-
 import httpx
 import pytest
 from sqlalchemy import Engine, text
