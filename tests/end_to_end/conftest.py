@@ -19,6 +19,15 @@ from tests.libpq_strangers import STRANGERS
 from tests.recording_proxy import RecordingProxy, recording_proxy
 from tests.waiting import wait_until
 
+SMALL: dict[str, dict[str, float]] = {
+    "nightly": {"factors": 64, "iterations": 5, "gate_margin": 1.0},
+    "tune": {"budget_seconds": 1.0, "explored_trials": 1, "verified_trials": 1},
+}
+"""Parameters by flow that make a run short, and good enough to be published.
+
+What is not named runs as it is. So does the first night, and the one of `tandem nightly`.
+"""
+
 TANDEM = str(Path(sys.executable).with_name("tandem"))
 
 

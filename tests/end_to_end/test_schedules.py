@@ -8,15 +8,10 @@ from typing import Any
 import pytest
 
 from stack.diagnosis.prefect import scheduled_names
-from tests.end_to_end.conftest import System
+from tests.end_to_end.conftest import SMALL, System
 from tests.prefect_api import ask_again
 from tests.waiting import wait_until
 
-# So that a run is short, and good enough to be published. What is not named here runs as it is.
-SMALL = {
-    "nightly": {"factors": 64, "iterations": 5, "gate_margin": 1.0},
-    "tune": {"budget_seconds": 1.0, "explored_trials": 1, "verified_trials": 1},
-}
 SOON = timedelta(seconds=20)
 """Longer than Prefect takes to see that a schedule was changed."""
 

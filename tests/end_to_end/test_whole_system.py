@@ -13,7 +13,7 @@ import psutil
 import psycopg
 import pytest
 
-from tests.end_to_end.conftest import System
+from tests.end_to_end.conftest import SMALL, System
 from tests.prefect_api import ask_again
 from tests.waiting import wait_until
 
@@ -162,7 +162,8 @@ def test_a_run_started_from_prefect_is_carried_out_by_the_worker(system: System)
     (nightly,) = [d for d in deployments if d["name"] == "nightly"]
     newest = system.json("runs")[0]["run_id"]
     path = f"/deployments/{nightly['id']}/create_flow_run"
-    created = ask_again(system.prefect, "POST", path, {}).json()
+    asked = {"parameters": SMALL["nightly"]}
+    created = ask_again(system.prefect, "POST", path, asked).json()
 
     def finished() -> bool:
         run = ask_again(system.prefect, "GET", f"/flow_runs/{created['id']}", None).json()
