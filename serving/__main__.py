@@ -12,7 +12,7 @@ from pathlib import Path
 import uvicorn
 
 from serving.app import app_of_process
-from serving.logs import configure_logs
+from serving.runtime.logs import configure_logs
 from serving.server.figures import ProcessSlot
 from serving.server.listening import listen
 from serving.server.protocol import GuardedProtocol

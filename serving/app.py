@@ -11,7 +11,6 @@ from serving.answer_headers import AnswerHeaders
 from serving.body_gate import BodyGate, BodyLimits
 from serving.compression import Compression
 from serving.errors import add_error_handlers
-from serving.metrics import ServingMetrics
 from serving.middleware import BodyLimit, RequestRecord
 from serving.openapi import describe
 from serving.paths import PathsAsSent, Utf8Only
@@ -32,6 +31,7 @@ from serving.routes import (
     trending,
     users,
 )
+from serving.runtime.metrics import ServingMetrics
 from serving.server.figures import Figures, ProcessSlot
 from serving.server.limits import ConnectionLimits, Edge
 from serving.settings import ServingSettings

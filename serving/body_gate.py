@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from domain.errors import OverloadedError
 from serving.errors import body_too_slow, problem_of
-from serving.metrics import ServingMetrics
+from serving.runtime.metrics import ServingMetrics
 
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 
 from serving.datastores import make_exclusion_store
-from serving.metrics import ServingMetrics
-from serving.repositories.answers import Answers
+from serving.postgres.replica import Replica
+from serving.postgres.store import Store
+from serving.redis.answers import Answers
 from serving.repositories.api_keys import ApiKeys
 from serving.repositories.excluded_items import ExcludedItems
 from serving.repositories.fallback_copies import FallbackCopies
@@ -15,12 +16,11 @@ from serving.repositories.primary import Primary
 from serving.repositories.recommendations import Recommendations
 from serving.repositories.redis_exclusions import ExclusionNotifier, RedisExclusions
 from serving.repositories.removals import Removals
-from serving.repositories.replica import Replica
 from serving.repositories.runs import Runs
-from serving.repositories.store import Store
 from serving.repositories.vector_indexes import VectorIndexes
+from serving.runtime.background import BackgroundFailures
+from serving.runtime.metrics import ServingMetrics
 from serving.services.access import Access
-from serving.services.background_failures import BackgroundFailures
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.kinds import Kinds
 from serving.services.lists.category_fallback import CategoryFallback

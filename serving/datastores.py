@@ -6,11 +6,11 @@ from typing import Literal
 
 import structlog
 
-from serving.breaker import Breaker
-from serving.metrics import ServingMetrics
-from serving.repositories.redis_link import RedisLink
-from serving.repositories.replica import Replica
-from serving.repositories.store import Store, StoreLimits
+from serving.postgres.replica import Replica
+from serving.postgres.store import Store, StoreLimits
+from serving.redis.redis_link import RedisLink
+from serving.runtime.breaker import Breaker
+from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
 
 log = structlog.get_logger()

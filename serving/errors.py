@@ -25,7 +25,7 @@ from domain.errors import (
     UnknownItemError,
     UnknownUserError,
 )
-from serving.faults import (
+from serving.runtime.faults import (
     BodyTooLargeError,
     ConflictingEventsError,
     EventsNotAcknowledgedError,

@@ -8,7 +8,7 @@ from fastapi import Request
 from starlette.requests import ClientDisconnect
 
 from serving.errors import body_broken_off
-from serving.faults import MalformedBodyError, UnsupportedMediaTypeError
+from serving.runtime.faults import MalformedBodyError, UnsupportedMediaTypeError
 
 _MOST_DIGITS = 4300
 """Python converts no longer texts to whole numbers."""

@@ -7,8 +7,8 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from serving.errors import body_too_large, internal_problem
-from serving.metrics import ServingMetrics
 from serving.refusals import UNMATCHED, record_request, request_id_of
+from serving.runtime.metrics import ServingMetrics
 
 log = structlog.get_logger()
 

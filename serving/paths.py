@@ -10,7 +10,7 @@ from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.errors import problem_of
-from serving.faults import Fault, invalid_request
+from serving.runtime.faults import Fault, invalid_request
 
 
 class PathsAsSent:

@@ -12,7 +12,7 @@ from pydantic.fields import FieldInfo
 from starlette.requests import Request
 from starlette.routing import BaseRoute
 
-from serving.faults import MOST_FAULTS, Fault, invalid_request
+from serving.runtime.faults import MOST_FAULTS, Fault, invalid_request
 
 _LONGEST_REPORTED_NAME = 60
 

@@ -10,7 +10,7 @@ import structlog
 from fastapi import Response
 
 from serving.errors import problem
-from serving.metrics import ServingMetrics
+from serving.runtime.metrics import ServingMetrics
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from serving.body_gate import METHODS_WITH_BODY
 from serving.errors import busy_problem
-from serving.metrics import ServingMetrics
+from serving.runtime.metrics import ServingMetrics
 
 _LIMITED = "/v1/"
 

@@ -8,9 +8,9 @@ from pydantic_settings import SettingsConfigDict
 
 from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
-from serving.breaker import BreakerRules
 from serving.exposure import Exposure, Openness, resolved
-from serving.repositories.store import StoreLimits
+from serving.postgres.store import StoreLimits
+from serving.runtime.breaker import BreakerRules
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.lists.list_builder import RerankingPolicy

@@ -4,10 +4,8 @@ from dataclasses import dataclass
 
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
-from serving.budget import RequestBudgets
 from serving.container import Container
 from serving.exposure import Exposure
-from serving.metrics import ServingMetrics
 from serving.repositories.catalogue import Catalogue
 from serving.repositories.diagnosis import Diagnosis
 from serving.repositories.events import Events
@@ -15,6 +13,8 @@ from serving.repositories.non_personalized_lists import NonPersonalizedLists
 from serving.repositories.search import Search
 from serving.repositories.similar_items import SimilarItems
 from serving.repositories.user_profiles import UserProfiles
+from serving.runtime.budget import RequestBudgets
+from serving.runtime.metrics import ServingMetrics
 from serving.services.access import Access
 from serving.services.catalogue import CatalogueKeeping
 from serving.services.diagnosis.diagnose import Diagnoser

@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from domain.identifiers import UserNo
-from serving.repositories.answers import Answers, CacheVersion
+from serving.redis.answers import Answers, CacheVersion
 from serving.repositories.shared_answers import SharedAnswers
 
 

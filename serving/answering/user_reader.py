@@ -1,10 +1,10 @@
 """The user a list is made for."""
 
 from domain.identifiers import UserId, UserNo
-from serving.budget import KNOWING_THE_USER, until
-from serving.repositories.answers import CacheVersion
+from serving.redis.answers import CacheVersion
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import LiveRun
+from serving.runtime.budget import KNOWING_THE_USER, until
 from serving.services.memory.exclusion_cache import ExclusionCache
 
 

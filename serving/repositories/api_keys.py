@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from serving.repositories.store import Store
+from serving.postgres.store import Store
 from sql.statements import statements
 
 _SERVING = statements("serving")

@@ -9,7 +9,7 @@ import orjson
 from sqlalchemy import Row
 
 from domain.identifiers import ItemId
-from serving.repositories.store import Store
+from serving.postgres.store import Store
 from sql.statements import statements
 
 _SERVING = statements("serving")

@@ -3,7 +3,7 @@
 from sqlalchemy import Connection
 
 from domain.identifiers import RunId
-from serving.budget import Budget, spending
+from serving.postgres.store import Store
 from serving.repositories.diagnosis_figures import (
     MOST_COUNTED,
     Contents,
@@ -16,7 +16,7 @@ from serving.repositories.diagnosis_figures import (
     UnknownEvents,
     WaitingItems,
 )
-from serving.repositories.store import Store
+from serving.runtime.budget import Budget, spending
 from sql.live_vectors import find_space_fault
 from sql.locks import NIGHT, POPULAR_LISTS
 from sql.log import event_horizon

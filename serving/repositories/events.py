@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import TandemError
 from domain.identifiers import ItemNo, UserNo
-from serving.repositories.store import Store
+from serving.postgres.store import Store
 from sql.log import CONFLICTING_EVENTS, NewEvent, record_parameters
 from sql.statements import statements
 

@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import Row
 
 from domain.identifiers import UserId, UserNo
+from serving.postgres.store import Store
 from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.repositories.store import Store
 from sql.statements import statements
 
 _SERVING = statements("serving")

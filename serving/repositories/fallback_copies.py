@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import orjson
 
-from serving.repositories.answers import Answers
+from serving.redis.answers import Answers
 
 _POPULAR = "tandem:fallback:popular"
 _DIGEST = "tandem:fallback:popular-digest"

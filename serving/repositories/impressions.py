@@ -10,7 +10,7 @@ import structlog
 from sqlalchemy.exc import DataError, IntegrityError
 
 from domain.identifiers import ItemNo, RunId, UserNo
-from serving.repositories.store import Store
+from serving.postgres.store import Store
 from sql.statements import statements
 
 log = structlog.get_logger()

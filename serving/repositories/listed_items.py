@@ -10,10 +10,10 @@ from sqlalchemy import Row
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
+from serving.postgres.store import Store
 from serving.repositories.candidates import CatalogueItem
 from serving.repositories.filters import Filters
 from serving.repositories.runs import check_run
-from serving.repositories.store import Store
 from sql.statements import statements
 
 _SERVING = statements("serving")

@@ -12,8 +12,8 @@ from sqlalchemy import Connection
 from domain.errors import StoreUnavailableError, UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, ItemVectors, LiveSpace, live_vector
-from serving.faults import RunGoneError
-from serving.repositories.store import Store
+from serving.postgres.store import Store
+from serving.runtime.faults import RunGoneError
 from sql.folding import load_histories_with_interests
 from sql.interests import Interests, Phrases, load_phrases, with_interests
 from sql.live_vectors import RunSpace, load_item_vectors, load_live_space, stored_vector

@@ -7,11 +7,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.identifiers import ItemNo, RunId, UserNo
-from serving.faults import UserGoneError
+from serving.postgres.store import Store
 from serving.repositories.filters import Filters
 from serving.repositories.listed_items import ListedItems, load_listed
 from serving.repositories.runs import check_run
-from serving.repositories.store import Store
+from serving.runtime.faults import UserGoneError
 from sql.statements import statements
 
 _POPULAR = statements("popular")

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from serving.budget import Budget, spending
-from serving.repositories.store import Store
+from serving.postgres.store import Store
+from serving.runtime.budget import Budget, spending
 from sql.statements import statements
 
 _REPLICA = statements("replica")

@@ -11,7 +11,7 @@ from sqlalchemy import Integer, Row, bindparam
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
 from domain.rankings import Ranking
-from serving.faults import RunGoneError, UserGoneError
+from serving.postgres.store import Store
 from serving.repositories.candidates import (
     NO_COLUMNS,
     Columns,
@@ -22,8 +22,8 @@ from serving.repositories.exclusions import Exclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.listed_items import ListedItems, load_listed
 from serving.repositories.runs import ItemIndex, check_run
-from serving.repositories.store import Store
 from serving.repositories.vector_indexes import VectorIndexes, without_index
+from serving.runtime.faults import RunGoneError, UserGoneError
 from sql.interests import Interests
 from sql.statements import statements
 

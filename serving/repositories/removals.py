@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.identifiers import UserId, UserNo
-from serving.repositories.store import Store
+from serving.postgres.store import Store
 from sql.statements import statements
 
 _SERVING = statements("serving")

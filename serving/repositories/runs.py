@@ -9,8 +9,8 @@ from sqlalchemy import Row
 
 from domain.identifiers import RunId
 from domain.interactions import EventKind
-from serving.faults import RunGoneError
-from serving.repositories.store import Store
+from serving.postgres.store import Store
+from serving.runtime.faults import RunGoneError
 from sql.log import kind_table
 from sql.revisions import is_current
 from sql.statements import statements

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.identifiers import ItemNo, RunId
+from serving.postgres.store import Store
 from serving.repositories.similar_items import ItemFilters
-from serving.repositories.store import Store
 from sql.statements import statements
 
 _SEARCH = statements("search")

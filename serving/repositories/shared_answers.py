@@ -3,8 +3,8 @@
 import hashlib
 import secrets
 
-from serving.repositories.answers import Answers, CacheVersion
-from serving.repositories.redis_link import GENERATION
+from serving.redis.answers import Answers, CacheVersion
+from serving.redis.redis_link import GENERATION
 
 # As for a user's answers: what was kept in another generation does not count.
 _FIND = """

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from sqlalchemy import Integer, Row, bindparam
 
 from domain.identifiers import ItemId, ItemNo, RunId
+from serving.postgres.store import Store
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import ItemIndex, check_run
-from serving.repositories.store import Store
 from serving.repositories.vector_indexes import VectorIndexes, without_index
 from sql.statements import statements
 

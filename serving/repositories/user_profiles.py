@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from domain.identifiers import ItemNo, UserId, UserNo
-from serving.repositories.store import Store
+from serving.postgres.store import Store
 from sql.statements import statements
 
 _INTERESTS = statements("interests")

@@ -11,9 +11,9 @@ import structlog
 from sqlalchemy import Row, TextClause
 
 from domain.errors import StoreUnavailableError
-from serving.budget import current, spending
+from serving.postgres.store import Store
 from serving.repositories.runs import ItemIndex, LiveRun
-from serving.repositories.store import Store
+from serving.runtime.budget import current, spending
 from sql.statements import statements
 
 log = structlog.get_logger()

@@ -9,8 +9,8 @@ from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
 from serving.dependencies import FromServices, may_read, may_write
 from serving.errors import problems_of_request
-from serving.faults import BodyTooLargeError, MalformedBodyError
 from serving.routing import TandemRoute
+from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
 from serving.schemas.identifiers import Identifier
 from serving.schemas.items import ItemBody, StoredItemAnswer
 

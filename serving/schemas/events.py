@@ -16,7 +16,7 @@ from pydantic import (
     WrapValidator,
 )
 
-from serving.faults import Fault
+from serving.runtime.faults import Fault
 from serving.schemas.identifiers import Identifier
 from serving.schemas.pointers import faults_of
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from serving.metrics import ServingMetrics
+from serving.runtime.metrics import ServingMetrics
 
 
 @dataclass(frozen=True, slots=True)

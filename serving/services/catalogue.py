@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
-from serving.repositories.answers import Answers
+from serving.redis.answers import Answers
 from serving.repositories.catalogue import Catalogue, Item, StoredItem
 from serving.schemas.items import ItemBody
 from serving.services.lists.fallback_catalogue import FallbackCatalogue

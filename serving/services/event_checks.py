@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from domain.identifiers import ItemNo
 from domain.interactions import EventKind
-from serving.faults import MOST_FAULTS, Fault
+from serving.runtime.faults import MOST_FAULTS, Fault
 from serving.schemas.events import EventBody, RefusedEvent
 
 _LONGEST_REPORTED_KIND = 80

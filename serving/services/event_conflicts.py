@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from serving.faults import MOST_FAULTS, ConflictingEventsError, Fault
 from serving.repositories.events import EventContent
+from serving.runtime.faults import MOST_FAULTS, ConflictingEventsError, Fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ import structlog
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
-from serving.budget import Budget, spending
-from serving.repositories.abandoned_tasks import end
 from serving.repositories.change_feed import ChangeFeed
-from serving.services.background_failures import BackgroundFailures
+from serving.runtime.background import BackgroundFailures
+from serving.runtime.budget import Budget, spending
+from serving.runtime.tasks import end
 from serving.services.live_runs import LiveRuns
 from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.memory.exclusion_warming import ExclusionWarmer

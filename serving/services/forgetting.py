@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.identifiers import UserId
-from serving.repositories.answers import Answers
+from serving.redis.answers import Answers
 from serving.repositories.removals import Removals
 from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.user_numbers import UserNumbers

@@ -4,8 +4,8 @@ import asyncio
 from datetime import UTC, datetime
 
 from domain.errors import StoreUnavailableError
-from serving.metrics import ServingMetrics
 from serving.repositories.impressions import Impression, Impressions
+from serving.runtime.metrics import ServingMetrics
 from serving.services.diagnosis.process import Dropped
 
 _AT_ONCE = 500

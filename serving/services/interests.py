@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from domain.errors import UnknownUserError
 from domain.identifiers import ItemNo, UserId
-from serving.faults import Fault, FaultyInputError
-from serving.repositories.answers import Answers
+from serving.redis.answers import Answers
 from serving.repositories.events import Events
 from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.user_profiles import (
@@ -15,6 +14,7 @@ from serving.repositories.user_profiles import (
     UserProfile,
     UserProfiles,
 )
+from serving.runtime.faults import FaultyInputError, unknown_items
 from serving.schemas.users import UserBody
 from serving.services.memory.exclusion_cache import ExclusionCache
 from serving.services.memory.exclusion_warming import ExclusionWarmer
@@ -91,13 +91,3 @@ def _as_declared(user_id: UserId, body: UserBody, update: ProfileUpdate) -> User
         declared_at=update.declared_at,
         created_at=update.created_at,
     )
-
-
-def unknown_items(named: dict[str, str], found: dict[str, ItemNo]) -> list[Fault]:
-    """What is wrong with items (by pointer) of which only some were found."""
-    advice = "Create it first with PUT /v1/items/{item_id}, or leave it out."
-    return [
-        Fault(pointer, f"There is no item {item_id!r}. {advice}")
-        for pointer, item_id in named.items()
-        if item_id not in found
-    ]

@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from domain.errors import StoreUnavailableError
-from serving.faults import RunGoneError
-from serving.metrics import ServingMetrics
 from serving.repositories.runs import LiveRun, Runs
+from serving.runtime.faults import RunGoneError
+from serving.runtime.metrics import ServingMetrics
 
 Answer = TypeVar("Answer")
 

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 from domain.errors import StoreUnavailableError
-from serving.answering.single_flight import SingleFlight
-from serving.budget import Budget, spending
-from serving.repositories.answers import Answers
+from serving.redis.answers import Answers
 from serving.repositories.runs import Runs
+from serving.runtime.budget import Budget, spending
+from serving.runtime.tasks import SingleFlight
 from serving.services.kinds import Kinds
 
 

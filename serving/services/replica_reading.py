@@ -6,11 +6,11 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 import structlog
 
 from domain.errors import StoreUnavailableError
-from serving.metrics import ServingMetrics
-from serving.repositories.answers import Answers, CacheVersion
+from serving.postgres.replica import Replica, ReplicaState, reading_replica
+from serving.redis.answers import Answers, CacheVersion
 from serving.repositories.primary import Primary
-from serving.repositories.replica import Replica, ReplicaState, reading_replica
 from serving.repositories.runs import LiveRun
+from serving.runtime.metrics import ServingMetrics
 from serving.services.diagnosis.process import ReplicaFigures
 from serving.services.freshness import Checkpoint, Freshness, ReplicaGrant
 from serving.services.live_runs import LiveRuns

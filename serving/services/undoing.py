@@ -2,7 +2,7 @@
 
 from domain.errors import UnknownEventError
 from domain.identifiers import event_uuid
-from serving.repositories.answers import Answers
+from serving.redis.answers import Answers
 from serving.repositories.removals import DeletedEvent, Removals
 from serving.services.memory.exclusion_warming import ExclusionWarmer
 

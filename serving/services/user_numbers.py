@@ -6,8 +6,8 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from domain.identifiers import UserId, UserNo
-from serving.faults import UserGoneError
 from serving.repositories.recommendations import Recommendations
+from serving.runtime.faults import UserGoneError
 
 Answer = TypeVar("Answer")
 

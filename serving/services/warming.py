@@ -12,11 +12,11 @@ import structlog
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId, UserId
-from serving.budget import Budget, spending
-from serving.faults import RunGoneError, UserGoneError
-from serving.metrics import ServingMetrics
 from serving.repositories.runs import LiveRun, Runs
-from serving.services.background_failures import BackgroundFailures
+from serving.runtime.background import BackgroundFailures
+from serving.runtime.budget import Budget, spending
+from serving.runtime.faults import RunGoneError, UserGoneError
+from serving.runtime.metrics import ServingMetrics
 from serving.services.lists.request import RecommendationRequest
 from serving.services.live_runs import LiveRuns
 

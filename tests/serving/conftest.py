@@ -20,8 +20,8 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.redis_keys import WAKE_CHANNEL
 from serving.app import create_app
-from serving.budget import current
 from serving.keys import generate_key
+from serving.runtime.budget import current
 from serving.settings import ServingSettings
 from sql.engine import make_engine
 from tests import tables

@@ -5,9 +5,9 @@ import gc
 import signal
 from typing import Any
 
-from serving.breaker import Breaker, BreakerRules
-from serving.metrics import ServingMetrics
-from serving.repositories.redis_link import RedisLink
+from serving.redis.redis_link import RedisLink
+from serving.runtime.breaker import Breaker, BreakerRules
+from serving.runtime.metrics import ServingMetrics
 from tests.serving.conftest import OwnRedis
 
 

@@ -12,9 +12,9 @@ from sqlalchemy import text
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
-from serving.metrics import ServingMetrics
+from serving.postgres.store import Store
 from serving.repositories.impressions import Impression, Impressions
-from serving.repositories.store import Store
+from serving.runtime.metrics import ServingMetrics
 from serving.services.diagnosis.process import judge_dropped
 from serving.services.impression_queue import ImpressionQueue
 from tests.serving.conftest import Gate, Seeds

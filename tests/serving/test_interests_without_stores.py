@@ -7,10 +7,10 @@ from sqlalchemy import Engine, text
 
 from domain.errors import StoreUnavailableError
 from domain.rankings import Ranking
-from serving.breaker import Breaker, BreakerRules
+from serving.postgres.store import Store, StoreLimits
 from serving.repositories.live_vector_inputs import ProfileReader
 from serving.repositories.recommendations import UserState
-from serving.repositories.store import Store, StoreLimits
+from serving.runtime.breaker import Breaker, BreakerRules
 from serving.services.lists.request_interests import InterestApplier, RequestInterests
 from tests.serving.conftest import Gate, Start, event, recommended, send, until
 from tests.serving.declared import BETWEEN, films, publish_robots_and_noir, put

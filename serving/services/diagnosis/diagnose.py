@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import StoreUnavailableError
-from serving.repositories.answers import Answers
+from serving.redis.answers import Answers
 from serving.repositories.diagnosis import Diagnosis
 from serving.repositories.vector_indexes import Damage
+from serving.runtime.background import FailingWork
 from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, is_well, worst_first
 from serving.services.diagnosis.process import (
     Dropped,
-    FailingWork,
     ReplicaFigures,
     judge_background,
     judge_damages,

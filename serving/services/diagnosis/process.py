@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from serving.repositories.vector_indexes import Damage
+from serving.runtime.background import FailingWork
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, format_count, format_duration
 
@@ -24,19 +25,6 @@ class Dropped:
     refused: int = 0
     """Those the store refused, whatever was tried."""
     last_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class FailingWork:
-    """Work beside the requests that fails in a way nobody foresaw."""
-
-    work: str
-    """Its name, as in the log and the metric."""
-    since: datetime
-    error: str
-    """What was last raised."""
-    times: int
-    """How often in a row."""
 
 
 @dataclass(frozen=True, slots=True)

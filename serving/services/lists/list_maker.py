@@ -8,7 +8,6 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
 from serving.answering.user_reader import UserReader
-from serving.budget import SEARCHING, until
 from serving.candidates.collecting import collect
 from serving.candidates.source import CandidateRequest
 from serving.repositories.candidates import Candidates, NewItems
@@ -16,6 +15,7 @@ from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.recommendations import Recommendations, UserState
 from serving.repositories.runs import ItemIndex, LiveRun, trusted
 from serving.repositories.vector_indexes import VECTOR_INDEX
+from serving.runtime.budget import SEARCHING, until
 from serving.services.lists.backfill import Backfiller
 from serving.services.lists.explaining import Explainer
 from serving.services.lists.list_builder import ExplorationSchedule, ListBuilder

@@ -7,12 +7,11 @@ import orjson
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserNo
-from serving.budget import KNOWING_THE_USER, until
-from serving.faults import FaultyInputError
 from serving.repositories.live_vector_inputs import EVERYTHING, ProfileReader
 from serving.repositories.recommendations import UserState
 from serving.repositories.runs import LiveRun
-from serving.services.interests import unknown_items
+from serving.runtime.budget import KNOWING_THE_USER, until
+from serving.runtime.faults import FaultyInputError, unknown_items
 from serving.services.lists.recommendation_list import degraded_by
 from sql.interests import Interests
 

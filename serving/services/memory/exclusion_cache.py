@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from cachetools import FIFOCache
 
 from domain.identifiers import UserId, UserNo
-from serving.repositories.answers import CacheVersion
+from serving.redis.answers import CacheVersion
 from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.redis_exclusions import (
     Change,

@@ -6,10 +6,10 @@ from contextlib import suppress
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId
-from serving.budget import Budget, spending
-from serving.repositories.abandoned_tasks import AbandonedTasks, ignore_result
 from serving.repositories.excluded_items import ExcludedItems
 from serving.repositories.exclusions import UserExclusions
+from serving.runtime.budget import Budget, spending
+from serving.runtime.tasks import AbandonedTasks, ignore_result
 from serving.services.memory.exclusion_cache import ExclusionCache
 
 _FIRST_SECONDS = 0.25

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
-from serving.repositories.answers import Answers
+from serving.redis.answers import Answers
 from serving.repositories.excluded_items import ExcludedItems
 from serving.services.memory.exclusion_cache import ExclusionCache
 

@@ -4,7 +4,7 @@ import asyncio
 import time
 from contextlib import suppress
 
-from serving.budget import current
+from serving.runtime.budget import current
 
 _LAST_SHARE = 0.8
 """The share of a budget that is kept for what follows the waiting."""

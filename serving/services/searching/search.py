@@ -13,14 +13,14 @@ from domain.identifiers import ItemNo, RunId, UserId
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.answering.user_reader import UserReader
-from serving.budget import SEARCHING, until
-from serving.faults import Fault, FaultyInputError
 from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.search import Found, Search
 from serving.repositories.similar_items import ItemFilters, NearestItem, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
+from serving.runtime.budget import SEARCHING, until
+from serving.runtime.faults import Fault, FaultyInputError
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.lists.recommendation_list import degraded_by
 from serving.services.searching.fallback_query import FallbackQuery

@@ -13,12 +13,12 @@ from domain.identifiers import ItemId, ItemNo, UserId
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.answering.user_reader import UserReader
-from serving.budget import SEARCHING, until
 from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.filters import EVERYTHING, Filters
 from serving.repositories.runs import LiveRun, trusted
 from serving.repositories.similar_items import ItemFilters, NearestItem, Seed, SimilarItems
 from serving.repositories.vector_indexes import VECTOR_INDEX
+from serving.runtime.budget import SEARCHING, until
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.searching.found_list import SimilarItem, SimilarList, SimilarStrategy
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from serving.breaker import Breaker
-from serving.metrics import ServingMetrics
+from serving.runtime.breaker import Breaker
+from serving.runtime.metrics import ServingMetrics
 
 log = structlog.get_logger()
 

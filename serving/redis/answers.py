@@ -16,9 +16,9 @@ from domain.redis_keys import (
     user_entry,
     user_version,
 )
-from serving.metrics import ServingMetrics
-from serving.repositories.redis_faults import RedisHealth
-from serving.repositories.redis_link import GENERATION, RedisLink
+from serving.redis.redis_faults import RedisHealth
+from serving.redis.redis_link import GENERATION, RedisLink
+from serving.runtime.metrics import ServingMetrics
 
 # A version that a new answer will be compared with must not expire and start again meanwhile. A
 # Redis that has lost everything gets a generation it never had: no answer from before its loss

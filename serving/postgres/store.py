@@ -10,12 +10,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailableError
-from serving.breaker import Breaker, BreakerRules
-from serving.budget import Budget, Lane, current, spending
-from serving.metrics import ServingMetrics
-from serving.repositories.connections import Ask, Connections, was_dead_connection
-from serving.repositories.pools import PoolFigures, PoolLimits
-from serving.repositories.replica import Replica
+from serving.postgres.connections import Ask, Connections, was_dead_connection
+from serving.postgres.pools import PoolFigures, PoolLimits
+from serving.postgres.replica import Replica
+from serving.runtime.breaker import Breaker, BreakerRules
+from serving.runtime.budget import Budget, Lane, current, spending
+from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
 
 Answer = TypeVar("Answer")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.errors import InvalidInputError, StoreUnavailableError, TandemError
+from domain.identifiers import ItemNo
 
 MOST_FAULTS = 20
 """How many faults one answer lists."""
@@ -64,3 +65,13 @@ class RunGoneError(TandemError):
 
 class UserGoneError(TandemError):
     """The user was forgotten, and the number is nobody's any more."""
+
+
+def unknown_items(named: dict[str, str], found: dict[str, ItemNo]) -> list[Fault]:
+    """What is wrong with items (by pointer) of which only some were found."""
+    advice = "Create it first with PUT /v1/items/{item_id}, or leave it out."
+    return [
+        Fault(pointer, f"There is no item {item_id!r}. {advice}")
+        for pointer, item_id in named.items()
+        if item_id not in found
+    ]

@@ -6,8 +6,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from serving.budget import Budget
-from serving.repositories.abandoned_tasks import AbandonedTasks, end, ignore_result
+from serving.runtime.budget import Budget
+from serving.runtime.tasks import AbandonedTasks, end, ignore_result
 from sql.engine import AWAY_ERRORS
 from sql.statements import statements
 

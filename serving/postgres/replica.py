@@ -10,9 +10,9 @@ from typing import TypeVar
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailableError
-from serving.budget import Budget
-from serving.repositories.connections import Ask, Connections
-from serving.repositories.pools import PoolFigures, PoolLimits
+from serving.postgres.connections import Ask, Connections
+from serving.postgres.pools import PoolFigures, PoolLimits
+from serving.runtime.budget import Budget
 from sql.statements import statements
 
 Answer = TypeVar("Answer")

@@ -11,7 +11,7 @@ from sqlalchemy import event
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from serving.metrics import ServingMetrics
+from serving.runtime.metrics import ServingMetrics
 
 log = structlog.get_logger()
 

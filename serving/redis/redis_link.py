@@ -11,11 +11,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
-from serving.breaker import Breaker
-from serving.budget import current
-from serving.metrics import ServingMetrics
-from serving.repositories.abandoned_tasks import AbandonedTasks, end, ignore_result
-from serving.repositories.redis_faults import RedisFaults, RedisHealth
+from serving.redis.redis_faults import RedisFaults, RedisHealth
+from serving.runtime.breaker import Breaker
+from serving.runtime.budget import current
+from serving.runtime.metrics import ServingMetrics
+from serving.runtime.tasks import AbandonedTasks, end, ignore_result
 
 GENERATION = "tandem:answers-generation"
 """A random text in the validity of every answer: a new one drops the answers of all users."""

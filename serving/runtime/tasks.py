@@ -1,15 +1,16 @@
-"""Concurrent calls for the same thing compute it once."""
+"""Tasks that several wait for, that begin when another is late, or that are abandoned."""
 
 import asyncio
 import math
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from types import TracebackType
+from typing import Any, Generic, Self, TypeVar
 
 import structlog
 
 from domain.errors import StoreUnavailableError
-from serving.budget import Budget, current
+from serving.runtime.budget import Budget, current
 
 Answer = TypeVar("Answer")
 
@@ -79,3 +80,87 @@ async def _computed(compute: Callable[[], Awaitable[Answer]]) -> Answer:
 
 def _left(budget: Budget | None) -> float:
     return math.inf if budget is None else budget.left()
+
+
+_LATE = 0.25
+"""The share of the budget after which a request is late."""
+
+
+class HedgedRead(Generic[Answer]):
+    """A read that begins by itself once the request is late, and at once when it is awaited."""
+
+    def __init__(self, read: Callable[[], Awaitable[Answer]]) -> None:
+        self._read = read
+        self._task: asyncio.Task[Answer] | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    def __enter__(self) -> Self:
+        budget = current()
+        if budget is not None:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(_LATE * budget.seconds, self._begin)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+
+    async def result(self) -> Answer:
+        """What was read."""
+        return await self._begin()
+
+    def _begin(self) -> asyncio.Task[Answer]:
+        if self._task is None:
+            self._task = asyncio.create_task(self._reading())
+        return self._task
+
+    async def _reading(self) -> Answer:
+        return await self._read()
+
+
+_AGAIN_SECONDS = 0.5
+
+
+class AbandonedTasks:
+    """Sees to it that tasks end which nobody waits for any more."""
+
+    def __init__(self) -> None:
+        self._endings: set[asyncio.Task[None]] = set()
+
+    def add(self, task: asyncio.Task[Any], *, grace_seconds: float = 0.0) -> None:
+        """End a task: by itself within the grace, or by cancelling it."""
+        ending = asyncio.create_task(end(task, grace_seconds=grace_seconds))
+        self._endings.add(ending)
+        ending.add_done_callback(self._endings.discard)
+
+
+def ignore_result(task: asyncio.Task[Any]) -> asyncio.Task[Any]:
+    """The same task; if nobody reads what became of it, nothing is logged."""
+    task.add_done_callback(_read)
+    return task
+
+
+def _read(task: asyncio.Task[Any]) -> None:
+    if not task.cancelled():
+        task.exception()
+
+
+async def end(task: asyncio.Task[Any], *, grace_seconds: float = 0.0) -> None:
+    """Return when a task has ended.
+
+    It is cancelled as often as it takes: to cancel a statement psycopg asks the server, for many
+    seconds if that is frozen, and closes the connection when it is cancelled once more; redis-py
+    may swallow a cancellation while it connects.
+    """
+    await asyncio.wait({task}, timeout=grace_seconds)
+    while not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_AGAIN_SECONDS)
+    _read(task)
