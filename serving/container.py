@@ -2,22 +2,27 @@
 
 from dataclasses import dataclass
 
+from serving.candidates.live_vector_inputs import ProfileReader
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.users import UserNumbers
 from serving.datastores import make_exclusion_store
+from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
+from serving.exclusions.exclusion_lookup import ExclusionLookup
+from serving.exclusions.exclusion_warming import ExclusionWarmer
+from serving.exclusions.exclusions import ExcludedItems
+from serving.exclusions.redis_exclusions import ExclusionNotifier, RedisExclusions
+from serving.exclusions.user_memory import UserMemory
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store
 from serving.redis.answers import Answers
 from serving.repositories.api_keys import ApiKeys
-from serving.repositories.excluded_items import ExcludedItems
 from serving.repositories.fallback_copies import FallbackCopies
 from serving.repositories.fallback_reader import FallbackReader
 from serving.repositories.impressions import Impressions
-from serving.repositories.live_vector_inputs import ProfileReader
 from serving.repositories.primary import Primary
-from serving.repositories.recommendations import Recommendations
-from serving.repositories.redis_exclusions import ExclusionNotifier, RedisExclusions
 from serving.repositories.removals import Removals
-from serving.repositories.runs import Runs
-from serving.repositories.vector_indexes import VectorIndexes
+from serving.runs.live_runs import LiveRuns, Runs
+from serving.runs.vector_indexes import VectorIndexes
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.services.access import Access
@@ -28,15 +33,8 @@ from serving.services.lists.explaining import Explainer
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.lists.list_maker import ListMaker
 from serving.services.lists.request_interests import InterestApplier
-from serving.services.live_runs import LiveRuns
-from serving.services.memory.exclusion_cache import ExclusionCache
-from serving.services.memory.exclusion_lookup import ExclusionLookup
-from serving.services.memory.exclusion_warming import ExclusionWarmer
-from serving.services.memory.subscription import Subscription
-from serving.services.memory.user_memory import UserMemory
 from serving.services.non_personalized.fallback_lists import FallbackLists
 from serving.services.replica_reading import ReplicaReading
-from serving.services.user_numbers import UserNumbers
 from serving.services.warming import RecentRequests
 from serving.settings import ServingSettings
 

@@ -7,9 +7,9 @@ from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from domain.identifiers import ItemNo
-from serving.answering.user_reader import UserReader
-from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.repositories.runs import LiveRun
+from serving.candidates.users import UserReader
+from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.runs.live_runs import LiveRun
 
 
 class _Item(Protocol):

@@ -4,9 +4,9 @@ from collections.abc import Collection, Sequence
 
 from domain.blend import CANDIDATES
 from serving.candidates import SOURCES
+from serving.candidates.catalogue_items import Candidates
+from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, CandidateSource
-from serving.repositories.candidates import Candidates
-from serving.repositories.recommendations import UserState
 
 
 async def collect(

@@ -7,9 +7,9 @@ import orjson
 
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, RunId
+from serving.candidates.catalogue_items import CatalogueItem, as_array
 from serving.postgres.store import Store
-from serving.repositories.candidates import CatalogueItem, as_array
-from serving.repositories.runs import check_run
+from serving.runs.live_runs import check_run
 from sql.statements import statements
 
 _FALLBACK = statements("fallback")

@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from domain.identifiers import ItemNo, RunId, UserNo
+from serving.candidates.catalogue_items import ListedItems, load_listed
+from serving.candidates.filters import Filters
 from serving.postgres.store import Store
-from serving.repositories.filters import Filters
-from serving.repositories.listed_items import ListedItems, load_listed
-from serving.repositories.runs import check_run
+from serving.runs.live_runs import check_run
 from serving.runtime.faults import UserGoneError
 from sql.statements import statements
 

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from sqlalchemy import Integer, Row, bindparam
 
 from domain.identifiers import ItemId, ItemNo, RunId
+from serving.candidates.filters import EVERYTHING, Filters
 from serving.postgres.store import Store
-from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.runs import ItemIndex, check_run
-from serving.repositories.vector_indexes import VectorIndexes, without_index
+from serving.runs.live_runs import ItemIndex, check_run
+from serving.runs.vector_indexes import VectorIndexes, without_index
 from sql.statements import statements
 
 _SIMILAR = statements("similar")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from serving.repositories.filters import Filters
+from serving.candidates.filters import Filters
 from serving.schemas.identifiers import Identifier
 
 MOST_CATEGORIES = 50

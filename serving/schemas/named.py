@@ -5,7 +5,7 @@ from typing import Literal
 from typing_extensions import TypeAliasType
 
 from domain.blend import Policy
-from serving.repositories.exclusions import Knowledge
+from serving.exclusions.exclusions import Knowledge
 from serving.services.diagnosis.finding import Severity
 from serving.services.lists.recommendation_list import Source, Strategy
 from serving.services.non_personalized.non_personalized_list import Window

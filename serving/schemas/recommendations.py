@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-from serving.repositories.runs import LiveRun
+from serving.runs.live_runs import LiveRun
 from serving.schemas.named import (
     ExclusionKnowledge,
     PolicyName,

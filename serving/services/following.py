@@ -8,14 +8,13 @@ import structlog
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
+from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
+from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.repositories.change_feed import ChangeFeed
+from serving.runs.live_runs import LiveRuns
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.budget import Budget, spending
 from serving.runtime.tasks import end
-from serving.services.live_runs import LiveRuns
-from serving.services.memory.exclusion_cache import ExclusionCache
-from serving.services.memory.exclusion_warming import ExclusionWarmer
-from serving.services.memory.subscription import Subscription
 from serving.services.warming import Warmer
 from sql.listening import Notification
 

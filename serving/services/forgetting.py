@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from domain.identifiers import UserId
+from serving.candidates.users import UserNumbers
+from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.redis.answers import Answers
 from serving.repositories.removals import Removals
-from serving.services.memory.exclusion_cache import ExclusionCache
-from serving.services.user_numbers import UserNumbers
 
 _MOST_DUE = 10_000
 

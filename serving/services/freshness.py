@@ -11,7 +11,7 @@ change. docs/decisions/0012 has the whole argument.
 from collections import deque
 from dataclasses import dataclass
 
-from serving.repositories.runs import LiveRun
+from serving.runs.live_runs import LiveRun
 
 _MOST_CHECKPOINTS = 1_000
 

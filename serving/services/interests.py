@@ -4,9 +4,11 @@ from collections.abc import Sequence
 
 from domain.errors import UnknownUserError
 from domain.identifiers import ItemNo, UserId
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.exclusions.exclusion_warming import ExclusionWarmer
+from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.redis.answers import Answers
 from serving.repositories.events import Events
-from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.repositories.user_profiles import (
     DeclaredInterests,
     DeclaredWord,
@@ -16,8 +18,6 @@ from serving.repositories.user_profiles import (
 )
 from serving.runtime.faults import FaultyInputError, unknown_items
 from serving.schemas.users import UserBody
-from serving.services.memory.exclusion_cache import ExclusionCache
-from serving.services.memory.exclusion_warming import ExclusionWarmer
 
 
 class UserKeeping:

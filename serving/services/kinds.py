@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from domain.errors import StoreUnavailableError
 from domain.interactions import EventKind
-from serving.repositories.runs import Runs
+from serving.runs.live_runs import Runs
 
 
 class Kinds:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from domain.errors import StoreUnavailableError
 from serving.redis.answers import Answers
-from serving.repositories.runs import Runs
+from serving.runs.live_runs import Runs
 from serving.runtime.budget import Budget, spending
 from serving.runtime.tasks import SingleFlight
 from serving.services.kinds import Kinds

@@ -10,10 +10,10 @@ from domain.blend import BlendPolicy
 from domain.identifiers import ItemNo, UserId
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
-from serving.answering.user_reader import UserReader
-from serving.repositories.exclusions import Exclusions, UserExclusions
+from serving.candidates.users import UserReader
+from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.repositories.impressions import Impression
-from serving.repositories.runs import LiveRun, same_run
+from serving.runs.live_runs import LiveRun, same_run
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.lists.list_builder import RerankingPolicy

@@ -11,16 +11,16 @@ import numpy as np
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, event_uuid
 from domain.interactions import EventKind
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.redis.answers import Answers
 from serving.repositories.events import ConflictError, EventContent, Events, Recorded
-from serving.repositories.exclusions import Exclusions, UserExclusions
 from serving.runtime.faults import EventsNotAcknowledgedError, FaultyInputError
 from serving.runtime.metrics import ServingMetrics
 from serving.schemas.events import EventBody, RefusedEvent
 from serving.services.event_checks import Known, event_faults, summary, value_faults
 from serving.services.event_conflicts import SentEvent, conflict_of
 from serving.services.kinds import Kinds
-from serving.services.memory.exclusion_cache import ExclusionCache
 from sql.log import NewEvent
 
 _NOTHING_SENT = frozenset({"open", "busy", "conflict", "statement"})

@@ -6,15 +6,14 @@ from contextlib import AbstractContextManager, nullcontext, suppress
 import structlog
 
 from domain.errors import StoreUnavailableError
+from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.postgres.replica import Replica, ReplicaState, reading_replica
 from serving.redis.answers import Answers, CacheVersion
 from serving.repositories.primary import Primary
-from serving.repositories.runs import LiveRun
+from serving.runs.live_runs import LiveRun, LiveRuns
 from serving.runtime.metrics import ServingMetrics
 from serving.services.diagnosis.process import ReplicaFigures
 from serving.services.freshness import Checkpoint, Freshness, ReplicaGrant
-from serving.services.live_runs import LiveRuns
-from serving.services.memory.exclusion_cache import ExclusionCache
 
 log = structlog.get_logger()
 

@@ -2,9 +2,9 @@
 
 from domain.errors import UnknownEventError
 from domain.identifiers import event_uuid
+from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.redis.answers import Answers
 from serving.repositories.removals import DeletedEvent, Removals
-from serving.services.memory.exclusion_warming import ExclusionWarmer
 
 
 class EventUndoer:

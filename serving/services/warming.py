@@ -12,13 +12,12 @@ import structlog
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId, UserId
-from serving.repositories.runs import LiveRun, Runs
+from serving.runs.live_runs import LiveRun, LiveRuns, Runs
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.budget import Budget, spending
 from serving.runtime.faults import RunGoneError, UserGoneError
 from serving.runtime.metrics import ServingMetrics
 from serving.services.lists.request import RecommendationRequest
-from serving.services.live_runs import LiveRuns
 
 log = structlog.get_logger()
 

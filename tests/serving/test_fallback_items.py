@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from domain.blend import BlendPolicy
 from domain.identifiers import ItemId, ItemNo
-from serving.repositories.candidates import CatalogueItem
-from serving.repositories.filters import EVERYTHING, Filters
+from serving.candidates.catalogue_items import CatalogueItem
+from serving.candidates.filters import EVERYTHING, Filters
 from serving.services.lists.fallback_items import FallbackItems
 from serving.services.lists.recommendation_list import (
     AppliedPolicy,

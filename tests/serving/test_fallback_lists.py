@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from domain.identifiers import ItemNo
-from serving.repositories.candidates import CatalogueItem
+from serving.candidates.catalogue_items import CatalogueItem
 from serving.services.lists.recommendation_list import backfill_items
 from serving.services.non_personalized.fallback_lists import FallbackLists
 from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList

@@ -12,11 +12,11 @@ from sqlalchemy import Engine, event, text, update
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId
+from serving.candidates.filters import Filters
 from serving.container import Container, make_container
 from serving.datastores import make_redis_link, make_store
 from serving.redis.answers import Answers
 from serving.repositories.fallback_reader import FallbackReader
-from serving.repositories.filters import Filters
 from serving.runtime.budget import Budget, spending
 from serving.runtime.metrics import ServingMetrics
 from serving.services.lists.category_fallback import CategoryFallback

@@ -16,11 +16,11 @@ from batch.space.index import build_index, index_recall
 from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
+from serving.candidates.filters import NOT_ASKED
+from serving.candidates.live_vector_inputs import ProfileReader
+from serving.candidates.recommendations import Nearest, Recommendations, UserState
 from serving.postgres.store import Store, StoreLimits
-from serving.repositories.filters import NOT_ASKED
-from serving.repositories.live_vector_inputs import ProfileReader
-from serving.repositories.recommendations import Nearest, Recommendations, UserState
-from serving.repositories.runs import ItemIndex, LiveRun, Runs
+from serving.runs.live_runs import ItemIndex, LiveRun, Runs
 from serving.services.lists.explaining import Explainer
 from serving.services.lists.list_maker import ListMaker
 from serving.services.lists.request import RecommendationRequest

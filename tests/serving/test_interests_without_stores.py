@@ -7,9 +7,9 @@ from sqlalchemy import Engine, text
 
 from domain.errors import StoreUnavailableError
 from domain.rankings import Ranking
+from serving.candidates.live_vector_inputs import ProfileReader
+from serving.candidates.recommendations import UserState
 from serving.postgres.store import Store, StoreLimits
-from serving.repositories.live_vector_inputs import ProfileReader
-from serving.repositories.recommendations import UserState
 from serving.runtime.breaker import Breaker, BreakerRules
 from serving.services.lists.request_interests import InterestApplier, RequestInterests
 from tests.serving.conftest import Gate, Start, event, recommended, send, until

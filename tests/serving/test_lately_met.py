@@ -5,12 +5,12 @@ from sqlalchemy import text
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId, UserId, UserNo
+from serving.candidates import users as user_numbers
+from serving.candidates.live_vector_inputs import EVERYTHING, ProfileReader
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.users import UserNumbers
 from serving.postgres.store import Store
-from serving.repositories.live_vector_inputs import EVERYTHING, ProfileReader
-from serving.repositories.recommendations import Recommendations
 from serving.runtime.faults import RunGoneError
-from serving.services import user_numbers
-from serving.services.user_numbers import UserNumbers
 from tests.serving.conftest import Seeds
 
 

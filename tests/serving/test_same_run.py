@@ -6,8 +6,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.identifiers import ItemNo, RunId
-from serving.repositories.candidates import CatalogueItem
-from serving.repositories.runs import ItemIndex, LiveRun, same_run
+from serving.candidates.catalogue_items import CatalogueItem
+from serving.runs.live_runs import ItemIndex, LiveRun, same_run
 from serving.services.freshness import Checkpoint, Freshness
 from serving.services.lists.recommendation_list import backfill_items
 from serving.services.non_personalized.fallback_lists import FallbackLists

@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import StoreUnavailableError
+from serving.exclusions.exclusion_cache import Subscription
 from serving.redis.answers import Answers
 from serving.repositories.diagnosis import Diagnosis
-from serving.repositories.vector_indexes import Damage
+from serving.runs.vector_indexes import Damage
 from serving.runtime.background import FailingWork
 from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
 from serving.services.diagnosis.bounds import Bounds
@@ -22,7 +23,6 @@ from serving.services.diagnosis.process import (
     judge_subscription,
 )
 from serving.services.diagnosis.store import judge_store
-from serving.services.memory.subscription import Subscription
 
 
 @dataclass(frozen=True, slots=True)

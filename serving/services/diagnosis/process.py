@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from serving.repositories.vector_indexes import Damage
+from serving.runs.vector_indexes import Damage
 from serving.runtime.background import FailingWork
 from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, format_count, format_duration

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Sequence
 
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo
-from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.listed_items import ListedItems
-from serving.repositories.recommendations import Recommendations
-from serving.repositories.runs import LiveRun
+from serving.candidates.catalogue_items import ListedItems
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.recommendations import Recommendations
+from serving.runs.live_runs import LiveRun
 from serving.services.lists.list_builder import ListBuilder
 from serving.services.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
-from serving.repositories.candidates import CatalogueItem
+from serving.candidates.catalogue_items import CatalogueItem
 from serving.repositories.fallback_reader import CataloguePage, FallbackReader, FirstOfCategory
 from serving.services.lists.category_selection import NewestPerCategory, select_round_robin
 from serving.services.lists.recommendation_list import RecommendationList

@@ -8,7 +8,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from domain.identifiers import RunId
-from serving.repositories.recommendations import Recommendations
+from serving.candidates.recommendations import Recommendations
 
 MOST_ITEMS = 20_000
 """About 20 MB."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from serving.repositories.live_vector_inputs import ItemName, LiveVectorInputs, ProfileReader
+from serving.candidates.live_vector_inputs import ItemName, LiveVectorInputs, ProfileReader
 from serving.services.lists.because import because
 from serving.services.lists.recommendation_list import Cause, RecommendedItem
 from sql.interests import Interests, Phrases

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
+from serving.candidates.filters import EVERYTHING, Filters
 from serving.repositories.fallback_copies import FallbackCopies
-from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.runs import LiveRun
+from serving.runs.live_runs import LiveRun, LiveRuns
 from serving.services.lists.category_fallback import CategoryFallback, CategoryItems
 from serving.services.lists.fallback_items import FallbackItems
 from serving.services.lists.list_maker import ListMaker
@@ -19,7 +19,6 @@ from serving.services.lists.recommendation_list import (
     backfill_items,
 )
 from serving.services.lists.request import RecommendationRequest
-from serving.services.live_runs import LiveRuns
 
 LONGEST = 100
 """The most items a list may be asked for."""

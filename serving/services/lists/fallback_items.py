@@ -10,8 +10,8 @@ from itertools import islice
 import orjson
 
 from domain.identifiers import ItemId, ItemNo
-from serving.repositories.filters import Filters
-from serving.repositories.runs import LiveRun
+from serving.candidates.filters import Filters
+from serving.runs.live_runs import LiveRun
 from serving.services.lists.list_builder import ListBuilder
 from serving.services.lists.recommendation_list import RecommendationList, RecommendedItem
 

@@ -7,14 +7,14 @@ from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
-from serving.answering.user_reader import UserReader
+from serving.candidates.catalogue_items import Candidates, NewItems
 from serving.candidates.collecting import collect
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest
-from serving.repositories.candidates import Candidates, NewItems
-from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.recommendations import Recommendations, UserState
-from serving.repositories.runs import ItemIndex, LiveRun, trusted
-from serving.repositories.vector_indexes import VECTOR_INDEX
+from serving.candidates.users import UserReader
+from serving.runs.live_runs import ItemIndex, LiveRun, trusted
+from serving.runs.vector_indexes import VECTOR_INDEX
 from serving.runtime.budget import SEARCHING, until
 from serving.services.lists.backfill import Backfiller
 from serving.services.lists.explaining import Explainer

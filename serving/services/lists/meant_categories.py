@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from domain.errors import StoreUnavailableError
-from serving.repositories.filters import Filters
+from serving.candidates.filters import Filters
 from serving.repositories.similar_items import SimilarItems
 
 _NONE: Mapping[str, str] = {}

@@ -9,9 +9,8 @@ import orjson
 from domain.blend import BlendPolicy, Policy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
-from serving.repositories.candidates import CatalogueItem
-from serving.repositories.listed_items import ListedItems
-from serving.repositories.runs import LiveRun, decoded_run
+from serving.candidates.catalogue_items import CatalogueItem, ListedItems
+from serving.runs.live_runs import LiveRun, decoded_run
 
 _NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "run_unusable", "interrupted", "vector_index"})
 """Reasons for which PostgreSQL is not to blame as a whole."""

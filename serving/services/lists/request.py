@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, replace
 
-from serving.repositories.filters import EVERYTHING, Filters
+from serving.candidates.filters import EVERYTHING, Filters
 from serving.services.lists.list_builder import RerankingPolicy
 from serving.services.lists.request_interests import RequestInterests
 

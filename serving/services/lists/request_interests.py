@@ -7,9 +7,9 @@ import orjson
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserNo
-from serving.repositories.live_vector_inputs import EVERYTHING, ProfileReader
-from serving.repositories.recommendations import UserState
-from serving.repositories.runs import LiveRun
+from serving.candidates.live_vector_inputs import EVERYTHING, ProfileReader
+from serving.candidates.recommendations import UserState
+from serving.runs.live_runs import LiveRun
 from serving.runtime.budget import KNOWING_THE_USER, until
 from serving.runtime.faults import FaultyInputError, unknown_items
 from serving.services.lists.recommendation_list import degraded_by

@@ -9,9 +9,9 @@ from domain.blend import BlendedRanking
 from domain.diversity import POOL, diverse_order
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
-from serving.repositories.candidates import Candidates, NewItems
-from serving.repositories.recommendations import Recommendations
-from serving.repositories.runs import LiveRun
+from serving.candidates.catalogue_items import Candidates, NewItems
+from serving.candidates.recommendations import Recommendations
+from serving.runs.live_runs import LiveRun
 from serving.runtime.budget import SEARCHING, until
 from serving.services.lists.embedding_cache import EmbeddingCache
 from serving.services.lists.list_builder import (

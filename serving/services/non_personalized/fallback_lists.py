@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 
 from domain.identifiers import ItemId
-from serving.repositories.runs import same_run
+from serving.runs.live_runs import same_run
 from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
 
 _MOST = 100

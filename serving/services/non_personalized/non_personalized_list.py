@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from domain.identifiers import UserId
-from serving.repositories.runs import LiveRun
+from serving.runs.live_runs import LiveRun
 from serving.services.lists.recommendation_list import RecommendedItem
 
 Window = Literal["day", "week", "month"]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from domain.identifiers import ItemNo
 from serving.repositories.non_personalized_lists import NonPersonalizedLists
-from serving.repositories.runs import LiveRun
+from serving.runs.live_runs import LiveRun
 from serving.services.lists.list_maker import ListMaker
 from serving.services.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
 from serving.services.non_personalized.non_personalized_list import (

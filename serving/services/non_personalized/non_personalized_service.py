@@ -8,15 +8,14 @@ from itertools import islice
 from domain.identifiers import ItemNo
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
-from serving.answering.user_reader import UserReader
-from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.repositories.filters import Filters
+from serving.candidates.filters import Filters
+from serving.candidates.users import UserReader
+from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.repositories.non_personalized_lists import NonPersonalizedLists
-from serving.repositories.runs import LiveRun, same_run
+from serving.runs.live_runs import LiveRun, LiveRuns, same_run
 from serving.services.lists.fallback_catalogue import LONGEST, FallbackCatalogue
 from serving.services.lists.meant_categories import MeantCategories
 from serving.services.lists.recommendation_list import RecommendationList, backfill_items
-from serving.services.live_runs import LiveRuns
 from serving.services.non_personalized.fallback_lists import FallbackLists
 from serving.services.non_personalized.non_personalized_list import (
     ListKey,

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from domain.identifiers import ItemNo
 from serving.repositories.non_personalized_lists import NonPersonalizedLists
-from serving.repositories.runs import LiveRun
+from serving.runs.live_runs import LiveRun
 from serving.services.non_personalized.farthest_first import farthest_first
 
 _STARTS = 10

@@ -7,7 +7,7 @@ from typing import Any, Literal, Self
 import orjson
 
 from domain.identifiers import ItemNo
-from serving.repositories.runs import LiveRun, decoded_run
+from serving.runs.live_runs import LiveRun, decoded_run
 
 SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
 SearchStrategy = Literal["search", "words", "popular", "fallback"]

@@ -12,12 +12,12 @@ from domain.errors import StoreUnavailableError, UnknownItemError
 from domain.identifiers import ItemId, ItemNo, UserId
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
-from serving.answering.user_reader import UserReader
-from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.runs import LiveRun, trusted
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.users import UserReader
+from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.repositories.similar_items import ItemFilters, NearestItem, Seed, SimilarItems
-from serving.repositories.vector_indexes import VECTOR_INDEX
+from serving.runs.live_runs import LiveRun, trusted
+from serving.runs.vector_indexes import VECTOR_INDEX
 from serving.runtime.budget import SEARCHING, until
 from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.searching.found_list import SimilarItem, SimilarList, SimilarStrategy

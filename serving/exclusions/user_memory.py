@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from domain.identifiers import UserId
-from serving.repositories.exclusions import PACKED_BYTES, UserExclusions
+from serving.exclusions.exclusions import PACKED_BYTES, UserExclusions
 
 _MOST_DROPS = 10_000
 

@@ -6,11 +6,10 @@ from contextlib import suppress
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId
-from serving.repositories.excluded_items import ExcludedItems
-from serving.repositories.exclusions import UserExclusions
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.exclusions.exclusions import ExcludedItems, UserExclusions
 from serving.runtime.budget import Budget, spending
 from serving.runtime.tasks import AbandonedTasks, ignore_result
-from serving.services.memory.exclusion_cache import ExclusionCache
 
 _FIRST_SECONDS = 0.25
 """So long PostgreSQL's answer is waited for where Redis has one, too: it knows of bulk loads first.

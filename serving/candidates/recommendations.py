@@ -11,18 +11,19 @@ from sqlalchemy import Integer, Row, bindparam
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
 from domain.rankings import Ranking
-from serving.postgres.store import Store
-from serving.repositories.candidates import (
+from serving.candidates.catalogue_items import (
     NO_COLUMNS,
     Columns,
+    ListedItems,
     NewItems,
     as_array,
+    load_listed,
 )
-from serving.repositories.exclusions import Exclusions
-from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.listed_items import ListedItems, load_listed
-from serving.repositories.runs import ItemIndex, check_run
-from serving.repositories.vector_indexes import VectorIndexes, without_index
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.exclusions.exclusions import Exclusions
+from serving.postgres.store import Store
+from serving.runs.live_runs import ItemIndex, check_run
+from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
 from sql.interests import Interests
 from sql.statements import statements

@@ -12,7 +12,7 @@ from sqlalchemy import Row, TextClause
 
 from domain.errors import StoreUnavailableError
 from serving.postgres.store import Store
-from serving.repositories.runs import ItemIndex, LiveRun
+from serving.runs.live_runs import ItemIndex, LiveRun
 from serving.runtime.budget import current, spending
 from sql.statements import statements
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.exclusions.exclusions import ExcludedItems
 from serving.redis.answers import Answers
-from serving.repositories.excluded_items import ExcludedItems
-from serving.services.memory.exclusion_cache import ExclusionCache
 
 _AT_ONCE = 200
 """Users read at once; as many cover the seconds without a subscription."""

@@ -9,9 +9,9 @@ import orjson
 
 from domain.identifiers import UserId, UserNo
 from domain.redis_keys import STORE_EXCLUSIONS, exclusions_key, user_version
+from serving.exclusions.exclusions import MOST_ITEMS, PACKED_BYTES, UserExclusions
 from serving.postgres.store import Store
 from serving.redis.answers import Answers, CacheVersion
-from serving.repositories.exclusions import MOST_ITEMS, PACKED_BYTES, UserExclusions
 from sql.statements import statements
 
 _SERVING = statements("serving")

@@ -1,4 +1,4 @@
-"""Users' numbers: never given twice, so they can be kept until the user is gone."""
+"""The users lists are made for: their numbers, and what PostgreSQL knows of them."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -6,7 +6,11 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from domain.identifiers import UserId, UserNo
-from serving.repositories.recommendations import Recommendations
+from serving.candidates.recommendations import Recommendations, UserState
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.redis.answers import CacheVersion
+from serving.runs.live_runs import LiveRun
+from serving.runtime.budget import KNOWING_THE_USER, until
 from serving.runtime.faults import UserGoneError
 
 Answer = TypeVar("Answer")
@@ -50,3 +54,43 @@ class UserNumbers:
     def forget(self, user_id: UserId) -> UserNo | None:
         """Look the number up again the next time; answers what it was taken for."""
         return self._numbers.pop(user_id, None)
+
+
+class UserReader:
+    """Reads what PostgreSQL knows of a user, and keeps the exclusions for when it is away."""
+
+    def __init__(
+        self,
+        recommendations: Recommendations,
+        exclusion_cache: ExclusionCache,
+        *,
+        run: LiveRun | None,
+        user_id: UserId,
+        user_no: UserNo,
+        since: int,
+        version: CacheVersion,
+    ) -> None:
+        self._recommendations = recommendations
+        self._exclusion_cache = exclusion_cache
+        self._run = run
+        self._user_id = user_id
+        self.user_no = user_no
+        self._since = since
+        self._version = version
+        self.loaded: UserState | None = None
+        """The state, once it was read."""
+
+    async def state(self, *, exclude_seen: bool) -> UserState:
+        """The user's state in the run; RunGoneError, UserGoneError or StoreUnavailableError."""
+        with until(KNOWING_THE_USER):
+            self.loaded = await self._recommendations.load_user_state(
+                self._run.run_id if self._run else None, self.user_no, exclude_seen=exclude_seen
+            )
+        await self._exclusion_cache.store(
+            self._user_id,
+            self.user_no,
+            self.loaded.exclusions,
+            since=self._since,
+            version=self._version,
+        )
+        return self.loaded

@@ -1,14 +1,20 @@
-"""The candidates of one list, as columns: a row for each would take most of a request's time."""
+"""Items as lists are made of them: the candidates of one list, and eligible items in an order."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
 import orjson
 from sqlalchemy import Row
 
-from domain.identifiers import ItemNo
+from domain.blend import CANDIDATES
+from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
+from serving.candidates.filters import Filters
+from serving.postgres.store import Store
+from serving.runs.live_runs import check_run
+from sql.statements import statements
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,3 +111,50 @@ class Candidates:
 def as_array(numbers: Sequence[int]) -> str:
     """Numbers as PostgreSQL writes an array: the driver takes ten times as long for a list."""
     return "{" + ",".join(map(str, numbers)) + "}"
+
+
+_SERVING = statements("serving")
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItems:
+    """Eligible items with scores, best first."""
+
+    ranking: Ranking
+    items: dict[ItemNo, CatalogueItem]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row[Any]]) -> "ListedItems":
+        """Rows keep their order: equal scores stand as the statement put them."""
+        ranking = Ranking(
+            np.array([row.item_no for row in rows], dtype=np.int32),
+            np.array([row.score for row in rows], dtype=np.float64),
+        )
+        items = {
+            ItemNo(row.item_no): CatalogueItem(
+                ItemNo(row.item_no), row.item_id, row.title, tuple(row.categories)
+            )
+            for row in rows
+        }
+        return cls(ranking, items)
+
+
+async def load_listed(
+    store: Store, run_id: RunId, name: str, excluded: Sequence[ItemNo], filters: Filters
+) -> ListedItems:
+    """The eligible part of one of a run's lists; RunGoneError if the run was dropped.
+
+    Of a single category it is the category's own list.
+    """
+    parameters = {
+        "run_id": run_id,
+        "list": name,
+        "category": filters.any_of[0] if len(filters.any_of) == 1 else "",
+        "excluded": list(excluded),
+        "items": CANDIDATES,
+        **filters.parameters(),
+    }
+    rows = await store.rows(_SERVING["load_listed"], parameters)
+    if not rows:
+        await check_run(store, run_id)
+    return ListedItems.of(rows)
