@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from serving.answering.replica_reading import Primary, ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.users import UserNumbers
@@ -12,14 +13,16 @@ from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.exclusions.exclusions import ExcludedItems
 from serving.exclusions.redis_exclusions import ExclusionNotifier, RedisExclusions
 from serving.exclusions.user_memory import UserMemory
+from serving.fallback.category_fallback import CategoryFallback, FallbackReader
+from serving.fallback.fallback_catalogue import FallbackCatalogue, FallbackCopies
+from serving.lists.explaining import Explainer
+from serving.lists.list_maker import ListMaker
+from serving.lists.request import InterestApplier
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store
 from serving.redis.answers import Answers
 from serving.repositories.api_keys import ApiKeys
-from serving.repositories.fallback_copies import FallbackCopies
-from serving.repositories.fallback_reader import FallbackReader
 from serving.repositories.impressions import Impressions
-from serving.repositories.primary import Primary
 from serving.repositories.removals import Removals
 from serving.runs.live_runs import LiveRuns, Runs
 from serving.runs.vector_indexes import VectorIndexes
@@ -28,13 +31,7 @@ from serving.runtime.metrics import ServingMetrics
 from serving.services.access import Access
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.kinds import Kinds
-from serving.services.lists.category_fallback import CategoryFallback
-from serving.services.lists.explaining import Explainer
-from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.list_maker import ListMaker
-from serving.services.lists.request_interests import InterestApplier
 from serving.services.non_personalized.fallback_lists import FallbackLists
-from serving.services.replica_reading import ReplicaReading
 from serving.services.warming import RecentRequests
 from serving.settings import ServingSettings
 

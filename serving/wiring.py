@@ -6,6 +6,7 @@ from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
 from serving.container import Container
 from serving.exposure import Exposure
+from serving.lists.meant_categories import MeantCategories
 from serving.repositories.catalogue import Catalogue
 from serving.repositories.diagnosis import Diagnosis
 from serving.repositories.events import Events
@@ -21,7 +22,6 @@ from serving.services.diagnosis.diagnose import Diagnoser
 from serving.services.forgetting import UserForgetter
 from serving.services.interests import UserKeeping
 from serving.services.kinds import Kinds
-from serving.services.lists.meant_categories import MeantCategories
 from serving.services.non_personalized.non_personalized_list_maker import NonPersonalizedListMaker
 from serving.services.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.services.readiness import Readiness

@@ -13,19 +13,19 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.answering.cache import AnswerCache
 from serving.answering.list_kind import CachedKind, ListKind, Request, Result
+from serving.answering.replica_reading import ReplicaReading, on_replica
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.users import UserNumbers, UserReader
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_lookup import ExclusionLookup
 from serving.exclusions.exclusions import Knowledge, UserExclusions
+from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.recommendation_list import REDIS_AWAY, degraded_by
 from serving.redis.answers import NOT_STORED, CacheVersion
 from serving.runs.live_runs import LiveRun, LiveRuns
 from serving.runtime.budget import in_time, spending
 from serving.runtime.metrics import ServingMetrics
 from serving.runtime.tasks import HedgedRead, SingleFlight
-from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.recommendation_list import REDIS_AWAY, degraded_by
-from serving.services.replica_reading import ReplicaReading, on_replica
 
 CACHE = "cache"
 """The source of a list that was made before."""

@@ -24,7 +24,7 @@ _NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
 _MOST_SPACES = 3
 _NO_INTERESTS = Interests()
 
-EVERYTHING = Position(2**62)
+WHOLE_LOG = Position(2**62)
 """Beyond every position: the whole log as it is now."""
 
 
@@ -85,7 +85,7 @@ class ProfileReader:
 
         As of now, as the store takes it. None: all of it says nothing in the run's space.
         """
-        load = partial(self._load, run_id=run_id, user_no=user_no, known=EVERYTHING, item_nos=())
+        load = partial(self._load, run_id=run_id, user_no=user_no, known=WHOLE_LOG, item_nos=())
         try:
             inputs = await self._store.read(partial(load, extra_interests=extra_interests))
         except UnknownRunError:

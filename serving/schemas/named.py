@@ -6,8 +6,8 @@ from typing_extensions import TypeAliasType
 
 from domain.blend import Policy
 from serving.exclusions.exclusions import Knowledge
+from serving.lists.recommendation_list import Source, Strategy
 from serving.services.diagnosis.finding import Severity
-from serving.services.lists.recommendation_list import Source, Strategy
 from serving.services.non_personalized.non_personalized_list import Window
 from serving.services.searching.found_list import (
     FoundSource,

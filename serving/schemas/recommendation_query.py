@@ -5,13 +5,11 @@ from typing import Annotated
 from annotated_types import Ge, Le
 from pydantic import Field
 
+from serving.lists.request import LONGEST, RecommendationRequest, RequestInterests
 from serving.schemas.filtering import FilterQuery
 from serving.schemas.identifiers import Identifier
 from serving.schemas.query_values import AS_INTEGER, AS_NUMBER, QueryBoolean
 from serving.schemas.users import MOST_ITEMS, MOST_WORDS, Phrase
-from serving.services.lists.fallback_catalogue import LONGEST
-from serving.services.lists.request import RecommendationRequest
-from serving.services.lists.request_interests import RequestInterests
 
 
 class RecommendationQuery(FilterQuery):

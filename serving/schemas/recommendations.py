@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
+from serving.lists.recommendation_list import RecommendedItem
 from serving.runs.live_runs import LiveRun
 from serving.schemas.named import (
     ExclusionKnowledge,
@@ -13,7 +14,6 @@ from serving.schemas.named import (
     RecommendationSource,
     RecommendationStrategy,
 )
-from serving.services.lists.recommendation_list import RecommendedItem
 from serving.services.recommend import Recommendation
 
 DEGRADED = (

@@ -11,9 +11,9 @@ from domain.errors import (
     StoreUnavailableError,
     UnauthenticatedError,
 )
+from serving.fallback.fallback_catalogue import FallbackCopies
 from serving.keys import has_key_form, hash_key
 from serving.repositories.api_keys import ApiKey, ApiKeys
-from serving.repositories.fallback_copies import FallbackCopies
 from serving.services.allowance import Allowance
 
 Scope = Literal["read", "write", "users", "admin"]

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
+from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.redis.answers import Answers
 from serving.repositories.catalogue import Catalogue, Item, StoredItem
 from serving.schemas.items import ItemBody
-from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.non_personalized.fallback_lists import FallbackLists
 
 

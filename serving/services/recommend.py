@@ -12,15 +12,15 @@ from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.list_builder import RerankingPolicy
+from serving.lists.list_maker import ListMaker
+from serving.lists.meant_categories import MeantCategories
+from serving.lists.recommendation_list import RecommendationList, backfill_items
+from serving.lists.request import RecommendationRequest
 from serving.repositories.impressions import Impression
 from serving.runs.live_runs import LiveRun, same_run
 from serving.services.impression_queue import ImpressionQueue
-from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.list_builder import RerankingPolicy
-from serving.services.lists.list_maker import ListMaker
-from serving.services.lists.meant_categories import MeantCategories
-from serving.services.lists.recommendation_list import RecommendationList, backfill_items
-from serving.services.lists.request import RecommendationRequest
 from serving.services.warming import RecentRequests
 
 

@@ -12,12 +12,12 @@ import structlog
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId, UserId
+from serving.lists.request import RecommendationRequest
 from serving.runs.live_runs import LiveRun, LiveRuns, Runs
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.budget import Budget, spending
 from serving.runtime.faults import RunGoneError, UserGoneError
 from serving.runtime.metrics import ServingMetrics
-from serving.services.lists.request import RecommendationRequest
 
 log = structlog.get_logger()
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from batch.parameters import FEWEST_USERS
 from domain.identifiers import RunId
+from serving.answering.replica_reading import ReplicaFigures
 from serving.repositories.diagnosis_figures import (
     MOST_COUNTED,
     EndedNight,
@@ -30,7 +31,6 @@ from serving.services.diagnosis.finding import (
 )
 from serving.services.diagnosis.process import (
     Dropped,
-    ReplicaFigures,
     judge_dropped,
     judge_replica,
     judge_subscription,

@@ -9,8 +9,8 @@ from domain.blend import BlendPolicy
 from domain.identifiers import ItemId, ItemNo
 from serving.candidates.catalogue_items import CatalogueItem
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.services.lists.fallback_items import FallbackItems
-from serving.services.lists.recommendation_list import (
+from serving.fallback.fallback_items import FallbackItems
+from serving.lists.recommendation_list import (
     AppliedPolicy,
     RecommendationList,
     RecommendedItem,

@@ -5,7 +5,7 @@ import pytest
 
 from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import CatalogueItem
-from serving.services.lists.recommendation_list import backfill_items
+from serving.lists.recommendation_list import backfill_items
 from serving.services.non_personalized.fallback_lists import FallbackLists
 from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
 from tests.serving.conftest import Gate, Seeds, Start, event, send

@@ -15,12 +15,11 @@ from domain.identifiers import ItemId
 from serving.candidates.filters import Filters
 from serving.container import Container, make_container
 from serving.datastores import make_redis_link, make_store
+from serving.fallback.category_fallback import CategoryFallback, FallbackReader
+from serving.lists.recommendation_list import AppliedPolicy, RecommendationList
 from serving.redis.answers import Answers
-from serving.repositories.fallback_reader import FallbackReader
 from serving.runtime.budget import Budget, spending
 from serving.runtime.metrics import ServingMetrics
-from serving.services.lists.category_fallback import CategoryFallback
-from serving.services.lists.recommendation_list import AppliedPolicy, RecommendationList
 from serving.settings import ServingSettings
 from tests import tables
 from tests.serving.conftest import Seeds

@@ -19,12 +19,11 @@ from domain.rankings import Ranking
 from serving.candidates.filters import NOT_ASKED
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Nearest, Recommendations, UserState
+from serving.lists.explaining import Explainer
+from serving.lists.list_maker import ListMaker
+from serving.lists.request import InterestApplier, RecommendationRequest
 from serving.postgres.store import Store, StoreLimits
 from serving.runs.live_runs import ItemIndex, LiveRun, Runs
-from serving.services.lists.explaining import Explainer
-from serving.services.lists.list_maker import ListMaker
-from serving.services.lists.request import RecommendationRequest
-from serving.services.lists.request_interests import InterestApplier
 from sql.statements import statements
 from tests import tables
 from tests.serving.conftest import CUT_OFF, Seeds

@@ -6,10 +6,10 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.identifiers import ItemNo, RunId
+from serving.answering.freshness import Checkpoint, Freshness
 from serving.candidates.catalogue_items import CatalogueItem
+from serving.lists.recommendation_list import backfill_items
 from serving.runs.live_runs import ItemIndex, LiveRun, same_run
-from serving.services.freshness import Checkpoint, Freshness
-from serving.services.lists.recommendation_list import backfill_items
 from serving.services.non_personalized.fallback_lists import FallbackLists
 from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
 from tests.serving.conftest import CUT_OFF, Gate, Seeds, Start, ids, recommended, until

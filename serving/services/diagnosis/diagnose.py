@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from domain.errors import StoreUnavailableError
+from serving.answering.replica_reading import ReplicaFigures
 from serving.exclusions.exclusion_cache import Subscription
 from serving.redis.answers import Answers
 from serving.repositories.diagnosis import Diagnosis
@@ -15,7 +16,6 @@ from serving.services.diagnosis.bounds import Bounds
 from serving.services.diagnosis.finding import Finding, is_well, worst_first
 from serving.services.diagnosis.process import (
     Dropped,
-    ReplicaFigures,
     judge_background,
     judge_damages,
     judge_dropped,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from serving.answering.replica_reading import ReplicaFigures
 from serving.runs.vector_indexes import Damage
 from serving.runtime.background import FailingWork
 from serving.services.diagnosis.bounds import Bounds
@@ -25,17 +26,6 @@ class Dropped:
     refused: int = 0
     """Those the store refused, whatever was tried."""
     last_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ReplicaFigures:
-    """How it stands with the read replica."""
-
-    lag_seconds: float | None
-    """It knows everything older than this; None: nothing is certain."""
-    fault: str | None = None
-    """Why it cannot be used at all, in words."""
-    seconds_faulty: float | None = None
 
 
 def judge_dropped(dropped: Dropped, now: datetime) -> Finding:

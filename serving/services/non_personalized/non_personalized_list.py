@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from domain.identifiers import UserId
+from serving.lists.recommendation_list import RecommendedItem
 from serving.runs.live_runs import LiveRun
-from serving.services.lists.recommendation_list import RecommendedItem
 
 Window = Literal["day", "week", "month"]
 NonPersonalizedStrategy = Literal["popular", "trending", "latest", "starter", "fallback"]

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 
 from domain.identifiers import ItemNo
+from serving.lists.list_maker import ListMaker
+from serving.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
 from serving.repositories.non_personalized_lists import NonPersonalizedLists
 from serving.runs.live_runs import LiveRun
-from serving.services.lists.list_maker import ListMaker
-from serving.services.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
 from serving.services.non_personalized.non_personalized_list import (
     NonPersonalizedList,
     NonPersonalizedRequest,

@@ -8,14 +8,16 @@ from itertools import islice
 from domain.identifiers import ItemNo
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.answering.replica_reading import ReplicaReading, on_replica
 from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.meant_categories import MeantCategories
+from serving.lists.recommendation_list import RecommendationList, backfill_items
+from serving.lists.request import LONGEST
 from serving.repositories.non_personalized_lists import NonPersonalizedLists
 from serving.runs.live_runs import LiveRun, LiveRuns, same_run
-from serving.services.lists.fallback_catalogue import LONGEST, FallbackCatalogue
-from serving.services.lists.meant_categories import MeantCategories
-from serving.services.lists.recommendation_list import RecommendationList, backfill_items
 from serving.services.non_personalized.fallback_lists import FallbackLists
 from serving.services.non_personalized.non_personalized_list import (
     ListKey,
@@ -23,7 +25,6 @@ from serving.services.non_personalized.non_personalized_list import (
     NonPersonalizedRequest,
 )
 from serving.services.non_personalized.non_personalized_list_maker import NonPersonalizedListMaker
-from serving.services.replica_reading import ReplicaReading, on_replica
 
 _FALLBACK_ITEMS = 2 * LONGEST
 """Longer than any answer, so that items may be left out."""

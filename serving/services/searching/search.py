@@ -15,14 +15,14 @@ from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.recommendation_list import degraded_by
 from serving.repositories.search import Found, Search
 from serving.repositories.similar_items import ItemFilters, NearestItem, SimilarItems
 from serving.runs.live_runs import LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
 from serving.runtime.budget import SEARCHING, until
 from serving.runtime.faults import Fault, FaultyInputError
-from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.recommendation_list import degraded_by
 from serving.services.searching.fallback_query import FallbackQuery
 from serving.services.searching.found_list import SearchedItem, SearchList, SearchStrategy
 from serving.services.searching.highlighting import highlights

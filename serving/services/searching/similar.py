@@ -15,11 +15,11 @@ from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.repositories.similar_items import ItemFilters, NearestItem, Seed, SimilarItems
 from serving.runs.live_runs import LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
 from serving.runtime.budget import SEARCHING, until
-from serving.services.lists.fallback_catalogue import FallbackCatalogue
 from serving.services.searching.found_list import SimilarItem, SimilarList, SimilarStrategy
 
 _NOBODY = Exclusions()

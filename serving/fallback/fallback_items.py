@@ -11,9 +11,9 @@ import orjson
 
 from domain.identifiers import ItemId, ItemNo
 from serving.candidates.filters import Filters
+from serving.lists.list_builder import ListBuilder
+from serving.lists.recommendation_list import RecommendationList, RecommendedItem
 from serving.runs.live_runs import LiveRun
-from serving.services.lists.list_builder import ListBuilder
-from serving.services.lists.recommendation_list import RecommendationList, RecommendedItem
 
 
 class FallbackItems:

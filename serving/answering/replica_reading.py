@@ -2,18 +2,56 @@
 
 import time
 from contextlib import AbstractContextManager, nullcontext, suppress
+from dataclasses import dataclass
 
 import structlog
 
 from domain.errors import StoreUnavailableError
+from serving.answering.freshness import Checkpoint, Freshness, ReplicaGrant
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.postgres.replica import Replica, ReplicaState, reading_replica
+from serving.postgres.store import Store
 from serving.redis.answers import Answers, CacheVersion
-from serving.repositories.primary import Primary
 from serving.runs.live_runs import LiveRun, LiveRuns
+from serving.runtime.budget import Budget, spending
 from serving.runtime.metrics import ServingMetrics
-from serving.services.diagnosis.process import ReplicaFigures
-from serving.services.freshness import Checkpoint, Freshness, ReplicaGrant
+from sql.statements import statements
+
+_REPLICA = statements("replica")
+_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPosition:
+    """Everything committed on the primary when it was asked is below `position`."""
+
+    cluster: int
+    position: int
+
+
+class Primary:
+    """Asks the primary."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def load_written_position(self) -> WrittenPosition:
+        """How far it is now; StoreUnavailableError when it is away."""
+        with spending(Budget.of("background", _SECONDS)):
+            (row,) = await self._store.rows(_REPLICA["load_written_position"])
+        return WrittenPosition(row.cluster, row.written)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplicaFigures:
+    """How it stands with the read replica."""
+
+    lag_seconds: float | None
+    """It knows everything older than this; None: nothing is certain."""
+    fault: str | None = None
+    """Why it cannot be used at all, in words."""
+    seconds_faulty: float | None = None
+
 
 log = structlog.get_logger()
 

@@ -13,22 +13,21 @@ from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest
 from serving.candidates.users import UserReader
-from serving.runs.live_runs import ItemIndex, LiveRun, trusted
-from serving.runs.vector_indexes import VECTOR_INDEX
-from serving.runtime.budget import SEARCHING, until
-from serving.services.lists.backfill import Backfiller
-from serving.services.lists.explaining import Explainer
-from serving.services.lists.list_builder import ExplorationSchedule, ListBuilder
-from serving.services.lists.recommendation_list import (
+from serving.lists.backfill import Backfiller
+from serving.lists.explaining import Explainer
+from serving.lists.list_builder import ExplorationSchedule, ListBuilder
+from serving.lists.recommendation_list import (
     AppliedPolicy,
     RecommendationList,
     RecommendedItem,
     Strategy,
     degraded_by,
 )
-from serving.services.lists.request import RecommendationRequest
-from serving.services.lists.request_interests import InterestApplier
-from serving.services.lists.reranking import Reranker
+from serving.lists.request import InterestApplier, RecommendationRequest
+from serving.lists.reranking import Reranker
+from serving.runs.live_runs import ItemIndex, LiveRun, trusted
+from serving.runs.vector_indexes import VECTOR_INDEX
+from serving.runtime.budget import SEARCHING, until
 
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
 

@@ -7,8 +7,8 @@ import numpy as np
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from serving.candidates.live_vector_inputs import ItemName, LiveVectorInputs, ProfileReader
-from serving.services.lists.because import because
-from serving.services.lists.recommendation_list import Cause, RecommendedItem
+from serving.lists.because import because
+from serving.lists.recommendation_list import Cause, RecommendedItem
 from sql.interests import Interests, Phrases
 
 MOST_CAUSES = 3

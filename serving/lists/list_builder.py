@@ -10,8 +10,8 @@ from hashlib import blake2b
 from typing import Self, TypeVar
 
 from domain.identifiers import RunId, UserNo
+from serving.lists.recommendation_list import RecommendedItem
 from serving.runs.live_runs import LiveRun
-from serving.services.lists.recommendation_list import RecommendedItem
 
 Thing = TypeVar("Thing")
 

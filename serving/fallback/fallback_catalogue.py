@@ -1,27 +1,72 @@
-"""The fallback: the list in memory that answers while the store is away."""
+"""The fallback: the list in memory that answers while the store is away, and its copy in Redis."""
 
 import asyncio
+import hashlib
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 
+import orjson
+
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.repositories.fallback_copies import FallbackCopies
+from serving.fallback.category_fallback import CategoryFallback, CategoryItems
+from serving.fallback.fallback_items import FallbackItems
+from serving.lists.list_maker import ListMaker
+from serving.lists.recommendation_list import RecommendationList, RecommendedItem, backfill_items
+from serving.lists.request import LONGEST, RecommendationRequest
+from serving.redis.answers import Answers
 from serving.runs.live_runs import LiveRun, LiveRuns
-from serving.services.lists.category_fallback import CategoryFallback, CategoryItems
-from serving.services.lists.fallback_items import FallbackItems
-from serving.services.lists.list_maker import ListMaker
-from serving.services.lists.recommendation_list import (
-    RecommendationList,
-    RecommendedItem,
-    backfill_items,
-)
-from serving.services.lists.request import RecommendationRequest
 
-LONGEST = 100
-"""The most items a list may be asked for."""
+_POPULAR = "tandem:fallback:popular"
+_DIGEST = "tandem:fallback:popular-digest"
+_READERS = "tandem:fallback:readers"
+
+# A copy may have a megabyte, and the processes mostly have the same: what is there already is not
+# sent again. While the catalogue changes they differ for a moment, and each may send its own.
+_PROLONG = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
+_STORE = """
+redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+"""
+
+
+class FallbackCopies:
+    """Stores and finds copies; without Redis there are none."""
+
+    def __init__(self, answers: Answers, *, seconds: int) -> None:
+        self._answers = answers
+        self._seconds = seconds
+
+    async def store_popular(self, encoded: bytes) -> None:
+        """Keep the fallback list."""
+        said = (hashlib.blake2b(encoded).digest(), self._seconds)
+        prolonged = await self._answers.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
+        if prolonged == 0:
+            # So much takes longer than a command may, which says nothing of Redis.
+            await self._answers.ask_unchecked("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
+
+    async def find_popular(self) -> bytes | None:
+        """The fallback list some process stored last."""
+        found: bytes | None = await self._answers.ask_unchecked("GET", _POPULAR)
+        return found
+
+    async def store_readers(self, key_hashes: Iterable[bytes]) -> None:
+        """Keep the hashes of the keys that may read."""
+        encoded = orjson.dumps(sorted(key_hash.hex() for key_hash in key_hashes))
+        await self._answers.ask("SET", _READERS, encoded, "EX", self._seconds)
+
+    async def find_readers(self) -> frozenset[bytes]:
+        """The hashes of the keys that could read when a process last looked."""
+        found = await self._answers.ask("GET", _READERS)
+        return frozenset(map(bytes.fromhex, orjson.loads(found))) if found else frozenset()
+
 
 _NOTHING_FITS = (
     "The lists cannot be read just now, and the fallback has nothing that fits. Try again shortly."

@@ -1,4 +1,4 @@
-"""Interests of a request, for this request only."""
+"""The parameters of a request for recommendations, and interests for this request only."""
 
 import hashlib
 from dataclasses import dataclass, replace
@@ -7,13 +7,18 @@ import orjson
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserNo
-from serving.candidates.live_vector_inputs import EVERYTHING, ProfileReader
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.live_vector_inputs import WHOLE_LOG, ProfileReader
 from serving.candidates.recommendations import UserState
+from serving.lists.list_builder import RerankingPolicy
+from serving.lists.recommendation_list import degraded_by
 from serving.runs.live_runs import LiveRun
 from serving.runtime.budget import KNOWING_THE_USER, until
 from serving.runtime.faults import FaultyInputError, unknown_items
-from serving.services.lists.recommendation_list import degraded_by
 from sql.interests import Interests
+
+LONGEST = 100
+"""The most items a list may be asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,4 +90,36 @@ class InterestApplier:
         embedding = await self._profiles.load_live_vector(run.run_id, user_no, interests)
         if embedding is None:
             return user
-        return replace(user, embedding=embedding, known=EVERYTHING, extra_interests=interests)
+        return replace(user, embedding=embedding, known=WHOLE_LOG, extra_interests=interests)
+
+
+_NO_INTERESTS = RequestInterests()
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationRequest:
+    """The parameters of a request for recommendations."""
+
+    limit: int
+    exclude_seen: bool = True
+    """False: only items the user disliked or hid stay out."""
+    explain: bool = False
+    """Whether to say which of the user's own items brought each one."""
+    interests: RequestInterests = _NO_INTERESTS
+    """What the user likes as well, for this list only."""
+    filters: Filters = EVERYTHING
+    explore: float | None = None
+    """Share of the positions that go to new items, in [0, 0.5]; None, as below: the default."""
+    diversity: float | None = None
+    """How dissimilar the items are to be, in [0, 1]."""
+    max_per_category: int | None = None
+    """How many items of one category, as long as others are eligible."""
+
+    def with_defaults(self, policy: RerankingPolicy) -> "RecommendationRequest":
+        """The same, with the defaults of the policy where nothing was asked."""
+        return replace(
+            self,
+            explore=policy.explore if self.explore is None else self.explore,
+            diversity=policy.diversity if self.diversity is None else self.diversity,
+            max_per_category=self.max_per_category or policy.max_per_category,
+        )

@@ -7,9 +7,9 @@ from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import ListedItems
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Recommendations
+from serving.lists.list_builder import ListBuilder
+from serving.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
 from serving.runs.live_runs import LiveRun
-from serving.services.lists.list_builder import ListBuilder
-from serving.services.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
 
 _MOST_ROUNDS = 3
 """Each costs a statement, and may do no more than fill another category up."""
