@@ -11,9 +11,9 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.errors import TandemError
-from serving.body_gate import METHODS_WITH_BODY
 from serving.dependencies import KEY_HEADER, RequiredScope
-from serving.errors import problem_of
+from serving.http.bodies import METHODS_WITH_BODY
+from serving.http.errors import problem_of
 
 
 @dataclass(frozen=True, slots=True)

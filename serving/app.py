@@ -7,14 +7,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from serving.access_gate import AccessGate, guarded_paths
-from serving.answer_headers import AnswerHeaders
-from serving.body_gate import BodyGate, BodyLimits
-from serving.compression import Compression
-from serving.errors import add_error_handlers
-from serving.middleware import BodyLimit, RequestRecord
-from serving.openapi import describe
-from serving.paths import PathsAsSent, Utf8Only
-from serving.request_limit import RequestLimit
+from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
+from serving.http.compression import Compression
+from serving.http.errors import add_error_handlers
+from serving.http.middleware import AnswerHeaders, RequestLimit, RequestRecord
+from serving.http.openapi import describe
+from serving.http.paths import PathsAsSent, Utf8Only
 from serving.routes import (
     admin,
     event_kinds,
@@ -33,7 +31,7 @@ from serving.routes import (
 )
 from serving.runtime.metrics import ServingMetrics
 from serving.server.figures import Figures, ProcessSlot
-from serving.server.limits import ConnectionLimits, Edge
+from serving.server.refusing import ConnectionLimits, Edge
 from serving.settings import ServingSettings
 from serving.state import LifespanState, living
 

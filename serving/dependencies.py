@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
-from serving.body_gate import METHODS_WITH_BODY
-from serving.errors import nothing_here
 from serving.exposure import Exposure, Openness
+from serving.http.bodies import METHODS_WITH_BODY
+from serving.http.errors import nothing_here
 from serving.keys import hash_key
 from serving.services.access import Scope
 from serving.wiring import Services

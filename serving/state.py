@@ -11,7 +11,7 @@ from serving.repositories.change_feed import ChangeFeed
 from serving.runtime.background import repeated, startup_probe
 from serving.runtime.metrics import ServingMetrics
 from serving.server.figures import Figures
-from serving.server.limits import Edge
+from serving.server.refusing import Edge
 from serving.services.following import Follower
 from serving.services.warming import Warmer
 from serving.settings import ServingSettings

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
 from serving.dependencies import FromServices, may_administer
-from serving.errors import problem_responses
-from serving.routing import TandemRoute
+from serving.http.errors import problem_responses
+from serving.http.routing import TandemRoute
 from serving.schemas.diagnosis import DiagnosisAnswer
 
 router = APIRouter(prefix="/v1/admin", tags=["operation"], route_class=TandemRoute)

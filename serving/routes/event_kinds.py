@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 
 from serving.dependencies import FromServices, may_read
-from serving.errors import problems_of_request
-from serving.routing import TandemRoute
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute
 from serving.schemas.event_kinds import EventKindsAnswer, event_kinds_answer
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)

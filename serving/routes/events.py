@@ -8,11 +8,11 @@ from fastapi import APIRouter, Path
 
 from domain.errors import UnknownEventError
 from serving.dependencies import FromServices, may_write
-from serving.errors import problems_of_request
-from serving.routing import TandemRoute
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute
+from serving.http.values import Identifier
 from serving.runtime.faults import BodyTooLargeError, ConflictingEventsError, MalformedBodyError
 from serving.schemas.events import EventBatch, RecordedAnswer
-from serving.schemas.identifiers import Identifier
 from serving.schemas.removals import DeletedEventAnswer, deleted_event_answer
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)

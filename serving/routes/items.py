@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Response
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
 from serving.dependencies import FromServices, may_read, may_write
-from serving.errors import problems_of_request
-from serving.routing import TandemRoute
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute
+from serving.http.values import Identifier
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
-from serving.schemas.identifiers import Identifier
 from serving.schemas.items import ItemBody, StoredItemAnswer
 
 router = APIRouter(prefix="/v1", tags=["items"], route_class=TandemRoute)

@@ -5,8 +5,8 @@ from prometheus_client import CONTENT_TYPE_LATEST
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
 from serving.dependencies import FromServices, may_read_metrics
-from serving.errors import problem_responses
-from serving.routing import TandemRoute
+from serving.http.errors import problem_responses
+from serving.http.routing import TandemRoute
 from serving.schemas.operation import Alive, Ready
 from serving.server.figures import Figures
 

@@ -5,11 +5,11 @@ import asyncio
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from serving.compression import takes_gzip
 from serving.dependencies import may_open_docs, may_read_docs
-from serving.errors import nothing_here
+from serving.http.compression import takes_gzip
+from serving.http.errors import nothing_here
+from serving.http.routing import TandemRoute
 from serving.pages import CONTENT_SECURITY_POLICY, find_page
-from serving.routing import TandemRoute
 
 router = APIRouter(include_in_schema=False, route_class=TandemRoute)
 

@@ -8,9 +8,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, SentKey, may_read
-from serving.errors import problems_of_request
-from serving.routing import TandemRoute
-from serving.schemas.identifiers import Identifier
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute
+from serving.http.values import Identifier
 from serving.schemas.recommendation_query import RecommendationQuery
 from serving.schemas.recommendations import (
     Explained,

@@ -6,8 +6,8 @@ import orjson
 from fastapi import APIRouter, Query, Response
 
 from serving.dependencies import FromServices, may_read
-from serving.errors import problems_of_request
-from serving.routing import TandemRoute
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute
 from serving.schemas.search import SearchAnswer, search_answer
 from serving.schemas.search_query import SearchQuery
 

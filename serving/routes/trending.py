@@ -7,8 +7,8 @@ from fastapi import APIRouter, Query, Response
 
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read
-from serving.errors import problems_of_request
-from serving.routing import TandemRoute
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute
 from serving.schemas.finding import Limit
 from serving.schemas.named import TrendingWindow
 from serving.schemas.popular import Category, ForUser, TrendingAnswer, scored_answer

@@ -8,10 +8,10 @@ from fastapi import APIRouter, Path, Response
 from domain.errors import UnknownUserError
 from domain.identifiers import UserId
 from serving.dependencies import FromServices, may_read_users, may_write_users
-from serving.errors import problems_of_request
-from serving.routing import TandemRoute
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute
+from serving.http.values import Identifier
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
-from serving.schemas.identifiers import Identifier
 from serving.schemas.removals import ForgottenUserAnswer, forgotten_user_answer
 from serving.schemas.users import UserAnswer, UserBody
 

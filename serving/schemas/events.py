@@ -16,9 +16,9 @@ from pydantic import (
     WrapValidator,
 )
 
+from serving.http.errors import faults_of
+from serving.http.values import Identifier
 from serving.runtime.faults import Fault
-from serving.schemas.identifiers import Identifier
-from serving.schemas.pointers import faults_of
 
 
 def _iso_text(given: Any) -> Any:

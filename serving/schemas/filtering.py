@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from serving.candidates.filters import Filters
-from serving.schemas.identifiers import Identifier
+from serving.http.values import Identifier
 
 MOST_CATEGORIES = 50
 

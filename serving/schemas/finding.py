@@ -7,10 +7,9 @@ from fastapi import Query
 from pydantic import Field
 
 from domain.identifiers import UserId
+from serving.http.values import AS_INTEGER, Identifier
 from serving.lists.request import LONGEST
 from serving.schemas.filtering import FilterQuery
-from serving.schemas.identifiers import Identifier
-from serving.schemas.query_values import AS_INTEGER
 
 Limit = Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Query(description="How many items.")]
 EXCLUDE_SEEN = "Whether items that the user has seen stay out, too; needs user_id."

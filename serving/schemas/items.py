@@ -1,64 +1,24 @@
 """The bodies of /v1/items."""
 
-import math
-from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
 from domain.identifiers import is_visible
 from domain.limits import (
     LONGEST_DESCRIPTION,
     LONGEST_TITLE,
-    MOST_ATTRIBUTE_BYTES,
-    MOST_ATTRIBUTE_KEYS,
     MOST_CATEGORIES,
-    AttributesFault,
-    attributes_shape_fault,
 )
-from serving.schemas.documented import NOT_BLANK, STORABLE_VALUES, Documented
-from serving.schemas.identifiers import Identifier, Text, storable_text
-
-
-def _storable(given: dict[str, Any]) -> dict[str, Any]:
-    """What JSONB can keep and orjson can write, and no more than may be said."""
-    fault = attributes_shape_fault(given)
-    if fault is not None:
-        raise ValueError(fault.value)
-    level: list[Any] = [given]
-    while level:
-        level = [inner for value in level for inner in _inner_values(value)]
-    if len(orjson.dumps(given)) > MOST_ATTRIBUTE_BYTES:
-        raise ValueError(AttributesFault.TOO_LARGE.value)
-    return given
-
-
-def _inner_values(value: Any) -> Iterable[Any]:
-    """What stands directly in an object or a list; ValueError for a value that is not storable."""
-    if isinstance(value, dict):
-        return (*value, *value.values())
-    if isinstance(value, list):
-        return value
-    if isinstance(value, str):
-        storable_text(value)
-    elif isinstance(value, int) and abs(value) >= 2**63:
-        raise ValueError("whole numbers must fit in 64 bits")
-    elif isinstance(value, float) and not math.isfinite(value):
-        raise ValueError("NaN and Infinity are not JSON")
-    return ()
-
-
-Attributes = Annotated[
-    dict[str, Any],
-    AfterValidator(_storable),
-    STORABLE_VALUES,
-    Field(
-        description=f"At most {MOST_ATTRIBUTE_BYTES:,} bytes as JSON, and {MOST_ATTRIBUTE_KEYS:,}"
-        " keys in all."
-    ),
-]
+from serving.http.values import (
+    NOT_BLANK,
+    Attributes,
+    Documented,
+    Identifier,
+    Text,
+    storable_text,
+)
 
 
 def _titled(given: str) -> str:

@@ -6,8 +6,7 @@ from fastapi import Query
 from pydantic import AfterValidator, BaseModel, Field
 
 from serving.answering.pipeline import Answer
-from serving.schemas.documented import ONE_NAME_OR_NONE
-from serving.schemas.identifiers import Identifier, Text, category_or_none
+from serving.http.values import ONE_NAME_OR_NONE, Identifier, Text, category_or_none
 from serving.schemas.named import (
     ExclusionKnowledge,
     LatestStrategy,

@@ -5,11 +5,17 @@ from typing import Annotated
 from annotated_types import Ge, Le
 from pydantic import Field
 
+from serving.http.values import (
+    AS_INTEGER,
+    AS_NUMBER,
+    MOST_ITEMS,
+    MOST_WORDS,
+    Identifier,
+    Phrase,
+    QueryBoolean,
+)
 from serving.lists.request import LONGEST, RecommendationRequest, RequestInterests
 from serving.schemas.filtering import FilterQuery
-from serving.schemas.identifiers import Identifier
-from serving.schemas.query_values import AS_INTEGER, AS_NUMBER, QueryBoolean
-from serving.schemas.users import MOST_ITEMS, MOST_WORDS, Phrase
 
 
 class RecommendationQuery(FilterQuery):

@@ -4,10 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from serving.schemas.documented import NOT_BLANK, Documented
+from serving.http.values import NOT_BLANK, Documented, QueryBoolean, storable_text
 from serving.schemas.finding import EXCLUDE_SEEN, FindingQuery
-from serving.schemas.identifiers import storable_text
-from serving.schemas.query_values import QueryBoolean
 from serving.services.searching.search import SearchRequest
 
 LONGEST_QUERY = 200

@@ -6,9 +6,8 @@ from typing import Annotated
 from pydantic import Field
 
 from domain.identifiers import ItemId
+from serving.http.values import Identifier, QueryBoolean
 from serving.schemas.finding import EXCLUDE_SEEN, FindingQuery
-from serving.schemas.identifiers import Identifier
-from serving.schemas.query_values import QueryBoolean
 from serving.services.searching.similar import SimilarRequest
 
 MOST_SEEDS = 20

@@ -3,30 +3,15 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from domain.identifiers import LONGEST_ID, is_visible
-from serving.schemas.documented import NOT_BLANK
-from serving.schemas.identifiers import Identifier, storable_text
-from serving.schemas.items import Attributes
-
-MOST_WORDS = 50
-MOST_ITEMS = 50
-
-
-def _once_spaced(text: str) -> str:
-    if not is_visible(text):
-        raise ValueError("it is blank; give a word as people write it")
-    return " ".join(text.split())
-
-
-Phrase = Annotated[
-    str,
-    StringConstraints(strip_whitespace=True, min_length=1, max_length=LONGEST_ID),
-    AfterValidator(storable_text),
-    AfterValidator(_once_spaced),
-    NOT_BLANK,
-]
+from serving.http.values import (
+    MOST_ITEMS,
+    MOST_WORDS,
+    Attributes,
+    Identifier,
+    Phrase,
+)
 
 
 def _distinct(given: list[str]) -> list[str]:

@@ -6,7 +6,7 @@ import json
 import httpx
 import pytest
 
-from serving.json_body import parsed
+from serving.http.bodies import parsed
 from serving.runtime.faults import MalformedBodyError
 from tests.serving.conftest import Seeds, faults
 

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, unquote_to_bytes
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from serving.errors import problem_of
+from serving.http.errors import problem_of
 from serving.runtime.faults import Fault, invalid_request
 
 

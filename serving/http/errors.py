@@ -4,7 +4,7 @@ What the server refuses before there is a request has its codes in `refusals`.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -35,7 +35,26 @@ from serving.runtime.faults import (
     UnsupportedMediaTypeError,
     invalid_request,
 )
-from serving.schemas.pointers import pointer, sentence
+
+
+def faults_of(errors: Iterable[Mapping[str, Any]]) -> tuple[Fault, ...]:
+    """Pydantic's errors as faults with pointers into what was validated."""
+    return tuple(Fault(pointer(error["loc"]), sentence(error)) for error in errors)
+
+
+def pointer(steps: Sequence[int | str]) -> str:
+    """A JSON pointer (RFC 6901)."""
+    return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
+
+
+def sentence(error: Mapping[str, Any]) -> str:
+    """Pydantic's message as a sentence."""
+    text = str(error["msg"]).removeprefix("Value error, ")
+    if error["type"] in ("too_long", "too_short") and isinstance(error["input"], str):
+        # A text that was validated before it is measured has items, as pydantic puts it.
+        text = text.replace(" item", " character")
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
 
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
     MalformedBodyError: HTTPStatus.BAD_REQUEST,
@@ -186,7 +205,7 @@ def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any
 
 
 def problem_response(status: HTTPStatus) -> dict[str, Any]:
-    """The documentation of one problem; `serving.openapi` adds the schema it refers to."""
+    """The documentation of one problem; `serving.http.openapi` adds the schema it refers to."""
     schema = {"$ref": "#/components/schemas/Problem"}
     return {"description": status.phrase, "content": {MEDIA_TYPE: {"schema": schema}}}
 

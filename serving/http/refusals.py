@@ -9,7 +9,7 @@ from http import HTTPStatus
 import structlog
 from fastapi import Response
 
-from serving.errors import problem
+from serving.http.errors import problem
 from serving.runtime.metrics import ServingMetrics
 
 log = structlog.get_logger()
