@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from serving.access_gate import AccessGate, guarded_paths
+from serving.access.gate import AccessGate, guarded_paths
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
 from serving.http.compression import Compression
 from serving.http.errors import add_error_handlers

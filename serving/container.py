@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from serving.access.access import Access, ApiKeys
 from serving.answering.replica_reading import Primary, ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Recommendations
@@ -21,14 +22,12 @@ from serving.lists.request import InterestApplier
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store
 from serving.redis.answers import Answers
-from serving.repositories.api_keys import ApiKeys
 from serving.repositories.impressions import Impressions
 from serving.repositories.removals import Removals
 from serving.runs.live_runs import LiveRuns, Runs
 from serving.runs.vector_indexes import VectorIndexes
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
-from serving.services.access import Access
 from serving.services.impression_queue import ImpressionQueue
 from serving.services.kinds import Kinds
 from serving.services.non_personalized.fallback_lists import FallbackLists

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
+from serving.access.access import Access
+from serving.access.exposure import Exposure
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
 from serving.container import Container
-from serving.exposure import Exposure
 from serving.lists.meant_categories import MeantCategories
 from serving.repositories.catalogue import Catalogue
 from serving.repositories.diagnosis import Diagnosis
@@ -16,7 +17,6 @@ from serving.repositories.similar_items import SimilarItems
 from serving.repositories.user_profiles import UserProfiles
 from serving.runtime.budget import RequestBudgets
 from serving.runtime.metrics import ServingMetrics
-from serving.services.access import Access
 from serving.services.catalogue import CatalogueKeeping
 from serving.services.diagnosis.diagnose import Diagnoser
 from serving.services.forgetting import UserForgetter

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
-from serving.dependencies import FromServices, may_administer
+from serving.access.requirements import FromServices, may_administer
 from serving.http.errors import problem_responses
 from serving.http.routing import TandemRoute
 from serving.schemas.diagnosis import DiagnosisAnswer

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from serving.dependencies import FromServices, may_read
+from serving.access.requirements import FromServices, may_read
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
 from serving.schemas.event_kinds import EventKindsAnswer, event_kinds_answer

@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from domain.errors import UnknownEventError
-from serving.dependencies import FromServices, may_write
+from serving.access.requirements import FromServices, may_write
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
 from serving.http.values import Identifier

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Response
 
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
-from serving.dependencies import FromServices, may_read, may_write
+from serving.access.requirements import FromServices, may_read, may_write
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
 from serving.http.values import Identifier

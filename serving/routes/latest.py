@@ -4,7 +4,7 @@ import orjson
 from fastapi import APIRouter, Response
 
 from domain.identifiers import UserId
-from serving.dependencies import FromServices, may_read
+from serving.access.requirements import FromServices, may_read
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
 from serving.schemas.finding import Limit

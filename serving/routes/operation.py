@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
-from serving.dependencies import FromServices, may_read_metrics
+from serving.access.requirements import FromServices, may_read_metrics
 from serving.http.errors import problem_responses
 from serving.http.routing import TandemRoute
 from serving.schemas.operation import Alive, Ready

@@ -5,7 +5,7 @@ import asyncio
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from serving.dependencies import may_open_docs, may_read_docs
+from serving.access.requirements import may_open_docs, may_read_docs
 from serving.http.compression import takes_gzip
 from serving.http.errors import nothing_here
 from serving.http.routing import TandemRoute

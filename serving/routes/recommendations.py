@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from domain.identifiers import UserId
-from serving.dependencies import FromServices, SentKey, may_read
+from serving.access.requirements import FromServices, SentKey, may_read
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
 from serving.http.values import Identifier

@@ -5,7 +5,7 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query, Response
 
-from serving.dependencies import FromServices, may_read
+from serving.access.requirements import FromServices, may_read
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
 from serving.schemas.search import SearchAnswer, search_answer

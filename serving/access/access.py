@@ -1,6 +1,7 @@
 """Who may do what: API keys and their scopes."""
 
 import time
+from dataclasses import dataclass
 from typing import Literal
 
 from cachetools import TTLCache
@@ -11,10 +12,57 @@ from domain.errors import (
     StoreUnavailableError,
     UnauthenticatedError,
 )
+from serving.access.keys import has_key_form, hash_key
 from serving.fallback.fallback_catalogue import FallbackCopies
-from serving.keys import has_key_form, hash_key
-from serving.repositories.api_keys import ApiKey, ApiKeys
-from serving.services.allowance import Allowance
+from serving.postgres.store import Store
+from sql.statements import statements
+
+_SERVING = statements("serving")
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key that is not revoked."""
+
+    key_id: int
+    scopes: frozenset[str]
+
+
+class ApiKeys:
+    """Finds keys."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    async def load_keys(self) -> dict[bytes, ApiKey]:
+        """All keys that are not revoked, by their hashes."""
+        rows = await self._store.rows(_SERVING["load_keys"])
+        return {row.key_hash: ApiKey(row.key_id, frozenset(row.scopes)) for row in rows}
+
+    async def find_key(self, key_hash: bytes) -> ApiKey | None:
+        """The key with this hash; None if there is none or it is revoked."""
+        rows = await self._store.rows(_SERVING["find_key"], {"key_hash": key_hash})
+        return ApiKey(rows[0].key_id, frozenset(rows[0].scopes)) if rows else None
+
+
+class Allowance:
+    """Lets `per_second` acts a second pass, and as many at once after a quiet second."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._left = per_second
+        self._counted_at = time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more act is allowed now."""
+        now = time.monotonic()
+        refilled = self._left + (now - self._counted_at) * self._per_second
+        self._left, self._counted_at = min(refilled, self._per_second), now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
 
 Scope = Literal["read", "write", "users", "admin"]
 

@@ -11,7 +11,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from domain.errors import TandemError
-from serving.dependencies import KEY_HEADER, RequiredScope
+from serving.access.requirements import KEY_HEADER, RequiredScope
 from serving.http.bodies import METHODS_WITH_BODY
 from serving.http.errors import problem_of
 

@@ -1,4 +1,4 @@
-"""What routes depend on: the services, and the key every route under /v1 asks for."""
+"""What routes require: a key that grants a scope, or that something is shown to whoever asks."""
 
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
@@ -6,11 +6,11 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
-from serving.exposure import Exposure, Openness
+from serving.access.access import Scope
+from serving.access.exposure import Exposure, Openness
+from serving.access.keys import hash_key
 from serving.http.bodies import METHODS_WITH_BODY
 from serving.http.errors import nothing_here
-from serving.keys import hash_key
-from serving.services.access import Scope
 from serving.wiring import Services
 
 KEY_HEADER = "X-API-Key"
