@@ -23,7 +23,6 @@ from serving.postgres.replica import Replica
 from serving.postgres.store import Store
 from serving.redis.answers import Answers
 from serving.repositories.impressions import Impressions
-from serving.repositories.removals import Removals
 from serving.runs.live_runs import LiveRuns, Runs
 from serving.runs.vector_indexes import VectorIndexes
 from serving.runtime.background import BackgroundFailures
@@ -45,7 +44,6 @@ class Container:
     answers: Answers
     runs: Runs
     recommendations: Recommendations
-    removals: Removals
     live_runs: LiveRuns
     kinds: Kinds
     lists: ListMaker
@@ -88,7 +86,6 @@ def make_container(
         answers=answers,
         runs=runs,
         recommendations=recommendations,
-        removals=Removals(store),
         live_runs=live_runs,
         kinds=Kinds(runs),
         lists=lists,

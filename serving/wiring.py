@@ -82,12 +82,12 @@ def make_services(container: Container) -> Services:
         recorder=_recorder(container),
         kinds=container.kinds,
         undoer=EventUndoer(
-            removals=container.removals,
+            events=Events(store),
             answers=answers,
             exclusion_warmer=container.exclusion_warmer,
         ),
         forgetter=UserForgetter(
-            removals=container.removals,
+            profiles=UserProfiles(store),
             users=container.users,
             answers=answers,
             exclusion_cache=container.exclusion_cache,

@@ -1,4 +1,4 @@
-"""The way of events into the log."""
+"""The way of events into the log, and out of it."""
 
 import json
 import uuid
@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import TandemError
-from domain.identifiers import ItemNo, UserNo
+from domain.identifiers import ItemNo, UserId, UserNo
 from serving.postgres.store import Store
 from sql.log import CONFLICTING_EVENTS, NewEvent, record_parameters
 from sql.statements import statements
@@ -42,6 +42,26 @@ class EventContent:
     """None: it was not given."""
 
 
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose event it was."""
+
+    user_no: UserNo
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedEvent:
+    """An event that is out of the log."""
+
+    is_new: bool
+    """False: it was before."""
+    deleted_at: datetime | None
+    """None: it went with its user, of whom nothing is known."""
+    owner: Owner | None
+    """None: the user was forgotten."""
+
+
 class ConflictError(TandemError):
     """An event id comes with another content than before."""
 
@@ -52,7 +72,7 @@ class ConflictError(TandemError):
 
 
 class Events:
-    """Writes events, all of a batch or none."""
+    """Writes events, all of a batch or none, and deletes them."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -87,6 +107,15 @@ class Events:
         parameters = {"event_ids": list(event_ids)}
         rows = await self._store.rows(_SERVING["find_logged_events"], parameters)
         return {event_id: EventContent(*content) for event_id, *content in rows}
+
+    async def delete_event(self, event_id: uuid.UUID) -> DeletedEvent | None:
+        """Take an event out of the log; None if it was never received."""
+        rows = await self._store.rows(_SERVING["delete_event"], {"event_id": event_id})
+        if not rows:
+            return None
+        (row,) = rows
+        owner = None if row.user_id is None else Owner(UserNo(row.user_no), UserId(row.user_id))
+        return DeletedEvent(row.is_new, row.deleted_at, owner)
 
 
 def _conflict_of(error: DBAPIError) -> ConflictError | None:

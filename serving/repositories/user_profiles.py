@@ -12,6 +12,7 @@ from serving.postgres.store import Store
 from sql.statements import statements
 
 _INTERESTS = statements("interests")
+_SERVING = statements("serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,18 @@ class ProfileUpdate:
     created_at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class ForgottenUser:
+    """A user of whom the store holds nothing any more."""
+
+    user_no: UserNo | None
+    """The number that is gone; None if there was no such user."""
+    removed: Mapping[str, int]
+    """How many rows went, by what they were."""
+
+
 class UserProfiles:
-    """Reads and writes users' profiles."""
+    """Reads and writes users' profiles, and forgets users."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -104,3 +115,8 @@ class UserProfiles:
             row.declared_at,
             row.created_at,
         )
+
+    async def forget_user(self, user_id: UserId) -> ForgottenUser:
+        """Remove a user, known or not, from every table; it is committed when this returns."""
+        (row,) = await self._store.rows(_SERVING["forget_user"], {"user_id": user_id})
+        return ForgottenUser(None if row.user_no is None else UserNo(row.user_no), row.removed)

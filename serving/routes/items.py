@@ -44,6 +44,6 @@ async def store_item(
 
     An item that is no longer available is no longer recommended, from the cache either.
     """
-    stored = await services.catalogue.store(ItemId(item_id), item)
+    stored = await services.catalogue.store(ItemId(item_id), item.model_dump())
     response.status_code = HTTPStatus.CREATED if stored.created else HTTPStatus.OK
     return StoredItemAnswer.model_validate(stored.item)

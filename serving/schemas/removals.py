@@ -4,7 +4,7 @@ from datetime import datetime
 
 from pydantic import BaseModel, Field
 
-from serving.repositories.removals import DeletedEvent
+from serving.repositories.events import DeletedEvent
 from serving.services.forgetting import Forgotten
 
 

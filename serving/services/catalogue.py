@@ -1,14 +1,22 @@
 """Items as the apps send them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
-from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.redis.answers import Answers
 from serving.repositories.catalogue import Catalogue, Item, StoredItem
-from serving.schemas.items import ItemBody
-from serving.services.non_personalized.fallback_lists import FallbackLists
+
+
+class ItemFallback(Protocol):
+    """Items kept in memory, which must follow the catalogue."""
+
+    def leave_out(self, item_id: ItemId) -> None:
+        """No longer show an item, which is not available any more."""
+
+    def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
+        """Know an item as one of these categories from now on."""
 
 
 class CatalogueKeeping:
@@ -18,7 +26,7 @@ class CatalogueKeeping:
         self,
         catalogue: Catalogue,
         answers: Answers,
-        fallbacks: Sequence[FallbackCatalogue | FallbackLists],
+        fallbacks: Sequence[ItemFallback],
     ) -> None:
         self._catalogue = catalogue
         self._answers = answers
@@ -31,13 +39,13 @@ class CatalogueKeeping:
             raise UnknownItemError(f"There is no item {item_id!r}.")
         return item
 
-    async def store(self, item_id: ItemId, said: ItemBody) -> StoredItem:
+    async def store(self, item_id: ItemId, said: Mapping[str, Any]) -> StoredItem:
         """Create or replace an item.
 
         No cached answer shows it any more where it may not be shown now: anywhere, if it is no
         longer available, and in lists of a category or without one, if its categories changed.
         """
-        stored = await self._catalogue.store_item(item_id, said.model_dump())
+        stored = await self._catalogue.store_item(item_id, said)
         if stored.became_unavailable:
             for fallback in self._fallbacks:
                 fallback.leave_out(item_id)

@@ -9,7 +9,7 @@ from domain.identifiers import UserId
 from serving.candidates.users import UserNumbers
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.redis.answers import Answers
-from serving.repositories.removals import Removals
+from serving.repositories.user_profiles import UserProfiles
 
 _MOST_DUE = 10_000
 
@@ -35,13 +35,13 @@ class UserForgetter:
     def __init__(
         self,
         *,
-        removals: Removals,
+        profiles: UserProfiles,
         users: UserNumbers,
         answers: Answers,
         exclusion_cache: ExclusionCache,
         write_seconds: float,
     ) -> None:
-        self._removals = removals
+        self._profiles = profiles
         self._users = users
         self._answers = answers
         self._exclusion_cache = exclusion_cache
@@ -54,7 +54,7 @@ class UserForgetter:
         An event of the same user id that is recorded afterwards is that of a new user.
         """
         cached = await self._exclusion_cache.find(user_id)
-        gone = await self._removals.forget_user(user_id)
+        gone = await self._profiles.forget_user(user_id)
         # A number from memory may be all that is left: whoever was first may have died before this.
         numbers = {gone.user_no, cached.user_no, self._users.forget(user_id)}
         dropped = await self._answers.drop([no for no in numbers if no is not None])

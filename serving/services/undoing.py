@@ -4,7 +4,7 @@ from domain.errors import UnknownEventError
 from domain.identifiers import event_uuid
 from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.redis.answers import Answers
-from serving.repositories.removals import DeletedEvent, Removals
+from serving.repositories.events import DeletedEvent, Events
 
 
 class EventUndoer:
@@ -13,11 +13,11 @@ class EventUndoer:
     def __init__(
         self,
         *,
-        removals: Removals,
+        events: Events,
         answers: Answers,
         exclusion_warmer: ExclusionWarmer,
     ) -> None:
-        self._removals = removals
+        self._events = events
         self._answers = answers
         self._exclusion_warmer = exclusion_warmer
 
@@ -26,7 +26,7 @@ class EventUndoer:
 
         Harmless twice. UnknownEventError if no such event was ever received.
         """
-        deleted = await self._removals.delete_event(event_uuid(event_id))
+        deleted = await self._events.delete_event(event_uuid(event_id))
         if deleted is None:
             raise UnknownEventError(
                 f"There is no event {event_id!r}. Nothing was deleted, and it will count if it is"
