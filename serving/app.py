@@ -7,33 +7,31 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from serving.access.gate import AccessGate, guarded_paths
+from serving.catalogue import route as items
+from serving.diagnosis import route as admin
+from serving.events import route as event_kinds
+from serving.events import route as events
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
 from serving.http.compression import Compression
 from serving.http.errors import add_error_handlers
 from serving.http.middleware import AnswerHeaders, RequestLimit, RequestRecord
 from serving.http.openapi import describe
 from serving.http.paths import PathsAsSent, Utf8Only
-from serving.routes import (
-    admin,
-    event_kinds,
-    events,
-    items,
-    latest,
-    operation,
-    pages,
-    popular,
-    recommendations,
-    search,
-    similar,
-    starter,
-    trending,
-    users,
-)
+from serving.non_personalized import routes as latest
+from serving.non_personalized import routes as popular
+from serving.non_personalized import routes as starter
+from serving.non_personalized import routes as trending
+from serving.operation import route as operation
+from serving.pages import route as pages
+from serving.recommendations import route as recommendations
 from serving.runtime.metrics import ServingMetrics
+from serving.search import route as search
 from serving.server.figures import Figures, ProcessSlot
 from serving.server.refusing import ConnectionLimits, Edge
 from serving.settings import ServingSettings
+from serving.similar import route as similar
 from serving.state import LifespanState, living
+from serving.users import route as users
 
 _DESCRIPTION = """
 Recommendations that blend what was learned at night with what users did just now.

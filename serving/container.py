@@ -8,6 +8,7 @@ from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.users import UserNumbers
 from serving.datastores import make_exclusion_store
+from serving.events.kinds import Kinds
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_lookup import ExclusionLookup
 from serving.exclusions.exclusion_warming import ExclusionWarmer
@@ -19,18 +20,16 @@ from serving.fallback.fallback_catalogue import FallbackCatalogue, FallbackCopie
 from serving.lists.explaining import Explainer
 from serving.lists.list_maker import ListMaker
 from serving.lists.request import InterestApplier
+from serving.non_personalized.non_personalized_list import FallbackLists
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store
+from serving.recommendations.impressions import ImpressionQueue, Impressions
+from serving.recommendations.warming import RecentRequests
 from serving.redis.answers import Answers
-from serving.repositories.impressions import Impressions
 from serving.runs.live_runs import LiveRuns, Runs
 from serving.runs.vector_indexes import VectorIndexes
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
-from serving.services.impression_queue import ImpressionQueue
-from serving.services.kinds import Kinds
-from serving.services.non_personalized.fallback_lists import FallbackLists
-from serving.services.warming import RecentRequests
 from serving.settings import ServingSettings
 
 

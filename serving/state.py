@@ -6,14 +6,13 @@ from typing import TypedDict
 
 from serving.container import Container, make_container
 from serving.datastores import make_redis_link, make_replica, make_store
+from serving.following import ChangeFeed, Follower
+from serving.recommendations.warming import Warmer
 from serving.redis.answers import Answers
-from serving.repositories.change_feed import ChangeFeed
 from serving.runtime.background import repeated, startup_probe
 from serving.runtime.metrics import ServingMetrics
 from serving.server.figures import Figures
 from serving.server.refusing import Edge
-from serving.services.following import Follower
-from serving.services.warming import Warmer
 from serving.settings import ServingSettings
 from serving.wiring import Services, make_services
 

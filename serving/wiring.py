@@ -6,31 +6,30 @@ from serving.access.access import Access
 from serving.access.exposure import Exposure
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
+from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
 from serving.container import Container
+from serving.diagnosis.diagnose import Diagnoser
+from serving.diagnosis.diagnosis_figures import Diagnosis
+from serving.events.event_log import Events
+from serving.events.kinds import Kinds
+from serving.events.record_events import EventRecorder, EventUndoer
 from serving.lists.meant_categories import MeantCategories
-from serving.repositories.catalogue import Catalogue
-from serving.repositories.diagnosis import Diagnosis
-from serving.repositories.events import Events
-from serving.repositories.non_personalized_lists import NonPersonalizedLists
-from serving.repositories.search import Search
-from serving.repositories.similar_items import SimilarItems
-from serving.repositories.user_profiles import UserProfiles
+from serving.non_personalized.non_personalized_list_maker import (
+    NonPersonalizedListMaker,
+    NonPersonalizedLists,
+)
+from serving.non_personalized.non_personalized_service import NonPersonalizedService
+from serving.operation.readiness import Readiness
+from serving.recommendations.recommend import Recommender
 from serving.runtime.budget import RequestBudgets
 from serving.runtime.metrics import ServingMetrics
-from serving.services.catalogue import CatalogueKeeping
-from serving.services.diagnosis.diagnose import Diagnoser
-from serving.services.forgetting import UserForgetter
-from serving.services.interests import UserKeeping
-from serving.services.kinds import Kinds
-from serving.services.non_personalized.non_personalized_list_maker import NonPersonalizedListMaker
-from serving.services.non_personalized.non_personalized_service import NonPersonalizedService
-from serving.services.readiness import Readiness
-from serving.services.recommend import Recommender
-from serving.services.record_events import EventRecorder
-from serving.services.searching.search import Searcher
-from serving.services.searching.similar import Similar
-from serving.services.undoing import EventUndoer
+from serving.search.search import Searcher
+from serving.search.words import Search
 from serving.settings import ServingSettings
+from serving.similar.similar import Similar
+from serving.similar.similar_items import SimilarItems
+from serving.users.user_keeping import UserForgetter, UserKeeping
+from serving.users.user_profiles import UserProfiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +58,7 @@ def make_services(container: Container) -> Services:
     """All of them; nothing is read yet."""
     store, answers, settings = container.store, container.answers, container.settings
     pipeline, similar_items = _pipeline(container), SimilarItems(store, container.indexes)
-    categories = MeantCategories(SimilarItems(store))
+    categories = MeantCategories(store)
     return Services(
         access=container.access,
         recommender=_recommender(container, pipeline, categories),
@@ -68,6 +67,7 @@ def make_services(container: Container) -> Services:
             pipeline,
             similar_items,
             container.fallback,
+            categories,
             recall_bound=settings.index_recall_bound,
             fresh_seconds=settings.search_fresh_seconds,
         ),
@@ -76,6 +76,7 @@ def make_services(container: Container) -> Services:
             Search(store),
             similar_items,
             container.fallback,
+            categories,
             recall_bound=settings.index_recall_bound,
             fresh_seconds=settings.search_fresh_seconds,
         ),

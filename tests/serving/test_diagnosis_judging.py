@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from batch.parameters import FEWEST_USERS
 from domain.identifiers import RunId
 from serving.answering.replica_reading import ReplicaFigures
-from serving.repositories.diagnosis_figures import (
+from serving.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
+from serving.diagnosis.diagnosis_figures import (
     MOST_COUNTED,
     EndedNight,
     OpenNight,
@@ -19,9 +20,8 @@ from serving.repositories.diagnosis_figures import (
     UnknownEvents,
     WaitingItems,
 )
-from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import (
+from serving.diagnosis.finding import (
+    Bounds,
     Finding,
     format_count,
     format_duration,
@@ -29,12 +29,8 @@ from serving.services.diagnosis.finding import (
     merged,
     worst_first,
 )
-from serving.services.diagnosis.process import (
-    Dropped,
-    judge_dropped,
-    judge_replica,
-    judge_subscription,
-)
+from serving.diagnosis.process import judge_dropped, judge_replica, judge_subscription
+from serving.recommendations.impressions import Dropped
 from sql.revisions import Revisions
 from tests.serving.good_health import (
     FORGOTTEN,

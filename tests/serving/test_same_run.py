@@ -9,9 +9,12 @@ from domain.identifiers import ItemNo, RunId
 from serving.answering.freshness import Checkpoint, Freshness
 from serving.candidates.catalogue_items import CatalogueItem
 from serving.lists.recommendation_list import backfill_items
+from serving.non_personalized.non_personalized_list import (
+    FallbackLists,
+    ListKey,
+    NonPersonalizedList,
+)
 from serving.runs.live_runs import ItemIndex, LiveRun, same_run
-from serving.services.non_personalized.fallback_lists import FallbackLists
-from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
 from tests.serving.conftest import CUT_OFF, Gate, Seeds, Start, ids, recommended, until
 
 RUN = LiveRun(RunId(3), CUT_OFF, ItemIndex(0.99, 8), similarity_index=ItemIndex(0.99, 12))

@@ -1,1 +1,0 @@
-"""HTTP: parse, call one function, shape the answer. One resource a file."""
