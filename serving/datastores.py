@@ -2,22 +2,88 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal
 
 import structlog
 
+from serving.candidates.recommendations import Recommendations
+from serving.events.event_log import Events
+from serving.exclusions.exclusions import ExcludedItems
+from serving.fallback.fallback_catalogue import FallbackCopies
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store, StoreLimits
+from serving.redis.answers import Answers
 from serving.redis.redis_link import RedisLink
+from serving.runs.live_runs import Runs
+from serving.runs.vector_indexes import VectorIndexes
 from serving.runtime.breaker import Breaker
 from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
+from serving.similar.similar_items import SimilarItems
+from serving.users.user_profiles import UserProfiles
 
 log = structlog.get_logger()
 
 Dependency = Literal["postgres", "postgres_exclusions", "redis"]
 
 _NUMBERS = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
+
+
+class Datastores:
+    """The ways to the stores, and what is read and written by several services."""
+
+    def __init__(self, settings: ServingSettings, metrics: ServingMetrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
+
+    @cached_property
+    def replica(self) -> Replica | None:
+        return make_replica(self.settings)
+
+    @cached_property
+    def store(self) -> Store:
+        return make_store(self.settings, self.metrics, self.replica)
+
+    @cached_property
+    def redis(self) -> RedisLink:
+        return make_redis_link(self.settings, self.metrics)
+
+    @cached_property
+    def answers(self) -> Answers:
+        return Answers(self.redis, self.metrics, seconds=self.settings.answer_cache_seconds)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.store)
+
+    @cached_property
+    def indexes(self) -> VectorIndexes:
+        return VectorIndexes(self.store)
+
+    @cached_property
+    def recommendations(self) -> Recommendations:
+        return Recommendations(self.store, self.indexes)
+
+    @cached_property
+    def similar_items(self) -> SimilarItems:
+        return SimilarItems(self.store, self.indexes)
+
+    @cached_property
+    def excluded_items(self) -> ExcludedItems:
+        return ExcludedItems(self.store)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self.store)
+
+    @cached_property
+    def user_profiles(self) -> UserProfiles:
+        return UserProfiles(self.store)
+
+    @cached_property
+    def copies(self) -> FallbackCopies:
+        return FallbackCopies(self.answers, seconds=self.settings.exclusion_cache_seconds)
 
 
 def make_replica(settings: ServingSettings) -> Replica | None:

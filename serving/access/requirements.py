@@ -6,12 +6,13 @@ from typing import Annotated, Any, Literal
 from fastapi import Depends, Request, Security
 from fastapi.security import APIKeyHeader
 
-from serving.access.access import Scope
+from serving.access.access import Access, Scope
 from serving.access.exposure import Exposure, Openness
 from serving.access.keys import hash_key
 from serving.http.bodies import METHODS_WITH_BODY
 from serving.http.errors import nothing_here
-from serving.wiring import Services
+from serving.http.services import Services
+from serving.runtime.budget import RequestBudgets
 
 KEY_HEADER = "X-API-Key"
 
@@ -23,17 +24,6 @@ _HEADER = APIKeyHeader(
     auto_error=False,
 )
 
-
-async def services(request: Request) -> Services:
-    """The services of the app.
-
-    A coroutine, because FastAPI calls a plain function in a thread.
-    """
-    found: Services = request.state.services
-    return found
-
-
-FromServices = Annotated[Services, Depends(services)]
 SentKey = Annotated[str | None, Security(_HEADER)]
 
 
@@ -54,16 +44,16 @@ class RequiredScope:
             await self.check(state, key)
         if request.method in METHODS_WITH_BODY:
             # Its body has been read, which had a time of its own: from here on the time is ours.
-            state["services"].budgets.begin(self.kind)
+            state["services"][RequestBudgets].begin(self.kind)
 
     async def check(self, state: dict[str, Any], key: str | None) -> None:
         """Return if the key grants the scope; UnauthenticatedError or ForbiddenError if not.
 
         The time to look the key up is part of the request's budget, which begins here.
         """
-        found: Services = state["services"]
-        found.budgets.begin(self.kind, since=state.get("asked_at"))
-        await found.access.check(key, self.scope)
+        services: Services = state["services"]
+        services[RequestBudgets].begin(self.kind, since=state.get("asked_at"))
+        await services[Access].check(key, self.scope)
         state["granted"] = self.scope
         state["key_hash"] = hash_key((key or "").strip(" \t"))
 
@@ -83,7 +73,7 @@ class RequiredOpenness:
 
     async def __call__(self, request: Request, key: SentKey) -> None:
         """HTTPException if it is not shown at all; the errors of a key if it needs one."""
-        openness = self._of(request.state.services.exposure)
+        openness = self._of(request.state.services[Exposure])
         if openness == "off":
             raise nothing_here()
         if openness == "admin":

@@ -6,16 +6,18 @@ import orjson
 from fastapi import APIRouter, Query, Response
 
 from domain.identifiers import UserId
-from serving.access.requirements import FromServices, may_read
+from serving.access.requirements import may_read
 from serving.answering.schemas import Limit
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
+from serving.http.services import provided
 from serving.non_personalized.non_personalized_list import (
     ListKey,
     ListName,
     NonPersonalizedRequest,
     Window,
 )
+from serving.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.non_personalized.schemas import (
     Category,
     ForUser,
@@ -31,6 +33,8 @@ from serving.non_personalized.schemas import (
 )
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
+
+FromNonPersonalizedService = Annotated[NonPersonalizedService, provided(NonPersonalizedService)]
 
 _POPULAR_LISTS: dict[str | None, ListName] = {
     None: "popular",
@@ -48,7 +52,7 @@ _POPULAR_LISTS: dict[str | None, ListName] = {
     responses=problems_of_request(),
 )
 async def popular(
-    services: FromServices,
+    non_personalized: FromNonPersonalizedService,
     limit: Limit = 20,
     window: Annotated[
         PopularWindow | None,
@@ -70,7 +74,7 @@ async def popular(
         limit,
         None if user_id is None else UserId(user_id),
     )
-    listed = await services.non_personalized.answer(request)
+    listed = await non_personalized.answer(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
 
 
@@ -88,7 +92,7 @@ _TRENDING_LISTS: dict[Window, ListName] = {
     responses=problems_of_request(),
 )
 async def trending(
-    services: FromServices,
+    non_personalized: FromNonPersonalizedService,
     limit: Limit = 20,
     window: Annotated[
         TrendingWindow, Query(description="The last day, the last 7 or the last 30 days.")
@@ -106,7 +110,7 @@ async def trending(
         limit,
         None if user_id is None else UserId(user_id),
     )
-    listed = await services.non_personalized.answer(request)
+    listed = await non_personalized.answer(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
 
 
@@ -117,7 +121,7 @@ async def trending(
     responses=problems_of_request(),
 )
 async def latest(
-    services: FromServices,
+    non_personalized: FromNonPersonalizedService,
     limit: Limit = 20,
     category: Category = "",
     user_id: ForUser = None,
@@ -126,7 +130,7 @@ async def latest(
     request = NonPersonalizedRequest(
         ListKey("latest", category), limit, None if user_id is None else UserId(user_id)
     )
-    listed = await services.non_personalized.answer(request)
+    listed = await non_personalized.answer(request)
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
 
 
@@ -137,7 +141,7 @@ async def latest(
     responses=problems_of_request(),
 )
 async def starter(
-    services: FromServices,
+    non_personalized: FromNonPersonalizedService,
     limit: Limit = 20,
     category: Category = "",
     user_id: ForUser = None,
@@ -150,5 +154,5 @@ async def starter(
     request = NonPersonalizedRequest(
         ListKey("starter", category), limit, None if user_id is None else UserId(user_id), session
     )
-    listed = await services.non_personalized.answer(request)
+    listed = await non_personalized.answer(request)
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")

@@ -6,7 +6,6 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from serving.http.values import MOST_ITEMS, MOST_WORDS, Attributes, Identifier, Phrase
-from serving.users.user_keeping import Forgotten
 
 
 def _distinct(given: list[str]) -> list[str]:
@@ -112,9 +111,3 @@ class ForgottenUserAnswer(BaseModel):
 
     user_id: str = Field(description="As it was given.", examples=["ann"])
     removed: RemovedCounts
-
-
-def forgotten_user_answer(user_id: str, forgotten: Forgotten) -> ForgottenUserAnswer:
-    """The body for a forgotten user."""
-    removed = RemovedCounts(cached_answers=forgotten.cached_answers, **forgotten.rows)
-    return ForgottenUserAnswer(user_id=user_id, removed=removed)

@@ -7,10 +7,13 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from domain.identifiers import UserId
-from serving.access.requirements import FromServices, SentKey, may_read
+from serving.access.access import Access
+from serving.access.requirements import SentKey, may_read
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
+from serving.http.services import provided
 from serving.http.values import Identifier
+from serving.recommendations.recommend import Recommender
 from serving.recommendations.schemas import (
     Explained,
     RecommendationAnswer,
@@ -19,6 +22,9 @@ from serving.recommendations.schemas import (
 )
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
+
+FromAccess = Annotated[Access, provided(Access)]
+FromRecommender = Annotated[Recommender, provided(Recommender)]
 
 
 @router.get(
@@ -29,7 +35,8 @@ router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRou
 )
 async def recommend(
     user_id: Annotated[Identifier, Path(examples=["ann"])],
-    services: FromServices,
+    access: FromAccess,
+    recommender: FromRecommender,
     key: SentKey,
     asked: Annotated[RecommendationQuery, Query()],
 ) -> Response:
@@ -42,10 +49,10 @@ async def recommend(
     With `explain=true` and a key of the scope `users` each item has its causes. They tell what the
     user did, so without that scope they are null, and `because_withheld` says so.
     """
-    explain = asked.explain and await services.access.grants(key, "users")
+    explain = asked.explain and await access.grants(key, "users")
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
     request = replace(asked.to_request(), explain=explain)
-    given = await services.recommender.recommend(UserId(user_id), request)
+    given = await recommender.recommend(UserId(user_id), request)
     explained: Explained = "no" if not asked.explain else "yes" if explain else "withheld"
     body = orjson.dumps(recommendation_answer(user_id, given, explained=explained))
     return Response(body, media_type="application/json")

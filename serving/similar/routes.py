@@ -10,7 +10,7 @@ from typing_extensions import TypeAliasType
 
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId, UserId
-from serving.access.requirements import FromServices, may_read
+from serving.access.requirements import may_read
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
@@ -25,8 +25,9 @@ from serving.answering.schemas import (
 )
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
+from serving.http.services import provided
 from serving.http.values import Identifier, QueryBoolean
-from serving.similar.similar import SimilarList, SimilarRequest, SimilarStrategy
+from serving.similar.similar import Similar, SimilarList, SimilarRequest, SimilarStrategy
 
 SimilarItemsStrategy = TypeAliasType("SimilarItemsStrategy", SimilarStrategy)
 
@@ -127,6 +128,8 @@ def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
 
 router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
 
+FromSimilar = Annotated[Similar, provided(Similar)]
+
 _PROBLEMS = problems_of_request(UnknownItemError)
 
 
@@ -138,14 +141,14 @@ _PROBLEMS = problems_of_request(UnknownItemError)
 )
 async def similar_to_item(
     item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
-    services: FromServices,
+    similar: FromSimilar,
     asked: Annotated[SimilarQuery, Query()],
 ) -> Response:
     """Items like this one: used by the same people, and similar in what is said of them.
 
     As many as were asked for, or all that are eligible. An item that is new has neighbours too.
     """
-    return await _similar(services, asked.user(), asked.like([item_id]))
+    return await _similar(similar, asked.user(), asked.like([item_id]))
 
 
 @router.get(
@@ -155,14 +158,12 @@ async def similar_to_item(
     responses=_PROBLEMS,
 )
 async def similar_to_items(
-    services: FromServices, asked: Annotated[SimilarToSeveralQuery, Query()]
+    similar: FromSimilar, asked: Annotated[SimilarToSeveralQuery, Query()]
 ) -> Response:
     """Items like several, as those in a cart or of a page: near to the middle of them all."""
-    return await _similar(services, asked.user(), asked.like(asked.item_id))
+    return await _similar(similar, asked.user(), asked.like(asked.item_id))
 
 
-async def _similar(
-    services: FromServices, user_id: UserId | None, request: SimilarRequest
-) -> Response:
-    found = await services.similar.similar(user_id, request)
+async def _similar(similar: Similar, user_id: UserId | None, request: SimilarRequest) -> Response:
+    found = await similar.similar(user_id, request)
     return Response(orjson.dumps(similar_answer(found)), media_type="application/json")

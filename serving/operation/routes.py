@@ -1,6 +1,6 @@
 """For whoever runs the service: /healthz, /readyz and /metrics."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Request, Response
 from prometheus_client import CONTENT_TYPE_LATEST
@@ -8,9 +8,11 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
-from serving.access.requirements import FromServices, may_read_metrics
+from serving.access.requirements import may_read_metrics
 from serving.http.errors import problem_responses
 from serving.http.routing import TandemRoute
+from serving.http.services import provided
+from serving.operation.readiness import Readiness
 from serving.server.figures import Figures
 
 AliveStatus = TypeAliasType("AliveStatus", Literal["alive"])
@@ -37,6 +39,8 @@ class Ready(BaseModel):
 
 router = APIRouter(tags=["operation"], route_class=TandemRoute)
 
+FromReadiness = Annotated[Readiness, provided(Readiness)]
+
 
 @router.get("/healthz")
 async def healthz() -> Alive:
@@ -51,9 +55,9 @@ async def health() -> Alive:
 
 
 @router.get("/readyz", responses=problem_responses(StoreUnavailableError))
-async def readyz(services: FromServices) -> Ready:
+async def readyz(readiness: FromReadiness) -> Ready:
     """Whether requests can be served. Redis is reported, but not required."""
-    ready = await services.readiness.check()
+    ready = await readiness.check()
     return Ready(
         status="ready",
         postgres="reachable and migrated",

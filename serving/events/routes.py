@@ -7,7 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path
 
 from domain.errors import UnknownEventError
-from serving.access.requirements import FromServices, may_read, may_write
+from serving.access.requirements import may_read, may_write
+from serving.events.kinds import Kinds
+from serving.events.record_events import EventRecorder, EventUndoer
 from serving.events.schemas import (
     DeletedEventAnswer,
     EventBatch,
@@ -18,10 +20,15 @@ from serving.events.schemas import (
 )
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
+from serving.http.services import provided
 from serving.http.values import Identifier
 from serving.runtime.faults import BodyTooLargeError, ConflictingEventsError, MalformedBodyError
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)
+
+FromEventRecorder = Annotated[EventRecorder, provided(EventRecorder)]
+FromEventUndoer = Annotated[EventUndoer, provided(EventUndoer)]
+FromKinds = Annotated[Kinds, provided(Kinds)]
 
 
 @router.post(
@@ -30,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)
     status_code=HTTPStatus.ACCEPTED,
     responses=problems_of_request(MalformedBodyError, BodyTooLargeError, ConflictingEventsError),
 )
-async def record_events(batch: EventBatch, services: FromServices) -> RecordedAnswer:
+async def record_events(batch: EventBatch, recorder: FromEventRecorder) -> RecordedAnswer:
     """Record what users did: all events of the batch, or none and the reasons.
 
     An event with an `event_id` counts once, however often it is sent; so a request that failed or
@@ -40,7 +47,7 @@ async def record_events(batch: EventBatch, services: FromServices) -> RecordedAn
     A 503 of the type `events-not-acknowledged` has `event_ids`: the events may be recorded. Sent
     again with these ids, in their order, each counts once.
     """
-    return RecordedAnswer(**asdict(await services.recorder.record(batch.entries())))
+    return RecordedAnswer(**asdict(await recorder.record(batch.entries())))
 
 
 @router.delete(
@@ -50,7 +57,7 @@ async def record_events(batch: EventBatch, services: FromServices) -> RecordedAn
 )
 async def delete_event(
     event_id: Annotated[Identifier, Path(examples=["order-1729-line-1"])],
-    services: FromServices,
+    undoer: FromEventUndoer,
 ) -> DeletedEventAnswer:
     """Delete an event by the `event_id` it was sent with: it never counts again.
 
@@ -58,10 +65,10 @@ async def delete_event(
     sent again after it was deleted is a duplicate and does not come back; one that was never
     received (404) counts if it is sent later.
     """
-    return deleted_event_answer(event_id, await services.undoer.undo(event_id))
+    return deleted_event_answer(event_id, await undoer.undo(event_id))
 
 
 @router.get("/event-kinds", dependencies=[may_read], responses=problems_of_request())
-async def event_kinds(services: FromServices) -> EventKindsAnswer:
+async def event_kinds(kinds: FromKinds) -> EventKindsAnswer:
     """Which kinds of events there are, what each counts, and which values it takes."""
-    return event_kinds_answer(await services.kinds.all())
+    return event_kinds_answer(await kinds.all())

@@ -1,16 +1,19 @@
 """For whoever runs the service, with a key of the scope admin: GET /v1/admin/diagnose."""
 
 from datetime import datetime
+from typing import Annotated
 
 from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
-from serving.access.requirements import FromServices, may_administer
+from serving.access.requirements import may_administer
+from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.finding import Severity
 from serving.http.errors import problem_responses
 from serving.http.routing import TandemRoute
+from serving.http.services import provided
 
 FindingSeverity = TypeAliasType("FindingSeverity", Severity)
 
@@ -44,16 +47,18 @@ class DiagnosisAnswer(BaseModel):
 
 router = APIRouter(prefix="/v1/admin", tags=["operation"], route_class=TandemRoute)
 
+FromDiagnoser = Annotated[Diagnoser, provided(Diagnoser)]
+
 
 @router.get(
     "/diagnose",
     dependencies=[may_administer],
     responses=problem_responses(UnauthenticatedError, ForbiddenError, StoreUnavailableError),
 )
-async def diagnose(services: FromServices) -> DiagnosisAnswer:
+async def diagnose(diagnoser: FromDiagnoser) -> DiagnosisAnswer:
     """What is wrong, since when, and what to do about it.
 
     A dependency that is away is a finding, and the answer is still 200. (503: PostgreSQL is away
     and this process does not know the key.)
     """
-    return DiagnosisAnswer.model_validate(await services.diagnoser.diagnose())
+    return DiagnosisAnswer.model_validate(await diagnoser.diagnose())

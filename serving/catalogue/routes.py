@@ -10,9 +10,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId, is_visible
 from domain.limits import LONGEST_DESCRIPTION, LONGEST_TITLE, MOST_CATEGORIES
-from serving.access.requirements import FromServices, may_read, may_write
+from serving.access.requirements import may_read, may_write
+from serving.catalogue.catalogue import CatalogueKeeping
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
+from serving.http.services import provided
 from serving.http.values import NOT_BLANK, Attributes, Documented, Identifier, Text, storable_text
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
 
@@ -74,6 +76,8 @@ class StoredItemAnswer(ItemBody):
 
 router = APIRouter(prefix="/v1", tags=["items"], route_class=TandemRoute)
 
+FromCatalogueKeeping = Annotated[CatalogueKeeping, provided(CatalogueKeeping)]
+
 ItemPath = Annotated[Identifier, Path(examples=["stalker-1979"])]
 
 
@@ -82,9 +86,9 @@ ItemPath = Annotated[Identifier, Path(examples=["stalker-1979"])]
     dependencies=[may_read],
     responses=problems_of_request(UnknownItemError),
 )
-async def find_item(item_id: ItemPath, services: FromServices) -> StoredItemAnswer:
+async def find_item(item_id: ItemPath, catalogue: FromCatalogueKeeping) -> StoredItemAnswer:
     """What the catalogue says of an item."""
-    return StoredItemAnswer.model_validate(await services.catalogue.load(ItemId(item_id)))
+    return StoredItemAnswer.model_validate(await catalogue.load(ItemId(item_id)))
 
 
 @router.put(
@@ -96,12 +100,12 @@ async def find_item(item_id: ItemPath, services: FromServices) -> StoredItemAnsw
     },
 )
 async def store_item(
-    item_id: ItemPath, item: ItemBody, response: Response, services: FromServices
+    item_id: ItemPath, item: ItemBody, response: Response, catalogue: FromCatalogueKeeping
 ) -> StoredItemAnswer:
     """Create an item, or replace all that is said of it.
 
     An item that is no longer available is no longer recommended, from the cache either.
     """
-    stored = await services.catalogue.store(ItemId(item_id), item.model_dump())
+    stored = await catalogue.store(ItemId(item_id), item.model_dump())
     response.status_code = HTTPStatus.CREATED if stored.created else HTTPStatus.OK
     return StoredItemAnswer.model_validate(stored.item)

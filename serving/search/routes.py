@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
-from serving.access.requirements import FromServices, may_read
+from serving.access.requirements import may_read
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
@@ -22,7 +22,9 @@ from serving.answering.schemas import (
 )
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
+from serving.http.services import provided
 from serving.http.values import NOT_BLANK, Documented, QueryBoolean, storable_text
+from serving.search.search import Searcher
 from serving.search.search_list import (
     Match,
     SearchedItem,
@@ -175,6 +177,8 @@ def _item_answer(item: SearchedItem) -> dict[str, Any]:
 
 router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
 
+FromSearcher = Annotated[Searcher, provided(Searcher)]
+
 
 @router.get(
     "/search",
@@ -182,11 +186,11 @@ router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
     response_model=SearchAnswer,
     responses=problems_of_request(),
 )
-async def search(services: FromServices, asked: Annotated[SearchQuery, Query()]) -> Response:
+async def search(searcher: FromSearcher, asked: Annotated[SearchQuery, Query()]) -> Response:
     """Search the catalogue: by words, by what they mean, and, with user_id, by the user's taste.
 
     Words typed wrong are corrected if no item has them. As many items as were asked for, or all
     that are eligible: items that match in words, then the nearest in meaning.
     """
-    found = await services.searcher.search(asked.user(), asked.to_request())
+    found = await searcher.search(asked.user(), asked.to_request())
     return Response(orjson.dumps(search_answer(asked.q, found)), media_type="application/json")
