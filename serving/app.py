@@ -6,15 +6,14 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from serving.access.gate import AccessGate, guarded_paths
+from serving.access.requirements import AccessGate, guarded_paths
 from serving.catalogue.routes import router as catalogue_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
 from serving.events.routes import router as events_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
-from serving.http.compression import Compression
 from serving.http.errors import add_error_handlers
-from serving.http.middleware import AnswerHeaders, RequestLimit, RequestRecord
+from serving.http.middleware import AnswerHeaders, Compression, RequestLimit, RequestRecord
 from serving.http.openapi import describe
 from serving.http.paths import PathsAsSent, Utf8Only
 from serving.lifespan import LifespanState, living

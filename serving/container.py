@@ -23,7 +23,7 @@ from serving.exclusions.user_memory import UserMemory
 from serving.fallback.category_fallback import CategoryFallback, FallbackReader
 from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.following import ChangeFeed, Follower
-from serving.http.services import Services
+from serving.http.routing import Services
 from serving.lists.explaining import Explainer
 from serving.lists.list_maker import ListMaker
 from serving.lists.meant_categories import MeantCategories
@@ -34,7 +34,7 @@ from serving.non_personalized.non_personalized_list_maker import (
     NonPersonalizedLists,
 )
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
-from serving.operation.readiness import Readiness
+from serving.operation.routes import Readiness
 from serving.postgres.store import Store
 from serving.recommendations.impressions import ImpressionQueue, Impressions
 from serving.recommendations.recommend import Recommender

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypedDict
 
 from serving.container import Container
-from serving.http.services import Services
+from serving.http.routing import Services
 from serving.runtime.background import repeated, startup_probe
 from serving.server.figures import Figures
 from serving.server.refusing import Edge

@@ -13,8 +13,7 @@ from domain.limits import LONGEST_DESCRIPTION, LONGEST_TITLE, MOST_CATEGORIES
 from serving.access.requirements import may_read, may_write
 from serving.catalogue.catalogue import CatalogueKeeping
 from serving.http.errors import problems_of_request
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
+from serving.http.routing import TandemRoute, provided
 from serving.http.values import NOT_BLANK, Attributes, Documented, Identifier, Text, storable_text
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
 

@@ -6,15 +6,17 @@ from datetime import UTC, datetime, timedelta
 
 from domain.errors import StoreUnavailableError
 from serving.answering.replica_reading import ReplicaFigures
-from serving.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.diagnosis.finding import Bounds, Finding, is_well, worst_first
 from serving.diagnosis.process import (
+    RedisFigures,
     judge_background,
     judge_damages,
     judge_dropped,
+    judge_redis,
     judge_replica,
     judge_subscription,
+    postgres_unasked,
 )
 from serving.diagnosis.store import judge_store
 from serving.exclusions.exclusion_cache import Subscription

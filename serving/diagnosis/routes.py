@@ -12,8 +12,7 @@ from serving.access.requirements import may_administer
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.finding import Severity
 from serving.http.errors import problem_responses
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
+from serving.http.routing import TandemRoute, provided
 
 FindingSeverity = TypeAliasType("FindingSeverity", Severity)
 

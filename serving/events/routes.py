@@ -19,8 +19,7 @@ from serving.events.schemas import (
     event_kinds_answer,
 )
 from serving.http.errors import problems_of_request
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
+from serving.http.routing import TandemRoute, provided
 from serving.http.values import Identifier
 from serving.runtime.faults import BodyTooLargeError, ConflictingEventsError, MalformedBodyError
 

@@ -1,13 +1,14 @@
 """What all routes do alike, so that none can forget it.
 
-Names of query parameters that a route would ignore are refused, and so is one value given twice.
+A route asks for services by type: it knows its own and no other. Names of query parameters that it
+would ignore are refused, and so is one value given twice.
 """
 
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, cast, get_args, get_origin
 
 from fastapi import Depends, Request, Response, params
 from fastapi.dependencies.models import Dependant
@@ -21,6 +22,30 @@ from serving.http.bodies import JsonRequest
 from serving.http.errors import method_not_allowed
 from serving.http.paths import register_identifiers
 from serving.runtime.faults import MOST_FAULTS, Fault, invalid_request
+
+Service = TypeVar("Service")
+
+
+class Services:
+    """One service of each type."""
+
+    def __init__(self, *services: object) -> None:
+        self._by_type = {type(service): service for service in services}
+
+    def __getitem__(self, kind: type[Service]) -> Service:
+        return cast("Service", self._by_type[kind])
+
+
+def provided(kind: type[Service]) -> Any:
+    """A dependency on the app's service of this type."""
+
+    # A coroutine, because FastAPI calls a plain function in a thread.
+    async def find(request: Request) -> Service:
+        services: Services = request.state.services
+        return services[kind]
+
+    return Depends(find)
+
 
 # Before any route is declared.
 register_identifiers()

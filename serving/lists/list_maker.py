@@ -7,8 +7,8 @@ from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
 from domain.rankings import Ranking
+from serving.candidates import collect
 from serving.candidates.catalogue_items import Candidates, NewItems
-from serving.candidates.collecting import collect
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest

@@ -9,8 +9,7 @@ from domain.identifiers import UserId
 from serving.access.requirements import may_read
 from serving.answering.schemas import Limit
 from serving.http.errors import problems_of_request
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
+from serving.http.routing import TandemRoute, provided
 from serving.non_personalized.non_personalized_list import (
     ListKey,
     ListName,

@@ -9,10 +9,13 @@ from typing_extensions import TypeAliasType
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
 from serving.access.requirements import may_read_metrics
+from serving.events.kinds import Kinds
 from serving.http.errors import problem_responses
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
-from serving.operation.readiness import Readiness
+from serving.http.routing import TandemRoute, provided
+from serving.redis.answers import Answers
+from serving.runs.live_runs import Runs
+from serving.runtime.budget import Budget, spending
+from serving.runtime.tasks import SingleFlight
 from serving.server.figures import Figures
 
 AliveStatus = TypeAliasType("AliveStatus", Literal["alive"])
@@ -37,6 +40,34 @@ class Ready(BaseModel):
     )
 
 
+class Readiness:
+    """Whether this process can do its work."""
+
+    def __init__(self, runs: Runs, kinds: Kinds, answers: Answers, *, seconds: float) -> None:
+        self._runs = runs
+        self._kinds = kinds
+        self._answers = answers
+        self._seconds = seconds
+        self._checks: SingleFlight[bool] = SingleFlight()
+
+    async def check(self) -> bool:
+        """Whether Redis is there; StoreUnavailableError says what is missing to serve requests.
+
+        It asks even while PostgreSQL is being left alone, and however many ask, once.
+        """
+        with spending(Budget.of("background", self._seconds, probing=True)):
+            return await self._checks.run("ready", self._check)
+
+    async def _check(self) -> bool:
+        if not await self._runs.is_migrated():
+            raise StoreUnavailableError("The database is not at the newest revision. Migrate it.")
+        if not self._kinds.loaded:
+            await self._kinds.refresh()
+        if not self._kinds.loaded:
+            raise StoreUnavailableError("The table event_kinds is empty.")
+        return await self._answers.ping()
+
+
 router = APIRouter(tags=["operation"], route_class=TandemRoute)
 
 FromReadiness = Annotated[Readiness, provided(Readiness)]
@@ -57,12 +88,12 @@ async def health() -> Alive:
 @router.get("/readyz", responses=problem_responses(StoreUnavailableError))
 async def readyz(readiness: FromReadiness) -> Ready:
     """Whether requests can be served. Redis is reported, but not required."""
-    ready = await readiness.check()
+    has_redis = await readiness.check()
     return Ready(
         status="ready",
         postgres="reachable and migrated",
-        redis="reachable" if ready.redis else "away: answers come from PostgreSQL",
-        degraded=None if ready.redis else "redis_away",
+        redis="reachable" if has_redis else "away: answers come from PostgreSQL",
+        degraded=None if has_redis else "redis_away",
     )
 
 

@@ -6,8 +6,8 @@ import orjson
 from fastapi import APIRouter, Request, Response
 
 from serving.access.requirements import may_open_docs, may_read_docs
-from serving.http.compression import takes_gzip
 from serving.http.errors import nothing_here
+from serving.http.middleware import takes_gzip
 from serving.http.routing import TandemRoute
 from serving.pages import CONTENT_SECURITY_POLICY, find_page
 

@@ -10,8 +10,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import StoreUnavailableError
-from serving.postgres.pools import PoolFigures, PoolLimits, log_slow_statements, renew_connections
-from serving.postgres.pulse import Pulse
+from serving.postgres.pools import (
+    PoolFigures,
+    PoolLimits,
+    Pulse,
+    log_slow_statements,
+    renew_connections,
+)
 from serving.runtime.budget import Budget
 from serving.runtime.tasks import AbandonedTasks, end
 from sql.engine import API, AWAY_ERRORS, make_async_engine, reason_of

@@ -10,8 +10,7 @@ from domain.identifiers import UserId
 from serving.access.access import Access
 from serving.access.requirements import SentKey, may_read
 from serving.http.errors import problems_of_request
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
+from serving.http.routing import TandemRoute, provided
 from serving.http.values import Identifier
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.schemas import (

@@ -8,8 +8,13 @@ from rapidfuzz.distance import OSA
 
 from domain.identifiers import RunId
 from serving.search.query import TypedQuery
-from serving.search.query_plan import QueryPlan, query_plan
-from serving.search.variants import either, spelling_variants, with_variants
+from serving.search.query_plan import (
+    QueryPlan,
+    either,
+    query_plan,
+    spelling_variants,
+    with_variants,
+)
 from serving.search.words import AnalyzedWord, CompoundWord, Search, TypedWord
 
 _LONG, _SHORT = 8, 4

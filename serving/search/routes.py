@@ -21,8 +21,7 @@ from serving.answering.schemas import (
     run_answer,
 )
 from serving.http.errors import problems_of_request
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
+from serving.http.routing import TandemRoute, provided
 from serving.http.values import NOT_BLANK, Documented, QueryBoolean, storable_text
 from serving.search.search import Searcher
 from serving.search.search_list import (

@@ -24,8 +24,7 @@ from serving.answering.schemas import (
     run_answer,
 )
 from serving.http.errors import problems_of_request
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
+from serving.http.routing import TandemRoute, provided
 from serving.http.values import Identifier, QueryBoolean
 from serving.similar.similar import Similar, SimilarList, SimilarRequest, SimilarStrategy
 

@@ -9,8 +9,7 @@ from domain.errors import UnknownUserError
 from domain.identifiers import UserId
 from serving.access.requirements import may_read_users, may_write_users
 from serving.http.errors import problems_of_request
-from serving.http.routing import TandemRoute
-from serving.http.services import provided
+from serving.http.routing import TandemRoute, provided
 from serving.http.values import Identifier
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
 from serving.users.schemas import ForgottenUserAnswer, RemovedCounts, UserAnswer, UserBody

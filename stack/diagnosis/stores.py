@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from serving.diagnosis.away import RedisFigures, judge_redis, postgres_away
 from serving.diagnosis.diagnosis_figures import load_figures
 from serving.diagnosis.finding import Bounds, Finding
+from serving.diagnosis.process import RedisFigures, judge_redis, postgres_away
 from serving.diagnosis.store import judge_store
 from stack.database import connected
 from stack.error_messages import first_line

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from batch.parameters import FEWEST_USERS
 from domain.identifiers import RunId
 from serving.answering.replica_reading import ReplicaFigures
-from serving.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
 from serving.diagnosis.diagnosis_figures import (
     MOST_COUNTED,
     EndedNight,
@@ -29,7 +28,14 @@ from serving.diagnosis.finding import (
     merged,
     worst_first,
 )
-from serving.diagnosis.process import judge_dropped, judge_replica, judge_subscription
+from serving.diagnosis.process import (
+    RedisFigures,
+    judge_dropped,
+    judge_redis,
+    judge_replica,
+    judge_subscription,
+    postgres_unasked,
+)
 from serving.recommendations.impressions import Dropped
 from sql.revisions import Revisions
 from tests.serving.good_health import (

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.identifiers import ItemNo, RunId
-from serving.answering.freshness import Checkpoint, Freshness
+from serving.answering.replica_reading import Checkpoint, Freshness
 from serving.candidates.catalogue_items import CatalogueItem
 from serving.lists.recommendation_list import backfill_items
 from serving.non_personalized.non_personalized_list import (

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from serving.search.query import typed_query
-from serving.search.variants import either, spelling_variants, with_variants
+from serving.search.query_plan import either, spelling_variants, with_variants
 from serving.search.words import AnalyzedWord
 from tests.serving.conftest import Seeds
 from tests.serving.films import Films, publish_films, store_film
