@@ -17,7 +17,7 @@ from domain.errors import (
     UnauthenticatedError,
 )
 from serving.fallback.fallback_catalogue import FallbackCopies
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from sql.statements import statements
 
 _PREFIX = "tdm_"
@@ -82,7 +82,7 @@ class ApiKey:
 class ApiKeys:
     """Finds keys."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
 
     async def load_keys(self) -> dict[bytes, ApiKey]:

@@ -18,7 +18,7 @@ import structlog
 from domain.errors import StoreUnavailableError
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.postgres.replica import Replica, ReplicaState, reading_replica
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.redis.answers import Answers, CacheVersion
 from serving.runs.live_runs import LiveRun, LiveRuns
 from serving.runtime.budget import Budget, spending
@@ -120,7 +120,7 @@ class WrittenPosition:
 class Primary:
     """Asks the primary."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
 
     async def load_written_position(self) -> WrittenPosition:

@@ -12,7 +12,7 @@ from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
 from serving.candidates.filters import Filters
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
 from sql.statements import statements
 
@@ -140,7 +140,7 @@ class ListedItems:
 
 
 async def load_listed(
-    store: Store, run_id: RunId, name: str, excluded: Sequence[ItemNo], filters: Filters
+    store: ReadStore, run_id: RunId, name: str, excluded: Sequence[ItemNo], filters: Filters
 ) -> ListedItems:
     """The eligible part of one of a run's lists; RunGoneError if the run was dropped.
 

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from domain.errors import StoreUnavailableError, UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, ItemVectors, LiveSpace, live_vector
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.runtime.faults import RunGoneError
 from sql.folding import load_histories_with_interests
 from sql.interests import Interests, Phrases, load_phrases, with_interests
@@ -50,7 +50,7 @@ class ItemName:
 class ProfileReader:
     """Reads what live vectors and explanations are computed from."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
         self._spaces: LRUCache[RunId, RunSpace] = LRUCache(_MOST_SPACES)
 

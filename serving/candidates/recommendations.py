@@ -21,7 +21,7 @@ from serving.candidates.catalogue_items import (
 )
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.exclusions.exclusions import Exclusions
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
@@ -82,7 +82,7 @@ class Nearest:
 class Recommendations:
     """Reads lists and vectors; every call names the run it reads."""
 
-    def __init__(self, store: Store, indexes: VectorIndexes | None = None) -> None:
+    def __init__(self, store: ReadStore, indexes: VectorIndexes | None = None) -> None:
         self.store = store
         self._indexes = indexes or VectorIndexes(store)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
-from serving.postgres.store import Store
+from serving.postgres.store import WriteStore
 from serving.redis.answers import Answers
 from sql.statements import statements
 
@@ -48,7 +48,7 @@ class StoredItem:
 class Catalogue:
     """Reads and writes items."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: WriteStore) -> None:
         self._store = store
 
     async def find_item(self, item_id: ItemId) -> Item | None:
@@ -63,7 +63,7 @@ class Catalogue:
             "item_id": item_id,
             "attributes": orjson.dumps(said["attributes"]).decode(),
         }
-        (row,) = await self._store.rows(_SERVING["store_item"], parameters)
+        (row,) = await self._store.write(_SERVING["store_item"], parameters)
         return StoredItem(
             item=_item(row),
             created=row.created,

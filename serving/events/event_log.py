@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.errors import TandemError
 from domain.identifiers import ItemNo, UserId, UserNo
-from serving.postgres.store import Store
+from serving.postgres.store import WriteStore
 from sql.log import CONFLICTING_EVENTS, NewEvent, record_parameters
 from sql.statements import statements
 
@@ -74,7 +74,7 @@ class ConflictError(TandemError):
 class Events:
     """Writes events, all of a batch or none, and deletes them."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: WriteStore) -> None:
         self._store = store
 
     async def find_item_nos(self, item_ids: Iterable[str]) -> dict[str, ItemNo]:
@@ -90,7 +90,7 @@ class Events:
         """
         # One statement for all of it: what would be asked after the commit could fail after it.
         try:
-            rows = await self._store.rows(_LOG["record_events"], record_parameters(events))
+            rows = await self._store.write(_LOG["record_events"], record_parameters(events))
         except DBAPIError as error:
             conflict = _conflict_of(error)
             if conflict is None:
@@ -110,7 +110,7 @@ class Events:
 
     async def delete_event(self, event_id: uuid.UUID) -> DeletedEvent | None:
         """Take an event out of the log; None if it was never received."""
-        rows = await self._store.rows(_SERVING["delete_event"], {"event_id": event_id})
+        rows = await self._store.write(_SERVING["delete_event"], {"event_id": event_id})
         if not rows:
             return None
         (row,) = rows

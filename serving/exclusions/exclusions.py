@@ -13,7 +13,7 @@ from domain.redis_keys import (
     packed_numbers,
     unpacked_numbers,
 )
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from sql.statements import statements
 
 MOST_ITEMS = MOST_EXCLUDED_ITEMS
@@ -101,7 +101,7 @@ class KnownUser:
 class ExcludedItems:
     """Reads the exclusions of users."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
 
     async def find_recent_users(self, users: int) -> list[UserNo]:

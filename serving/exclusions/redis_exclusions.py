@@ -10,7 +10,7 @@ import orjson
 from domain.identifiers import UserId, UserNo
 from domain.redis_keys import STORE_EXCLUSIONS, exclusions_key, user_version
 from serving.exclusions.exclusions import MOST_ITEMS, PACKED_BYTES, UserExclusions
-from serving.postgres.store import Store
+from serving.postgres.store import WriteStore
 from serving.redis.answers import Answers, CacheVersion
 from sql.statements import statements
 
@@ -167,7 +167,7 @@ class RedisExclusions:
 class ExclusionNotifier:
     """The way around Redis by which the processes send each other changes of users."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: WriteStore) -> None:
         self._store = store
 
     async def publish(self, users: Mapping[UserId, UserExclusions]) -> None:
@@ -177,7 +177,7 @@ class ExclusionNotifier:
             number, *items = known.numbers()
             number = number if len(items) <= _MOST_SENT else -abs(number)
             payloads.append(orjson.dumps({user_id: [number, *items[-_MOST_SENT:]]}).decode())
-        await self._store.rows(_SERVING["notify_exclusions"], {"payloads": payloads})
+        await self._store.write(_SERVING["notify_exclusions"], {"payloads": payloads})
 
 
 def decode_change(payload: str | bytes) -> Change:

@@ -14,7 +14,7 @@ from domain.identifiers import ItemNo, RunId
 from serving.candidates.catalogue_items import CatalogueItem, as_array
 from serving.fallback.category_selection import NewestPerCategory, select_round_robin
 from serving.lists.recommendation_list import RecommendationList
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
 from sql.statements import statements
 
@@ -45,7 +45,7 @@ class CataloguePage:
 class FallbackReader:
     """Reads it; only what is available counts."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
 
     async def load_first_of_categories(

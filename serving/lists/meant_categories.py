@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from domain.errors import StoreUnavailableError
 from serving.candidates.filters import Filters
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from sql.statements import statements
 
 _SIMILAR = statements("similar")
@@ -14,7 +14,7 @@ _NONE: Mapping[str, str] = {}
 class MeantCategories:
     """Looks for them where a list is empty."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
 
     async def find(self, filters: Filters, listed: Sequence[object]) -> Mapping[str, str]:

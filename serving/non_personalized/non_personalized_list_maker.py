@@ -18,7 +18,7 @@ from serving.non_personalized.non_personalized_list import (
     NonPersonalizedList,
     NonPersonalizedRequest,
 )
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.runs.live_runs import LiveRun, check_run
 from serving.runtime.faults import UserGoneError
 from sql.statements import statements
@@ -33,7 +33,7 @@ MOST_WELL_KNOWN = 500
 class NonPersonalizedLists:
     """Reads them; every call about a run names it."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
 
     async def load_listed(

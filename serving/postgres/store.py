@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Row, TextClause
 from sqlalchemy.exc import DBAPIError
@@ -73,7 +73,36 @@ class StoreLimits:
         )
 
 
-class Store:
+class ReadStore(Protocol):
+    """PostgreSQL for who reads it only; StoreUnavailableError when it is away."""
+
+    async def rows(
+        self, statement: TextClause, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """The rows a statement answers."""
+
+    async def prepared_rows(
+        self,
+        preparation: TextClause,
+        statement: TextClause,
+        parameters: Mapping[str, Any] | None = None,
+    ) -> Sequence[Row[Any]]:
+        """The same after a preparation in one transaction, which changes nothing in the store."""
+
+    async def read(self, reader: Callable[[Connection], Answer]) -> Answer:
+        """What a reader of `sql` finds; it reads several times and must be harmless twice."""
+
+
+class WriteStore(ReadStore, Protocol):
+    """PostgreSQL for who changes it too."""
+
+    async def write(
+        self, statement: TextClause, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """The rows of a statement that changes something, committed when this returns."""
+
+
+class Store(WriteStore):
     """The database, one statement at a time: each is a transaction of its own.
 
     The budget of whoever asks says which connections a statement takes and how long it may take.
@@ -155,13 +184,19 @@ class Store:
 
         return await self._ask(ask)
 
+    async def write(
+        self, statement: TextClause, parameters: Mapping[str, Any] | None = None
+    ) -> Sequence[Row[Any]]:
+        """As `rows`, which sends every statement as a transaction of its own."""
+        return await self.rows(statement, parameters)
+
     async def prepared_rows(
         self,
         preparation: TextClause,
         statement: TextClause,
         parameters: Mapping[str, Any] | None = None,
     ) -> Sequence[Row[Any]]:
-        """The same after a preparation in one transaction, which changes nothing in the store."""
+        """See `ReadStore`."""
 
         async def ask(connection: AsyncConnection) -> Sequence[Row[Any]]:
             await connection.execution_options(isolation_level="READ COMMITTED")
@@ -171,7 +206,7 @@ class Store:
         return await self._ask(ask)
 
     async def read(self, reader: Callable[[Connection], Answer]) -> Answer:
-        """What a reader of `sql` finds; it reads several times and must be harmless twice."""
+        """See `ReadStore`."""
 
         async def ask(connection: AsyncConnection) -> Answer:
             return await connection.run_sync(reader)

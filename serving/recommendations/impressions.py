@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserNo
-from serving.postgres.store import Store
+from serving.postgres.store import WriteStore
 from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
 
@@ -54,7 +54,7 @@ class Impression:
 class Impressions:
     """Writes impressions."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: WriteStore) -> None:
         self._store = store
 
     async def store_impressions(self, shown: Sequence[Impression]) -> list[Impression]:
@@ -81,7 +81,7 @@ class Impressions:
 
     async def _write(self, shown: Sequence[Impression]) -> None:
         parameters = {"shown": orjson.dumps(shown).decode()}
-        await self._store.rows(_SERVING["store_impressions"], parameters)
+        await self._store.write(_SERVING["store_impressions"], parameters)
 
 
 _AT_ONCE = 500

@@ -10,7 +10,7 @@ from sqlalchemy import Row
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
 from domain.interactions import EventKind
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.runtime.faults import RunGoneError
 from serving.runtime.metrics import ServingMetrics
 from sql.log import kind_table
@@ -77,7 +77,7 @@ def same_run(first: LiveRun | None, other: LiveRun | None) -> bool:
 class Runs:
     """Reads runs and event kinds."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
 
     async def find_live_run(self) -> LiveRun | None:
@@ -100,7 +100,7 @@ class Runs:
         return await self._store.read(is_current)
 
 
-async def check_run(store: Store, run_id: RunId) -> None:
+async def check_run(store: ReadStore, run_id: RunId) -> None:
     """Tell a run that has nothing of what was asked from one that was dropped: RunGoneError."""
     rows = await store.rows(_SERVING["run_has_partitions"], {"run_id": run_id})
     if not rows[0][0]:

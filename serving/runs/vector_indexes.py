@@ -11,7 +11,7 @@ import structlog
 from sqlalchemy import Row, TextClause
 
 from domain.errors import StoreUnavailableError
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, LiveRun
 from serving.runtime.budget import current, spending
 from sql.statements import statements
@@ -39,7 +39,7 @@ class Damage:
 class VectorIndexes:
     """Searches by index; notes those that turned out to be damaged."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
         self._damages: dict[int | None, Damage] = {}
 

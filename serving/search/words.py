@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from domain.identifiers import ItemNo, RunId
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.similar.similar_items import ItemFilters
 from sql.statements import statements
 
@@ -125,7 +125,7 @@ class MarkedText:
 class Search:
     """Reads the catalogue by its words."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: ReadStore) -> None:
         self._store = store
 
     async def analyze(self, run_id: RunId | None, typed: Sequence[TypedWord]) -> AnalyzedWords:

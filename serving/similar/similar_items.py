@@ -10,7 +10,7 @@ from sqlalchemy import Integer, Row, bindparam
 
 from domain.identifiers import ItemId, ItemNo, RunId
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.postgres.store import Store
+from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from sql.statements import statements
@@ -80,7 +80,7 @@ class NearestItem:
 class SimilarItems:
     """Reads similarity embeddings; every call names the run it reads."""
 
-    def __init__(self, store: Store, indexes: VectorIndexes | None = None) -> None:
+    def __init__(self, store: ReadStore, indexes: VectorIndexes | None = None) -> None:
         self._store = store
         self._indexes = indexes or VectorIndexes(store)
 

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from domain.identifiers import ItemNo, UserId, UserNo
-from serving.postgres.store import Store
+from serving.postgres.store import WriteStore
 from sql.statements import statements
 
 _INTERESTS = statements("interests")
@@ -72,7 +72,7 @@ class ForgottenUser:
 class UserProfiles:
     """Reads and writes users' profiles, and forgets users."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: WriteStore) -> None:
         self._store = store
 
     async def find_user(self, user_id: UserId) -> UserProfile | None:
@@ -106,7 +106,7 @@ class UserProfiles:
             "words": list(words),
             "item_nos": list(item_nos),
         }
-        (row,) = await self._store.rows(_INTERESTS["put_user"], parameters)
+        (row,) = await self._store.write(_INTERESTS["put_user"], parameters)
         return ProfileUpdate(
             UserNo(row.user_no),
             row.created,
@@ -118,5 +118,5 @@ class UserProfiles:
 
     async def forget_user(self, user_id: UserId) -> ForgottenUser:
         """Remove a user, known or not, from every table; it is committed when this returns."""
-        (row,) = await self._store.rows(_SERVING["forget_user"], {"user_id": user_id})
+        (row,) = await self._store.write(_SERVING["forget_user"], {"user_id": user_id})
         return ForgottenUser(None if row.user_no is None else UserNo(row.user_no), row.removed)
