@@ -82,7 +82,7 @@ class Container(Datastores):
                 Catalogue(self.store), self.answers, (self.fallback, self.fallback_lists)
             ),
             Readiness(
-                self.runs, self.kinds, self.answers, seconds=self.settings.request_budget_seconds
+                self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
         )
@@ -121,7 +121,7 @@ class Container(Datastores):
                 most_users=settings.exclusion_cache_users,
                 most_items=settings.exclusion_cache_items,
             ),
-            RedisExclusions(self.answers, seconds=settings.exclusion_cache_seconds),
+            RedisExclusions(self.redis, seconds=settings.exclusion_cache_seconds),
             ExclusionNotifier(self.store),
             self.subscription,
         )
@@ -192,7 +192,7 @@ class Container(Datastores):
     @cached_property
     def pipeline(self) -> AnswerPipeline:
         return AnswerPipeline(
-            cache=AnswerCache(self.answers, seconds=self.settings.answer_cache_seconds),
+            cache=AnswerCache(self.answers, self.redis, seconds=self.settings.answer_cache_seconds),
             live_runs=self.live_runs,
             recommendations=self.recommendations,
             users=self.users,
@@ -266,6 +266,7 @@ class Container(Datastores):
     @cached_property
     def recorder(self) -> EventRecorder:
         return EventRecorder(
+            store=self.store,
             events=self.events,
             kinds=self.kinds,
             answers=self.answers,
@@ -288,7 +289,7 @@ class Container(Datastores):
     def user_keeping(self) -> UserKeeping:
         return UserKeeping(
             users=self.user_profiles,
-            events=self.events,
+            store=self.store,
             answers=self.answers,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
@@ -298,7 +299,7 @@ class Container(Datastores):
     def diagnoser(self) -> Diagnoser:
         return Diagnoser(
             Diagnosis(self.store),
-            self.answers,
+            self.redis,
             self.subscription,
             self.settings.bounds(),
             dropped=self.impressions.dropped,

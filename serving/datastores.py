@@ -83,7 +83,7 @@ class Datastores:
 
     @cached_property
     def copies(self) -> FallbackCopies:
-        return FallbackCopies(self.answers, seconds=self.settings.exclusion_cache_seconds)
+        return FallbackCopies(self.redis, seconds=self.settings.exclusion_cache_seconds)
 
 
 def make_replica(settings: ServingSettings) -> Replica | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain.identifiers import UserNo
 from serving.redis.answers import Answers, CacheVersion
-from serving.redis.redis_link import GENERATION
+from serving.redis.redis_link import GENERATION, RedisLink
 
 # As for a user's answers: what was kept in another generation does not count.
 _FIND = """
@@ -30,13 +30,14 @@ return 1
 class SharedAnswers:
     """Finds and stores such answers; never raises because Redis is away."""
 
-    def __init__(self, answers: Answers, *, seconds: int) -> None:
+    def __init__(self, answers: Answers, link: RedisLink, *, seconds: int) -> None:
         self._answers = answers
+        self._link = link
         self._seconds = seconds
 
     async def find(self, field: str) -> tuple[bytes | None, CacheVersion]:
         """An answer, or None, and the version to store a new one with."""
-        found = await self._answers.ask(
+        found = await self._link.ask(
             "EVAL", _FIND, 2, _key(field), GENERATION, secrets.token_hex(8)
         )
         if found is None:
@@ -48,8 +49,8 @@ class SharedAnswers:
 
     async def store(self, field: str, answer: bytes, version: CacheVersion) -> None:
         """Keep an answer, unless all answers were dropped since the version was taken."""
-        if version.reachable and self._answers.converged:
-            await self._answers.ask(
+        if version.reachable and self._link.converged:
+            await self._link.ask(
                 "EVAL",
                 _STORE,
                 2,
@@ -85,9 +86,9 @@ class Cached:
 class AnswerCache:
     """Finds and stores lists; without Redis nothing is found and nothing is stored."""
 
-    def __init__(self, answers: Answers, *, seconds: int) -> None:
+    def __init__(self, answers: Answers, link: RedisLink, *, seconds: int) -> None:
         self._answers = answers
-        self._shared = SharedAnswers(answers, seconds=seconds)
+        self._shared = SharedAnswers(answers, link, seconds=seconds)
 
     @property
     def away(self) -> bool:

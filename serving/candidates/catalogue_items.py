@@ -158,3 +158,9 @@ async def load_listed(
     if not rows:
         await check_run(store, run_id)
     return ListedItems.of(rows)
+
+
+async def find_item_nos(store: ReadStore, item_ids: Iterable[str]) -> dict[str, ItemNo]:
+    """The numbers of those items that exist."""
+    rows = await store.rows(_SERVING["find_item_nos"], {"item_ids": sorted(item_ids)})
+    return {row.item_id: ItemNo(row.item_no) for row in rows}

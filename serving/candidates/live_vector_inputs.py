@@ -51,7 +51,7 @@ class ProfileReader:
     """Reads what live vectors and explanations are computed from."""
 
     def __init__(self, store: ReadStore) -> None:
-        self._store = store
+        self.store = store
         self._spaces: LRUCache[RunId, RunSpace] = LRUCache(_MOST_SPACES)
 
     async def load_live_vector_inputs(
@@ -69,7 +69,7 @@ class ProfileReader:
         """
         load = partial(self._load, run_id=run_id, user_no=user_no, known=known, item_nos=item_nos)
         try:
-            inputs = await self._store.read(partial(load, extra_interests=extra_interests))
+            inputs = await self.store.read(partial(load, extra_interests=extra_interests))
         except UnknownRunError as error:
             # Nothing is wrong with the request, and the list is good without its causes.
             raise StoreUnavailableError(str(error), reason="run_unusable") from error
@@ -87,20 +87,15 @@ class ProfileReader:
         """
         load = partial(self._load, run_id=run_id, user_no=user_no, known=WHOLE_LOG, item_nos=())
         try:
-            inputs = await self._store.read(partial(load, extra_interests=extra_interests))
+            inputs = await self.store.read(partial(load, extra_interests=extra_interests))
         except UnknownRunError:
             return None
         vector = live_vector(inputs.space, inputs.items, inputs.history)
         return None if vector is None else stored_vector(vector)
 
-    async def find_item_nos(self, item_ids: Sequence[str]) -> dict[str, ItemNo]:
-        """The numbers of those items that exist."""
-        rows = await self._store.rows(_SERVING["find_item_nos"], {"item_ids": list(item_ids)})
-        return {row.item_id: ItemNo(row.item_no) for row in rows}
-
     async def load_names(self, item_nos: Sequence[ItemNo]) -> dict[ItemNo, ItemName]:
         """The names of items by number."""
-        rows = await self._store.rows(_SERVING["load_names"], {"item_nos": list(item_nos)})
+        rows = await self.store.rows(_SERVING["load_names"], {"item_nos": list(item_nos)})
         return {ItemNo(row.item_no): ItemName(row.item_id, row.title) for row in rows}
 
     def _load(

@@ -21,7 +21,7 @@ from serving.diagnosis.process import (
 from serving.diagnosis.store import judge_store
 from serving.exclusions.exclusion_cache import Subscription
 from serving.recommendations.impressions import Dropped
-from serving.redis.answers import Answers
+from serving.redis.redis_link import RedisLink
 from serving.runs.vector_indexes import Damage
 from serving.runtime.background import FailingWork
 
@@ -45,7 +45,7 @@ class Diagnoser:
     def __init__(
         self,
         diagnosis: Diagnosis,
-        answers: Answers,
+        redis: RedisLink,
         subscription: Subscription,
         bounds: Bounds,
         *,
@@ -55,7 +55,7 @@ class Diagnoser:
         damages: Callable[[], Sequence[Damage]],
     ) -> None:
         self._diagnosis = diagnosis
-        self._answers = answers
+        self._redis = redis
         self._subscription = subscription
         self._bounds = bounds
         self._dropped = dropped
@@ -88,8 +88,8 @@ class Diagnoser:
 
     async def _look_at_redis(self) -> Finding:
         # Asked though it may be left alone: whether it answers is one thing, and that another.
-        reachable = await self._answers.ask_unchecked("PING") is not None
-        health = self._answers.health
+        reachable = await self._redis.ask_unchecked("PING") is not None
+        health = self._redis.health
         return judge_redis(
             RedisFigures(
                 answers=reachable,

@@ -9,7 +9,7 @@ from datetime import datetime
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import TandemError
-from domain.identifiers import ItemNo, UserId, UserNo
+from domain.identifiers import UserId, UserNo
 from serving.postgres.store import WriteStore
 from sql.log import CONFLICTING_EVENTS, NewEvent, record_parameters
 from sql.statements import statements
@@ -76,12 +76,6 @@ class Events:
 
     def __init__(self, store: WriteStore) -> None:
         self._store = store
-
-    async def find_item_nos(self, item_ids: Iterable[str]) -> dict[str, ItemNo]:
-        """The numbers of those items that exist."""
-        parameters = {"item_ids": sorted(item_ids)}
-        rows = await self._store.rows(_SERVING["find_item_nos"], parameters)
-        return {row.item_id: ItemNo(row.item_no) for row in rows}
 
     async def record_events(self, events: Sequence[NewEvent]) -> Recorded:
         """Store events once each; they are committed when this returns.

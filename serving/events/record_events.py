@@ -11,6 +11,7 @@ import numpy as np
 from domain.errors import StoreUnavailableError, UnknownEventError
 from domain.identifiers import UserId, event_uuid
 from domain.interactions import EventKind
+from serving.candidates.catalogue_items import find_item_nos
 from serving.events.event_checks import (
     Known,
     SentEvent,
@@ -25,6 +26,7 @@ from serving.events.schemas import EventBody, RefusedEvent
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.postgres.store import ReadStore
 from serving.redis.answers import Answers
 from serving.runtime.faults import EventsNotAcknowledgedError, FaultyInputError
 from serving.runtime.metrics import ServingMetrics
@@ -62,6 +64,7 @@ class EventRecorder:
     def __init__(
         self,
         *,
+        store: ReadStore,
         events: Events,
         kinds: Kinds,
         answers: Answers,
@@ -69,6 +72,7 @@ class EventRecorder:
         metrics: ServingMetrics,
         future_seconds: float,
     ) -> None:
+        self._store = store
         self._events = events
         self._kinds = kinds
         self._answers = answers
@@ -119,7 +123,7 @@ class EventRecorder:
             kinds = await self._kinds.including(())
         return Known(
             kinds=kinds,
-            item_nos=await self._events.find_item_nos({event.item_id for event in events}),
+            item_nos=await find_item_nos(self._store, {event.item_id for event in events}),
             now=now,
             latest=now + self._future,
         )

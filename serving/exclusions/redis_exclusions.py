@@ -11,7 +11,8 @@ from domain.identifiers import UserId, UserNo
 from domain.redis_keys import STORE_EXCLUSIONS, exclusions_key, user_version
 from serving.exclusions.exclusions import MOST_ITEMS, PACKED_BYTES, UserExclusions
 from serving.postgres.store import WriteStore
-from serving.redis.answers import Answers, CacheVersion
+from serving.redis.answers import CacheVersion
+from serving.redis.redis_link import RedisLink
 from sql.statements import statements
 
 _SERVING = statements("serving")
@@ -83,20 +84,20 @@ class Change:
 class RedisExclusions:
     """Finds and stores users' exclusions; False: they could not be stored."""
 
-    def __init__(self, answers: Answers, *, seconds: int) -> None:
-        self._answers = answers
+    def __init__(self, link: RedisLink, *, seconds: int) -> None:
+        self._link = link
         self._seconds = seconds
         self._me = uuid.uuid4().hex
 
     @property
     def flapping(self) -> bool:
         """Whether Redis failed lately, so that what it is sent may not reach everybody in time."""
-        return self._answers.flapping
+        return self._link.flapping
 
     async def find_user(self, user_id: UserId) -> UserExclusions | None:
         """What Redis has of a user, perhaps nothing; None: Redis does not answer."""
         # Unlike GET it answers for a key that is not there, too.
-        packed = await self._answers.ask_unchecked("GETRANGE", exclusions_key(user_id), 0, -1)
+        packed = await self._link.ask_unchecked("GETRANGE", exclusions_key(user_id), 0, -1)
         if packed is None:
             return None
         return UserExclusions.unpack(packed) if packed else UserExclusions()
@@ -111,7 +112,7 @@ class RedisExclusions:
         if not version.reachable:
             return None
         keys = (exclusions_key(user_id), user_version(user_no))
-        stored = await self._answers.ask(
+        stored = await self._link.ask(
             "EVAL", STORE_EXCLUSIONS, 2, *keys, version.user_version, known.pack(), self._seconds
         )
         return None if stored is None else bool(stored)
@@ -134,7 +135,7 @@ class RedisExclusions:
 
     async def load_changes(self, after: str) -> tuple[list[Change], str]:
         """What other processes changed after a stream entry, and the entry to go on from."""
-        found = await self._answers.ask("XRANGE", CHANGES, f"({after}", "+", "COUNT", _MOST_CHANGES)
+        found = await self._link.ask("XRANGE", CHANGES, f"({after}", "+", "COUNT", _MOST_CHANGES)
         if not found:
             return [], after
         me = self._me.encode()
@@ -143,8 +144,8 @@ class RedisExclusions:
 
     async def find_marker(self) -> str | None:
         """A marker that stays the same until Redis has lost everything; None if it is away."""
-        await self._answers.ask("SET", _MARKER, uuid.uuid4().hex, "NX")
-        marker = await self._answers.ask("GET", _MARKER)
+        await self._link.ask("SET", _MARKER, uuid.uuid4().hex, "NX")
+        marker = await self._link.ask("GET", _MARKER)
         return None if marker is None else marker.decode()
 
     async def _change(
@@ -157,7 +158,7 @@ class RedisExclusions:
         keys = (CHANGES, *map(exclusions_key, user_ids))
         payload = orjson.dumps(payload_by_user) if payload_by_user else b""
         # An event is acknowledged after this: the other processes must know what it excludes.
-        done = await self._answers.ask_with_retry(
+        done = await self._link.ask_with_retry(
             "EVAL", script + _PUBLISH, len(keys), *keys,
             self._seconds, _MOST_BYTES, payload, _CHANGES_MILLISECONDS, self._me, *packed,
         )  # fmt: skip

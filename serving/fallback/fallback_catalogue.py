@@ -16,7 +16,7 @@ from serving.fallback.fallback_items import FallbackItems
 from serving.lists.list_maker import ListMaker
 from serving.lists.recommendation_list import RecommendationList, RecommendedItem, backfill_items
 from serving.lists.request import LONGEST, RecommendationRequest
-from serving.redis.answers import Answers
+from serving.redis.redis_link import RedisLink
 from serving.runs.live_runs import LiveRun, LiveRuns
 
 _POPULAR = "tandem:fallback:popular"
@@ -40,31 +40,31 @@ redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 class FallbackCopies:
     """Stores and finds copies; without Redis there are none."""
 
-    def __init__(self, answers: Answers, *, seconds: int) -> None:
-        self._answers = answers
+    def __init__(self, link: RedisLink, *, seconds: int) -> None:
+        self._link = link
         self._seconds = seconds
 
     async def store_popular(self, encoded: bytes) -> None:
         """Keep the fallback list."""
         said = (hashlib.blake2b(encoded).digest(), self._seconds)
-        prolonged = await self._answers.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
+        prolonged = await self._link.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
         if prolonged == 0:
             # So much takes longer than a command may, which says nothing of Redis.
-            await self._answers.ask_unchecked("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
+            await self._link.ask_unchecked("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
 
     async def find_popular(self) -> bytes | None:
         """The fallback list some process stored last."""
-        found: bytes | None = await self._answers.ask_unchecked("GET", _POPULAR)
+        found: bytes | None = await self._link.ask_unchecked("GET", _POPULAR)
         return found
 
     async def store_readers(self, key_hashes: Iterable[bytes]) -> None:
         """Keep the hashes of the keys that may read."""
         encoded = orjson.dumps(sorted(key_hash.hex() for key_hash in key_hashes))
-        await self._answers.ask("SET", _READERS, encoded, "EX", self._seconds)
+        await self._link.ask("SET", _READERS, encoded, "EX", self._seconds)
 
     async def find_readers(self) -> frozenset[bytes]:
         """The hashes of the keys that could read when a process last looked."""
-        found = await self._answers.ask("GET", _READERS)
+        found = await self._link.ask("GET", _READERS)
         return frozenset(map(bytes.fromhex, orjson.loads(found))) if found else frozenset()
 
 

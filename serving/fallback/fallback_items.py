@@ -101,7 +101,7 @@ class FallbackItems:
         incomplete_categories = (
             None if self._incomplete_categories is None else sorted(self._incomplete_categories)
         )
-        return result.encode() + b"\n" + orjson.dumps(incomplete_categories)
+        return orjson.dumps(result) + b"\n" + orjson.dumps(incomplete_categories)
 
     @classmethod
     def decode(cls, kept: bytes) -> "FallbackItems":

@@ -1,7 +1,7 @@
 """A recommended list as it is made, cached and answered."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import orjson
@@ -77,18 +77,10 @@ class RecommendationList:
     degraded: str | None = None
     """Why it is less than it might have been, and so is not kept; None: it is not."""
 
-    def top(self, n: int) -> "RecommendationList":
-        """The same with the first `n` items."""
-        return replace(self, items=self.items[:n])
-
-    def encode(self) -> bytes:
-        """What is kept in the cache."""
-        return orjson.dumps(self)
-
     @classmethod
-    def decode(cls, kept: bytes) -> "RecommendationList":
-        """The list from what was kept; of its run it has only what answers show."""
-        said = orjson.loads(kept)
+    def decode(cls, cached: bytes) -> "RecommendationList":
+        """The list from what was cached; of its run it has only what answers show."""
+        said = orjson.loads(cached)
         return cls(
             strategy=said["strategy"],
             run=decoded_run(said["run"]),

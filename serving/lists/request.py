@@ -7,6 +7,7 @@ import orjson
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserNo
+from serving.candidates.catalogue_items import find_item_nos
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import WHOLE_LOG, ProfileReader
 from serving.candidates.recommendations import UserState
@@ -74,7 +75,7 @@ class InterestApplier:
             return user, degraded_by(error)
 
     async def _interests(self, asked: RequestInterests) -> Interests:
-        found = await self._profiles.find_item_nos(asked.item_ids) if asked.item_ids else {}
+        found = await find_item_nos(self._profiles.store, asked.item_ids) if asked.item_ids else {}
         named = {f"query:interest_item.{no}": item for no, item in enumerate(asked.item_ids)}
         faults = unknown_items(named, found)
         if faults:

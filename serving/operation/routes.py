@@ -12,7 +12,7 @@ from serving.access.requirements import may_read_metrics
 from serving.events.kinds import Kinds
 from serving.http.errors import problem_responses
 from serving.http.routing import TandemRoute, provided
-from serving.redis.answers import Answers
+from serving.redis.redis_link import RedisLink
 from serving.runs.live_runs import Runs
 from serving.runtime.budget import Budget, spending
 from serving.runtime.tasks import SingleFlight
@@ -43,10 +43,10 @@ class Ready(BaseModel):
 class Readiness:
     """Whether this process can do its work."""
 
-    def __init__(self, runs: Runs, kinds: Kinds, answers: Answers, *, seconds: float) -> None:
+    def __init__(self, runs: Runs, kinds: Kinds, redis: RedisLink, *, seconds: float) -> None:
         self._runs = runs
         self._kinds = kinds
-        self._answers = answers
+        self._redis = redis
         self._seconds = seconds
         self._checks: SingleFlight[bool] = SingleFlight()
 
@@ -65,7 +65,7 @@ class Readiness:
             await self._kinds.refresh()
         if not self._kinds.loaded:
             raise StoreUnavailableError("The table event_kinds is empty.")
-        return await self._answers.ping()
+        return await self._redis.ask("PING") is not None
 
 
 router = APIRouter(tags=["operation"], route_class=TandemRoute)

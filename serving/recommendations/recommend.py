@@ -126,13 +126,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             excluded |= self._fallback.numbers_of(request.interests.item_ids)
         return excluded
 
-    def encode(self, result: RecommendationList) -> bytes:
-        """All of the list."""
-        return result.encode()
-
-    def decode(self, cached: bytes) -> RecommendationList:
-        """The list."""
-        return RecommendationList.decode(cached)
+    decode = staticmethod(RecommendationList.decode)
 
     def _completed(
         self, result: RecommendationList, request: RecommendationRequest, user: UserReader | None

@@ -3,7 +3,6 @@
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from domain.identifiers import UserNo
 from domain.redis_keys import (
@@ -16,7 +15,6 @@ from domain.redis_keys import (
     user_entry,
     user_version,
 )
-from serving.redis.redis_faults import RedisHealth
 from serving.redis.redis_link import GENERATION, RedisLink
 from serving.runtime.metrics import ServingMetrics
 
@@ -87,21 +85,6 @@ class Answers:
         """Whether Redis could not be reached when last asked."""
         return self._link.away
 
-    @property
-    def flapping(self) -> bool:
-        """Whether Redis failed lately, here and so perhaps for others still."""
-        return self._link.flapping
-
-    @property
-    def health(self) -> RedisHealth:
-        """How it stands with Redis, for whoever asks what is wrong."""
-        return self._link.health
-
-    @property
-    def converged(self) -> bool:
-        """Whether what is kept now is dropped in time: every process knows Redis is back."""
-        return self._link.converged
-
     async def find(self, user_no: UserNo, field: str) -> tuple[bytes | None, CacheVersion]:
         """A user's cached answer, or None, and the version to store a new one with."""
         keys = (user_entry(user_no), user_version(user_no), GENERATION)
@@ -149,18 +132,6 @@ class Answers:
         if await self._link.ask_with_retry("SET", GENERATION, secrets.token_hex(8)) is None:
             self._link.add_pending_invalidation()
 
-    async def ask(self, *command: Any) -> Any:
-        """What Redis answers to a command of a neighbouring repository; None when it is away."""
-        return await self._link.ask(*command)
-
-    async def ask_unchecked(self, *command: Any) -> Any:
-        """The same, though Redis is being left alone."""
-        return await self._link.ask_unchecked(*command)
-
-    async def ask_with_retry(self, *command: Any) -> Any:
-        """The same with as much patience as a drop has."""
-        return await self._link.ask_with_retry(*command)
-
     async def advance_clock(self) -> CacheClock | None:
         """The time of drops, later than that of all drops before; None when Redis is away."""
         new_generation = secrets.token_hex(8)
@@ -175,10 +146,6 @@ class Answers:
         """A version for what does not depend on a user, and is not stored."""
         generation = await self._link.ask("GET", GENERATION)
         return CacheVersion(b"", generation or b"", reachable=generation is not None)
-
-    async def ping(self) -> bool:
-        """Whether Redis answers just now."""
-        return await self._link.ask("PING") is not None
 
     def _note_missing(self) -> None:
         left_alone = self._link.breaker.state != "closed"

@@ -6,6 +6,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
+import orjson
+
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId
 from serving.answering.list_kind import CachedKind
@@ -98,20 +100,18 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
         return await self._make(search, typed_query(request.text))
 
     def key(self, request: SearchRequest) -> str:
-        """The request."""
-        return request.field()
+        """All of the request."""
+        filters, seen = request.filters.key(), request.exclude_seen
+        parts = (
+            request.text, request.limit, filters, seen, request.only_words, request.highlight,
+        )  # fmt: skip
+        return f"search:{orjson.dumps(parts).decode()}"
 
     def excluded(self, exclusions: Exclusions, request: SearchRequest) -> frozenset[ItemNo]:
         """The user's exclusions."""
         return exclusions.of(exclude_seen=request.exclude_seen)
 
-    def encode(self, result: SearchList) -> bytes:
-        """The list."""
-        return result.encode()
-
-    def decode(self, cached: bytes) -> SearchList:
-        """The list."""
-        return SearchList.decode(cached)
+    decode = staticmethod(SearchList.decode)
 
     async def _make(self, search: _Search, typed: TypedQuery) -> SearchList:
         analyzed = await self._analyzer.analyze(search.run_id, typed)

@@ -24,14 +24,6 @@ class SearchRequest:
     """Whether only items that match in words are wanted, however few."""
     highlight: bool = True
 
-    def field(self) -> str:
-        """What tells its answers from others."""
-        parts = (
-            self.text, self.limit, self.filters.key(), self.exclude_seen, self.only_words,
-            self.highlight,
-        )  # fmt: skip
-        return f"search:{orjson.dumps(parts).decode()}"
-
 
 SearchStrategy = Literal["search", "words", "popular", "fallback"]
 Match = Literal["words", "meaning", "popular"]
@@ -80,14 +72,10 @@ class SearchList:
         """How the best item was found; None: there is no item."""
         return self.items[0].match if self.items else None
 
-    def encode(self) -> bytes:
-        """What is kept in the cache."""
-        return orjson.dumps(self)
-
     @classmethod
-    def decode(cls, kept: bytes) -> Self:
-        """The list from what was kept."""
-        said = orjson.loads(kept)
+    def decode(cls, cached: bytes) -> Self:
+        """The list from what was cached."""
+        said = orjson.loads(cached)
         items = tuple(_searched_item(item) for item in said["items"])
         return cls(
             said["strategy"],

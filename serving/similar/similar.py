@@ -53,14 +53,10 @@ class SimilarList:
     categories_meant: Mapping[str, str] = field(default_factory=dict)
     """Of an empty list: categories that no item has, and those written so but for case."""
 
-    def encode(self) -> bytes:
-        """What is kept in the cache."""
-        return orjson.dumps(self)
-
     @classmethod
-    def decode(cls, kept: bytes) -> Self:
-        """The list from what was kept."""
-        said = orjson.loads(kept)
+    def decode(cls, cached: bytes) -> Self:
+        """The list from what was cached."""
+        said = orjson.loads(cached)
         items = tuple(SimilarItem(**item) for item in said["items"])
         return cls(
             said["strategy"],
@@ -84,11 +80,6 @@ class SimilarRequest:
     filters: Filters = EVERYTHING
     exclude_seen: bool = True
     """False: only items the user disliked or hid stay out."""
-
-    def field(self) -> str:
-        """What tells its answers from others."""
-        parts = (sorted(self.item_ids), self.limit, self.filters.key(), self.exclude_seen)
-        return f"similar:{orjson.dumps(parts).decode()}"
 
 
 class Similar(CachedKind[SimilarRequest, SimilarList]):
@@ -179,20 +170,20 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         return SimilarList("fallback", fallback.run, items)
 
     def key(self, request: SimilarRequest) -> str:
-        """The request."""
-        return request.field()
+        """All of the request."""
+        parts = (
+            sorted(request.item_ids),
+            request.limit,
+            request.filters.key(),
+            request.exclude_seen,
+        )
+        return f"similar:{orjson.dumps(parts).decode()}"
 
     def excluded(self, exclusions: Exclusions, request: SimilarRequest) -> AbstractSet[ItemNo]:
         """The user's exclusions."""
         return exclusions.of(exclude_seen=request.exclude_seen)
 
-    def encode(self, result: SimilarList) -> bytes:
-        """The list."""
-        return result.encode()
-
-    def decode(self, cached: bytes) -> SimilarList:
-        """The list."""
-        return SimilarList.decode(cached)
+    decode = staticmethod(SimilarList.decode)
 
 
 def mean_similarity_embedding(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 from domain.errors import UnknownUserError
 from domain.identifiers import ItemNo, UserId
+from serving.candidates.catalogue_items import find_item_nos
 from serving.candidates.users import UserNumbers
-from serving.events.event_log import Events
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.postgres.store import ReadStore
 from serving.redis.answers import Answers
 from serving.runtime.faults import FaultyInputError, unknown_items
 from serving.users.schemas import UserBody
@@ -31,13 +32,13 @@ class UserKeeping:
         self,
         *,
         users: UserProfiles,
-        events: Events,
+        store: ReadStore,
         answers: Answers,
         exclusion_cache: ExclusionCache,
         exclusion_warmer: ExclusionWarmer,
     ) -> None:
         self._users = users
-        self._events = events
+        self._store = store
         self._answers = answers
         self._exclusion_cache = exclusion_cache
         self._exclusion_warmer = exclusion_warmer
@@ -72,7 +73,7 @@ class UserKeeping:
         return _as_declared(user_id, body, update), update
 
     async def _item_nos(self, item_ids: Sequence[str]) -> list[ItemNo]:
-        found = await self._events.find_item_nos(item_ids) if item_ids else {}
+        found = await find_item_nos(self._store, item_ids) if item_ids else {}
         faults = unknown_items(
             {f"/interests/items/{index}": item_id for index, item_id in enumerate(item_ids)}, found
         )

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -103,7 +104,7 @@ def test_a_copy_holds_the_same(
 
 def test_a_copy_of_an_earlier_version_is_a_list_that_may_lack_anything() -> None:
     made = fallback_of([item(1, ("war",))]).top(1, frozenset(), EVERYTHING, None)
-    copy = FallbackItems.decode(made.encode())
+    copy = FallbackItems.decode(orjson.dumps(made))
     assert copy.top(1, frozenset(), EVERYTHING, None) == made
     assert not copy.covers(Filters.of_category("noir"))
 
