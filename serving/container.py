@@ -2,17 +2,14 @@
 
 from functools import cached_property
 
-from serving.access.access import Access, ApiKeys
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import Primary, ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.candidates.users import UserNumbers
 from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
 from serving.datastores import Datastores, make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
-from serving.events.kinds import Kinds
 from serving.events.record_events import EventRecorder, EventUndoer
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_lookup import ExclusionLookup
@@ -26,7 +23,6 @@ from serving.following import ChangeFeed, Follower
 from serving.http.routing import Services
 from serving.lists.explaining import Explainer
 from serving.lists.list_maker import ListMaker
-from serving.lists.meant_categories import MeantCategories
 from serving.lists.request import InterestApplier
 from serving.non_personalized.non_personalized_list import FallbackLists
 from serving.non_personalized.non_personalized_list_maker import (
@@ -36,12 +32,9 @@ from serving.non_personalized.non_personalized_list_maker import (
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.operation.routes import Readiness
 from serving.postgres.store import Store
-from serving.recommendations.impressions import ImpressionQueue, Impressions
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.warming import RecentRequests, Warmer
-from serving.runs.live_runs import LiveRuns
 from serving.runtime.background import BackgroundFailures
-from serving.runtime.budget import RequestBudgets
 from serving.runtime.metrics import ServingMetrics
 from serving.search.search import Searcher
 from serving.search.words import Search
@@ -98,22 +91,6 @@ class Container(Datastores):
     # --- what is known in memory
 
     @cached_property
-    def live_runs(self) -> LiveRuns:
-        return LiveRuns(self.runs, self.metrics)
-
-    @cached_property
-    def kinds(self) -> Kinds:
-        return Kinds(self.runs)
-
-    @cached_property
-    def users(self) -> UserNumbers:
-        return UserNumbers(self.recommendations)
-
-    @cached_property
-    def access(self) -> Access:
-        return Access(ApiKeys(self.store), self.copies, seconds=self.settings.api_key_seconds)
-
-    @cached_property
     def exclusion_cache(self) -> ExclusionCache:
         settings = self.settings
         return ExclusionCache(
@@ -153,12 +130,6 @@ class Container(Datastores):
             self.live_runs, self.lists, categories, self.copies, most=settings.fallback_items
         )
 
-    @cached_property
-    def impressions(self) -> ImpressionQueue:
-        return ImpressionQueue(
-            Impressions(self.store), self.metrics, most=self.settings.impression_queue
-        )
-
     # --- how lists are made and answered
 
     @cached_property
@@ -172,10 +143,6 @@ class Container(Datastores):
             recall_bound=self.settings.index_recall_bound,
             new_item_users=self.settings.new_item_users,
         )
-
-    @cached_property
-    def categories(self) -> MeantCategories:
-        return MeantCategories(self.store)
 
     @cached_property
     def replica_reading(self) -> ReplicaReading:
@@ -204,14 +171,6 @@ class Container(Datastores):
         )
 
     # --- the services
-
-    @cached_property
-    def budgets(self) -> RequestBudgets:
-        return RequestBudgets(
-            read_seconds=self.settings.request_budget_seconds,
-            write_seconds=self.settings.write_budget_seconds,
-            admin_seconds=self.settings.postgres_wait_seconds,
-        )
 
     @cached_property
     def recommender(self) -> Recommender:

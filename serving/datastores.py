@@ -7,17 +7,23 @@ from typing import Literal
 
 import structlog
 
+from serving.access.access import Access, ApiKeys
 from serving.candidates.recommendations import Recommendations
+from serving.candidates.users import UserNumbers
 from serving.events.event_log import Events
+from serving.events.kinds import Kinds
 from serving.exclusions.exclusions import ExcludedItems
 from serving.fallback.fallback_catalogue import FallbackCopies
+from serving.lists.meant_categories import MeantCategories
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store, StoreLimits
+from serving.recommendations.impressions import ImpressionQueue, Impressions
 from serving.redis.answers import Answers
 from serving.redis.redis_link import RedisLink
-from serving.runs.live_runs import Runs
+from serving.runs.live_runs import LiveRuns, Runs
 from serving.runs.vector_indexes import VectorIndexes
 from serving.runtime.breaker import Breaker
+from serving.runtime.budget import RequestBudgets
 from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
 from serving.similar.similar_items import SimilarItems
@@ -31,7 +37,7 @@ _NUMBERS = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
 class Datastores:
-    """The ways to the stores, and what is read and written by several services."""
+    """The ways to the stores, and what stands on them alone; several services share it."""
 
     def __init__(self, settings: ServingSettings, metrics: ServingMetrics) -> None:
         self.settings = settings
@@ -84,6 +90,40 @@ class Datastores:
     @cached_property
     def copies(self) -> FallbackCopies:
         return FallbackCopies(self.redis, seconds=self.settings.exclusion_cache_seconds)
+
+    @cached_property
+    def live_runs(self) -> LiveRuns:
+        return LiveRuns(self.runs, self.metrics)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return Kinds(self.runs)
+
+    @cached_property
+    def users(self) -> UserNumbers:
+        return UserNumbers(self.recommendations)
+
+    @cached_property
+    def access(self) -> Access:
+        return Access(ApiKeys(self.store), self.copies, seconds=self.settings.api_key_seconds)
+
+    @cached_property
+    def impressions(self) -> ImpressionQueue:
+        return ImpressionQueue(
+            Impressions(self.store), self.metrics, most=self.settings.impression_queue
+        )
+
+    @cached_property
+    def categories(self) -> MeantCategories:
+        return MeantCategories(self.store)
+
+    @cached_property
+    def budgets(self) -> RequestBudgets:
+        return RequestBudgets(
+            read_seconds=self.settings.request_budget_seconds,
+            write_seconds=self.settings.write_budget_seconds,
+            admin_seconds=self.settings.postgres_wait_seconds,
+        )
 
 
 def make_replica(settings: ServingSettings) -> Replica | None:
