@@ -45,15 +45,38 @@ class Datastores:
 
     @cached_property
     def replica(self) -> Replica | None:
-        return make_replica(self.settings)
+        if (
+            self.settings.read_database_url is None
+            or not self.settings.read_database_url.get_secret_value()
+        ):
+            return None
+        limits = _store_limits(self.settings)
+        reads = limits.pool(
+            limits.connections,
+            limits.read_seconds,
+            overflow=limits.overflow_connections,
+            silence_seconds=limits.silence_seconds,
+        )
+        return Replica.at(self.settings.read_database_url.get_secret_value(), reads)
 
     @cached_property
     def store(self) -> Store:
-        return make_store(self.settings, self.metrics, self.replica)
+        breaker = _watched_breaker("postgres", self.settings, self.metrics)
+        url = self.settings.database_url.get_secret_value()
+        store = Store.at(url, _store_limits(self.settings), breaker, self.replica)
+        store.watch(self.metrics)
+        return store
 
     @cached_property
     def redis(self) -> RedisLink:
-        return make_redis_link(self.settings, self.metrics)
+        settings = self.settings
+        return RedisLink.at(
+            settings.redis_url.get_secret_value(),
+            self.metrics,
+            _watched_breaker("redis", settings, self.metrics),
+            timeout_seconds=settings.redis_timeout_seconds,
+            heartbeat_seconds=settings.redis_heartbeat_seconds,
+        )
 
     @cached_property
     def answers(self) -> Answers:
@@ -126,31 +149,6 @@ class Datastores:
         )
 
 
-def make_replica(settings: ServingSettings) -> Replica | None:
-    """The way to the read replica, if there is one; nothing is opened yet."""
-    if settings.read_database_url is None or not settings.read_database_url.get_secret_value():
-        return None
-    limits = _store_limits(settings)
-    reads = limits.pool(
-        limits.connections,
-        limits.read_seconds,
-        overflow=limits.overflow_connections,
-        silence_seconds=limits.silence_seconds,
-    )
-    return Replica.at(settings.read_database_url.get_secret_value(), reads)
-
-
-def make_store(
-    settings: ServingSettings, metrics: ServingMetrics, replica: Replica | None = None
-) -> Store:
-    """The way to PostgreSQL; nothing is opened yet."""
-    breaker = _watched_breaker("postgres", settings, metrics)
-    url = settings.database_url.get_secret_value()
-    store = Store.at(url, _store_limits(settings), breaker, replica)
-    store.watch(metrics)
-    return store
-
-
 def _store_limits(settings: ServingSettings) -> StoreLimits:
     return StoreLimits(
         connections=settings.postgres_connections,
@@ -183,17 +181,6 @@ def make_exclusion_store(
         breaker,
         connections=settings.postgres_exclusion_connections,
         seconds=settings.exclusions_patience_seconds,
-    )
-
-
-def make_redis_link(settings: ServingSettings, metrics: ServingMetrics) -> RedisLink:
-    """The way to Redis; nothing is opened yet."""
-    return RedisLink.at(
-        settings.redis_url.get_secret_value(),
-        metrics,
-        _watched_breaker("redis", settings, metrics),
-        timeout_seconds=settings.redis_timeout_seconds,
-        heartbeat_seconds=settings.redis_heartbeat_seconds,
     )
 
 

@@ -43,6 +43,8 @@ class FilterQuery(BaseModel):
         ),
     ] = None
 
+    limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
+
     def filters(self) -> Filters:
         """What the items are to meet."""
         return Filters.of(self.category or (), self.exclude_category or ())
@@ -55,7 +57,6 @@ EXCLUDE_SEEN = "Whether items that the user has seen stay out, too; needs user_i
 class FindingQuery(FilterQuery):
     """How many items, for whom, and which."""
 
-    limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
     user_id: Annotated[
         Identifier | None,
         Field(

@@ -67,7 +67,7 @@ class ExclusionWarmer:
             if not users:
                 await self._exclusion_cache.forget_user(user_id)
                 return True
-            exclusions = users[0].known.exclusions
+            exclusions = next(iter(users.values())).exclusions
             replaced = await self._exclusion_cache.replace(
                 user_id, user_no, exclusions, since=since, version=version
             )
@@ -134,6 +134,4 @@ class ExclusionWarmer:
     async def _restore(self, user_nos: Sequence[UserNo]) -> None:
         since = self._exclusion_cache.now
         users = await self._excluded_items.load_exclusions(user_nos)
-        await self._exclusion_cache.restore(
-            {user.user_id: user.known for user in users}, since=since
-        )
+        await self._exclusion_cache.restore(users, since=since)

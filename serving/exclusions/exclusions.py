@@ -90,14 +90,6 @@ class UserExclusions:
 _SERVING = statements("serving")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownUser:
-    """A user with all that must not be shown to them."""
-
-    user_id: UserId
-    known: UserExclusions
-
-
 class ExcludedItems:
     """Reads the exclusions of users."""
 
@@ -109,10 +101,10 @@ class ExcludedItems:
         rows = await self._store.rows(_SERVING["find_recent_users"], {"users": users})
         return [UserNo(row.user_no) for row in rows]
 
-    async def load_exclusions(self, user_nos: Sequence[UserNo]) -> list[KnownUser]:
+    async def load_exclusions(self, user_nos: Sequence[UserNo]) -> dict[UserId, UserExclusions]:
         """The exclusions of those of the users who exist."""
         rows = await self._store.rows(_SERVING["load_exclusions"], {"user_nos": list(user_nos)})
-        return [KnownUser(UserId(row.user_id), _known(row)) for row in rows]
+        return {UserId(row.user_id): _known(row) for row in rows}
 
     async def find_exclusions(self, user_id: UserId) -> UserExclusions:
         """All exclusions of a user, who has none if the log has never seen the user."""

@@ -42,7 +42,6 @@ class RecommendationQuery(FilterQuery):
     Parameters of the route itself would be gone through twice in every request.
     """
 
-    limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
     exclude_seen: Annotated[
         QueryBoolean,
         Field(description="False: only items the user disliked or hid are left out."),
