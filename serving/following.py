@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager, suppress
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -48,29 +49,19 @@ _POLL_SECONDS = 1.0
 _WORK = "change_feed"
 
 
+@dataclass(eq=False, slots=True)
 class Follower:
     """Listens for runs and exclusions, connecting again whenever the connection is lost."""
 
-    def __init__(
-        self,
-        change_feed: ChangeFeed,
-        live_runs: LiveRuns,
-        *,
-        exclusion_cache: ExclusionCache,
-        exclusion_warmer: ExclusionWarmer,
-        subscription: Subscription,
-        warmer: Warmer,
-        failures: BackgroundFailures,
-    ) -> None:
-        self._change_feed = change_feed
-        self._live_runs = live_runs
-        self._exclusion_cache = exclusion_cache
-        self._exclusion_warmer = exclusion_warmer
-        self._subscription = subscription
-        self._warmer = warmer
-        self._failures = failures
-        self._away = False
-        self._tried = asyncio.Event()
+    change_feed: ChangeFeed
+    live_runs: LiveRuns
+    exclusion_cache: ExclusionCache
+    exclusion_warmer: ExclusionWarmer
+    subscription: Subscription
+    warmer: Warmer
+    failures: BackgroundFailures
+    _away: bool = field(default=False, init=False)
+    _tried: asyncio.Event = field(default_factory=asyncio.Event, init=False)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -84,7 +75,7 @@ class Follower:
                 await asyncio.wait_for(self._tried.wait(), _POLL_SECONDS)
             yield
         finally:
-            self._warmer.stop()
+            self.warmer.stop()
             await end(task)
 
     async def _forever(self) -> None:
@@ -98,33 +89,33 @@ class Follower:
                     log.warning("subscription_lost", error=str(error.__cause__ or error))
                 self._away = True
             except Exception as error:  # noqa: BLE001 -- whatever it is, polling goes on and we try again
-                self._failures.failed(_WORK, error)
-            self._subscription.note_disconnected()
+                self.failures.failed(_WORK, error)
+            self.subscription.note_disconnected()
             self._tried.set()
-            await asyncio.sleep(self._failures.rest(_WORK, _REST_SECONDS, _LONGEST_REST_SECONDS))
+            await asyncio.sleep(self.failures.rest(_WORK, _REST_SECONDS, _LONGEST_REST_SECONDS))
 
     async def _follow(self) -> None:
-        async with aclosing(self._change_feed.notifications()) as notifications:
+        async with aclosing(self.change_feed.notifications()) as notifications:
             async for notification in notifications:
                 self._away = False
                 await self._receive(notification)
-                self._failures.succeeded(_WORK)
+                self.failures.succeeded(_WORK)
 
     async def _receive(self, notification: Notification) -> None:
         if notification.kind == "exclusions":
-            self._exclusion_cache.receive(notification.payload)
+            self.exclusion_cache.receive(notification.payload)
         elif notification.kind == "coming":
-            self._warmer.begin(RunId(int(notification.payload)))
+            self.warmer.begin(RunId(int(notification.payload)))
         else:
             # A poll that fails is made up for by the next poll; the connection is still good.
             with suppress(StoreUnavailableError):
-                await self._live_runs.refresh()
+                await self.live_runs.refresh()
             if not notification.payload:
                 await self._begin_subscription()
 
     async def _begin_subscription(self) -> None:
         """Read what was sent before this process listened; if that fails, listen anew."""
         with spending(Budget.of("background", _POLL_SECONDS, probing=True)):
-            await self._exclusion_warmer.read_recent()
-        self._subscription.note_connected()
+            await self.exclusion_warmer.read_recent()
+        self.subscription.note_connected()
         self._tried.set()

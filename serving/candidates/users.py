@@ -1,6 +1,7 @@
 """The users lists are made for: their numbers, and what PostgreSQL knows of them."""
 
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from cachetools import LRUCache
@@ -56,41 +57,31 @@ class UserNumbers:
         return self._numbers.pop(user_id, None)
 
 
+@dataclass(eq=False, slots=True)
 class UserReader:
     """Reads what PostgreSQL knows of a user, and keeps the exclusions for when it is away."""
 
-    def __init__(
-        self,
-        recommendations: Recommendations,
-        exclusion_cache: ExclusionCache,
-        *,
-        run: LiveRun | None,
-        user_id: UserId,
-        user_no: UserNo,
-        since: int,
-        version: CacheVersion,
-    ) -> None:
-        self._recommendations = recommendations
-        self._exclusion_cache = exclusion_cache
-        self._run = run
-        self._user_id = user_id
-        self.user_no = user_no
-        self._since = since
-        self._version = version
-        self.loaded: UserState | None = None
-        """The state, once it was read."""
+    recommendations: Recommendations
+    exclusion_cache: ExclusionCache
+    run: LiveRun | None
+    user_id: UserId
+    user_no: UserNo
+    since: int
+    version: CacheVersion
+    loaded: UserState | None = field(default=None, init=False)
+    """The state, once it was read."""
 
     async def state(self, *, exclude_seen: bool) -> UserState:
         """The user's state in the run; RunGoneError, UserGoneError or StoreUnavailableError."""
         with until(KNOWING_THE_USER):
-            self.loaded = await self._recommendations.load_user_state(
-                self._run.run_id if self._run else None, self.user_no, exclude_seen=exclude_seen
+            self.loaded = await self.recommendations.load_user_state(
+                self.run.run_id if self.run else None, self.user_no, exclude_seen=exclude_seen
             )
-        await self._exclusion_cache.store(
-            self._user_id,
+        await self.exclusion_cache.store(
+            self.user_id,
             self.user_no,
             self.loaded.exclusions,
-            since=self._since,
-            version=self._version,
+            since=self.since,
+            version=self.version,
         )
         return self.loaded

@@ -96,22 +96,17 @@ class ItemFallback(Protocol):
         """Know an item as one of these categories from now on."""
 
 
+@dataclass(eq=False, slots=True)
 class CatalogueKeeping:
     """Reads and writes items, and keeps cached answers true to them."""
 
-    def __init__(
-        self,
-        catalogue: Catalogue,
-        answers: Answers,
-        fallbacks: Sequence[ItemFallback],
-    ) -> None:
-        self._catalogue = catalogue
-        self._answers = answers
-        self._fallbacks = fallbacks
+    catalogue: Catalogue
+    answers: Answers
+    fallbacks: Sequence[ItemFallback]
 
     async def load(self, item_id: ItemId) -> Item:
         """An item; UnknownItemError if there is none of that name."""
-        item = await self._catalogue.find_item(item_id)
+        item = await self.catalogue.find_item(item_id)
         if item is None:
             raise UnknownItemError(f"There is no item {item_id!r}.")
         return item
@@ -122,13 +117,13 @@ class CatalogueKeeping:
         No cached answer shows it any more where it may not be shown now: anywhere, if it is no
         longer available, and in lists of a category or without one, if its categories changed.
         """
-        stored = await self._catalogue.store_item(item_id, said)
+        stored = await self.catalogue.store_item(item_id, said)
         if stored.became_unavailable:
-            for fallback in self._fallbacks:
+            for fallback in self.fallbacks:
                 fallback.leave_out(item_id)
         elif stored.became_available or stored.changed_categories:
-            for fallback in self._fallbacks:
+            for fallback in self.fallbacks:
                 fallback.update_categories(item_id, stored.item.categories)
         if stored.became_unavailable or stored.changed_categories:
-            await self._answers.drop_all()
+            await self.answers.drop_all()
         return stored

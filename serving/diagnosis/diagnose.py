@@ -39,57 +39,44 @@ class Report:
         return is_well(self.findings)
 
 
+@dataclass(eq=False, slots=True)
 class Diagnoser:
     """Looks at everything a process can see; whatever is away is itself a finding."""
 
-    def __init__(
-        self,
-        diagnosis: Diagnosis,
-        redis: RedisLink,
-        subscription: Subscription,
-        bounds: Bounds,
-        *,
-        dropped: Callable[[], Dropped],
-        replica: Callable[[], ReplicaFigures | None],
-        failing: Callable[[], Sequence[FailingWork]],
-        damages: Callable[[], Sequence[Damage]],
-    ) -> None:
-        self._diagnosis = diagnosis
-        self._redis = redis
-        self._subscription = subscription
-        self._bounds = bounds
-        self._dropped = dropped
-        self._replica = replica
-        self._failing = failing
-        self._damages = damages
+    diagnosis: Diagnosis
+    redis: RedisLink
+    subscription: Subscription
+    bounds: Bounds
+    dropped: Callable[[], Dropped]
+    replica: Callable[[], ReplicaFigures | None]
+    failing: Callable[[], Sequence[FailingWork]]
+    damages: Callable[[], Sequence[Damage]]
 
     async def diagnose(self) -> Report:
         """Look now; never raises because a store is away."""
         store = await self._look_at_store()
         redis = await self._look_at_redis()
         now = datetime.now(UTC)
-        replica = judge_replica(self._replica(), self._bounds, now)
-        dropped = judge_dropped(self._dropped(), now)
-        own = [dropped, judge_background(self._failing()), judge_damages(self._damages())]
+        replica = judge_replica(self.replica(), self.bounds, now)
+        dropped = judge_dropped(self.dropped(), now)
+        own = [dropped, judge_background(self.failing()), judge_damages(self.damages())]
         return Report(now, tuple(worst_first([*store, *replica, redis, *own])))
 
     async def _look_at_store(self) -> list[Finding]:
         try:
-            figures = await self._diagnosis.load_figures()
+            figures = await self.diagnosis.load_figures()
         except StoreUnavailableError as error:
-            since = _ago(self._diagnosis.seconds_away)
+            since = _ago(self.diagnosis.seconds_away)
             return [postgres_unasked(error.reason, _cause(error), since)]
         now = datetime.now(UTC)
         # Without PostgreSQL there are no notifications, and nobody sends any.
-        subscription = judge_subscription(
-            self._subscription.disconnected_seconds, self._bounds, now
-        )
-        return [*judge_store(figures, self._bounds, now), subscription]
+        subscription = judge_subscription(self.subscription.disconnected_seconds, self.bounds, now)
+        return [*judge_store(figures, self.bounds, now), subscription]
 
     async def _look_at_redis(self) -> Finding:
         # Asked though it may be left alone: whether it answers is one thing, and that another.
-        reachable = await self._redis.ask_unchecked("PING") is not None
-        health = self._redis.health
+        reachable = await self.redis.ask_unchecked("PING") is not None
+        health = self.redis.health
         return judge_redis(
             RedisFigures(
                 answers=reachable,

@@ -58,27 +58,17 @@ class _Batch:
         return [event.sent_id for event in self.sent]
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class EventRecorder:
     """Checks and records events."""
 
-    def __init__(
-        self,
-        *,
-        store: ReadStore,
-        events: Events,
-        kinds: Kinds,
-        answers: Answers,
-        exclusion_cache: ExclusionCache,
-        metrics: ServingMetrics,
-        future_seconds: float,
-    ) -> None:
-        self._store = store
-        self._events = events
-        self._kinds = kinds
-        self._answers = answers
-        self._exclusion_cache = exclusion_cache
-        self._metrics = metrics
-        self._future = timedelta(seconds=future_seconds)
+    store: ReadStore
+    events: Events
+    kinds: Kinds
+    answers: Answers
+    exclusion_cache: ExclusionCache
+    metrics: ServingMetrics
+    future_seconds: float
 
     async def record(self, batch: Sequence[EventBody | RefusedEvent]) -> RecordedBatch:
         """Record a batch; when this returns it is committed and the users' cached answers are gone.
@@ -89,11 +79,11 @@ class EventRecorder:
         try:
             checked = await self._checked(batch)
         except StoreUnavailableError:
-            self._metrics.events.labels("refused").inc(len(batch))
+            self.metrics.events.labels("refused").inc(len(batch))
             raise
         recorded = await self._recorded(checked)
-        self._metrics.events.labels("accepted").inc(recorded.accepted)
-        self._metrics.events.labels("duplicate").inc(recorded.duplicates)
+        self.metrics.events.labels("accepted").inc(recorded.accepted)
+        self.metrics.events.labels("duplicate").inc(recorded.duplicates)
         await self._make_known(checked, recorded)
         return RecordedBatch(recorded.accepted, recorded.duplicates, checked.event_ids)
 
@@ -116,30 +106,30 @@ class EventRecorder:
 
     async def _look_up(self, events: Sequence[EventBody]) -> Known:
         now = datetime.now(UTC)
-        kinds = await self._kinds.including(event.kind for event in events)
+        kinds = await self.kinds.including(event.kind for event in events)
         if any(event.kind in kinds and value_faults(event, kinds) for event in events):
             # Somebody may have widened the bounds since the last look.
-            await self._kinds.refresh()
-            kinds = await self._kinds.including(())
+            await self.kinds.refresh()
+            kinds = await self.kinds.including(())
         return Known(
             kinds=kinds,
-            item_nos=await find_item_nos(self._store, {event.item_id for event in events}),
+            item_nos=await find_item_nos(self.store, {event.item_id for event in events}),
             now=now,
-            latest=now + self._future,
+            latest=now + timedelta(seconds=self.future_seconds),
         )
 
     async def _recorded(self, batch: _Batch) -> Recorded:
         try:
-            return await self._events.record_events(batch.new)
+            return await self.events.record_events(batch.new)
         except ConflictError as error:
             ids = {batch.new[index].event_id for index in error.indexes}
-            logged = await self._events.find_contents(ids)
+            logged = await self.events.find_contents(ids)
             raise conflict_of(batch.sent, error.indexes, logged) from error
         except StoreUnavailableError as error:
             if error.reason in _NOTHING_SENT:
-                self._metrics.events.labels("refused").inc(len(batch.new))
+                self.metrics.events.labels("refused").inc(len(batch.new))
                 raise
-            self._metrics.events.labels("unknown").inc(len(batch.new))
+            self.metrics.events.labels("unknown").inc(len(batch.new))
             detail = f"{error} It is not known whether the events were recorded."
             raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
 
@@ -147,11 +137,11 @@ class EventRecorder:
         """See to it that no process recommends what the users have just seen."""
         in_log = [event for event in batch.new if event.event_id not in recorded.gone]
         excluded = _excluded(in_log, batch.kinds)
-        self._exclusion_cache.add(excluded)
+        self.exclusion_cache.add(excluded)
         if recorded.touched:
-            await self._answers.drop(recorded.touched)
+            await self.answers.drop(recorded.touched)
         try:
-            await self._exclusion_cache.publish(excluded)
+            await self.exclusion_cache.publish(excluded)
         except StoreUnavailableError as error:
             detail = "The events are recorded, but other processes could not be notified."
             raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
@@ -204,26 +194,20 @@ def _new_event(event: EventBody, sent: SentEvent, known: Known) -> NewEvent:
     )
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class EventUndoer:
     """Deletes events."""
 
-    def __init__(
-        self,
-        *,
-        events: Events,
-        answers: Answers,
-        exclusion_warmer: ExclusionWarmer,
-    ) -> None:
-        self._events = events
-        self._answers = answers
-        self._exclusion_warmer = exclusion_warmer
+    events: Events
+    answers: Answers
+    exclusion_warmer: ExclusionWarmer
 
     async def undo(self, event_id: str) -> DeletedEvent:
         """Delete an event; when this returns no answer knows it but by the run's lists.
 
         Harmless twice. UnknownEventError if no such event was ever received.
         """
-        deleted = await self._events.delete_event(event_uuid(event_id))
+        deleted = await self.events.delete_event(event_uuid(event_id))
         if deleted is None:
             raise UnknownEventError(
                 f"There is no event {event_id!r}. Nothing was deleted, and it will count if it is"
@@ -231,6 +215,6 @@ class EventUndoer:
             )
         # The second time too: whoever was first may have died before doing this.
         if deleted.owner is not None:
-            await self._answers.drop([deleted.owner.user_no])
-            await self._exclusion_warmer.reload(deleted.owner.user_no, deleted.owner.user_id)
+            await self.answers.drop([deleted.owner.user_no])
+            await self.exclusion_warmer.reload(deleted.owner.user_no, deleted.owner.user_id)
         return deleted

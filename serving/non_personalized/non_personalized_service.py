@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from domain.identifiers import ItemNo
@@ -32,29 +32,18 @@ _FALLBACK_ITEMS = 2 * LONGEST
 """Longer than any answer, so that items may be left out."""
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedList]):
     """Answers requests for popular, trending, latest and starter lists."""
 
-    def __init__(
-        self,
-        *,
-        pipeline: AnswerPipeline,
-        live_runs: LiveRuns,
-        lists: NonPersonalizedLists,
-        maker: NonPersonalizedListMaker,
-        fallback: FallbackCatalogue,
-        fallback_lists: FallbackLists,
-        replica: ReplicaReading,
-        categories: MeantCategories,
-    ) -> None:
-        self._pipeline = pipeline
-        self._live_runs = live_runs
-        self._lists = lists
-        self._maker = maker
-        self._fallback = fallback
-        self._fallback_lists = fallback_lists
-        self._replica = replica
-        self._categories = categories
+    pipeline: AnswerPipeline
+    live_runs: LiveRuns
+    lists: NonPersonalizedLists
+    maker: NonPersonalizedListMaker
+    fallback: FallbackCatalogue
+    fallback_lists: FallbackLists
+    replica: ReplicaReading
+    categories: MeantCategories
 
     async def answer(self, request: NonPersonalizedRequest) -> Answer[NonPersonalizedList]:
         """The list that was asked for.
@@ -62,7 +51,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
         With the store away it is the fallback: the last such list, else what is popular.
         StoreUnavailableError if nothing in it is eligible, but something else may be.
         """
-        return await self._pipeline.answer(self, request, request.user_id)
+        return await self.pipeline.answer(self, request, request.user_id)
 
     async def make(
         self, run: LiveRun | None, user: UserReader | None, request: NonPersonalizedRequest
@@ -70,11 +59,11 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
         """The list of the run; kept as a fallback from now on, if it is for everybody."""
         excluded: Sequence[ItemNo] = ()
         if user is not None:
-            excluded = await self._lists.load_excluded(user.user_no)
-        listed = await self._maker.make(run, request, excluded)
+            excluded = await self.lists.load_excluded(user.user_no)
+        listed = await self.maker.make(run, request, excluded)
         self._keep_fallback(request, listed)
         filters = Filters.of_category(request.key.category)
-        meant = await self._categories.find_if_possible(filters, listed.items)
+        meant = await self.categories.find_if_possible(filters, listed.items)
         return replace(listed, categories_meant=meant) if meant else listed
 
     def make_fallback(
@@ -83,18 +72,18 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
         """The fallback of this list, else what is popular in its category."""
         excluded = self.excluded(known.exclusions, request)
         filters = Filters.of_category(request.key.category)
-        listed = self._fallback_lists.find(request.key) or self._fallback_lists.find(
+        listed = self.fallback_lists.find(request.key) or self.fallback_lists.find(
             ListKey("popular", request.key.category)
         )
         eligible = (item for item in listed.items if item.item_no not in excluded) if listed else ()
         items = tuple(islice(eligible, request.limit))
         if listed is None or not items:
-            result = self._fallback.answer(request.limit, excluded, filters=filters)
+            result = self.fallback.answer(request.limit, excluded, filters=filters)
             return NonPersonalizedList("fallback", result.run, result.items)
         own = NonPersonalizedList("fallback", listed.run, items)
-        if len(items) == request.limit or not self._fallback.can_answer():
+        if len(items) == request.limit or not self.fallback.can_answer():
             return own
-        popular = self._fallback.top(request.limit, excluded, filters=filters)
+        popular = self.fallback.top(request.limit, excluded, filters=filters)
         return _completed(own, popular, request.limit)
 
     def excluded(
@@ -107,22 +96,22 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
         """Make the fallback lists again, as long as any may be asked for."""
 
         async def load(key: ListKey) -> NonPersonalizedList:
-            return await self._live_runs.reading(lambda run: self._for_all(run, key))
+            return await self.live_runs.reading(lambda run: self._for_all(run, key))
 
-        await self._fallback_lists.refresh(load)
+        await self.fallback_lists.refresh(load)
 
     async def _for_all(self, run: LiveRun | None, key: ListKey) -> NonPersonalizedList:
-        with on_replica(await self._replica.grant_for_all(run)):
-            return await self._maker.make(run, NonPersonalizedRequest(key, _FALLBACK_ITEMS))
+        with on_replica(await self.replica.grant_for_all(run)):
+            return await self.maker.make(run, NonPersonalizedRequest(key, _FALLBACK_ITEMS))
 
     def _keep_fallback(self, request: NonPersonalizedRequest, listed: NonPersonalizedList) -> None:
         if request.key == ListKey("popular"):
             return
         if request.user_id is None and request.session is None:
-            self._fallback_lists.keep(request.key, listed)
+            self.fallback_lists.keep(request.key, listed)
         elif listed.items:
             # It is not a list for everybody: that is made at the next refresh.
-            self._fallback_lists.note(request.key)
+            self.fallback_lists.note(request.key)
 
 
 def _completed(

@@ -34,62 +34,51 @@ class Recommendation:
     generated_at: datetime
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     """Answers requests for recommendations."""
 
-    def __init__(
-        self,
-        *,
-        pipeline: AnswerPipeline,
-        lists: ListMaker,
-        fallback: FallbackCatalogue,
-        impressions: ImpressionQueue,
-        policy: BlendPolicy,
-        reranking: RerankingPolicy,
-        recent_requests: RecentRequests,
-        categories: MeantCategories,
-    ) -> None:
-        self._pipeline = pipeline
-        self._lists = lists
-        self._fallback = fallback
-        self._impressions = impressions
-        self._policy = policy
-        self._reranking = reranking
-        self._recent_requests = recent_requests
-        self._categories = categories
+    pipeline: AnswerPipeline
+    lists: ListMaker
+    fallback: FallbackCatalogue
+    impressions: ImpressionQueue
+    policy: BlendPolicy
+    reranking: RerankingPolicy
+    recent_requests: RecentRequests
+    categories: MeantCategories
 
     async def recommend(self, user_id: UserId, request: RecommendationRequest) -> Recommendation:
         """The best list for a user; StoreUnavailableError only if there is none whatever."""
-        answer = await self._pipeline.answer(self, request.with_defaults(self._reranking), user_id)
+        answer = await self.pipeline.answer(self, request.with_defaults(self.reranking), user_id)
         recommendation = Recommendation(
             recommendation_id=uuid.uuid4(),
             answer=answer,
-            categories_meant=await self._categories.find_if_possible(
+            categories_meant=await self.categories.find_if_possible(
                 request.filters, answer.result.items
             ),
             generated_at=datetime.now(UTC),
         )
-        self._impressions.put(_impression(recommendation))
+        self.impressions.put(_impression(recommendation))
         if answer.user_no is not None:
-            self._recent_requests.note(user_id, request)
+            self.recent_requests.note(user_id, request)
         return recommendation
 
     async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
         """Cache a list of a run that is about to be served: see `AnswerPipeline.prepare`."""
-        await self._pipeline.prepare(self, request.with_defaults(self._reranking), run, user_id)
+        await self.pipeline.prepare(self, request.with_defaults(self.reranking), run, user_id)
 
     async def make(
         self, run: LiveRun | None, user: UserReader | None, request: RecommendationRequest
     ) -> RecommendationList:
         """A list of the run, long enough if the fallback is of the same run."""
-        result = await self._lists.make(run, user, request)
+        result = await self.lists.make(run, user, request)
         return result if result.degraded is None else self._completed(result, request, user)
 
     def make_fallback(
         self, known: UserExclusions, request: RecommendationRequest
     ) -> RecommendationList:
         """The fallback without what is excluded."""
-        return self._fallback.answer(
+        return self.fallback.answer(
             request.limit,
             self.excluded(known.exclusions, request),
             filters=request.filters,
@@ -98,7 +87,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
 
     def key(self, request: RecommendationRequest) -> str:
         """The request and the policy."""
-        policy = self._policy
+        policy = self.policy
         parts = (
             "recommended",
             request.limit,
@@ -123,7 +112,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         """The user's exclusions, and the items named as interests if seen ones stay out."""
         excluded = exclusions.of(exclude_seen=request.exclude_seen)
         if request.exclude_seen:
-            excluded |= self._fallback.numbers_of(request.interests.item_ids)
+            excluded |= self.fallback.numbers_of(request.interests.item_ids)
         return excluded
 
     decode = staticmethod(RecommendationList.decode)
@@ -135,14 +124,14 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         missing = request.limit - len(result.items)
         if (
             missing <= 0
-            or not same_run(result.run, self._fallback.run)
-            or not self._fallback.can_answer()
+            or not same_run(result.run, self.fallback.run)
+            or not self.fallback.can_answer()
         ):
             return result
         listed = {item.item_no for item in result.items}
         exclusions = user.loaded.exclusions if user and user.loaded else Exclusions()
         excluded = self.excluded(exclusions, request) | listed
-        added = backfill_items(self._fallback.top(missing, excluded, filters=request.filters).items)
+        added = backfill_items(self.fallback.top(missing, excluded, filters=request.filters).items)
         return replace(result, items=(*result.items, *added))
 
 

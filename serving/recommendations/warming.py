@@ -7,6 +7,7 @@ second would have to wait for the others' lists.
 import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -48,28 +49,18 @@ class RecentRequests:
         return list(reversed(self._asked))
 
 
+@dataclass(eq=False, slots=True)
 class Warmer:
     """Makes the answers of a coming run, one at a time and with pauses."""
 
-    def __init__(
-        self,
-        recent_requests: RecentRequests,
-        runs: Runs,
-        live_runs: LiveRuns,
-        prepare: Prepare,
-        *,
-        metrics: ServingMetrics,
-        failures: BackgroundFailures,
-        per_second: float,
-    ) -> None:
-        self._recent_requests = recent_requests
-        self._runs = runs
-        self._live_runs = live_runs
-        self._prepare = prepare
-        self._metrics = metrics
-        self._failures = failures
-        self._pause_seconds = 1.0 / per_second
-        self._task: asyncio.Task[None] | None = None
+    recent_requests: RecentRequests
+    runs: Runs
+    live_runs: LiveRuns
+    prepare: Prepare
+    metrics: ServingMetrics
+    failures: BackgroundFailures
+    per_second: float
+    _task: asyncio.Task[None] | None = field(default=None, init=False)
 
     def begin(self, run_id: RunId) -> None:
         """Begin with a run that is about to be served, and leave off with any other."""
@@ -84,29 +75,29 @@ class Warmer:
     async def _warm(self, run_id: RunId) -> None:
         try:
             with spending(Budget.of("background", _SECONDS)):
-                run = await self._runs.find_coming_run(run_id)
+                run = await self.runs.find_coming_run(run_id)
             done = 0 if run is None else await self._warmed(run)
         except (StoreUnavailableError, RunGoneError) as error:
             log.info("warming_left_off", run_id=run_id, error=str(error))
         except Exception as error:  # noqa: BLE001 -- nobody waits for this task to hear of it
-            self._failures.failed("warming", error)
+            self.failures.failed("warming", error)
         else:
-            self._failures.succeeded("warming")
+            self.failures.succeeded("warming")
             log.info("warmed", run_id=run_id, answers=done)
 
     async def _warmed(self, run: LiveRun) -> int:
         """How many were made until the run was served."""
         done = 0
-        for user_id, request in self._recent_requests.newest_first():
-            served = self._live_runs.current
+        for user_id, request in self.recent_requests.newest_first():
+            served = self.live_runs.current
             if served is not None and served.version == run.version:
                 break
             with spending(Budget.of("background", _SECONDS)):
                 try:
-                    await self._prepare(run, user_id, request)
+                    await self.prepare(run, user_id, request)
                 except UserGoneError:
                     continue
             done += 1
-            self._metrics.warmed.inc()
-            await asyncio.sleep(self._pause_seconds)
+            self.metrics.warmed.inc()
+            await asyncio.sleep(1.0 / self.per_second)
         return done

@@ -82,36 +82,27 @@ class SimilarRequest:
     """False: only items the user disliked or hid stay out."""
 
 
+@dataclass(eq=False, slots=True)
 class Similar(CachedKind[SimilarRequest, SimilarList]):
     """Answers requests for similar items."""
 
-    def __init__(
-        self,
-        pipeline: AnswerPipeline,
-        items: SimilarItems,
-        fallback: FallbackCatalogue,
-        categories: MeantCategories,
-        *,
-        recall_bound: float,
-        fresh_seconds: float,
-    ) -> None:
-        self._pipeline = pipeline
-        self.fresh_seconds = fresh_seconds
-        self._items = items
-        self._fallback = fallback
-        self._categories = categories
-        self._recall_bound = recall_bound
+    pipeline: AnswerPipeline
+    items: SimilarItems
+    fallback: FallbackCatalogue
+    categories: MeantCategories
+    recall_bound: float
+    fresh_seconds: float
 
     async def similar(self, user_id: UserId | None, request: SimilarRequest) -> Answer[SimilarList]:
         """Items like those of the request; UnknownItemError if none of these exists."""
-        return await self._pipeline.answer(self, request, user_id)
+        return await self.pipeline.answer(self, request, user_id)
 
     async def make(
         self, run: LiveRun | None, user: UserReader | None, request: SimilarRequest
     ) -> SimilarList:
         """The most similar by the run, then the most used."""
         of_user = (await user.state(exclude_seen=True)).exclusions if user else _NOBODY
-        seeds = await self._items.find_seeds(run.run_id if run else None, request.item_ids)
+        seeds = await self.items.find_seeds(run.run_id if run else None, request.item_ids)
         known = {seed.item_id for seed in seeds}
         unknown = tuple(item_id for item_id in request.item_ids if item_id not in known)
         if not seeds:
@@ -124,8 +115,8 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         if missing > 0:
             listed = excluded.union(item.item_no for item in nearest)
             run_id = run.run_id if run else None
-            nearest += await self._items.load_most_used(run_id, listed, filters, items=missing)
-        meant = await self._categories.find(request.filters, nearest)
+            nearest += await self.items.load_most_used(run_id, listed, filters, items=missing)
+        meant = await self.categories.find(request.filters, nearest)
         items = tuple(map(_similar_item, nearest))
         return SimilarList(strategy, run, items, unknown, degraded, meant)
 
@@ -142,27 +133,27 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         if run is None:
             return [], None
         if similarity_embedding is None:
-            await self._items.check_run(run.run_id)
+            await self.items.check_run(run.run_id)
             return [], None
-        index = trusted(run.similarity_index, self._recall_bound)
+        index = trusted(run.similarity_index, self.recall_bound)
         try:
             with until(SEARCHING):
-                nearest = await self._items.load_nearest(
+                nearest = await self.items.load_nearest(
                     run.run_id, similarity_embedding, excluded, filters, items=limit, index=index
                 )
         except StoreUnavailableError:
-            if not self._items.lacks(index):
+            if not self.items.lacks(index):
                 raise
             return [], VECTOR_INDEX
-        lacking = self._items.lacks(index) and not filters.leave_few
+        lacking = self.items.lacks(index) and not filters.leave_few
         return nearest, VECTOR_INDEX if lacking else None
 
     def make_fallback(self, known: UserExclusions, request: SimilarRequest) -> SimilarList:
         """What is popular."""
-        excluded = self.excluded(known.exclusions, request) | self._fallback.numbers_of(
+        excluded = self.excluded(known.exclusions, request) | self.fallback.numbers_of(
             request.item_ids
         )
-        fallback = self._fallback.answer(request.limit, excluded, filters=request.filters)
+        fallback = self.fallback.answer(request.limit, excluded, filters=request.filters)
         items = tuple(
             SimilarItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0)
             for item in fallback.items

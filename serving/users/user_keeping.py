@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from domain.errors import UnknownUserError
 from domain.identifiers import ItemNo, UserId
@@ -25,27 +25,19 @@ from serving.users.user_profiles import (
 )
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class UserKeeping:
     """Reads and writes users' profiles, and keeps their answers true to them."""
 
-    def __init__(
-        self,
-        *,
-        users: UserProfiles,
-        store: ReadStore,
-        answers: Answers,
-        exclusion_cache: ExclusionCache,
-        exclusion_warmer: ExclusionWarmer,
-    ) -> None:
-        self._users = users
-        self._store = store
-        self._answers = answers
-        self._exclusion_cache = exclusion_cache
-        self._exclusion_warmer = exclusion_warmer
+    users: UserProfiles
+    store: ReadStore
+    answers: Answers
+    exclusion_cache: ExclusionCache
+    exclusion_warmer: ExclusionWarmer
 
     async def load(self, user_id: UserId) -> UserProfile:
         """A user's profile; UnknownUserError if nobody has that name."""
-        user = await self._users.find_user(user_id)
+        user = await self.users.find_user(user_id)
         if user is None:
             raise UnknownUserError(
                 f"There is no user {user_id!r}. A user comes to be with PUT, or with an event."
@@ -59,21 +51,19 @@ class UserKeeping:
         items that were named. FaultyInputError names each unknown item; then nothing is stored.
         """
         item_nos = await self._item_nos(body.interests.items)
-        update = await self._users.put_user(
-            user_id, body.attributes, body.interests.words, item_nos
-        )
+        update = await self.users.put_user(user_id, body.attributes, body.interests.words, item_nos)
         # Also if nothing has changed: whoever declared the same before may have died before this.
         named = {user_id: UserExclusions(update.user_no, Exclusions(seen=frozenset(item_nos)))}
-        self._exclusion_cache.add(named)
-        await self._answers.drop([update.user_no])
-        await self._exclusion_cache.publish(named)
+        self.exclusion_cache.add(named)
+        await self.answers.drop([update.user_no])
+        await self.exclusion_cache.publish(named)
         if not update.created:
             # Items may have been named before that are not named any more.
-            await self._exclusion_warmer.reload(update.user_no, user_id)
+            await self.exclusion_warmer.reload(update.user_no, user_id)
         return _as_declared(user_id, body, update), update
 
     async def _item_nos(self, item_ids: Sequence[str]) -> list[ItemNo]:
-        found = await find_item_nos(self._store, item_ids) if item_ids else {}
+        found = await find_item_nos(self.store, item_ids) if item_ids else {}
         faults = unknown_items(
             {f"/interests/items/{index}": item_id for index, item_id in enumerate(item_ids)}, found
         )
@@ -111,6 +101,7 @@ class Forgotten:
     """None: Redis is away; its answers do not count when it is back."""
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class UserForgetter:
     """Forgets users.
 
@@ -119,40 +110,33 @@ class UserForgetter:
     `write_seconds`, is well over.
     """
 
-    def __init__(
-        self,
-        *,
-        profiles: UserProfiles,
-        users: UserNumbers,
-        answers: Answers,
-        exclusion_cache: ExclusionCache,
-        write_seconds: float,
-    ) -> None:
-        self._profiles = profiles
-        self._users = users
-        self._answers = answers
-        self._exclusion_cache = exclusion_cache
-        self._again_after = 2 * write_seconds
-        self._due: deque[tuple[float, UserId]] = deque(maxlen=_MOST_DUE)
+    profiles: UserProfiles
+    users: UserNumbers
+    answers: Answers
+    exclusion_cache: ExclusionCache
+    write_seconds: float
+    _due: deque[tuple[float, UserId]] = field(
+        default_factory=lambda: deque(maxlen=_MOST_DUE), init=False
+    )
 
     async def forget(self, user_id: UserId) -> Forgotten:
         """Remove all that is known of a user, known or not; harmless twice.
 
         An event of the same user id that is recorded afterwards is that of a new user.
         """
-        cached = await self._exclusion_cache.find(user_id)
-        gone = await self._profiles.forget_user(user_id)
+        cached = await self.exclusion_cache.find(user_id)
+        gone = await self.profiles.forget_user(user_id)
         # A number from memory may be all that is left: whoever was first may have died before this.
-        numbers = {gone.user_no, cached.user_no, self._users.forget(user_id)}
-        dropped = await self._answers.drop([no for no in numbers if no is not None])
-        await self._exclusion_cache.forget_user(user_id)
-        self._due.append((time.monotonic() + self._again_after, user_id))
+        numbers = {gone.user_no, cached.user_no, self.users.forget(user_id)}
+        dropped = await self.answers.drop([no for no in numbers if no is not None])
+        await self.exclusion_cache.forget_user(user_id)
+        self._due.append((time.monotonic() + 2 * self.write_seconds, user_id))
         return Forgotten(gone.removed, dropped)
 
     async def forget_again(self) -> None:
         """Drop what was cached of users while they were forgotten; one who is back stays."""
         while self._due and self._due[0][0] <= time.monotonic():
             user_id = self._due[0][1]
-            if await self._users.find(user_id) is None:
-                await self._exclusion_cache.forget_user(user_id)
+            if await self.users.find(user_id) is None:
+                await self.exclusion_cache.forget_user(user_id)
             self._due.popleft()
