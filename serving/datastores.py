@@ -70,7 +70,7 @@ class Datastores:
     @cached_property
     def redis(self) -> RedisLink:
         settings = self.settings
-        return RedisLink.at(
+        return RedisLink(
             settings.redis_url.get_secret_value(),
             self.metrics,
             _watched_breaker("redis", settings, self.metrics),

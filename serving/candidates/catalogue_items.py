@@ -99,11 +99,6 @@ class Candidates:
     new: tuple[ItemNo, ...] = ()
     """New items, the nearest first."""
 
-    @classmethod
-    def none(cls) -> "Candidates":
-        """No source has anything."""
-        return cls({})
-
     def __bool__(self) -> bool:
         return any(map(len, self.rankings.values()))
 

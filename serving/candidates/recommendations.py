@@ -17,7 +17,6 @@ from serving.candidates.catalogue_items import (
     ListedItems,
     NewItems,
     as_array,
-    load_listed,
 )
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.exclusions.exclusions import Exclusions
@@ -210,15 +209,6 @@ class Recommendations:
         # The last two numbers are the trend and the filler.
         embeddings[known] = vectors[rows[known], :-2]
         return embeddings
-
-    async def load_popular(
-        self, run_id: RunId, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING
-    ) -> ListedItems:
-        """The eligible part of a run's popular list; RunGoneError if the run was dropped.
-
-        Of a single category it is the category's own list.
-        """
-        return await load_listed(self.store, run_id, "popular", excluded, filters)
 
     async def load_popular_of_log(
         self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, events: int

@@ -15,7 +15,6 @@ from serving.events.schemas import (
     EventBatch,
     EventKindsAnswer,
     RecordedAnswer,
-    deleted_event_answer,
     event_kinds_answer,
 )
 from serving.http.errors import problems_of_request
@@ -64,7 +63,10 @@ async def delete_event(
     sent again after it was deleted is a duplicate and does not come back; one that was never
     received (404) counts if it is sent later.
     """
-    return deleted_event_answer(event_id, await undoer.undo(event_id))
+    deleted = await undoer.undo(event_id)
+    return DeletedEventAnswer(
+        event_id=event_id, deleted=deleted.is_new, deleted_at=deleted.deleted_at
+    )
 
 
 @router.get("/event-kinds", dependencies=[may_read], responses=problems_of_request())

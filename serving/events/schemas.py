@@ -18,7 +18,6 @@ from pydantic import (
 )
 
 from domain.interactions import EventKind
-from serving.events.event_log import DeletedEvent
 from serving.http.errors import faults_of
 from serving.http.values import Identifier
 from serving.runtime.faults import Fault
@@ -180,11 +179,4 @@ class DeletedEventAnswer(BaseModel):
     deleted: bool = Field(description="True: just now. False: it was deleted before.")
     deleted_at: datetime | None = Field(
         description="When it was deleted. Null: it went with its user, who was forgotten."
-    )
-
-
-def deleted_event_answer(event_id: str, deleted: DeletedEvent) -> DeletedEventAnswer:
-    """The body for a deleted event."""
-    return DeletedEventAnswer(
-        event_id=event_id, deleted=deleted.is_new, deleted_at=deleted.deleted_at
     )

@@ -7,9 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 import structlog
-from fastapi import Response
 
-from serving.http.errors import problem
 from serving.runtime.metrics import ServingMetrics
 
 log = structlog.get_logger()
@@ -60,11 +58,6 @@ def headers_too_large(most_bytes: int, most: int) -> Refusal:
     """Of headers, by bytes or by number."""
     detail = f"The headers have more than {most_bytes:,} bytes, or are more than {most}."
     return Refusal(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, detail)
-
-
-def refusal_problem(refusal: Refusal, path: str, request_id: str) -> Response:
-    """The document."""
-    return problem(path, request_id, refusal.status, refusal.detail)
 
 
 def request_id_of(given: str | None) -> str:

@@ -99,15 +99,10 @@ async def check_query_names(request: Request) -> None:
     """
     if not request.scope["query_string"]:
         return
-    names = _names_of(request.scope["route"])
+    names: QueryNames = request.scope["route"].query_names
     faults = names.faults(name for name, _ in request.query_params.multi_items())
     if faults:
         raise invalid_request(faults)
-
-
-def _names_of(route: BaseRoute) -> QueryNames:
-    names: QueryNames = route.query_names  # type: ignore[attr-defined]
-    return names
 
 
 def _fields(dependant: Dependant) -> Iterable[tuple[str, FieldInfo]]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo
-from serving.candidates.catalogue_items import ListedItems
+from serving.candidates.catalogue_items import ListedItems, load_listed
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Recommendations
 from serving.lists.list_builder import ListBuilder
@@ -75,7 +75,9 @@ class Backfiller:
         self, run: LiveRun | None, excluded: Sequence[ItemNo], filters: Filters
     ) -> ListedItems:
         if run is not None:
-            listed = await self._recommendations.load_popular(run.run_id, excluded, filters=filters)
+            listed = await load_listed(
+                self._recommendations.store, run.run_id, "popular", excluded, filters
+            )
             if listed.items:
                 return listed
         return await self._recommendations.load_popular_of_log(

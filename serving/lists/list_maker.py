@@ -152,7 +152,7 @@ class ListMaker:
         self, run: LiveRun | None, user: UserState, request: RecommendationRequest, new: NewItems
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
-            return Candidates.none()
+            return Candidates({})
         wanted = CandidateRequest(
             run.run_id,
             self._recommendations,

@@ -34,21 +34,14 @@ class NonPersonalizedLists:
     """Reads them; every call about a run names it."""
 
     def __init__(self, store: ReadStore) -> None:
-        self._store = store
-
-    async def load_listed(
-        self, run_id: RunId, name: str, category: str, excluded: Sequence[ItemNo]
-    ) -> ListedItems:
-        """The eligible part of one of a run's lists; RunGoneError if the run was dropped."""
-        filters = Filters.of_category(category)
-        return await load_listed(self._store, run_id, name, excluded, filters)
+        self.store = store
 
     async def load_latest(
         self, category: str, excluded: Sequence[ItemNo], *, items: int
     ) -> ListedItems:
         """The eligible items that came into the catalogue last, all with score 0."""
         parameters = _eligible(category, excluded, items)
-        return ListedItems.of(await self._store.rows(_SERVING["load_latest"], parameters))
+        return ListedItems.of(await self.store.rows(_SERVING["load_latest"], parameters))
 
     async def load_well_known(
         self, run_id: RunId, category: str
@@ -58,9 +51,9 @@ class NonPersonalizedLists:
         The vectors are their taste and sequence parts. RunGoneError if the run was dropped.
         """
         parameters = {"run_id": run_id, "category": category, "items": MOST_WELL_KNOWN}
-        rows = await self._store.rows(_POPULAR["load_well_known"], parameters)
+        rows = await self.store.rows(_POPULAR["load_well_known"], parameters)
         if not rows:
-            await check_run(self._store, run_id)
+            await check_run(self.store, run_id)
             return [], np.empty((0, 0), dtype=np.float32)
         vectors = np.stack([row.embedding.to_numpy() for row in rows]).astype(np.float32)
         return [ItemNo(row.item_no) for row in rows], vectors
@@ -73,11 +66,11 @@ class NonPersonalizedLists:
         All have the score 0; the category '' is the whole catalogue.
         """
         parameters = {"item_nos": list(item_nos), **_eligible(category, excluded, items)}
-        return ListedItems.of(await self._store.rows(_SERVING["load_eligible"], parameters))
+        return ListedItems.of(await self.store.rows(_SERVING["load_eligible"], parameters))
 
     async def load_excluded(self, user_no: UserNo) -> tuple[ItemNo, ...]:
         """What a user has seen, disliked or hidden; UserGoneError if the user was forgotten."""
-        rows = await self._store.rows(_SERVING["load_exclusions"], {"user_nos": [user_no]})
+        rows = await self.store.rows(_SERVING["load_exclusions"], {"user_nos": [user_no]})
         if not rows:
             raise UserGoneError
         return (*rows[0].seen, *rows[0].disliked)
@@ -223,6 +216,7 @@ class NonPersonalizedListMaker:
                 order, key.category, excluded, items=request.limit
             )
             return backfill_items(eligible.items.values())
+        filters = Filters.of_category(key.category)
         return with_scores(
-            await self._lists.load_listed(run.run_id, key.name, key.category, excluded)
+            await load_listed(self._lists.store, run.run_id, key.name, excluded, filters)
         )

@@ -42,15 +42,17 @@ class RedisLink:
 
     def __init__(
         self,
-        client: Redis,
+        redis_url: str,
         metrics: ServingMetrics,
         breaker: Breaker,
         *,
         timeout_seconds: float,
         heartbeat_seconds: float,
-        connections: int,
+        connections: int = 50,
     ) -> None:
-        self._client = client
+        # Nothing is opened yet. Each command is bounded as a whole; asking again costs more than
+        # PostgreSQL's answer.
+        self._client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), protocol=2)
         self._faults = RedisFaults(metrics)
         self.breaker = breaker
         self._timeout_seconds = timeout_seconds
@@ -62,29 +64,6 @@ class RedisLink:
         self._invalidations_due = 0
         self._invalidations_made = 0
         self._converged_at = 0.0
-
-    @classmethod
-    def at(
-        cls,
-        redis_url: str,
-        metrics: ServingMetrics,
-        breaker: Breaker,
-        *,
-        timeout_seconds: float,
-        heartbeat_seconds: float,
-        connections: int = 50,
-    ) -> "RedisLink":
-        """A link to the Redis at this address; nothing is opened yet."""
-        # Each command is bounded as a whole; asking again costs more than PostgreSQL's answer.
-        client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), protocol=2)
-        return cls(
-            client,
-            metrics,
-            breaker,
-            timeout_seconds=timeout_seconds,
-            heartbeat_seconds=heartbeat_seconds,
-            connections=connections,
-        )
 
     @property
     def away(self) -> bool:

@@ -12,8 +12,9 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from serving.http import refusals
+from serving.http.errors import problem
 from serving.http.middleware import with_all
-from serving.http.refusals import Refusal, record_request, refusal_problem, request_id_of
+from serving.http.refusals import Refusal, record_request, request_id_of
 from serving.runtime.metrics import ServingMetrics
 
 
@@ -113,7 +114,7 @@ class RefusingProtocol(HttpToolsProtocol):
 
     def _answer_refusal(self, refusal: Refusal) -> None:
         request_id, path, method = self._asked()
-        document = refusal_problem(refusal, path, request_id)
+        document = problem(path, request_id, refusal.status, refusal.detail)
         if not self._in_body:
             # What the app knows of is recorded there.
             with structlog.contextvars.bound_contextvars(request_id=request_id):

@@ -16,7 +16,7 @@ async def test_a_question_to_a_frozen_redis_that_nobody_waits_for_any_more_is_no
 ) -> None:
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
-    link = RedisLink.at(
+    link = RedisLink(
         own_redis.url,
         ServingMetrics(),
         Breaker(BreakerRules()),
