@@ -19,6 +19,15 @@ from serving.runtime.tasks import end
 from sql.engine import AWAY_ERRORS
 from sql.listening import Notification, listen_for_notifications
 
+log = structlog.get_logger()
+
+_REST_SECONDS = 0.1
+"""So soon it listens again: until then no change reaches this process if Redis is away."""
+_LONGEST_REST_SECONDS = 30.0
+"""After failures that nobody foresaw."""
+_POLL_SECONDS = 1.0
+_WORK = "change_feed"
+
 
 class ChangeFeed:
     """Notifies of runs that are served or about to be, and of what others recorded of users."""
@@ -37,16 +46,6 @@ class ChangeFeed:
                     yield notification
         except AWAY_ERRORS as error:
             raise StoreUnavailableError from error
-
-
-log = structlog.get_logger()
-
-_REST_SECONDS = 0.1
-"""So soon it listens again: until then no change reaches this process if Redis is away."""
-_LONGEST_REST_SECONDS = 30.0
-"""After failures that nobody foresaw."""
-_POLL_SECONDS = 1.0
-_WORK = "change_feed"
 
 
 @dataclass(eq=False, slots=True)

@@ -25,6 +25,12 @@ _RANDOM_BYTES = 32
 _FORM = re.compile(r"tdm_[A-Za-z0-9_-]{43}")
 
 
+_SERVING = statements("serving")
+_LOOKUPS_A_SECOND = 50.0
+_MOST_UNKNOWN = 10_000
+_UNKNOWN_SECONDS = 5.0
+
+
 def generate_key() -> tuple[str, bytes]:
     """A new key and its hash. The key is shown once; only the hash is stored."""
     key = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
@@ -66,9 +72,6 @@ def _is_loopback(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-_SERVING = statements("serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,10 +119,6 @@ class Allowance:
 
 
 Scope = Literal["read", "write", "users", "admin"]
-
-_LOOKUPS_A_SECOND = 50.0
-_MOST_UNKNOWN = 10_000
-_UNKNOWN_SECONDS = 5.0
 
 
 class Access:

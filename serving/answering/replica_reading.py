@@ -28,6 +28,11 @@ from sql.statements import statements
 _MOST_CHECKPOINTS = 1_000
 
 
+_REPLICA = statements("replica")
+_SECONDS = 1.0
+log = structlog.get_logger()
+
+
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
     """One reading of the clock and then of the primary's position."""
@@ -105,10 +110,6 @@ class Freshness:
         return ReplicaGrant(self._server, checkpoint.exclusions_version) if known else None
 
 
-_REPLICA = statements("replica")
-_SECONDS = 1.0
-
-
 @dataclass(frozen=True, slots=True)
 class WrittenPosition:
     """Everything committed on the primary when it was asked is below `position`."""
@@ -139,9 +140,6 @@ class ReplicaFigures:
     fault: str | None = None
     """Why it cannot be used at all, in words."""
     seconds_faulty: float | None = None
-
-
-log = structlog.get_logger()
 
 
 def on_replica(grant: ReplicaGrant | None) -> AbstractContextManager[None]:

@@ -22,6 +22,22 @@ ExclusionKnowledge = TypeAliasType("ExclusionKnowledge", Knowledge)
 MOST_CATEGORIES = 50
 
 
+EXCLUDE_SEEN = "Whether items that the user has seen stay out, too; needs user_id."
+DEGRADED = (
+    "Why the list is less than it might have been, as postgres_timeout; redis_away: it is as good"
+    " as ever, but every list is made anew. Null: nothing is amiss."
+)
+CATEGORIES_MEANT = (
+    "Of an empty list: categories asked for that no item has, with the ones that differ from them"
+    " in upper and lower case or accents only. Categories are taken exactly as they are stored."
+)
+EXCLUSIONS = (
+    "unknown: all that this user has seen, disliked or hidden could not be looked up just now, so"
+    " the list may show some of it. known: it shows none."
+)
+EXCLUSIONS_OF_USER = f"{EXCLUSIONS} Null: the list is for no user."
+
+
 class FilterQuery(BaseModel):
     """Conditions on the items of a list; the parameters of a query are a subclass."""
 
@@ -51,7 +67,6 @@ class FilterQuery(BaseModel):
 
 
 Limit = Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Query(description="How many items.")]
-EXCLUDE_SEEN = "Whether items that the user has seen stay out, too; needs user_id."
 
 
 class FindingQuery(FilterQuery):
@@ -68,22 +83,6 @@ class FindingQuery(FilterQuery):
     def user(self) -> UserId | None:
         """The user asked for."""
         return None if self.user_id is None else UserId(self.user_id)
-
-
-DEGRADED = (
-    "Why the list is less than it might have been, as postgres_timeout; redis_away: it is as good"
-    " as ever, but every list is made anew. Null: nothing is amiss."
-)
-CATEGORIES_MEANT = (
-    "Of an empty list: categories asked for that no item has, with the ones that differ from them"
-    " in upper and lower case or accents only. Categories are taken exactly as they are stored."
-)
-
-EXCLUSIONS = (
-    "unknown: all that this user has seen, disliked or hidden could not be looked up just now, so"
-    " the list may show some of it. known: it shows none."
-)
-EXCLUSIONS_OF_USER = f"{EXCLUSIONS} Null: the list is for no user."
 
 
 class RunAnswer(BaseModel):

@@ -16,6 +16,8 @@ from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
 from sql.statements import statements
 
+_SERVING = statements("serving")
+
 
 @dataclass(frozen=True, slots=True)
 class CatalogueItem:
@@ -106,9 +108,6 @@ class Candidates:
 def as_array(numbers: Sequence[int]) -> str:
     """Numbers as PostgreSQL writes an array: the driver takes ten times as long for a list."""
     return "{" + ",".join(map(str, numbers)) + "}"
-
-
-_SERVING = statements("serving")
 
 
 @dataclass(frozen=True, slots=True)

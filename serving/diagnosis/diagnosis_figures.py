@@ -18,6 +18,13 @@ MOST_COUNTED = 100_000
 """Nothing is counted further than this, so that looking costs little."""
 
 
+_DIAGNOSIS = statements("diagnosis")
+_INDEX = statements("index")
+_CONTENTS = {"most": MOST_COUNTED, "most_users": 1_000, "newest": 1_000, "seconds_ahead": 60.0}
+_SECONDS = 2.0
+"""Whoever asks what is wrong can wait longer than a request for a list."""
+
+
 @dataclass(frozen=True, slots=True)
 class Contents:
     """What there is to recommend and to learn from; a count of `MOST_COUNTED` may mean more."""
@@ -149,14 +156,6 @@ class StoreFigures:
     """Speed workers that are connected."""
     kept_up: ServedFigures | None = None
     """None: no run is served."""
-
-
-_DIAGNOSIS = statements("diagnosis")
-_INDEX = statements("index")
-
-_CONTENTS = {"most": MOST_COUNTED, "most_users": 1_000, "newest": 1_000, "seconds_ahead": 60.0}
-_SECONDS = 2.0
-"""Whoever asks what is wrong can wait longer than a request for a list."""
 
 
 class Diagnosis:

@@ -5,6 +5,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
+_FEWEST_OF_UNIT = 2
+"""90 minutes are written as such: "1 hour" would be too rough."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
@@ -29,9 +33,6 @@ class Bounds:
 Severity = Literal["ok", "notice", "problem"]
 
 _RANKS: dict[Severity, int] = {"ok": 0, "notice": 1, "problem": 2}
-_UNITS = (("day", 86_400), ("hour", 3_600), ("minute", 60), ("second", 1))
-_FEWEST_OF_UNIT = 2
-"""90 minutes are written as such: "1 hour" would be too rough."""
 
 
 @dataclass(frozen=True, slots=True)

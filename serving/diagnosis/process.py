@@ -13,6 +13,13 @@ from serving.runtime.background import FailingWork
 _NO_RESTART = "Nothing here needs a restart then."
 
 
+REBUILD = (
+    "Rebuild it with `tandem repair index`, while all goes on; the next night makes another as"
+    " well."
+)
+_LATELY = timedelta(minutes=10)
+
+
 def postgres_away(detail: str = "", since: datetime | None = None) -> Finding:
     """The database cannot be reached."""
     return Finding(
@@ -122,13 +129,6 @@ def _redis_away(redis: RedisFigures) -> Finding:
         redis.away_since,
         f"Start it, or see why it does not answer. {_NO_RESTART}",
     )
-
-
-REBUILD = (
-    "Rebuild it with `tandem repair index`, while all goes on; the next night makes another as"
-    " well."
-)
-_LATELY = timedelta(minutes=10)
 
 
 def judge_dropped(dropped: Dropped, now: datetime) -> Finding:

@@ -27,6 +27,11 @@ _LONGEST_SECONDS = 2.0
 """However large a budget is: it listens anew ten times a second."""
 
 
+_AT_ONCE = 500
+_MOST_UNSAVED = 50_000
+_NOTHING = UserExclusions()
+
+
 class Subscription:
     """Connected while notifications of PostgreSQL come in, and what came before them was read."""
 
@@ -60,11 +65,6 @@ class Subscription:
         seconds = min(seconds, _LONGEST_SECONDS)
         with suppress(TimeoutError):
             await asyncio.wait_for(self._connected.wait(), max(seconds, 0.0))
-
-
-_AT_ONCE = 500
-_MOST_UNSAVED = 50_000
-_NOTHING = UserExclusions()
 
 
 @dataclass(frozen=True, slots=True)

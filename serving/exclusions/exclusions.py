@@ -26,6 +26,9 @@ PACKED_BYTES = 4
 """Bytes a packed number takes."""
 
 
+_SERVING = statements("serving")
+
+
 @dataclass(frozen=True, slots=True)
 class Exclusions:
     """Items that are not shown to a user."""
@@ -85,9 +88,6 @@ class UserExclusions:
     def unpack(cls, packed: bytes) -> "UserExclusions":
         """The user from what was packed."""
         return cls.of_numbers(unpacked_numbers(packed))
-
-
-_SERVING = statements("serving")
 
 
 class ExcludedItems:

@@ -21,6 +21,16 @@ from sql.statements import statements
 _FALLBACK = statements("fallback")
 
 
+_PAGE_ITEMS = 20_000
+_FEWEST_PAGE_ITEMS = 500
+_SCAN_SECONDS = 0.25
+"""No page is begun after so long; the next time it goes on."""
+_REST_SECONDS = 60.0
+_RESTS = 40
+"""So many times what a scan took is rested before the next: scanning takes 2.5 % at most."""
+_AFTER_ALL = ItemNo(2**31 - 1)
+
+
 @dataclass(frozen=True, slots=True)
 class FirstOfCategory:
     """The first items of a category's popular list; '' is the whole catalogue."""
@@ -77,16 +87,6 @@ class FallbackReader:
             CatalogueItem(ItemNo(item_no), item_id, title, tuple(categories))
             for item_no, item_id, title, categories in orjson.loads(row.items or "[]")
         ]
-
-
-_PAGE_ITEMS = 20_000
-_FEWEST_PAGE_ITEMS = 500
-_SCAN_SECONDS = 0.25
-"""No page is begun after so long; the next time it goes on."""
-_REST_SECONDS = 60.0
-_RESTS = 40
-"""So many times what a scan took is rested before the next: scanning takes 2.5 % at most."""
-_AFTER_ALL = ItemNo(2**31 - 1)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,12 @@ redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 """
 
 
+_NOTHING_FITS = (
+    "The lists cannot be read just now, and the fallback has nothing that fits. Try again shortly."
+)
+_NOTHING: AbstractSet[ItemNo] = frozenset()
+
+
 class FallbackCopies:
     """Stores and finds copies; without Redis there are none."""
 
@@ -66,12 +72,6 @@ class FallbackCopies:
         """The hashes of the keys that could read when a process last looked."""
         found = await self._link.ask("GET", _READERS)
         return frozenset(map(bytes.fromhex, orjson.loads(found))) if found else frozenset()
-
-
-_NOTHING_FITS = (
-    "The lists cannot be read just now, and the fallback has nothing that fits. Try again shortly."
-)
-_NOTHING: AbstractSet[ItemNo] = frozenset()
 
 
 class FallbackCatalogue:

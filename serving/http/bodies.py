@@ -28,6 +28,15 @@ from serving.runtime.metrics import ServingMetrics
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
+_MOST_DIGITS = 4300
+"""Python converts no longer texts to whole numbers."""
+_TOO_MANY_DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")
+_TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|[\]}]')
+_DEEPEST_REPORTED = 500
+_LONGEST_SCAN = 200_000
+"""Characters that are looked at for the position where a body is nested too deep."""
+
+
 @dataclass(frozen=True, slots=True)
 class BodyLimits:
     """What is taken at once."""
@@ -147,15 +156,6 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_counted, send)
-
-
-_MOST_DIGITS = 4300
-"""Python converts no longer texts to whole numbers."""
-_TOO_MANY_DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")
-_TEXT_OR_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|([\[{])|[\]}]')
-_DEEPEST_REPORTED = 500
-_LONGEST_SCAN = 200_000
-"""Characters that are looked at for the position where a body is nested too deep."""
 
 
 class JsonRequest(Request):

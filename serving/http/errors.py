@@ -36,6 +36,42 @@ from serving.runtime.faults import (
     invalid_request,
 )
 
+_STATUS: Mapping[type[Exception], HTTPStatus] = {
+    MalformedBodyError: HTTPStatus.BAD_REQUEST,
+    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
+    ForbiddenError: HTTPStatus.FORBIDDEN,
+    UnknownItemError: HTTPStatus.NOT_FOUND,
+    UnknownUserError: HTTPStatus.NOT_FOUND,
+    UnknownEventError: HTTPStatus.NOT_FOUND,
+    ConflictingEventsError: HTTPStatus.CONFLICT,
+    BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
+    OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
+    StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
+}
+_PROBLEMS_OF_REQUEST = (
+    UnauthenticatedError,
+    ForbiddenError,
+    InvalidInputError,
+    OverloadedError,
+    StoreUnavailableError,
+)
+_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'ApiKey header="X-API-Key"'},
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: {
+        "Accept": "application/json",
+        "Accept-Encoding": "identity",
+    },
+    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
+    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
+}
+_DETAILS: Mapping[int, str] = {
+    HTTPStatus.NOT_FOUND: "There is nothing at this path; /docs lists what there is.",
+}
+MEDIA_TYPE = "application/problem+json"
+
 
 def faults_of(errors: Iterable[Mapping[str, Any]]) -> tuple[Fault, ...]:
     """Pydantic's errors as faults with pointers into what was validated."""
@@ -54,47 +90,6 @@ def sentence(error: Mapping[str, Any]) -> str:
         # A text that was validated before it is measured has items, as pydantic puts it.
         text = text.replace(" item", " character")
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
-
-
-_STATUS: Mapping[type[Exception], HTTPStatus] = {
-    MalformedBodyError: HTTPStatus.BAD_REQUEST,
-    UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
-    ForbiddenError: HTTPStatus.FORBIDDEN,
-    UnknownItemError: HTTPStatus.NOT_FOUND,
-    UnknownUserError: HTTPStatus.NOT_FOUND,
-    UnknownEventError: HTTPStatus.NOT_FOUND,
-    ConflictingEventsError: HTTPStatus.CONFLICT,
-    BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
-    OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
-    StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
-    Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
-}
-
-_PROBLEMS_OF_REQUEST = (
-    UnauthenticatedError,
-    ForbiddenError,
-    InvalidInputError,
-    OverloadedError,
-    StoreUnavailableError,
-)
-
-_HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'ApiKey header="X-API-Key"'},
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE: {
-        "Accept": "application/json",
-        "Accept-Encoding": "identity",
-    },
-    HTTPStatus.TOO_MANY_REQUESTS: {"Retry-After": "1"},
-    HTTPStatus.SERVICE_UNAVAILABLE: {"Retry-After": "1"},
-}
-
-_DETAILS: Mapping[int, str] = {
-    HTTPStatus.NOT_FOUND: "There is nothing at this path; /docs lists what there is.",
-}
-
-MEDIA_TYPE = "application/problem+json"
 
 
 def add_error_handlers(app: FastAPI) -> None:

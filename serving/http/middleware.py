@@ -20,6 +20,12 @@ _LEVEL = 1
 """Texts of JSON become a tenth smaller with level 6, which takes three times as long."""
 
 
+log = structlog.get_logger()
+
+REQUEST_ID = "X-Request-ID"
+_LIMITED = "/v1/"
+
+
 class Compression:
     """Compresses answers for those who take them so."""
 
@@ -87,11 +93,6 @@ def _compressible(headers: Sequence[tuple[bytes, bytes]]) -> bool:
     return b"content-encoding" not in said and not media_type.startswith(b"image/")
 
 
-log = structlog.get_logger()
-
-REQUEST_ID = "X-Request-ID"
-
-
 class RequestRecord:
     """Gives each request an id, counts and logs it, and answers for errors nobody foresaw."""
 
@@ -145,9 +146,6 @@ def _route_template(scope: Scope) -> str:
         # The documentation's own routes leave no route behind. Below a mount anything may be asked.
         template = scope["root_path"] if "app_root_path" in scope else scope["path"]
     return template or UNMATCHED
-
-
-_LIMITED = "/v1/"
 
 
 class RequestLimit:

@@ -10,6 +10,40 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from serving.http.errors import problem_response
 
+_OF_EVERY_OPERATION = (
+    HTTPStatus.METHOD_NOT_ALLOWED,
+    HTTPStatus.UNPROCESSABLE_ENTITY,
+    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
+    HTTPStatus.INTERNAL_SERVER_ERROR,
+    HTTPStatus.SERVICE_UNAVAILABLE,
+)
+_OF_BODIES = (
+    HTTPStatus.BAD_REQUEST,
+    HTTPStatus.REQUEST_TIMEOUT,
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+)
+_HEADERS: Mapping[str, tuple[str, str]] = {
+    "X-Request-ID": (
+        "As it was sent, if that was 1 to 128 visible characters, else a new one. The log has it.",
+        "4f0c8a5e0c1d4b6f9a3e2d1c0b9a8f7e",
+    ),
+    "Cache-Control": ("Answers are personal: no cache may keep them.", "private, no-store"),
+    "Allow": ("The methods this path can be asked by.", "GET, HEAD"),
+    "Retry-After": ("Seconds to wait before asking again.", "1"),
+    "WWW-Authenticate": ("How to send a key.", 'ApiKey header="X-API-Key"'),
+    "Accept": ("The media type a body is taken in.", "application/json"),
+    "Accept-Encoding": ("The encoding a body is taken in.", "identity"),
+}
+_OF_EVERY_ANSWER = ("X-Request-ID", "Cache-Control")
+_OF_STATUS: Mapping[str, tuple[str, ...]] = {
+    "401": ("WWW-Authenticate",),
+    "405": ("Allow",),
+    "415": ("Accept", "Accept-Encoding"),
+    "429": ("Retry-After",),
+    "503": ("Retry-After",),
+}
+
 
 class FaultAnswer(BaseModel):
     """One thing that is wrong with a request."""
@@ -51,41 +85,6 @@ class ProblemAnswer(BaseModel):
 _Document = dict[str, Any]
 
 _COMPONENTS: Mapping[str, type[BaseModel]] = {"Problem": ProblemAnswer, "Fault": FaultAnswer}
-
-_OF_EVERY_OPERATION = (
-    HTTPStatus.METHOD_NOT_ALLOWED,
-    HTTPStatus.UNPROCESSABLE_ENTITY,
-    HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE,
-    HTTPStatus.INTERNAL_SERVER_ERROR,
-    HTTPStatus.SERVICE_UNAVAILABLE,
-)
-_OF_BODIES = (
-    HTTPStatus.BAD_REQUEST,
-    HTTPStatus.REQUEST_TIMEOUT,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-)
-
-_HEADERS: Mapping[str, tuple[str, str]] = {
-    "X-Request-ID": (
-        "As it was sent, if that was 1 to 128 visible characters, else a new one. The log has it.",
-        "4f0c8a5e0c1d4b6f9a3e2d1c0b9a8f7e",
-    ),
-    "Cache-Control": ("Answers are personal: no cache may keep them.", "private, no-store"),
-    "Allow": ("The methods this path can be asked by.", "GET, HEAD"),
-    "Retry-After": ("Seconds to wait before asking again.", "1"),
-    "WWW-Authenticate": ("How to send a key.", 'ApiKey header="X-API-Key"'),
-    "Accept": ("The media type a body is taken in.", "application/json"),
-    "Accept-Encoding": ("The encoding a body is taken in.", "identity"),
-}
-_OF_EVERY_ANSWER = ("X-Request-ID", "Cache-Control")
-_OF_STATUS: Mapping[str, tuple[str, ...]] = {
-    "401": ("WWW-Authenticate",),
-    "405": ("Allow",),
-    "415": ("Accept", "Accept-Encoding"),
-    "429": ("Retry-After",),
-    "503": ("Retry-After",),
-}
 
 
 def describe(app: FastAPI) -> None:

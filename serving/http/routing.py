@@ -26,6 +26,9 @@ from serving.runtime.faults import MOST_FAULTS, Fault, invalid_request
 Service = TypeVar("Service")
 
 
+_LONGEST_REPORTED_NAME = 60
+
+
 class Services:
     """One service of each type."""
 
@@ -49,8 +52,6 @@ def provided(kind: type[Service]) -> Any:
 
 # Before any route is declared.
 register_identifiers()
-
-_LONGEST_REPORTED_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)

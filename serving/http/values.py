@@ -25,6 +25,13 @@ from domain.limits import (
     attributes_shape_fault,
 )
 
+_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
+_LONGEST_NUMBER = 40
+_BOOLEANS = {"true": True, "false": False}
+MOST_WORDS = 50
+MOST_ITEMS = 50
+
 
 @dataclass(frozen=True)
 class Documented:
@@ -110,11 +117,6 @@ Identifier = Annotated[
     ONE_NAME,
 ]
 
-_INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][+-]?[0-9]+)?")
-_LONGEST_NUMBER = 40
-_BOOLEANS = {"true": True, "false": False}
-
 
 def _written_as(form: re.Pattern[str], what: str) -> Callable[[Any], Any]:
     def check(given: Any) -> Any:
@@ -180,9 +182,6 @@ Attributes = Annotated[
         " keys in all."
     ),
 ]
-
-MOST_WORDS = 50
-MOST_ITEMS = 50
 
 
 def _once_spaced(text: str) -> str:

@@ -31,6 +31,8 @@ from serving.candidates.live_vector_inputs import ItemName, LiveVectorInputs, Pr
 from serving.lists.recommendation_list import Cause, RecommendedItem
 from sql.interests import Interests, Phrases
 
+MOST_CAUSES = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Contributions:
@@ -126,8 +128,6 @@ def _sequence(
         )
     return added
 
-
-MOST_CAUSES = 3
 
 Shares = Sequence[tuple[ItemNo, float]]
 """Items of the user with their shares, the largest first."""

@@ -32,6 +32,10 @@ _SECONDS = 300.0
 """An item's vector may be made anew between two nights."""
 
 
+NEAREST_NEW_ITEMS = 10
+"""So many of the new items nearest to a user are rotated; those after them only fill long lists."""
+
+
 class EmbeddingCache:
     """Taste and sequence parts of items' embeddings, of the run that was asked for last."""
 
@@ -73,10 +77,6 @@ def _stacked(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
     for index, row in enumerate(rows):
         stacked[index, : len(row)] = row
     return stacked
-
-
-NEAREST_NEW_ITEMS = 10
-"""So many of the new items nearest to a user are rotated; those after them only fill long lists."""
 
 
 class Reranker:

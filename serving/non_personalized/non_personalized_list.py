@@ -30,6 +30,10 @@ _OWN_STRATEGIES: Mapping[ListName, NonPersonalizedStrategy] = {
 }
 
 
+_MOST = 100
+"""How many lists are kept."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListKey:
     """Which of the lists for everybody it is."""
@@ -72,10 +76,6 @@ class NonPersonalizedList:
     """Why it is less than it might have been; None: it is not."""
     categories_meant: Mapping[str, str] = field(default_factory=dict)
     """Of an empty list: the category if no item has it, with the one that was meant."""
-
-
-_MOST = 100
-"""How many lists are kept."""
 
 
 class FallbackLists:

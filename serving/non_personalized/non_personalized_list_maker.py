@@ -30,6 +30,13 @@ MOST_WELL_KNOWN = 500
 """Of so many well-known items some are chosen."""
 
 
+_STARTS = 10
+"""A session begins with one of so many of the best known items."""
+_MOST_CHOSEN = 200
+"""Longer than any list, so that items may be left out."""
+_MOST_POOLS = 64
+
+
 class NonPersonalizedLists:
     """Reads them; every call about a run names it."""
 
@@ -107,13 +114,6 @@ def _directions(vectors: NDArray[np.float32]) -> NDArray[np.float64]:
     wide = vectors.astype(np.float64)
     lengths = np.linalg.norm(wide, axis=1, keepdims=True)
     return np.asarray(np.divide(wide, lengths, out=np.zeros_like(wide), where=lengths > 0))
-
-
-_STARTS = 10
-"""A session begins with one of so many of the best known items."""
-_MOST_CHOSEN = 200
-"""Longer than any list, so that items may be left out."""
-_MOST_POOLS = 64
 
 
 @dataclass(slots=True)

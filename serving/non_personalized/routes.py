@@ -44,6 +44,13 @@ _POPULAR_LISTS: dict[str | None, ListName] = {
 }
 
 
+_TRENDING_LISTS: dict[Window, ListName] = {
+    "day": "trending_day",
+    "week": "trending_week",
+    "month": "trending_month",
+}
+
+
 @router.get(
     "/popular",
     dependencies=[may_read],
@@ -75,13 +82,6 @@ async def popular(
     )
     listed = await non_personalized.answer(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
-
-
-_TRENDING_LISTS: dict[Window, ListName] = {
-    "day": "trending_day",
-    "week": "trending_week",
-    "month": "trending_month",
-}
 
 
 @router.get(

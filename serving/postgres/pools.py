@@ -23,6 +23,13 @@ log = structlog.get_logger()
 _SPREAD = 0.1
 
 
+_SERVING = statements("serving")
+_HELD_UP_SECONDS = 0.05
+"""A timer that rings so late tells that this process was held up: the sign may be there unread."""
+_DEAD_SECONDS = 2.0
+"""A question that is not answered for so long is put again on a new connection."""
+
+
 @dataclass(frozen=True, slots=True)
 class PoolLimits:
     """What one pool may have."""
@@ -110,14 +117,6 @@ def _report_statement(context: Any, seconds: float, *, ended: bool) -> None:
     if took > seconds:
         name = context.execution_options.get("statement_name", "unnamed")
         log.warning("slow_statement", statement=name, ms=round(took * 1000, 1), ended=ended)
-
-
-_SERVING = statements("serving")
-
-_HELD_UP_SECONDS = 0.05
-"""A timer that rings so late tells that this process was held up: the sign may be there unread."""
-_DEAD_SECONDS = 2.0
-"""A question that is not answered for so long is put again on a new connection."""
 
 
 class Pulse:

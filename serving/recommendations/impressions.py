@@ -16,6 +16,13 @@ from serving.postgres.store import WriteStore
 from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
 
+log = structlog.get_logger()
+
+_REFUSALS = (DataError, IntegrityError, orjson.JSONEncodeError)
+"""Errors of what is written, not of the statement: that would refuse every row."""
+_SERVING = statements("serving")
+_AT_ONCE = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
@@ -26,14 +33,6 @@ class Dropped:
     refused: int = 0
     """Those the store refused, whatever was tried."""
     last_at: datetime | None = None
-
-
-log = structlog.get_logger()
-
-_REFUSALS = (DataError, IntegrityError, orjson.JSONEncodeError)
-"""Errors of what is written, not of the statement: that would refuse every row."""
-
-_SERVING = statements("serving")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,9 +81,6 @@ class Impressions:
     async def _write(self, shown: Sequence[Impression]) -> None:
         parameters = {"shown": orjson.dumps(shown).decode()}
         await self._store.write(_SERVING["store_impressions"], parameters)
-
-
-_AT_ONCE = 500
 
 
 class ImpressionQueue:

@@ -36,6 +36,9 @@ RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
 RecommendationSource = TypeAliasType("RecommendationSource", Source)
 
 
+WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
+
+
 class RecommendationQuery(FilterQuery):
     """The parameters of the query.
 
@@ -109,8 +112,6 @@ class RecommendationQuery(FilterQuery):
 
 Explained = Literal["no", "yes", "withheld"]
 """Whether an answer has causes: not asked for, given, or the key may not see them."""
-
-WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
 
 
 class CauseAnswer(BaseModel):

@@ -21,6 +21,9 @@ _SERVING = statements("serving")
 _LOG = statements("log")
 
 
+_ATTEMPTS = 3
+
+
 @dataclass(frozen=True, slots=True)
 class ItemIndex:
     """The index over a run's item vectors."""
@@ -124,8 +127,6 @@ def _live_run(row: Row[Any]) -> LiveRun:
 
 
 Answer = TypeVar("Answer")
-
-_ATTEMPTS = 3
 
 
 class LiveRuns:

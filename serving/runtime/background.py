@@ -14,6 +14,15 @@ from serving.runtime.budget import Budget, spending
 from serving.runtime.metrics import ServingMetrics
 from serving.runtime.tasks import end
 
+log = structlog.get_logger()
+
+_MOST_DOUBLINGS = 10
+_LONGEST_REST_SECONDS = 30.0
+_WORK = "startup_probe"
+_PAUSE_SECONDS = 0.25
+_CONTENT_AFTER_SECONDS = 3.0
+"""A restart of PostgreSQL is worth waiting for even if there is a copy to answer with."""
+
 
 @dataclass(frozen=True, slots=True)
 class FailingWork:
@@ -26,11 +35,6 @@ class FailingWork:
     """What was last raised."""
     times: int
     """How often in a row."""
-
-
-log = structlog.get_logger()
-
-_MOST_DOUBLINGS = 10
 
 
 class BackgroundFailures:
@@ -88,9 +92,6 @@ class BackgroundFailures:
         self._outages.add(work)
 
 
-_LONGEST_REST_SECONDS = 30.0
-
-
 class _Work:
     """Something done again and again."""
 
@@ -138,13 +139,6 @@ async def repeated(
         yield
     finally:
         await end(task)
-
-
-_WORK = "startup_probe"
-
-_PAUSE_SECONDS = 0.25
-_CONTENT_AFTER_SECONDS = 3.0
-"""A restart of PostgreSQL is worth waiting for even if there is a copy to answer with."""
 
 
 async def startup_probe(

@@ -18,6 +18,11 @@ _ENOUGH = 0.5
 """Whoever has twice as much time as a flight has left does not join it."""
 
 
+_LATE = 0.25
+"""The share of the budget after which a request is late."""
+_AGAIN_SECONDS = 0.5
+
+
 @dataclass(frozen=True, slots=True)
 class _Flight(Generic[Answer]):
     """Work under way, with the time of the caller that began it."""
@@ -82,10 +87,6 @@ def _left(budget: Budget | None) -> float:
     return math.inf if budget is None else budget.left()
 
 
-_LATE = 0.25
-"""The share of the budget after which a request is late."""
-
-
 class HedgedRead(Generic[Answer]):
     """A read that begins by itself once the request is late, and at once when it is awaited."""
 
@@ -123,9 +124,6 @@ class HedgedRead(Generic[Answer]):
 
     async def _reading(self) -> Answer:
         return await self._read()
-
-
-_AGAIN_SECONDS = 0.5
 
 
 class AbandonedTasks:

@@ -9,6 +9,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
+_PIECE = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+)')
+_JOINERS = "\u200c\u200d"
+_LAST_LATIN = "\u024f"
+_MOST_WORDS = 10
+"""Words looked for: each is looked for in every title, and other requests wait meanwhile."""
+_FEWEST_LETTERS = 3
+"""From so many on an unwanted word is taken for any word it begins: there are no stems here."""
+
 
 def title_matches(title: str, words: Sequence[str]) -> int:
     """How many of the words, folded, begin a word of a title."""
@@ -30,11 +38,6 @@ def folded(text: str) -> str:
         for character in plain
         if not unicodedata.combining(character)
     )
-
-
-_PIECE = re.compile(r'(?P<minus>-?)"(?P<phrase>[^"]*)"?|(?P<word>[^\s"]+)')
-_JOINERS = "\u200c\u200d"
-_LAST_LATIN = "\u024f"
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +133,6 @@ def _pieces(text: str) -> Iterator[Typed]:
 
 def _said(typed: Typed, text: str) -> Typed:
     return typed if text == typed.text else replace(typed, text=text, unfinished=False)
-
-
-_MOST_WORDS = 10
-"""Words looked for: each is looked for in every title, and other requests wait meanwhile."""
-_FEWEST_LETTERS = 3
-"""From so many on an unwanted word is taken for any word it begins: there are no stems here."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,16 @@ from serving.search.words import AnalyzedWord, CompoundWord, Search, TypedWord
 _LONG, _SHORT = 8, 4
 
 
+_MOST_COUNTED = 20
+_FEWEST_LETTERS = 4
+_MOST_CORRECTED = 4
+"""PostgreSQL counts the items of `_MOST_COUNTED` words for each, 1 ms a word that many have."""
+_COMPOUND_DISTANCE = 1
+"""Of compounds: as if one letter, the space, were missing."""
+_FEW = 5
+"""Of a word that so many items have at most it is asked whether others have it as two words."""
+
+
 def edit_distance(typed: str, meant: str) -> int:
     """How many letters are too many, missing, wrong, or exchanged with their neighbour.
 
@@ -35,14 +45,6 @@ def max_edits(typed: str, meant: str) -> int:
     """
     length = min(len(typed), len(meant))
     return 0 if length < _SHORT else 1 if length < _LONG else 2
-
-
-_MOST_COUNTED = 20
-_FEWEST_LETTERS = 4
-_MOST_CORRECTED = 4
-"""PostgreSQL counts the items of `_MOST_COUNTED` words for each, 1 ms a word that many have."""
-_COMPOUND_DISTANCE = 1
-"""Of compounds: as if one letter, the space, were missing."""
 
 
 class Spelling:
@@ -105,10 +107,6 @@ def _nearest(typed: str, words: Sequence[str]) -> list[tuple[str, int]]:
 
 def _order(typed: str, word: str, distance: int, items: int) -> tuple[int, bool, int]:
     return distance, word[0] != typed[0], -items
-
-
-_FEW = 5
-"""Of a word that so many items have at most it is asked whether others have it as two words."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,12 @@ _FEWEST_LETTERS = 3
 """A word with fewer may be the beginning of another one yet: it is not joined to the one before."""
 
 
+_FUNCTION_WORD = 0.2
+"""How much a word counts that says nothing by itself, beside others."""
+_WHOLE_WORD = 0.3
+"""Of a word that may be a beginning, how much it counts that the item has it as a whole."""
+
+
 @dataclass(frozen=True, slots=True)
 class Variant:
     """Another way to write one of the words of a query, or two that follow each other."""
@@ -95,10 +101,6 @@ def _may_be_joined(word: Typed) -> bool:
     return not word.unfinished or len(word.text) >= _FEWEST_LETTERS
 
 
-_FUNCTION_WORD = 0.2
-"""How much a word counts that says nothing by itself, beside others."""
-_WHOLE_WORD = 0.3
-"""Of a word that may be a beginning, how much it counts that the item has it as a whole."""
 _FEWEST_TO_RELAX, _MOST_TO_RELAX = 3, 8
 """Words of which one may be missing before any one is enough; of many, any one is at once."""
 

@@ -38,6 +38,12 @@ SearchResultStrategy = TypeAliasType("SearchResultStrategy", SearchStrategy)
 LONGEST_QUERY = 200
 
 
+_MATCH = (
+    "words: at least one word is there. meaning: none is, but the item is near to what they mean."
+    " popular: the item only fills the list up."
+)
+
+
 def _query_text(given: str) -> str:
     """ValueError if there is nothing to look for, or too much."""
     if not given.strip():
@@ -86,12 +92,6 @@ class SearchQuery(FindingQuery):
             only_words=self.only_words,
             highlight=self.highlight,
         )
-
-
-_MATCH = (
-    "words: at least one word is there. meaning: none is, but the item is near to what they mean."
-    " popular: the item only fills the list up."
-)
 
 
 class HighlightsAnswer(BaseModel):

@@ -17,6 +17,8 @@ from serving.http.middleware import with_all
 from serving.http.refusals import Refusal, record_request, request_id_of
 from serving.runtime.metrics import ServingMetrics
 
+LINGER_SECONDS: Final = 2.0
+
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
@@ -43,9 +45,6 @@ class Edge:
 
     limits: ConnectionLimits
     metrics: ServingMetrics
-
-
-LINGER_SECONDS: Final = 2.0
 
 
 class RefusingProtocol(HttpToolsProtocol):

@@ -27,6 +27,14 @@ _PATIENCE_SECONDS = 5.0
 _AGAIN_SECONDS = 0.1
 
 
+START_FAILED: Final = 3
+_POLL_SECONDS: Final = 1.0
+_LONGEST_PAUSE_SECONDS: Final = 30.0
+_CONTEXT: DefaultContext = multiprocessing.get_context(  # type: ignore[assignment]
+    "fork" if sys.platform == "linux" else "spawn"
+)
+
+
 @contextmanager
 def listen(host: str, port: int) -> Iterator[socket.socket]:
     """The socket for the time of the block; SystemExit if the address cannot be had."""
@@ -63,13 +71,6 @@ def _bound(host: str, port: int) -> socket.socket:
 
 Serve = Callable[[int, socket.socket, "Heart"], object]
 """Serves in a process of its own: its number, the socket, and where to say that it lives."""
-
-START_FAILED: Final = 3
-_POLL_SECONDS: Final = 1.0
-_LONGEST_PAUSE_SECONDS: Final = 30.0
-_CONTEXT: DefaultContext = multiprocessing.get_context(  # type: ignore[assignment]
-    "fork" if sys.platform == "linux" else "spawn"
-)
 
 
 class Heart:

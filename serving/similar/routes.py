@@ -33,6 +33,9 @@ SimilarItemsStrategy = TypeAliasType("SimilarItemsStrategy", SimilarStrategy)
 MOST_SEEDS = 20
 
 
+_PROBLEMS = problems_of_request(UnknownItemError)
+
+
 class SimilarQuery(FindingQuery):
     """The parameters of the query where the path names the item."""
 
@@ -128,8 +131,6 @@ def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
 router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
 
 FromSimilar = Annotated[Similar, provided(Similar)]
-
-_PROBLEMS = problems_of_request(UnknownItemError)
 
 
 @router.get(

@@ -26,6 +26,9 @@ from serving.similar.similar_items import ItemFilters, NearestItem, Seed, Simila
 SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
 
 
+_NOBODY = Exclusions()
+
+
 @dataclass(frozen=True, slots=True)
 class SimilarItem:
     """An item that is like others."""
@@ -65,9 +68,6 @@ class SimilarList:
             unknown=tuple(said["unknown"]),
             categories_meant=said.get("categories_meant", {}),
         )
-
-
-_NOBODY = Exclusions()
 
 
 @dataclass(frozen=True, slots=True)

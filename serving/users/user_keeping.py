@@ -24,6 +24,8 @@ from serving.users.user_profiles import (
     UserProfiles,
 )
 
+_MOST_DUE = 10_000
+
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class UserKeeping:
@@ -86,9 +88,6 @@ def _as_declared(user_id: UserId, body: UserBody, update: ProfileUpdate) -> User
         declared_at=update.declared_at,
         created_at=update.created_at,
     )
-
-
-_MOST_DUE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
