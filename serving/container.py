@@ -4,7 +4,7 @@ from functools import cached_property
 
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
-from serving.answering.replica_reading import Primary, ReplicaReading
+from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
 from serving.datastores import Datastores, make_exclusion_store
@@ -19,11 +19,9 @@ from serving.exclusions.redis_exclusions import ExclusionNotifier, RedisExclusio
 from serving.exclusions.user_memory import UserMemory
 from serving.fallback.category_fallback import CategoryFallback, FallbackReader
 from serving.fallback.fallback_catalogue import FallbackCatalogue
-from serving.following import ChangeFeed, Follower
+from serving.following import Follower
 from serving.http.routing import Services
-from serving.lists.explaining import Explainer
 from serving.lists.list_maker import ListMaker
-from serving.lists.request import InterestApplier
 from serving.non_personalized.non_personalized_list import FallbackLists
 from serving.non_personalized.non_personalized_list_maker import (
     NonPersonalizedListMaker,
@@ -134,11 +132,9 @@ class Container(Datastores):
 
     @cached_property
     def lists(self) -> ListMaker:
-        profiles = ProfileReader(self.store)
         return ListMaker(
             self.recommendations,
-            Explainer(profiles),
-            InterestApplier(profiles),
+            ProfileReader(self.store),
             self.settings.blend(),
             recall_bound=self.settings.index_recall_bound,
             new_item_users=self.settings.new_item_users,
@@ -148,7 +144,7 @@ class Container(Datastores):
     def replica_reading(self) -> ReplicaReading:
         return ReplicaReading(
             self.replica,
-            primary=Primary(self.store),
+            primary=self.store,
             answers=self.answers,
             live_runs=self.live_runs,
             exclusion_cache=self.exclusion_cache,
@@ -280,7 +276,7 @@ class Container(Datastores):
             per_second=self.settings.warmed_per_second,
         )
         return Follower(
-            ChangeFeed(self.settings.database_url.get_secret_value()),
+            self.settings.database_url.get_secret_value(),
             self.live_runs,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,

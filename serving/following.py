@@ -29,30 +29,25 @@ _POLL_SECONDS = 1.0
 _WORK = "change_feed"
 
 
-class ChangeFeed:
-    """Notifies of runs that are served or about to be, and of what others recorded of users."""
+async def changes(database_url: str) -> AsyncGenerator[Notification]:
+    """Notifications of runs, and of what others recorded of users, on a connection of their own.
 
-    def __init__(self, database_url: str) -> None:
-        self._database_url = database_url
-
-    async def notifications(self) -> AsyncGenerator[Notification]:
-        """All notifications; the first, a promotion, when listening has begun.
-
-        StoreUnavailableError when the connection is lost.
-        """
-        try:
-            async with aclosing(listen_for_notifications(self._database_url)) as notifications:
-                async for notification in notifications:
-                    yield notification
-        except AWAY_ERRORS as error:
-            raise StoreUnavailableError from error
+    The first, a promotion, comes when listening has begun. StoreUnavailableError when the
+    connection is lost.
+    """
+    try:
+        async with aclosing(listen_for_notifications(database_url)) as notifications:
+            async for notification in notifications:
+                yield notification
+    except AWAY_ERRORS as error:
+        raise StoreUnavailableError from error
 
 
 @dataclass(eq=False, slots=True)
 class Follower:
     """Listens for runs and exclusions, connecting again whenever the connection is lost."""
 
-    change_feed: ChangeFeed
+    database_url: str
     live_runs: LiveRuns
     exclusion_cache: ExclusionCache
     exclusion_warmer: ExclusionWarmer
@@ -94,7 +89,7 @@ class Follower:
             await asyncio.sleep(self.failures.rest(_WORK, _REST_SECONDS, _LONGEST_REST_SECONDS))
 
     async def _follow(self) -> None:
-        async with aclosing(self.change_feed.notifications()) as notifications:
+        async with aclosing(changes(self.database_url)) as notifications:
             async for notification in notifications:
                 self._away = False
                 await self._receive(notification)

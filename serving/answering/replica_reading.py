@@ -118,17 +118,11 @@ class WrittenPosition:
     position: int
 
 
-class Primary:
-    """Asks the primary."""
-
-    def __init__(self, store: ReadStore) -> None:
-        self._store = store
-
-    async def load_written_position(self) -> WrittenPosition:
-        """How far it is now; StoreUnavailableError when it is away."""
-        with spending(Budget.of("background", _SECONDS)):
-            (row,) = await self._store.rows(_REPLICA["load_written_position"])
-        return WrittenPosition(row.cluster, row.written)
+async def load_written_position(primary: ReadStore) -> WrittenPosition:
+    """How far the primary's log is written now; StoreUnavailableError when it is away."""
+    with spending(Budget.of("background", _SECONDS)):
+        (row,) = await primary.rows(_REPLICA["load_written_position"])
+    return WrittenPosition(row.cluster, row.written)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +148,7 @@ class ReplicaReading:
         self,
         replica: Replica | None,
         *,
-        primary: Primary,
+        primary: ReadStore,
         answers: Answers,
         live_runs: LiveRuns,
         exclusion_cache: ExclusionCache,
@@ -221,7 +215,7 @@ class ReplicaReading:
         clock = await self._answers.advance_clock()
         if clock is None:
             return
-        written = await self._primary.load_written_position()
+        written = await load_written_position(self._primary)
         self._cluster = written.cluster
         self._freshness.note(
             Checkpoint(

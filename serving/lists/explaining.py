@@ -133,35 +133,30 @@ Shares = Sequence[tuple[ItemNo, float]]
 """Items of the user with their shares, the largest first."""
 
 
-class Explainer:
-    """Adds causes to the items of a list."""
+async def explained(
+    profiles: ProfileReader,
+    run_id: RunId,
+    user_no: UserNo | None,
+    known: Position,
+    items: Sequence[RecommendedItem],
+    *,
+    extra_interests: Interests,
+) -> tuple[RecommendedItem, ...]:
+    """The same items with their causes; RunGoneError if the run was dropped.
 
-    def __init__(self, profiles: ProfileReader) -> None:
-        self._profiles = profiles
-
-    async def explained(
-        self,
-        run_id: RunId,
-        user_no: UserNo | None,
-        known: Position,
-        items: Sequence[RecommendedItem],
-        extra_interests: Interests,
-    ) -> tuple[RecommendedItem, ...]:
-        """The same items with their causes; RunGoneError if the run was dropped.
-
-        `known`: the position up to which the user's live vector knows the log;
-        `extra_interests`: interests it was made with beside those the user has declared.
-        """
-        item_nos = [item.item_no for item in items]
-        inputs = await self._profiles.load_live_vector_inputs(
-            run_id, user_no, known, item_nos, extra_interests
-        )
-        shares = largest_shares(inputs, item_nos)
-        names = await self._profiles.load_names(_distinct(shares.values()))
-        return tuple(
-            replace(item, because=_causes(shares.get(item.item_no, ()), names, inputs.phrases))
-            for item in items
-        )
+    `known`: the position up to which the user's live vector knows the log; `extra_interests`:
+    interests it was made with beside those the user has declared.
+    """
+    item_nos = [item.item_no for item in items]
+    inputs = await profiles.load_live_vector_inputs(
+        run_id, user_no, known, item_nos, extra_interests
+    )
+    shares = largest_shares(inputs, item_nos)
+    names = await profiles.load_names(_distinct(shares.values()))
+    return tuple(
+        replace(item, because=_causes(shares.get(item.item_no, ()), names, inputs.phrases))
+        for item in items
+    )
 
 
 def largest_shares(inputs: LiveVectorInputs, item_nos: Sequence[ItemNo]) -> dict[ItemNo, Shares]:

@@ -10,11 +10,12 @@ from domain.rankings import Ranking
 from serving.candidates import collect
 from serving.candidates.catalogue_items import Candidates, NewItems
 from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest
 from serving.candidates.users import UserReader
 from serving.lists.backfill import Backfiller
-from serving.lists.explaining import Explainer
+from serving.lists.explaining import explained
 from serving.lists.list_builder import ExplorationSchedule, ListBuilder
 from serving.lists.recommendation_list import (
     AppliedPolicy,
@@ -38,8 +39,7 @@ class ListMaker:
     def __init__(
         self,
         recommendations: Recommendations,
-        explainer: Explainer,
-        interests: InterestApplier,
+        profiles: ProfileReader,
         policy: BlendPolicy,
         *,
         log_events: int = 20_000,
@@ -47,8 +47,8 @@ class ListMaker:
         new_item_users: int,
     ) -> None:
         self._recommendations = recommendations
-        self._explainer = explainer
-        self._interests = interests
+        self._profiles = profiles
+        self._interests = InterestApplier(profiles)
         self._policy = policy
         self._backfiller = Backfiller(recommendations, log_events=log_events)
         self._reranker = Reranker(recommendations, new_item_users=new_item_users)
@@ -101,8 +101,13 @@ class ListMaker:
         await self._backfiller.fill(run, builder, user.excluded, request.filters)
         items = builder.items
         if request.explain and user.known is not None:
-            items = await self._explainer.explained(
-                run.run_id, user_no, user.known, items, user.extra_interests
+            items = await explained(
+                self._profiles,
+                run.run_id,
+                user_no,
+                user.known,
+                items,
+                extra_interests=user.extra_interests,
             )
         return items
 

@@ -92,32 +92,6 @@ class BackgroundFailures:
         self._outages.add(work)
 
 
-class _Work:
-    """Something done again and again."""
-
-    def __init__(
-        self, name: str, action: Callable[[], Awaitable[None]], failures: BackgroundFailures
-    ) -> None:
-        self._name = name
-        self._action = action
-        self._failures = failures
-
-    async def once(self) -> None:
-        try:
-            # Each call out has its usual time, whosever budget the first turn came under.
-            with spending(None):
-                await self._action()
-        except Exception as error:  # noqa: BLE001 -- whatever it is, the next turn may succeed
-            self._failures.failed(self._name, error)
-        else:
-            self._failures.succeeded(self._name)
-
-    async def forever(self, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(self._failures.rest(self._name, seconds, _LONGEST_REST_SECONDS))
-            await self.once()
-
-
 @asynccontextmanager
 async def repeated(
     name: str,
@@ -131,14 +105,37 @@ async def repeated(
 
     It goes on whatever happens; what fails is reported to `failures`.
     """
-    work = _Work(name, action, failures)
     if at_once:
-        await work.once()
-    task = asyncio.create_task(work.forever(seconds), name=name)
+        await _once(name, action, failures)
+    task = asyncio.create_task(_forever(name, action, failures, seconds), name=name)
     try:
         yield
     finally:
         await end(task)
+
+
+async def _once(
+    name: str, action: Callable[[], Awaitable[None]], failures: BackgroundFailures
+) -> None:
+    try:
+        # Each call out has its usual time, whosever budget the first turn came under.
+        with spending(None):
+            await action()
+    except Exception as error:  # noqa: BLE001 -- whatever it is, the next turn may succeed
+        failures.failed(name, error)
+    else:
+        failures.succeeded(name)
+
+
+async def _forever(
+    name: str,
+    action: Callable[[], Awaitable[None]],
+    failures: BackgroundFailures,
+    seconds: float,
+) -> None:
+    while True:
+        await asyncio.sleep(failures.rest(name, seconds, _LONGEST_REST_SECONDS))
+        await _once(name, action, failures)
 
 
 async def startup_probe(

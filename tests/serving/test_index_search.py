@@ -19,9 +19,8 @@ from domain.rankings import Ranking
 from serving.candidates.filters import NOT_ASKED
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Nearest, Recommendations, UserState
-from serving.lists.explaining import Explainer
 from serving.lists.list_maker import ListMaker
-from serving.lists.request import InterestApplier, RecommendationRequest
+from serving.lists.request import RecommendationRequest
 from serving.postgres.store import Store, StoreLimits
 from serving.runs.live_runs import ItemIndex, LiveRun, Runs
 from sql.statements import statements
@@ -200,8 +199,7 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
     noting.asked = []
     lists = ListMaker(
         noting,
-        Explainer(ProfileReader(store)),
-        InterestApplier(ProfileReader(store)),
+        ProfileReader(store),
         BlendPolicy(),
         log_events=10,
         recall_bound=0.95,
