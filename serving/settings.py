@@ -8,7 +8,7 @@ from pydantic_settings import SettingsConfigDict
 
 from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
-from serving.access.access import Exposure, Openness, resolved
+from serving.access.exposure import Exposure, Openness, resolved
 from serving.diagnosis.finding import Bounds
 from serving.lists.list_builder import RerankingPolicy
 from serving.postgres.store import StoreLimits

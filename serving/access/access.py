@@ -1,11 +1,7 @@
-"""Who may do what: API keys and their scopes, and what is shown without one."""
+"""Who may do what: API keys and their scopes."""
 
-import hashlib
-import re
-import secrets
 import time
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Literal
 
 from cachetools import TTLCache
@@ -16,62 +12,15 @@ from domain.errors import (
     StoreUnavailableError,
     UnauthenticatedError,
 )
+from serving.access.keys import has_key_form, hash_key
 from serving.fallback.fallback_catalogue import FallbackCopies
 from serving.postgres.store import ReadStore
 from sql.statements import statements
-
-_PREFIX = "tdm_"
-_RANDOM_BYTES = 32
-_FORM = re.compile(r"tdm_[A-Za-z0-9_-]{43}")
-
 
 _SERVING = statements("serving")
 _LOOKUPS_A_SECOND = 50.0
 _MOST_UNKNOWN = 10_000
 _UNKNOWN_SECONDS = 5.0
-
-
-def generate_key() -> tuple[str, bytes]:
-    """A new key and its hash. The key is shown once; only the hash is stored."""
-    key = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    return key, hash_key(key)
-
-
-def hash_key(key: str) -> bytes:
-    """What `api_keys.key_hash` holds: SHA-256. A key has 256 random bits, so no salt is needed."""
-    return hashlib.sha256(key.encode()).digest()
-
-
-def has_key_form(key: str) -> bool:
-    """Whether a text can be a key at all."""
-    return _FORM.fullmatch(key) is not None
-
-
-Openness = Literal["auto", "open", "admin", "off"]
-
-
-@dataclass(frozen=True, slots=True)
-class Exposure:
-    """To whom each is shown."""
-
-    docs: Openness
-    metrics: Openness
-
-
-def resolved(openness: Openness, host: str) -> Openness:
-    """What `auto` is: open on a server that only this machine reaches, else for admin keys."""
-    if openness != "auto":
-        return openness
-    return "open" if _is_loopback(host) else "admin"
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 @dataclass(frozen=True, slots=True)

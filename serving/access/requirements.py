@@ -14,7 +14,9 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
 from domain.errors import TandemError
-from serving.access.access import Access, Exposure, Openness, Scope, hash_key
+from serving.access.access import Access, Scope
+from serving.access.exposure import Exposure, Openness
+from serving.access.keys import hash_key
 from serving.http.bodies import METHODS_WITH_BODY
 from serving.http.errors import nothing_here, problem_of
 from serving.http.routing import Services

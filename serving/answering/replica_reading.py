@@ -27,7 +27,6 @@ from sql.statements import statements
 
 _MOST_CHECKPOINTS = 1_000
 
-
 _REPLICA = statements("replica")
 _SECONDS = 1.0
 log = structlog.get_logger()

@@ -21,7 +21,6 @@ ExclusionKnowledge = TypeAliasType("ExclusionKnowledge", Knowledge)
 
 MOST_CATEGORIES = 50
 
-
 EXCLUDE_SEEN = "Whether items that the user has seen stay out, too; needs user_id."
 DEGRADED = (
     "Why the list is less than it might have been, as postgres_timeout; redis_away: it is as good"

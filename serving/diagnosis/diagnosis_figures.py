@@ -17,7 +17,6 @@ from sql.statements import statements
 MOST_COUNTED = 100_000
 """Nothing is counted further than this, so that looking costs little."""
 
-
 _DIAGNOSIS = statements("diagnosis")
 _INDEX = statements("index")
 _CONTENTS = {"most": MOST_COUNTED, "most_users": 1_000, "newest": 1_000, "seconds_ahead": 60.0}

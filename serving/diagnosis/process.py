@@ -12,7 +12,6 @@ from serving.runtime.background import FailingWork
 
 _NO_RESTART = "Nothing here needs a restart then."
 
-
 REBUILD = (
     "Rebuild it with `tandem repair index`, while all goes on; the next night makes another as"
     " well."

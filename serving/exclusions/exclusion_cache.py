@@ -26,7 +26,6 @@ _USUAL_SECONDS = 0.2
 _LONGEST_SECONDS = 2.0
 """However large a budget is: it listens anew ten times a second."""
 
-
 _AT_ONCE = 500
 _MOST_UNSAVED = 50_000
 _NOTHING = UserExclusions()

@@ -25,7 +25,6 @@ Knowledge = Literal["known", "unknown"]
 PACKED_BYTES = 4
 """Bytes a packed number takes."""
 
-
 _SERVING = statements("serving")
 
 

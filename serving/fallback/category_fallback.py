@@ -20,7 +20,6 @@ from sql.statements import statements
 
 _FALLBACK = statements("fallback")
 
-
 _PAGE_ITEMS = 20_000
 _FEWEST_PAGE_ITEMS = 500
 _SCAN_SECONDS = 0.25

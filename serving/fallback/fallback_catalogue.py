@@ -36,7 +36,6 @@ redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 """
 
-
 _NOTHING_FITS = (
     "The lists cannot be read just now, and the fallback has nothing that fits. Try again shortly."
 )

@@ -27,7 +27,6 @@ from serving.runtime.metrics import ServingMetrics
 
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
-
 _MOST_DIGITS = 4300
 """Python converts no longer texts to whole numbers."""
 _TOO_MANY_DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")

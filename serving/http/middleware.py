@@ -19,7 +19,6 @@ LEAST_BYTES = 4096
 _LEVEL = 1
 """Texts of JSON become a tenth smaller with level 6, which takes three times as long."""
 
-
 log = structlog.get_logger()
 
 REQUEST_ID = "X-Request-ID"

@@ -25,7 +25,6 @@ from serving.runtime.faults import MOST_FAULTS, Fault, invalid_request
 
 Service = TypeVar("Service")
 
-
 _LONGEST_REPORTED_NAME = 60
 
 

@@ -31,7 +31,6 @@ MOST_ITEMS = 20_000
 _SECONDS = 300.0
 """An item's vector may be made anew between two nights."""
 
-
 NEAREST_NEW_ITEMS = 10
 """So many of the new items nearest to a user are rotated; those after them only fill long lists."""
 

@@ -29,7 +29,6 @@ _OWN_STRATEGIES: Mapping[ListName, NonPersonalizedStrategy] = {
     "starter": "starter",
 }
 
-
 _MOST = 100
 """How many lists are kept."""
 

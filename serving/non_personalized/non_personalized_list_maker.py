@@ -29,7 +29,6 @@ _SERVING = statements("serving")
 MOST_WELL_KNOWN = 500
 """Of so many well-known items some are chosen."""
 
-
 _STARTS = 10
 """A session begins with one of so many of the best known items."""
 _MOST_CHOSEN = 200

@@ -43,7 +43,6 @@ _POPULAR_LISTS: dict[str | None, ListName] = {
     "all": "all_time",
 }
 
-
 _TRENDING_LISTS: dict[Window, ListName] = {
     "day": "trending_day",
     "week": "trending_week",

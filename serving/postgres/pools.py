@@ -22,7 +22,6 @@ log = structlog.get_logger()
 
 _SPREAD = 0.1
 
-
 _SERVING = statements("serving")
 _HELD_UP_SECONDS = 0.05
 """A timer that rings so late tells that this process was held up: the sign may be there unread."""

@@ -35,7 +35,6 @@ PolicyName = TypeAliasType("PolicyName", Policy)
 RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
 RecommendationSource = TypeAliasType("RecommendationSource", Source)
 
-
 WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
 
 

@@ -20,7 +20,6 @@ from sql.statements import statements
 _SERVING = statements("serving")
 _LOG = statements("log")
 
-
 _ATTEMPTS = 3
 
 

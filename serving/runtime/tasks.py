@@ -17,7 +17,6 @@ Answer = TypeVar("Answer")
 _ENOUGH = 0.5
 """Whoever has twice as much time as a flight has left does not join it."""
 
-
 _LATE = 0.25
 """The share of the budget after which a request is late."""
 _AGAIN_SECONDS = 0.5

@@ -19,7 +19,6 @@ from serving.search.words import AnalyzedWord, CompoundWord, Search, TypedWord
 
 _LONG, _SHORT = 8, 4
 
-
 _MOST_COUNTED = 20
 _FEWEST_LETTERS = 4
 _MOST_CORRECTED = 4

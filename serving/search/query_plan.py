@@ -18,7 +18,6 @@ _MOST_VARIANTS = 12
 _FEWEST_LETTERS = 3
 """A word with fewer may be the beginning of another one yet: it is not joined to the one before."""
 
-
 _FUNCTION_WORD = 0.2
 """How much a word counts that says nothing by itself, beside others."""
 _WHOLE_WORD = 0.3

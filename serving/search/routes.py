@@ -37,7 +37,6 @@ SearchResultStrategy = TypeAliasType("SearchResultStrategy", SearchStrategy)
 
 LONGEST_QUERY = 200
 
-
 _MATCH = (
     "words: at least one word is there. meaning: none is, but the item is near to what they mean."
     " popular: the item only fills the list up."

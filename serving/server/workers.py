@@ -26,7 +26,6 @@ log = structlog.get_logger()
 _PATIENCE_SECONDS = 5.0
 _AGAIN_SECONDS = 0.1
 
-
 START_FAILED: Final = 3
 _POLL_SECONDS: Final = 1.0
 _LONGEST_PAUSE_SECONDS: Final = 30.0

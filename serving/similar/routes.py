@@ -32,7 +32,6 @@ SimilarItemsStrategy = TypeAliasType("SimilarItemsStrategy", SimilarStrategy)
 
 MOST_SEEDS = 20
 
-
 _PROBLEMS = problems_of_request(UnknownItemError)
 
 

@@ -25,7 +25,6 @@ from serving.similar.similar_items import ItemFilters, NearestItem, Seed, Simila
 
 SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
 
-
 _NOBODY = Exclusions()
 
 

@@ -19,7 +19,7 @@ from sqlalchemy import Engine, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.redis_keys import WAKE_CHANNEL
-from serving.access.access import generate_key
+from serving.access.keys import generate_key
 from serving.app import create_app
 from serving.runtime.budget import current
 from serving.settings import ServingSettings

@@ -9,7 +9,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import func, update
 
-from serving.access.access import generate_key
+from serving.access.keys import generate_key
 from serving.access.requirements import RequiredScope
 from serving.app import create_app
 from serving.settings import ServingSettings
