@@ -33,9 +33,9 @@ from batch.space.index import DEPTH, build_index, index_recall
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, live_vector
 from domain.rankings import Ranking
-from serving.repositories.recommendations import Recommendations, UserState
-from serving.repositories.runs import ItemIndex
-from serving.repositories.store import Store, StoreLimits
+from serving.candidates.recommendations import Recommendations, UserState
+from serving.postgres.store import Store, StoreLimits
+from serving.runs.live_runs import ItemIndex
 from sql.engine import make_engine
 from sql.live_vectors import UserVector, store_user_vectors
 from sql.migrate import migrate

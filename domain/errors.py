@@ -1,6 +1,6 @@
 """One error tree. The docstring of an error is its message; details go in the constructor.
 
-HTTP status codes are assigned in `serving.errors` only.
+HTTP status codes are assigned in `serving.http.errors` only.
 """
 
 import inspect

@@ -4,7 +4,7 @@ Reads the run being served, the live vectors, the catalogue and the log; writes 
 impressions, and keeps answers in Redis. Imports `domain` and `sql`, never `batch`, `speed` or
 `flows`.
 
-`routes` parse a request, call one function and shape the answer; `services` know what a
-recommendation is; `candidates` are the sources that rank items for a user; `repositories` touch
-PostgreSQL and Redis; `schemas` are the bodies.
+A folder is a feature (`recommendations`, `search`, `events`, …) with its routes, its service and
+its statements, or something that features stand on. docs/architecture.md lists them in the order
+of their imports. What puts them together lies here, and is imported by none of them.
 """

@@ -12,11 +12,10 @@ from pathlib import Path
 import uvicorn
 
 from serving.app import app_of_process
-from serving.logs import configure_logs
+from serving.runtime.logs import configure_logs
 from serving.server.figures import ProcessSlot
-from serving.server.listening import listen
 from serving.server.protocol import GuardedProtocol
-from serving.server.workers import Heart, Workers
+from serving.server.workers import Heart, Workers, listen
 from serving.settings import ServingSettings
 from sql.environment import refuse_unknown_variables
 

@@ -6,36 +6,42 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from serving.access_gate import AccessGate, guarded_paths
-from serving.answer_headers import AnswerHeaders
-from serving.body_gate import BodyGate, BodyLimits
-from serving.compression import Compression
-from serving.errors import add_error_handlers
-from serving.metrics import ServingMetrics
-from serving.middleware import BodyLimit, RequestRecord
-from serving.openapi import describe
-from serving.paths import PathsAsSent, Utf8Only
-from serving.request_limit import RequestLimit
-from serving.routes import (
-    admin,
-    event_kinds,
-    events,
-    items,
-    latest,
-    operation,
-    pages,
-    popular,
-    recommendations,
-    search,
-    similar,
-    starter,
-    trending,
-    users,
-)
+from serving.access.requirements import AccessGate, guarded_paths
+from serving.catalogue.routes import router as catalogue_router
+from serving.container import Container
+from serving.diagnosis.routes import router as diagnosis_router
+from serving.events.routes import router as events_router
+from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
+from serving.http.errors import add_error_handlers
+from serving.http.middleware import AnswerHeaders, Compression, RequestLimit, RequestRecord
+from serving.http.openapi import describe
+from serving.http.paths import PathsAsSent, Utf8Only
+from serving.lifespan import LifespanState, living
+from serving.non_personalized.routes import router as non_personalized_router
+from serving.operation.routes import router as operation_router
+from serving.pages.routes import router as pages_router
+from serving.recommendations.routes import router as recommendations_router
+from serving.runtime.metrics import ServingMetrics
+from serving.search.routes import router as search_router
 from serving.server.figures import Figures, ProcessSlot
-from serving.server.limits import ConnectionLimits, Edge
+from serving.server.refusing import ConnectionLimits, Edge
 from serving.settings import ServingSettings
-from serving.state import LifespanState, living
+from serving.similar.routes import router as similar_router
+from serving.users.routes import router as users_router
+
+_ROUTERS = (
+    events_router,
+    recommendations_router,
+    non_personalized_router,
+    similar_router,
+    search_router,
+    catalogue_router,
+    users_router,
+    diagnosis_router,
+    operation_router,
+    pages_router,
+)
+"""In the order in which paths are looked for, and documented."""
 
 _DESCRIPTION = """
 Recommendations that blend what was learned at night with what users did just now.
@@ -60,7 +66,7 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
-        async with living(settings, metrics) as services, figures.shared():
+        async with living(Container(settings, metrics)) as services, figures.shared():
             yield {"services": services, "edge": edge, "figures": figures}
 
     app = FastAPI(
@@ -72,13 +78,9 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         redirect_slashes=False,
         openapi_url=None,  # the pages are routes like others
     )
-    parts = (
-        events, event_kinds, recommendations, popular, trending, latest, starter, similar, search,
-        items, users, admin, operation, pages,
-    )  # fmt: skip
-    for part in parts:
+    for router in _ROUTERS:
         # As they are: a router that is included is gone through twice in every request.
-        app.router.routes.extend(part.router.routes)
+        app.router.routes.extend(router.routes)
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
     app.add_middleware(AccessGate, guarded=guarded_paths(app))

@@ -1,176 +1,286 @@
-"""What several services share: made once, handed to each that needs it."""
+"""All parts of the app, each made once of what it needs, when it is first asked for."""
 
-from dataclasses import dataclass
+from functools import cached_property
 
-from serving.datastores import make_exclusion_store
-from serving.metrics import ServingMetrics
-from serving.repositories.answers import Answers
-from serving.repositories.api_keys import ApiKeys
-from serving.repositories.excluded_items import ExcludedItems
-from serving.repositories.fallback_copies import FallbackCopies
-from serving.repositories.fallback_reader import FallbackReader
-from serving.repositories.impressions import Impressions
-from serving.repositories.live_vector_inputs import ProfileReader
-from serving.repositories.primary import Primary
-from serving.repositories.recommendations import Recommendations
-from serving.repositories.redis_exclusions import ExclusionNotifier, RedisExclusions
-from serving.repositories.removals import Removals
-from serving.repositories.replica import Replica
-from serving.repositories.runs import Runs
-from serving.repositories.store import Store
-from serving.repositories.vector_indexes import VectorIndexes
-from serving.services.access import Access
-from serving.services.background_failures import BackgroundFailures
-from serving.services.impression_queue import ImpressionQueue
-from serving.services.kinds import Kinds
-from serving.services.lists.category_fallback import CategoryFallback
-from serving.services.lists.explaining import Explainer
-from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.list_maker import ListMaker
-from serving.services.lists.request_interests import InterestApplier
-from serving.services.live_runs import LiveRuns
-from serving.services.memory.exclusion_cache import ExclusionCache
-from serving.services.memory.exclusion_lookup import ExclusionLookup
-from serving.services.memory.exclusion_warming import ExclusionWarmer
-from serving.services.memory.subscription import Subscription
-from serving.services.memory.user_memory import UserMemory
-from serving.services.non_personalized.fallback_lists import FallbackLists
-from serving.services.replica_reading import ReplicaReading
-from serving.services.user_numbers import UserNumbers
-from serving.services.warming import RecentRequests
+from serving.answering.cache import AnswerCache
+from serving.answering.pipeline import AnswerPipeline
+from serving.answering.replica_reading import ReplicaReading
+from serving.candidates.live_vector_inputs import ProfileReader
+from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
+from serving.datastores import Datastores, make_exclusion_store
+from serving.diagnosis.diagnose import Diagnoser
+from serving.diagnosis.diagnosis_figures import Diagnosis
+from serving.events.record_events import EventRecorder, EventUndoer
+from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
+from serving.exclusions.exclusion_lookup import ExclusionLookup
+from serving.exclusions.exclusion_warming import ExclusionWarmer
+from serving.exclusions.exclusions import ExcludedItems
+from serving.exclusions.redis_exclusions import ExclusionNotifier, RedisExclusions
+from serving.exclusions.user_memory import UserMemory
+from serving.fallback.category_fallback import CategoryFallback, FallbackReader
+from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.following import Follower
+from serving.http.routing import Services
+from serving.lists.list_maker import ListMaker
+from serving.non_personalized.non_personalized_list import FallbackLists
+from serving.non_personalized.non_personalized_list_maker import (
+    NonPersonalizedListMaker,
+    NonPersonalizedLists,
+)
+from serving.non_personalized.non_personalized_service import NonPersonalizedService
+from serving.operation.routes import Readiness
+from serving.postgres.store import Store
+from serving.recommendations.recommend import Recommender
+from serving.recommendations.warming import RecentRequests, Warmer
+from serving.runtime.background import BackgroundFailures
+from serving.runtime.metrics import ServingMetrics
+from serving.search.search import Searcher
+from serving.search.words import Search
 from serving.settings import ServingSettings
+from serving.similar.similar import Similar
+from serving.users.user_keeping import UserForgetter, UserKeeping
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
-    """The stores, and the services that other services stand on."""
+class Container(Datastores):
+    """The stores, the services on them, and the work beside the requests; nothing is read yet."""
 
-    settings: ServingSettings
-    metrics: ServingMetrics
-    store: Store
-    answers: Answers
-    runs: Runs
-    recommendations: Recommendations
-    removals: Removals
-    live_runs: LiveRuns
-    kinds: Kinds
-    lists: ListMaker
-    fallback: FallbackCatalogue
-    fallback_lists: FallbackLists
-    users: UserNumbers
-    exclusion_cache: ExclusionCache
-    exclusion_warmer: ExclusionWarmer
-    exclusions: ExclusionLookup
-    exclusion_store: Store
-    access: Access
-    impressions: ImpressionQueue
-    replica: ReplicaReading
-    recent_requests: RecentRequests
-    subscription: Subscription
-    failures: BackgroundFailures
-    indexes: VectorIndexes
+    def __init__(self, settings: ServingSettings, metrics: ServingMetrics) -> None:
+        super().__init__(settings, metrics)
+        self.subscription = Subscription()
+        self.failures = BackgroundFailures(metrics)
+        self.fallback_lists = FallbackLists()
+        self.recent_requests = RecentRequests(settings.warmed_answers)
 
+    @cached_property
+    def services(self) -> Services:
+        """What routes ask for."""
+        return Services(
+            self.access,
+            self.budgets,
+            self.settings.exposure(),
+            self.recommender,
+            self.non_personalized,
+            self.similar,
+            self.searcher,
+            self.recorder,
+            self.kinds,
+            EventUndoer(
+                events=self.events, answers=self.answers, exclusion_warmer=self.exclusion_warmer
+            ),
+            self.forgetter,
+            self.user_keeping,
+            CatalogueKeeping(
+                Catalogue(self.store), self.answers, (self.fallback, self.fallback_lists)
+            ),
+            Readiness(
+                self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
+            ),
+            self.diagnoser,
+        )
 
-def make_container(
-    store: Store,
-    replica: Replica | None,
-    answers: Answers,
-    settings: ServingSettings,
-    metrics: ServingMetrics,
-) -> Container:
-    """Everything shared, on these stores; nothing is read yet."""
-    indexes = VectorIndexes(store)
-    runs, recommendations = Runs(store), Recommendations(store, indexes)
-    live_runs = LiveRuns(runs, metrics)
-    lists = _list_maker(store, recommendations, settings)
-    copies = FallbackCopies(answers, seconds=settings.exclusion_cache_seconds)
-    subscription = Subscription()
-    exclusion_cache = _exclusion_cache(store, answers, settings, subscription)
-    exclusion_store, exclusions = _exclusions(exclusion_cache, settings, metrics)
-    return Container(
-        settings=settings,
-        metrics=metrics,
-        store=store,
-        answers=answers,
-        runs=runs,
-        recommendations=recommendations,
-        removals=Removals(store),
-        live_runs=live_runs,
-        kinds=Kinds(runs),
-        lists=lists,
-        fallback=_fallback(store, live_runs, lists, copies, settings),
-        fallback_lists=FallbackLists(),
-        users=UserNumbers(recommendations),
-        exclusion_cache=exclusion_cache,
-        exclusion_warmer=ExclusionWarmer(
-            excluded_items=ExcludedItems(store),
-            answers=answers,
-            exclusion_cache=exclusion_cache,
-            recent_users=settings.exclusion_cache_recent_users,
-        ),
-        exclusions=exclusions,
-        exclusion_store=exclusion_store,
-        access=Access(ApiKeys(store), copies, seconds=settings.api_key_seconds),
-        impressions=ImpressionQueue(Impressions(store), metrics, most=settings.impression_queue),
-        replica=ReplicaReading(
-            replica,
-            primary=Primary(store),
-            answers=answers,
-            live_runs=live_runs,
-            exclusion_cache=exclusion_cache,
-            metrics=metrics,
-            most_lag_seconds=settings.replica_lag_seconds,
-        ),
-        recent_requests=RecentRequests(settings.warmed_answers),
-        subscription=subscription,
-        failures=BackgroundFailures(metrics),
-        indexes=indexes,
-    )
+    @cached_property
+    def exclusion_store(self) -> Store:
+        # Two reads that fail are enough: nobody waits for those under way any longer.
+        return make_exclusion_store(self.settings, self.metrics, self._abandon_exclusions)
 
+    def _abandon_exclusions(self) -> None:
+        self.exclusions.abandon()
 
-def _list_maker(
-    store: Store, recommendations: Recommendations, settings: ServingSettings
-) -> ListMaker:
-    profiles = ProfileReader(store)
-    return ListMaker(
-        recommendations,
-        Explainer(profiles),
-        InterestApplier(profiles),
-        settings.blend(),
-        recall_bound=settings.index_recall_bound,
-        new_item_users=settings.new_item_users,
-    )
+    # --- what is known in memory
 
+    @cached_property
+    def exclusion_cache(self) -> ExclusionCache:
+        settings = self.settings
+        return ExclusionCache(
+            UserMemory(
+                most_users=settings.exclusion_cache_users,
+                most_items=settings.exclusion_cache_items,
+            ),
+            RedisExclusions(self.redis, seconds=settings.exclusion_cache_seconds),
+            ExclusionNotifier(self.store),
+            self.subscription,
+        )
 
-def _fallback(
-    store: Store,
-    live_runs: LiveRuns,
-    lists: ListMaker,
-    copies: FallbackCopies,
-    settings: ServingSettings,
-) -> FallbackCatalogue:
-    categories = CategoryFallback(FallbackReader(store), most=settings.fallback_category_items)
-    return FallbackCatalogue(live_runs, lists, categories, copies, most=settings.fallback_items)
+    @cached_property
+    def exclusions(self) -> ExclusionLookup:
+        return ExclusionLookup(
+            self.exclusion_cache,
+            ExcludedItems(self.exclusion_store),
+            seconds=self.settings.exclusions_patience_seconds,
+        )
 
+    @cached_property
+    def exclusion_warmer(self) -> ExclusionWarmer:
+        return ExclusionWarmer(
+            excluded_items=self.excluded_items,
+            answers=self.answers,
+            exclusion_cache=self.exclusion_cache,
+            recent_users=self.settings.exclusion_cache_recent_users,
+        )
 
-def _exclusion_cache(
-    store: Store, answers: Answers, settings: ServingSettings, subscription: Subscription
-) -> ExclusionCache:
-    memory = UserMemory(
-        most_users=settings.exclusion_cache_users, most_items=settings.exclusion_cache_items
-    )
-    redis = RedisExclusions(answers, seconds=settings.exclusion_cache_seconds)
-    return ExclusionCache(memory, redis, ExclusionNotifier(store), subscription)
+    @cached_property
+    def fallback(self) -> FallbackCatalogue:
+        settings = self.settings
+        categories = CategoryFallback(
+            FallbackReader(self.store), most=settings.fallback_category_items
+        )
+        return FallbackCatalogue(
+            self.live_runs, self.lists, categories, self.copies, most=settings.fallback_items
+        )
 
+    # --- how lists are made and answered
 
-def _exclusions(
-    exclusion_cache: ExclusionCache, settings: ServingSettings, metrics: ServingMetrics
-) -> tuple[Store, ExclusionLookup]:
-    def does_not_answer() -> None:
-        lookup.abandon()
+    @cached_property
+    def lists(self) -> ListMaker:
+        return ListMaker(
+            self.recommendations,
+            ProfileReader(self.store),
+            self.settings.blend(),
+            recall_bound=self.settings.index_recall_bound,
+            new_item_users=self.settings.new_item_users,
+        )
 
-    store = make_exclusion_store(settings, metrics, does_not_answer)
-    lookup = ExclusionLookup(
-        exclusion_cache, ExcludedItems(store), seconds=settings.exclusions_patience_seconds
-    )
-    return store, lookup
+    @cached_property
+    def replica_reading(self) -> ReplicaReading:
+        return ReplicaReading(
+            self.replica,
+            primary=self.store,
+            answers=self.answers,
+            live_runs=self.live_runs,
+            exclusion_cache=self.exclusion_cache,
+            metrics=self.metrics,
+            most_lag_seconds=self.settings.replica_lag_seconds,
+        )
+
+    @cached_property
+    def pipeline(self) -> AnswerPipeline:
+        return AnswerPipeline(
+            cache=AnswerCache(self.answers, self.redis, seconds=self.settings.answer_cache_seconds),
+            live_runs=self.live_runs,
+            recommendations=self.recommendations,
+            users=self.users,
+            fallback=self.fallback,
+            exclusion_cache=self.exclusion_cache,
+            exclusions=self.exclusions,
+            replica=self.replica_reading,
+            metrics=self.metrics,
+        )
+
+    # --- the services
+
+    @cached_property
+    def recommender(self) -> Recommender:
+        return Recommender(
+            pipeline=self.pipeline,
+            lists=self.lists,
+            fallback=self.fallback,
+            impressions=self.impressions,
+            policy=self.settings.blend(),
+            reranking=self.settings.reranking(),
+            recent_requests=self.recent_requests,
+            categories=self.categories,
+        )
+
+    @cached_property
+    def non_personalized(self) -> NonPersonalizedService:
+        lists = NonPersonalizedLists(self.store)
+        return NonPersonalizedService(
+            pipeline=self.pipeline,
+            live_runs=self.live_runs,
+            lists=lists,
+            maker=NonPersonalizedListMaker(lists, self.lists),
+            fallback=self.fallback,
+            fallback_lists=self.fallback_lists,
+            replica=self.replica_reading,
+            categories=self.categories,
+        )
+
+    @cached_property
+    def similar(self) -> Similar:
+        return Similar(
+            self.pipeline,
+            self.similar_items,
+            self.fallback,
+            self.categories,
+            recall_bound=self.settings.index_recall_bound,
+            fresh_seconds=self.settings.search_fresh_seconds,
+        )
+
+    @cached_property
+    def searcher(self) -> Searcher:
+        return Searcher(
+            self.pipeline,
+            Search(self.store),
+            self.similar_items,
+            self.fallback,
+            self.categories,
+            recall_bound=self.settings.index_recall_bound,
+            fresh_seconds=self.settings.search_fresh_seconds,
+        )
+
+    @cached_property
+    def recorder(self) -> EventRecorder:
+        return EventRecorder(
+            store=self.store,
+            events=self.events,
+            kinds=self.kinds,
+            answers=self.answers,
+            exclusion_cache=self.exclusion_cache,
+            metrics=self.metrics,
+            future_seconds=self.settings.event_future_seconds,
+        )
+
+    @cached_property
+    def forgetter(self) -> UserForgetter:
+        return UserForgetter(
+            profiles=self.user_profiles,
+            users=self.users,
+            answers=self.answers,
+            exclusion_cache=self.exclusion_cache,
+            write_seconds=self.settings.write_budget_seconds,
+        )
+
+    @cached_property
+    def user_keeping(self) -> UserKeeping:
+        return UserKeeping(
+            users=self.user_profiles,
+            store=self.store,
+            answers=self.answers,
+            exclusion_cache=self.exclusion_cache,
+            exclusion_warmer=self.exclusion_warmer,
+        )
+
+    @cached_property
+    def diagnoser(self) -> Diagnoser:
+        return Diagnoser(
+            Diagnosis(self.store),
+            self.redis,
+            self.subscription,
+            self.settings.bounds(),
+            dropped=self.impressions.dropped,
+            replica=self.replica_reading.figures,
+            failing=self.failures.failing,
+            damages=lambda: self.indexes.damages(self.live_runs.current),
+        )
+
+    @cached_property
+    def follower(self) -> Follower:
+        """Learns of promotions at once; polling makes up for missed notifications."""
+        warmer = Warmer(
+            self.recent_requests,
+            self.runs,
+            self.live_runs,
+            self.recommender.prepare,
+            metrics=self.metrics,
+            failures=self.failures,
+            per_second=self.settings.warmed_per_second,
+        )
+        return Follower(
+            self.settings.database_url.get_secret_value(),
+            self.live_runs,
+            exclusion_cache=self.exclusion_cache,
+            exclusion_warmer=self.exclusion_warmer,
+            subscription=self.subscription,
+            warmer=warmer,
+            failures=self.failures,
+        )

@@ -2,16 +2,32 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cached_property
 from typing import Literal
 
 import structlog
 
-from serving.breaker import Breaker
-from serving.metrics import ServingMetrics
-from serving.repositories.redis_link import RedisLink
-from serving.repositories.replica import Replica
-from serving.repositories.store import Store, StoreLimits
+from serving.access.access import Access, ApiKeys
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.users import UserNumbers
+from serving.events.event_log import Events
+from serving.events.kinds import Kinds
+from serving.exclusions.exclusions import ExcludedItems
+from serving.fallback.fallback_catalogue import FallbackCopies
+from serving.lists.meant_categories import MeantCategories
+from serving.postgres.replica import Replica
+from serving.postgres.store import Store, StoreLimits
+from serving.recommendations.impressions import ImpressionQueue, Impressions
+from serving.redis.answers import Answers
+from serving.redis.redis_link import RedisLink
+from serving.runs.live_runs import LiveRuns, Runs
+from serving.runs.vector_indexes import VectorIndexes
+from serving.runtime.breaker import Breaker
+from serving.runtime.budget import RequestBudgets
+from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
+from serving.similar.similar_items import SimilarItems
+from serving.users.user_profiles import UserProfiles
 
 log = structlog.get_logger()
 
@@ -20,29 +36,117 @@ Dependency = Literal["postgres", "postgres_exclusions", "redis"]
 _NUMBERS = {"closed": 0.0, "half_open": 1.0, "open": 2.0}
 
 
-def make_replica(settings: ServingSettings) -> Replica | None:
-    """The way to the read replica, if there is one; nothing is opened yet."""
-    if settings.read_database_url is None or not settings.read_database_url.get_secret_value():
-        return None
-    limits = _store_limits(settings)
-    reads = limits.pool(
-        limits.connections,
-        limits.read_seconds,
-        overflow=limits.overflow_connections,
-        silence_seconds=limits.silence_seconds,
-    )
-    return Replica.at(settings.read_database_url.get_secret_value(), reads)
+class Datastores:
+    """The ways to the stores, and what stands on them alone; several services share it."""
 
+    def __init__(self, settings: ServingSettings, metrics: ServingMetrics) -> None:
+        self.settings = settings
+        self.metrics = metrics
 
-def make_store(
-    settings: ServingSettings, metrics: ServingMetrics, replica: Replica | None = None
-) -> Store:
-    """The way to PostgreSQL; nothing is opened yet."""
-    breaker = _watched_breaker("postgres", settings, metrics)
-    url = settings.database_url.get_secret_value()
-    store = Store.at(url, _store_limits(settings), breaker, replica)
-    store.watch(metrics)
-    return store
+    @cached_property
+    def replica(self) -> Replica | None:
+        if (
+            self.settings.read_database_url is None
+            or not self.settings.read_database_url.get_secret_value()
+        ):
+            return None
+        limits = _store_limits(self.settings)
+        reads = limits.pool(
+            limits.connections,
+            limits.read_seconds,
+            overflow=limits.overflow_connections,
+            silence_seconds=limits.silence_seconds,
+        )
+        return Replica.at(self.settings.read_database_url.get_secret_value(), reads)
+
+    @cached_property
+    def store(self) -> Store:
+        breaker = _watched_breaker("postgres", self.settings, self.metrics)
+        url = self.settings.database_url.get_secret_value()
+        store = Store.at(url, _store_limits(self.settings), breaker, self.replica)
+        store.watch(self.metrics)
+        return store
+
+    @cached_property
+    def redis(self) -> RedisLink:
+        settings = self.settings
+        return RedisLink(
+            settings.redis_url.get_secret_value(),
+            self.metrics,
+            _watched_breaker("redis", settings, self.metrics),
+            timeout_seconds=settings.redis_timeout_seconds,
+            heartbeat_seconds=settings.redis_heartbeat_seconds,
+        )
+
+    @cached_property
+    def answers(self) -> Answers:
+        return Answers(self.redis, self.metrics, seconds=self.settings.answer_cache_seconds)
+
+    @cached_property
+    def runs(self) -> Runs:
+        return Runs(self.store)
+
+    @cached_property
+    def indexes(self) -> VectorIndexes:
+        return VectorIndexes(self.store)
+
+    @cached_property
+    def recommendations(self) -> Recommendations:
+        return Recommendations(self.store, self.indexes)
+
+    @cached_property
+    def similar_items(self) -> SimilarItems:
+        return SimilarItems(self.store, self.indexes)
+
+    @cached_property
+    def excluded_items(self) -> ExcludedItems:
+        return ExcludedItems(self.store)
+
+    @cached_property
+    def events(self) -> Events:
+        return Events(self.store)
+
+    @cached_property
+    def user_profiles(self) -> UserProfiles:
+        return UserProfiles(self.store)
+
+    @cached_property
+    def copies(self) -> FallbackCopies:
+        return FallbackCopies(self.redis, seconds=self.settings.exclusion_cache_seconds)
+
+    @cached_property
+    def live_runs(self) -> LiveRuns:
+        return LiveRuns(self.runs, self.metrics)
+
+    @cached_property
+    def kinds(self) -> Kinds:
+        return Kinds(self.runs)
+
+    @cached_property
+    def users(self) -> UserNumbers:
+        return UserNumbers(self.recommendations)
+
+    @cached_property
+    def access(self) -> Access:
+        return Access(ApiKeys(self.store), self.copies, seconds=self.settings.api_key_seconds)
+
+    @cached_property
+    def impressions(self) -> ImpressionQueue:
+        return ImpressionQueue(
+            Impressions(self.store), self.metrics, most=self.settings.impression_queue
+        )
+
+    @cached_property
+    def categories(self) -> MeantCategories:
+        return MeantCategories(self.store)
+
+    @cached_property
+    def budgets(self) -> RequestBudgets:
+        return RequestBudgets(
+            read_seconds=self.settings.request_budget_seconds,
+            write_seconds=self.settings.write_budget_seconds,
+            admin_seconds=self.settings.postgres_wait_seconds,
+        )
 
 
 def _store_limits(settings: ServingSettings) -> StoreLimits:
@@ -77,17 +181,6 @@ def make_exclusion_store(
         breaker,
         connections=settings.postgres_exclusion_connections,
         seconds=settings.exclusions_patience_seconds,
-    )
-
-
-def make_redis_link(settings: ServingSettings, metrics: ServingMetrics) -> RedisLink:
-    """The way to Redis; nothing is opened yet."""
-    return RedisLink.at(
-        settings.redis_url.get_secret_value(),
-        metrics,
-        _watched_breaker("redis", settings, metrics),
-        timeout_seconds=settings.redis_timeout_seconds,
-        heartbeat_seconds=settings.redis_heartbeat_seconds,
     )
 
 

@@ -8,12 +8,12 @@ from pydantic_settings import SettingsConfigDict
 
 from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
-from serving.breaker import BreakerRules
-from serving.exposure import Exposure, Openness, resolved
-from serving.repositories.store import StoreLimits
+from serving.access.exposure import Exposure, Openness, resolved
+from serving.diagnosis.finding import Bounds
+from serving.lists.list_builder import RerankingPolicy
+from serving.postgres.store import StoreLimits
+from serving.runtime.breaker import BreakerRules
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.lists.list_builder import RerankingPolicy
 from sql.environment import CONSTANT, LayerSettings
 from sql.passwords import PasswordFile, with_password
 from sql.shared_settings import (

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from domain.errors import InvalidInputError
-from serving.keys import generate_key, hash_key
+from serving.access.keys import generate_key, hash_key
 from sql.statements import statements
 
 SCOPES = ("read", "write", "users", "admin")

@@ -110,11 +110,17 @@ def test_the_domain_stays_small() -> None:
     assert len(files_of("domain")) <= MOST_FILES_IN_DOMAIN
 
 
-@pytest.mark.parametrize("layer", ["batch", "stack"])
+@pytest.mark.parametrize("layer", ["batch", "serving", "stack"])
 def test_the_parts_of_a_layer_import_each_other_in_no_circle(layer: str) -> None:
     parts = {path.name for path in (ROOT / layer).iterdir() if (path / "__init__.py").exists()}
     graph = {part: parts_imported_by(f"{layer}/{part}") & parts - {part} for part in parts}
     TopologicalSorter(graph).prepare()  # CycleError tells the circle
+
+
+def test_what_puts_serving_together_is_imported_by_no_part_of_it() -> None:
+    parts = {path.parent.name for path in (ROOT / "serving").glob("*/__init__.py")}
+    for part in parts:
+        assert parts_imported_by(f"serving/{part}") <= parts, part
 
 
 def parts_imported_by(package: str) -> set[str]:
@@ -137,7 +143,7 @@ def test_every_package_says_what_it_is_for(layer: str) -> None:
 
 def test_the_codes_of_errors_stand_in_one_place() -> None:
     for path in files_of("serving"):
-        if path != ROOT / "serving" / "errors.py":
+        if path != ROOT / "serving" / "http" / "errors.py":
             assert "HTTPException(" not in path.read_text(encoding="utf-8"), path
 
 

@@ -10,9 +10,9 @@ from batch.parameters import ListHyperparameters, SpaceParameters
 from batch.settings import BatchSettings
 from domain.blend import BlendPolicy
 from domain.errors import UnknownSettingError
-from serving.breaker import BreakerRules
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.lists.list_builder import RerankingPolicy
+from serving.diagnosis.finding import Bounds
+from serving.lists.list_builder import RerankingPolicy
+from serving.runtime.breaker import BreakerRules
 from serving.settings import (
     BlendSettings,
     DiagnosisSettings,

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+import orjson
+
 from domain.identifiers import ItemNo
-from serving.answering.user_reader import UserReader
-from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.repositories.runs import LiveRun
+from serving.candidates.users import UserReader
+from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.runs.live_runs import LiveRun
 
 
 class _Item(Protocol):
@@ -73,9 +75,9 @@ class CachedKind(ListKind[Request, Result]):
     def key(self, request: Request) -> str:
         """All that changes the list, apart from the run and the user; unique among the kinds."""
 
-    @abstractmethod
     def encode(self, result: Result) -> bytes:
         """What is cached."""
+        return orjson.dumps(result)
 
     @abstractmethod
     def decode(self, cached: bytes) -> Result:

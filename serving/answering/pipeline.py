@@ -6,29 +6,26 @@ what is known to be excluded.
 """
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
 from serving.answering.cache import AnswerCache
 from serving.answering.list_kind import CachedKind, ListKind, Request, Result
-from serving.answering.single_flight import SingleFlight
-from serving.answering.user_reader import UserReader
-from serving.budget import in_time, spending
-from serving.metrics import ServingMetrics
-from serving.repositories.answers import NOT_STORED, CacheVersion
-from serving.repositories.exclusions import Knowledge, UserExclusions
-from serving.repositories.recommendations import Recommendations
-from serving.repositories.runs import LiveRun
-from serving.services.lists.fallback_catalogue import FallbackCatalogue
-from serving.services.lists.recommendation_list import REDIS_AWAY, degraded_by
-from serving.services.live_runs import LiveRuns
-from serving.services.memory.exclusion_cache import ExclusionCache
-from serving.services.memory.exclusion_lookup import ExclusionLookup
-from serving.services.memory.hedged_read import HedgedRead
-from serving.services.replica_reading import ReplicaReading, on_replica
-from serving.services.user_numbers import UserNumbers
+from serving.answering.replica_reading import ReplicaReading, on_replica
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.users import UserNumbers, UserReader
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.exclusions.exclusion_lookup import ExclusionLookup
+from serving.exclusions.exclusions import Knowledge, UserExclusions
+from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.recommendation_list import REDIS_AWAY, degraded_by
+from serving.redis.answers import NOT_STORED, CacheVersion
+from serving.runs.live_runs import LiveRun, LiveRuns
+from serving.runtime.budget import in_time, spending
+from serving.runtime.metrics import ServingMetrics
+from serving.runtime.tasks import HedgedRead, SingleFlight
 
 CACHE = "cache"
 """The source of a list that was made before."""
@@ -59,32 +56,20 @@ class _Asked(Generic[Request, Result]):
     user_id: UserId | None
 
 
+@dataclass(eq=False, slots=True, kw_only=True)
 class AnswerPipeline:
     """Answers requests for lists."""
 
-    def __init__(
-        self,
-        *,
-        cache: AnswerCache,
-        live_runs: LiveRuns,
-        recommendations: Recommendations,
-        users: UserNumbers,
-        fallback: FallbackCatalogue,
-        exclusion_cache: ExclusionCache,
-        exclusions: ExclusionLookup,
-        replica: ReplicaReading,
-        metrics: ServingMetrics,
-    ) -> None:
-        self._cache = cache
-        self._live_runs = live_runs
-        self._recommendations = recommendations
-        self._users = users
-        self._fallback = fallback
-        self._exclusion_cache = exclusion_cache
-        self._exclusions = exclusions
-        self._replica = replica
-        self._metrics = metrics
-        self._flights: SingleFlight[Any] = SingleFlight()
+    cache: AnswerCache
+    live_runs: LiveRuns
+    recommendations: Recommendations
+    users: UserNumbers
+    fallback: FallbackCatalogue
+    exclusion_cache: ExclusionCache
+    exclusions: ExclusionLookup
+    replica: ReplicaReading
+    metrics: ServingMetrics
+    _flights: SingleFlight[Any] = field(default_factory=SingleFlight, init=False)
 
     async def answer(
         self, kind: ListKind[Request, Result], request: Request, user_id: UserId | None
@@ -109,26 +94,26 @@ class AnswerPipeline:
         Nothing is cached where the run does not know all of the user yet, and what is cached goes
         with the user's next event as any list does: so it is the one that would be made then.
         """
-        user_no = await self._users.find(user_id)
+        user_no = await self.users.find(user_id)
         if user_no is None:
             return
         key = _key(kind, request, run)
-        cached = await self._cache.find(user_no, key)
-        since = self._exclusion_cache.now
+        cached = await self.cache.find(user_no, key)
+        since = self.exclusion_cache.now
         # Asked after the version was taken: a later event voids the version.
-        if cached.encoded is None and await self._recommendations.knows_user(run.run_id, user_no):
+        if cached.encoded is None and await self.recommendations.knows_user(run.run_id, user_no):
             user = self._reader(run, user_id, user_no, cached.version, since=since)
             await self._make(kind, request, run, user, key=key, version=cached.version)
 
     async def _best(self, asked: _Asked[Request, Result]) -> Answer[Result]:
         with HedgedRead(lambda: self._known(asked.user_id)) as hedged:
             try:
-                return await in_time(self._live_runs.reading(lambda run: self._of_run(asked, run)))
+                return await in_time(self.live_runs.reading(lambda run: self._of_run(asked, run)))
             except StoreUnavailableError as error:
                 return await self._without_store(asked, await hedged.result(), error)
 
     async def _known(self, user_id: UserId | None) -> UserExclusions:
-        return _NOBODY if user_id is None else await self._exclusions.find(user_id)
+        return _NOBODY if user_id is None else await self.exclusions.find(user_id)
 
     async def _without_store(
         self, asked: _Asked[Request, Result], known: UserExclusions, error: StoreUnavailableError
@@ -136,10 +121,10 @@ class AnswerPipeline:
         """What is cached, or the fallback, without what is known to be excluded."""
         kind, request = asked.kind, asked.request
         if isinstance(kind, CachedKind):
-            run = self._live_runs.current or self._fallback.run
+            run = self.live_runs.current or self.fallback.run
             # The patience with PostgreSQL may have taken all of the budget.
             with spending(None):
-                cached = await self._cache.find(known.user_no, _key(kind, request, run))
+                cached = await self.cache.find(known.user_no, _key(kind, request, run))
             if cached.encoded is not None:
                 result = kind.decode(cached.encoded)
                 excluded = kind.excluded(known.exclusions, request)
@@ -153,7 +138,7 @@ class AnswerPipeline:
     async def _of_run(self, asked: _Asked[Request, Result], run: LiveRun | None) -> Answer[Result]:
         if asked.user_id is None:
             return await self._of_user(asked, run, None)
-        return await self._users.reading(
+        return await self.users.reading(
             asked.user_id, lambda user_no: self._of_user(asked, run, user_no)
         )
 
@@ -166,15 +151,15 @@ class AnswerPipeline:
             result = await self._uncached(asked, run, user_no)
             return Answer(result, result.strategy, user_no, "known")
         key = _key(kind, request, run)
-        cached = await self._cache.find(user_no, key)
+        cached = await self.cache.find(user_no, key)
         fresh = cached.is_fresh(kind.fresh_seconds)
-        self._metrics.cache.labels("hit" if fresh else "miss").inc()
+        self.metrics.cache.labels("hit" if fresh else "miss").inc()
         if fresh and cached.encoded is not None:
             if user_id is not None and user_no is not None:
-                await self._exclusion_cache.warm(user_id)
+                await self.exclusion_cache.warm(user_id)
             return Answer(kind.decode(cached.encoded), CACHE, user_no, "known")
-        grant = self._replica.grant(run, cached.version)
-        since = self._exclusion_cache.now if grant is None else grant.exclusions_version
+        grant = self.replica.grant(run, cached.version)
+        since = self.exclusion_cache.now if grant is None else grant.exclusions_version
         user = self._reader(run, user_id, user_no, cached.version, since=since)
         with on_replica(grant):
             # With the version in the key, who asks after an event never gets an older list.
@@ -188,8 +173,8 @@ class AnswerPipeline:
         self, asked: _Asked[Request, Result], run: LiveRun | None, user_no: UserNo | None
     ) -> Result:
         """A list that is made anew; lists of nobody may be read from the replica."""
-        grant = None if asked.user_id is not None else await self._replica.grant_for_all(run)
-        since = self._exclusion_cache.now
+        grant = None if asked.user_id is not None else await self.replica.grant_for_all(run)
+        since = self.exclusion_cache.now
         user = self._reader(run, asked.user_id, user_no, NOT_STORED, since=since)
         with on_replica(grant):
             return await asked.kind.make(run, user, asked.request)
@@ -207,7 +192,7 @@ class AnswerPipeline:
         result = await kind.make(run, user, request)
         if result.degraded is None:
             user_no = None if user is None else user.user_no
-            await self._cache.store(user_no, key, kind.encode(result), version)
+            await self.cache.store(user_no, key, kind.encode(result), version)
         return result
 
     def _reader(
@@ -222,8 +207,8 @@ class AnswerPipeline:
         if user_id is None or user_no is None:
             return None
         return UserReader(
-            self._recommendations,
-            self._exclusion_cache,
+            self.recommendations,
+            self.exclusion_cache,
             run=run,
             user_id=user_id,
             user_no=user_no,
@@ -232,14 +217,14 @@ class AnswerPipeline:
         )
 
     def _degraded_cache(self, kind: ListKind[Any, Any]) -> str | None:
-        return REDIS_AWAY if isinstance(kind, CachedKind) and self._cache.away else None
+        return REDIS_AWAY if isinstance(kind, CachedKind) and self.cache.away else None
 
     def _count(self, answer: Answer[Any]) -> None:
-        self._metrics.answers.labels(answer.source).inc()
+        self.metrics.answers.labels(answer.source).inc()
         if answer.result.degraded is not None:
-            self._metrics.degraded.labels(answer.result.degraded).inc()
+            self.metrics.degraded.labels(answer.result.degraded).inc()
         if answer.exclusions == "unknown":
-            self._metrics.exclusions_unknown.inc()
+            self.metrics.exclusions_unknown.inc()
 
 
 def _key(kind: CachedKind[Request, Result], request: Request, run: LiveRun | None) -> str:

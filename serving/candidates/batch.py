@@ -2,8 +2,8 @@
 
 from domain.blend import BATCH
 from domain.rankings import Ranking
+from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest
-from serving.repositories.recommendations import UserState
 
 
 class BatchSource:

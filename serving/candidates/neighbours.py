@@ -4,9 +4,9 @@ import numpy as np
 
 from domain.blend import CANDIDATES, NEAREST_USERS, NEIGHBOURS, NEWEST_LIKED
 from domain.rankings import Ranking
+from serving.candidates.catalogue_items import as_array
+from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest
-from serving.repositories.candidates import as_array
-from serving.repositories.recommendations import UserState
 from sql.statements import statements
 
 _CANDIDATES = statements("candidates")

@@ -8,10 +8,10 @@ import numpy as np
 
 from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
-from serving.repositories.candidates import NO_COLUMNS, Columns, Named, NewItems
-from serving.repositories.filters import EVERYTHING, Filters
-from serving.repositories.recommendations import Recommendations, UserState
-from serving.repositories.runs import ItemIndex
+from serving.candidates.catalogue_items import NO_COLUMNS, Columns, Named, NewItems
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.recommendations import Recommendations, UserState
+from serving.runs.live_runs import ItemIndex
 
 
 class ItemLookup:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import fastapi_offline
 
-from serving.compression import compressed
+from serving.http.middleware import compressed
 
 _OWN = Path(__file__).parent
 _SWAGGER = Path(fastapi_offline.__file__).parent / "static"

@@ -13,8 +13,8 @@ import httptools
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from serving import refusals
-from serving.refusals import Refusal
+from serving.http import refusals
+from serving.http.refusals import Refusal
 from serving.server.refusing import LINGER_SECONDS, RefusingProtocol
 
 _MOST_PIPELINED: Final = 32

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -10,12 +11,40 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from serving import refusals
-from serving.answer_headers import with_all
-from serving.refusals import Refusal, record_request, refusal_problem, request_id_of
-from serving.server.limits import Edge
+from serving.http import refusals
+from serving.http.errors import problem
+from serving.http.middleware import with_all
+from serving.http.refusals import Refusal, record_request, request_id_of
+from serving.runtime.metrics import ServingMetrics
 
 LINGER_SECONDS: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Limits of each connection, and of all connections of one process."""
+
+    header_bytes: int
+    """Of the request line and all headers together; half of it for the request line."""
+    header_seconds: float
+    """From the connection, or the first byte of a later request, to the end of the headers."""
+    connections: int
+    """Beyond it a few more are taken for as long as one request needs, mostly to say so."""
+    send_seconds: float
+    """An answer that its client does not take for so long is given up."""
+    dropped_bytes: int
+    """What is read and thrown away of a body that was answered before it had come in."""
+    dropped_seconds: float
+    headers: int = 100
+    """Lines; more are refused."""
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What each connection of a process needs to know; it stands in the state of the lifespan."""
+
+    limits: ConnectionLimits
+    metrics: ServingMetrics
 
 
 class RefusingProtocol(HttpToolsProtocol):
@@ -84,7 +113,7 @@ class RefusingProtocol(HttpToolsProtocol):
 
     def _answer_refusal(self, refusal: Refusal) -> None:
         request_id, path, method = self._asked()
-        document = refusal_problem(refusal, path, request_id)
+        document = problem(path, request_id, refusal.status, refusal.detail)
         if not self._in_body:
             # What the app knows of is recorded there.
             with structlog.contextvars.bound_contextvars(request_id=request_id):

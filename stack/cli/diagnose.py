@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from batch.parameters import FEWEST_USERS
-from serving.services.diagnosis.finding import Finding, format_count, format_duration, is_well
+from serving.diagnosis.finding import Finding, format_count, format_duration, is_well
 from serving.settings import DiagnosisSettings
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare

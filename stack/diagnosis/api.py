@@ -4,7 +4,7 @@ from datetime import datetime
 from http import HTTPStatus
 from pathlib import Path
 
-from serving.services.diagnosis.finding import Finding
+from serving.diagnosis.finding import Finding
 from stack.http_client import JsonAnswer, ask
 
 _KEY_HEADER = "X-API-Key"

@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from serving.services.diagnosis.finding import Finding
+from serving.diagnosis.finding import Finding
 from stack.local.supervision.state import ProcessEntry
 
 GIB = 2**30

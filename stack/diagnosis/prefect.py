@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import yaml
 
 from flows.project_folder import PROJECT
-from serving.services.diagnosis.finding import Finding
+from serving.diagnosis.finding import Finding
 from stack.diagnosis.schedules import Nights, judge_schedules, server_in_trouble
 from stack.local.home import Home
 from stack.local.prefect_password import credentials

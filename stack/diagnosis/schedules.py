@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from serving.services.diagnosis.finding import Finding, format_duration
+from serving.diagnosis.finding import Finding, format_duration
 from stack.prefect_api import Deployment
 
 CHECK = "schedule"

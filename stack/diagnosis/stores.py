@@ -5,11 +5,10 @@ from datetime import UTC, datetime
 import redis
 from sqlalchemy.exc import SQLAlchemyError
 
-from serving.repositories.diagnosis import load_figures
-from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_away
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import Finding
-from serving.services.diagnosis.store import judge_store
+from serving.diagnosis.diagnosis_figures import load_figures
+from serving.diagnosis.finding import Bounds, Finding
+from serving.diagnosis.process import RedisFigures, judge_redis, postgres_away
+from serving.diagnosis.store import judge_store
 from stack.database import connected
 from stack.error_messages import first_line
 

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_away
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import Finding, merged, worst_first
+from serving.diagnosis.finding import Bounds, Finding, merged, worst_first
+from serving.diagnosis.process import RedisFigures, judge_redis, postgres_away
 from stack.diagnosis import api
 from stack.diagnosis.judging import (
     Disk,

@@ -15,7 +15,7 @@ from domain.live_vector import (
     live_vector,
     sequence_weights,
 )
-from serving.services.lists.because import because
+from serving.lists.explaining import because
 
 ITEMS, FACTORS, SEQUENCE = 30, 3, 2
 PARAMETERS = LiveVectorParameters(

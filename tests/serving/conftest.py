@@ -19,9 +19,9 @@ from sqlalchemy import Engine, func, insert, select, text, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.redis_keys import WAKE_CHANNEL
+from serving.access.keys import generate_key
 from serving.app import create_app
-from serving.budget import current
-from serving.keys import generate_key
+from serving.runtime.budget import current
 from serving.settings import ServingSettings
 from sql.engine import make_engine
 from tests import tables

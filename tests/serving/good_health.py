@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from domain.identifiers import RunId
-from serving.repositories.diagnosis_figures import (
+from serving.diagnosis.diagnosis_figures import (
     Contents,
     EndedNight,
     PopularPart,
@@ -15,9 +15,8 @@ from serving.repositories.diagnosis_figures import (
     UnknownEvents,
     WaitingItems,
 )
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import Finding
-from serving.services.diagnosis.store import judge_store
+from serving.diagnosis.finding import Bounds, Finding
+from serving.diagnosis.store import judge_store
 from sql.revisions import Revisions
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

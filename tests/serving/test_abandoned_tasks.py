@@ -5,9 +5,9 @@ import gc
 import signal
 from typing import Any
 
-from serving.breaker import Breaker, BreakerRules
-from serving.metrics import ServingMetrics
-from serving.repositories.redis_link import RedisLink
+from serving.redis.redis_link import RedisLink
+from serving.runtime.breaker import Breaker, BreakerRules
+from serving.runtime.metrics import ServingMetrics
 from tests.serving.conftest import OwnRedis
 
 
@@ -16,7 +16,7 @@ async def test_a_question_to_a_frozen_redis_that_nobody_waits_for_any_more_is_no
 ) -> None:
     reported: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: reported.append(context))
-    link = RedisLink.at(
+    link = RedisLink(
         own_redis.url,
         ServingMetrics(),
         Breaker(BreakerRules()),

@@ -9,9 +9,9 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import func, update
 
+from serving.access.keys import generate_key
+from serving.access.requirements import RequiredScope
 from serving.app import create_app
-from serving.dependencies import RequiredScope
-from serving.keys import generate_key
 from serving.settings import ServingSettings
 from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, event, recommended, send, until

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 import httpx
 import pytest
 
-from serving.compression import LEAST_BYTES, takes_gzip
+from serving.http.middleware import LEAST_BYTES, takes_gzip
 from serving.settings import ServingSettings
 from tests.serving.conftest import Gate, Seeds, Start, event, send
 

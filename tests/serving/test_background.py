@@ -9,11 +9,9 @@ import structlog
 from sqlalchemy import text
 
 from domain.errors import StoreUnavailableError
-from serving.metrics import ServingMetrics
-from serving.services.background import repeated
-from serving.services.background_failures import BackgroundFailures
-from serving.services.diagnosis.process import judge_background
-from serving.services.startup_probe import startup_probe
+from serving.diagnosis.process import judge_background
+from serving.runtime.background import BackgroundFailures, repeated, startup_probe
+from serving.runtime.metrics import ServingMetrics
 from tests.serving.conftest import Seeds, Start, until
 from tests.serving.diagnosing import finding, severity, start_for_admin
 

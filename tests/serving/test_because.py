@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from domain.identifiers import RunId, UserNo
-from serving.services.lists.because import because
+from serving.lists.explaining import because
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import event_horizon, load_histories, load_kinds
 from tests import tables

@@ -6,8 +6,8 @@ import json
 import httpx
 import pytest
 
-from serving.faults import MalformedBodyError
-from serving.json_body import parsed
+from serving.http.bodies import parsed
+from serving.runtime.faults import MalformedBodyError
 from tests.serving.conftest import Seeds, faults
 
 JSON = {"Content-Type": "application/json"}

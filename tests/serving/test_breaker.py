@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.breaker import Breaker, BreakerRules
+from serving.runtime.breaker import Breaker, BreakerRules
 
 RULES = BreakerRules()
 outcomes = st.lists(st.booleans(), max_size=200)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo
-from serving.services.lists.category_selection import NewestPerCategory, select_round_robin
+from serving.fallback.category_selection import NewestPerCategory, select_round_robin
 
 NAMES = st.sampled_from(["", "war", "noir", "drama", "opera", "silent"])
 NUMBERS = st.integers(min_value=1, max_value=30)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.live_vector import LiveVectorParameters, live_vector
-from serving.services.lists.because import because
+from serving.lists.explaining import because
 from tests.domain.test_live_vector import (
     FACTORS,
     PARAMETERS,

@@ -7,7 +7,7 @@ import pytest
 from fastapi.routing import APIRoute
 
 from serving.app import create_app
-from serving.routing import TandemRoute
+from serving.http.routing import TandemRoute
 from serving.settings import ServingSettings
 from tests.serving.conftest import Seeds, Start, faults, recommended
 

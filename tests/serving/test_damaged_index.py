@@ -13,8 +13,8 @@ from typer.testing import CliRunner, Result
 from batch.space.index import SIMILARITY_EMBEDDINGS, build_index
 from domain.errors import StoreUnavailableError
 from serving.app import create_app
-from serving.repositories.similar_items import SimilarItems
 from serving.settings import ServingSettings
+from serving.similar.similar_items import SimilarItems
 from sql.engine import make_engine
 from sql.locks import INDEX_REPAIR, session_lock
 from sql.migrate import migrate

@@ -7,8 +7,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.identifiers import RunId
-from serving.repositories.diagnosis import load_figures
-from serving.repositories.diagnosis_figures import ServedFigures
+from serving.diagnosis.diagnosis_figures import ServedFigures, load_figures
 from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from sql.engine import SPEED_WORKER, make_engine

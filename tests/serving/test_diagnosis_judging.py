@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from batch.parameters import FEWEST_USERS
 from domain.identifiers import RunId
-from serving.repositories.diagnosis_figures import (
+from serving.answering.replica_reading import ReplicaFigures
+from serving.diagnosis.diagnosis_figures import (
     MOST_COUNTED,
     EndedNight,
     OpenNight,
@@ -18,9 +19,8 @@ from serving.repositories.diagnosis_figures import (
     UnknownEvents,
     WaitingItems,
 )
-from serving.services.diagnosis.away import RedisFigures, judge_redis, postgres_unasked
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.finding import (
+from serving.diagnosis.finding import (
+    Bounds,
     Finding,
     format_count,
     format_duration,
@@ -28,13 +28,15 @@ from serving.services.diagnosis.finding import (
     merged,
     worst_first,
 )
-from serving.services.diagnosis.process import (
-    Dropped,
-    ReplicaFigures,
+from serving.diagnosis.process import (
+    RedisFigures,
     judge_dropped,
+    judge_redis,
     judge_replica,
     judge_subscription,
+    postgres_unasked,
 )
+from serving.recommendations.impressions import Dropped
 from sql.revisions import Revisions
 from tests.serving.good_health import (
     FORGOTTEN,

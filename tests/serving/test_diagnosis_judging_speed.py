@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.repositories.diagnosis_figures import (
+from serving.diagnosis.diagnosis_figures import (
     MOST_COUNTED,
     PopularPart,
     UnknownEvents,
     WaitingItems,
 )
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.speed import latest_refresh
+from serving.diagnosis.finding import Bounds
+from serving.diagnosis.speed import latest_refresh
 from serving.settings import DiagnosisSettings
 from speed.settings import SpeedSettings
 from sql.popular import RESTS

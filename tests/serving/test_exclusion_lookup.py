@@ -6,11 +6,10 @@ from types import SimpleNamespace
 import pytest
 
 from domain.identifiers import ItemNo, UserId, UserNo
-from serving.repositories.excluded_items import ExcludedItems
-from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.services.memory import exclusion_lookup
-from serving.services.memory.exclusion_cache import ExclusionCache
-from serving.services.memory.exclusion_lookup import ExclusionLookup
+from serving.exclusions import exclusion_lookup
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.exclusions.exclusion_lookup import ExclusionLookup
+from serving.exclusions.exclusions import ExcludedItems, Exclusions, UserExclusions
 
 ANN = UserId("ann")
 PATIENCE_SECONDS = 100.0

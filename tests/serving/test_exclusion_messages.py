@@ -11,8 +11,8 @@ from sqlalchemy import Engine, text
 
 from domain.identifiers import UserId
 from domain.redis_keys import exclusions_key
-from serving.repositories.exclusions import UserExclusions
-from serving.repositories.redis_exclusions import CHANGES
+from serving.exclusions.exclusions import UserExclusions
+from serving.exclusions.redis_exclusions import CHANGES
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, event, recommended, send, until
 from tests.serving.fallback import fallback, publish_popular
 from tests.serving.locking import vectors_locked, waiting

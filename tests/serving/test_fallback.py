@@ -7,7 +7,7 @@ from sqlalchemy import Engine, func, text, update
 
 from domain.identifiers import UserId
 from domain.redis_keys import exclusions_key
-from serving.keys import generate_key
+from serving.access.keys import generate_key
 from tests import tables
 from tests.serving.conftest import (
     Gate,

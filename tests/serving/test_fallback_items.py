@@ -2,15 +2,16 @@
 
 from dataclasses import replace
 
+import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.blend import BlendPolicy
 from domain.identifiers import ItemId, ItemNo
-from serving.repositories.candidates import CatalogueItem
-from serving.repositories.filters import EVERYTHING, Filters
-from serving.services.lists.fallback_items import FallbackItems
-from serving.services.lists.recommendation_list import (
+from serving.candidates.catalogue_items import CatalogueItem
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.fallback.fallback_items import FallbackItems
+from serving.lists.recommendation_list import (
     AppliedPolicy,
     RecommendationList,
     RecommendedItem,
@@ -103,7 +104,7 @@ def test_a_copy_holds_the_same(
 
 def test_a_copy_of_an_earlier_version_is_a_list_that_may_lack_anything() -> None:
     made = fallback_of([item(1, ("war",))]).top(1, frozenset(), EVERYTHING, None)
-    copy = FallbackItems.decode(made.encode())
+    copy = FallbackItems.decode(orjson.dumps(made))
     assert copy.top(1, frozenset(), EVERYTHING, None) == made
     assert not copy.covers(Filters.of_category("noir"))
 

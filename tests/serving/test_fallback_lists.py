@@ -4,10 +4,13 @@ import httpx
 import pytest
 
 from domain.identifiers import ItemNo
-from serving.repositories.candidates import CatalogueItem
-from serving.services.lists.recommendation_list import backfill_items
-from serving.services.non_personalized.fallback_lists import FallbackLists
-from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
+from serving.candidates.catalogue_items import CatalogueItem
+from serving.lists.recommendation_list import backfill_items
+from serving.non_personalized.non_personalized_list import (
+    FallbackLists,
+    ListKey,
+    NonPersonalizedList,
+)
 from tests.serving.conftest import Gate, Seeds, Start, event, send
 from tests.serving.non_personalized import PATHS, asked, films, publish_lists
 

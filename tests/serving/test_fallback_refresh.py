@@ -12,15 +12,12 @@ from sqlalchemy import Engine, event, text, update
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId
-from serving.budget import Budget, spending
-from serving.container import Container, make_container
-from serving.datastores import make_redis_link, make_store
-from serving.metrics import ServingMetrics
-from serving.repositories.answers import Answers
-from serving.repositories.fallback_reader import FallbackReader
-from serving.repositories.filters import Filters
-from serving.services.lists.category_fallback import CategoryFallback
-from serving.services.lists.recommendation_list import AppliedPolicy, RecommendationList
+from serving.candidates.filters import Filters
+from serving.container import Container
+from serving.fallback.category_fallback import CategoryFallback, FallbackReader
+from serving.lists.recommendation_list import AppliedPolicy, RecommendationList
+from serving.runtime.budget import Budget, spending
+from serving.runtime.metrics import ServingMetrics
 from serving.settings import ServingSettings
 from tests import tables
 from tests.serving.conftest import Seeds
@@ -32,11 +29,10 @@ NO_LIST = RecommendationList("popular", None, AppliedPolicy.of_no_source(BlendPo
 @pytest.fixture
 async def container(database_url: str, redis_url: str) -> AsyncIterator[Container]:
     settings = ServingSettings(database_url=database_url, redis_url=redis_url)
-    metrics = ServingMetrics()
-    store, link = make_store(settings, metrics, None), make_redis_link(settings, metrics)
-    yield make_container(store, None, Answers(link, metrics, seconds=60), settings, metrics)
-    await store.close()
-    await link.close()
+    container = Container(settings, ServingMetrics())
+    yield container
+    await container.store.close()
+    await container.redis.close()
 
 
 @contextmanager

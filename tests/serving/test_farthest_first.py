@@ -8,8 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from serving.services.non_personalized.farthest_first import farthest_first
-from serving.services.non_personalized.starter import start_of
+from serving.non_personalized.non_personalized_list_maker import farthest_first, start_of
 
 Vectors = NDArray[np.float32]
 

@@ -9,8 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
-from serving.repositories.candidates import CatalogueItem
-from serving.repositories.filters import EVERYTHING, NOT_ASKED, Condition, Filters
+from serving.candidates.catalogue_items import CatalogueItem
+from serving.candidates.filters import EVERYTHING, NOT_ASKED, Condition, Filters
 from sql import query_files
 from sql.query_files import shared_parts
 from tests import tables

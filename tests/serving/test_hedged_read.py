@@ -2,8 +2,8 @@
 
 import asyncio
 
-from serving.budget import Budget, spending
-from serving.services.memory.hedged_read import HedgedRead
+from serving.runtime.budget import Budget, spending
+from serving.runtime.tasks import HedgedRead
 
 
 class Reading:

@@ -12,11 +12,10 @@ from sqlalchemy import text
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
-from serving.metrics import ServingMetrics
-from serving.repositories.impressions import Impression, Impressions
-from serving.repositories.store import Store
-from serving.services.diagnosis.process import judge_dropped
-from serving.services.impression_queue import ImpressionQueue
+from serving.diagnosis.process import judge_dropped
+from serving.postgres.store import Store
+from serving.recommendations.impressions import Impression, ImpressionQueue, Impressions
+from serving.runtime.metrics import ServingMetrics
 from tests.serving.conftest import Gate, Seeds
 
 

@@ -16,15 +16,13 @@ from batch.space.index import build_index, index_recall
 from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
-from serving.repositories.filters import NOT_ASKED
-from serving.repositories.live_vector_inputs import ProfileReader
-from serving.repositories.recommendations import Nearest, Recommendations, UserState
-from serving.repositories.runs import ItemIndex, LiveRun, Runs
-from serving.repositories.store import Store, StoreLimits
-from serving.services.lists.explaining import Explainer
-from serving.services.lists.list_maker import ListMaker
-from serving.services.lists.request import RecommendationRequest
-from serving.services.lists.request_interests import InterestApplier
+from serving.candidates.filters import NOT_ASKED
+from serving.candidates.live_vector_inputs import ProfileReader
+from serving.candidates.recommendations import Nearest, Recommendations, UserState
+from serving.lists.list_maker import ListMaker
+from serving.lists.request import RecommendationRequest
+from serving.postgres.store import Store, StoreLimits
+from serving.runs.live_runs import ItemIndex, LiveRun, Runs
 from sql.statements import statements
 from tests import tables
 from tests.serving.conftest import CUT_OFF, Seeds
@@ -201,8 +199,7 @@ async def test_an_index_is_used_only_if_its_recall_is_at_the_bound_or_above(
     noting.asked = []
     lists = ListMaker(
         noting,
-        Explainer(ProfileReader(store)),
-        InterestApplier(ProfileReader(store)),
+        ProfileReader(store),
         BlendPolicy(),
         log_events=10,
         recall_bound=0.95,

@@ -7,11 +7,11 @@ from sqlalchemy import Engine, text
 
 from domain.errors import StoreUnavailableError
 from domain.rankings import Ranking
-from serving.breaker import Breaker, BreakerRules
-from serving.repositories.live_vector_inputs import ProfileReader
-from serving.repositories.recommendations import UserState
-from serving.repositories.store import Store, StoreLimits
-from serving.services.lists.request_interests import InterestApplier, RequestInterests
+from serving.candidates.live_vector_inputs import ProfileReader
+from serving.candidates.recommendations import UserState
+from serving.lists.request import InterestApplier, RequestInterests
+from serving.postgres.store import Store, StoreLimits
+from serving.runtime.breaker import Breaker, BreakerRules
 from tests.serving.conftest import Gate, Start, event, recommended, send, until
 from tests.serving.declared import BETWEEN, films, publish_robots_and_noir, put
 

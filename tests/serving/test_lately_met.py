@@ -5,12 +5,12 @@ from sqlalchemy import text
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId, UserId, UserNo
-from serving.faults import RunGoneError
-from serving.repositories.live_vector_inputs import EVERYTHING, ProfileReader
-from serving.repositories.recommendations import Recommendations
-from serving.repositories.store import Store
-from serving.services import user_numbers
-from serving.services.user_numbers import UserNumbers
+from serving.candidates import users as user_numbers
+from serving.candidates.live_vector_inputs import WHOLE_LOG, ProfileReader
+from serving.candidates.recommendations import Recommendations
+from serving.candidates.users import UserNumbers
+from serving.postgres.store import Store
+from serving.runtime.faults import RunGoneError
 from tests.serving.conftest import Seeds
 
 
@@ -55,7 +55,7 @@ async def test_the_space_of_the_served_run_stays_though_other_runs_are_looked_at
     async def look(run_id: RunId) -> None:
         # It has no items that could be explained: only its space is read.
         with pytest.raises(RunGoneError):
-            await profiles.load_live_vector_inputs(run_id, None, EVERYTHING, [])
+            await profiles.load_live_vector_inputs(run_id, None, WHOLE_LOG, [])
 
     for run_id in runs:
         await look(run_id)
@@ -63,6 +63,6 @@ async def test_the_space_of_the_served_run_stays_though_other_runs_are_looked_at
     seeds.write(text(update).bindparams(parameters='{"live_vector": {"of_another_version": 1}}'))
     await look(runs[0])
     with pytest.raises(StoreUnavailableError) as raised:
-        await profiles.load_live_vector_inputs(runs[1], None, EVERYTHING, [])
+        await profiles.load_live_vector_inputs(runs[1], None, WHOLE_LOG, [])
     assert raised.value.reason == "run_unusable"
     await store.close()

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from domain.identifiers import id_fault
-from serving.paths import PathsAsSent, SentIdentifier, Utf8Only
+from serving.http.paths import PathsAsSent, SentIdentifier, Utf8Only
 from tests.serving.conftest import Seeds, event, faults, send
 
 PIECES = ["/", "similar", "recommendations", "%2F", "%", "a", "é", "?", "#", " ", "+", ";"]

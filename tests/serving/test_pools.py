@@ -11,11 +11,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailableError
-from serving.budget import Budget, RequestBudgets, current
-from serving.metrics import ServingMetrics
-from serving.repositories.connections import Connections
-from serving.repositories.pools import PoolFigures, PoolLimits
-from serving.repositories.store import Store, StoreLimits
+from serving.postgres.connections import Connections
+from serving.postgres.pools import PoolFigures, PoolLimits
+from serving.postgres.store import Store, StoreLimits
+from serving.runtime.budget import Budget, RequestBudgets, current
+from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements
 from stack.local.processes import connections_needed
 from tests.serving.conftest import Seeds, Start, recommended, until

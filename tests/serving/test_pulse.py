@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import StoreUnavailableError
-from serving.budget import Budget, spending
-from serving.repositories.store import Store, StoreLimits
+from serving.postgres.store import Store, StoreLimits
+from serving.runtime.budget import Budget, spending
 from tests.toxic import Toxic, toxic_postgres
 
 HOUR = 3600.0

@@ -3,8 +3,8 @@
 import structlog
 from redis.exceptions import ResponseError
 
-from serving.metrics import ServingMetrics
-from serving.repositories.redis_faults import RedisFaults
+from serving.redis.redis_faults import RedisFaults
+from serving.runtime.metrics import ServingMetrics
 
 
 def test_a_refusal_is_logged_once_while_it_goes_on_and_another_one_again() -> None:

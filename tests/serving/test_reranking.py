@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo, RunId, UserNo
-from serving.services.lists.list_builder import (
+from serving.lists.list_builder import (
     ExplorationSchedule,
     ListBuilder,
     build_list,
     explored_positions,
 )
-from serving.services.lists.recommendation_list import RecommendedItem
+from serving.lists.recommendation_list import RecommendedItem
 
 limits = st.integers(1, 100)
 shares = st.floats(0, 0.5)

@@ -6,12 +6,15 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.identifiers import ItemNo, RunId
-from serving.repositories.candidates import CatalogueItem
-from serving.repositories.runs import ItemIndex, LiveRun, same_run
-from serving.services.freshness import Checkpoint, Freshness
-from serving.services.lists.recommendation_list import backfill_items
-from serving.services.non_personalized.fallback_lists import FallbackLists
-from serving.services.non_personalized.non_personalized_list import ListKey, NonPersonalizedList
+from serving.answering.replica_reading import Checkpoint, Freshness
+from serving.candidates.catalogue_items import CatalogueItem
+from serving.lists.recommendation_list import backfill_items
+from serving.non_personalized.non_personalized_list import (
+    FallbackLists,
+    ListKey,
+    NonPersonalizedList,
+)
+from serving.runs.live_runs import ItemIndex, LiveRun, same_run
 from tests.serving.conftest import CUT_OFF, Gate, Seeds, Start, ids, recommended, until
 
 RUN = LiveRun(RunId(3), CUT_OFF, ItemIndex(0.99, 8), similarity_index=ItemIndex(0.99, 12))

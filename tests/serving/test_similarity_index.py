@@ -11,12 +11,12 @@ from sqlalchemy import Engine, Integer, bindparam, insert, text
 
 from batch.space.index import SIMILARITY_EMBEDDINGS, build_index
 from domain.identifiers import ItemNo, RunId
-from serving.faults import RunGoneError
-from serving.repositories.filters import Filters
-from serving.repositories.runs import ItemIndex, Runs
-from serving.repositories.similar_items import ItemFilters, SimilarItems
-from serving.repositories.store import Store, StoreLimits
-from serving.services.searching.edit_distance import edit_distance, max_edits
+from serving.candidates.filters import Filters
+from serving.postgres.store import Store, StoreLimits
+from serving.runs.live_runs import ItemIndex, Runs
+from serving.runtime.faults import RunGoneError
+from serving.search.query_analysis import edit_distance, max_edits
+from serving.similar.similar_items import ItemFilters, SimilarItems
 from sql.statements import statements
 from tests import tables
 from tests.serving.conftest import Seeds

@@ -8,8 +8,8 @@ import pytest
 import structlog
 
 from domain.errors import StoreUnavailableError
-from serving.answering.single_flight import SingleFlight
-from serving.budget import Budget, current, in_time, spending, until
+from serving.runtime.budget import Budget, current, in_time, spending, until
+from serving.runtime.tasks import SingleFlight
 
 
 async def test_who_has_much_time_does_not_join_a_flight_that_has_little() -> None:

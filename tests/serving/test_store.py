@@ -11,9 +11,9 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import StoreUnavailableError
-from serving.breaker import Breaker, BreakerRules
-from serving.budget import Budget, Lane, spending
-from serving.repositories.store import Store, StoreLimits
+from serving.postgres.store import Store, StoreLimits
+from serving.runtime.breaker import Breaker, BreakerRules
+from serving.runtime.budget import Budget, Lane, spending
 
 GIVES_UP_BEFORE_SECONDS = 4.0
 """The driver alone waits at least five seconds for a cancelled statement to end."""

@@ -6,10 +6,10 @@ from typing import Any, cast
 import pytest
 
 from domain.identifiers import ItemNo, UserId
-from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.services.memory import exclusion_cache
-from serving.services.memory.exclusion_cache import ExclusionCache
-from serving.services.memory.user_memory import UserMemory
+from serving.exclusions import exclusion_cache
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.exclusions.user_memory import UserMemory
 
 
 class RedisThatComesBack:

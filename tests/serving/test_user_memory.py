@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo, UserId, UserNo
-from serving.repositories.exclusions import MOST_ITEMS, Exclusions, UserExclusions
-from serving.services.memory.user_memory import UserMemory
+from serving.exclusions.exclusions import MOST_ITEMS, Exclusions, UserExclusions
+from serving.exclusions.user_memory import UserMemory
 
 ANN, BOB = UserId("ann"), UserId("bob")
 item_nos = st.frozensets(st.integers(1, 2**31 - 1).map(ItemNo), max_size=20)

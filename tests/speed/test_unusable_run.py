@@ -8,9 +8,9 @@ import structlog
 from prometheus_client import REGISTRY
 from sqlalchemy import Engine, text
 
-from serving.repositories.diagnosis import load_figures
-from serving.services.diagnosis.bounds import Bounds
-from serving.services.diagnosis.store import judge_store
+from serving.diagnosis.diagnosis_figures import load_figures
+from serving.diagnosis.finding import Bounds
+from serving.diagnosis.store import judge_store
 from speed.settings import SpeedSettings
 from speed.worker import Worker
 from tests.events import event, record

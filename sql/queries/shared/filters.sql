@@ -1,5 +1,5 @@
 -- What a request may ask of items beside their being available: the one SQL form of the conditions in
--- serving/repositories/filters.py, on the columns of `items`. Every layer's statements may use these parts. A condition
+-- serving/candidates/filters.py, on the columns of `items`. Every layer's statements may use these parts. A condition
 -- stands in one of the two: in `wanted` if it may leave but a part of the catalogue, in `unwanted` if it takes out a
 -- part of it, so that in both cases the smaller part is the one that is listed.
 

@@ -16,13 +16,13 @@ from domain.rankings import Ranking
 from serving.answering.cache import Cached
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import AnswerPipeline
-from serving.answering.user_reader import UserReader
-from serving.faults import RunGoneError, UserGoneError
-from serving.metrics import ServingMetrics
-from serving.repositories.answers import CacheVersion
-from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.repositories.recommendations import UserState
-from serving.repositories.runs import LiveRun
+from serving.candidates.recommendations import UserState
+from serving.candidates.users import UserReader
+from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.redis.answers import CacheVersion
+from serving.runs.live_runs import LiveRun
+from serving.runtime.faults import RunGoneError, UserGoneError
+from serving.runtime.metrics import ServingMetrics
 
 
 @dataclass

@@ -9,8 +9,8 @@ import pytest
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId, UserNo
-from serving.repositories.exclusions import Exclusions, UserExclusions
-from serving.repositories.runs import LiveRun
+from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.runs.live_runs import LiveRun
 from tests.serving.answering.in_memory import Counting, Memory
 
 ANN, ANN_NO = UserId("ann"), UserNo(7)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.services.searching.edit_distance import edit_distance, max_edits
+from serving.search.query_analysis import edit_distance, max_edits
 
 LETTERS = st.text(alphabet="abc", max_size=8)
 WORDS = st.text(max_size=20)

@@ -6,9 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.services.searching.fallback_query import FallbackQuery
-from serving.services.searching.query import Typed, TypedQuery, typed_query
-from serving.services.searching.title_matching import folded, title_matches
+from serving.search.query import (
+    FallbackQuery,
+    Typed,
+    TypedQuery,
+    folded,
+    title_matches,
+    typed_query,
+)
 
 
 @given(st.text(alphabet=string.printable + "éÉöø漢"))

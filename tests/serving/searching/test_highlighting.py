@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.repositories.search import MARKS, MarkedText
-from serving.services.searching.highlighting import folded_as_stored, highlighted, highlights
+from serving.search.highlighting import folded_as_stored, highlighted, highlights
+from serving.search.words import MARKS, MarkedText
 
 
 def marked(text: str, spans: list[tuple[int, int]]) -> str:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from serving.services.searching.query import Typed, TypedQuery, typed_query
+from serving.search.query import Typed, TypedQuery, typed_query
 
 TEXTS = st.text(max_size=40)
 

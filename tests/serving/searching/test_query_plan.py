@@ -1,8 +1,8 @@
 """What is asked of the store for a query: all of its words, and less where all are too many."""
 
-from serving.repositories.search import AnalyzedWord
-from serving.services.searching.query import typed_query
-from serving.services.searching.query_plan import query_plan
+from serving.search.query import typed_query
+from serving.search.query_plan import query_plan
+from serving.search.words import AnalyzedWord
 
 
 def analyzed(

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo
-from serving.repositories.search import Found
-from serving.services.searching.search_ranking import ranked
+from serving.search.search_ranking import ranked
+from serving.search.words import Found
 
 
 def found(item_no: int, *field_weights: float, **more: float) -> Found:

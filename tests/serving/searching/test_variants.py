@@ -5,9 +5,9 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from serving.repositories.search import AnalyzedWord
-from serving.services.searching.query import typed_query
-from serving.services.searching.variants import either, spelling_variants, with_variants
+from serving.search.query import typed_query
+from serving.search.query_plan import either, spelling_variants, with_variants
+from serving.search.words import AnalyzedWord
 from tests.serving.conftest import Seeds
 from tests.serving.films import Films, publish_films, store_film
 from tests.serving.searching.conftest import found, search

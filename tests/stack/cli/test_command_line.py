@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
-from serving.keys import hash_key
+from serving.access.keys import hash_key
 from stack.cli import app
 from stack.local.home import Home, owning
 from stack.local.supervision.state import NAMES

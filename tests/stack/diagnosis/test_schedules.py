@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from serving.services.diagnosis.finding import Finding
+from serving.diagnosis.finding import Finding
 from stack.cli import app
 from stack.diagnosis.prefect import check_schedules, scheduled_names
 from stack.diagnosis.schedules import Nights, judge_schedules

@@ -1,0 +1,100 @@
+"""What answers with lists have in common, and what queries for them take."""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
+from fastapi import Query
+from pydantic import BaseModel, Field
+from typing_extensions import TypeAliasType
+
+from domain.identifiers import UserId
+from serving.candidates.filters import Filters
+from serving.exclusions.exclusions import Knowledge
+from serving.http.values import AS_INTEGER, Identifier
+from serving.lists.request import LONGEST
+from serving.runs.live_runs import LiveRun
+
+FoundSource = Literal["cache", "similar", "search", "words", "popular", "fallback"]
+FoundItemsSource = TypeAliasType("FoundItemsSource", FoundSource)
+ExclusionKnowledge = TypeAliasType("ExclusionKnowledge", Knowledge)
+
+MOST_CATEGORIES = 50
+
+EXCLUDE_SEEN = "Whether items that the user has seen stay out, too; needs user_id."
+DEGRADED = (
+    "Why the list is less than it might have been, as postgres_timeout; redis_away: it is as good"
+    " as ever, but every list is made anew. Null: nothing is amiss."
+)
+CATEGORIES_MEANT = (
+    "Of an empty list: categories asked for that no item has, with the ones that differ from them"
+    " in upper and lower case or accents only. Categories are taken exactly as they are stored."
+)
+EXCLUSIONS = (
+    "unknown: all that this user has seen, disliked or hidden could not be looked up just now, so"
+    " the list may show some of it. known: it shows none."
+)
+EXCLUSIONS_OF_USER = f"{EXCLUSIONS} Null: the list is for no user."
+
+
+class FilterQuery(BaseModel):
+    """Conditions on the items of a list; the parameters of a query are a subclass."""
+
+    category: Annotated[
+        list[Identifier] | None,
+        Field(
+            max_length=MOST_CATEGORIES,
+            description="Only items of this category, written exactly so; repeated, of any of"
+            " these.",
+            examples=[["Comedy"]],
+        ),
+    ] = None
+    exclude_category: Annotated[
+        list[Identifier] | None,
+        Field(
+            max_length=MOST_CATEGORIES,
+            description="No item of this category; may be repeated.",
+            examples=[["Horror"]],
+        ),
+    ] = None
+
+    limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
+
+    def filters(self) -> Filters:
+        """What the items are to meet."""
+        return Filters.of(self.category or (), self.exclude_category or ())
+
+
+Limit = Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Query(description="How many items.")]
+
+
+class FindingQuery(FilterQuery):
+    """How many items, for whom, and which."""
+
+    user_id: Annotated[
+        Identifier | None,
+        Field(
+            description="For whom: what the user disliked or hid stays out.",
+            examples=["ann"],
+        ),
+    ] = None
+
+    def user(self) -> UserId | None:
+        """The user asked for."""
+        return None if self.user_id is None else UserId(self.user_id)
+
+
+class RunAnswer(BaseModel):
+    """The model run the whole answer comes from."""
+
+    id: int
+    cut_off_at: datetime = Field(description="The run has learned from what was stored before.")
+    age_seconds: float = Field(description="Seconds since the cut-off.")
+
+
+def run_answer(run: LiveRun | None) -> dict[str, Any] | None:
+    """The fields of `RunAnswer`."""
+    if run is None:
+        return None
+    age = (datetime.now(UTC) - run.cut_off_at).total_seconds()
+    return {"id": run.run_id, "cut_off_at": run.cut_off_at, "age_seconds": round(age, 3)}

@@ -1,0 +1,160 @@
+"""Items as lists are made of them: the candidates of one list, and eligible items in an order."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import orjson
+from sqlalchemy import Row
+
+from domain.blend import CANDIDATES
+from domain.identifiers import ItemNo, RunId
+from domain.rankings import Ranking
+from serving.candidates.filters import Filters
+from serving.postgres.store import ReadStore
+from serving.runs.live_runs import check_run
+from sql.statements import statements
+
+_SERVING = statements("serving")
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueItem:
+    """What an answer shows of an item."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+    categories: tuple[str, ...] = ()
+    """Empty too where nobody has to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewItems:
+    """Which new items to look for."""
+
+    count: int = 0
+    """How many of the nearest; 0: none."""
+    fewer_users_than: int = 0
+    """What makes an item new."""
+    from_users: int = 0
+    """Where to begin: among the items that so many users like ..."""
+    start: float = 0.0
+    """... after this share of all item numbers, in [0, 1)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Items of one origin; all lists have the same length."""
+
+    item_nos: list[int]
+    scores: list[Any]
+    """Numbers of the nearest, otherwise None."""
+    item_ids: list[str]
+    titles: list[str]
+    categories: list[list[str] | None]
+    """None where nobody asked."""
+
+    @classmethod
+    def of(cls, row: Row[Any]) -> "Columns":
+        """What one row says, its columns in JSON."""
+        texts = (row.item_nos, row.scores, row.item_ids, row.titles, row.categories)
+        return cls(*(orjson.loads(text) if text is not None else [] for text in texts))
+
+
+NO_COLUMNS = Columns([], [], [], [], [])
+
+
+class Named:
+    """Catalogue items by their number, each made when somebody asks for it."""
+
+    def __init__(self, sources: Iterable[Columns] = ()) -> None:
+        self._item_ids: dict[int, str] = {}
+        self._titles: dict[int, str] = {}
+        self._categories: dict[int, list[str] | None] = {}
+        for columns in sources:
+            self._item_ids.update(zip(columns.item_nos, columns.item_ids, strict=True))
+            self._titles.update(zip(columns.item_nos, columns.titles, strict=True))
+            self._categories.update(zip(columns.item_nos, columns.categories, strict=True))
+
+    def __getitem__(self, item_no: int) -> CatalogueItem:
+        return CatalogueItem(
+            ItemNo(item_no),
+            self._item_ids[item_no],
+            self._titles[item_no],
+            tuple(self._categories[item_no] or ()),
+        )
+
+    def __len__(self) -> int:
+        return len(self._item_ids)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """The eligible items of all sources."""
+
+    rankings: Mapping[str, Ranking]
+    """By source; empty for a source that has nothing."""
+    items: Named = field(default_factory=Named)
+    """All of them."""
+    new: tuple[ItemNo, ...] = ()
+    """New items, the nearest first."""
+
+    def __bool__(self) -> bool:
+        return any(map(len, self.rankings.values()))
+
+
+def as_array(numbers: Sequence[int]) -> str:
+    """Numbers as PostgreSQL writes an array: the driver takes ten times as long for a list."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+@dataclass(frozen=True, slots=True)
+class ListedItems:
+    """Eligible items with scores, best first."""
+
+    ranking: Ranking
+    items: dict[ItemNo, CatalogueItem]
+
+    @classmethod
+    def of(cls, rows: Sequence[Row[Any]]) -> "ListedItems":
+        """Rows keep their order: equal scores stand as the statement put them."""
+        ranking = Ranking(
+            np.array([row.item_no for row in rows], dtype=np.int32),
+            np.array([row.score for row in rows], dtype=np.float64),
+        )
+        items = {
+            ItemNo(row.item_no): CatalogueItem(
+                ItemNo(row.item_no), row.item_id, row.title, tuple(row.categories)
+            )
+            for row in rows
+        }
+        return cls(ranking, items)
+
+
+async def load_listed(
+    store: ReadStore, run_id: RunId, name: str, excluded: Sequence[ItemNo], filters: Filters
+) -> ListedItems:
+    """The eligible part of one of a run's lists; RunGoneError if the run was dropped.
+
+    Of a single category it is the category's own list.
+    """
+    parameters = {
+        "run_id": run_id,
+        "list": name,
+        "category": filters.any_of[0] if len(filters.any_of) == 1 else "",
+        "excluded": list(excluded),
+        "items": CANDIDATES,
+        **filters.parameters(),
+    }
+    rows = await store.rows(_SERVING["load_listed"], parameters)
+    if not rows:
+        await check_run(store, run_id)
+    return ListedItems.of(rows)
+
+
+async def find_item_nos(store: ReadStore, item_ids: Iterable[str]) -> dict[str, ItemNo]:
+    """The numbers of those items that exist."""
+    rows = await store.rows(_SERVING["find_item_nos"], {"item_ids": sorted(item_ids)})
+    return {row.item_id: ItemNo(row.item_no) for row in rows}

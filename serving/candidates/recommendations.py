@@ -1,0 +1,246 @@
+"""What a run, the log and the catalogue hold of one user's recommendations."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy import Integer, Row, bindparam
+
+from domain.blend import CANDIDATES
+from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
+from domain.rankings import Ranking
+from serving.candidates.catalogue_items import (
+    NO_COLUMNS,
+    Columns,
+    ListedItems,
+    NewItems,
+    as_array,
+)
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.exclusions.exclusions import Exclusions
+from serving.postgres.store import ReadStore
+from serving.runs.live_runs import ItemIndex, check_run
+from serving.runs.vector_indexes import VectorIndexes, without_index
+from serving.runtime.faults import RunGoneError, UserGoneError
+from sql.interests import Interests
+from sql.statements import statements
+
+_SERVING = statements("serving")
+
+# The planner finds a partition's index over an expression only where both numbers are constants.
+_CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
+    bindparam("run_id", type_=Integer, literal_execute=True),
+    bindparam("dimensions", type_=Integer, literal_execute=True),
+)
+
+NEW_ITEMS_LOOKED_AT = 300
+"""So many new items are looked at for the nearest of them."""
+
+_NO_NEW_ITEMS = NewItems()
+
+
+@dataclass(frozen=True, slots=True)
+class UserState:
+    """All that a run and the log know of one user."""
+
+    batch: Ranking
+    """The batch list as the run has it: not yet only what is eligible."""
+    embedding: Any
+    """The live vector in any form the driver takes; None if the user has none."""
+    events_since_cut_off: int
+    excluded: tuple[ItemNo, ...]
+    """What stays out of this list."""
+    known: Position | None = None
+    """The position up to which the live vector knows the log; None if the user has none."""
+    exclusions: Exclusions = field(default_factory=Exclusions)
+    """What stays out of this list and others."""
+    user_no: UserNo | None = None
+    """None: a user the log has never seen."""
+    extra_interests: Interests = field(default_factory=Interests)
+    """Interests of the request, which the live vector was made with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Nearest:
+    """What a search for the items nearest to a live vector found."""
+
+    near: Columns
+    listed: Columns
+    """Those of the other items asked about that are eligible."""
+    new: Columns
+    """New items, the nearest first."""
+
+    @property
+    def ranking(self) -> Ranking:
+        """The nearest items by their inner products."""
+        return _ranking(self.near.item_nos, self.near.scores)
+
+
+class Recommendations:
+    """Reads lists and vectors; every call names the run it reads."""
+
+    def __init__(self, store: ReadStore, indexes: VectorIndexes | None = None) -> None:
+        self.store = store
+        self._indexes = indexes or VectorIndexes(store)
+
+    def lacks(self, index: ItemIndex | None) -> bool:
+        """Whether an index that should be there cannot be used just now."""
+        return self._indexes.unusable(index)
+
+    async def find_user_no(self, user_id: UserId) -> UserNo | None:
+        """A user's number; None if the log has never seen the user."""
+        rows = await self.store.rows(_SERVING["find_user_no"], {"user_id": user_id})
+        return UserNo(rows[0].user_no) if rows else None
+
+    async def knows_user(self, run_id: RunId, user_no: UserNo) -> bool:
+        """Whether a run's live vector of a user knows all that the log has of the user."""
+        parameters = {"run_id": run_id, "user_no": user_no}
+        rows = await self.store.rows(_SERVING["knows_user"], parameters)
+        return bool(rows[0][0])
+
+    async def load_user_state(
+        self, run_id: RunId | None, user_no: UserNo, *, exclude_seen: bool
+    ) -> UserState:
+        """A user's list, vector and excluded items.
+
+        RunGoneError if the run was dropped, UserGoneError if the user was forgotten.
+        """
+        parameters = {"run_id": run_id, "user_no": user_no}
+        (row,) = await self.store.rows(_SERVING["load_user_state"], parameters)
+        if run_id is not None and not row.has_partitions:
+            raise RunGoneError
+        if not row.is_user:
+            raise UserGoneError
+        exclusions = Exclusions(frozenset(row.seen), frozenset(row.disliked))
+        return UserState(
+            batch=_ranking(row.item_nos or [], row.scores or []),
+            embedding=row.embedding,
+            events_since_cut_off=row.events_since_cut_off,
+            excluded=tuple(exclusions.of(exclude_seen=exclude_seen)),
+            known=None if row.embedding is None else row.position,
+            exclusions=exclusions,
+            user_no=user_no,
+        )
+
+    async def load_nearest(
+        self,
+        run_id: RunId,
+        user: UserState,
+        *,
+        listed: Sequence[int] = (),
+        index: ItemIndex | None = None,
+        filters: Filters = EVERYTHING,
+        new: NewItems = _NO_NEW_ITEMS,
+        with_categories: bool = False,
+    ) -> Nearest:
+        """The eligible items nearest to a user's live vector; RunGoneError if the run was dropped.
+
+        `listed`: other items that are to be looked up as well. `index`: the index to look for the
+        nearest items with; None: compare with every item.
+        """
+        parameters = {
+            **_listed(user, listed, filters, with_categories=with_categories),
+            "run_id": run_id,
+            "embedding": user.embedding,
+            "candidates": CANDIDATES,
+            "new_items": new.count,
+            "new_items_looked_at": NEW_ITEMS_LOOKED_AT if new.count else 0,
+            "new_item_users": new.fewer_users_than,
+            "from_users": new.from_users,
+            "start": new.start,
+        }
+        rows = await self._nearest(parameters, index)
+        found = {row.origin: Columns.of(row) for row in rows}
+        near = found.get("near", NO_COLUMNS)
+        if not near.item_nos:
+            await check_run(self.store, run_id)
+        return Nearest(near, found.get("listed", NO_COLUMNS), found.get("new", NO_COLUMNS))
+
+    async def load_listed_candidates(
+        self,
+        user: UserState,
+        listed: Sequence[int],
+        *,
+        filters: Filters = EVERYTHING,
+        with_categories: bool = False,
+    ) -> Columns:
+        """Those of some items that are eligible."""
+        parameters = _listed(user, listed, filters, with_categories=with_categories)
+        rows = await self.store.rows(_SERVING["load_listed_candidates"], parameters)
+        return Columns.of(rows[0]) if rows else NO_COLUMNS
+
+    async def _nearest(
+        self, parameters: dict[str, Any], index: ItemIndex | None
+    ) -> Sequence[Row[Any]]:
+        """A row an origin."""
+        # Where a category is asked for, few items are left to be compared, and an index that knows
+        # nothing of categories would go through many others first.
+        if index is not None and not parameters["is_filtered"]:
+            rows = await self._indexes.rows(index, _CANDIDATES_BY_INDEX, parameters)
+            if rows is None:
+                with without_index():
+                    return await self.store.rows(_SERVING["load_candidates"], parameters)
+            # A user who has seen nearly everything: the index gave up before it had enough.
+            near = (Columns.of(row).item_nos for row in rows if row.origin == "near")
+            if sum(map(len, near)) >= CANDIDATES:
+                return rows
+        return await self.store.rows(_SERVING["load_candidates"], parameters)
+
+    async def load_taste_and_sequence(
+        self, run_id: RunId, item_nos: NDArray[np.integer]
+    ) -> NDArray[np.float32]:
+        """What each item is like: rows (n, d) of taste and sequence, zero for what has no vector.
+
+        RunGoneError if the run was dropped.
+        """
+        parameters = {"run_id": run_id, "item_nos": as_array(item_nos.tolist())}
+        (row,) = await self.store.rows(_SERVING["load_taste_and_sequence"], parameters)
+        if row.item_nos is None:
+            await check_run(self.store, run_id)
+            return np.zeros((len(item_nos), 0), dtype=np.float32)
+        length = len(row.vectors) // len(row.item_nos)
+        sent = np.frombuffer(row.vectors, dtype=np.uint8).reshape(-1, length)[:, 4:]
+        vectors = np.ascontiguousarray(sent).view(">f4").astype(np.float32)
+        embeddings = np.zeros((len(item_nos), max(vectors.shape[1] - 2, 0)), dtype=np.float32)
+        rows = np.searchsorted(row.item_nos, item_nos).clip(max=len(row.item_nos) - 1)
+        known = np.array(row.item_nos)[rows] == item_nos
+        # The last two numbers are the trend and the filler.
+        embeddings[known] = vectors[rows[known], :-2]
+        return embeddings
+
+    async def load_popular_of_log(
+        self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, events: int
+    ) -> ListedItems:
+        """What the newest `events` interactions were about most often."""
+        parameters = {
+            "excluded": list(excluded),
+            "events": events,
+            "items": CANDIDATES,
+            **filters.parameters(),
+        }
+        return ListedItems.of(await self.store.rows(_SERVING["load_popular_of_log"], parameters))
+
+    async def load_any_items(
+        self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, items: int
+    ) -> ListedItems:
+        """Up to `items` eligible items, the newest first, all with score 0."""
+        parameters = {"excluded": list(excluded), "items": items, **filters.parameters()}
+        return ListedItems.of(await self.store.rows(_SERVING["load_any_items"], parameters))
+
+
+def _listed(
+    user: UserState, listed: Sequence[int], filters: Filters, *, with_categories: bool
+) -> dict[str, Any]:
+    """The parameters of a statement that looks up candidates."""
+    return {
+        "excluded": as_array(user.excluded),
+        "listed_item_nos": as_array(listed),
+        "with_categories": with_categories,
+        **filters.parameters(),
+    }
+
+
+def _ranking(item_nos: Sequence[int], scores: Sequence[float]) -> Ranking:
+    return Ranking.of(np.array(item_nos, dtype=np.int32), np.array(scores, dtype=np.float64))

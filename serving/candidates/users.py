@@ -1,0 +1,87 @@
+"""The users lists are made for: their numbers, and what PostgreSQL knows of them."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from cachetools import LRUCache
+
+from domain.identifiers import UserId, UserNo
+from serving.candidates.recommendations import Recommendations, UserState
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.redis.answers import CacheVersion
+from serving.runs.live_runs import LiveRun
+from serving.runtime.budget import KNOWING_THE_USER, until
+from serving.runtime.faults import UserGoneError
+
+Answer = TypeVar("Answer")
+
+_MOST = 200_000
+_ATTEMPTS = 3
+
+
+class UserNumbers:
+    """Numbers of users, asked for once; of the most recently seen users only."""
+
+    def __init__(self, recommendations: Recommendations) -> None:
+        self._recommendations = recommendations
+        self._numbers: LRUCache[UserId, UserNo] = LRUCache(_MOST)
+
+    async def find(self, user_id: UserId) -> UserNo | None:
+        """A user's number; None if the log has never seen the user."""
+        known = self._numbers.get(user_id)
+        if known is not None:
+            return known
+        found = await self._recommendations.find_user_no(user_id)
+        if found is not None:
+            self._numbers[user_id] = found
+        return found
+
+    async def reading(
+        self, user_id: UserId, read: Callable[[UserNo | None], Awaitable[Answer]]
+    ) -> Answer:
+        """Read with a user's number; with the next one if the user was forgotten meanwhile.
+
+        `read` gets the number, or None if the log has never seen the user, and raises UserGoneError
+        when it finds that the number is nobody's any more.
+        """
+        for _ in range(_ATTEMPTS):
+            try:
+                return await read(await self.find(user_id))
+            except UserGoneError:
+                self.forget(user_id)
+        return await read(None)
+
+    def forget(self, user_id: UserId) -> UserNo | None:
+        """Look the number up again the next time; answers what it was taken for."""
+        return self._numbers.pop(user_id, None)
+
+
+@dataclass(eq=False, slots=True)
+class UserReader:
+    """Reads what PostgreSQL knows of a user, and keeps the exclusions for when it is away."""
+
+    recommendations: Recommendations
+    exclusion_cache: ExclusionCache
+    run: LiveRun | None
+    user_id: UserId
+    user_no: UserNo
+    since: int
+    version: CacheVersion
+    loaded: UserState | None = field(default=None, init=False)
+    """The state, once it was read."""
+
+    async def state(self, *, exclude_seen: bool) -> UserState:
+        """The user's state in the run; RunGoneError, UserGoneError or StoreUnavailableError."""
+        with until(KNOWING_THE_USER):
+            self.loaded = await self.recommendations.load_user_state(
+                self.run.run_id if self.run else None, self.user_no, exclude_seen=exclude_seen
+            )
+        await self.exclusion_cache.store(
+            self.user_id,
+            self.user_no,
+            self.loaded.exclusions,
+            since=self.since,
+            version=self.version,
+        )
+        return self.loaded

@@ -1,0 +1,1 @@
+"""POST /v1/events, DELETE /v1/events/{event_id} and GET /v1/event-kinds."""

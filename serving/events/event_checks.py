@@ -1,0 +1,139 @@
+"""What is wrong with events: before they are recorded, and where an id was recorded before."""
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+
+from domain.identifiers import ItemNo
+from domain.interactions import EventKind
+from serving.events.event_log import EventContent
+from serving.events.schemas import EventBody, RefusedEvent
+from serving.runtime.faults import MOST_FAULTS, ConflictingEventsError, Fault
+
+_LONGEST_REPORTED_KIND = 80
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What an event is checked against."""
+
+    kinds: Mapping[str, EventKind]
+    item_nos: Mapping[str, ItemNo]
+    now: datetime
+    latest: datetime
+
+
+def event_faults(index: int, event: EventBody | RefusedEvent, known: Known) -> list[Fault]:
+    """All that is wrong with the event at this index of a batch."""
+    if isinstance(event, RefusedEvent):
+        return [Fault(f"/events/{index}{fault.pointer}", fault.detail) for fault in event.faults]
+    found = []
+    if event.kind not in known.kinds:
+        kinds = ", ".join(sorted(known.kinds))
+        found.append(
+            Fault(
+                "kind",
+                f"There is no kind {event.kind[:_LONGEST_REPORTED_KIND]!r}. Known kinds: {kinds}.",
+            )
+        )
+    else:
+        found.extend(value_faults(event, known.kinds))
+    if event.item_id not in known.item_nos:
+        advice = "Create it first with PUT /v1/items/{item_id}."
+        found.append(Fault("item_id", f"There is no item {event.item_id!r}. {advice}"))
+    if event.occurred_at is not None:
+        found.extend(_time_faults(event.occurred_at, known))
+    return [Fault(f"/events/{index}/{fault.pointer}", fault.detail) for fault in found]
+
+
+def value_faults(event: EventBody, kinds: Mapping[str, EventKind]) -> list[Fault]:
+    """What is wrong with the value of an event of a known kind."""
+    kind = kinds[event.kind]
+    least, most = kind.smallest_value, kind.greatest_value
+    if least is None or most is None:
+        if event.value is None:
+            return []
+        detail = f"An event of the kind {kind.kind!r} has no value. {_with_values(kinds.values())}"
+        return [Fault("value", detail)]
+    if event.value is None:
+        detail = f"An event of the kind {kind.kind!r} needs a value from {least:g} to {most:g}."
+        return [Fault("value", detail)]
+    if not least <= event.value <= most:
+        detail = f"The value of the kind {kind.kind!r} is a number from {least:g} to {most:g}."
+        return [Fault("value", detail)]
+    return []
+
+
+def summary(faults: Sequence[Fault]) -> str:
+    """The sentence over all that is wrong with a batch."""
+    more = f" The first {MOST_FAULTS} are listed." if len(faults) > MOST_FAULTS else ""
+    return f"Nothing was stored: {len(faults)} fault(s) in the events.{more}"
+
+
+def _with_values(kinds: Iterable[EventKind]) -> str:
+    names = ", ".join(sorted(kind.kind for kind in kinds if kind.smallest_value is not None))
+    return f"Kinds that have one: {names}." if names else "No kind has one."
+
+
+def _time_faults(occurred_at: datetime, known: Known) -> list[Fault]:
+    if occurred_at > known.latest:
+        ahead = (occurred_at - known.now).total_seconds()
+        detail = (
+            f"This is {ahead:.0f} seconds in the future; the server's time is {known.now:%FT%TZ}."
+        )
+        return [Fault("occurred_at", detail)]
+    if occurred_at < _EARLIEST:
+        return [Fault("occurred_at", "Events before 1970-01-01 are not accepted.")]
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class SentEvent:
+    """An event of a batch as it was sent, under the id it is stored by."""
+
+    event_id: uuid.UUID
+    sent_id: str
+    content: EventContent
+
+
+def conflict_of(
+    batch: Sequence[SentEvent],
+    indexes: Sequence[int],
+    logged: Mapping[uuid.UUID, EventContent],
+) -> ConflictingEventsError:
+    """The error that names the differing fields of the events at these indexes."""
+    first: dict[uuid.UUID, int] = {}
+    for index, event in enumerate(batch):
+        first.setdefault(event.event_id, index)
+    faults = []
+    for index in indexes[:MOST_FAULTS]:
+        event = batch[index]
+        there = logged.get(event.event_id)
+        where = "was recorded before" if there else f"stands at /events/{first[event.event_id]} too"
+        said = _differences(there or batch[first[event.event_id]].content, event.content)
+        detail = f"The event id {event.sent_id!r} {where} with another content: {said}."
+        faults.append(Fault(f"/events/{index}/event_id", detail))
+    more = f" The first {MOST_FAULTS} are listed." if len(indexes) > MOST_FAULTS else ""
+    summary = f"Nothing was stored: {len(indexes)} event id(s) came with another content.{more}"
+    advice = "An event cannot be changed: delete it, and send the right one with an id of its own."
+    return ConflictingEventsError(f"{summary} {advice}", faults)
+
+
+def _differences(there: EventContent, here: EventContent) -> str:
+    """The fields in which two events differ, with the values of both."""
+    differences = []
+    for name in (field.name for field in fields(EventContent)):
+        before, now = getattr(there, name), getattr(here, name)
+        # A time that is not given may be any.
+        if before != now and not (name == "occurred_at" and now is None):
+            differences.append(f"{name} {_shown(before)} there, {_shown(now)} here")
+    # The log may have changed since the conflict was found.
+    return "; ".join(differences) or "it differed when it was compared"
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return "none" if value is None else repr(value)

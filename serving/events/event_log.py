@@ -1,0 +1,119 @@
+"""The way of events into the log, and out of it."""
+
+import json
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError
+
+from domain.errors import TandemError
+from domain.identifiers import UserId, UserNo
+from serving.postgres.store import WriteStore
+from sql.log import CONFLICTING_EVENTS, NewEvent, record_parameters
+from sql.statements import statements
+
+_SERVING = statements("serving")
+_LOG = statements("log")
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What became of a batch of events."""
+
+    accepted: int
+    duplicates: int
+    touched: tuple[UserNo, ...]
+    """The users of the batch whose events are in the log now."""
+    gone: frozenset[uuid.UUID] = frozenset()
+    """Events of the batch that were recorded before and are not in the log any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventContent:
+    """What an event says: another event of its id must say the same."""
+
+    user_id: str
+    item_id: str
+    kind: str
+    value: float | None
+    occurred_at: datetime | None
+    """None: it was not given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Whose event it was."""
+
+    user_no: UserNo
+    user_id: UserId
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedEvent:
+    """An event that is out of the log."""
+
+    is_new: bool
+    """False: it was before."""
+    deleted_at: datetime | None
+    """None: it went with its user, of whom nothing is known."""
+    owner: Owner | None
+    """None: the user was forgotten."""
+
+
+class ConflictError(TandemError):
+    """An event id comes with another content than before."""
+
+    def __init__(self, indexes: Sequence[int]) -> None:
+        super().__init__()
+        self.indexes = tuple(indexes)
+        """The indexes of such events in the batch, counted from 0."""
+
+
+class Events:
+    """Writes events, all of a batch or none, and deletes them."""
+
+    def __init__(self, store: WriteStore) -> None:
+        self._store = store
+
+    async def record_events(self, events: Sequence[NewEvent]) -> Recorded:
+        """Store events once each; they are committed when this returns.
+
+        ConflictError, and nothing is stored, if an event id comes with another content.
+        """
+        # One statement for all of it: what would be asked after the commit could fail after it.
+        try:
+            rows = await self._store.write(_LOG["record_events"], record_parameters(events))
+        except DBAPIError as error:
+            conflict = _conflict_of(error)
+            if conflict is None:
+                raise
+            raise conflict from error
+        (row,) = rows
+        touched, gone = tuple(row.touched_user_nos), frozenset(row.gone_event_ids)
+        return Recorded(row.accepted, row.duplicates, touched, gone)
+
+    async def find_contents(
+        self, event_ids: Iterable[uuid.UUID]
+    ) -> Mapping[uuid.UUID, EventContent]:
+        """What the log has under these ids."""
+        parameters = {"event_ids": list(event_ids)}
+        rows = await self._store.rows(_SERVING["find_logged_events"], parameters)
+        return {event_id: EventContent(*content) for event_id, *content in rows}
+
+    async def delete_event(self, event_id: uuid.UUID) -> DeletedEvent | None:
+        """Take an event out of the log; None if it was never received."""
+        rows = await self._store.write(_SERVING["delete_event"], {"event_id": event_id})
+        if not rows:
+            return None
+        (row,) = rows
+        owner = None if row.user_id is None else Owner(UserNo(row.user_no), UserId(row.user_id))
+        return DeletedEvent(row.is_new, row.deleted_at, owner)
+
+
+def _conflict_of(error: DBAPIError) -> ConflictError | None:
+    """The conflict an error tells of; None if it tells of something else."""
+    if getattr(error.orig, "sqlstate", None) != CONFLICTING_EVENTS:
+        return None
+    return ConflictError(json.loads(error.orig.diag.message_detail))  # type: ignore[union-attr]

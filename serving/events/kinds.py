@@ -1,0 +1,39 @@
+"""The event kinds, kept at hand."""
+
+from collections.abc import Iterable, Mapping
+
+from domain.errors import StoreUnavailableError
+from domain.interactions import EventKind
+from serving.runs.live_runs import Runs
+
+
+class Kinds:
+    """Event kinds by name, as of the last look."""
+
+    def __init__(self, runs: Runs) -> None:
+        self._runs = runs
+        self._by_name: Mapping[str, EventKind] = {}
+
+    @property
+    def loaded(self) -> bool:
+        """Whether any kind is known."""
+        return bool(self._by_name)
+
+    async def refresh(self) -> None:
+        """Read all kinds."""
+        self._by_name = await self._runs.load_kinds()
+
+    async def all(self) -> Iterable[EventKind]:
+        """All kinds as they are now, or as they were while PostgreSQL is away."""
+        try:
+            await self.refresh()
+        except StoreUnavailableError:
+            if not self.loaded:
+                raise
+        return self._by_name.values()
+
+    async def including(self, names: Iterable[str]) -> Mapping[str, EventKind]:
+        """All kinds; looks again if one of `names` is new."""
+        if not set(names) <= self._by_name.keys():
+            await self.refresh()
+        return self._by_name

@@ -1,0 +1,219 @@
+"""The fallback: the list in memory that answers while the store is away, and its copy in Redis."""
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+
+import orjson
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemId, ItemNo
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.fallback.category_fallback import CategoryFallback, CategoryItems
+from serving.fallback.fallback_items import FallbackItems
+from serving.lists.list_maker import ListMaker
+from serving.lists.recommendation_list import RecommendationList, RecommendedItem, backfill_items
+from serving.lists.request import LONGEST, RecommendationRequest
+from serving.redis.redis_link import RedisLink
+from serving.runs.live_runs import LiveRun, LiveRuns
+
+_POPULAR = "tandem:fallback:popular"
+_DIGEST = "tandem:fallback:popular-digest"
+_READERS = "tandem:fallback:readers"
+
+# A copy may have a megabyte, and the processes mostly have the same: what is there already is not
+# sent again. While the catalogue changes they differ for a moment, and each may send its own.
+_PROLONG = """
+if redis.call('GET', KEYS[2]) ~= ARGV[1] then return 0 end
+redis.call('EXPIRE', KEYS[2], ARGV[2])
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
+
+_STORE = """
+redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
+redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
+"""
+
+_NOTHING_FITS = (
+    "The lists cannot be read just now, and the fallback has nothing that fits. Try again shortly."
+)
+_NOTHING: AbstractSet[ItemNo] = frozenset()
+
+
+class FallbackCopies:
+    """Stores and finds copies; without Redis there are none."""
+
+    def __init__(self, link: RedisLink, *, seconds: int) -> None:
+        self._link = link
+        self._seconds = seconds
+
+    async def store_popular(self, encoded: bytes) -> None:
+        """Keep the fallback list."""
+        said = (hashlib.blake2b(encoded).digest(), self._seconds)
+        prolonged = await self._link.ask("EVAL", _PROLONG, 2, _POPULAR, _DIGEST, *said)
+        if prolonged == 0:
+            # So much takes longer than a command may, which says nothing of Redis.
+            await self._link.ask_unchecked("EVAL", _STORE, 2, _POPULAR, _DIGEST, *said, encoded)
+
+    async def find_popular(self) -> bytes | None:
+        """The fallback list some process stored last."""
+        found: bytes | None = await self._link.ask_unchecked("GET", _POPULAR)
+        return found
+
+    async def store_readers(self, key_hashes: Iterable[bytes]) -> None:
+        """Keep the hashes of the keys that may read."""
+        encoded = orjson.dumps(sorted(key_hash.hex() for key_hash in key_hashes))
+        await self._link.ask("SET", _READERS, encoded, "EX", self._seconds)
+
+    async def find_readers(self) -> frozenset[bytes]:
+        """The hashes of the keys that could read when a process last looked."""
+        found = await self._link.ask("GET", _READERS)
+        return frozenset(map(bytes.fromhex, orjson.loads(found))) if found else frozenset()
+
+
+class FallbackCatalogue:
+    """The popular list of the last refresh, longer than any answer, and items of each category.
+
+    A copy in Redis is for a process that is started while the store is away.
+    """
+
+    def __init__(
+        self,
+        live_runs: LiveRuns,
+        lists: ListMaker,
+        categories: CategoryFallback,
+        copies: FallbackCopies,
+        *,
+        most: int,
+    ) -> None:
+        self._live_runs = live_runs
+        self._lists = lists
+        self._categories = categories
+        self._copies = copies
+        self._most = max(most, LONGEST)
+        self._items: FallbackItems | None = None
+        self._changed: dict[ItemId, Sequence[str] | None] = {}
+
+    @property
+    def run(self) -> LiveRun | None:
+        """The run the list comes from; None before the first, or without a list."""
+        return self._items.run if self._items else None
+
+    def can_answer(self) -> bool:
+        """Whether there is a list."""
+        return self._items is not None
+
+    async def refresh(self) -> None:
+        """Make the list again, and its copy; without the store begin with the copy.
+
+        A list alone, without the items of categories, is kept only if there is nothing else, and is
+        not copied: the copy that is there may have them.
+        """
+        self._changed = {}
+        try:
+            result, of_categories = await self._live_runs.reading(self._load)
+        except StoreUnavailableError:
+            if self._items is None:
+                kept = await self._copies.find_popular()
+                self._items = FallbackItems.decode(kept) if kept else None
+            raise
+        # It takes long enough for other requests to notice.
+        more = of_categories or CategoryItems()
+        fallback, encoded = await asyncio.to_thread(_assembled, result, more)
+        if self._changed:
+            # It may have been read before.
+            for item_id, categories in self._changed.items():
+                _update_item(fallback, item_id, categories)
+            encoded = fallback.encode()
+        self._items = fallback
+        if of_categories is not None:
+            await self._copies.store_popular(encoded)
+
+    async def _load(self, run: LiveRun | None) -> tuple[RecommendationList, CategoryItems | None]:
+        """All of it from one run; the list alone if it is the first and categories are away."""
+        result = await self._lists.make(run, None, RecommendationRequest(limit=self._most))
+        try:
+            return result, await self._categories.load(result)
+        except StoreUnavailableError:
+            if self._items is not None:
+                raise
+            return result, None
+
+    def leave_out(self, item_id: ItemId) -> None:
+        """No longer show an item, which is not available any more."""
+        self._note_change(item_id, None)
+
+    def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
+        """Know an item as one of these categories from now on, though the fallback may lack it."""
+        self._categories.invalidate(categories)
+        self._note_change(item_id, categories)
+
+    def _note_change(self, item_id: ItemId, categories: Sequence[str] | None) -> None:
+        self._changed[item_id] = categories
+        if self._items is not None:
+            _update_item(self._items, item_id, categories)
+
+    def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
+        """The numbers of those of these items that the fallback has."""
+        return self._items.numbers_of(item_ids) if self._items else frozenset()
+
+    def top(
+        self,
+        n: int,
+        excluded: AbstractSet[ItemNo] = _NOTHING,
+        *,
+        filters: Filters = EVERYTHING,
+        max_per_category: int | None = None,
+    ) -> RecommendationList:
+        """The first `n` that are not excluded; StoreUnavailableError if there never was a list."""
+        if self._items is None:
+            raise StoreUnavailableError(_NOTHING_FITS)
+        return self._items.top(n, excluded, filters, max_per_category)
+
+    def answer(
+        self,
+        n: int,
+        excluded: AbstractSet[ItemNo] = _NOTHING,
+        *,
+        filters: Filters = EVERYTHING,
+        max_per_category: int | None = None,
+    ) -> RecommendationList:
+        """The same as the whole answer, which is empty only if nothing is eligible.
+
+        StoreUnavailableError if the fallback has none that is, but there may be others.
+        """
+        result = self.top(n, excluded, filters=filters, max_per_category=max_per_category)
+        if not result.items and self._items and not self._items.covers(filters):
+            raise StoreUnavailableError(_NOTHING_FITS)
+        return result
+
+
+def _update_item(
+    fallback: FallbackItems, item_id: ItemId, categories: Sequence[str] | None
+) -> None:
+    """None: the item is not available any more."""
+    if categories is None:
+        fallback.leave_out(item_id)
+    else:
+        fallback.update_categories(item_id, categories)
+
+
+def _assembled(result: RecommendationList, more: CategoryItems) -> tuple[FallbackItems, bytes]:
+    """What is popular in all, then in categories, then what is new; and how it is kept."""
+    first = [item for item in result.items if item.score > 0]
+    others = [*(item for item in result.items if item.score <= 0), *backfill_items(more.items)]
+    items = replace(result, strategy="fallback", items=(*first, *_in_order(others, more)))
+    fallback = FallbackItems(items, more.incomplete_categories)
+    return fallback, fallback.encode()
+
+
+def _in_order(items: Iterable[RecommendedItem], more: CategoryItems) -> list[RecommendedItem]:
+    """The most popular first, and new ones at the end, the newest first."""
+
+    def order(item: RecommendedItem) -> tuple[float, int]:
+        score = more.scores.get(item.item_no)
+        return (1, -item.item_no) if score is None else (-score, item.item_no)
+
+    return sorted(items, key=order)

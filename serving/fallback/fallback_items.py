@@ -1,0 +1,119 @@
+"""The fallback's items, found by their index or by category without going through all of them."""
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from itertools import islice
+
+import orjson
+
+from domain.identifiers import ItemId, ItemNo
+from serving.candidates.filters import Filters
+from serving.lists.list_builder import ListBuilder
+from serving.lists.recommendation_list import RecommendationList, RecommendedItem
+from serving.runs.live_runs import LiveRun
+
+
+class FallbackItems:
+    """A long list of one run, and of which categories it lacks items.
+
+    A change of an item applies at once, whether or not the item is here.
+    """
+
+    def __init__(
+        self, result: RecommendationList, incomplete_categories: Iterable[str] | None
+    ) -> None:
+        """`incomplete_categories`: see `covers`; None: they are not known."""
+        self._result = replace(result, items=())
+        self._incomplete_categories = (
+            None if incomplete_categories is None else set(incomplete_categories)
+        )
+        self._items = dict(enumerate(result.items))
+        self._indexes = {item.item_id: index for index, item in self._items.items()}
+        self._in_category: defaultdict[str, list[int]] = defaultdict(list)
+        for index, item in self._items.items():
+            for category in set(item.categories):
+                self._in_category[category].append(index)
+
+    @property
+    def run(self) -> LiveRun | None:
+        """The run the list comes from."""
+        return self._result.run
+
+    def top(
+        self, n: int, excluded: AbstractSet[ItemNo], filters: Filters, max_per_category: int | None
+    ) -> RecommendationList:
+        """The first `n` that pass and are not excluded."""
+        passing = (
+            item
+            for item in self._within(filters.any_of)
+            if item.item_no not in excluded and filters.match(item)
+        )
+        if max_per_category is None:
+            return replace(self._result, items=tuple(islice(passing, n)))
+        builder = ListBuilder(n, max_per_category)
+        builder.add(passing)
+        builder.add_deferred()
+        return replace(self._result, items=builder.items)
+
+    def covers(self, filters: Filters) -> bool:
+        """Whether every item of the catalogue that passes is here.
+
+        An item that passes is in a category that is not excluded, or in none at all, which stands
+        under ''; and where categories are wanted, in one of these. Other conditions can only leave
+        fewer.
+        """
+        if self._incomplete_categories is None or not filters.known_in_memory:
+            return False
+        lacking = self._incomplete_categories.difference(filters.none_of)
+        return not (lacking.intersection(filters.any_of) if filters.any_of else lacking)
+
+    def leave_out(self, item_id: ItemId) -> None:
+        """Remove an item."""
+        index = self._indexes.pop(item_id, None)
+        if index is not None:
+            for category in set(self._items.pop(index).categories):
+                self._in_category[category].remove(index)
+
+    def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
+        """Know an item as one of these categories; one that is not here is missing in them."""
+        index = self._indexes.get(item_id)
+        if index is None:
+            if self._incomplete_categories is not None:
+                self._incomplete_categories.update(categories or ("",))
+            return
+        for category in set(self._items[index].categories):
+            self._in_category[category].remove(index)
+        for category in set(categories):
+            insort(self._in_category[category], index)
+        self._items[index] = replace(self._items[index], categories=tuple(categories))
+
+    def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
+        """The numbers of those of these items that the fallback has."""
+        indexes = (self._indexes.get(ItemId(item_id)) for item_id in item_ids)
+        return frozenset(self._items[index].item_no for index in indexes if index is not None)
+
+    def encode(self) -> bytes:
+        """Two lines of JSON."""
+        result = replace(self._result, items=tuple(self._items.values()))
+        incomplete_categories = (
+            None if self._incomplete_categories is None else sorted(self._incomplete_categories)
+        )
+        return orjson.dumps(result) + b"\n" + orjson.dumps(incomplete_categories)
+
+    @classmethod
+    def decode(cls, kept: bytes) -> "FallbackItems":
+        """What was encoded; a list alone, as earlier versions kept it, is one of some items."""
+        result, _, incomplete_categories = kept.partition(b"\n")
+        return cls(
+            RecommendationList.decode(result), orjson.loads(incomplete_categories or b"null")
+        )
+
+    def _within(self, categories: Sequence[str]) -> Iterator[RecommendedItem]:
+        """Items of at least one of the categories in their order; all if none is named."""
+        if not categories:
+            return iter(self._items.values())
+        indexes = {index for name in categories for index in self._in_category.get(name, ())}
+        return (self._items[index] for index in sorted(indexes))

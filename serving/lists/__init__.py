@@ -1,0 +1,1 @@
+"""A user's list: blended, re-ranked, backfilled and explained."""

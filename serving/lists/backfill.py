@@ -1,0 +1,89 @@
+"""Making lists long enough: what is popular, then anything that is eligible."""
+
+from collections.abc import Iterable, Sequence
+
+from domain.blend import CANDIDATES
+from domain.identifiers import ItemNo
+from serving.candidates.catalogue_items import ListedItems, load_listed
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.recommendations import Recommendations
+from serving.lists.list_builder import ListBuilder
+from serving.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
+from serving.runs.live_runs import LiveRun
+
+_MOST_ROUNDS = 3
+"""Each costs a statement, and may do no more than fill another category up."""
+
+
+class Backfiller:
+    """Fills lists up until they are full, or nothing eligible is left."""
+
+    def __init__(self, recommendations: Recommendations, *, log_events: int) -> None:
+        self._recommendations = recommendations
+        self._log_events = log_events
+
+    async def begin(
+        self,
+        run: LiveRun | None,
+        builder: ListBuilder,
+        excluded: Sequence[ItemNo],
+        filters: Filters = EVERYTHING,
+    ) -> None:
+        """Fill an empty list, popular items first, with their scores scaled to [0, 1]."""
+        listed = await self._popular(run, excluded, filters)
+        builder.add(with_scores(listed))
+        await self._fill_up(builder, excluded, filters)
+
+    async def fill(
+        self, run: LiveRun, builder: ListBuilder, excluded: Sequence[ItemNo], filters: Filters
+    ) -> None:
+        """Put popular items at the end of a list, if it is too short."""
+        if builder.missing:
+            listed = await self._popular(run, [*excluded, *_numbers(builder.items)], filters)
+            builder.add(backfill_items(listed.items.values()))
+            await self._fill_up(builder, excluded, filters)
+
+    async def _fill_up(
+        self, builder: ListBuilder, excluded: Sequence[ItemNo], filters: Filters
+    ) -> None:
+        """Put any eligible items at the end, first of categories that are not full."""
+        for _ in range(_MOST_ROUNDS):
+            if not (builder.missing and builder.full()):
+                break
+            if not await self._add_any(
+                builder, excluded, filters.without(builder.full()), CANDIDATES
+            ):
+                break
+        if builder.missing and not builder.has_deferred:
+            await self._add_any(builder, excluded, filters, builder.missing)
+        builder.add_deferred()
+        if builder.missing:
+            builder.relax()
+            await self._add_any(builder, excluded, filters, builder.missing)
+
+    async def _add_any(
+        self, builder: ListBuilder, excluded: Sequence[ItemNo], filters: Filters, items: int
+    ) -> bool:
+        """Whether there were any."""
+        listed = await self._recommendations.load_any_items(
+            [*excluded, *_numbers(builder.items)], filters=filters, items=items
+        )
+        builder.add(backfill_items(listed.items.values()))
+        return bool(listed.items)
+
+    async def _popular(
+        self, run: LiveRun | None, excluded: Sequence[ItemNo], filters: Filters
+    ) -> ListedItems:
+        if run is not None:
+            listed = await load_listed(
+                self._recommendations.store, run.run_id, "popular", excluded, filters
+            )
+            if listed.items:
+                return listed
+        return await self._recommendations.load_popular_of_log(
+            excluded, filters=filters, events=self._log_events
+        )
+
+
+def _numbers(items: Iterable[RecommendedItem]) -> list[ItemNo]:
+    return [item.item_no for item in items]

@@ -1,0 +1,185 @@
+"""Making one user's list from one run: the blend, the re-ranking, and the backfill."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo, UserNo
+from domain.rankings import Ranking
+from serving.candidates import collect
+from serving.candidates.catalogue_items import Candidates, NewItems
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.live_vector_inputs import ProfileReader
+from serving.candidates.recommendations import Recommendations, UserState
+from serving.candidates.source import CandidateRequest
+from serving.candidates.users import UserReader
+from serving.lists.backfill import Backfiller
+from serving.lists.explaining import explained
+from serving.lists.list_builder import ExplorationSchedule, ListBuilder
+from serving.lists.recommendation_list import (
+    AppliedPolicy,
+    RecommendationList,
+    RecommendedItem,
+    Strategy,
+    degraded_by,
+)
+from serving.lists.request import InterestApplier, RecommendationRequest
+from serving.lists.reranking import Reranker
+from serving.runs.live_runs import ItemIndex, LiveRun, trusted
+from serving.runs.vector_indexes import VECTOR_INDEX
+from serving.runtime.budget import SEARCHING, until
+
+_STRANGER = UserState(Ranking.empty(), None, 0, ())
+
+
+class ListMaker:
+    """Makes lists; a list has as many items as were asked for, or all that are eligible."""
+
+    def __init__(
+        self,
+        recommendations: Recommendations,
+        profiles: ProfileReader,
+        policy: BlendPolicy,
+        *,
+        log_events: int = 20_000,
+        recall_bound: float,
+        new_item_users: int,
+    ) -> None:
+        self._recommendations = recommendations
+        self._profiles = profiles
+        self._interests = InterestApplier(profiles)
+        self._policy = policy
+        self._backfiller = Backfiller(recommendations, log_events=log_events)
+        self._reranker = Reranker(recommendations, new_item_users=new_item_users)
+        self._recall_bound = recall_bound
+
+    async def make(
+        self,
+        run: LiveRun | None,
+        reader: UserReader | None,
+        request: RecommendationRequest,
+    ) -> RecommendationList:
+        """The best list that `run` has for a user; None: a user the log has never seen."""
+        user_no = reader.user_no if reader else None
+        user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
+        user, interests_degraded = await self._interests.with_interests(
+            run, user_no, user, request.interests, exclude_seen=request.exclude_seen
+        )
+        schedule = ExplorationSchedule.now(user_no, run)
+        candidates, degraded = await self._candidates_in_time(run, user, request, schedule)
+        degraded = degraded or interests_degraded
+        if run is None or not candidates:
+            builder = ListBuilder(request.limit, request.max_per_category)
+            await self._backfiller.begin(run, builder, user.excluded, request.filters)
+            unapplied = AppliedPolicy.of_no_source(self._policy)
+            return RecommendationList("popular", run, unapplied, builder.items, degraded)
+        ranked, policy = _blended(candidates, self._policy, user.events_since_cut_off)
+        builder, reranking_degraded = await self._reranker.reranked(
+            run, candidates, ranked, request, schedule
+        )
+        result = RecommendationList(
+            _strategy(candidates), run, policy, builder.items, degraded or reranking_degraded
+        )
+        try:
+            items = await self._finished(run, builder, user_no, user, request)
+        except StoreUnavailableError as error:
+            return replace(
+                result, items=builder.items, degraded=result.degraded or degraded_by(error)
+            )
+        return replace(result, items=items)
+
+    async def _finished(
+        self,
+        run: LiveRun,
+        builder: ListBuilder,
+        user_no: UserNo | None,
+        user: UserState,
+        request: RecommendationRequest,
+    ) -> tuple[RecommendedItem, ...]:
+        """The list made long enough, and explained if that is asked for."""
+        await self._backfiller.fill(run, builder, user.excluded, request.filters)
+        items = builder.items
+        if request.explain and user.known is not None:
+            items = await explained(
+                self._profiles,
+                run.run_id,
+                user_no,
+                user.known,
+                items,
+                extra_interests=user.extra_interests,
+            )
+        return items
+
+    async def popular(
+        self,
+        run: LiveRun | None,
+        *,
+        limit: int,
+        excluded: Sequence[ItemNo] = (),
+        category: str = "",
+    ) -> tuple[RecommendedItem, ...]:
+        """What is popular among the eligible, then any other eligible items."""
+        builder = ListBuilder(limit)
+        await self._backfiller.begin(run, builder, excluded, Filters.of_category(category))
+        return builder.items
+
+    async def _candidates_in_time(
+        self,
+        run: LiveRun | None,
+        user: UserState,
+        request: RecommendationRequest,
+        schedule: ExplorationSchedule,
+    ) -> tuple[Candidates, str | None]:
+        """Those of all sources; if a search takes too long, the batch list's, and why."""
+        try:
+            with until(SEARCHING):
+                new = self._reranker.new_items(request, schedule)
+                found = await self._candidates(run, user, request, new)
+            return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
+        except StoreUnavailableError as error:
+            without_search = replace(user, embedding=None)
+            found = await self._candidates(run, without_search, request, NewItems())
+            lacking = self._lacks_index(run, user, request)
+            return found, VECTOR_INDEX if lacking else degraded_by(error)
+
+    def _lacks_index(
+        self, run: LiveRun | None, user: UserState, request: RecommendationRequest
+    ) -> bool:
+        """Whether the search had to do without an index that should be there."""
+        asked = user.embedding is not None and request.filters == EVERYTHING
+        return asked and self._recommendations.lacks(self._trusted_index(run))
+
+    def _trusted_index(self, run: LiveRun | None) -> ItemIndex | None:
+        return trusted(run.index if run is not None else None, self._recall_bound)
+
+    async def _candidates(
+        self, run: LiveRun | None, user: UserState, request: RecommendationRequest, new: NewItems
+    ) -> Candidates:
+        if run is None or (user.embedding is None and not len(user.batch)):
+            return Candidates({})
+        wanted = CandidateRequest(
+            run.run_id,
+            self._recommendations,
+            filters=request.filters,
+            index=self._trusted_index(run),
+            new=new,
+            with_categories=request.max_per_category is not None,
+        )
+        return await collect(user, wanted, self._policy.weights(user.events_since_cut_off))
+
+
+def _blended(
+    candidates: Candidates, policy: BlendPolicy, events_since_cut_off: int
+) -> tuple[BlendedRanking, AppliedPolicy]:
+    weights = policy.weights(events_since_cut_off)
+    ranked = blend(candidates.rankings, weights, policy.sharpness)
+    applied = AppliedPolicy(policy.policy, ranked.weights, policy.sharpness, events_since_cut_off)
+    return ranked, applied
+
+
+def _strategy(candidates: Candidates) -> Strategy:
+    having = {name for name, ranking in candidates.rankings.items() if len(ranking)}
+    if having == {BATCH}:
+        return "batch"
+    return "speed" if having == {SPEED} else "blend"

@@ -1,0 +1,121 @@
+"""A recommended list as it is made, cached and answered."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import orjson
+
+from domain.blend import BlendPolicy, Policy
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo
+from serving.candidates.catalogue_items import CatalogueItem, ListedItems
+from serving.runs.live_runs import LiveRun, decoded_run
+
+_NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "run_unusable", "interrupted", "vector_index"})
+"""Reasons for which PostgreSQL is not to blame as a whole."""
+
+Strategy = Literal["blend", "speed", "batch", "popular", "fallback"]
+Source = Literal["cache", "blend", "speed", "batch", "popular", "fallback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """One of the user's own items, or a declared word, that brought a recommendation."""
+
+    item_id: str | None
+    title: str | None
+    share: float
+    """Of all that speaks for the recommendation in the live space, in (0, 1]."""
+    interest: str | None = None
+    """The declared word or phrase; None: it is an item."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendedItem:
+    """One item of a list."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+    score: float
+    """The blended score; of a popular list, the popular score scaled to [0, 1]; of backfill, 0."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    """By source, scaled to [0, 1]; 0 if a source lacks the item, empty if none brought it."""
+    because: tuple[Cause, ...] = ()
+    """Empty too if nobody asked."""
+    explored: bool = False
+    """Whether it is a new item that is listed so that it becomes known."""
+    categories: tuple[str, ...] = ()
+    """Empty too where nobody has to know."""
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedPolicy:
+    """How the sources were weighed in one list."""
+
+    name: Policy
+    weights: Mapping[str, float]
+    """By source, as applied: 0 for one that had nothing for the user."""
+    sharpness: float
+    events_since_cut_off: int
+
+    @classmethod
+    def of_no_source(cls, policy: BlendPolicy) -> "AppliedPolicy":
+        """No source had anything for this user."""
+        return cls(policy.policy, dict.fromkeys(policy.weights(0), 0.0), policy.sharpness, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class RecommendationList:
+    """Everything about an answer that stays the same when it is given again."""
+
+    strategy: Strategy
+    run: LiveRun | None
+    policy: AppliedPolicy
+    items: tuple[RecommendedItem, ...]
+    degraded: str | None = None
+    """Why it is less than it might have been, and so is not kept; None: it is not."""
+
+    @classmethod
+    def decode(cls, cached: bytes) -> "RecommendationList":
+        """The list from what was cached; of its run it has only what answers show."""
+        said = orjson.loads(cached)
+        return cls(
+            strategy=said["strategy"],
+            run=decoded_run(said["run"]),
+            policy=AppliedPolicy(**said["policy"]),
+            items=tuple(_item(item) for item in said["items"]),
+        )
+
+
+def with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
+    """Items of a list with its scores scaled to [0, 1]."""
+    scores = listed.ranking.scaled().tolist()
+    return tuple(
+        RecommendedItem(item.item_no, item.item_id, item.title, score, categories=item.categories)
+        for item, score in zip(listed.items.values(), scores, strict=True)
+    )
+
+
+def backfill_items(named: Iterable[CatalogueItem | RecommendedItem]) -> tuple[RecommendedItem, ...]:
+    """Items that only make a list long enough: their score is 0."""
+    return tuple(
+        RecommendedItem(item.item_no, item.item_id, item.title, 0.0, categories=item.categories)
+        for item in named
+    )
+
+
+REDIS_AWAY = "redis_away"
+"""A list made without Redis is as good as any, but each one is made anew."""
+
+
+def degraded_by(error: StoreUnavailableError) -> str:
+    """Why a list is less than it might have been."""
+    return error.reason if error.reason in _NOT_OF_POSTGRES else f"postgres_{error.reason}"
+
+
+def _item(said: dict[str, Any]) -> RecommendedItem:
+    causes = tuple(Cause(**cause) for cause in said.pop("because"))
+    categories = tuple(said.pop("categories", ()))
+    return RecommendedItem(**said, because=causes, categories=categories)

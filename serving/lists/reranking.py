@@ -1,0 +1,173 @@
+"""Re-ranking what was blended: an order that is diverse, caps, and positions for new items."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from cachetools import LRUCache
+from numpy.typing import NDArray
+
+from domain.blend import BlendedRanking
+from domain.diversity import POOL, diverse_order
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo, RunId
+from serving.candidates.catalogue_items import Candidates, NewItems
+from serving.candidates.recommendations import Recommendations
+from serving.lists.list_builder import (
+    ExplorationSchedule,
+    ListBuilder,
+    build_list,
+    explored_positions,
+)
+from serving.lists.recommendation_list import RecommendedItem, degraded_by
+from serving.lists.request import RecommendationRequest
+from serving.runs.live_runs import LiveRun
+from serving.runtime.budget import SEARCHING, until
+
+MOST_ITEMS = 20_000
+"""About 20 MB."""
+
+_SECONDS = 300.0
+"""An item's vector may be made anew between two nights."""
+
+NEAREST_NEW_ITEMS = 10
+"""So many of the new items nearest to a user are rotated; those after them only fill long lists."""
+
+
+class EmbeddingCache:
+    """Taste and sequence parts of items' embeddings, of the run that was asked for last."""
+
+    def __init__(self, recommendations: Recommendations) -> None:
+        self._recommendations = recommendations
+        self._run_id: RunId | None = None
+        self._until = 0.0
+        self._kept: LRUCache[int, NDArray[np.float32]] = LRUCache(MOST_ITEMS)
+
+    async def load(self, run_id: RunId, item_nos: NDArray[np.integer]) -> NDArray[np.float32]:
+        """Rows (n, d) of taste and sequence, zero for what has no vector.
+
+        RunGoneError if the run was dropped.
+        """
+        kept, asked = self._of_run(run_id), item_nos.tolist()
+        # Taken at once: others may push out what is kept while the missing are waited for.
+        found = {no: kept[no] for no in asked if no in kept}
+        missing = [no for no in asked if no not in found]
+        if not missing:
+            return np.stack([found[no] for no in asked])
+        loaded = await self._recommendations.load_taste_and_sequence(run_id, np.array(missing))
+        new = dict(zip(missing, loaded, strict=True))
+        # An item without a vector may be given one any moment.
+        kept.update((no, row) for no, row in new.items() if row.any())
+        found |= new
+        return _stacked([found[no] for no in asked])
+
+    def _of_run(self, run_id: RunId) -> LRUCache[int, NDArray[np.float32]]:
+        """What is kept of a run; others may go on with what they have."""
+        now = time.monotonic()
+        if run_id != self._run_id or now > self._until:
+            self._run_id, self._until, self._kept = run_id, now + _SECONDS, LRUCache(MOST_ITEMS)
+        return self._kept
+
+
+def _stacked(rows: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """Rows as a matrix; where none of those just loaded had a vector, theirs are of length 0."""
+    stacked = np.zeros((len(rows), max(map(len, rows))), dtype=np.float32)
+    for index, row in enumerate(rows):
+        stacked[index, : len(row)] = row
+    return stacked
+
+
+class Reranker:
+    """Re-ranks what was blended."""
+
+    def __init__(self, recommendations: Recommendations, *, new_item_users: int) -> None:
+        self._embeddings = EmbeddingCache(recommendations)
+        self._new_item_users = new_item_users
+
+    def new_items(self, request: RecommendationRequest, schedule: ExplorationSchedule) -> NewItems:
+        """Which new items to look for; none if the list has no position for one."""
+        positions = _positions(request, schedule)
+        if not positions:
+            return NewItems()
+        return NewItems(
+            count=len(positions) + NEAREST_NEW_ITEMS,
+            fewer_users_than=self._new_item_users,
+            from_users=int(schedule.users_offset * self._new_item_users),
+            start=schedule.item_offset,
+        )
+
+    async def reranked(
+        self,
+        run: LiveRun,
+        candidates: Candidates,
+        ranked: BlendedRanking,
+        request: RecommendationRequest,
+        schedule: ExplorationSchedule,
+    ) -> tuple[ListBuilder, str | None]:
+        """The positions that candidates can fill, and why it is less than was asked, if it is.
+
+        RunGoneError if the run was dropped.
+        """
+        ranked, degraded = await self._diversified(run, ranked, request)
+        # Without caps nobody is passed over, and what comes later is not needed.
+        ranks = range(len(ranked) if request.max_per_category else min(request.limit, len(ranked)))
+        items = [_item(candidates, ranked, rank) for rank in ranks]
+        rank_of = {no: rank for rank, no in enumerate(ranked.item_nos.tolist())}
+        new = [
+            _new_item(candidates, ranked, no, rank_of.get(no))
+            for no in _rotated(candidates.new, schedule)
+        ]
+        return build_list(
+            request.limit, request.max_per_category, items, new, _positions(request, schedule)
+        ), degraded
+
+    async def _diversified(
+        self, run: LiveRun, ranked: BlendedRanking, request: RecommendationRequest
+    ) -> tuple[BlendedRanking, str | None]:
+        """The ranking with its best in a more diverse order; as it was, if that takes too long."""
+        if not request.diversity:
+            return ranked, None
+        best = ranked.top(POOL * request.limit)
+        try:
+            with until(SEARCHING):
+                embeddings = await self._embeddings.load(run.run_id, best.item_nos)
+        except StoreUnavailableError as error:
+            return ranked, degraded_by(error)
+        order = diverse_order(
+            best.item_nos, best.scores, embeddings, request.diversity, request.limit
+        )
+        return ranked.reordered(np.concatenate([order, np.arange(len(best), len(ranked))])), None
+
+
+def _positions(request: RecommendationRequest, schedule: ExplorationSchedule) -> frozenset[int]:
+    return explored_positions(request.limit, request.explore or 0.0, schedule.position_offset)
+
+
+def _rotated(new: Sequence[ItemNo], schedule: ExplorationSchedule) -> list[ItemNo]:
+    """The nearest first, from another one on each hour, whatever the length of the list."""
+    return [*schedule.rotated(new[:NEAREST_NEW_ITEMS]), *new[NEAREST_NEW_ITEMS:]]
+
+
+def _item(candidates: Candidates, ranked: BlendedRanking, rank: int) -> RecommendedItem:
+    named = candidates.items[ItemNo(int(ranked.item_nos[rank]))]
+    return RecommendedItem(
+        named.item_no,
+        named.item_id,
+        named.title,
+        float(ranked.scores[rank]),
+        {name: float(scores[rank]) for name, scores in ranked.by_source.items()},
+        categories=named.categories,
+    )
+
+
+def _new_item(
+    candidates: Candidates, ranked: BlendedRanking, item_no: ItemNo, rank: int | None
+) -> RecommendedItem:
+    """A new item with the scores it has, if it is a candidate by itself."""
+    if rank is not None:
+        return replace(_item(candidates, ranked, rank), explored=True)
+    named = candidates.items[item_no]
+    return RecommendedItem(
+        item_no, named.item_id, named.title, 0.0, explored=True, categories=named.categories
+    )

@@ -1,0 +1,156 @@
+"""GET /v1/popular, /v1/trending, /v1/latest and /v1/starter."""
+
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Query, Response
+
+from domain.identifiers import UserId
+from serving.access.requirements import may_read
+from serving.answering.schemas import Limit
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute, provided
+from serving.non_personalized.non_personalized_list import (
+    ListKey,
+    ListName,
+    NonPersonalizedRequest,
+    Window,
+)
+from serving.non_personalized.non_personalized_service import NonPersonalizedService
+from serving.non_personalized.schemas import (
+    Category,
+    ForUser,
+    LatestAnswer,
+    PopularAnswer,
+    PopularWindow,
+    Session,
+    StarterAnswer,
+    TrendingAnswer,
+    TrendingWindow,
+    named_answer,
+    scored_answer,
+)
+
+router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
+
+FromNonPersonalizedService = Annotated[NonPersonalizedService, provided(NonPersonalizedService)]
+
+_POPULAR_LISTS: dict[str | None, ListName] = {
+    None: "popular",
+    "day": "popular_day",
+    "week": "popular_week",
+    "month": "popular_month",
+    "all": "all_time",
+}
+
+_TRENDING_LISTS: dict[Window, ListName] = {
+    "day": "trending_day",
+    "week": "trending_week",
+    "month": "trending_month",
+}
+
+
+@router.get(
+    "/popular",
+    dependencies=[may_read],
+    response_model=PopularAnswer,
+    responses=problems_of_request(),
+)
+async def popular(
+    non_personalized: FromNonPersonalizedService,
+    limit: Limit = 20,
+    window: Annotated[
+        PopularWindow | None,
+        Query(
+            description="The last day, 7 days, 30 days, or all of time: each user who liked an item"
+            " counts once. Left out: the last 90 days, newer likings counting more."
+        ),
+    ] = None,
+    category: Category = "",
+    user_id: ForUser = None,
+) -> Response:
+    """What is popular with everybody, in the whole catalogue or in a category.
+
+    As many items as were asked for, or all that are eligible. A window with fewer is filled up with
+    what is popular otherwise, then with any items.
+    """
+    request = NonPersonalizedRequest(
+        ListKey(_POPULAR_LISTS[window], category),
+        limit,
+        None if user_id is None else UserId(user_id),
+    )
+    listed = await non_personalized.answer(request)
+    return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
+
+
+@router.get(
+    "/trending",
+    dependencies=[may_read],
+    response_model=TrendingAnswer,
+    responses=problems_of_request(),
+)
+async def trending(
+    non_personalized: FromNonPersonalizedService,
+    limit: Limit = 20,
+    window: Annotated[
+        TrendingWindow, Query(description="The last day, the last 7 or the last 30 days.")
+    ] = "week",
+    category: Category = "",
+    user_id: ForUser = None,
+) -> Response:
+    """What rises: liked by surprisingly many in the last window, after the four windows before.
+
+    What rises with everything else does not count, and a few likings do not make a trend. As many
+    items as were asked for, or all that are eligible: filled up with what is popular.
+    """
+    request = NonPersonalizedRequest(
+        ListKey(_TRENDING_LISTS[window], category),
+        limit,
+        None if user_id is None else UserId(user_id),
+    )
+    listed = await non_personalized.answer(request)
+    return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
+
+
+@router.get(
+    "/latest",
+    dependencies=[may_read],
+    response_model=LatestAnswer,
+    responses=problems_of_request(),
+)
+async def latest(
+    non_personalized: FromNonPersonalizedService,
+    limit: Limit = 20,
+    category: Category = "",
+    user_id: ForUser = None,
+) -> Response:
+    """The available items that came into the catalogue last, the newest first."""
+    request = NonPersonalizedRequest(
+        ListKey("latest", category), limit, None if user_id is None else UserId(user_id)
+    )
+    listed = await non_personalized.answer(request)
+    return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
+
+
+@router.get(
+    "/starter",
+    dependencies=[may_read],
+    response_model=StarterAnswer,
+    responses=problems_of_request(),
+)
+async def starter(
+    non_personalized: FromNonPersonalizedService,
+    limit: Limit = 20,
+    category: Category = "",
+    user_id: ForUser = None,
+    session: Session = None,
+) -> Response:
+    """Well-known items for a new user to choose from, each as different as can be from the others.
+
+    However many are asked for, the first ones are the same.
+    """
+    request = NonPersonalizedRequest(
+        ListKey("starter", category), limit, None if user_id is None else UserId(user_id), session
+    )
+    listed = await non_personalized.answer(request)
+    return Response(orjson.dumps(named_answer(listed)), media_type="application/json")

@@ -1,0 +1,52 @@
+"""GET /docs and GET /openapi.json: the documentation, for those who may see it."""
+
+import asyncio
+
+import orjson
+from fastapi import APIRouter, Request, Response
+
+from serving.access.requirements import may_open_docs, may_read_docs
+from serving.http.errors import nothing_here
+from serving.http.middleware import takes_gzip
+from serving.http.routing import TandemRoute
+from serving.pages import CONTENT_SECURITY_POLICY, find_page
+
+router = APIRouter(include_in_schema=False, route_class=TandemRoute)
+
+
+@router.get("/docs", dependencies=[may_open_docs])
+async def docs(request: Request) -> Response:
+    """The page that shows /openapi.json, and asks for a key if that needs one."""
+    return await _page(request, "docs.html")
+
+
+@router.get("/docs/{name}", dependencies=[may_open_docs])
+async def docs_file(request: Request, name: str) -> Response:
+    """What the page is made of."""
+    return await _page(request, name)
+
+
+@router.get("/openapi.json", dependencies=[may_read_docs])
+async def openapi(request: Request) -> Response:
+    """The description of this API, as generators of clients read it."""
+    document = await asyncio.to_thread(request.app.openapi)
+    root_path = request.scope.get("root_path", "")
+    if root_path:
+        document = {**document, "servers": [{"url": root_path}]}
+    return Response(orjson.dumps(document), media_type="application/json")
+
+
+async def _page(request: Request, name: str) -> Response:
+    # The first time it is read and compressed, which takes as long as many requests.
+    page = await asyncio.to_thread(find_page, name)
+    if page is None:
+        raise nothing_here()
+    headers = {
+        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+        "Cache-Control": "private, max-age=3600",
+        "Vary": "Accept-Encoding",
+    }
+    if not takes_gzip(request.headers.get("accept-encoding", "")):
+        return Response(page.body, headers=headers, media_type=page.media_type)
+    headers["Content-Encoding"] = "gzip"
+    return Response(page.smaller, headers=headers, media_type=page.media_type)

@@ -1,0 +1,135 @@
+"""What was shown, written behind the answers, many at a time."""
+
+import asyncio
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import orjson
+import structlog
+from sqlalchemy.exc import DataError, IntegrityError
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo, RunId, UserNo
+from serving.postgres.store import WriteStore
+from serving.runtime.metrics import ServingMetrics
+from sql.statements import statements
+
+log = structlog.get_logger()
+
+_REFUSALS = (DataError, IntegrityError, orjson.JSONEncodeError)
+"""Errors of what is written, not of the statement: that would refuse every row."""
+_SERVING = statements("serving")
+_AT_ONCE = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Impressions that were lost since the process began."""
+
+    impressions: int = 0
+    """All of them."""
+    refused: int = 0
+    """Those the store refused, whatever was tried."""
+    last_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Impression:
+    """One answer, as it was given."""
+
+    recommendation_id: uuid.UUID
+    user_no: UserNo | None
+    """None: a user the log has never seen."""
+    run_id: RunId | None
+    source: str
+    item_nos: Sequence[ItemNo]
+    explored: Sequence[ItemNo]
+    """Those that were in the list to become known."""
+    shown_at: datetime
+
+
+class Impressions:
+    """Writes impressions."""
+
+    def __init__(self, store: WriteStore) -> None:
+        self._store = store
+
+    async def store_impressions(self, shown: Sequence[Impression]) -> list[Impression]:
+        """Write all but those of users forgotten since; what is there already stays as it is.
+
+        Answers those that the database refuses for what is in them, found by halving.
+        StoreUnavailableError when it is away: then all may be written again.
+        """
+        try:
+            await self._write(shown)
+        except _REFUSALS as error:
+            if len(shown) == 1:
+                log.warning(
+                    "impression_refused",
+                    recommendation_id=str(shown[0].recommendation_id),
+                    error=str(error).partition("\n")[0],
+                )
+                return [*shown]
+        else:
+            return []
+        half = len(shown) // 2
+        refused = await self.store_impressions(shown[:half])
+        return [*refused, *await self.store_impressions(shown[half:])]
+
+    async def _write(self, shown: Sequence[Impression]) -> None:
+        parameters = {"shown": orjson.dumps(shown).decode()}
+        await self._store.write(_SERVING["store_impressions"], parameters)
+
+
+class ImpressionQueue:
+    """Takes impressions at once and writes them later; those it has no room for are counted."""
+
+    def __init__(self, impressions: Impressions, metrics: ServingMetrics, *, most: int) -> None:
+        self._impressions = impressions
+        self._metrics = metrics
+        self._queue: asyncio.Queue[Impression] = asyncio.Queue(maxsize=most)
+        self._dropped = Dropped()
+
+    def dropped(self) -> Dropped:
+        """What was lost so far."""
+        return self._dropped
+
+    def put(self, impression: Impression) -> None:
+        """Take an impression; never waits."""
+        try:
+            self._queue.put_nowait(impression)
+        except asyncio.QueueFull:
+            self._drop(1)
+
+    async def flush(self) -> None:
+        """Write all there is; what cannot be written stays, as far as there is room."""
+        while not self._queue.empty():
+            count = min(self._queue.qsize(), _AT_ONCE)
+            batch = [self._queue.get_nowait() for _ in range(count)]
+            try:
+                refused = await self._impressions.store_impressions(batch)
+            except BaseException:
+                for impression in batch:
+                    self.put(impression)
+                raise
+            self._refuse(len(refused))
+
+    async def flush_for_good(self) -> None:
+        """Write all there is at shutdown; what cannot be written now is lost and counted."""
+        try:
+            await self.flush()
+        except StoreUnavailableError:
+            self._drop(self._queue.qsize())
+
+    def _refuse(self, count: int) -> None:
+        """Lose those the store will never take, so that they do not keep the others waiting."""
+        if count:
+            self._metrics.impressions_refused.inc(count)
+            self._drop(count, refused=count)
+
+    def _drop(self, count: int, *, refused: int = 0) -> None:
+        self._metrics.impressions_dropped.inc(count)
+        lost, of_store = self._dropped.impressions + count, self._dropped.refused + refused
+        self._dropped = Dropped(lost, of_store, datetime.now(UTC))

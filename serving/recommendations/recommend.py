@@ -1,0 +1,149 @@
+"""Recommendations for one user."""
+
+import uuid
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from domain.blend import BlendPolicy
+from domain.identifiers import ItemNo, UserId
+from serving.answering.list_kind import CachedKind
+from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.candidates.users import UserReader
+from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.list_builder import RerankingPolicy
+from serving.lists.list_maker import ListMaker
+from serving.lists.meant_categories import MeantCategories
+from serving.lists.recommendation_list import RecommendationList, backfill_items
+from serving.lists.request import RecommendationRequest
+from serving.recommendations.impressions import Impression, ImpressionQueue
+from serving.recommendations.warming import RecentRequests
+from serving.runs.live_runs import LiveRun, same_run
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """One answer to one request."""
+
+    recommendation_id: uuid.UUID
+    answer: Answer[RecommendationList]
+    categories_meant: Mapping[str, str]
+    """Of an empty list: categories asked for that no item has, with those that were meant."""
+    generated_at: datetime
+
+
+@dataclass(eq=False, slots=True, kw_only=True)
+class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
+    """Answers requests for recommendations."""
+
+    pipeline: AnswerPipeline
+    lists: ListMaker
+    fallback: FallbackCatalogue
+    impressions: ImpressionQueue
+    policy: BlendPolicy
+    reranking: RerankingPolicy
+    recent_requests: RecentRequests
+    categories: MeantCategories
+
+    async def recommend(self, user_id: UserId, request: RecommendationRequest) -> Recommendation:
+        """The best list for a user; StoreUnavailableError only if there is none whatever."""
+        answer = await self.pipeline.answer(self, request.with_defaults(self.reranking), user_id)
+        recommendation = Recommendation(
+            recommendation_id=uuid.uuid4(),
+            answer=answer,
+            categories_meant=await self.categories.find_if_possible(
+                request.filters, answer.result.items
+            ),
+            generated_at=datetime.now(UTC),
+        )
+        self.impressions.put(_impression(recommendation))
+        if answer.user_no is not None:
+            self.recent_requests.note(user_id, request)
+        return recommendation
+
+    async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:
+        """Cache a list of a run that is about to be served: see `AnswerPipeline.prepare`."""
+        await self.pipeline.prepare(self, request.with_defaults(self.reranking), run, user_id)
+
+    async def make(
+        self, run: LiveRun | None, user: UserReader | None, request: RecommendationRequest
+    ) -> RecommendationList:
+        """A list of the run, long enough if the fallback is of the same run."""
+        result = await self.lists.make(run, user, request)
+        return result if result.degraded is None else self._completed(result, request, user)
+
+    def make_fallback(
+        self, known: UserExclusions, request: RecommendationRequest
+    ) -> RecommendationList:
+        """The fallback without what is excluded."""
+        return self.fallback.answer(
+            request.limit,
+            self.excluded(known.exclusions, request),
+            filters=request.filters,
+            max_per_category=request.max_per_category,
+        )
+
+    def key(self, request: RecommendationRequest) -> str:
+        """The request and the policy."""
+        policy = self.policy
+        parts = (
+            "recommended",
+            request.limit,
+            request.exclude_seen,
+            request.explain,
+            request.interests.digest(),
+            request.explore,
+            request.diversity,
+            request.max_per_category,
+            request.filters.key(),
+            policy.policy,
+            policy.batch_weight,
+            policy.sharpness,
+            policy.half_life_events,
+            dict(policy.more),
+        )
+        return ":".join(map(str, parts))
+
+    def excluded(
+        self, exclusions: Exclusions, request: RecommendationRequest
+    ) -> AbstractSet[ItemNo]:
+        """The user's exclusions, and the items named as interests if seen ones stay out."""
+        excluded = exclusions.of(exclude_seen=request.exclude_seen)
+        if request.exclude_seen:
+            excluded |= self.fallback.numbers_of(request.interests.item_ids)
+        return excluded
+
+    decode = staticmethod(RecommendationList.decode)
+
+    def _completed(
+        self, result: RecommendationList, request: RecommendationRequest, user: UserReader | None
+    ) -> RecommendationList:
+        """A list that could not be made long enough, completed from the fallback of its run."""
+        missing = request.limit - len(result.items)
+        if (
+            missing <= 0
+            or not same_run(result.run, self.fallback.run)
+            or not self.fallback.can_answer()
+        ):
+            return result
+        listed = {item.item_no for item in result.items}
+        exclusions = user.loaded.exclusions if user and user.loaded else Exclusions()
+        excluded = self.excluded(exclusions, request) | listed
+        added = backfill_items(self.fallback.top(missing, excluded, filters=request.filters).items)
+        return replace(result, items=(*result.items, *added))
+
+
+def _impression(recommendation: Recommendation) -> Impression:
+    answer = recommendation.answer
+    result = answer.result
+    return Impression(
+        recommendation_id=recommendation.recommendation_id,
+        user_no=answer.user_no,
+        run_id=result.run.run_id if result.run else None,
+        source=answer.source,
+        item_nos=[item.item_no for item in result.items],
+        explored=[item.item_no for item in result.items if item.explored],
+        shown_at=recommendation.generated_at,
+    )

@@ -1,0 +1,57 @@
+"""GET /v1/users/{user_id}/recommendations."""
+
+from dataclasses import replace
+from typing import Annotated
+
+import orjson
+from fastapi import APIRouter, Path, Query, Response
+
+from domain.identifiers import UserId
+from serving.access.access import Access
+from serving.access.requirements import SentKey, may_read
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute, provided
+from serving.http.values import Identifier
+from serving.recommendations.recommend import Recommender
+from serving.recommendations.schemas import (
+    Explained,
+    RecommendationAnswer,
+    RecommendationQuery,
+    recommendation_answer,
+)
+
+router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
+
+FromAccess = Annotated[Access, provided(Access)]
+FromRecommender = Annotated[Recommender, provided(Recommender)]
+
+
+@router.get(
+    "/users/{user_id:id}/recommendations",
+    dependencies=[may_read],
+    response_model=RecommendationAnswer,
+    responses=problems_of_request(),
+)
+async def recommend(
+    user_id: Annotated[Identifier, Path(examples=["ann"])],
+    access: FromAccess,
+    recommender: FromRecommender,
+    key: SentKey,
+    asked: Annotated[RecommendationQuery, Query()],
+) -> Response:
+    """Recommend items to a user, known or not.
+
+    As many items as were asked for, or all that are eligible: available, not seen, not disliked
+    or hidden. The whole answer comes from one model run, which it names. Interests given with the
+    request count like interactions before the user's first one, and are stored nowhere.
+
+    With `explain=true` and a key of the scope `users` each item has its causes. They tell what the
+    user did, so without that scope they are null, and `because_withheld` says so.
+    """
+    explain = asked.explain and await access.grants(key, "users")
+    # Cached with causes only under this request: `explain` is part of an answer's cache key.
+    request = replace(asked.to_request(), explain=explain)
+    given = await recommender.recommend(UserId(user_id), request)
+    explained: Explained = "no" if not asked.explain else "yes" if explain else "withheld"
+    body = orjson.dumps(recommendation_answer(user_id, given, explained=explained))
+    return Response(body, media_type="application/json")

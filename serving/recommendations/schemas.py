@@ -1,0 +1,228 @@
+"""What GET /v1/users/{user_id}/recommendations may be asked, and its answer."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le
+from pydantic import BaseModel, Field
+from typing_extensions import TypeAliasType
+
+from domain.blend import Policy
+from serving.answering.schemas import (
+    CATEGORIES_MEANT,
+    DEGRADED,
+    EXCLUSIONS,
+    ExclusionKnowledge,
+    FilterQuery,
+    RunAnswer,
+    run_answer,
+)
+from serving.http.values import (
+    AS_INTEGER,
+    AS_NUMBER,
+    MOST_ITEMS,
+    MOST_WORDS,
+    Identifier,
+    Phrase,
+    QueryBoolean,
+)
+from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
+from serving.lists.request import LONGEST, RecommendationRequest, RequestInterests
+from serving.recommendations.recommend import Recommendation
+
+PolicyName = TypeAliasType("PolicyName", Policy)
+RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
+RecommendationSource = TypeAliasType("RecommendationSource", Source)
+
+WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
+
+
+class RecommendationQuery(FilterQuery):
+    """The parameters of the query.
+
+    Parameters of the route itself would be gone through twice in every request.
+    """
+
+    exclude_seen: Annotated[
+        QueryBoolean,
+        Field(description="False: only items the user disliked or hid are left out."),
+    ] = True
+    explain: Annotated[
+        QueryBoolean,
+        Field(
+            description="True: say which of the user's own items brought each item; needs a key"
+            " with the scope users too.",
+        ),
+    ] = False
+    interest: Annotated[
+        list[Phrase] | None,
+        Field(
+            max_length=MOST_WORDS,
+            description="A word or phrase the user likes, for this answer only; may be repeated.",
+            examples=[["robots", "film noir"]],
+        ),
+    ] = None
+    interest_item: Annotated[
+        list[Identifier] | None,
+        Field(
+            max_length=MOST_ITEMS,
+            description="An item the user likes, for this answer only; may be repeated. It is left"
+            " out as if seen.",
+        ),
+    ] = None
+    max_per_category: Annotated[
+        Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER] | None,
+        Field(
+            description="No more items of one category than this, as long as others are eligible;"
+            " rather than a list that is too short there are more. An item of several categories"
+            " counts in each. Left out: TANDEM_MAX_PER_CATEGORY.",
+        ),
+    ] = None
+    diversity: Annotated[
+        Annotated[float, Ge(0), Le(1), AS_NUMBER] | None,
+        Field(
+            description="0: the order of the blend; 1: after the first, each item as unlike those"
+            " before it as can be. Left out: TANDEM_DIVERSITY.",
+        ),
+    ] = None
+    explore: Annotated[
+        Annotated[float, Ge(0), Le(0.5), AS_NUMBER] | None,
+        Field(
+            description="Share of positions that goes to new items near the user, on average and"
+            " never one of the first two. They are marked `explored`. Left out:"
+            " TANDEM_EXPLORATION_SHARE.",
+        ),
+    ] = None
+
+    def to_request(self) -> RecommendationRequest:
+        """What the list is to be."""
+        return RecommendationRequest(
+            self.limit,
+            self.exclude_seen,
+            self.explain,
+            RequestInterests(tuple(self.interest or ()), tuple(self.interest_item or ())),
+            self.filters(),
+            self.explore,
+            self.diversity,
+            self.max_per_category,
+        )
+
+
+Explained = Literal["no", "yes", "withheld"]
+"""Whether an answer has causes: not asked for, given, or the key may not see them."""
+
+
+class CauseAnswer(BaseModel):
+    """One of the user's own items, or a declared word, that brought a recommendation."""
+
+    item_id: str | None = Field(
+        description="Null: it is a word or phrase of the user's interests.", examples=["heat-1995"]
+    )
+    title: str | None = Field(examples=["Heat"])
+    interest: str | None = Field(
+        None, description="The declared word or phrase. Null: it is an item.", examples=["robots"]
+    )
+    share: float = Field(
+        description="Its share of all that speaks for the item in the user's live vector, in"
+        " (0, 1]. What is missing from 1 comes from other items and from the trend."
+    )
+
+
+class ItemAnswer(BaseModel):
+    """One recommended item."""
+
+    item_id: str = Field(examples=["stalker-1979"])
+    title: str = Field(examples=["Stalker"])
+    score: float = Field(
+        description="The blended score, which the list is ordered by but for diversity, caps and"
+        " explored items; 0 for items that only fill it up."
+    )
+    scores: dict[str, float] = Field(
+        description="What each source says of it, scaled to [0, 1] by the source's own list; 0 if"
+        " the source lacks the item. batch: the nightly list; speed: the live list. Empty: no"
+        " source brought the item.",
+        examples=[{"batch": 1.0, "speed": 0.848}],
+    )
+    explored: bool = Field(
+        description="Whether it is a new item that was given its position to become known."
+    )
+    because: list[CauseAnswer] | None = Field(
+        None,
+        description="Only with explain=true: up to three items, the largest share first; none for"
+        " a user without a live vector. Null: the key lacks the scope users.",
+    )
+
+
+class PolicyAnswer(BaseModel):
+    """How the sources were weighed."""
+
+    name: PolicyName
+    weights: dict[str, float] = Field(
+        description="By source, as applied to this user: 0 for a source that has nothing for them.",
+        examples=[{"batch": 0.7, "speed": 0.3}],
+    )
+    sharpness: float = Field(description="The power scaled scores are raised to.")
+    events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
+
+
+class RecommendationAnswer(BaseModel):
+    """A list for one user."""
+
+    recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
+    user_id: str
+    items: list[ItemAnswer]
+    source: RecommendationSource = Field(description="Where the list comes from now.")
+    strategy: RecommendationStrategy = Field(
+        description="What the list was made as, also when it comes from the cache."
+    )
+    categories_meant: dict[str, str] = Field(
+        description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
+    )
+    degraded: str | None = Field(description=DEGRADED)
+    exclusions: ExclusionKnowledge = Field(description=EXCLUSIONS)
+    run: RunAnswer | None = Field(description="Null before the first run is published.")
+    policy: PolicyAnswer
+    generated_at: datetime
+    generation_ms: float
+    because_withheld: str | None = Field(
+        None, description="Only with explain=true: why there are no causes; null: there are."
+    )
+
+
+def recommendation_answer(
+    user_id: str, given: Recommendation, *, explained: Explained
+) -> dict[str, Any]:
+    """The fields of `RecommendationAnswer`, ready to be written."""
+    found = given.answer
+    result = found.result
+    answer = {
+        "recommendation_id": given.recommendation_id,
+        "user_id": user_id,
+        "items": [_item_answer(item, explained=explained) for item in result.items],
+        "source": found.source,
+        "strategy": result.strategy,
+        "categories_meant": given.categories_meant,
+        "degraded": found.degraded,
+        "exclusions": found.exclusions,
+        "run": run_answer(result.run),
+        "policy": result.policy,
+        "generated_at": given.generated_at,
+        "generation_ms": found.generation_ms,
+    }
+    if explained == "no":
+        return answer
+    return {**answer, "because_withheld": WITHHELD if explained == "withheld" else None}
+
+
+def _item_answer(item: RecommendedItem, *, explained: Explained) -> dict[str, Any]:
+    answer: dict[str, Any] = {
+        "item_id": item.item_id,
+        "title": item.title,
+        "score": item.score,
+        "scores": item.scores,
+        "explored": item.explored,
+    }
+    if explained == "no":
+        return answer
+    return {**answer, "because": item.because if explained == "yes" else None}

@@ -1,1 +1,0 @@
-"""The code that touches PostgreSQL and Redis, beside sources of candidates. Knows no policy."""

@@ -1,0 +1,1 @@
+"""The model run being served, and its vector indexes."""

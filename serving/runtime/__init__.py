@@ -1,0 +1,1 @@
+"""What all of a process stands on: budgets, breakers, tasks, metrics, logs, faults."""

@@ -1,0 +1,77 @@
+"""What is wrong with a request, and where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.errors import InvalidInputError, StoreUnavailableError, TandemError
+from domain.identifiers import ItemNo
+
+MOST_FAULTS = 20
+"""How many faults one answer lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that is wrong with a request."""
+
+    pointer: str
+    """Where: a JSON pointer into the body (`/events/3/kind`), or `query:limit`, `path:user_id`."""
+    detail: str
+    """What is wrong, and what would be right."""
+
+
+class FaultyInputError(InvalidInputError):
+    """The request is not valid."""
+
+    def __init__(self, detail: str, faults: Sequence[Fault]) -> None:
+        super().__init__(detail)
+        self.faults = tuple(faults[:MOST_FAULTS])
+
+
+def invalid_request(faults: Sequence[Fault]) -> FaultyInputError:
+    """The error of a request whose form is wrong; its sentence has the first of the faults."""
+    details = "; ".join(f"{fault.pointer or 'the body'}: {fault.detail}" for fault in faults[:3])
+    return FaultyInputError(f"The request is not valid. {details}", faults)
+
+
+class ConflictingEventsError(FaultyInputError):
+    """An event id comes with another content than before."""
+
+
+class EventsNotAcknowledgedError(StoreUnavailableError):
+    """It is not known whether the events were recorded."""
+
+    def __init__(self, detail: str, event_ids: Sequence[str]) -> None:
+        again = "Send them again with the event_ids of this answer, in their order: each then"
+        super().__init__(f"{detail} {again} counts once.", reason="not_acknowledged")
+        self.event_ids = tuple(event_ids)
+
+
+class MalformedBodyError(InvalidInputError):
+    """The body is not JSON."""
+
+
+class UnsupportedMediaTypeError(InvalidInputError):
+    """The body is not sent as JSON."""
+
+
+class BodyTooLargeError(InvalidInputError):
+    """The body is too large."""
+
+
+class RunGoneError(TandemError):
+    """The model run was dropped while it was being read."""
+
+
+class UserGoneError(TandemError):
+    """The user was forgotten, and the number is nobody's any more."""
+
+
+def unknown_items(named: dict[str, str], found: dict[str, ItemNo]) -> list[Fault]:
+    """What is wrong with items (by pointer) of which only some were found."""
+    advice = "Create it first with PUT /v1/items/{item_id}, or leave it out."
+    return [
+        Fault(pointer, f"There is no item {item_id!r}. {advice}")
+        for pointer, item_id in named.items()
+        if item_id not in found
+    ]

@@ -1,0 +1,137 @@
+"""What the serving layer counts, in a registry of the app's own."""
+
+from functools import partial
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
+
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+_OF_POSTGRES = (
+    "away", "timeout", "open", "busy", "stalled", "conflict", "statement", "damaged",
+)  # fmt: skip
+DEGRADED = (
+    *(f"postgres_{reason}" for reason in _OF_POSTGRES),
+    "redis_away",
+    "redis_open",
+    "budget",
+    "run_gone",
+    "run_unusable",
+    "interrupted",
+    "vector_index",
+)
+
+
+class ServingMetrics:
+    """All metrics of one app."""
+
+    def __init__(self) -> None:
+        self.registry = registry = CollectorRegistry()
+        # CPU, memory and open files of this process.
+        ProcessCollector(registry=registry)
+        counter, gauge = partial(Counter, registry=registry), partial(Gauge, registry=registry)
+        histogram = partial(Histogram, registry=registry, buckets=_SECONDS)
+        self.requests = counter(
+            "serving_requests",
+            "Requests by route template, method and status.",
+            ["route", "method", "status"],
+        )
+        self.request_seconds = histogram(
+            "serving_request_seconds",
+            "Seconds from the first byte in to the last byte out.",
+            ["route", "method"],
+        )
+        self.answers = counter("serving_answers", "Lists by source, searches too.", ["source"])
+        self.degraded = counter(
+            "serving_degraded",
+            "Why an answer was less than it might have been; redis_…: it had to be made anew.",
+            ["reason"],
+        )
+        self.exclusions_unknown = counter(
+            "serving_exclusions_unknown",
+            "Answers made without knowing all that the user has seen, disliked or hidden.",
+        )
+        self.breaker_state = gauge(
+            "serving_breaker_state",
+            "0: closed, all is well; 1: half-open, tried again; 2: open, left alone.",
+            ["dependency"],
+        )
+        self.breaker_openings = counter(
+            "serving_breaker_openings",
+            "How often a dependency failed so much that it was left alone.",
+            ["dependency"],
+        )
+        self.cache = counter(
+            "serving_cache",
+            "Cached answers asked for: hit, miss; error: Redis failed.",
+            ["outcome"],
+        )
+        self.warmed = counter(
+            "serving_warmed_answers", "Answers prepared before the run they are of was served."
+        )
+        self.impressions_dropped = counter(
+            "serving_impressions_dropped",
+            "Impressions lost because the queue was full or the store away.",
+        )
+        self.impressions_refused = counter(
+            "serving_impressions_refused",
+            "Impressions the store refuses whatever is tried, which are lost.",
+        )
+        self.background_failures = counter(
+            "serving_background_failures",
+            "Turns of the work beside the requests that failed: outage, a store was away; error.",
+            ["work", "cause"],
+        )
+        self.events = counter(
+            "serving_events",
+            "Events: accepted, duplicate; refused: the store was away; unknown: it is not known"
+            " whether they were recorded.",
+            ["outcome"],
+        )
+        self.bodies_refused = counter(
+            "serving_bodies_refused",
+            "Requests whose body was not taken: too_many (of_key) or too_many_bytes at once,"
+            " too_slow.",
+            ["reason"],
+        )
+        self.requests_shed = counter(
+            "serving_requests_shed",
+            "Requests without a body told to come again: too_many under way, or connections.",
+            ["reason"],
+        )
+        self.connections_refused = counter(
+            "serving_connections_refused",
+            "Connections beyond the limit: told so, or closed at once.",
+        )
+        self.live_run = gauge("serving_live_run", "Number of the run being served, 0: none.")
+        self.pool_connections = gauge(
+            "serving_postgres_connections",
+            "Connections to PostgreSQL by lane: open; in_use; limit, the most there may be.",
+            ["lane", "state"],
+        )
+        self.pool_waiting = gauge(
+            "serving_postgres_waiting", "Requests that wait for a connection, by lane.", ["lane"]
+        )
+        self.pool_wait_seconds = histogram(
+            "serving_postgres_wait_seconds",
+            "Seconds until there was a connection to be had, by lane.",
+            ["lane"],
+        )
+        for reason in DEGRADED:
+            self.degraded.labels(reason)
+        self.replica_lag_seconds = gauge(
+            "serving_replica_lag_seconds",
+            "The read replica knows everything older than this; +Inf: nothing is certain; 0: none.",
+        )
+        self.replica_grants = counter(
+            "serving_replica_grants",
+            "Grants to read the replica: given; refused: it may not know enough yet.",
+            ["outcome"],
+        )
+        for outcome in ("hit", "miss", "error"):
+            self.cache.labels(outcome)
+        for outcome in ("accepted", "duplicate", "refused", "unknown"):
+            self.events.labels(outcome)
+        for reason in ("too_many", "too_many_bytes", "too_many_of_key", "too_slow"):
+            self.bodies_refused.labels(reason)
+        for reason in ("too_many", "connections"):
+            self.requests_shed.labels(reason)

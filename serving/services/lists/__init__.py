@@ -1,1 +1,0 @@
-"""A user's list: made, re-ranked, backfilled and explained."""

@@ -1,1 +1,0 @@
-"""Non-personalized lists: the same for everybody."""

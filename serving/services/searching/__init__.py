@@ -1,1 +1,0 @@
-"""Searching the catalogue, and what is like an item."""

@@ -1,0 +1,168 @@
+"""GET /v1/items/{item_id}/similar and GET /v1/similar."""
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Path, Query, Response
+from pydantic import BaseModel, Field
+from typing_extensions import TypeAliasType
+
+from domain.errors import UnknownItemError
+from domain.identifiers import ItemId, UserId
+from serving.access.requirements import may_read
+from serving.answering.pipeline import Answer
+from serving.answering.schemas import (
+    CATEGORIES_MEANT,
+    DEGRADED,
+    EXCLUDE_SEEN,
+    EXCLUSIONS_OF_USER,
+    ExclusionKnowledge,
+    FindingQuery,
+    FoundItemsSource,
+    RunAnswer,
+    run_answer,
+)
+from serving.http.errors import problems_of_request
+from serving.http.routing import TandemRoute, provided
+from serving.http.values import Identifier, QueryBoolean
+from serving.similar.similar import Similar, SimilarList, SimilarRequest, SimilarStrategy
+
+SimilarItemsStrategy = TypeAliasType("SimilarItemsStrategy", SimilarStrategy)
+
+MOST_SEEDS = 20
+
+_PROBLEMS = problems_of_request(UnknownItemError)
+
+
+class SimilarQuery(FindingQuery):
+    """The parameters of the query where the path names the item."""
+
+    exclude_seen: Annotated[QueryBoolean, Field(description=EXCLUDE_SEEN)] = True
+
+    def like(self, item_ids: Iterable[str]) -> SimilarRequest:
+        """What is looked for, given the items to be like."""
+        return SimilarRequest(
+            item_ids=tuple(ItemId(item_id) for item_id in dict.fromkeys(item_ids)),
+            limit=self.limit,
+            filters=self.filters(),
+            exclude_seen=self.exclude_seen,
+        )
+
+
+class SimilarToSeveralQuery(SimilarQuery):
+    """The parameters of the query where it names the items."""
+
+    item_id: Annotated[
+        list[Identifier],
+        Field(
+            min_length=1,
+            max_length=MOST_SEEDS,
+            description="Items to be like, each equally; those that do not exist are in"
+            " unknown_item_ids.",
+            examples=[["stalker-1979", "solaris-1972"]],
+        ),
+    ]
+
+
+class SimilarItemAnswer(BaseModel):
+    """One similar item."""
+
+    item_id: str = Field(examples=["stalker-1979"])
+    title: str = Field(examples=["Stalker"])
+    score: float = Field(
+        description="How similar it is, at most 1: the sum of the two parts. 0 for items that only"
+        " fill the list up."
+    )
+    used_by_same_people: float = Field(
+        description="The part that comes from who uses the items, and one after the other."
+    )
+    similar_in_words: float = Field(description="The part that comes from what is said of them.")
+
+
+class SimilarAnswer(BaseModel):
+    """Items like others, the most similar first."""
+
+    items: list[SimilarItemAnswer]
+    categories_meant: dict[str, str] = Field(
+        description=CATEGORIES_MEANT, examples=[{"comedy": "Comedy"}]
+    )
+    source: FoundItemsSource = Field(description="Where the list comes from now.")
+    strategy: SimilarItemsStrategy = Field(
+        description="What the list was made as. similar: by use and words. words: by words alone,"
+        " as the item is too new. popular: nothing is known of the item. fallback: the popular list"
+        " kept in memory, because PostgreSQL did not answer."
+    )
+    degraded: str | None = Field(description=DEGRADED)
+    exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
+    run: RunAnswer | None = Field(description="Null before the first run is published.")
+    unknown_item_ids: list[str] = Field(
+        description="Ids among those asked for that no item has; the others were used."
+    )
+    generation_ms: float
+
+
+def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
+    """The fields of `SimilarAnswer`, ready to be written."""
+    result = found.result
+    return {
+        "items": [
+            {
+                "item_id": item.item_id,
+                "title": item.title,
+                "score": item.score,
+                "used_by_same_people": item.used_by_same_people,
+                "similar_in_words": item.similar_in_words,
+            }
+            for item in result.items
+        ],
+        "categories_meant": result.categories_meant,
+        "source": found.source,
+        "strategy": result.strategy,
+        "degraded": found.degraded,
+        "exclusions": found.exclusions,
+        "run": run_answer(result.run),
+        "unknown_item_ids": result.unknown,
+        "generation_ms": found.generation_ms,
+    }
+
+
+router = APIRouter(prefix="/v1", tags=["search"], route_class=TandemRoute)
+
+FromSimilar = Annotated[Similar, provided(Similar)]
+
+
+@router.get(
+    "/items/{item_id:id}/similar",
+    dependencies=[may_read],
+    response_model=SimilarAnswer,
+    responses=_PROBLEMS,
+)
+async def similar_to_item(
+    item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
+    similar: FromSimilar,
+    asked: Annotated[SimilarQuery, Query()],
+) -> Response:
+    """Items like this one: used by the same people, and similar in what is said of them.
+
+    As many as were asked for, or all that are eligible. An item that is new has neighbours too.
+    """
+    return await _similar(similar, asked.user(), asked.like([item_id]))
+
+
+@router.get(
+    "/similar",
+    dependencies=[may_read],
+    response_model=SimilarAnswer,
+    responses=_PROBLEMS,
+)
+async def similar_to_items(
+    similar: FromSimilar, asked: Annotated[SimilarToSeveralQuery, Query()]
+) -> Response:
+    """Items like several, as those in a cart or of a page: near to the middle of them all."""
+    return await _similar(similar, asked.user(), asked.like(asked.item_id))
+
+
+async def _similar(similar: Similar, user_id: UserId | None, request: SimilarRequest) -> Response:
+    found = await similar.similar(user_id, request)
+    return Response(orjson.dumps(similar_answer(found)), media_type="application/json")

@@ -1,0 +1,205 @@
+"""Items that are like others."""
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from domain.errors import StoreUnavailableError, UnknownItemError
+from domain.identifiers import ItemId, ItemNo, UserId
+from serving.answering.list_kind import CachedKind
+from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.users import UserReader
+from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.meant_categories import MeantCategories
+from serving.runs.live_runs import LiveRun, decoded_run, trusted
+from serving.runs.vector_indexes import VECTOR_INDEX
+from serving.runtime.budget import SEARCHING, until
+from serving.similar.similar_items import ItemFilters, NearestItem, Seed, SimilarItems
+
+SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
+
+_NOBODY = Exclusions()
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarItem:
+    """An item that is like others."""
+
+    item_no: ItemNo
+    item_id: str
+    title: str
+    score: float
+    """The sum of the two that follow; 0 for items that only fill the list up."""
+    used_by_same_people: float
+    similar_in_words: float
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarList:
+    """Items like others, the most similar first."""
+
+    strategy: SimilarStrategy
+    run: LiveRun | None
+    items: tuple[SimilarItem, ...]
+    unknown: tuple[str, ...] = ()
+    """Ids among those asked for that no item has."""
+    degraded: str | None = None
+    """Why it is less than it might have been, and so is not kept; None: it is not."""
+    categories_meant: Mapping[str, str] = field(default_factory=dict)
+    """Of an empty list: categories that no item has, and those written so but for case."""
+
+    @classmethod
+    def decode(cls, cached: bytes) -> Self:
+        """The list from what was cached."""
+        said = orjson.loads(cached)
+        items = tuple(SimilarItem(**item) for item in said["items"])
+        return cls(
+            said["strategy"],
+            decoded_run(said["run"]),
+            items,
+            unknown=tuple(said["unknown"]),
+            categories_meant=said.get("categories_meant", {}),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SimilarRequest:
+    """What a list of similar items is asked to be."""
+
+    item_ids: tuple[ItemId, ...]
+    """Items to be like, all of them equally."""
+    limit: int
+    filters: Filters = EVERYTHING
+    exclude_seen: bool = True
+    """False: only items the user disliked or hid stay out."""
+
+
+@dataclass(eq=False, slots=True)
+class Similar(CachedKind[SimilarRequest, SimilarList]):
+    """Answers requests for similar items."""
+
+    pipeline: AnswerPipeline
+    items: SimilarItems
+    fallback: FallbackCatalogue
+    categories: MeantCategories
+    recall_bound: float
+    fresh_seconds: float
+
+    async def similar(self, user_id: UserId | None, request: SimilarRequest) -> Answer[SimilarList]:
+        """Items like those of the request; UnknownItemError if none of these exists."""
+        return await self.pipeline.answer(self, request, user_id)
+
+    async def make(
+        self, run: LiveRun | None, user: UserReader | None, request: SimilarRequest
+    ) -> SimilarList:
+        """The most similar by the run, then the most used."""
+        of_user = (await user.state(exclude_seen=True)).exclusions if user else _NOBODY
+        seeds = await self.items.find_seeds(run.run_id if run else None, request.item_ids)
+        known = {seed.item_id for seed in seeds}
+        unknown = tuple(item_id for item_id in request.item_ids if item_id not in known)
+        if not seeds:
+            raise UnknownItemError(_unknown_detail(unknown))
+        excluded = {seed.item_no for seed in seeds} | self.excluded(of_user, request)
+        filters = ItemFilters(request.filters)
+        nearest, degraded = await self._nearest(run, seeds, excluded, filters, request.limit)
+        missing = request.limit - len(nearest)
+        strategy = _strategy(seeds) if nearest else "popular"
+        if missing > 0:
+            listed = excluded.union(item.item_no for item in nearest)
+            run_id = run.run_id if run else None
+            nearest += await self.items.load_most_used(run_id, listed, filters, items=missing)
+        meant = await self.categories.find(request.filters, nearest)
+        items = tuple(map(_similar_item, nearest))
+        return SimilarList(strategy, run, items, unknown, degraded, meant)
+
+    async def _nearest(
+        self,
+        run: LiveRun | None,
+        seeds: Sequence[Seed],
+        excluded: AbstractSet[ItemNo],
+        filters: ItemFilters,
+        limit: int,
+    ) -> tuple[list[NearestItem], str | None]:
+        """The most similar, and why they are fewer than they might have been."""
+        similarity_embedding = mean_similarity_embedding(seeds)
+        if run is None:
+            return [], None
+        if similarity_embedding is None:
+            await self.items.check_run(run.run_id)
+            return [], None
+        index = trusted(run.similarity_index, self.recall_bound)
+        try:
+            with until(SEARCHING):
+                nearest = await self.items.load_nearest(
+                    run.run_id, similarity_embedding, excluded, filters, items=limit, index=index
+                )
+        except StoreUnavailableError:
+            if not self.items.lacks(index):
+                raise
+            return [], VECTOR_INDEX
+        lacking = self.items.lacks(index) and not filters.leave_few
+        return nearest, VECTOR_INDEX if lacking else None
+
+    def make_fallback(self, known: UserExclusions, request: SimilarRequest) -> SimilarList:
+        """What is popular."""
+        excluded = self.excluded(known.exclusions, request) | self.fallback.numbers_of(
+            request.item_ids
+        )
+        fallback = self.fallback.answer(request.limit, excluded, filters=request.filters)
+        items = tuple(
+            SimilarItem(item.item_no, item.item_id, item.title, 0.0, 0.0, 0.0)
+            for item in fallback.items
+        )
+        return SimilarList("fallback", fallback.run, items)
+
+    def key(self, request: SimilarRequest) -> str:
+        """All of the request."""
+        parts = (
+            sorted(request.item_ids),
+            request.limit,
+            request.filters.key(),
+            request.exclude_seen,
+        )
+        return f"similar:{orjson.dumps(parts).decode()}"
+
+    def excluded(self, exclusions: Exclusions, request: SimilarRequest) -> AbstractSet[ItemNo]:
+        """The user's exclusions."""
+        return exclusions.of(exclude_seen=request.exclude_seen)
+
+    decode = staticmethod(SimilarList.decode)
+
+
+def mean_similarity_embedding(seeds: Sequence[Seed]) -> NDArray[np.float32] | None:
+    """The mean of the similarity embeddings that are known; None if none is."""
+    known = [seed.similarity_embedding for seed in seeds if seed.similarity_embedding is not None]
+    return np.asarray(np.mean(known, axis=0, dtype=np.float32)) if known else None
+
+
+def _strategy(seeds: Sequence[Seed]) -> SimilarStrategy:
+    return "similar" if any(seed.is_embedded for seed in seeds) else "words"
+
+
+def _similar_item(item: NearestItem) -> SimilarItem:
+    return SimilarItem(
+        item_no=item.item_no,
+        item_id=item.item_id,
+        title=item.title,
+        score=item.score,
+        used_by_same_people=item.used_by_same_people,
+        similar_in_words=item.score - item.used_by_same_people,
+    )
+
+
+def _unknown_detail(unknown: Sequence[str]) -> str:
+    named = ", ".join(map(repr, unknown))
+    return (
+        f"There is no item {named}. Look for its id with GET /v1/search, or store it first with"
+        " PUT /v1/items/{item_id}."
+    )

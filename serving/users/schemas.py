@@ -1,0 +1,113 @@
+"""The bodies of /v1/users/{user_id}."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from serving.http.values import MOST_ITEMS, MOST_WORDS, Attributes, Identifier, Phrase
+
+
+def _distinct(given: list[str]) -> list[str]:
+    return list(dict.fromkeys(given))
+
+
+class InterestsBody(BaseModel):
+    """What a user likes."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    words: Annotated[list[Phrase], Field(max_length=MOST_WORDS), AfterValidator(_distinct)] = Field(
+        [],
+        description="Words or phrases, and names of categories, as people write them.",
+        examples=[["robots", "film noir"]],
+    )
+    items: Annotated[list[Identifier], Field(max_length=MOST_ITEMS), AfterValidator(_distinct)] = (
+        Field(
+            [],
+            description="Items of the catalogue. They count as seen: they are not recommended.",
+            examples=[["stalker-1979"]],
+        )
+    )
+
+
+class UserBody(BaseModel):
+    """All that is said of a user; what is left out takes its default."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "attributes": {"country": "NL"},
+                    "interests": {"words": ["robots", "film noir"], "items": ["stalker-1979"]},
+                }
+            ]
+        },
+    )
+
+    attributes: Attributes = {}
+    interests: InterestsBody = InterestsBody()
+
+
+class WordAnswer(BaseModel):
+    """A declared word or phrase."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    word: str = Field(examples=["robots"])
+    known: bool = Field(
+        description="Whether the served run has learned anything of it from the texts of items."
+        " If not, it is kept, and counts once a run has."
+    )
+
+
+class InterestsAnswer(BaseModel):
+    """What the user likes, as declared."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    words: list[WordAnswer]
+    items: list[str]
+
+
+class UserAnswer(BaseModel):
+    """What is said of a user. What the user did is not shown here."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    user_id: str
+    attributes: dict[str, Any]
+    interests: InterestsAnswer
+    declared_at: datetime | None = Field(
+        description="When other interests were declared last. Null: none ever were."
+    )
+    created_at: datetime
+
+
+class RemovedCounts(BaseModel):
+    """How much was removed, by where it was."""
+
+    users: int = Field(description="1, or 0 if there was no such user.", examples=[1])
+    interests: int = Field(description="1 if the user ever declared interests.", examples=[1])
+    interactions: int = Field(description="Events of the user.", examples=[214])
+    event_deletions: int = Field(description="Notes of events deleted before.", examples=[2])
+    impressions: int = Field(description="Answers that were given to the user.", examples=[38])
+    recommendation_lists: int = Field(
+        description="Batch lists, one in each retained model run.", examples=[3]
+    )
+    user_embeddings: int = Field(
+        description="Live vectors, one in each retained model run.", examples=[3]
+    )
+    cached_answers: int | None = Field(
+        description="Answers in Redis. Null: Redis is away; what it holds does not count when it is"
+        " back, and expires.",
+        examples=[4],
+    )
+
+
+class ForgottenUserAnswer(BaseModel):
+    """What was removed. All numbers are 0 if nothing was known of the user."""
+
+    user_id: str = Field(description="As it was given.", examples=["ann"])
+    removed: RemovedCounts
