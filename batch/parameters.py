@@ -2,13 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from domain.cold_items import SimilarityShares
 from domain.live_vector import LiveVectorParameters
-
-if TYPE_CHECKING:  # settings take their defaults from here
-    from batch.settings import BatchSettings
 
 FEWEST_USERS = 2
 """With fewer users there is nothing to learn."""
@@ -61,11 +58,6 @@ class ListHyperparameters:
     seed: int = 20
 
     @classmethod
-    def of(cls, settings: "BatchSettings") -> Self:
-        """Those of the settings."""
-        return cls(**{field.name: getattr(settings, field.name) for field in fields(cls)})
-
-    @classmethod
     def from_dict(cls, parameters: Mapping[str, Any]) -> Self:
         """Those of a run's row, which an earlier version of Tandem may have written."""
         known = {field.name for field in fields(cls)}
@@ -95,11 +87,6 @@ class SpaceParameters:
     trend_half_life_days: float = 7.0
     """Age at which an interaction counts half in the trend."""
     seed: int = 20
-
-    @classmethod
-    def of(cls, settings: "BatchSettings") -> Self:
-        """Those of the settings."""
-        return cls(factors=settings.live_factors, seed=settings.seed)
 
     def als(self) -> AlsParameters:
         """The fit behind taste."""
@@ -147,11 +134,6 @@ class RunParameters:
     lists: ListHyperparameters = field(default_factory=ListHyperparameters)
     space: SpaceParameters = field(default_factory=SpaceParameters)
     weights: LiveWeights = field(default_factory=LiveWeights)
-
-    @classmethod
-    def of(cls, settings: "BatchSettings") -> Self:
-        """Those of the settings; the weights are the defaults."""
-        return cls(ListHyperparameters.of(settings), SpaceParameters.of(settings))
 
     def described(self) -> dict[str, dict[str, Any]]:
         """As they are stored with the run."""

@@ -1,9 +1,11 @@
 """Settings of the nightly run."""
 
+from dataclasses import fields
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from batch.parameters import ListHyperparameters, SpaceParameters
+from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from sql.environment import LayerSettings
 
 _LISTS = ListHyperparameters()
@@ -136,6 +138,19 @@ class BatchSettings(LayerSettings):
         gt=0,
         description="days after its publication a run is dropped even so, unless it is served",
     )
+
+    def list_hyperparameters(self) -> ListHyperparameters:
+        """Those of the lists' fit."""
+        names = (field.name for field in fields(ListHyperparameters))
+        return ListHyperparameters(**{name: getattr(self, name) for name in names})
+
+    def space_parameters(self) -> SpaceParameters:
+        """Those of the space."""
+        return SpaceParameters(factors=self.live_factors, seed=self.seed)
+
+    def run_parameters(self) -> RunParameters:
+        """Those of a run; the weights are the defaults."""
+        return RunParameters(self.list_hyperparameters(), self.space_parameters())
 
 
 class TuneSettings(LayerSettings):

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from batch.parameters import RunParameters, WordParameters
+from batch.parameters import WordParameters
 from batch.settings import BatchSettings
 from benchmarks.command import Data, run_command
 from benchmarks.hidden_items import ColdFigures, MeasuredCold, measure_cold
@@ -31,7 +31,7 @@ def cold(
         measured = measure_cold(
             log,
             terms,
-            RunParameters.of(settings),
+            settings.run_parameters(),
             WordParameters(),
             seed=seed,
             threads=settings.threads,

@@ -10,7 +10,6 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from batch.parameters import RunParameters
 from batch.replay.replaying import ReplaySettings
 from batch.settings import BatchSettings
 from benchmarks.command import Data, run_command
@@ -36,7 +35,7 @@ def words(
         replayed = replay_words(
             log,
             terms,
-            RunParameters.of(settings),
+            settings.run_parameters(),
             asked,
             lambda done, foreseen: on_step(f"night {done}: {foreseen:,} interactions foreseen"),
         )

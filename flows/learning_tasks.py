@@ -23,7 +23,6 @@ from batch.parameters import (
     FEWEST_USERS,
     ListHyperparameters,
     LiveWeights,
-    RunParameters,
     WordParameters,
 )
 from batch.runs import model_runs
@@ -55,7 +54,7 @@ def begin(context: NightlyContext, asked: Mapping[str, float]) -> Run:
         context.clear_away(leftover)
     with context.begin() as connection:
         tuned = find_tuned_hyperparameters(connection)
-        parameters = RunParameters.of(context.settings)
+        parameters = context.settings.run_parameters()
         if tuned is not None:
             changed: dict[str, Any] = dict(asked)
             parameters = replace(parameters, lists=replace(tuned, **changed))

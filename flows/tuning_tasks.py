@@ -2,7 +2,6 @@
 
 from batch.evaluation import holdout
 from batch.history.interactions import Interactions, load_interactions
-from batch.parameters import ListHyperparameters
 from batch.settings import TuneSettings
 from batch.tuning.judging import EvaluationFold
 from batch.tuning.search import Budget, Found, Search, Trial
@@ -57,7 +56,7 @@ def split(context: NightlyContext, history: Interactions, settings: TuneSettings
         )
     return time_fold(
         held_out,
-        ListHyperparameters.of(context.settings),
+        context.settings.list_hyperparameters(),
         settings.judged_users,
         context.settings.seed,
     )
@@ -72,7 +71,7 @@ def search(
     fold: EvaluationFold,
 ) -> Found:
     """Try configurations until the budget is spent, and store what the search came to."""
-    default = ListHyperparameters.of(context.settings)
+    default = context.settings.list_hyperparameters()
     mark = fingerprint(history, until, default)
     with context.begin() as connection:
         finished = load_trials(connection, mark)

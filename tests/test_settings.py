@@ -73,8 +73,8 @@ def test_settings_that_are_not_set_make_the_policies_as_they_are(
     assert ResilienceSettings().breaker_rules() == BreakerRules()
     assert DiagnosisSettings().bounds() == Bounds()
     assert RerankingSettings().reranking() == RerankingPolicy()
-    assert ListHyperparameters.of(BatchSettings()) == ListHyperparameters()
-    assert SpaceParameters.of(BatchSettings()) == SpaceParameters()
+    assert BatchSettings().list_hyperparameters() == ListHyperparameters()
+    assert BatchSettings().space_parameters() == SpaceParameters()
 
 
 def test_a_constant_is_given_by_code_and_never_by_the_environment(

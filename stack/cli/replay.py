@@ -15,7 +15,6 @@ from batch.bulk import bulk_connection
 from batch.evaluation.segments import HEAVY_FROM, LIGHT_FROM, SEGMENTS
 from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions, load_interactions
-from batch.parameters import RunParameters
 from batch.replay.foresight import CANDIDATES, advise, by_segment
 from batch.replay.replaying import POLICIES, Replay, ReplaySettings, replay
 from batch.replay.sources import SOURCES
@@ -101,7 +100,7 @@ def replayed_with_progress(log: Interactions, asked: ReplaySettings) -> Replay:
         def show(night: int, foreseen: int) -> None:
             bar.update(task, completed=night, foreseen=foreseen)
 
-        return replay(log, RunParameters.of(BatchSettings()), asked, show)
+        return replay(log, BatchSettings().run_parameters(), asked, show)
 
 
 def print_replay(console: Console, replayed: Replay) -> None:

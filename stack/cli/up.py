@@ -10,10 +10,10 @@ import typer
 
 from domain.errors import StackError
 from stack.cli.preparing import prepare
-from stack.local.addresses import print_addresses
 from stack.local.home import UP, owning
 from stack.local.port_check import NeededPort, check_ports
-from stack.local.startup import Start, start_up
+from stack.local.starting.addresses import print_addresses
+from stack.local.starting.startup import Start, start_up
 from stack.local.supervision.leftovers import end_leftovers
 from stack.local.supervision.state import StackState, find_state
 from stack.local.supervision.state_recorder import StateRecorder

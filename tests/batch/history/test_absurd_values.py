@@ -9,7 +9,6 @@ from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
 from batch.lists.listing import fit_lists
 from batch.lists.nightly_lists import best_lists
-from batch.parameters import RunParameters
 from batch.settings import BatchSettings
 from domain.interactions import MOST_REFERENCES
 from tests.batch.conftest import KINDS
@@ -43,7 +42,7 @@ def lists_by_item(rated: int | None, value: float) -> dict[int, int]:
         moments,
     )
     matrix = interaction_matrix(history, history.newest())
-    hyperparameters = replace(RunParameters.of(BatchSettings()).lists, factors=16, iterations=5)
+    hyperparameters = replace(BatchSettings().run_parameters().lists, factors=16, iterations=5)
     factors = fit_lists(matrix, history, history.newest(), hyperparameters, threads=1)
     lists = best_lists(matrix, factors, matrix.rows_who_like(), length=20)
     listed, counts = np.unique(lists.item_nos, return_counts=True)

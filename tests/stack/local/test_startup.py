@@ -10,12 +10,12 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine
 
-from stack.local import startup
-from stack.local.addresses import print_addresses
-from stack.local.first_recommendation import FirstRecommendation
 from stack.local.flow_runs import nightly_run
 from stack.local.home import Home
-from stack.local.startup import Start, Welcome
+from stack.local.starting import startup
+from stack.local.starting.addresses import print_addresses
+from stack.local.starting.first_recommendation import FirstRecommendation
+from stack.local.starting.startup import Start, Welcome
 from stack.local.supervision.state import StackState
 from stack.settings import StackSettings
 from stack.terminal import Terminal

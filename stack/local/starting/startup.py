@@ -12,8 +12,6 @@ from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
 from stack.local.environment import child_environment, prefect_environment
-from stack.local.first_data import has_events, has_items, load_sample
-from stack.local.first_recommendation import FirstRecommendation, first_recommendation
 from stack.local.flow_runs.nightly_run import NightlyRunError, run_nightly
 from stack.local.home import Home
 from stack.local.processes import (
@@ -24,6 +22,8 @@ from stack.local.processes import (
     prefect_worker_service,
     speed_service,
 )
+from stack.local.starting.first_data import has_events, has_items, load_sample
+from stack.local.starting.first_recommendation import FirstRecommendation, first_recommendation
 from stack.local.stores import prepare_database
 from stack.local.supervision.background import in_thread, together
 from stack.local.supervision.log_file import last_lines

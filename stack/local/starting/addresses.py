@@ -7,7 +7,7 @@ from rich.markup import escape
 from sql.passwords import masked
 from stack.local.home import Home
 from stack.local.prefect_password import USER
-from stack.local.startup import Welcome
+from stack.local.starting.startup import Welcome
 from stack.local.supervision.state import StackState
 from stack.terminal import Terminal
 
