@@ -5,6 +5,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from graphlib import TopologicalSorter
 from pathlib import Path
@@ -110,11 +111,30 @@ def test_the_domain_stays_small() -> None:
     assert len(files_of("domain")) <= MOST_FILES_IN_DOMAIN
 
 
-@pytest.mark.parametrize("layer", ["batch", "serving", "stack"])
-def test_the_parts_of_a_layer_import_each_other_in_no_circle(layer: str) -> None:
-    parts = {path.name for path in (ROOT / layer).iterdir() if (path / "__init__.py").exists()}
-    graph = {part: parts_imported_by(f"{layer}/{part}") & parts - {part} for part in parts}
-    TopologicalSorter(graph).prepare()  # CycleError tells the circle
+def test_no_files_and_no_folders_import_each_other_in_a_circle() -> None:
+    files = {module_of(path): path for layer in LAYERS for path in files_of(layer)}
+    by_file = {name: imported_modules(path) & files.keys() - {name} for name, path in files.items()}
+    by_folder: dict[Path, set[Path]] = defaultdict(set)
+    for name, imported in by_file.items():
+        folder = files[name].parent
+        by_folder[folder] |= {files[other].parent for other in imported} - {folder}
+    for graph in (by_file, by_folder):
+        TopologicalSorter(graph).prepare()  # CycleError tells the circle
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path) -> set[str]:
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    modules = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
+    return modules | {str(node.module) for node in froms if not is_package(str(node.module))}
+
+
+def is_package(module: str) -> bool:
+    return (ROOT.joinpath(*module.split(".")) / "__init__.py").exists()
 
 
 def test_what_puts_serving_together_is_imported_by_no_part_of_it() -> None:
