@@ -129,12 +129,13 @@ def module_of(path: Path) -> str:
 def imported_modules(path: Path) -> set[str]:
     nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
     froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
-    modules = {f"{node.module}.{alias.name}" for node in froms for alias in node.names}
-    return modules | {str(node.module) for node in froms if not is_package(str(node.module))}
+    names = {(str(node.module), alias.name) for node in froms for alias in node.names}
+    return {f"{module}.{name}" if is_module(module, name) else module for module, name in names}
 
 
-def is_package(module: str) -> bool:
-    return (ROOT.joinpath(*module.split(".")) / "__init__.py").exists()
+def is_module(package: str, name: str) -> bool:
+    folder = ROOT.joinpath(*package.split("."))
+    return (folder / f"{name}.py").exists() or (folder / name / "__init__.py").exists()
 
 
 def test_what_puts_serving_together_is_imported_by_no_part_of_it() -> None:
