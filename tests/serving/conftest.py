@@ -183,6 +183,7 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
                 # Time is short only where a test is about it: the machine may be busy.
                 "request_budget_seconds": 20.0,
                 "postgres_silence_seconds": 20.0,
+                "redis_timeout_seconds": 0.5,
                 "startup_wait_seconds": 0.0,
                 **settings,
             }

@@ -20,7 +20,7 @@ async def test_a_question_to_a_frozen_redis_that_nobody_waits_for_any_more_is_no
         own_redis.url,
         ServingMetrics(),
         Breaker(BreakerRules()),
-        timeout_seconds=0.05,
+        timeout_seconds=0.3,
         heartbeat_seconds=0.1,
         connections=10,
     )
