@@ -53,7 +53,9 @@ def test_no_key_has_more_than_half_of_the_slots(run_api: RunApi, seeds: Seeds) -
 async def test_requests_beyond_those_under_way_are_told_to_come_again_and_probes_are_not(
     start: Start,
 ) -> None:
-    client = await start(api_requests_at_once=1, postgres_connections=1)
+    client = await start(
+        api_requests_at_once=1, postgres_connections=1, postgres_overflow_connections=0
+    )
     answers = await asyncio.gather(
         *(client.get("/v1/users/ann/recommendations") for _ in range(20)),
         *(client.get("/healthz") for _ in range(20)),
