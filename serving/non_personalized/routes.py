@@ -74,11 +74,7 @@ async def popular(
     As many items as were asked for, or all that are eligible. A window with fewer is filled up with
     what is popular otherwise, then with any items.
     """
-    request = NonPersonalizedRequest(
-        ListKey(_POPULAR_LISTS[window], category),
-        limit,
-        None if user_id is None else UserId(user_id),
-    )
+    request = _request(_POPULAR_LISTS[window], category, limit, user_id)
     listed = await non_personalized.answer(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
 
@@ -103,11 +99,7 @@ async def trending(
     What rises with everything else does not count, and a few likings do not make a trend. As many
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
-    request = NonPersonalizedRequest(
-        ListKey(_TRENDING_LISTS[window], category),
-        limit,
-        None if user_id is None else UserId(user_id),
-    )
+    request = _request(_TRENDING_LISTS[window], category, limit, user_id)
     listed = await non_personalized.answer(request)
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
 
@@ -125,9 +117,7 @@ async def latest(
     user_id: ForUser = None,
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
-    request = NonPersonalizedRequest(
-        ListKey("latest", category), limit, None if user_id is None else UserId(user_id)
-    )
+    request = _request("latest", category, limit, user_id)
     listed = await non_personalized.answer(request)
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
 
@@ -149,8 +139,13 @@ async def starter(
 
     However many are asked for, the first ones are the same.
     """
-    request = NonPersonalizedRequest(
-        ListKey("starter", category), limit, None if user_id is None else UserId(user_id), session
-    )
+    request = _request("starter", category, limit, user_id, session)
     listed = await non_personalized.answer(request)
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
+
+
+def _request(
+    name: ListName, category: str, limit: int, user_id: str | None, session: str | None = None
+) -> NonPersonalizedRequest:
+    user = None if user_id is None else UserId(user_id)
+    return NonPersonalizedRequest(ListKey(name, category), limit, user, session)
