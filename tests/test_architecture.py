@@ -146,13 +146,7 @@ def test_what_puts_serving_together_is_imported_by_no_part_of_it() -> None:
 
 def parts_imported_by(package: str) -> set[str]:
     layer = package.partition("/")[0]
-    nodes = [
-        node
-        for path in files_of(package)
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-    ]
-    froms = [node for node in nodes if isinstance(node, ast.ImportFrom)]
-    names = [f"{node.module}.{alias.name}" for node in froms for alias in node.names]
+    names = set[str]().union(*map(imported_modules, files_of(package)))
     return {name.split(".")[1] for name in names if name.startswith(f"{layer}.")}
 
 
