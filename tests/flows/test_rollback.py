@@ -98,7 +98,6 @@ def test_a_run_rolled_back_to_is_not_retired_however_old_it_is(
 def test_a_long_reader_delays_neither_readers_nor_the_night_when_runs_come_and_go(
     shop: Engine, first_run: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    first = first_run
     waits: list[int] = []
     ended = threading.Event()
 
@@ -129,11 +128,11 @@ def test_a_long_reader_delays_neither_readers_nor_the_night_when_runs_come_and_g
             watcher.join()
         assert served(shop) == second
         # What the analyst reads is still there, and nobody waits behind the one who would drop it.
-        assert f"batch_recommendations_{first}" in _tables(shop)
+        assert f"batch_recommendations_{first_run}" in _tables(shop)
         assert max(waits) == 0
     third = run_now(ignore, retained_runs=1)
     assert partitions(shop) == partitions_of(third)
-    assert not {f"batch_recommendations_{no}" for no in (first, second)} & _tables(shop)
+    assert not {f"batch_recommendations_{no}" for no in (first_run, second)} & _tables(shop)
 
 
 def _tables(engine: Engine) -> set[str]:
