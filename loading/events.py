@@ -1,262 +1,284 @@
-"""Events of a chunk: checked all at once, and made ready to be stored."""
+"""Events of a table: each row checked by DuckDB, and made ready to be stored."""
 
-import json
-import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
-import numpy as np
+import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
-from domain.errors import InvalidInputError
-from domain.identifiers import LONGEST_ID, event_uuid, id_fault
+from domain.identifiers import LONGEST_ID, IdFault
 from domain.interactions import EventKind
-from loading.chunks import Chunk, Reject
-from loading.columnar import decoded, is_text
-from loading.layouts import Layout
+from loading.duck import literal
+from loading.plans import NO_ID, EventsPlan, IdForm
 from loading.reasons import ID_REASONS, Reason
-from loading.times import UTC_MICROSECONDS, read_times
+from loading.rejects import Reject
+from loading.tables import NOT_TEXT, unreadable
 
-DEFAULT_KIND = "view"
 CLOCK_TOLERANCE = timedelta(seconds=60)
+EVENTS_AT_ONCE = 25_000
+"""Events in one transaction: live events wait for it to be seen by the speed layer."""
 
-_NUMBER = r"^\s*-?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$"
-_PLAIN_ID = r"^[!-~]*[!--/-~][!-~]*$"
-_NAMELESS_EVENTS = uuid.UUID("0f5a3c8e-7d21-4c64-9a55-c6d2b7e49a13")
+EVENT_NAMESPACE_HEX = "5b8a9d4e3c574b0e9d0a7a6c1f2e8d31"
 
-Mask = NDArray[np.bool_]
-
-_REASONS = tuple(Reason)
-_GOOD = -1
+_PLAIN_ID = r"[!-~]*[!--/-~][!-~]*"
+_UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_UUID_LIKE = r"(?i)(urn:uuid:)?\{?[0-9a-f-]{32,36}\}?"
+_SPACES = "E' \\t\\r\\n' || chr(160) || chr(12288)"
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedEvents:
-    """The good events of a chunk."""
+class EventBatch:
+    """Some events that may be stored, and rows that may not."""
 
     table: pa.Table
-    """row_index (in the chunk), event_id (16 bytes), user_id, item_id, kind_no, value,
-    occurred_at, and time_given: whether the file says when."""
+    """row_index, event_id (16 bytes), user_id, item_id, kind_no, value, least, greatest,
+    occurred_at, time_given, recommendation_id (16 bytes)."""
     rejects: list[Reject]
+    rows: int
+    """How many rows of the file these are."""
+    left_out: int
+    """Rows of kinds that are left out."""
 
 
-class _Verdicts:
-    """The first reason found against each row."""
+def checked_events(
+    duck: duckdb.DuckDBPyConnection, plan: EventsPlan, kinds: Sequence[EventKind], now: datetime
+) -> str:
+    """The name of a view with one row for each row of the table: typed columns, `reason` and `raw`.
 
-    def __init__(self, size: int) -> None:
-        self._found: NDArray[np.int8] = np.full(size, _GOOD, dtype=np.int8)
-
-    def reject(self, rows: Mask, reason: Reason) -> None:
-        self._found[rows & self.good] = _REASONS.index(reason)
-
-    @property
-    def good(self) -> Mask:
-        good: Mask = self._found == _GOOD
-        return good
-
-    def rejects(self, chunk: Chunk) -> list[Reject]:
-        bad = np.flatnonzero(~self.good)
-        return [chunk.reject(int(at), _REASONS[self._found[at]]) for at in bad]
-
-
-def check_events(
-    chunk: Chunk, layout: Layout, kinds_by_name: Mapping[str, EventKind], now: datetime
-) -> CheckedEvents:
-    """The events of a chunk that may be stored, and those that may not.
-
-    An event without time, in a file without times, is given the time `now`. Raises
-    InvalidInputError if a column is of a type that cannot hold what its name says.
+    `reason` is null for an event that may be stored, and '' for one that is left out.
     """
-    verdicts = _Verdicts(chunk.size)
-    user_ids = _ids(chunk, layout, "user_id", verdicts, missing=Reason.NO_USER_ID)
-    item_ids = _ids(chunk, layout, "item_id", verdicts, missing=Reason.NO_ITEM_ID)
-    event_ids = _ids(chunk, layout, "event_id", verdicts, missing=None)
-    kind_nos = {name: int(kind.kind_no) for name, kind in kinds_by_name.items()}
-    kinds = _kinds(chunk, layout, kind_nos, verdicts)
-    values = _values(chunk, layout, verdicts)
-    _reject_values(kinds, values, kinds_by_name.values(), verdicts)
-    times = _times(chunk, layout, now, verdicts)
-    columns = {
-        "row_index": pa.array(np.arange(chunk.size, dtype=np.int32)),
-        "event_id": event_ids,
-        "user_id": user_ids,
-        "item_id": item_ids,
-        "kind_no": kinds,
-        "value": values,
-        "occurred_at": times,
-        "time_given": times.is_valid(),
-    }
-    good = pa.table(columns).filter(pa.array(verdicts.good))
-    named = good.set_column(good.schema.get_field_index("event_id"), "event_id", _event_uuids(good))
-    return CheckedEvents(_with_times(named, now), verdicts.rejects(chunk))
+    view = f"{plan.table.view}_events"
+    duck.execute(f"create or replace view {view} as {_query(plan, kinds, now)}")
+    return view
 
 
-def _column(chunk: Chunk, layout: Layout, name: str) -> pa.Array | None:
-    """A column as Arrow has it; None if the file has none of that name."""
-    if name not in layout.columns:
-        return None
-    column = chunk.columns.get(layout.columns[name])
-    if column is None:
-        return pa.nulls(chunk.size, pa.string())
-    if isinstance(column, list):
-        return pa.array([_as_text(value) for value in column], pa.string())
-    return decoded(column)
+def event_batches(
+    duck: duckdb.DuckDBPyConnection, plan: EventsPlan, view: str
+) -> Iterator[EventBatch]:
+    """The events of a view of `checked_events`, some at a time.
 
-
-def _as_text(value: object) -> str | None:
-    if isinstance(value, str) or value is None:
-        return value
-    return json.dumps(value)
-
-
-def _ids(
-    chunk: Chunk, layout: Layout, name: str, verdicts: _Verdicts, *, missing: Reason | None
-) -> pa.Array:
-    column = _column(chunk, layout, name)
-    if column is None:
-        return pa.nulls(chunk.size, pa.string())
-    if not (is_text(column.type) or pa.types.is_integer(column.type) or _is_empty(column)):
-        raise InvalidInputError(
-            f"The column {layout.columns[name]} of {chunk.file} is of the type {column.type}; "
-            "ids are text or whole numbers."
-        )
-    texts = _none_if_empty(pc.cast(column, pa.string()))
-    if missing is not None:
-        verdicts.reject(_true(texts.is_null()), missing)
-    verdicts.reject(_not_an_id(chunk, layout.columns[name]), Reason.ID_NOT_TEXT)
-    verdicts.reject(_true(pc.greater(pc.utf8_length(texts), LONGEST_ID)), Reason.ID_TOO_LONG)
-    _reject_unclean(texts, verdicts)
-    return texts
-
-
-def _reject_unclean(texts: pa.Array, verdicts: _Verdicts) -> None:
-    """Reject ids with characters that no id may have; most are plain and need no second look."""
-    plain = _true(pc.match_substring_regex(texts, _PLAIN_ID))
-    doubtful = np.flatnonzero(_true(texts.is_valid()) & ~plain)
-    found = {at: id_fault(texts[int(at)].as_py()) for at in doubtful}
-    for fault, reason in ID_REASONS.items():
-        rows = np.zeros(len(texts), dtype=np.bool_)
-        rows[[at for at, its in found.items() if its is fault]] = True
-        verdicts.reject(rows, reason)
-
-
-def _is_empty(column: pa.Array) -> bool:
-    return bool(pa.types.is_null(column.type))
-
-
-def _not_an_id(chunk: Chunk, name: str) -> Mask:
-    """Which parsed JSON values are no ids; Arrow columns are of one type, which is checked."""
-    column = chunk.columns.get(name)
-    if not isinstance(column, list):
-        return np.zeros(chunk.size, dtype=np.bool_)
-    return np.array([type(value) not in _ID_TYPES for value in column], dtype=np.bool_)
-
-
-_ID_TYPES = frozenset({str, int, type(None)})
-
-
-def _kinds(
-    chunk: Chunk, layout: Layout, kind_nos: Mapping[str, int], verdicts: _Verdicts
-) -> pa.Array:
-    column = _column(chunk, layout, "kind")
-    if column is None:
-        kind_no = kind_nos[layout.kind or DEFAULT_KIND]
-        return pa.array(np.full(chunk.size, kind_no, dtype=np.int16))
-    kinds = pc.fill_null(_none_if_empty(pc.cast(column, pa.string())), DEFAULT_KIND)
-    known = pa.array(kind_nos, pa.string())
-    found = pc.index_in(kinds, known)
-    verdicts.reject(_true(found.is_null()), Reason.UNKNOWN_KIND)
-    return pc.take(pa.array(kind_nos.values(), pa.int16()), found)
-
-
-def _values(chunk: Chunk, layout: Layout, verdicts: _Verdicts) -> pa.Array:
-    column = _column(chunk, layout, "value")
-    if column is None:
-        return pa.nulls(chunk.size, pa.float32())
-    given = column.is_valid()
-    if is_text(column.type):
-        texts = _none_if_empty(column)
-        given = texts.is_valid()
-        numeric = pc.match_substring_regex(texts, _NUMBER)
-        column = pc.utf8_trim_whitespace(pc.if_else(numeric, texts, None))
+    Raises InvalidInputError where the file is damaged.
+    """
     try:
-        numbers = pc.cast(column, pa.float64(), safe=False)
-    except pa.ArrowNotImplementedError as error:
-        raise InvalidInputError(f"The values of {chunk.file} are not numbers: {error}.") from error
-    values = pc.cast(numbers, pa.float32(), safe=False)
-    verdicts.reject(_true(given) & ~_true(pc.is_finite(values)), Reason.INVALID_VALUE)
-    if layout.kind is not None:
-        verdicts.reject(~_true(given), Reason.NO_RATING)
-    return values
+        reader = duck.sql(f"select * from {view}").to_arrow_reader(EVENTS_AT_ONCE)
+        for batch in reader:
+            yield _split(plan, pa.Table.from_batches([batch]))
+    except duckdb.Error as error:
+        raise unreadable(plan.table.source, error) from error
 
 
-def _reject_values(
-    kinds: pa.Array, values: pa.Array, known: Iterable[EventKind], verdicts: _Verdicts
-) -> None:
-    """Reject what the kind of an event says its value must not be."""
-    kind_nos = pc.fill_null(kinds, 0).to_numpy(zero_copy_only=False)
-    numbers = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
-    given = _true(values.is_valid())
-    for kind in known:
-        of_kind = kind_nos == kind.kind_no
-        least, most = kind.smallest_value, kind.greatest_value
-        if least is None or most is None:
-            verdicts.reject(of_kind & given, Reason.VALUE_UNASKED)
-            continue
-        verdicts.reject(of_kind & ~given, Reason.NO_VALUE)
-        beyond = (numbers < np.float32(least)) | (numbers > np.float32(most))
-        verdicts.reject(of_kind & given & beyond, Reason.VALUE_OUT_OF_BOUNDS)
-
-
-def _times(chunk: Chunk, layout: Layout, now: datetime, verdicts: _Verdicts) -> pa.Array:
-    column = _column(chunk, layout, "time")
-    if column is None:
-        return pa.nulls(chunk.size, UTC_MICROSECONDS)
-    if is_text(column.type):
-        column = _none_if_empty(column)
-    times = read_times(column)
-    latest = pa.scalar(now + CLOCK_TOLERANCE, UTC_MICROSECONDS)
-    verdicts.reject(_true(column.is_null()), Reason.NO_TIME)
-    verdicts.reject(_true(times.is_null()), Reason.UNREADABLE_TIME)
-    verdicts.reject(_true(pc.greater(times, latest)), Reason.FUTURE_TIME)
-    return times
-
-
-def _event_uuids(events: pa.Table) -> pa.Array:
-    """The ids the events are stored under, 16 bytes each.
-
-    An event without id is known by what it says, so that loading it again is seen as a repetition.
-    """
-    names = ("event_id", "user_id", "item_id", "kind_no", "value")
-    columns = [events[name].to_pylist() for name in names]
-    times = pc.cast(events["occurred_at"], pa.int64()).to_pylist()
-    identified = [
-        event_uuid(event_id).bytes if event_id is not None else _uuid_of(*content)
-        for event_id, *content in zip(*columns, times, strict=True)
+def _split(plan: EventsPlan, rows: pa.Table) -> EventBatch:
+    good = rows["reason"].is_null()
+    bad = rows.filter(pa.compute.invert(good)).select(["row_no", "reason", "raw"]).to_pylist()
+    rejects = [
+        Reject(plan.table.source.name, int(row["row_no"]), Reason(row["reason"]), row["raw"])
+        for row in bad
+        if row["reason"]
     ]
-    return pa.array(identified, pa.binary())
+    kept = rows.filter(good).drop_columns(["reason", "raw"])
+    return EventBatch(kept, rejects, rows.num_rows, len(bad) - len(rejects))
 
 
-def _uuid_of(
-    user_id: str, item_id: str, kind_no: int, value: float | None, microseconds: int | None
-) -> bytes:
-    content = f"{len(user_id)} {user_id} {len(item_id)} {item_id} {kind_no} {value} {microseconds}"
-    return uuid.uuid5(_NAMELESS_EVENTS, content).bytes
+def _query(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str:
+    return f"""
+with texts as (
+    select row_no, fault, raw,
+           {_id_text(plan, "user_id")} as user_id,
+           {_id_text(plan, "item_id")} as item_id,
+           {_trimmed(plan, "kind")} as kind_text,
+           {_trimmed(plan, "value")} as value_text,
+           {_trimmed(plan, "scale")} as scale_text,
+           {_trimmed(plan, "time")} as time_text,
+           {_trimmed(plan, "event_id")} as event_text,
+           {_trimmed(plan, "recommendation_id")} as recommendation_text
+    from {plan.table.view}
+),
+typed as (
+    select *,
+           {_kind_no(plan, kinds)} as kind_no,
+           cast({_number("value_text")} as float) as number,
+           {_bound(plan, 0)} as least,
+           {_bound(plan, 1)} as greatest,
+           {_time(plan)} as given_time,
+           try_cast(recommendation_text as uuid) as recommendation
+    from texts
+),
+judged as (
+    select *,
+           {_value(plan, kinds)} as value,
+           cast(given_time as timestamptz) as occurred_at
+    from typed
+),
+verdicts as (
+    select *, {_verdict(plan, kinds, now)} as reason
+    from judged
+)
+select row_no, reason,
+       case when reason is not null then raw end as raw,
+       cast(row_no as integer) as row_index,
+       case when reason is null then {_event_id(plan)} end as event_id,
+       user_id, item_id, cast(kind_no as smallint) as kind_no, value, {_scale_of("least", kinds)} as least,
+       {_scale_of("greatest", kinds)} as greatest,
+       coalesce(occurred_at, {_timestamp(now)}) as occurred_at,
+       occurred_at is not null as time_given,
+       case when recommendation is not null
+            then from_hex(replace(cast(recommendation as varchar), '-', '')) end as recommendation_id
+from verdicts
+"""
 
 
-def _with_times(events: pa.Table, now: datetime) -> pa.Table:
-    at = events.schema.get_field_index("occurred_at")
-    filled = pc.fill_null(events["occurred_at"], pa.scalar(now.astimezone(UTC), UTC_MICROSECONDS))
-    return events.set_column(at, "occurred_at", filled)
+def _trimmed(plan: EventsPlan, meaning: str) -> str:
+    text = plan.text(meaning)
+    return "null::varchar" if text is None else f"nullif(trim({text}, {_SPACES}), '')"
 
 
-def _none_if_empty(texts: pa.Array) -> pa.Array:
-    return pc.if_else(pc.equal(texts, ""), None, texts)
+def _id_text(plan: EventsPlan, meaning: str) -> str:
+    text = _trimmed(plan, meaning)
+    if plan.id_forms[meaning] is IdForm.FLOAT:
+        text = f"regexp_replace({text}, '\\.0$', '')"
+    absent = ", ".join(literal(word) for word in NO_ID)
+    return f"case when lower({text}) not in ({absent}) then {text} end"
 
 
-def _true(mask: pa.Array) -> Mask:
-    """Null counts as false."""
-    return np.asarray(pc.fill_null(mask, False).to_numpy(zero_copy_only=False), dtype=np.bool_)
+def _kind_no(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:
+    numbers = {kind.kind: int(kind.kind_no) for kind in kinds}
+    if plan.kind is not None:
+        return str(numbers[plan.kind])
+    cases = " ".join(
+        f"when {literal(word)} then {-1 if kind is None else numbers[kind]}"
+        for word, kind in plan.kinds.items()
+    )
+    default = numbers.get("view", 0)
+    return f"case when kind_text is null then {default} else case kind_text {cases} end end"
+
+
+def _number(text: str) -> str:
+    return f"try_cast(case when {text} similar to '-?\\d+,\\d+' then replace({text}, ',', '.') else {text} end as double)"
+
+
+def _bound(plan: EventsPlan, at: int) -> str:
+    given = f"try_cast(split_part(scale_text, ':', {at + 1}) as double)"
+    if plan.scale is None:
+        return given
+    return f"coalesce({given}, {plan.scale[at]}::double)"
+
+
+def _value(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:
+    valued = [int(kind.kind_no) for kind in kinds if kind.greatest_value is not None]
+    if not valued or "value" not in plan.fields:
+        return "null::float"
+    unrated = "" if plan.unrated is None else f" and number <> {plan.unrated}::float"
+    return f"case when kind_no in ({', '.join(map(str, valued))}){unrated} then number end"
+
+
+def _scale_of(bound: str, kinds: Sequence[EventKind]) -> str:
+    ratings = [int(kind.kind_no) for kind in kinds if kind.is_rating]
+    if not ratings:
+        return "null::double"
+    return f"case when value is not null and kind_no in ({', '.join(map(str, ratings))}) then {bound} end"
+
+
+def _time(plan: EventsPlan) -> str:
+    return "null::timestamptz" if plan.time is None else plan.time.expression("time_text")
+
+
+def _timestamp(time: datetime) -> str:
+    return f"timestamptz {literal(time.isoformat())}"
+
+
+def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str:
+    cases = [
+        ("fault is not null", "fault"),
+        *_id_cases("user_id", Reason.NO_USER_ID),
+        *_id_cases("item_id", Reason.NO_ITEM_ID),
+        (f"length(event_text) > {LONGEST_ID}", Reason.ID_TOO_LONG),
+        ("kind_no = -1", ""),
+        ("kind_no is null", Reason.UNKNOWN_KIND),
+        *_value_cases(plan, kinds),
+    ]
+    if plan.time is not None:
+        latest = _timestamp(now + CLOCK_TOLERANCE)
+        cases += [
+            ("time_text is null", Reason.NO_TIME),
+            ("given_time is null or year(given_time) not between 1 and 9999"
+             " or lower(time_text) in ('infinity', '-infinity')", Reason.UNREADABLE_TIME),
+            ("given_time = to_timestamp(0)", Reason.ZERO_TIME),
+            (f"given_time > {latest}", Reason.FUTURE_TIME),
+        ]  # fmt: skip
+    if "recommendation_id" in plan.fields:
+        cases.append(
+            ("recommendation_text is not null and recommendation is null", Reason.ID_NOT_UUID)
+        )
+    whens = " ".join(
+        f"when {condition} then {reason if reason == 'fault' else literal(reason)}"
+        for condition, reason in cases
+    )
+    return f"case {whens} end"
+
+
+def _id_cases(name: str, missing: Reason) -> Iterator[tuple[str, str]]:
+    yield f"{name} is null", missing
+    yield f"starts_with({name}, {literal(NOT_TEXT)})", Reason.ID_NOT_TEXT
+    yield f"length({name}) > {LONGEST_ID}", Reason.ID_TOO_LONG
+    fault = (
+        f"case when regexp_full_match({name}, {literal(_PLAIN_ID)}) then ''"
+        f" else id_fault_of({name}) end"
+    )
+    for each in IdFault:
+        yield f"{fault} = {literal(each.name)}", ID_REASONS[each]
+
+
+def _value_cases(plan: EventsPlan, kinds: Sequence[EventKind]) -> Iterator[tuple[str, str]]:
+    has_values = "value" in plan.fields
+    unrated = "false" if plan.unrated is None else f"number = {plan.unrated}::float"
+    for kind in kinds:
+        if kind.smallest_value is None or kind.greatest_value is None:
+            continue
+        of_kind = f"kind_no = {int(kind.kind_no)}"
+        if has_values:
+            yield (
+                f"{of_kind} and value_text is not null and (number is null or not isfinite(number))",
+                Reason.INVALID_VALUE,
+            )
+        yield f"{of_kind} and number is null", Reason.NO_VALUE
+        least, greatest = f"{kind.smallest_value}::double", f"{kind.greatest_value}::double"
+        if kind.is_rating:
+            yield (
+                f"{of_kind} and scale_text is not null and not coalesce(least < greatest, false)",
+                Reason.INVALID_SCALE,
+            )
+            least, greatest = f"coalesce(least, {least})", f"coalesce(greatest, {greatest})"
+        yield (
+            f"{of_kind} and not {unrated} and (number < cast({least} as float)"
+            f" or number > cast({greatest} as float))",
+            Reason.VALUE_OUT_OF_BOUNDS,
+        )
+
+
+def _event_id(plan: EventsPlan) -> str:
+    """The id an event is stored under, 16 bytes.
+
+    Given ids are mapped as `domain.identifiers.event_uuid` does: SHA-1 of the namespace and the
+    text is what a UUID of version 5 is made of. An event without id is known by what it says, so
+    that loading it again is seen as a repetition.
+    """
+    content = (
+        "from_hex(md5(concat_ws(' ', length(user_id), user_id, length(item_id), item_id, kind_no,"
+        " coalesce(cast(value as varchar), '-'), coalesce(epoch_us(occurred_at), -1))))"
+    )
+    if "event_id" not in plan.fields:
+        return content
+    text = "event_text || ' ' || item_id" if plan.order_ids else "event_text"
+    hashed = f"sha1(from_hex('{EVENT_NAMESPACE_HEX}') || encode({text}))"
+    version_5 = (
+        f"from_hex(substr({hashed}, 1, 12) || '5' || substr({hashed}, 14, 3) ||"
+        f" substr('89ab', 1 + cast('0x' || substr({hashed}, 17, 1) as integer) % 4, 1) ||"
+        f" substr({hashed}, 18, 15))"
+    )
+    return (
+        f"case when event_text is null then {content}"
+        f" when regexp_full_match(lower({text}), '{_UUID}') then from_hex(replace({text}, '-', ''))"
+        f" when regexp_full_match({text}, {literal(_UUID_LIKE)}) then from_hex(event_uuid_of({text}))"
+        f" else {version_5} end"
+    )

@@ -1,6 +1,7 @@
-"""The rejects file: JSON lines of file, line, reason and row."""
+"""The rejects file: JSON lines of file, row, reason and content."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -8,9 +9,21 @@ from typing import BinaryIO, Self
 import orjson
 
 from domain.errors import InvalidInputError
-from loading.chunks import Reject
+from loading.reasons import Reason
 
 SUFFIX = ".rejects.jsonl"
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """One row that is not loaded."""
+
+    file: str
+    row: int
+    """Which one, counted from 1: the line where rows are lines, otherwise the row of data."""
+    reason: Reason
+    content: object
+    """What it says."""
 
 
 class RejectsFile:
@@ -64,8 +77,8 @@ class RejectsFile:
 def _line(reject: Reject) -> bytes:
     fields = {
         "file": reject.file,
-        "line": reject.line,
-        "reason": reject.reason.value,
         "row": reject.row,
+        "reason": reject.reason.value,
+        "content": reject.content,
     }
     return orjson.dumps(fields, default=str, option=orjson.OPT_APPEND_NEWLINE)

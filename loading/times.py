@@ -1,97 +1,209 @@
-"""Times as files write them, to microseconds since 1970 in UTC."""
+"""Times as files write them: which way is seen from the whole column, and read by DuckDB."""
 
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
+import duckdb
 
 from domain.errors import InvalidInputError
-from loading.columnar import is_text
+from loading.duck import identifier, literal
+from loading.options import AmbiguousInputError, Choice
 
-UTC_MICROSECONDS = pa.timestamp("us", "UTC")
+EPOCH, DAY_NUMBER, ISO, PATTERNS = "epoch", "day number", "ISO 8601", "patterns"
 
-# Epoch seconds reach this in the year 5138, epoch milliseconds passed it in 1973.
-_FEWEST_MILLISECONDS = 1e11
+_NUMBER = r"-?\d+(\.\d*)?([eE][+-]?\d+)?"
+_NUMERIC_DATE = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})\b"
+_NAMED = (
+    "%d %B %Y %H:%M:%S",
+    "%d %b %Y %H:%M:%S",
+    "%d %B %Y",
+    "%d %b %Y",
+    "%d-%b-%Y",
+    "%d-%b-%Y %H:%M:%S",
+    "%d/%b/%Y:%H:%M:%S %z",
+    "%B %d, %Y",
+    "%b %d, %Y",
+    "%B %d, %Y %H:%M:%S",
+    "%b %d, %Y %I:%M %p",
+    "%a %b %d %H:%M:%S %z %Y",
+    "%a, %d %b %Y %H:%M:%S GMT",
+    "%a, %d %b %Y %H:%M:%S %z",
+    "%a %b %d %H:%M:%S %Y",
+    "%m %d, %Y",
+    "%Y%m%d%H%M%S",
+    "%Y%m%dT%H%M%SZ",
+    "%Y-%m-%dT%H:%M:%S %z",
+    "%Y-%m-%d %I:%M:%S %p",
+    "%Y-%m-%d-%H-%M-%S",
+    "%Y.%m.%d %H:%M:%S",
+    "%Y.%m.%d",
+)
+_CLOCKS = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f")
 
-# Of the year 10000 in seconds: later times, and earlier than the year 1, no calendar here can show.
-_LATEST_SECONDS = 253_402_300_800.0
-_EARLIEST_SECONDS = -62_135_596_800.0
-
-_NUMBER = r"^\s*-?\d+(\.\d*)?\s*$"
-_WITH_ZONE = r"T?\d\d(:\d\d(:\d\d(\.\d+)?)?)?(Z|[+-]\d\d(:?\d\d)?)$"
+# Epoch seconds reach the first in the year 5138; milliseconds passed it in 1973.
+_MILLISECONDS, _MICROSECONDS, _NANOSECONDS = 1e11, 1e14, 1e17
 
 
-def read_times(column: pa.Array) -> pa.Array:
-    """The times of a column of text, numbers, dates or timestamps; null where there is none.
+@dataclass(frozen=True, slots=True)
+class TimeFormat:
+    """How a column writes times."""
 
-    A time without zone is in UTC. Null where a time cannot be read as well; a type that cannot
-    hold times raises InvalidInputError.
-    """
-    kind = column.type
-    if pa.types.is_null(kind):
-        return pa.nulls(len(column), UTC_MICROSECONDS)
-    if is_text(kind):
-        return _of_text(column)
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
-        return _in_calendar(_of_timestamps(column))
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind):
-        return _of_numbers(column)
-    raise InvalidInputError(
-        f"The times are of the type {kind}, which is neither a timestamp nor a number nor text."
+    name: str
+    patterns: tuple[str, ...] = ()
+    """Formats of strptime, each tried."""
+    told: str = ""
+    """As a person says it."""
+
+    def expression(self, text: str) -> str:
+        """The SQL of a time with zone, null where `text` is not one, from the SQL of a text."""
+        trimmed = f"trim({text})"
+        match self.name:
+            case "epoch":
+                return f"to_timestamp({_epoch_seconds(trimmed)})"
+            case "day number":
+                return f"cast(try_strptime({trimmed}, '%Y%m%d') as timestamptz)"
+            case "ISO 8601":
+                iso = f"case when {trimmed} similar to '\\d{{4}}.*' then try_cast({trimmed} as timestamptz) end"
+                return (
+                    f"case when regexp_full_match({trimmed}, {literal(_NUMBER)}) then"
+                    f" to_timestamp({_epoch_seconds(trimmed)}) else {iso} end"
+                )
+        formats = ", ".join(literal(pattern) for pattern in self.patterns)
+        return f"cast(try_strptime(regexp_replace({trimmed}, '\\s+', ' ', 'g'), [{formats}]) as timestamptz)"
+
+
+def _epoch_seconds(text: str) -> str:
+    number = f"try_cast({text} as double)"
+    return (
+        f"case when abs({number}) < {_MILLISECONDS} then {number}"
+        f" when abs({number}) < {_MICROSECONDS} then {number} / 1e3"
+        f" when abs({number}) < {_NANOSECONDS} then {number} / 1e6"
+        f" when abs({number}) < 1e20 then {number} / 1e9 end"
     )
 
 
-def _of_timestamps(column: pa.Array) -> pa.Array:
-    zone = getattr(column.type, "tz", None)
-    target = UTC_MICROSECONDS if zone else pa.timestamp("us")
-    return pc.cast(pc.cast(column, target, safe=False), UTC_MICROSECONDS)
+def find_time_format(
+    duck: duckdb.DuckDBPyConnection,
+    view: str,
+    column: str,
+    expression: str,
+    *,
+    day_first: bool | None,
+) -> TimeFormat:
+    """How a column's times are written, by all its values.
+
+    Raises InvalidInputError if they are no times, and AmbiguousInputError if day and month cannot
+    be told apart.
+    """
+    text = f"trim({expression})"
+    rows = duck.execute(
+        f"select {text} from {view} where fault is null and {expression} is not null"
+        f" and {text} not in ('', '0') limit 1000"
+    ).fetchall()
+    sample = [str(row[0]) for row in rows]
+    if not sample:
+        return TimeFormat(ISO, told="times")
+    if _all(duck, view, expression, r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"):
+        return TimeFormat(DAY_NUMBER, told="days written as 20191001")
+    if _share(duck, sample, TimeFormat(EPOCH)) > 0.5:  # noqa: PLR2004
+        return TimeFormat(EPOCH, told=_epoch_unit(sample))
+    if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
+        return TimeFormat(ISO, told="dates and times of ISO 8601")
+    if _matching(duck, sample, _NUMERIC_DATE) > 0.5:  # noqa: PLR2004
+        return _numeric_dates(duck, view, column, text, sample, day_first=day_first)
+    named = TimeFormat(PATTERNS, _NAMED, told="dates with names of months")
+    if _share(duck, sample, named) > 0.5:  # noqa: PLR2004
+        return named
+    raise InvalidInputError(
+        f"The column {column} holds {sample[0]!r}, which is not understood as a time. Say"
+        " --column time=NAME for another column, or --no-times."
+    )
 
 
-def _of_numbers(column: pa.Array) -> pa.Array:
-    numbers = pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False)
-    seconds = np.where(np.abs(numbers) >= _FEWEST_MILLISECONDS, numbers / 1e3, numbers)
-    fits = np.isfinite(seconds) & (seconds >= _EARLIEST_SECONDS) & (seconds < _LATEST_SECONDS)
-    return _microseconds(np.rint(np.where(fits, seconds, 0.0) * 1e6).astype(np.int64), fits)
+def _numeric_dates(
+    duck: duckdb.DuckDBPyConnection,
+    view: str,
+    column: str,
+    text: str,
+    sample: Sequence[str],
+    *,
+    day_first: bool | None,
+) -> TimeFormat:
+    parts = [
+        f"try_cast(regexp_extract({text}, {literal(_NUMERIC_DATE)}, {part}) as integer)"
+        for part in (1, 2)
+    ]
+    first, second = duck.execute(
+        f"select max({parts[0]}), max({parts[1]}) from {view} where fault is null"
+    ).fetchall()[0]
+    if day_first is None:
+        if first > 12 >= second:  # noqa: PLR2004  months
+            day_first = True
+        elif second > 12 >= first:  # noqa: PLR2004
+            day_first = False
+        else:
+            raise AmbiguousInputError(
+                f"In the column {column}, {sample[0]!r} may begin with the day or with the month.",
+                [
+                    Choice("the day", "--day-first", {"day_first": True}),
+                    Choice("the month", "--month-first", {"day_first": False}),
+                ],
+            )
+    order = "%d/%m/" if day_first else "%m/%d/"
+    patterns = tuple(
+        (order + year + clock).replace("/", mark)
+        for mark in "/.-"
+        for year in ("%Y", "%y")
+        for clock in _CLOCKS
+    )
+    told = "dates, the day first" if day_first else "dates, the month first"
+    return TimeFormat(PATTERNS, patterns, told=told)
 
 
-def _of_text(column: pa.Array) -> pa.Array:
-    is_number = pc.match_substring_regex(column, _NUMBER)
-    numbers = pc.if_else(is_number, pc.utf8_trim_whitespace(column), None)
-    of_numbers = _of_numbers(pc.cast(numbers, pa.float64()))
-    if pc.all(pc.or_(is_number, pc.is_null(column)), min_count=0).as_py():
-        return of_numbers
-    of_calendar = _of_iso(pc.if_else(is_number, None, column))
-    return pc.coalesce(of_numbers, of_calendar)
+def _epoch_unit(sample: Sequence[str]) -> str:
+    largest = max(abs(float(text)) for text in sample if _is_number(text))
+    unit = next(
+        (
+            name
+            for limit, name in (
+                (_MILLISECONDS, "seconds"),
+                (_MICROSECONDS, "milliseconds"),
+                (_NANOSECONDS, "microseconds"),
+            )
+            if largest < limit
+        ),
+        "nanoseconds",
+    )
+    return f"{unit} since 1970"
 
 
-def _of_iso(column: pa.Array) -> pa.Array:
-    """All at once if every text is of the plain form; otherwise one by one, to the same result."""
-    with_zone = pc.match_substring_regex(column, _WITH_ZONE)
+def _is_number(text: str) -> bool:
     try:
-        zoned = pc.cast(pc.if_else(with_zone, column, None), UTC_MICROSECONDS)
-        plain = pc.cast(pc.if_else(with_zone, None, column), pa.timestamp("us"))
-    except pa.ArrowInvalid:
-        return pa.array([_parse(text) for text in column.to_pylist()], UTC_MICROSECONDS)
-    return _in_calendar(pc.coalesce(zoned, pc.cast(plain, UTC_MICROSECONDS)))
+        return abs(float(text)) < 1e20  # noqa: PLR2004
+    except ValueError:
+        return False
 
 
-def _parse(text: str | None) -> datetime | None:
-    try:
-        time = datetime.fromisoformat(text or "")
-        return (time if time.tzinfo else time.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+def _all(duck: duckdb.DuckDBPyConnection, view: str, expression: str, pattern: str) -> bool:
+    return bool(
+        duck.execute(
+            f"select coalesce(bool_and(regexp_full_match(trim({expression}), {literal(pattern)})), false)"
+            f" from {view} where fault is null and trim({expression}) not in ('', '0')"
+        ).fetchall()[0][0]
+    )
 
 
-def _in_calendar(times: pa.Array) -> pa.Array:
-    microseconds = pc.fill_null(pc.cast(times, pa.int64()), 0).to_numpy(zero_copy_only=False)
-    fits = (microseconds >= _EARLIEST_SECONDS * 1e6) & (microseconds < _LATEST_SECONDS * 1e6)
-    fits &= times.is_valid().to_numpy(zero_copy_only=False)
-    return _microseconds(microseconds, fits)
+def _share(duck: duckdb.DuckDBPyConnection, sample: Sequence[str], form: TimeFormat) -> float:
+    found = duck.execute(
+        f"select count({form.expression(identifier('text'))}) from (select unnest(?) as text)",
+        [list(sample)],
+    ).fetchall()
+    return float(found[0][0]) / len(sample)
 
 
-def _microseconds(values: NDArray[np.int64], valid: NDArray[Any]) -> pa.Array:
-    return pc.cast(pa.array(values, mask=~valid), UTC_MICROSECONDS)
+def _matching(duck: duckdb.DuckDBPyConnection, sample: Sequence[str], pattern: str) -> float:
+    found = duck.execute(
+        "select count(*) filter (regexp_matches(text, ?)) from (select unnest(?) as text)",
+        [pattern, list(sample)],
+    ).fetchall()
+    return float(found[0][0]) / len(sample)

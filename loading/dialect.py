@@ -1,0 +1,133 @@
+"""What a delimited text file is written with: separator, quotes, heading."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from domain.errors import InvalidInputError
+from loading.options import LoadOptions
+from loading.words import is_known_name
+
+SEPARATORS = (",", "\t", ";", "|", "::", "^", "~", "\x01", " ")
+_NAMES = {"\t": "tab", " ": "blank", "\x01": "U+0001"}
+_GIVEN = {"tab": "\t", "\\t": "\t", "space": " ", "blank": " ", "comma": ",", "pipe": "|"}
+
+_SAMPLE_LINES = 200
+_SAMPLE_CHARACTERS = 2 * 1024 * 1024
+_AGREEING = 0.9
+"""This share of lines must have as many fields as most have."""
+_VALUE = re.compile(
+    r"\s*(-?\d+([.,]\d+)?([eE][+-]?\d+)?|\d{4}-\d\d.*|\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*|true|false)\s*"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file is read, and what its columns are called."""
+
+    separator: str
+    has_heading: bool
+    columns: tuple[str, ...]
+    quoted: bool
+    """Whether `"` encloses fields."""
+    sample: tuple[tuple[str, ...], ...]
+    """The first rows, without the heading."""
+    sequences: frozenset[str] = frozenset()
+    """Columns whose values are lists of words separated by blanks, as RecBole says."""
+
+    @property
+    def separator_name(self) -> str:
+        """As a person calls it."""
+        return _NAMES.get(self.separator, self.separator)
+
+
+def find_dialect(path: Path, name: str, options: LoadOptions) -> Dialect:
+    """How a text file is written.
+
+    Raises InvalidInputError if the file has no lines, or the names of its columns are not enough.
+    """
+    lines = _first_lines(path)
+    if not lines:
+        raise InvalidInputError(f"{name} is empty.")
+    separator = _separator(lines, options.separator)
+    quoted = any(re.search(rf'(^|{re.escape(separator)})\s*"', line) for line in lines)
+    rows = _split(lines, separator, quoted=quoted)
+    width = Counter(map(len, rows)).most_common(1)[0][0]
+    heading = options.header if options.header is not None else _has_heading(rows)
+    if not heading:
+        columns = tuple(str(number) for number in range(1, width + 1))
+        return Dialect(separator, False, columns, quoted, _sample(rows, width))
+    columns = tuple(_column_name(cell) for cell in rows[0])
+    twice = [column for column, times in Counter(columns).items() if times > 1 and column]
+    if twice:
+        raise InvalidInputError(f"{name} has the column {twice[0]} more than once.")
+    named = tuple(column or f"column {number}" for number, column in enumerate(columns, 1))
+    sequences = frozenset(
+        column for column, cell in zip(named, rows[0], strict=True) if cell.endswith("_seq")
+    )
+    return Dialect(separator, True, named, quoted, _sample(rows[1:], len(columns)), sequences)
+
+
+def _first_lines(path: Path) -> list[str]:
+    with path.open(encoding="utf-8", errors="replace") as file:
+        text = file.read(_SAMPLE_CHARACTERS)
+    return list(islice((line for line in text.splitlines() if line.strip()), _SAMPLE_LINES))
+
+
+def _separator(lines: Sequence[str], given: str | None) -> str:
+    if given is not None:
+        separator = _GIVEN.get(given.lower(), given)
+        if len(separator.encode()) > 4 or not separator:  # noqa: PLR2004  what DuckDB reads
+            raise InvalidInputError(f"--separator {given}: a separator has one to four characters.")
+        return separator
+    found = [(score, separator) for separator in SEPARATORS if (score := _score(lines, separator))]
+    return max(found, key=lambda each: each[0])[1] if found else ","
+
+
+def _score(lines: Sequence[str], separator: str) -> tuple[bool, bool, int, float] | None:
+    """How well a separator fits: all lines alike, the heading known, many fields."""
+    quoted = any('"' in line for line in lines)
+    rows = _split(lines, separator, quoted=quoted)
+    width, alike = Counter(map(len, rows)).most_common(1)[0]
+    if width < 2:  # noqa: PLR2004
+        return None
+    known = any(is_known_name(_column_name(cell)) for cell in rows[0])
+    share = alike / len(rows)
+    if share < _AGREEING and not known:
+        return None
+    return known and len(rows[0]) > 1, separator != " ", width, share
+
+
+def _split(lines: Iterable[str], separator: str, *, quoted: bool) -> list[list[str]]:
+    if len(separator) > 1:
+        return [line.split(separator) for line in lines]
+    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+    return [row for row in csv.reader(lines, delimiter=separator, quoting=quoting) if row]
+
+
+def _has_heading(rows: Sequence[Sequence[str]]) -> bool:
+    """A first row of names: known ones, or none that looks like a value where others do."""
+    first = [_column_name(cell) for cell in rows[0]]
+    if any(is_known_name(cell) for cell in first):
+        return True
+    if any(_VALUE.fullmatch(cell) or not cell for cell in first) or len(set(first)) < len(first):
+        return False
+    below = [row for row in rows[1:] if len(row) == len(first)]
+    return any(
+        sum(bool(_VALUE.fullmatch(row[at])) for row in below) > len(below) / 2
+        for at in range(len(first))
+    )
+
+
+def _column_name(cell: str) -> str:
+    """A name without RecBole's `:token` and without blanks around it."""
+    name = cell.strip().strip("\ufeff")
+    return re.sub(r":(token|token_seq|float|float_seq)$", "", name)
+
+
+def _sample(rows: Sequence[Sequence[str]], width: int) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(row) for row in rows if len(row) == width)[:20]

@@ -1,0 +1,58 @@
+"""DuckDB, which reads the files: in memory that is bounded, without the internet."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import duckdb
+
+from domain.errors import InvalidInputError
+from domain.identifiers import event_uuid, id_fault
+
+MEMORY = "256MB"
+"""Sorting and counting beyond this goes to the folder for what does not fit."""
+
+
+@contextmanager
+def opened_duck(folder: Path, time_zone: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A database of its own; times that name no zone are of `time_zone`.
+
+    Raises InvalidInputError for a time zone that does not exist.
+    """
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "threads": 2,
+        "memory_limit": MEMORY,
+        "temp_directory": str(folder),
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+    }
+    with duckdb.connect(":memory:", config=config) as duck:
+        duck.execute("load icu")
+        try:
+            duck.execute(f"set TimeZone = {literal(time_zone)}")
+        except duckdb.Error as error:
+            raise InvalidInputError(
+                f"There is no time zone {time_zone}; they are named as Europe/Berlin is."
+            ) from error
+        duck.create_function("id_fault_of", _id_fault_of, ["VARCHAR"], "VARCHAR")
+        duck.create_function("event_uuid_of", _event_uuid_of, ["VARCHAR"], "VARCHAR")
+        yield duck
+
+
+def identifier(name: str) -> str:
+    """A name, quoted for SQL."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """A text, quoted for SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _id_fault_of(text: str) -> str:
+    fault = id_fault(text)
+    return "" if fault is None else fault.name
+
+
+def _event_uuid_of(text: str) -> str:
+    return event_uuid(text).hex

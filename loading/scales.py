@@ -1,0 +1,64 @@
+"""The scale of ratings, seen from all of them."""
+
+from domain.errors import InvalidInputError
+from loading.options import AmbiguousInputError, Choice
+
+_KNOWN = (
+    (1.0, 5.0),
+    (0.5, 5.0),
+    (0.0, 5.0),
+    (1.0, 10.0),
+    (0.5, 10.0),
+    (0.0, 10.0),
+    (1.0, 100.0),
+    (0.0, 100.0),
+    (-1.0, 1.0),
+    (-10.0, 10.0),
+    (-100.0, 100.0),
+)
+"""The first that has room for all ratings is meant, with one exception: 0 and 1 alone."""
+
+
+def find_scale(column: str, least: float, greatest: float) -> tuple[float, float]:
+    """The scale of ratings between `least` and `greatest`.
+
+    Raises AmbiguousInputError for ratings of 0 and 1 and for those on no usual scale.
+    """
+    if least == greatest and greatest in (0.0, 1.0):
+        raise AmbiguousInputError(
+            f"All of {column} is {greatest:g}: a rating, or one use a line?",
+            [
+                Choice("ratings from 1 to 5", "--scale 1:5", {"scale": "1:5"}),
+                Choice("each line is a use", "--kind view", {"kind": "view"}),
+            ],
+        )
+    if (least, greatest) == (0.0, 1.0):
+        return 0.0, 1.0
+    if least >= 0.0 and greatest < 1.0:
+        return 0.0, 1.0
+    for low, high in _KNOWN:
+        if low <= least and greatest <= high:
+            return low, high
+    raise AmbiguousInputError(
+        f"The ratings in {column} go from {least:g} to {greatest:g}, which is no usual scale.",
+        [
+            Choice(
+                f"the scale is {least:g} to {greatest:g}",
+                f"--scale={least:g}:{greatest:g}",
+                {"scale": f"{least:g}:{greatest:g}"},
+            ),
+            Choice("they are no ratings", "--kind view", {"kind": "view"}),
+        ],
+    )
+
+
+def parse_scale(text: str) -> tuple[float, float]:
+    """`1:10`; InvalidInputError if it is not least:greatest."""
+    low, colon, high = text.partition(":")
+    try:
+        least, greatest = float(low), float(high)
+    except ValueError:
+        least, greatest = 1.0, 0.0
+    if not colon or not least < greatest or max(abs(least), abs(greatest)) > 1e9:  # noqa: PLR2004
+        raise InvalidInputError(f"--scale {text} is not LEAST:GREATEST, as 1:10 is.")
+    return least, greatest

@@ -1,0 +1,197 @@
+"""Sources: what a caller names is made into plain files that can be read more than once."""
+
+import shutil
+import sys
+import zipfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from domain.errors import InvalidInputError
+from loading.databases import is_database, spool_query
+from loading.options import LoadOptions
+from loading.rejects import SUFFIX as REJECTS_SUFFIX
+from loading.text import as_plain_text
+
+_BLOCK = 1024 * 1024
+_COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
+_COMPRESSION_NAMES = {"gzip": "gzip", "bz2": "bzip2", "zstd": "Zstandard"}
+_SUFFIXES = (".gz", ".bz2", ".zst", ".zip")
+_PARQUET = b"PAR1"
+_REFUSED = {
+    b"SQLite format 3\x00": (
+        "is a SQLite database. Load it as sqlite:///PATH with --query 'select …'."
+    ),
+    b"\xd0\xcf\x11\xe0": "is an Excel workbook. Save the sheet as CSV first.",
+    b"%PDF": "is a PDF document.",
+    b"ARROW1": "is an Arrow file. Write it as Parquet first.",
+    b"Obj\x01": "is an Avro file. Write it as Parquet first.",
+    b"ORC": "is an ORC file. Write it as Parquet first.",
+    b"7z\xbc\xaf": "is a 7z archive. Unpack it first.",
+    b"Rar!": "is a RAR archive. Unpack it first.",
+    b"\x80\x04\x95": "is a Python pickle, which is not read. Write it as CSV first.",
+    b"\x89HDF": "is an HDF5 file. Write it as Parquet first.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A plain file: Parquet, or text in UTF-8."""
+
+    name: str
+    """As its owner knows it."""
+    path: Path
+    is_parquet: bool
+    notes: tuple[str, ...] = ()
+    """What was understood on the way here."""
+
+    @property
+    def size_bytes(self) -> int:
+        return self.path.stat().st_size
+
+
+@dataclass(slots=True)
+class Sources:
+    """All plain files, and what is not read."""
+
+    files: list[Source] = field(default_factory=list)
+    skipped: dict[str, str] = field(default_factory=dict)
+    several: bool = False
+    """Whether more than one file was named, so that one that is not understood is skipped."""
+
+
+@contextmanager
+def opened_sources(
+    arguments: Sequence[str], options: LoadOptions, spool: Path
+) -> Iterator[Sources]:
+    """The files behind paths, folders, archives, `-` and databases.
+
+    What is compressed, in another encoding, on standard input or in a database is written to the
+    folder `spool` first. Raises InvalidInputError for what cannot be read at all.
+    """
+    sources = Sources()
+    for argument in arguments:
+        if is_database(argument):
+            sources.files.append(_of_query(argument, options, spool))
+        elif argument == "-":
+            _add(sources, _written(sys.stdin.buffer, spool / "stdin"), "standard input", options)
+        else:
+            _add_path(sources, Path(argument), options, spool)
+    if not sources.files and not sources.skipped:
+        raise InvalidInputError(f"There is no file in {' '.join(arguments)}.")
+    yield sources
+
+
+def _of_query(url: str, options: LoadOptions, spool: Path) -> Source:
+    if options.query is None:
+        raise InvalidInputError("A database is loaded with --query 'select …'.")
+    return Source("the query", spool_query(url, options.query, spool), is_parquet=True)
+
+
+def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -> None:
+    if not path.exists():
+        raise InvalidInputError(f"There is no file or folder {path}.")
+    if not path.is_dir():
+        _add_file(sources, path, options, spool)
+        return
+    sources.several = True
+    inner = sorted(each for each in path.iterdir() if each.is_file())
+    for file in inner:
+        if file.name.startswith(".") or file.name.endswith(REJECTS_SUFFIX):
+            continue
+        try:
+            _add_file(sources, file, options, spool)
+        except InvalidInputError as error:
+            sources.skipped[file.name] = str(error)
+    if not sources.files and not sources.skipped:
+        raise InvalidInputError(f"{path} has no files.")
+
+
+def _add_file(sources: Sources, path: Path, options: LoadOptions, spool: Path) -> None:
+    if zipfile.is_zipfile(path):
+        _add_archive(sources, path, options, spool)
+    else:
+        _add(sources, path, path.name, options, spool)
+
+
+def _add_archive(sources: Sources, path: Path, options: LoadOptions, spool: Path) -> None:
+    with zipfile.ZipFile(path) as archive:
+        names = archive.namelist()
+        if any(name.startswith("xl/") for name in names):
+            raise InvalidInputError(f"{path} is an Excel workbook. Save the sheet as CSV first.")
+        members = [
+            name
+            for name in names
+            if not name.endswith("/")
+            and not Path(name).name.startswith((".", "__"))
+            and not name.startswith("__MACOSX")
+        ]
+        sources.several |= len(members) > 1
+        for name in members:
+            try:
+                with archive.open(name) as stream:
+                    plain = _written(stream, _free(spool, Path(name).name))
+                _add(sources, plain, Path(name).name, options, spool)
+            except (RuntimeError, zipfile.BadZipFile) as error:
+                raise InvalidInputError(f"{name} in {path} cannot be read: {error}.") from error
+            except InvalidInputError as error:
+                sources.skipped[name] = str(error)
+
+
+def _add(
+    sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path | None = None
+) -> None:
+    spool = spool or path.parent
+    notes = []
+    with path.open("rb") as file:
+        head = file.read(16)
+    if not head:
+        raise InvalidInputError(f"{name} is empty.")
+    for magic, what in _REFUSED.items():
+        if head.startswith(magic):
+            raise InvalidInputError(f"{name} {what}")
+    compression = next(
+        (name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None
+    )
+    if compression is not None:
+        path = _decompressed(path, name, compression, spool)
+        notes.append(f"compressed with {_COMPRESSION_NAMES[compression]}")
+        with path.open("rb") as file:
+            head = file.read(16)
+    plain_name = name
+    while plain_name.lower().endswith(_SUFFIXES):
+        plain_name = plain_name.rpartition(".")[0]
+    if head.startswith(_PARQUET):
+        sources.files.append(Source(name, path, is_parquet=True, notes=tuple(notes)))
+        return
+    text = as_plain_text(path, name, options.encoding, spool)
+    sources.files.append(Source(name, text.path, is_parquet=False, notes=(*notes, *text.notes)))
+
+
+def _decompressed(path: Path, name: str, compression: str, spool: Path) -> Path:
+    target = _free(spool, f"{path.name}.plain")
+    try:
+        with (
+            pa.input_stream(str(path), compression=compression) as stream,
+            target.open("wb") as out,
+        ):
+            while block := stream.read(_BLOCK):
+                out.write(block)
+    except (OSError, pa.ArrowException) as error:
+        raise InvalidInputError(f"{name} is damaged: {error}.") from error
+    return target
+
+
+def _written(stream: BinaryIO, target: Path) -> Path:
+    with target.open("wb") as out:
+        shutil.copyfileobj(stream, out, _BLOCK)
+    return target
+
+
+def _free(spool: Path, name: str) -> Path:
+    number = sum(1 for _ in spool.iterdir())
+    return spool / f"{number}-{name[-100:]}"

@@ -1,0 +1,155 @@
+"""Text files in any encoding and with any line ends, made plain: UTF-8, and one kind of line end."""
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from charset_normalizer import from_bytes
+
+from domain.errors import InvalidInputError
+
+_BLOCK = 1024 * 1024
+_SAMPLE = 256 * 1024
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_UTF_8 = "utf-8"
+
+
+@dataclass(frozen=True, slots=True)
+class PlainText:
+    """A file of UTF-8 text without byte order mark, and what was understood on the way."""
+
+    path: Path
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What a file has."""
+
+    good: int = 0
+    """Characters beyond ASCII that are UTF-8."""
+    bad: int = 0
+    """Bytes that are not."""
+    ends: int = 0
+    """Line ends of one character."""
+    long_ends: int = 0
+    """CR LF."""
+    returns: int = 0
+    """CR alone."""
+
+
+def as_plain_text(path: Path, name: str, encoding: str | None, spool: Path) -> PlainText:
+    """The file itself if it is plain, otherwise a plain copy in the folder `spool`.
+
+    Raises InvalidInputError if the file is not text, or not of the given encoding.
+    """
+    with path.open("rb") as file:
+        head = file.read(_SAMPLE)
+    chosen = encoding or _marked(head) or _without_mark(head)
+    seen = _look_through(path) if chosen is None else None
+    if chosen is None and seen is not None and seen.bad > seen.good:
+        chosen = _guess(path, name)
+    notes = () if chosen in (None, "utf-8-sig") else (f"encoding {chosen}",)
+    mixed = seen is not None and sum(map(bool, (seen.ends, seen.long_ends, seen.returns))) > 1
+    if chosen is None and not mixed:
+        return PlainText(path)
+    target = spool / f"{sum(1 for _ in spool.iterdir())}-text"
+    _rewrite(path, name, chosen or _UTF_8, target)
+    return PlainText(target, (*notes, *(("mixed line ends",) if mixed else ())))
+
+
+def _marked(head: bytes) -> str | None:
+    return next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+
+
+def _without_mark(head: bytes) -> str | None:
+    """UTF-16 without a mark: every other byte of plain letters is zero."""
+    if len(head) < 4 or b"\0" not in head[:200]:  # noqa: PLR2004
+        return None
+    even, odd = head[0:200:2].count(0), head[1:200:2].count(0)
+    half = len(head[:200]) // 4
+    if odd > half > even:
+        return "utf-16-le"
+    return "utf-16-be" if even > half > odd else None
+
+
+def _look_through(path: Path) -> _Seen:
+    """One pass over the whole file: what is wrong may stand at its end."""
+    seen, rest, last = _Seen(), b"", b""
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            long_ends = block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
+            seen.long_ends += long_ends
+            seen.ends += block.count(b"\n") - long_ends
+            seen.returns += block.count(b"\r") - long_ends
+            last = block[-1:]
+            rest = _count_characters(seen, rest + block)
+    seen.bad += len(rest)
+    return seen
+
+
+def _count_characters(seen: _Seen, data: bytes) -> bytes:
+    """Count what is UTF-8 and what is not; answers the beginning of a character at the end."""
+    if data.isascii():
+        return b""
+    decoder = codecs.getincrementaldecoder(_UTF_8)(errors="replace")
+    text = decoder.decode(data)
+    wrong = text.count("\ufffd")
+    seen.bad += wrong
+    seen.good += sum(1 for character in text if character > "\x7f") - wrong
+    return decoder.getstate()[0]
+
+
+def _guess(path: Path, name: str) -> str:
+    with path.open("rb") as file:
+        beyond = [line for line in _sample_lines(file.read(8 * _BLOCK)) if not line.isascii()]
+    best = from_bytes(b"\n".join(beyond[:2000]) or b" ").best()
+    if best is None:
+        raise InvalidInputError(
+            f"{name} is in no encoding that is known. Say --encoding latin-1 or another."
+        )
+    # What only letters beyond ASCII tell apart is Windows' Western code page far more often.
+    western = {"cp1250", "cp1252", "latin_1", "iso8859_15", "mac_roman", "cp1254", "cp1257"}
+    return "cp1252" if best.encoding in western and _decodes(beyond, "cp1252") else best.encoding
+
+
+def _sample_lines(data: bytes) -> list[bytes]:
+    return data.split(b"\n")
+
+
+def _decodes(lines: list[bytes], encoding: str) -> bool:
+    try:
+        b"\n".join(lines).decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _rewrite(path: Path, name: str, encoding: str, target: Path) -> None:
+    # A line that is not UTF-8 is left to the reader, which rejects it alone.
+    errors = "surrogateescape" if encoding == _UTF_8 else "strict"
+    try:
+        with target.open("w", encoding=_UTF_8, errors=errors, newline="") as out:
+            for text in _decoded(path, encoding, errors):
+                out.write(text)
+    except LookupError as error:
+        raise InvalidInputError(f"There is no encoding {encoding}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidInputError(
+            f"{name} is not {encoding}: {error.reason} at byte {error.start:,}."
+            " Say --encoding NAME."
+        ) from error
+
+
+def _decoded(path: Path, encoding: str, errors: str) -> Iterator[str]:
+    """The text, with line feeds for every line end."""
+    with path.open(encoding=encoding, errors=errors, newline=None) as file:
+        while text := file.read(_BLOCK):
+            yield text

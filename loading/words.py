@@ -1,0 +1,227 @@
+"""The words that logs use: names of columns, and names of what people did."""
+
+import re
+
+_NAMES: dict[str, tuple[str, ...]] = {
+    "user_id": (
+        "user_id",
+        "user",
+        "uid",
+        "reviewer_id",
+        "visitor_id",
+        "customer_id",
+        "customer",
+        "account_id",
+        "member_id",
+        "profile_id",
+        "person_id",
+        "client_id",
+        "viewer_id",
+        "shopper_id",
+        "user_no",
+        "user_idx",
+        "author_id",
+        "session_id",
+        "session",
+    ),
+    "item_id": (
+        "item_id",
+        "item",
+        "iid",
+        "parent_asin",
+        "asin",
+        "movie_id",
+        "product_id",
+        "product",
+        "isbn",
+        "book_id",
+        "track_id",
+        "song_id",
+        "artist_id",
+        "article_id",
+        "news_id",
+        "video_id",
+        "game_id",
+        "app_id",
+        "content_id",
+        "business_id",
+        "recipe_id",
+        "anime_id",
+        "sku",
+        "stock_code",
+        "aid",
+        "item_no",
+        "item_idx",
+    ),
+    "kind": (
+        "kind",
+        "event_type",
+        "event",
+        "action",
+        "action_type",
+        "behavior",
+        "behaviour",
+        "behavior_type",
+        "interaction_type",
+        "interaction",
+        "feedback_type",
+        "event_name",
+        "type",
+    ),
+    "value": (
+        "rating",
+        "overall",
+        "score",
+        "stars",
+        "value",
+        "event_value",
+        "book_rating",
+        "user_rating",
+        "review_score",
+        "review_rating",
+        "ratings",
+    ),
+    "time": (
+        "occurred_at",
+        "timestamp",
+        "time_stamp",
+        "time",
+        "ts",
+        "event_time",
+        "event_timestamp",
+        "created_at",
+        "unix_review_time",
+        "datetime",
+        "date_time",
+        "date",
+        "event_date",
+        "created",
+        "unix_time",
+        "review_time",
+        "review_date",
+        "rated_at",
+        "purchased_at",
+        "purchase_date",
+        "order_date",
+        "invoice_date",
+        "viewed_at",
+        "at",
+    ),
+    "event_id": ("event_id", "interaction_id", "order_id", "transaction_id", "invoice_no"),
+    "scale": ("scale",),
+    "recommendation_id": ("recommendation_id",),
+    "title": (
+        "title",
+        "name",
+        "item_name",
+        "product_name",
+        "product_title",
+        "book_title",
+        "movie_title",
+        "item_title",
+        "track_name",
+        "artist_name",
+    ),
+    "categories": (
+        "categories",
+        "category",
+        "genres",
+        "genre",
+        "class",
+        "category_code",
+        "category_l1",
+        "main_category",
+        "tags",
+    ),
+    "description": ("description", "plot", "summary", "abstract", "overview"),
+    "available": ("available",),
+    "attributes": ("attributes",),
+}
+
+MEANINGS = tuple(_NAMES)
+"""What a column can mean to Tandem."""
+
+EVENT_MEANINGS = (
+    "user_id",
+    "item_id",
+    "kind",
+    "value",
+    "scale",
+    "time",
+    "event_id",
+    "recommendation_id",
+)
+ITEM_MEANINGS = ("item_id", "title", "categories", "description", "available", "attributes")
+
+LEFT_OUT = None
+
+_KINDS: dict[str | None, str] = {
+    "view": (
+        "view views viewed pageview page_view product_view detail_view detail_page_view item_view "
+        "visit open opened read watch watched play played listen listened stream pv"
+    ),
+    "click": "click clicks clicked clickout click_out tap",
+    "like": (
+        "like likes liked favorite favourite favorited fav upvote thumbs_up thumb_up love loved star"
+    ),
+    "dislike": "dislike disliked downvote thumbs_down thumb_down",
+    "rate": "rate rated rating ratings review",
+    "cart": (
+        "cart carts addtocart add_to_cart add_cart cart_add added_to_cart basket add_to_basket "
+        "wishlist add_to_wishlist bookmark bookmarked save saved"
+    ),
+    "purchase": (
+        "purchase purchases purchased transaction transactions buy bought order orders ordered sale "
+        "checkout conversion"
+    ),
+    "hide": "hide hidden not_interested",
+    LEFT_OUT: (
+        "remove_from_cart removed_from_cart remove_cart cart_remove removefromcart unlike "
+        "remove_from_wishlist impression impressions"
+    ),
+}
+
+
+def normalized(name: str) -> str:
+    """A name without what people write differently: `User-ID`, `userId` and `user_id` are one."""
+    return re.sub(r"[^0-9a-z]", "", name.lower())
+
+
+_MEANING_BY_NAME = {
+    normalized(name): (meaning, rank)
+    for meaning, names in _NAMES.items()
+    for rank, name in enumerate(names)
+}
+_KIND_BY_WORD = {normalized(word): kind for kind, words in _KINDS.items() for word in words.split()}
+
+
+def is_known_name(name: str) -> bool:
+    """Whether a column of this name means something."""
+    return normalized(name) in _MEANING_BY_NAME
+
+
+def candidates(meaning: str, columns: tuple[str, ...]) -> list[str]:
+    """The columns that may have a meaning, the likeliest first."""
+    found = []
+    for column in columns:
+        known = _MEANING_BY_NAME.get(normalized(column))
+        if known is not None and known[0] == meaning:
+            found.append((known[1], column))
+    return [column for _, column in sorted(found, key=lambda each: each[0])]
+
+
+def kind_of_word(word: str, kinds: tuple[str, ...]) -> str | None:
+    """Our kind for what a log calls an event: `addtocart` is `cart`.
+
+    None: such events say nothing of taste, as `remove_from_cart`. Raises KeyError for a word that
+    nobody knows.
+    """
+    if word in kinds:
+        return word
+    lowered = word.strip().lower()
+    if lowered in kinds:
+        return lowered
+    kind = _KIND_BY_WORD[normalized(word)]
+    if kind is not None and kind not in kinds:
+        raise KeyError(word)
+    return kind
