@@ -1,10 +1,11 @@
-"""Bulk loading: what `tandem load` and the sample data put into the store.
+"""Bulk loading: what `tandem load`, uploads, scheduled imports and the sample put into the store.
 
-Reads MovieLens folders and files of events or items (CSV, JSON lines, Parquet); writes `items` and,
-through the SQL function `record_events`, the interaction log. Bad rows go to a rejects file.
+Reads files, archives, standard input and databases with DuckDB; writes `items` and the interaction
+log through the SQL function `store_staged_events`, each load under a number by which it is undone.
 """
 
-from loading.load import load_path, load_tables
+from loading.load import load, load_tables
+from loading.options import LoadOptions
 from loading.report import LoadReport, Progress
 
-__all__ = ["LoadReport", "Progress", "load_path", "load_tables"]
+__all__ = ["LoadOptions", "LoadReport", "Progress", "load", "load_tables"]

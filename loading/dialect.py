@@ -105,8 +105,12 @@ def _score(lines: Sequence[str], separator: str) -> tuple[bool, bool, int, float
 def _split(lines: Iterable[str], separator: str, *, quoted: bool) -> list[list[str]]:
     if len(separator) > 1:
         return [line.split(separator) for line in lines]
-    quoting = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
-    return [row for row in csv.reader(lines, delimiter=separator, quoting=quoting) if row]
+    reader = (
+        csv.reader(lines, delimiter=separator)
+        if quoted
+        else csv.reader(lines, delimiter=separator, quoting=csv.QUOTE_NONE)
+    )
+    return [row for row in reader if row]
 
 
 def _has_heading(rows: Sequence[Sequence[str]]) -> bool:

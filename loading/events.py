@@ -173,7 +173,7 @@ def _value(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:
 
 
 def _scale_of(bound: str, kinds: Sequence[EventKind]) -> str:
-    ratings = [int(kind.kind_no) for kind in kinds if kind.is_rating]
+    ratings = [int(kind.kind_no) for kind in kinds if kind.rating_scale is not None]
     if not ratings:
         return "null::double"
     return f"case when value is not null and kind_no in ({', '.join(map(str, ratings))}) then {bound} end"
@@ -243,7 +243,7 @@ def _value_cases(plan: EventsPlan, kinds: Sequence[EventKind]) -> Iterator[tuple
             )
         yield f"{of_kind} and number is null", Reason.NO_VALUE
         least, greatest = f"{kind.smallest_value}::double", f"{kind.greatest_value}::double"
-        if kind.is_rating:
+        if kind.rating_scale is not None:
             yield (
                 f"{of_kind} and scale_text is not null and not coalesce(least < greatest, false)",
                 Reason.INVALID_SCALE,

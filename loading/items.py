@@ -1,10 +1,11 @@
-"""Items of a chunk: checked row by row, and made ready to be stored."""
+"""Items of a table: each row checked, and made ready to be stored."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
+import duckdb
 import orjson
 import pyarrow as pa
 
@@ -16,9 +17,14 @@ from domain.limits import (
     MOST_CATEGORIES,
     attributes_shape_fault,
 )
-from loading.chunks import Chunk, Reject
-from loading.columnar import as_list
+from loading.plans import NO_ID, IdForm, ItemsPlan
 from loading.reasons import ATTRIBUTES_REASONS, ID_REASONS, Reason
+from loading.rejects import Reject
+from loading.tables import unreadable
+
+ITEMS_AT_ONCE = 5_000
+ATTRIBUTE = "attribute "
+"""Begins the key of a value that is an attribute of the item."""
 
 _SCHEMA = pa.schema(
     [
@@ -32,7 +38,8 @@ _SCHEMA = pa.schema(
     ]
 )
 
-_OWN_COLUMNS = frozenset(_SCHEMA.names) - {"row_index"}
+_YEAR = re.compile(r"\((\d{4})\)\s*$")
+_NO_GENRES = "(no genres listed)"
 # Not behind another backslash, which would make it text about a NUL character.
 _NUL_IN_JSON = re.compile(r"(?<!\\)(\\\\)*\\u0000")
 _YES = frozenset({"true", "t", "yes", "y", "1"})
@@ -52,16 +59,14 @@ class Item:
 
 
 @dataclass(frozen=True, slots=True)
-class CheckedItems:
-    """The good items of a chunk."""
+class ItemBatch:
+    """Some items that may be stored, and rows that may not."""
 
     table: pa.Table
-    """row_index (in the chunk), item_id, title, categories, description, attributes (JSON text),
-    available."""
+    """row_index, item_id, title, categories, description, attributes (JSON text), available."""
     rejects: list[Reject]
-
-
-ReadItem = Callable[[Mapping[str, object]], Item]
+    rows: int
+    """How many rows of the file these are."""
 
 
 class RowError(Exception):
@@ -72,25 +77,80 @@ class RowError(Exception):
         self.reason = reason
 
 
-def check_items(chunk: Chunk, read_item: ReadItem) -> CheckedItems:
-    """The items of a chunk that may be stored, and the rows that are none.
+def item_batches(
+    duck: duckdb.DuckDBPyConnection, plan: ItemsPlan, tags: Mapping[str, list[str]]
+) -> Iterator[ItemBatch]:
+    """The items of a file, some at a time; `tags` are those of each item.
 
-    `read_item` makes an item of a row, or raises RowError.
+    Raises InvalidInputError where the file is damaged.
     """
-    columns = [as_list(column, chunk.size) for column in chunk.columns.values()]
+    try:
+        reader = duck.sql(f"select * from {plan.table.view}").to_arrow_reader(ITEMS_AT_ONCE)
+        for batch in reader:
+            yield _checked(plan, batch.to_pylist(), tags)
+    except duckdb.Error as error:
+        raise unreadable(plan.table.source, error) from error
+
+
+def _checked(
+    plan: ItemsPlan, rows: Sequence[Mapping[str, Any]], tags: Mapping[str, list[str]]
+) -> ItemBatch:
     good: list[dict[str, object]] = []
     rejects = []
-    for index, values in enumerate(zip(*columns, strict=True)):
+    for row in rows:
         try:
-            item = read_item(dict(zip(chunk.columns, values, strict=True)))
-            good.append({"row_index": index, **_storable(item)})
+            if row["fault"] is not None:
+                raise RowError(Reason(row["fault"]))
+            item = read_item(named_values(plan, row))
+            if item.item_id in tags:
+                item = replace(
+                    item, attributes={**(item.attributes or {}), "tags": tags[item.item_id]}
+                )
+            good.append({"row_index": row["row_no"], **_storable(item)})
         except RowError as error:
-            rejects.append(chunk.reject(index, error.reason))
-    return CheckedItems(pa.Table.from_pylist(good, schema=_SCHEMA), rejects)
+            rejects.append(Reject(plan.table.source.name, row["row_no"], error.reason, row["raw"]))
+    return ItemBatch(pa.Table.from_pylist(good, schema=_SCHEMA), rejects, len(rows))
+
+
+def named_values(plan: ItemsPlan, row: Mapping[str, Any]) -> dict[str, object]:
+    """A row's values by what they mean."""
+    given = orjson.loads(row["json"]) if plan.table.is_json else row
+    names = plan.table.stored_names
+    values: dict[str, object] = {
+        meaning: given.get(names[column]) for meaning, column in plan.fields.items()
+    }
+    values["item_id"] = _clean_id(values.get("item_id"), plan)
+    if "title" not in plan.fields:
+        values["title"] = values["item_id"]
+    if plan.fields.get("categories") in plan.table.sequences:
+        values["categories"] = str(values["categories"] or "").split()
+    if plan.flags:
+        columns = list(names.values())[plan.flags_from :]
+        values["categories"] = [
+            flag
+            for flag, column in zip(plan.flags, columns, strict=False)
+            if given.get(column) == "1"
+        ]
+    attributes = {name: given.get(names[column]) for name, column in plan.attributes.items()}
+    if plan.years and (year := _YEAR.search(str(values["title"] or ""))):
+        attributes["year"] = int(year[1])
+    return values | {ATTRIBUTE + name: value for name, value in attributes.items()}
+
+
+def _clean_id(value: object, plan: ItemsPlan) -> object:
+    """Blanks around an id are not part of it, nor is the .0 of whole numbers."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value) if plan.id_form is IdForm.FLOAT else str(value)
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if text.lower() in NO_ID:
+        return None
+    return text.removesuffix(".0") if plan.id_form is IdForm.FLOAT else text
 
 
 def read_item(row: Mapping[str, object]) -> Item:
-    """An item from a row of the columns item_id, title and so on; other columns are attributes."""
+    """An item from values by their meaning; RowError if it is none."""
     return Item(
         item_id=read_id(row.get("item_id")),
         title=read_title(row.get("title")),
@@ -125,6 +185,8 @@ def read_title(value: object) -> str:
     """An item's title, which every item must have."""
     if value is None or value == "":
         raise RowError(Reason.NO_TITLE)
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        value = str(value)
     if not isinstance(value, str):
         raise RowError(Reason.INVALID_TITLE)
     if len(value) > LONGEST_TITLE:
@@ -134,7 +196,8 @@ def read_title(value: object) -> str:
 
 def split_categories(text: str) -> list[str]:
     """Categories joined with |, each once; blanks beside a | belong to neither."""
-    return list(dict.fromkeys(filter(None, map(str.strip, text.split("|")))))
+    names = dict.fromkeys(filter(None, map(str.strip, text.split("|"))))
+    return [name for name in names if name != _NO_GENRES]
 
 
 def read_categories(value: object) -> list[str] | None:
@@ -142,10 +205,22 @@ def read_categories(value: object) -> list[str] | None:
     if value is None:
         return None
     if isinstance(value, str):
-        return _checked_categories(split_categories(value))
+        listed = _listed(value)
+        return _checked_categories(split_categories(value) if listed is None else listed)
     if not isinstance(value, list) or not all(isinstance(element, str) for element in value):
         raise RowError(Reason.INVALID_CATEGORIES)
     return _checked_categories(list(dict.fromkeys(value)))
+
+
+def _listed(text: str) -> list[str] | None:
+    """The texts of a JSON list; None if it is none."""
+    if not text.startswith("["):
+        return None
+    try:
+        values = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return None
+    return list(dict.fromkeys(values)) if all(isinstance(each, str) for each in values) else None
 
 
 def _checked_categories(categories: list[str]) -> list[str]:
@@ -157,6 +232,8 @@ def _checked_categories(categories: list[str]) -> list[str]:
 
 
 def _read_description(value: object) -> str | None:
+    if isinstance(value, list) and all(isinstance(part, str) for part in value):
+        value = "\n".join(value)
     if value is not None and not isinstance(value, str):
         raise RowError(Reason.INVALID_DESCRIPTION)
     if value is not None and len(value) > LONGEST_DESCRIPTION:
@@ -166,9 +243,9 @@ def _read_description(value: object) -> str | None:
 
 def _read_attributes(row: Mapping[str, object]) -> dict[str, object] | None:
     others = {
-        name: value
-        for name, value in row.items()
-        if name not in _OWN_COLUMNS and value is not None and value != ""
+        key.removeprefix(ATTRIBUTE): value
+        for key, value in row.items()
+        if key.startswith(ATTRIBUTE) and value is not None and value != ""
     }
     given = row.get("attributes")
     if given is None:

@@ -45,7 +45,10 @@ class Layout:
     note: str = ""
     has_times: bool = True
     """Whether the layout has a column of times at all."""
-    nested: bool = False
+    flags: tuple[str, ...] = ()
+    """Categories, each with a column of 0 and 1; these are the last columns."""
+    has_years: bool = False
+    """Whether titles end in a year."""
     wants: Callable[[Table], bool] | None = None
     """What else must hold."""
 
@@ -66,6 +69,29 @@ def _begins(position: int, letter: str) -> Callable[[Table], bool]:
     return holds
 
 
+_GENRES = (
+    "unknown",
+    "Action",
+    "Adventure",
+    "Animation",
+    "Children's",
+    "Comedy",
+    "Crime",
+    "Documentary",
+    "Drama",
+    "Fantasy",
+    "Film-Noir",
+    "Horror",
+    "Musical",
+    "Mystery",
+    "Romance",
+    "Sci-Fi",
+    "Thriller",
+    "War",
+    "Western",
+)
+"""The last columns of u.item."""
+
 _BEHAVIORS = """
 select row_no, fault, raw, c1 as "user", c2 as "time", split_part(shown, '-', 1) as "item"
 from (select *, unnest(string_split(c4, ' ')) as shown from {view})
@@ -79,7 +105,7 @@ LAYOUTS = (
         kind="rate", scale=(0.5, 5.0),
     ),
     Layout("MovieLens movies", Content.ITEMS, names=("movieId", "title", "genres"),
-           fields={"item_id": "movieId", "title": "title", "categories": "genres"}),
+           fields={"item_id": "movieId", "title": "title", "categories": "genres"}, has_years=True),
     Layout("MovieLens tags", Content.TAGS, names=("userId", "movieId", "tag"),
            fields={"item_id": "movieId", "tag": "tag"}),
     Layout("MovieLens links", Content.NOTHING, names=("movieId", "imdbId", "tmdbId")),
@@ -89,12 +115,12 @@ LAYOUTS = (
            files=("u.data", "u1.", "u2.", "u3.", "u4.", "u5.", "ua.", "ub."),
            fields={"user_id": "1", "item_id": "2", "value": "3", "time": "4"}, kind="rate", scale=(1.0, 5.0)),
     Layout("MovieLens 100K movies", Content.ITEMS, width=24, separator="|",
-           fields={"item_id": "1", "title": "2"}, attributes={"released": "3"}),
+           fields={"item_id": "1", "title": "2"}, attributes={"released": "3"}, flags=_GENRES, has_years=True),
     Layout("MovieLens 100K users", Content.NOTHING, width=5, separator="|", files=("u.user",)),
     Layout("MovieLens 1M ratings", Content.EVENTS, width=4, separator="::", files=("ratings",),
            fields={"user_id": "1", "item_id": "2", "value": "3", "time": "4"}, kind="rate"),
     Layout("MovieLens 1M movies", Content.ITEMS, width=3, separator="::", files=("movies",),
-           fields={"item_id": "1", "title": "2", "categories": "3"}),
+           fields={"item_id": "1", "title": "2", "categories": "3"}, has_years=True),
     Layout("MovieLens 10M tags", Content.TAGS, width=4, separator="::", files=("tags",),
            fields={"item_id": "2", "tag": "3"}),
     Layout("MovieLens 1M users", Content.NOTHING, width=5, separator="::", files=("users",)),

@@ -85,6 +85,16 @@ class ItemsPlan:
     unread: tuple[str, ...]
     notes: tuple[str, ...]
     layout: str | None = None
+    id_form: IdForm = IdForm.PLAIN
+    flags: tuple[str, ...] = ()
+    """Categories that have a column each, the last of the table."""
+    years: bool = False
+    """Whether a year at the end of a title is an attribute."""
+
+    @property
+    def flags_from(self) -> int:
+        """The index of the first such column."""
+        return len(self.table.columns) - len(self.flags)
 
 
 Plan = EventsPlan | ItemsPlan
@@ -112,11 +122,15 @@ def make_plan(
         table = _queried(duck, table, layout)
     fields = _fields(table, layout, options)
     if layout is not None and layout.content is Content.TAGS:
-        return ItemsPlan(table, Content.TAGS, fields, {}, (), (), table.notes, layout.name)
+        columns = tuple(
+            Column(name, meaning, "as it is", _sample_of(table, name))
+            for meaning, name in fields.items()
+        )
+        return ItemsPlan(table, Content.TAGS, fields, {}, columns, (), table.notes, layout.name)
     if "user_id" in fields and "item_id" in fields:
         return _Events(duck, table, layout, options, tuple(kinds), dict(fields)).plan()
     if "item_id" in fields and (len(fields) > 1 or options.attributes):
-        return _items(table, layout, options, fields)
+        return _items(duck, table, layout, options, fields)
     if "user_id" in fields and "item_id" not in candidates("item_id", table.columns):
         missing = "item_id"
     else:
@@ -158,7 +172,8 @@ def _queried(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) -> T
         view=view,
         expressions={name: identifier(name) for name in names},
         sample=tuple(dict(zip(names, row, strict=True)) for row in rows),
-        first_row_line=None,
+        rows=int(duck.execute(f"select count(*) from {view}").fetchall()[0][0]),
+        stored_names={name: name for name in names},
         is_headless=False,
     )
 
@@ -218,7 +233,11 @@ def _sample_of(table: Table, column: str) -> tuple[str, ...]:
 
 
 def _items(
-    table: Table, layout: Layout | None, options: LoadOptions, fields: Mapping[str, str]
+    duck: duckdb.DuckDBPyConnection,
+    table: Table,
+    layout: Layout | None,
+    options: LoadOptions,
+    fields: Mapping[str, str],
 ) -> ItemsPlan:
     own = {meaning: fields[meaning] for meaning in ITEM_MEANINGS if meaning in fields}
     others = [column for column in table.columns if column not in own.values()]
@@ -239,7 +258,8 @@ def _items(
         Column(column, f"attribute {name}", "as it is", _sample_of(table, column))
         for name, column in attributes.items()
     ]
-    read = {*own.values(), *attributes.values()}
+    flags = layout.flags if layout is not None else ()
+    read = {*own.values(), *attributes.values(), *table.columns[len(table.columns) - len(flags) :]}
     notes = table.notes
     if "title" not in own:
         notes = (*notes, "no title: the id is the title")
@@ -252,7 +272,22 @@ def _items(
         tuple(column for column in table.columns if column not in read),
         notes,
         layout.name if layout is not None else None,
+        _id_form(duck, table, table.expressions[own["item_id"]]),
+        layout.flags if layout is not None else (),
+        layout is not None and layout.has_years,
     )
+
+
+def _id_form(duck: duckdb.DuckDBPyConnection, table: Table, expression: str) -> IdForm:
+    """How a column of ids is written, by all of them."""
+    text = f"trim({expression})"
+    absent = ", ".join(literal(word) for word in NO_ID)
+    floats, others = duck.execute(
+        f"select count(*) filter (regexp_full_match({text}, '\\d+\\.0')),"
+        f" count(*) filter (not regexp_full_match({text}, '\\d+(\\.0)?')"
+        f" and lower({text}) not in ({absent})) from {table.view} where fault is null"
+    ).fetchall()[0]
+    return IdForm.FLOAT if floats and not others else IdForm.PLAIN
 
 
 def _is_chosen(column: str, options: LoadOptions) -> bool:
@@ -319,16 +354,10 @@ class _Events:
         return () if row is None else tuple(row)
 
     def _id_form(self, meaning: str) -> IdForm:
-        text = f"trim({self._expression(meaning)})"
-        absent = ", ".join(literal(word) for word in NO_ID)
-        (floats, others) = self._one(
-            f"count(*) filter (regexp_full_match({text}, '\\d+\\.0')),"
-            f" count(*) filter (not regexp_full_match({text}, '\\d+(\\.0)?') and lower({text}) not in ({absent}))"
-        )
-        if floats and not others:
+        found = _id_form(self.duck, self.table, self._expression(meaning))
+        if found is IdForm.FLOAT:
             self.told[meaning] = "123.0 is read as 123"
-            return IdForm.FLOAT
-        return IdForm.PLAIN
+        return found
 
     def _kind(self) -> tuple[str | None, dict[str, str | None]]:
         names = tuple(kind.kind for kind in self.known)
@@ -505,7 +534,7 @@ class _Events:
             return False
         text, item = f"trim({self._expression('event_id')})", f"trim({self._expression('item_id')})"
         (found,) = self.duck.execute(
-            f"select exists (select from {self.table.view} where fault is null and {text} <> ''"
+            f"select exists (select 1 from {self.table.view} where fault is null and {text} <> ''"
             f" group by {text} having min({item}) <> max({item}))"
         ).fetchall()[0]
         if found:

@@ -5,9 +5,9 @@ import sys
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 import pyarrow as pa
 
@@ -48,6 +48,8 @@ class Source:
     is_parquet: bool
     notes: tuple[str, ...] = ()
     """What was understood on the way here."""
+    is_named: bool = True
+    """Whether its owner named it, rather than the folder it is in: it must be understood."""
 
     @property
     def size_bytes(self) -> int:
@@ -60,8 +62,6 @@ class Sources:
 
     files: list[Source] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)
-    several: bool = False
-    """Whether more than one file was named, so that one that is not understood is skipped."""
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -
     if not path.is_dir():
         _add_file(sources, path, options, spool)
         return
-    sources.several = True
+    first = len(sources.files)
     inner = sorted(each for each in path.iterdir() if each.is_file())
     for file in inner:
         if file.name.startswith(".") or file.name.endswith(REJECTS_SUFFIX):
@@ -107,8 +107,9 @@ def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -
             _add_file(sources, file, options, spool)
         except InvalidInputError as error:
             sources.skipped[file.name] = str(error)
-    if not sources.files and not sources.skipped:
+    if not inner:
         raise InvalidInputError(f"{path} has no files.")
+    _mark_found(sources, first)
 
 
 def _add_file(sources: Sources, path: Path, options: LoadOptions, spool: Path) -> None:
@@ -130,7 +131,7 @@ def _add_archive(sources: Sources, path: Path, options: LoadOptions, spool: Path
             and not Path(name).name.startswith((".", "__"))
             and not name.startswith("__MACOSX")
         ]
-        sources.several |= len(members) > 1
+        first = len(sources.files)
         for name in members:
             try:
                 with archive.open(name) as stream:
@@ -140,6 +141,13 @@ def _add_archive(sources: Sources, path: Path, options: LoadOptions, spool: Path
                 raise InvalidInputError(f"{name} in {path} cannot be read: {error}.") from error
             except InvalidInputError as error:
                 sources.skipped[name] = str(error)
+    if len(members) > 1:
+        _mark_found(sources, first)
+
+
+def _mark_found(sources: Sources, first: int) -> None:
+    """The files from number `first` on were found, not named."""
+    sources.files[first:] = [replace(each, is_named=False) for each in sources.files[first:]]
 
 
 def _add(
@@ -186,7 +194,7 @@ def _decompressed(path: Path, name: str, compression: str, spool: Path) -> Path:
     return target
 
 
-def _written(stream: BinaryIO, target: Path) -> Path:
+def _written(stream: IO[bytes], target: Path) -> Path:
     with target.open("wb") as out:
         shutil.copyfileobj(stream, out, _BLOCK)
     return target

@@ -1,6 +1,7 @@
 """The store's side of loading: chunks come in through ADBC and are stored by one statement each."""
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,6 +21,7 @@ _ITEMS_AT_ONCE = 1_000
 
 _MOST_ATTEMPTS = 5
 _DEADLOCK = "40P01"
+TOO_MANY_SCALES = "TD422"
 
 Outcome = TypeVar("Outcome")
 
@@ -40,9 +42,9 @@ class StoredEvents:
     stored: int
     repeated: int
     items_new: int
-    unknown_item_indexes: list[int]
-    """The indexes of events that were not stored because their item is not in the catalogue."""
-    conflict_indexes: list[int]
+    unknown_item_rows: list[int]
+    """The row_index of events that were not stored because their item is not in the catalogue."""
+    conflict_rows: list[int]
     """And of those whose id was recorded before with another content."""
 
 
@@ -55,11 +57,33 @@ class Store:
         self._cursor.execute(_LOADING["create_staged_items"].text)
         self._cursor.execute(_LOADING["create_staged_events"].text)
         connection.commit()
+        self._load_no = 0
 
-    def load_kinds(self) -> dict[str, EventKind]:
-        """The event kinds by their names."""
+    def load_kinds(self) -> tuple[EventKind, ...]:
+        """The event kinds."""
         self._cursor.execute(statements("log")["load_kinds"].text)
-        return {kind.kind: kind for kind in kind_table(self._cursor.fetchall()).kinds}
+        return kind_table(self._cursor.fetchall()).kinds
+
+    def has_items(self) -> bool:
+        """Whether the catalogue has any."""
+        return bool(self._rows("has_items")[0][0])
+
+    def begin_load(
+        self, loaded_by: str, source: str, mapping: Mapping[str, Any]
+    ) -> tuple[int, bool]:
+        """The number of a new load, or of the same one that was interrupted, and which it is."""
+        row = self._rows("begin_load", loaded_by, source, json.dumps(mapping, sort_keys=True))[0]
+        self._connection.commit()
+        self._load_no = int(row[0])
+        return self._load_no, bool(row[1])
+
+    def note_counts(self, counts: Mapping[str, Any], *, ended: bool) -> None:
+        """Write down what became of the load's rows so far."""
+        self._cursor.execute(
+            _LOADING["end_load" if ended else "note_counts"].text,
+            (self._load_no, json.dumps(counts, sort_keys=True)),
+        )
+        self._connection.commit()
 
     def store_items(self, items: pa.Table) -> StoredItems:
         """Store the items of a chunk, some at a time, and commit."""
@@ -73,35 +97,42 @@ class Store:
         return StoredItems(new, changed, items.num_rows - new - changed)
 
     def store_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
-        """Store the events of a chunk, those of unknown items excepted, and commit."""
+        """Store the events of a chunk, those of unknown items excepted, and commit.
+
+        Raises InvalidInputError if the store has as many scales of ratings as it may have.
+        """
         if events.num_rows == 0:
             return StoredEvents(0, 0, 0, [], [])
 
         def write() -> StoredEvents:
             return self._write_events(events, create_items=create_items)
 
-        return self._committed(write)
+        try:
+            return self._committed(write)
+        except dbapi.Error as error:
+            if error.sqlstate == TOO_MANY_SCALES:
+                raise InvalidInputError(
+                    "Ratings came on so many different scales already that no new one is taken."
+                ) from error
+            raise
 
     def _write_items(self, name: str, items: pa.Table) -> int:
         """Write staged items with one statement, and commit; how many were written."""
 
         def write() -> int:
             self._stage("staged_items", items)
-            return int(self._rows(name)[0][0])
+            return int(self._rows(name, self._load_no)[0][0])
 
         return self._committed(write)
 
     def _write_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
         self._stage("staged_events", events)
-        items_new = self._rows("create_missing_items")[0][0] if create_items else 0
-        unknown = [index for (index,) in self._rows("find_unknown_items")]
-        if self._rows("add_staged_scales")[0][0]:
-            raise InvalidInputError(
-                "Ratings came on so many different scales already that no new one is taken."
-            )
-        recorded = self._rows("store_staged_events")
-        stored, duplicates, conflicts = recorded[0] if recorded else (0, 0, [])
-        return StoredEvents(stored, duplicates - len(conflicts), items_new, unknown, conflicts)
+        self._cursor.execute("analyze staged_events")
+        items_new = (
+            int(self._rows("create_missing_items", self._load_no)[0][0]) if create_items else 0
+        )
+        stored, repeated, unknown, conflicts = self._rows("store_staged_events", self._load_no)[0]
+        return StoredEvents(stored, repeated, items_new, unknown, conflicts)
 
     def _committed(self, write: Callable[[], Outcome]) -> Outcome:
         """Write and commit; again if PostgreSQL ended it because two waited for each other."""
@@ -121,8 +152,8 @@ class Store:
     def _stage(self, table_name: str, rows: pa.Table) -> None:
         self._cursor.adbc_ingest(table_name, rows, mode="append", temporary=True)
 
-    def _rows(self, name: str) -> list[Any]:
-        self._cursor.execute(_LOADING[name].text)
+    def _rows(self, name: str, *parameters: object) -> list[Any]:
+        self._cursor.execute(_LOADING[name].text, parameters or None)
         return list(self._cursor.fetchall())
 
 

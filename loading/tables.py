@@ -2,14 +2,14 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from domain.errors import InvalidInputError
-from loading.dialect import find_dialect
+from loading.dialect import Dialect, find_dialect
 from loading.duck import identifier, literal
 from loading.options import LoadOptions
 from loading.reasons import Reason
@@ -45,9 +45,12 @@ class Table:
     """The first rows."""
     rejects_table: str | None
     """Where DuckDB notes lines that could not be split."""
-    first_row_line: int | None
-    """The line of the first row, where rows are lines; None: they are not."""
+    rows: int
+    """How many could be split."""
     notes: tuple[str, ...]
+    stored_names: Mapping[str, str]
+    """What each column is called in the view, or in the object `json`."""
+    is_json: bool = False
     is_headless: bool = False
     separator: str | None = None
     """What separates the fields of delimited text."""
@@ -105,13 +108,33 @@ def _delimited(
     duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
 ) -> Table:
     dialect = find_dialect(source.path, source.name, options)
+    table = _delimited_table(duck, source, number, dialect, dialect.quoted)
+    if dialect.quoted and _has_open_quote(duck, table):
+        # A quote that nobody closes swallows all lines up to the longest; perhaps none is a quote.
+        lost = _lost_lines(duck, table)
+        unquoted = _delimited_table(duck, source, number, dialect, quoted=False)
+        if _lost_lines(duck, unquoted) < lost:
+            return replace(unquoted, notes=(*unquoted.notes, "quotes are part of the text"))
+        return _delimited_table(duck, source, number, dialect, quoted=True)
+    return table
+
+
+def _delimited_table(
+    duck: duckdb.DuckDBPyConnection,
+    source: Source,
+    number: int,
+    dialect: Dialect,
+    quoted: bool,  # noqa: FBT001
+) -> Table:
     names = [f"c{index}" for index in range(len(dialect.columns))]
-    rejects = f"rejects_{number}"
-    quote = '"' if dialect.quoted and len(dialect.separator) == 1 else ""
+    rejects, view = f"rejects_{number}", f"table_{number}"
+    duck.execute(
+        f"drop view if exists {view}; drop table if exists {rejects}; drop table if exists {rejects}_scan"
+    )
     reader = _reader(
         source.path,
         delim=dialect.separator,
-        quote=quote,
+        quote='"' if quoted and len(dialect.separator) == 1 else "",
         columns=names,
         header=dialect.has_heading,
         rejects=rejects,
@@ -119,28 +142,45 @@ def _delimited(
     fields = ", ".join(
         f"{literal(column)}, {name}" for column, name in zip(dialect.columns, names, strict=True)
     )
-    view = f"table_{number}"
     duck.execute(
         f"create view {view} as select row_number() over () as row_no, null::varchar as fault, "
         f"json_object({fields}) as raw, * from {reader}"
     )
+    (rows,) = duck.execute(f"select count(*) from {view}").fetchall()[0]
     notes = [*source.notes]
     if dialect.separator != ",":
         notes.append(f"separator {dialect.separator_name}")
     if not dialect.has_heading:
         notes.append("no heading")
+    stored_names = dict(zip(dialect.columns, names, strict=True))
     return Table(
-        source,
-        view,
-        dict(zip(dialect.columns, names, strict=True)),
-        tuple(dict(zip(dialect.columns, row, strict=True)) for row in dialect.sample),
-        rejects,
-        None,
-        tuple(notes),
+        source=source,
+        view=view,
+        expressions=stored_names,
+        sample=tuple(dict(zip(dialect.columns, row, strict=True)) for row in dialect.sample),
+        rejects_table=rejects,
+        rows=int(rows),
+        notes=tuple(notes),
+        stored_names=stored_names,
         is_headless=not dialect.has_heading,
         separator=dialect.separator,
         sequences=dialect.sequences,
     )
+
+
+def _has_open_quote(duck: duckdb.DuckDBPyConnection, table: Table) -> bool:
+    found = duck.execute(
+        f"select exists (select 1 from {table.rejects_table} where contains(csv_line, chr(10)))"
+    ).fetchall()
+    return bool(found[0][0])
+
+
+def _lost_lines(duck: duckdb.DuckDBPyConnection, table: Table) -> int:
+    found = duck.execute(
+        "select coalesce(sum(1 + length(csv_line) - length(replace(csv_line, chr(10), ''))), 0) from"
+        f" (select distinct on (line) line, csv_line from {table.rejects_table})"
+    ).fetchall()
+    return int(found[0][0])
 
 
 def _reader(
@@ -165,14 +205,19 @@ def _parquet(duck: duckdb.DuckDBPyConnection, source: Source, number: int) -> Ta
         f"cast(to_json(each) as varchar) as raw, each.* from {reader} as each"
     )
     return Table(
-        source,
-        view,
-        expressions,
-        _sampled(duck, view, expressions),
-        None,
-        1,
-        ("Parquet", *source.notes),
+        source=source,
+        view=view,
+        expressions=expressions,
+        sample=_sampled(duck, view, expressions),
+        rejects_table=None,
+        rows=_count(duck, view),
+        notes=("Parquet", *source.notes),
+        stored_names={name: name for name in expressions},
     )
+
+
+def _count(duck: duckdb.DuckDBPyConnection, view: str) -> int:
+    return int(duck.execute(f"select count(*) from {view}").fetchall()[0][0])
 
 
 def _as_text(name: str, kind: str) -> str:
@@ -266,13 +311,15 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
     if not expressions:
         raise InvalidInputError(f"{source.name} has no JSON objects.")
     return Table(
-        source,
-        view,
-        expressions,
-        _sampled(duck, view, expressions),
-        rejects,
-        1 if form == _LINES and nested is None else None,
-        tuple(notes),
+        source=source,
+        view=view,
+        expressions=expressions,
+        sample=_sampled(duck, view, expressions),
+        rejects_table=rejects,
+        rows=_count(duck, view),
+        notes=tuple(notes),
+        stored_names={key: key for key in expressions},
+        is_json=True,
     )
 
 

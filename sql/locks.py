@@ -51,6 +51,7 @@ RATING_SCALES = AdvisoryLock(
     31310, 7, "transaction", "the scales of ratings: one at a time adds some"
 )
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
+LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 ITEM_EMBEDDINGS = AdvisoryLock(31321, None, "transaction", "embedding the new items of a run")
 
 EVENT_HORIZON = 31309
@@ -65,6 +66,7 @@ LOCKS = (
     MIGRATION,
     INDEX_REPAIR,
     POPULAR_LISTS,
+    LOADS,
     ITEM_EMBEDDINGS,
 )
 

@@ -1,10 +1,10 @@
 -- Bulk loading. Chunks are staged in temporary tables, which empty themselves at the end of each transaction.
--- The statements run through ADBC: they take no parameters.
+-- The statements run through ADBC.
 
 -- name: create_staged_events
 create temporary table staged_events (
-    row_index integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, strength real,
-    scale_least double precision, scale_greatest double precision, occurred_at timestamptz, time_given boolean
+    row_index integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, least double precision,
+    greatest double precision, strength real, occurred_at timestamptz, time_given boolean, recommendation_id uuid
 ) on commit delete rows;
 
 -- name: create_staged_items
@@ -12,18 +12,23 @@ create temporary table staged_items (
     row_index integer, item_id text, title text, categories text[], description text, attributes text, available boolean
 ) on commit delete rows;
 
--- name: find_unknown_items
--- Staged events whose item is not in the catalogue.
-select row_index
-from staged_events
-where not exists (select from items where items.item_id = staged_events.item_id)
-order by row_index;
+-- name: has_items
+select exists (select from items);
+
+-- name: begin_load
+select load_no, resumed from begin_load($1, $2, cast($3 as jsonb));
+
+-- name: end_load
+update loads set state = 'complete', ended_at = now(), counts = cast($2 as jsonb) where load_no = $1;
+
+-- name: note_counts
+update loads set counts = cast($2 as jsonb) where load_no = $1;
 
 -- name: create_missing_items
 -- Items titled by their id for the staged events that have none; answers how many.
 with made as (
-    insert into items (item_id, title)
-    select distinct item_id, item_id
+    insert into items (item_id, title, load_no)
+    select distinct item_id, item_id, cast($1 as integer)
     from staged_events
     where not exists (select from items where items.item_id = staged_events.item_id)
     order by item_id
@@ -32,49 +37,16 @@ with made as (
 )
 select count(*) from made;
 
--- name: add_staged_scales
--- Scales that the staged events name and nobody named before; answers how many scales they name have no number, as there
--- are as many as there may be.
-select cardinality(leasts) - (select count(*) from add_rating_scales(leasts, greatests))
-from (
-    select coalesce(array_agg(scale_least), '{}') as leasts, coalesce(array_agg(scale_greatest), '{}') as greatests
-    from (select distinct scale_least, scale_greatest from staged_events where scale_least is not null) as named
-) as staged;
-
 -- name: store_staged_events
--- Stores the staged events of known items through record_events; of several with one id the first in the file counts.
--- Answers how many were new, how many were there already, and which of these say something else than what is there.
-select recorded.accepted, recorded.duplicates,
-       array(select staged.row_indexes[index + 1] from unnest(recorded.conflict_indexes) as index order by index) as conflicts
-from (
-    select array_agg(row_index order by row_index) as row_indexes,
-           array_agg(event_id order by row_index) as event_ids,
-           array_agg(user_id order by row_index) as user_ids,
-           array_agg(item_no order by row_index) as item_nos,
-           array_agg(kind_no order by row_index) as kind_nos,
-           array_agg(value order by row_index) as event_values,
-           array_agg(scale_no order by row_index) as scale_nos,
-           array_agg(strength order by row_index) as strengths,
-           array_agg(occurred_at order by row_index) as occurred_ats,
-           array_agg(cast(null as uuid) order by row_index) as recommendation_ids,
-           array_agg(time_given order by row_index) as times_given
-    from staged_events
-    join items using (item_id)
-    left join rating_scales on (least, greatest) = (scale_least, scale_greatest)
-    having count(*) > 0
-) as staged
-cross join lateral record_events(
-    staged.event_ids, staged.user_ids, staged.item_nos, staged.kind_nos, staged.event_values,
-    staged.scale_nos, staged.strengths, staged.occurred_ats, staged.recommendation_ids, staged.times_given,
-    all_or_none => false) as recorded;
+select stored, repeated, unknown_rows, conflict_rows from store_staged_events(cast($1 as integer));
 
 -- name: add_staged_items
 -- Stores those staged items that the catalogue lacks: of several with one id the last. Answers how many were new. Items are
 -- added and replaced in transactions of their own, so that nobody waits for somebody who waits for him.
 with made as (
-    insert into items (item_id, title, categories, description, attributes, available)
+    insert into items (item_id, title, categories, description, attributes, available, load_no)
     select item_id, title, coalesce(categories, '{}'), coalesce(description, ''),
-           coalesce(cast(attributes as jsonb), '{}'), coalesce(available, true)
+           coalesce(cast(attributes as jsonb), '{}'), coalesce(available, true), cast($1 as integer)
     from (select distinct on (item_id) * from staged_items order by item_id, row_index desc) as given
     where not exists (select from items where items.item_id = given.item_id)
     order by item_id
@@ -85,9 +57,11 @@ select count(*) from made;
 
 -- name: replace_staged_items
 -- Replaces the items of the catalogue that were staged, of several with one id by the last: what the file does not say
--- (null) stays as it is; an equal item is not touched. Answers how many changed.
+-- (null) stays as it is; an equal item is not touched. What was there before is kept with the load. An item that the load
+-- itself made counts as made again. Answers how many changed.
 with held as materialized (
-    select item_no, items.item_id
+    select item_no, items.item_id, title, categories, description, attributes, available, load_no, updated_at,
+           updated_at = created_at as fresh
     from items
     where item_id in (select item_id from staged_items)
     order by item_id
@@ -100,7 +74,7 @@ changed as (
         description = coalesce(given.description, stored.description),
         attributes = coalesce(cast(given.attributes as jsonb), stored.attributes),
         available = coalesce(given.available, stored.available),
-        updated_at = now()
+        updated_at = case when held.fresh and held.load_no = cast($1 as integer) then stored.created_at else now() end
     from held join (select distinct on (item_id) * from staged_items order by item_id, row_index desc) as given using (item_id)
     where stored.item_no = held.item_no
       and (stored.title, stored.categories, stored.description, stored.attributes, stored.available)
@@ -108,6 +82,26 @@ changed as (
                             coalesce(given.description, stored.description),
                             coalesce(cast(given.attributes as jsonb), stored.attributes),
                             coalesce(given.available, stored.available))
-    returning 1
+    returning stored.item_no, stored.updated_at
+),
+kept as (
+    insert into replaced_items (load_no, item_no, title, categories, description, attributes, available, updated_at,
+                                replaced_at)
+    select cast($1 as integer), item_no, held.title, held.categories, held.description, held.attributes, held.available,
+           held.updated_at, changed.updated_at
+    from changed join held using (item_no)
+    where held.load_no is distinct from cast($1 as integer)
+    on conflict (load_no, item_no) do update set replaced_at = excluded.replaced_at
 )
 select count(*) from changed;
+
+-- name: list_loads
+-- The newest loads; `interrupted` are those that run no more and did not end.
+select load_no, case when state = 'running' and not load_is_held(load_no) then 'interrupted' else state end as state,
+       started_at, ended_at, loaded_by, source, mapping, counts, undone_at
+from loads
+order by load_no desc
+limit :most;
+
+-- name: undo_load
+select events, users, items_removed, items_kept, items_restored, is_new from undo_load(:load_no);

@@ -78,6 +78,7 @@ return (
 
 -- ---------------------------------------------------------------- items
 
+-- `load_no`: the load that made the item; null: it came over HTTP.
 create table items (
     item_no      integer generated always as identity primary key,
     item_id      text not null unique check (length(item_id) between 1 and 200),
@@ -88,6 +89,7 @@ create table items (
     available    boolean not null default true,
     created_at   timestamptz not null default now(),
     updated_at   timestamptz not null default now(),
+    load_no      integer,
     words        tsvector generated always as (item_words(title, categories, description, attributes)) stored
 );
 

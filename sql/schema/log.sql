@@ -101,7 +101,7 @@ create table interactions (
     position           bigint not null,
     event_id           uuid not null,
     user_no            integer not null,
-    item_no            integer not null references items,
+    item_no            integer not null,
     kind_no            smallint not null,
     scale_no           smallint,
     value              real,
@@ -172,12 +172,22 @@ create table user_interests (
 -- Who named an item: item embedding asks for it.
 create index user_interests_items on user_interests using gin (item_nos) with (gin_pending_list_limit = 256);
 
--- Whose live vector may have to change, and at which position: by an event, by the deletion of one, or by interests
--- declared anew. Whoever asks whose live vectors are behind must ask here.
+-- Whose history changed otherwise: events of theirs went with the load that brought them.
+create table history_changes (
+    position  bigint primary key,
+    user_no   integer not null
+);
+
+create index history_changes_user on history_changes (user_no);
+
+-- Whose live vector may have to change, and at which position: by an event, by the deletion of one or of a load, or by
+-- interests declared anew. Whoever asks whose live vectors are behind must ask here.
 create view user_changes as
 select position, user_no from interactions
 union all
 select position, user_no from event_deletions
+union all
+select position, user_no from history_changes
 union all
 select position, user_no from user_interests;
 
@@ -286,6 +296,13 @@ begin
                where scale_no is not null
                  and not exists (select from rating_scales where rating_scales.scale_no = given.scale_no)) then
         raise exception 'an event has an unknown scale number' using errcode = 'foreign_key_violation';
+    end if;
+
+    -- Whoever takes items out again waits for us, or we find them gone.
+    select count(*) into held
+    from (select from items where item_no = any(item_nos) order by item_no for key share) as locked;
+    if held < (select count(distinct item_no) from unnest(item_nos) as given (item_no)) then
+        raise exception 'an event has an unknown item number' using errcode = 'foreign_key_violation';
     end if;
 
     perform hold_event_horizon();

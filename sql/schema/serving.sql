@@ -62,6 +62,7 @@ begin
     of_interests as (delete from user_interests where user_no = gone returning 1),
     of_interactions as (delete from interactions where user_no = gone returning 1),
     of_deletions as (delete from event_deletions where user_no = gone returning 1),
+    of_changes as (delete from history_changes where user_no = gone returning 1),
     of_impressions as (delete from impressions where user_no = gone returning 1),
     of_lists as (delete from batch_recommendations where user_no = gone returning 1),
     of_vectors as (delete from user_embeddings where user_no = gone returning 1)

@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 
 from domain.identifiers import RunId
 from sql import locks
-from sql.locks import EVENT_HORIZON, LOCKS, NIGHT, POPULAR_LISTS, TUNING, session_lock, try_lock
+from sql.locks import EVENT_HORIZON, LOADS, LOCKS, NIGHT, POPULAR_LISTS, TUNING, session_lock, try_lock
 
 ROOT = Path(locks.__file__).parents[1]
 LAYERS = ("sql", "batch", "speed", "serving", "flows", "stack", "benchmarks", "tests")
@@ -19,6 +19,7 @@ NUMBER = re.compile(r"(?<!\d)313\d\d(?!\d)")
 def test_every_lock_that_the_schema_takes_is_in_the_register() -> None:
     known = {f"{lock.class_no}, {lock.object_no or 'of_run_id'}" for lock in LOCKS}
     known.add(f"({EVENT_HORIZON}::bigint << 48) | last_given")
+    known |= {f"{LOADS.class_no}, {number}" for number in ("found_no", "given_load_no")}
     schema = "".join(path.read_text() for path in sorted((ROOT / "sql" / "schema").glob("*.sql")))
     taken = TAKEN.findall(schema)
     assert len(taken) == len(re.findall("pg_(?:try_)?advisory", schema))

@@ -1,0 +1,136 @@
+"""Opened files: what each is understood to hold, in the order in which they are loaded."""
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import duckdb
+
+from domain.errors import InvalidInputError
+from domain.interactions import EventKind
+from loading.duck import opened_duck
+from loading.layouts import Content
+from loading.options import AmbiguousInputError, LoadOptions
+from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan, make_plan
+from loading.scales import find_scale
+from loading.sources import Sources, opened_sources
+from loading.tables import open_table
+
+_ORDER = (Content.TAGS, Content.ITEMS, Content.EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedFiles:
+    """Files that can be read, with what they are understood to hold."""
+
+    duck: duckdb.DuckDBPyConnection
+    plans: tuple[Plan, ...]
+    """Tags, then items, then events."""
+    skipped: Mapping[str, str]
+    """Files that are not loaded, and why."""
+
+    @property
+    def total_rows(self) -> int:
+        """Rows of all files."""
+        return sum(plan.table.rows for plan in self.plans)
+
+    @property
+    def has_items(self) -> bool:
+        """Whether any file brings items."""
+        return any(plan.content is Content.ITEMS for plan in self.plans)
+
+
+@contextmanager
+def opened_files(
+    arguments: Sequence[str], options: LoadOptions, kinds: Sequence[EventKind]
+) -> Iterator[OpenedFiles]:
+    """The files behind the arguments; what was written on the way is gone at the end.
+
+    Raises InvalidInputError, with what would help, if nothing can be loaded, and
+    AmbiguousInputError if only their owner knows how a file is meant.
+    """
+    with tempfile.TemporaryDirectory(prefix="tandem-load-") as folder:
+        spool = Path(folder)
+        with (
+            opened_sources(arguments, options, spool) as sources,
+            opened_duck(spool, options.time_zone) as duck,
+        ):
+            yield _understood(duck, sources, options, kinds)
+
+
+def _understood(
+    duck: duckdb.DuckDBPyConnection,
+    sources: Sources,
+    options: LoadOptions,
+    kinds: Sequence[EventKind],
+) -> OpenedFiles:
+    plans: list[Plan] = []
+    skipped = dict(sources.skipped)
+    for number, source in enumerate(sources.files):
+        try:
+            table = open_table(duck, source, number, options)
+            plans.append(make_plan(duck, table, options, kinds))
+        except AmbiguousInputError:
+            raise
+        except InvalidInputError as error:
+            if source.is_named and not isinstance(error, NothingToLoadError):
+                raise
+            skipped[source.name] = str(error)
+    if not any(plan.content is not Content.TAGS for plan in plans):
+        reasons = " ".join(skipped.values()) or "Tags are loaded with the items they are of."
+        raise InvalidInputError(f"There are neither events nor items to load. {reasons}")
+    plans = _of_one_scale(plans)
+    plans.sort(key=lambda plan: _ORDER.index(plan.content))
+    return OpenedFiles(duck, tuple(plans), skipped)
+
+
+def _of_one_scale(plans: Sequence[Plan]) -> list[Plan]:
+    """Files of the same columns are parts of one log, whose ratings lie on one scale."""
+    found: dict[tuple[str, ...], list[tuple[float, float]]] = {}
+    for plan in plans:
+        if isinstance(plan, EventsPlan) and plan.scale is not None:
+            found.setdefault(plan.table.columns, []).append(plan.scale)
+    return [
+        replace(plan, scale=_joint(plan, found[plan.table.columns]))
+        if isinstance(plan, EventsPlan) and plan.scale is not None
+        else plan
+        for plan in plans
+    ]
+
+
+def _joint(plan: EventsPlan, scales: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    if len(set(scales)) == 1:
+        return scales[0]
+    least, greatest = min(low for low, _ in scales), max(high for _, high in scales)
+    return find_scale(plan.fields["value"], least, greatest)
+
+
+def mapping_of(plans: Sequence[Plan], options: LoadOptions) -> dict[str, object]:
+    """How the files are read, as the row of the load keeps it."""
+    return {
+        "files": [
+            {
+                "file": plan.table.source.name,
+                "layout": plan.layout,
+                "columns": {column.meaning: column.name for column in plan.columns},
+                **(_events_mapping(plan) if isinstance(plan, EventsPlan) else _items_mapping(plan)),
+            }
+            for plan in plans
+        ],
+        "time_zone": options.time_zone,
+    }
+
+
+def _events_mapping(plan: EventsPlan) -> dict[str, object]:
+    return {
+        "kind": plan.kind,
+        "kinds": dict(plan.kinds),
+        "times": None if plan.time is None else plan.time.told,
+        "scale": None if plan.scale is None else f"{plan.scale[0]:g}:{plan.scale[1]:g}",
+    }
+
+
+def _items_mapping(plan: ItemsPlan) -> dict[str, object]:
+    return {"attributes": dict(plan.attributes)}

@@ -1,0 +1,253 @@
+-- Loads: what came in bulk, by whom and how it was understood, and how all of it is taken back.
+
+-- Events of a load have positions above `after_position` and its number. `counts` is what became of its rows so far.
+-- A load that is `running` and whose lock nobody holds was interrupted.
+create table loads (
+    load_no         integer generated always as identity primary key,
+    started_at      timestamptz not null default now(),
+    ended_at        timestamptz,
+    loaded_by       text not null,
+    source          text not null,
+    mapping         jsonb not null,
+    counts          jsonb not null default '{}',
+    state           text not null default 'running' check (state in ('running', 'complete', 'undone')),
+    after_position  bigint not null,
+    undone_at       timestamptz
+);
+
+-- Items as they were before a load replaced them, once a load. They are put back if nobody changed them since.
+create table replaced_items (
+    load_no      integer not null references loads,
+    item_no      integer not null references items on delete cascade,
+    title        text not null,
+    categories   text[] not null,
+    description  text not null,
+    attributes   jsonb not null,
+    available    boolean not null,
+    updated_at   timestamptz not null,
+    replaced_at  timestamptz not null,
+    primary key (load_no, item_no)
+);
+
+create index replaced_items_item on replaced_items (item_no);
+
+-- Begins a load, or goes on with one of the same source and mapping that was interrupted. The lock is the session's.
+create function begin_load(given_by text, given_source text, given_mapping jsonb)
+returns table (load_no integer, resumed boolean)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    found_no  integer;
+    last      bigint;
+begin
+    for found_no in
+        select load_no from loads
+        where state = 'running' and source = given_source and mapping = given_mapping order by load_no
+    loop
+        if pg_try_advisory_lock(31322, found_no) then
+            return query select found_no, true;
+            return;
+        end if;
+    end loop;
+    select case when is_called then last_value else 0 end into last from interaction_positions;
+    insert into loads (loaded_by, source, mapping, after_position)
+    values (given_by, given_source, given_mapping, last) returning loads.load_no into found_no;
+    perform pg_advisory_lock(31322, found_no);
+    return query select found_no, false;
+end
+$$;
+
+-- Whether whoever runs a load is still there.
+create function load_is_held(given_load_no integer) returns boolean
+language sql stable
+return exists (
+    select from pg_locks
+    where locktype = 'advisory' and classid = 31322 and objid = cast(given_load_no as oid) and objsubid = 2 and granted
+      and database = (select oid from pg_database where datname = current_database()));
+
+-- Stores the events in the temporary table `staged_events` once each, as record_events does, all of one load. Events of
+-- items that the catalogue lacks are not stored: unknown_rows; nor those whose id was recorded with another content:
+-- conflict_rows.
+create function store_staged_events(given_load_no integer)
+returns table (stored bigint, repeated bigint, unknown_rows integer[], conflict_rows integer[])
+language plpgsql
+set work_mem = '64MB'
+as $$
+#variable_conflict use_column
+declare
+    staged    bigint;
+    needed    bigint;
+    held      bigint;
+    written   bigint;
+    unknown   integer[];
+    conflicts integer[] := '{}';
+begin
+    -- Whoever takes items out again waits for us, or we find them gone.
+    perform from items where item_id in (select item_id from staged_events) order by item_no for key share;
+    with lacking as (
+        delete from staged_events
+        where not exists (select from items where items.item_id = staged_events.item_id)
+        returning row_index
+    )
+    select coalesce(array_agg(row_index order by row_index), '{}') into unknown from lacking;
+
+    if exists (select from staged_events where least is not null) then
+        perform add_rating_scales(array_agg(least), array_agg(greatest))
+        from (select distinct least, greatest from staged_events where least is not null) as given;
+        if exists (select from staged_events
+                   where least is not null
+                     and not exists (select from rating_scales as known
+                                     where known.least = staged_events.least and known.greatest = staged_events.greatest)) then
+            raise exception 'there are too many scales of ratings' using errcode = 'TD422';
+        end if;
+    end if;
+
+    perform hold_event_horizon();
+
+    -- Events sent again make no user: one who was forgotten would come back. Rows are locked in one order by everybody.
+    create temporary table needed_users on commit drop as
+    select distinct user_id from staged_events
+    where not exists (select from event_receipts where event_receipts.event_id = staged_events.event_id);
+    get diagnostics needed = row_count;
+    analyze needed_users;
+    loop
+        insert into users (user_id)
+        select user_id from needed_users
+        where not exists (select from users where users.user_id = needed_users.user_id)
+        order by user_id
+        on conflict do nothing;
+        select count(*) into held
+        from (select from users where user_id in (select user_id from needed_users) order by user_id for key share) as locked;
+        exit when held = needed;
+    end loop;
+
+    with given as (
+        select distinct on (event_id) * from staged_events order by event_id, row_index
+    ),
+    claimed as (
+        insert into event_receipts (event_id, position, occurred_at)
+        select event_id, nextval('interaction_positions'), occurred_at from given order by event_id
+        on conflict do nothing
+        returning event_id, position
+    ),
+    added as (
+        insert into interactions (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,
+                                  occurred_at, recommendation_id)
+        select claimed.position, event_id, users.user_no, items.item_no, given.kind_no, rating_scales.scale_no, given.value,
+               given.strength, given_load_no, given.occurred_at, given.recommendation_id
+        from claimed join given using (event_id) join users using (user_id) join items using (item_id)
+        left join rating_scales
+            on rating_scales.least = given.least and rating_scales.greatest = given.greatest
+        returning 1
+    )
+    select count(*) into written from added;
+    select count(*) into staged from staged_events;
+    if written < staged then
+        conflicts := conflicts_of_staged_events();
+    end if;
+    drop table needed_users;
+    return query select written, staged - written - cardinality(conflicts), unknown, conflicts;
+end
+$$;
+
+-- Rows of `staged_events` whose ids the log has with another content; in a statement of its own, so that it sees what
+-- somebody else stored while we waited for the receipt.
+create function conflicts_of_staged_events() returns integer[]
+language plpgsql as $$
+declare
+    found integer[];
+begin
+    select array(select given.row_indexes[index + 1] from unnest(compared.conflict_indexes) as index order by index)
+    into found
+    from (
+        select array_agg(row_index order by row_index) as row_indexes,
+               array_agg(event_id order by row_index) as event_ids,
+               array_agg(user_id order by row_index) as user_ids,
+               array_agg(items.item_no order by row_index) as item_nos,
+               array_agg(kind_no order by row_index) as kind_nos,
+               array_agg(value order by row_index) as event_values,
+               array_agg(scale_no order by row_index) as scale_nos,
+               array_agg(occurred_at order by row_index) as occurred_ats,
+               array_agg(time_given order by row_index) as times_given
+        from staged_events
+        join items using (item_id)
+        left join rating_scales
+            on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest
+    ) as given
+    cross join lateral compare_with_log(
+        given.event_ids, given.user_ids, given.item_nos, given.kind_nos, given.event_values, given.scale_nos,
+        given.occurred_ats, given.times_given) as compared;
+    return coalesce(found, '{}');
+end
+$$;
+
+-- Takes back what a load added: its events, with their receipts, so that they may be loaded again; the items it made and
+-- nobody used or changed since; and what it replaced in items that nobody changed since. Twice is once. No row: there is no
+-- such load. Raises TD423 while the load runs.
+create function undo_load(given_load_no integer)
+returns table (events bigint, users bigint, items_removed bigint, items_kept bigint, items_restored bigint, is_new boolean)
+language plpgsql
+set work_mem = '64MB'
+as $$
+#variable_conflict use_column
+declare
+    undone       loads;
+    gone_events  bigint;
+    gone_users   bigint;
+    removed      bigint;
+    made         bigint;
+    restored     bigint;
+begin
+    if not pg_try_advisory_xact_lock(31322, given_load_no) then
+        raise exception 'the load is running' using errcode = 'TD423';
+    end if;
+    select * into undone from loads where load_no = given_load_no for update;
+    if not found then
+        return;
+    end if;
+    if undone.state = 'undone' then
+        return query select 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, false;
+        return;
+    end if;
+
+    create temporary table taken_back on commit drop as
+    select user_no, event_id from interactions where position > undone.after_position and load_no = given_load_no;
+    analyze taken_back;
+    -- Held, so that forget_user finds the changes; one who is forgotten meanwhile is waited for and is gone.
+    perform from users where user_no in (select user_no from taken_back) order by user_id for key share;
+    delete from interactions where position > undone.after_position and load_no = given_load_no;
+    get diagnostics gone_events = row_count;
+    delete from event_receipts where event_id in (select event_id from taken_back);
+
+    with put_back as (
+        update items as stored
+        set title = was.title, categories = was.categories, description = was.description, attributes = was.attributes,
+            available = was.available, updated_at = was.updated_at
+        from replaced_items as was
+        where was.load_no = given_load_no and stored.item_no = was.item_no and stored.updated_at = was.replaced_at
+        returning 1
+    )
+    select count(*) into restored from put_back;
+
+    create temporary table made_items on commit drop as
+    select item_no from items where load_no = given_load_no order by item_no for update;
+    get diagnostics made = row_count;
+    delete from made_items
+    using items
+    where items.item_no = made_items.item_no
+      and (items.updated_at > items.created_at
+           or exists (select from interactions where interactions.item_no = made_items.item_no)
+           or exists (select from user_interests where item_nos @> array[made_items.item_no]));
+    delete from item_changes where item_no in (select item_no from made_items);
+    delete from items where item_no in (select item_no from made_items);
+    get diagnostics removed = row_count;
+
+    perform hold_event_horizon();
+    insert into history_changes (position, user_no)
+    select nextval('interaction_positions'), user_no
+    from (select distinct taken_back.user_no from taken_back join public.users using (user_no) order by 1) as changed;
+    get diagnostics gone_users = row_count;
+    update loads set state = 'undone', undone_at = now() where load_no = given_load_no;
+    return query select gone_events, gone_users, removed, made - removed, restored, true;
+end
+$$;
