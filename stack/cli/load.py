@@ -1,65 +1,206 @@
-"""Load items and interactions; rows that cannot be loaded are put aside and reported."""
+"""Load events and items: files of any layout, folders, archives, `-`, or a query on a database.
 
+What was understood is shown first. Nothing is guessed in silence: what can be read in two ways is
+asked on a terminal, and refused elsewhere with the option to give.
+"""
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 import loading
 from domain.errors import InvalidInputError
-from loading import LoadReport, load_path
+from loading.load import load
+from loading.opened import OpenedFiles
+from loading.options import AmbiguousInputError, LoadOptions, column_options, kind_options
+from loading.preview import Preview, preview
+from loading.report import LoadReport
+from sql.loads import undo_load
+from stack.cli.load_tables import understood_tables
+from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
+from stack.cli.preview_tables import print_preview
+from stack.database import connected
 from stack.local.stores import opened_stores
+
+Answer = TypeVar("Answer")
 
 
 def command(
-    path: Annotated[
-        Path,
+    paths: Annotated[
+        list[str] | None,
         typer.Argument(
-            help="A MovieLens folder, a folder of files, or a CSV, JSON lines or Parquet file."
+            metavar="PATH...",
+            help="Files, folders, archives, - for standard input, or postgresql:// or sqlite://"
+            " with --query.",
         ),
-    ],
+    ] = None,
     *,
-    create_items: Annotated[
-        bool,
-        typer.Option(
-            "--create-items", help="Create items that events name and the catalogue lacks."
-        ),
+    preview_only: Annotated[
+        bool, typer.Option("--preview", help="Show what would be stored, and store nothing.")
     ] = False,
+    column: Annotated[
+        list[str] | None,
+        typer.Option(help="Which column means what, as user_id=reviewerID; numbers count from 1."),
+    ] = None,
+    kind: Annotated[str | None, typer.Option(help="The kind of all events, such as rate.")] = None,
+    map_kind: Annotated[
+        list[str] | None,
+        typer.Option(help="What a word of the file is here, as watched=view; =- leaves out."),
+    ] = None,
+    scale: Annotated[
+        str | None, typer.Option(help="The scale of the ratings, least:greatest, as 1:10.")
+    ] = None,
+    header: Annotated[
+        bool | None, typer.Option("--header/--no-header", help="Whether the first line is names.")
+    ] = None,
+    separator: Annotated[
+        str | None, typer.Option(help="What separates fields: a character, ::, or tab.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="The encoding, such as latin-1.")] = None,
+    time_zone: Annotated[
+        str, typer.Option(help="The zone of times that name none, as Europe/Berlin.")
+    ] = "UTC",
+    day_first: Annotated[
+        bool | None, typer.Option("--day-first/--month-first", help="How 3/4/2020 is meant.")
+    ] = None,
+    no_times: Annotated[
+        bool, typer.Option("--no-times", help="The events have no times: all happen now.")
+    ] = False,
+    create_items: Annotated[
+        bool | None,
+        typer.Option(
+            "--create-items/--no-create-items",
+            help="Create items that events name and the catalogue lacks. By default only if the"
+            " catalogue is empty.",
+        ),
+    ] = None,
+    attributes: Annotated[
+        str | None,
+        typer.Option(help="Columns of items that become attributes: all, or names with commas."),
+    ] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="A published layout, such as 'MovieLens 1M ratings'.")
+    ] = None,
+    query: Annotated[str | None, typer.Option(help="What to ask a database: select …")] = None,
+    undo: Annotated[
+        int | None, typer.Option(metavar="LOAD", help="Take back what this load added.")
+    ] = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Write what was loaded and what was not; exit code 0 also if rows were rejected."""
+    """Exit code 0 also if single rows were rejected; they are counted, and written to a file."""
+    if (undo is None) == (not paths):
+        raise InvalidInputError("Say what to load, or --undo LOAD; `tandem loads` lists loads.")
+    if undo is not None:
+        _undo(undo, as_json=as_json)
+        return
+    options = LoadOptions(
+        columns=column_options(column or ()),
+        kind=kind,
+        kinds=kind_options(map_kind or ()),
+        header=header,
+        separator=separator,
+        encoding=encoding,
+        time_zone=time_zone,
+        day_first=day_first,
+        scale=scale,
+        no_times=no_times,
+        create_items=create_items,
+        attributes=tuple(attributes.split(",")) if attributes else (),
+        layout=layout,
+        query=query,
+    )
+    _run(paths or [], options, preview_only=preview_only, as_json=as_json)
+
+
+def _run(paths: list[str], options: LoadOptions, *, preview_only: bool, as_json: bool) -> None:
     settings, home = prepare()
-    if not path.exists():
-        raise InvalidInputError(f"There is no file or folder {path}.")
-    console = Console(soft_wrap=True, highlight=False)
+    for path in paths:
+        if path != "-" and "://" not in path and not Path(path).exists():
+            raise InvalidInputError(f"There is no file or folder {path}.")
+    # What a program reads is on standard output alone.
+    console = Console(soft_wrap=True, highlight=False, stderr=as_json)
     with opened_stores(settings, home, "tandem load") as stores:
-        report = _load(console, path, stores.database_url, create_items=create_items)
-    _print_report(console, report)
+        url = stores.database_url
+        if preview_only:
+            shown = _asking(console, options, lambda chosen: preview(paths, url, chosen))
+            if as_json:
+                typer.echo(json.dumps(_preview_fields(shown), default=str))
+            else:
+                print_preview(console, shown)
+            return
+        report = _asking(console, options, lambda chosen: _load(console, paths, url, chosen))
+    if as_json:
+        typer.echo(json.dumps(dataclasses.asdict(report), default=str))
+    else:
+        _print_report(console, report)
 
 
-def _load(console: Console, path: Path, database_url: str, *, create_items: bool) -> LoadReport:
+def _preview_fields(shown: Preview) -> dict[str, Any]:
+    return dataclasses.asdict(shown)
+
+
+def _asking(
+    console: Console, options: LoadOptions, work: Callable[[LoadOptions], Answer]
+) -> Answer:
+    """Do the work; on a terminal its questions are asked, and it begins anew with the answers."""
+    while True:
+        try:
+            return work(options)
+        except AmbiguousInputError as error:
+            if not (sys.stdin.isatty() and console.is_terminal):
+                raise
+            console.print(f"[bold]{escape(error.question)}[/]")
+            for number, choice in enumerate(error.choices, 1):
+                console.print(
+                    f"  {number}  {escape(choice.label)}  [dim]{escape(choice.option)}[/]"
+                )
+            answer = typer.prompt(
+                "Which", type=typer.IntRange(1, len(error.choices)), prompt_suffix=": "
+            )
+            options = _with(options, error.choices[answer - 1].changes)
+
+
+def _with(options: LoadOptions, changes: Mapping[str, Any]) -> LoadOptions:
+    merged = {
+        name: {**getattr(options, name), **value} if isinstance(value, Mapping) else value
+        for name, value in changes.items()
+    }
+    return dataclasses.replace(options, **merged)
+
+
+def _load(console: Console, paths: list[str], url: str, options: LoadOptions) -> LoadReport:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
-        TextColumn("{task.fields[rows]:>12,} rows"),
+        TextColumn("{task.completed:>12,.0f} of {task.total:,.0f} rows"),
         TimeElapsedColumn(),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(path.name, total=None, rows=0)
+        task = bar.add_task("reading", total=1)
+
+        def understood(opened: OpenedFiles) -> None:
+            for table in understood_tables(opened.plans, opened.skipped):
+                bar.console.print(table)
 
         def show(progress: loading.Progress) -> None:
             bar.update(
                 task,
-                description=progress.file,
-                total=progress.total_bytes,
-                completed=progress.bytes_read,
-                rows=progress.rows,
+                description=escape(progress.file),
+                total=max(progress.total_rows, 1),
+                completed=progress.rows,
             )
 
-        return load_path(path, database_url, create_items=create_items, on_progress=show)
+        return load(paths, url, options, on_understood=understood, on_progress=show)
 
 
 def _print_report(console: Console, report: LoadReport) -> None:
@@ -74,11 +215,35 @@ def _print_report(console: Console, report: LoadReport) -> None:
     )
     table.add_row("events", f"{report.events_stored:,}", "", f"{report.events_repeated:,}")
     console.print(table)
+    if report.left_out:
+        console.print(f"left out, as their kind is: {report.left_out:,} events")
     for reason, rows in report.rejected.items():
-        console.print(f"[yellow]rejected {rows:,}[/]: {reason}")
+        console.print(f"[yellow]rejected {rows:,}[/]: {escape(reason)}")
     if report.rejects_path is not None:
-        console.print(f"The rejected rows are in {report.rejects_path}")
-    for file, reason in report.skipped_files.items():
-        console.print(f"[dim]not loaded: {file}, {reason}[/]")
+        console.print(f"The rejected rows are in {escape(str(report.rejects_path))}")
+    went_on = " (it went on where it was interrupted)" if report.resumed else ""
+    console.print(
+        f"This is load {report.load_no}{went_on}; `tandem load --undo {report.load_no}` takes it"
+        " back."
+    )
     if report.advice is not None:
-        console.print(f"[bold]{report.advice}[/]")
+        console.print(f"[bold]{escape(report.advice)}[/]")
+
+
+def _undo(load_no: int, *, as_json: bool) -> None:
+    settings, home = prepare()
+    with opened_stores(settings, home, "tandem load") as stores:
+        with connected(stores.database_url) as connection:
+            undone = undo_load(connection, load_no)
+    if as_json:
+        typer.echo(json.dumps({"load": load_no, **dataclasses.asdict(undone)}))
+        return
+    if not undone.is_new:
+        typer.echo(f"Load {load_no} was taken back before.")
+        return
+    typer.echo(
+        f"Load {load_no} is taken back: {undone.events:,} events of {undone.users:,} users,"
+        f" {undone.items_removed:,} items removed, {undone.items_restored:,} as they were before."
+    )
+    if undone.items_kept:
+        typer.echo(f"{undone.items_kept:,} items stay: they were used or changed since.")

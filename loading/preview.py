@@ -1,0 +1,209 @@
+"""A preview: what a load would store, before anything is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import duckdb
+
+from domain.interactions import EventKind
+from loading.events import checked_events
+from loading.items import item_batches
+from loading.layouts import Content
+from loading.opened import OpenedFiles, opened_files
+from loading.options import LoadOptions
+from loading.plans import Column, EventsPlan, ItemsPlan, Plan
+from loading.store import connected
+from loading.tags import most_frequent_tags
+
+_SAMPLES = 3
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedRows:
+    """Rows that would be rejected for one reason."""
+
+    reason: str
+    rows: int
+    samples: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventFigures:
+    """What the events of a file come to."""
+
+    by_kind: Mapping[str, int]
+    left_out: int
+    first: datetime | None
+    last: datetime | None
+    users: int
+    items: int
+    repeated: int
+    """Events that come twice with one id."""
+    conflicts: int
+    """Ids that come with more than one content."""
+    users_with_two: int
+    """Users of two items or more: of others the night learns nothing of what goes with what."""
+    items_with_two: int
+    """Items of two users or more, likewise."""
+    ratings: Mapping[str, int]
+    """How many ratings are likings, seen, or dislikes."""
+    first_row: Mapping[str, str]
+    """How the first good row would be stored."""
+
+
+@dataclass(frozen=True, slots=True)
+class FilePreview:
+    """What one file is understood to hold."""
+
+    file: str
+    content: str
+    layout: str | None
+    rows: int
+    notes: tuple[str, ...]
+    columns: tuple[Column, ...]
+    unread: tuple[str, ...]
+    rejected: tuple[RejectedRows, ...]
+    items: int | None
+    """Items that would be stored; None for events."""
+    events: EventFigures | None
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What all files are understood to hold."""
+
+    files: tuple[FilePreview, ...]
+    skipped: Mapping[str, str]
+
+
+def preview(arguments: Sequence[str], database_url: str, options: LoadOptions) -> Preview:
+    """Read everything and store nothing.
+
+    Raises what `loading.load.load` raises before it stores.
+    """
+    with connected(database_url) as store:
+        kinds = store.load_kinds()
+    with opened_files(arguments, options, kinds) as opened:
+        return preview_of(opened, kinds)
+
+
+def preview_of(opened: OpenedFiles, kinds: Sequence[EventKind]) -> Preview:
+    """The preview of files that are open."""
+    return Preview(
+        tuple(_file(opened.duck, plan, kinds) for plan in opened.plans), dict(opened.skipped)
+    )
+
+
+def _file(duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind]) -> FilePreview:
+    rejected: dict[str, list[str]] = {}
+    counts: dict[str, int] = {}
+    items, figures = None, None
+    if isinstance(plan, EventsPlan):
+        view = checked_events(duck, plan, kinds, datetime.now(UTC))
+        for reason, rows, samples in duck.execute(
+            f"select reason, count(*), list(raw order by row_no)[1:{_SAMPLES}] from {view}"
+            " where reason <> '' group by reason order by 2 desc, 1"
+        ).fetchall():
+            counts[reason], rejected[reason] = int(rows), list(samples)
+        figures = _figures(duck, plan, view, kinds)
+    elif plan.content is Content.TAGS:
+        items = len(most_frequent_tags(duck, plan))
+    else:
+        items = _count_items(duck, plan, counts, rejected)
+    for reject in plan.table.split_rejects(duck):
+        counts[reject.reason] = counts.get(reject.reason, 0) + 1
+        rejected.setdefault(reject.reason, []).append(str(reject.content))
+    return FilePreview(
+        file=plan.table.source.name,
+        content=str(plan.content),
+        layout=plan.layout,
+        rows=plan.table.rows,
+        notes=plan.notes,
+        columns=plan.columns,
+        unread=plan.unread,
+        rejected=tuple(
+            RejectedRows(reason, rows, tuple(rejected[reason][:_SAMPLES]))
+            for reason, rows in counts.items()
+        ),
+        items=items,
+        events=figures,
+    )
+
+
+def _count_items(
+    duck: duckdb.DuckDBPyConnection,
+    plan: ItemsPlan,
+    counts: dict[str, int],
+    rejected: dict[str, list[str]],
+) -> int:
+    ids: set[str] = set()
+    for batch in item_batches(duck, plan, {}):
+        ids.update(batch.table["item_id"].to_pylist())
+        for reject in batch.rejects:
+            counts[reject.reason] = counts.get(reject.reason, 0) + 1
+            rejected.setdefault(reject.reason, []).append(str(reject.content))
+    return len(ids)
+
+
+def _figures(
+    duck: duckdb.DuckDBPyConnection, plan: EventsPlan, view: str, kinds: Sequence[EventKind]
+) -> EventFigures:
+    names = {int(kind.kind_no): kind.kind for kind in kinds}
+    # Once through the file: what follows asks of it again and again.
+    good = f"{view}_good"
+    duck.execute(
+        f"create or replace temporary table {good} as select row_no, event_id, user_id, item_id,"
+        f" kind_no, value, least, greatest, occurred_at, time_given from {view} where reason is null"
+    )
+    (left_out,) = duck.execute(f"select count(*) from {view} where reason = ''").fetchall()[0]
+    by_kind = duck.execute(
+        f"select kind_no, count(*) from {good} group by kind_no order by 2 desc"
+    ).fetchall()
+    first, last, users, items, events, ids, contents = duck.execute(
+        f"select min(occurred_at) filter (time_given), max(occurred_at) filter (time_given),"
+        " count(distinct user_id), count(distinct item_id), count(*), count(distinct event_id),"
+        " count(distinct hash(event_id, user_id, item_id, kind_no, value,"
+        f" case when time_given then occurred_at end)) from {good}"
+    ).fetchall()[0]
+    (users_with_two,) = duck.execute(
+        f"select count(*) from (select 1 from {good} group by user_id having min(item_id) < max(item_id))"
+    ).fetchall()[0]
+    (items_with_two,) = duck.execute(
+        f"select count(*) from (select 1 from {good} group by item_id having min(user_id) < max(user_id))"
+    ).fetchall()[0]
+    ratings = duck.execute(
+        "select case when share > 0.5 then 'liking' when share > 0.2 then 'seen' else 'dislike' end"
+        " as meaning, count(*) from (select round((value - least) / (greatest - least), 6) as share"
+        f" from {good} where least is not null) group by meaning order by 2 desc"
+    ).fetchall()
+    row = duck.execute(
+        f"select user_id, item_id, kind_no, value, occurred_at, time_given from {good}"
+        " order by row_no limit 1"
+    ).fetchone()
+    duck.execute(f"drop table {good}")
+    return EventFigures(
+        by_kind={names[int(number)]: int(count) for number, count in by_kind},
+        left_out=int(left_out),
+        first=first,
+        last=last,
+        users=int(users),
+        items=int(items),
+        repeated=int(events) - int(ids),
+        conflicts=int(contents) - int(ids),
+        users_with_two=int(users_with_two),
+        items_with_two=int(items_with_two),
+        ratings={str(meaning): int(count) for meaning, count in ratings},
+        first_row={} if row is None else _first_row(row, names),
+    )
+
+
+def _first_row(row: tuple[object, ...], names: Mapping[int, str]) -> dict[str, str]:
+    user_id, item_id, kind_no, value, occurred_at, time_given = row
+    stored = {"user_id": str(user_id), "item_id": str(item_id), "kind": names[int(str(kind_no))]}
+    if value is not None:
+        stored["value"] = f"{value:g}"
+    stored["occurred_at"] = (
+        occurred_at.isoformat() if time_given and isinstance(occurred_at, datetime) else "now"
+    )
+    return stored

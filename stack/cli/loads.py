@@ -1,0 +1,58 @@
+"""List loads, newest first: what came in, by whom, and what became of its rows."""
+
+import dataclasses
+import json
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sql.loads import Load, list_loads
+from stack.cli.options import AsJson
+from stack.cli.preparing import prepare
+from stack.database import connected
+from stack.local.stores import opened_stores
+
+
+def command(
+    *,
+    most: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 20,
+    as_json: AsJson = False,
+) -> None:
+    """`tandem load --undo LOAD` takes one back."""
+    settings, home = prepare()
+    with opened_stores(settings, home, "tandem loads") as stores:
+        with connected(stores.database_url) as connection:
+            loads = list_loads(connection, most)
+    if as_json:
+        typer.echo(json.dumps({"loads": [dataclasses.asdict(load) for load in loads]}, default=str))
+        return
+    if not loads:
+        typer.echo("Nothing was loaded yet: `tandem load PATH` does.")
+        return
+    _print(loads)
+
+
+def _print(loads: list[Load]) -> None:
+    table = Table("load", "state", "began", "by", "events", "items", "rejected", "source", box=None)
+    for load in loads:
+        counts = load.counts
+        table.add_row(
+            str(load.load_no),
+            load.state,
+            f"{load.started_at:%Y-%m-%d %H:%M}",
+            escape(load.loaded_by),
+            f"{counts.get('events_stored', 0):,}" if counts else "?",
+            f"{counts.get('items_new', 0):,}" if counts else "?",
+            f"{sum(counts.get('rejected', {}).values()):,}" if counts else "?",
+            escape(load.source),
+        )
+    console = Console(soft_wrap=True, highlight=False)
+    console.print(table)
+    if any(load.state == "interrupted" for load in loads):
+        console.print(
+            "An interrupted load goes on when the same is loaded again, or is taken back with"
+            " `tandem load --undo LOAD`."
+        )
