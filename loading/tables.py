@@ -304,8 +304,9 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
     else:
         duck.execute(f"create view {view} as select * from {view}_objects")
     keys = duck.execute(
-        f"select key from (select unnest(json_keys(json)) as key, row_no from {view} where fault is null)"
-        " group by key order by min(row_no), key"
+        "select key from (select unnest(json_keys(json)) as key,"
+        f" generate_subscripts(json_keys(json), 1) as place, row_no from {view} where fault is null)"
+        " group by key order by min((row_no, place))"
     ).fetchall()
     expressions = {str(key): _json_text(str(key)) for (key,) in keys}
     if not expressions:
