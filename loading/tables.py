@@ -1,6 +1,7 @@
 """Tables: what any file is for those who look at its columns, read by DuckDB."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,9 @@ from loading.sources import Source
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
 NOT_TEXT = "\x01"
 """Begins what stands where text belongs and is a list, an object, true or false."""
+
+MOST_SHOWN = 1000
+"""Characters of a line that are kept."""
 
 _SAMPLE_ROWS = 20
 _NEVER = "\x1f"
@@ -56,6 +60,12 @@ class Table:
     """What separates the fields of delimited text."""
     sequences: frozenset[str] = frozenset()
     """Columns that hold words separated by blanks."""
+    lines: "Lines | None" = None
+    """Where rows stand; None: a row's number is that of its line, or the file has no lines."""
+
+    def line_of(self, row_no: int) -> int:
+        """The line of a row, or its number where rows are not lines."""
+        return row_no if self.lines is None else self.lines.line_of(row_no)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,21 +74,46 @@ class Table:
 
     def split_rejects(self, duck: duckdb.DuckDBPyConnection) -> list[Reject]:
         """The lines that could not be split into columns, after the view was read."""
-        if self.rejects_table is None:
-            return []
-        rows = duck.execute(
-            f"select distinct on (line) line, error_type, csv_line from {self.rejects_table}"
-            " order by line"
-        ).fetchall()
         return [
-            Reject(
-                self.source.name,
-                int(line),
-                _SPLIT_REASONS.get(error, Reason.MALFORMED_CSV),
-                (text or "")[:1000],
-            )
-            for line, error, text in rows
+            Reject(self.source.name, line + at, reason, text[:MOST_SHOWN])
+            for line, reason, texts in _split_rejects(duck, self.rejects_table)
+            for at, text in enumerate(texts)
         ]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of rows between which some lines are none."""
+
+    heading: int
+    """Lines above the first row."""
+    rows_before: tuple[int, ...]
+    """How many rows stand above each group of lines that are none."""
+    lost: tuple[int, ...]
+    """How many lines are none up to each of these groups; the first is 0."""
+
+    def line_of(self, row_no: int) -> int:
+        """The line of a row, both counted from 1."""
+        return self.heading + row_no + self.lost[bisect_left(self.rows_before, row_no)]
+
+
+def _split_rejects(
+    duck: duckdb.DuckDBPyConnection, rejects_table: str | None
+) -> list[tuple[int, Reason, list[str]]]:
+    """Line, reason and lines of what could not be split; a quote may have swallowed many lines."""
+    if rejects_table is None:
+        return []
+    rows = duck.execute(
+        f"select distinct on (line) line, error_type, csv_line from {rejects_table} order by line"
+    ).fetchall()
+    return [
+        (
+            int(line),
+            _SPLIT_REASONS.get(error, Reason.MALFORMED_CSV),
+            (text or "").removesuffix("\n").split("\n"),
+        )
+        for line, error, text in rows
+    ]
 
 
 def open_table(
@@ -165,6 +200,7 @@ def _delimited_table(
         is_headless=not dialect.has_heading,
         separator=dialect.separator,
         sequences=dialect.sequences,
+        lines=_find_lines(duck, source.path, rejects, int(rows), heading=int(dialect.has_heading)),
     )
 
 
@@ -176,11 +212,26 @@ def _has_open_quote(duck: duckdb.DuckDBPyConnection, table: Table) -> bool:
 
 
 def _lost_lines(duck: duckdb.DuckDBPyConnection, table: Table) -> int:
-    found = duck.execute(
-        "select coalesce(sum(1 + length(csv_line) - length(replace(csv_line, chr(10), ''))), 0) from"
-        f" (select distinct on (line) line, csv_line from {table.rejects_table})"
-    ).fetchall()
-    return int(found[0][0])
+    return sum(len(texts) for _, _, texts in _split_rejects(duck, table.rejects_table))
+
+
+def _find_lines(
+    duck: duckdb.DuckDBPyConnection, path: Path, rejects: str, rows: int, *, heading: int
+) -> Lines | None:
+    """Where rows stand; None if a row may have several lines, or there are blank ones."""
+    before, lost = [], [0]
+    for line, _, texts in _split_rejects(duck, rejects):
+        before.append(line - 1 - heading - lost[-1])
+        lost.append(lost[-1] + len(texts))
+    with path.open("rb") as file:
+        lines, last = 0, b"\n"
+        while block := file.read(1024 * 1024):
+            lines += block.count(b"\n")
+            last = block[-1:]
+    lines += last != b"\n"
+    return (
+        Lines(heading, tuple(before), tuple(lost)) if heading + rows + lost[-1] == lines else None
+    )
 
 
 def _reader(

@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.identifiers import event_uuid
-from loading import load_path
 from tests.loading.written_files import (
     EVENTS,
     STORED_EVENTS,
     WRITERS,
     Row,
     counts,
+    load_path,
     stored_events,
     stored_items,
     write_csv,

@@ -6,13 +6,12 @@ from pathlib import Path
 
 from sqlalchemy import Engine, text
 
-from loading import load_path
+from tests.loading.written_files import load_path
 
 ROWS = 4_000
 WORKING = """
 import sys
 from pathlib import Path
-from loading import lines, load_path
 
 lines.CHUNK_BYTES = 20_000
 stored = 0

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from loading import Progress, load_path, load_tables
+from loading import Progress, load_tables
 from stack.sample.catalogue import items_table, load_films
 from stack.sample.simulator import simulate_events
 from tests.loading.written_files import (
     EVENTS,
     STORED_EVENTS,
     counts,
+    load_path,
     stored_events,
     stored_items,
     write_csv,

@@ -6,8 +6,8 @@ import pyarrow as pa
 import pytest
 
 from domain.errors import InvalidInputError, StoreUnavailableError
-from loading import load_path, load_tables
-from tests.loading.written_files import EVENTS, write_csv
+from loading import load_tables
+from tests.loading.written_files import EVENTS, load_path, write_csv
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 

@@ -9,12 +9,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from loading.delimited import delimited_chunks
 from sqlalchemy import Engine, text
 
 from domain.errors import InvalidInputError
-from loading import LoadReport, lines, load_path
-from loading.delimited import delimited_chunks
+from loading import LoadReport
 from loading.reasons import Reason
+from tests.loading.written_files import load_path
 
 SOON = datetime.now(UTC) + timedelta(days=1)
 

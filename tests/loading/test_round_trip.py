@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from domain.identifiers import event_uuid, id_fault
-from loading import load_path
 from loading.reasons import Reason
+from tests.loading.written_files import load_path
 
 EARLY = datetime(1990, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 LATE = datetime(2025, 1, 1, tzinfo=UTC).replace(tzinfo=None)
