@@ -205,7 +205,7 @@ async def test_event_kinds_of_which_none_is_positive_are_reported(
     admin: httpx.AsyncClient, seeds: Seeds, engine: Engine, film_nos: list[int]
 ) -> None:
     published(engine, film_nos)
-    seeds.write(update(tables.event_kinds).values(weight=-1.0))
+    seeds.write(update(tables.event_kinds).values(weight=0.0))
     assert "No event kind is positive" in (await finding(admin, "events"))["what"]
 
 
