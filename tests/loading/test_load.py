@@ -62,6 +62,17 @@ def test_a_movielens_folder_becomes_items_and_ratings(
     ]
     assert (report.rejected, report.rejects_path, report.advice) == ({}, None, None)
     assert list(report.skipped_files) == ["links.csv"]
+    with engine.connect() as connection:
+        said = connection.execute(
+            text(
+                "select value, least, greatest, strength"
+                " from interactions join rating_scales using (scale_no) order by value"
+            )
+        )
+        assert [tuple(row) for row in said] == [
+            (0.5, 0.5, 5, pytest.approx(-2 / 3)),
+            (4, 0.5, 5, pytest.approx(5 / 9, abs=1e-5)),
+        ]
 
 
 def test_loading_a_movielens_folder_again_changes_nothing(

@@ -41,7 +41,7 @@ EVENTS = st.builds(
     user_id=IDS,
     item_id=IDS,
     kind=st.just("rate"),
-    value=st.floats(-10, 10, width=32),
+    value=st.floats(1, 5, width=32),
     occurred_at=st.datetimes(
         EARLY,
         LATE,
