@@ -102,7 +102,7 @@ with texts as (
 typed as (
     select *,
            {_kind_no(plan, kinds)} as kind_no,
-           cast({_number("value_text")} as float) as number,
+           try_cast({_number("value_text")} as float) as number,
            {_bound(plan, 0)} as least,
            {_bound(plan, 1)} as greatest,
            {_time(plan)} as given_time,

@@ -491,10 +491,11 @@ class _Events:
         if kinds:
             words = ", ".join(literal(word) for word, kind in kinds.items() if kind == RATING_KIND)
             rated += f" and trim({self._expression('kind')}) in ({words})" if words else ""
+        absent = ", ".join(literal(word) for word in NO_ID)
         finite = f"{number} is not null and isfinite({number})"
         row = self._one(
             f"min({number}) filter ({finite} and {rated}), max({number}) filter ({finite} and {rated}),"
-            f" count(*) filter ({finite}), count(*) filter ({text} <> '')"
+            f" count(*) filter ({finite}), count(*) filter (lower({text}) not in ({absent}))"
         )
         least, greatest, numbers, given = row
         return (

@@ -4,6 +4,7 @@ import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from loading.options import LoadOptions
 from loading.reasons import Reason
 from loading.rejects import Reject
 from loading.sources import Source
+from loading.text import with_line_feeds
 
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
 NOT_TEXT = "\x01"
@@ -117,21 +119,37 @@ def _split_rejects(
 
 
 def open_table(
-    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
+    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions, spool: Path
 ) -> Table:
     """The table of a file, Parquet, JSON or delimited text, as the view number `number`.
 
     Raises InvalidInputError if the file is none of them.
     """
     try:
-        if source.is_parquet:
-            return _parquet(duck, source, number)
-        form = _json_form(source.path)
-        if form is not None:
-            return _json(duck, source, number, form)
-        return _delimited(duck, source, number, options)
+        return _opened(duck, source, number, options)
+    except duckdb.Error as error:
+        if source.is_parquet or _MIXED_LINE_ENDS not in str(error):
+            raise unreadable(source, error) from error
+    plain = with_line_feeds(source.path, spool)
+    try:
+        mended = replace(source, path=plain, notes=(*source.notes, "mixed line ends"))
+        return _opened(duck, mended, number, options)
     except duckdb.Error as error:
         raise unreadable(source, error) from error
+
+
+_MIXED_LINE_ENDS = "reached an invalid state"
+
+
+def _opened(
+    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
+) -> Table:
+    if source.is_parquet:
+        return _parquet(duck, source, number)
+    form = _json_form(source.path)
+    if form is not None:
+        return _json(duck, source, number, form)
+    return _delimited(duck, source, number, options)
 
 
 def unreadable(source: Source, error: Exception) -> InvalidInputError:
@@ -288,10 +306,8 @@ _LINES, _ARRAY, _OBJECTS = "newline_delimited", "array", "unstructured"
 def _json_form(path: Path) -> str | None:
     """How JSON is laid out in a file; None if it is not JSON."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        first = next(
-            (line for line in iter(lambda: file.readline(LONGEST_LINE_BYTES), "") if line.strip()),
-            "",
-        )
+        read = iter(lambda: file.readline(LONGEST_LINE_BYTES), "")
+        first, second = islice(chain((line for line in read if line.strip()), ("", "")), 2)
     begin = first.lstrip()[:1]
     if begin == "[":
         return _ARRAY if not _is_delimited_list(first) else None
@@ -299,12 +315,13 @@ def _json_form(path: Path) -> str | None:
         return None
     if first.lstrip().startswith("{'"):
         raise InvalidInputError(
-            f"{path.name} has Python's dictionaries, not JSON: write its lines with json.dumps first."
+            f"{path.name} has Python's dictionaries, not JSON: write its lines with json.dumps."
         )
     try:
         json.loads(first)
-    except ValueError as error:
-        return _LINES if "Extra data" in str(error) or first.rstrip().endswith("}") else _OBJECTS
+    except ValueError:
+        one_a_line = second.lstrip().startswith("{") or first.rstrip().endswith("}")
+        return _LINES if one_a_line else _OBJECTS
     return _LINES
 
 
@@ -337,7 +354,7 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
             f" {literal(Reason.NOT_AN_OBJECT)} end as fault, cast(json as varchar) as raw, json"
             f" from {reader}"
         )
-    duck.execute(f"create view {view}_objects as {rows}")
+    duck.execute(f"create or replace view {view}_objects as {rows}")
     nested = _nested_events(duck, f"{view}_objects")
     notes = [
         *source.notes,
@@ -346,14 +363,14 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
     if nested is not None:
         path = literal(f'$."{nested}"')
         duck.execute(
-            f"create view {view} as select row_number() over () as row_no, fault, json as raw, json from ("
+            f"create or replace view {view} as select row_number() over () as row_no, fault, json as raw, json from ("
             f"select fault, json_merge_patch(json_merge_patch(json, json_object({literal(nested)}, null)),"
             f" unnest(case when json_type(json, {path}) = 'ARRAY' then from_json(json_extract(json, {path}),"
             f" '[\"JSON\"]') else ['{{}}'::json] end)) as json from {view}_objects)"
         )
         notes.append(f"one event for each of the list {nested}")
     else:
-        duck.execute(f"create view {view} as select * from {view}_objects")
+        duck.execute(f"create or replace view {view} as select * from {view}_objects")
     keys = duck.execute(
         "select key from (select unnest(json_keys(json)) as key,"
         f" generate_subscripts(json_keys(json), 1) as place, row_no from {view} where fault is null)"

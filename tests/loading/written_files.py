@@ -95,7 +95,7 @@ def stored_items(engine: Engine) -> list[tuple[Any, ...]]:
 
 
 def load_path(
-    path: Path,
+    path: Path | str,
     database_url: str,
     *,
     rejects_path: Path | None = None,
