@@ -11,6 +11,7 @@ COMMANDS = {
     "up": "stack.cli.up",
     "down": "stack.cli.down",
     "load": "stack.cli.load",
+    "export": "stack.cli.export",
     "nightly": "stack.cli.nightly",
     "rollback": "stack.cli.rollback",
     "tune": "stack.cli.tune",
