@@ -66,7 +66,7 @@ def read_log(data: Path) -> Interactions:
         return _read_lines(data / "train.txt")
     log = read_event_file(data / "ratings.csv" if data.is_dir() else data)
     return Interactions(
-        log.kinds, log.user_nos + 1, log.item_nos + 1, log.kind_nos, log.values, log.occurred_at
+        log.kinds, log.user_nos + 1, log.item_nos + 1, log.kind_nos, log.strengths, log.occurred_at
     )
 
 

@@ -20,6 +20,9 @@ ItemNo = NewType("ItemNo", int)
 KindNo = NewType("KindNo", int)
 """The number of an event kind, a row of `event_kinds`."""
 
+ScaleNo = NewType("ScaleNo", int)
+"""The number of a scale of ratings, a row of `rating_scales`."""
+
 RunId = NewType("RunId", int)
 """The number of a model run, a row of `model_runs`."""
 

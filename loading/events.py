@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from domain.errors import InvalidInputError
 from domain.identifiers import LONGEST_ID, event_uuid, id_fault
-from domain.interactions import EventKind
+from domain.interactions import EventKind, Scale
 from loading.chunks import Chunk, Reject
 from loading.columnar import decoded, is_text
 from loading.layouts import Layout
@@ -38,8 +38,9 @@ class CheckedEvents:
     """The good events of a chunk."""
 
     table: pa.Table
-    """row_index (in the chunk), event_id (16 bytes), user_id, item_id, kind_no, value,
-    occurred_at, and time_given: whether the file says when."""
+    """row_index (in the chunk), event_id (16 bytes), user_id, item_id, kind_no, value, strength,
+    scale_least and scale_greatest (null: no rating), occurred_at, and time_given: whether the file
+    says when."""
     rejects: list[Reject]
 
 
@@ -77,7 +78,7 @@ def check_events(
     kind_nos = {name: int(kind.kind_no) for name, kind in kinds_by_name.items()}
     kinds = _kinds(chunk, layout, kind_nos, verdicts)
     values = _values(chunk, layout, verdicts)
-    _reject_values(kinds, values, kinds_by_name.values(), verdicts)
+    _reject_values(kinds, values, layout.scale, kinds_by_name.values(), verdicts)
     times = _times(chunk, layout, now, verdicts)
     columns = {
         "row_index": pa.array(np.arange(chunk.size, dtype=np.int32)),
@@ -86,6 +87,7 @@ def check_events(
         "item_id": item_ids,
         "kind_no": kinds,
         "value": values,
+        **_weighed(kinds, values, layout.scale, kinds_by_name.values()),
         "occurred_at": times,
         "time_given": times.is_valid(),
     }
@@ -194,7 +196,11 @@ def _values(chunk: Chunk, layout: Layout, verdicts: _Verdicts) -> pa.Array:
 
 
 def _reject_values(
-    kinds: pa.Array, values: pa.Array, known: Iterable[EventKind], verdicts: _Verdicts
+    kinds: pa.Array,
+    values: pa.Array,
+    scale: Scale | None,
+    known: Iterable[EventKind],
+    verdicts: _Verdicts,
 ) -> None:
     """Reject what the kind of an event says its value must not be."""
     kind_nos = pc.fill_null(kinds, 0).to_numpy(zero_copy_only=False)
@@ -203,12 +209,34 @@ def _reject_values(
     for kind in known:
         of_kind = kind_nos == kind.kind_no
         least, most = kind.smallest_value, kind.greatest_value
+        if scale is not None and kind.rating_scale is not None:
+            least, most = scale.least, scale.greatest
         if least is None or most is None:
             verdicts.reject(of_kind & given, Reason.VALUE_UNASKED)
             continue
         verdicts.reject(of_kind & ~given, Reason.NO_VALUE)
         beyond = (numbers < np.float32(least)) | (numbers > np.float32(most))
         verdicts.reject(of_kind & given & beyond, Reason.VALUE_OUT_OF_BOUNDS)
+
+
+def _weighed(
+    kinds: pa.Array, values: pa.Array, scale: Scale | None, known: Iterable[EventKind]
+) -> dict[str, pa.Array]:
+    """What values make of the weights of their kinds, and what ratings lie on."""
+    kind_nos = pc.fill_null(kinds, 0).to_numpy(zero_copy_only=False)
+    numbers = pc.cast(values, pa.float64()).to_numpy(zero_copy_only=False)
+    strengths, least, greatest = (np.full(len(numbers), np.nan) for _ in range(3))
+    for kind in known:
+        of_kind = kind_nos == kind.kind_no
+        strengths[of_kind] = kind.strengths(numbers[of_kind], scale)
+        lies_on = scale or kind.rating_scale
+        if kind.rating_scale is not None and lies_on is not None:
+            least[of_kind], greatest[of_kind] = lies_on.least, lies_on.greatest
+    return {
+        "strength": pc.cast(pa.array(strengths, from_pandas=True), pa.float32()),
+        "scale_least": pa.array(least, from_pandas=True),
+        "scale_greatest": pa.array(greatest, from_pandas=True),
+    }
 
 
 def _times(chunk: Chunk, layout: Layout, now: datetime, verdicts: _Verdicts) -> pa.Array:

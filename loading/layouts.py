@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from domain.interactions import Scale
+
 FORMATS = (
     "CSV (.csv, .tsv), JSON lines (.jsonl, .ndjson), both also with .gz, and Parquet (.parquet)"
 )
@@ -37,6 +39,8 @@ class Layout:
     empty for items."""
     kind: str | None = None
     """The kind of all events of the file; None: the column says it, or else they are views."""
+    scale: Scale | None = None
+    """What the ratings of the file lie on; None: on the scale of their kind."""
 
 
 def find_layout(names: Sequence[str]) -> Layout | None:
@@ -47,7 +51,7 @@ def find_layout(names: Sequence[str]) -> Layout | None:
     if {"item_id", "title"} <= given:
         return Layout(Content.ITEMS, {})
     if {"userId", "movieId", "rating", "timestamp"} <= given:
-        return Layout(Content.EVENTS, _RATINGS, kind="rate")
+        return Layout(Content.EVENTS, _RATINGS, kind="rate", scale=_HALF_STARS)
     if {"movieId", "title", "genres"} <= given:
         return Layout(Content.MOVIES, {})
     if {"userId", "movieId", "tag"} <= given:
@@ -55,6 +59,7 @@ def find_layout(names: Sequence[str]) -> Layout | None:
     return None
 
 
+_HALF_STARS = Scale(0.5, 5.0)
 _RATINGS = {"user_id": "userId", "item_id": "movieId", "value": "rating", "time": "timestamp"}
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 from adbc_driver_postgresql import dbapi
 
-from domain.errors import StoreUnavailableError
+from domain.errors import InvalidInputError, StoreUnavailableError
 from domain.interactions import EventKind
 from sql.log import kind_table
 from sql.statements import statements
@@ -95,6 +95,10 @@ class Store:
         self._stage("staged_events", events)
         items_new = self._rows("create_missing_items")[0][0] if create_items else 0
         unknown = [index for (index,) in self._rows("find_unknown_items")]
+        if self._rows("add_staged_scales")[0][0]:
+            raise InvalidInputError(
+                "Ratings came on so many different scales already that no new one is taken."
+            )
         recorded = self._rows("store_staged_events")
         stored, duplicates, conflicts = recorded[0] if recorded else (0, 0, [])
         return StoredEvents(stored, duplicates - len(conflicts), items_new, unknown, conflicts)

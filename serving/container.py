@@ -11,6 +11,7 @@ from serving.datastores import Datastores, make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.events.record_events import EventRecorder, EventUndoer
+from serving.events.scales import Scales
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_lookup import ExclusionLookup
 from serving.exclusions.exclusion_warming import ExclusionWarmer
@@ -224,6 +225,7 @@ class Container(Datastores):
             store=self.store,
             events=self.events,
             kinds=self.kinds,
+            scales=Scales(self.events),
             answers=self.answers,
             exclusion_cache=self.exclusion_cache,
             metrics=self.metrics,

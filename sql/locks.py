@@ -47,6 +47,9 @@ FORGETTING = AdvisoryLock(
 )
 MIGRATION = AdvisoryLock(31310, 5, "transaction", "the schema: one process migrates")
 INDEX_REPAIR = AdvisoryLock(31310, 6, "session", "indexes that are built anew: one process does")
+RATING_SCALES = AdvisoryLock(
+    31310, 7, "transaction", "the scales of ratings: one at a time adds some"
+)
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 ITEM_EMBEDDINGS = AdvisoryLock(31321, None, "transaction", "embedding the new items of a run")
 

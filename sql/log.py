@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from sqlalchemy import Connection
 
-from domain.identifiers import ItemNo, KindNo, Position, UserId, UserNo
-from domain.interactions import EventKind, KindTable
+from domain.identifiers import ItemNo, KindNo, Position, ScaleNo, UserId, UserNo
+from domain.interactions import EventKind, KindTable, Scale
 from domain.live_vector import History
 from sql.statements import statements
 
@@ -34,6 +34,10 @@ class NewEvent:
     recommendation_id: uuid.UUID | None = None
     time_given: bool = True
     """False: `occurred_at` is when the event came in, as nobody said when it happened."""
+    scale_no: ScaleNo | None = None
+    """What a rating lies on; None: the event is no rating."""
+    strength: float | None = None
+    """What the weight of the kind is multiplied by: `EventKind.strengths`; None: 1."""
 
 
 def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
@@ -44,10 +48,26 @@ def record_parameters(events: Sequence[NewEvent]) -> dict[str, list[object]]:
         "item_nos": [event.item_no for event in events],
         "kind_nos": [event.kind_no for event in events],
         "event_values": [event.value for event in events],
+        "scale_nos": [event.scale_no for event in events],
+        "strengths": [event.strength for event in events],
         "occurred_ats": [event.occurred_at for event in events],
         "recommendation_ids": [event.recommendation_id for event in events],
         "times_given": [event.time_given for event in events],
     }
+
+
+def scale_parameters(scales: Iterable[Scale]) -> dict[str, list[float]]:
+    """The parameters of the statement `add_rating_scales`."""
+    ordered = sorted(set(scales))
+    return {
+        "leasts": [scale.least for scale in ordered],
+        "greatests": [scale.greatest for scale in ordered],
+    }
+
+
+def scale_numbers(rows: Iterable[Sequence[Any]]) -> dict[Scale, ScaleNo]:
+    """The numbers of scales from the rows of that statement."""
+    return {Scale(least, greatest): ScaleNo(scale_no) for least, greatest, scale_no in rows}
 
 
 def event_horizon(connection: Connection) -> Position:
@@ -80,17 +100,17 @@ def load_histories(
     """The newest `events` interactions (None: all) of each user; users without any are absent."""
     rows_by_user: dict[UserNo, list[tuple[int, int, float]]] = defaultdict(list)
     parameters = {"user_nos": list(user_nos), "horizon": horizon, "events": events}
-    for user_no, item_no, kind_no, value in connection.execute(_LOG["load_histories"], parameters):
-        row = (item_no, kind_no, np.nan if value is None else value)
+    for user_no, item_no, kind_no, given in connection.execute(_LOG["load_histories"], parameters):
+        row = (item_no, kind_no, np.nan if given is None else given)
         rows_by_user[user_no].append(row)
     return {user_no: _history(kinds, rows) for user_no, rows in rows_by_user.items()}
 
 
 def _history(kinds: KindTable, rows: list[tuple[int, int, float]]) -> History:
-    item_nos, kind_nos, values = zip(*rows, strict=True)
+    item_nos, kind_nos, strengths = zip(*rows, strict=True)
     return History(
         np.array(item_nos, dtype=np.int32),
-        kinds.weights(np.array(kind_nos), np.array(values, dtype=np.float64)),
+        kinds.weights(np.array(kind_nos), np.array(strengths, dtype=np.float64)),
     )
 
 

@@ -7,13 +7,12 @@ from sqlalchemy import Connection
 
 from domain.errors import InvalidInputError, TandemError
 from domain.identifiers import KindNo
-from domain.interactions import MOST_WEIGHT, EventKind
+from domain.interactions import MOST_VALUE, MOST_WEIGHT, EventKind, Scale
 from sql.log import load_kinds
 from sql.roles import owns_tables
 from sql.statements import statements
 
 LEAST_WEIGHT = 0.01
-MOST_VALUE = 1e30
 _NUMBERED_LATER = KindNo(0)
 """A new kind gets its number as it is stored."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
@@ -43,6 +42,8 @@ class KindChange:
     reference_value: float | None = None
     smallest_value: float | None = None
     greatest_value: float | None = None
+    scale: Scale | None = None
+    """Events of the kind are ratings, and those that name no scale lie on this one."""
     has_no_value: bool = False
     description: str | None = None
 
@@ -97,6 +98,11 @@ def changed_kind(name: str, before: EventKind | None, change: KindChange) -> Eve
         raise KindRefusedError(
             "A kind with a negative weight always keeps its items from the user's lists."
         )
+    if kind.weight < 0 and kind.rating_scale is not None:
+        raise KindRefusedError(
+            "A kind of ratings has no negative weight: the lowest ratings speak against an item by"
+            " themselves."
+        )
     return kind
 
 
@@ -108,6 +114,10 @@ def changed_meaning(before: EventKind, after: EventKind) -> str | None:
     if (before.smallest_value is None) != (after.smallest_value is None):
         has, had = ("a", "no") if before.smallest_value is None else ("no", "a")
         return f"they have {had} value: the kind cannot have {has} value now"
+    if before.rating_scale and not after.rating_scale:
+        return "they are ratings: the kind cannot have a reference value now"
+    if after.rating_scale and not before.rating_scale and before.smallest_value is not None:
+        return "they have a value in proportion to a reference: the kind cannot be one of ratings"
     return None
 
 
@@ -123,16 +133,32 @@ def _new_kind(name: str, change: KindChange) -> EventKind:
 
 
 def _with_values(kind: EventKind, change: KindChange) -> EventKind:
-    """With the values the change asks for: three numbers or none at all."""
+    """With the values the change asks for: a scale, three numbers or none at all."""
+    asks_for_values = any(value is not None for value in change.values)
     if change.has_no_value:
-        if any(value is not None for value in change.values):
-            raise KindRefusedError("--no-value cannot stand beside bounds or a reference.")
+        if asks_for_values or change.scale is not None:
+            raise KindRefusedError("--no-value cannot stand beside bounds, a reference or a scale.")
         return replace(kind, value_reference=None, smallest_value=None, greatest_value=None)
+    if change.scale is not None and asks_for_values:
+        raise KindRefusedError(
+            "--scale makes a kind of ratings, which has no bounds but those of the scale and no"
+            " reference: give --scale alone."
+        )
+    if change.scale is not None:
+        least, greatest = change.scale.least, change.scale.greatest
+        return replace(kind, value_reference=None, smallest_value=least, greatest_value=greatest)
+    return _in_proportion(kind, change) if asks_for_values else kind
+
+
+def _in_proportion(kind: EventKind, change: KindChange) -> EventKind:
+    """With a reference and bounds, those that stay and those that change."""
     known = (kind.value_reference, kind.smallest_value, kind.greatest_value)
     wanted = [old if new is None else new for new, old in zip(change.values, known, strict=True)]
     given = [value for value in wanted if value is not None]
-    if not given:
-        return kind
+    if kind.rating_scale is not None and len(given) < len(wanted):
+        raise KindRefusedError(
+            f"{kind.kind} is a kind of ratings: change its scale by --scale, such as --scale 1:10."
+        )
     if len(given) < len(wanted):
         raise KindRefusedError(
             "A kind whose events have a value needs --reference-value, --smallest-value and"

@@ -22,8 +22,8 @@ class Interactions:
     user_nos: NDArray[np.int32]
     item_nos: NDArray[np.int32]
     kind_nos: NDArray[np.int16]
-    values: NDArray[np.float32]
-    """NaN where an interaction has none."""
+    strengths: NDArray[np.float32]
+    """What the weights of the kinds are multiplied by; NaN: 1."""
     occurred_at: NDArray[np.datetime64]
     """UTC, in microseconds."""
 
@@ -37,7 +37,7 @@ class Interactions:
             self.user_nos[chosen],
             self.item_nos[chosen],
             self.kind_nos[chosen],
-            self.values[chosen],
+            self.strengths[chosen],
             self.occurred_at[chosen],
         )
 
@@ -48,13 +48,13 @@ class Interactions:
             np.concatenate([self.user_nos, later.user_nos]),
             np.concatenate([self.item_nos, later.item_nos]),
             np.concatenate([self.kind_nos, later.kind_nos]),
-            np.concatenate([self.values, later.values]),
+            np.concatenate([self.strengths, later.strengths]),
             np.concatenate([self.occurred_at, later.occurred_at]),
         )
 
     def weights(self) -> NDArray[np.float64]:
         """Signed weights before any decay, (n,)."""
-        return self.kinds.weights(self.kind_nos, self.values)
+        return self.kinds.weights(self.kind_nos, self.strengths)
 
     def mark_seen(self) -> NDArray[np.bool_]:
         """Whether each interaction marks its item as seen, (n,)."""
@@ -79,6 +79,6 @@ def load_interactions(connection: Any, kinds: KindTable, until: Position) -> Int
         table["user_no"].to_numpy(),
         table["item_no"].to_numpy(),
         table["kind_no"].to_numpy(),
-        table["value"].to_numpy().astype(np.float32),
+        table["strength"].to_numpy().astype(np.float32),
         table["occurred_at"].to_numpy().astype("datetime64[us]"),
     )

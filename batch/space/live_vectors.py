@@ -78,7 +78,7 @@ def _load_histories(
     table = fetch(connection, _BATCH["load_histories_of_range"], events=events, **numbers)
     user_nos = table["user_no"].to_numpy()
     item_nos = table["item_no"].to_numpy()
-    weights = kinds.weights(table["kind_no"].to_numpy(), table["value"].to_numpy())
+    weights = kinds.weights(table["kind_no"].to_numpy(), table["strength"].to_numpy())
     starts = np.flatnonzero(np.diff(user_nos, prepend=-1))
     for start, end in pairwise([*starts, len(user_nos)]):
         yield UserNo(int(user_nos[start])), History(item_nos[start:end], weights[start:end])

@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
-from domain.identifiers import ItemNo
-from domain.interactions import EventKind
+from domain.identifiers import ItemNo, ScaleNo
+from domain.interactions import EventKind, Scale, parse_scale
 from serving.events.event_log import EventContent
 from serving.events.schemas import EventBody, RefusedEvent
 from serving.runtime.faults import MOST_FAULTS, ConflictingEventsError, Fault
@@ -51,11 +51,61 @@ def event_faults(index: int, event: EventBody | RefusedEvent, known: Known) -> l
 def value_faults(event: EventBody, kinds: Mapping[str, EventKind]) -> list[Fault]:
     """What is wrong with the value of an event of a known kind."""
     kind = kinds[event.kind]
+    if kind.rating_scale is not None:
+        return _rating_faults(event, kind.rating_scale)
+    faults = _bounds_faults(event, kind, kinds.values())
+    if event.scale is not None:
+        detail = f"An event of the kind {kind.kind!r} has no scale: it is no rating."
+        faults.append(Fault("scale", f"{detail} {_ratings(kinds.values())}"))
+    return faults
+
+
+def rating_scale(event: EventBody, kind: EventKind) -> Scale | None:
+    """What the rating of an event without a fault lies on; None: it is no rating."""
+    if kind.rating_scale is None or event.scale is None:
+        return kind.rating_scale
+    return parse_scale(event.scale)
+
+
+def scale_faults(scales: Sequence[Scale | None], numbers: Mapping[Scale, ScaleNo]) -> list[Fault]:
+    """The events of a batch whose scales have no number, as there are too many already."""
+    detail = "Ratings came on so many different scales already that no new one is taken."
+    return [
+        Fault(f"/events/{index}/scale", detail)
+        for index, scale in enumerate(scales)
+        if scale is not None and scale not in numbers
+    ]
+
+
+def _rating_faults(event: EventBody, own: Scale) -> list[Fault]:
+    scale = own if event.scale is None else parse_scale(event.scale)
+    if event.value is not None and event.value in scale:
+        return []
+    bounds = f"from {scale.least:g} to {scale.greatest:g}"
+    if event.value is None:
+        detail = f"An event of the kind {event.kind!r} needs a value: the rating, {bounds}."
+    else:
+        detail = f"The value of the kind {event.kind!r} is a rating {bounds}."
+    if event.scale is None:
+        detail += (
+            ' Ratings on another scale name it: "scale": "1:10" with the event, or for all of'
+            f" them `tandem kind set {event.kind} --scale 1:10`."
+        )
+    return [Fault("value", detail)]
+
+
+def summary(faults: Sequence[Fault]) -> str:
+    """The sentence over all that is wrong with a batch."""
+    more = f" The first {MOST_FAULTS} are listed." if len(faults) > MOST_FAULTS else ""
+    return f"Nothing was stored: {len(faults)} fault(s) in the events.{more}"
+
+
+def _bounds_faults(event: EventBody, kind: EventKind, kinds: Iterable[EventKind]) -> list[Fault]:
     least, most = kind.smallest_value, kind.greatest_value
     if least is None or most is None:
         if event.value is None:
             return []
-        detail = f"An event of the kind {kind.kind!r} has no value. {_with_values(kinds.values())}"
+        detail = f"An event of the kind {kind.kind!r} has no value. {_with_values(kinds)}"
         return [Fault("value", detail)]
     if event.value is None:
         detail = f"An event of the kind {kind.kind!r} needs a value from {least:g} to {most:g}."
@@ -66,15 +116,14 @@ def value_faults(event: EventBody, kinds: Mapping[str, EventKind]) -> list[Fault
     return []
 
 
-def summary(faults: Sequence[Fault]) -> str:
-    """The sentence over all that is wrong with a batch."""
-    more = f" The first {MOST_FAULTS} are listed." if len(faults) > MOST_FAULTS else ""
-    return f"Nothing was stored: {len(faults)} fault(s) in the events.{more}"
-
-
 def _with_values(kinds: Iterable[EventKind]) -> str:
     names = ", ".join(sorted(kind.kind for kind in kinds if kind.smallest_value is not None))
     return f"Kinds that have one: {names}." if names else "No kind has one."
+
+
+def _ratings(kinds: Iterable[EventKind]) -> str:
+    names = ", ".join(sorted(kind.kind for kind in kinds if kind.rating_scale is not None))
+    return f"Kinds of ratings: {names}." if names else "No kind is one of ratings."
 
 
 def _time_faults(occurred_at: datetime, known: Known) -> list[Fault]:
@@ -136,4 +185,6 @@ def _differences(there: EventContent, here: EventContent) -> str:
 def _shown(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, Scale):
+        return str(value)
     return "none" if value is None else repr(value)

@@ -9,9 +9,16 @@ from datetime import datetime
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import TandemError
-from domain.identifiers import UserId, UserNo
+from domain.identifiers import ScaleNo, UserId, UserNo
+from domain.interactions import Scale
 from serving.postgres.store import WriteStore
-from sql.log import CONFLICTING_EVENTS, NewEvent, record_parameters
+from sql.log import (
+    CONFLICTING_EVENTS,
+    NewEvent,
+    record_parameters,
+    scale_numbers,
+    scale_parameters,
+)
 from sql.statements import statements
 
 _SERVING = statements("serving")
@@ -40,6 +47,8 @@ class EventContent:
     value: float | None
     occurred_at: datetime | None
     """None: it was not given."""
+    scale: Scale | None = None
+    """What a rating lies on; None: it is no rating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +109,22 @@ class Events:
         """What the log has under these ids."""
         parameters = {"event_ids": list(event_ids)}
         rows = await self._store.rows(_SERVING["find_logged_events"], parameters)
-        return {event_id: EventContent(*content) for event_id, *content in rows}
+        return {
+            row.event_id: EventContent(
+                row.user_id,
+                row.item_id,
+                row.kind,
+                row.value,
+                row.occurred_at,
+                None if row.scale_no is None else Scale(row.least, row.greatest),
+            )
+            for row in rows
+        }
+
+    async def add_scales(self, scales: Iterable[Scale]) -> Mapping[Scale, ScaleNo]:
+        """The numbers of scales, new ones added; absent: there are as many as there may be."""
+        rows = await self._store.write(_LOG["add_rating_scales"], scale_parameters(scales))
+        return scale_numbers(rows)
 
     async def delete_event(self, event_id: uuid.UUID) -> DeletedEvent | None:
         """Take an event out of the log; None if it was never received."""

@@ -2,26 +2,29 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
 from domain.errors import StoreUnavailableError, UnknownEventError
-from domain.identifiers import UserId, event_uuid
-from domain.interactions import EventKind
+from domain.identifiers import ScaleNo, UserId, event_uuid
+from domain.interactions import EventKind, Scale
 from serving.candidates.catalogue_items import find_item_nos
 from serving.events.event_checks import (
     Known,
     SentEvent,
     conflict_of,
     event_faults,
+    rating_scale,
+    scale_faults,
     summary,
     value_faults,
 )
 from serving.events.event_log import ConflictError, DeletedEvent, EventContent, Events, Recorded
 from serving.events.kinds import Kinds
+from serving.events.scales import Scales
 from serving.events.schemas import EventBody, RefusedEvent
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_warming import ExclusionWarmer
@@ -65,6 +68,7 @@ class EventRecorder:
     store: ReadStore
     events: Events
     kinds: Kinds
+    scales: Scales
     answers: Answers
     exclusion_cache: ExclusionCache
     metrics: ServingMetrics
@@ -97,9 +101,13 @@ class EventRecorder:
         ]
         if faults:
             raise FaultyInputError(summary(faults), faults)
-        sent = [_sent_event(event) for event in events]
+        scales = [rating_scale(event, known.kinds[event.kind]) for event in events]
+        numbers = await self.scales.including(scale for scale in scales if scale is not None)
+        if faults := scale_faults(scales, numbers):
+            raise FaultyInputError(summary(faults), faults)
+        sent = [_sent_event(event, scale) for event, scale in zip(events, scales, strict=True)]
         new = [
-            _new_event(event, sent_event, known)
+            _new_event(event, sent_event, known, numbers)
             for event, sent_event in zip(events, sent, strict=True)
         ]
         return _Batch(sent, new, known.kinds.values())
@@ -154,7 +162,8 @@ def _excluded(
     by_no = {kind.kind_no: kind for kind in kinds}
     seen, disliked = defaultdict(set), defaultdict(set)
     for event in events:
-        if by_no[event.kind_no].weight < 0:
+        strength = 1.0 if event.strength is None else event.strength
+        if by_no[event.kind_no].weight * strength < 0:
             disliked[event.user_id].add(event.item_no)
         elif by_no[event.kind_no].marks_seen:
             seen[event.user_id].add(event.item_no)
@@ -166,7 +175,7 @@ def _excluded(
     }
 
 
-def _sent_event(event: EventBody) -> SentEvent:
+def _sent_event(event: EventBody, scale: Scale | None) -> SentEvent:
     # An event without id gets one here, so that it can be sent again by it, whatever is lost.
     sent_id = str(uuid.uuid4()) if event.event_id is None else event.event_id
     content = EventContent(
@@ -177,20 +186,27 @@ def _sent_event(event: EventBody) -> SentEvent:
         None if event.value is None else float(np.float32(event.value)),
         # In UTC, because PostgreSQL refuses offsets beyond 16 hours.
         None if event.occurred_at is None else event.occurred_at.astimezone(UTC),
+        scale,
     )
     return SentEvent(event_uuid(sent_id), sent_id, content)
 
 
-def _new_event(event: EventBody, sent: SentEvent, known: Known) -> NewEvent:
+def _new_event(
+    event: EventBody, sent: SentEvent, known: Known, scale_nos: Mapping[Scale, ScaleNo]
+) -> NewEvent:
+    kind, value, scale = known.kinds[event.kind], sent.content.value, sent.content.scale
+    strength = None if value is None else float(kind.strengths(np.array([value]), scale)[0])
     return NewEvent(
         event_id=sent.event_id,
         user_id=UserId(event.user_id),
         item_no=known.item_nos[event.item_id],
-        kind_no=known.kinds[event.kind].kind_no,
-        value=sent.content.value,
+        kind_no=kind.kind_no,
+        value=value,
         occurred_at=sent.content.occurred_at or known.now,
         recommendation_id=event.recommendation_id,
         time_given=sent.content.occurred_at is not None,
+        scale_no=None if scale is None else scale_nos[scale],
+        strength=strength,
     )
 
 

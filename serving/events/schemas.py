@@ -17,7 +17,8 @@ from pydantic import (
     WrapValidator,
 )
 
-from domain.interactions import EventKind
+from domain.errors import InvalidInputError
+from domain.interactions import EventKind, parse_scale
 from serving.http.errors import faults_of
 from serving.http.values import Identifier
 from serving.runtime.faults import Fault
@@ -35,6 +36,16 @@ def _iso_text(given: Any) -> Any:
 def _with_zone(given: datetime) -> datetime:
     return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
 
+
+def _named_scale(given: str) -> str:
+    try:
+        parse_scale(given)
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from error
+    return given
+
+
+ScaleText = Annotated[str, Field(max_length=100), AfterValidator(_named_scale)]
 
 Moment = Annotated[datetime, BeforeValidator(_iso_text), AfterValidator(_with_zone)]
 
@@ -61,7 +72,8 @@ class EventBody(BaseModel):
     event_id: Identifier | None = Field(
         None,
         description="The app's own id of the event; the same id counts once, however often sent."
-        " Sent again it must say the same: user, item, kind, value, and the time if one is given."
+        " Sent again it must say the same: user, item, kind, value, scale, and the time if one is"
+        " given."
         " Left out, the event gets an id, which the answer has.",
     )
     user_id: Identifier
@@ -71,6 +83,12 @@ class EventBody(BaseModel):
         None,
         description="What the kind measures, such as a rating: needed where the kind takes one,"
         " within the bounds that GET /v1/event-kinds gives, and refused where it takes none.",
+    )
+    scale: ScaleText | None = Field(
+        None,
+        description="Of ratings, the least and the greatest that could be given, such as 1:10;"
+        " left out, that of the kind.",
+        examples=["1:10"],
     )
     occurred_at: Moment | None = Field(
         None, description="ISO 8601; without a time zone it is UTC; if it is missing, now."
@@ -124,11 +142,13 @@ class RecordedAnswer(BaseModel):
 class ValueAnswer(BaseModel):
     """The values that events of a kind have."""
 
-    smallest: float = Field(examples=[-10.0])
-    greatest: float = Field(examples=[10.0])
-    reference: float = Field(
-        description="With this value an event weighs `weight`; others weigh in proportion.",
-        examples=[3.0],
+    smallest: float = Field(examples=[1.0])
+    greatest: float = Field(examples=[5.0])
+    reference: float | None = Field(
+        description="With this value an event weighs `weight`; others weigh in proportion. Null:"
+        " the value is a rating, and the bounds are the scale of those sent without `scale`: above"
+        " the middle it speaks for the item, up to `weight`, and in the lowest fifth against it.",
+        examples=[None],
     )
 
 
@@ -167,7 +187,7 @@ def _kind_answer(kind: EventKind) -> EventKindAnswer:
 
 def _value_answer(kind: EventKind) -> ValueAnswer | None:
     least, most, reference = kind.smallest_value, kind.greatest_value, kind.value_reference
-    if least is None or most is None or reference is None:
+    if least is None or most is None:
         return None
     return ValueAnswer(smallest=least, greatest=most, reference=reference)
 

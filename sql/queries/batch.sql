@@ -87,7 +87,7 @@ where run_id = :run_id;
 
 -- name: load_interactions
 -- The log up to a position, for bulk reading.
-select user_no, item_no, kind_no, value, occurred_at from interactions where position <= :until;
+select user_no, item_no, kind_no, strength, occurred_at from interactions where position <= :until;
 
 -- name: load_items
 select item_no, available from items order by item_no;
@@ -121,7 +121,7 @@ select use_words_language(:language);
 
 -- name: load_histories_of_range
 -- The newest :events interactions of all users in a range of numbers up to the horizon, in the order of load_histories.
-select user_no, item_no, kind_no, value
+select user_no, item_no, kind_no, strength
 from (
     select *, row_number() over (
         partition by user_no order by occurred_at desc, item_no desc, kind_no desc, event_id desc

@@ -16,8 +16,8 @@ cross join lateral (
     select distinct item_no
     from (
         select item_no
-        from interactions join event_kinds using (kind_no)
-        where interactions.user_no = neighbours.user_no and weight > 0
+        from likings
+        where likings.user_no = neighbours.user_no
         order by occurred_at desc, item_no
         limit :newest_liked
     ) as newest

@@ -6,7 +6,7 @@
 select clock_timestamp();
 
 -- name: load_contents
--- What there is to recommend and to learn from, counted up to :most; of users with an event of a positive kind no more
+-- What there is to recommend and to learn from, counted up to :most; of users with an event of positive weight no more
 -- than :most_users are counted. Of the :newest items: of how many nothing is known but an id, or no word. Of the :newest
 -- events: how many lie more than :seconds_ahead in the future.
 select (select count(*) from (select from items limit :most) as counted) as items,
@@ -18,8 +18,7 @@ select (select count(*) from (select from items limit :most) as counted) as item
            from (
                select from users
                where exists (
-                   select from interactions join event_kinds using (kind_no)
-                   where interactions.user_no = users.user_no and weight > 0
+                   select from likings where likings.user_no = users.user_no
                )
                limit :most_users
            ) as counted

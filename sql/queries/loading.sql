@@ -3,8 +3,8 @@
 
 -- name: create_staged_events
 create temporary table staged_events (
-    row_index integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, occurred_at timestamptz,
-    time_given boolean
+    row_index integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, strength real,
+    scale_least double precision, scale_greatest double precision, occurred_at timestamptz, time_given boolean
 ) on commit delete rows;
 
 -- name: create_staged_items
@@ -32,6 +32,15 @@ with made as (
 )
 select count(*) from made;
 
+-- name: add_staged_scales
+-- Scales that the staged events name and nobody named before; answers how many scales they name have no number, as there
+-- are as many as there may be.
+select cardinality(leasts) - (select count(*) from add_rating_scales(leasts, greatests))
+from (
+    select coalesce(array_agg(scale_least), '{}') as leasts, coalesce(array_agg(scale_greatest), '{}') as greatests
+    from (select distinct scale_least, scale_greatest from staged_events where scale_least is not null) as named
+) as staged;
+
 -- name: store_staged_events
 -- Stores the staged events of known items through record_events; of several with one id the first in the file counts.
 -- Answers how many were new, how many were there already, and which of these say something else than what is there.
@@ -44,15 +53,20 @@ from (
            array_agg(item_no order by row_index) as item_nos,
            array_agg(kind_no order by row_index) as kind_nos,
            array_agg(value order by row_index) as event_values,
+           array_agg(scale_no order by row_index) as scale_nos,
+           array_agg(strength order by row_index) as strengths,
            array_agg(occurred_at order by row_index) as occurred_ats,
            array_agg(cast(null as uuid) order by row_index) as recommendation_ids,
            array_agg(time_given order by row_index) as times_given
-    from staged_events join items using (item_id)
+    from staged_events
+    join items using (item_id)
+    left join rating_scales on (least, greatest) = (scale_least, scale_greatest)
     having count(*) > 0
 ) as staged
 cross join lateral record_events(
     staged.event_ids, staged.user_ids, staged.item_nos, staged.kind_nos, staged.event_values,
-    staged.occurred_ats, staged.recommendation_ids, staged.times_given, all_or_none => false) as recorded;
+    staged.scale_nos, staged.strengths, staged.occurred_ats, staged.recommendation_ids, staged.times_given,
+    all_or_none => false) as recorded;
 
 -- name: add_staged_items
 -- Stores those staged items that the catalogue lacks: of several with one id the last. Answers how many were new. Items are

@@ -13,6 +13,7 @@ select event_horizon();
 select accepted, duplicates, touched_user_nos, gone_event_ids
 from record_events(cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:item_nos as integer[]),
                    cast(:kind_nos as smallint[]), cast(:event_values as real[]),
+                   cast(:scale_nos as smallint[]), cast(:strengths as real[]),
                    cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]),
                    cast(:times_given as boolean[]), all_or_none => true)
 where current_setting('synchronous_commit') <> 'off' or set_config('synchronous_commit', 'on', true) is not null;
@@ -23,13 +24,18 @@ select kind_no, kind, weight, marks_seen, value_reference, half_life_days, small
 from event_kinds
 order by kind_no;
 
+-- name: add_rating_scales
+-- The numbers of scales, which are added if they are new; absent: there are as many as there may be.
+select scale_least, scale_greatest, scale_no
+from add_rating_scales(cast(:leasts as double precision[]), cast(:greatests as double precision[]));
+
 -- name: load_histories
 -- The newest :events interactions of each user, oldest first, in an order that does not depend on arrival.
 -- :events null means all. Only positions up to :horizon.
-select asked.user_no, recent.item_no, recent.kind_no, recent.value
+select asked.user_no, recent.item_no, recent.kind_no, recent.strength
 from unnest(cast(:user_nos as integer[])) as asked (user_no)
 cross join lateral (
-    select occurred_at, item_no, kind_no, event_id, value
+    select occurred_at, item_no, kind_no, event_id, strength
     from interactions
     where interactions.user_no = asked.user_no and position <= :horizon
     order by occurred_at desc, item_no desc, kind_no desc, event_id desc

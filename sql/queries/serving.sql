@@ -57,8 +57,8 @@ cross join lateral (
         select item_no, bool_or(is_dislike) as disliked
         from (
             select item_no, weight < 0 as is_dislike
-            from interactions join event_kinds using (kind_no)
-            where interactions.user_no = asked.user_no and (weight < 0 or marks_seen)
+            from weighed_interactions as weighed
+            where weighed.user_no = asked.user_no and (weight < 0 or marks_seen)
             union all
             select unnest(item_nos), false from user_interests where user_interests.user_no = asked.user_no
         ) as met
@@ -257,9 +257,9 @@ limit :items;
 select items.item_no, item_id, title, categories, cast(counted.interactions as real) as score
 from (
     select item_no, count(*) as interactions
-    from (select item_no, kind_no from interactions order by position desc limit :events) as newest
+    from (select item_no, kind_no, strength from interactions order by position desc limit :events) as newest
     join event_kinds using (kind_no)
-    where weight > 0
+    where weight * coalesce(strength, 1) > 0
     group by item_no
 ) as counted
 join items using (item_no)
@@ -311,12 +311,13 @@ select key_hash, key_id, scopes from api_keys where revoked_at is null;
 
 -- name: find_logged_events
 -- What the log says under :event_ids: nothing of those deleted since, nor of those of users forgotten since.
-select event_id, user_id, item_id, kind, value, occurred_at
+select event_id, user_id, item_id, kind, value, occurred_at, scale_no, least, greatest
 from event_receipts
 join interactions using (event_id, position, occurred_at)
 join users using (user_no)
 join items using (item_no)
 join event_kinds using (kind_no)
+left join rating_scales using (scale_no)
 where event_id = any(cast(:event_ids as uuid[]));
 
 -- name: notify_exclusions

@@ -60,6 +60,37 @@ comment on column analytics.current_recommendations.title is 'Title of the item 
 comment on column analytics.current_recommendations.rank is 'Position in the user''s list, 1 is best.';
 comment on column analytics.current_recommendations.score is 'Batch score before scaling; comparable within one user''s list.';
 
+create view analytics.interactions as
+select event_id,
+       users.user_id,
+       items.item_id,
+       kind,
+       value,
+       rating_scales.least as scale_least,
+       rating_scales.greatest as scale_greatest,
+       coalesce(strength, 1) as strength,
+       weight * coalesce(strength, 1) as weight,
+       occurred_at,
+       received_at
+from public.interactions
+join public.event_kinds using (kind_no)
+join public.users using (user_no)
+join public.items using (item_no)
+left join public.rating_scales using (scale_no);
+
+comment on view analytics.interactions is 'What users did, one row an event; without events that were deleted.';
+comment on column analytics.interactions.event_id is 'Tandem''s id of the event.';
+comment on column analytics.interactions.user_id is 'The app''s id of the user.';
+comment on column analytics.interactions.item_id is 'The app''s id of the item.';
+comment on column analytics.interactions.kind is 'Event kind.';
+comment on column analytics.interactions.value is 'Value as it came, such as a rating; null if events of the kind have none.';
+comment on column analytics.interactions.scale_least is 'The least rating of the scale the event came on; null if it is no rating.';
+comment on column analytics.interactions.scale_greatest is 'The greatest, likewise.';
+comment on column analytics.interactions.strength is 'What the value makes of the weight of the kind: 1 leaves it; 0: the item is known, and that is all; below 0 a rating is a dislike.';
+comment on column analytics.interactions.weight is 'What the event counts: the weight of its kind times strength, before any decay.';
+comment on column analytics.interactions.occurred_at is 'When the user did it.';
+comment on column analytics.interactions.received_at is 'When Tandem stored it.';
+
 create view analytics.interactions_daily as
 select (occurred_at at time zone 'UTC')::date as day,
        kind,
@@ -120,11 +151,11 @@ from public.impressions
 cross join lateral unnest(impressions.explored) as explored (item_no)
 join public.items on items.item_no = explored.item_no
 left join lateral (
-    select interactions.item_no
-    from public.interactions join public.event_kinds using (kind_no)
-    where interactions.user_no = impressions.user_no and interactions.item_no = explored.item_no
-      and interactions.occurred_at >= impressions.shown_at
-      and interactions.occurred_at < impressions.shown_at + interval '7 days' and weight > 0
+    select likings.item_no
+    from public.likings
+    where likings.user_no = impressions.user_no and likings.item_no = explored.item_no
+      and likings.occurred_at >= impressions.shown_at
+      and likings.occurred_at < impressions.shown_at + interval '7 days'
     limit 1
 ) as taken on true
 group by 1, 2, 3;

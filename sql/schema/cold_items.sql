@@ -153,17 +153,6 @@ end;
 
 -- ---------------------------------------------------------------- where an item belongs
 
--- What each interaction weighs, before any decay: as `KindTable.weights` has it.
-create view weighed_interactions as
-select position, event_id, user_no, item_no, kind_no, occurred_at,
-       weight * case when value is null or value_reference is null then 1
-                       else greatest(-10, least(10, value / value_reference)) end as weight
-from interactions join event_kinds using (kind_no);
-
--- What speaks for an item.
-create view likings as
-select position, event_id, user_no, item_no, kind_no, occurred_at from weighed_interactions where weight > 0;
-
 -- What people use anyway: the mean of a run's items, each counted as often as it is used. One row.
 create function popularity_mean_of_run(of_run_id integer) returns table (embedding vector, context_embedding vector)
 language sql stable

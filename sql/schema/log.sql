@@ -11,8 +11,9 @@ create table users (
 
 -- ---------------------------------------------------------------- event kinds
 
--- `weight`: what an event of the kind weighs, a view being 1; below 0 it counts against the item. `value_reference`: the
--- value with which an event weighs just that; it and the bounds are null if events of the kind have no value.
+-- `weight`: what an event of the kind weighs, a view being 1; below 0 it counts against the item. Without bounds events of
+-- the kind have no value. With bounds and `value_reference` they weigh in proportion: with that value just the weight. With
+-- bounds alone they are ratings, and the bounds are the scale of those that name none.
 create table event_kinds (
     kind_no          smallint primary key check (kind_no > 0),
     kind             text not null unique,
@@ -24,20 +25,62 @@ create table event_kinds (
     smallest_value   double precision,
     greatest_value   double precision,
     constraint event_kinds_values_have_bounds check (
-        (value_reference is null) = (smallest_value is null)
-        and (value_reference is null) = (greatest_value is null)
-        and smallest_value > '-infinity' and smallest_value <= greatest_value and greatest_value < 'infinity')
+        (smallest_value is null) = (greatest_value is null)
+        and (value_reference is null or smallest_value is not null)
+        and smallest_value > '-infinity' and smallest_value <= greatest_value and greatest_value < 'infinity'),
+    constraint event_kinds_ratings_have_a_scale check (
+        value_reference is not null or smallest_value is null or smallest_value < greatest_value and weight >= 0)
 );
 
 insert into event_kinds (kind_no, kind, weight, marks_seen, value_reference, smallest_value, greatest_value, description) values
     (1, 'view',      1.0, true,  null, null, null, 'opened, watched or read the item'),
     (2, 'click',     0.5, false, null, null, null, 'followed a link to the item'),
     (3, 'like',      3.0, true,  null, null, null, 'said that they like the item'),
-    (4, 'rate',      1.0, true,  3.0, -10, 10, 'rated the item; the value is the rating, 3 weighs as much as a view'),
+    (4, 'rate',      3.0, true,  null, 1, 5,       'rated the item; the value is the rating, on a scale from 1 to 5'),
     (5, 'cart',      2.0, true,  null, null, null, 'put the item into a cart or on a list'),
     (6, 'purchase',  4.0, true,  null, null, null, 'bought the item'),
     (7, 'dislike',  -2.0, true,  null, null, null, 'said that they do not like the item'),
     (8, 'hide',     -1.0, true,  null, null, null, 'asked not to be shown the item');
+
+-- Scales that ratings came on. None is ever deleted, so that a number can be kept at hand; apps name them, so there are
+-- no more than 1,000.
+create table rating_scales (
+    scale_no  smallint generated always as identity primary key,
+    least     double precision not null,
+    greatest  double precision not null,
+    unique (least, greatest),
+    constraint rating_scales_have_two_ends check (
+        least > '-infinity' and least < greatest and greatest < 'infinity')
+);
+
+-- The numbers of scales, which are added if they are new; absent: there are 1,000 already. Who adds one waits for others
+-- who do, to the end of their transactions.
+create function add_rating_scales(leasts double precision[], greatests double precision[])
+returns table (scale_least double precision, scale_greatest double precision, scale_no smallint)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    missing bigint;
+begin
+    select count(*) into missing
+    from (select * from unnest(leasts, greatests) except select least, greatest from rating_scales) as unknown;
+    if missing > 0 then
+        perform pg_advisory_xact_lock(31310, 7);
+        -- Another statement, so that it sees what was added while we waited.
+        insert into rating_scales (least, greatest)
+        select given.least, given.greatest
+        from (select distinct * from unnest(leasts, greatests)) as given (least, greatest)
+        where not exists (
+            select from rating_scales as known where (known.least, known.greatest) = (given.least, given.greatest))
+        order by given.least, given.greatest
+        limit 1000 - (select count(*) from rating_scales);
+    end if;
+    return query
+    select known.least, known.greatest, known.scale_no
+    from rating_scales as known
+    where (known.least, known.greatest) in (select * from unnest(leasts, greatests));
+end
+$$;
 
 -- ---------------------------------------------------------------- the interaction log
 
@@ -50,15 +93,20 @@ create table event_receipts (
     occurred_at  timestamptz not null
 );
 
--- Written by record_events alone, which finds users and kinds itself: checking them again for every row would
--- take a third of the time of a bulk load.
+-- Written by record_events alone, which finds users, kinds and scales itself: checking them again for every row would
+-- take a third of the time of a bulk load. `value` is as it came. `scale_no`: what a rating lies on; null: no rating.
+-- `strength`: what the weight of the kind is multiplied by, computed as the event came in by
+-- `domain.interactions.EventKind.strengths`; null is 1. `load_no`: the bulk load the event came with.
 create table interactions (
     position           bigint not null,
     event_id           uuid not null,
     user_no            integer not null,
     item_no            integer not null references items,
     kind_no            smallint not null,
+    scale_no           smallint,
     value              real,
+    strength           real,
+    load_no            integer,
     occurred_at        timestamptz not null,
     received_at        timestamptz not null default now(),
     recommendation_id  uuid,
@@ -81,6 +129,16 @@ end
 $$;
 
 create table interactions_other partition of interactions default;
+
+-- What each interaction weighs, before any decay: as `KindTable.weights` has it. Whoever asks whether an interaction speaks
+-- for its item or against it must ask here: a rating may do either, or neither.
+create view weighed_interactions as
+select position, event_id, user_no, item_no, kind_no, marks_seen, occurred_at, weight * coalesce(strength, 1) as weight
+from interactions join event_kinds using (kind_no);
+
+-- What speaks for an item.
+create view likings as
+select position, event_id, user_no, item_no, kind_no, occurred_at from weighed_interactions where weight > 0;
 
 -- ---------------------------------------------------------------- what was taken out of it, and what users say of themselves
 
@@ -168,6 +226,7 @@ create function compare_with_log(
     item_nos      integer[],
     kind_nos      smallint[],
     event_values  real[],
+    scale_nos     smallint[],
     occurred_ats  timestamptz[],
     times_given   boolean[]
 ) returns table (user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[])
@@ -180,18 +239,18 @@ begin atomic
            coalesce(array_agg(distinct given.event_id) filter (where logged.position is null), '{}'),
            coalesce(array_agg(cast(given.ordinal - 1 as integer) order by given.ordinal) filter (
                where logged.position is not null
-                 and ((given.user_id, given.item_no, given.kind_no, given.value)
-                          is distinct from (users.user_id, logged.item_no, logged.kind_no, logged.value)
+                 and ((given.user_id, given.item_no, given.kind_no, given.value, given.scale_no)
+                          is distinct from (users.user_id, logged.item_no, logged.kind_no, logged.value, logged.scale_no)
                       or given.time_given and given.occurred_at <> logged.occurred_at)), '{}')
-    from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_given)
-        with ordinality as given (event_id, user_id, item_no, kind_no, value, occurred_at, time_given, ordinal)
+    from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, scale_nos, occurred_ats, times_given)
+        with ordinality as given (event_id, user_id, item_no, kind_no, value, scale_no, occurred_at, time_given, ordinal)
     join event_receipts as receipts on receipts.event_id = given.event_id
     left join interactions as logged
         on logged.position = receipts.position and logged.occurred_at = receipts.occurred_at
     left join users on users.user_no = logged.user_no;
 end;
 
--- Stores events once each; the one way into the log. All arrays have one entry an event; item and kind
+-- Stores events once each; the one way into the log. All arrays have one entry an event; item, kind and scale
 -- numbers must exist. Users are made as they appear with an event that is new. Of several events with one id the first
 -- counts, in the log or among these; those that say something else are conflicts: with all_or_none nothing is stored and
 -- the error TD409 has their indexes, counted from 0, as its detail; without, they are left out and reported.
@@ -201,6 +260,8 @@ create function record_events(
     item_nos            integer[],
     kind_nos            smallint[],
     event_values        real[],
+    scale_nos           smallint[],
+    strengths           real[],
     occurred_ats        timestamptz[],
     recommendation_ids  uuid[],
     times_given         boolean[],
@@ -220,6 +281,11 @@ begin
     if exists (select from unnest(kind_nos) as given (kind_no)
                where not exists (select from event_kinds where event_kinds.kind_no = given.kind_no)) then
         raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
+    end if;
+    if exists (select from unnest(scale_nos) as given (scale_no)
+               where scale_no is not null
+                 and not exists (select from rating_scales where rating_scales.scale_no = given.scale_no)) then
+        raise exception 'an event has an unknown scale number' using errcode = 'foreign_key_violation';
     end if;
 
     perform hold_event_horizon();
@@ -251,8 +317,10 @@ begin
 
     with given as (
         select distinct on (event_id) *
-        from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, recommendation_ids)
-            with ordinality as e (event_id, user_id, item_no, kind_no, value, occurred_at, recommendation_id, ordinal)
+        from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, scale_nos, strengths, occurred_ats,
+                    recommendation_ids)
+            with ordinality as e (event_id, user_id, item_no, kind_no, value, scale_no, strength, occurred_at,
+                                  recommendation_id, ordinal)
         order by event_id, ordinal
     ),
     claimed as (
@@ -263,9 +331,9 @@ begin
     ),
     stored as (
         insert into interactions
-            (position, event_id, user_no, item_no, kind_no, value, occurred_at, recommendation_id)
-        select claimed.position, event_id, users.user_no, given.item_no, given.kind_no, given.value,
-               given.occurred_at, given.recommendation_id
+            (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at, recommendation_id)
+        select claimed.position, event_id, users.user_no, given.item_no, given.kind_no, given.scale_no, given.value,
+               given.strength, given.occurred_at, given.recommendation_id
         from claimed join given using (event_id) join users using (user_id)
         returning user_no
     )
@@ -278,7 +346,7 @@ begin
 
     -- In a statement of its own, so that it sees what somebody else stored while we waited for the receipt.
     select * into compared
-    from compare_with_log(event_ids, user_ids, item_nos, kind_nos, event_values, occurred_ats, times_given);
+    from compare_with_log(event_ids, user_ids, item_nos, kind_nos, event_values, scale_nos, occurred_ats, times_given);
     if all_or_none and compared.conflict_indexes <> '{}' then
         -- Indexes alone: the server's log has the detail, and should have nothing of anybody in it.
         raise exception 'an event id came with another content' using

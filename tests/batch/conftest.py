@@ -13,7 +13,7 @@ KINDS = KindTable(
     (
         EventKind(KindNo(1), "view", 1.0, marks_seen=True),
         EventKind(KindNo(2), "click", 0.5, marks_seen=False, half_life_days=10.0),
-        EventKind(KindNo(3), "rate", 1.0, marks_seen=True, value_reference=3.0),
+        EventKind(KindNo(3), "listen", 1.0, marks_seen=True, value_reference=3.0),
         EventKind(KindNo(4), "dislike", -2.0, marks_seen=False),
     )
 )
@@ -26,12 +26,12 @@ MakeInteractions = Callable[[Sequence[Event]], Interactions]
 
 @pytest.fixture(scope="session")
 def make_interactions() -> MakeInteractions:
-    """Interactions from (user, item, kind, day); the value of a rating is its item number."""
+    """Interactions from (user, item, kind, day); listening counts by the item's number."""
 
     def make(events: Sequence[Event]) -> Interactions:
         table = np.array(events, dtype=np.float64).reshape(-1, 4)
         kind_nos = table[:, 2].astype(np.int16)
-        values = np.where(kind_nos == 3, table[:, 1], np.nan).astype(np.float32)
+        strengths = np.where(kind_nos == 3, table[:, 1] / 3.0, np.nan).astype(np.float32)
         moments = np.datetime64("2026-01-01", "us") + (table[:, 3] * 86_400_000_000).astype(
             "timedelta64[us]"
         )
@@ -40,7 +40,7 @@ def make_interactions() -> MakeInteractions:
             table[:, 0].astype(np.int32),
             table[:, 1].astype(np.int32),
             kind_nos,
-            values,
+            strengths,
             moments,
         )
 

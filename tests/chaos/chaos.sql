@@ -84,7 +84,7 @@ select kind_no, kind, weight, marks_seen, value_reference, half_life_days from e
 
 -- name: load_log
 -- The whole log.
-select event_id, position, user_no, user_id, item_no, kind_no, value, occurred_at
+select event_id, position, user_no, user_id, item_no, kind_no, value, strength, occurred_at
 from interactions left join users using (user_no)
 order by position;
 

@@ -25,6 +25,7 @@ class LogRow:
     item_no: int
     kind_no: int
     value: float | None
+    strength: float | None
     occurred_at: datetime
 
 

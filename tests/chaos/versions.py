@@ -111,11 +111,13 @@ def vector_as_of(
     stated = run.numbers(interests)
     if not newest and not len(stated):
         return None
-    values = np.array([np.nan if row.value is None else row.value for row in newest], dtype=float)
+    strengths = np.array(
+        [np.nan if row.strength is None else row.strength for row in newest], dtype=float
+    )
     kind_nos = np.array([row.kind_no for row in newest], dtype=np.int64)
     history = History(
         np.array([row.item_no for row in newest], dtype=np.int32),
-        run.kinds.weights(kind_nos, values),
+        run.kinds.weights(kind_nos, strengths),
     )
     if not len(stated):
         return live_vector(run.space, run.items, history)

@@ -17,6 +17,7 @@ OTHERWISE: list[tuple[dict[str, Any], str]] = [
     ({"item_id": "film-2"}, "item_id 'film-1' there, 'film-2' here"),
     ({"value": 1}, "value 4.5 there, 1.0 here"),
     ({"kind": "view", "value": None}, "kind 'rate' there, 'view' here; value 4.5 there, none here"),
+    ({"scale": "0:5"}, "scale 1:5 there, 0:5 here"),
     ({"occurred_at": "2024-03-01T12:00:00Z"}, "occurred_at 2026-03-01T12:00:00+00:00 there, 2024"),
 ]
 
@@ -40,12 +41,16 @@ async def test_the_same_id_with_another_content_is_refused_with_the_index_and_bo
 async def test_an_equal_event_is_a_duplicate_however_it_is_written(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
-    first = {**FIRST, "value": 0.1}
+    first = {**FIRST, "value": 1.1}
     await send(client, first)
     other_zone = {**first, "occurred_at": "2026-03-01T14:00:00.000+02:00"}
     without_time = {name: first[name] for name in first if name != "occurred_at"}
+    with_scale = {**first, "scale": "1:5.0"}
     with_advice = {**first, "recommendation_id": str(uuid.uuid4())}
-    assert counts(await send(client, first, other_zone, without_time, with_advice)) == (0, 4)
+    assert counts(await send(client, first, other_zone, without_time, with_scale, with_advice)) == (
+        0,
+        5,
+    )
     assert seeds.count("interactions") == 1
 
 

@@ -65,11 +65,18 @@ BAD: list[tuple[dict[str, Any], str, str]] = [
     ({"occurred_at": "some-day"}, "/occurred_at", "datetime"),
     ({"value": "high"}, "/value", "valid number"),
     ({"value": 3}, "/value", "'view' has no value. Kinds that have one: rate."),
-    ({"kind": "rate"}, "/value", "'rate' needs a value from -10 to 10"),
+    ({"scale": "1:5"}, "/scale", "'view' has no scale: it is no rating. Kinds of"),
+    ({"kind": "rate"}, "/value", "'rate' needs a value: the rating, from 1 to 5"),
     ({"kind": "rate", "value": None}, "/value", "needs a value"),
-    ({"kind": "rate", "value": 10.001}, "/value", "a number from -10 to 10"),
-    ({"kind": "rate", "value": -1e15}, "/value", "a number from -10 to 10"),
-    ({"kind": "rate", "value": 1e300}, "/value", "a number from -10 to 10"),
+    ({"kind": "rate", "value": 5.001}, "/value", "a rating from 1 to 5."),
+    ({"kind": "rate", "value": 7}, "/value", '"scale": "1:10" with the event'),
+    ({"kind": "rate", "value": 7}, "/value", "`tandem kind set rate --scale 1:10`"),
+    ({"kind": "rate", "value": -1e15}, "/value", "a rating from 1 to 5"),
+    ({"kind": "rate", "value": 1e300}, "/value", "a rating from 1 to 5"),
+    ({"kind": "rate", "value": 11, "scale": "1:10"}, "/value", "a rating from 1 to 10."),
+    ({"kind": "rate", "value": 7, "scale": "10"}, "/scale", "'10' is no scale: write"),
+    ({"kind": "rate", "value": 7, "scale": "10:1"}, "/scale", "10, must be below the greatest, 1"),
+    ({"kind": "rate", "value": 7, "scale": 10}, "/scale", "valid string"),
     ({"user_id": ""}, "/user_id", "at least 1 character"),
     ({"user_id": "a" * 201}, "/user_id", "at most 200 characters"),
     ({"user_id": "a\0b"}, "/user_id", "U+0000"),
@@ -165,7 +172,9 @@ async def test_a_value_that_is_no_number_is_refused(
 async def test_a_value_too_small_for_the_log_is_kept_as_nothing(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
-    assert (await send(client, event("ann", 1, "rate", value=1e-300))).status_code == 202
+    assert (
+        await send(client, event("ann", 1, "rate", value=1e-300, scale="0:5"))
+    ).status_code == 202
     assert seeds.write(select(tables.interactions.c.value)).scalar_one() == 0
 
 
@@ -255,9 +264,9 @@ async def test_the_kinds_and_the_values_they_take_are_reported(client: httpx.Asy
     assert set(kinds) == {"view", "click", "like", "rate", "cart", "purchase", "dislike", "hide"}
     assert kinds["rate"] == {
         "kind": "rate",
-        "description": "rated the item; the value is the rating, 3 weighs as much as a view",
-        "weight": 1.0,
+        "description": "rated the item; the value is the rating, on a scale from 1 to 5",
+        "weight": 3.0,
         "marks_seen": True,
-        "value": {"smallest": -10.0, "greatest": 10.0, "reference": 3.0},
+        "value": {"smallest": 1.0, "greatest": 5.0, "reference": None},
     }
     assert kinds["view"]["value"] is None

@@ -3,22 +3,21 @@
 import numpy as np
 import pytest
 from sqlalchemy import Connection, Engine, text
+from sqlalchemy.exc import IntegrityError
 
 from sql.log import load_kinds
 
-VALUES = (None, -50.0, -3.0, 0.0, 1.5, 40.0)
+STRENGTHS = (None, -10.0, -2 / 3, 0.0, 0.25, 1.0, 10.0)
 
 
 def _record(connection: Connection, item_no: int) -> None:
-    connection.execute(text("update event_kinds set smallest_value = -99, greatest_value = 99"
-                            " where value_reference is not null"))  # fmt: skip
     connection.execute(
         text(
-            "insert into interactions (position, event_id, user_no, item_no, kind_no, value,"
+            "insert into interactions (position, event_id, user_no, item_no, kind_no, strength,"
             " occurred_at) select row_number() over (), gen_random_uuid(), 1, :item_no, kind_no,"
-            " value, now() from event_kinds, unnest(cast(:given as real[])) as given (value)"
+            " strength, now() from event_kinds, unnest(cast(:given as real[])) as given (strength)"
         ),
-        {"item_no": item_no, "given": list(VALUES)},
+        {"item_no": item_no, "given": list(STRENGTHS)},
     )
 
 
@@ -28,15 +27,31 @@ def test_weights_in_sql_are_those_of_the_domain(engine: Engine, film_nos: list[i
         kinds = load_kinds(connection)
         rows = connection.execute(
             text(
-                "select kind_no, value, weight from weighed_interactions"
+                "select kind_no, strength, weight from weighed_interactions"
                 " join interactions using (position, kind_no) order by position"
             )
         ).all()
         liked = connection.execute(text("select count(*) from likings")).scalar_one()
-    kind_nos, values, weights = (
+    kind_nos, strengths, weights = (
         np.array(column, dtype=float) for column in zip(*rows, strict=True)
     )
-    expected = kinds.weights(kind_nos.astype(int), values)
-    assert len(rows) == len(kinds.kinds) * len(VALUES)
+    expected = kinds.weights(kind_nos.astype(int), strengths)
+    assert len(rows) == len(kinds.kinds) * len(STRENGTHS)
     assert weights == pytest.approx(expected, rel=1e-6)
     assert liked == (expected > 0).sum()
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        "value_reference = 3",
+        "smallest_value = 1",
+        "smallest_value = 1, greatest_value = 1",
+        "smallest_value = 1, greatest_value = 'infinity'",
+        "smallest_value = 1, greatest_value = 5, weight = -1",
+        "value_reference = 1, smallest_value = 5, greatest_value = 1",
+    ],
+)
+def test_what_no_kind_can_be_the_database_refuses_too(engine: Engine, values: str) -> None:
+    with pytest.raises(IntegrityError), engine.begin() as connection:
+        connection.execute(text(f"update event_kinds set {values} where kind = 'view'"))

@@ -28,7 +28,7 @@ def command(*, as_json: AsJson = False) -> None:
 
 
 def kind_fields(kind: EventKind) -> dict[str, object]:
-    """A kind for programs; `value` is null where its events have none."""
+    """A kind for programs; `value` is null where its events have none, `reference` of ratings."""
     value = {
         "smallest": kind.smallest_value,
         "greatest": kind.greatest_value,
@@ -38,7 +38,7 @@ def kind_fields(kind: EventKind) -> dict[str, object]:
         "kind": kind.kind,
         "weight": kind.weight,
         "marks_seen": kind.marks_seen,
-        "value": None if kind.value_reference is None else value,
+        "value": None if kind.smallest_value is None else value,
         "half_life_days": kind.half_life_days,
         "description": kind.description,
     }
@@ -60,6 +60,8 @@ def _table(kinds: list[EventKind]) -> Table:
 
 
 def _values(kind: EventKind) -> str:
+    if kind.rating_scale is not None:
+        return f"rating on the scale {kind.rating_scale}"
     if kind.value_reference is None:
         return ""
     bounds = f"{kind.smallest_value:g} to {kind.greatest_value:g}"

@@ -8,7 +8,12 @@ from typing import Annotated
 
 import typer
 
-from domain.interactions import MOST_REFERENCES, EventKind
+from domain.interactions import (
+    DISLIKE_STRENGTH,
+    MOST_REFERENCES,
+    EventKind,
+    parse_scale,
+)
 from stack.cli.kind.list import kind_fields
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
@@ -24,6 +29,8 @@ _CHANGE_COUNTS = (
     "Events recorded before count so too: in a user's live vector from the user's next event on, in"
     " everybody's and in the nightly lists from the next night on."
 )
+
+_VALUES_COUNT = " What their values were taken for as they came in stays."
 
 
 def command(
@@ -50,7 +57,7 @@ def command(
     reference_value: Annotated[
         float | None,
         typer.Option(
-            help="For events with a value, such as a rating: the value that weighs just --weight."
+            help="For events with a value, such as minutes: the value that weighs just --weight."
             " Others weigh in proportion, ten times as much at the most."
         ),
     ] = None,
@@ -59,6 +66,15 @@ def command(
     ] = None,
     greatest_value: Annotated[
         float | None, typer.Option(help="The greatest value that is accepted.")
+    ] = None,
+    scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LEAST:GREATEST",
+            help="For ratings: the scale of those that are sent without one, such as 1:10. The"
+            " greatest rating weighs --weight, those up to the middle nothing, and the lowest fifth"
+            " speaks against the item.",
+        ),
     ] = None,
     no_value: Annotated[
         bool, typer.Option("--no-value", help="Events of the kind have no value.")
@@ -79,6 +95,7 @@ def command(
         reference_value=reference_value,
         smallest_value=smallest_value,
         greatest_value=greatest_value,
+        scale=None if scale is None else parse_scale(scale),
         has_no_value=no_value,
         description=description,
     )
@@ -108,15 +125,18 @@ def _summary(kind: EventKind, before: EventKind | None) -> str:
     changed = _changed(kind, before)
     if not changed:
         return "\n".join([f"{kind.kind} is like this already; nothing changed.", _meaning(kind)])
+    counts = _CHANGE_COUNTS + (_VALUES_COUNT if "value" in changed else "")
     changes = ", ".join(name.replace("_", " ") for name in changed)
     lines = [f"{kind.kind} is changed: {changes}.", _meaning(kind)]
-    return "\n".join(lines if changed == ["description"] else [*lines, _CHANGE_COUNTS])
+    return "\n".join(lines if changed == ["description"] else [*lines, counts])
 
 
 def _meaning(kind: EventKind) -> str:
     """What an event of the kind does, in sentences."""
     sides = {True: "for", False: "against"}
     side = f", {sides[kind.weight > 0]} the item" if kind.weight else ": it says nothing"
+    if kind.rating_scale is not None and kind.weight:
+        side = " at the most"
     shown = "not " if kind.marks_seen or kind.weight < 0 else ""
     sentences = [
         f"An event weighs {kind.weight:g}{side}.",
@@ -129,6 +149,12 @@ def _meaning(kind: EventKind) -> str:
 
 
 def _about_values(kind: EventKind) -> str:
+    if kind.rating_scale is not None:
+        return (
+            f"It is a rating, on the scale {kind.rating_scale} unless it names another: the"
+            f" greatest weighs {kind.weight:g}, those up to the middle 0, and those in the lowest"
+            f" fifth {DISLIKE_STRENGTH * kind.weight:g}."
+        )
     if kind.value_reference is None:
         return "It has no value."
     return (

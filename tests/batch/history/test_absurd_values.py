@@ -14,11 +14,11 @@ from domain.interactions import MOST_REFERENCES
 from tests.batch.conftest import KINDS
 
 USERS, GROUPS, ITEMS_A_GROUP, EVENTS = 300, 3, 60, 15
-VIEW, RATE, REFERENCE = 1, 3, 3.0
+VIEW, LISTEN, REFERENCE = 1, 3, 3.0
 
 
-def lists_by_item(rated: int | None, value: float) -> dict[int, int]:
-    """In how many lists each item stands after two newcomers have rated one of them."""
+def lists_by_item(heard: int | None, value: float) -> dict[int, int]:
+    """In how many lists each item stands after two newcomers have heard one of them."""
     random = np.random.default_rng(5)
     users, items, days = [], [], []
     for user in range(USERS):
@@ -27,18 +27,19 @@ def lists_by_item(rated: int | None, value: float) -> dict[int, int]:
         items += ((chosen + 1) * GROUPS - user % GROUPS).tolist()
         days += random.uniform(0, 100, EVENTS).tolist()
     kinds, values = [VIEW] * len(users), [np.nan] * len(users)
-    if rated is not None:
-        users, items, days = [*users, 301, 302], [*items, rated, rated], [*days, 100.0, 100.0]
-        kinds, values = [*kinds, RATE, RATE], [*values, value, value]
+    if heard is not None:
+        users, items, days = [*users, 301, 302], [*items, heard, heard], [*days, 100.0, 100.0]
+        kinds, values = [*kinds, LISTEN, LISTEN], [*values, value, value]
     moments = np.datetime64("2026-01-01", "us") + (np.array(days) * 86400e6).astype(
         "timedelta64[us]"
     )
+    (listening,) = (kind for kind in KINDS.kinds if kind.kind_no == LISTEN)
     history = Interactions(
         KINDS,
         np.array(users, dtype=np.int32),
         np.array(items, dtype=np.int32),
         np.array(kinds, dtype=np.int16),
-        np.array(values, dtype=np.float32),
+        listening.strengths(np.array(values)).astype(np.float32),
         moments,
     )
     matrix = interaction_matrix(history, history.newest())
@@ -55,10 +56,10 @@ def most_listed() -> int:
     return max(before, key=lambda item: before[item])
 
 
-def test_two_absurd_ratings_do_not_take_an_item_from_everybodys_lists(most_listed: int) -> None:
+def test_two_absurd_values_do_not_take_an_item_from_everybodys_lists(most_listed: int) -> None:
     assert lists_by_item(most_listed, 1e15).get(most_listed, 0) > 0
 
 
-def test_an_absurd_rating_does_what_the_greatest_one_does(most_listed: int) -> None:
+def test_an_absurd_value_does_what_the_greatest_one_does(most_listed: int) -> None:
     greatest = lists_by_item(most_listed, MOST_REFERENCES * REFERENCE)
     assert lists_by_item(most_listed, 1e15) == greatest

@@ -9,10 +9,10 @@ from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
 from stack.cli import app
-from tests.events import VIEW, event, record
+from tests.events import HIDE, RATE, VIEW, event, record
 
 BUILT_IN = ["view", "click", "like", "rate", "cart", "purchase", "dislike", "hide"]
-RATING = ("--reference-value", "10", "--smallest-value", "0", "--greatest-value", "3600")
+LISTENING = ("--reference-value", "10", "--smallest-value", "0", "--greatest-value", "3600")
 
 
 @pytest.fixture(autouse=True)
@@ -64,10 +64,10 @@ def test_the_kinds_are_listed_with_what_they_count() -> None:
         "half_life_days": None,
         "description": "said that they do not like the item",
     }
-    assert listed["rate"]["value"] == {"smallest": -10, "greatest": 10, "reference": 3}
+    assert listed["rate"]["value"] == {"smallest": 1, "greatest": 5, "reference": None}
     table = kind("list").stdout
     assert all(name in table for name in BUILT_IN)
-    assert "-10 to 10, reference 3" in table
+    assert "rating on the scale 1:5" in table
     assert "half-life" not in table, "no kind decays"
 
 
@@ -87,7 +87,7 @@ def test_a_weight_is_enough_for_a_new_kind() -> None:
 
 def test_everything_about_a_kind_can_be_said() -> None:
     more = ("--not-seen", "--half-life-days", "30", "--description", "listened, in seconds")
-    made = json_of("set", "listen", "--weight", "0.5", *RATING, *more)
+    made = json_of("set", "listen", "--weight", "0.5", *LISTENING, *more)
     assert made["value"] == {"smallest": 0, "greatest": 3600, "reference": 10}
     assert (made["marks_seen"], made["half_life_days"]) == (False, 30)
     assert made["description"] == "listened, in seconds"
@@ -108,13 +108,13 @@ def test_what_was_understood_is_said_and_when_it_counts() -> None:
     assert "nothing changed" in again
     against = kind("set", "report", "--weight", "-5").stdout
     assert "An event weighs -5, against the item." in against
-    valued = kind("set", "listen", "--weight", "1", *RATING).stdout
+    valued = kind("set", "listen", "--weight", "1", *LISTENING).stdout
     assert "It has a value from 0 to 3600; 10 weighs 1" in valued
 
 
 def test_what_is_not_named_stays() -> None:
     others = json_of("list")
-    json_of("set", "listen", "--weight", "0.5", *RATING, "--half-life-days", "30")
+    json_of("set", "listen", "--weight", "0.5", *LISTENING, "--half-life-days", "30")
     changed = json_of("set", "listen", "--greatest-value", "7200")
     assert (changed["created"], changed["changed"]) == (False, ["value"])
     assert changed["value"] == {"smallest": 0, "greatest": 7200, "reference": 10}
@@ -138,10 +138,17 @@ def test_what_is_not_named_stays() -> None:
         (["share", "--weight", "1", "--half-life-days", "-1"], "A half-life is 0"),
         (["share", "--weight", "1", "--half-life-days", "nan"], "A half-life is 0"),
         (["share", "--weight", "1", "--greatest-value", "5"], "needs --reference-value"),
-        (["share", "--weight", "1", *RATING, "--reference-value", "0"], "must be above 0"),
-        (["share", "--weight", "1", *RATING, "--smallest-value", "nan"], "Values are numbers"),
-        (["share", "--weight", "1", *RATING, "--smallest-value", "4000"], "above the greatest"),
-        (["share", "--weight", "1", *RATING, "--no-value"], "cannot stand beside"),
+        (["share", "--weight", "1", *LISTENING, "--reference-value", "0"], "must be above 0"),
+        (["share", "--weight", "1", *LISTENING, "--smallest-value", "nan"], "Values are numbers"),
+        (["share", "--weight", "1", *LISTENING, "--smallest-value", "4000"], "above the greatest"),
+        (["share", "--weight", "1", *LISTENING, "--no-value"], "cannot stand beside"),
+        (["share", "--weight", "1", "--scale", "1:5", "--no-value"], "cannot stand beside"),
+        (["share", "--weight", "1", *LISTENING, "--scale", "1:5"], "give --scale alone"),
+        (["share", "--weight", "-1", "--scale", "1:5"], "ratings has no negative weight"),
+        (["share", "--weight", "1", "--scale", "5"], "'5' is no scale"),
+        (["share", "--weight", "1", "--scale", "5:1"], "must be below the greatest"),
+        (["rate", "--weight", "-1"], "ratings has no negative weight"),
+        (["rate", "--greatest-value", "10"], "change its scale by --scale"),
     ],
 )
 def test_what_no_kind_can_be_is_refused_in_one_line(
@@ -164,7 +171,7 @@ def test_recorded_events_never_come_to_say_the_opposite(
     use(engine, VIEW, film_nos[0])
     before = kinds_of(engine)
     assert "would make them speak against items" in refused("set", "view", "--weight", "-1")
-    assert "they have no value" in refused("set", "view", *RATING)
+    assert "they have no value" in refused("set", "view", *LISTENING)
     assert kinds_of(engine) == before
     assert json_of("set", "view", "--weight", "0")["weight"] == 0
     assert json_of("set", "view", "--weight", "1.5")["weight"] == 1.5
@@ -172,7 +179,31 @@ def test_recorded_events_never_come_to_say_the_opposite(
 
 def test_a_kind_without_events_may_become_its_opposite() -> None:
     json_of("set", "share", "--weight", "3")
-    assert json_of("set", "share", "--weight", "-3", *RATING)["weight"] == -3
+    assert json_of("set", "share", "--weight", "-3", *LISTENING)["weight"] == -3
+
+
+def test_a_kind_of_ratings_is_said_to_be_one() -> None:
+    made = json_of("set", "stars", "--weight", "2", "--scale", "0.5:5")
+    assert made["value"] == {"smallest": 0.5, "greatest": 5, "reference": None}
+    changed = kind("set", "stars", "--scale", "1:10").stdout
+    assert "stars is changed: value." in changed
+    assert "An event weighs 2 at the most." in changed
+    assert "It is a rating, on the scale 1:10 unless it names another" in changed
+    assert "those in the lowest fifth -1.33333." in changed
+    assert "What their values were taken for as they came in stays." in changed
+    assert json_of("set", "stars", "--no-value")["value"] is None
+
+
+def test_ratings_that_are_recorded_stay_ratings(engine: Engine, film_nos: list[int]) -> None:
+    use(engine, RATE, film_nos[0])
+    json_of("set", "listen", "--weight", "1", *LISTENING)
+    use(engine, HIDE + 1, film_nos[0])
+    before = kinds_of(engine)
+    assert "they are ratings" in refused("set", "rate", *LISTENING)
+    assert "they have a value" in refused("set", "rate", "--no-value")
+    assert "in proportion to a reference" in refused("set", "listen", "--scale", "1:5")
+    assert kinds_of(engine) == before
+    assert json_of("set", "rate", "--scale", "1:10")["changed"] == ["value"]
 
 
 def test_only_the_owner_of_the_tables_says_what_events_mean(
