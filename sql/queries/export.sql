@@ -10,13 +10,21 @@ set transaction isolation level repeatable read, read only;
 set application_name = 'tandem-export';
 
 -- name: export_events
--- The log in its order.
-select cast(event_id as text) as event_id, user_id, item_id, kind, value, occurred_at,
-       cast(recommendation_id as text) as recommendation_id
+-- The log in its order. The scale of a rating is the one it came on, or else that of its kind; null for other events. Digits
+-- alone, as in 1:10: a double as text may have an exponent, which no scale is written with.
+select cast(event_id as text) as event_id, user_id, item_id, kind, value,
+       cast(cast(cast(scale.least as text) as numeric) as text) || ':'
+           || cast(cast(cast(scale.greatest as text) as numeric) as text) as scale,
+       occurred_at, cast(recommendation_id as text) as recommendation_id
 from interactions
 join users using (user_no)
 join items using (item_no)
 join event_kinds using (kind_no)
+left join rating_scales using (scale_no)
+cross join lateral (
+    select coalesce(rating_scales.least, case when value_reference is null then smallest_value end) as least,
+           coalesce(rating_scales.greatest, case when value_reference is null then greatest_value end) as greatest
+) as scale
 order by position;
 
 -- name: export_items
@@ -56,7 +64,11 @@ order by user_no, listed.rank;
 
 -- name: load_view_exports
 -- The views of the schema analytics by name, each with the statement that reads it.
-select cast(viewname as text) as name, format('select * from analytics.%I', viewname) as statement
-from pg_views
-where schemaname = 'analytics'
-order by viewname;
+select cast(table_name as text) as name,
+       format('select %s from analytics.%I', string_agg(
+           case when data_type = 'uuid' then format('cast(%1$I as text) as %1$I', column_name)
+                else format('%I', column_name) end, ', ' order by ordinal_position), table_name) as statement
+from information_schema.columns
+where table_schema = 'analytics'
+group by table_name
+order by table_name;
