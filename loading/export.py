@@ -31,16 +31,15 @@ EXPORTS = tuple(_STATEMENTS)
 class Export:
     """The rows of one snapshot, read as they are asked for."""
 
+    file_format: FileFormat
     schema: pa.Schema
     batches: Iterator[pa.RecordBatch]
     """Of some MiB each, whatever there is in all."""
 
-    def write(
-        self, target: BinaryIO, file_format: FileFormat, on_rows: OnRows | None = None
-    ) -> int:
+    def write(self, target: BinaryIO, on_rows: OnRows | None = None) -> int:
         """Write all rows, and answer how many; `on_rows` is given how many there are by then."""
         rows = 0
-        with writing(file_format, target, self.schema) as write_batch:
+        with writing(self.file_format, target, self.schema) as write_batch:
             for batch in self.batches:
                 write_batch(batch)
                 rows += batch.num_rows
@@ -64,7 +63,7 @@ def opened_export(name: str, database_url: str, file_format: FileFormat) -> Iter
         with _errors_as_ours():
             cursor.execute(statement)
             reader = cursor.fetch_record_batch()
-        yield Export(reader.schema, _batches(reader))
+        yield Export(file_format, reader.schema, _batches(reader))
 
 
 @contextmanager

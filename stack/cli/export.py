@@ -60,7 +60,7 @@ def command(
             _progress(console, output) as bar,
         ):
             task = bar.add_task(name, rows=0)
-            rows = export.write(target, chosen, lambda done: bar.update(task, rows=done))
+            rows = export.write(target, lambda done: bar.update(task, rows=done))
     except BrokenPipeError:
         _forget_standard_output()
         raise typer.Exit(_CLOSED_PIPE) from None
