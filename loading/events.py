@@ -139,6 +139,8 @@ def _trimmed(plan: EventsPlan, meaning: str) -> str:
 
 
 def _id_text(plan: EventsPlan, meaning: str) -> str:
+    if plan.id_forms[meaning] is IdForm.EXACT:
+        return f"nullif({plan.text(meaning)}, '')"
     text = _trimmed(plan, meaning)
     if plan.id_forms[meaning] is IdForm.FLOAT:
         text = f"regexp_replace({text}, '\\.0$', '')"
@@ -208,9 +210,10 @@ def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str
             ("time_text is null", Reason.NO_TIME),
             ("given_time is null or year(given_time) not between 1 and 9999"
              " or lower(time_text) in ('infinity', '-infinity')", Reason.UNREADABLE_TIME),
-            ("given_time = to_timestamp(0)", Reason.ZERO_TIME),
             (f"given_time > {latest}", Reason.FUTURE_TIME),
         ]  # fmt: skip
+        if plan.id_forms["user_id"] is not IdForm.EXACT:
+            cases.insert(-1, ("given_time = to_timestamp(0)", Reason.ZERO_TIME))
     if "recommendation_id" in plan.fields:
         cases.append(
             ("recommendation_text is not null and recommendation is null", Reason.ID_NOT_UUID)

@@ -148,7 +148,7 @@ def _clean_id(value: object, plan: ItemsPlan) -> object:
     """Blanks around an id are not part of it, nor is the .0 of whole numbers."""
     if isinstance(value, float) and value.is_integer():
         value = int(value) if plan.id_form is IdForm.FLOAT else str(value)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or plan.id_form is IdForm.EXACT:
         return value
     text = value.strip()
     if text.lower() in NO_ID:

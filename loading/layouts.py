@@ -45,6 +45,8 @@ class Layout:
     note: str = ""
     has_times: bool = True
     """Whether the layout has a column of times at all."""
+    is_export: bool = False
+    """Whether Tandem wrote the file: ids and times are as the API took them."""
     flags: tuple[str, ...] = ()
     """Categories, each with a column of 0 and 1; these are the last columns."""
     has_years: bool = False
@@ -99,6 +101,14 @@ where shown like '%-1'
 """
 
 LAYOUTS = (
+    Layout("Tandem's events", Content.EVENTS, is_export=True,
+           names=("event_id", "user_id", "item_id", "kind", "value", "scale", "occurred_at", "recommendation_id"),
+           fields={"event_id": "event_id", "user_id": "user_id", "item_id": "item_id", "kind": "kind",
+                   "value": "value", "scale": "scale", "time": "occurred_at",
+                   "recommendation_id": "recommendation_id"}),
+    Layout("Tandem's items", Content.ITEMS, is_export=True,
+           names=("item_id", "title", "categories", "description", "attributes", "available"),
+           fields={name: name for name in ("item_id", "title", "categories", "description", "attributes", "available")}),
     Layout(
         "MovieLens ratings", Content.EVENTS, names=("userId", "movieId", "rating", "timestamp"),
         fields={"user_id": "userId", "item_id": "movieId", "value": "rating", "time": "timestamp"},

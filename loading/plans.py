@@ -30,6 +30,7 @@ class IdForm(StrEnum):
 
     PLAIN = "as they are"
     FLOAT = "whole numbers written as 123.0"
+    EXACT = "as the API took them: `null` is one too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,7 +276,9 @@ def _items(
         tuple(column for column in table.columns if column not in read),
         notes,
         layout.name if layout is not None else None,
-        _id_form(duck, table, table.expressions[own["item_id"]]),
+        IdForm.EXACT
+        if layout is not None and layout.is_export
+        else _id_form(duck, table, table.expressions[own["item_id"]]),
         layout.flags if layout is not None else (),
         layout is not None and layout.has_years,
     )
@@ -318,7 +321,11 @@ class _Events:
         self.fields = {
             meaning: self.fields[meaning] for meaning in EVENT_MEANINGS if meaning in self.fields
         }
-        id_forms = {meaning: self._id_form(meaning) for meaning in ("user_id", "item_id")}
+        exact = self.layout is not None and self.layout.is_export
+        id_forms = {
+            meaning: IdForm.EXACT if exact else self._id_form(meaning)
+            for meaning in ("user_id", "item_id")
+        }
         kind, kinds = self._kind()
         scale = self._scale(kind, kinds)
         time = self._time()

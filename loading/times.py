@@ -106,7 +106,7 @@ def find_time_format(
         return TimeFormat(ISO, told="times")
     if _all(duck, view, expression, r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"):
         return TimeFormat(DAY_NUMBER, told="days written as 20191001")
-    if _share(duck, sample, TimeFormat(EPOCH)) > 0.5:  # noqa: PLR2004
+    if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
         return TimeFormat(EPOCH, told=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
         return TimeFormat(ISO, told="dates and times of ISO 8601")

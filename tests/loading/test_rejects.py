@@ -72,7 +72,7 @@ BAD_CSV_EVENTS: list[tuple[bytes, Reason]] = [
     (f"ann,1,view,,{SOON.isoformat()},".encode(), Reason.FUTURE_TIME),
     (b"ann,2,view,,1600000000,", Reason.UNKNOWN_ITEM),
     (b"ann,1,view,,1600000000", Reason.WRONG_FIELD_COUNT),
-    (b"ann,1,view,,1600000000,,", Reason.WRONG_FIELD_COUNT),
+    (b"ann,1,view,,1600000000,,9", Reason.WRONG_FIELD_COUNT),
     (b"ann\xff,1,view,,1600000000,", Reason.INVALID_UTF8),
     (b"a" * (LONGEST_LINE_BYTES + 1), Reason.LINE_TOO_LONG),
 ]
