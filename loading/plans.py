@@ -156,8 +156,8 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
     how = " ".join(f"--column {each}={value}" for each, value in zip(missing, values, strict=False))
     counted = " (columns count from 1)" if table.is_headless else ""
     return (
-        f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted}; if these are"
-        " items, --column title=NAME or --attributes all as well."
+        f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
+        " if these are items, --column title=NAME or --attributes all as well."
     )
 
 
@@ -440,8 +440,9 @@ class _Events:
         more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
         return (
             f"The column {self.fields['kind']} has the kinds {', '.join(shown)}{more}, which nobody"
-            f" knows. Say --map-kind {first}=KIND ({', '.join(names)}), --map-kind {first}=- to leave"
-            f" such events out, or make it a kind with `tandem kind set {_as_kind(first)} --weight 1`."
+            f" knows. Say --map-kind {first}=KIND ({', '.join(names)}), --map-kind {first}=- to"
+            " leave such events out, or make it a kind with"
+            f" `tandem kind set {_as_kind(first)} --weight 1`."
         )
 
     def _scale(
@@ -464,7 +465,8 @@ class _Events:
         least, greatest, numbers, given = self._values(kinds)
         if given and numbers * 2 < given:
             raise InvalidInputError(
-                f"{column} holds {next(iter(_sample_of(self.table, column)), '')!r}, which is no number."
+                f"{column} holds {next(iter(_sample_of(self.table, column)), '')!r}, which is no"
+                " number."
                 " Say --column value=NAME for another column, or --kind view to read none."
             )
         if RATING_KIND not in used or not numbers:
@@ -501,7 +503,8 @@ class _Events:
         absent = ", ".join(literal(word) for word in NO_ID)
         finite = f"{number} is not null and isfinite({number})"
         row = self._one(
-            f"min({number}) filter ({finite} and {rated}), max({number}) filter ({finite} and {rated}),"
+            f"min({number}) filter ({finite} and {rated}),"
+            f" max({number}) filter ({finite} and {rated}),"
             f" count(*) filter ({finite}), count(*) filter (lower({text}) not in ({absent}))"
         )
         least, greatest, numbers, given = row
@@ -521,8 +524,8 @@ class _Events:
         if "time" not in self.fields:
             raise InvalidInputError(
                 f"{self.table.source.name} has no column of times (it has"
-                f" {', '.join(self.table.columns)}). Say --column time=NAME, or --no-times: then all"
-                " events happen now, and nothing is known of their order."
+                f" {', '.join(self.table.columns)}). Say --column time=NAME, or --no-times: then"
+                " all events happen now, and nothing is known of their order."
             )
         column = self.fields["time"]
         found = find_time_format(

@@ -64,13 +64,17 @@ class TimeFormat:
             case "day number":
                 return f"cast(try_strptime({trimmed}, '%Y%m%d') as timestamptz)"
             case "ISO 8601" | "epoch":
-                iso = f"case when {trimmed} similar to '\\d{{4}}.*' then try_cast({trimmed} as timestamptz) end"
+                iso = (
+                    f"case when {trimmed} similar to '\\d{{4}}.*'"
+                    f" then try_cast({trimmed} as timestamptz) end"
+                )
                 return (
                     f"case when regexp_full_match({trimmed}, {literal(_NUMBER)}) then"
                     f" to_timestamp({_epoch_seconds(trimmed)}) else {iso} end"
                 )
         formats = ", ".join(literal(pattern) for pattern in self.patterns)
-        return f"cast(try_strptime(regexp_replace({trimmed}, '\\s+', ' ', 'g'), [{formats}]) as timestamptz)"
+        one_blank = f"regexp_replace({trimmed}, '\\s+', ' ', 'g')"
+        return f"cast(try_strptime({one_blank}, [{formats}]) as timestamptz)"
 
 
 def _epoch_seconds(text: str) -> str:
@@ -188,7 +192,8 @@ def _is_number(text: str) -> bool:
 def _all(duck: duckdb.DuckDBPyConnection, view: str, expression: str, pattern: str) -> bool:
     return bool(
         duck.execute(
-            f"select coalesce(bool_and(regexp_full_match(trim({expression}), {literal(pattern)})), false)"
+            "select coalesce("
+            f"bool_and(regexp_full_match(trim({expression}), {literal(pattern)})), false)"
             f" from {view} where fault is null and trim({expression}) not in ('', '0')"
         ).fetchall()[0][0]
     )
