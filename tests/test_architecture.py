@@ -43,7 +43,7 @@ HOMES = {
     "httpx": {"stack"},
     "pgvector": {"sql"},
     "alembic": {"sql"},
-    "sqlalchemy": {"sql", "batch", "speed", "serving", "flows", "stack"},
+    "sqlalchemy": {"sql", "batch", "loading", "speed", "serving", "flows", "stack"},
     "psycopg": {"sql", "stack"},
     "adbc_driver_postgresql": {"batch", "loading"},
     "adbc_driver_manager": {"batch", "loading"},
