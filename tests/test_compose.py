@@ -140,7 +140,13 @@ def test_the_api_has_two_processes() -> None:
 
 def test_the_proxy_limits_what_comes_and_finds_every_api() -> None:
     caddyfile = CADDYFILE.read_text(encoding="utf-8")
-    for needed in ("max_header_size 64KB", "max_size 5MB", "max_size 2GB", "read_header 10s", "dynamic a api 8000"):
+    for needed in (
+        "max_header_size 64KB",
+        "max_size 5MB",
+        "max_size 2GB",
+        "read_header 10s",
+        "dynamic a api 8000",
+    ):
         assert needed in caddyfile
     assert caddyfile.count("{") == caddyfile.count("}")
 

@@ -56,7 +56,7 @@ update uploads set progress = cast(:progress as jsonb) where upload_id = :upload
 
 -- name: end_upload
 -- No row: it was asked meanwhile to take back what it added.
-update uploads set state = :state, ended_at = now(), result = cast(:result as jsonb)
+update uploads set state = :state, ended_at = now(), result = cast(:result as json)
 where upload_id = :upload_id and state = :from_state
 returning upload_id;
 

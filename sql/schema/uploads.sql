@@ -19,7 +19,7 @@ create table uploads (
     ended_at     timestamptz,
     attempts     integer not null default 0,
     progress     jsonb,
-    result       jsonb
+    result       json
 );
 
 create index uploads_open on uploads (upload_id) where state in ('queued', 'running', 'undoing');
@@ -44,19 +44,18 @@ begin
     for found_id in
         select upload_id from uploads where state in ('queued', 'running', 'undoing') order by upload_id
     loop
-        if pg_try_advisory_lock(31323, found_id) then
-            -- It may have ended since it was looked for.
-            update uploads
-            set state = case when state = 'queued' then 'running' else state end, started_at = now(), progress = null,
-                attempts = attempts + 1
-            where upload_id = found_id and state in ('queued', 'running', 'undoing')
-            returning * into claimed;
-            if found then
-                return next claimed;
-                return;
-            end if;
-            perform pg_advisory_unlock(31323, found_id);
+        continue when not pg_try_advisory_lock(31323, found_id);
+        -- It may have ended since it was looked for.
+        update uploads
+        set state = case when state = 'queued' then 'running' else state end, started_at = now(), progress = null,
+            attempts = attempts + 1
+        where upload_id = found_id and state in ('queued', 'running', 'undoing')
+        returning * into claimed;
+        if found then
+            return next claimed;
+            return;
         end if;
+        perform pg_advisory_unlock(31323, found_id);
     end loop;
 end
 $$;

@@ -25,6 +25,8 @@ from tests.serving.conftest import Seeds, Start, until
 from tests.serving.process import RunApi, run_api
 from tests.waiting import wait_until
 
+__all__ = ["run_api"]
+
 EVENTS = b"user_id,item_id,timestamp\nann,film-1,1600000000\nbob,film-2,1600000001\n"
 
 
