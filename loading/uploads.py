@@ -44,7 +44,7 @@ WORK_FOLDER = "work"
 """Within the folder of uploads: what is unpacked on the way, by upload."""
 
 _AWAY: tuple[type[Exception], ...] = (*AWAY_ERRORS, StoreUnavailableError)
-_MOST_ATTEMPTS = 5
+_MOST_ATTEMPTS = 10
 _REJECTS_SHOWN = 20
 _PROGRESS_SECONDS = 0.5
 _PATIENCE_SECONDS = 60.0

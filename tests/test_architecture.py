@@ -218,9 +218,9 @@ def _strings_of(path: Path) -> Iterator[str]:
             yield node.value
 
 
-@pytest.mark.parametrize("program", ["serving.app", "speed.worker"])
+@pytest.mark.parametrize("program", ["serving.app", "speed.worker", "loading.worker"])
 def test_a_process_that_must_be_back_quickly_loads_nothing_of_the_night(program: str) -> None:
-    needless = ["alembic", "mako", "implicit", "scipy", "pandas", "pyarrow", "prefect"]
+    needless = ["alembic", "mako", "implicit", "scipy", "pandas", "pyarrow", "duckdb", "prefect"]
     ask = f"import sys, {program}; print(sorted(set({needless}) & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -1,5 +1,6 @@
 """Loading over HTTP: what comes in is queued, and the loading worker does the rest."""
 
+import asyncio
 import gzip
 import json
 import os
@@ -242,6 +243,27 @@ async def test_a_file_that_turns_out_too_large_or_has_no_room_leaves_nothing(
     answer = await client.post("/v1/loads", content=pieces(6))
     assert (answer.status_code, answer.json()["type"]) == (507, "urn:tandem:problem:no-room")
     wait_until(lambda: files(folder) == [kept], seconds=10)
+    assert seeds.count("uploads") == 1
+
+
+async def test_a_file_that_does_not_come_in_is_given_up_and_makes_room_for_others(
+    start: Start, seeds: Seeds, folder: Path
+) -> None:
+    client = await start(uploads=folder, api_uploads_at_once=1, api_body_seconds=1.0)
+    client.headers["X-API-Key"] = seeds.key("admin", name="importer")
+    begun = asyncio.Event()
+
+    async def pieces() -> AsyncIterator[bytes]:
+        yield EVENTS
+        begun.set()
+        await asyncio.sleep(600)
+
+    async with asyncio.TaskGroup() as group:
+        slow = group.create_task(client.post("/v1/loads", content=pieces()))
+        await begun.wait()
+        assert (await client.post("/v1/loads", content=EVENTS)).status_code == 429
+    assert slow.result().status_code == 408
+    assert (await client.post("/v1/loads", content=EVENTS)).status_code == 202
     assert seeds.count("uploads") == 1
 
 
