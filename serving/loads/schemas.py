@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import Row
 from typing_extensions import TypeAliasType
 
-from serving.http.values import QueryBoolean, storable_text
+from serving.http.values import Identifier, QueryBoolean, storable_text
 
 MOST_REPEATED = 100
 LONGEST_FILENAME_BYTES = 240
@@ -25,7 +25,7 @@ Pair = Annotated[
 
 
 def _file_name(given: str) -> str:
-    if given in {".", ".."} or "/" in given:
+    if "/" in given:
         raise ValueError("give the name of a file, without its folder")
     if len(given.encode()) > LONGEST_FILENAME_BYTES:
         raise ValueError(f"a name has at most {LONGEST_FILENAME_BYTES} bytes")
@@ -101,7 +101,7 @@ class LoadOptionsQuery(BaseModel):
 class LoadQuery(LoadOptionsQuery):
     """The same, and the file's name."""
 
-    filename: Annotated[ShortText, AfterValidator(_file_name)] = Field(
+    filename: Annotated[Identifier, AfterValidator(_file_name)] = Field(
         "upload",
         description="What the file is called; published layouts are recognised by it, too.",
         examples=["events.csv.gz"],

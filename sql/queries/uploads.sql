@@ -3,7 +3,10 @@
 -- part: as_shown
 -- An upload as a client sees it. `interrupted`: the worker that was loading it is gone; another takes it up.
 select upload_id, filename, bytes, options, is_preview,
-       case when state = 'running' and not upload_is_held(upload_id) then 'interrupted' else state end as state,
+       case when state = 'running' and not upload_is_held(upload_id) then 'interrupted'
+            -- As `tandem load --undo` takes it back.
+            when (select bool_and(loads.state = 'undone') from loads where loads.source = uploads.source) then 'undone'
+            else state end as state,
        uploaded_by, queued_at, started_at, ended_at, progress, result,
        (select max(load_no) from loads where loads.source = uploads.source) as load_no
 from uploads
@@ -28,6 +31,7 @@ returning upload_id;
 update uploads
 set state = case when state in ('undoing', 'undone') then state else 'undoing' end,
     attempts = case when state in ('undoing', 'undone') then attempts else 0 end,
+    started_at = case when state in ('undoing', 'undone') then started_at else now() end,
     ended_at = case when state = 'undone' then ended_at end
 where upload_id = cast(:upload_id as integer)
 returning upload_id;

@@ -22,6 +22,7 @@ from loading.uploads import work
 from loading.worker import SIGN_OF_LIFE, tidy
 from serving.loads import upload_folder
 from sql.engine import make_engine
+from sql.loads import undo_load
 from tests.serving.conftest import Seeds, Start, until
 from tests.serving.process import RunApi, run_api
 from tests.waiting import wait_until
@@ -122,6 +123,33 @@ async def test_a_load_is_taken_back_once_and_again_without_harm(
     assert (await admin.get("/v1/loads/99")).status_code == 404
 
 
+async def test_a_load_that_is_taken_back_on_the_command_line_is_reported_so(
+    admin: httpx.AsyncClient, worker: Worker, seeds: Seeds
+) -> None:
+    load = await upload(admin, filename="a *?'[1].csv")
+    worker.work()
+    load_no = (await found(admin, load))["load_no"]
+    with seeds.engine.begin() as connection:
+        undo_load(connection, load_no)
+    assert (await found(admin, load))["state"] == "undone"
+
+
+async def test_an_upload_that_nobody_loads_is_a_finding(
+    admin: httpx.AsyncClient, worker: Worker, seeds: Seeds
+) -> None:
+    async def severity() -> str:
+        findings = (await admin.get("/v1/admin/diagnose")).json()["findings"]
+        return next(str(found["severity"]) for found in findings if found["check"] == "uploads")
+
+    await upload(admin)
+    assert await severity() == "ok"
+    with seeds.engine.begin() as connection:
+        connection.exec_driver_sql("update uploads set queued_at = now() - interval '5 minutes'")
+    assert await severity() == "problem"
+    worker.work()
+    assert await severity() == "ok"
+
+
 async def test_a_load_that_is_taken_back_before_it_began_is_not_loaded(
     admin: httpx.AsyncClient, worker: Worker, seeds: Seeds, folder: Path
 ) -> None:
@@ -205,6 +233,7 @@ async def test_loads_need_a_key_of_the_scope_admin_before_the_body_is_read(
         ({"colums": "user_id=1"}, EVENTS, 422),
         ({"filename": "../events.csv"}, EVENTS, 422),
         ({"filename": ".."}, EVENTS, 422),
+        ({"filename": "a\nb"}, EVENTS, 422),
         ({"header": "yes"}, EVENTS, 422),
         ({"columns": "user_id"}, EVENTS, 422),
         ({}, b"", 422),
