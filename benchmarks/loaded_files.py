@@ -14,7 +14,8 @@ from batch.content.catalogue_words import load_item_terms, use_language
 from batch.content.words import ItemTerms
 from batch.history.interactions import Interactions, load_interactions
 from batch.settings import BatchSettings
-from loading import LoadOptions, load
+from loading import LoadOptions
+from loading.load import load
 from sql.log import event_horizon, load_kinds
 from sql.migrate import migrate
 from stack.database import using_engine

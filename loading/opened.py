@@ -137,7 +137,7 @@ def _events_mapping(plan: EventsPlan) -> dict[str, object]:
     return {
         "kind": plan.kind,
         "kinds": dict(plan.kinds),
-        "times": None if plan.time is None else plan.time.told,
+        "times": None if plan.time is None else plan.time.description,
         "scale": None if plan.scale is None else f"{plan.scale[0]:g}:{plan.scale[1]:g}",
     }
 

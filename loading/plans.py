@@ -39,7 +39,7 @@ class Column:
 
     name: str
     meaning: str
-    told: str
+    read_as: str
     """How its values are read."""
     sample: tuple[str, ...]
 
@@ -255,7 +255,7 @@ def _items(
             f" {', '.join(table.columns)}."
         )
     columns = [
-        Column(column, meaning, _item_told(meaning), _sample_of(table, column))
+        Column(column, meaning, _item_read_as(meaning), _sample_of(table, column))
         for meaning, column in own.items()
     ]
     columns += [
@@ -300,7 +300,7 @@ def _is_chosen(column: str, options: LoadOptions) -> bool:
     return column in options.attributes or ALL_ATTRIBUTES in options.attributes
 
 
-def _item_told(meaning: str) -> str:
+def _item_read_as(meaning: str) -> str:
     return "a list, or joined with |" if meaning == "categories" else "as it is"
 
 
@@ -314,7 +314,7 @@ class _Events:
     options: LoadOptions
     known: tuple[EventKind, ...]
     fields: dict[str, str]
-    told: dict[str, str] = field(default_factory=dict)
+    read_as: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def plan(self) -> EventsPlan:
@@ -334,7 +334,10 @@ class _Events:
             self.notes.append(self.layout.note)
         columns = tuple(
             Column(
-                column, meaning, self.told.get(meaning, "as it is"), _sample_of(self.table, column)
+                column,
+                meaning,
+                self.read_as.get(meaning, "as it is"),
+                _sample_of(self.table, column),
             )
             for meaning, column in self.fields.items()
         )
@@ -366,7 +369,7 @@ class _Events:
     def _id_form(self, meaning: str) -> IdForm:
         found = _id_form(self.duck, self.table, self._expression(meaning))
         if found is IdForm.FLOAT:
-            self.told[meaning] = "123.0 is read as 123"
+            self.read_as[meaning] = "123.0 is read as 123"
         return found
 
     def _kind(self) -> tuple[str | None, dict[str, str | None]]:
@@ -399,7 +402,7 @@ class _Events:
             raise InvalidInputError(self._unknown_kinds(unknown, names))
         if kinds and all(kind is None for kind in kinds.values()):
             raise InvalidInputError(f"All events of {self.table.source.name} would be left out.")
-        self.told["kind"] = ", ".join(_kind_told(word, kind) for word, kind in kinds.items())
+        self.read_as["kind"] = ", ".join(_kind_label(word, kind) for word, kind in kinds.items())
         return None, kinds
 
     def _existing_kind(self, kind: str, names: Sequence[str]) -> str:
@@ -470,14 +473,14 @@ class _Events:
                 " Say --column value=NAME for another column, or --kind view to read none."
             )
         if RATING_KIND not in used or not numbers:
-            self.told["value"] = "the value, as it is"
+            self.read_as["value"] = "the value, as it is"
             return None
         if "scale" in self.fields and self.options.scale is None:
-            self.told["value"], self.told["scale"] = "ratings", "the scale of each"
+            self.read_as["value"], self.read_as["scale"] = "ratings", "the scale of each"
             return None
         scale = self._found_scale(column, least, greatest)
         low, high = scale
-        self.told["value"] = (
+        self.read_as["value"] = (
             f"ratings from {low:g} to {high:g}: above {(low + high) / 2:g} a liking,"
             f" up to {low + (high - low) / 5:g} a dislike, between them seen"
         )
@@ -540,7 +543,7 @@ class _Events:
             if self.options.time_zone == "UTC"
             else f", {self.options.time_zone} where none is named"
         )
-        self.told["time"] = found.told + zone
+        self.read_as["time"] = found.description + zone
         return found
 
     def _order_ids(self) -> bool:
@@ -552,7 +555,7 @@ class _Events:
             f" group by {text} having min({item}) <> max({item}))"
         ).fetchall()[0]
         if found:
-            self.told["event_id"] = "ids of orders: each order and item is one event"
+            self.read_as["event_id"] = "ids of orders: each order and item is one event"
         return bool(found)
 
 
@@ -560,7 +563,7 @@ def _named_kind(column: str) -> bool:
     return normalized(column) in {"kind", "eventtype", "feedbacktype", "interactiontype"}
 
 
-def _kind_told(word: str, kind: str | None) -> str:
+def _kind_label(word: str, kind: str | None) -> str:
     if kind is None:
         return f"{word}: left out"
     return word if word == kind else f"{word} as {kind}"
@@ -573,4 +576,4 @@ def _as_kind(word: str) -> str:
 def columns_table(plan: Plan) -> Iterator[tuple[str, str, str, str]]:
     """What a person looks at before loading: column, meaning, samples, how it is read."""
     for column in plan.columns:
-        yield column.name, column.meaning, ", ".join(column.sample), column.told
+        yield column.name, column.meaning, ", ".join(column.sample), column.read_as

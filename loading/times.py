@@ -54,7 +54,7 @@ class TimeFormat:
     name: str
     patterns: tuple[str, ...] = ()
     """Formats of strptime, each tried."""
-    told: str = ""
+    description: str = ""
     """As a person says it."""
 
     def expression(self, text: str) -> str:
@@ -107,16 +107,16 @@ def find_time_format(
     ).fetchall()
     sample = [str(row[0]) for row in rows]
     if not sample:
-        return TimeFormat(ISO, told="times")
+        return TimeFormat(ISO, description="times")
     if _all(duck, view, expression, r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"):
-        return TimeFormat(DAY_NUMBER, told="days written as 20191001")
+        return TimeFormat(DAY_NUMBER, description="days written as 20191001")
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
-        return TimeFormat(EPOCH, told=_epoch_unit(sample))
+        return TimeFormat(EPOCH, description=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
-        return TimeFormat(ISO, told="dates and times of ISO 8601")
+        return TimeFormat(ISO, description="dates and times of ISO 8601")
     if _matching(duck, sample, _NUMERIC_DATE) > 0.5:  # noqa: PLR2004
         return _numeric_dates(duck, view, column, text, sample, day_first=day_first)
-    named = TimeFormat(PATTERNS, _NAMED, told="dates with names of months")
+    named = TimeFormat(PATTERNS, _NAMED, description="dates with names of months")
     if _share(duck, sample, named) > 0.5:  # noqa: PLR2004
         return named
     raise InvalidInputError(
@@ -161,8 +161,8 @@ def _numeric_dates(
         for year in ("%Y", "%y")
         for clock in _CLOCKS
     )
-    told = "dates, the day first" if day_first else "dates, the month first"
-    return TimeFormat(PATTERNS, patterns, told=told)
+    description = "dates, the day first" if day_first else "dates, the month first"
+    return TimeFormat(PATTERNS, patterns, description=description)
 
 
 def _epoch_unit(sample: Sequence[str]) -> str:

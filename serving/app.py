@@ -16,7 +16,10 @@ from serving.http.errors import add_error_handlers
 from serving.http.middleware import AnswerHeaders, Compression, RequestLimit, RequestRecord
 from serving.http.openapi import describe
 from serving.http.paths import PathsAsSent, Utf8Only
+from serving.http.streamed_bodies import StreamedBodies, StreamedBodyGate
 from serving.lifespan import LifespanState, living
+from serving.loads.routes import PATH as LOADS_PATH
+from serving.loads.routes import router as loads_router
 from serving.non_personalized.routes import router as non_personalized_router
 from serving.operation.routes import router as operation_router
 from serving.pages.routes import router as pages_router
@@ -37,6 +40,7 @@ _ROUTERS = (
     search_router,
     catalogue_router,
     users_router,
+    loads_router,
     diagnosis_router,
     operation_router,
     pages_router,
@@ -83,6 +87,7 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         app.router.routes.extend(router.routes)
     app.add_middleware(BodyLimit, most_bytes=settings.api_body_bytes)
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
+    app.add_middleware(StreamedBodyGate, bodies=_streamed_bodies(settings), metrics=metrics)
     app.add_middleware(AccessGate, guarded=guarded_paths(app))
     app.add_middleware(RequestLimit, most=settings.api_requests_at_once, metrics=metrics)
     app.add_middleware(Utf8Only)
@@ -101,6 +106,16 @@ def _body_limits(settings: ServingSettings) -> BodyLimits:
         total_bytes=settings.api_bytes_at_once,
         seconds=settings.api_body_seconds,
         bytes_unannounced=settings.api_body_bytes,
+    )
+
+
+def _streamed_bodies(settings: ServingSettings) -> StreamedBodies:
+    return StreamedBodies(
+        "POST",
+        LOADS_PATH,
+        most_bytes=settings.api_upload_bytes,
+        at_once=settings.api_uploads_at_once,
+        silence_seconds=settings.api_body_seconds,
     )
 
 

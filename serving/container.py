@@ -23,6 +23,8 @@ from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.following import Follower
 from serving.http.routing import Services
 from serving.lists.list_maker import ListMaker
+from serving.loads.upload_folder import UploadFolder
+from serving.loads.upload_queue import UploadQueue
 from serving.non_personalized.non_personalized_list import FallbackLists
 from serving.non_personalized.non_personalized_list_maker import (
     NonPersonalizedListMaker,
@@ -77,6 +79,7 @@ class Container(Datastores):
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
+            UploadQueue(self.store, UploadFolder(self.settings.uploads_folder), self.budgets),
         )
 
     @cached_property

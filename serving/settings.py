@@ -16,6 +16,7 @@ from serving.runtime.breaker import BreakerRules
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
 from sql.environment import CONSTANT, LayerSettings
 from sql.passwords import PasswordFile, with_password
+from sql.settings import UploadSettings
 from sql.shared_settings import (
     API_HOST,
     API_PORT,
@@ -243,6 +244,7 @@ class ServingSettings(
     ResilienceSettings,
     ProcessSettings,
     ClientSettings,
+    UploadSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 

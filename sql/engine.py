@@ -19,6 +19,8 @@ SPEED_WORKER = "tandem-speed"
 """The name of a speed worker's connections, except the one on which it listens."""
 API = "tandem-api"
 """The name of an API process's connections, except the one on which it follows."""
+LOADING_WORKER = "tandem-loading"
+"""The name of the connections of the worker that loads what was uploaded."""
 FLOW = "tandem-flow"
 """The name of a flow's connections."""
 

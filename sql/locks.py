@@ -52,6 +52,7 @@ RATING_SCALES = AdvisoryLock(
 )
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
+UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
 ITEM_EMBEDDINGS = AdvisoryLock(31321, None, "transaction", "embedding the new items of a run")
 
 EVENT_HORIZON = 31309
@@ -68,6 +69,7 @@ LOCKS = (
     RATING_SCALES,
     POPULAR_LISTS,
     LOADS,
+    UPLOADS,
     ITEM_EMBEDDINGS,
 )
 

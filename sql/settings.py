@@ -1,9 +1,12 @@
-"""Where the database is."""
+"""Where the database is, and where files lie that come in."""
+
+from pathlib import Path
 
 from pydantic import Field, SecretStr, model_validator
 
 from sql.environment import LayerSettings
 from sql.passwords import PasswordFile, with_password
+from sql.shared_settings import HOME
 
 
 class DatabaseSettings(LayerSettings):
@@ -66,3 +69,22 @@ class OwnerSettings(DatabaseSettings):
         others = (self.database_url, self.database_analyst_url)
         given = [url.get_secret_value() for url in others if url is not None]
         return [url for url in given if url != self.owner_url]
+
+
+class UploadSettings(LayerSettings):
+    """The folder that the API and the loading worker share."""
+
+    home: Path = Field(
+        HOME, validation_alias="TANDEM_HOME", description="folder of all data and logs"
+    )
+    uploads: Path | None = Field(
+        None,
+        validation_alias="TANDEM_UPLOADS",
+        description="folder of files that were uploaded and wait to be loaded; the API and the"
+        " loading worker share it. Unset: the folder uploads in TANDEM_HOME",
+    )
+
+    @property
+    def uploads_folder(self) -> Path:
+        """The folder, absolute."""
+        return (self.uploads or self.home / "uploads").absolute()

@@ -1,5 +1,6 @@
 """Settings that two layers read; each default stands here once."""
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -17,3 +18,5 @@ EXCLUSION_SECONDS = 604_800
 
 API_HOST = "127.0.0.1"
 API_PORT = 8000
+
+HOME = Path(".tandem")

@@ -7,7 +7,7 @@ from pydantic_settings import SettingsConfigDict
 
 from sql.environment import LayerSettings
 from sql.passwords import PasswordFile, with_password
-from sql.shared_settings import API_HOST, API_PORT, LOG_LEVEL, LogLevel
+from sql.shared_settings import API_HOST, API_PORT, HOME, LOG_LEVEL, LogLevel
 from stack.database_addresses import DatabaseAddresses
 
 EVERY_ADDRESS = frozenset({"0.0.0.0", "::"})  # noqa: S104 - recognised, not bound
@@ -18,7 +18,7 @@ class StackSettings(LayerSettings):
 
     model_config = SettingsConfigDict(env_prefix="TANDEM_")
 
-    home: Path = Field(default=Path(".tandem"), description="folder of all data and logs")
+    home: Path = Field(default=HOME, description="folder of all data and logs")
     api_host: str = Field(default=API_HOST, description="address the API listens on")
     api_port: int = Field(default=API_PORT, ge=1, le=65535, description="port of the API")
     prefect_port: int = Field(default=4200, ge=1, le=65535, description="port of Prefect's UI")

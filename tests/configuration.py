@@ -15,6 +15,7 @@ from pydantic_settings import BaseSettings
 
 from batch.settings import BatchSettings, TuneSettings
 from flows.settings import HousekeepingSettings
+from loading.settings import LoadingSettings
 from serving.settings import ServingSettings
 from speed.settings import RedisSettings, SpeedSettings
 from sql.environment import CONSTANT
@@ -29,7 +30,7 @@ WIDTH = 100
 SECTIONS: dict[str, tuple[type[BaseSettings], ...]] = {
     "Servers of your own": (OwnerSettings, RedisSettings),
     "The stack on one machine": (StackSettings,),
-    "The API": (ServingSettings,),
+    "The API": (ServingSettings, LoadingSettings),
     "The speed worker": (SpeedSettings,),
     "The nightly run": (BatchSettings,),
     "The weekly tuning": (TuneSettings,),

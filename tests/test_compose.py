@@ -85,7 +85,7 @@ def test_every_password_file_is_a_secret_of_the_service_that_is_made(
 
 
 def test_the_processes_are_not_the_owner() -> None:
-    for name in ("api", "speed", "worker"):
+    for name in ("api", "speed", "loading", "worker"):
         known = services()[name]
         assert "//tandem_app@" in known["environment"]["DATABASE_URL"]
         assert "owner_password" not in known["secrets"]
@@ -113,7 +113,7 @@ def test_prefect_and_redis_ask_for_a_password() -> None:
 
 
 def test_a_command_in_a_container_has_a_home_it_can_write_to() -> None:
-    for name in ("api", "speed", "worker", "migrate"):
+    for name in ("api", "speed", "loading", "worker", "migrate"):
         known = services()[name]
         home = known["environment"]["TANDEM_HOME"]
         assert any(home.startswith(f"{folder}/") for folder in known["tmpfs"])
@@ -128,13 +128,25 @@ def test_the_database_takes_all_connections_of_three_containers_of_the_api(
     assert int(connections) >= connections_needed()
 
 
+def test_the_api_and_the_loading_worker_share_the_folder_of_uploads() -> None:
+    for name in ("api", "loading"):
+        known = services()[name]
+        assert known["volumes"] == [f"uploads:{known['environment']['TANDEM_UPLOADS']}"]
+
+
 def test_the_api_has_two_processes() -> None:
     assert services()["api"]["environment"]["TANDEM_API_WORKERS"] == "2"
 
 
 def test_the_proxy_limits_what_comes_and_finds_every_api() -> None:
     caddyfile = CADDYFILE.read_text(encoding="utf-8")
-    for needed in ("max_header_size 64KB", "max_size 5MB", "read_header 10s", "dynamic a api 8000"):
+    for needed in (
+        "max_header_size 64KB",
+        "max_size 5MB",
+        "max_size 2GB",
+        "read_header 10s",
+        "dynamic a api 8000",
+    ):
         assert needed in caddyfile
     assert caddyfile.count("{") == caddyfile.count("}")
 

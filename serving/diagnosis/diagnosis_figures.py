@@ -44,6 +44,8 @@ class Contents:
     """The newest events, up to a thousand."""
     future_events: int
     """Those of them that have not happened yet."""
+    upload_waits_since: datetime | None
+    """None: no upload waits, or one is being loaded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sql.revisions import Revisions
 
 _MANY = 0.5
 """A share that is no exception."""
+_UPLOADS_WAIT = timedelta(minutes=1)
 _APART = timedelta(minutes=1)
 """Clocks that differ by less do no harm."""
 _SEND = "Send some to POST /v1/events, or load a history with `tandem load PATH`."
@@ -28,6 +29,7 @@ def judge_store(figures: StoreFigures, bounds: Bounds, now: datetime) -> list[Fi
         read_at = figures.read_at
         findings += [_items(figures.contents), _words(figures.contents)]
         findings += [_events(figures.contents, bounds, read_at), _times(figures.contents)]
+        findings += [_uploads(figures.contents, read_at)]
         findings += judge_run(figures, bounds, read_at)
         findings += judge_speed(figures, bounds, read_at)
     return findings
@@ -137,4 +139,19 @@ def _times(contents: Contents) -> Finding:
         " they count as the last thing their users did.",
         advice="Compare the clocks of the apps and of the database. Times that were loaded may be"
         " of another unit or time zone; take such events back with DELETE /v1/events/{event_id}.",
+    )
+
+
+def _uploads(contents: Contents, now: datetime) -> Finding:
+    since = contents.upload_waits_since
+    if since is None or now - since < _UPLOADS_WAIT:
+        return Finding("uploads", "ok", "No file that was uploaded waits in vain to be loaded.")
+    return Finding(
+        "uploads",
+        "problem",
+        f"A file that was uploaded waits to be loaded, for {format_duration(now - since)}, and"
+        " nobody loads any.",
+        since=since,
+        advice="See that the loading worker runs (`tandem status`, or `python -m loading.worker`)"
+        " and what its log says.",
     )

@@ -66,7 +66,11 @@ class BodyGate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on if there is room for its body."""
-        if scope["type"] != "http" or scope["method"] not in METHODS_WITH_BODY:
+        if (
+            scope["type"] != "http"
+            or scope["method"] not in METHODS_WITH_BODY
+            or scope["state"].get("streamed")
+        ):
             await self._app(scope, receive, send)
             return
         size, key = self._announced(scope), scope["state"].get("key_hash", b"")
@@ -136,7 +140,7 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on with a body that ends in an error where it is too long."""
-        if scope["type"] != "http":
+        if scope["type"] != "http" or scope["state"].get("streamed"):
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")

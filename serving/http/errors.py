@@ -31,7 +31,10 @@ from serving.runtime.faults import (
     EventsNotAcknowledgedError,
     Fault,
     FaultyInputError,
+    FileGoneError,
     MalformedBodyError,
+    NoRoomError,
+    UnknownLoadError,
     UnsupportedMediaTypeError,
     invalid_request,
 )
@@ -43,12 +46,15 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnknownItemError: HTTPStatus.NOT_FOUND,
     UnknownUserError: HTTPStatus.NOT_FOUND,
     UnknownEventError: HTTPStatus.NOT_FOUND,
+    UnknownLoadError: HTTPStatus.NOT_FOUND,
     ConflictingEventsError: HTTPStatus.CONFLICT,
+    FileGoneError: HTTPStatus.CONFLICT,
     BodyTooLargeError: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
 _PROBLEMS_OF_REQUEST = (

@@ -29,6 +29,7 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
         "4f0c8a5e0c1d4b6f9a3e2d1c0b9a8f7e",
     ),
     "Cache-Control": ("Answers are personal: no cache may keep them.", "private, no-store"),
+    "Location": ("Where to ask for what becomes of it.", "/v1/loads/12"),
     "Allow": ("The methods this path can be asked by.", "GET, HEAD"),
     "Retry-After": ("Seconds to wait before asking again.", "1"),
     "WWW-Authenticate": ("How to send a key.", 'ApiKey header="X-API-Key"'),
@@ -143,7 +144,9 @@ def _add_problems(operation: _Document) -> None:
 def _add_headers(responses: _Document) -> None:
     for status, response in responses.items():
         names = (*_OF_EVERY_ANSWER, *_OF_STATUS.get(status, ()))
-        response["headers"] = {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+        response["headers"] = response.get("headers", {}) | {
+            name: {"$ref": f"#/components/headers/{name}"} for name in names
+        }
 
 
 def _header(name: str) -> _Document:

@@ -59,6 +59,18 @@ class BodyTooLargeError(InvalidInputError):
     """The body is too large."""
 
 
+class UnknownLoadError(InvalidInputError):
+    """There is no such load."""
+
+
+class FileGoneError(InvalidInputError):
+    """The file of the load is not kept any more."""
+
+
+class NoRoomError(TandemError):
+    """There is no room on the disk for the file. Make room, or send a smaller one."""
+
+
 class RunGoneError(TandemError):
     """The model run was dropped while it was being read."""
 

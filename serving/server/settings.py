@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from sql.environment import LayerSettings
+from sql.environment import CONSTANT, LayerSettings
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(ge=1)]
@@ -59,6 +59,12 @@ class ClientSettings(LayerSettings):
         64,
         description="Requests with a body under way in one process; others get a 429. One key has"
         " at most half of these slots, and of the bytes.",
+    )
+    api_upload_bytes: Count = Field(
+        2_000_000_000, description="The largest file that can be loaded over HTTP."
+    )
+    api_uploads_at_once: Annotated[Count, CONSTANT] = Field(
+        4, description="Files that come in at once to one process; others get a 429."
     )
     api_bytes_at_once: Count = Field(
         50_000_000, description="Bytes of such bodies at once; others get a 429."

@@ -9,6 +9,7 @@ select clock_timestamp();
 -- What there is to recommend and to learn from, counted up to :most; of users with an event of positive weight no more
 -- than :most_users are counted. Of the :newest items: of how many nothing is known but an id, or no word. Of the :newest
 -- events: how many lie more than :seconds_ahead in the future.
+-- Since when an upload waits to be loaded, if nobody loads any.
 select (select count(*) from (select from items limit :most) as counted) as items,
        (select count(*) from (select from items where available limit :most) as counted) as available_items,
        (select count(*) from (select from interactions limit :most) as counted) as events,
@@ -27,7 +28,12 @@ select (select count(*) from (select from items limit :most) as counted) as item
        newest_items.items as new_items,
        newest_items.mute as mute_items,
        newest_events.events as new_events,
-       newest_events.ahead as future_events
+       newest_events.ahead as future_events,
+       (
+           select min(greatest(queued_at, started_at)) from uploads
+           where state in ('queued', 'running', 'undoing')
+           having not bool_or(upload_is_held(upload_id))
+       ) as upload_waits_since
 from (
     select count(*) as items, count(*) filter (where mute) as mute
     from (

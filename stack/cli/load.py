@@ -100,7 +100,7 @@ def command(
 ) -> None:
     """Exit code 0 also if single rows were rejected; they are counted, and written to a file."""
     if (undo is None) == (not paths):
-        raise InvalidInputError("Say what to load, or --undo LOAD; `tandem loads` lists loads.")
+        raise typer.BadParameter("Missing argument PATH, or --undo LOAD; `tandem loads` lists.")
     if undo is not None:
         _undo(undo, as_json=as_json)
         return

@@ -37,7 +37,7 @@ def columns_table(columns: Sequence[Column]) -> Table:
     )
     for column in columns:
         sample = ", ".join(text if len(text) <= 24 else f"{text[:23]}…" for text in column.sample)  # noqa: PLR2004
-        table.add_row(escape(column.name), column.meaning, escape(sample), escape(column.told))
+        table.add_row(escape(column.name), column.meaning, escape(sample), escape(column.read_as))
     return table
 
 

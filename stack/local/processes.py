@@ -1,4 +1,4 @@
-"""The six processes of the stack, as services."""
+"""The seven processes of the stack, as services."""
 
 import signal
 import subprocess
@@ -116,8 +116,7 @@ def prefect_worker_service(environment: Mapping[str, str], directory: Path) -> S
     command = ["prefect", "worker", "start", "--pool", WORK_POOL, "--type", "process"]
 
     def prepare() -> Launch:
-        launch = _python("prefect-worker", command, environment, None, directory).prepare()
-        return replace(launch, command=["nice", "-n", str(BATCH_NICENESS), *launch.command])
+        return _nice(_python("prefect-worker", command, environment, None, directory).prepare())
 
     return Service("prefect-worker", prepare)
 
@@ -136,11 +135,21 @@ def speed_service(environment: Mapping[str, str]) -> Service:
     return Service("speed", prepare)
 
 
+def loading_service(environment: Mapping[str, str]) -> Service:
+    """The worker that loads what was uploaded; it lets others go first."""
+    service = _python("loading", ["loading.worker"], _without_prefect(environment), None)
+    return replace(service, prepare=lambda: _nice(service.prepare()))
+
+
 def api_service(environment: Mapping[str, str], api_url: str) -> Service:
     """The HTTP API."""
     service = _python("api", ["serving"], _without_prefect(environment), f"{api_url}/readyz")
     seconds = ProcessSettings().api_shutdown_seconds + _STOP_GRACE_SECONDS
     return replace(service, shutdown=((signal.SIGTERM, seconds),))
+
+
+def _nice(launch: Launch) -> Launch:
+    return replace(launch, command=["nice", "-n", str(BATCH_NICENESS), *launch.command])
 
 
 def _without_prefect(environment: Mapping[str, str]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from tests.prefect_api import ask_again
 from tests.waiting import wait_until
 
 FILMS = Path(__file__).parents[2] / "stack" / "sample" / "films.csv"
-PROCESSES = {"postgres", "redis", "prefect-server", "prefect-worker", "speed", "api"}
+PROCESSES = {"postgres", "redis", "prefect-server", "prefect-worker", "speed", "api", "loading"}
 
 
 def films_by_genre() -> dict[str, list[str]]:

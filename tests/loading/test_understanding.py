@@ -15,7 +15,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from domain.errors import InvalidInputError
-from loading import LoadOptions, load
+from loading import LoadOptions
+from loading.load import load
 from tests.conftest import cloned_database
 
 SECOND = "2020-09-13T12:26:40+00:00"
@@ -33,7 +34,7 @@ class Case:
     refused: str | None = None
     rejected: dict[str, int] = field(default_factory=dict)
     options: dict[str, Any] = field(default_factory=dict)
-    told: tuple[str, ...] = ()
+    mentions: tuple[str, ...] = ()
     """What is said of columns and of the file."""
     file: str = "events.csv"
     unread: tuple[str, ...] = ()
@@ -64,13 +65,13 @@ CASES = [
         "one star is a dislike on a scale of five",
         "user_id,item_id,rating,timestamp\nu1,a,1,1600000000\nu1,b,5,1600000000\n",
         [rate(1, "1:5"), rate(5, "1:5", item="b")],
-        told=("ratings from 1 to 5", "above 3 a liking", "up to 1.8 a dislike"),
+        mentions=("ratings from 1 to 5", "above 3 a liking", "up to 1.8 a dislike"),
     ),
     Case(
         "half stars",
         "userId,movieId,rating,timestamp\nu1,a,0.5,1600000000\nu1,b,4.5,1600000000\n",
         [rate(0.5, "0.5:5"), rate(4.5, "0.5:5", item="b")],
-        told=("MovieLens ratings",),
+        mentions=("MovieLens ratings",),
     ),
     Case(
         "ten points",
@@ -114,7 +115,7 @@ CASES = [
         "ratings with a comma",
         "user;item;rating;time\nu1;a;4,5;1600000000\nu1;b;1;1600000000\n",
         [rate(4.5, "1:5"), rate(1, "1:5", item="b")],
-        told=("separator ;",),
+        mentions=("separator ;",),
     ),
     Case(
         "ratings in words",
@@ -137,7 +138,7 @@ CASES = [
             ("u1", "b", "purchase", None, None, SECOND),
             ("u1", "c", "cart", None, None, SECOND),
         ],
-        told=("addtocart as cart", "remove_from_cart: left out"),
+        mentions=("addtocart as cart", "remove_from_cart: left out"),
     ),
     Case(
         "a kind nobody knows",
@@ -154,7 +155,7 @@ CASES = [
         "values of kinds that have none",
         "user_id,item_id,event_type,value,timestamp\nu1,a,click,3.5,1600000000\n",
         [("u1", "a", "click", None, None, SECOND)],
-        told=("value is not read",),
+        mentions=("value is not read",),
         unread=("value",),
     ),
     # ------------------------------------------------------------ times
@@ -162,7 +163,7 @@ CASES = [
         "created_at is a time",
         "user_id,item_id,created_at\nu1,a,2020-09-13T12:26:40Z\n",
         [view()],
-        told=("ISO 8601",),
+        mentions=("ISO 8601",),
     ),
     Case("UTC in words", "user_id,item_id,event_time\nu1,a,2020-09-13 12:26:40 UTC\n", [view()]),
     Case("an offset", "user_id,item_id,time\nu1,a,2020-09-13T14:26:40+02:00\n", [view()]),
@@ -171,7 +172,7 @@ CASES = [
         "user_id,item_id,time\nu1,a,2020-09-13 14:26:40\n",
         [view()],
         options={"time_zone": "Europe/Berlin"},
-        told=("Europe/Berlin where none is named",),
+        mentions=("Europe/Berlin where none is named",),
     ),
     Case("milliseconds", "user_id,item_id,ts\nu1,a,1600000000000\n", [view()]),
     Case("microseconds", "user_id,item_id,ts\nu1,a,1600000000000000\n", [view()]),
@@ -182,7 +183,7 @@ CASES = [
         "days as numbers",
         "user_id,item_id,date\nu1,a,20191001\n",
         [view(at="2019-10-01T00:00:00+00:00")],
-        told=("days written as 20191001",),
+        mentions=("days written as 20191001",),
     ),
     Case(
         "month first, by another line",
@@ -191,7 +192,7 @@ CASES = [
             view(at="2019-11-11T09:05:58+00:00"),
             view(item="b", at="2019-11-30T13:00:00+00:00"),
         ],
-        told=("the month first",),
+        mentions=("the month first",),
     ),
     Case(
         "day or month first",
@@ -245,7 +246,7 @@ CASES = [
         "user_id,item_id,ts\n123.0,7.0,1600000000\nnan,8.0,1600000000\n",
         [view("123", "7")],
         rejected={"user_id is missing": 1},
-        told=("123.0 is read as 123",),
+        mentions=("123.0 is read as 123",),
     ),
     Case(
         "versions are not numbers",
@@ -256,14 +257,14 @@ CASES = [
         "an id of an order",
         "event_id,user_id,item_id,ts\no1,u1,a,1600000000\no1,u1,b,1600000000\no1,u1,c,1600000000\n",
         [view(), view(item="b"), view(item="c")],
-        told=("each order and item is one event",),
+        mentions=("each order and item is one event",),
     ),
     Case(
         "another word for a user and an item",
         "reviewerID,asin,overall,unixReviewTime,reviewText\nu1,a,5.0,1600000000,fine\n"
         "u1,b,1.0,1600000000,bad\n",
         [rate(5, "1:5"), rate(1, "1:5", item="b")],
-        told=("Amazon reviews 2014 to 2018",),
+        mentions=("Amazon reviews 2014 to 2018",),
         unread=("reviewText",),
     ),
     Case(
@@ -283,16 +284,16 @@ CASES = [
         refused="--column user_id=customer_id",
     ),
     # ------------------------------------------------------------ text
-    Case("tabs", PLAIN.replace(",", "\t"), [view()], told=("separator tab",)),
-    Case("semicolons", PLAIN.replace(",", ";"), [view()], told=("separator ;",)),
-    Case("pipes", PLAIN.replace(",", "|"), [view()], told=("separator |",)),
-    Case("two colons", PLAIN.replace(",", "::"), [view()], told=("separator ::",)),
+    Case("tabs", PLAIN.replace(",", "\t"), [view()], mentions=("separator tab",)),
+    Case("semicolons", PLAIN.replace(",", ";"), [view()], mentions=("separator ;",)),
+    Case("pipes", PLAIN.replace(",", "|"), [view()], mentions=("separator |",)),
+    Case("two colons", PLAIN.replace(",", "::"), [view()], mentions=("separator ::",)),
     Case("quotes", '"user_id","item_id","ts"\n"u1","a, ""b""",1600000000\n', [view(item='a, "b"')]),
     Case(
         "a quote that is never closed",
         'user_id,item_id,ts\nu1,a,1600000000\nu1,"b,1600000000\nu1,c,1600000000\n',
         [view(), view(item='"b'), view(item="c")],
-        told=("quotes are part of the text",),
+        mentions=("quotes are part of the text",),
     ),
     Case("CR LF", PLAIN.replace("\n", "\r\n"), [view()]),
     Case("CR", PLAIN.replace("\n", "\r"), [view()]),
@@ -300,17 +301,17 @@ CASES = [
         "mixed line ends",
         "user_id,item_id,ts\r\nu1,a,1600000000\nu1,b,1600000000\r\n",
         [view(), view(item="b")],
-        told=("mixed line ends",),
+        mentions=("mixed line ends",),
     ),
     Case("no line end at the end", PLAIN.rstrip(), [view()]),
     Case("a mark at the beginning", b"\xef\xbb\xbf" + PLAIN.encode(), [view()]),
-    Case("UTF-16", PLAIN.encode("utf-16"), [view()], told=("encoding utf-16",)),
+    Case("UTF-16", PLAIN.encode("utf-16"), [view()], mentions=("encoding utf-16",)),
     Case("UTF-16 without a mark", PLAIN.encode("utf-16-le"), [view()]),
     Case(
         "Windows' Western",
         "user_id,item_id,ts\nJosé,café,1600000000\nZoë,naïve,1600000000\n".encode("cp1252"),
         [view("José", "café"), view("Zoë", "naïve")],
-        told=("encoding cp1252",),
+        mentions=("encoding cp1252",),
     ),
     Case(
         "one line that is not UTF-8",
@@ -334,7 +335,7 @@ CASES = [
         "u1,a,1600000000\nu2,b,1600000000\n",
         [view(), view("u2", "b")],
         options={"columns": {"user_id": "1", "item_id": "2", "time": "3"}},
-        told=("no heading",),
+        mentions=("no heading",),
     ),
     Case("nothing", "", refused="is empty"),
     Case("a heading alone", "user_id,item_id,timestamp\n", []),
@@ -347,7 +348,7 @@ CASES = [
         '{"user_id": "u1", "item_id": "a", "ts": 1600000000}\n\n'
         '{"user_id": "u1", "item_id": 7, "ts": 1600000000}\n',
         [view(), view(item="7")],
-        told=("JSON lines",),
+        mentions=("JSON lines",),
     ),
     Case(
         "a JSON array in a file of JSON lines",
@@ -355,7 +356,7 @@ CASES = [
         '{"user_id": "u1", "item_id": "b", "ts": 1600000000}\n]\n',
         [view(), view(item="b")],
         file="events.jsonl",
-        told=("JSON array",),
+        mentions=("JSON array",),
     ),
     Case(
         "a JSON array on one line",
@@ -390,7 +391,7 @@ CASES = [
         + "\n",
         [("12", "5", "click", None, None, SECOND), ("12", "6", "purchase", None, None, SECOND)],
         file="sessions.jsonl",
-        told=("OTTO sessions",),
+        mentions=("OTTO sessions",),
     ),
     Case("Python's dictionaries", "{'user_id': 'u1'}\n", refused="not JSON", file="events.json"),
     # ------------------------------------------------------------ archives and other files
@@ -421,14 +422,14 @@ CASES = [
         "196\t242\t3\t1600000000\n186\t302\t5\t1600000000\n",
         [rate(3, "1:5", "196", "242"), rate(5, "1:5", "186", "302")],
         file="u.data",
-        told=("MovieLens 100K ratings",),
+        mentions=("MovieLens 100K ratings",),
     ),
     Case(
         "MovieLens 1M",
         "1::1193::5::1600000000\n1::661::3::1600000000\n",
         [rate(5, "1:5", "1", "1193"), rate(3, "1:5", "1", "661")],
         file="ratings.dat",
-        told=("MovieLens 1M ratings",),
+        mentions=("MovieLens 1M ratings",),
     ),
     Case(
         "RecBole",
@@ -444,7 +445,7 @@ CASES = [
         ' "verified_purchase": true}\n',
         [rate(5, "1:5")],
         file="All_Beauty.jsonl",
-        told=("Amazon reviews 2023",),
+        mentions=("Amazon reviews 2023",),
         unread=("title", "text", "images", "asin", "helpful_vote", "verified_purchase"),
     ),
     Case(
@@ -482,7 +483,7 @@ CASES = [
         '"User-ID";"ISBN";"Book-Rating"\n"u1";"a";"0"\n"u1";"b";"8"\n',
         [("u1", "a", "rate", None, None, None), ("u1", "b", "rate", 8.0, "1:10", None)],
         options=NO_TIMES,
-        told=("Book-Crossing ratings", "without rating"),
+        mentions=("Book-Crossing ratings", "without rating"),
     ),
     Case(
         "Steam 200K",
@@ -493,7 +494,7 @@ CASES = [
             ("u1", "The Elder Scrolls V Skyrim", "view", None, None, None),
         ],
         options=NO_TIMES,
-        told=("Steam 200K",),
+        mentions=("Steam 200K",),
     ),
     Case(
         "MIND",
@@ -504,7 +505,7 @@ CASES = [
             ("U91836", "N39317", "click", None, None, SECOND),
         ],
         file="behaviors.tsv",
-        told=("MIND behaviors",),
+        mentions=("MIND behaviors",),
     ),
     Case(
         "Gorse",
@@ -563,13 +564,13 @@ def test_every_file_is_understood_or_refused(
             with engine.begin() as connection:
                 connection.execute(text("truncate interactions, event_receipts"))
 
-            def run(path: Path = path, case: Case = case, told: list[Any] = understood) -> Any:
+            def run(path: Path = path, case: Case = case, plans: list[Any] = understood) -> Any:
                 return load(
                     [str(path)],
                     url,
                     LoadOptions(**{"create_items": True, **case.options}),
                     rejects_path=path.with_suffix(".rejects"),
-                    on_understood=lambda opened: told.extend(opened.plans),
+                    on_understood=lambda opened: plans.extend(opened.plans),
                 )
 
             if case.refused is not None:
@@ -585,8 +586,8 @@ def test_every_file_is_understood_or_refused(
             assert sorted(found, key=str) == sorted(expected, key=str)
             assert report.rejected == case.rejected
             said = " ".join(
-                " ".join([*plan.notes, plan.layout or "", *(each.told for each in plan.columns)])
+                " ".join([*plan.notes, plan.layout or "", *(each.read_as for each in plan.columns)])
                 for plan in understood
             )
-            assert [words for words in case.told if words not in said] == []
+            assert [words for words in case.mentions if words not in said] == []
             assert tuple(report.unread_columns.get(case.file, ())) == case.unread or not case.unread

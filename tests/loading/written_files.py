@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine, text
 
-from loading import LoadOptions, LoadReport, load
+from loading import LoadOptions, LoadReport
+from loading.load import load
 
 Row = dict[str, Any]
 

@@ -37,6 +37,7 @@ CONTENTS = Contents(
     mute_items=3,
     new_events=1_000,
     future_events=0,
+    upload_waits_since=None,
 )
 SERVED = ServedRun(
     run_id=RunId(7),

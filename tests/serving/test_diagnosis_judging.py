@@ -55,8 +55,8 @@ from tests.serving.good_health import (
 def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
     assert {finding.severity for finding in judged(WELL).values()} == {"ok"}
     assert set(judged(WELL)) == {
-        "postgres", "migrations", "clock", "items", "words", "events", "times", "run", "night",
-        "gate", "index", "lists", "worker", "version", "speed", "new-items", "popular",
+        "postgres", "migrations", "clock", "items", "words", "events", "times", "uploads", "run",
+        "night", "gate", "index", "lists", "worker", "version", "speed", "new-items", "popular",
     }  # fmt: skip
 
 
@@ -82,6 +82,9 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
         (contents(future_events=1_000), "times", "problem",
          "Of the newest 1,000 events, 1,000 lie in the future"),
         (contents(future_events=1), "times", "notice", "1 lies in the future"),
+        (contents(upload_waits_since=ago(seconds=30)), "uploads", "ok", "No file"),
+        (contents(upload_waits_since=ago(minutes=5)), "uploads", "problem",
+         "waits to be loaded, for 5 minutes"),
         ({"served": None, "kept_up": None}, "run", "problem", "No model run is published yet"),
         (served(cut_off_at=ago(days=3)), "run", "problem",
          "older than 3 days. That is older than 2 days"),

@@ -15,12 +15,13 @@ from sql.locks import (
     NIGHT,
     POPULAR_LISTS,
     TUNING,
+    UPLOADS,
     session_lock,
     try_lock,
 )
 
 ROOT = Path(locks.__file__).parents[1]
-LAYERS = ("sql", "batch", "speed", "serving", "flows", "stack", "benchmarks", "tests")
+LAYERS = ("sql", "batch", "loading", "speed", "serving", "flows", "stack", "benchmarks", "tests")
 TAKEN = re.compile(r"pg_(?:try_)?advisory(?:_xact)?_lock(?:_shared)?\(([^;]*)\)")
 NUMBER = re.compile(r"(?<!\d)313\d\d(?!\d)")
 
@@ -29,9 +30,10 @@ def test_every_lock_that_the_schema_takes_is_in_the_register() -> None:
     known = {f"{lock.class_no}, {lock.object_no or 'of_run_id'}" for lock in LOCKS}
     known.add(f"({EVENT_HORIZON}::bigint << 48) | last_given")
     known |= {f"{LOADS.class_no}, {number}" for number in ("found_no", "given_load_no")}
+    known.add(f"{UPLOADS.class_no}, found_id")
     schema = "".join(path.read_text() for path in sorted((ROOT / "sql" / "schema").glob("*.sql")))
     taken = TAKEN.findall(schema)
-    assert len(taken) == len(re.findall("pg_(?:try_)?advisory", schema))
+    assert len(taken) == len(re.findall("pg_(?:try_)?advisory(?!_unlock)", schema))
     assert taken
     assert set(taken) <= known
 

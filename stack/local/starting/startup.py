@@ -18,6 +18,7 @@ from stack.local.processes import (
     EmbeddedPostgres,
     EmbeddedRedis,
     api_service,
+    loading_service,
     prefect_server_service,
     prefect_worker_service,
     speed_service,
@@ -105,7 +106,8 @@ async def _everything_else(
         await _data_and_layers(start, engine, environment)
         await _first_night(start, engine, environment)
         first = await _welcome(start, engine)
-        # Not before the first answer, which it would delay.
+        # Not before the first answer, which they would delay.
+        await _service(start, loading_service(environment))
         await prefect.wait()
         await _schedule(start, environment)
     start.recorder.first_recommendation(first.seconds)

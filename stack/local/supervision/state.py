@@ -12,7 +12,7 @@ from stack.database_addresses import DatabaseAddresses
 
 ProcessState = Literal["starting", "running", "restarting", "failed", "stopped"]
 
-NAMES = ("postgres", "redis", "prefect-server", "prefect-worker", "speed", "api")
+NAMES = ("postgres", "redis", "prefect-server", "prefect-worker", "speed", "api", "loading")
 """All processes, in the order they are started in."""
 
 _CREATED_TOLERANCE_SECONDS = 1.0
