@@ -5,7 +5,17 @@ from pathlib import Path
 from alembic import op
 
 SCHEMA = Path(__file__).parents[1] / "schema"
-FILES = ("catalogue", "log", "runs", "serving", "cold_items", "popular", "loads", "analytics")
+FILES = (
+    "catalogue",
+    "log",
+    "runs",
+    "serving",
+    "cold_items",
+    "popular",
+    "loads",
+    "imports",
+    "analytics",
+)
 """Each uses what those before it made."""
 
 

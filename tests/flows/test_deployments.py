@@ -11,7 +11,7 @@ pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 async def test_the_nightly_deployment_runs_at_three_utc_in_the_pool_tandem() -> None:
-    assert await register_deployments() == ["nightly", "tune", "housekeeping", "rollback"]
+    assert await register_deployments() == ["nightly", "tune", "housekeeping", "rollback", "import"]
     async with get_client() as client:
         deployment = await client.read_deployment_by_name("nightly/nightly")
         pool = await client.read_work_pool("tandem")
