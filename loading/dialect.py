@@ -45,6 +45,9 @@ class Dialect:
         return _NAMES.get(self.separator, self.separator)
 
 
+csv.field_size_limit(_SAMPLE_CHARACTERS)
+
+
 def find_dialect(path: Path, name: str, options: LoadOptions) -> Dialect:
     """How a text file is written.
 

@@ -72,7 +72,12 @@ def _split(plan: EventsPlan, rows: pa.Table) -> EventBatch:
     good = rows["reason"].is_null()
     bad = rows.filter(pa.compute.invert(good)).select(["row_no", "reason", "raw"]).to_pylist()
     rejects = [
-        Reject(plan.table.source.name, int(row["row_no"]), Reason(row["reason"]), row["raw"])
+        Reject(
+            plan.table.source.name,
+            plan.table.line_of(row["row_no"]),
+            Reason(row["reason"]),
+            row["raw"],
+        )
         for row in bad
         if row["reason"]
     ]
@@ -97,7 +102,7 @@ with texts as (
 typed as (
     select *,
            {_kind_no(plan, kinds)} as kind_no,
-           cast({_number("value_text")} as float) as number,
+           try_cast({_number("value_text")} as float) as number,
            {_bound(plan, 0)} as least,
            {_bound(plan, 1)} as greatest,
            {_time(plan)} as given_time,

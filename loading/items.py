@@ -108,7 +108,14 @@ def _checked(
                 )
             good.append({"row_index": row["row_no"], **_storable(item)})
         except RowError as error:
-            rejects.append(Reject(plan.table.source.name, row["row_no"], error.reason, row["raw"]))
+            rejects.append(
+                Reject(
+                    plan.table.source.name,
+                    plan.table.line_of(row["row_no"]),
+                    error.reason,
+                    row["raw"],
+                )
+            )
     return ItemBatch(pa.Table.from_pylist(good, schema=_SCHEMA), rejects, len(rows))
 
 

@@ -238,10 +238,13 @@ def _unstored(plan: EventsPlan, events: pa.Table, reasons: Mapping[int, Reason])
         return []
     wanted = pa.compute.is_in(events["row_index"], pa.array(list(reasons), pa.int32()))
     rows = events.filter(wanted).select(["row_no", "user_id", "item_id", "value", "occurred_at"])
-    return [
-        Reject(plan.table.source.name, row["row_no"], reasons[row.pop("row_no")], row)
-        for row in ({**each} for each in rows.to_pylist())
-    ]
+    rejects = []
+    for row in rows.to_pylist():
+        number = row.pop("row_no")
+        rejects.append(
+            Reject(plan.table.source.name, plan.table.line_of(number), reasons[number], row)
+        )
+    return rejects
 
 
 class _Strengths:

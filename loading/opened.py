@@ -16,7 +16,7 @@ from loading.options import AmbiguousInputError, LoadOptions
 from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan, make_plan
 from loading.scales import find_scale
 from loading.sources import Sources, opened_sources
-from loading.tables import open_table
+from loading.tables import Table, open_table, unreadable
 
 _ORDER = (Content.TAGS, Content.ITEMS, Content.EVENTS)
 
@@ -57,7 +57,7 @@ def opened_files(
             opened_sources(arguments, options, spool) as sources,
             opened_duck(spool, options.time_zone) as duck,
         ):
-            yield _understood(duck, sources, options, kinds)
+            yield _understood(duck, sources, options, kinds, spool)
 
 
 def _understood(
@@ -65,13 +65,14 @@ def _understood(
     sources: Sources,
     options: LoadOptions,
     kinds: Sequence[EventKind],
+    spool: Path,
 ) -> OpenedFiles:
     plans: list[Plan] = []
     skipped = dict(sources.skipped)
     for number, source in enumerate(sources.files):
         try:
-            table = open_table(duck, source, number, options)
-            plans.append(make_plan(duck, table, options, kinds))
+            table = open_table(duck, source, number, options, spool)
+            plans.append(_planned(duck, table, options, kinds))
         except AmbiguousInputError:
             raise
         except InvalidInputError as error:
@@ -84,6 +85,15 @@ def _understood(
     plans = _of_one_scale(plans)
     plans.sort(key=lambda plan: _ORDER.index(plan.content))
     return OpenedFiles(duck, tuple(plans), skipped)
+
+
+def _planned(
+    duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions, kinds: Sequence[EventKind]
+) -> Plan:
+    try:
+        return make_plan(duck, table, options, kinds)
+    except duckdb.Error as error:
+        raise unreadable(table.source, error) from error
 
 
 def _of_one_scale(plans: Sequence[Plan]) -> list[Plan]:

@@ -131,30 +131,33 @@ def make_plan(
         return _Events(duck, table, layout, options, tuple(kinds), dict(fields)).plan()
     if "item_id" in fields and (len(fields) > 1 or options.attributes):
         return _items(duck, table, layout, options, fields)
-    if "user_id" in fields and "item_id" not in candidates("item_id", table.columns):
-        missing = "item_id"
-    else:
-        missing = "user_id" if "item_id" in fields else "item_id"
-    raise InvalidInputError(_not_understood(table, fields, missing))
+    raise InvalidInputError(_not_understood(table, fields))
 
 
-def _not_understood(table: Table, fields: Mapping[str, str], missing: str) -> str:
-    columns = ", ".join(table.columns[:30])
-    rows = "; ".join(
-        " ".join(str(value)[:30] for value in list(row.values())[:8]) for row in table.sample[:1]
-    )
-    wanted = "user_id and item_id" if not fields else missing
-    if table.is_headless:
-        said = f"has no heading, and its first line is {rows}"
-        how = "--column user_id=1 --column item_id=2 (counted from 1)"
-    else:
-        said = f"has the columns {columns}"
-        how = (
-            "--column user_id=NAME --column item_id=NAME"
-            if not fields
-            else f"--column {missing}=NAME"
+def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
+    name = table.source.name
+    missing = [meaning for meaning in ("user_id", "item_id") if meaning not in fields]
+    if len(table.columns) == 1:
+        return (
+            f"{name} is no table: its lines have one field each. Say --separator if they have more."
         )
-    return f"{table.source.name} {said}; which is {wanted} is not understood. Say {how}."
+    if "user_id" in fields and "item_id" not in fields and not table.is_headless:
+        said = f"has the columns {', '.join(table.columns[:30])}, of which none is known as an item"
+    elif table.is_headless:
+        rows = "; ".join(
+            " ".join(str(value)[:30] for value in list(row.values())[:8])
+            for row in table.sample[:1]
+        )
+        said = f"has no heading, and its first line is {rows}"
+    else:
+        said = f"has the columns {', '.join(table.columns[:30])}"
+    values = ("1", "2") if table.is_headless else ("NAME", "NAME")
+    how = " ".join(f"--column {each}={value}" for each, value in zip(missing, values, strict=False))
+    counted = " (columns count from 1)" if table.is_headless else ""
+    return (
+        f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted}; if these are"
+        " items, --column title=NAME or --attributes all as well."
+    )
 
 
 def _queried(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) -> Table:
@@ -488,10 +491,11 @@ class _Events:
         if kinds:
             words = ", ".join(literal(word) for word, kind in kinds.items() if kind == RATING_KIND)
             rated += f" and trim({self._expression('kind')}) in ({words})" if words else ""
+        absent = ", ".join(literal(word) for word in NO_ID)
         finite = f"{number} is not null and isfinite({number})"
         row = self._one(
             f"min({number}) filter ({finite} and {rated}), max({number}) filter ({finite} and {rated}),"
-            f" count(*) filter ({finite}), count(*) filter ({text} <> '')"
+            f" count(*) filter ({finite}), count(*) filter (lower({text}) not in ({absent}))"
         )
         least, greatest, numbers, given = row
         return (

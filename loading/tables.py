@@ -1,8 +1,10 @@
 """Tables: what any file is for those who look at its columns, read by DuckDB."""
 
 import json
+from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +17,14 @@ from loading.options import LoadOptions
 from loading.reasons import Reason
 from loading.rejects import Reject
 from loading.sources import Source
+from loading.text import with_line_feeds
 
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
 NOT_TEXT = "\x01"
 """Begins what stands where text belongs and is a list, an object, true or false."""
+
+MOST_SHOWN = 1000
+"""Characters of a line that are kept."""
 
 _SAMPLE_ROWS = 20
 _NEVER = "\x1f"
@@ -56,6 +62,12 @@ class Table:
     """What separates the fields of delimited text."""
     sequences: frozenset[str] = frozenset()
     """Columns that hold words separated by blanks."""
+    lines: "Lines | None" = None
+    """Where rows stand; None: a row's number is that of its line, or the file has no lines."""
+
+    def line_of(self, row_no: int) -> int:
+        """The line of a row, or its number where rows are not lines."""
+        return row_no if self.lines is None else self.lines.line_of(row_no)
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,39 +76,80 @@ class Table:
 
     def split_rejects(self, duck: duckdb.DuckDBPyConnection) -> list[Reject]:
         """The lines that could not be split into columns, after the view was read."""
-        if self.rejects_table is None:
-            return []
-        rows = duck.execute(
-            f"select distinct on (line) line, error_type, csv_line from {self.rejects_table}"
-            " order by line"
-        ).fetchall()
         return [
-            Reject(
-                self.source.name,
-                int(line),
-                _SPLIT_REASONS.get(error, Reason.MALFORMED_CSV),
-                (text or "")[:1000],
-            )
-            for line, error, text in rows
+            Reject(self.source.name, line + at, reason, text[:MOST_SHOWN])
+            for line, reason, texts in _split_rejects(duck, self.rejects_table)
+            for at, text in enumerate(texts)
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The lines of rows between which some lines are none."""
+
+    heading: int
+    """Lines above the first row."""
+    rows_before: tuple[int, ...]
+    """How many rows stand above each group of lines that are none."""
+    lost: tuple[int, ...]
+    """How many lines are none up to each of these groups; the first is 0."""
+
+    def line_of(self, row_no: int) -> int:
+        """The line of a row, both counted from 1."""
+        return self.heading + row_no + self.lost[bisect_left(self.rows_before, row_no)]
+
+
+def _split_rejects(
+    duck: duckdb.DuckDBPyConnection, rejects_table: str | None
+) -> list[tuple[int, Reason, list[str]]]:
+    """Line, reason and lines of what could not be split; a quote may have swallowed many lines."""
+    if rejects_table is None:
+        return []
+    rows = duck.execute(
+        f"select distinct on (line) line, error_type, csv_line from {rejects_table} order by line"
+    ).fetchall()
+    return [
+        (
+            int(line),
+            _SPLIT_REASONS.get(error, Reason.MALFORMED_CSV),
+            (text or "").removesuffix("\n").split("\n"),
+        )
+        for line, error, text in rows
+    ]
+
+
 def open_table(
-    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
+    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions, spool: Path
 ) -> Table:
     """The table of a file, Parquet, JSON or delimited text, as the view number `number`.
 
     Raises InvalidInputError if the file is none of them.
     """
     try:
-        if source.is_parquet:
-            return _parquet(duck, source, number)
-        form = _json_form(source.path)
-        if form is not None:
-            return _json(duck, source, number, form)
-        return _delimited(duck, source, number, options)
+        return _opened(duck, source, number, options)
+    except duckdb.Error as error:
+        if source.is_parquet or _MIXED_LINE_ENDS not in str(error):
+            raise unreadable(source, error) from error
+    plain = with_line_feeds(source.path, spool)
+    try:
+        mended = replace(source, path=plain, notes=(*source.notes, "mixed line ends"))
+        return _opened(duck, mended, number, options)
     except duckdb.Error as error:
         raise unreadable(source, error) from error
+
+
+_MIXED_LINE_ENDS = "reached an invalid state"
+
+
+def _opened(
+    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
+) -> Table:
+    if source.is_parquet:
+        return _parquet(duck, source, number)
+    form = _json_form(source.path)
+    if form is not None:
+        return _json(duck, source, number, form)
+    return _delimited(duck, source, number, options)
 
 
 def unreadable(source: Source, error: Exception) -> InvalidInputError:
@@ -165,6 +218,7 @@ def _delimited_table(
         is_headless=not dialect.has_heading,
         separator=dialect.separator,
         sequences=dialect.sequences,
+        lines=_find_lines(duck, source.path, rejects, int(rows), heading=int(dialect.has_heading)),
     )
 
 
@@ -176,11 +230,26 @@ def _has_open_quote(duck: duckdb.DuckDBPyConnection, table: Table) -> bool:
 
 
 def _lost_lines(duck: duckdb.DuckDBPyConnection, table: Table) -> int:
-    found = duck.execute(
-        "select coalesce(sum(1 + length(csv_line) - length(replace(csv_line, chr(10), ''))), 0) from"
-        f" (select distinct on (line) line, csv_line from {table.rejects_table})"
-    ).fetchall()
-    return int(found[0][0])
+    return sum(len(texts) for _, _, texts in _split_rejects(duck, table.rejects_table))
+
+
+def _find_lines(
+    duck: duckdb.DuckDBPyConnection, path: Path, rejects: str, rows: int, *, heading: int
+) -> Lines | None:
+    """Where rows stand; None if a row may have several lines, or there are blank ones."""
+    before, lost = [], [0]
+    for line, _, texts in _split_rejects(duck, rejects):
+        before.append(line - 1 - heading - lost[-1])
+        lost.append(lost[-1] + len(texts))
+    with path.open("rb") as file:
+        lines, last = 0, b"\n"
+        while block := file.read(1024 * 1024):
+            lines += block.count(b"\n")
+            last = block[-1:]
+    lines += last != b"\n"
+    return (
+        Lines(heading, tuple(before), tuple(lost)) if heading + rows + lost[-1] == lines else None
+    )
 
 
 def _reader(
@@ -237,10 +306,8 @@ _LINES, _ARRAY, _OBJECTS = "newline_delimited", "array", "unstructured"
 def _json_form(path: Path) -> str | None:
     """How JSON is laid out in a file; None if it is not JSON."""
     with path.open(encoding="utf-8", errors="replace") as file:
-        first = next(
-            (line for line in iter(lambda: file.readline(LONGEST_LINE_BYTES), "") if line.strip()),
-            "",
-        )
+        read = iter(lambda: file.readline(LONGEST_LINE_BYTES), "")
+        first, second = islice(chain((line for line in read if line.strip()), ("", "")), 2)
     begin = first.lstrip()[:1]
     if begin == "[":
         return _ARRAY if not _is_delimited_list(first) else None
@@ -248,12 +315,13 @@ def _json_form(path: Path) -> str | None:
         return None
     if first.lstrip().startswith("{'"):
         raise InvalidInputError(
-            f"{path.name} has Python's dictionaries, not JSON: write its lines with json.dumps first."
+            f"{path.name} has Python's dictionaries, not JSON: write its lines with json.dumps."
         )
     try:
         json.loads(first)
-    except ValueError as error:
-        return _LINES if "Extra data" in str(error) or first.rstrip().endswith("}") else _OBJECTS
+    except ValueError:
+        one_a_line = second.lstrip().startswith("{") or first.rstrip().endswith("}")
+        return _LINES if one_a_line else _OBJECTS
     return _LINES
 
 
@@ -286,7 +354,7 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
             f" {literal(Reason.NOT_AN_OBJECT)} end as fault, cast(json as varchar) as raw, json"
             f" from {reader}"
         )
-    duck.execute(f"create view {view}_objects as {rows}")
+    duck.execute(f"create or replace view {view}_objects as {rows}")
     nested = _nested_events(duck, f"{view}_objects")
     notes = [
         *source.notes,
@@ -295,17 +363,18 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
     if nested is not None:
         path = literal(f'$."{nested}"')
         duck.execute(
-            f"create view {view} as select row_number() over () as row_no, fault, json as raw, json from ("
+            f"create or replace view {view} as select row_number() over () as row_no, fault, json as raw, json from ("
             f"select fault, json_merge_patch(json_merge_patch(json, json_object({literal(nested)}, null)),"
             f" unnest(case when json_type(json, {path}) = 'ARRAY' then from_json(json_extract(json, {path}),"
             f" '[\"JSON\"]') else ['{{}}'::json] end)) as json from {view}_objects)"
         )
         notes.append(f"one event for each of the list {nested}")
     else:
-        duck.execute(f"create view {view} as select * from {view}_objects")
+        duck.execute(f"create or replace view {view} as select * from {view}_objects")
     keys = duck.execute(
-        f"select key from (select unnest(json_keys(json)) as key, row_no from {view} where fault is null)"
-        " group by key order by min(row_no), key"
+        "select key from (select unnest(json_keys(json)) as key,"
+        f" generate_subscripts(json_keys(json), 1) as place, row_no from {view} where fault is null)"
+        " group by key order by min((row_no, place))"
     ).fetchall()
     expressions = {str(key): _json_text(str(key)) for (key,) in keys}
     if not expressions:

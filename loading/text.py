@@ -1,7 +1,6 @@
-"""Text files in any encoding and with any line ends, made plain: UTF-8, and one kind of line end."""
+"""Text files in any encoding, made plain: UTF-8 without a byte order mark."""
 
 import codecs
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _UTF_8 = "utf-8"
+_WESTERN = {"cp1250", "cp1252", "latin_1", "iso8859_15", "mac_roman", "cp1254", "cp1257"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +37,6 @@ class _Seen:
     """Characters beyond ASCII that are UTF-8."""
     bad: int = 0
     """Bytes that are not."""
-    ends: int = 0
-    """Line ends of one character."""
-    long_ends: int = 0
-    """CR LF."""
-    returns: int = 0
-    """CR alone."""
 
 
 def as_plain_text(path: Path, name: str, encoding: str | None, spool: Path) -> PlainText:
@@ -54,15 +48,30 @@ def as_plain_text(path: Path, name: str, encoding: str | None, spool: Path) -> P
         head = file.read(_SAMPLE)
     chosen = encoding or _marked(head) or _without_mark(head)
     seen = _look_through(path) if chosen is None else None
-    if chosen is None and seen is not None and seen.bad > seen.good:
+    if seen is not None and seen.bad > seen.good:
         chosen = _guess(path, name)
     notes = () if chosen in (None, "utf-8-sig") else (f"encoding {chosen}",)
-    mixed = seen is not None and sum(map(bool, (seen.ends, seen.long_ends, seen.returns))) > 1
-    if chosen is None and not mixed:
+    if chosen is None:
         return PlainText(path)
-    target = spool / f"{sum(1 for _ in spool.iterdir())}-text"
-    _rewrite(path, name, chosen or _UTF_8, target)
-    return PlainText(target, (*notes, *(("mixed line ends",) if mixed else ())))
+    target = _free(spool)
+    _rewrite(path, name, chosen, target)
+    return PlainText(target, notes)
+
+
+def with_line_feeds(path: Path, spool: Path) -> Path:
+    """A copy of UTF-8 text with one kind of line end."""
+    target = _free(spool)
+    with (
+        path.open(encoding=_UTF_8, errors="surrogateescape", newline=None) as file,
+        target.open("w", encoding=_UTF_8, errors="surrogateescape", newline="") as out,
+    ):
+        while text := file.read(_BLOCK):
+            out.write(text)
+    return target
+
+
+def _free(spool: Path) -> Path:
+    return spool / f"{sum(1 for _ in spool.iterdir())}-text"
 
 
 def _marked(head: bytes) -> str | None:
@@ -82,14 +91,9 @@ def _without_mark(head: bytes) -> str | None:
 
 def _look_through(path: Path) -> _Seen:
     """One pass over the whole file: what is wrong may stand at its end."""
-    seen, rest, last = _Seen(), b"", b""
+    seen, rest = _Seen(), b""
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
-            long_ends = block.count(b"\r\n") + (last == b"\r" and block.startswith(b"\n"))
-            seen.long_ends += long_ends
-            seen.ends += block.count(b"\n") - long_ends
-            seen.returns += block.count(b"\r") - long_ends
-            last = block[-1:]
             rest = _count_characters(seen, rest + block)
     seen.bad += len(rest)
     return seen
@@ -107,21 +111,25 @@ def _count_characters(seen: _Seen, data: bytes) -> bytes:
     return decoder.getstate()[0]
 
 
-def _guess(path: Path, name: str) -> str:
+def _guess(path: Path, name: str) -> str | None:
+    """The likeliest encoding of a file that is not UTF-8; None: its lines are broken, not others'.
+
+    Raises InvalidInputError if it is in none that is known.
+    """
     with path.open("rb") as file:
-        beyond = [line for line in _sample_lines(file.read(8 * _BLOCK)) if not line.isascii()]
-    best = from_bytes(b"\n".join(beyond[:2000]) or b" ").best()
+        lines = [line for line in file.read(8 * _BLOCK).split(b"\n") if not line.isascii()]
+    # No encoding of one byte a letter has these, but for letters hardly anybody writes.
+    lines = [line for line in lines if b"\xff" not in line and b"\xfe" not in line]
+    if not lines:
+        return None
+    best = from_bytes(b"\n".join(lines[:2000]), cp_exclusion=["utf_16", "utf_32", "utf_7"]).best()
     if best is None:
         raise InvalidInputError(
             f"{name} is in no encoding that is known. Say --encoding latin-1 or another."
         )
     # What only letters beyond ASCII tell apart is Windows' Western code page far more often.
-    western = {"cp1250", "cp1252", "latin_1", "iso8859_15", "mac_roman", "cp1254", "cp1257"}
-    return "cp1252" if best.encoding in western and _decodes(beyond, "cp1252") else best.encoding
-
-
-def _sample_lines(data: bytes) -> list[bytes]:
-    return data.split(b"\n")
+    is_western = best.encoding in _WESTERN and _decodes(lines, "cp1252")
+    return "cp1252" if is_western else best.encoding
 
 
 def _decodes(lines: list[bytes], encoding: str) -> bool:
@@ -133,11 +141,12 @@ def _decodes(lines: list[bytes], encoding: str) -> bool:
 
 
 def _rewrite(path: Path, name: str, encoding: str, target: Path) -> None:
-    # A line that is not UTF-8 is left to the reader, which rejects it alone.
-    errors = "surrogateescape" if encoding == _UTF_8 else "strict"
     try:
-        with target.open("w", encoding=_UTF_8, errors=errors, newline="") as out:
-            for text in _decoded(path, encoding, errors):
+        with (
+            path.open(encoding=encoding, newline="") as file,
+            target.open("w", encoding=_UTF_8, newline="") as out,
+        ):
+            while text := file.read(_BLOCK):
                 out.write(text)
     except LookupError as error:
         raise InvalidInputError(f"There is no encoding {encoding}.") from error
@@ -146,10 +155,3 @@ def _rewrite(path: Path, name: str, encoding: str, target: Path) -> None:
             f"{name} is not {encoding}: {error.reason} at byte {error.start:,}."
             " Say --encoding NAME."
         ) from error
-
-
-def _decoded(path: Path, encoding: str, errors: str) -> Iterator[str]:
-    """The text, with line feeds for every line end."""
-    with path.open(encoding=encoding, errors=errors, newline=None) as file:
-        while text := file.read(_BLOCK):
-            yield text

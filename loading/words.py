@@ -187,11 +187,18 @@ def normalized(name: str) -> str:
     return re.sub(r"[^0-9a-z]", "", name.lower())
 
 
+_ITEM_PREFIXES = ("item", "product", "movie", "book", "i")
+"""Before the name of a category, as in `item_category`."""
+
 _MEANING_BY_NAME = {
     normalized(name): (meaning, rank)
     for meaning, names in _NAMES.items()
     for rank, name in enumerate(names)
 }
+for _prefix in _ITEM_PREFIXES:
+    for _name in ("category", "categories", "genre", "genres", "description"):
+        _MEANING_BY_NAME.setdefault(_prefix + _name, _MEANING_BY_NAME[_name])
+
 _KIND_BY_WORD = {normalized(word): kind for kind, words in _KINDS.items() for word in words.split()}
 
 

@@ -33,7 +33,7 @@ class Contents:
     events: int
     newest_event_at: datetime | None
     learnable_users: int
-    """Users with an event of a positive kind; counted up to a thousand."""
+    """Users with an event of positive weight; counted up to a thousand."""
     positive_kinds: int
     """Event kinds with a positive weight."""
     new_items: int

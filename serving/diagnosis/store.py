@@ -110,7 +110,7 @@ def _events(contents: Contents, bounds: Bounds, now: datetime) -> Finding:
         return Finding(
             "events",
             "problem",
-            f"None of {amount} is of a positive kind: there is nothing to learn.",
+            f"None of {amount} speaks for an item: there is nothing to learn.",
             advice=f"Send what users view, click, like or buy as well. {_KINDS}",
         )
     if contents.learnable_users < bounds.fewest_users:

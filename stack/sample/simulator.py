@@ -49,7 +49,7 @@ def simulate_events(
 ) -> pa.Table:
     """Exactly `events` events over the 540 days before `until`, in order of time.
 
-    The same arguments give the same table. `value` is a rating from 0.5 to 5.0 in halves for the
+    The same arguments give the same table. `value` is a rating from 1.0 to 5.0 in halves for the
     kind `rate` and null for every other. Every viewer appears if there are enough events for a
     session each.
 
@@ -184,7 +184,7 @@ def _kinds_and_values(
         ],
         [_CLICK, _VIEW, reaction],
     ).astype(np.int8)
-    stars = np.clip(np.round((2.6 + 0.9 * felt) * 2.0) / 2.0, 0.5, 5.0)
+    stars = np.clip(np.round((2.6 + 0.9 * felt) * 2.0) / 2.0, 1.0, 5.0)
     return kind, np.where(kind == _RATE, stars, np.nan)
 
 

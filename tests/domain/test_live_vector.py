@@ -12,7 +12,9 @@ from domain.live_vector import (
     LiveSpace,
     LiveVectorParameters,
     fold_in,
+    fold_in_equation,
     live_vector,
+    sequence_weights,
 )
 
 FACTORS, SEQUENCE, ITEMS = 4, 3, 12
@@ -146,6 +148,15 @@ def test_an_item_used_again_counts_once_in_the_sequence_part_where_it_was_last()
     assert vector is not None
     expected = (0.75 * items.context_embeddings[0] + items.context_embeddings[2]) / 1.75
     assert vector[FACTORS : FACTORS + SEQUENCE] == pytest.approx(expected, abs=1e-5)
+
+
+def test_an_item_that_is_only_known_is_no_part_of_a_live_vector() -> None:
+    space, items, _ = space_and_items(WHOLE)
+    parameters = LiveVectorParameters(1, 1, sequence_events=2)
+    rated = history([(10, 3.0), (20, 1.5), (30, 0.0), (30, -2.0)])
+    assert sequence_weights(parameters, rated)[0].tolist() == [20, 10]
+    assert 30 not in fold_in_equation(space, items, history([(10, 3.0), (30, 0.0)])).item_nos
+    assert live_vector(space, items, history([(10, 0.0), (30, 0.0)])) is None
 
 
 def test_newer_events_count_more_for_taste() -> None:

@@ -19,11 +19,12 @@ select count(*) from batch_recommendations where run_id = :run_id and :item_no =
 
 
 def rate_absurdly(engine: Engine, item_no: int) -> None:
-    """Two who have used the item rate it, as they could before values had bounds."""
+    """Two who have used the item rate it, and it counts as much as any value can."""
     with engine.begin() as connection:
         changed = connection.execute(
             text(
-                "update interactions set kind_no = 4, value = 1e15 where item_no = :item_no"
+                "update interactions set kind_no = 4, value = 1e15, strength = 10"
+                " where item_no = :item_no"
                 " and user_no in (select user_no from interactions where item_no = :item_no"
                 " order by user_no limit 2)"
             ),

@@ -4,30 +4,31 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from sqlalchemy import Engine, text
 
-from loading import load_path
+from loading import LoadOptions, load
 
 ROWS = 4_000
 WORKING = """
 import sys
-from pathlib import Path
-from loading import lines, load_path
+from loading import LoadOptions, events, load
 
-lines.CHUNK_BYTES = 20_000
+events.EVENTS_AT_ONCE = 1_000
 stored = 0
 
-def stop_after_two_chunks(progress):
+def stop_after_two_batches(progress):
     global stored
     stored += 1
     if stored == 2:
         print(progress.rows, flush=True)
         sys.stdin.read()
 
-load_path(Path(sys.argv[1]), sys.argv[2], create_items=True, on_progress=stop_after_two_chunks)
+load([sys.argv[1]], sys.argv[2], LoadOptions(create_items=True), on_progress=stop_after_two_batches)
 """
 
 
+@pytest.mark.usefixtures("own_folder")
 def test_a_killed_load_is_completed_by_loading_again(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
@@ -47,7 +48,8 @@ def test_a_killed_load_is_completed_by_loading_again(
     with engine.connect() as connection:
         stored = connection.execute(text("select count(*) from interactions")).scalar_one()
     assert committed <= stored < ROWS
-    report = load_path(path, database_url, create_items=True, rejects_path=tmp_path / "rejects")
+    report = load([str(path)], database_url, LoadOptions(create_items=True))
+    assert (report.load_no, report.resumed) == (1, True)
     assert report.events_stored + report.events_repeated == ROWS
     assert report.events_repeated >= committed
     with engine.connect() as connection:

@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from loading import Progress, load_path, load_tables
+from loading import Progress, load_tables
 from stack.sample.catalogue import items_table, load_films
 from stack.sample.simulator import simulate_events
 from tests.loading.written_files import (
     EVENTS,
     STORED_EVENTS,
     counts,
+    load_path,
     stored_events,
     stored_items,
     write_csv,
@@ -61,6 +62,18 @@ def test_a_movielens_folder_becomes_items_and_ratings(
     ]
     assert (report.rejected, report.rejects_path, report.advice) == ({}, None, None)
     assert list(report.skipped_files) == ["links.csv"]
+    assert "holds nothing to load" in report.skipped_files["links.csv"]
+    with engine.connect() as connection:
+        said = connection.execute(
+            text(
+                "select value, least, greatest, strength"
+                " from interactions join rating_scales using (scale_no) order by value"
+            )
+        )
+        assert [tuple(row) for row in said] == [
+            (0.5, 0.5, 5, pytest.approx(-2 / 3)),
+            (4, 0.5, 5, pytest.approx(5 / 9, abs=1e-5)),
+        ]
 
 
 def test_loading_a_movielens_folder_again_changes_nothing(
@@ -131,12 +144,13 @@ def test_the_sample_is_loaded_whole_and_once(database_url: str, engine: Engine) 
     assert len(stored_events(engine)) == 2_000
 
 
-def test_progress_ends_with_all_bytes_and_all_rows(database_url: str, tmp_path: Path) -> None:
+def test_progress_ends_with_all_rows(database_url: str, tmp_path: Path) -> None:
     seen: list[Progress] = []
-    folder = movielens(tmp_path / "ml")
-    load_path(folder, database_url, on_progress=seen.append)
-    loaded = [folder / f"{name}.csv" for name in ("tags", "movies", "ratings")]
-    total = sum(path.stat().st_size for path in loaded)
-    assert [step.file for step in seen] == [path.name for path in loaded]
-    assert seen[-1] == Progress("ratings.csv", total, total, 8)
-    assert sorted(step.bytes_read for step in seen) == [step.bytes_read for step in seen]
+    load_path(movielens(tmp_path / "ml"), database_url, on_progress=seen.append)
+    assert list(dict.fromkeys(step.file for step in seen)) == [
+        "tags.csv",
+        "movies.csv",
+        "ratings.csv",
+    ]
+    assert seen[-1] == Progress("ratings.csv", 8, 8)
+    assert sorted(step.rows for step in seen) == [step.rows for step in seen]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from domain.identifiers import event_uuid, id_fault
-from loading import load_path
 from loading.reasons import Reason
+from tests.loading.written_files import load_path
 
 EARLY = datetime(1990, 1, 1, tzinfo=UTC).replace(tzinfo=None)
 LATE = datetime(2025, 1, 1, tzinfo=UTC).replace(tzinfo=None)
@@ -41,7 +41,7 @@ EVENTS = st.builds(
     user_id=IDS,
     item_id=IDS,
     kind=st.just("rate"),
-    value=st.floats(-10, 10, width=32),
+    value=st.floats(1, 5, width=32),
     occurred_at=st.datetimes(
         EARLY,
         LATE,
@@ -82,15 +82,23 @@ def stored(engine: Engine) -> dict[uuid.UUID, tuple[Any, ...]]:
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
-    events=st.lists(EVENTS, min_size=1, max_size=8),
+    events=st.lists(EVENTS, min_size=1, max_size=8, unique_by=lambda event: event.event_id),
+    repeated=st.booleans(),
     suffix=st.sampled_from(["csv", "tsv", "jsonl", "parquet"]),
 )
 def test_events_written_in_any_format_are_stored_as_they_are(
-    database_url: str, engine: Engine, tmp_path: Path, events: list[Event], suffix: str
+    database_url: str,
+    engine: Engine,
+    tmp_path: Path,
+    events: list[Event],
+    suffix: str,
+    *,
+    repeated: bool,
 ) -> None:
+    events = [*events, events[0]] if repeated else events
     path = write(tmp_path, suffix, events)
     rejects = tmp_path / "rejects"
-    report = load_path(path, database_url, create_items=True, rejects_path=rejects)
+    report = load_path(path, database_url, create_items=True, scale="1:10", rejects_path=rejects)
     # Of several with one id the first counts.
     expected = {event_uuid(event.event_id): event for event in reversed(events)}
     conflicts = sum(

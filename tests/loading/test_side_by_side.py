@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from loading import LoadReport, load_path
+from loading import LoadReport
+from tests.loading.written_files import load_path
 from tests.waiting import statements_waiting, wait_until
 
 pytestmark = pytest.mark.usefixtures("own_folder")

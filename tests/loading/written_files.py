@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine, text
 
-from loading import LoadReport
+from loading import LoadOptions, LoadReport, load
 
 Row = dict[str, Any]
 
@@ -92,6 +92,25 @@ def stored_items(engine: Engine) -> list[tuple[Any, ...]]:
     )
     with engine.connect() as connection:
         return [tuple(row) for row in connection.execute(query)]
+
+
+def load_path(
+    path: Path | str,
+    database_url: str,
+    *,
+    rejects_path: Path | None = None,
+    on_progress: Any = None,
+    create_items: bool | None = False,
+    **options: Any,
+) -> LoadReport:
+    """Load one path, without creating items unless that is said."""
+    return load(
+        [str(path)],
+        database_url,
+        LoadOptions(create_items=create_items, **options),
+        rejects_path=rejects_path,
+        on_progress=on_progress,
+    )
 
 
 def counts(report: LoadReport) -> tuple[int, ...]:

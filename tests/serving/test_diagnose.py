@@ -58,7 +58,7 @@ async def test_events_of_negative_kinds_alone_are_nothing_to_learn_from(
 ) -> None:
     with engine.begin() as connection:
         record(connection, [event("ann", film_nos[0], kind_no=kind) for kind in (DISLIKE, HIDE)])
-    assert "None of 2 events is of a positive kind" in (await finding(admin, "events"))["what"]
+    assert "None of 2 events speaks for an item" in (await finding(admin, "events"))["what"]
     with engine.begin() as connection:
         record(connection, [event("bob", film_nos[0])])
     assert "Only 1 user" in (await finding(admin, "events"))["what"]
@@ -205,7 +205,7 @@ async def test_event_kinds_of_which_none_is_positive_are_reported(
     admin: httpx.AsyncClient, seeds: Seeds, engine: Engine, film_nos: list[int]
 ) -> None:
     published(engine, film_nos)
-    seeds.write(update(tables.event_kinds).values(weight=-1.0))
+    seeds.write(update(tables.event_kinds).values(weight=0.0))
     assert "No event kind is positive" in (await finding(admin, "events"))["what"]
 
 

@@ -72,7 +72,7 @@ def test_a_system_in_good_health_has_neither_problems_nor_notices() -> None:
         (contents(events=0, newest_event_at=None, learnable_users=0), "events", "problem",
          "There are no events"),
         (contents(learnable_users=0), "events", "problem",
-         "None of 40,000 events is of a positive kind"),
+         "None of 40,000 events speaks for an item"),
         (contents(learnable_users=0, positive_kinds=0), "events", "problem",
          "No event kind is positive: there is nothing to learn from 40,000 events"),
         (contents(learnable_users=1), "events", "problem",

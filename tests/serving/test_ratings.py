@@ -77,6 +77,8 @@ async def test_the_lowest_ratings_are_dislikes_and_every_rating_marks_its_item_a
     assert all(row.marks_seen for row in own)
     shown = await client.get("/v1/users/ann/recommendations?limit=100")
     assert {"film-1", "film-2", "film-5"} <= excluded(shown)
+    whatever = await client.get("/v1/users/ann/recommendations?limit=100&exclude_seen=false")
+    assert excluded(whatever) & {"film-1", "film-2", "film-5"} == {"film-1"}
 
 
 async def test_a_new_scale_that_many_name_at_once_is_stored_once(

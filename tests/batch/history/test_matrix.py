@@ -2,14 +2,17 @@
 
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.history.interactions import Interactions
-from batch.history.matrix import confidences, interaction_matrix
+from batch.history.matrix import confidences, interaction_matrix, like_counts
+from batch.history.trend import trend
 from batch.lists.listing import decayed
+from batch.lists.popularity import all_time
 from batch.parameters import AlsParameters, ListHyperparameters
 from domain.interactions import MOST_WEIGHT
 
@@ -108,6 +111,20 @@ def test_confidence_is_damped_by_the_degrees_of_user_and_item(
     for row, column in zip(*weights.nonzero(), strict=True):
         damping = user_degrees[row] ** b * item_degrees[column] ** c
         assert np.isclose(weighed[row, column], 3.0 * weights[row, column] / damping, rtol=1e-4)
+
+
+def test_what_is_only_known_is_seen_and_nothing_else(
+    make_interactions: Callable[..., Interactions],
+) -> None:
+    rated = replace(
+        make_interactions([(1, 1, 3, 0), (1, 2, 1, 0)]), strengths=np.array([0, np.nan])
+    )
+    matrix = interaction_matrix(rated, AS_OF)
+    assert matrix.weights.toarray().tolist() == [[0, 1]]
+    assert matrix.seen.toarray().tolist() == [[1, 1]]
+    assert like_counts(matrix).tolist() == [0, 1]
+    assert all_time(rated).item_nos.tolist() == [2]
+    assert trend(rated, matrix.item_nos, AS_OF, 30.0)[0] == 0.0
 
 
 def test_only_who_likes_something_is_counted(

@@ -149,12 +149,12 @@ def test_views_are_most_events_and_dislikes_are_rare(events: pa.Table) -> None:
     assert share["dislike"] < 0.02
 
 
-def test_a_rating_has_half_stars_from_half_to_five_and_nothing_else_has_a_value(
+def test_a_rating_has_half_stars_from_one_to_five_and_nothing_else_has_a_value(
     events: pa.Table,
 ) -> None:
     rates = pc.equal(events["kind"], "rate")
     stars = set(events.filter(rates)["value"].to_pylist())
-    assert stars <= {half / 2 for half in range(1, 11)}
+    assert stars <= {half / 2 for half in range(2, 11)}
     assert len(stars) >= 5
     assert (
         events.filter(pc.invert(rates))["value"].null_count
