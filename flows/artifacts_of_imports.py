@@ -60,7 +60,7 @@ def summary(imported: Imported) -> str:
     lines += _table(["", ""], rows)
     if report is not None and report.rejected:
         lines += ["", "## Rejected rows", ""]
-        lines += ["They are read again only if their file changes, or with `read_again`.", ""]
+        lines += ["One is read again when it, or its file, changes, or with `read_again`.", ""]
         lines += _table(["reason", "rows", "the first of them"], list(_rejected(imported, report)))
     if imported.columns:
         lines += ["", "## How the columns were read", ""]
@@ -71,6 +71,11 @@ def summary(imported: Imported) -> str:
                 for row in imported.columns
             ],
         )
+        unread = {} if report is None else report.unread_columns
+        lines += [
+            f"\nNot read of {_text(file)}: {', '.join(map(_code, columns))}."
+            for file, columns in unread.items()
+        ]
     if imported.files:
         lines += ["", "## Files", ""]
         lines += [f"- {_code(file)}" for file in imported.files[:_MOST_FILES]]
@@ -112,7 +117,8 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def _code(text: str) -> str:
-    return f"`{_one_line(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+    """Text as it is; none for none."""
+    return text and f"`{_one_line(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
 
 
 def _text(text: str) -> str:

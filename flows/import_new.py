@@ -1,6 +1,7 @@
 """The flow `import`: what is new in a folder or a database comes into Tandem, again and again."""
 
 from pathlib import Path
+from time import monotonic
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -31,6 +32,7 @@ from sql.engine import FLOW, libpq_url, make_engine
 from sql.imports import ImportHistory, import_lock
 from sql.settings import DatabaseSettings
 
+_REPORT_SECONDS = 10
 _PARAMETERS = (
     " (What a command says as an option is a parameter here: --column A=B is columns {A: B},"
     " --map-kind A=B is kinds {A: B}, and A=- is {A: null}; the others have the option's name.)"
@@ -125,8 +127,13 @@ def _import(request: ImportRequest) -> Imported:
     url = DatabaseSettings().database_url.get_secret_value()
     engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
 
+    reported_at = monotonic()
+
     def report(progress: Progress) -> None:
-        log.info("%s of %s rows are read.", f"{progress.rows:,}", f"{progress.total_rows:,}")
+        nonlocal reported_at
+        if monotonic() - reported_at >= _REPORT_SECONDS:
+            reported_at = monotonic()
+            log.info("%s of %s rows are read.", f"{progress.rows:,}", f"{progress.total_rows:,}")
 
     with engine.connect() as connection:
         session = connection.execution_options(isolation_level="AUTOCOMMIT")
@@ -138,6 +145,7 @@ def _import(request: ImportRequest) -> Imported:
                 if "--" not in str(error):
                     raise
                 raise InvalidInputError(f"{error}{_PARAMETERS}") from None
+    log.info("%s rows were read from %s.", f"{imported.rows:,}", imported.source)
     for notice in imported.notices:
         log.warning("%s", notice)
     publish_import(imported)

@@ -20,6 +20,7 @@ from loading.load import load
 from loading.new_files import files_of, folder_of, new_files, with_skipped
 from loading.opened import OpenedFiles
 from loading.options import LoadOptions
+from loading.plans import EventsPlan
 from loading.readings import (
     Readings,
     column_changes,
@@ -76,6 +77,7 @@ class ColumnReading:
 
     file: str
     column: str
+    """Empty: no column says it."""
     meaning: str
     how: str
 
@@ -318,6 +320,10 @@ class _Run:
             ColumnReading(plan.table.source.name, column.name, column.meaning, column.told)
             for plan in opened.plans
             for column in plan.columns
+        ) + tuple(
+            ColumnReading(plan.table.source.name, "", "kind", f"all are {plan.kind}")
+            for plan in opened.plans
+            if isinstance(plan, EventsPlan) and plan.kind is not None
         )
 
     def _keep(
