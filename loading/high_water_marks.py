@@ -31,6 +31,7 @@ _LOWEST = {
 _LOWEST_OF_SQLITE = "-9e999"
 """Numbers lie above it, and texts above all numbers."""
 _NULLS = ("null", *(f"cast(null as {name})" for name in ("timestamptz", "timestamp", "bigint")))
+_TIMES = {"timestamptz", "timestamp", "date"}
 _CLOCK_TOLERANCE = timedelta(days=1)
 """A mark further ahead is a wrong time, which would keep later rows from being read."""
 
@@ -138,22 +139,24 @@ def reached(path: Path, column: str, now: datetime) -> tuple[HighWaterMark | Non
 
     Those, more than a day ahead of `now`, count for nothing. None: no row has a value.
     """
-    schema = pq.read_schema(path)
-    kind = type_of(schema.field(column))
-    values = pq.read_table(path, columns=[column])[column]
-    ahead = 0
-    if kind in {"timestamptz", "timestamp", "date"}:
-        latest = now.astimezone(UTC) + _CLOCK_TOLERANCE
-        values = pa.compute.cast(values, pa.timestamp("us"), safe=False)
-        is_ahead = pa.compute.greater(values, pa.scalar(latest.replace(tzinfo=None)))
-        ahead = pa.compute.sum(is_ahead).as_py() or 0
-        values = values.filter(pa.compute.invert(is_ahead))
-    elif kind == "number" and pa.types.is_floating(values.type):
-        values = values.filter(pa.compute.is_finite(values))
-    greatest = pa.compute.max(values).as_py()
-    if greatest is None:
+    ahead, found = 0, []
+    with pq.ParquetFile(path) as file:
+        kind = type_of(file.schema_arrow.field(column))
+        latest = now.astimezone(UTC).replace(tzinfo=None) + _CLOCK_TOLERANCE
+        for batch in file.iter_batches(columns=[column]):
+            values = batch.column(0)
+            if kind in _TIMES:
+                values = pa.compute.cast(values, pa.timestamp("us"), safe=False)
+                is_ahead = pa.compute.greater(values, pa.scalar(latest))
+                ahead += pa.compute.sum(is_ahead).as_py() or 0
+                values = values.filter(pa.compute.invert(is_ahead))
+            elif pa.types.is_floating(values.type):
+                values = values.filter(pa.compute.is_finite(values))
+            found.append(pa.compute.max(values).as_py())
+    known = [value for value in found if value is not None]
+    if not known:
         return None, ahead
-    return HighWaterMark(column, kind, _written(greatest, kind)), ahead
+    return HighWaterMark(column, kind, _written(max(known), kind)), ahead
 
 
 def type_of(field: pa.Field) -> str:
@@ -203,6 +206,6 @@ def _written(value: object, kind: str) -> str:
 def _comparable(mark: HighWaterMark) -> Any:
     if mark.type in {"integer", "number"}:
         return Decimal(mark.value)
-    if mark.type in {"timestamptz", "timestamp", "date"}:
+    if mark.type in _TIMES:
         return datetime.fromisoformat(mark.value)
     return mark.value

@@ -103,8 +103,8 @@ def test_a_query_by_a_secret_block_goes_on_from_its_mark_and_reports_in_plain_wo
     assert PASSWORD not in seen_in_prefect()
 
 
-def test_a_folder_is_imported_once_and_a_second_run_at_the_same_time_is_refused(
-    engine: Engine, app_engine: Engine, tmp_path: Path
+def test_a_folder_is_imported_once_and_a_second_run_at_the_same_time_is_cancelled(
+    engine: Engine, app_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "1.csv").write_text("customer,item_id,at\nann,film,2026-01-01\n")
     parameters: dict[str, Any] = {
@@ -115,9 +115,14 @@ def test_a_folder_is_imported_once_and_a_second_run_at_the_same_time_is_refused(
     with (
         app_engine.connect() as connection,
         import_lock(connection.execution_options(isolation_level="AUTOCOMMIT"), "default"),
-        pytest.raises(ImportInProgressError, match="comes with the next run"),
+        monkeypatch.context() as deployed,
     ):
-        run(**parameters)
+        with pytest.raises(ImportInProgressError, match="comes with the next run"):
+            run(**parameters)
+        # As if the run were one of a deployment.
+        deployed.setattr("flows.giving_way.deployment.get_id", lambda: "a deployment")
+        state = import_from_source(**parameters, return_state=True)
+    assert state.is_cancelled()
     imported = run(**parameters)
     assert (imported.files, imported.rows) == (("1.csv",), 1)
     assert run(**parameters).report is None

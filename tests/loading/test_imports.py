@@ -204,7 +204,13 @@ def test_a_load_that_was_taken_back_takes_the_mark_with_it(
 
 @pytest.mark.parametrize(
     ("kind", "first", "later"),
-    [("integer", 9, 10), ("date", "2026-01-09", "2026-01-10"), ("text", "b'a", "c")],
+    [
+        ("integer", 9, 10),
+        ("double precision", 9.5, 10.25),
+        ("timestamp", "2026-01-09 00:00:00", "2026-01-10 00:00:00.000001"),
+        ("date", "2026-01-09", "2026-01-10"),
+        ("text", "b'a", "c"),
+    ],
 )
 def test_a_mark_may_be_a_number_a_date_or_text(
     bring: Bring, warehouse: str, kind: str, first: Any, later: Any
