@@ -61,11 +61,9 @@ class TimeFormat:
         """The SQL of a time with zone, null where `text` is not one, from the SQL of a text."""
         trimmed = f"trim({text})"
         match self.name:
-            case "epoch":
-                return f"to_timestamp({_epoch_seconds(trimmed)})"
             case "day number":
                 return f"cast(try_strptime({trimmed}, '%Y%m%d') as timestamptz)"
-            case "ISO 8601":
+            case "ISO 8601" | "epoch":
                 iso = f"case when {trimmed} similar to '\\d{{4}}.*' then try_cast({trimmed} as timestamptz) end"
                 return (
                     f"case when regexp_full_match({trimmed}, {literal(_NUMBER)}) then"

@@ -12,6 +12,7 @@ COMMANDS = {
     "down": "stack.cli.down",
     "load": "stack.cli.load",
     "loads": "stack.cli.loads",
+    "export": "stack.cli.export",
     "nightly": "stack.cli.nightly",
     "rollback": "stack.cli.rollback",
     "tune": "stack.cli.tune",

@@ -23,6 +23,7 @@ COMMANDS = [
     ["up"],
     ["down"],
     ["load"],
+    ["export"],
     ["nightly"],
     ["rollback"],
     ["tune"],
