@@ -14,7 +14,7 @@ from batch.content.catalogue_words import load_item_terms, use_language
 from batch.content.words import ItemTerms
 from batch.history.interactions import Interactions, load_interactions
 from batch.settings import BatchSettings
-from loading.load import load_path
+from loading import LoadOptions, load
 from sql.log import event_horizon, load_kinds
 from sql.migrate import migrate
 from stack.database import using_engine
@@ -30,7 +30,8 @@ def loaded(data: Path, settings: BatchSettings) -> tuple[Interactions, ItemTerms
         url = server.url(_DATABASE)
         with using_engine(url) as engine:
             migrate(engine)
-        load_path(data, url, rejects_path=folder / "rejects.jsonl")
+        options = LoadOptions(create_items=False)
+        load([str(data)], url, options, rejects_path=folder / "rejects.jsonl")
         with using_engine(url) as engine, engine.begin() as connection:
             use_language(connection, settings.words_language)
             kinds, horizon = load_kinds(connection), event_horizon(connection)

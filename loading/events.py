@@ -21,6 +21,10 @@ EVENTS_AT_ONCE = 25_000
 
 EVENT_NAMESPACE_HEX = "5b8a9d4e3c574b0e9d0a7a6c1f2e8d31"
 
+_NO_TIME = (
+    "given_time is null or year(given_time) not between 1 and 9999"
+    " or lower(time_text) in ('infinity', '-infinity')"
+)
 _PLAIN_ID = r"[!-~]*[!--/-~][!-~]*"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _UUID_LIKE = r"(?i)(urn:uuid:)?\{?[0-9a-f-]{32,36}\}?"
@@ -123,12 +127,14 @@ select row_no, reason,
        case when reason is not null then raw end as raw,
        cast(row_no as integer) as row_index,
        case when reason is null then {_event_id(plan)} end as event_id,
-       user_id, item_id, cast(kind_no as smallint) as kind_no, value, {_scale_of("least", kinds)} as least,
+       user_id, item_id, cast(kind_no as smallint) as kind_no, value,
+       {_scale_of("least", kinds)} as least,
        {_scale_of("greatest", kinds)} as greatest,
        coalesce(occurred_at, {_timestamp(now)}) as occurred_at,
        occurred_at is not null as time_given,
        case when recommendation is not null
-            then from_hex(replace(cast(recommendation as varchar), '-', '')) end as recommendation_id
+            then from_hex(replace(cast(recommendation as varchar), '-', ''))
+       end as recommendation_id
 from verdicts
 """
 
@@ -139,6 +145,8 @@ def _trimmed(plan: EventsPlan, meaning: str) -> str:
 
 
 def _id_text(plan: EventsPlan, meaning: str) -> str:
+    if plan.id_forms[meaning] is IdForm.EXACT:
+        return f"nullif({plan.text(meaning)}, '')"
     text = _trimmed(plan, meaning)
     if plan.id_forms[meaning] is IdForm.FLOAT:
         text = f"regexp_replace({text}, '\\.0$', '')"
@@ -159,7 +167,11 @@ def _kind_no(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:
 
 
 def _number(text: str) -> str:
-    return f"try_cast(case when {text} similar to '-?\\d+,\\d+' then replace({text}, ',', '.') else {text} end as double)"
+    with_point = f"replace({text}, ',', '.')"
+    return (
+        f"try_cast(case when {text} similar to '-?\\d+,\\d+' then {with_point} else {text} end"
+        " as double)"
+    )
 
 
 def _bound(plan: EventsPlan, at: int) -> str:
@@ -181,7 +193,8 @@ def _scale_of(bound: str, kinds: Sequence[EventKind]) -> str:
     ratings = [int(kind.kind_no) for kind in kinds if kind.rating_scale is not None]
     if not ratings:
         return "null::double"
-    return f"case when value is not null and kind_no in ({', '.join(map(str, ratings))}) then {bound} end"
+    of_ratings = f"kind_no in ({', '.join(map(str, ratings))})"
+    return f"case when value is not null and {of_ratings} then {bound} end"
 
 
 def _time(plan: EventsPlan) -> str:
@@ -206,11 +219,11 @@ def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str
         latest = _timestamp(now + CLOCK_TOLERANCE)
         cases += [
             ("time_text is null", Reason.NO_TIME),
-            ("given_time is null or year(given_time) not between 1 and 9999"
-             " or lower(time_text) in ('infinity', '-infinity')", Reason.UNREADABLE_TIME),
-            ("given_time = to_timestamp(0)", Reason.ZERO_TIME),
+            (_NO_TIME, Reason.UNREADABLE_TIME),
             (f"given_time > {latest}", Reason.FUTURE_TIME),
-        ]  # fmt: skip
+        ]
+        if plan.id_forms["user_id"] is not IdForm.EXACT:
+            cases.insert(-1, ("given_time = to_timestamp(0)", Reason.ZERO_TIME))
     if "recommendation_id" in plan.fields:
         cases.append(
             ("recommendation_text is not null and recommendation is null", Reason.ID_NOT_UUID)
@@ -243,7 +256,10 @@ def _value_cases(plan: EventsPlan, kinds: Sequence[EventKind]) -> Iterator[tuple
         of_kind = f"kind_no = {int(kind.kind_no)}"
         if has_values:
             yield (
-                f"{of_kind} and value_text is not null and (number is null or not isfinite(number))",
+                (
+                    f"{of_kind} and value_text is not null"
+                    " and (number is null or not isfinite(number))"
+                ),
                 Reason.INVALID_VALUE,
             )
         yield f"{of_kind} and number is null", Reason.NO_VALUE
@@ -255,8 +271,10 @@ def _value_cases(plan: EventsPlan, kinds: Sequence[EventKind]) -> Iterator[tuple
             )
             least, greatest = f"coalesce(least, {least})", f"coalesce(greatest, {greatest})"
         yield (
-            f"{of_kind} and not {unrated} and (number < cast({least} as float)"
-            f" or number > cast({greatest} as float))",
+            (
+                f"{of_kind} and not {unrated} and (number < cast({least} as float)"
+                f" or number > cast({greatest} as float))"
+            ),
             Reason.VALUE_OUT_OF_BOUNDS,
         )
 
@@ -284,6 +302,7 @@ def _event_id(plan: EventsPlan) -> str:
     return (
         f"case when event_text is null then {content}"
         f" when regexp_full_match(lower({text}), '{_UUID}') then from_hex(replace({text}, '-', ''))"
-        f" when regexp_full_match({text}, {literal(_UUID_LIKE)}) then from_hex(event_uuid_of({text}))"
+        f" when regexp_full_match({text}, {literal(_UUID_LIKE)})"
+        f" then from_hex(event_uuid_of({text}))"
         f" else {version_5} end"
     )

@@ -99,8 +99,6 @@ def _checked(
     rejects = []
     for row in rows:
         try:
-            if row["fault"] is not None:
-                raise RowError(Reason(row["fault"]))
             item = read_item(named_values(plan, row))
             if item.item_id in tags:
                 item = replace(
@@ -120,7 +118,9 @@ def _checked(
 
 
 def named_values(plan: ItemsPlan, row: Mapping[str, Any]) -> dict[str, object]:
-    """A row's values by what they mean."""
+    """A row's values by what they mean; RowError if it is no row."""
+    if row["fault"] is not None:
+        raise RowError(Reason(row["fault"]))
     given = orjson.loads(row["json"]) if plan.table.is_json else row
     names = plan.table.stored_names
     values: dict[str, object] = {
@@ -148,7 +148,7 @@ def _clean_id(value: object, plan: ItemsPlan) -> object:
     """Blanks around an id are not part of it, nor is the .0 of whole numbers."""
     if isinstance(value, float) and value.is_integer():
         value = int(value) if plan.id_form is IdForm.FLOAT else str(value)
-    if not isinstance(value, str):
+    if not isinstance(value, str) or plan.id_form is IdForm.EXACT:
         return value
     text = value.strip()
     if text.lower() in NO_ID:

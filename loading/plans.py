@@ -30,6 +30,7 @@ class IdForm(StrEnum):
 
     PLAIN = "as they are"
     FLOAT = "whole numbers written as 123.0"
+    EXACT = "as the API took them: `null` is one too"
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +156,8 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
     how = " ".join(f"--column {each}={value}" for each, value in zip(missing, values, strict=False))
     counted = " (columns count from 1)" if table.is_headless else ""
     return (
-        f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted}; if these are"
-        " items, --column title=NAME or --attributes all as well."
+        f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
+        " if these are items, --column title=NAME or --attributes all as well."
     )
 
 
@@ -275,7 +276,9 @@ def _items(
         tuple(column for column in table.columns if column not in read),
         notes,
         layout.name if layout is not None else None,
-        _id_form(duck, table, table.expressions[own["item_id"]]),
+        IdForm.EXACT
+        if layout is not None and layout.is_export
+        else _id_form(duck, table, table.expressions[own["item_id"]]),
         layout.flags if layout is not None else (),
         layout is not None and layout.has_years,
     )
@@ -318,7 +321,11 @@ class _Events:
         self.fields = {
             meaning: self.fields[meaning] for meaning in EVENT_MEANINGS if meaning in self.fields
         }
-        id_forms = {meaning: self._id_form(meaning) for meaning in ("user_id", "item_id")}
+        exact = self.layout is not None and self.layout.is_export
+        id_forms = {
+            meaning: IdForm.EXACT if exact else self._id_form(meaning)
+            for meaning in ("user_id", "item_id")
+        }
         kind, kinds = self._kind()
         scale = self._scale(kind, kinds)
         time = self._time()
@@ -433,8 +440,9 @@ class _Events:
         more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
         return (
             f"The column {self.fields['kind']} has the kinds {', '.join(shown)}{more}, which nobody"
-            f" knows. Say --map-kind {first}=KIND ({', '.join(names)}), --map-kind {first}=- to leave"
-            f" such events out, or make it a kind with `tandem kind set {_as_kind(first)} --weight 1`."
+            f" knows. Say --map-kind {first}=KIND ({', '.join(names)}), --map-kind {first}=- to"
+            " leave such events out, or make it a kind with"
+            f" `tandem kind set {_as_kind(first)} --weight 1`."
         )
 
     def _scale(
@@ -457,7 +465,8 @@ class _Events:
         least, greatest, numbers, given = self._values(kinds)
         if given and numbers * 2 < given:
             raise InvalidInputError(
-                f"{column} holds {next(iter(_sample_of(self.table, column)), '')!r}, which is no number."
+                f"{column} holds {next(iter(_sample_of(self.table, column)), '')!r}, which is no"
+                " number."
                 " Say --column value=NAME for another column, or --kind view to read none."
             )
         if RATING_KIND not in used or not numbers:
@@ -494,7 +503,8 @@ class _Events:
         absent = ", ".join(literal(word) for word in NO_ID)
         finite = f"{number} is not null and isfinite({number})"
         row = self._one(
-            f"min({number}) filter ({finite} and {rated}), max({number}) filter ({finite} and {rated}),"
+            f"min({number}) filter ({finite} and {rated}),"
+            f" max({number}) filter ({finite} and {rated}),"
             f" count(*) filter ({finite}), count(*) filter (lower({text}) not in ({absent}))"
         )
         least, greatest, numbers, given = row
@@ -514,8 +524,8 @@ class _Events:
         if "time" not in self.fields:
             raise InvalidInputError(
                 f"{self.table.source.name} has no column of times (it has"
-                f" {', '.join(self.table.columns)}). Say --column time=NAME, or --no-times: then all"
-                " events happen now, and nothing is known of their order."
+                f" {', '.join(self.table.columns)}). Say --column time=NAME, or --no-times: then"
+                " all events happen now, and nothing is known of their order."
             )
         column = self.fields["time"]
         found = find_time_format(

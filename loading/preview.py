@@ -106,7 +106,7 @@ def _file(duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind
             " where reason <> '' group by reason order by 2 desc, 1"
         ).fetchall():
             counts[reason], rejected[reason] = int(rows), list(samples)
-        figures = _figures(duck, plan, view, kinds)
+        figures = _figures(duck, view, kinds)
     elif plan.content is Content.TAGS:
         items = len(most_frequent_tags(duck, plan))
     else:
@@ -147,14 +147,15 @@ def _count_items(
 
 
 def _figures(
-    duck: duckdb.DuckDBPyConnection, plan: EventsPlan, view: str, kinds: Sequence[EventKind]
+    duck: duckdb.DuckDBPyConnection, view: str, kinds: Sequence[EventKind]
 ) -> EventFigures:
     names = {int(kind.kind_no): kind.kind for kind in kinds}
     # Once through the file: what follows asks of it again and again.
     good = f"{view}_good"
     duck.execute(
         f"create or replace temporary table {good} as select row_no, event_id, user_id, item_id,"
-        f" kind_no, value, least, greatest, occurred_at, time_given from {view} where reason is null"
+        " kind_no, value, least, greatest, occurred_at, time_given"
+        f" from {view} where reason is null"
     )
     (left_out,) = duck.execute(f"select count(*) from {view} where reason = ''").fetchall()[0]
     by_kind = duck.execute(
@@ -167,10 +168,12 @@ def _figures(
         f" case when time_given then occurred_at end)) from {good}"
     ).fetchall()[0]
     (users_with_two,) = duck.execute(
-        f"select count(*) from (select 1 from {good} group by user_id having min(item_id) < max(item_id))"
+        f"select count(*) from (select 1 from {good} group by user_id"
+        " having min(item_id) < max(item_id))"
     ).fetchall()[0]
     (items_with_two,) = duck.execute(
-        f"select count(*) from (select 1 from {good} group by item_id having min(user_id) < max(user_id))"
+        f"select count(*) from (select 1 from {good} group by item_id"
+        " having min(user_id) < max(user_id))"
     ).fetchall()[0]
     ratings = duck.execute(
         "select case when share > 0.5 then 'liking' when share > 0.2 then 'seen' else 'dislike' end"

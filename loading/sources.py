@@ -53,6 +53,7 @@ class Source:
 
     @property
     def size_bytes(self) -> int:
+        """On disk."""
         return self.path.stat().st_size
 
 

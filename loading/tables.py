@@ -20,6 +20,8 @@ from loading.sources import Source
 from loading.text import with_line_feeds
 
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
+LARGEST_OBJECT_BYTES = 16 * 1024 * 1024
+"""Of a JSON object that is not on a line of its own."""
 NOT_TEXT = "\x01"
 """Begins what stands where text belongs and is a list, an object, true or false."""
 
@@ -182,7 +184,8 @@ def _delimited_table(
     names = [f"c{index}" for index in range(len(dialect.columns))]
     rejects, view = f"rejects_{number}", f"table_{number}"
     duck.execute(
-        f"drop view if exists {view}; drop table if exists {rejects}; drop table if exists {rejects}_scan"
+        f"drop view if exists {view}; drop table if exists {rejects};"
+        f" drop table if exists {rejects}_scan"
     )
     reader = _reader(
         source.path,
@@ -339,7 +342,8 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
             source.path, delim=_NEVER, quote="", columns=("json",), header=False, rejects=rejects
         )
         rows = (
-            f"select row_number() over () as row_no, json as raw, case when not json_valid(json) then"
+            "select row_number() over () as row_no, json as raw,"
+            " case when not json_valid(json) then"
             f" {literal(Reason.MALFORMED_JSON)} when json_type(json) <> 'OBJECT' then"
             f" {literal(Reason.NOT_AN_OBJECT)} end as fault from {reader}"
         )
@@ -348,7 +352,10 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
         )
         rows += " where raw is not null and trim(raw) <> ''"
     else:
-        reader = f"read_json_objects({literal(str(source.path))}, format = '{form}', maximum_object_size = {16 * 1024 * 1024})"
+        reader = (
+            f"read_json_objects({literal(str(source.path))}, format = '{form}',"
+            f" maximum_object_size = {LARGEST_OBJECT_BYTES})"
+        )
         rows = (
             "select row_number() over () as row_no, case when json_type(json) <> 'OBJECT' then"
             f" {literal(Reason.NOT_AN_OBJECT)} end as fault, cast(json as varchar) as raw, json"
@@ -363,9 +370,11 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
     if nested is not None:
         path = literal(f'$."{nested}"')
         duck.execute(
-            f"create or replace view {view} as select row_number() over () as row_no, fault, json as raw, json from ("
-            f"select fault, json_merge_patch(json_merge_patch(json, json_object({literal(nested)}, null)),"
-            f" unnest(case when json_type(json, {path}) = 'ARRAY' then from_json(json_extract(json, {path}),"
+            f"create or replace view {view} as"
+            " select row_number() over () as row_no, fault, json as raw, json from (select fault,"
+            f" json_merge_patch(json_merge_patch(json, json_object({literal(nested)}, null)),"
+            f" unnest(case when json_type(json, {path}) = 'ARRAY'"
+            f" then from_json(json_extract(json, {path}),"
             f" '[\"JSON\"]') else ['{{}}'::json] end)) as json from {view}_objects)"
         )
         notes.append(f"one event for each of the list {nested}")
@@ -373,7 +382,8 @@ def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: st
         duck.execute(f"create or replace view {view} as select * from {view}_objects")
     keys = duck.execute(
         "select key from (select unnest(json_keys(json)) as key,"
-        f" generate_subscripts(json_keys(json), 1) as place, row_no from {view} where fault is null)"
+        " generate_subscripts(json_keys(json), 1) as place, row_no"
+        f" from {view} where fault is null)"
         " group by key order by min((row_no, place))"
     ).fetchall()
     expressions = {str(key): _json_text(str(key)) for (key,) in keys}
@@ -411,11 +421,10 @@ def _nested_events(duck: duckdb.DuckDBPyConnection, view: str) -> str | None:
 
 def _json_text(key: str) -> str:
     path = literal('$."' + key.replace('"', '\\"') + '"')
+    text = f"json_extract_string(json, {path})"
     return (
-        f"case json_type(json, {path}) when 'ARRAY' then {literal(NOT_TEXT)} || json_extract_string(json, {path})"
-        f" when 'OBJECT' then {literal(NOT_TEXT)} || json_extract_string(json, {path})"
-        f" when 'BOOLEAN' then {literal(NOT_TEXT)} || json_extract_string(json, {path})"
-        f" else json_extract_string(json, {path}) end"
+        f"case when json_type(json, {path}) in ('ARRAY', 'OBJECT', 'BOOLEAN')"
+        f" then {literal(NOT_TEXT)} || {text} else {text} end"
     )
 
 

@@ -64,13 +64,17 @@ class TimeFormat:
             case "day number":
                 return f"cast(try_strptime({trimmed}, '%Y%m%d') as timestamptz)"
             case "ISO 8601" | "epoch":
-                iso = f"case when {trimmed} similar to '\\d{{4}}.*' then try_cast({trimmed} as timestamptz) end"
+                iso = (
+                    f"case when {trimmed} similar to '\\d{{4}}.*'"
+                    f" then try_cast({trimmed} as timestamptz) end"
+                )
                 return (
                     f"case when regexp_full_match({trimmed}, {literal(_NUMBER)}) then"
                     f" to_timestamp({_epoch_seconds(trimmed)}) else {iso} end"
                 )
         formats = ", ".join(literal(pattern) for pattern in self.patterns)
-        return f"cast(try_strptime(regexp_replace({trimmed}, '\\s+', ' ', 'g'), [{formats}]) as timestamptz)"
+        one_blank = f"regexp_replace({trimmed}, '\\s+', ' ', 'g')"
+        return f"cast(try_strptime({one_blank}, [{formats}]) as timestamptz)"
 
 
 def _epoch_seconds(text: str) -> str:
@@ -106,7 +110,7 @@ def find_time_format(
         return TimeFormat(ISO, told="times")
     if _all(duck, view, expression, r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"):
         return TimeFormat(DAY_NUMBER, told="days written as 20191001")
-    if _share(duck, sample, TimeFormat(EPOCH)) > 0.5:  # noqa: PLR2004
+    if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
         return TimeFormat(EPOCH, told=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
         return TimeFormat(ISO, told="dates and times of ISO 8601")
@@ -188,7 +192,8 @@ def _is_number(text: str) -> bool:
 def _all(duck: duckdb.DuckDBPyConnection, view: str, expression: str, pattern: str) -> bool:
     return bool(
         duck.execute(
-            f"select coalesce(bool_and(regexp_full_match(trim({expression}), {literal(pattern)})), false)"
+            "select coalesce("
+            f"bool_and(regexp_full_match(trim({expression}), {literal(pattern)})), false)"
             f" from {view} where fault is null and trim({expression}) not in ('', '0')"
         ).fetchall()[0][0]
     )

@@ -162,7 +162,8 @@ _KINDS: dict[str | None, str] = {
     ),
     "click": "click clicks clicked clickout click_out tap",
     "like": (
-        "like likes liked favorite favourite favorited fav upvote thumbs_up thumb_up love loved star"
+        "like likes liked favorite favourite favorited fav upvote thumbs_up thumb_up love loved "
+        "star"
     ),
     "dislike": "dislike disliked downvote thumbs_down thumb_down",
     "rate": "rate rated rating ratings review",
@@ -171,8 +172,8 @@ _KINDS: dict[str | None, str] = {
         "wishlist add_to_wishlist bookmark bookmarked save saved"
     ),
     "purchase": (
-        "purchase purchases purchased transaction transactions buy bought order orders ordered sale "
-        "checkout conversion"
+        "purchase purchases purchased transaction transactions buy bought order orders ordered "
+        "sale checkout conversion"
     ),
     "hide": "hide hidden not_interested",
     LEFT_OUT: (

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.prompt import IntPrompt
 from rich.table import Table
 
 import loading
@@ -164,14 +165,14 @@ def _asking(
                 console.print(
                     f"  {number}  {escape(choice.label)}  [dim]{escape(choice.option)}[/]"
                 )
-            answer = typer.prompt(
-                "Which", type=typer.IntRange(1, len(error.choices)), prompt_suffix=": "
+            answer = IntPrompt.ask(
+                "Which", console=console, choices=[str(n + 1) for n in range(len(error.choices))]
             )
             options = _with(options, error.choices[answer - 1].changes)
 
 
 def _with(options: LoadOptions, changes: Mapping[str, Any]) -> LoadOptions:
-    merged = {
+    merged: dict[str, Any] = {
         name: {**getattr(options, name), **value} if isinstance(value, Mapping) else value
         for name, value in changes.items()
     }
@@ -232,9 +233,11 @@ def _print_report(console: Console, report: LoadReport) -> None:
 
 def _undo(load_no: int, *, as_json: bool) -> None:
     settings, home = prepare()
-    with opened_stores(settings, home, "tandem load") as stores:
-        with connected(stores.database_url) as connection:
-            undone = undo_load(connection, load_no)
+    with (
+        opened_stores(settings, home, "tandem load") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        undone = undo_load(connection, load_no)
     if as_json:
         typer.echo(json.dumps({"load": load_no, **dataclasses.asdict(undone)}))
         return

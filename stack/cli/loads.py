@@ -23,9 +23,11 @@ def command(
 ) -> None:
     """`tandem load --undo LOAD` takes one back."""
     settings, home = prepare()
-    with opened_stores(settings, home, "tandem loads") as stores:
-        with connected(stores.database_url) as connection:
-            loads = list_loads(connection, most)
+    with (
+        opened_stores(settings, home, "tandem loads") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        loads = list_loads(connection, most)
     if as_json:
         typer.echo(json.dumps({"loads": [dataclasses.asdict(load) for load in loads]}, default=str))
         return

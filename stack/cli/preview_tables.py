@@ -45,8 +45,8 @@ def _print_events(console: Console, events: EventFigures) -> None:
     if events.first is not None and events.last is not None:
         console.print(f"  from {events.first:%Y-%m-%d %H:%M} to {events.last:%Y-%m-%d %H:%M} UTC")
     console.print(
-        f"  users: {events.users:,}, {_share(events.users_with_two, events.users)} with two items or"
-        f" more; items: {events.items:,}, {_share(events.items_with_two, events.items)} with two"
+        f"  users: {events.users:,}, {_share(events.users_with_two, events.users)} with two items"
+        f" or more; items: {events.items:,}, {_share(events.items_with_two, events.items)} with two"
         " users or more: the night learns from these"
     )
     if events.repeated:

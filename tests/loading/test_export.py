@@ -18,12 +18,11 @@ from sqlalchemy import Engine, text
 
 from domain.errors import InvalidInputError, StoreUnavailableError
 from domain.identifiers import id_fault
-from loading import load_path
 from loading.export import opened_export
 from loading.whole_file import whole_file
 from loading.written_formats import FileFormat
 from tests.events import LIKE, RATE, event, record, user_no_of
-from tests.loading.written_files import Row, write_jsonl
+from tests.loading.written_files import Row, load_path, write_jsonl
 from tests.small_run import publish_small_run
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -63,8 +62,8 @@ EVENT = st.fixed_dictionaries(
         ).map(datetime.isoformat),
     }
 )
-KINDS = st.sampled_from([("view", None), ("like", None)]) | st.tuples(
-    st.just("rate"), st.floats(1, 5, width=32)
+KINDS = st.sampled_from([("view", None, None), ("like", None, None)]) | st.tuples(
+    st.just("rate"), st.floats(1, 5, width=32), st.sampled_from(["1:5", "0.5:10"])
 )
 
 
@@ -81,6 +80,8 @@ def stores(draw: st.DrawFn) -> tuple[list[Row], list[Row]]:
                     "item_id": item_id,
                     "kind": kind[0],
                     "value": kind[1],
+                    "scale": kind[2],
+                    "recommendation_id": None,
                 },
                 EVENT,
                 item_ids,

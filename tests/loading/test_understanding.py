@@ -439,8 +439,9 @@ CASES = [
     ),
     Case(
         "Amazon reviews 2023",
-        '{"rating": 5.0, "title": "Nice", "text": "x", "images": [], "asin": "z", "parent_asin": "a",'
-        ' "user_id": "u1", "timestamp": 1600000000000, "helpful_vote": 0, "verified_purchase": true}\n',
+        '{"rating": 5.0, "title": "Nice", "text": "x", "images": [], "asin": "z",'
+        ' "parent_asin": "a", "user_id": "u1", "timestamp": 1600000000000, "helpful_vote": 0,'
+        ' "verified_purchase": true}\n',
         [rate(5, "1:5")],
         file="All_Beauty.jsonl",
         told=("Amazon reviews 2023",),
@@ -485,7 +486,8 @@ CASES = [
     ),
     Case(
         "Steam 200K",
-        'u1,"The Elder Scrolls V Skyrim",purchase,1.0,0\nu1,"The Elder Scrolls V Skyrim",play,273.0,0\n',
+        'u1,"The Elder Scrolls V Skyrim",purchase,1.0,0\n'
+        'u1,"The Elder Scrolls V Skyrim",play,273.0,0\n',
         [
             ("u1", "The Elder Scrolls V Skyrim", "purchase", None, None, None),
             ("u1", "The Elder Scrolls V Skyrim", "view", None, None, None),

@@ -8,7 +8,16 @@ from sqlalchemy import Engine
 
 from domain.identifiers import RunId
 from sql import locks
-from sql.locks import EVENT_HORIZON, LOADS, LOCKS, NIGHT, POPULAR_LISTS, TUNING, session_lock, try_lock
+from sql.locks import (
+    EVENT_HORIZON,
+    LOADS,
+    LOCKS,
+    NIGHT,
+    POPULAR_LISTS,
+    TUNING,
+    session_lock,
+    try_lock,
+)
 
 ROOT = Path(locks.__file__).parents[1]
 LAYERS = ("sql", "batch", "speed", "serving", "flows", "stack", "benchmarks", "tests")
