@@ -23,7 +23,7 @@ from prefect.exceptions import ParameterTypeError
 from domain.errors import InvalidInputError, TandemError
 from flows.deployments import ensure_deployments
 from flows.import_new import import_from_source
-from loading.imports import refuse_password
+from loading.addresses import refuse_password
 from sql.environment import refuse_unknown_variables
 
 _ENTRYPOINT = "flows/import_new.py:import_from_source"

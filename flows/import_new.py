@@ -15,15 +15,14 @@ from sqlalchemy.pool import NullPool
 from domain.errors import InvalidInputError
 from flows.artifacts_of_imports import publish_import
 from flows.giving_way import unless_needless
+from loading.addresses import check_database, refuse_password
 from loading.high_water_marks import IncrementalQuery
 from loading.imports import (
     DatabaseSource,
     FolderSource,
     Imported,
     ImportRequest,
-    check_database,
     import_new,
-    refuse_password,
 )
 from loading.options import LoadOptions
 from loading.report import Progress

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.errors import ImportInProgressError, InvalidInputError
+from loading.addresses import refuse_password
 from loading.high_water_marks import IncrementalQuery
 from loading.imports import (
     DatabaseSource,
@@ -20,7 +21,6 @@ from loading.imports import (
     Imported,
     ImportRequest,
     import_new,
-    refuse_password,
 )
 from loading.options import LoadOptions
 from sql.imports import ImportHistory, import_lock
