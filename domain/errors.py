@@ -81,6 +81,10 @@ class TuningInProgressError(TandemError):
     """Another search for hyperparameters is in progress. Wait for it, or stop it first."""
 
 
+class ImportInProgressError(TandemError):
+    """Another run of this import is in progress."""
+
+
 class RepairRefusedError(TandemError):
     """There is nothing to repair, or somebody else repairs it."""
 

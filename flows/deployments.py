@@ -25,12 +25,25 @@ _POOL_TYPE = "process"
 
 async def register_deployments() -> list[str]:
     """Make sure the work pools and deployments of `prefect.yaml` exist; their names."""
-    described = yaml.safe_load((PROJECT / "prefect.yaml").read_text(encoding="utf-8"))
+    deployments = _described()["deployments"]
     async with get_client() as client:
-        for deployment in described["deployments"]:
-            await _ensure_work_pool(client, deployment["work_pool"]["name"])
-            await _ensure_deployment(client, deployment, described["pull"])
-    return [deployment["name"] for deployment in described["deployments"]]
+        await ensure_deployments(client, deployments)
+    return [deployment["name"] for deployment in deployments]
+
+
+async def ensure_deployments(client: PrefectClient, deployments: list[dict[str, Any]]) -> None:
+    """Make sure that deployments, described as in `prefect.yaml`, exist with their work pools."""
+    pull_steps = _described()["pull"]
+    for deployment in deployments:
+        await _ensure_work_pool(client, deployment["work_pool"]["name"])
+        await _ensure_deployment(client, deployment, pull_steps)
+
+
+def _described() -> dict[str, Any]:
+    described: dict[str, Any] = yaml.safe_load(
+        (PROJECT / "prefect.yaml").read_text(encoding="utf-8")
+    )
+    return described
 
 
 async def _ensure_work_pool(client: PrefectClient, name: str) -> None:

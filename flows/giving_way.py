@@ -13,7 +13,12 @@ from prefect.context import FlowRunContext
 from prefect.runtime import deployment
 from prefect.states import Cancelled
 
-from domain.errors import NightMadeUpForError, RunInProgressError, TuningInProgressError
+from domain.errors import (
+    ImportInProgressError,
+    NightMadeUpForError,
+    RunInProgressError,
+    TuningInProgressError,
+)
 
 R = TypeVar("R")
 
@@ -25,7 +30,12 @@ def unless_needless(work: Callable[[], R]) -> R | State[Any]:
     """
     try:
         return work()
-    except (NightMadeUpForError, RunInProgressError, TuningInProgressError) as error:
+    except (
+        NightMadeUpForError,
+        RunInProgressError,
+        TuningInProgressError,
+        ImportInProgressError,
+    ) as error:
         if deployment.get_id() is None:
             raise
         return Cancelled(message=str(error))

@@ -36,6 +36,8 @@ class LoadOptions:
     """Whether events make the items that the catalogue lacks; None: if it has none at all."""
     attributes: tuple[str, ...] = ()
     """Columns of items that become attributes."""
+    order_ids: bool | None = None
+    """Whether ids of events are those of orders, of which each item is an event."""
     layout: str | None = None
     """The name of a known layout."""
     query: str | None = None

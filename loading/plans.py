@@ -549,6 +549,8 @@ class _Events:
     def _order_ids(self) -> bool:
         if "event_id" not in self.fields:
             return False
+        if self.options.order_ids is not None:
+            return self.options.order_ids
         text, item = f"trim({self._expression('event_id')})", f"trim({self._expression('item_id')})"
         (found,) = self.duck.execute(
             f"select exists (select 1 from {self.table.view} where fault is null and {text} <> ''"

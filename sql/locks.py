@@ -27,13 +27,13 @@ class AdvisoryLock:
 
     class_no: int
     object_no: int | None
-    """None: what is locked has a number of its own, that of a run."""
+    """None: what is locked has a number of its own, as each run has."""
     held_by: Literal["session", "transaction"]
     guards: str
 
-    def numbers(self, run_id: RunId | None = None) -> dict[str, int]:
-        """The lock as statements take it; that of a run needs the run."""
-        object_no = run_id if self.object_no is None else self.object_no
+    def numbers(self, own_no: int | None = None) -> dict[str, int]:
+        """The lock as statements take it; that of a run needs the number of the run."""
+        object_no = own_no if self.object_no is None else self.object_no
         if object_no is None:
             raise ValueError("this lock is one for each run")
         return {"class_no": self.class_no, "object_no": object_no}
@@ -53,6 +53,7 @@ RATING_SCALES = AdvisoryLock(
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
+IMPORTS = AdvisoryLock(31324, None, "session", "an import: one run of each name at a time")
 ITEM_EMBEDDINGS = AdvisoryLock(31321, None, "transaction", "embedding the new items of a run")
 
 EVENT_HORIZON = 31309
@@ -70,25 +71,28 @@ LOCKS = (
     POPULAR_LISTS,
     LOADS,
     UPLOADS,
+    IMPORTS,
     ITEM_EMBEDDINGS,
 )
 
 
 @contextmanager
-def session_lock(connection: Connection, lock: AdvisoryLock) -> Iterator[bool]:
+def session_lock(
+    connection: Connection, lock: AdvisoryLock, own_no: int | None = None
+) -> Iterator[bool]:
     """Whether nobody else has the lock; if so nobody gets it during the block.
 
     It belongs to the session, so it ends with the process however that dies. `connection` must be
     in autocommit: an open transaction of that length would keep dead rows from vacuum.
     """
-    is_held = connection.execute(_LOCKS["try_session_lock"], lock.numbers()).scalar_one()
+    is_held = connection.execute(_LOCKS["try_session_lock"], lock.numbers(own_no)).scalar_one()
     try:
         yield is_held
     finally:
         if is_held:
             # A session that was lost has given the lock back already.
             with suppress(DBAPIError):
-                connection.execute(_LOCKS["release_session_lock"], lock.numbers())
+                connection.execute(_LOCKS["release_session_lock"], lock.numbers(own_no))
 
 
 def try_lock(connection: Connection, lock: AdvisoryLock, run_id: RunId | None = None) -> bool:

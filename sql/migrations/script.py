@@ -14,6 +14,7 @@ FILES = (
     "popular",
     "loads",
     "uploads",
+    "imports",
     "analytics",
 )
 """Each uses what those before it made."""

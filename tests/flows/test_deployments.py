@@ -1,17 +1,21 @@
-"""The deployments of prefect.yaml stand in Prefect."""
+"""The deployments of prefect.yaml stand in Prefect, and those of a data team's imports."""
+
+from pathlib import Path
 
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.deployments.steps.core import run_steps
 
+from domain.errors import InvalidInputError
 from flows.deployments import register_deployments
+from flows.import_deployments import register_imports
 from flows.project_folder import PROJECT
 
 pytestmark = pytest.mark.usefixtures("prefect_server")
 
 
 async def test_the_nightly_deployment_runs_at_three_utc_in_the_pool_tandem() -> None:
-    assert await register_deployments() == ["nightly", "tune", "housekeeping", "rollback"]
+    assert await register_deployments() == ["nightly", "tune", "housekeeping", "rollback", "import"]
     async with get_client() as client:
         deployment = await client.read_deployment_by_name("nightly/nightly")
         pool = await client.read_work_pool("tandem")
@@ -46,3 +50,49 @@ async def test_the_pull_steps_lead_into_the_project_from_anywhere(
     output = await run_steps(deployment.pull_steps)
     assert output["directory"] == str(PROJECT)
     assert deployment.entrypoint == "flows/nightly.py:nightly"
+
+
+IMPORT = """
+imports:
+  - name: purchases
+    cron: "10 * * * *"
+    timezone: Europe/Berlin
+    parameters:
+      source: warehouse
+      query: select * from purchases where updated_at >= {since}
+      high_water_mark: updated_at
+      columns: {user_id: customer_no}
+"""
+
+
+async def test_the_imports_of_a_file_become_deployments(tmp_path: Path) -> None:
+    (tmp_path / "imports.yaml").write_text(IMPORT)
+    assert await register_imports(tmp_path / "imports.yaml") == ["purchases"]
+    async with get_client() as client:
+        deployment = await client.read_deployment_by_name("import/purchases")
+    (schedule,) = deployment.schedules
+    assert (schedule.schedule.cron, schedule.schedule.timezone) == ("10 * * * *", "Europe/Berlin")
+    assert deployment.parameters["name"] == "purchases"
+    assert deployment.parameters["columns"] == {"user_id": "customer_no"}
+    assert (deployment.entrypoint, deployment.work_pool_name) == (
+        "flows/import_new.py:import_from_source",
+        "tandem",
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "reason"),
+    [
+        ("source: warehouse", "source: postgresql://me:pw@host/shop", "Put it into a Secret"),
+        ("columns:", "colums:", "are not valid"),
+        ("cron:", "crom:", "with crom"),
+        ("imports:", "- imports:", "cannot be read|no list"),
+    ],
+)
+async def test_imports_that_cannot_be_are_not_registered(
+    tmp_path: Path, before: str, after: str, reason: str
+) -> None:
+    text = IMPORT.replace("purchases\n", "refused\n", 1).replace(before, after, 1)
+    (tmp_path / "imports.yaml").write_text(text)
+    with pytest.raises(InvalidInputError, match=reason):
+        await register_imports(tmp_path / "imports.yaml")

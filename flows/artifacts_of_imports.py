@@ -1,0 +1,133 @@
+"""What an import did, as artifacts of its flow run."""
+
+from collections.abc import Iterator, Sequence
+
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+
+from loading.high_water_marks import HighWaterMark
+from loading.imports import Imported
+from loading.report import LoadReport
+
+_MOST_FILES = 50
+
+
+def publish_import(imported: Imported) -> None:
+    """A summary to read, and a table with the figures."""
+    key = f"import-{imported.name}"
+    rows = figures(imported)
+    create_markdown_artifact(
+        summary(imported), key=key, description=f"What the import {imported.name} brought"
+    )
+    create_table_artifact(
+        [{"figure": figure, "value": value} for figure, value in rows],
+        key=f"{key}-figures",
+        description=f"The figures of the import {imported.name}",
+    )
+
+
+def figures(imported: Imported) -> list[tuple[str, int | str]]:
+    """Every figure with its name."""
+    report = imported.report
+    rows: list[tuple[str, int | str]] = [("rows read", imported.rows)]
+    if report is not None:
+        rows += _of_load(report)
+    if imported.files or imported.files_unchanged:
+        rows += [
+            ("files new or changed", len(imported.files)),
+            ("files as before", imported.files_unchanged),
+        ]
+    if imported.mark_before is not None or imported.mark_after is not None:
+        rows += [
+            ("high-water mark before", _mark(imported.mark_before)),
+            ("high-water mark after", _mark(imported.mark_after)),
+        ]
+    return rows
+
+
+def summary(imported: Imported) -> str:
+    """Figures, notices, rejected rows and how columns were read, in Markdown."""
+    lines = [f"# Import {imported.name} from {_code(imported.source)}", ""]
+    report = imported.report
+    if report is None:
+        lines += ["There was nothing new. Nothing was stored.", ""]
+    else:
+        lines += [
+            f"This is load {report.load_no}; `tandem load --undo {report.load_no}` takes it back.",
+            "",
+        ]
+    lines += [f"**Look at this:** {_text(notice)}\n" for notice in imported.notices]
+    rows = [[_text(figure), _text(_value(value))] for figure, value in figures(imported)]
+    lines += _table(["", ""], rows)
+    if report is not None and report.rejected:
+        lines += ["", "## Rejected rows", ""]
+        lines += ["One is read again when it, or its file, changes, or with `read_again`.", ""]
+        lines += _table(["reason", "rows", "the first of them"], list(_rejected(imported, report)))
+    if imported.columns:
+        lines += ["", "## How the columns were read", ""]
+        lines += _table(
+            ["file", "column", "meaning", "how"],
+            [
+                [_text(row.file), _code(row.column), row.meaning, _text(row.how)]
+                for row in imported.columns
+            ],
+        )
+        unread = {} if report is None else report.unread_columns
+        lines += [
+            f"\nNot read of {_text(file)}: {', '.join(map(_code, columns))}."
+            for file, columns in unread.items()
+        ]
+    if imported.files:
+        lines += ["", "## Files", ""]
+        lines += [f"- {_code(file)}" for file in imported.files[:_MOST_FILES]]
+        if len(imported.files) > _MOST_FILES:
+            lines.append(f"- and {len(imported.files) - _MOST_FILES:,} more")
+    return "\n".join(lines)
+
+
+def _of_load(report: LoadReport) -> list[tuple[str, int | str]]:
+    return [
+        ("events stored", report.events_stored),
+        ("events repeated", report.events_repeated),
+        ("events left out", report.left_out),
+        ("items new", report.items_new),
+        ("items changed", report.items_changed),
+        ("items as before", report.items_unchanged),
+        ("rows rejected", sum(report.rejected.values())),
+        ("load", report.load_no),
+    ]
+
+
+def _rejected(imported: Imported, report: LoadReport) -> Iterator[list[str]]:
+    for reason, rows in report.rejected.items():
+        samples = imported.samples.get(reason, ())
+        yield [_text(reason), f"{rows:,}", "<br>".join(_code(sample) for sample in samples)]
+
+
+def _mark(mark: HighWaterMark | None) -> str:
+    return "none" if mark is None else mark.value
+
+
+def _value(value: int | str) -> str:
+    return f"{value:,}" if isinstance(value, int) else value
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    lines = [f"| {' | '.join(titles)} |", "|---" * len(titles) + "|"]
+    return [*lines, *(f"| {' | '.join(row)} |" for row in rows)]
+
+
+def _code(text: str) -> str:
+    """Text as it is; none for none."""
+    return text and f"`{_one_line(text).replace('`', chr(39)).replace('|', chr(92) + '|')}`"
+
+
+def _text(text: str) -> str:
+    """Text in which nothing is taken for Markdown or HTML."""
+    escaped = _one_line(text)
+    for character in "\\`*_[]<>|#":
+        escaped = escaped.replace(character, f"\\{character}")
+    return escaped
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
