@@ -268,7 +268,7 @@ class _Run:
         self.rows = opened.total_rows
         self.brings_items = opened.has_items
         self.columns = tuple(
-            ColumnReading(plan.table.source.name, column.name, column.meaning, column.told)
+            ColumnReading(plan.table.source.name, column.name, column.meaning, column.read_as)
             for plan in opened.plans
             for column in plan.columns
         ) + tuple(

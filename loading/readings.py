@@ -177,5 +177,5 @@ def _scale_text(scale: tuple[float, float]) -> str:
 
 
 def _day_first(plan: EventsPlan) -> bool | None:
-    said = "" if plan.time is None else plan.time.told
+    said = "" if plan.time is None else plan.time.description
     return True if "the day first" in said else False if "the month first" in said else None

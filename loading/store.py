@@ -127,7 +127,7 @@ class Store:
 
     def _write_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
         self._stage("staged_events", events)
-        self._cursor.execute("analyze staged_events")
+        self._cursor.execute(_LOADING["analyze_staged_events"].text)
         items_new = (
             int(self._rows("create_missing_items", self._load_no)[0][0]) if create_items else 0
         )

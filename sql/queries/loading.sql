@@ -12,6 +12,10 @@ create temporary table staged_items (
     row_index integer, item_id text, title text, categories text[], description text, attributes text, available boolean
 ) on commit delete rows;
 
+-- name: analyze_staged_events
+-- Nobody else does for a temporary table: without it the next statements would be planned for a handful of rows.
+analyze staged_events;
+
 -- name: has_items
 select exists (select from items);
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 
 from domain.identifiers import event_uuid, id_fault
+from loading.plans import NO_ID
 from loading.reasons import Reason
 from tests.loading.written_files import load_path
 
@@ -34,7 +35,9 @@ class Event:
 
 # Any character that PostgreSQL and UTF-8 can hold, and those that CSV is particular about.
 CHARACTERS = st.characters(codec="utf-8", exclude_categories=("Cc",)) | st.sampled_from('", |')
-IDS = st.text(CHARACTERS, min_size=1, max_size=12).filter(lambda text: id_fault(text) is None)
+IDS = st.text(CHARACTERS, min_size=1, max_size=12).filter(
+    lambda text: id_fault(text) is None and text.lower() not in NO_ID
+)
 EVENTS = st.builds(
     Event,
     event_id=st.uuids().map(str) | IDS,
