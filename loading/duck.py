@@ -27,7 +27,7 @@ def opened_duck(folder: Path, time_zone: str) -> Iterator[duckdb.DuckDBPyConnect
         "autoload_known_extensions": False,
     }
     with duckdb.connect(":memory:", config=config) as duck:
-        duck.execute("load icu")
+        duck.execute("load icu; set enable_progress_bar = false")
         try:
             duck.execute(f"set TimeZone = {literal(time_zone)}")
         except duckdb.Error as error:

@@ -286,9 +286,15 @@ def _event_id(plan: EventsPlan) -> str:
     text is what a UUID of version 5 is made of. An event without id is known by what it says, so
     that loading it again is seen as a repetition.
     """
+    hashed = (
+        "md5(concat_ws(' ', length(user_id), user_id, length(item_id), item_id, kind_no,"
+        " coalesce(cast(value as varchar), '-'), coalesce(epoch_us(occurred_at), -1)))"
+    )
+    # The time comes first, in milliseconds: what happened together lies together in the index.
+    milliseconds = "format('{:012x}', epoch_ms(occurred_at))"
     content = (
-        "from_hex(md5(concat_ws(' ', length(user_id), user_id, length(item_id), item_id, kind_no,"
-        " coalesce(cast(value as varchar), '-'), coalesce(epoch_us(occurred_at), -1))))"
+        f"from_hex(case when occurred_at >= to_timestamp(0) then {milliseconds} || {hashed}[:20]"
+        f" else {hashed} end)"
     )
     if "event_id" not in plan.fields:
         return content

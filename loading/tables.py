@@ -262,7 +262,8 @@ def _reader(
     return (
         f"read_csv({literal(str(path))}, auto_detect = false, delim = {literal(delim)},"
         f" quote = {literal(quote)}, escape = {literal(quote)}, header = {str(header).lower()},"
-        f" columns = {{{types}}}, max_line_size = {LONGEST_LINE_BYTES}, store_rejects = true,"
+        f" columns = {{{types}}}, max_line_size = {LONGEST_LINE_BYTES},"
+        f" buffer_size = {2 * LONGEST_LINE_BYTES}, store_rejects = true,"
         f" rejects_table = {literal(rejects)}, rejects_scan = {literal(rejects + '_scan')},"
         " rejects_limit = 0, null_padding = false)"
     )

@@ -81,6 +81,7 @@ declare
     written   bigint;
     unknown   integer[];
     conflicts integer[] := '{}';
+    made      integer[] := '{}';
 begin
     -- Whoever takes items out again waits for us, or we find them gone.
     perform from items where item_id in (select item_id from staged_events) order by item_no for key share;
@@ -104,18 +105,21 @@ begin
 
     perform hold_event_horizon();
 
-    -- Events sent again make no user: one who was forgotten would come back. Rows are locked in one order by everybody.
-    create temporary table needed_users on commit drop as
-    select distinct user_id from staged_events
-    where not exists (select from event_receipts where event_receipts.event_id = staged_events.event_id);
+    -- Rows are locked in one order by everybody, so that two who write cannot wait for each other. Whoever is held cannot be
+    -- forgotten before the commit.
+    create temporary table needed_users on commit drop as select distinct user_id from staged_events;
     get diagnostics needed = row_count;
     analyze needed_users;
     loop
-        insert into users (user_id)
-        select user_id from needed_users
-        where not exists (select from users where users.user_id = needed_users.user_id)
-        order by user_id
-        on conflict do nothing;
+        with created as (
+            insert into users (user_id)
+            select user_id from needed_users
+            where not exists (select from users where users.user_id = needed_users.user_id)
+            order by user_id
+            on conflict do nothing
+            returning user_no
+        )
+        select made || array_agg(user_no) into made from created;
         select count(*) into held
         from (select from users where user_id in (select user_id from needed_users) order by user_id for key share) as locked;
         exit when held = needed;
@@ -144,6 +148,10 @@ begin
     select count(*) into staged from staged_events;
     if written < staged then
         conflicts := conflicts_of_staged_events();
+        -- Events sent again make no user: one who was forgotten would come back.
+        delete from users
+        where user_no = any(made)
+          and not exists (select from interactions where interactions.user_no = users.user_no);
     end if;
     drop table needed_users;
     return query select written, staged - written - cardinality(conflicts), unknown, conflicts;

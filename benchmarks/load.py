@@ -1,0 +1,208 @@
+"""How fast a CSV file of events is loaded, beside COPY of rows that are ready.
+
+python -m benchmarks load [--events 1000000] [--log 0] [--json]
+"""
+
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import typer
+from adbc_driver_postgresql import dbapi
+
+from benchmarks.command import Seed, run_command
+from benchmarks.loaded_files import progress
+from sql.migrate import migrate
+from stack.cli.options import AsJson
+from stack.database import using_engine
+from stack.local.servers.postgres import PostgresServer, ensure_database, running_postgres
+
+_USERS_PER_ITEM = 5
+_FIRST, _LAST = 1_500_000_000, 1_600_000_000
+_MIB = 1024
+
+_LOAD = """
+import sys, time
+from loading.load import load
+from loading.options import LoadOptions
+began = time.perf_counter()
+report = load(sys.argv[2:], sys.argv[1], LoadOptions())
+print(report.events_stored, report.events_repeated, sum(report.rejected.values()),
+      time.perf_counter() - began)
+"""
+_READY = (
+    "select event_id, position, occurred_at from event_receipts order by position",
+    "select position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,"
+    " occurred_at, received_at from interactions order by position",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What loading took."""
+
+    events: int
+    log_before: int
+    """Events in the log before."""
+    seconds: float
+    per_second: float
+    copy_per_second: float
+    """Rows a second of COPY of the same rows, ready, into a log with its indexes and receipts."""
+    ratio: float
+    """Of the two."""
+    peak_mib: float
+    """The largest size of the process that loads."""
+
+
+def load(
+    *,
+    events: Annotated[int, typer.Option(min=1_000, help="Events in the file.")] = 1_000_000,
+    log: Annotated[int, typer.Option(min=0, help="Events in the log before.")] = 0,
+    seed: Seed = 0,
+    as_json: AsJson = False,
+) -> int:
+    """Load made-up events of users of very different activity with items of a catalogue."""
+    with progress() as on_step, _folder() as folder, _server(folder) as server:
+        measured = _measure(server, folder, events, log, seed, on_step)
+    if as_json:
+        typer.echo(json.dumps(asdict(measured)))
+    else:
+        typer.echo(
+            f"{measured.events:,} events in {measured.seconds:.1f} s: {measured.per_second:,.0f} a"
+            f" second, {measured.ratio:.2f} of COPY of ready rows"
+            f" ({measured.copy_per_second:,.0f}); peak {measured.peak_mib:,.0f} MiB"
+        )
+    return 0
+
+
+def _measure(
+    server: PostgresServer, folder: Path, events: int, log: int, seed: int, on_step: Any
+) -> Measured:
+    url = _database(server, "loaded")
+    items = _write_items(folder, events + log)
+    _run(url, items)
+    if log:
+        on_step(f"a log of {log:,} events before")
+        _run(url, _write_events(folder / "before.csv", log, seed + 1, events + log))
+    path = _write_events(folder / "events.csv", events, seed, events + log)
+    on_step(f"loading {events:,} events, {path.stat().st_size / 1e6:,.0f} MB")
+    stored, repeated, rejected, seconds = _run(url, path)
+    if stored != events:
+        raise RuntimeError(f"{stored} of {events} stored, {repeated} repeated, {rejected} rejected")
+    on_step("COPY of the same rows, ready")
+    copied = _copy(server, url, events, log)
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _MIB
+    rate, copy_rate = events / seconds, events / copied
+    return Measured(events, log, seconds, rate, copy_rate, rate / copy_rate, peak)
+
+
+def _run(url: str, path: Path) -> tuple[int, int, int, float]:
+    """Load in a process of its own: events stored, repeated and rejected, and seconds."""
+    command = [sys.executable, "-c", _LOAD, url, str(path)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=path.parent)
+    stored, repeated, rejected, seconds = done.stdout.split()
+    return int(stored), int(repeated), int(rejected), float(seconds)
+
+
+def _copy(server: PostgresServer, url: str, events: int, log: int) -> float:
+    """Seconds of COPY of the newest `events` rows into a log that has the others already."""
+    other = _database(server, "copied")
+    tables = []
+    with dbapi.connect(url) as connection, connection.cursor() as cursor:
+        for query in _READY:
+            cursor.execute(query)
+            tables.append(_with_bytes(cursor.fetch_arrow_table()))
+    with dbapi.connect(other) as connection, connection.cursor() as cursor:
+        for name, table in zip(("event_receipts", "interactions"), tables, strict=True):
+            cursor.adbc_ingest(name, table.slice(0, log), mode="append") if log else None
+        connection.commit()
+        began = time.perf_counter()
+        for name, table in zip(("event_receipts", "interactions"), tables, strict=True):
+            cursor.adbc_ingest(name, table.slice(log, events), mode="append")
+        connection.commit()
+        return time.perf_counter() - began
+
+
+def _with_bytes(table: pa.Table) -> pa.Table:
+    """UUIDs as 16 bytes, as COPY takes them."""
+    at = table.schema.get_field_index("event_id")
+    column = table.column(at)
+    storage = pa.chunked_array([getattr(chunk, "storage", chunk) for chunk in column.chunks])
+    return table.set_column(at, "event_id", storage.cast(pa.binary()))
+
+
+def _write_items(folder: Path, events: int) -> Path:
+    count = _sizes(events)[1]
+    ids = pa.array([f"item-{number}" for number in range(count)])
+    path = folder / "items.csv"
+    pa_csv.write_csv(pa.table({"item_id": ids, "title": ids}), path)
+    return path
+
+
+def _write_events(path: Path, events: int, seed: int, all_events: int) -> Path:
+    rng = np.random.default_rng(seed)
+    users, items = _sizes(all_events)
+    # Few users and items have most of the events.
+    user_nos = np.minimum(rng.lognormal(0.0, 1.5, events) * users / 20, users - 1).astype(int)
+    item_nos = np.minimum(rng.lognormal(0.0, 1.5, events) * items / 20, items - 1).astype(int)
+    times = np.sort(rng.uniform(_FIRST, _LAST, events))
+    stamps = (times * 1_000_000).astype("datetime64[us]").astype(str)
+    table = pa.table(
+        {
+            "user_id": [f"user-{number}" for number in user_nos],
+            "item_id": [f"item-{number}" for number in item_nos],
+            "event_type": rng.choice(["view", "click", "purchase"], events, p=[0.8, 0.15, 0.05]),
+            "event_time": stamps,
+        }
+    )
+    pa_csv.write_csv(table, path)
+    return path
+
+
+def _sizes(events: int) -> tuple[int, int]:
+    """Users and items for so many events: about 20 a user."""
+    users = max(events // 20, 100)
+    return users, max(users // _USERS_PER_ITEM, 50)
+
+
+def _database(server: PostgresServer, name: str) -> str:
+    ensure_database(server, name)
+    url = server.url(name)
+    with using_engine(url) as engine:
+        migrate(engine)
+    return url
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
+    """A folder on disk that PostgreSQL can be served from under another account."""
+    with tempfile.TemporaryDirectory(prefix="tandem-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        yield folder
+
+
+@contextmanager
+def _server(folder: Path) -> Iterator[PostgresServer]:
+    with running_postgres(folder / "postgres") as server:
+        yield server
+
+
+def main() -> None:
+    """Measure as the command line says."""
+    run_command(load)
+
+
+if __name__ == "__main__":
+    main()
