@@ -43,8 +43,10 @@ print(report.events_stored, report.events_repeated, sum(report.rejected.values()
 """
 _READY = (
     "select event_id, position, occurred_at from event_receipts order by position",
-    "select position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,"
-    " occurred_at, received_at from interactions order by position",
+    (
+        "select position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,"
+        " occurred_at, received_at from interactions order by position"
+    ),
 )
 
 
@@ -74,7 +76,7 @@ def load(
 ) -> int:
     """Load made-up events of users of very different activity with items of a catalogue."""
     with progress() as on_step, _folder() as folder, _server(folder) as server:
-        measured = _measure(server, folder, events, log, seed, on_step)
+        measured = _measure(server, folder, on_step, events=events, log=log, seed=seed)
     if as_json:
         typer.echo(json.dumps(asdict(measured)))
     else:
@@ -87,7 +89,7 @@ def load(
 
 
 def _measure(
-    server: PostgresServer, folder: Path, events: int, log: int, seed: int, on_step: Any
+    server: PostgresServer, folder: Path, on_step: Any, *, events: int, log: int, seed: int
 ) -> Measured:
     url = _database(server, "loaded")
     items = _write_items(folder, events + log)
@@ -110,7 +112,9 @@ def _measure(
 def _run(url: str, path: Path) -> tuple[int, int, int, float]:
     """Load in a process of its own: events stored, repeated and rejected, and seconds."""
     command = [sys.executable, "-c", _LOAD, url, str(path)]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=path.parent)
+    done = subprocess.run(  # noqa: S603
+        command, check=True, capture_output=True, text=True, cwd=path.parent
+    )
     stored, repeated, rejected, seconds = done.stdout.split()
     return int(stored), int(repeated), int(rejected), float(seconds)
 
@@ -125,7 +129,8 @@ def _copy(server: PostgresServer, url: str, events: int, log: int) -> float:
             tables.append(_with_bytes(cursor.fetch_arrow_table()))
     with dbapi.connect(other) as connection, connection.cursor() as cursor:
         for name, table in zip(("event_receipts", "interactions"), tables, strict=True):
-            cursor.adbc_ingest(name, table.slice(0, log), mode="append") if log else None
+            if log:
+                cursor.adbc_ingest(name, table.slice(0, log), mode="append")
         connection.commit()
         began = time.perf_counter()
         for name, table in zip(("event_receipts", "interactions"), tables, strict=True):

@@ -86,3 +86,30 @@ set weight = excluded.weight, marks_seen = excluded.marks_seen, value_reference 
 -- name: kind_is_used
 -- Whether the log has an event of this kind. Reads the whole log if it has none.
 select exists (select from interactions where kind_no = :kind_no);
+
+-- name: count_everything
+-- What `empty` takes away.
+select (select count(*) from interactions) as events, (select count(*) from users) as users,
+       (select count(*) from items) as items, (select count(*) from model_runs) as runs;
+
+-- name: empty_store
+-- Takes away all that came in and all that was made of it; keys and kinds of events stay. Numbers of users, items and runs
+-- are not given again: whoever still remembers some remembers nothing of those who come.
+do $$
+declare
+    part  regclass;
+    names text;
+begin
+    for part in
+        select inhrelid from pg_inherits
+        where inhparent in (select cast(name as regclass) from unnest(run_tables()) as name)
+    loop
+        execute format('drop table %s', part);
+    end loop;
+    select string_agg(format('%I', relname), ', ') into names
+    from pg_class
+    where relkind in ('r', 'p') and relnamespace = cast('public' as regnamespace) and not relispartition
+      and relname not in ('alembic_version', 'api_keys', 'event_kinds');
+    execute format('truncate %s', names);
+end
+$$;

@@ -13,6 +13,7 @@ COMMANDS = {
     "load": "stack.cli.load",
     "loads": "stack.cli.loads",
     "export": "stack.cli.export",
+    "empty": "stack.cli.empty",
     "nightly": "stack.cli.nightly",
     "rollback": "stack.cli.rollback",
     "tune": "stack.cli.tune",
