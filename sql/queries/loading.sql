@@ -101,9 +101,9 @@ select count(*) from changed;
 
 -- name: list_loads
 -- The newest loads; `interrupted` are those that run no more and did not end.
-select load_no, case when state = 'running' and not load_is_held(load_no) then 'interrupted' else state end as state,
+select load_no, case when state = 'running' and held.load_no is null then 'interrupted' else state end as state,
        started_at, ended_at, loaded_by, source, mapping, counts, undone_at
-from loads
+from loads left join held_loads as held using (load_no)
 order by load_no desc
 limit :most;
 

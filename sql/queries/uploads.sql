@@ -69,7 +69,7 @@ returning upload_id;
 select load_no from loads where source = :source and state <> 'undone' order by load_no desc;
 
 -- name: is_loading
-select exists (select from loads where source = :source and state = 'running' and load_is_held(load_no));
+select exists (select from loads where source = :source and state = 'running' and load_no in (select load_no from held_loads));
 
 -- name: list_kept_files
 -- Files that are still needed: of uploads that are not ended, or that may be queued again.

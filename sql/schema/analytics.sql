@@ -205,3 +205,36 @@ $$;
 
 grant usage on schema analytics to analyst;
 grant select on all tables in schema analytics to analyst;
+
+create view analytics.loads as
+select load_no,
+       case when state = 'running' and held.load_no is null then 'interrupted' else state end as state,
+       started_at,
+       ended_at,
+       loaded_by,
+       source,
+       coalesce((counts ->> 'events_stored')::bigint, 0) as events_stored,
+       coalesce((counts ->> 'events_repeated')::bigint, 0) as events_repeated,
+       coalesce((counts ->> 'left_out')::bigint, 0) as events_left_out,
+       coalesce((counts ->> 'items_new')::bigint, 0) as items_new,
+       coalesce((counts ->> 'items_changed')::bigint, 0) as items_changed,
+       coalesce((select sum(value::bigint) from jsonb_each_text(counts -> 'rejected')), 0)::bigint as rows_rejected,
+       mapping,
+       undone_at
+from public.loads left join public.held_loads as held using (load_no);
+
+comment on view analytics.loads is 'One row a bulk load; its counts are known once it is complete.';
+comment on column analytics.loads.load_no is 'Number of the load, as `tandem load --undo` takes it.';
+comment on column analytics.loads.state is 'running, complete, interrupted or undone.';
+comment on column analytics.loads.started_at is 'When it began.';
+comment on column analytics.loads.ended_at is 'When it was complete; null before.';
+comment on column analytics.loads.loaded_by is 'The account, API key or flow that loaded.';
+comment on column analytics.loads.source is 'What was loaded: paths, an upload, or a database without its password.';
+comment on column analytics.loads.events_stored is 'Events that were new.';
+comment on column analytics.loads.events_repeated is 'Events that were there before, or came twice.';
+comment on column analytics.loads.events_left_out is 'Events of kinds that were left out.';
+comment on column analytics.loads.items_new is 'Items that were new.';
+comment on column analytics.loads.items_changed is 'Items that were replaced.';
+comment on column analytics.loads.rows_rejected is 'Rows that could not be stored.';
+comment on column analytics.loads.mapping is 'How the files were read: columns, kinds, scale and times of each.';
+comment on column analytics.loads.undone_at is 'When it was taken back; null if it was not.';

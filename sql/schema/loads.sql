@@ -57,13 +57,12 @@ begin
 end
 $$;
 
--- Whether whoever runs a load is still there.
-create function load_is_held(given_load_no integer) returns boolean
-language sql stable
-return exists (
-    select from pg_locks
-    where locktype = 'advisory' and classid = 31322 and objid = cast(given_load_no as oid) and objsubid = 2 and granted
-      and database = (select oid from pg_database where datname = current_database()));
+-- The loads whose loader is still there.
+create view held_loads as
+select cast(cast(objid as bigint) as integer) as load_no
+from pg_locks
+where locktype = 'advisory' and classid = 31322 and objsubid = 2 and granted
+  and database = (select oid from pg_database where datname = current_database());
 
 -- Stores the events in the temporary table `staged_events` once each, as record_events does, all of one load. Events of
 -- items that the catalogue lacks are not stored: unknown_rows; nor those whose id was recorded with another content:
