@@ -78,7 +78,7 @@ def _understood(
         except InvalidInputError as error:
             if source.is_named and not isinstance(error, NothingToLoadError):
                 raise
-            skipped[source.name] = str(error)
+            skipped[source.name] = str(error).removeprefix(f"{source.name} ")
     if not any(plan.content is not Content.TAGS for plan in plans):
         reasons = " ".join(skipped.values()) or "Tags are loaded with the items they are of."
         raise InvalidInputError(f"There are neither events nor items to load. {reasons}")
