@@ -37,6 +37,7 @@ CREATE_ITEMS_ADVICE = (
     "--create-items, which makes an item titled by its id for each."
 )
 NO_OPTIONS = LoadOptions()
+STANDARD_INPUT = "-"
 
 
 def load(
@@ -83,6 +84,8 @@ def load(
                 )
                 for plan in opened.plans:
                     loading.load(plan)
+                if resumed:
+                    store.count_whole_load(loading.counts)
                 store.note_counts(loading.counts.as_json(), ended=True)
                 return _report(number, loading.counts, rejects.path, opened, resumed=resumed)
 
@@ -114,6 +117,8 @@ def load_tables(
 
 
 def _stem(argument: str) -> str:
+    if argument == STANDARD_INPUT:
+        return "stdin"
     return Path(argument.partition("://")[0]).resolve().name.partition(".")[0] or "load"
 
 
@@ -125,9 +130,15 @@ def _account() -> str:
 
 
 def _shown(arguments: Sequence[str]) -> str:
-    """What is loaded, without the password in an address."""
+    """What is loaded, without the password in an address.
+
+    Standard input is another each time: nothing goes on with what was interrupted of it.
+    """
+    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
     return " ".join(
-        each.rpartition("@")[2]
+        f"standard input at {now}"
+        if each == STANDARD_INPUT
+        else each.rpartition("@")[2]
         if "://" in each and "@" in each
         else str(Path(each).resolve())
         if Path(each).exists()

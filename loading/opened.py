@@ -12,9 +12,9 @@ from domain.errors import InvalidInputError
 from domain.interactions import EventKind
 from loading.duck import opened_duck
 from loading.layouts import Content
-from loading.options import AmbiguousInputError, LoadOptions
+from loading.options import ALL_ATTRIBUTES, AmbiguousInputError, LoadOptions
 from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan, make_plan
-from loading.scales import find_scale
+from loading.scales import find_scale, parse_scale
 from loading.sources import Sources, opened_sources
 from loading.tables import Table, open_table, unreadable
 
@@ -51,6 +51,8 @@ def opened_files(
     Raises InvalidInputError, with what would help, if nothing can be loaded, and
     AmbiguousInputError if only their owner knows how a file is meant.
     """
+    if options.scale is not None:
+        parse_scale(options.scale)
     with tempfile.TemporaryDirectory(prefix="tandem-load-") as folder:
         spool = Path(folder)
         with (
@@ -69,10 +71,12 @@ def _understood(
 ) -> OpenedFiles:
     plans: list[Plan] = []
     skipped = dict(sources.skipped)
+    unused = set(options.columns.values()) | set(options.attributes) - {ALL_ATTRIBUTES}
     for number, source in enumerate(sources.files):
         try:
             table = open_table(duck, source, number, options, spool)
-            plans.append(_planned(duck, table, options, kinds))
+            unused -= _names_of(table)
+            plans.append(_planned(duck, table, _options_of(table, options), kinds))
         except AmbiguousInputError:
             raise
         except InvalidInputError as error:
@@ -82,9 +86,40 @@ def _understood(
     if not any(plan.content is not Content.TAGS for plan in plans):
         reasons = " ".join(skipped.values()) or "Tags are loaded with the items they are of."
         raise InvalidInputError(f"There are neither events nor items to load. {reasons}")
+    _refuse_unused(plans, options, unused)
     plans = _of_one_scale(plans)
     plans.sort(key=lambda plan: _ORDER.index(plan.content))
     return OpenedFiles(duck, tuple(plans), skipped)
+
+
+def _names_of(table: Table) -> set[str]:
+    """What an option may call a table's columns: by name, or by number from 1."""
+    return {*table.columns, *(str(number) for number in range(1, len(table.columns) + 1))}
+
+
+def _options_of(table: Table, options: LoadOptions) -> LoadOptions:
+    """The options as far as they speak of columns of this table: of several files each has some."""
+    names = _names_of(table)
+    return replace(
+        options,
+        columns={each: column for each, column in options.columns.items() if column in names},
+        attributes=tuple(each for each in options.attributes if each in names | {ALL_ATTRIBUTES}),
+    )
+
+
+def _refuse_unused(plans: Sequence[Plan], options: LoadOptions, unused: set[str]) -> None:
+    """What was said and holds for no file is a mistake, and nothing is stored."""
+    if unused:
+        have = "; ".join(
+            f"{plan.table.source.name} has {', '.join(plan.table.columns[:30])}" for plan in plans
+        )
+        raise InvalidInputError(f"No file has the column {', '.join(sorted(unused))}: {have}.")
+    if options.scale is not None and not any(
+        isinstance(plan, EventsPlan) and plan.scale is not None for plan in plans
+    ):
+        raise InvalidInputError(f"--scale {options.scale}: no file has ratings.")
+    if options.layout is not None and not any(plan.layout is not None for plan in plans):
+        raise InvalidInputError(f"No file is of the layout {options.layout}.")
 
 
 def _planned(

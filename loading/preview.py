@@ -207,6 +207,8 @@ def _first_row(row: tuple[object, ...], names: Mapping[int, str]) -> dict[str, s
     if value is not None:
         stored["value"] = f"{value:g}"
     stored["occurred_at"] = (
-        occurred_at.isoformat() if time_given and isinstance(occurred_at, datetime) else "now"
+        occurred_at.astimezone(UTC).isoformat()
+        if time_given and isinstance(occurred_at, datetime)
+        else "now"
     )
     return stored

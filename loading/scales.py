@@ -14,7 +14,6 @@ _KNOWN = (
     (0.0, 100.0),
     (-1.0, 1.0),
     (-10.0, 10.0),
-    (-100.0, 100.0),
 )
 """The first that has room for all ratings is meant, with one exception: 0 and 1 alone."""
 

@@ -22,6 +22,8 @@ _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"
 _COMPRESSION_NAMES = {"gzip": "gzip", "bz2": "bzip2", "zstd": "Zstandard"}
 _SUFFIXES = (".gz", ".bz2", ".zst", ".zip")
 _PARQUET = b"PAR1"
+_TAR = (257, b"ustar")
+"""Where the mark of a tar archive stands."""
 _REFUSED = {
     b"SQLite format 3\x00": (
         "is a SQLite database. Load it as sqlite:///PATH with --query 'select …'."
@@ -171,6 +173,10 @@ def _add(
         notes.append(f"compressed with {_COMPRESSION_NAMES[compression]}")
         with path.open("rb") as file:
             head = file.read(16)
+    with path.open("rb") as file:
+        file.seek(_TAR[0])
+        if file.read(len(_TAR[1])) == _TAR[1]:
+            raise InvalidInputError(f"{name} is a tar archive. Unpack it first.")
     plain_name = name
     while plain_name.lower().endswith(_SUFFIXES):
         plain_name = plain_name.rpartition(".")[0]

@@ -11,6 +11,7 @@ from adbc_driver_postgresql import dbapi
 
 from domain.errors import InvalidInputError, StoreUnavailableError
 from domain.interactions import EventKind
+from loading.report import LoadCounts
 from sql.log import kind_table
 from sql.statements import statements
 
@@ -84,6 +85,16 @@ class Store:
             (self._load_no, json.dumps(counts, sort_keys=True)),
         )
         self._connection.commit()
+
+    def count_whole_load(self, counts: LoadCounts) -> None:
+        """Make of what a resumed load stored since it went on what it stored in all."""
+        events, items = self._rows("count_load", self._load_no)[0]
+        earlier = max(int(events) - counts.events_stored, 0)
+        counts.events_stored = int(events)
+        counts.events_repeated = max(counts.events_repeated - earlier, 0)
+        earlier = max(int(items) - counts.items_new, 0)
+        counts.items_new = int(items)
+        counts.items_unchanged = max(counts.items_unchanged - earlier, 0)
 
     def store_items(self, items: pa.Table) -> StoredItems:
         """Store the items of a chunk, some at a time, and commit."""

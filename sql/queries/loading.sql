@@ -28,6 +28,12 @@ update loads set state = 'complete', ended_at = now(), counts = cast($2 as jsonb
 -- name: note_counts
 update loads set counts = cast($2 as jsonb) where load_no = $1;
 
+-- name: count_load
+-- What a load stored in all: events, and new items.
+select (select count(*) from interactions
+        where position > (select after_position from loads where load_no = $1) and load_no = $1) as events,
+       (select count(*) from items where load_no = $1) as items;
+
 -- name: create_missing_items
 -- Items titled by their id for the staged events that have none; answers how many.
 with made as (

@@ -246,7 +246,10 @@ def _undo(load_no: int, *, as_json: bool) -> None:
         return
     typer.echo(
         f"Load {load_no} is taken back: {undone.events:,} events of {undone.users:,} users,"
-        f" {undone.items_removed:,} items removed, {undone.items_restored:,} as they were before."
+        f" items removed: {undone.items_removed:,}, as they were before: {undone.items_restored:,}."
     )
     if undone.items_kept:
-        typer.echo(f"{undone.items_kept:,} items stay: they were used or changed since.")
+        typer.echo(
+            f"Items that stay: {undone.items_kept:,}. They were used or changed since; what used them"
+            " is taken back first."
+        )

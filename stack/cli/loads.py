@@ -15,6 +15,8 @@ from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.stores import opened_stores
 
+_WIDE = 1_000
+
 
 def command(
     *,
@@ -38,7 +40,8 @@ def command(
 
 
 def _print(loads: list[Load]) -> None:
-    table = Table("load", "state", "began", "by", "events", "items", "rejected", "source", box=None)
+    table = Table("load", "state", "began", "by", "events", "items", "rejected", box=None)
+    table.add_column("source", overflow="fold")
     for load in loads:
         counts = load.counts
         table.add_row(
@@ -52,6 +55,9 @@ def _print(loads: list[Load]) -> None:
             escape(load.source),
         )
     console = Console(soft_wrap=True, highlight=False)
+    if not console.is_terminal:
+        # Whoever reads it from a pipe has lines of any length.
+        console.width = _WIDE
     console.print(table)
     if any(load.state == "interrupted" for load in loads):
         console.print(

@@ -1,5 +1,7 @@
 """A preview of a load, for a terminal."""
 
+from datetime import UTC
+
 from rich.console import Console
 from rich.markup import escape
 
@@ -43,7 +45,8 @@ def _print_events(console: Console, events: EventFigures) -> None:
         ratings = ", ".join(f"{count:,} {meaning}" for meaning, count in events.ratings.items())
         console.print(f"  ratings mean: {ratings}")
     if events.first is not None and events.last is not None:
-        console.print(f"  from {events.first:%Y-%m-%d %H:%M} to {events.last:%Y-%m-%d %H:%M} UTC")
+        first, last = events.first.astimezone(UTC), events.last.astimezone(UTC)
+        console.print(f"  from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC")
     console.print(
         f"  users: {events.users:,}, {_share(events.users_with_two, events.users)} with two items"
         f" or more; items: {events.items:,}, {_share(events.items_with_two, events.items)} with two"

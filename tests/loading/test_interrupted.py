@@ -52,8 +52,8 @@ def test_a_killed_load_is_completed_by_loading_again(
     assert committed <= stored < ROWS
     report = load([str(path)], database_url, LoadOptions(create_items=True))
     assert (report.load_no, report.resumed) == (1, True)
-    assert report.events_stored + report.events_repeated == ROWS
-    assert report.events_repeated >= committed
+    # All that is of this load, whenever it was stored.
+    assert (report.events_stored, report.events_repeated) == (ROWS, 0)
     with engine.connect() as connection:
         counted = text("select count(*), count(distinct event_id) from interactions")
         assert tuple(connection.execute(counted).one()) == (ROWS, ROWS)
