@@ -250,6 +250,6 @@ def _undo(load_no: int, *, as_json: bool) -> None:
     )
     if undone.items_kept:
         typer.echo(
-            f"Items that stay: {undone.items_kept:,}. They were used or changed since; loads that used"
-            " them are to be taken back first."
+            f"Items that stay: {undone.items_kept:,}. They were used or changed since; loads that"
+            " used them are to be taken back first."
         )

@@ -110,7 +110,12 @@ def test_an_export_that_is_killed_leaves_the_file_as_it_was(
     program = [TANDEM, "export", "items", "--force", "--output", str(path)]
     with engine.connect() as connection:
         connection.execute(text("lock table items in access exclusive mode"))
-        with subprocess.Popen(program, stderr=subprocess.DEVNULL) as process:
+        # A test that runs in the background would hand on that SIGINT is ignored.
+        with subprocess.Popen(
+            program,
+            stderr=subprocess.DEVNULL,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        ) as process:
             deadline = time.monotonic() + 60
             while not list(tmp_path.glob(".tandem-export-*/*")):
                 assert time.monotonic() < deadline
