@@ -111,7 +111,7 @@ def test_an_export_that_is_killed_leaves_the_file_as_it_was(
     with engine.connect() as connection:
         connection.execute(text("lock table items in access exclusive mode"))
         # A test that runs in the background would hand on that SIGINT is ignored.
-        with subprocess.Popen(  # noqa: PLW1509
+        with subprocess.Popen(
             program,
             stderr=subprocess.DEVNULL,
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
