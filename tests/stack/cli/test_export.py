@@ -114,7 +114,7 @@ def test_an_export_that_is_killed_leaves_the_file_as_it_was(
         with subprocess.Popen(
             program,
             stderr=subprocess.DEVNULL,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
         ) as process:
             deadline = time.monotonic() + 60
             while not list(tmp_path.glob(".tandem-export-*/*")):
