@@ -13,7 +13,8 @@ from domain.interactions import EventKind
 from loading.duck import opened_duck
 from loading.layouts import Content
 from loading.options import AmbiguousInputError, LoadOptions
-from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan, make_plan
+from loading.planning import make_plan
+from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan
 from loading.scales import find_scale
 from loading.sources import Sources, opened_sources
 from loading.tables import Table, open_table, unreadable
