@@ -8,17 +8,35 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind
 from loading.duck import literal
+from loading.fields import JOINT
+from loading.kinds_plan import (
+    ask_about_flag,
+    ask_about_goods,
+    column_of_orders,
+    column_of_returns,
+    flags_of,
+    kind_label,
+    kind_text,
+    refuse_computed,
+    unknown_kinds,
+    verdict_of,
+    words_of,
+    yes_and_no,
+)
 from loading.layouts import Layout
 from loading.options import LoadOptions
-from loading.plans import NO_ID, Column, EventsPlan, IdForm, id_form, sample_of
-from loading.scales import find_scale, parse_scale
+from loading.plans import Column, EventsPlan, IdForm, id_form, sample_of
+from loading.scales import ask_about_unrated, find_scale, parse_scale
 from loading.tables import Table
 from loading.times import TimeFormat, find_time_format
-from loading.words import EVENT_MEANINGS, kind_of_word, normalized
+from loading.values import Values, no_numbers, refuse_amounts, values_of
+from loading.words import EVENT_MEANINGS, kind_of_word, last_part
 
 DEFAULT_KIND = "view"
 RATING_KIND = "rate"
-MOST_KINDS = 200
+ORDER_KIND = "purchase"
+_VAGUE = {"type", "interaction", "event"}
+"""Columns that may well say something else than a kind."""
 
 
 @dataclass(slots=True)
@@ -31,6 +49,9 @@ class EventsPlanner:
     options: LoadOptions
     known: tuple[EventKind, ...]
     fields: dict[str, str]
+    verdicts: dict[str, str] = field(default_factory=dict)
+    """Kinds of words for yes and no."""
+    unrated: float | None = None
     read_as: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -44,12 +65,15 @@ class EventsPlanner:
             meaning: IdForm.EXACT if exact else self._id_form(meaning)
             for meaning in ("user_id", "item_id")
         }
+        self.unrated = self.layout.unrated if self.layout is not None else None
         kind, kinds = self._kind()
+        returns = self._returns(kind)
         scale = self._scale(kind, kinds)
         time = self._time()
         order_ids = self._order_ids()
         if self.layout is not None and self.layout.note:
             self.notes.append(self.layout.note)
+        shown = self.fields | ({} if returns is None else {"quantity": returns})
         columns = tuple(
             Column(
                 column,
@@ -57,8 +81,9 @@ class EventsPlanner:
                 self.read_as.get(meaning, "as it is"),
                 sample_of(self.table, column),
             )
-            for meaning, column in self.fields.items()
+            for meaning, column in shown.items()
         )
+        read = {part for name in shown.values() for part in (name, *name.split(JOINT))}
         return EventsPlan(
             table=self.table,
             fields=self.fields,
@@ -67,22 +92,17 @@ class EventsPlanner:
             kinds=kinds,
             time=time,
             scale=scale,
-            unrated=self.layout.unrated if self.layout is not None else None,
+            unrated=self.unrated,
             id_forms=id_forms,
             order_ids=order_ids,
-            unread=tuple(name for name in self.table.columns if name not in self.fields.values()),
+            unread=tuple(name for name in self.table.columns if name not in read),
+            returns=returns,
             notes=(*self.table.notes, *self.notes),
             layout=self.layout.name if self.layout is not None else None,
         )
 
     def _expression(self, meaning: str) -> str:
         return self.table.expressions[self.fields[meaning]]
-
-    def _one(self, query: str) -> tuple[object, ...]:
-        row = self.duck.execute(
-            f"select {query} from {self.table.view} where fault is null"
-        ).fetchone()
-        return () if row is None else tuple(row)
 
     def _id_form(self, meaning: str) -> IdForm:
         found = id_form(self.duck, self.table, self._expression(meaning))
@@ -95,76 +115,109 @@ class EventsPlanner:
         if self.options.kind is not None:
             self.fields.pop("kind", None)
             return self._existing_kind(self.options.kind, names), {}
+        if "kind" not in self.fields and self.layout is None:
+            refuse_computed(self.table, self.fields.get("value"))
+            self._find_words_elsewhere(names)
         if "kind" not in self.fields:
-            kind = self.layout.kind if self.layout is not None else None
-            default = (
-                RATING_KIND if "value" in self.fields and RATING_KIND in names else DEFAULT_KIND
-            )
-            return self._existing_kind(kind or default, names), {}
-        words = self._words()
-        if words is None:
-            self.notes.append(
-                f"{self.fields.pop('kind')} has too many different values to be kinds"
-            )
-            return self._kind()
+            return self._one_kind(names), {}
+        column = self.fields["kind"]
+        words = words_of(self.duck, self.table, column, self.fields["item_id"])
+        if not words:
+            many = "has too many different values to be kinds"
+            self.notes.append(f"{column} {'is empty' if words is not None else many}")
+            del self.fields["kind"]
+            return self._one_kind(names), {}
         kinds, unknown = self._mapped(words, names)
-        if (
-            unknown
-            and len(unknown) == len(words)
-            and "kind" not in self.options.columns
-            and not _named_kind(self.fields["kind"])
-        ):
+        said = "kind" in self.options.columns
+        if unknown and len(unknown) == len(words) and not said and last_part(column) in _VAGUE:
             self.notes.append(f"{self.fields.pop('kind')} has no word for a kind of event")
-            return self._kind()
+            return self._one_kind(names), {}
         if unknown:
-            raise InvalidInputError(self._unknown_kinds(unknown, names))
+            raise InvalidInputError(unknown_kinds(column, unknown, names))
         if kinds and all(kind is None for kind in kinds.values()):
             raise InvalidInputError(f"All events of {self.table.source.name} would be left out.")
-        self.read_as["kind"] = ", ".join(_kind_label(word, kind) for word, kind in kinds.items())
+        self.read_as["kind"] = ", ".join(kind_label(word, kind) for word, kind in kinds.items())
         return None, kinds
+
+    def _find_words_elsewhere(self, names: Sequence[str]) -> None:
+        """Columns of yes and no, and ratings in words, say what people did."""
+        value = self.fields.get("value")
+        if value is not None:
+            values = self._values({})
+            if values.given == 0:
+                self.notes.append(f"{self.fields.pop('value')} is empty")
+            elif not values.numbers and self._all_known(value, names):
+                self.fields["kind"] = self.fields.pop("value")
+            return
+        verdict = verdict_of(self.table)
+        if verdict is not None and self._all_known(verdict, names):
+            self.fields["kind"] = verdict
+            return
+        for flag in flags_of(self.table):
+            found = yes_and_no(words_of(self.duck, self.table, flag, self.fields["item_id"]))
+            if found is not None and found[1]:
+                raise ask_about_flag(flag, *found)
+
+    def _all_known(self, column: str, names: Sequence[str]) -> bool:
+        words = words_of(self.duck, self.table, column, self.fields["item_id"])
+        either = yes_and_no(words)
+        if either is not None:
+            likings = {**dict.fromkeys(either[0], "like"), **dict.fromkeys(either[1], "dislike")}
+            self.verdicts = {word: kind for word, kind in likings.items() if kind in names}
+            return len(self.verdicts) == len(likings)
+        return bool(words) and not self._mapped(words or {}, names)[1]
+
+    def _one_kind(self, names: Sequence[str]) -> str:
+        """The kind of all events of a file in which no column says it."""
+        said = self.layout.kind if self.layout is not None else None
+        if said is not None:
+            return self._existing_kind(said, names)
+        if "value" in self.fields and RATING_KIND in names:
+            return RATING_KIND
+        orders = column_of_orders(self.table)
+        if orders is not None and ORDER_KIND in names:
+            self.notes.append(f"each row is a {ORDER_KIND}, as it has {orders}")
+            return ORDER_KIND
+        if self.layout is None and "event_id" not in self.fields:
+            ask_about_goods(self.duck, self.table, self.fields["item_id"])
+        self.notes.append(f"each row is a {DEFAULT_KIND}")
+        return self._existing_kind(DEFAULT_KIND, names)
 
     def _existing_kind(self, kind: str, names: Sequence[str]) -> str:
         if kind not in names:
             raise InvalidInputError(f"There is no kind {kind}. Known are {', '.join(names)}.")
         return kind
 
-    def _words(self) -> list[str] | None:
-        rows = self.duck.execute(
-            f"select trim({self._expression('kind')}) as word, count(*) from {self.table.view}"
-            f" where fault is null group by word order by 2 desc, 1 limit {MOST_KINDS + 1}"
-        ).fetchall()
-        words = [str(word) for word, _ in rows if word not in (None, "")]
-        return words if len(words) <= MOST_KINDS else None
-
     def _mapped(
-        self, words: Sequence[str], names: tuple[str, ...]
+        self, words: Mapping[str, bool], names: Sequence[str]
     ) -> tuple[dict[str, str | None], list[str]]:
-        given = dict(self.layout.kinds if self.layout is not None else {}) | dict(
-            self.options.kinds
+        given = (
+            dict(self.layout.kinds if self.layout is not None else {})
+            | self.verdicts
+            | dict(self.options.kinds)
         )
         kinds: dict[str, str | None] = {}
         unknown = []
-        for word in words:
+        for word, has_items in words.items():
             if word in given:
                 kind = given[word]
                 kinds[word] = None if kind is None else self._existing_kind(kind, names)
                 continue
             try:
-                kinds[word] = kind_of_word(word, names)
+                kinds[word] = kind_of_word(word, tuple(names))
             except KeyError:
-                unknown.append(word)
+                if has_items:
+                    unknown.append(word)
+                else:
+                    kinds[word] = None
         return kinds, unknown
 
-    def _unknown_kinds(self, unknown: Sequence[str], names: Sequence[str]) -> str:
-        shown = unknown[:5]
-        first = shown[0]
-        more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
-        return (
-            f"The column {self.fields['kind']} has the kinds {', '.join(shown)}{more}, which nobody"
-            f" knows. Say --map-kind {first}=KIND ({', '.join(names)}), --map-kind {first}=- to"
-            " leave such events out, or make it a kind with"
-            f" `tandem kind set {_as_kind(first)} --weight 1`."
-        )
+    def _returns(self, kind: str | None) -> str | None:
+        """The column that tells what was given back."""
+        column = column_of_returns(self.duck, self.table) if kind == ORDER_KIND else None
+        if column is not None:
+            self.read_as["quantity"] = "negative: given back, left out"
+        return column
 
     def _scale(
         self, kind: str | None, kinds: Mapping[str, str | None]
@@ -183,20 +236,18 @@ class EventsPlanner:
             self.fields.pop("scale", None)
             return None
         column = self.fields["value"]
-        least, greatest, numbers, given = self._values(kinds)
-        if given and numbers * 2 < given:
-            raise InvalidInputError(
-                f"{column} holds {next(iter(sample_of(self.table, column)), '')!r}, which is no"
-                " number."
-                " Say --column value=NAME for another column, or --kind view to read none."
-            )
-        if RATING_KIND not in used or not numbers:
+        values = self._values(kinds)
+        if values.given and values.numbers * 2 < values.given:
+            raise InvalidInputError(no_numbers(self.table, column))
+        if RATING_KIND not in used or not values.numbers:
             self.read_as["value"] = "the value, as it is"
             return None
         if "scale" in self.fields and self.options.scale is None:
             self.read_as["value"], self.read_as["scale"] = "ratings", "the scale of each"
             return None
-        scale = self._found_scale(column, least, greatest)
+        if self.layout is None and self.options.kind is None and not kinds:
+            refuse_amounts(column, values)
+        scale = self._found_scale(column, values)
         low, high = scale
         self.read_as["value"] = (
             f"ratings from {low:g} to {high:g}: above {(low + high) / 2:g} a liking,"
@@ -204,37 +255,28 @@ class EventsPlanner:
         )
         return scale
 
-    def _found_scale(self, column: str, least: float, greatest: float) -> tuple[float, float]:
+    def _found_scale(self, column: str, values: Values) -> tuple[float, float]:
+        unrated = values.perhaps_unrated
         if self.options.scale is not None:
-            return parse_scale(self.options.scale)
+            scale = parse_scale(self.options.scale)
+            if unrated is not None and unrated < scale[0] and self.unrated is None:
+                self.unrated = unrated
+                self.notes.append(f"a {column} of {unrated:g} is a use without rating")
+            return scale
         said = self.layout.scale if self.layout is not None else None
-        if said is not None and said[0] <= least and greatest <= said[1]:
+        if said is not None and said[0] <= values.least and values.greatest <= said[1]:
             return said
-        return find_scale(column, least, greatest)
+        if unrated is not None:
+            raise ask_about_unrated(column, unrated, values.greatest)
+        return find_scale(column, values.least, values.greatest)
 
-    def _values(self, kinds: Mapping[str, str | None]) -> tuple[float, float, int, int]:
-        """The least and greatest value, how many are numbers, and how many there are."""
-        text = f"trim({self._expression('value')})"
-        number = f"try_cast(replace({text}, ',', '.') as double)"
-        unrated = self.layout.unrated if self.layout is not None else None
-        rated = "true" if unrated is None else f"{number} <> {unrated}"
+    def _values(self, kinds: Mapping[str, str | None]) -> Values:
+        rated = "true"
         if kinds:
             words = ", ".join(literal(word) for word, kind in kinds.items() if kind == RATING_KIND)
-            rated += f" and trim({self._expression('kind')}) in ({words})" if words else ""
-        absent = ", ".join(literal(word) for word in NO_ID)
-        finite = f"{number} is not null and isfinite({number})"
-        row = self._one(
-            f"min({number}) filter ({finite} and {rated}),"
-            f" max({number}) filter ({finite} and {rated}),"
-            f" count(*) filter ({finite}), count(*) filter (lower({text}) not in ({absent}))"
-        )
-        least, greatest, numbers, given = row
-        return (
-            float(str(least or 0.0)),
-            float(str(greatest or 0.0)),
-            int(str(numbers)),
-            int(str(given)),
-        )
+            text = kind_text(self.table, self.fields["kind"])
+            rated = f"{text} in ({words})" if words else rated
+        return values_of(self.duck, self.table, self.fields["value"], rated, self.unrated)
 
     def _time(self) -> TimeFormat | None:
         if self.options.no_times:
@@ -277,17 +319,3 @@ class EventsPlanner:
         if found:
             self.read_as["event_id"] = "ids of orders: each order and item is one event"
         return bool(found)
-
-
-def _named_kind(column: str) -> bool:
-    return normalized(column) in {"kind", "eventtype", "feedbacktype", "interactiontype"}
-
-
-def _kind_label(word: str, kind: str | None) -> str:
-    if kind is None:
-        return f"{word}: left out"
-    return word if word == kind else f"{word} as {kind}"
-
-
-def _as_kind(word: str) -> str:
-    return "".join(each if each.isalnum() else "_" for each in word.strip().lower()) or "new"

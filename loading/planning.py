@@ -1,5 +1,6 @@
 """How a plan is made: which table holds what, or why nobody can tell."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -9,13 +10,16 @@ from domain.errors import InvalidInputError
 from domain.interactions import EventKind
 from loading.duck import identifier
 from loading.events_plan import EventsPlanner
-from loading.fields import find_fields
+from loading.fields import find_fields, with_joint_time
 from loading.items_plan import plan_items
 from loading.layouts import Content, Layout, find_layout
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
 from loading.tables import Table
 from loading.words import normalized
+
+_TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")
+"""Since 2001."""
 
 
 def make_plan(
@@ -34,7 +38,8 @@ def make_plan(
         raise NothingToLoadError(f"{table.source.name} ({layout.name}) holds nothing to load.")
     if layout is not None and layout.query is not None:
         table = _queried(duck, table, layout)
-    fields = find_fields(table, layout, options)
+    fields = find_fields(duck, table, layout, options)
+    table = with_joint_time(table, fields)
     if layout is not None and layout.content is Content.TAGS:
         columns = tuple(
             Column(name, meaning, "as it is", sample_of(table, name))
@@ -67,11 +72,22 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
         said = f"has the columns {', '.join(table.columns[:30])}"
     values = ("1", "2") if table.is_headless else ("NAME", "NAME")
     how = " ".join(f"--column {each}={value}" for each, value in zip(missing, values, strict=False))
-    counted = " (columns count from 1)" if table.is_headless else ""
+    if table.is_headless and (time := _column_of_times(table)) is not None:
+        how += f" --column time={time}"
+    counted = ", with the right numbers (columns count from 1)" if table.is_headless else ""
     return (
         f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
         " if these are items, --column title=NAME or --attributes all as well."
     )
+
+
+def _column_of_times(table: Table) -> str | None:
+    """The first column that holds nothing but what looks like a time."""
+    for column in table.columns:
+        texts = [text for row in table.sample if (text := row.get(column))]
+        if texts and all(_TIME.fullmatch(text.strip()) for text in texts):
+            return column
+    return None
 
 
 def _queried(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) -> Table:

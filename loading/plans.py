@@ -12,7 +12,7 @@ from loading.layouts import Content
 from loading.tables import NOT_TEXT, Table
 from loading.times import TimeFormat
 
-NO_ID = ("", "nan", "null", "none", "<na>", "n/a", "\\n", "undefined")
+NO_ID = ("", "nan", "null", "none", "<na>", "n/a", "na", "\\n", "undefined", "(null)", "(not set)")
 """What programs write, in any case, where there is no id."""
 
 
@@ -57,6 +57,8 @@ class EventsPlan:
     notes: tuple[str, ...]
     layout: str | None = None
     content: Content = Content.EVENTS
+    returns: str | None = None
+    """The column of quantities, of which the negative ones are left out."""
 
     def text(self, meaning: str) -> str | None:
         """The SQL of a meaning's text; None: no column has it."""
@@ -82,6 +84,7 @@ class ItemsPlan:
     """Categories that have a column each, the last of the table."""
     years: bool = False
     """Whether a year at the end of a title is an attribute."""
+    between_categories: str = "|"
 
     @property
     def flags_from(self) -> int:
@@ -103,12 +106,30 @@ def sample_of(table: Table, column: str) -> tuple[str, ...]:
 
 
 def id_form(duck: duckdb.DuckDBPyConnection, table: Table, expression: str) -> IdForm:
-    """How a column of ids is written, by all of them."""
+    """How a column of ids is written, by all of them.
+
+    Raises InvalidInputError for ids that were shortened.
+    """
     text = f"trim({expression})"
     absent = ", ".join(literal(word) for word in NO_ID)
-    floats, others = duck.execute(
+    floats, others, shortened = duck.execute(
         f"select count(*) filter (regexp_full_match({text}, '\\d+\\.0')),"
         f" count(*) filter (not regexp_full_match({text}, '\\d+(\\.0)?')"
-        f" and lower({text}) not in ({absent})) from {table.view} where fault is null"
+        f" and lower({text}) not in ({absent})),"
+        f" count(*) filter (regexp_full_match({text}, '\\d\\.\\d+[eE]\\+?\\d+'))"
+        f" from {table.view} where fault is null"
     ).fetchall()[0]
+    if shortened * 10 > others:
+        raise InvalidInputError(
+            f"{table.source.name} has ids such as 1.23E+11: a spreadsheet or a column of floats cut"
+            " digits off, and different ids became one. Write the ids as text."
+        )
     return IdForm.FLOAT if floats and not others else IdForm.PLAIN
+
+
+def number_in(text: str) -> str:
+    """The SQL of the number in a text, which may have a comma before one or two decimals."""
+    return (
+        f"try_cast(case when regexp_full_match({text}, '-?\\d+,\\d{{1,2}}')"
+        f" then replace({text}, ',', '.') else {text} end as double)"
+    )

@@ -34,8 +34,15 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
         )
     if (least, greatest) == (0.0, 1.0):
         return 0.0, 1.0
-    if least >= 0.0 and greatest < 1.0:
-        return 0.0, 1.0
+    if least >= 0.0 and greatest <= 1.0:
+        raise AmbiguousInputError(
+            f"The numbers in {column} lie between {least:g} and {greatest:g}.",
+            [
+                Choice("ratings from 0 to 1", "--scale 0:1", {"scale": "0:1"}),
+                Choice("ratings from 0 to 5", "--scale 0:5", {"scale": "0:5"}),
+                Choice("they are no ratings", "--kind view", {"kind": "view"}),
+            ],
+        )
     for low, high in _KNOWN:
         if low <= least and greatest <= high:
             return low, high
@@ -48,6 +55,19 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
                 {"scale": f"{least:g}:{greatest:g}"},
             ),
             Choice("they are no ratings", "--kind view", {"kind": "view"}),
+        ],
+    )
+
+
+def ask_about_unrated(column: str, unrated: float, greatest: float) -> AmbiguousInputError:
+    """Many logs write 0 or -1 where somebody gave no rating."""
+    high = 5 if greatest <= 5 else 10  # noqa: PLR2004
+    worst = f"{unrated:g}:{high}"
+    return AmbiguousInputError(
+        f"In {column}, {unrated:g} may be no rating, or the worst one.",
+        [
+            Choice(f"{unrated:g} is no rating", f"--scale 1:{high}", {"scale": f"1:{high}"}),
+            Choice(f"{unrated:g} is the worst", f"--scale={worst}", {"scale": worst}),
         ],
     )
 
