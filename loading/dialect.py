@@ -63,6 +63,8 @@ def find_dialect(path: Path, name: str, options: LoadOptions) -> Dialect:
     if not lines:
         raise InvalidInputError(f"{name} is empty.")
     texts = [text for _, text in lines]
+    if any(re.fullmatch(r"[|+][-+|: ]*-{3}[-+|: ]*[|+]\s*", text) for text in texts[:2]):
+        raise InvalidInputError(f"{name} is a table drawn with lines. Write it as CSV.")
     separator = _separator(texts, options.separator or given)
     quoted = any(re.search(rf'(^|{re.escape(separator)})\s*"', line) for line in texts)
     rows = _split(texts, separator, quoted=quoted)
@@ -73,9 +75,13 @@ def find_dialect(path: Path, name: str, options: LoadOptions) -> Dialect:
     if not heading:
         columns = tuple(str(number) for number in range(1, width + 1))
         return Dialect(separator, False, columns, quoted, _sample(rows, width), skipped=skipped)
-    if len(rows) > 1 and width == len(rows[0]) + 1 and any(row[-1] for row in rows[1:]):
-        _refuse_unnamed(name, rows)
-    columns = tuple(_column_name(cell) for cell in rows[0])
+    if len(rows) > 1 and not any(_fits(row, rows[0]) for row in rows[1:]):
+        _refuse_heading(name, rows)
+    if all(re.fullmatch("'.*'", cell.strip()) for cell in rows[0]):
+        raise InvalidInputError(
+            f"The fields of {name} are in single quotes, which are not read: write double ones."
+        )
+    columns = _without_table(tuple(_column_name(cell) for cell in rows[0]))
     twice = [column for column, times in Counter(columns).items() if times > 1 and column]
     if twice:
         raise InvalidInputError(f"{name} has the column {twice[0]} more than once.")
@@ -115,7 +121,8 @@ def _without_preamble(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str
 
 
 def _is_comment(line: str) -> bool:
-    if not line.startswith(("#", "%", "//")):
+    # Ids begin with # too.
+    if not re.match(r"(#|%|//)(\s|$)", line):
         return False
     words = re.split(r"[\s,;|]+", line.lstrip("#%/ "))
     return sum(map(is_known_name, words)) < 2  # noqa: PLR2004
@@ -130,10 +137,15 @@ def _rows_above(rows: Sequence[Sequence[str]], width: int) -> int:
     return 0
 
 
-def _refuse_unnamed(name: str, rows: Sequence[Sequence[str]]) -> None:
+def _fits(row: Sequence[str], heading: Sequence[str]) -> bool:
+    """Whether a row has as many fields as the heading; an empty one at the end is none."""
+    return len(row) == len(heading) or (len(row) == len(heading) + 1 and not row[-1].strip())
+
+
+def _refuse_heading(name: str, rows: Sequence[Sequence[str]]) -> None:
     raise InvalidInputError(
-        f"The heading of {name} names {len(rows[0])} columns, and its lines have"
-        f" {len(rows[1])}: {' '.join(rows[1])[:100]}. Give the heading a name for each column."
+        f"The heading of {name} has {len(rows[0])} fields, and none of its first lines has as many:"
+        f" {' '.join(rows[1])[:100]}. Write a name for each column, or one separator between two."
     )
 
 
@@ -186,6 +198,14 @@ def _has_heading(rows: Sequence[Sequence[str]]) -> bool:
         sum(bool(_VALUE.fullmatch(row[at])) for row in below) > len(below) / 2
         for at in range(len(first))
     )
+
+
+def _without_table(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """`user_id` of `events.user_id`, if all columns are of one table."""
+    tables = {column.rpartition(".")[0] for column in columns}
+    if len(columns) < 2 or len(tables) > 1 or "" in tables:  # noqa: PLR2004
+        return columns
+    return tuple(column.rpartition(".")[2] for column in columns)
 
 
 def _column_name(cell: str) -> str:

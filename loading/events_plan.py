@@ -142,6 +142,8 @@ class EventsPlanner:
     def _find_words_elsewhere(self, names: Sequence[str]) -> None:
         """Columns of yes and no, and ratings in words, say what people did."""
         value = self.fields.get("value")
+        if value is not None and any(_is_number(row.get(value)) for row in self.table.sample):
+            return
         if value is not None:
             values = self._values({})
             if values.given == 0:
@@ -319,3 +321,7 @@ class EventsPlanner:
         if found:
             self.read_as["event_id"] = "ids of orders: each order and item is one event"
         return bool(found)
+
+
+def _is_number(text: str | None) -> bool:
+    return text is not None and text.strip().replace(",", "").replace(".", "").isdigit()

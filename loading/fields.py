@@ -95,7 +95,7 @@ def _all_match(table: Table, column: str, pattern: str) -> bool:
 def _is_item(table: Table, title: str | None) -> bool:
     """Whether rows with an `id` of their own are items, and not people or reviews."""
     names = {normalized(each) for each in table.columns}
-    if title is None or names & (_PEOPLE | _REVIEWS):
+    if title is None or names & _PEOPLE or (names & _REVIEWS and "price" not in names):
         return False
     return normalized(title) != "name" or bool(names & _GOODS)
 

@@ -110,9 +110,10 @@ def _refuse_other_rows(
             f" no events, nor titles of items.{orders} Say --column user_id=NAME, or for items"
             " --column title=NAME or --attributes all."
         )
-    if "title" not in fields or "title" in options.columns or "item_id" in options.columns:
+    meaning = "title" if "title" in fields else "categories"
+    if meaning not in fields or {meaning, "item_id"} & set(options.columns):
         return
-    item, title = (table.expressions[fields[each]] for each in ("item_id", "title"))
+    item, title = (table.expressions[fields[each]] for each in ("item_id", meaning))
     items, several = duck.execute(
         f"select count(*), count(*) filter (titles > 1) from (select count(distinct {title}) as"
         f" titles from {table.view} where fault is null group by {item})"
@@ -120,7 +121,7 @@ def _refuse_other_rows(
     if several * 10 > items:
         raise InvalidInputError(
             f"In {name}, {several:,} of {items:,} values of {fields['item_id']} stand beside more"
-            f" than one {fields['title']}. If its rows are what people did, say --column"
-            f" user_id=NAME; if they are items, --column title={fields['title']}: the last row"
+            f" than one {fields[meaning]}. If its rows are what people did, say --column"
+            f" user_id=NAME; if they are items, --column {meaning}={fields[meaning]}: the last row"
             " of each counts."
         )

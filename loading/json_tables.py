@@ -117,7 +117,7 @@ def json_table(
             " select row_number() over () as row_no, fault, json as raw, json from (select fault,"
             f" json_merge_patch(json_merge_patch(json, json_object({literal(nested)}, null)),"
             f" unnest(case when json_type(json, {path}) = 'ARRAY'"
-            f" then from_json(json_extract(json, {path}),"
+            f" and json_array_length(json, {path}) > 0 then from_json(json_extract(json, {path}),"
             f" '[\"JSON\"]') else ['{{}}'::json] end)) as json from {view}_objects)"
         )
         notes.append(f"one event for each of the list {nested}")

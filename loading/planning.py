@@ -58,7 +58,8 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
     missing = [meaning for meaning in ("user_id", "item_id") if meaning not in fields]
     if len(table.columns) == 1:
         return (
-            f"{name} is no table: its lines have one field each. Say --separator if they have more."
+            f"{name} is no table: with no separator do its lines have equally many fields, more"
+            " than one. Say --separator if they have."
         )
     if "user_id" in fields and "item_id" not in fields and not table.is_headless:
         said = f"has the columns {', '.join(table.columns[:30])}, of which none is known as an item"

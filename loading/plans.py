@@ -116,7 +116,8 @@ def id_form(duck: duckdb.DuckDBPyConnection, table: Table, expression: str) -> I
         f"select count(*) filter (regexp_full_match({text}, '\\d+\\.0')),"
         f" count(*) filter (not regexp_full_match({text}, '\\d+(\\.0)?')"
         f" and lower({text}) not in ({absent})),"
-        f" count(*) filter (regexp_full_match({text}, '\\d\\.\\d+[eE]\\+?\\d+'))"
+        f" count(*) filter (substr({text}, 2, 1) = '.'"
+        f" and regexp_full_match({text}, '\\d\\.\\d+[eE]\\+?\\d+'))"
         f" from {table.view} where fault is null"
     ).fetchall()[0]
     if shortened * 10 > others:

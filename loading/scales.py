@@ -18,6 +18,9 @@ _KNOWN = (
 )
 """The first that has room for all ratings is meant, with one exception: 0 and 1 alone."""
 
+_REACHED = 0.8
+"""Of the top of a scale somebody gave this share, or it is another scale."""
+
 
 def find_scale(column: str, least: float, greatest: float) -> tuple[float, float]:
     """The scale of ratings between `least` and `greatest`.
@@ -45,6 +48,8 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
         )
     for low, high in _KNOWN:
         if low <= least and greatest <= high:
+            if high > 5 and greatest < _REACHED * high:  # noqa: PLR2004
+                raise _ask_about_top(column, (least, greatest), (low, high))
             return low, high
     raise AmbiguousInputError(
         f"The ratings in {column} go from {least:g} to {greatest:g}, which is no usual scale.",
@@ -56,6 +61,16 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
             ),
             Choice("they are no ratings", "--kind view", {"kind": "view"}),
         ],
+    )
+
+
+def _ask_about_top(
+    column: str, seen: tuple[float, float], usual: tuple[float, float]
+) -> AmbiguousInputError:
+    scales = [f"{low:g}:{high:g}" for low, high in (seen, usual)]
+    return AmbiguousInputError(
+        f"The ratings in {column} go from {seen[0]:g} to {seen[1]:g}: of which scale?",
+        [Choice(f"from {each}", f"--scale={each}", {"scale": each}) for each in scales],
     )
 
 

@@ -19,6 +19,7 @@ _NAMED = (
     "%d %b %Y %H:%M:%S",
     "%d %B %Y",
     "%d %b %Y",
+    "%d-%b-%y",
     "%d-%b-%Y",
     "%d-%b-%Y %H:%M:%S",
     "%d/%b/%Y:%H:%M:%S %z",
@@ -92,7 +93,9 @@ class TimeFormat:
                 )
         formats = ", ".join(literal(pattern) for pattern in self.patterns)
         one_blank = f"regexp_replace({trimmed}, '\\s+', ' ', 'g')"
-        return f"cast(try_strptime({one_blank}, [{formats}]) as timestamptz)"
+        time = f"try_strptime({one_blank}, [{formats}])"
+        # %Y reads 20 as the year 20.
+        return f"cast(case when year({time}) >= 1000 then {time} end as timestamptz)"
 
 
 def _epoch_seconds(text: str) -> str:
@@ -129,7 +132,8 @@ def find_time_format(
     if _all(duck, view, expression, r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"):
         return TimeFormat(DAY_NUMBER, description="days written as 20191001")
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
-        _refuse_other_counts(duck, view, column, expression)
+        if _greatest(sample) < _FIRST_SECOND:
+            _refuse_other_counts(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
         return TimeFormat(ISO, description="dates and times of ISO 8601")
@@ -208,7 +212,7 @@ def _numeric_dates(
 
 
 def _epoch_unit(sample: Sequence[str]) -> str:
-    largest = max(abs(float(text)) for text in sample if _is_number(text))
+    largest = _greatest(sample)
     unit = next(
         (
             name
@@ -222,6 +226,10 @@ def _epoch_unit(sample: Sequence[str]) -> str:
         "nanoseconds",
     )
     return f"{unit} since 1970"
+
+
+def _greatest(sample: Sequence[str]) -> float:
+    return max(abs(float(text)) for text in sample if _is_number(text))
 
 
 def _is_number(text: str) -> bool:

@@ -21,6 +21,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "user_no",
         "user_idx",
         "household_key",
+        "user_md5",
         "username",
         "user_name",
         "user_pseudo_id",
@@ -67,6 +68,12 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "job_id",
         "venue_id",
         "beer_id",
+        "hotel_id",
+        "restaurant_id",
+        "listing_id",
+        "place_id",
+        "gmap_id",
+        "sku_id",
         "click_article_id",
         "spotify_track_uri",
         "track_uri",
@@ -144,6 +151,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "ordered_at",
         "paid_at",
         "rating_date",
+        "rating_time",
+        "start_time",
         "rating_timestamp",
         "transaction_date",
         "transaction_dt",
@@ -283,9 +292,10 @@ def is_second_choice(name: str) -> bool:
 
 
 def last_part(name: str) -> str:
-    """`productid` of `properties.product_id`: what stands in an envelope means the same."""
+    """`productid` of `properties.product_id`, `time` of `Time (UTC)`."""
     outer, _, inner = name.partition(".")
-    return normalized(inner if outer.lower() in ENVELOPES else name)
+    own = inner if outer.lower() in ENVELOPES else name
+    return normalized(re.sub(r"\(.*\)", "", own)) or normalized(own)
 
 
 def candidates(meaning: str, columns: tuple[str, ...]) -> list[str]:

@@ -49,7 +49,35 @@ ODD = [
     Case(
         "names of rows that the heading has none for",
         '"user_id" "item_id" "timestamp"\n"1" "u1" "a" 1600000000\n"2" "u2" "b" 1600000000\n',
-        refused="names 3 columns, and its lines have 4",
+        refused="has 3 fields, and none of its first lines has as many",
+    ),
+    Case(
+        "columns that stand below each other",
+        "user_id  item_id  ts\nu1       a        1600000000\n",
+        refused="one separator between two",
+    ),
+    Case("single quotes", "'user_id','item_id','ts'\n'u1','a','1'\n", refused="write double ones"),
+    Case("names of a table", "e.user_id,e.item_id,e.ts\nu1,a,1600000000\n", [view()]),
+    Case(
+        "names with units",
+        "User ID,Item ID,Rating (1-5),Time (UTC)\nu1,a,5,2020-09-13 12:26:40\n",
+        [rate(5, "1:5")],
+    ),
+    Case(
+        "ids that begin with #",
+        "#u1,a,1600000000\n#u2,b,1600000000\n",
+        [view("#u1"), view("#u2", "b")],
+        options={"columns": {"user_id": "1", "item_id": "2", "time": "3"}},
+    ),
+    Case(
+        "a table as MySQL draws it",
+        "+---------+---------+\n| user_id | item_id |\n+---------+---------+\n| u1 | a |\n",
+        refused="drawn with lines",
+    ),
+    Case(
+        "a table of Markdown",
+        "| user_id | item_id |\n|---------|---------|\n| u1 | a |\n",
+        refused="drawn with lines",
     ),
     Case("an index without name", ",user_id,item_id,ts\n0,u1,a,1600000000\n", [view()]),
     Case("a dump", "--\n-- PostgreSQL database dump\n--\n", refused="is a dump of PostgreSQL"),
@@ -58,6 +86,11 @@ ODD = [
         "years of two digits",
         "user_id,item_id,date\nu1,a,9/13/20\nu1,b,1/2/19\n",
         [view(at="2020-09-13T00:00:00+00:00"), view(item="b", at="2019-01-02T00:00:00+00:00")],
+    ),
+    Case(
+        "years of two digits after months by name",
+        "user_id,item_id,date\nu1,a,13-SEP-20\n",
+        [view(at="2020-09-13T00:00:00+00:00")],
     ),
     Case(
         "years of two digits, perhaps first",
@@ -125,6 +158,11 @@ ODD = [
         [view()],
         mentions=("rating is empty",),
         unread=("rating",),
+    ),
+    Case(
+        "seven points",
+        "user_id,item_id,rating,ts\nu1,a,1,1600000000\nu1,b,7,1600000000\n",
+        refused="--scale=1:7 or --scale=1:10",
     ),
     Case(
         "0 beside 1 to 5",

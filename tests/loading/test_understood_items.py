@@ -81,6 +81,11 @@ CASES = [
         "asin,reviewer,title,stars\na,Ann,Nice,5\na,Bob,Bad,1\n",
         refused="more than one title. If its rows are what people did, say --column user_id=NAME",
     ),
+    Case(
+        "a category a line",
+        "item_id,category\n1,red\n1,blue\n",
+        refused="stand beside more than one category",
+    ),
     Case("ids alone", "item_id,price\n1,3\n", refused="--column title=NAME or --attributes all"),
     Case(
         "Netflix titles",
