@@ -20,6 +20,8 @@ _SAMPLE_LINES = 200
 _SAMPLE_CHARACTERS = 2 * 1024 * 1024
 _AGREEING = 0.9
 """This share of lines must have as many fields as most have."""
+_TITLE_ROWS = 10
+"""A title above the heading has fewer lines."""
 _VALUE = re.compile(
     r"\s*(-?\d+([.,]\d+)?([eE][+-]?\d+)?|\d{4}-\d\d.*|\d{1,4}[/.]\d{1,2}[/.]\d{1,4}.*|true|false)\s*"
 )
@@ -38,6 +40,10 @@ class Dialect:
     """The first rows, without the heading."""
     sequences: frozenset[str] = frozenset()
     """Columns whose values are lists of words separated by blanks, as RecBole says."""
+    heading: tuple[str, ...] = ()
+    """The cells of the heading, as they stand there."""
+    skipped: int = 0
+    """Lines above the heading or the first row: blank ones, comments, a title."""
 
     @property
     def separator_name(self) -> str:
@@ -53,18 +59,29 @@ def find_dialect(path: Path, name: str, options: LoadOptions) -> Dialect:
 
     Raises InvalidInputError if the file has no lines, or the names of its columns are not enough.
     """
-    lines = _first_lines(path)
+    lines, given = _without_preamble(_first_lines(path))
     if not lines:
         raise InvalidInputError(f"{name} is empty.")
-    separator = _separator(lines, options.separator)
-    quoted = any(re.search(rf'(^|{re.escape(separator)})\s*"', line) for line in lines)
-    rows = _split(lines, separator, quoted=quoted)
+    texts = [text for _, text in lines]
+    if any(re.fullmatch(r"[|+][-+|: ]*-{3}[-+|: ]*[|+]\s*", text) for text in texts[:2]):
+        raise InvalidInputError(f"{name} is a table drawn with lines. Write it as CSV.")
+    separator = _separator(texts, options.separator or given)
+    quoted = any(re.search(rf'(^|{re.escape(separator)})\s*"', line) for line in texts)
+    rows = _split(texts, separator, quoted=quoted)
     width = Counter(map(len, rows)).most_common(1)[0][0]
+    above = _rows_above(rows, width) if options.header is None else 0
+    skipped, rows = lines[above][0], rows[above:]
     heading = options.header if options.header is not None else _has_heading(rows)
     if not heading:
         columns = tuple(str(number) for number in range(1, width + 1))
-        return Dialect(separator, False, columns, quoted, _sample(rows, width))
-    columns = tuple(_column_name(cell) for cell in rows[0])
+        return Dialect(separator, False, columns, quoted, _sample(rows, width), skipped=skipped)
+    if len(rows) > 1 and not any(_fits(row, rows[0]) for row in rows[1:]):
+        _refuse_heading(name, rows)
+    if all(re.fullmatch("'.*'", cell.strip()) for cell in rows[0]):
+        raise InvalidInputError(
+            f"The fields of {name} are in single quotes, which are not read: write double ones."
+        )
+    columns = _without_table(tuple(_column_name(cell) for cell in rows[0]))
     twice = [column for column, times in Counter(columns).items() if times > 1 and column]
     if twice:
         raise InvalidInputError(f"{name} has the column {twice[0]} more than once.")
@@ -72,13 +89,64 @@ def find_dialect(path: Path, name: str, options: LoadOptions) -> Dialect:
     sequences = frozenset(
         column for column, cell in zip(named, rows[0], strict=True) if cell.endswith("_seq")
     )
-    return Dialect(separator, True, named, quoted, _sample(rows[1:], len(columns)), sequences)
+    return Dialect(
+        separator,
+        True,
+        named,
+        quoted,
+        _sample(rows[1:], len(columns)),
+        sequences,
+        tuple(cell.strip() for cell in rows[0]),
+        skipped,
+    )
 
 
-def _first_lines(path: Path) -> list[str]:
+def _first_lines(path: Path) -> list[tuple[int, str]]:
+    """The first lines that are not blank, each with how many lines stand above it."""
     with path.open(encoding="utf-8", errors="replace") as file:
         text = file.read(_SAMPLE_CHARACTERS)
-    return list(islice((line for line in text.splitlines() if line.strip()), _SAMPLE_LINES))
+    numbered = enumerate(text.split("\n"))
+    return list(islice((each for each in numbered if each[1].strip()), _SAMPLE_LINES))
+
+
+def _without_preamble(lines: list[tuple[int, str]]) -> tuple[list[tuple[int, str]], str | None]:
+    """The lines below comments, and the separator that Excel's first line names."""
+    first = 0
+    given = re.fullmatch(r'"?sep=(.|\\t)"?', lines[0][1].strip(" \r\ufeff")) if lines else None
+    if given is not None:
+        first = 1
+    while len(lines) > first + 1 and _is_comment(lines[first][1]):
+        first += 1
+    return lines[first:], given[1] if given is not None else None
+
+
+def _is_comment(line: str) -> bool:
+    # Ids begin with # too.
+    if not re.match(r"(#|%|//)(\s|$)", line):
+        return False
+    words = re.split(r"[\s,;|]+", line.lstrip("#%/ "))
+    return sum(map(is_known_name, words)) < 2  # noqa: PLR2004
+
+
+def _rows_above(rows: Sequence[Sequence[str]], width: int) -> int:
+    """How many rows stand above a heading that is not the first: the title of a report."""
+    for number, row in enumerate(rows[:_TITLE_ROWS]):
+        if len(row) == width:
+            known = sum(is_known_name(_column_name(cell)) for cell in row)
+            return number if known > 1 else 0
+    return 0
+
+
+def _fits(row: Sequence[str], heading: Sequence[str]) -> bool:
+    """Whether a row has as many fields as the heading; an empty one at the end is none."""
+    return len(row) == len(heading) or (len(row) == len(heading) + 1 and not row[-1].strip())
+
+
+def _refuse_heading(name: str, rows: Sequence[Sequence[str]]) -> None:
+    raise InvalidInputError(
+        f"The heading of {name} has {len(rows[0])} fields, and none of its first lines has as many:"
+        f" {' '.join(rows[1])[:100]}. Write a name for each column, or one separator between two."
+    )
 
 
 def _separator(lines: Sequence[str], given: str | None) -> str:
@@ -99,10 +167,12 @@ def _score(lines: Sequence[str], separator: str) -> tuple[bool, bool, int, float
     if width < 2:  # noqa: PLR2004
         return None
     known = any(is_known_name(_column_name(cell)) for cell in rows[0])
+    above = _rows_above(rows, width)
+    known = known or above > 0
     share = alike / len(rows)
     if share < _AGREEING and not known:
         return None
-    return known and len(rows[0]) > 1, separator != " ", width, share
+    return known and len(rows[above]) > 1, separator != " ", width, share
 
 
 def _split(lines: Iterable[str], separator: str, *, quoted: bool) -> list[list[str]]:
@@ -128,6 +198,14 @@ def _has_heading(rows: Sequence[Sequence[str]]) -> bool:
         sum(bool(_VALUE.fullmatch(row[at])) for row in below) > len(below) / 2
         for at in range(len(first))
     )
+
+
+def _without_table(columns: tuple[str, ...]) -> tuple[str, ...]:
+    """`user_id` of `events.user_id`, if all columns are of one table."""
+    tables = {column.rpartition(".")[0] for column in columns}
+    if len(columns) < 2 or len(tables) > 1 or "" in tables:  # noqa: PLR2004
+        return columns
+    return tuple(column.rpartition(".")[2] for column in columns)
 
 
 def _column_name(cell: str) -> str:

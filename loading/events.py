@@ -10,7 +10,8 @@ import pyarrow as pa
 from domain.identifiers import LONGEST_ID, IdFault
 from domain.interactions import EventKind
 from loading.duck import literal
-from loading.plans import NO_ID, EventsPlan, IdForm
+from loading.kinds_plan import kind_text
+from loading.plans import NO_ID, EventsPlan, IdForm, number_in
 from loading.reasons import ID_REASONS, Reason
 from loading.rejects import Reject
 from loading.tables import NOT_TEXT, unreadable
@@ -95,18 +96,19 @@ with texts as (
     select row_no, fault, raw,
            {_id_text(plan, "user_id")} as user_id,
            {_id_text(plan, "item_id")} as item_id,
-           {_trimmed(plan, "kind")} as kind_text,
+           {_kind_text(plan)} as kind_text,
            {_trimmed(plan, "value")} as value_text,
            {_trimmed(plan, "scale")} as scale_text,
            {_trimmed(plan, "time")} as time_text,
            {_trimmed(plan, "event_id")} as event_text,
-           {_trimmed(plan, "recommendation_id")} as recommendation_text
+           {_trimmed(plan, "recommendation_id")} as recommendation_text,
+           {_is_returned(plan)} as is_returned
     from {plan.table.view}
 ),
 typed as (
     select *,
            {_kind_no(plan, kinds)} as kind_no,
-           try_cast({_number("value_text")} as float) as number,
+           try_cast({number_in("value_text")} as float) as number,
            {_bound(plan, 0)} as least,
            {_bound(plan, 1)} as greatest,
            {_time(plan)} as given_time,
@@ -154,6 +156,18 @@ def _id_text(plan: EventsPlan, meaning: str) -> str:
     return f"case when lower({text}) not in ({absent}) then {text} end"
 
 
+def _kind_text(plan: EventsPlan) -> str:
+    if "kind" not in plan.fields:
+        return "null::varchar"
+    return f"nullif({kind_text(plan.table, plan.fields['kind'])}, '')"
+
+
+def _is_returned(plan: EventsPlan) -> str:
+    if plan.returns is None:
+        return "false"
+    return f"coalesce(try_cast({plan.table.expressions[plan.returns]} as double) < 0, false)"
+
+
 def _kind_no(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:
     numbers = {kind.kind: int(kind.kind_no) for kind in kinds}
     if plan.kind is not None:
@@ -164,14 +178,6 @@ def _kind_no(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:
     )
     default = numbers.get("view", 0)
     return f"case when kind_text is null then {default} else case kind_text {cases} end end"
-
-
-def _number(text: str) -> str:
-    with_point = f"replace({text}, ',', '.')"
-    return (
-        f"try_cast(case when {text} similar to '-?\\d+,\\d+' then {with_point} else {text} end"
-        " as double)"
-    )
 
 
 def _bound(plan: EventsPlan, at: int) -> str:
@@ -208,10 +214,10 @@ def _timestamp(time: datetime) -> str:
 def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str:
     cases = [
         ("fault is not null", "fault"),
+        ("kind_no = -1 or is_returned", ""),
         *_id_cases("user_id", Reason.NO_USER_ID),
         *_id_cases("item_id", Reason.NO_ITEM_ID),
         (f"length(event_text) > {LONGEST_ID}", Reason.ID_TOO_LONG),
-        ("kind_no = -1", ""),
         ("kind_no is null", Reason.UNKNOWN_KIND),
         *_value_cases(plan, kinds),
     ]

@@ -1,5 +1,6 @@
 """Items of a table: each row checked, and made ready to be stored."""
 
+import ast
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -42,8 +43,8 @@ _YEAR = re.compile(r"\((\d{4})\)\s*$")
 _NO_GENRES = "(no genres listed)"
 # Not behind another backslash, which would make it text about a NUL character.
 _NUL_IN_JSON = re.compile(r"(?<!\\)(\\\\)*\\u0000")
-_YES = frozenset({"true", "t", "yes", "y", "1"})
-_NO = frozenset({"false", "f", "no", "n", "0"})
+_YES = frozenset({"true", "t", "yes", "y", "1", "in stock", "in_stock", "available"})
+_NO = frozenset({"false", "f", "no", "n", "0", "out of stock", "out_of_stock", "unavailable"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +125,17 @@ def named_values(plan: ItemsPlan, row: Mapping[str, Any]) -> dict[str, object]:
     given = orjson.loads(row["json"]) if plan.table.is_json else row
     names = plan.table.stored_names
     values: dict[str, object] = {
-        meaning: given.get(names[column]) for meaning, column in plan.fields.items()
+        meaning: _value(given, names[column]) for meaning, column in plan.fields.items()
     }
     values["item_id"] = _clean_id(values.get("item_id"), plan)
     if "title" not in plan.fields:
         values["title"] = values["item_id"]
     if plan.fields.get("categories") in plan.table.sequences:
         values["categories"] = str(values["categories"] or "").split()
+    elif plan.between_categories != "|" and isinstance(values.get("categories"), str):
+        text = str(values["categories"])
+        if _listed(text) is None:
+            values["categories"] = split_categories(text.replace(plan.between_categories, "|"))
     if plan.flags:
         columns = list(names.values())[plan.flags_from :]
         values["categories"] = [
@@ -138,10 +143,19 @@ def named_values(plan: ItemsPlan, row: Mapping[str, Any]) -> dict[str, object]:
             for flag, column in zip(plan.flags, columns, strict=False)
             if given.get(column) == "1"
         ]
-    attributes = {name: given.get(names[column]) for name, column in plan.attributes.items()}
+    attributes = {name: _value(given, names[column]) for name, column in plan.attributes.items()}
     if plan.years and (year := _YEAR.search(str(values["title"] or ""))):
         attributes["year"] = int(year[1])
     return values | {ATTRIBUTE + name: value for name, value in attributes.items()}
+
+
+def _value(row: Mapping[str, Any], name: str) -> object:
+    """A value, which in JSON may stand in an object within the row; ids as MongoDB exports them."""
+    outer, _, inner = name.partition(".")
+    value = row.get(name)
+    if value is None and inner and isinstance(row.get(outer), dict):
+        value = row[outer].get(inner)
+    return value["$oid"] if isinstance(value, dict) and list(value) == ["$oid"] else value
 
 
 def _clean_id(value: object, plan: ItemsPlan) -> object:
@@ -220,14 +234,24 @@ def read_categories(value: object) -> list[str] | None:
 
 
 def _listed(text: str) -> list[str] | None:
-    """The texts of a JSON list; None if it is none."""
+    """The texts of a list as JSON or Python writes it; None if it is none."""
     if not text.startswith("["):
         return None
     try:
         values = orjson.loads(text)
     except orjson.JSONDecodeError:
+        values = _python_list(text)
+    names = [each.get("name") if isinstance(each, dict) else each for each in values or ()]
+    is_list = values is not None and all(isinstance(each, str) for each in names)
+    return [str(each) for each in dict.fromkeys(names)] if is_list else None
+
+
+def _python_list(text: str) -> list[object] | None:
+    try:
+        values = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
         return None
-    return list(dict.fromkeys(values)) if all(isinstance(each, str) for each in values) else None
+    return values if isinstance(values, list) else None
 
 
 def _checked_categories(categories: list[str]) -> list[str]:

@@ -12,11 +12,13 @@ from domain.errors import InvalidInputError
 from domain.interactions import EventKind
 from loading.duck import opened_duck
 from loading.layouts import Content
+from loading.opening import open_table
 from loading.options import ALL_ATTRIBUTES, AmbiguousInputError, LoadOptions
-from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan, make_plan
+from loading.planning import make_plan
+from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan
 from loading.scales import find_scale, parse_scale
 from loading.sources import Sources, opened_sources
-from loading.tables import Table, open_table, unreadable
+from loading.tables import Table, unreadable
 
 _ORDER = (Content.TAGS, Content.ITEMS, Content.EVENTS)
 

@@ -7,6 +7,8 @@ from typing import Any
 from domain.errors import InvalidInputError
 from loading.words import MEANINGS
 
+NO_COLUMN = "-"
+"""Stands for the column of a meaning that no column has."""
 ALL_ATTRIBUTES = "all"
 """Takes every column of an item file that nothing else reads."""
 
@@ -16,7 +18,8 @@ class LoadOptions:
     """How files are to be read. None and empty: seen from the data."""
 
     columns: Mapping[str, str] = field(default_factory=dict)
-    """The file's column of a meaning such as `user_id`: a name, or a number counted from 1."""
+    """The file's column of a meaning such as `user_id`: a name, a number counted from 1, `-` for
+    none, or of a time `day+clock`."""
     kind: str | None = None
     """The kind of all events."""
     kinds: Mapping[str, str | None] = field(default_factory=dict)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from domain.errors import InvalidInputError
+from loading.fields import JOINT
 from loading.layouts import Content
 from loading.opened import OpenedFiles
 from loading.options import LoadOptions
@@ -117,7 +118,7 @@ def gone_columns(before: Reading, columns: Sequence[str]) -> list[str]:
     return [
         f"The column {column}, which was read as {meaning}, is gone."
         for meaning, column in before.fields.items()
-        if column not in columns
+        if column not in columns and not all(part in columns for part in column.split(JOINT))
     ]
 
 

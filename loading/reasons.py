@@ -21,6 +21,7 @@ class Reason(StrEnum):
     MALFORMED_CSV = "malformed CSV"
     MALFORMED_JSON = "malformed JSON"
     NOT_AN_OBJECT = "line is not a JSON object"
+    HEADING = "line is the heading again"
     WRONG_FIELD_COUNT = "wrong number of fields"
     NO_USER_ID = "user_id is missing"
     NO_ITEM_ID = "item_id is missing"

@@ -17,6 +17,9 @@ _KNOWN = (
 )
 """The first that has room for all ratings is meant, with one exception: 0 and 1 alone."""
 
+_REACHED = 0.8
+"""Of the top of a scale somebody gave this share, or it is another scale."""
+
 
 def find_scale(column: str, least: float, greatest: float) -> tuple[float, float]:
     """The scale of ratings between `least` and `greatest`.
@@ -33,10 +36,19 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
         )
     if (least, greatest) == (0.0, 1.0):
         return 0.0, 1.0
-    if least >= 0.0 and greatest < 1.0:
-        return 0.0, 1.0
+    if least >= 0.0 and greatest <= 1.0:
+        raise AmbiguousInputError(
+            f"The numbers in {column} lie between {least:g} and {greatest:g}.",
+            [
+                Choice("ratings from 0 to 1", "--scale 0:1", {"scale": "0:1"}),
+                Choice("ratings from 0 to 5", "--scale 0:5", {"scale": "0:5"}),
+                Choice("they are no ratings", "--kind view", {"kind": "view"}),
+            ],
+        )
     for low, high in _KNOWN:
         if low <= least and greatest <= high:
+            if high > 5 and greatest < _REACHED * high:  # noqa: PLR2004
+                raise _ask_about_top(column, (least, greatest), (low, high))
             return low, high
     raise AmbiguousInputError(
         f"The ratings in {column} go from {least:g} to {greatest:g}, which is no usual scale.",
@@ -47,6 +59,29 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
                 {"scale": f"{least:g}:{greatest:g}"},
             ),
             Choice("they are no ratings", "--kind view", {"kind": "view"}),
+        ],
+    )
+
+
+def _ask_about_top(
+    column: str, seen: tuple[float, float], usual: tuple[float, float]
+) -> AmbiguousInputError:
+    scales = [f"{low:g}:{high:g}" for low, high in (seen, usual)]
+    return AmbiguousInputError(
+        f"The ratings in {column} go from {seen[0]:g} to {seen[1]:g}: of which scale?",
+        [Choice(f"from {each}", f"--scale={each}", {"scale": each}) for each in scales],
+    )
+
+
+def ask_about_unrated(column: str, unrated: float, greatest: float) -> AmbiguousInputError:
+    """Many logs write 0 or -1 where somebody gave no rating."""
+    high = 5 if greatest <= 5 else 10  # noqa: PLR2004
+    worst = f"{unrated:g}:{high}"
+    return AmbiguousInputError(
+        f"In {column}, {unrated:g} may be no rating, or the worst one.",
+        [
+            Choice(f"{unrated:g} is no rating", f"--scale 1:{high}", {"scale": f"1:{high}"}),
+            Choice(f"{unrated:g} is the worst", f"--scale={worst}", {"scale": worst}),
         ],
     )
 

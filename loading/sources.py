@@ -29,6 +29,11 @@ _REFUSED = {
         "is a SQLite database. Load it as sqlite:///PATH with --query 'select …'."
     ),
     b"\xd0\xcf\x11\xe0": "is an Excel workbook. Save the sheet as CSV first.",
+    b"PGDMP": "is a dump of PostgreSQL. Restore it, and load it with --query 'select …'.",
+    b"--\n-- PostgreSQL": (
+        "is a dump of PostgreSQL. Restore it, and load it with --query 'select …'."
+    ),
+    b"-- MySQL dump": "is a dump of MySQL. Restore it, and write the table as CSV first.",
     b"%PDF": "is a PDF document.",
     b"ARROW1": "is an Arrow file. Write it as Parquet first.",
     b"Obj\x01": "is an Avro file. Write it as Parquet first.",

@@ -1,10 +1,8 @@
 """Tables: what any file is for those who look at its columns, read by DuckDB."""
 
-import json
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +15,8 @@ from loading.options import LoadOptions
 from loading.reasons import Reason
 from loading.rejects import Reject
 from loading.sources import Source
-from loading.text import with_line_feeds
 
 LONGEST_LINE_BYTES = 4 * 1024 * 1024
-LARGEST_OBJECT_BYTES = 16 * 1024 * 1024
-"""Of a JSON object that is not on a line of its own."""
 NOT_TEXT = "\x01"
 """Begins what stands where text belongs and is a list, an object, true or false."""
 
@@ -29,8 +24,6 @@ MOST_SHOWN = 1000
 """Characters of a line that are kept."""
 
 _SAMPLE_ROWS = 20
-_NEVER = "\x1f"
-"""Separates nothing: each line is one field. JSON has no such character."""
 
 _SPLIT_REASONS = {
     "INVALID ENCODING": Reason.INVALID_UTF8,
@@ -120,48 +113,15 @@ def _split_rejects(
     ]
 
 
-def open_table(
-    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions, spool: Path
-) -> Table:
-    """The table of a file, Parquet, JSON or delimited text, as the view number `number`.
-
-    Raises InvalidInputError if the file is none of them.
-    """
-    try:
-        return _opened(duck, source, number, options)
-    except duckdb.Error as error:
-        if source.is_parquet or _MIXED_LINE_ENDS not in str(error):
-            raise unreadable(source, error) from error
-    plain = with_line_feeds(source.path, spool)
-    try:
-        mended = replace(source, path=plain, notes=(*source.notes, "mixed line ends"))
-        return _opened(duck, mended, number, options)
-    except duckdb.Error as error:
-        raise unreadable(source, error) from error
-
-
-_MIXED_LINE_ENDS = "reached an invalid state"
-
-
-def _opened(
-    duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
-) -> Table:
-    if source.is_parquet:
-        return _parquet(duck, source, number)
-    form = _json_form(source.path)
-    if form is not None:
-        return _json(duck, source, number, form)
-    return _delimited(duck, source, number, options)
-
-
 def unreadable(source: Source, error: Exception) -> InvalidInputError:
     """DuckDB's words, the first line of them: the rest gives advice about DuckDB."""
     return InvalidInputError(f"{source.name} cannot be read: {str(error).splitlines()[0]}")
 
 
-def _delimited(
+def delimited_table(
     duck: duckdb.DuckDBPyConnection, source: Source, number: int, options: LoadOptions
 ) -> Table:
+    """The table of delimited text."""
     dialect = find_dialect(source.path, source.name, options)
     table = _delimited_table(duck, source, number, dialect, dialect.quoted)
     if dialect.quoted and _has_open_quote(duck, table):
@@ -187,25 +147,35 @@ def _delimited_table(
         f"drop view if exists {view}; drop table if exists {rejects};"
         f" drop table if exists {rejects}_scan"
     )
-    reader = _reader(
+    reader = csv_reader(
         source.path,
         delim=dialect.separator,
         quote='"' if quoted and len(dialect.separator) == 1 else "",
         columns=names,
         header=dialect.has_heading,
         rejects=rejects,
+        skip=dialect.skipped,
     )
     fields = ", ".join(
         f"{literal(column)}, {name}" for column, name in zip(dialect.columns, names, strict=True)
     )
+    # Logs that were put together have the heading of each.
+    again = " and ".join(
+        f"trim({name}) = {literal(cell)}"
+        for name, cell in zip(names, dialect.heading, strict=False)
+    )
+    fault = f"case when {again} then {literal(Reason.HEADING)} end" if again else "null::varchar"
     duck.execute(
-        f"create view {view} as select row_number() over () as row_no, null::varchar as fault, "
+        f"create view {view} as select row_number() over () as row_no, {fault} as fault, "
         f"json_object({fields}) as raw, * from {reader}"
     )
     (rows,) = duck.execute(f"select count(*) from {view}").fetchall()[0]
     notes = [*source.notes]
     if dialect.separator != ",":
         notes.append(f"separator {dialect.separator_name}")
+    if dialect.skipped:
+        lines = "line is" if dialect.skipped == 1 else f"{dialect.skipped} lines are"
+        notes.append(f"the first {lines} not read")
     if not dialect.has_heading:
         notes.append("no heading")
     stored_names = dict(zip(dialect.columns, names, strict=True))
@@ -221,7 +191,9 @@ def _delimited_table(
         is_headless=not dialect.has_heading,
         separator=dialect.separator,
         sequences=dialect.sequences,
-        lines=_find_lines(duck, source.path, rejects, int(rows), heading=int(dialect.has_heading)),
+        lines=_find_lines(
+            duck, source.path, rejects, int(rows), heading=dialect.skipped + dialect.has_heading
+        ),
     )
 
 
@@ -255,21 +227,30 @@ def _find_lines(
     )
 
 
-def _reader(
-    path: Path, *, delim: str, quote: str, columns: Sequence[str], header: bool, rejects: str
+def csv_reader(
+    path: Path,
+    *,
+    delim: str,
+    quote: str,
+    columns: Sequence[str],
+    header: bool,
+    rejects: str,
+    skip: int = 0,
 ) -> str:
+    """The SQL of what reads delimited text; all columns are text."""
     types = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in columns)
     return (
         f"read_csv({literal(str(path))}, auto_detect = false, delim = {literal(delim)},"
         f" quote = {literal(quote)}, escape = {literal(quote)}, header = {str(header).lower()},"
-        f" columns = {{{types}}}, max_line_size = {LONGEST_LINE_BYTES},"
+        f" skip = {skip}, columns = {{{types}}}, max_line_size = {LONGEST_LINE_BYTES},"
         f" buffer_size = {2 * LONGEST_LINE_BYTES}, store_rejects = true,"
         f" rejects_table = {literal(rejects)}, rejects_scan = {literal(rejects + '_scan')},"
         " rejects_limit = 0, null_padding = false)"
     )
 
 
-def _parquet(duck: duckdb.DuckDBPyConnection, source: Source, number: int) -> Table:
+def parquet_table(duck: duckdb.DuckDBPyConnection, source: Source, number: int) -> Table:
+    """The table of a Parquet file."""
     view, reader = f"table_{number}", f"read_parquet({literal(str(source.path))})"
     described = duck.execute(f"describe select * from {reader}").fetchall()
     expressions = {str(row[0]): _as_text(str(row[0]), str(row[1])) for row in described}
@@ -281,15 +262,16 @@ def _parquet(duck: duckdb.DuckDBPyConnection, source: Source, number: int) -> Ta
         source=source,
         view=view,
         expressions=expressions,
-        sample=_sampled(duck, view, expressions),
+        sample=sampled(duck, view, expressions),
         rejects_table=None,
-        rows=_count(duck, view),
+        rows=count_rows(duck, view),
         notes=("Parquet", *source.notes),
         stored_names={name: name for name in expressions},
     )
 
 
-def _count(duck: duckdb.DuckDBPyConnection, view: str) -> int:
+def count_rows(duck: duckdb.DuckDBPyConnection, view: str) -> int:
+    """How many rows a view has."""
     return int(duck.execute(f"select count(*) from {view}").fetchall()[0][0])
 
 
@@ -304,134 +286,10 @@ def _as_text(name: str, kind: str) -> str:
     return f"cast({column} as varchar)"
 
 
-_LINES, _ARRAY, _OBJECTS = "newline_delimited", "array", "unstructured"
-
-
-def _json_form(path: Path) -> str | None:
-    """How JSON is laid out in a file; None if it is not JSON."""
-    with path.open(encoding="utf-8", errors="replace") as file:
-        read = iter(lambda: file.readline(LONGEST_LINE_BYTES), "")
-        first, second = islice(chain((line for line in read if line.strip()), ("", "")), 2)
-    begin = first.lstrip()[:1]
-    if begin == "[":
-        return _ARRAY if not _is_delimited_list(first) else None
-    if begin != "{":
-        return None
-    if first.lstrip().startswith("{'"):
-        raise InvalidInputError(
-            f"{path.name} has Python's dictionaries, not JSON: write its lines with json.dumps."
-        )
-    try:
-        json.loads(first)
-    except ValueError:
-        one_a_line = second.lstrip().startswith("{") or first.rstrip().endswith("}")
-        return _LINES if one_a_line else _OBJECTS
-    return _LINES
-
-
-def _is_delimited_list(first: str) -> bool:
-    """Whether a line that begins with a bracket is one of CSV: `[1], 2`."""
-    rest = first.strip()[1:].lstrip()
-    return bool(rest) and rest[0] not in '{["]'
-
-
-def _json(duck: duckdb.DuckDBPyConnection, source: Source, number: int, form: str) -> Table:
-    view, rejects = f"table_{number}", None
-    if form == _LINES:
-        rejects = f"rejects_{number}"
-        reader = _reader(
-            source.path, delim=_NEVER, quote="", columns=("json",), header=False, rejects=rejects
-        )
-        rows = (
-            "select row_number() over () as row_no, json as raw,"
-            " case when not json_valid(json) then"
-            f" {literal(Reason.MALFORMED_JSON)} when json_type(json) <> 'OBJECT' then"
-            f" {literal(Reason.NOT_AN_OBJECT)} end as fault from {reader}"
-        )
-        rows = (
-            f"select row_no, fault, raw, case when fault is null then raw end as json from ({rows})"
-        )
-        rows += " where raw is not null and trim(raw) <> ''"
-    else:
-        reader = (
-            f"read_json_objects({literal(str(source.path))}, format = '{form}',"
-            f" maximum_object_size = {LARGEST_OBJECT_BYTES})"
-        )
-        rows = (
-            "select row_number() over () as row_no, case when json_type(json) <> 'OBJECT' then"
-            f" {literal(Reason.NOT_AN_OBJECT)} end as fault, cast(json as varchar) as raw, json"
-            f" from {reader}"
-        )
-    duck.execute(f"create or replace view {view}_objects as {rows}")
-    nested = _nested_events(duck, f"{view}_objects")
-    notes = [
-        *source.notes,
-        {"newline_delimited": "JSON lines", "array": "JSON array"}.get(form, "JSON"),
-    ]
-    if nested is not None:
-        path = literal(f'$."{nested}"')
-        duck.execute(
-            f"create or replace view {view} as"
-            " select row_number() over () as row_no, fault, json as raw, json from (select fault,"
-            f" json_merge_patch(json_merge_patch(json, json_object({literal(nested)}, null)),"
-            f" unnest(case when json_type(json, {path}) = 'ARRAY'"
-            f" then from_json(json_extract(json, {path}),"
-            f" '[\"JSON\"]') else ['{{}}'::json] end)) as json from {view}_objects)"
-        )
-        notes.append(f"one event for each of the list {nested}")
-    else:
-        duck.execute(f"create or replace view {view} as select * from {view}_objects")
-    keys = duck.execute(
-        "select key from (select unnest(json_keys(json)) as key,"
-        " generate_subscripts(json_keys(json), 1) as place, row_no"
-        f" from {view} where fault is null)"
-        " group by key order by min((row_no, place))"
-    ).fetchall()
-    expressions = {str(key): _json_text(str(key)) for (key,) in keys}
-    if not expressions:
-        raise InvalidInputError(f"{source.name} has no JSON objects.")
-    return Table(
-        source=source,
-        view=view,
-        expressions=expressions,
-        sample=_sampled(duck, view, expressions),
-        rejects_table=rejects,
-        rows=_count(duck, view),
-        notes=tuple(notes),
-        stored_names={key: key for key in expressions},
-        is_json=True,
-    )
-
-
-def _nested_events(duck: duckdb.DuckDBPyConnection, view: str) -> str | None:
-    """The key under which sessions keep their events: the only list of objects they have."""
-    found = duck.execute(
-        f"select distinct key from (select json, unnest(json_keys(json)) as key from"
-        f" (select json from {view} where fault is null limit 100))"
-        " where json_type(json, '$.\"' || key || '\"') = 'ARRAY'"
-        " and json_type(json, '$.\"' || key || '\"[0]') = 'OBJECT'"
-    ).fetchall()
-    names = [str(key) for (key,) in found]
-    likely = [
-        name
-        for name in names
-        if name.lower() in {"events", "interactions", "items", "actions", "clicks", "history"}
-    ]
-    return likely[0] if len(likely) == 1 else None
-
-
-def _json_text(key: str) -> str:
-    path = literal('$."' + key.replace('"', '\\"') + '"')
-    text = f"json_extract_string(json, {path})"
-    return (
-        f"case when json_type(json, {path}) in ('ARRAY', 'OBJECT', 'BOOLEAN')"
-        f" then {literal(NOT_TEXT)} || {text} else {text} end"
-    )
-
-
-def _sampled(
+def sampled(
     duck: duckdb.DuckDBPyConnection, view: str, expressions: Mapping[str, str]
 ) -> tuple[Mapping[str, str | None], ...]:
+    """The first rows of a view."""
     columns = ", ".join(
         f"{expression} as {identifier(name)}" for name, expression in expressions.items()
     )

@@ -1,6 +1,7 @@
 """Text files in any encoding, made plain: UTF-8 without a byte order mark."""
 
 import codecs
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _UTF_8 = "utf-8"
+_FILM = re.compile(r"\d+:\s*")
+_RATING_OF_FILM = re.compile(r"\d+,\d,\d{4}-\d\d-\d\d\s*")
 _WESTERN = {"cp1250", "cp1252", "latin_1", "iso8859_15", "mac_roman", "cp1254", "cp1257"}
 
 
@@ -67,6 +70,28 @@ def with_line_feeds(path: Path, spool: Path) -> Path:
     ):
         while text := file.read(_BLOCK):
             out.write(text)
+    return target
+
+
+def with_films_in_lines(path: Path, spool: Path) -> Path | None:
+    """A copy of the ratings of Netflix with the film in each line; None if it is no such file.
+
+    There a line `1:` names the film of all the lines below it.
+    """
+    with path.open(encoding=_UTF_8, errors="surrogateescape") as file:
+        first, second = file.readline(), file.readline()
+        if not _FILM.fullmatch(first) or not _RATING_OF_FILM.fullmatch(second):
+            return None
+        target = _free(spool)
+        file.seek(0)
+        with target.open("w", encoding=_UTF_8, errors="surrogateescape") as out:
+            out.write("netflix_movie,netflix_user,netflix_rating,netflix_date\n")
+            film = ""
+            for line in file:
+                if line.rstrip().endswith(":"):
+                    film = line.strip().rstrip(":")
+                elif line.strip():
+                    out.write(f"{film},{line}")
     return target
 
 

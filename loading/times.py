@@ -8,6 +8,7 @@ import duckdb
 from domain.errors import InvalidInputError
 from loading.duck import identifier, literal
 from loading.options import AmbiguousInputError, Choice
+from loading.tables import NOT_TEXT
 
 EPOCH, DAY_NUMBER, ISO, PATTERNS = "epoch", "day number", "ISO 8601", "patterns"
 
@@ -18,6 +19,7 @@ _NAMED = (
     "%d %b %Y %H:%M:%S",
     "%d %B %Y",
     "%d %b %Y",
+    "%d-%b-%y",
     "%d-%b-%Y",
     "%d-%b-%Y %H:%M:%S",
     "%d/%b/%Y:%H:%M:%S %z",
@@ -37,14 +39,31 @@ _NAMED = (
     "%Y-%m-%d %H:%M:%S %z UTC",
     "%Y-%m-%d %H:%M:%S.%f %z UTC",
     "%Y-%m-%d %I:%M:%S %p",
+    "%Y-%m-%d %I:%M %p",
+    "%Y-%m-%d %H",
+    "%Y%m%d %H:%M:%S",
+    "%Y%m%d %H:%M",
     "%Y-%m-%d-%H-%M-%S",
     "%Y.%m.%d %H:%M:%S",
     "%Y.%m.%d",
 )
-_CLOCKS = ("", " %H:%M:%S", " %H:%M", " %I:%M:%S %p", " %I:%M %p", " %H:%M:%S.%f")
+_CLOCKS = (
+    "",
+    " %H:%M:%S",
+    " %H:%M",
+    " %I:%M:%S %p",
+    " %I:%M %p",
+    " %H:%M:%S.%f",
+    ", %H:%M:%S",
+    ", %I:%M:%S %p",
+)
+CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
+"""A time of day without its day."""
 
 # Epoch seconds reach the first in the year 5138; milliseconds passed it in 1973.
 _MILLISECONDS, _MICROSECONDS, _NANOSECONDS = 1e11, 1e14, 1e17
+_FIRST_SECOND = 1e8
+"""In 1973: what is less counts days, years, or from another beginning than 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +93,9 @@ class TimeFormat:
                 )
         formats = ", ".join(literal(pattern) for pattern in self.patterns)
         one_blank = f"regexp_replace({trimmed}, '\\s+', ' ', 'g')"
-        return f"cast(try_strptime({one_blank}, [{formats}]) as timestamptz)"
+        time = f"try_strptime({one_blank}, [{formats}])"
+        # %Y reads 20 as the year 20.
+        return f"cast(case when year({time}) >= 1000 then {time} end as timestamptz)"
 
 
 def _epoch_seconds(text: str) -> str:
@@ -111,6 +132,8 @@ def find_time_format(
     if _all(duck, view, expression, r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"):
         return TimeFormat(DAY_NUMBER, description="days written as 20191001")
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
+        if _greatest(sample) < _FIRST_SECOND:
+            _refuse_other_counts(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
         return TimeFormat(ISO, description="dates and times of ISO 8601")
@@ -120,8 +143,23 @@ def find_time_format(
     if _share(duck, sample, named) > 0.5:  # noqa: PLR2004
         return named
     raise InvalidInputError(
-        f"The column {column} holds {sample[0]!r}, which is not understood as a time. Say"
-        " --column time=NAME for another column, or --no-times."
+        f"The column {column} holds {sample[0].removeprefix(NOT_TEXT)!r}, which is not understood"
+        " as a time. Say --column time=NAME for another column, or --no-times."
+    )
+
+
+def _refuse_other_counts(
+    duck: duckdb.DuckDBPyConnection, view: str, column: str, expression: str
+) -> None:
+    (greatest,) = duck.execute(
+        f"select max(abs(try_cast(trim({expression}) as double))) from {view} where fault is null"
+    ).fetchall()[0]
+    if greatest is None or greatest >= _FIRST_SECOND:
+        return
+    raise InvalidInputError(
+        f"The column {column} has numbers up to {greatest:,.15g}. As seconds since 1970 they would"
+        " all lie before 1973: they count something else, such as years, days or hours. Write"
+        " dates, say --column time=NAME for another column, or --no-times."
     )
 
 
@@ -138,9 +176,17 @@ def _numeric_dates(
         f"try_cast(regexp_extract({text}, {literal(_NUMERIC_DATE)}, {part}) as integer)"
         for part in (1, 2)
     ]
-    first, second = duck.execute(
-        f"select max({parts[0]}), max({parts[1]}) from {view} where fault is null"
+    year = f"nullif(regexp_extract({text}, {literal(_NUMERIC_DATE)}, 3), '')"
+    first, second, shortest, longest = duck.execute(
+        f"select max({parts[0]}), max({parts[1]}), min(length({year})), max(length({year}))"
+        f" from {view} where fault is null"
     ).fetchall()[0]
+    may_be_year = shortest == 2 and "-" in sample[0]  # noqa: PLR2004
+    if day_first is None and may_be_year and first > 12:  # noqa: PLR2004
+        raise InvalidInputError(
+            f"In the column {column}, {sample[0]!r} may begin with the day or with the year. Say"
+            " --day-first, or write years of four digits."
+        )
     if day_first is None:
         if first > 12 >= second:  # noqa: PLR2004  months
             day_first = True
@@ -158,7 +204,7 @@ def _numeric_dates(
     patterns = tuple(
         (order + year + clock).replace("/", mark)
         for mark in "/.-"
-        for year in ("%Y", "%y")
+        for year in (*(["%y"] if shortest == 2 else []), *(["%Y"] if longest == 4 else []))  # noqa: PLR2004
         for clock in _CLOCKS
     )
     description = "dates, the day first" if day_first else "dates, the month first"
@@ -166,7 +212,7 @@ def _numeric_dates(
 
 
 def _epoch_unit(sample: Sequence[str]) -> str:
-    largest = max(abs(float(text)) for text in sample if _is_number(text))
+    largest = _greatest(sample)
     unit = next(
         (
             name
@@ -180,6 +226,10 @@ def _epoch_unit(sample: Sequence[str]) -> str:
         "nanoseconds",
     )
     return f"{unit} since 1970"
+
+
+def _greatest(sample: Sequence[str]) -> float:
+    return max(abs(float(text)) for text in sample if _is_number(text))
 
 
 def _is_number(text: str) -> bool:

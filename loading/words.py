@@ -20,7 +20,16 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "shopper_id",
         "user_no",
         "user_idx",
-        "author_id",
+        "household_key",
+        "user_md5",
+        "username",
+        "user_name",
+        "user_pseudo_id",
+        "distinct_id",
+        "anonymous_id",
+        "email",
+        "user_email",
+        "customer_email",
         "session_id",
         "session",
     ),
@@ -52,6 +61,27 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "aid",
         "item_no",
         "item_idx",
+        "goods_id",
+        "document_id",
+        "post_id",
+        "course_id",
+        "job_id",
+        "venue_id",
+        "beer_id",
+        "hotel_id",
+        "restaurant_id",
+        "listing_id",
+        "place_id",
+        "gmap_id",
+        "sku_id",
+        "click_article_id",
+        "spotify_track_uri",
+        "track_uri",
+        "item_sku",
+        "product_sku",
+        "lineitem_sku",
+        "item_code",
+        "product_code",
     ),
     "kind": (
         "kind",
@@ -93,10 +123,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "unix_review_time",
         "datetime",
         "date_time",
+        "time_ms",
+        "timestamp_ms",
+        "ts_ms",
+        "event_datetime",
+        "unix_time",
         "date",
         "event_date",
         "created",
-        "unix_time",
         "review_time",
         "review_date",
         "rated_at",
@@ -106,8 +140,40 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "invoice_date",
         "viewed_at",
         "at",
+        "click_timestamp",
+        "impression_time",
+        "server_timestamp",
+        "collector_tstamp",
+        "played_at",
+        "listened_at",
+        "watched_at",
+        "reviewed_at",
+        "ordered_at",
+        "paid_at",
+        "rating_date",
+        "rating_time",
+        "start_time",
+        "rating_timestamp",
+        "transaction_date",
+        "transaction_dt",
+        "t_dat",
+        "date_added",
+        "added_at",
+        "read_at",
+        "updated_at",
+        "date_updated",
     ),
-    "event_id": ("event_id", "interaction_id", "order_id", "transaction_id", "invoice_no"),
+    "event_id": (
+        "event_id",
+        "interaction_id",
+        "order_id",
+        "transaction_id",
+        "invoice_no",
+        "invoice",
+        "basket_id",
+        "insert_id",
+        "message_id",
+    ),
     "scale": ("scale",),
     "recommendation_id": ("recommendation_id",),
     "title": (
@@ -138,6 +204,12 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "attributes": ("attributes",),
 }
 
+_SECOND_CHOICES = (
+    "session session_id asin username user_name user_pseudo_id distinct_id anonymous_id email"
+    " user_email customer_email item_sku product_sku lineitem_sku item_code product_code"
+    " click_article_id spotify_track_uri track_uri post_id document_id"
+)
+
 MEANINGS = tuple(_NAMES)
 """What a column can mean to Tandem."""
 
@@ -158,27 +230,29 @@ LEFT_OUT = None
 _KINDS: dict[str | None, str] = {
     "view": (
         "view views viewed pageview page_view product_view detail_view detail_page_view item_view "
-        "visit open opened read watch watched play played listen listened stream pv"
+        "visit open opened read watch watched play played listen listened stream pv view_item "
+        "item_viewed viewed_item product_viewed viewed_product page_viewed"
     ),
-    "click": "click clicks clicked clickout click_out tap",
+    "click": "click clicks clicked clickout click_out tap select_item product_clicked",
     "like": (
         "like likes liked favorite favourite favorited fav upvote thumbs_up thumb_up love loved "
-        "star"
+        "star up recommended"
     ),
-    "dislike": "dislike disliked downvote thumbs_down thumb_down",
+    "dislike": "dislike disliked downvote thumbs_down thumb_down down not_recommended",
     "rate": "rate rated rating ratings review",
     "cart": (
         "cart carts addtocart add_to_cart add_cart cart_add added_to_cart basket add_to_basket "
-        "wishlist add_to_wishlist bookmark bookmarked save saved"
+        "wishlist add_to_wishlist bookmark bookmarked save saved product_added"
     ),
     "purchase": (
         "purchase purchases purchased transaction transactions buy bought order orders ordered "
-        "sale checkout conversion"
+        "sale checkout conversion order_completed"
     ),
     "hide": "hide hidden not_interested",
     LEFT_OUT: (
         "remove_from_cart removed_from_cart remove_cart cart_remove removefromcart unlike "
-        "remove_from_wishlist impression impressions"
+        "remove_from_wishlist impression impressions product_removed view_item_list view_cart "
+        "begin_checkout checkout_started refund unfavorite"
     ),
 }
 
@@ -200,19 +274,35 @@ for _prefix in _ITEM_PREFIXES:
     for _name in ("category", "categories", "genre", "genres", "description"):
         _MEANING_BY_NAME.setdefault(_prefix + _name, _MEANING_BY_NAME[_name])
 
+_SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
+ENVELOPES = ("properties", "event_properties", "eventproperties", "payload", "event_data")
+"""Objects of JSON in which trackers put what an event says."""
+
 _KIND_BY_WORD = {normalized(word): kind for kind, words in _KINDS.items() for word in words.split()}
 
 
 def is_known_name(name: str) -> bool:
     """Whether a column of this name means something."""
-    return normalized(name) in _MEANING_BY_NAME
+    return last_part(name) in _MEANING_BY_NAME
+
+
+def is_second_choice(name: str) -> bool:
+    """Whether a column of this name is an id only where no other is."""
+    return last_part(name) in _SECOND or "session" in name.lower()
+
+
+def last_part(name: str) -> str:
+    """`productid` of `properties.product_id`, `time` of `Time (UTC)`."""
+    outer, _, inner = name.partition(".")
+    own = inner if outer.lower() in ENVELOPES else name
+    return normalized(re.sub(r"\(.*\)", "", own)) or normalized(own)
 
 
 def candidates(meaning: str, columns: tuple[str, ...]) -> list[str]:
     """The columns that may have a meaning, the likeliest first."""
     found = []
     for column in columns:
-        known = _MEANING_BY_NAME.get(normalized(column))
+        known = _MEANING_BY_NAME.get(last_part(column))
         if known is not None and known[0] == meaning:
             found.append((known[1], column))
     return [column for _, column in sorted(found, key=lambda each: each[0])]

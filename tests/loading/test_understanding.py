@@ -2,11 +2,8 @@
 
 import bz2
 import gzip
-import io
 import json
-import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,43 +15,9 @@ from domain.errors import InvalidInputError
 from loading import LoadOptions
 from loading.load import load
 from tests.conftest import cloned_database
-
-SECOND = "2020-09-13T12:26:40+00:00"
-"""1,600,000,000 seconds since 1970."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """A file, and what becomes of it."""
-
-    name: str
-    content: bytes | str
-    stored: list[tuple[Any, ...]] | None = None
-    """user, item, kind, value, scale and time of each event."""
-    refused: str | None = None
-    rejected: dict[str, int] = field(default_factory=dict)
-    options: dict[str, Any] = field(default_factory=dict)
-    mentions: tuple[str, ...] = ()
-    """What is said of columns and of the file."""
-    file: str = "events.csv"
-    unread: tuple[str, ...] = ()
-
-
-def view(user: str = "u1", item: str = "a", at: str = SECOND) -> tuple[Any, ...]:
-    return (user, item, "view", None, None, at)
-
-
-def rate(value: float, scale: str, user: str = "u1", item: str = "a") -> tuple[Any, ...]:
-    return (user, item, "rate", value, scale, SECOND)
-
-
-def zipped(**files: str) -> bytes:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        for name, content in files.items():
-            archive.writestr(name.replace("_csv", ".csv"), content)
-    return buffer.getvalue()
-
+from tests.loading.exported_files import EXPORTED
+from tests.loading.odd_files import ODD
+from tests.loading.understood import SECOND, Case, rate, view, zipped
 
 PLAIN = "user_id,item_id,timestamp\nu1,a,1600000000\n"
 NO_TIMES = {"no_times": True}
@@ -552,7 +515,7 @@ def test_every_file_is_understood_or_refused(
     subtests: pytest.Subtests,
 ) -> None:
     url, engine = shared_store
-    for number, case in enumerate(CASES):
+    for number, case in enumerate([*CASES, *ODD, *EXPORTED]):
         with subtests.test(case.name):
             folder = tmp_path / str(number)
             folder.mkdir()

@@ -1,0 +1,130 @@
+"""Fields: which column of a table has which meaning."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+
+import duckdb
+
+from domain.errors import InvalidInputError
+from loading.layouts import Layout, columns_of
+from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
+from loading.tables import Table
+from loading.times import CLOCK
+from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice, normalized
+
+JOINT = " + "
+"""Between the names of two columns that are one time: the day and the time of day."""
+
+_PEOPLE = {"email", "age", "gender", "sex", "firstname", "lastname", "birthday", "password"}
+_REVIEWS = {"review", "reviewtext", "comment", "body", "rating", "stars", "score"}
+_GOODS = {"price", "description", "category", "categories", "genre", "genres", "sku", "brand"}
+
+
+def find_fields(
+    duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout | None, options: LoadOptions
+) -> dict[str, str]:
+    """The column of each meaning: as said, as the layout has it, as its name says."""
+    fields = columns_of(layout, table) if layout is not None else _by_name(duck, table, options)
+    for meaning, column in options.columns.items():
+        if column == NO_COLUMN:
+            fields.pop(meaning, None)
+        else:
+            fields[meaning] = _existing(table, meaning, column)
+    return fields
+
+
+def with_joint_time(table: Table, fields: dict[str, str]) -> Table:
+    """The table, with a column of the day and the time of day where these are two."""
+    day, joint, clock = fields.get("time", "").partition(JOINT)
+    if not joint or fields["time"] in table.expressions:
+        return table
+    name, texts = fields["time"], table.expressions
+    joined = f"trim({texts[day]}) || ' ' || coalesce(trim({texts[clock]}), '')"
+    sample = tuple({**row, name: f"{row.get(day)} {row.get(clock)}"} for row in table.sample)
+    return replace(table, expressions={**texts, name: joined}, sample=sample)
+
+
+def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions) -> dict[str, str]:
+    fields = {}
+    for meaning in (*EVENT_MEANINGS, *ITEM_MEANINGS):
+        found = [
+            each
+            for each in candidates(meaning, table.columns)
+            if each not in options.columns.values()
+        ]
+        found = [each for each in found if not any(other.startswith(f"{each}.") for other in found)]
+        if len(found) > 1:
+            found = [each for each in found if _has_values(duck, table, each)] or found
+        if found and meaning not in options.columns:
+            _refuse_equals(meaning, found)
+            fields[meaning] = found[0] if meaning != "time" else _time(table, found)
+    if "item_id" not in fields and "user_id" not in fields:
+        own = next((each for each in table.columns if normalized(each) == "id"), None)
+        if own is not None and _is_item(table, fields.get("title")):
+            fields["item_id"] = own
+    return fields
+
+
+def _has_values(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bool:
+    (found,) = duck.execute(
+        f"select exists (select 1 from {table.view} where fault is null"
+        f" and trim({table.expressions[column]}) <> '')"
+    ).fetchall()[0]
+    return bool(found)
+
+
+def _time(table: Table, found: Sequence[str]) -> str:
+    """The likeliest time; the day and the time of day if these are two columns."""
+    clocks = [each for each in found if _all_match(table, each, CLOCK)]
+    days = [each for each in found if each not in clocks]
+    if len(clocks) != 1 or not days or (days[0] == found[0] and not _is_day(table, days[0])):
+        return found[0]
+    return f"{days[0]}{JOINT}{clocks[0]}"
+
+
+def _is_day(table: Table, column: str) -> bool:
+    return _all_match(table, column, r"[^:T]{6,}") and not _all_match(table, column, r"\d{9,}.*")
+
+
+def _all_match(table: Table, column: str, pattern: str) -> bool:
+    texts = [text.strip() for row in table.sample if (text := row.get(column))]
+    return bool(texts) and all(re.fullmatch(pattern, text) for text in texts)
+
+
+def _is_item(table: Table, title: str | None) -> bool:
+    """Whether rows with an `id` of their own are items, and not people or reviews."""
+    names = {normalized(each) for each in table.columns}
+    if title is None or names & _PEOPLE or (names & _REVIEWS and "price" not in names):
+        return False
+    return normalized(title) != "name" or bool(names & _GOODS)
+
+
+def _refuse_equals(meaning: str, found: Sequence[str]) -> None:
+    """Two columns that are as likely: nobody but the owner knows which."""
+    if meaning not in {"user_id", "item_id"}:
+        return
+    likely = [name for name in found if not is_second_choice(name)]
+    plain = {normalized(meaning), meaning.removesuffix("_id")}
+    if len(likely) > 1 and normalized(likely[0]) not in plain:
+        raise AmbiguousInputError(
+            f"The {meaning} may be {' or '.join(likely)}.",
+            [
+                Choice(name, f"--column {meaning}={name}", {"columns": {meaning: name}})
+                for name in likely
+            ],
+        )
+
+
+def _existing(table: Table, meaning: str, column: str) -> str:
+    if column in table.expressions:
+        return column
+    parts = [part.strip() for part in column.split("+")]
+    if meaning == "time" and len(parts) == 2 and all(each in table.expressions for each in parts):  # noqa: PLR2004
+        return JOINT.join(parts)
+    if column.isdigit() and 1 <= int(column) <= len(table.columns):
+        return table.columns[int(column) - 1]
+    raise InvalidInputError(
+        f"--column {meaning}={column}: {table.source.name} has the columns"
+        f" {', '.join(table.columns)}."
+    )

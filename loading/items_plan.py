@@ -1,0 +1,127 @@
+"""How the items of a table are understood."""
+
+from collections.abc import Mapping
+
+import duckdb
+
+from domain.errors import InvalidInputError
+from loading.duck import literal
+from loading.layouts import Content, Layout
+from loading.options import ALL_ATTRIBUTES, LoadOptions
+from loading.plans import Column, IdForm, ItemsPlan, id_form, sample_of
+from loading.tables import NOT_TEXT, Table
+from loading.words import ITEM_MEANINGS, normalized
+
+
+def plan_items(
+    duck: duckdb.DuckDBPyConnection,
+    table: Table,
+    layout: Layout | None,
+    options: LoadOptions,
+    fields: Mapping[str, str],
+) -> ItemsPlan:
+    """How the rows of a table become items; InvalidInputError for attributes it does not have."""
+    _refuse_other_rows(duck, table, options, fields)
+    own = {meaning: fields[meaning] for meaning in ITEM_MEANINGS if meaning in fields}
+    others = [column for column in table.columns if column not in own.values()]
+    names = {column: column for column in others if _is_chosen(column, options)}
+    from_layout = layout.attributes if layout is not None else {}
+    attributes = {**from_layout, **names}
+    unknown = set(options.attributes) - {ALL_ATTRIBUTES} - set(table.columns)
+    if unknown:
+        raise InvalidInputError(
+            f"--attributes {', '.join(sorted(unknown))}: {table.source.name} has the columns"
+            f" {', '.join(table.columns)}."
+        )
+    joint = "|"
+    if "categories" in own and (layout is None or not layout.is_export):
+        joint = _between_categories(duck, table, own["categories"])
+    columns = [
+        Column(column, meaning, _read_as(meaning, joint), sample_of(table, column))
+        for meaning, column in own.items()
+    ]
+    columns += [
+        Column(column, f"attribute {name}", "as it is", sample_of(table, column))
+        for name, column in attributes.items()
+    ]
+    flags = layout.flags if layout is not None else ()
+    read = {*own.values(), *attributes.values(), *table.columns[len(table.columns) - len(flags) :]}
+    notes = table.notes
+    if "title" not in own:
+        notes = (*notes, "no title: the id is the title")
+    return ItemsPlan(
+        table,
+        Content.ITEMS,
+        own,
+        attributes,
+        tuple(columns),
+        tuple(column for column in table.columns if column not in read),
+        notes,
+        layout.name if layout is not None else None,
+        IdForm.EXACT
+        if layout is not None and layout.is_export
+        else id_form(duck, table, table.expressions[own["item_id"]]),
+        layout.flags if layout is not None else (),
+        layout is not None and layout.has_years,
+        joint,
+    )
+
+
+def _is_chosen(column: str, options: LoadOptions) -> bool:
+    return column in options.attributes or ALL_ATTRIBUTES in options.attributes
+
+
+def _read_as(meaning: str, joint: str) -> str:
+    return f"a list, or joined with {joint}" if meaning == "categories" else "as it is"
+
+
+def _between_categories(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> str:
+    """What stands between categories: | if any row has it, else ; or in columns of many a comma."""
+    text = table.expressions[column]
+    many = normalized(column).endswith("s") or "genre" in normalized(column)
+    pipes, semicolons, commas = duck.execute(
+        f"select bool_or(contains({text}, '|')), bool_or(contains({text}, ';')),"
+        f" bool_or(contains({text}, ',')) from {table.view} where fault is null"
+        f" and not starts_with(trim({text}), '[') and not starts_with({text}, {literal(NOT_TEXT)})"
+    ).fetchall()[0]
+    if pipes or not many:
+        return "|"
+    return ";" if semicolons else "," if commas else "|"
+
+
+def _refuse_other_rows(
+    duck: duckdb.DuckDBPyConnection,
+    table: Table,
+    options: LoadOptions,
+    fields: Mapping[str, str],
+) -> None:
+    """InvalidInputError for rows that name items without being those: of orders, or reviews."""
+    name = table.source.name
+    if not {"title", "categories", "description", "attributes", "available"} & set(fields):
+        if options.attributes or "item_id" in options.columns:
+            return
+        orders = (
+            " They seem to be orders whose customers are in another file: join the two first."
+            if "event_id" in fields
+            else ""
+        )
+        raise InvalidInputError(
+            f"{name} has the columns {', '.join(table.columns[:30])}: neither users, so these are"
+            f" no events, nor titles of items.{orders} Say --column user_id=NAME, or for items"
+            " --column title=NAME or --attributes all."
+        )
+    meaning = "title" if "title" in fields else "categories"
+    if meaning not in fields or {meaning, "item_id"} & set(options.columns):
+        return
+    item, title = (table.expressions[fields[each]] for each in ("item_id", meaning))
+    items, several = duck.execute(
+        f"select count(*), count(*) filter (titles > 1) from (select count(distinct {title}) as"
+        f" titles from {table.view} where fault is null group by {item})"
+    ).fetchall()[0]
+    if several * 10 > items:
+        raise InvalidInputError(
+            f"In {name}, {several:,} of {items:,} values of {fields['item_id']} stand beside more"
+            f" than one {fields[meaning]}. If its rows are what people did, say --column"
+            f" user_id=NAME; if they are items, --column {meaning}={fields[meaning]}: the last row"
+            " of each counts."
+        )

@@ -1,0 +1,177 @@
+"""How it is understood what people did: by a column of words, of flags, or by other columns."""
+
+from collections.abc import Mapping, Sequence
+
+import duckdb
+
+from domain.errors import InvalidInputError
+from loading.duck import literal
+from loading.options import NO_COLUMN, AmbiguousInputError, Choice
+from loading.plans import NO_ID
+from loading.tables import NOT_TEXT, Table
+from loading.words import last_part, normalized
+
+MOST_KINDS = 200
+
+_VERDICTS = {"isrecommended", "recommended", "recommend", "votedup"}
+"""Columns of yes and no that say whether somebody likes an item."""
+_FLAGS = {
+    "click": "click clicked isclick isclicked",
+    "like": "like liked islike isliked favorite isfavorite",
+    "purchase": "purchase purchased ispurchase ispurchased buy bought isbuy conversion converted",
+    "view": "label target viewed isviewed watched iswatched read isread listened played",
+}
+_KIND_OF_FLAG = {name: kind for kind, names in _FLAGS.items() for name in names.split()}
+_YES, _NO = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
+_ORDERS = (
+    "orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate basketid"
+    " quantity qty itemquantity lineitemquantity lineitemprice unitprice transactionid"
+    " transactiondate transactiondt tdat purchasedate purchasedat salesvalue salesprice"
+)
+"""Columns of what was bought."""
+_QUANTITIES = {"quantity", "qty", "itemquantity", "lineitemquantity"}
+_TITLES = {"title", "name", "itemname", "productname", "producttitle"}
+_GOODS = {"price", "description", "category", "categories", "genres", "brand", "stock", "sku"}
+_FEW = 10
+"""So many events may well be of as many items."""
+_COMPUTED = {"prediction", "predictedrating", "predictedscore", "predicted", "predictedvalue"}
+
+
+def kind_text(table: Table, column: str) -> str:
+    """The SQL of a word for a kind; JSON's true and false are words too."""
+    text = table.expressions[column]
+    return f"trim({text})" if table.separator else f"trim(replace({text}, {literal(NOT_TEXT)}, ''))"
+
+
+def words_of(
+    duck: duckdb.DuckDBPyConnection, table: Table, column: str, item: str
+) -> dict[str, bool] | None:
+    """The words of a column, the most frequent first, and whether any row with it has an item.
+
+    None: too many to be kinds.
+    """
+    absent = ", ".join(literal(word) for word in NO_ID)
+    rows = duck.execute(
+        f"select {kind_text(table, column)} as word, count(*),"
+        f" count(*) filter (lower(trim({table.expressions[item]})) not in ({absent}))"
+        f" from {table.view} where fault is null group by word order by 2 desc, 1"
+        f" limit {MOST_KINDS + 1}"
+    ).fetchall()
+    words = {str(word): items > 0 for word, _, items in rows if word not in (None, "")}
+    return words if len(words) <= MOST_KINDS else None
+
+
+def yes_and_no(words: Mapping[str, bool] | None) -> tuple[list[str], list[str]] | None:
+    """The words for yes and those for no; None if there are others."""
+    if not words or any(word.lower() not in _YES + _NO for word in words):
+        return None
+    yes = [word for word in words if word.lower() in _YES]
+    return yes, [word for word in words if word.lower() in _NO]
+
+
+def verdict_of(table: Table) -> str | None:
+    """A column that says whether somebody likes an item, by its name."""
+    return next((each for each in table.columns if last_part(each) in _VERDICTS), None)
+
+
+def flags_of(table: Table) -> list[str]:
+    """Columns that may say whether anything was done at all."""
+    return [each for each in table.columns if last_part(each) in _KIND_OF_FLAG]
+
+
+def ask_about_flag(column: str, yes: Sequence[str], no: Sequence[str]) -> AmbiguousInputError:
+    """Rows in which nothing happened are no events; they may be something else too."""
+    kind = _KIND_OF_FLAG[last_part(column)]
+
+    def choice(label: str, without: str | None) -> Choice:
+        kinds = {**dict.fromkeys(yes, kind), **dict.fromkeys(no, without)}
+        mapped = " ".join(f"--map-kind {word}={each or '-'}" for word, each in kinds.items())
+        changes = {"columns": {"kind": column}, "kinds": kinds}
+        return Choice(label, f"--column kind={column} {mapped}", changes)
+
+    choices = [choice(f"only rows of {yes[0] if yes else 1}, each a {kind}", None)]
+    if kind == "like":
+        choices.append(choice(f"{no[0]} is a dislike", "dislike"))
+    choices.append(Choice("each row is a use", "--kind view", {"kind": "view"}))
+    return AmbiguousInputError(
+        f"Where {column} is {no[0]}, perhaps nothing happened, as with items that were only shown.",
+        choices,
+    )
+
+
+def column_of_orders(table: Table) -> str | None:
+    """A column that only what was bought has."""
+    return next((each for each in table.columns if last_part(each) in _ORDERS.split()), None)
+
+
+def column_of_returns(duck: duckdb.DuckDBPyConnection, table: Table) -> str | None:
+    """A column of quantities, some of them negative: what was given back."""
+    column = next((each for each in table.columns if last_part(each) in _QUANTITIES), None)
+    if column is None:
+        return None
+    (found,) = duck.execute(
+        f"select exists (select 1 from {table.view} where fault is null and"
+        f" try_cast({table.expressions[column]} as double) < 0)"
+    ).fetchall()[0]
+    return column if found else None
+
+
+def refuse_computed(table: Table, value: str | None) -> None:
+    """InvalidInputError for a list that a program made, such as recommendations."""
+    names = {normalized(each): each for each in table.columns}
+    found = [column for name, column in names.items() if name in _COMPUTED]
+    if value is not None and normalized(value) in {"score", "value"} and "rank" in names:
+        found = [names["rank"], value]
+    if found:
+        raise InvalidInputError(
+            f"{table.source.name} seems to hold what a program computed ({', '.join(found)}), not"
+            " what people did. If people did it, say --kind rate or --kind view."
+        )
+
+
+def ask_about_goods(duck: duckdb.DuckDBPyConnection, table: Table, item: str) -> None:
+    """AmbiguousInputError for a catalogue that names who owns or added each item."""
+    names = {normalized(each) for each in table.columns}
+    if not names & _TITLES or not names & _GOODS:
+        return
+    (once,) = duck.execute(
+        f"select count(*) = count(distinct {table.expressions[item]})"
+        f" and count(*) >= {_FEW} from {table.view}"
+        " where fault is null"
+    ).fetchall()[0]
+    if once:
+        raise AmbiguousInputError(
+            f"Each item stands in {table.source.name} once, with a title: are these what people"
+            " did, or items?",
+            [
+                Choice("what people did", "--kind view", {"kind": "view"}),
+                Choice(
+                    "items", f"--column user_id={NO_COLUMN}", {"columns": {"user_id": NO_COLUMN}}
+                ),
+            ],
+        )
+
+
+def unknown_kinds(column: str, unknown: Sequence[str], names: Sequence[str]) -> str:
+    """What to say where words are no kinds."""
+    shown = unknown[:5]
+    first = shown[0]
+    more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
+    return (
+        f"The column {column} has the kinds {', '.join(shown)}{more}, which nobody"
+        f" knows. Say --map-kind {first}=KIND ({', '.join(names)}), --map-kind {first}=- to"
+        " leave such events out, or make it a kind with"
+        f" `tandem kind set {_as_kind(first)} --weight 1`. If it says no kinds, say"
+        f" --column kind={NO_COLUMN}."
+    )
+
+
+def kind_label(word: str, kind: str | None) -> str:
+    """How a word is read, for a person."""
+    if kind is None:
+        return f"{word}: left out"
+    return word if word == kind else f"{word} as {kind}"
+
+
+def _as_kind(word: str) -> str:
+    return "".join(each if each.isalnum() else "_" for each in word.strip().lower()) or "new"

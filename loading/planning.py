@@ -1,0 +1,112 @@
+"""How a plan is made: which table holds what, or why nobody can tell."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import duckdb
+
+from domain.errors import InvalidInputError
+from domain.interactions import EventKind
+from loading.duck import identifier
+from loading.events_plan import EventsPlanner
+from loading.fields import find_fields, with_joint_time
+from loading.items_plan import plan_items
+from loading.layouts import Content, Layout, find_layout
+from loading.options import LoadOptions
+from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
+from loading.tables import Table
+from loading.words import normalized
+
+_TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")
+"""Since 2001."""
+
+
+def make_plan(
+    duck: duckdb.DuckDBPyConnection,
+    table: Table,
+    options: LoadOptions,
+    kinds: Sequence[EventKind],
+) -> Plan:
+    """What a table holds and how it is read.
+
+    Raises InvalidInputError, with the option that would help, if it is not understood, and
+    AmbiguousInputError if its owner must say what is meant.
+    """
+    layout = find_layout(table, options.layout)
+    if layout is not None and layout.content is Content.NOTHING:
+        raise NothingToLoadError(f"{table.source.name} ({layout.name}) holds nothing to load.")
+    if layout is not None and layout.query is not None:
+        table = _queried(duck, table, layout)
+    fields = find_fields(duck, table, layout, options)
+    table = with_joint_time(table, fields)
+    if layout is not None and layout.content is Content.TAGS:
+        columns = tuple(
+            Column(name, meaning, "as it is", sample_of(table, name))
+            for meaning, name in fields.items()
+        )
+        return ItemsPlan(table, Content.TAGS, fields, {}, columns, (), table.notes, layout.name)
+    if "user_id" in fields and "item_id" in fields:
+        return EventsPlanner(duck, table, layout, options, tuple(kinds), dict(fields)).plan()
+    if "item_id" in fields and (len(fields) > 1 or options.attributes):
+        return plan_items(duck, table, layout, options, fields)
+    raise InvalidInputError(_not_understood(table, fields))
+
+
+def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
+    name = table.source.name
+    missing = [meaning for meaning in ("user_id", "item_id") if meaning not in fields]
+    if len(table.columns) == 1:
+        return (
+            f"{name} is no table: with no separator do its lines have equally many fields, more"
+            " than one. Say --separator if they have."
+        )
+    if "user_id" in fields and "item_id" not in fields and not table.is_headless:
+        said = f"has the columns {', '.join(table.columns[:30])}, of which none is known as an item"
+    elif table.is_headless:
+        rows = "; ".join(
+            " ".join(str(value)[:30] for value in list(row.values())[:8])
+            for row in table.sample[:1]
+        )
+        said = f"has no heading, and its first line is {rows}"
+    else:
+        said = f"has the columns {', '.join(table.columns[:30])}"
+    values = ("1", "2") if table.is_headless else ("NAME", "NAME")
+    how = " ".join(f"--column {each}={value}" for each, value in zip(missing, values, strict=False))
+    if table.is_headless and (time := _column_of_times(table)) is not None:
+        how += f" --column time={time}"
+    counted = ", with the right numbers (columns count from 1)" if table.is_headless else ""
+    return (
+        f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
+        " if these are items, --column title=NAME or --attributes all as well."
+    )
+
+
+def _column_of_times(table: Table) -> str | None:
+    """The first column that holds nothing but what looks like a time."""
+    for column in table.columns:
+        texts = [text for row in table.sample if (text := row.get(column))]
+        if texts and all(_TIME.fullmatch(text.strip()) for text in texts):
+            return column
+    return None
+
+
+def _queried(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) -> Table:
+    view = f"{table.view}_{normalized(layout.name)}"
+    duck.execute(f"create view {view} as {str(layout.query).format(view=table.view)}")
+    names = [
+        str(row[0])
+        for row in duck.execute(
+            f"describe select * exclude (row_no, fault, raw) from {view}"
+        ).fetchall()
+    ]
+    rows = duck.execute(f"select * exclude (row_no, fault, raw) from {view} limit 20").fetchall()
+    return replace(
+        table,
+        view=view,
+        expressions={name: identifier(name) for name in names},
+        sample=tuple(dict(zip(names, row, strict=True)) for row in rows),
+        rows=int(duck.execute(f"select count(*) from {view}").fetchall()[0][0]),
+        stored_names={name: name for name in names},
+        is_headless=False,
+    )

@@ -1,0 +1,128 @@
+"""What small files of items, as people have them, are understood to hold, or refused for."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from domain.errors import InvalidInputError
+from domain.identifiers import KindNo
+from domain.interactions import EventKind
+from loading import LoadOptions
+from loading.items import item_batches
+from loading.opened import opened_files
+from loading.plans import ItemsPlan
+
+KINDS = [EventKind(KindNo(1), "view", 1.0, True), EventKind(KindNo(2), "purchase", 4.0, True)]
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    content: str
+    items: dict[str, tuple[str, list[str] | None]] | None = None
+    """The title and the categories of each item."""
+    refused: str = ""
+    file: str = "items.csv"
+
+
+CASES = [
+    Case(
+        "genres with commas",
+        'item_id,title,genres\n1,A,"Drama, Romance"\n2,B,Drama\n',
+        {"1": ("A", ["Drama", "Romance"]), "2": ("B", ["Drama"])},
+    ),
+    Case(
+        "genres with semicolons",
+        "item_id,title,genres\n1,A,Drama;Romance\n",
+        {"1": ("A", ["Drama", "Romance"])},
+    ),
+    Case(
+        "one category with a comma",
+        'item_id,title,category\n1,A,"Home, Garden"\n',
+        {"1": ("A", ["Home, Garden"])},
+    ),
+    Case(
+        "a list as Python writes it",
+        "item_id,title,tags\n1,A,\"['new', 'old']\"\n",
+        {"1": ("A", ["new", "old"])},
+    ),
+    Case(
+        "TMDB",
+        "id,title,genres,vote_average\n1,A,\"[{'id': 16, 'name': 'Animation'}]\",7.7\n",
+        {"1": ("A", ["Animation"])},
+    ),
+    Case(
+        "a feed of products",
+        "id\ttitle\tdescription\tprice\na1\tChair\tsoft\t3\n",
+        {"a1": ("Chair", None)},
+    ),
+    Case("people", "id,name,email\n1,Ann,a@example.org\n", refused="none is known as an item"),
+    Case(
+        "Yelp",
+        json.dumps({"business_id": "b", "name": "Café", "categories": "Food, Coffee"}),
+        {"b": ("Café", ["Food", "Coffee"])},
+        file="b.json",
+    ),
+    Case(
+        "ids of MongoDB",
+        json.dumps({"item_id": {"$oid": "5f"}, "title": "Chair"}),
+        {"5f": ("Chair", None)},
+        file="b.json",
+    ),
+    Case(
+        "articles and who wrote them",
+        "article_id,title,category,author_id\n1,News,sport,7\n",
+        {"1": ("News", ["sport"])},
+    ),
+    Case(
+        "reviews of people nobody knows",
+        "asin,reviewer,title,stars\na,Ann,Nice,5\na,Bob,Bad,1\n",
+        refused="more than one title. If its rows are what people did, say --column user_id=NAME",
+    ),
+    Case(
+        "a category a line",
+        "item_id,category\n1,red\n1,blue\n",
+        refused="stand beside more than one category",
+    ),
+    Case("ids alone", "item_id,price\n1,3\n", refused="--column title=NAME or --attributes all"),
+    Case(
+        "Netflix titles",
+        "1,2003,Dinosaur Planet\n",
+        {"1": ("Dinosaur Planet", None)},
+        file="movie_titles.csv",
+    ),
+    Case(
+        "Last.fm artists",
+        "id\tname\turl\tpictureURL\n1\tMALICE\thttp://x\thttp://y\n",
+        {"1": ("MALICE", None)},
+        file="artists.dat",
+    ),
+    Case(
+        "Tandem's recommendations",
+        "user_id,rank,item_id,score,run\nu1,1,a,0.9,3\n",
+        refused="holds nothing to load",
+    ),
+]
+
+
+@pytest.mark.quick
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_file_is_understood_or_refused(case: Case, tmp_path: Path) -> None:
+    path = tmp_path / case.file
+    path.write_text(case.content, encoding="utf-8")
+    if case.items is None:
+        with (
+            pytest.raises(InvalidInputError, match=case.refused.replace(".", r"\.")),
+            opened_files([str(path)], LoadOptions(), KINDS),
+        ):
+            pass
+        return
+    with opened_files([str(path)], LoadOptions(), KINDS) as opened:
+        (plan,) = opened.plans
+        assert isinstance(plan, ItemsPlan)
+        rows = [
+            row for batch in item_batches(opened.duck, plan, {}) for row in batch.table.to_pylist()
+        ]
+    assert {row["item_id"]: (row["title"], row["categories"]) for row in rows} == case.items
