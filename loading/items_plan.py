@@ -111,7 +111,9 @@ def _refuse_other_rows(
             " --column title=NAME or --attributes all."
         )
     meaning = "title" if "title" in fields else "categories"
-    if meaning not in fields or {meaning, "item_id"} & set(options.columns):
+    # Of a catalogue with several rows of an item the last counts; reviews have ratings too.
+    is_catalogue = meaning == "title" and not {"value", "kind"} & set(fields)
+    if is_catalogue or meaning not in fields or {meaning, "item_id"} & set(options.columns):
         return
     item, title = (table.expressions[fields[each]] for each in ("item_id", meaning))
     items, several = duck.execute(

@@ -54,7 +54,9 @@ def test_a_column_whose_type_cannot_hold_its_values_is_refused(database_url: str
         ("time", pa.array([True]), "not understood as a time"),
         ("value", pa.array([[1]]), "which is no number"),
     ]:
-        events = pa.table({"user_id": ids, "item_id": ids, "time": pa.array([1])} | {name: column})
+        events = pa.table(
+            {"user_id": ids, "item_id": ids, "time": pa.array([1_600_000_000])} | {name: column}
+        )
         with pytest.raises(InvalidInputError, match=message):
             load_tables(None, events, database_url)
 

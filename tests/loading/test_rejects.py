@@ -98,28 +98,28 @@ def test_every_bad_line_of_a_csv_file_is_rejected_and_every_good_one_stored(
 BAD_JSON_EVENTS: list[tuple[str, Reason]] = [
     ('{"user_id": "ann", "item_id": "1"', Reason.MALFORMED_JSON),
     ('["ann", "1"]', Reason.NOT_AN_OBJECT),
-    ('{"item_id": "1", "time": 1}', Reason.NO_USER_ID),
-    ('{"user_id": null, "item_id": "1", "time": 1}', Reason.NO_USER_ID),
-    ('{"user_id": true, "item_id": "1", "time": 1}', Reason.ID_NOT_TEXT),
-    ('{"user_id": "ann", "item_id": ["1"], "time": 1}', Reason.ID_NOT_TEXT),
-    ('{"user_id": "ann\\u0000", "item_id": "1", "time": 1}', Reason.ID_CONTROL),
-    ('{"user_id": "a\\nnn", "item_id": "1", "time": 1}', Reason.ID_CONTROL),
-    ('{"user_id": " ", "item_id": "1", "time": 1}', Reason.NO_USER_ID),
-    ('{"user_id": "\\u2800", "item_id": "1", "time": 1}', Reason.ID_BLANK),
-    ('{"user_id": "..", "item_id": "1", "time": 1}', Reason.ID_DOTS),
-    ('{"user_id": "ann", "item_id": ".", "time": 1}', Reason.ID_DOTS),
-    ('{"user_id": "ann", "item_id": "1", "time": 1, "kind": "rate"}', Reason.NO_VALUE),
+    ('{"item_id": "1", "time": 1600000000}', Reason.NO_USER_ID),
+    ('{"user_id": null, "item_id": "1", "time": 1600000000}', Reason.NO_USER_ID),
+    ('{"user_id": true, "item_id": "1", "time": 1600000000}', Reason.ID_NOT_TEXT),
+    ('{"user_id": "ann", "item_id": ["1"], "time": 1600000000}', Reason.ID_NOT_TEXT),
+    ('{"user_id": "ann\\u0000", "item_id": "1", "time": 1600000000}', Reason.ID_CONTROL),
+    ('{"user_id": "a\\nnn", "item_id": "1", "time": 1600000000}', Reason.ID_CONTROL),
+    ('{"user_id": " ", "item_id": "1", "time": 1600000000}', Reason.NO_USER_ID),
+    ('{"user_id": "\\u2800", "item_id": "1", "time": 1600000000}', Reason.ID_BLANK),
+    ('{"user_id": "..", "item_id": "1", "time": 1600000000}', Reason.ID_DOTS),
+    ('{"user_id": "ann", "item_id": ".", "time": 1600000000}', Reason.ID_DOTS),
+    ('{"user_id": "ann", "item_id": "1", "time": 1600000000, "kind": "rate"}', Reason.NO_VALUE),
     (
-        '{"user_id": "ann", "item_id": "1", "time": 1, "kind": "rate", "value": 1e9}',
+        '{"user_id": "ann", "item_id": "1", "time": 1600000000, "kind": "rate", "value": 1e9}',
         Reason.VALUE_OUT_OF_BOUNDS,
     ),
     (
-        '{"user_id": "ann", "item_id": "1", "time": 1, "kind": "rate", "value": 0.1}',
+        '{"user_id": "ann", "item_id": "1", "time": 1600000000, "kind": "rate", "value": 0.1}',
         Reason.VALUE_OUT_OF_BOUNDS,
     ),
     ('{"user_id": "ann", "item_id": "1"}', Reason.NO_TIME),
     ('{"user_id": "ann", "item_id": "1", "time": {}}', Reason.UNREADABLE_TIME),
-    ('{"user_id": "ann", "item_id": "9", "time": 1}', Reason.UNKNOWN_ITEM),
+    ('{"user_id": "ann", "item_id": "9", "time": 1600000000}', Reason.UNKNOWN_ITEM),
 ]
 
 
@@ -129,7 +129,7 @@ def test_every_bad_line_of_a_json_lines_file_is_rejected_and_every_good_one_stor
     rows = list(
         good_and_bad(
             BAD_JSON_EVENTS,
-            lambda n: json.dumps({"user_id": f"u{n}", "item_id": 1, "time": 1 + n}),
+            lambda n: json.dumps({"user_id": f"u{n}", "item_id": 1, "time": 1_600_000_000 + n}),
         )
     )
     path = tmp_path / "events.jsonl"
@@ -219,7 +219,9 @@ def test_bad_ratings_are_rejected(database_url: str, engine: Engine, tmp_path: P
     folder = tmp_path / "ml"
     folder.mkdir()
     (folder / "movies.csv").write_text("movieId,title,genres\n1,A (1990),Drama\n2,,Drama\n")
-    (folder / "ratings.csv").write_text("userId,movieId,rating,timestamp\n1,1,,5\n1,1,5,5\n")
+    (folder / "ratings.csv").write_text(
+        "userId,movieId,rating,timestamp\n1,1,,1600000000\n1,1,5,1600000000\n"
+    )
     (folder / "tags.csv").write_text("userId,movieId,tag,timestamp\n1,1, ,5\n1,,good,5\n1,1,x,5\n")
     written = rejects(load_path(folder, database_url))
     assert [(reject["file"], reject["row"], reject["reason"]) for reject in written] == [
@@ -248,7 +250,7 @@ def test_a_file_damaged_midway_is_refused_before_anything_is_stored(
 ) -> None:
     path = tmp_path / "events.parquet"
     users_column = [f"u{n}" for n in range(60_000)]
-    events = {"user_id": users_column, "item_id": ["1"] * 60_000, "time": [1] * 60_000}
+    events = {"user_id": users_column, "item_id": ["1"] * 60_000, "time": [1_600_000_000] * 60_000}
     pq.write_table(pa.table(events), path, row_group_size=50_000, compression="none")
     with pq.ParquetFile(path) as file:
         second_group = file.metadata.row_group(1).column(0)
@@ -265,9 +267,9 @@ def test_the_rejects_of_an_earlier_load_are_gone(
     database_url: str, item: None, tmp_path: Path
 ) -> None:
     path = tmp_path / "events.csv"
-    path.write_text("user_id,item_id,time\nann,2,5\n")
+    path.write_text("user_id,item_id,time\nann,2,1600000000\n")
     assert len(rejects(load_path(path, database_url))) == 1
-    path.write_text("user_id,item_id,time\nann,1,5\n")
+    path.write_text("user_id,item_id,time\nann,1,1600000000\n")
     assert load_path(path, database_url).rejects_path is None
     assert not (tmp_path / "events.rejects.jsonl").exists()
 
