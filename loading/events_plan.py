@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import duckdb
 
 from domain.errors import InvalidInputError
+from domain.event_words import kind_of_word
 from domain.interactions import EventKind
 from loading.duck import literal
 from loading.fields import JOINT
@@ -30,7 +31,7 @@ from loading.scales import ask_about_unrated, find_scale, parse_scale
 from loading.tables import Table
 from loading.times import TimeFormat, find_time_format
 from loading.values import Values, no_numbers, refuse_amounts, values_of
-from loading.words import EVENT_MEANINGS, kind_of_word, last_part
+from loading.words import EVENT_MEANINGS, last_part
 
 DEFAULT_KIND = "view"
 RATING_KIND = "rate"

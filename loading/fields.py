@@ -7,11 +7,12 @@ from dataclasses import replace
 import duckdb
 
 from domain.errors import InvalidInputError
+from domain.event_words import normalized
 from loading.layouts import Layout, columns_of
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
 from loading.tables import Table
 from loading.times import CLOCK
-from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice, normalized
+from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice
 
 JOINT = " + "
 """Between the names of two columns that are one time: the day and the time of day."""

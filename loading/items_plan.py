@@ -5,12 +5,13 @@ from collections.abc import Mapping
 import duckdb
 
 from domain.errors import InvalidInputError
+from domain.event_words import normalized
 from loading.duck import literal
 from loading.layouts import Content, Layout
 from loading.options import ALL_ATTRIBUTES, LoadOptions
 from loading.plans import Column, IdForm, ItemsPlan, id_form, sample_of
 from loading.tables import NOT_TEXT, Table
-from loading.words import ITEM_MEANINGS, normalized
+from loading.words import ITEM_MEANINGS
 
 
 def plan_items(

@@ -5,11 +5,12 @@ from collections.abc import Mapping, Sequence
 import duckdb
 
 from domain.errors import InvalidInputError
+from domain.event_words import normalized
 from loading.duck import literal
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.plans import NO_ID
 from loading.tables import NOT_TEXT, Table
-from loading.words import last_part, normalized
+from loading.words import last_part
 
 MOST_KINDS = 200
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from domain.errors import InvalidInputError
+from domain.event_words import normalized
 from loading.tables import Table
-from loading.words import normalized
 
 
 class Content(StrEnum):

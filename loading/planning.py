@@ -7,6 +7,7 @@ from dataclasses import replace
 import duckdb
 
 from domain.errors import InvalidInputError
+from domain.event_words import normalized
 from domain.interactions import EventKind
 from loading.duck import identifier
 from loading.events_plan import EventsPlanner
@@ -16,7 +17,6 @@ from loading.layouts import Content, Layout, find_layout
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
 from loading.tables import Table
-from loading.words import normalized
 
 _TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")
 """Since 2001."""

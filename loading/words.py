@@ -2,6 +2,8 @@
 
 import re
 
+from domain.event_words import normalized
+
 _NAMES: dict[str, tuple[str, ...]] = {
     "user_id": (
         "user_id",
@@ -225,43 +227,6 @@ EVENT_MEANINGS = (
 )
 ITEM_MEANINGS = ("item_id", "title", "categories", "description", "available", "attributes")
 
-LEFT_OUT = None
-
-_KINDS: dict[str | None, str] = {
-    "view": (
-        "view views viewed pageview page_view product_view detail_view detail_page_view item_view "
-        "visit open opened read watch watched play played listen listened stream pv view_item "
-        "item_viewed viewed_item product_viewed viewed_product page_viewed"
-    ),
-    "click": "click clicks clicked clickout click_out tap select_item product_clicked",
-    "like": (
-        "like likes liked favorite favourite favorited fav upvote thumbs_up thumb_up love loved "
-        "star up recommended"
-    ),
-    "dislike": "dislike disliked downvote thumbs_down thumb_down down not_recommended",
-    "rate": "rate rated rating ratings review",
-    "cart": (
-        "cart carts addtocart add_to_cart add_cart cart_add added_to_cart basket add_to_basket "
-        "wishlist add_to_wishlist bookmark bookmarked save saved product_added"
-    ),
-    "purchase": (
-        "purchase purchases purchased transaction transactions buy bought order orders ordered "
-        "sale checkout conversion order_completed"
-    ),
-    "hide": "hide hidden not_interested",
-    LEFT_OUT: (
-        "remove_from_cart removed_from_cart remove_cart cart_remove removefromcart unlike "
-        "remove_from_wishlist impression impressions product_removed view_item_list view_cart "
-        "begin_checkout checkout_started refund unfavorite"
-    ),
-}
-
-
-def normalized(name: str) -> str:
-    """A name without what people write differently: `User-ID`, `userId` and `user_id` are one."""
-    return re.sub(r"[^0-9a-z]", "", name.lower())
-
-
 _ITEM_PREFIXES = ("item", "product", "movie", "book", "i")
 """Before the name of a category, as in `item_category`."""
 
@@ -277,8 +242,6 @@ for _prefix in _ITEM_PREFIXES:
 _SECOND = frozenset(map(normalized, _SECOND_CHOICES.split()))
 ENVELOPES = ("properties", "event_properties", "eventproperties", "payload", "event_data")
 """Objects of JSON in which trackers put what an event says."""
-
-_KIND_BY_WORD = {normalized(word): kind for kind, words in _KINDS.items() for word in words.split()}
 
 
 def is_known_name(name: str) -> bool:
@@ -306,20 +269,3 @@ def candidates(meaning: str, columns: tuple[str, ...]) -> list[str]:
         if known is not None and known[0] == meaning:
             found.append((known[1], column))
     return [column for _, column in sorted(found, key=lambda each: each[0])]
-
-
-def kind_of_word(word: str, kinds: tuple[str, ...]) -> str | None:
-    """Our kind for what a log calls an event: `addtocart` is `cart`.
-
-    None: such events say nothing of taste, as `remove_from_cart`. Raises KeyError for a word that
-    nobody knows.
-    """
-    if word in kinds:
-        return word
-    lowered = word.strip().lower()
-    if lowered in kinds:
-        return lowered
-    kind = _KIND_BY_WORD[normalized(word)]
-    if kind is not None and kind not in kinds:
-        raise KeyError(word)
-    return kind

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
+from domain.event_words import LEFT_OUT, kind_of_word
 from domain.identifiers import ItemNo, ScaleNo
 from domain.interactions import EventKind, Scale, parse_scale
 from serving.events.event_log import EventContent
@@ -31,13 +32,7 @@ def event_faults(index: int, event: EventBody | RefusedEvent, known: Known) -> l
         return [Fault(f"/events/{index}{fault.pointer}", fault.detail) for fault in event.faults]
     found = []
     if event.kind not in known.kinds:
-        kinds = ", ".join(sorted(known.kinds))
-        found.append(
-            Fault(
-                "kind",
-                f"There is no kind {event.kind[:_LONGEST_REPORTED_KIND]!r}. Known kinds: {kinds}.",
-            )
-        )
+        found.append(Fault("kind", _unknown_kind(event.kind, known.kinds)))
     else:
         found.extend(value_faults(event, known.kinds))
     if event.item_id not in known.item_nos:
@@ -46,6 +41,27 @@ def event_faults(index: int, event: EventBody | RefusedEvent, known: Known) -> l
     if event.occurred_at is not None:
         found.extend(_time_faults(event.occurred_at, known))
     return [Fault(f"/events/{index}/{fault.pointer}", fault.detail) for fault in found]
+
+
+def in_our_words(event: EventBody, kinds: Mapping[str, EventKind]) -> EventBody:
+    """The event under our kind where its own is another word for it, as `addtocart` for `cart`."""
+    if event.kind in kinds:
+        return event
+    try:
+        kind = kind_of_word(event.kind, tuple(kinds))
+    except KeyError:
+        return event
+    return event if kind is LEFT_OUT else event.model_copy(update={"kind": kind})
+
+
+def _unknown_kind(given: str, kinds: Mapping[str, EventKind]) -> str:
+    shown = given[:_LONGEST_REPORTED_KIND]
+    try:
+        kind_of_word(given, tuple(kinds))
+    except KeyError:
+        known = ", ".join(sorted(kinds))
+        return f"There is no kind {shown!r}. Known kinds: {known}."
+    return f"Events of the kind {shown!r} say nothing of taste: do not send them."
 
 
 def value_faults(event: EventBody, kinds: Mapping[str, EventKind]) -> list[Fault]:

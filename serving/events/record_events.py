@@ -17,6 +17,7 @@ from serving.events.event_checks import (
     SentEvent,
     conflict_of,
     event_faults,
+    in_our_words,
     rating_scale,
     scale_faults,
     summary,
@@ -91,7 +92,12 @@ class EventRecorder:
         await self._make_known(checked, recorded)
         return RecordedBatch(recorded.accepted, recorded.duplicates, checked.event_ids)
 
-    async def _checked(self, batch: Sequence[EventBody | RefusedEvent]) -> _Batch:
+    async def _checked(self, given: Sequence[EventBody | RefusedEvent]) -> _Batch:
+        # Another word for a known kind is no reason to look for new kinds.
+        kinds = await self.kinds.including(())
+        batch = [
+            in_our_words(event, kinds) if isinstance(event, EventBody) else event for event in given
+        ]
         events = [event for event in batch if isinstance(event, EventBody)]
         known = await self._look_up(events)
         faults = [

@@ -78,7 +78,10 @@ class EventBody(BaseModel):
     )
     user_id: Identifier
     item_id: Identifier
-    kind: str = Field(description="One of GET /v1/event-kinds, such as view or purchase.")
+    kind: str = Field(
+        description="One of GET /v1/event-kinds, such as view or purchase, or a usual word for one,"
+        " such as addtocart for cart."
+    )
     value: Annotated[float | None, Field(allow_inf_nan=False, strict=True)] = Field(
         None,
         description="What the kind measures, such as a rating: needed where the kind takes one,"

@@ -60,6 +60,19 @@ async def test_without_a_scale_that_of_the_kind_holds_as_it_is_just_then(
     assert [row.greatest for row in seeds.write(text(LOGGED))] == [5, 9], "each keeps its own"
 
 
+async def test_usual_words_for_kinds_are_taken_and_those_of_no_taste_refused(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    sent = [event("ann", 1, "addToCart"), event("ann", 2, "transaction"), event("ann", 3, "view")]
+    assert (await send(client, *sent)).status_code == 202
+    kinds = text("select kind from interactions join event_kinds using (kind_no) order by item_no")
+    assert seeds.write(kinds).scalars().all() == ["cart", "purchase", "view"]
+    refused = await send(client, event("ann", 4, "remove_from_cart"), event("ann", 5, "zorp"))
+    first, second = faults(refused)
+    assert "say nothing of taste" in str(first)
+    assert "There is no kind 'zorp'. Known kinds: cart" in str(second)
+
+
 def excluded(answer: httpx.Response) -> set[str]:
     listed = {item["item_id"] for item in answer.json()["items"]}
     return {f"film-{number}" for number in range(30)} - listed
