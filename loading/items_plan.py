@@ -25,7 +25,7 @@ def plan_items(
     _refuse_other_rows(duck, table, options, fields)
     own = {meaning: fields[meaning] for meaning in ITEM_MEANINGS if meaning in fields}
     others = [column for column in table.columns if column not in own.values()]
-    names = {column: column for column in others if _is_chosen(column, options)}
+    names = {column: column for column in others if _is_chosen(table, column, options)}
     from_layout = layout.attributes if layout is not None else {}
     attributes = {**from_layout, **names}
     unknown = set(options.attributes) - {ALL_ATTRIBUTES} - set(table.columns)
@@ -68,8 +68,11 @@ def plan_items(
     )
 
 
-def _is_chosen(column: str, options: LoadOptions) -> bool:
-    return column in options.attributes or ALL_ATTRIBUTES in options.attributes
+def _is_chosen(table: Table, column: str, options: LoadOptions) -> bool:
+    is_within_another = column.partition(".")[0] in table.columns and "." in column
+    return column in options.attributes or (
+        ALL_ATTRIBUTES in options.attributes and not is_within_another
+    )
 
 
 def _read_as(meaning: str, joint: str) -> str:

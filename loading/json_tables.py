@@ -1,6 +1,7 @@
 """Tables of JSON: a row for each object, in lines, a list, or one object around a list."""
 
 import json
+import re
 from collections.abc import Sequence
 from itertools import chain, islice
 from pathlib import Path
@@ -31,6 +32,8 @@ _LISTS = {"events", "interactions", "items", "actions", "clicks", "history", "da
 """Names of lists that hold an event each."""
 _MONGO = (("$oid",), ("$date", "$numberLong"), ("$date",), ("$numberLong",), ("$numberInt",))
 """How MongoDB exports ids, times and numbers."""
+_NAME = re.compile(r"[A-Za-z_][\w -]*[A-Za-z0-9]|[A-Za-z]", re.ASCII)
+"""Keys within objects that may be columns."""
 _LOOKED_AT = 1000
 _MOST_INNER = 200
 _KEYS = """
@@ -128,11 +131,7 @@ def json_table(
     if not keys:
         raise InvalidInputError(f"{source.name} has no JSON objects, of which each would be a row.")
     said = [*options.columns.values(), *options.attributes]
-    inner = [
-        key
-        for key in _inner_keys(duck, view, keys)
-        if key in said or is_known_name(key) or key.endswith("_id")
-    ]
+    inner = [key for key in _inner_keys(duck, view, keys) if key in said or is_known_name(key)]
     expressions = {key: _json_text((key,)) for key in keys}
     expressions |= {key: _json_text(tuple(key.split(".", 1))) for key in inner}
     return Table(
@@ -181,7 +180,7 @@ def _inner_keys(duck: duckdb.DuckDBPyConnection, view: str, keys: Sequence[str])
             f" where fault is null and json_type(json, {path}) = 'OBJECT' limit {_LOOKED_AT})"
         )
         inner = [str(each) for (each,) in duck.execute(_KEYS.format(rows=rows)).fetchall()]
-        found += [f"{key}.{each}" for each in inner[:_MOST_INNER] if not each.startswith("$")]
+        found += [f"{key}.{each}" for each in inner[:_MOST_INNER] if _NAME.fullmatch(each)]
     return found
 
 

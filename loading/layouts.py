@@ -516,7 +516,8 @@ def _fits(layout: Layout, table: Table, names: Mapping[str, str], *, strictly: b
 
 def columns_of(layout: Layout, table: Table) -> dict[str, str]:
     """The table's own names of the columns a layout reads."""
-    names = {normalized(column): column for column in table.columns}
+    # Of names that are alike the first is meant: `attributes`, not `attributes.…` within it.
+    names = {normalized(column): column for column in reversed(table.columns)}
     return {
         meaning: names.get(normalized(column), column) for meaning, column in layout.fields.items()
     }
