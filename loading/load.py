@@ -86,7 +86,7 @@ def load(
                     loading.load(plan)
                 if resumed:
                     store.count_whole_load(loading.counts)
-                store.note_counts(loading.counts.as_json(), ended=True)
+                store.end_load(loading.counts)
                 return _report(number, loading.counts, rejects.path, opened, resumed=resumed)
 
 

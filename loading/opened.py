@@ -13,7 +13,7 @@ from domain.interactions import EventKind
 from loading.duck import opened_duck
 from loading.layouts import Content
 from loading.opening import open_table
-from loading.options import ALL_ATTRIBUTES, AmbiguousInputError, LoadOptions
+from loading.options import ALL_ATTRIBUTES, NO_COLUMN, AmbiguousInputError, LoadOptions
 from loading.planning import make_plan
 from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan
 from loading.scales import find_scale, parse_scale
@@ -73,11 +73,11 @@ def _understood(
 ) -> OpenedFiles:
     plans: list[Plan] = []
     skipped = dict(sources.skipped)
-    unused = set(options.columns.values()) | set(options.attributes) - {ALL_ATTRIBUTES}
+    unused = {*options.columns.values(), *options.attributes} - {ALL_ATTRIBUTES, NO_COLUMN}
     for number, source in enumerate(sources.files):
         try:
             table = open_table(duck, source, number, options, spool)
-            unused -= _names_of(table)
+            unused -= {each for each in unused if _is_of(table, each)}
             plans.append(_planned(duck, table, _options_of(table, options), kinds))
         except AmbiguousInputError:
             raise
@@ -94,18 +94,25 @@ def _understood(
     return OpenedFiles(duck, tuple(plans), skipped)
 
 
-def _names_of(table: Table) -> set[str]:
-    """What an option may call a table's columns: by name, or by number from 1."""
-    return {*table.columns, *(str(number) for number in range(1, len(table.columns) + 1))}
+def _is_of(table: Table, column: str) -> bool:
+    """Whether an option names a column of a table, or two as in `day+clock`."""
+    numbers = {str(number) for number in range(1, len(table.columns) + 1)}
+    names = numbers.union(table.columns)
+    return column in names or {part.strip() for part in column.split("+")} <= names
 
 
 def _options_of(table: Table, options: LoadOptions) -> LoadOptions:
     """The options as far as they speak of columns of this table: of several files each has some."""
-    names = _names_of(table)
     return replace(
         options,
-        columns={each: column for each, column in options.columns.items() if column in names},
-        attributes=tuple(each for each in options.attributes if each in names | {ALL_ATTRIBUTES}),
+        columns={
+            meaning: column
+            for meaning, column in options.columns.items()
+            if column == NO_COLUMN or _is_of(table, column)
+        },
+        attributes=tuple(
+            each for each in options.attributes if each == ALL_ATTRIBUTES or _is_of(table, each)
+        ),
     )
 
 

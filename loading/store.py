@@ -78,12 +78,9 @@ class Store:
         self._load_no = int(row[0])
         return self._load_no, bool(row[1])
 
-    def note_counts(self, counts: Mapping[str, Any], *, ended: bool) -> None:
-        """Write down what became of the load's rows so far."""
-        self._cursor.execute(
-            _LOADING["end_load" if ended else "note_counts"].text,
-            (self._load_no, json.dumps(counts, sort_keys=True)),
-        )
+    def end_load(self, counts: LoadCounts) -> None:
+        """Write down what became of all rows; the load may be taken back from now on."""
+        self._rows("end_load", self._load_no, json.dumps(counts.as_json(), sort_keys=True))
         self._connection.commit()
 
     def count_whole_load(self, counts: LoadCounts) -> None:

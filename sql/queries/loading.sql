@@ -23,10 +23,7 @@ select exists (select from items);
 select load_no, resumed from begin_load($1, $2, cast($3 as jsonb));
 
 -- name: end_load
-update loads set state = 'complete', ended_at = now(), counts = cast($2 as jsonb) where load_no = $1;
-
--- name: note_counts
-update loads set counts = cast($2 as jsonb) where load_no = $1;
+select end_load(cast($1 as integer), cast($2 as jsonb));
 
 -- name: count_load
 -- What a load stored in all: events, and new items.

@@ -57,6 +57,15 @@ begin
 end
 $$;
 
+-- A load is complete, and may be taken back from now on: whoever does waits for our commit.
+create function end_load(given_load_no integer, given_counts jsonb) returns boolean
+language plpgsql as $$
+begin
+    update loads set state = 'complete', ended_at = now(), counts = given_counts where load_no = given_load_no;
+    return pg_advisory_unlock(31322, given_load_no);
+end
+$$;
+
 -- The loads whose loader is still there.
 create view held_loads as
 select cast(cast(objid as bigint) as integer) as load_no
