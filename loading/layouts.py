@@ -43,8 +43,6 @@ class Layout:
     query: str | None = None
     """What makes the rows of events of the rows of the file, as SQL over `{view}`."""
     note: str = ""
-    has_times: bool = True
-    """Whether the layout has a column of times at all."""
     is_export: bool = False
     """Whether Tandem wrote the file: ids and times are as the API took them."""
     flags: tuple[str, ...] = ()
@@ -263,7 +261,6 @@ LAYOUTS = (
         fields={"user_id": "1", "item_id": "3"},
         kind="view",
         note="each line is one use; the number of plays is not read",
-        has_times=False,
     ),
     Layout(
         "Last.fm 1K",
@@ -282,7 +279,6 @@ LAYOUTS = (
         fields={"user_id": "userID", "item_id": "artistID"},
         kind="view",
         note="each line is one use; the number of plays is not read",
-        has_times=False,
     ),
     Layout("Last.fm hetrec tags", Content.NOTHING, names=("userID", "artistID", "tagID")),
     Layout(
@@ -294,7 +290,6 @@ LAYOUTS = (
         scale=(1.0, 10.0),
         unrated=0.0,
         note="a rating of 0 is a use without rating",
-        has_times=False,
     ),
     Layout(
         "Steam 200K",
@@ -304,7 +299,6 @@ LAYOUTS = (
         fields={"user_id": "1", "item_id": "2", "kind": "3"},
         kinds={"play": "view"},
         note="hours of play are not read",
-        has_times=False,
     ),
     Layout(
         "OTTO sessions",
@@ -389,7 +383,6 @@ LAYOUTS = (
         fields={"user_id": "1", "item_id": "2"},
         kind="view",
         note="each line is one use; the number of plays is not read",
-        has_times=False,
     ),
     Layout(
         "Gowalla check-ins",

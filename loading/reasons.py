@@ -27,8 +27,6 @@ class Reason(StrEnum):
     NO_ITEM_ID = "item_id is missing"
     NO_TITLE = "title is missing"
     NO_TIME = "time is missing"
-    NO_RATING = "rating is missing"
-    NO_TAG = "tag is missing"
     ID_TOO_LONG = f"id is longer than {LONGEST_ID} characters"
     ID_NOT_TEXT = "id is neither text nor a whole number"
     ID_CONTROL = "id or category has a control character"
