@@ -6,7 +6,8 @@ from batch.runs.model_runs import drop_partitions
 from domain.identifiers import RunId
 
 _TABLES = (
-    "users, interactions, event_receipts, event_deletions, forgotten_users, impressions,"
+    "users, interactions, event_receipts, event_deletions, forgotten_users, history_changes,"
+    " impressions, replaced_items,"
     " promotions, live_run, speed_progress, popular_refreshes, item_changes,"
     " item_embedding_progress,"
     " user_interests, model_runs"

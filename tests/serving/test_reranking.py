@@ -46,7 +46,8 @@ def test_a_list_has_its_share_of_explored_positions_to_within_one(
     positions = explored_positions(limit, share, offset)
     assert all(2 <= position < limit for position in positions)
     # Of the first two positions one at the most is taken elsewhere, and so may fall off the end.
-    assert share * limit - 2 < len(positions) < share * limit + 1
+    # An offset next to 1 may round to it.
+    assert share * limit - 2 < len(positions) < share * limit + 1 + 1e-9
 
 
 @given(st.integers(3, 100), st.sampled_from([0.01, 0.05, 0.1, 0.25, 0.4]))
