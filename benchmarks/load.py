@@ -4,7 +4,6 @@ python -m benchmarks load [--events 1000000] [--log 0] [--json]
 """
 
 import json
-import resource
 import subprocess
 import sys
 import tempfile
@@ -38,8 +37,11 @@ from loading.load import load
 from loading.options import LoadOptions
 began = time.perf_counter()
 report = load(sys.argv[2:], sys.argv[1], LoadOptions())
-print(report.events_stored, report.events_repeated, sum(report.rejected.values()),
-      time.perf_counter() - began)
+seconds = time.perf_counter() - began
+with open("/proc/self/status") as status:
+    peak_kib = next(line.split()[1] for line in status if line.startswith("VmHWM"))
+rejected = sum(report.rejected.values())
+print(report.events_stored, report.events_repeated, rejected, seconds, peak_kib)
 """
 _READY = (
     "select event_id, position, occurred_at from event_receipts order by position",
@@ -99,24 +101,23 @@ def _measure(
         _run(url, _write_events(folder / "before.csv", log, seed + 1, events + log))
     path = _write_events(folder / "events.csv", events, seed, events + log)
     on_step(f"loading {events:,} events, {path.stat().st_size / 1e6:,.0f} MB")
-    stored, repeated, rejected, seconds = _run(url, path)
+    stored, repeated, rejected, seconds, peak_mib = _run(url, path)
     if stored != events:
         raise RuntimeError(f"{stored} of {events} stored, {repeated} repeated, {rejected} rejected")
     on_step("COPY of the same rows, ready")
     copied = _copy(server, url, events, log)
-    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / _MIB
     rate, copy_rate = events / seconds, events / copied
-    return Measured(events, log, seconds, rate, copy_rate, rate / copy_rate, peak)
+    return Measured(events, log, seconds, rate, copy_rate, rate / copy_rate, peak_mib)
 
 
-def _run(url: str, path: Path) -> tuple[int, int, int, float]:
-    """Load in a process of its own: events stored, repeated and rejected, and seconds."""
+def _run(url: str, path: Path) -> tuple[int, int, int, float, float]:
+    """Load in a process of its own: events stored, repeated, rejected, seconds and peak MiB."""
     command = [sys.executable, "-c", _LOAD, url, str(path)]
     done = subprocess.run(  # noqa: S603
         command, check=True, capture_output=True, text=True, cwd=path.parent
     )
-    stored, repeated, rejected, seconds = done.stdout.split()
-    return int(stored), int(repeated), int(rejected), float(seconds)
+    stored, repeated, rejected, seconds, peak_kib = done.stdout.split()
+    return int(stored), int(repeated), int(rejected), float(seconds), float(peak_kib) / _MIB
 
 
 def _copy(server: PostgresServer, url: str, events: int, log: int) -> float:

@@ -57,6 +57,7 @@ class Store:
         self._cursor = connection.cursor()
         self._cursor.execute(_LOADING["create_staged_items"].text)
         self._cursor.execute(_LOADING["create_staged_events"].text)
+        self._cursor.execute(_LOADING["commit_unhurried"].text)
         connection.commit()
         self._load_no = 0
 

@@ -16,6 +16,11 @@ create temporary table staged_items (
 -- Nobody else does for a temporary table: without it the next statements would be planned for a handful of rows.
 analyze staged_events;
 
+-- name: commit_unhurried
+-- A load is on disk when it is complete: `end_load` waits for all that was committed before it. What is lost before that by
+-- a crash of the server is stored when the load goes on.
+set synchronous_commit = off;
+
 -- name: has_items
 select exists (select from items);
 

@@ -61,6 +61,7 @@ $$;
 create function end_load(given_load_no integer, given_counts jsonb) returns boolean
 language plpgsql as $$
 begin
+    perform set_config('synchronous_commit', 'on', true);
     update loads set state = 'complete', ended_at = now(), counts = given_counts where load_no = given_load_no;
     return pg_advisory_unlock(31322, given_load_no);
 end
