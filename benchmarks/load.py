@@ -6,10 +6,7 @@ python -m benchmarks load [--events 1000000] [--log 0] [--json]
 import json
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,7 +18,7 @@ import typer
 from adbc_driver_postgresql import dbapi
 
 from benchmarks.command import Seed, run_command
-from benchmarks.loaded_files import progress
+from benchmarks.loaded_files import progress, served_folder
 from sql.migrate import migrate
 from stack.cli.options import AsJson
 from stack.database import using_engine
@@ -77,7 +74,11 @@ def load(
     as_json: AsJson = False,
 ) -> int:
     """Load made-up events of users of very different activity with items of a catalogue."""
-    with progress() as on_step, _folder() as folder, _server(folder) as server:
+    with (
+        progress() as on_step,
+        served_folder() as folder,
+        running_postgres(folder / "postgres") as server,
+    ):
         measured = _measure(server, folder, on_step, events=events, log=log, seed=seed)
     if as_json:
         typer.echo(json.dumps(asdict(measured)))
@@ -188,21 +189,6 @@ def _database(server: PostgresServer, name: str) -> str:
     with using_engine(url) as engine:
         migrate(engine)
     return url
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """A folder on disk that PostgreSQL can be served from under another account."""
-    with tempfile.TemporaryDirectory(prefix="tandem-") as name:
-        folder = Path(name)
-        folder.chmod(0o755)
-        yield folder
-
-
-@contextmanager
-def _server(folder: Path) -> Iterator[PostgresServer]:
-    with running_postgres(folder / "postgres") as server:
-        yield server
 
 
 def main() -> None:

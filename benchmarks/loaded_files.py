@@ -14,8 +14,8 @@ from batch.content.catalogue_words import load_item_terms, use_language
 from batch.content.words import ItemTerms
 from batch.history.interactions import Interactions, load_interactions
 from batch.settings import BatchSettings
-from loading import LoadOptions
 from loading.load import load
+from loading.options import LoadOptions
 from sql.log import event_horizon, load_kinds
 from sql.migrate import migrate
 from stack.database import using_engine
@@ -26,7 +26,7 @@ _DATABASE = "bench"
 
 def loaded(data: Path, settings: BatchSettings) -> tuple[Interactions, ItemTerms]:
     """The files as Tandem would have them, by way of a PostgreSQL that is gone afterwards."""
-    with _folder() as folder, running_postgres(folder / "postgres", durable=False) as server:
+    with served_folder() as folder, running_postgres(folder / "postgres", durable=False) as server:
         ensure_database(server, _DATABASE)
         url = server.url(_DATABASE)
         with using_engine(url) as engine:
@@ -42,7 +42,7 @@ def loaded(data: Path, settings: BatchSettings) -> tuple[Interactions, ItemTerms
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def served_folder() -> Iterator[Path]:
     """A folder that PostgreSQL can be served from under another account; removed at the end."""
     folder = Path(tempfile.mkdtemp(prefix="tandem-"))
     folder.chmod(0o755)

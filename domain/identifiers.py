@@ -70,7 +70,7 @@ _UUID = re.compile(
     rf"|\{{{_HEX}{{8}}(-{_HEX}{{4}}){{3}}-{_HEX}{{12}}\}}"
 )
 """The ways to write one. Python reads many more texts as one: signs, `0x`, `_` and other digits."""
-_EVENT_NAMESPACE = uuid.UUID("5b8a9d4e-3c57-4b0e-9d0a-7a6c1f2e8d31")
+EVENT_NAMESPACE = uuid.UUID("5b8a9d4e-3c57-4b0e-9d0a-7a6c1f2e8d31")
 
 
 def event_uuid(event_id: str) -> uuid.UUID:
@@ -81,4 +81,4 @@ def event_uuid(event_id: str) -> uuid.UUID:
     """
     if _UUID.fullmatch(event_id):
         return uuid.UUID(event_id)
-    return uuid.uuid5(_EVENT_NAMESPACE, event_id)
+    return uuid.uuid5(EVENT_NAMESPACE, event_id)

@@ -4,9 +4,24 @@ import re
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from domain.errors import InvalidInputError
-from loading.databases import is_database
 
+POSTGRESQL = ("postgresql", "postgres")
+SQLITE = "sqlite"
 _SHORTEST_SECRET = 3
+
+
+def is_database(argument: str) -> bool:
+    """Whether an argument is the address of a database; InvalidInputError for one we cannot ask."""
+    scheme, separator, _ = argument.partition("://")
+    scheme = scheme.partition("+")[0].lower()
+    if not separator:
+        return False
+    if scheme in (*POSTGRESQL, SQLITE):
+        return True
+    raise InvalidInputError(
+        f"{scheme} is not read directly. Known are postgresql:// and sqlite:///, each with"
+        " --query; otherwise write the rows to CSV or Parquet and load the file."
+    )
 
 
 def refuse_password(url: str) -> None:
@@ -31,7 +46,15 @@ def check_database(url: str, shown: str) -> None:
 
 def masked(text: str, url: str) -> str:
     """A text in which neither the address nor a part of its password stands."""
-    text = text.replace(url, "the database")
+    return _without_secrets(text.replace(url, "the database"), url)
+
+
+def shown(url: str) -> str:
+    """An address as others may see it: without the account and any password."""
+    return _without_secrets(url.rpartition("@")[2], url)
+
+
+def _without_secrets(text: str, url: str) -> str:
     for secret in sorted(_secrets(url), key=len, reverse=True):
         text = text.replace(secret, "…")
     return text

@@ -10,44 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from domain.errors import InvalidInputError
-
-_POSTGRESQL = ("postgresql", "postgres")
-_SQLITE = "sqlite"
-_OTHERS = [
-    "mysql",
-    "mariadb",
-    "mssql",
-    "sqlserver",
-    "oracle",
-    "snowflake",
-    "bigquery",
-    "redshift",
-    "clickhouse",
-    "duckdb",
-    "mongodb",
-    "databricks",
-    "trino",
-    "presto",
-    "s3",
-    "gs",
-    "http",
-    "https",
-]
-
-
-def is_database(argument: str) -> bool:
-    """Whether an argument is the address of a database; InvalidInputError for one we cannot ask."""
-    scheme, separator, _ = argument.partition("://")
-    scheme = scheme.partition("+")[0].lower()
-    if not separator:
-        return False
-    if scheme in (*_POSTGRESQL, _SQLITE):
-        return True
-    what = scheme if scheme in _OTHERS else f"{scheme}://"
-    raise InvalidInputError(
-        f"{what} is not read directly. Known are postgresql:// and sqlite:///, each with --query; "
-        "otherwise write the rows to CSV or Parquet and load the file."
-    )
+from loading.addresses import POSTGRESQL, SQLITE, masked
 
 
 def spool_query(url: str, query: str, spool: Path) -> Path:
@@ -75,14 +38,14 @@ def _connected(url: str) -> Iterator[Any]:
     parts = urlsplit(url)
     scheme = parts.scheme.partition("+")[0].lower()
     try:
-        if scheme in _POSTGRESQL:
+        if scheme in POSTGRESQL:
             from adbc_driver_postgresql import dbapi as postgresql  # noqa: PLC0415
 
             with postgresql.connect(parts._replace(scheme="postgresql").geturl()) as connection:
                 yield connection
             return
         path = Path(url.partition("://")[2].removeprefix("/") or ":memory:")
-        absolute = Path("/") / path if url.startswith(f"{_SQLITE}:////") else path
+        absolute = Path("/") / path if url.startswith(f"{SQLITE}:////") else path
         if not absolute.is_file():
             raise InvalidInputError(f"There is no SQLite database {absolute}.")
         from adbc_driver_sqlite import dbapi as sqlite  # noqa: PLC0415
@@ -90,7 +53,4 @@ def _connected(url: str) -> Iterator[Any]:
         with sqlite.connect(f"file:{absolute}?mode=ro") as connection:
             yield connection
     except Error as error:
-        said = str(error).replace(url, "the database")
-        if parts.password:
-            said = said.replace(parts.password, "…")
-        raise InvalidInputError(f"The database refused: {said}") from error
+        raise InvalidInputError(f"The database refused: {masked(str(error), url)}") from error

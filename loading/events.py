@@ -7,11 +7,11 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from domain.identifiers import LONGEST_ID, IdFault
+from domain.identifiers import EVENT_NAMESPACE, LONGEST_ID, IdFault
 from domain.interactions import EventKind
 from loading.duck import literal
 from loading.kinds_plan import kind_text
-from loading.plans import NO_ID, EventsPlan, IdForm, number_in
+from loading.plans import EventsPlan, IdForm, is_given, number_in
 from loading.reasons import ID_REASONS, Reason
 from loading.rejects import Reject
 from loading.tables import NOT_TEXT, unreadable
@@ -19,8 +19,6 @@ from loading.tables import NOT_TEXT, unreadable
 CLOCK_TOLERANCE = timedelta(seconds=60)
 EVENTS_AT_ONCE = 25_000
 """Events in one transaction: live events wait for it to be seen by the speed layer."""
-
-EVENT_NAMESPACE_HEX = "5b8a9d4e3c574b0e9d0a7a6c1f2e8d31"
 
 _NO_TIME = (
     "given_time is null or year(given_time) not between 1 and 9999"
@@ -37,7 +35,7 @@ class EventBatch:
     """Some events that may be stored, and rows that may not."""
 
     table: pa.Table
-    """row_index, event_id (16 bytes), user_id, item_id, kind_no, value, least, greatest,
+    """row_no, event_id (16 bytes), user_id, item_id, kind_no, value, least, greatest,
     occurred_at, time_given, recommendation_id (16 bytes)."""
     rejects: list[Reject]
     rows: int
@@ -107,6 +105,8 @@ with texts as (
 ),
 typed as (
     select *,
+           {_id_fault("user_id")} as user_id_fault,
+           {_id_fault("item_id")} as item_id_fault,
            {_kind_no(plan, kinds)} as kind_no,
            try_cast({number_in("value_text")} as float) as number,
            {_bound(plan, 0)} as least,
@@ -125,9 +125,8 @@ verdicts as (
     select *, {_verdict(plan, kinds, now)} as reason
     from judged
 )
-select row_no, reason,
+select cast(row_no as integer) as row_no, reason,
        case when reason is not null then raw end as raw,
-       cast(row_no as integer) as row_index,
        case when reason is null then {_event_id(plan)} end as event_id,
        user_id, item_id, cast(kind_no as smallint) as kind_no, value,
        {_scale_of("least", kinds)} as least,
@@ -152,8 +151,13 @@ def _id_text(plan: EventsPlan, meaning: str) -> str:
     text = _trimmed(plan, meaning)
     if plan.id_forms[meaning] is IdForm.FLOAT:
         text = f"regexp_replace({text}, '\\.0$', '')"
-    absent = ", ".join(literal(word) for word in NO_ID)
-    return f"case when lower({text}) not in ({absent}) then {text} end"
+    return f"case when {is_given(text)} then {text} end"
+
+
+def _id_fault(name: str) -> str:
+    """Most ids are plain and need no second look."""
+    plain = f"regexp_full_match({name}, {literal(_PLAIN_ID)})"
+    return f"case when {plain} then '' else id_fault_of({name}) end"
 
 
 def _kind_text(plan: EventsPlan) -> str:
@@ -184,7 +188,8 @@ def _bound(plan: EventsPlan, at: int) -> str:
     given = f"try_cast(split_part(scale_text, ':', {at + 1}) as double)"
     if plan.scale is None:
         return given
-    return f"coalesce({given}, {plan.scale[at]}::double)"
+    own = (plan.scale.least, plan.scale.greatest)[at]
+    return f"coalesce({given}, {own}::double)"
 
 
 def _value(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:
@@ -245,12 +250,8 @@ def _id_cases(name: str, missing: Reason) -> Iterator[tuple[str, str]]:
     yield f"{name} is null", missing
     yield f"starts_with({name}, {literal(NOT_TEXT)})", Reason.ID_NOT_TEXT
     yield f"length({name}) > {LONGEST_ID}", Reason.ID_TOO_LONG
-    fault = (
-        f"case when regexp_full_match({name}, {literal(_PLAIN_ID)}) then ''"
-        f" else id_fault_of({name}) end"
-    )
     for each in IdFault:
-        yield f"{fault} = {literal(each.name)}", ID_REASONS[each]
+        yield f"{name}_fault = {literal(each.name)}", ID_REASONS[each]
 
 
 def _value_cases(plan: EventsPlan, kinds: Sequence[EventKind]) -> Iterator[tuple[str, str]]:
@@ -305,7 +306,7 @@ def _event_id(plan: EventsPlan) -> str:
     if "event_id" not in plan.fields:
         return content
     text = "event_text || ' ' || item_id" if plan.order_ids else "event_text"
-    hashed = f"sha1(from_hex('{EVENT_NAMESPACE_HEX}') || encode({text}))"
+    hashed = f"sha1(from_hex('{EVENT_NAMESPACE.hex}') || encode({text}))"
     version_5 = (
         f"from_hex(substr({hashed}, 1, 12) || '5' || substr({hashed}, 14, 3) ||"
         f" substr('89ab', 1 + cast('0x' || substr({hashed}, 17, 1) as integer) % 4, 1) ||"

@@ -7,7 +7,7 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from domain.event_words import kind_of_word
-from domain.interactions import EventKind
+from domain.interactions import EventKind, Scale, parse_scale
 from loading.duck import literal
 from loading.fields import JOINT
 from loading.kinds_plan import (
@@ -27,7 +27,7 @@ from loading.kinds_plan import (
 from loading.layouts import Layout
 from loading.options import LoadOptions
 from loading.plans import Column, EventsPlan, IdForm, id_form, sample_of
-from loading.scales import ask_about_unrated, find_scale, parse_scale
+from loading.scales import ask_about_unrated, find_scale
 from loading.tables import Table
 from loading.times import TimeFormat, find_time_format
 from loading.values import Values, no_numbers, refuse_amounts, values_of
@@ -222,9 +222,7 @@ class EventsPlanner:
             self.read_as["quantity"] = "negative: given back, left out"
         return column
 
-    def _scale(
-        self, kind: str | None, kinds: Mapping[str, str | None]
-    ) -> tuple[float, float] | None:
+    def _scale(self, kind: str | None, kinds: Mapping[str, str | None]) -> Scale | None:
         if "value" not in self.fields:
             return None
         used = {kind} if kind is not None else set(kinds.values())
@@ -251,23 +249,23 @@ class EventsPlanner:
         if self.layout is None and self.options.kind is None and not kinds:
             refuse_amounts(column, values)
         scale = self._found_scale(column, values)
-        low, high = scale
+        low, high = scale.least, scale.greatest
         self.read_as["value"] = (
             f"ratings from {low:g} to {high:g}: above {(low + high) / 2:g} a liking,"
             f" up to {low + (high - low) / 5:g} a dislike, between them seen"
         )
         return scale
 
-    def _found_scale(self, column: str, values: Values) -> tuple[float, float]:
+    def _found_scale(self, column: str, values: Values) -> Scale:
         unrated = values.perhaps_unrated
         if self.options.scale is not None:
             scale = parse_scale(self.options.scale)
-            if unrated is not None and unrated < scale[0] and self.unrated is None:
+            if unrated is not None and unrated < scale.least and self.unrated is None:
                 self.unrated = unrated
                 self.notes.append(f"a {column} of {unrated:g} is a use without rating")
             return scale
         said = self.layout.scale if self.layout is not None else None
-        if said is not None and said[0] <= values.least and values.greatest <= said[1]:
+        if said is not None and values.least in said and values.greatest in said:
             return said
         if unrated is not None:
             raise ask_about_unrated(column, unrated, values.greatest)

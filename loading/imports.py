@@ -146,7 +146,6 @@ class _Run:
     readings: Readings = field(default_factory=Readings)
     rows: int = 0
     columns: tuple[ColumnReading, ...] = ()
-    brings_items: bool = False
     creates_items: bool | None = None
 
     def __post_init__(self) -> None:
@@ -238,7 +237,6 @@ class _Run:
         options = self.readings.pinned(self.request.options)
         if options.create_items is None and self.last is not None:
             options = replace(options, create_items=self.last.create_items)
-        empty = not self.history.has_items()
         report = load(
             [str(path)],
             self.database_url,
@@ -249,9 +247,7 @@ class _Run:
             on_progress=self.on_progress,
             on_understood=self._understand,
         )
-        self.creates_items = options.create_items
-        if self.creates_items is None:
-            self.creates_items = empty and not self.brings_items
+        self.creates_items = report.creates_items
         return report
 
     def _understand(self, opened: OpenedFiles) -> None:
@@ -266,7 +262,6 @@ class _Run:
         ]
         self.readings = self.readings.followed_by(opened)
         self.rows = opened.total_rows
-        self.brings_items = opened.has_items
         self.columns = tuple(
             ColumnReading(plan.table.source.name, column.name, column.meaning, column.read_as)
             for plan in opened.plans

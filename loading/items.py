@@ -29,7 +29,7 @@ ATTRIBUTE = "attribute "
 
 _SCHEMA = pa.schema(
     [
-        ("row_index", pa.int32()),
+        ("row_no", pa.int32()),
         ("item_id", pa.string()),
         ("title", pa.string()),
         ("categories", pa.list_(pa.string())),
@@ -64,7 +64,7 @@ class ItemBatch:
     """Some items that may be stored, and rows that may not."""
 
     table: pa.Table
-    """row_index, item_id, title, categories, description, attributes (JSON text), available."""
+    """row_no, item_id, title, categories, description, attributes (JSON text), available."""
     rejects: list[Reject]
     rows: int
     """How many rows of the file these are."""
@@ -105,7 +105,7 @@ def _checked(
                 item = replace(
                     item, attributes={**(item.attributes or {}), "tags": tags[item.item_id]}
                 )
-            good.append({"row_index": row["row_no"], **_storable(item)})
+            good.append({"row_no": row["row_no"], **_storable(item)})
         except RowError as error:
             rejects.append(
                 Reject(

@@ -21,19 +21,13 @@ def plan_items(
     options: LoadOptions,
     fields: Mapping[str, str],
 ) -> ItemsPlan:
-    """How the rows of a table become items; InvalidInputError for attributes it does not have."""
+    """How the rows of a table become items; InvalidInputError if they are something else."""
     _refuse_other_rows(duck, table, options, fields)
     own = {meaning: fields[meaning] for meaning in ITEM_MEANINGS if meaning in fields}
     others = [column for column in table.columns if column not in own.values()]
     names = {column: column for column in others if _is_chosen(table, column, options)}
     from_layout = layout.attributes if layout is not None else {}
     attributes = {**from_layout, **names}
-    unknown = set(options.attributes) - {ALL_ATTRIBUTES} - set(table.columns)
-    if unknown:
-        raise InvalidInputError(
-            f"--attributes {', '.join(sorted(unknown))}: {table.source.name} has the columns"
-            f" {', '.join(table.columns)}."
-        )
     joint = "|"
     if "categories" in own and (layout is None or not layout.is_export):
         joint = _between_categories(duck, table, own["categories"])
@@ -50,21 +44,21 @@ def plan_items(
     notes = table.notes
     if "title" not in own:
         notes = (*notes, "no title: the id is the title")
+    is_export = layout is not None and layout.is_export
+    item_ids = table.expressions[own["item_id"]]
     return ItemsPlan(
-        table,
-        Content.ITEMS,
-        own,
-        attributes,
-        tuple(columns),
-        tuple(column for column in table.columns if column not in read),
-        notes,
-        layout.name if layout is not None else None,
-        IdForm.EXACT
-        if layout is not None and layout.is_export
-        else id_form(duck, table, table.expressions[own["item_id"]]),
-        layout.flags if layout is not None else (),
-        layout is not None and layout.has_years,
-        joint,
+        table=table,
+        content=Content.ITEMS,
+        fields=own,
+        attributes=attributes,
+        columns=tuple(columns),
+        unread=tuple(column for column in table.columns if column not in read),
+        notes=notes,
+        layout=layout.name if layout is not None else None,
+        id_form=IdForm.EXACT if is_export else id_form(duck, table, item_ids),
+        flags=flags,
+        years=layout is not None and layout.has_years,
+        between_categories=joint,
     )
 
 

@@ -127,7 +127,7 @@ def json_table(
     else:
         duck.execute(f"create or replace view {view} as select * from {view}_objects")
     rows_of = f"(select row_no, json from {view} where fault is null)"
-    keys = [str(key) for (key,) in duck.execute(_KEYS.format(rows=rows_of)).fetchall()]
+    keys = _keys(duck, rows_of)
     if not keys:
         raise InvalidInputError(f"{source.name} has no JSON objects, of which each would be a row.")
     said = [*options.columns.values(), *options.attributes]
@@ -149,14 +149,9 @@ def json_table(
 
 def _nested_events(duck: duckdb.DuckDBPyConnection, view: str) -> str | None:
     """The key under which the rows are: the only list of objects that an object has."""
-    keys = (
-        [
-            str(key)
-            for (key,) in duck.execute(_KEYS.format(rows=f"{view} where fault is null")).fetchall()
-        ]
-        if count_rows(duck, view) == 1
-        else []
-    )
+    first = f"(select * from {view} limit 2)"
+    keys = _keys(duck, f"{view} where fault is null") if count_rows(duck, first) == 1 else []
+    # A whole file that is one object is an answer of a server: its only list is what it answers.
     is_answer = bool(keys) and not any(map(is_known_name, keys))
     found = duck.execute(
         f"select distinct key from (select json, unnest(json_keys(json)) as key from"
@@ -165,9 +160,13 @@ def _nested_events(duck: duckdb.DuckDBPyConnection, view: str) -> str | None:
         " and json_type(json, '$.\"' || key || '\"[0]') = 'OBJECT'"
     ).fetchall()
     names = [str(key) for (key,) in found]
-    # A whole file that is one object is an answer of a server: its only list is what it answers.
     likely = [name for name in names if name.lower() in _LISTS or is_answer]
     return likely[0] if len(likely) == 1 else None
+
+
+def _keys(duck: duckdb.DuckDBPyConnection, rows: str) -> list[str]:
+    """The keys of objects, in the order in which they first stand."""
+    return [str(key) for (key,) in duck.execute(_KEYS.format(rows=rows)).fetchall()]
 
 
 def _inner_keys(duck: duckdb.DuckDBPyConnection, view: str, keys: Sequence[str]) -> list[str]:
@@ -179,7 +178,7 @@ def _inner_keys(duck: duckdb.DuckDBPyConnection, view: str, keys: Sequence[str])
             f"(select row_no, json_extract(json, {path}) as json from {view}"
             f" where fault is null and json_type(json, {path}) = 'OBJECT' limit {_LOOKED_AT})"
         )
-        inner = [str(each) for (each,) in duck.execute(_KEYS.format(rows=rows)).fetchall()]
+        inner = _keys(duck, rows)
         found += [f"{key}.{each}" for each in inner[:_MOST_INNER] if _NAME.fullmatch(each)]
     return found
 

@@ -8,7 +8,7 @@ from domain.errors import InvalidInputError
 from domain.event_words import normalized
 from loading.duck import literal
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
-from loading.plans import NO_ID
+from loading.plans import is_given
 from loading.tables import NOT_TEXT, Table
 from loading.words import last_part
 
@@ -51,10 +51,9 @@ def words_of(
 
     None: too many to be kinds.
     """
-    absent = ", ".join(literal(word) for word in NO_ID)
     rows = duck.execute(
         f"select {kind_text(table, column)} as word, count(*),"
-        f" count(*) filter (lower(trim({table.expressions[item]})) not in ({absent}))"
+        f" count(*) filter ({is_given(f'trim({table.expressions[item]})')})"
         f" from {table.view} where fault is null group by word order by 2 desc, 1"
         f" limit {MOST_KINDS + 1}"
     ).fetchall()

@@ -6,6 +6,7 @@ from enum import StrEnum
 
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
+from domain.interactions import Scale
 from loading.tables import Table
 
 
@@ -35,7 +36,7 @@ class Layout:
     separator: str | None = None
     kind: str | None = None
     kinds: Mapping[str, str | None] = field(default_factory=dict)
-    scale: tuple[float, float] | None = None
+    scale: Scale | None = None
     unrated: float | None = None
     """A rating that says no more than that the item was used."""
     attributes: Mapping[str, str] = field(default_factory=dict)
@@ -145,7 +146,7 @@ LAYOUTS = (
         names=("userId", "movieId", "rating", "timestamp"),
         fields={"user_id": "userId", "item_id": "movieId", "value": "rating", "time": "timestamp"},
         kind="rate",
-        scale=(0.5, 5.0),
+        scale=Scale(0.5, 5.0),
     ),
     Layout(
         "MovieLens movies",
@@ -171,7 +172,7 @@ LAYOUTS = (
         files=("u.data", "u1.", "u2.", "u3.", "u4.", "u5.", "ua.", "ub."),
         fields={"user_id": "1", "item_id": "2", "value": "3", "time": "4"},
         kind="rate",
-        scale=(1.0, 5.0),
+        scale=Scale(1.0, 5.0),
     ),
     Layout(
         "MovieLens 100K movies",
@@ -218,7 +219,7 @@ LAYOUTS = (
         files=("ratings_",),
         fields={"user_id": "1", "item_id": "2", "value": "3", "time": "4"},
         kind="rate",
-        scale=(1.0, 5.0),
+        scale=Scale(1.0, 5.0),
     ),
     Layout(
         "Amazon reviews 2014 to 2018",
@@ -231,7 +232,7 @@ LAYOUTS = (
             "time": "unixReviewTime",
         },
         kind="rate",
-        scale=(1.0, 5.0),
+        scale=Scale(1.0, 5.0),
     ),
     Layout(
         "Amazon reviews 2023",
@@ -244,7 +245,7 @@ LAYOUTS = (
             "time": "timestamp",
         },
         kind="rate",
-        scale=(1.0, 5.0),
+        scale=Scale(1.0, 5.0),
     ),
     Layout(
         "RetailRocket item properties",
@@ -287,7 +288,7 @@ LAYOUTS = (
         names=("User-ID", "ISBN", "Book-Rating"),
         fields={"user_id": "User-ID", "item_id": "ISBN", "value": "Book-Rating"},
         kind="rate",
-        scale=(1.0, 10.0),
+        scale=Scale(1.0, 10.0),
         unrated=0.0,
         note="a rating of 0 is a use without rating",
     ),
@@ -404,7 +405,7 @@ LAYOUTS = (
             "time": "netflix_date",
         },
         kind="rate",
-        scale=(1.0, 5.0),
+        scale=Scale(1.0, 5.0),
     ),
     Layout(
         "Netflix titles",
@@ -462,7 +463,7 @@ LAYOUTS = (
             "time": "review_time",
         },
         kind="rate",
-        scale=(0.0, 5.0),
+        scale=Scale(0.0, 5.0),
     ),
     Layout("Gorse users", Content.NOTHING, names=("user_id", "labels", "subscribe")),
     Layout(
@@ -479,7 +480,7 @@ LAYOUTS = (
 def find_layout(table: Table, wanted: str | None) -> Layout | None:
     """The layout of a table, None if it is none that is known.
 
-    Raises InvalidInputError if a layout is asked for that does not exist or does not fit.
+    Raises InvalidInputError if a layout is asked for that does not exist.
     """
     names = {normalized(column): column for column in table.columns}
     fitting = [layout for layout in LAYOUTS if _fits(layout, table, names, strictly=wanted is None)]

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind, Scale
+from loading.addresses import shown
 from loading.events import EventBatch, checked_events, event_batches
 from loading.items import item_batches
 from loading.layouts import Content
@@ -25,6 +26,7 @@ from loading.reasons import Reason
 from loading.rejects import SUFFIX as REJECTS_SUFFIX
 from loading.rejects import Reject, RejectsFile
 from loading.report import LoadCounts, LoadReport, Progress
+from loading.sources import STANDARD_INPUT
 from loading.store import Store, connected
 from loading.tags import most_frequent_tags
 
@@ -37,7 +39,6 @@ CREATE_ITEMS_ADVICE = (
     "--create-items, which makes an item titled by its id for each."
 )
 NO_OPTIONS = LoadOptions()
-STANDARD_INPUT = "-"
 
 
 def load(
@@ -76,18 +77,28 @@ def load(
             with RejectsFile(rejects_path) as rejects:
                 number, resumed = store.begin_load(
                     loaded_by or _account(),
-                    source or _shown(arguments),
+                    source or " ".join(map(_shown, arguments)),
                     mapping_of(opened.plans, options),
                 )
-                loading = _Loading(
-                    store, opened, kinds, rejects, on_progress, _creates(store, opened, options)
-                )
+                creates_items = _creates_items(store, opened, options)
+                loading = _Loading(store, opened, kinds, rejects, on_progress, creates_items)
                 for plan in opened.plans:
                     loading.load(plan)
                 if resumed:
                     store.count_whole_load(loading.counts)
                 store.end_load(loading.counts)
-                return _report(number, loading.counts, rejects.path, opened, resumed=resumed)
+                return LoadReport(
+                    load_no=number,
+                    resumed=resumed,
+                    **loading.counts.as_json(),
+                    creates_items=creates_items,
+                    rejects_path=rejects.path,
+                    skipped_files=dict(opened.skipped),
+                    unread_columns={
+                        plan.table.source.name: plan.unread for plan in opened.plans if plan.unread
+                    },
+                    advice=_advice(loading.counts),
+                )
 
 
 def load_tables(
@@ -129,58 +140,30 @@ def _account() -> str:
         return "unknown"
 
 
-def _shown(arguments: Sequence[str]) -> str:
-    """What is loaded, without the password in an address.
+def _shown(argument: str) -> str:
+    """What is loaded, as the row of the load keeps it.
 
     Standard input is another each time: nothing goes on with what was interrupted of it.
     """
-    now = f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
-    return " ".join(
-        f"standard input at {now}"
-        if each == STANDARD_INPUT
-        else each.rpartition("@")[2]
-        if "://" in each and "@" in each
-        else str(Path(each).resolve())
-        if Path(each).exists()
-        else each
-        for each in arguments
-    )
+    if argument == STANDARD_INPUT:
+        return f"standard input at {datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
+    if "://" in argument:
+        return shown(argument)
+    return str(Path(argument).resolve())
 
 
-def _creates(store: Store, opened: OpenedFiles, options: LoadOptions) -> bool:
+def _creates_items(store: Store, opened: OpenedFiles, options: LoadOptions) -> bool:
     """Whether events make items: as said, otherwise where there is no catalogue to speak of."""
     if options.create_items is not None:
         return options.create_items
     return not opened.has_items and not store.has_items()
 
 
-def _report(
-    number: int,
-    counts: LoadCounts,
-    rejects_path: Path | None,
-    opened: OpenedFiles,
-    *,
-    resumed: bool,
-) -> LoadReport:
-    nothing_known = counts.events_stored + counts.events_repeated == 0
-    stranded = nothing_known and counts.rejected[Reason.UNKNOWN_ITEM] > 0
-    return LoadReport(
-        load_no=number,
-        resumed=resumed,
-        items_new=counts.items_new,
-        items_changed=counts.items_changed,
-        items_unchanged=counts.items_unchanged,
-        events_stored=counts.events_stored,
-        events_repeated=counts.events_repeated,
-        left_out=counts.left_out,
-        rejected=dict(counts.rejected),
-        rejects_path=rejects_path,
-        skipped_files=dict(opened.skipped),
-        unread_columns={
-            plan.table.source.name: plan.unread for plan in opened.plans if plan.unread
-        },
-        advice=CREATE_ITEMS_ADVICE if stranded else None,
-    )
+def _advice(counts: LoadCounts) -> str | None:
+    """What to do if no event has an item."""
+    is_any_known = counts.events_stored + counts.events_repeated > 0
+    is_stranded = not is_any_known and counts.rejected[Reason.UNKNOWN_ITEM] > 0
+    return CREATE_ITEMS_ADVICE if is_stranded else None
 
 
 @dataclass(slots=True)
@@ -247,7 +230,7 @@ def _unstored(plan: EventsPlan, events: pa.Table, reasons: Mapping[int, Reason])
     """The rejects of events that the store did not take, by their row."""
     if not reasons:
         return []
-    wanted = pa.compute.is_in(events["row_index"], pa.array(list(reasons), pa.int32()))
+    wanted = pa.compute.is_in(events["row_no"], pa.array(list(reasons), pa.int32()))
     rows = events.filter(wanted).select(["row_no", "user_id", "item_id", "value", "occurred_at"])
     rejects = []
     for row in rows.to_pylist():
@@ -280,7 +263,7 @@ class _Strengths:
                     rows = of_kind & (least == low) & (greatest == high)
                     strengths[rows] = kind.strengths(values[rows], Scale(float(low), float(high)))
         column = pa.array(strengths, pa.float32(), from_pandas=True)
-        return events.drop_columns(["row_no"]).append_column("strength", column)
+        return events.append_column("strength", column)
 
 
 def _one_behind(

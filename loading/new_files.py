@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from domain.errors import InvalidInputError
-from loading.rejects import SUFFIX as REJECTS_SUFFIX
+from loading.sources import files_in
 from sql.imports import ImportedFile
 
 _RECENT_NS = 2_000_000_000
@@ -17,16 +17,11 @@ _RECENT_NS = 2_000_000_000
 def files_of(folder: Path) -> list[Path]:
     """The files of a folder that loading looks at; InvalidInputError if there is no such folder."""
     try:
-        found = sorted(path for path in folder.iterdir() if path.is_file())
+        return files_in(folder)
     except OSError as error:
         raise InvalidInputError(
             f"The folder {folder} cannot be read on the machine where flows run: {error.strerror}."
         ) from error
-    return [
-        path
-        for path in found
-        if not path.name.startswith(".") and not path.name.endswith(REJECTS_SUFFIX)
-    ]
 
 
 def new_files(

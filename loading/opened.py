@@ -9,14 +9,14 @@ from pathlib import Path
 import duckdb
 
 from domain.errors import InvalidInputError
-from domain.interactions import EventKind
+from domain.interactions import EventKind, Scale, parse_scale
 from loading.duck import opened_duck
 from loading.layouts import Content
 from loading.opening import open_table
 from loading.options import ALL_ATTRIBUTES, NO_COLUMN, AmbiguousInputError, LoadOptions
 from loading.planning import make_plan
 from loading.plans import EventsPlan, ItemsPlan, NothingToLoadError, Plan
-from loading.scales import find_scale, parse_scale
+from loading.scales import find_scale
 from loading.sources import Sources, opened_sources
 from loading.tables import Table, unreadable
 
@@ -73,11 +73,13 @@ def _understood(
 ) -> OpenedFiles:
     plans: list[Plan] = []
     skipped = dict(sources.skipped)
-    unused = {*options.columns.values(), *options.attributes} - {ALL_ATTRIBUTES, NO_COLUMN}
+    unused = set(options.columns.values()) - {NO_COLUMN}
+    unused_attributes = set(options.attributes) - {ALL_ATTRIBUTES}
     for number, source in enumerate(sources.files):
         try:
             table = open_table(duck, source, number, options, spool)
             unused -= {each for each in unused if _is_of(table, each)}
+            unused_attributes -= set(table.columns)
             plans.append(_planned(duck, table, _options_of(table, options), kinds))
         except AmbiguousInputError:
             raise
@@ -88,7 +90,7 @@ def _understood(
     if not any(plan.content is not Content.TAGS for plan in plans):
         reasons = " ".join(skipped.values()) or "Tags are loaded with the items they are of."
         raise InvalidInputError(f"There are neither events nor items to load. {reasons}")
-    _refuse_unused(plans, options, unused)
+    _refuse_unused(plans, options, unused | unused_attributes)
     plans = _of_one_scale(plans)
     plans.sort(key=lambda plan: _ORDER.index(plan.content))
     return OpenedFiles(duck, tuple(plans), skipped)
@@ -111,7 +113,7 @@ def _options_of(table: Table, options: LoadOptions) -> LoadOptions:
             if column == NO_COLUMN or _is_of(table, column)
         },
         attributes=tuple(
-            each for each in options.attributes if each == ALL_ATTRIBUTES or _is_of(table, each)
+            each for each in options.attributes if each in (ALL_ATTRIBUTES, *table.columns)
         ),
     )
 
@@ -142,7 +144,7 @@ def _planned(
 
 def _of_one_scale(plans: Sequence[Plan]) -> list[Plan]:
     """Files of the same columns are parts of one log, whose ratings lie on one scale."""
-    found: dict[tuple[str, ...], list[tuple[float, float]]] = {}
+    found: dict[tuple[str, ...], list[Scale]] = {}
     for plan in plans:
         if isinstance(plan, EventsPlan) and plan.scale is not None:
             found.setdefault(plan.table.columns, []).append(plan.scale)
@@ -154,10 +156,10 @@ def _of_one_scale(plans: Sequence[Plan]) -> list[Plan]:
     ]
 
 
-def _joint(plan: EventsPlan, scales: Sequence[tuple[float, float]]) -> tuple[float, float]:
+def _joint(plan: EventsPlan, scales: Sequence[Scale]) -> Scale:
     if len(set(scales)) == 1:
         return scales[0]
-    least, greatest = min(low for low, _ in scales), max(high for _, high in scales)
+    least, greatest = min(each.least for each in scales), max(each.greatest for each in scales)
     return find_scale(plan.fields["value"], least, greatest)
 
 
@@ -182,7 +184,7 @@ def _events_mapping(plan: EventsPlan) -> dict[str, object]:
         "kind": plan.kind,
         "kinds": dict(plan.kinds),
         "times": None if plan.time is None else plan.time.description,
-        "scale": None if plan.scale is None else f"{plan.scale[0]:g}:{plan.scale[1]:g}",
+        "scale": None if plan.scale is None else str(plan.scale),
     }
 
 

@@ -16,7 +16,7 @@ from loading.items_plan import plan_items
 from loading.layouts import Content, Layout, find_layout
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
-from loading.tables import Table
+from loading.tables import Table, count_rows, sampled
 
 _TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")
 """Since 2001."""
@@ -100,13 +100,13 @@ def _queried(duck: duckdb.DuckDBPyConnection, table: Table, layout: Layout) -> T
             f"describe select * exclude (row_no, fault, raw) from {view}"
         ).fetchall()
     ]
-    rows = duck.execute(f"select * exclude (row_no, fault, raw) from {view} limit 20").fetchall()
+    expressions = {name: identifier(name) for name in names}
     return replace(
         table,
         view=view,
-        expressions={name: identifier(name) for name in names},
-        sample=tuple(dict(zip(names, row, strict=True)) for row in rows),
-        rows=int(duck.execute(f"select count(*) from {view}").fetchall()[0][0]),
+        expressions=expressions,
+        sample=sampled(duck, view, expressions),
+        rows=count_rows(duck, view),
         stored_names={name: name for name in names},
         is_headless=False,
     )

@@ -7,6 +7,7 @@ from enum import StrEnum
 import duckdb
 
 from domain.errors import InvalidInputError
+from domain.interactions import Scale
 from loading.duck import literal
 from loading.layouts import Content
 from loading.tables import NOT_TEXT, Table
@@ -14,6 +15,11 @@ from loading.times import TimeFormat
 
 NO_ID = ("", "nan", "null", "none", "<na>", "n/a", "na", "\\n", "undefined", "(null)", "(not set)")
 """What programs write, in any case, where there is no id."""
+
+
+def is_given(text: str) -> str:
+    """The SQL of whether a text says anything, from the SQL of the text without blanks around."""
+    return f"lower({text}) not in ({', '.join(map(literal, NO_ID))})"
 
 
 class IdForm(StrEnum):
@@ -48,7 +54,7 @@ class EventsPlan:
     kinds: Mapping[str, str | None]
     """Our kind for each word of that column; None: left out."""
     time: TimeFormat | None
-    scale: tuple[float, float] | None
+    scale: Scale | None
     unrated: float | None
     id_forms: Mapping[str, IdForm]
     order_ids: bool
@@ -111,11 +117,10 @@ def id_form(duck: duckdb.DuckDBPyConnection, table: Table, expression: str) -> I
     Raises InvalidInputError for ids that were shortened.
     """
     text = f"trim({expression})"
-    absent = ", ".join(literal(word) for word in NO_ID)
     floats, others, shortened = duck.execute(
         f"select count(*) filter (regexp_full_match({text}, '\\d+\\.0')),"
         f" count(*) filter (not regexp_full_match({text}, '\\d+(\\.0)?')"
-        f" and lower({text}) not in ({absent})),"
+        f" and {is_given(text)}),"
         f" count(*) filter (substr({text}, 2, 1) = '.'"
         f" and regexp_full_match({text}, '\\d\\.\\d+[eE]\\+?\\d+'))"
         f" from {table.view} where fault is null"

@@ -1,16 +1,17 @@
 """A preview: what a load would store, before anything is."""
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
 
-from domain.interactions import EventKind
+from domain.interactions import DISLIKED_UP_TO, LIKED_ABOVE, EventKind
 from loading.events import checked_events
 from loading.items import item_batches
 from loading.layouts import Content
-from loading.opened import OpenedFiles, opened_files
+from loading.opened import opened_files
 from loading.options import LoadOptions
 from loading.plans import Column, EventsPlan, ItemsPlan, Plan
 from loading.store import connected
@@ -85,19 +86,30 @@ def preview(arguments: Sequence[str], database_url: str, options: LoadOptions) -
     with connected(database_url) as store:
         kinds = store.load_kinds()
     with opened_files(arguments, options, kinds) as opened:
-        return preview_of(opened, kinds)
+        files = tuple(_file(opened.duck, plan, kinds) for plan in opened.plans)
+        return Preview(files, dict(opened.skipped))
 
 
-def preview_of(opened: OpenedFiles, kinds: Sequence[EventKind]) -> Preview:
-    """The preview of files that are open."""
-    return Preview(
-        tuple(_file(opened.duck, plan, kinds) for plan in opened.plans), dict(opened.skipped)
-    )
+@dataclass(slots=True)
+class _Rejected:
+    """Rejected rows by reason while they are counted."""
+
+    rows: Counter[str] = field(default_factory=Counter)
+    samples: defaultdict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, reason: str, samples: Sequence[str], rows: int = 1) -> None:
+        self.rows[reason] += rows
+        self.samples[reason] += samples
+
+    def all(self) -> tuple[RejectedRows, ...]:
+        return tuple(
+            RejectedRows(reason, rows, tuple(self.samples[reason][:_SAMPLES]))
+            for reason, rows in self.rows.items()
+        )
 
 
 def _file(duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind]) -> FilePreview:
-    rejected: dict[str, list[str]] = {}
-    counts: dict[str, int] = {}
+    rejected = _Rejected()
     items, figures = None, None
     if isinstance(plan, EventsPlan):
         view = checked_events(duck, plan, kinds, datetime.now(UTC))
@@ -105,15 +117,14 @@ def _file(duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind
             f"select reason, count(*), list(raw order by row_no)[1:{_SAMPLES}] from {view}"
             " where reason <> '' group by reason order by 2 desc, 1"
         ).fetchall():
-            counts[reason], rejected[reason] = int(rows), list(samples)
+            rejected.add(reason, samples, int(rows))
         figures = _figures(duck, view, kinds)
     elif plan.content is Content.TAGS:
         items = len(most_frequent_tags(duck, plan))
     else:
-        items = _count_items(duck, plan, counts, rejected)
+        items = _count_items(duck, plan, rejected)
     for reject in plan.table.split_rejects(duck):
-        counts[reject.reason] = counts.get(reject.reason, 0) + 1
-        rejected.setdefault(reject.reason, []).append(str(reject.content))
+        rejected.add(reject.reason, [str(reject.content)])
     return FilePreview(
         file=plan.table.source.name,
         content=str(plan.content),
@@ -122,27 +133,18 @@ def _file(duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind
         notes=plan.notes,
         columns=plan.columns,
         unread=plan.unread,
-        rejected=tuple(
-            RejectedRows(reason, rows, tuple(rejected[reason][:_SAMPLES]))
-            for reason, rows in counts.items()
-        ),
+        rejected=rejected.all(),
         items=items,
         events=figures,
     )
 
 
-def _count_items(
-    duck: duckdb.DuckDBPyConnection,
-    plan: ItemsPlan,
-    counts: dict[str, int],
-    rejected: dict[str, list[str]],
-) -> int:
+def _count_items(duck: duckdb.DuckDBPyConnection, plan: ItemsPlan, rejected: _Rejected) -> int:
     ids: set[str] = set()
     for batch in item_batches(duck, plan, {}):
         ids.update(batch.table["item_id"].to_pylist())
         for reject in batch.rejects:
-            counts[reject.reason] = counts.get(reject.reason, 0) + 1
-            rejected.setdefault(reject.reason, []).append(str(reject.content))
+            rejected.add(reject.reason, [str(reject.content)])
     return len(ids)
 
 
@@ -176,8 +178,9 @@ def _figures(
         " having min(user_id) < max(user_id))"
     ).fetchall()[0]
     ratings = duck.execute(
-        "select case when share > 0.5 then 'liking' when share > 0.2 then 'seen' else 'dislike' end"
-        " as meaning, count(*) from (select round((value - least) / (greatest - least), 6) as share"
+        f"select case when share > {LIKED_ABOVE} then 'liking' when share > {DISLIKED_UP_TO}"
+        " then 'seen' else 'dislike' end as meaning, count(*)"
+        " from (select round((value - least) / (greatest - least), 6) as share"
         f" from {good} where least is not null) group by meaning order by 2 desc"
     ).fetchall()
     row = duck.execute(

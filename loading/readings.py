@@ -79,10 +79,10 @@ class Readings:
         plans = [plan for plan in opened.plans if isinstance(plan, EventsPlan)]
         scales = {plan.scale for plan in plans if plan.scale is not None}
         with_ids = {plan.order_ids for plan in plans if "event_id" in plan.fields}
-        orders = {_day_first(plan) for plan in plans} - {None}
+        orders = {plan.time.day_first for plan in plans if plan.time is not None} - {None}
         return Readings(
             series,
-            _scale_text(scales.pop()) if len(scales) == 1 else self.scale,
+            str(scales.pop()) if len(scales) == 1 else self.scale,
             with_ids.pop() if len(with_ids) == 1 else self.order_ids,
             orders.pop() if len(orders) == 1 else self.day_first,
         )
@@ -171,12 +171,3 @@ def _fields(plan: Plan) -> dict[str, str]:
         attributes = {f"attribute {name}": column for name, column in plan.attributes.items()}
         return {**plan.fields, **attributes}
     return dict(plan.fields)
-
-
-def _scale_text(scale: tuple[float, float]) -> str:
-    return f"{scale[0]:g}:{scale[1]:g}"
-
-
-def _day_first(plan: EventsPlan) -> bool | None:
-    said = "" if plan.time is None else plan.time.description
-    return True if "the day first" in said else False if "the month first" in said else None

@@ -52,6 +52,8 @@ class LoadReport:
     events_repeated: int
     left_out: int
     rejected: Mapping[str, int]
+    creates_items: bool
+    """Whether events made the items that the catalogue lacked."""
     rejects_path: Path | None
     """Where the rejected rows are; None if there are none."""
     skipped_files: Mapping[str, str]

@@ -1,19 +1,19 @@
 """The scale of ratings, seen from all of them."""
 
-from domain.errors import InvalidInputError
+from domain.interactions import Scale
 from loading.options import AmbiguousInputError, Choice
 
 _KNOWN = (
-    (1.0, 5.0),
-    (0.5, 5.0),
-    (0.0, 5.0),
-    (1.0, 10.0),
-    (0.5, 10.0),
-    (0.0, 10.0),
-    (1.0, 100.0),
-    (0.0, 100.0),
-    (-1.0, 1.0),
-    (-10.0, 10.0),
+    Scale(1.0, 5.0),
+    Scale(0.5, 5.0),
+    Scale(0.0, 5.0),
+    Scale(1.0, 10.0),
+    Scale(0.5, 10.0),
+    Scale(0.0, 10.0),
+    Scale(1.0, 100.0),
+    Scale(0.0, 100.0),
+    Scale(-1.0, 1.0),
+    Scale(-10.0, 10.0),
 )
 """The first that has room for all ratings is meant, with one exception: 0 and 1 alone."""
 
@@ -21,7 +21,7 @@ _REACHED = 0.8
 """Of the top of a scale somebody gave this share, or it is another scale."""
 
 
-def find_scale(column: str, least: float, greatest: float) -> tuple[float, float]:
+def find_scale(column: str, least: float, greatest: float) -> Scale:
     """The scale of ratings between `least` and `greatest`.
 
     Raises AmbiguousInputError for ratings of 0 and 1 and for those on no usual scale.
@@ -35,7 +35,7 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
             ],
         )
     if (least, greatest) == (0.0, 1.0):
-        return 0.0, 1.0
+        return Scale(0.0, 1.0)
     if least >= 0.0 and greatest <= 1.0:
         raise AmbiguousInputError(
             f"The numbers in {column} lie between {least:g} and {greatest:g}.",
@@ -45,11 +45,11 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
                 Choice("they are no ratings", "--kind view", {"kind": "view"}),
             ],
         )
-    for low, high in _KNOWN:
-        if low <= least and greatest <= high:
-            if high > 5 and greatest < _REACHED * high:  # noqa: PLR2004
-                raise _ask_about_top(column, (least, greatest), (low, high))
-            return low, high
+    for scale in _KNOWN:
+        if least in scale and greatest in scale:
+            if scale.greatest > 5 and greatest < _REACHED * scale.greatest:  # noqa: PLR2004
+                raise _ask_about_top(column, least, greatest, scale)
+            return scale
     raise AmbiguousInputError(
         f"The ratings in {column} go from {least:g} to {greatest:g}, which is no usual scale.",
         [
@@ -63,13 +63,14 @@ def find_scale(column: str, least: float, greatest: float) -> tuple[float, float
     )
 
 
-def _ask_about_top(
-    column: str, seen: tuple[float, float], usual: tuple[float, float]
-) -> AmbiguousInputError:
-    scales = [f"{low:g}:{high:g}" for low, high in (seen, usual)]
+def _ask_about_top(column: str, least: float, greatest: float, usual: Scale) -> AmbiguousInputError:
+    seen = [Scale(least, greatest)] if least < greatest else []
     return AmbiguousInputError(
-        f"The ratings in {column} go from {seen[0]:g} to {seen[1]:g}: of which scale?",
-        [Choice(f"from {each}", f"--scale={each}", {"scale": each}) for each in scales],
+        f"The ratings in {column} go from {least:g} to {greatest:g}: of which scale?",
+        [
+            Choice(f"from {each}", f"--scale={each}", {"scale": str(each)})
+            for each in (*seen, usual)
+        ],
     )
 
 
@@ -84,15 +85,3 @@ def ask_about_unrated(column: str, unrated: float, greatest: float) -> Ambiguous
             Choice(f"{unrated:g} is the worst", f"--scale={worst}", {"scale": worst}),
         ],
     )
-
-
-def parse_scale(text: str) -> tuple[float, float]:
-    """`1:10`; InvalidInputError if it is not least:greatest."""
-    low, colon, high = text.partition(":")
-    try:
-        least, greatest = float(low), float(high)
-    except ValueError:
-        least, greatest = 1.0, 0.0
-    if not colon or not least < greatest or max(abs(least), abs(greatest)) > 1e9:  # noqa: PLR2004
-        raise InvalidInputError(f"--scale {text} is not LEAST:GREATEST, as 1:10 is.")
-    return least, greatest

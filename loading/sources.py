@@ -12,18 +12,22 @@ from typing import IO
 import pyarrow as pa
 
 from domain.errors import InvalidInputError
-from loading.databases import is_database, spool_query
+from loading.addresses import is_database
+from loading.databases import spool_query
 from loading.options import LoadOptions
 from loading.rejects import SUFFIX as REJECTS_SUFFIX
-from loading.text import as_plain_text
+from loading.text import as_plain_text, free_path
+
+STANDARD_INPUT = "-"
+"""What names it."""
 
 _BLOCK = 1024 * 1024
 _COMPRESSIONS = {b"\x1f\x8b": "gzip", b"BZh": "bz2", b"\x28\xb5\x2f\xfd": "zstd"}
 _COMPRESSION_NAMES = {"gzip": "gzip", "bz2": "bzip2", "zstd": "Zstandard"}
-_SUFFIXES = (".gz", ".bz2", ".zst", ".zip")
 _PARQUET = b"PAR1"
-_TAR = (257, b"ustar")
+_TAR = slice(257, 262), b"ustar"
 """Where the mark of a tar archive stands."""
+_HEAD_BYTES = 512
 _REFUSED = {
     b"SQLite format 3\x00": (
         "is a SQLite database. Load it as sqlite:///PATH with --query 'select …'."
@@ -58,11 +62,6 @@ class Source:
     is_named: bool = True
     """Whether its owner named it, rather than the folder it is in: it must be understood."""
 
-    @property
-    def size_bytes(self) -> int:
-        """On disk."""
-        return self.path.stat().st_size
-
 
 @dataclass(slots=True)
 class Sources:
@@ -85,8 +84,9 @@ def opened_sources(
     for argument in arguments:
         if is_database(argument):
             sources.files.append(_of_query(argument, options, spool))
-        elif argument == "-":
-            _add(sources, _written(sys.stdin.buffer, spool / "stdin"), "standard input", options)
+        elif argument == STANDARD_INPUT:
+            written = _written(sys.stdin.buffer, spool / "stdin")
+            _add(sources, written, "standard input", options, spool)
         else:
             _add_path(sources, Path(argument), options, spool)
     if not sources.files and not sources.skipped:
@@ -107,10 +107,8 @@ def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -
         _add_file(sources, path, options, spool)
         return
     first = len(sources.files)
-    inner = sorted(each for each in path.iterdir() if each.is_file())
+    inner = files_in(path)
     for file in inner:
-        if file.name.startswith(".") or file.name.endswith(REJECTS_SUFFIX):
-            continue
         try:
             _add_file(sources, file, options, spool)
         except InvalidInputError as error:
@@ -118,6 +116,17 @@ def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -
     if not inner:
         raise InvalidInputError(f"{path} has no files.")
     _mark_found(sources, first)
+
+
+def files_in(folder: Path) -> list[Path]:
+    """The files of a folder that are read, by name: none that is hidden, or has rejects."""
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.is_file()
+        and not path.name.startswith(".")
+        and not path.name.endswith(REJECTS_SUFFIX)
+    )
 
 
 def _add_file(sources: Sources, path: Path, options: LoadOptions, spool: Path) -> None:
@@ -143,7 +152,7 @@ def _add_archive(sources: Sources, path: Path, options: LoadOptions, spool: Path
         for name in members:
             try:
                 with archive.open(name) as stream:
-                    plain = _written(stream, _free(spool, Path(name).name))
+                    plain = _written(stream, free_path(spool, Path(name).name))
                 _add(sources, plain, Path(name).name, options, spool)
             except (RuntimeError, zipfile.BadZipFile) as error:
                 raise InvalidInputError(f"{name} in {path} cannot be read: {error}.") from error
@@ -158,13 +167,9 @@ def _mark_found(sources: Sources, first: int) -> None:
     sources.files[first:] = [replace(each, is_named=False) for each in sources.files[first:]]
 
 
-def _add(
-    sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path | None = None
-) -> None:
-    spool = spool or path.parent
+def _add(sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path) -> None:
     notes = []
-    with path.open("rb") as file:
-        head = file.read(16)
+    head = _head(path)
     if not head:
         raise InvalidInputError(f"{name} is empty.")
     for magic, what in _REFUSED.items():
@@ -176,15 +181,10 @@ def _add(
     if compression is not None:
         path = _decompressed(path, name, compression, spool)
         notes.append(f"compressed with {_COMPRESSION_NAMES[compression]}")
-        with path.open("rb") as file:
-            head = file.read(16)
-    with path.open("rb") as file:
-        file.seek(_TAR[0])
-        if file.read(len(_TAR[1])) == _TAR[1]:
-            raise InvalidInputError(f"{name} is a tar archive. Unpack it first.")
-    plain_name = name
-    while plain_name.lower().endswith(_SUFFIXES):
-        plain_name = plain_name.rpartition(".")[0]
+        head = _head(path)
+    place, mark = _TAR
+    if head[place] == mark:
+        raise InvalidInputError(f"{name} is a tar archive. Unpack it first.")
     if head.startswith(_PARQUET):
         sources.files.append(Source(name, path, is_parquet=True, notes=tuple(notes)))
         return
@@ -192,8 +192,13 @@ def _add(
     sources.files.append(Source(name, text.path, is_parquet=False, notes=(*notes, *text.notes)))
 
 
+def _head(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_HEAD_BYTES)
+
+
 def _decompressed(path: Path, name: str, compression: str, spool: Path) -> Path:
-    target = _free(spool, f"{path.name}.plain")
+    target = free_path(spool, f"{path.name}.plain")
     try:
         with (
             pa.input_stream(str(path), compression=compression) as stream,
@@ -210,8 +215,3 @@ def _written(stream: IO[bytes], target: Path) -> Path:
     with target.open("wb") as out:
         shutil.copyfileobj(stream, out, _BLOCK)
     return target
-
-
-def _free(spool: Path, name: str) -> Path:
-    number = sum(1 for _ in spool.iterdir())
-    return spool / f"{number}-{name[-100:]}"

@@ -44,7 +44,7 @@ class StoredEvents:
     repeated: int
     items_new: int
     unknown_item_rows: list[int]
-    """The row_index of events that were not stored because their item is not in the catalogue."""
+    """The row_no of events that were not stored because their item is not in the catalogue."""
     conflict_rows: list[int]
     """And of those whose id was recorded before with another content."""
 

@@ -2,6 +2,7 @@
 
 import codecs
 import re
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,20 +57,19 @@ def as_plain_text(path: Path, name: str, encoding: str | None, spool: Path) -> P
     notes = () if chosen in (None, "utf-8-sig") else (f"encoding {chosen}",)
     if chosen is None:
         return PlainText(path)
-    target = _free(spool)
+    target = free_path(spool)
     _rewrite(path, name, chosen, target)
     return PlainText(target, notes)
 
 
 def with_line_feeds(path: Path, spool: Path) -> Path:
     """A copy of UTF-8 text with one kind of line end."""
-    target = _free(spool)
+    target = free_path(spool)
     with (
         path.open(encoding=_UTF_8, errors="surrogateescape", newline=None) as file,
         target.open("w", encoding=_UTF_8, errors="surrogateescape", newline="") as out,
     ):
-        while text := file.read(_BLOCK):
-            out.write(text)
+        shutil.copyfileobj(file, out, _BLOCK)
     return target
 
 
@@ -82,7 +82,7 @@ def with_films_in_lines(path: Path, spool: Path) -> Path | None:
         first, second = file.readline(), file.readline()
         if not _FILM.fullmatch(first) or not _RATING_OF_FILM.fullmatch(second):
             return None
-        target = _free(spool)
+        target = free_path(spool)
         file.seek(0)
         with target.open("w", encoding=_UTF_8, errors="surrogateescape") as out:
             out.write("netflix_movie,netflix_user,netflix_rating,netflix_date\n")
@@ -95,8 +95,9 @@ def with_films_in_lines(path: Path, spool: Path) -> Path | None:
     return target
 
 
-def _free(spool: Path) -> Path:
-    return spool / f"{sum(1 for _ in spool.iterdir())}-text"
+def free_path(spool: Path, name: str = "text") -> Path:
+    """A path in `spool` that nothing has yet."""
+    return spool / f"{sum(1 for _ in spool.iterdir())}-{name[-100:]}"
 
 
 def _marked(head: bytes) -> str | None:
@@ -171,8 +172,7 @@ def _rewrite(path: Path, name: str, encoding: str, target: Path) -> None:
             path.open(encoding=encoding, newline="") as file,
             target.open("w", encoding=_UTF_8, newline="") as out,
         ):
-            while text := file.read(_BLOCK):
-                out.write(text)
+            shutil.copyfileobj(file, out, _BLOCK)
     except LookupError as error:
         raise InvalidInputError(f"There is no encoding {encoding}.") from error
     except UnicodeDecodeError as error:

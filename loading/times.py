@@ -75,6 +75,8 @@ class TimeFormat:
     """Formats of strptime, each tried."""
     description: str = ""
     """As a person says it."""
+    day_first: bool | None = None
+    """Of dates in numbers: whether the day comes before the month."""
 
     def expression(self, text: str) -> str:
         """The SQL of a time with zone, null where `text` is not one, from the SQL of a text."""
@@ -208,7 +210,7 @@ def _numeric_dates(
         for clock in _CLOCKS
     )
     description = "dates, the day first" if day_first else "dates, the month first"
-    return TimeFormat(PATTERNS, patterns, description=description)
+    return TimeFormat(PATTERNS, patterns, description, day_first)
 
 
 def _epoch_unit(sample: Sequence[str]) -> str:

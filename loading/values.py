@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import duckdb
 
-from loading.duck import literal
 from loading.options import AmbiguousInputError, Choice
-from loading.plans import NO_ID, number_in, sample_of
+from loading.plans import is_given, number_in, sample_of
 from loading.tables import Table
 from loading.words import last_part
 
@@ -42,7 +41,6 @@ def values_of(
 ) -> Values:
     """What a column holds in the rows of which `rated`, SQL, is true."""
     text = f"trim({table.expressions[column]})"
-    absent = ", ".join(literal(word) for word in NO_ID)
     least, greatest, least_positive, whole, halves, numbers, given = duck.execute(
         "select min(number) filter (counts), max(number) filter (counts),"
         " min(number) filter (counts and number > 0),"
@@ -53,7 +51,7 @@ def values_of(
         f" and {'true' if unrated is None else f'number <> {unrated}'} as counts"
         f" from (select *, {number_in(text)} as number,"
         f" coalesce(isfinite({number_in(text)}), false) as finite,"
-        f" lower({text}) not in ({absent}) as is_given from {table.view} where fault is null))"
+        f" {is_given(text)} as is_given from {table.view} where fault is null))"
     ).fetchall()[0]
     return Values(
         least or 0.0,

@@ -15,7 +15,6 @@ from sql.locks import IMPORTS, session_lock
 from sql.statements import statements
 
 _IMPORTS = statements("imports")
-_LOADING = statements("loading")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +78,6 @@ class ImportHistory:
         with self._begin() as connection:
             rows = connection.execute(_IMPORTS["load_imported_files"], {"name": name}).all()
         return {row.file: ImportedFile(*row) for row in rows}
-
-    def has_items(self) -> bool:
-        """Whether the catalogue has any."""
-        with self._begin() as connection:
-            return bool(connection.execute(_LOADING["has_items"]).scalar_one())
 
     def store(self, new: NewImport) -> None:
         """Keep a run, after its load is complete."""

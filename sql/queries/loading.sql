@@ -3,13 +3,13 @@
 
 -- name: create_staged_events
 create temporary table staged_events (
-    row_index integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, least double precision,
+    row_no integer, event_id uuid, user_id text, item_id text, kind_no smallint, value real, least double precision,
     greatest double precision, strength real, occurred_at timestamptz, time_given boolean, recommendation_id uuid
 ) on commit delete rows;
 
 -- name: create_staged_items
 create temporary table staged_items (
-    row_index integer, item_id text, title text, categories text[], description text, attributes text, available boolean
+    row_no integer, item_id text, title text, categories text[], description text, attributes text, available boolean
 ) on commit delete rows;
 
 -- name: analyze_staged_events
@@ -22,6 +22,7 @@ analyze staged_events;
 set synchronous_commit = off;
 
 -- name: has_items
+-- Whether anything can be recommended.
 select exists (select from items);
 
 -- name: begin_load
@@ -59,7 +60,7 @@ with made as (
     insert into items (item_id, title, categories, description, attributes, available, load_no)
     select item_id, title, coalesce(categories, '{}'), coalesce(description, ''),
            coalesce(cast(attributes as jsonb), '{}'), coalesce(available, true), cast($1 as integer)
-    from (select distinct on (item_id) * from staged_items order by item_id, row_index desc) as given
+    from (select distinct on (item_id) * from staged_items order by item_id, row_no desc) as given
     where not exists (select from items where items.item_id = given.item_id)
     order by item_id
     on conflict (item_id) do nothing
@@ -87,7 +88,7 @@ changed as (
         attributes = coalesce(cast(given.attributes as jsonb), stored.attributes),
         available = coalesce(given.available, stored.available),
         updated_at = case when held.fresh and held.load_no = cast($1 as integer) then stored.created_at else now() end
-    from held join (select distinct on (item_id) * from staged_items order by item_id, row_index desc) as given using (item_id)
+    from held join (select distinct on (item_id) * from staged_items order by item_id, row_no desc) as given using (item_id)
     where stored.item_no = held.item_no
       and (stored.title, stored.categories, stored.description, stored.attributes, stored.available)
           is distinct from (given.title, coalesce(given.categories, stored.categories),

@@ -30,10 +30,6 @@ select run_id, state, live, cut_off_at, started_at, finished_at, seconds, metric
 from analytics.model_runs
 where run_id = :run_id;
 
--- name: has_items
--- Whether anything can be recommended.
-select exists (select from items);
-
 -- name: has_events
 -- Whether there is anything to learn from.
 select exists (select from interactions);

@@ -1,6 +1,7 @@
 -- Loads: what came in bulk, by whom and how it was understood, and how all of it is taken back.
 
--- Events of a load have positions above `after_position` and its number. `counts` is what became of its rows so far.
+-- Events of a load have positions above `after_position` and its number. `counts` is what became of its rows, once it is
+-- complete.
 -- A load that is `running` and whose lock nobody holds was interrupted.
 create table loads (
     load_no         integer generated always as identity primary key,
@@ -67,12 +68,16 @@ begin
 end
 $$;
 
+-- The locks of two numbers that somebody has in this database.
+create view held_locks as
+select cast(classid as bigint) as class_no, cast(objid as bigint) as object_no
+from pg_locks
+where locktype = 'advisory' and objsubid = 2 and granted
+  and database = (select oid from pg_database where datname = current_database());
+
 -- The loads whose loader is still there.
 create view held_loads as
-select cast(cast(objid as bigint) as integer) as load_no
-from pg_locks
-where locktype = 'advisory' and classid = 31322 and objsubid = 2 and granted
-  and database = (select oid from pg_database where datname = current_database());
+select cast(object_no as integer) as load_no from held_locks where class_no = 31322;
 
 -- Stores the events in the temporary table `staged_events` once each, as record_events does, all of one load. Events of
 -- items that the catalogue lacks are not stored: unknown_rows; nor those whose id was recorded with another content:
@@ -97,9 +102,9 @@ begin
     with lacking as (
         delete from staged_events
         where not exists (select from items where items.item_id = staged_events.item_id)
-        returning row_index
+        returning row_no
     )
-    select coalesce(array_agg(row_index order by row_index), '{}') into unknown from lacking;
+    select coalesce(array_agg(row_no order by row_no), '{}') into unknown from lacking;
 
     if exists (select from staged_events where least is not null) then
         perform add_rating_scales(array_agg(least), array_agg(greatest))
@@ -135,7 +140,7 @@ begin
     end loop;
 
     with given as (
-        select distinct on (event_id) * from staged_events order by event_id, row_index
+        select distinct on (event_id) * from staged_events order by event_id, row_no
     ),
     claimed as (
         insert into event_receipts (event_id, position, occurred_at)
@@ -174,18 +179,18 @@ language plpgsql as $$
 declare
     found integer[];
 begin
-    select array(select given.row_indexes[index + 1] from unnest(compared.conflict_indexes) as index order by index)
+    select array(select given.row_nos[index + 1] from unnest(compared.conflict_indexes) as index order by index)
     into found
     from (
-        select array_agg(row_index order by row_index) as row_indexes,
-               array_agg(event_id order by row_index) as event_ids,
-               array_agg(user_id order by row_index) as user_ids,
-               array_agg(items.item_no order by row_index) as item_nos,
-               array_agg(kind_no order by row_index) as kind_nos,
-               array_agg(value order by row_index) as event_values,
-               array_agg(scale_no order by row_index) as scale_nos,
-               array_agg(occurred_at order by row_index) as occurred_ats,
-               array_agg(time_given order by row_index) as times_given
+        select array_agg(row_no order by row_no) as row_nos,
+               array_agg(event_id order by row_no) as event_ids,
+               array_agg(user_id order by row_no) as user_ids,
+               array_agg(items.item_no order by row_no) as item_nos,
+               array_agg(kind_no order by row_no) as kind_nos,
+               array_agg(value order by row_no) as event_values,
+               array_agg(scale_no order by row_no) as scale_nos,
+               array_agg(occurred_at order by row_no) as occurred_ats,
+               array_agg(time_given order by row_no) as times_given
         from staged_events
         join items using (item_id)
         left join rating_scales
@@ -227,6 +232,11 @@ begin
         return;
     end if;
 
+    -- Items before users, as those who write events hold them.
+    create temporary table made_items on commit drop as
+    select item_no from items where load_no = given_load_no order by item_no for update;
+    get diagnostics made = row_count;
+
     create temporary table taken_back on commit drop as
     select user_no, event_id from interactions where position > undone.after_position and load_no = given_load_no;
     analyze taken_back;
@@ -246,9 +256,6 @@ begin
     )
     select count(*) into restored from put_back;
 
-    create temporary table made_items on commit drop as
-    select item_no from items where load_no = given_load_no order by item_no for update;
-    get diagnostics made = row_count;
     delete from made_items
     using items
     where items.item_no = made_items.item_no

@@ -28,10 +28,7 @@ create index loads_source on loads (source);
 -- Whether a worker works on an upload.
 create function upload_is_held(given_upload_id integer) returns boolean
 language sql stable
-return exists (
-    select from pg_locks
-    where locktype = 'advisory' and classid = 31323 and objid = cast(given_upload_id as oid) and objsubid = 2 and granted
-      and database = (select oid from pg_database where datname = current_database()));
+return exists (select from held_locks where class_no = 31323 and object_no = given_upload_id);
 
 -- Takes the oldest upload that nobody works on. No row: there is none. The lock is the session's; a session that has one
 -- gives it back before it takes another.

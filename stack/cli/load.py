@@ -18,13 +18,14 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.prompt import IntPrompt
 from rich.table import Table
 
-import loading
 from domain.errors import InvalidInputError
 from loading.load import load
 from loading.opened import OpenedFiles
 from loading.options import AmbiguousInputError, LoadOptions, column_options, kind_options
-from loading.preview import Preview, preview
+from loading.preview import preview
 from loading.report import LoadReport
+from loading.report import Progress as LoadProgress
+from loading.sources import STANDARD_INPUT
 from sql.loads import undo_load
 from stack.cli.load_tables import understood_tables
 from stack.cli.options import AsJson
@@ -125,8 +126,9 @@ def command(
 
 def _run(paths: list[str], options: LoadOptions, *, preview_only: bool, as_json: bool) -> None:
     settings, home = prepare()
+    # Said before a database is started.
     for path in paths:
-        if path != "-" and "://" not in path and not Path(path).exists():
+        if path != STANDARD_INPUT and "://" not in path and not Path(path).exists():
             raise InvalidInputError(f"There is no file or folder {path}.")
     # What a program reads is on standard output alone.
     console = Console(soft_wrap=True, highlight=False, stderr=as_json)
@@ -135,7 +137,7 @@ def _run(paths: list[str], options: LoadOptions, *, preview_only: bool, as_json:
         if preview_only:
             shown = _asking(console, options, lambda chosen: preview(paths, url, chosen))
             if as_json:
-                typer.echo(json.dumps(_preview_fields(shown), default=str))
+                typer.echo(json.dumps(dataclasses.asdict(shown), default=str))
             else:
                 print_preview(console, shown)
             return
@@ -144,10 +146,6 @@ def _run(paths: list[str], options: LoadOptions, *, preview_only: bool, as_json:
         typer.echo(json.dumps(dataclasses.asdict(report), default=str))
     else:
         _print_report(console, report)
-
-
-def _preview_fields(shown: Preview) -> dict[str, Any]:
-    return dataclasses.asdict(shown)
 
 
 def _asking(
@@ -193,7 +191,7 @@ def _load(console: Console, paths: list[str], url: str, options: LoadOptions) ->
             for table in understood_tables(opened.plans, opened.skipped):
                 bar.console.print(table)
 
-        def show(progress: loading.Progress) -> None:
+        def show(progress: LoadProgress) -> None:
             bar.update(
                 task,
                 description=escape(progress.file),

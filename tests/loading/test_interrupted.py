@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from loading import LoadOptions
 from loading.load import load
+from loading.options import LoadOptions
 
 ROWS = 4_000
 WORKING = """
 import sys
-from loading import LoadOptions, events
+from loading import events
+from loading.options import LoadOptions
 from loading.load import load
 
 events.EVENTS_AT_ONCE = 1_000

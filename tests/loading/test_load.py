@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from loading import Progress, load_tables
+from loading.load import load_tables
+from loading.report import Progress
 from stack.sample.catalogue import items_table, load_films
 from stack.sample.simulator import simulate_events
 from tests.loading.written_files import (

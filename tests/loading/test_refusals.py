@@ -6,7 +6,8 @@ import pyarrow as pa
 import pytest
 
 from domain.errors import InvalidInputError, StoreUnavailableError
-from loading import load_tables
+from loading.addresses import shown
+from loading.load import load_tables
 from tests.loading.written_files import EVENTS, load_path, write_csv
 
 pytestmark = pytest.mark.usefixtures("own_folder")
@@ -65,6 +66,11 @@ def test_a_database_that_cannot_be_reached_is_said(tmp_path: Path) -> None:
     path = write_csv(tmp_path / "events.csv", EVENTS)
     with pytest.raises(StoreUnavailableError):
         load_path(path, f"postgresql://postgres@/tandem?host={tmp_path}")
+
+
+def test_what_is_shown_of_an_address_has_no_password() -> None:
+    assert shown("postgresql://me:sesame@host/db") == "host/db"
+    assert "sesame" not in shown("postgresql://host/db?user=me&password=sesame")
 
 
 def test_other_databases_are_refused_by_name(database_url: str) -> None:

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Engine, text
 
 from domain.errors import InvalidInputError
-from loading import LoadReport
 from loading.reasons import Reason
+from loading.report import LoadReport
 from loading.tables import LONGEST_LINE_BYTES
 from tests.loading.written_files import load_path
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from loading import LoadReport
+from loading.report import LoadReport
 from tests.loading.written_files import load_path
 from tests.waiting import statements_waiting, wait_until
 

@@ -12,8 +12,8 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 
 from domain.errors import InvalidInputError
-from loading import LoadOptions
 from loading.load import load
+from loading.options import LoadOptions
 from tests.conftest import cloned_database
 from tests.loading.exported_files import EXPORTED
 from tests.loading.odd_files import ODD

@@ -9,9 +9,9 @@ import pytest
 from domain.errors import InvalidInputError
 from domain.identifiers import KindNo
 from domain.interactions import EventKind
-from loading import LoadOptions
 from loading.items import item_batches
 from loading.opened import opened_files
+from loading.options import LoadOptions
 from loading.plans import ItemsPlan
 
 KINDS = [EventKind(KindNo(1), "view", 1.0, True), EventKind(KindNo(2), "purchase", 4.0, True)]

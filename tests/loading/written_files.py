@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from sqlalchemy import Engine, text
 
-from loading import LoadOptions, LoadReport
 from loading.load import load
+from loading.options import LoadOptions
+from loading.report import LoadReport
 
 Row = dict[str, Any]
 

@@ -4,18 +4,20 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from loading import LoadReport, load_tables
+from loading.load import load_tables
+from loading.report import LoadReport
 from sql.statements import statements
 from stack.sample.catalogue import items_table, load_films
 from stack.sample.simulator import simulate_events
 
+_LOADING = statements("loading")
 _STACK = statements("stack")
 
 
 def has_items(engine: Engine) -> bool:
     """Whether anything can be recommended."""
     with engine.connect() as connection:
-        return bool(connection.execute(_STACK["has_items"]).scalar_one())
+        return bool(connection.execute(_LOADING["has_items"]).scalar_one())
 
 
 def has_events(engine: Engine) -> bool:
