@@ -12,6 +12,7 @@ from batch.history.trend import trend
 from batch.parameters import LiveWeights, SpaceParameters, live_vector_parameters
 from batch.space.sequence import SequenceVectors, sequence_vectors
 from domain.live_vector import ItemVectors, LiveSpace
+from domain.transitions import NO_TRANSITIONS, Transitions
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class ItemSpace:
     norm: float
     """The norm of every item's vector."""
     space: LiveSpace
+    transitions: Transitions = NO_TRANSITIONS
 
 
 @dataclass(frozen=True, slots=True)

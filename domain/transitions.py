@@ -1,0 +1,80 @@
+"""Transitions: what comes next after the items that a user has just used.
+
+A run has a sparse matrix B: row k says what the items that most often come after item k gain by it.
+The live score of an item j is the inner product of the live vector and the item's vector, and
+
+    following_j = sum over k of v_k * B[k, j]
+
+over the newest items k that the user liked, with the weights v of `sequence_weights`. The speed
+worker, publishing and replay call the same function.
+"""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.live_vector import (
+    History,
+    ItemVectors,
+    LiveVectorParameters,
+    known_history,
+    sequence_weights,
+)
+from domain.rankings import Ranking
+
+MOST_FOLLOWING = 200
+"""As many items, the best, are kept of what follows on a user's history."""
+
+
+def _no_numbers() -> NDArray[np.int32]:
+    return np.empty(0, dtype=np.int32)
+
+
+@dataclass(frozen=True, slots=True)
+class Transitions:
+    """Rows of a run's transition matrix, those of some items."""
+
+    item_nos: NDArray[np.int32] = field(default_factory=_no_numbers)
+    """(n,) rising: the items of the rows."""
+    starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(1, dtype=np.int64))
+    """(n + 1,): row r is `starts[r]` to `starts[r + 1]` of the following."""
+    next_item_nos: NDArray[np.int32] = field(default_factory=_no_numbers)
+    """(m,) the items that come next."""
+    scores: NDArray[np.float32] = field(default_factory=lambda: np.empty(0, dtype=np.float32))
+    """(m,) what they gain, above 0, the weight of the transitions included."""
+
+    def __len__(self) -> int:
+        return len(self.item_nos)
+
+    def row(self, item_no: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """What comes after an item, and what it gains; nothing for an item without a row."""
+        at = int(np.searchsorted(self.item_nos, item_no))
+        if at == len(self.item_nos) or self.item_nos[at] != item_no:
+            return self.next_item_nos[:0], self.scores[:0]
+        chosen = slice(int(self.starts[at]), int(self.starts[at + 1]))
+        return self.next_item_nos[chosen], self.scores[chosen]
+
+
+NO_TRANSITIONS = Transitions()
+
+
+def following(
+    parameters: LiveVectorParameters, items: ItemVectors, transitions: Transitions, history: History
+) -> Ranking:
+    """What comes next after a history, the best `MOST_FOLLOWING` items with what they gain.
+
+    `items` must hold every item of the history that the run has a vector for, `transitions` every
+    row of these that the run has. Items of the history are among the answer.
+    """
+    used, weights = sequence_weights(parameters, known_history(items, history))
+    rows = [transitions.row(item_no) for item_no in used.tolist()]
+    gained = [weight * scores for weight, (_, scores) in zip(weights, rows, strict=True)]
+    if not sum(map(len, gained)):
+        return Ranking.empty()
+    item_nos, columns = np.unique(
+        np.concatenate([next_item_nos for next_item_nos, _ in rows]), return_inverse=True
+    )
+    # Rounded as it is stored, so that whoever reads it computes the same scores.
+    sums = np.bincount(columns, weights=np.concatenate(gained)).astype(np.float32)
+    return Ranking.of(item_nos, sums).top(MOST_FOLLOWING)
