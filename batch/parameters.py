@@ -65,6 +65,30 @@ class ListHyperparameters:
 
 
 @dataclass(frozen=True, slots=True)
+class TransitionParameters:
+    """How a run learns what comes next."""
+
+    history_items: int = 16
+    """How many of the newest items are looked at."""
+    history_decay: float = 0.75
+    """What each step back in time multiplies the weight of an item by."""
+    next_weights: tuple[float, float, float] = (1.0, 0.6, 0.36)
+    """What the next items count, the first first."""
+    neighbours: int = 100
+    """At the most so many items follow on one."""
+    dense_items: int = 2_500
+    """So many items, the most used, are solved for exactly."""
+    most_moments: int = 1_000_000
+    """So many likings, the newest, are learned from."""
+
+
+TREND_HALF_LIVES_DAYS = (1.0, 7.0, 30.0)
+"""Ages at which a liking counts half in the trends of an item."""
+RIDGES = (30.0, 300.0)
+"""Penalties on transitions to choose from."""
+
+
+@dataclass(frozen=True, slots=True)
 class SpaceParameters:
     """How a run's items become vectors."""
 
@@ -84,8 +108,7 @@ class SpaceParameters:
     """Exponent on the context distribution of the mutual information."""
     sequence_half_life_days: float = 730.0
     """Age at which a pair of neighbours counts half."""
-    trend_half_life_days: float = 7.0
-    """Age at which an interaction counts half in the trend."""
+    transitions: TransitionParameters = field(default_factory=TransitionParameters)
     seed: int = 20
 
     def als(self) -> AlsParameters:
@@ -101,10 +124,19 @@ class SpaceParameters:
 
 @dataclass(frozen=True, slots=True)
 class LiveWeights:
-    """What the parts of a live vector count against each other; sequence counts 1."""
+    """What the parts of a live score count against each other; sequence counts 1."""
 
     taste: float = 0.5
-    trend: float = 0.1
+    trends: tuple[float, float, float] = (0.0, 0.1, 0.0)
+    """One for each of `TREND_HALF_LIVES_DAYS`."""
+    transitions: float = 0.0
+    ridge: float = RIDGES[0]
+    """The penalty the transitions are learned with."""
+
+    @property
+    def trend(self) -> float:
+        """All trends together."""
+        return sum(self.trends)
 
 
 @dataclass(frozen=True, slots=True)

@@ -114,7 +114,7 @@ def _nights(
 ) -> tuple[FittedNight, FittedNight, float]:
     """The night without words, with them, and how long it let them count."""
     validation = validation_of_night(timeline.before(cut_off), parameters, settings)
-    weights = choose_weights(validation, parameters.space)
+    weights = choose_weights(validation, parameters.space).weights
     words = choose_pseudo_count(
         validation, terms, space=parameters.space, weights=weights, words=WordParameters()
     ).parameters

@@ -21,6 +21,7 @@ from batch.lists.listing import fit_lists, iterations_of
 from batch.parameters import (
     FEWEST_ITEMS,
     FEWEST_USERS,
+    TREND_HALF_LIVES_DAYS,
     ListHyperparameters,
     LiveWeights,
     WordParameters,
@@ -157,10 +158,18 @@ def make_validation(context: NightlyContext, run: Run, held_out: Holdout) -> Val
 
 @step("Choose the weights of the live vector")
 def choose_weights(context: NightlyContext, run: Run, validation: Validation | None) -> LiveWeights:
-    """What taste and trend count."""
+    """What taste, transitions and trends count."""
     chosen = choosing.choose_weights(validation, run.parameters.space)
-    context.say(f"Taste {chosen.taste}, trend {chosen.trend}, sequence 1.")
-    return chosen
+    with context.begin() as connection:
+        model_runs.store_metrics(connection, run.run_id, chosen.described())
+    weights = chosen.weights
+    context.say(
+        f"Sequence 1, taste {weights.taste}, transitions {weights.transitions}, trends"
+        f" {weights.trends} by half-lives of {TREND_HALF_LIVES_DAYS} days:"
+        f" {chosen.gain:.4f} against {chosen.default_gain:.4f} by default, by {chosen.events:,}"
+        f" events (standard error {chosen.error:.4f})."
+    )
+    return weights
 
 
 @step("Choose how long words count", retried=True)
@@ -207,10 +216,15 @@ def learn_space(
     matrix: InteractionMatrix,
     weights: LiveWeights,
 ) -> ItemSpace:
-    """All items in one space: taste, sequence and trend."""
+    """All items in one space: taste, sequence and trend; and what comes next."""
     space = run.parameters.space
     components = fit_item_components(
-        matrix, history, as_of(run, history), space, threads=context.settings.threads
+        matrix,
+        history,
+        as_of(run, history),
+        space,
+        ridges=(weights.ridge,) if weights.transitions else (),
+        threads=context.settings.threads,
     )
     return item_space(components, space, weights)
 

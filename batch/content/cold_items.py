@@ -169,6 +169,7 @@ def _blended(space: ItemSpace, degrees: Floats, terms: ItemTerms, learned: Space
         replace(items, vectors=stored, context_embeddings=context_embeddings),
         norm,
         LiveSpace(live, rounded),
+        space.transitions,
     )
 
 

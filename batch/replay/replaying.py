@@ -114,7 +114,7 @@ def fit_night(
 ) -> FittedNight:
     """What the nightly run would have learned from the first `cut_off` interactions."""
     validation = validation_of_night(timeline.before(cut_off), parameters, settings)
-    weights = choose_weights(validation, parameters.space)
+    weights = choose_weights(validation, parameters.space).weights
     return night_with(timeline, cut_off, parameters, weights, settings)
 
 
@@ -130,7 +130,12 @@ def night_with(
     as_of = past.newest()
     matrix = interaction_matrix(past, as_of)
     components = fit_item_components(
-        matrix, past, as_of, parameters.space, threads=settings.threads
+        matrix,
+        past,
+        as_of,
+        parameters.space,
+        ridges=(weights.ridge,) if weights.transitions else (),
+        threads=settings.threads,
     )
     columns = np.searchsorted(matrix.item_nos, past.item_nos)
     return FittedNight(

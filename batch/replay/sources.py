@@ -19,6 +19,7 @@ from batch.space.validation_events import ValidationEvent
 from domain.blend import BATCH, CANDIDATES, NEIGHBOURS, SPEED
 from domain.live_vector import live_vector
 from domain.rankings import Ranking
+from domain.transitions import following
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,15 @@ def batch_list(night: FittedNight, event: ValidationEvent) -> Ranking:
 
 
 def speed_list(night: FittedNight, event: ValidationEvent) -> Ranking:
-    """The items nearest to the user's live vector as of the event."""
+    """The items nearest to the user's live vector as of the event, and what comes next."""
     vector = live_vector(night.space.space, night.space.items, event.history)
     if vector is None:
         return Ranking.empty()
-    return best(night, event, night.space.items.vectors @ vector)
+    scores = (night.space.items.vectors @ vector).astype(np.float64)
+    space = night.space
+    follows = following(space.space.parameters, space.items, space.transitions, event.history)
+    scores[space.items.rows_of(follows.item_nos)] += follows.scores
+    return best(night, event, scores)
 
 
 def neighbours_list(night: FittedNight, event: ValidationEvent) -> Ranking:

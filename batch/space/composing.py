@@ -1,16 +1,25 @@
 """The run's one space: every item as `[taste | sequence | trend | filler]`."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import csr_matrix
 
 from batch.fitting import fit, gramian
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix, confidences, item_degrees
 from batch.history.trend import trend
-from batch.parameters import LiveWeights, SpaceParameters, live_vector_parameters
+from batch.parameters import (
+    RIDGES,
+    TREND_HALF_LIVES_DAYS,
+    LiveWeights,
+    SpaceParameters,
+    live_vector_parameters,
+)
 from batch.space.sequence import SequenceVectors, sequence_vectors
+from batch.space.transitions import fit_transitions, weighed
 from domain.live_vector import ItemVectors, LiveSpace
 from domain.transitions import NO_TRANSITIONS, Transitions
 
@@ -37,8 +46,16 @@ class ItemComponents:
     degrees: NDArray[np.float64]
     """(i,) distinct users."""
     sequence: SequenceVectors
-    trend: NDArray[np.float64]
-    """(i,)"""
+    trends: NDArray[np.float64]
+    """(3, i): one for each of `TREND_HALF_LIVES_DAYS`."""
+    transitions: Mapping[float, csr_matrix] = field(default_factory=dict)
+    """By ridge, (i, i): what each column gains after the row's item."""
+
+    def trend(self, weights: LiveWeights) -> NDArray[np.float64]:
+        """(i,) the weighted mean of the trends; 0 if they weigh nothing."""
+        if weights.trend == 0.0:
+            return np.zeros(len(self.item_nos))
+        return np.asarray(np.array(weights.trends) @ self.trends / weights.trend)
 
 
 def fit_item_components(
@@ -47,16 +64,23 @@ def fit_item_components(
     as_of: np.datetime64,
     parameters: SpaceParameters,
     *,
+    ridges: Sequence[float] = RIDGES,
     threads: int = 0,
 ) -> ItemComponents:
-    """Learn the components; `matrix` must have been made of `interactions` as of `as_of`."""
+    """Learn the components; `matrix` must have been made of `interactions` as of `as_of`.
+
+    `ridges`: those that transitions are learned with.
+    """
     als = parameters.als()
+    item_nos = matrix.item_nos
+    trends = [trend(interactions, item_nos, as_of, days) for days in TREND_HALF_LIVES_DAYS]
     return ItemComponents(
-        item_nos=matrix.item_nos,
+        item_nos=item_nos,
         factors=fit(confidences(matrix, als), als, threads=threads).items,
         degrees=item_degrees(matrix),
-        sequence=sequence_vectors(interactions, matrix.item_nos, as_of, parameters),
-        trend=trend(interactions, matrix.item_nos, as_of, parameters.trend_half_life_days),
+        sequence=sequence_vectors(interactions, item_nos, as_of, parameters),
+        trends=np.stack(trends),
+        transitions=fit_transitions(interactions, item_nos, parameters.transitions, ridges),
     )
 
 
@@ -70,7 +94,7 @@ def item_space(
     """
     scales = taste_scales(components, parameters)
     taste = components.factors * scales[:, None]
-    vectors = np.column_stack([taste, components.sequence.item_embeddings, components.trend])
+    vectors = np.column_stack([taste, components.sequence.item_embeddings, components.trend(weights)])
     norms = np.linalg.norm(vectors, axis=1)
     norm = float(norms.max(initial=0.0))
     # filler = sqrt(max_norm^2 - |v|^2): all norms become equal
@@ -84,7 +108,15 @@ def item_space(
     )
     live = live_vector_parameters(parameters, weights, components.sequence.dimensions)
     rounded = gramian(components.factors).astype(np.float32).astype(np.float64)
-    return ItemSpace(items, norm, LiveSpace(live, rounded))
+    return ItemSpace(items, norm, LiveSpace(live, rounded), transitions_of(components, weights))
+
+
+def transitions_of(components: ItemComponents, weights: LiveWeights) -> Transitions:
+    """What comes next, weighed; nothing where that weighs nothing."""
+    if weights.transitions == 0.0 or weights.ridge not in components.transitions:
+        return NO_TRANSITIONS
+    matrix = components.transitions[weights.ridge]
+    return weighed(matrix, components.item_nos, weights.transitions)
 
 
 def taste_scales(components: ItemComponents, parameters: SpaceParameters) -> NDArray[np.float32]:

@@ -64,7 +64,7 @@ def following_counts(
 
     Only what users liked counts, and an item used several times in a row counts once.
     """
-    liked = _steps(interactions)
+    liked = steps(interactions)
     columns = np.searchsorted(item_nos, liked.item_nos)
     fresh = 0.5 ** (liked.ages_days(as_of) / parameters.sequence_half_life_days)
     shape = (len(item_nos), len(item_nos))
@@ -91,7 +91,7 @@ def positive_information(counts: csr_matrix, smoothing: float) -> csr_matrix:
     return csr_matrix((information[kept], (pairs.row[kept], pairs.col[kept])), shape=counts.shape)
 
 
-def _steps(interactions: Interactions) -> Interactions:
+def steps(interactions: Interactions) -> Interactions:
     """What users liked, by user and in time order, without an item's immediate repetitions."""
     liked = interactions.where(interactions.weights() > 0.0)
     ordered = liked.where(

@@ -1,0 +1,242 @@
+"""Choosing how the nightly lists are made, by a small replay of the held-out future.
+
+The lists of a log with times want few factors and much of the trend, those of a large log without
+want many factors and little of it: each night finds out for itself. Of the configurations that are
+as good as the best up to one standard error, the one with the fewest factors is taken (the
+one-standard-error rule, Breiman et al. 1984); the best must be better than the default by as much.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.evaluation.paired import paired_difference
+from batch.fitting import Factors
+from batch.history.interactions import Interactions
+from batch.history.matrix import InteractionMatrix
+from batch.history.trend import trend
+from batch.lists.listing import als_parameters, decayed, fit_factors, scoring_scales
+from batch.lists.popularity import as_factors, popular
+from batch.parameters import ListHyperparameters
+from batch.settings import BatchSettings
+from batch.space.validation_events import ValidationEvent
+
+FACTORS = (32, 64)
+"""Numbers of factors to choose from, beside those asked for."""
+POPULARITY_EXPONENTS = (-0.5, -0.25, 0.0)
+TREND_EXPONENTS = (0.0, 0.5, 1.0, 1.5)
+MOST_EVENTS = 1_000
+FEWEST_EVENTS = 200
+"""With fewer events of users who have a list the hyperparameters stay as they are."""
+_DEPTH = 100
+"""An item further down a list is missed."""
+_SCORES_AT_ONCE = 10_000_000
+
+Gains = NDArray[np.float64]
+Configuration = TypeVar("Configuration")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ChosenLists:
+    """The choice, and what it rests on."""
+
+    hyperparameters: ListHyperparameters
+    events: int = 0
+    """How many were foreseen to choose; 0: the hyperparameters are as they were."""
+    default_gain: float = 0.0
+    """Mean of 1 / log2(rank + 2) within the first 100, as they were."""
+    gain: float = 0.0
+    """And as they are chosen."""
+    error: float = 0.0
+    """Standard error of the difference."""
+    fitted: Factors | None = None
+    """What the chosen configuration made of the past; None: nothing was fitted."""
+
+    def described(self) -> dict[str, Any]:
+        """As figures of the run."""
+        chosen = self.hyperparameters
+        return {
+            "list_choice": {
+                "factors": chosen.factors,
+                "popularity_exponent": chosen.popularity_exponent,
+                "trend_exponent": chosen.trend_exponent,
+                "events": self.events,
+                "default_gain": self.default_gain,
+                "gain": self.gain,
+                "error": self.error,
+            }
+        }
+
+
+def choose_lists(
+    events: Sequence[ValidationEvent],
+    past: InteractionMatrix,
+    interactions: Interactions,
+    as_of: np.datetime64,
+    default: ListHyperparameters,
+    *,
+    seed: int = 0,
+    threads: int = 0,
+    on_fit: Callable[[int], None] = lambda _factors: None,
+) -> ChosenLists:
+    """Factors and exponents that foresee the events best.
+
+    `past` was made of `interactions` as of `as_of`, and the events come after it. `on_fit` is told
+    of each fit that begins, how many factors it has.
+    """
+    rows = _rows_of(past, events)
+    known = np.flatnonzero(rows >= 0)
+    if len(known) < FEWEST_EVENTS:
+        return ChosenLists(default)
+    drawn = np.sort(np.random.default_rng(seed).permutation(known)[:MOST_EVENTS])
+    asked = _Asked.of(past, [events[index] for index in drawn], rows[drawn])
+    matrix = decayed(past, interactions, as_of, default)
+    most = als_parameters(matrix, default).factors
+    lately = trend(interactions, past.item_nos, as_of, default.trend_half_life_days)
+    gains: dict[ListHyperparameters, Gains] = {}
+    fits: dict[int, Factors] = {}
+    for factors in sorted({*(few for few in FACTORS if few < most), most}):
+        on_fit(factors)
+        own = replace(default, factors=default.factors if factors == most else factors)
+        fits[own.factors] = fit_factors(matrix, own, threads=threads)
+        gains |= _gains(asked, fits[own.factors], _scalings(matrix, own, lately))
+    chosen = _chosen(gains, default, asked.user_nos)
+    fitted = fits[chosen.hyperparameters.factors]
+    scales = scoring_scales(matrix, chosen.hyperparameters, lately)
+    return replace(chosen, fitted=Factors(fitted.users, fitted.items * scales[:, None]))
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be foreseen."""
+
+    user_nos: NDArray[np.int32]
+    """(n,)"""
+    rows: NDArray[np.intp]
+    """(n,) of the matrix."""
+    wanted: NDArray[np.intp]
+    """(n,) the column of each event's item."""
+    seen: list[NDArray[np.intp]]
+    """n times the columns that the user has seen before."""
+
+    @classmethod
+    def of(
+        cls, past: InteractionMatrix, events: Sequence[ValidationEvent], rows: NDArray[np.intp]
+    ) -> "_Asked":
+        """Every item of the events is in `past`."""
+        wanted = np.array([event.item_no for event in events], dtype=np.int32)
+        seen = [np.flatnonzero(np.isin(past.item_nos, event.history.item_nos)) for event in events]
+        user_nos = np.array([event.user_no for event in events], dtype=np.int32)
+        return cls(user_nos, rows, np.searchsorted(past.item_nos, wanted), seen)
+
+
+def _rows_of(past: InteractionMatrix, events: Sequence[ValidationEvent]) -> NDArray[np.intp]:
+    """(n,) the row of each event's user; -1 for one who liked nothing before."""
+    users = np.array([event.user_no for event in events], dtype=np.int32)
+    listed = past.user_nos[past.rows_who_like()]
+    rows = np.searchsorted(past.user_nos, users).clip(max=max(len(past.user_nos) - 1, 0))
+    return np.where(np.isin(users, listed), rows, -1)
+
+
+def _scalings(
+    matrix: InteractionMatrix, own: ListHyperparameters, lately: NDArray[np.float64]
+) -> dict[ListHyperparameters, NDArray[np.float32]]:
+    """What each item's factors are multiplied by, (i,), by configuration."""
+    popularity = {own.popularity_exponent, *POPULARITY_EXPONENTS}
+    trends = {own.trend_exponent, *TREND_EXPONENTS}
+    configurations = [
+        replace(own, popularity_exponent=e, trend_exponent=g)
+        for e, g in product(sorted(popularity), sorted(trends))
+    ]
+    return {each: scoring_scales(matrix, each, lately) for each in configurations}
+
+
+def _gains(
+    asked: _Asked,
+    fitted: Factors,
+    scalings: Mapping[Configuration, NDArray[np.float32]],
+) -> dict[Configuration, Gains]:
+    """(n,) 1 / log2(rank + 2) of each event's item within the first 100, else 0."""
+    gains = {each: np.zeros(len(asked.rows)) for each in scalings}
+    at_once = max(_SCORES_AT_ONCE // len(fitted.items), 1)
+    for start in range(0, len(asked.rows), at_once):
+        chunk = slice(start, start + at_once)
+        scores = fitted.users[asked.rows[chunk]] @ fitted.items.T
+        hidden = np.zeros(scores.shape, dtype=bool)
+        for row, seen in enumerate(asked.seen[chunk]):
+            hidden[row, seen] = True
+        wanted = asked.wanted[chunk]
+        for each, scales in scalings.items():
+            scaled = scores * scales
+            own = scaled[np.arange(len(wanted)), wanted][:, None]
+            ranks = ((scaled > own) & ~hidden).sum(axis=1)
+            gains[each][chunk] = np.where(ranks < _DEPTH, 1.0 / np.log2(ranks + 2.0), 0.0)
+    return gains
+
+
+def _chosen(
+    gains: Mapping[ListHyperparameters, Gains],
+    default: ListHyperparameters,
+    user_nos: NDArray[np.int32],
+) -> ChosenLists:
+    before = gains[default]
+    best = max(gains, key=lambda each: float(gains[each].mean()))
+    gain, error = paired_difference(gains[best], before, user_nos)
+    chosen = default
+    if gain > error:
+        good = [each for each, own in gains.items() if _is_close(own, gains[best], user_nos)]
+        fewest = min(each.factors for each in good)
+        chosen = max(
+            (each for each in good if each.factors == fewest),
+            key=lambda each: float(gains[each].mean()),
+        )
+    _, error = paired_difference(gains[chosen], before, user_nos)
+    means = float(before.mean()), float(gains[chosen].mean())
+    return ChosenLists(chosen, len(before), *means, error)
+
+
+def _is_close(gains: Gains, best: Gains, user_nos: NDArray[np.int32]) -> bool:
+    """Whether the best is not better by more than one standard error."""
+    behind, error = paired_difference(best, gains, user_nos)
+    return behind <= error
+
+
+POPULAR_HALF_LIVES_DAYS = (1.0, 3.0, 7.0, 30.0, 180.0)
+"""Half-lives of the popular list to choose from, beside the one set up."""
+POPULAR_WINDOW = 3.0
+"""The popular list looks back so many half-lives."""
+
+
+def choose_popular(
+    events: Sequence[ValidationEvent],
+    past: InteractionMatrix,
+    interactions: Interactions,
+    as_of: np.datetime64,
+    settings: BatchSettings,
+) -> BatchSettings:
+    """The settings with the popular list that foresees the events best, whoever's they are.
+
+    What is set up stays unless another half-life is better by more than a standard error.
+    """
+    if len(events) < FEWEST_EVENTS:
+        return settings
+    asked = _Asked.of(past, events, np.zeros(len(events), dtype=np.intp))
+    one = np.ones((1, 1), dtype=np.float32)
+    candidates = [settings] + [
+        settings.model_copy(
+            update={"popular_half_life_days": days, "popular_days": POPULAR_WINDOW * days}
+        )
+        for days in POPULAR_HALF_LIVES_DAYS
+    ]
+    gains = []
+    for each in candidates:
+        listed = as_factors(popular(interactions, as_of, each), past)
+        only = {"": np.ones(len(past.item_nos), dtype=np.float32)}
+        gains.append(_gains(asked, Factors(one, listed.items), only)[""])
+    best = max(range(len(gains)), key=lambda index: float(gains[index].mean()))
+    gain, error = paired_difference(gains[best], gains[0], asked.user_nos)
+    return candidates[best] if gain > error else settings

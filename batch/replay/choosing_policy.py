@@ -1,0 +1,68 @@
+"""Choosing how the lists are blended, by a small replay of the held-out future."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from batch.evaluation.paired import paired_difference
+from batch.replay.foresight import gains_of
+from batch.replay.ranking import ranks_of
+from batch.replay.sources import FittedNight
+from batch.space.validation_events import ValidationEvent
+from domain.blend import BlendPolicy
+
+DEFAULT = BlendPolicy("fixed")
+CANDIDATES: Mapping[str, BlendPolicy] = {
+    "fixed": DEFAULT,
+    **{f"fixed {w:g}": BlendPolicy("fixed", batch_weight=w) for w in (0.5, 0.3, 0.1, 0.0)},
+    **{
+        f"adaptive {w:g} {h:g}": BlendPolicy("adaptive", batch_weight=w, half_life_events=h)
+        for w in (0.7, 0.3)
+        for h in (1.0, 3.0)
+    },
+}
+"""Policies to choose from; of two as good the first is taken."""
+MOST_EVENTS = 500
+FEWEST_EVENTS = 200
+"""With fewer events the default stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChosenPolicy:
+    """The choice, and what it rests on."""
+
+    policy: BlendPolicy = DEFAULT
+    events: int = 0
+    """How many were foreseen to choose; 0: the default stands."""
+    default_gain: float = 0.0
+    """Mean nDCG@20 of the default."""
+    gain: float = 0.0
+    """And of the policy that was chosen."""
+    error: float = 0.0
+    """Standard error of the difference."""
+
+    def described(self) -> dict[str, Any]:
+        """As figures of the run."""
+        return {"learned_policy": asdict(self)}
+
+
+def choose_policy(
+    night: FittedNight | None, events: Sequence[ValidationEvent], *, seed: int = 0
+) -> ChosenPolicy:
+    """The policy that foresees the events best; `night` has learned what came before them."""
+    if night is None or len(events) < FEWEST_EVENTS:
+        return ChosenPolicy()
+    drawn = np.random.default_rng(seed).permutation(len(events))[:MOST_EVENTS]
+    chosen = [events[index] for index in np.sort(drawn)]
+    ranks = [ranks_of(night, event, CANDIDATES) for event in chosen]
+    gains = {name: gains_of(np.array([row[name] for row in ranks])) for name in CANDIDATES}
+    user_nos = np.array([event.user_no for event in chosen], dtype=np.int32)
+    default = gains["fixed"]
+    best = max(gains, key=lambda name: float(gains[name].mean()))
+    gain, error = paired_difference(gains[best], default, user_nos)
+    name = best if gain > error else "fixed"
+    _, error = paired_difference(gains[name], default, user_nos)
+    means = float(default.mean()), float(gains[name].mean())
+    return ChosenPolicy(CANDIDATES[name], len(chosen), *means, error)
