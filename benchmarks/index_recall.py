@@ -145,7 +145,8 @@ def _learned(log: Interactions) -> ItemSpace:
 def _histories(log: Interactions, users: int) -> dict[UserNo, History]:
     """The histories of a random sample of users."""
     drawn = np.random.default_rng(0).permutation(np.unique(log.user_nos))[:users]
-    ordered = log.where(np.lexsort((log.occurred_at, log.user_nos)))
+    timed = log.in_time_order()
+    ordered = timed.where(np.argsort(timed.user_nos, kind="stable"))
     weights = ordered.weights()
     histories = {}
     for no in drawn.tolist():

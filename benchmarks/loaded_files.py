@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from rich.console import Console
 
 from batch.bulk import bulk_connection
@@ -38,7 +37,7 @@ def loaded(data: Path, settings: BatchSettings) -> tuple[Interactions, ItemTerms
             kinds, horizon = load_kinds(connection), event_horizon(connection)
         with bulk_connection(url) as bulk:
             log, terms = load_interactions(bulk, kinds, horizon), load_item_terms(bulk)
-    return log.where(np.lexsort((log.kind_nos, log.item_nos, log.occurred_at))), terms
+    return log.in_time_order(), terms
 
 
 @contextmanager

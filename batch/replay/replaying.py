@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.blas import one_blas_thread
 from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
 from batch.history.splitting import split_by_time
 from batch.lists.listing import fit_lists
 from batch.parameters import LiveWeights, RunParameters
+from batch.replay.moments import Moments, joined, moments_of
 from batch.replay.sources import SOURCES, FittedNight, best
 from batch.space.choosing import Validation, choose_weights, make_validation
 from batch.space.composing import fit_item_components, item_space
@@ -57,15 +59,17 @@ class Replay:
     """How many interactions the user had before."""
     fit_seconds: float
     rank_seconds: float
+    moments: Moments
 
 
+@one_blas_thread()
 def replay(
     interactions: Interactions,
     parameters: RunParameters,
     settings: ReplaySettings,
     on_night: Callable[[int, int], None] = lambda _night, _foreseen: None,
 ) -> Replay:
-    """Replay a log; those of one instant stay in the order given.
+    """Replay a log, whatever order it is given in.
 
     `on_night` is told how many nights are done and how many interactions were foreseen.
     NotEnoughHistoryError if nothing in the log can be foreseen.
@@ -73,6 +77,7 @@ def replay(
     timeline = Timeline(interactions)
     ranks: list[dict[str, int]] = []
     earlier: list[int] = []
+    moments: list[Moments] = []
     fit_seconds = rank_seconds = 0.0
     for done, first, tonight in nights_of(timeline, settings):
         begun = time.perf_counter()
@@ -81,11 +86,12 @@ def replay(
         for event in timeline.events(tonight, first):
             ranks.append(ranks_of(night, event, settings.policies))
             earlier.append(len(event.history.item_nos))
+        moments.append(moments_of(timeline, tonight, night.matrix.user_nos))
         fit_seconds += fitted - begun
         rank_seconds += time.perf_counter() - fitted
         on_night(done, len(ranks))
     by_list = {name: np.array([row[name] for row in ranks]) for name in ranks[0]}
-    return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds)
+    return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds, joined(moments))
 
 
 def nights_of(
