@@ -15,6 +15,9 @@ from stack.cli.preparing import prepare
 Data = Annotated[
     Path, typer.Option(help="A MovieLens folder, or another that `tandem load` can read.")
 ]
+EventsFile = Annotated[
+    Path, typer.Option(help="CSV with user_id, item_id and timestamp; comma or tab separated.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Where all that is random comes from.")]
 
 

@@ -5,7 +5,6 @@ python -m benchmarks replay --events-file FILE [--nights 6] [--sample 4000] [--j
 """
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -14,7 +13,7 @@ from rich.console import Console
 from batch.history.event_file import read_event_file
 from batch.replay.foresight import by_segment, figures, segment_sizes
 from batch.replay.replaying import POLICIES, ReplaySettings
-from benchmarks.command import run_command
+from benchmarks.command import EventsFile, run_command
 from domain.blend import NEIGHBOURS, BlendPolicy
 from stack.cli.options import AsJson, Drawing, Foreseen, Nights
 from stack.cli.replay import print_replay, replayed_with_progress, seconds_of
@@ -22,10 +21,7 @@ from stack.cli.replay import print_replay, replayed_with_progress, seconds_of
 
 def replay(
     *,
-    events_file: Annotated[
-        Path,
-        typer.Option(help="CSV with user_id, item_id and timestamp; comma or tab separated."),
-    ],
+    events_file: EventsFile,
     nights: Nights = 6,
     sample: Foreseen = 4_000,
     seed: Drawing = 0,

@@ -24,6 +24,7 @@ from batch.space.composing import fit_item_components, item_space
 from batch.space.validation_events import Timeline, ValidationEvent
 from domain.blend import BATCH, SPEED, BlendPolicy, blend
 from domain.errors import NotEnoughHistoryError
+from domain.identifiers import ItemNo
 
 HOLDOUT_SHARE = 0.1
 MISSED = np.iinfo(np.int32).max
@@ -152,21 +153,28 @@ def night_with(
 def ranks_of(
     night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
 ) -> dict[str, int]:
-    """The rank of the event's item in every list; a list that is empty gives way to popular."""
+    """The rank of the event's item in every list."""
+    lists = lists_of(night, event, policies)
+    return {name: rank_of(event.item_no, item_nos) for name, item_nos in lists.items()}
+
+
+def lists_of(
+    night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
+) -> dict[str, NDArray[np.int32]]:
+    """Every list as of the event, best first; one that is empty gives way to popular."""
     popular = best(night, event, night.popular)
     asked = {name: policy.weights(event.since_cut_off) for name, policy in policies.items()}
     named = {BATCH, SPEED}.union(*asked.values())
     found = {name: SOURCES[name](night, event) for name in SOURCES if name in named}
     lists = {"popular": popular, **found}
-    ranks = {
-        name: _rank(event, (ranking if len(ranking) else popular).item_nos)
-        for name, ranking in lists.items()
+    listed = {
+        name: (ranking if len(ranking) else popular).item_nos for name, ranking in lists.items()
     }
     for name, policy in policies.items():
         rankings = {source: found[source] for source in asked[name]}
         blended = blend(rankings, asked[name], policy.sharpness)
-        ranks[name] = _rank(event, (blended if len(blended) else popular).item_nos)
-    return ranks
+        listed[name] = (blended if len(blended) else popular).item_nos
+    return listed
 
 
 def validation_of_night(
@@ -193,6 +201,7 @@ def _sample(
     return np.sort(drawn)
 
 
-def _rank(event: ValidationEvent, item_nos: NDArray[np.integer]) -> int:
-    indexes = np.flatnonzero(item_nos == event.item_no)
+def rank_of(item_no: ItemNo, item_nos: NDArray[np.integer]) -> int:
+    """The rank of an item in a list (n,), counted from 0; `MISSED` if it is not there."""
+    indexes = np.flatnonzero(item_nos == item_no)
     return int(indexes[0]) if len(indexes) else MISSED

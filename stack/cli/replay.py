@@ -121,10 +121,10 @@ def print_replay(console: Console, replayed: Replay) -> None:
     console.print(
         f"\n{sizes['all']:,} interactions foreseen; fits {seconds['fit_seconds']:.1f} s,"
         f" ranking {seconds['rank_seconds']:.1f} s. HR@20 is the share of the foreseeable ones"
-        " whose item stood among the first 20. Foreseeable: a user with an earlier interaction comes to"
-        " like an item for the first time, and somebody had used it before the night. Users with"
-        f" fewer than {LIGHT_FROM} earlier interactions are new, with fewer than {HEAVY_FROM}"
-        " light; seconds and days are those since the user's last interaction."
+        " whose item stood among the first 20. Foreseeable: a user with an earlier interaction"
+        " comes to like an item for the first time, and somebody had used it before the night."
+        f" Users with fewer than {LIGHT_FROM} earlier interactions are new, with fewer than"
+        f" {HEAVY_FROM} light; seconds and days are those since the user's last interaction."
     )
 
 
