@@ -33,7 +33,7 @@ def read_event_file(path: Path) -> Interactions:
     Raises InvalidInputError if the file is missing, lacks a column or has an unreadable time.
     """
     frame = _read(path)
-    frame["seconds"] = _seconds(frame["timestamp"], path)
+    frame["seconds"] = seconds_of(frame["timestamp"], path)
     frame = frame.sort_values("seconds", kind="stable").drop_duplicates(["user_id", "item_id"])
     count = len(frame)
     return Interactions(
@@ -66,7 +66,8 @@ def _read(path: Path) -> pd.DataFrame:
     return frame[list(COLUMNS)].dropna()
 
 
-def _seconds(times: "pd.Series[str]", path: Path) -> "pd.Series[float]":
+def seconds_of(times: "pd.Series[str]", path: Path) -> "pd.Series[float]":
+    """Seconds since 1970 of times as text; InvalidInputError names the first line without one."""
     numbers = pd.to_numeric(times, errors="coerce")
     if numbers.notna().all():
         return numbers.astype(float)
