@@ -21,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
+from batch.blas import one_blas_thread
 from batch.bulk import append, bulk_connection
 from batch.history.event_file import USED, read_event_file
 from batch.history.interactions import Interactions
@@ -46,6 +47,7 @@ _DAY = np.timedelta64(1, "D")
 _LAST_DAY = np.datetime64("2026-01-01", "us")
 
 
+@one_blas_thread()
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Recall and speed of the vector index.")
