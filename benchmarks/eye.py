@@ -35,6 +35,7 @@ from stack.cli.options import AsJson
 
 _NOBODY_ASKED = ItemNo(-1)
 _BLENDED = "blended"
+_HISTORY = "last used"
 COLUMNS = {BATCH: "nightly", SPEED: "live", _BLENDED: _BLENDED}
 """The lists that are shown, by what a replay calls them."""
 _PIPED_WIDTH = 160
@@ -99,6 +100,15 @@ def users_of_items(log: Interactions) -> dict[int, int]:
     return dict(zip(item_nos.tolist(), counts.tolist(), strict=True))
 
 
+def median_users(seen: Sequence[Seen]) -> dict[str, float]:
+    """How many users the median item has in what users last used, and in each list; 0: no item."""
+    columns: dict[str, list[int]] = {}
+    for each in seen:
+        for name, items in {_HISTORY: each.history, **each.lists}.items():
+            columns.setdefault(name, []).extend(item.users for item in items)
+    return {name: float(np.median(users)) if users else 0.0 for name, users in columns.items()}
+
+
 def eye(
     *,
     data: Data,
@@ -124,19 +134,22 @@ def eye(
             threads=settings.threads,
         )
     if as_json:
-        typer.echo(json.dumps({"users": [asdict(each) for each in seen]}))
+        users_shown = [asdict(each) for each in seen]
+        typer.echo(json.dumps({"users": users_shown, "median_users": median_users(seen)}))
         return 0
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _PIPED_WIDTH
     for each in seen:
         console.print(_table_of(each))
+    medians = (f"{name} {users:g}" for name, users in median_users(seen).items())
+    console.print(f"Users of the median item: {', '.join(medians)}.")
     return 0
 
 
 def _table_of(seen: Seen) -> Table:
     """One user: a column for what was last used and one for each list; long titles are cut."""
-    columns = {"last used": seen.history, **seen.lists}
+    columns = {_HISTORY: seen.history, **seen.lists}
     title = f"user {escape(seen.user_id)}, {seen.interactions:,} interactions"
     table = Table(title=title, title_justify="left", box=None, expand=True, header_style="bold")
     for name in columns:

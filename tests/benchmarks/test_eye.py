@@ -10,7 +10,7 @@ import pytest
 
 from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
-from benchmarks.eye import lists_of_users, users_of_items
+from benchmarks.eye import Seen, ShownItem, lists_of_users, median_users, users_of_items
 from benchmarks.loaded_files import Names
 from domain.blend import BlendPolicy
 
@@ -35,6 +35,15 @@ def events() -> list[tuple[int, int, int, float]]:
 def test_users_are_counted_once_an_item(make_interactions: Make) -> None:
     log = make_interactions([(1, 5, 1, 0.0), (1, 5, 1, 1.0), (2, 5, 2, 0.0), (2, 6, 1, 0.0)])
     assert users_of_items(log) == {5: 2, 6: 1}
+
+
+def test_the_median_item_is_of_all_users_lists() -> None:
+    few, some, many = (ShownItem("A", users) for users in (1, 4, 100))
+    seen = [
+        Seen("a", 1, [many], {"nightly": [few, many], "live": []}),
+        Seen("b", 1, [some], {"nightly": [some], "live": []}),
+    ]
+    assert median_users(seen) == {"last used": 52.0, "nightly": 4.0, "live": 0.0}
 
 
 def test_histories_are_newest_first_and_lists_hold_nothing_of_them(make_interactions: Make) -> None:
@@ -80,6 +89,7 @@ def test_it_prints_titles_or_one_object(tmp_path: Path, *, as_json: bool) -> Non
         shown = json.loads(done.stdout.splitlines()[-1])["users"]
         assert len(shown) == 2
         assert len(shown[0]["lists"]["live"]) == 10
+        assert set(json.loads(done.stdout)["median_users"]) > {"last used", "nightly"}
     else:
         assert done.stdout.count("interactions") == 2
         assert "[a] (2001)" in done.stdout
