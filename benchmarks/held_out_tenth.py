@@ -26,7 +26,7 @@ from benchmarks.own_night import Answer, OnStep, own_night
 from stack.cli.options import AsJson
 
 ANY, LIKED = "any item next", "liked"
-_TOLD_EVERY = 500
+_REPORT_EVERY = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def measure_answers(data: Path, liked_from: float, on_step: OnStep) -> MeasuredA
             answers = {}
             for asked, user_id in enumerate(held_out.wanted, start=1):
                 answers[user_id] = night.answer(user_id, DEPTH)
-                if asked % _TOLD_EVERY == 0:
+                if asked % _REPORT_EVERY == 0:
                     on_step(f"{asked:,} users")
             nightly, popular = night.nightly_lists(DEPTH), night.popular()
     return MeasuredAnswers(

@@ -19,7 +19,7 @@ SHOWN_AS = {"speed": "live", "fixed": "blend"}
 OnEvents = Callable[[int], None]
 """Told how many events have been ranked."""
 
-_TOLD_EVERY = 1_000
+_REPORT_EVERY = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def foresee(
             ranks.setdefault(shown, []).append(rank_of(event.item_no, item_nos))
             listed.setdefault(shown, set()).update(item_nos[:K].tolist())
         used.append(int(counts.get(event.item_no, 0)))
-        if done % _TOLD_EVERY == 0:
+        if done % _REPORT_EVERY == 0:
             on_events(done)
     return NextItems(
         {name: np.array(of_list) for name, of_list in ranks.items()},

@@ -38,10 +38,10 @@ def test_users_are_counted_once_an_item(make_interactions: Make) -> None:
 
 
 def test_the_median_item_is_of_all_users_lists() -> None:
-    few, some, many = (ShownItem("A", users) for users in (1, 4, 100))
+    rare, known, popular = (ShownItem("A", users) for users in (1, 4, 100))
     seen = [
-        Seen("a", 1, [many], {"nightly": [few, many], "live": []}),
-        Seen("b", 1, [some], {"nightly": [some], "live": []}),
+        Seen("a", 1, [popular], {"nightly": [rare, popular], "live": []}),
+        Seen("b", 1, [known], {"nightly": [known], "live": []}),
     ]
     assert median_users(seen) == {"last used": 52.0, "nightly": 4.0, "live": 0.0}
 

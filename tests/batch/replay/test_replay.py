@@ -189,9 +189,8 @@ def test_advice_leaves_the_settings_alone_when_the_difference_is_noise() -> None
 def test_what_one_user_does_many_times_convinces_nobody() -> None:
     ranks = {name: [30] * 200 for name in CANDIDATES} | {"now": [30] * 200}
     ranks["fixed 0.5"] = [0] * 150 + [30] * 50
-    one, others = [0] * 150, list(range(1, 51))
     assert advise(replayed(ranks), BlendPolicy()).convincing
-    advice = advise(replayed(ranks, one + others), BlendPolicy())
+    advice = advise(replayed(ranks, [0] * 150 + list(range(1, 51))), BlendPolicy())
     assert advice.gain == pytest.approx(0.75)
     assert not advice.convincing
 
