@@ -21,7 +21,15 @@ from rich.table import Table
 
 from benchmarks.command import Data, run_command
 from benchmarks.loaded_files import progress
-from benchmarks.newest_tenth import DEPTH, HeldOut, Items, hold_out_newest_tenth, scored, unseen
+from benchmarks.newest_tenth import (
+    DEPTH,
+    HeldOut,
+    Items,
+    hold_out_newest_tenth,
+    most_used,
+    scored,
+    unseen,
+)
 from benchmarks.own_night import Answer, OnStep, own_night
 from stack.cli.options import AsJson
 
@@ -37,6 +45,7 @@ class MeasuredAnswers:
     answers: Mapping[str, Answer]
     nightly: Items
     popular: Items
+    """The popular list as it is served, which is of the newest likings, without the user's own."""
 
     def figures(self) -> dict[str, dict[str, dict[str, float]]]:
         """By list the mean nDCG@20 of any held-out item and, with ratings, of those liked."""
@@ -45,6 +54,7 @@ class MeasuredAnswers:
             "answers": answered,
             "nightly": self.nightly,
             "popular": self.popular,
+            "most used": unseen(most_used(self.held_out.kept), self.held_out.kept, self.answers),
         }
         asked = {ANY: self.held_out.wanted, LIKED: self.held_out.liked or {}}
         return {

@@ -1,6 +1,7 @@
 """The newest tenth of each user held out: files without it, and lists scored on it."""
 
 import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -67,6 +68,12 @@ def hold_out_newest_tenth(data: Path, rest: Path, liked_from: float) -> HeldOut:
         return HeldOut(kept, wanted, None)
     liked = held & (pd.to_numeric(columns[_RATING]).to_numpy() >= liked_from)
     return HeldOut(kept, wanted, _new_to(kept, _by_user(users[liked], items[liked])))
+
+
+def most_used(kept: Items) -> list[str]:
+    """The items of all users, those used by most first; equals go by id."""
+    counts = Counter(item_id for items in kept.values() for item_id in items)
+    return sorted(counts, key=lambda item_id: (-counts[item_id], item_id))
 
 
 def unseen(ranked: Sequence[str], kept: Items, user_ids: Iterable[str]) -> dict[str, list[str]]:

@@ -13,6 +13,7 @@ from benchmarks.held_out_tenth import ANY, LIKED, MeasuredAnswers
 from benchmarks.newest_tenth import (
     HeldOut,
     hold_out_newest_tenth,
+    most_used,
     ndcg_of_users,
     scored,
     unseen,
@@ -97,6 +98,10 @@ def test_one_list_for_all_leaves_out_what_each_had_used() -> None:
     assert lists == {"a": ["x", "z"], "b": ["x", "y", "z"]}
 
 
+def test_the_most_used_items_come_first_and_equals_by_id() -> None:
+    assert most_used({"a": ["z", "y"], "b": ["y", "x"], "c": ["y"]}) == ["y", "x", "z"]
+
+
 def test_the_outcome_has_the_keys_programs_read() -> None:
     held_out = HeldOut({"a": ["x"], "b": ["y"]}, {"a": ["y", "z"], "b": ["x"]}, {"a": ["z"]})
     answers = {
@@ -112,6 +117,7 @@ def test_the_outcome_has_the_keys_programs_read() -> None:
     assert figures["answers"][LIKED]["ndcg@20"] == pytest.approx(1.0)
     assert figures["nightly"][LIKED]["ndcg@20"] == pytest.approx(0.0)
     assert figures["popular"][ANY]["ndcg@20"] == pytest.approx((1 / ideal + 1) / 2)
+    assert figures["most used"][ANY]["ndcg@20"] == pytest.approx((1 / ideal + 1) / 2)
     assert described["seen_shown"] == 2
     assert described["users_with_nightly_list"] == 1
     assert described["strategies"] == {"blend": 1, "popular": 1}
