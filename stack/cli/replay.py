@@ -130,14 +130,13 @@ def print_replay(console: Console, replayed: Replay) -> None:
 
 def _table_of_moments(shown: dict[str, Any], sizes: dict[str, int]) -> Table:
     """nDCG@20 of the lists by what the moments were like."""
-    table = Table("\nnDCG@20", "share of\nmoments", box=None, header_style="bold")
+    table = Table("\nnDCG@20", "\nmoments", box=None, header_style="bold")
     for name in shown:
         table.add_column(f"\n{name}", justify="right")
     for segment in MOMENT_SEGMENTS:
         if segment in sizes:
-            share = f"{sizes[segment] / sizes['all']:.2f}"
             reached = (f"{figures[segment]['ndcg@20']:.4f}" for figures in shown.values())
-            table.add_row(segment, share, *reached)
+            table.add_row(segment, f"{sizes[segment]:,}", *reached)
     return table
 
 
