@@ -7,8 +7,8 @@ import numpy as np
 from implicit.cpu.als import AlternatingLeastSquares
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
-from threadpoolctl import threadpool_limits
 
+from batch.blas import one_blas_thread
 from batch.parameters import AlsParameters
 
 
@@ -33,8 +33,7 @@ def fit(
 
     `on_iteration` is told how many iterations are done.
     """
-    # implicit runs its own threads: a BLAS with threads of its own slows them down.
-    with threadpool_limits(1, "blas"):
+    with one_blas_thread():
         als = AlternatingLeastSquares(
             factors=parameters.factors,
             regularization=parameters.regularization,

@@ -42,7 +42,7 @@ def main(arguments: Sequence[str], program: str = PROGRAM) -> None:
 def _print_usage(program: str) -> None:
     print(f"Usage: {program} NAME [OPTIONS]\n\nEach NAME has --help of its own:\n")
     for name, script in scripts().items():
-        print(f"  {name:<14}{_first_line(script)}")
+        print(f"  {name:<16}{_first_line(script)}")
 
 
 def _first_line(script: Path) -> str:

@@ -8,17 +8,23 @@ from typing import Annotated, Any
 
 import typer
 
+from batch.blas import one_blas_thread
 from stack.cli.calling import CliGroup
 from stack.cli.preparing import prepare
 
 Data = Annotated[
     Path, typer.Option(help="A MovieLens folder, or another that `tandem load` can read.")
 ]
+EventsFile = Annotated[
+    Path, typer.Option(help="CSV with user_id, item_id and timestamp; comma or tab separated.")
+]
 Seed = Annotated[int, typer.Option(min=0, help="Where all that is random comes from.")]
 
 
 def run_command(measure: Callable[..., int]) -> None:
     """Call `measure` with the options of the command line; the process ends with what it answers.
+
+    BLAS has one thread meanwhile, as in every fit.
 
     An error is one clear line, as of every command of `tandem`.
     """
@@ -34,7 +40,9 @@ def _ending(measure: Callable[..., int]) -> Callable[..., None]:
     @wraps(measure)
     def run(**options: Any) -> None:
         prepare()
-        raise typer.Exit(measure(**options))
+        with one_blas_thread():
+            status = measure(**options)
+        raise typer.Exit(status)
 
     return run
 

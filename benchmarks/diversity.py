@@ -3,9 +3,9 @@
     python -m benchmarks diversity FILE [--nights 4] [--sample 8000]
 
 FILE is a log as `tandem bench replay` takes it. For each setting of TANDEM_DIVERSITY: hit rate and
-nDCG at 20 of the blend with the default policy, their difference from the plain blend with its
-standard error over the same validation events, and intra-list similarity at 20 (mean cosine of all
-pairs).
+nDCG at 20 of the blend with the default policy, the 95 % interval of their difference from the
+plain blend over the same validation events, users resampled, and intra-list similarity at 20 (mean
+cosine of all pairs).
 """
 
 import argparse
@@ -16,6 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.blas import one_blas_thread
+from batch.evaluation.bootstrap import clustered_interval
 from batch.evaluation.scoring import DEPTH
 from batch.history.event_file import read_event_file
 from batch.parameters import RunParameters
@@ -32,6 +34,7 @@ Judged = dict[float, tuple[int | None, float]]
 """By setting: the rank of the item to be foreseen, None: not listed; and the list's similarity."""
 
 
+@one_blas_thread()
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="What diversity costs and brings.")
@@ -40,16 +43,21 @@ def main() -> None:
     parser.add_argument("--sample", type=int, default=8000)
     asked = parser.parse_args()
     timeline = Timeline(read_event_file(asked.file))
-    judged = [judge(night, event) for night, event in events(timeline, asked.nights, asked.sample)]
+    judged, user_nos = [], []
+    for night, event in events(timeline, asked.nights, asked.sample):
+        judged.append(judge(night, event))
+        user_nos.append(event.user_no)
+    users = np.array(user_nos)
     gains = {
         setting: np.array([_gain(each[setting][0]) for each in judged]) for setting in SETTINGS
     }
     hits = {setting: (gain > 0).astype(np.float64) for setting, gain in gains.items()}
-    print("diversity       HR@20                 nDCG@20            similarity")
+    print("diversity  HR@20                       nDCG@20                     similarity")
     for setting in SETTINGS:
         similar = np.mean([each[setting][1] for each in judged])
         print(
-            f"{setting:9g}  {_format_mean(hits, setting)}  {_format_mean(gains, setting)} "
+            f"{setting:9g}  {_format_mean(hits, setting, users)}"
+            f"  {_format_mean(gains, setting, users)} "
             f" {similar:.3f}"
         )
 
@@ -95,10 +103,12 @@ def _gain(rank: int | None) -> float:
     return 0.0 if rank is None else float(1.0 / np.log2(rank + 2.0))
 
 
-def _format_mean(figures: Mapping[float, NDArray[np.float64]], setting: float) -> str:
-    difference = figures[setting] - figures[0.0]
-    error = difference.std() / np.sqrt(len(difference))
-    return f"{figures[setting].mean():.4f} ({difference.mean():+.4f} ± {error:.4f})"
+def _format_mean(
+    figures: Mapping[float, NDArray[np.float64]], setting: float, users: NDArray[np.integer]
+) -> str:
+    """The mean, and the 95 % interval of its difference from none, users resampled."""
+    difference = clustered_interval(figures[setting] - figures[0.0], users, 0)
+    return f"{figures[setting].mean():.4f} ({difference.low:+.4f} to {difference.high:+.4f})"
 
 
 if __name__ == "__main__":

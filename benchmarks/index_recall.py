@@ -21,6 +21,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import Engine
 
+from batch.blas import one_blas_thread
 from batch.bulk import append, bulk_connection
 from batch.history.event_file import USED, read_event_file
 from batch.history.interactions import Interactions
@@ -46,6 +47,7 @@ _DAY = np.timedelta64(1, "D")
 _LAST_DAY = np.datetime64("2026-01-01", "us")
 
 
+@one_blas_thread()
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Recall and speed of the vector index.")
@@ -145,7 +147,8 @@ def _learned(log: Interactions) -> ItemSpace:
 def _histories(log: Interactions, users: int) -> dict[UserNo, History]:
     """The histories of a random sample of users."""
     drawn = np.random.default_rng(0).permutation(np.unique(log.user_nos))[:users]
-    ordered = log.where(np.lexsort((log.occurred_at, log.user_nos)))
+    timed = log.in_time_order()
+    ordered = timed.where(np.argsort(timed.user_nos, kind="stable"))
     weights = ordered.weights()
     histories = {}
     for no in drawn.tolist():

@@ -52,7 +52,7 @@ def auc_after(
     likings are left out of all figures, so that they can be compared.
     """
     liked = future.where(future.weights() > 0.0)
-    liked = liked.where(np.argsort(liked.occurred_at, kind="stable"))
+    liked = liked.in_time_order()
     observing = _Observing(space, matrix, past)
     likings = [np.flatnonzero(liked.item_nos == item_no) for item_no in asked.item_nos]
     known = _revealed(asked, liked, likings)

@@ -13,7 +13,8 @@ from batch.content.cold_items import (
     space_with_words,
 )
 from batch.content.words import ItemTerms
-from batch.evaluation.bootstrap import intervals
+from batch.evaluation.bootstrap import clustered_interval
+from batch.evaluation.ranks import gains_at
 from batch.evaluation.scoring import DEPTH
 from batch.history.interactions import Interactions
 from batch.history.matrix import like_counts
@@ -47,7 +48,7 @@ class Compared:
     without: float
     with_words: float
     low: float
-    """Of the mean difference, between which it lies with 95 % confidence."""
+    """Of the mean difference, between which it lies with 95 % confidence; users resampled."""
     high: float
 
 
@@ -61,17 +62,22 @@ class WordsReplay:
     """How many had liked the item before the night."""
     pseudo_count: tuple[float, ...]
     """What each night chose."""
+    user_nos: NDArray[np.int32]
 
     def compared(self, seed: int) -> dict[str, dict[str, Compared]]:
         """By list and segment; a segment without events is left out."""
         figures: dict[str, dict[str, Compared]] = {}
         for name in LISTS:
-            before, after = _gains(self.without[name]), _gains(self.with_words[name])
+            before, after = (
+                gains_at(ranks[name], DEPTH) for ranks in (self.without, self.with_words)
+            )
             figures[name] = {}
             for segment, (fewest, most) in SEGMENTS.items():
                 chosen = (self.like_counts >= fewest) & (self.like_counts <= most)
                 if chosen.any():
-                    figures[name][segment] = _compared(before[chosen], after[chosen], seed)
+                    figures[name][segment] = _compared(
+                        before[chosen], after[chosen], self.user_nos[chosen], seed
+                    )
         return figures
 
 
@@ -89,6 +95,7 @@ def replay_words(
     timeline = Timeline(interactions)
     ranks: list[tuple[dict[str, int], dict[str, int]]] = []
     counts: list[int] = []
+    user_nos: list[int] = []
     chosen: list[float] = []
     policies = {name: settings.policies[name] for name in settings.policies if name in LISTS}
     for done, first, tonight in nights_of(timeline, settings):
@@ -97,12 +104,15 @@ def replay_words(
         of_items = like_counts(night.matrix)
         for event in timeline.events(tonight, first):
             ranks.append((ranks_of(night, event, policies), ranks_of(worded, event, policies)))
+            user_nos.append(event.user_no)
             counts.append(int(of_items[np.searchsorted(night.matrix.item_nos, event.item_no)]))
         on_night(done, len(ranks))
     without, with_words = (
         {name: np.array([pair[side][name] for pair in ranks]) for name in LISTS} for side in (0, 1)
     )
-    return WordsReplay(without, with_words, np.array(counts), tuple(chosen))
+    return WordsReplay(
+        without, with_words, np.array(counts), tuple(chosen), np.array(user_nos, dtype=np.int32)
+    )
 
 
 def _nights(
@@ -126,14 +136,10 @@ def _nights(
     return night, replace(night, lists=lists, space=space), words.pseudo_count
 
 
-def _compared(before: NDArray[np.float64], after: NDArray[np.float64], seed: int) -> Compared:
-    (difference,) = intervals((after - before)[:, None], seed)
+def _compared(
+    before: NDArray[np.float64], after: NDArray[np.float64], user_nos: NDArray[np.int32], seed: int
+) -> Compared:
+    difference = clustered_interval(after - before, user_nos, seed)
     return Compared(
         len(before), float(before.mean()), float(after.mean()), difference.low, difference.high
     )
-
-
-def _gains(ranks: NDArray[np.int64]) -> NDArray[np.float64]:
-    """nDCG@20 of each validation event: 1 / log2(rank + 2) within the first 20, else 0."""
-    near = np.minimum(ranks, DEPTH).astype(np.float64)
-    return np.where(ranks < DEPTH, 1.0 / np.log2(near + 2.0), 0.0)

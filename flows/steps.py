@@ -8,6 +8,7 @@ from prefect import Task, task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 
+from batch.blas import one_blas_thread
 from batch.bulk import TRANSIENT_ERRORS
 from flows.nightly_context import NightlyContext
 
@@ -29,7 +30,7 @@ def step(name: str, *, retried: bool = False) -> Callable[[Step[P, R]], Step[P, 
     def decorate(work: Step[P, R]) -> Step[P, R]:
         @wraps(work)
         def timed(context: NightlyContext, /, *args: P.args, **kwargs: P.kwargs) -> R:
-            with context.timed(name):
+            with context.timed(name), one_blas_thread():
                 return work(context, *args, **kwargs)
 
         made: Callable[[Callable[..., R]], Task[..., R]] = task(

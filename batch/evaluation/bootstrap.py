@@ -34,6 +34,25 @@ def intervals(values: NDArray[np.float64], seed: int) -> list[Interval]:
     return [Interval(*map(float, column)) for column in columns]
 
 
+def clustered_interval(
+    values: NDArray[np.float64], clusters: NDArray[np.integer], seed: int
+) -> Interval:
+    """The interval of the mean of `values` (n,) of which those of one cluster go together.
+
+    `clusters` (n,) says whose each value is, such as user numbers; n at least 1. Clusters are drawn
+    with replacement, each with all its values, and a sample's mean is the sum of its values by
+    their number (the cluster bootstrap; Davison and Hinkley 1997, section 3.8): what one user does
+    is alike, so that many values of few users tell less than as many of many.
+    """
+    index = np.unique(clusters, return_inverse=True)[1]
+    sums, sizes = np.bincount(index, weights=values), np.bincount(index)
+    parts = _resampled_means(np.column_stack([sums, sizes]), np.random.default_rng(seed))
+    sampled = np.concatenate(list(parts))
+    tail = (1.0 - LEVEL) / 2.0
+    low, high = np.quantile(sampled[:, 0] / sampled[:, 1], [tail, 1.0 - tail])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
 def _resampled_means(
     values: NDArray[np.float64], random: np.random.Generator
 ) -> Iterator[NDArray[np.float64]]:

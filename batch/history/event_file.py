@@ -24,24 +24,26 @@ USED = KindTable((EventKind(KindNo(1), "used", 1.0, marks_seen=True),))
 
 
 def read_event_file(path: Path) -> Interactions:
-    """Interactions in time order, each user and item once, at its first time.
+    """Interactions in the order of histories, each user and item once, at its first time.
 
     Comma or tab separated with a header; the columns user_id, item_id and timestamp (seconds since
-    1970 or ISO 8601) in any order, others ignored; lines of one instant stay in the file's order.
+    1970 or ISO 8601) in any order, others ignored. Users and items are numbered in the order of
+    their ids as text, so that the order of the lines says nothing.
+
     Raises InvalidInputError if the file is missing, lacks a column or has an unreadable time.
     """
     frame = _read(path)
-    frame["seconds"] = _seconds(frame["timestamp"], path)
+    frame["seconds"] = seconds_of(frame["timestamp"], path)
     frame = frame.sort_values("seconds", kind="stable").drop_duplicates(["user_id", "item_id"])
     count = len(frame)
     return Interactions(
         USED,
-        pd.factorize(frame["user_id"])[0].astype(np.int32),
-        pd.factorize(frame["item_id"])[0].astype(np.int32),
+        pd.factorize(frame["user_id"], sort=True)[0].astype(np.int32),
+        pd.factorize(frame["item_id"], sort=True)[0].astype(np.int32),
         np.ones(count, dtype=np.int16),
         np.full(count, np.nan, dtype=np.float32),
         (frame["seconds"].to_numpy() * 1e6).astype("datetime64[us]"),
-    )
+    ).in_time_order()
 
 
 def _read(path: Path) -> pd.DataFrame:
@@ -64,7 +66,8 @@ def _read(path: Path) -> pd.DataFrame:
     return frame[list(COLUMNS)].dropna()
 
 
-def _seconds(times: "pd.Series[str]", path: Path) -> "pd.Series[float]":
+def seconds_of(times: "pd.Series[str]", path: Path) -> "pd.Series[float]":
+    """Seconds since 1970 of times as text; InvalidInputError names the first line without one."""
     numbers = pd.to_numeric(times, errors="coerce")
     if numbers.notna().all():
         return numbers.astype(float)

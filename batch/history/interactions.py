@@ -41,6 +41,15 @@ class Interactions:
             self.occurred_at[chosen],
         )
 
+    def in_time_order(self) -> "Interactions":
+        """The same by time, then item, then kind, then user, in whatever order they are.
+
+        It is the order of a user's history in serving (`domain.live_vector.History`).
+        """
+        return self.where(
+            np.lexsort((self.user_nos, self.kind_nos, self.item_nos, self.occurred_at))
+        )
+
     def followed_by(self, later: "Interactions") -> "Interactions":
         """These and then the others."""
         return Interactions(

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from implicit.cpu.topk import topk
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
+from batch.blas import one_blas_thread
 from batch.bulk import append, array_column, constant_column
 from batch.fitting import Factors
 from batch.history.matrix import InteractionMatrix
@@ -52,7 +52,7 @@ def best_lists(
     `left_out` are item numbers that no list may hold. Memory is that of the answer.
     """
     left_out_columns = None if left_out is None else matrix.columns_of(left_out)
-    with threadpool_limits(1, "blas"):
+    with one_blas_thread():
         columns, scores = topk(
             factors.items,
             factors.users[rows],

@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.evaluation.bootstrap import clustered_interval
+from batch.evaluation.ranks import gains_at, hits_at
 from batch.evaluation.scoring import DEPTH
-from batch.evaluation.segments import segments
 from batch.replay.replaying import Replay
 from domain.blend import BlendPolicy
 
-CONVINCING = 2.0
-"""So many standard errors a policy must be better by before a change is advised."""
+_SEED = 0
+"""Where the samples of the interval come from."""
 
 CANDIDATES: Mapping[str, BlendPolicy] = {
     **{f"fixed {w:g}": BlendPolicy("fixed", batch_weight=w) for w in (0.9, 0.7, 0.5, 0.3, 0.1)},
@@ -32,44 +33,53 @@ class Advice:
 
     policy: BlendPolicy
     gain: float
-    """What it would have added to nDCG@20."""
+    """What the best of them would have added to nDCG@20."""
     convincing: bool
+    """Whether the 95 % interval of the gain, users resampled, lies above 0."""
     sentence: str
 
 
 def figures(ranks: NDArray[np.integer]) -> Figures:
     """Hit rate and nDCG at 20 of ranks counted from 0; one item is to be foreseen each time."""
     return {
-        f"hr@{DEPTH}": float((ranks < DEPTH).mean()),
-        f"ndcg@{DEPTH}": float(_gains(ranks).mean()),
+        f"hr@{DEPTH}": float(hits_at(ranks, DEPTH).mean()),
+        f"ndcg@{DEPTH}": float(gains_at(ranks, DEPTH).mean()),
     }
 
 
 def by_segment(replayed: Replay) -> dict[str, dict[str, Figures]]:
     """Figures by list and segment; a segment nobody is in is left out."""
-    by_name: dict[str, dict[str, Figures]] = {}
-    for name, ranks in replayed.ranks.items():
-        by_name[name] = {
-            segment: figures(ranks[indexes])
-            for segment, indexes in segments(replayed.earlier).items()
-        }
-    return by_name
+    members = replayed.moments.segments(replayed.earlier)
+    return {
+        name: {segment: figures(ranks[indexes]) for segment, indexes in members.items()}
+        for name, ranks in replayed.ranks.items()
+    }
+
+
+def segment_sizes(replayed: Replay) -> dict[str, int]:
+    """How many of the foreseen interactions each segment has."""
+    members = replayed.moments.segments(replayed.earlier)
+    return {segment: len(indexes) for segment, indexes in members.items()}
 
 
 def advise(replayed: Replay, now: BlendPolicy) -> Advice:
     """Compare the policies by nDCG@20 with the one in use, which the replay holds as `now`.
 
-    The replay must hold `CANDIDATES` by their names too.
+    The replay must hold `CANDIDATES` by their names too. A change is advised if the 95 % interval
+    of the difference lies above 0. Users are resampled with all their moments: a few who come often
+    are most of the moments, and theirs are alike.
     """
-    current = _gains(replayed.ranks["now"])
-    best = max(CANDIDATES, key=lambda name: float(_gains(replayed.ranks[name]).mean()))
-    differences = _gains(replayed.ranks[best]) - current
-    gain = float(differences.mean())
-    error = float(differences.std() / np.sqrt(len(differences)))
-    convincing = gain > CONVINCING * error
+    gains = {name: gains_at(replayed.ranks[name], DEPTH) for name in (*CANDIDATES, "now")}
+    best = max(CANDIDATES, key=lambda name: float(gains[name].mean()))
+    difference = clustered_interval(gains[best] - gains["now"], replayed.moments.user_nos, _SEED)
+    convincing = difference.low > 0.0
     policy = CANDIDATES[best] if convincing else now
+    current = float(gains["now"].mean())
     return Advice(
-        policy, gain, convincing, _sentence(policy, now, current.mean(), gain, convincing)
+        policy,
+        difference.mean,
+        convincing,
+        _sentence(policy, now, current, difference.mean, convincing),
     )
 
 
@@ -105,9 +115,3 @@ def _setting(policy: BlendPolicy) -> str:
     if policy.policy == "adaptive":
         setting += f" and TANDEM_BLEND_HALF_LIFE_EVENTS={policy.half_life_events:g}"
     return setting
-
-
-def _gains(ranks: NDArray[np.integer]) -> NDArray[np.float64]:
-    """nDCG@20 of each validation event: 1 / log2(rank + 2) within the first 20, else 0."""
-    near = np.minimum(ranks, DEPTH).astype(np.float64)
-    return np.where(ranks < DEPTH, 1.0 / np.log2(near + 2.0), 0.0)

@@ -11,17 +11,20 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.blas import one_blas_thread
 from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
 from batch.history.splitting import split_by_time
 from batch.lists.listing import fit_lists
 from batch.parameters import LiveWeights, RunParameters
+from batch.replay.moments import Moments, joined, moments_of
 from batch.replay.sources import SOURCES, FittedNight, best
 from batch.space.choosing import Validation, choose_weights, make_validation
 from batch.space.composing import fit_item_components, item_space
 from batch.space.validation_events import Timeline, ValidationEvent
 from domain.blend import BATCH, SPEED, BlendPolicy, blend
 from domain.errors import NotEnoughHistoryError
+from domain.identifiers import ItemNo
 
 HOLDOUT_SHARE = 0.1
 MISSED = np.iinfo(np.int32).max
@@ -57,15 +60,17 @@ class Replay:
     """How many interactions the user had before."""
     fit_seconds: float
     rank_seconds: float
+    moments: Moments
 
 
+@one_blas_thread()
 def replay(
     interactions: Interactions,
     parameters: RunParameters,
     settings: ReplaySettings,
     on_night: Callable[[int, int], None] = lambda _night, _foreseen: None,
 ) -> Replay:
-    """Replay a log; those of one instant stay in the order given.
+    """Replay a log, whatever order it is given in.
 
     `on_night` is told how many nights are done and how many interactions were foreseen.
     NotEnoughHistoryError if nothing in the log can be foreseen.
@@ -73,6 +78,7 @@ def replay(
     timeline = Timeline(interactions)
     ranks: list[dict[str, int]] = []
     earlier: list[int] = []
+    moments: list[Moments] = []
     fit_seconds = rank_seconds = 0.0
     for done, first, tonight in nights_of(timeline, settings):
         begun = time.perf_counter()
@@ -81,11 +87,12 @@ def replay(
         for event in timeline.events(tonight, first):
             ranks.append(ranks_of(night, event, settings.policies))
             earlier.append(len(event.history.item_nos))
+        moments.append(moments_of(timeline, tonight, night.matrix.user_nos))
         fit_seconds += fitted - begun
         rank_seconds += time.perf_counter() - fitted
         on_night(done, len(ranks))
     by_list = {name: np.array([row[name] for row in ranks]) for name in ranks[0]}
-    return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds)
+    return Replay(by_list, np.array(earlier), fit_seconds, rank_seconds, joined(moments))
 
 
 def nights_of(
@@ -151,21 +158,28 @@ def night_with(
 def ranks_of(
     night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
 ) -> dict[str, int]:
-    """The rank of the event's item in every list; a list that is empty gives way to popular."""
+    """The rank of the event's item in every list."""
+    lists = lists_of(night, event, policies)
+    return {name: rank_of(event.item_no, item_nos) for name, item_nos in lists.items()}
+
+
+def lists_of(
+    night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
+) -> dict[str, NDArray[np.int32]]:
+    """Every list as of the event, best first; one that is empty gives way to popular."""
     popular = best(night, event, night.popular)
     asked = {name: policy.weights(event.since_cut_off) for name, policy in policies.items()}
     named = {BATCH, SPEED}.union(*asked.values())
     found = {name: SOURCES[name](night, event) for name in SOURCES if name in named}
     lists = {"popular": popular, **found}
-    ranks = {
-        name: _rank(event, (ranking if len(ranking) else popular).item_nos)
-        for name, ranking in lists.items()
+    listed = {
+        name: (ranking if len(ranking) else popular).item_nos for name, ranking in lists.items()
     }
     for name, policy in policies.items():
         rankings = {source: found[source] for source in asked[name]}
         blended = blend(rankings, asked[name], policy.sharpness)
-        ranks[name] = _rank(event, (blended if len(blended) else popular).item_nos)
-    return ranks
+        listed[name] = (blended if len(blended) else popular).item_nos
+    return listed
 
 
 def validation_of_night(
@@ -192,6 +206,7 @@ def _sample(
     return np.sort(drawn)
 
 
-def _rank(event: ValidationEvent, item_nos: NDArray[np.integer]) -> int:
-    indexes = np.flatnonzero(item_nos == event.item_no)
+def rank_of(item_no: ItemNo, item_nos: NDArray[np.integer]) -> int:
+    """The rank of an item in a list (n,), counted from 0; `MISSED` if it is not there."""
+    indexes = np.flatnonzero(item_nos == item_no)
     return int(indexes[0]) if len(indexes) else MISSED

@@ -27,10 +27,10 @@ class ValidationEvent:
 
 
 class Timeline:
-    """Interactions in time order; those of one instant stay in the order given."""
+    """Interactions in the order of the users' histories, whatever order they are given in."""
 
     def __init__(self, interactions: Interactions) -> None:
-        self.interactions = interactions.where(np.argsort(interactions.occurred_at, kind="stable"))
+        self.interactions = interactions.in_time_order()
         self._weights = self.interactions.weights()
         self._by_user = np.argsort(self.interactions.user_nos, kind="stable")
         self._users = self.interactions.user_nos[self._by_user]

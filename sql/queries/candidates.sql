@@ -18,7 +18,7 @@ cross join lateral (
         select item_no
         from likings
         where likings.user_no = neighbours.user_no
-        order by occurred_at desc, item_no
+        order by occurred_at desc, item_no desc, kind_no desc, event_id desc
         limit :newest_liked
     ) as newest
 ) as liked

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -15,7 +14,8 @@ from batch.bulk import bulk_connection
 from batch.evaluation.segments import HEAVY_FROM, LIGHT_FROM, SEGMENTS
 from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions, load_interactions
-from batch.replay.foresight import CANDIDATES, advise, by_segment
+from batch.replay.foresight import CANDIDATES, advise, by_segment, segment_sizes
+from batch.replay.moments import MOMENT_SEGMENTS
 from batch.replay.replaying import POLICIES, Replay, ReplaySettings, replay
 from batch.replay.sources import SOURCES
 from batch.settings import BatchSettings
@@ -52,7 +52,12 @@ def command(
     advice = advise(replayed, now)
     if as_json:
         shown = _without_candidates(by_segment(replayed))
-        record = {**shown, "advice": advice.sentence, **seconds_of(replayed)}
+        record = {
+            **shown,
+            "moments": segment_sizes(replayed),
+            "advice": advice.sentence,
+            **seconds_of(replayed),
+        }
         print(json.dumps(record))  # noqa: T201 - for programs
         return
     console = Console(soft_wrap=True, highlight=False)
@@ -76,13 +81,12 @@ def policies_with(now: BlendPolicy) -> dict[str, BlendPolicy]:
 
 
 def _own_log(settings: StackSettings, home: Home) -> Interactions:
-    """The whole log, in the order of the users' histories."""
+    """The whole log."""
     with opened_stores(settings, home, "tandem replay") as stores:
         with using_engine(stores.database_url) as engine, engine.connect() as connection:
             horizon, kinds = event_horizon(connection), load_kinds(connection)
         with bulk_connection(stores.database_url) as bulk:
-            log = load_interactions(bulk, kinds, horizon)
-    return log.where(np.lexsort((log.kind_nos, log.item_nos, log.occurred_at)))
+            return load_interactions(bulk, kinds, horizon)
 
 
 def replayed_with_progress(log: Interactions, asked: ReplaySettings) -> Replay:
@@ -104,19 +108,36 @@ def replayed_with_progress(log: Interactions, asked: ReplaySettings) -> Replay:
 
 
 def print_replay(console: Console, replayed: Replay) -> None:
-    """Write a table of the lists by segment."""
+    """Write tables of the lists by segment of the users and of the moments."""
+    shown, sizes = _without_candidates(by_segment(replayed)), segment_sizes(replayed)
     table = Table("list", box=None, header_style="bold")
     for segment in SEGMENTS:
         table.add_column(f"{segment}\nHR@20  nDCG@20", justify="right")
-    for name, figures in _without_candidates(by_segment(replayed)).items():
+    for name, figures in shown.items():
         table.add_row(name, *(_shown(figures.get(segment)) for segment in SEGMENTS))
     console.print(table)
+    console.print(_table_of_moments(shown, sizes))
     seconds = seconds_of(replayed)
     console.print(
-        f"\n{len(replayed.earlier):,} interactions foreseen; fits {seconds['fit_seconds']:.1f} s,"
-        f" ranking {seconds['rank_seconds']:.1f} s. Users with fewer than {LIGHT_FROM} earlier"
-        f" interactions are new, with fewer than {HEAVY_FROM} light."
+        f"\n{sizes['all']:,} interactions foreseen; fits {seconds['fit_seconds']:.1f} s,"
+        f" ranking {seconds['rank_seconds']:.1f} s. HR@20 is the share of the foreseeable ones"
+        " whose item stood among the first 20. Foreseeable: a user with an earlier interaction"
+        " comes to like an item for the first time, and somebody had used it before the night."
+        f" Users with fewer than {LIGHT_FROM} earlier interactions are new, with fewer than"
+        f" {HEAVY_FROM} light; seconds and days are those since the user's last interaction."
     )
+
+
+def _table_of_moments(shown: dict[str, Any], sizes: dict[str, int]) -> Table:
+    """nDCG@20 of the lists by what the moments were like."""
+    table = Table("\nnDCG@20", "\nmoments", box=None, header_style="bold")
+    for name in shown:
+        table.add_column(f"\n{name}", justify="right")
+    for segment in MOMENT_SEGMENTS:
+        if segment in sizes:
+            reached = (f"{figures[segment]['ndcg@20']:.4f}" for figures in shown.values())
+            table.add_row(segment, f"{sizes[segment]:,}", *reached)
+    return table
 
 
 def _shown(figures: dict[str, float] | None) -> str:

@@ -50,7 +50,8 @@ def test_what_words_add_is_reported_with_its_interval() -> None:
     ranks = np.array([0, 25, 3], dtype=np.int64)
     better = np.array([0, 0, 0], dtype=np.int64)
     without, with_words = (dict.fromkeys(LISTS, ranks_of) for ranks_of in (ranks, better))
-    compared = WordsReplay(without, with_words, np.array([1, 2, 50]), (0.5,)).compared(1)["speed"]
+    replayed = WordsReplay(without, with_words, np.array([1, 2, 50]), (0.5,), np.arange(3))
+    compared = replayed.compared(1)["speed"]
     assert compared["at most 5 users"].events == 2
     assert compared["at most 5 users"].without == pytest.approx(0.5)
     assert compared["at most 5 users"].with_words == pytest.approx(1.0)

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from batch.evaluation import bootstrap
-from batch.evaluation.bootstrap import intervals
+from batch.evaluation.bootstrap import clustered_interval, intervals
 
 FIGURES = st.lists(st.floats(0, 1), min_size=1, max_size=40)
 ROUNDING = 1e-12
@@ -61,3 +61,25 @@ def test_samples_drawn_in_parts_are_as_many(monkeypatch: pytest.MonkeyPatch) -> 
     means = np.concatenate(list(bootstrap._resampled_means(values, np.random.default_rng(0))))
     assert means.shape == (bootstrap.RESAMPLES, 1)
     assert intervals(values, 0) == [whole]
+
+
+def test_values_in_clusters_of_one_have_the_interval_of_their_mean() -> None:
+    values = np.random.default_rng(6).random(80)
+    (plain,) = intervals(column(values.tolist()), 1)
+    clustered = clustered_interval(values, np.arange(80), 1)
+    assert clustered.mean == pytest.approx(plain.mean)
+    assert (clustered.low, clustered.high) == pytest.approx((plain.low, plain.high))
+
+
+def test_equal_values_in_clusters_widen_the_interval_by_the_root_of_their_size() -> None:
+    values = np.repeat(np.random.default_rng(7).random(100), 9)
+    apart = clustered_interval(values, np.arange(900), 2)
+    together = clustered_interval(values, np.repeat(np.arange(100), 9), 2)
+    ratio = (together.high - together.low) / (apart.high - apart.low)
+    assert ratio == pytest.approx(3.0, rel=0.15)
+
+
+def test_a_cluster_weighs_as_much_as_it_has_values() -> None:
+    interval = clustered_interval(np.array([1.0, 1.0, 1.0, 0.0]), np.array([5, 5, 5, 9]), 0)
+    assert interval.mean == pytest.approx(0.75)
+    assert (interval.low, interval.high) == (0.0, 1.0)

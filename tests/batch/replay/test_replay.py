@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from batch.replay.foresight import CANDIDATES, advise, by_segment, figures
+from batch.replay.moments import Moments, joined, moments_of
 from batch.replay.replaying import (
     MISSED,
     POLICIES,
@@ -44,8 +46,7 @@ def test_an_interaction_counts_when_user_and_item_were_known_and_the_pair_is_new
     make_interactions: Make, events: list[Event], share: float
 ) -> None:
     timeline = Timeline(make_interactions(events))
-    log = sorted(enumerate(events), key=lambda pair: (pair[1][3], pair[0]))
-    ordered = [event for _, event in log]
+    ordered = in_time_order(events)
     cut_off = int(share * len(ordered))
     expected = []
     for row in range(cut_off, len(ordered)):
@@ -64,7 +65,7 @@ def test_a_validation_event_knows_exactly_what_its_user_did_before(
     make_interactions: Make, events: list[Event], share: float
 ) -> None:
     timeline = Timeline(make_interactions(events))
-    ordered = sorted(events, key=lambda event: event[3])
+    ordered = in_time_order(events)
     cut_off = int(share * len(ordered))
     rows = timeline.foreseeable(cut_off, len(ordered))
     for event in timeline.events(rows, cut_off):
@@ -73,6 +74,22 @@ def test_a_validation_event_knows_exactly_what_its_user_did_before(
         assert (event.user_no, event.item_no) == (user, item)
         assert event.history.item_nos.tolist() == [event[1] for _, event in own]
         assert event.since_cut_off == sum(row >= cut_off for row, _ in own)
+
+
+def in_time_order(events: list[Event]) -> list[Event]:
+    """By time, item, kind and user."""
+    return sorted(events, key=lambda event: (event[3], event[1], event[2], event[0]))
+
+
+@given(events=EVENTS, random=st.randoms(use_true_random=False))
+def test_a_timeline_is_the_same_whatever_order_it_is_given(
+    make_interactions: Make, events: list[Event], random: Random
+) -> None:
+    shuffled = random.sample(events, len(events))
+    timelines = [Timeline(make_interactions(log)).interactions for log in (events, shuffled)]
+    for name in ("user_nos", "item_nos", "kind_nos", "occurred_at"):
+        once, again = (getattr(timeline, name) for timeline in timelines)
+        assert np.array_equal(once, again)
 
 
 def walks(users: int, steps: int) -> list[Event]:
@@ -116,7 +133,7 @@ def test_the_same_seed_gives_the_same_replay(make_interactions: Make) -> None:
     log = make_interactions(walks(40, 8))
     asked = ReplaySettings(nights=2, sample=30, seed=3, threads=1)
     once, again = (replay(log, SMALL, asked) for _ in range(2))
-    assert len(once.earlier) == 30
+    assert len(once.earlier) == len(once.moments.user_nos) == 30
     for name, ranks in once.ranks.items():
         assert np.array_equal(ranks, again.ranks[name])
 
@@ -127,10 +144,13 @@ def test_a_log_in_which_nothing_can_be_foreseen_says_so(make_interactions: Make)
         replay(log, SMALL, ReplaySettings(threads=1))
 
 
-def replayed(ranks: dict[str, list[int]]) -> Replay:
+def replayed(ranks: dict[str, list[int]], user_nos: list[int] | None = None) -> Replay:
     arrays = {name: np.array(values) for name, values in ranks.items()}
     earlier = np.arange(len(next(iter(arrays.values()))))
-    return Replay(arrays, earlier, 0.0, 0.0)
+    users = earlier if user_nos is None else np.array(user_nos)
+    nothing = np.zeros(len(earlier), dtype=np.int64)
+    moments = Moments(users.astype(np.int32), nothing > 0, nothing, nothing > 0)
+    return Replay(arrays, earlier, 0.0, 0.0, moments)
 
 
 def test_hit_rate_and_ndcg_by_hand() -> None:
@@ -164,6 +184,46 @@ def test_advice_leaves_the_settings_alone_when_the_difference_is_noise() -> None
     advice = advise(replayed(ranks), BlendPolicy())
     assert not advice.convincing
     assert "leave the settings" in advice.sentence
+
+
+def test_what_one_user_does_many_times_convinces_nobody() -> None:
+    ranks = {name: [30] * 200 for name in CANDIDATES} | {"now": [30] * 200}
+    ranks["fixed 0.5"] = [0] * 150 + [30] * 50
+    assert advise(replayed(ranks), BlendPolicy()).convincing
+    advice = advise(replayed(ranks, [0] * 150 + list(range(1, 51))), BlendPolicy())
+    assert advice.gain == pytest.approx(0.75)
+    assert not advice.convincing
+
+
+def test_moments_by_second_days_and_list(make_interactions: Make) -> None:
+    second = 1 / 86_400
+    log = [(1, 1, 1, 0.0), (2, 1, 1, 0.0), (1, 2, 1, 0.4 * second), (1, 3, 1, 1.0 + second)]
+    log += [(2, 2, 1, 7.9), (2, 3, 1, 8.0 + 7.9), (2, 4, 1, 100.0)]
+    timeline = Timeline(make_interactions(log))
+    rows = np.array([2, 3, 4, 5, 6])
+    first, second_night = (
+        moments_of(timeline, part, np.array(listed, dtype=np.int32))
+        for part, listed in ((rows[:2], [2]), (rows[2:], [1, 2]))
+    )
+    moments = joined([first, second_night])
+    assert moments.user_nos.tolist() == [1, 1, 2, 2, 2]
+    assert moments.same_second.tolist() == [True, False, False, False, False]
+    assert moments.days.tolist() == [0, 1, 7, 8, 84]
+    assert moments.with_list.tolist() == [False, False, True, True, True]
+    found = moments.segments(np.array([1, 2, 1, 2, 3]))
+    members = {name: indexes.tolist() for name, indexes in found.items()}
+    assert members == {
+        "all": [0, 1, 2, 3, 4],
+        "new": [0, 1, 2, 3, 4],
+        "same second": [0],
+        "other second": [1, 2, 3, 4],
+        "with nightly list": [2, 3, 4],
+        "without nightly list": [0, 1],
+        "0 days": [0],
+        "1-7 days": [1, 2],
+        "8-30 days": [3],
+        "over 30 days": [4],
+    }
 
 
 @settings(deadline=None, max_examples=20)
@@ -212,3 +272,14 @@ def test_a_file_that_is_no_log_is_a_clear_error(tmp_path: Path, text: str, says:
         read_event_file(path)
     with pytest.raises(InvalidInputError, match="cannot be read"):
         read_event_file(tmp_path / "missing.csv")
+
+
+def test_the_order_of_the_lines_of_a_file_says_nothing(tmp_path: Path) -> None:
+    lines = ["a,y,1", "b,x,1", "a,x,1", "a,z,0", "b,y,2"]
+    logs = []
+    for no, order in enumerate((lines, lines[::-1])):
+        path = tmp_path / f"{no}.csv"
+        path.write_text("\n".join(["user_id,item_id,timestamp", *order]) + "\n")
+        logs.append(read_event_file(path))
+    once, again = ([log.user_nos.tolist(), log.item_nos.tolist()] for log in logs)
+    assert once == again == [[0, 0, 1, 0, 1], [2, 0, 0, 1, 1]]

@@ -1,0 +1,19 @@
+"""How many threads linear algebra has while something is fitted or measured."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from threadpoolctl import threadpool_limits
+
+
+@contextmanager
+def one_blas_thread() -> Iterator[None]:
+    """Let BLAS compute with one thread, for a block or a decorated function.
+
+    `implicit` has threads of its own, which those of a BLAS slow down, and most other products here
+    are of a vector or a few hundred rows: threads that share busy cores then wait for each other.
+    It holds for every BLAS that is loaded when the block begins (numpy and scipy have one each);
+    afterwards each has as many threads as before.
+    """
+    with threadpool_limits(1, "blas"):
+        yield
