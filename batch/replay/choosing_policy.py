@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from batch.evaluation.paired import paired_difference
-from batch.replay.foresight import gains_of
+from batch.evaluation.ranks import gains_at
+from batch.evaluation.scoring import DEPTH
 from batch.replay.ranking import ranks_of
 from batch.replay.sources import FittedNight
 from batch.space.validation_events import ValidationEvent
@@ -57,7 +58,7 @@ def choose_policy(
     drawn = np.random.default_rng(seed).permutation(len(events))[:MOST_EVENTS]
     chosen = [events[index] for index in np.sort(drawn)]
     ranks = [ranks_of(night, event, CANDIDATES) for event in chosen]
-    gains = {name: gains_of(np.array([row[name] for row in ranks])) for name in CANDIDATES}
+    gains = {name: gains_at(np.array([row[name] for row in ranks]), DEPTH) for name in CANDIDATES}
     user_nos = np.array([event.user_no for event in chosen], dtype=np.int32)
     default = gains["fixed"]
     best = max(gains, key=lambda name: float(gains[name].mean()))

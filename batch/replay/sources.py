@@ -16,7 +16,7 @@ from batch.history.matrix import InteractionMatrix
 from batch.replay.neighbours import Neighbourhood, fit_neighbourhood
 from batch.space.composing import ItemSpace
 from batch.space.validation_events import ValidationEvent
-from domain.blend import BATCH, CANDIDATES, NEIGHBOURS, SPEED
+from domain.blend import BATCH, CANDIDATES, NEIGHBOURS, SPEED, BlendPolicy
 from domain.live_vector import live_vector
 from domain.rankings import Ranking
 from domain.transitions import following
@@ -32,9 +32,11 @@ class FittedNight:
     lists: Factors
     space: ItemSpace
     popular: NDArray[np.float64]
-    """(i,) how many interactions each column of the matrix had."""
+    """(i,) the scores of the popular list."""
     past: Interactions
     """What it has read."""
+    policy: BlendPolicy | None = None
+    """The blend that foresaw the newest part best; None: none was chosen."""
 
     @cached_property
     def neighbourhood(self) -> Neighbourhood:

@@ -48,7 +48,9 @@ class Validation:
     """A sample of the held-out future, and what the past alone says of the items."""
 
     events: tuple[ValidationEvent, ...]
+    split: Split
     past: InteractionMatrix
+    """Of the interactions before the split."""
     components: ItemComponents
 
 
@@ -87,7 +89,7 @@ def make_validation(
     if len(events) < FEWEST_EVENTS:
         return None
     components = fit_item_components(past, split.past, split.moment, parameters, threads=threads)
-    return Validation(tuple(events), past, components)
+    return Validation(tuple(events), split, past, components)
 
 
 def choose_weights(validation: Validation | None, parameters: SpaceParameters) -> ChosenWeights:

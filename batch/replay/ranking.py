@@ -1,0 +1,53 @@
+"""The lists of one night as of an event, and where they have the item that came next.
+
+The functions that blend here are the ones of `domain/` that serve.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from batch.replay.sources import SOURCES, FittedNight, best
+from batch.space.validation_events import ValidationEvent
+from domain.blend import BATCH, SPEED, BlendPolicy, blend
+from domain.identifiers import ItemNo
+
+MISSED = np.iinfo(np.int32).max
+"""The rank of an item that a list does not hold."""
+LEARNED = "learned"
+"""The name of the list that is blended as the night found best."""
+
+
+def ranks_of(
+    night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
+) -> dict[str, int]:
+    """The rank of the event's item in every list."""
+    lists = lists_of(night, event, policies)
+    return {name: rank_of(event.item_no, item_nos) for name, item_nos in lists.items()}
+
+
+def lists_of(
+    night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
+) -> dict[str, NDArray[np.int32]]:
+    """Every list as of the event, best first; one that is empty gives way to popular."""
+    policies = {**policies, **({} if night.policy is None else {LEARNED: night.policy})}
+    popular = best(night, event, night.popular)
+    asked = {name: policy.weights(event.since_cut_off) for name, policy in policies.items()}
+    named = {BATCH, SPEED}.union(*asked.values())
+    found = {name: SOURCES[name](night, event) for name in SOURCES if name in named}
+    lists = {"popular": popular, **found}
+    listed = {
+        name: (ranking if len(ranking) else popular).item_nos for name, ranking in lists.items()
+    }
+    for name, policy in policies.items():
+        rankings = {source: found[source] for source in asked[name]}
+        blended = blend(rankings, asked[name], policy.sharpness)
+        listed[name] = (blended if len(blended) else popular).item_nos
+    return listed
+
+
+def rank_of(item_no: ItemNo, item_nos: NDArray[np.integer]) -> int:
+    """The rank of an item in a list (n,), counted from 0; `MISSED` if it is not there."""
+    indexes = np.flatnonzero(item_nos == item_no)
+    return int(indexes[0]) if len(indexes) else MISSED
