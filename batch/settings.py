@@ -100,6 +100,11 @@ class BatchSettings(LayerSettings):
         0.5, ge=0, le=1, description="share of the served run's interactions a new run must have"
     )
 
+    choose: bool = Field(
+        default=True,
+        description="whether each night chooses factors, exponents and the popular list's window by"
+        " what its newest part shows; the number of factors is then the most there may be",
+    )
     list_length: int = Field(200, ge=1, le=1000, description="items in a user's batch list")
     chunk_users: int = Field(
         5_000, ge=1, description="users whose lists or vectors are in memory at once"

@@ -21,7 +21,7 @@ from batch.evaluation.bootstrap import clustered_interval
 from batch.evaluation.scoring import DEPTH
 from batch.history.event_file import read_event_file
 from batch.parameters import RunParameters
-from batch.replay.replaying import ReplaySettings, fit_night
+from batch.replay.nights import fit_night
 from batch.replay.sources import FittedNight, batch_list, speed_list
 from batch.space.validation_events import Timeline, ValidationEvent
 from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
@@ -70,7 +70,7 @@ def events(
     rows = np.concatenate([timeline.foreseeable(*edge) for edge in itertools.pairwise(edges)])
     drawn = np.sort(np.random.default_rng(0).permutation(rows)[:sample])
     for first, end in itertools.pairwise(edges.tolist()):
-        night = fit_night(timeline, first, RunParameters(), ReplaySettings())
+        night = fit_night(timeline, first, RunParameters())
         tonight = drawn[(drawn >= first) & (drawn < end)]
         for event in timeline.events(tonight, first):
             yield night, event

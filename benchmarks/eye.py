@@ -22,7 +22,8 @@ from rich.table import Table
 from batch.history.interactions import Interactions
 from batch.history.splitting import pair_keys, sample_users
 from batch.parameters import RunParameters
-from batch.replay.replaying import ReplaySettings, fit_night, lists_of
+from batch.replay.nights import fit_night
+from batch.replay.ranking import lists_of
 from batch.settings import BatchSettings
 from batch.space.validation_events import Timeline, ValidationEvent
 from benchmarks.command import Data, Seed, run_command
@@ -76,7 +77,7 @@ def lists_of_users(
     """The newest history and the lists of `users` users drawn at random, by user number."""
     timeline = Timeline(log)
     ordered, end = timeline.interactions, len(timeline)
-    night = fit_night(timeline, end, parameters, ReplaySettings(seed=seed, threads=threads))
+    night = fit_night(timeline, end, parameters, seed=seed, threads=threads)
     used_by, weights = users_of_items(ordered), ordered.weights()
 
     def shown(item_nos: NDArray[np.integer]) -> list[ShownItem]:

@@ -19,7 +19,7 @@ from rich.table import Table
 from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions
 from batch.parameters import RunParameters
-from batch.replay.replaying import ReplaySettings, fit_night
+from batch.replay.nights import fit_night
 from batch.settings import BatchSettings
 from batch.space.validation_events import Timeline, ValidationEvent
 from benchmarks.command import EventsFile, Seed, run_command
@@ -91,8 +91,7 @@ def foresee_last(
 ) -> NextItems:
     """Fit a night on all but the targets, its choices too, and rank all items for each target."""
     timeline, events = last_events(leave_last_out(log), users, seed)
-    settings = ReplaySettings(seed=seed, threads=threads)
-    night = fit_night(timeline, len(timeline), parameters, settings)
+    night = fit_night(timeline, len(timeline), parameters, seed=seed, threads=threads)
     return foresee(night, events, on_step)
 
 

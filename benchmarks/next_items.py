@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.evaluation.ranks import gains_at, hits_at
-from batch.replay.replaying import POLICIES, lists_of, rank_of
+from batch.replay.ranking import lists_of, rank_of
+from batch.replay.replaying import POLICIES
 from batch.replay.sources import FittedNight
 from batch.space.validation_events import ValidationEvent
 

@@ -24,7 +24,7 @@ from batch.history.interactions import Interactions
 from batch.history.splitting import pair_keys, split_by_time
 from batch.parameters import RunParameters
 from batch.replay.moments import WITH_LIST, WITHOUT_LIST
-from batch.replay.replaying import ReplaySettings, fit_night
+from batch.replay.nights import fit_night
 from batch.settings import BatchSettings
 from batch.space.validation_events import Timeline
 from benchmarks.command import EventsFile, Seed, run_command
@@ -111,7 +111,7 @@ def foresee_later(
         raise NotEnoughHistoryError("In the newest tenth of this log nobody comes to a new item.")
     if sample is not None:
         rows = np.sort(np.random.default_rng(seed).permutation(rows)[:sample])
-    night = fit_night(timeline, cut_off, parameters, ReplaySettings(seed=seed, threads=threads))
+    night = fit_night(timeline, cut_off, parameters, seed=seed, threads=threads)
     foreseen = foresee(night, timeline.events(rows, cut_off), on_step)
     with_list = np.isin(timeline.interactions.user_nos[rows], night.matrix.user_nos)
     return SplitFigures(foreseen, with_list, len(night.matrix.item_nos))

@@ -19,15 +19,10 @@ from batch.evaluation.scoring import DEPTH
 from batch.history.interactions import Interactions
 from batch.history.matrix import like_counts
 from batch.parameters import RunParameters, WordParameters
-from batch.replay.replaying import (
-    ReplaySettings,
-    night_with,
-    nights_of,
-    ranks_of,
-    validation_of_night,
-)
+from batch.replay.nights import choices_of, night_with, validation_of_night
+from batch.replay.ranking import ranks_of
+from batch.replay.replaying import ReplaySettings, nights_of
 from batch.replay.sources import FittedNight
-from batch.space.choosing import choose_weights
 from batch.space.validation_events import Timeline
 
 LISTS = ("batch", "speed", "fixed")
@@ -123,12 +118,13 @@ def _nights(
     settings: ReplaySettings,
 ) -> tuple[FittedNight, FittedNight, float]:
     """The night without words, with them, and how long it let them count."""
-    validation = validation_of_night(timeline.before(cut_off), parameters, settings)
-    weights = choose_weights(validation, parameters.space).weights
+    how = {"seed": settings.seed, "threads": settings.threads}
+    validation = validation_of_night(timeline.before(cut_off), parameters, **how)
+    choices = choices_of(validation, parameters, **how)
     words = choose_pseudo_count(
-        validation, terms, space=parameters.space, weights=weights, words=WordParameters()
+        validation, terms, space=parameters.space, weights=choices.weights, words=WordParameters()
     ).parameters
-    night = night_with(timeline, cut_off, parameters, weights, settings)
+    night = night_with(timeline, cut_off, parameters, choices, threads=settings.threads)
     known = terms.of(night.matrix.item_nos)
     learned = learn_space_words(night.space, night.matrix, known, words)
     lists, _ = lists_with_words(night.lists, night.matrix, known, words)

@@ -13,6 +13,7 @@ from sqlalchemy.pool import NullPool
 from batch.evaluation.comparison import Comparison
 from batch.evaluation.holdout import Holdout
 from batch.evaluation.promotion_gate import Size
+from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.runs import model_runs
 from batch.runs.model_runs import Run, find_served_run, nightly_lock
@@ -137,7 +138,7 @@ def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
     """One night from beginning to end, with what was `asked` of the hyperparameters."""
     run = learning_tasks.begin(context, asked)
     try:
-        _publish(context, run)
+        _publish(context, run, asked)
     except BaseException as error:
         _fail(context, run.run_id, error)
         raise
@@ -147,16 +148,20 @@ def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
     return run.run_id
 
 
-def _publish(context: NightlyContext, run: Run) -> None:
+def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> None:
     history = learning_tasks.read_history(context, run)
     matrix = learning_tasks.build_matrix(context, run, history)
     held_out = judging_tasks.split(context, history)
-    _judge(context, run, history, held_out)
+    validation = learning_tasks.make_validation(context, run, held_out)
+    context.settings = learning_tasks.choose_popular_list(context, run, validation)
+    run, fitted = learning_tasks.choose_lists(context, run, validation, asked)
+    _judge(context, run, history, held_out, fitted)
     publishing_tasks.make_room(context, run)
     catalogue = learning_tasks.read_catalogue(context)
     terms = learning_tasks.read_words(context)
-    validation = learning_tasks.make_validation(context, run, held_out)
     weights = learning_tasks.choose_weights(context, run, validation)
+    learning_tasks.choose_policy(context, run, validation, weights, fitted)
+    del fitted
     chosen = learning_tasks.choose_words(context, run, validation, terms, weights)
     factors = learning_tasks.refit(context, run, history, matrix)
     factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)
@@ -174,12 +179,18 @@ def _publish(context: NightlyContext, run: Run) -> None:
     publishing_tasks.promote(context, run, known)
 
 
-def _judge(context: NightlyContext, run: Run, history: Interactions, held_out: Holdout) -> None:
-    """Let the run pass or raise RunRefusedError."""
+def _judge(
+    context: NightlyContext,
+    run: Run,
+    history: Interactions,
+    held_out: Holdout,
+    fitted: Factors | None,
+) -> None:
+    """Let the run pass or raise RunRefusedError; `fitted` is the candidate, if it was fitted."""
     with context.begin() as connection:
         served = find_served_run(connection)
     enough = held_out.users() >= context.settings.fewest_evaluated_users
-    comparison = _compare(context, run, held_out, served) if enough else None
+    comparison = _compare(context, run, held_out, served, fitted) if enough else None
     size = Size(len(history), None if served is None else served.interactions)
     verdict = judging_tasks.pass_promotion_gate(context, run, size, comparison, held_out.users())
     if not verdict.accepted:
@@ -187,12 +198,16 @@ def _judge(context: NightlyContext, run: Run, history: Interactions, held_out: H
 
 
 def _compare(
-    context: NightlyContext, run: Run, held_out: Holdout, served: model_runs.ServedRun | None
+    context: NightlyContext,
+    run: Run,
+    held_out: Holdout,
+    served: model_runs.ServedRun | None,
+    fitted: Factors | None,
 ) -> Comparison:
     """The candidate, popularity and the served run on one held-out future."""
-    candidate = judging_tasks.score_candidate(
-        context, held_out, judging_tasks.fit_past(context, held_out, run.parameters.lists)
-    )
+    if fitted is None:
+        fitted = judging_tasks.fit_past(context, held_out, run.parameters.lists)
+    candidate = judging_tasks.score_candidate(context, held_out, fitted)
     popular = judging_tasks.score_popularity(context, held_out)
     if served is None:
         return Comparison(candidate, *popular, served=None)

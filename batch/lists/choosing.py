@@ -209,6 +209,7 @@ POPULAR_HALF_LIVES_DAYS = (1.0, 3.0, 7.0, 30.0, 180.0)
 """Half-lives of the popular list to choose from, beside the one set up."""
 POPULAR_WINDOW = 3.0
 """The popular list looks back so many half-lives."""
+_POPULAR_ERRORS = 2.0
 
 
 def choose_popular(
@@ -220,7 +221,8 @@ def choose_popular(
 ) -> BatchSettings:
     """The settings with the popular list that foresees the events best, whoever's they are.
 
-    What is set up stays unless another half-life is better by more than a standard error.
+    What is set up stays unless another half-life is better by more than two standard errors: all
+    events are about one list, so that a single burst decides much.
     """
     if len(events) < FEWEST_EVENTS:
         return settings
@@ -239,4 +241,4 @@ def choose_popular(
         gains.append(_gains(asked, Factors(one, listed.items), only)[""])
     best = max(range(len(gains)), key=lambda index: float(gains[index].mean()))
     gain, error = paired_difference(gains[best], gains[0], asked.user_nos)
-    return candidates[best] if gain > error else settings
+    return candidates[best] if gain > _POPULAR_ERRORS * error else settings

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix, interaction_matrix
 from batch.history.splitting import split_by_time
-from batch.lists.choosing import ChosenLists, choose_lists, choose_popular
+from batch.lists.choosing import choose_lists, choose_popular
 from batch.lists.listing import fit_lists
 from batch.lists.popularity import as_factors, popular
 from batch.parameters import ListHyperparameters, LiveWeights, RunParameters
@@ -67,7 +68,10 @@ def choices_of(
     asked = (validation.events, validation.past, split.past, split.moment)
     lists = choose_lists(*asked, parameters.lists, seed=seed, threads=threads)
     listed = choose_popular(*asked, settings)
-    past = night_of_past(validation, parameters, weights, lists, listed, threads=threads)
+    fitted = lists.fitted or fit_lists(
+        validation.past, split.past, split.moment, lists.hyperparameters, threads=threads
+    )
+    past = night_of_past(validation, parameters, weights, fitted, listed)
     policy = choose_policy(past, validation.events, seed=seed).policy
     return Choices(weights, lists.hyperparameters, listed, policy)
 
@@ -76,16 +80,11 @@ def night_of_past(
     validation: Validation,
     parameters: RunParameters,
     weights: LiveWeights,
-    lists: ChosenLists,
+    fitted: Factors,
     settings: BatchSettings,
-    *,
-    threads: int = 0,
 ) -> FittedNight:
     """What was learned from the past of a validation, put together as a night."""
     split, matrix = validation.split, validation.past
-    fitted = lists.fitted or fit_lists(
-        matrix, split.past, split.moment, lists.hyperparameters, threads=threads
-    )
     return FittedNight(
         cut_off=len(split.past),
         matrix=matrix,

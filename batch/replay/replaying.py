@@ -74,9 +74,7 @@ def replay(
     fit_seconds = rank_seconds = 0.0
     for done, first, tonight in nights_of(timeline, settings):
         begun = time.perf_counter()
-        night = fit_night(
-            timeline, first, parameters, seed=settings.seed, threads=settings.threads
-        )
+        night = fit_night(timeline, first, parameters, seed=settings.seed, threads=settings.threads)
         fitted = time.perf_counter()
         for event in timeline.events(tonight, first):
             ranks.append(ranks_of(night, event, settings.policies))

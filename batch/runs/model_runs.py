@@ -100,6 +100,14 @@ def store_metrics(connection: Connection, run_id: RunId, metrics: Mapping[str, A
     )
 
 
+def store_parameters(connection: Connection, run_id: RunId, parameters: RunParameters) -> None:
+    """Write anew what a run is made by."""
+    connection.execute(
+        _BATCH["store_parameters"],
+        {"run_id": run_id, "parameters": json.dumps(parameters.described())},
+    )
+
+
 def store_step_seconds(connection: Connection, run_id: RunId, step: str, seconds: float) -> None:
     """Note how long a step took."""
     connection.execute(

@@ -215,7 +215,7 @@ def _some_parts(
     for scores in (taste, sequence, *transitions.values(), *(lately[None] for lately in trends)):
         best = min(_BEST_OF_EACH, taste.shape[1])
         columns = np.argpartition(-scores, best - 1, axis=1)[:, :best]
-        np.put_along_axis(candidates, np.broadcast_to(columns, (len(users), best)), True, axis=1)  # noqa: FBT003
+        np.put_along_axis(candidates, np.broadcast_to(columns, (len(users), best)), True, axis=1)
     for row, history in enumerate(histories):
         seen = space.items.rows_of(history.item_nos)
         candidates[row, seen[seen >= 0]] = False

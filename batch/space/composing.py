@@ -94,7 +94,9 @@ def item_space(
     """
     scales = taste_scales(components, parameters)
     taste = components.factors * scales[:, None]
-    vectors = np.column_stack([taste, components.sequence.item_embeddings, components.trend(weights)])
+    vectors = np.column_stack(
+        [taste, components.sequence.item_embeddings, components.trend(weights)]
+    )
     norms = np.linalg.norm(vectors, axis=1)
     norm = float(norms.max(initial=0.0))
     # filler = sqrt(max_norm^2 - |v|^2): all norms become equal

@@ -168,9 +168,7 @@ def _best_of_block(
     return csr_matrix((values, (rows, columns.ravel() + first_column)), shape=shape)
 
 
-def _best(
-    matrix: csr_matrix, own_columns: NDArray[np.intp], neighbours: int
-) -> csr_matrix:
+def _best(matrix: csr_matrix, own_columns: NDArray[np.intp], neighbours: int) -> csr_matrix:
     """The greatest positive numbers of each row, without that of the row's own item."""
     cells = matrix.tocoo()
     kept = (cells.data > 0.0) & (cells.col != own_columns[cells.row])

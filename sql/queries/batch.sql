@@ -51,6 +51,9 @@ insert into model_runs (cut_off_position, cut_off_at, parameters, flow_run_id)
 values (:cut_off_position, clock_timestamp(), cast(:parameters as jsonb), cast(:flow_run_id as uuid))
 returning run_id, cut_off_at;
 
+-- name: store_parameters
+update model_runs set parameters = parameters || cast(:parameters as jsonb) where run_id = :run_id;
+
 -- name: find_judged_run_since
 -- The newest run that began at :since or later and was published or refused, or no row. It has learned from all that a
 -- run due at :since would have learned from; one that broke down has not.

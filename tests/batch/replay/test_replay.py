@@ -14,12 +14,12 @@ from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from batch.replay.foresight import CANDIDATES, advise, by_segment, figures
 from batch.replay.moments import Moments, joined, moments_of
+from batch.replay.nights import fit_night
+from batch.replay.ranking import MISSED
 from batch.replay.replaying import (
-    MISSED,
     POLICIES,
     Replay,
     ReplaySettings,
-    fit_night,
     replay,
 )
 from batch.replay.sources import batch_list, speed_list
@@ -110,7 +110,7 @@ def test_speed_foresees_the_next_step_where_popularity_cannot(make_interactions:
 def test_a_seen_item_is_in_no_list(make_interactions: Make) -> None:
     timeline = Timeline(make_interactions(walks(30, 8)))
     cut_off = int(0.7 * len(timeline))
-    night = fit_night(timeline, cut_off, SMALL, ReplaySettings(threads=1))
+    night = fit_night(timeline, cut_off, SMALL, threads=1)
     rows = timeline.foreseeable(cut_off, len(timeline))
     for event in timeline.events(rows, cut_off):
         for source in (batch_list(night, event), speed_list(night, event)):
@@ -124,7 +124,7 @@ def test_the_future_of_a_night_changes_nothing_of_what_it_knows(make_interaction
     for log in (events, other):
         timeline = Timeline(make_interactions(log))
         cut_off = sum(event[3] < 6 for event in log)
-        nights.append(fit_night(timeline, cut_off, SMALL, ReplaySettings(threads=1)))
+        nights.append(fit_night(timeline, cut_off, SMALL, threads=1))
     assert np.array_equal(nights[0].lists.items, nights[1].lists.items)
     assert np.array_equal(nights[0].space.items.vectors, nights[1].space.items.vectors)
 
