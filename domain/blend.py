@@ -9,7 +9,7 @@ what replay measures is what users get.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from domain.rankings import Ranking
 
-Policy = Literal["fixed", "adaptive"]
+Policy = Literal["fixed", "adaptive", "learned"]
 
 CANDIDATES = 200
 """How many eligible items each source gives at the most."""
@@ -46,11 +46,22 @@ class BlendPolicy:
     more: Mapping[str, float] = field(default_factory=lambda: {NEIGHBOURS: 0.0})
     """Weights of further sources, by name, where batch and speed weigh 1 together."""
 
+    def resolved(self, learned: "BlendPolicy | None") -> "BlendPolicy":
+        """What `learned` stands for: the policy that the served run found best, or else `fixed`.
+
+        Any other policy stands for itself. The weights of further sources stay as they are.
+        """
+        if self.policy != "learned":
+            return self
+        found = replace(self, policy="fixed") if learned is None else learned
+        return replace(found, more=self.more)
+
     def weights(self, events_since_cut_off: int) -> dict[str, float]:
         """The weights by source for a user with so many events since the run's cut-off.
 
-        `fixed` keeps them; `adaptive` follows `w_batch = batch_weight * 2^(-n/h)`. A source that is
-        not named is not asked; those beside batch and speed are named if they weigh anything.
+        `fixed` keeps them, and `learned` until it is resolved; `adaptive` follows
+        `w_batch = batch_weight * 2^(-n/h)`. A source that is not named is not asked; those beside
+        batch and speed are named if they weigh anything.
         """
         batch = self.batch_weight
         if self.policy == "adaptive":

@@ -8,6 +8,9 @@ from typing import Any
 import numpy as np
 from prefect.runtime import flow_run
 
+from batch.choosing import lists as choosing_lists
+from batch.choosing import live_weights
+from batch.choosing.live_weights import Validation
 from batch.content import catalogue_words, choosing_words
 from batch.content.catalogue_words import CatalogueWords
 from batch.content.cold_items import lists_with_words
@@ -17,7 +20,6 @@ from batch.fitting import Factors
 from batch.history.catalogue import Catalogue, load_catalogue
 from batch.history.interactions import Interactions, load_interactions
 from batch.history.matrix import InteractionMatrix, interaction_matrix
-from batch.lists import choosing as choosing_lists
 from batch.lists.listing import fit_lists, iterations_of
 from batch.parameters import (
     FEWEST_ITEMS,
@@ -32,8 +34,6 @@ from batch.replay.nights import night_of_past
 from batch.runs import model_runs
 from batch.runs.model_runs import Run
 from batch.settings import BatchSettings
-from batch.space import choosing
-from batch.space.choosing import Validation
 from batch.space.composing import ItemSpace, fit_item_components, item_space
 from batch.space.validation_events import ValidationEvent
 from batch.tuning.tuned_hyperparameters import find_tuned_hyperparameters
@@ -149,7 +149,7 @@ def refit(
 @step("Validate on the held-out future")
 def make_validation(context: NightlyContext, run: Run, held_out: Holdout) -> Validation | None:
     """Item vectors of the past alone, to choose by what they foresee; None: too little to see."""
-    validation = choosing.make_validation(
+    validation = live_weights.make_validation(
         held_out.split,
         held_out.past,
         run.parameters.space,
@@ -250,7 +250,7 @@ def _asked(
 @step("Choose the weights of the live vector")
 def choose_weights(context: NightlyContext, run: Run, validation: Validation | None) -> LiveWeights:
     """What taste, transitions and trends count."""
-    chosen = choosing.choose_weights(validation, run.parameters.space)
+    chosen = live_weights.choose_weights(validation, run.parameters.space)
     with context.begin() as connection:
         model_runs.store_metrics(connection, run.run_id, chosen.described())
     weights = chosen.weights

@@ -49,7 +49,8 @@ class BlendSettings(LayerSettings):
 
     blend_policy: Policy = Field(
         _BLEND.policy,
-        description="fixed: the weights stay; adaptive: the batch weight falls with each event.",
+        description="fixed: the weights stay; adaptive: the batch weight falls with each event;"
+        " learned: as the night found best.",
     )
     blend_batch_weight: Share = Field(
         _BLEND.batch_weight,

@@ -92,7 +92,7 @@ def two_camps(item_nos: Sequence[int], *, sequence: int = 4, seed: int = 3) -> I
         sequence=SequenceVectors(
             context_embeddings.astype(np.float32), item_embeddings.astype(np.float32)
         ),
-        trend=np.full(count, 0.1),
+        trends=np.full((3, count), 0.1),
     )
     return item_space(components, SpaceParameters(factors=4), LiveWeights())
 

@@ -6,11 +6,11 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.choosing.live_weights import Validation
 from batch.content.cold_items import learn_space_words, space_with_words
 from batch.content.words import ItemTerms
 from batch.history.matrix import item_degrees
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
-from batch.space.choosing import Validation
 from batch.space.composing import ItemSpace, item_space
 from batch.space.validation_events import ValidationEvent
 from domain.live_vector import live_vector

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from batch.history.interactions import Interactions
 from domain.errors import InvalidInputError
@@ -28,7 +29,7 @@ def read_event_file(path: Path) -> Interactions:
 
     Comma or tab separated with a header; the columns user_id, item_id and timestamp (seconds since
     1970 or ISO 8601) in any order, others ignored. Users and items are numbered in the order of
-    their ids as text, so that the order of the lines says nothing.
+    their ids, as numbers if all of them are, so that the order of the lines says nothing.
 
     Raises InvalidInputError if the file is missing, lacks a column or has an unreadable time.
     """
@@ -38,12 +39,23 @@ def read_event_file(path: Path) -> Interactions:
     count = len(frame)
     return Interactions(
         USED,
-        pd.factorize(frame["user_id"], sort=True)[0].astype(np.int32),
-        pd.factorize(frame["item_id"], sort=True)[0].astype(np.int32),
+        _numbers(frame["user_id"]),
+        _numbers(frame["item_id"]),
         np.ones(count, dtype=np.int16),
         np.full(count, np.nan, dtype=np.float32),
         (frame["seconds"].to_numpy() * 1e6).astype("datetime64[us]"),
     ).in_time_order()
+
+
+def _numbers(ids: "pd.Series[str]") -> NDArray[np.int32]:
+    """(n,) the place of each id among the distinct ones, in their order."""
+    codes, distinct = pd.factorize(ids, sort=True)
+    numeric = pd.to_numeric(pd.Series(distinct), errors="coerce").to_numpy(np.float64)
+    if np.isnan(numeric).any():
+        return codes.astype(np.int32)
+    places = np.empty(len(distinct), dtype=np.int32)
+    places[np.argsort(numeric, kind="stable")] = np.arange(len(distinct))
+    return places[codes]
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from batch.evaluation.paired import paired_difference
+from batch.choosing.paired import paired_difference
 from batch.evaluation.ranks import gains_at
 from batch.replay.ranking import ranks_of
 from batch.replay.sources import FittedNight

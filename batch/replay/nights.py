@@ -5,18 +5,18 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from batch.choosing.lists import choose_lists, choose_popular
+from batch.choosing.live_weights import Validation, choose_weights, make_validation
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix, interaction_matrix
 from batch.history.splitting import split_by_time
-from batch.lists.choosing import choose_lists, choose_popular
 from batch.lists.listing import fit_lists
 from batch.lists.popularity import as_factors, popular
 from batch.parameters import ListHyperparameters, LiveWeights, RunParameters
 from batch.replay.choosing_policy import choose_policy
 from batch.replay.sources import FittedNight
 from batch.settings import BatchSettings
-from batch.space.choosing import Validation, choose_weights, make_validation
 from batch.space.composing import fit_item_components, item_space
 from batch.space.validation_events import Timeline
 from domain.blend import BlendPolicy

@@ -1,8 +1,8 @@
 """Fitting transitions: what comes next, by ridge regression from decayed histories.
 
-Each moment of a user's history gives a row of S, the decayed newest items, and a row of T, the items
-that came next. B = (S'S + lambda I)^-1 S'T foresees T from S (the closed form of ridge regression;
-TALE, Park et al., WSDM 2025, is of this kind).
+Each moment of a user's history gives a row of S, the decayed newest items, and a row of T, the
+items that came next. B = (S'S + lambda I)^-1 S'T foresees T from S (the closed form of ridge
+regression; TALE, Park et al., WSDM 2025, is of this kind).
 
 The most used items are solved for exactly. The others are rare, so that lambda outweighs what they
 have in common: each follows from the solution of the first by one step of block Gauss-Seidel, where
@@ -137,7 +137,7 @@ def _solve(counts: _Counts, ridge: float, neighbours: int) -> csr_matrix:
     among[np.diag_indices_from(among)] += np.float32(ridge)
     factor = cho_factor(among, lower=True, overwrite_a=True, check_finite=False)
     wanted = counts.next_counts[counts.solved].tocsc()
-    exact = csr_matrix(wanted.shape, dtype=np.float32)
+    exact = csr_matrix(0.0 * wanted)
     for start in range(0, wanted.shape[1], _COLUMNS_AT_ONCE):
         block = wanted[:, start : start + _COLUMNS_AT_ONCE].toarray().astype(np.float32)
         solution = cho_solve(factor, block, overwrite_b=True, check_finite=False)

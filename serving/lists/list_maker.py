@@ -61,25 +61,26 @@ class ListMaker:
         request: RecommendationRequest,
     ) -> RecommendationList:
         """The best list that `run` has for a user; None: a user the log has never seen."""
+        policy = self._policy.resolved(run.learned if run else None)
         user_no = reader.user_no if reader else None
         user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
         user, interests_degraded = await self._interests.with_interests(
             run, user_no, user, request.interests, exclude_seen=request.exclude_seen
         )
         schedule = ExplorationSchedule.now(user_no, run)
-        candidates, degraded = await self._candidates_in_time(run, user, request, schedule)
+        candidates, degraded = await self._candidates_in_time(run, user, request, schedule, policy)
         degraded = degraded or interests_degraded
         if run is None or not candidates:
             builder = ListBuilder(request.limit, request.max_per_category)
             await self._backfiller.begin(run, builder, user.excluded, request.filters)
-            unapplied = AppliedPolicy.of_no_source(self._policy)
+            unapplied = AppliedPolicy.of_no_source(policy)
             return RecommendationList("popular", run, unapplied, builder.items, degraded)
-        ranked, policy = _blended(candidates, self._policy, user.events_since_cut_off)
+        ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
         builder, reranking_degraded = await self._reranker.reranked(
             run, candidates, ranked, request, schedule
         )
         result = RecommendationList(
-            _strategy(candidates), run, policy, builder.items, degraded or reranking_degraded
+            _strategy(candidates), run, applied, builder.items, degraded or reranking_degraded
         )
         try:
             items = await self._finished(run, builder, user_no, user, request)
@@ -130,16 +131,17 @@ class ListMaker:
         user: UserState,
         request: RecommendationRequest,
         schedule: ExplorationSchedule,
+        policy: BlendPolicy,
     ) -> tuple[Candidates, str | None]:
         """Those of all sources; if a search takes too long, the batch list's, and why."""
         try:
             with until(SEARCHING):
                 new = self._reranker.new_items(request, schedule)
-                found = await self._candidates(run, user, request, new)
+                found = await self._candidates(run, user, request, new, policy)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
         except StoreUnavailableError as error:
             without_search = replace(user, embedding=None)
-            found = await self._candidates(run, without_search, request, NewItems())
+            found = await self._candidates(run, without_search, request, NewItems(), policy)
             lacking = self._lacks_index(run, user, request)
             return found, VECTOR_INDEX if lacking else degraded_by(error)
 
@@ -154,7 +156,12 @@ class ListMaker:
         return trusted(run.index if run is not None else None, self._recall_bound)
 
     async def _candidates(
-        self, run: LiveRun | None, user: UserState, request: RecommendationRequest, new: NewItems
+        self,
+        run: LiveRun | None,
+        user: UserState,
+        request: RecommendationRequest,
+        new: NewItems,
+        policy: BlendPolicy,
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates({})
@@ -166,7 +173,7 @@ class ListMaker:
             new=new,
             with_categories=request.max_per_category is not None,
         )
-        return await collect(user, wanted, self._policy.weights(user.events_since_cut_off))
+        return await collect(user, wanted, policy.weights(user.events_since_cut_off))
 
 
 def _blended(

@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Row
 
+from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
 from domain.interactions import EventKind
@@ -53,6 +54,8 @@ class LiveRun:
     """Which promotion made it the served one. A run that is served again is another version."""
     similarity_index: ItemIndex | None = None
     """The index over how similar its items are; None: they are few, and compared exactly."""
+    learned: BlendPolicy | None = field(default=None, compare=False)
+    """The blend that the night found best; None: it found none."""
 
     @property
     def version(self) -> str:
@@ -122,7 +125,8 @@ def _live_run(row: Row[Any]) -> LiveRun:
         if row.similarity_recall is None
         else ItemIndex(row.similarity_recall, 2 * (row.dimensions - 2), row.similarity_index_number)
     )
-    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.promotion_no, similarity)
+    learned = None if row.learned_policy is None else BlendPolicy(**row.learned_policy)
+    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.promotion_no, similarity, learned)
 
 
 Answer = TypeVar("Answer")

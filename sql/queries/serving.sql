@@ -3,12 +3,14 @@
 
 -- part: run_columns
 -- Until when a run has learned; of its indexes, if it has any, their measured recall, the length of the vectors in them,
--- and PostgreSQL's numbers of them: null of one that was dropped, or that PostgreSQL does not use.
+-- and PostgreSQL's numbers of them: null of one that was dropped, or that PostgreSQL does not use. And the blend that the
+-- night found best.
 cut_off_at,
 case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
 (metrics ->> 'similarity_recall@100')::double precision as similarity_recall,
 (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
     + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions,
+metrics -> 'learned_policy' -> 'policy' as learned_policy,
 (
     select indexrelid::bigint from pg_index
     where indexrelid = to_regclass('item_embeddings_' || model_runs.run_id || '_nearest') and indisvalid and indisready

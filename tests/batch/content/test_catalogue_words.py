@@ -71,7 +71,7 @@ def space(item_nos: list[int], request: pytest.FixtureRequest) -> ItemSpace:
         factors=random.normal(size=(KNOWN, 4)).astype(np.float32),
         degrees=np.ones(KNOWN),
         sequence=SequenceVectors(context_embeddings, item_embeddings),
-        trend=np.full(KNOWN, 0.25),
+        trends=np.full((3, KNOWN), 0.25),
     )
     return item_space(components, SpaceParameters(factors=4), LiveWeights())
 

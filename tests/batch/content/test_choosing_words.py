@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import csr_matrix
 
+from batch.choosing.live_weights import make_validation
 from batch.content.choosing_words import (
     Foreseen,
     best_of,
@@ -16,7 +17,6 @@ from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
 from batch.history.splitting import split_by_time
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
-from batch.space.choosing import make_validation
 
 SPACE = SpaceParameters(factors=8, iterations=5, sequence_dimensions=8)
 

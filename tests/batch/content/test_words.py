@@ -80,7 +80,7 @@ def space_of_groups(matrix: InteractionMatrix, seed: int) -> ItemSpace:
         factors=factors,
         degrees=np.maximum(np.bincount(matrix.weights.indices, minlength=items), 1.0),
         sequence=SequenceVectors(context_embeddings, item_embeddings),
-        trend=np.full(items, 0.5),
+        trends=np.full((3, items), 0.5),
     )
     parameters = SpaceParameters(factors=8, sequence_dimensions=8)
     return item_space(components, parameters, LiveWeights())

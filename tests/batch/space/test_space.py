@@ -89,7 +89,7 @@ def random_item_components(seed: int, items: int) -> ItemComponents:
         factors=random.normal(size=(items, 4)).astype(np.float32),
         degrees=random.integers(1, 50, items).astype(np.float64),
         sequence=sequence,
-        trend=random.exponential(size=items),
+        trends=random.exponential(size=(3, items)),
     )
 
 
@@ -108,7 +108,8 @@ def test_one_inner_product_is_the_weighted_sum_of_taste_sequence_and_trend(
     seed: int, items: int
 ) -> None:
     components = random_item_components(seed, items)
-    space = item_space(components, SpaceParameters(factors=4), LiveWeights(taste=0.5, trend=0.2))
+    weights = LiveWeights(taste=0.5, trends=(0.2, 0.0, 0.1))
+    space = item_space(components, SpaceParameters(factors=4), weights)
     liked = History(np.array([1, 2], dtype=np.int32), np.ones(2))
     vector = live_vector(space.space, space.items, liked)
     assert vector is not None
@@ -120,7 +121,8 @@ def test_one_inner_product_is_the_weighted_sum_of_taste_sequence_and_trend(
     expected = (
         0.5 * (components.factors * scales[:, None]) @ taste / np.linalg.norm(taste)
         + components.sequence.item_embeddings @ sequence
-        + 0.2 * components.trend
+        + 0.2 * components.trends[0]
+        + 0.1 * components.trends[2]
     )
     assert np.allclose(space.items.vectors @ vector, expected, atol=1e-3)
 

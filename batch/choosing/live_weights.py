@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from batch.evaluation.paired import paired_difference
+from batch.choosing.paired import paired_difference
 from batch.history.matrix import InteractionMatrix
 from batch.history.splitting import Split
 from batch.parameters import RIDGES, TREND_HALF_LIVES_DAYS, LiveWeights, SpaceParameters
@@ -185,9 +185,9 @@ def _parts_of(validation: Validation, parameters: SpaceParameters) -> _Parts | N
     space = item_space(components, parameters, LiveWeights(taste=1.0))
     found = []
     for start in range(0, len(validation.events), _AT_ONCE):
-        some = _some_parts(space, components, validation.events[start : start + _AT_ONCE])
-        if some is not None:
-            found.append(some)
+        parts = _some_parts(space, components, validation.events[start : start + _AT_ONCE])
+        if parts is not None:
+            found.append(parts)
     return _joined(found) if found else None
 
 
@@ -265,23 +265,23 @@ def _columns(
 
 def _joined(found: Sequence[_Parts]) -> _Parts:
     """All of them, as wide as the widest."""
-    width = max(some.taste.shape[1] for some in found)
+    width = max(part.taste.shape[1] for part in found)
 
     def stacked(scores: Sequence[Floats], filler: float = 0.0) -> Floats:
         return np.concatenate(
             [
-                np.pad(some, ((0, 0), (0, width - some.shape[1])), constant_values=filler)
-                for some in scores
+                np.pad(part, ((0, 0), (0, width - part.shape[1])), constant_values=filler)
+                for part in scores
             ]
         )
 
     return _Parts(
-        np.concatenate([some.user_nos for some in found]),
-        stacked([some.taste for some in found]),
-        stacked([some.sequence for some in found], -np.inf),
+        np.concatenate([part.user_nos for part in found]),
+        stacked([part.taste for part in found]),
+        stacked([part.sequence for part in found], -np.inf),
         {
-            ridge: stacked([some.transitions[ridge] for some in found])
+            ridge: stacked([part.transitions[ridge] for part in found])
             for ridge in found[0].transitions
         },
-        [stacked([some.trends[index] for some in found]) for index in range(len(found[0].trends))],
+        [stacked([part.trends[index] for part in found]) for index in range(len(found[0].trends))],
     )

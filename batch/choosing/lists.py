@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.evaluation.paired import paired_difference
+from batch.choosing.paired import paired_difference
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
@@ -227,7 +227,7 @@ def choose_popular(
     if len(events) < FEWEST_EVENTS:
         return settings
     asked = _Asked.of(past, events, np.zeros(len(events), dtype=np.intp))
-    one = np.ones((1, 1), dtype=np.float32)
+    everybody = np.ones((1, 1), dtype=np.float32)
     candidates = [settings] + [
         settings.model_copy(
             update={"popular_half_life_days": days, "popular_days": POPULAR_WINDOW * days}
@@ -238,7 +238,7 @@ def choose_popular(
     for each in candidates:
         listed = as_factors(popular(interactions, as_of, each), past)
         only = {"": np.ones(len(past.item_nos), dtype=np.float32)}
-        gains.append(_gains(asked, Factors(one, listed.items), only)[""])
+        gains.append(_gains(asked, Factors(everybody, listed.items), only)[""])
     best = max(range(len(gains)), key=lambda index: float(gains[index].mean()))
     gain, error = paired_difference(gains[best], gains[0], asked.user_nos)
     return candidates[best] if gain > _POPULAR_ERRORS * error else settings
