@@ -1,6 +1,7 @@
 """The blend, by its properties."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -173,3 +174,12 @@ def test_leaving_out_and_keeping_split_a_ranking(source: Ranking, chosen: set[in
     assert set(kept.item_nos.tolist()) <= chosen
     assert not set(left.item_nos.tolist()) & chosen
     assert len(kept) + len(left) == len(source)
+
+
+def test_the_learned_policy_is_what_the_night_found_best_or_else_the_fixed_one() -> None:
+    asked = BlendPolicy(policy="learned", batch_weight=0.6, more={"neighbours": 0.2})
+    found = BlendPolicy(policy="adaptive", batch_weight=0.3, half_life_events=3.0)
+    assert asked.resolved(found) == replace(found, more={"neighbours": 0.2})
+    assert asked.resolved(None) == replace(asked, policy="fixed")
+    assert asked.weights(5) == asked.resolved(None).weights(5)
+    assert found.resolved(asked) is found

@@ -1,0 +1,137 @@
+"""Choosing by validation events: what is planted is found, and what is noise moves nothing."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from batch.choosing.lists import choose_lists, choose_popular
+from batch.choosing.live_weights import DEFAULT, Validation, choose_weights
+from batch.choosing.paired import paired_difference
+from batch.history.event_file import USED
+from batch.history.interactions import Interactions
+from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
+from batch.replay.choosing_policy import ChosenPolicy, choose_policy
+from batch.replay.nights import (
+    Choices,
+    choices_of,
+    default_settings,
+    fit_night,
+    validation_of_night,
+)
+from batch.replay.ranking import LEARNED, lists_of
+from batch.space.validation_events import Timeline
+
+SMALL = RunParameters(
+    lists=ListHyperparameters(factors=40, iterations=3),
+    space=SpaceParameters(factors=8, iterations=3, sequence_dimensions=8),
+)
+SECONDS_A_DAY = 86_400
+
+
+def interactions(rows: list[tuple[int, int, float]]) -> Interactions:
+    """Rows of user, item and day."""
+    user_nos, item_nos, days = (np.array(column) for column in zip(*rows, strict=True))
+    return Interactions(
+        USED,
+        user_nos.astype(np.int32),
+        item_nos.astype(np.int32),
+        np.ones(len(rows), dtype=np.int16),
+        np.full(len(rows), np.nan, dtype=np.float32),
+        (days * SECONDS_A_DAY * 1e6).astype("datetime64[us]"),
+    ).in_time_order()
+
+
+def chained(users: int = 600, items: int = 60, length: int = 12, seed: int = 0) -> Interactions:
+    """A log in which item k is nearly always followed by a certain one, whoever uses it."""
+    random = np.random.default_rng(seed)
+    after = random.permutation(items)
+    rows = []
+    for user in range(users):
+        item, day = int(random.integers(items)), float(random.uniform(0, 100))
+        for _ in range(length):
+            rows.append((user, item, day))
+            item = int(after[item]) if random.random() < 0.9 else int(random.integers(items))
+            day += float(random.uniform(0.01, 0.1))
+    return interactions(rows)
+
+
+def trending(users: int = 300, items: int = 150, seed: int = 0) -> Interactions:
+    """A log in which everybody uses what is in fashion: each item for some days of a hundred."""
+    random = np.random.default_rng(seed)
+    days = random.uniform(0, 100, 8_000)
+    item_nos = np.clip(days * items / 110 + random.normal(0, 6, len(days)), 0, items - 1)
+    drawn = random.integers(0, users, len(days))
+    return interactions(list(zip(drawn, item_nos.astype(int), days, strict=True)))
+
+
+def validation_of(log: Interactions) -> Validation:
+    found = validation_of_night(log, SMALL, seed=0, threads=1)
+    assert found is not None
+    return found
+
+
+def test_what_follows_what_is_found_and_gets_weight() -> None:
+    chosen = choose_weights(validation_of(chained()), SMALL.space)
+    assert chosen.weights.transitions > 0.0
+    assert chosen.gain > chosen.default_gain + 2 * chosen.error
+    assert choose_weights(None, SMALL.space).weights == DEFAULT
+
+
+def test_events_at_random_move_little() -> None:
+    random = np.random.default_rng(3)
+    rows = [
+        (int(random.integers(100)), int(random.integers(300)), float(random.uniform(0, 50)))
+        for _ in range(4_000)
+    ]
+    chosen = choose_weights(validation_of(interactions(rows)), SMALL.space)
+    assert chosen.gain - chosen.default_gain < 0.01
+
+
+def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
+    validation = validation_of(trending())
+    split = validation.split
+    asked = (validation.events, validation.past, split.past, split.moment)
+    default = replace(SMALL.lists, trend_exponent=0.0)
+    chosen = choose_lists(*asked, default, threads=1)
+    assert chosen.hyperparameters.trend_exponent > 0.0
+    assert chosen.gain > chosen.default_gain
+    assert chosen.fitted is not None
+    assert chosen.fitted.users.shape[0] == len(validation.past.user_nos)
+    # Of as good ones that with the fewest factors is taken.
+    assert chosen.hyperparameters.factors == 32
+    settings = default_settings()
+    popular = choose_popular(*asked, settings)
+    assert popular.popular_half_life_days < settings.popular_half_life_days
+
+
+def test_with_few_events_everything_stays() -> None:
+    validation = validation_of(trending())
+    split = validation.split
+    asked = (validation.events[:50], validation.past, split.past, split.moment)
+    chosen = choose_lists(*asked, SMALL.lists, threads=1)
+    assert (chosen.hyperparameters, chosen.events, chosen.fitted) == (SMALL.lists, 0, None)
+    settings = default_settings()
+    assert choose_popular(*asked, settings) is settings
+    assert choose_policy(None, validation.events) == ChosenPolicy()
+    assert choices_of(None, SMALL) == Choices()
+
+
+def test_the_learned_blend_leaves_out_a_nightly_list_that_says_nothing() -> None:
+    log = chained()
+    choices = choices_of(validation_of(log), SMALL, threads=1)
+    assert choices.policy is not None
+    assert choices.policy.weights(3)["batch"] < 0.7
+    timeline = Timeline(log)
+    night = fit_night(timeline, int(0.8 * len(log)), SMALL, threads=1)
+    rows = timeline.foreseeable(night.cut_off, len(log))[:1]
+    (event,) = timeline.events(rows, night.cut_off)
+    assert LEARNED in lists_of(night, event, {})
+
+
+def test_the_error_of_a_difference_is_that_of_users_not_of_events() -> None:
+    gains = np.array([1.0, 1.0, 1.0, 0.0])
+    mean, error = paired_difference(gains, np.zeros(4), np.array([1, 1, 1, 2]))
+    assert mean == pytest.approx(0.75)
+    # Sums by user of what differs from the mean: 3 * 0.25 and -0.75.
+    assert error == pytest.approx(np.sqrt(0.75**2 + 0.75**2) / 4)
