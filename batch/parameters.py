@@ -76,7 +76,7 @@ class TransitionParameters:
     """What the next items count, the first first."""
     neighbours: int = 100
     """At the most so many items follow on one."""
-    dense_items: int = 2_500
+    dense_items: int = 1_000
     """So many items, the most used, are solved for exactly."""
     most_moments: int = 1_000_000
     """So many likings, the newest, are learned from."""

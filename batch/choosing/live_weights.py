@@ -1,8 +1,9 @@
 """Choosing what the parts of a live score count, by a small replay of the held-out future.
 
 One weight after another is moved to where the validation events are foreseen best, from the
-defaults on and over again until none moves. A move must gain more than chance would give it: more
-than one standard error of its gain, with users as what varies.
+defaults on and over again until none moves. A move must gain more than half a standard error of its
+gain, with users as what varies: moves are small and many, and what one gains by chance the next
+takes back.
 """
 
 from collections.abc import Iterator, Sequence
@@ -34,7 +35,7 @@ FEWEST_EVENTS = 200
 """With fewer events the defaults stand: they were right on more than one log."""
 DEFAULT = LiveWeights()
 _MOST_ROUNDS = 4
-_STANDARD_ERRORS = 1.0
+_STANDARD_ERRORS = 0.5
 """A move must gain more than so many of them."""
 _AT_ONCE = 200
 _BEST_OF_EACH = 200
