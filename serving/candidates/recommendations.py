@@ -11,12 +11,12 @@ from sqlalchemy import Integer, Row, bindparam
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
 from domain.rankings import Ranking
+from domain.transitions import live_scores
 from serving.candidates.catalogue_items import (
     NO_COLUMNS,
     Columns,
     ListedItems,
     NewItems,
-    as_array,
 )
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.exclusions.exclusions import Exclusions
@@ -25,7 +25,7 @@ from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
 from sql.interests import Interests
-from sql.statements import statements
+from sql.statements import as_array, statements
 
 _SERVING = statements("serving")
 
@@ -60,22 +60,24 @@ class UserState:
     """None: a user the log has never seen."""
     extra_interests: Interests = field(default_factory=Interests)
     """Interests of the request, which the live vector was made with."""
+    following: Ranking = field(default_factory=Ranking.empty)
+    """What comes next after the user's history, with what it adds to the live scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """What a search for the items nearest to a live vector found."""
+    """What a search for the items with the best live scores found."""
 
     near: Columns
+    """The nearest to the live vector, with their inner products."""
+    following: Columns
+    """What comes next after the user's history, the same; some of it may be near too."""
     listed: Columns
     """Those of the other items asked about that are eligible."""
     new: Columns
     """New items, the nearest first."""
-
-    @property
-    def ranking(self) -> Ranking:
-        """The nearest items by their inner products."""
-        return _ranking(self.near.item_nos, self.near.scores)
+    ranking: Ranking
+    """The best of both by live score."""
 
 
 class Recommendations:
@@ -122,6 +124,7 @@ class Recommendations:
             known=None if row.embedding is None else row.position,
             exclusions=exclusions,
             user_no=user_no,
+            following=_ranking(row.next_item_nos or [], row.next_scores or []),
         )
 
     async def load_nearest(
@@ -135,15 +138,17 @@ class Recommendations:
         new: NewItems = _NO_NEW_ITEMS,
         with_categories: bool = False,
     ) -> Nearest:
-        """The eligible items nearest to a user's live vector; RunGoneError if the run was dropped.
+        """The eligible items nearest to a user's live vector, and those of what comes next.
 
-        `listed`: other items that are to be looked up as well. `index`: the index to look for the
-        nearest items with; None: compare with every item.
+        RunGoneError if the run was dropped. `listed`: other items that are to be looked up as well.
+        `index`: the index to look for the nearest items with; None: compare with every item.
         """
+        excluded = np.array(user.excluded, dtype=np.int32)
         parameters = {
             **_listed(user, listed, filters, with_categories=with_categories),
             "run_id": run_id,
             "embedding": user.embedding,
+            "next_item_nos": as_array(user.following.without(excluded).item_nos.tolist()),
             "candidates": CANDIDATES,
             "new_items": new.count,
             "new_items_looked_at": NEW_ITEMS_LOOKED_AT if new.count else 0,
@@ -156,7 +161,18 @@ class Recommendations:
         near = found.get("near", NO_COLUMNS)
         if not near.item_nos:
             await check_run(self.store, run_id)
-        return Nearest(near, found.get("listed", NO_COLUMNS), found.get("new", NO_COLUMNS))
+        following = found.get("following", NO_COLUMNS)
+        products = dict(zip(near.item_nos, near.scores, strict=True))
+        products.update(zip(following.item_nos, following.scores, strict=True))
+        ranking = _ranking(list(products), list(products.values()))
+        return Nearest(
+            near,
+            following,
+            found.get("listed", NO_COLUMNS),
+            found.get("new", NO_COLUMNS),
+            # Exact: what gains nothing is among the best only if it is among the nearest.
+            live_scores(ranking, user.following).top(CANDIDATES),
+        )
 
     async def load_listed_candidates(
         self,

@@ -74,6 +74,8 @@ select run_is_kept(cast(:run_id as integer)) as has_partitions,
        lists.item_nos,
        lists.scores,
        cast(live.embedding as text) as embedding,
+       live.next_item_nos,
+       live.next_scores,
        live.position,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
        own.disliked,
@@ -118,10 +120,15 @@ and (not :is_filtered or item_no in (
 ))
 
 -- part: candidates_beside
--- `listed`: items that other sources found. `new`: the :new_items nearest of the items that fewer than :new_item_users users
+-- `following`: of the items that come next after the user's history, with their inner products; nothing excluded is among
+-- :next_item_nos. `listed`: items that other sources found. `new`: the :new_items nearest of the items that fewer than :new_item_users users
 -- like, nearest first. At the most :new_items_looked_at of them are looked at, from another one on each hour, so that each
 -- has its turn and they cost the same however many there are; none where no item is better known, as then they are
 -- nothing special, and none without a word, of which nothing is known at all.
+select 'following', item_no, -(embedding <#> cast(:embedding as vector))
+from item_embeddings
+where run_id = :run_id and item_no = any(cast(:next_item_nos as integer[]))
+union all
 select 'listed', item_no, null from unnest(cast(:listed_item_nos as integer[])) as listed (item_no)
 where item_no <> all(cast(:excluded as integer[]))
 union all
@@ -163,7 +170,7 @@ from (
 
 -- name: load_candidates
 -- The eligible items of each origin, a row an origin. `near`: those nearest to a live vector by exact inner product, with
--- their scores; besides, `listed` and `new`.
+-- their scores; besides, `following`, `listed` and `new`.
 select {candidate_columns}
 from (
     select 'near' as origin, nearest.item_no, -distance as score

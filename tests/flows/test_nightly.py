@@ -34,6 +34,7 @@ PARTITIONED = (
     "popular_items",
     "term_embeddings",
     "item_similarity_embeddings",
+    "item_transitions",
 )
 
 

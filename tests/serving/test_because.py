@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from domain.identifiers import RunId, UserNo
+from domain.transitions import NO_TRANSITIONS
 from serving.lists.explaining import because
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import event_horizon, load_histories, load_kinds
@@ -63,7 +64,7 @@ async def test_the_shares_are_those_of_the_contributions(
         horizon = event_horizon(connection)
         kinds = load_kinds(connection)
         history = load_histories(connection, kinds, [ann], horizon=horizon, events=100)[ann]
-    contributions = because(space, items, history, items.item_nos)
+    contributions = because(space, items, NO_TRANSITIONS, history, items.item_nos)
     shares = contributions.shares()
     for item_id, causes in causes_by_item.items():
         row = film_nos.index(film_nos[int(item_id.removeprefix("film-"))])

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.live_vector import LiveVectorParameters, live_vector
+from domain.transitions import NO_TRANSITIONS
 from serving.lists.explaining import because
 from tests.domain.test_live_vector import (
     FACTORS,
@@ -32,7 +33,7 @@ def test_the_parts_add_up_to_the_inner_product_of_live_vector_and_item(
     space, items, _ = space_and_items(parameters, seed)
     vector = live_vector(space, items, history(pairs))
     if vector is not None:
-        contributions = because(space, items, history(pairs), items.item_nos)
+        contributions = because(space, items, NO_TRANSITIONS, history(pairs), items.item_nos)
         expected = items.vectors.astype(np.float64) @ vector.astype(np.float64)
         assert contributions.scores == pytest.approx(expected, abs=1e-5)
 
@@ -42,7 +43,7 @@ def test_shares_are_never_negative_and_with_the_trend_at_most_the_whole(
     pairs: list[tuple[int, float]],
 ) -> None:
     space, items, _ = space_and_items(FORGETTING)
-    contributions = because(space, items, history(pairs), items.item_nos)
+    contributions = because(space, items, NO_TRANSITIONS, history(pairs), items.item_nos)
     shares = contributions.shares()
     assert (shares >= 0.0).all()
     assert (shares.sum(axis=1) <= 1.0 + 1e-9).all()
@@ -52,7 +53,7 @@ def test_shares_are_never_negative_and_with_the_trend_at_most_the_whole(
 def test_a_repeated_item_stands_once_with_all_that_it_adds() -> None:
     space, items, _ = space_and_items(FORGETTING)
     contributions = because(
-        space, items, history([(20, 1.0), (10, 1.0), (20, 3.0)]), items.item_nos
+        space, items, NO_TRANSITIONS, history([(20, 1.0), (10, 1.0), (20, 3.0)]), items.item_nos
     )
     assert contributions.item_nos.tolist() == [10, 20]
     assert contributions.of_items.shape == (len(items.item_nos), 2)
@@ -60,14 +61,16 @@ def test_a_repeated_item_stands_once_with_all_that_it_adds() -> None:
 
 def test_a_disliked_item_causes_nothing_itself() -> None:
     space, items, _ = space_and_items(FORGETTING)
-    contributions = because(space, items, history([(10, 1.0), (20, -2.0)]), items.item_nos)
+    contributions = because(
+        space, items, NO_TRANSITIONS, history([(10, 1.0), (20, -2.0)]), items.item_nos
+    )
     assert contributions.of_items[:, 1].tolist() == [0.0] * len(items.item_nos)
     assert np.abs(contributions.of_items[:, 0]).min() > 0.0
 
 
 def test_both_parts_and_the_trend_are_told_apart() -> None:
     space, items, _ = space_and_items(FORGETTING)
-    causes = because(space, items, history([(30, 1.0)]), np.array([10]))
+    causes = because(space, items, NO_TRANSITIONS, history([(30, 1.0)]), np.array([10]))
     vector = live_vector(space, items, history([(30, 1.0)]))
     assert vector is not None
     end = FACTORS + SEQUENCE
@@ -79,7 +82,9 @@ def test_both_parts_and_the_trend_are_told_apart() -> None:
 
 def test_items_the_run_does_not_know_cause_nothing() -> None:
     space, items, _ = space_and_items(FORGETTING)
-    alone = because(space, items, history([(10, 1.0), (30, 1.0)]), items.item_nos)
-    along = because(space, items, history([(10, 1.0), (7, 3.0), (30, 1.0)]), items.item_nos)
+    alone = because(space, items, NO_TRANSITIONS, history([(10, 1.0), (30, 1.0)]), items.item_nos)
+    along = because(
+        space, items, NO_TRANSITIONS, history([(10, 1.0), (7, 3.0), (30, 1.0)]), items.item_nos
+    )
     assert along.item_nos.tolist() == [10, 30]
     assert along.of_items == pytest.approx(alone.of_items)

@@ -93,6 +93,7 @@ def parameters(catalogue: Catalogue, excluded: Sequence[int]) -> dict[str, objec
         "embedding": catalogue.user_vector,
         "excluded": list(map(int, excluded)),
         "listed_item_nos": [],
+        "next_item_nos": "{}",
         "candidates": CANDIDATES,
         "with_categories": False,
         "is_filtered": False,
