@@ -105,17 +105,3 @@ def live_vector_and_following(
     if vector is None:
         return None, Ranking.empty()
     return vector, following(space.parameters, items, transitions, history)
-
-
-def live_scores(products: Ranking, gained: Ranking) -> Ranking:
-    """Items by their live scores: the inner products, and what some gain by coming next.
-
-    Every item of `gained` that may be in the answer must be in `products`.
-    """
-    if not len(gained):
-        return products
-    order = np.argsort(gained.item_nos)
-    item_nos = gained.item_nos[order]
-    rows = np.searchsorted(item_nos, products.item_nos).clip(max=len(item_nos) - 1)
-    gains = np.where(item_nos[rows] == products.item_nos, gained.scores[order][rows], 0.0)
-    return Ranking.of(products.item_nos, products.scores + gains)

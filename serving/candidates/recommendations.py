@@ -11,7 +11,6 @@ from sqlalchemy import Integer, Row, bindparam
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, Position, RunId, UserId, UserNo
 from domain.rankings import Ranking
-from domain.transitions import live_scores
 from serving.candidates.catalogue_items import (
     NO_COLUMNS,
     Columns,
@@ -69,9 +68,9 @@ class Nearest:
     """What a search for the items with the best live scores found."""
 
     near: Columns
-    """The nearest to the live vector, with their inner products."""
+    """With their live scores; found by an index, the nearest to the live vector alone."""
     following: Columns
-    """What comes next after the user's history, the same; some of it may be near too."""
+    """What comes next after the user's history, beside what an index found or among it."""
     listed: Columns
     """Those of the other items asked about that are eligible."""
     new: Columns
@@ -143,12 +142,13 @@ class Recommendations:
         RunGoneError if the run was dropped. `listed`: other items that are to be looked up as well.
         `index`: the index to look for the nearest items with; None: compare with every item.
         """
-        excluded = np.array(user.excluded, dtype=np.int32)
+        following = user.following.without(np.array(user.excluded, dtype=np.int32))
         parameters = {
             **_listed(user, listed, filters, with_categories=with_categories),
             "run_id": run_id,
             "embedding": user.embedding,
-            "next_item_nos": as_array(user.following.without(excluded).item_nos.tolist()),
+            "next_item_nos": as_array(following.item_nos.tolist()),
+            "next_scores": as_array(following.scores.tolist()),
             "candidates": CANDIDATES,
             "new_items": new.count,
             "new_items_looked_at": NEW_ITEMS_LOOKED_AT if new.count else 0,
@@ -161,17 +161,16 @@ class Recommendations:
         near = found.get("near", NO_COLUMNS)
         if not near.item_nos:
             await check_run(self.store, run_id)
-        following = found.get("following", NO_COLUMNS)
-        products = dict(zip(near.item_nos, near.scores, strict=True))
-        products.update(zip(following.item_nos, following.scores, strict=True))
-        ranking = _ranking(list(products), list(products.values()))
+        beside = found.get("following", NO_COLUMNS)
+        scores = dict(zip(near.item_nos, near.scores, strict=True))
+        scores.update(zip(beside.item_nos, beside.scores, strict=True))
         return Nearest(
             near,
-            following,
+            beside,
             found.get("listed", NO_COLUMNS),
             found.get("new", NO_COLUMNS),
-            # Exact: what gains nothing is among the best only if it is among the nearest.
-            live_scores(ranking, user.following).top(CANDIDATES),
+            # What gains nothing by coming next is among the best only if it is among the nearest.
+            _ranking(list(scores), list(scores.values())).top(CANDIDATES),
         )
 
     async def load_listed_candidates(
