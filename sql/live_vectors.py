@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any, Self
 
 import numpy as np
@@ -125,18 +124,24 @@ def load_transitions(
     parameters = run.space.parameters
     followed = [items_followed(parameters, items, history) for history in histories]
     # Phrases, with numbers below 0, have no rows.
-    item_nos = sorted({no for of_one in followed for no in of_one.tolist() if no > 0})
+    item_nos = sorted({no for item_nos in followed for no in item_nos.tolist() if no > 0})
     if not item_nos:
         return NO_TRANSITIONS
     asked = {"run_id": run.run_id, "item_nos": as_array(item_nos)}
-    rows = connection.execute(_LIVE["load_transitions"], asked).all()
-    lengths = [len(row.next_item_nos) for row in rows]
+    row = connection.execute(_LIVE["load_transitions"], asked).one()
+    if row.item_nos is None:
+        return NO_TRANSITIONS
     return Transitions(
-        item_nos=np.array([row.item_no for row in rows], dtype=np.int32),
-        starts=np.cumsum([0, *lengths], dtype=np.int64),
-        next_item_nos=np.fromiter(chain.from_iterable(row.next_item_nos for row in rows), np.int32),
-        scores=np.fromiter(chain.from_iterable(row.scores for row in rows), np.float32),
+        item_nos=np.array(row.item_nos, dtype=np.int32),
+        starts=np.cumsum([0, *row.lengths], dtype=np.int64),
+        next_item_nos=_sent(row.next_item_nos, ">i4").astype(np.int32),
+        scores=_sent(row.scores, ">f4").astype(np.float32),
     )
+
+
+def _sent(pairs: bytes, kind: str) -> NDArray[Any]:
+    """Numbers (n,) of four bytes, each after four bytes with its length."""
+    return np.frombuffer(pairs, dtype=kind).reshape(-1, 2)[:, 1]
 
 
 def _stacked(vectors: Sequence[Vector | None]) -> NDArray[np.float32]:

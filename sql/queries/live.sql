@@ -16,11 +16,14 @@ where run_id = :run_id and item_no = any(cast(:item_nos as integer[]))
 order by item_no;
 
 -- name: load_transitions
--- The rows of some items, those that the run has, in rising order of item number.
-select item_no, next_item_nos, scores
+-- The rows of some items, those that the run has, one after the other in rising order of item number. Numbers as array_send
+-- gives them after its 20 bytes of heading: each after four bytes with its length, the highest byte first.
+select array_agg(item_no order by item_no) as item_nos,
+       array_agg(cardinality(next_item_nos) order by item_no) as lengths,
+       string_agg(substring(array_send(next_item_nos) from 21), '' order by item_no) as next_item_nos,
+       string_agg(substring(array_send(scores) from 21), '' order by item_no) as scores
 from item_transitions
-where run_id = :run_id and item_no = any(cast(:item_nos as integer[]))
-order by item_no;
+where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
 -- name: store_user_embeddings
 -- Writes live vectors; a vector that knows more of the log is never overwritten by one that knows less. Users are held
