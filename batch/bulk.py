@@ -55,10 +55,13 @@ def constant_column(number: int, length: int) -> Any:
     return pa.array(np.full(length, number, dtype=np.int32))
 
 
-def array_column(values: NDArray[Any], lengths: NDArray[np.integer]) -> Any:
+def array_column(
+    values: NDArray[Any], lengths: NDArray[np.integer], *, empty_is_null: bool = False
+) -> Any:
     """A column of arrays: the next `lengths[k]` of `values` are the k-th."""
     offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
-    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values))
+    missing = pa.array(np.asarray(lengths) == 0) if empty_is_null else None
+    return pa.ListArray.from_arrays(pa.array(offsets), pa.array(values), mask=missing)
 
 
 def vector_column(vectors: NDArray[np.float32]) -> Any:

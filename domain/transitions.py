@@ -17,8 +17,10 @@ from numpy.typing import NDArray
 from domain.live_vector import (
     History,
     ItemVectors,
+    LiveSpace,
     LiveVectorParameters,
     known_history,
+    live_vector,
     sequence_weights,
 )
 from domain.rankings import Ranking
@@ -59,6 +61,17 @@ class Transitions:
 NO_TRANSITIONS = Transitions()
 
 
+def items_followed(
+    parameters: LiveVectorParameters, items: ItemVectors, history: History
+) -> NDArray[np.int32]:
+    """The items (n,) of a history whose rows `following` looks at, newest first.
+
+    `items` must hold every item of the history that the run has a vector for. Phrases, which have
+    numbers below 0, are among them.
+    """
+    return sequence_weights(parameters, known_history(items, history))[0]
+
+
 def following(
     parameters: LiveVectorParameters, items: ItemVectors, transitions: Transitions, history: History
 ) -> Ranking:
@@ -78,3 +91,17 @@ def following(
     # Rounded as it is stored, so that whoever reads it computes the same scores.
     sums = np.bincount(columns, weights=np.concatenate(gained)).astype(np.float32)
     return Ranking.of(item_nos, sums).top(MOST_FOLLOWING)
+
+
+def live_vector_and_following(
+    space: LiveSpace, items: ItemVectors, transitions: Transitions, history: History
+) -> tuple[NDArray[np.float32] | None, Ranking]:
+    """All that a user's live scores are made of: the live vector, and what comes next.
+
+    Without a live vector nothing comes next: there is no score that it could be added to. `items`
+    and `transitions` must hold what the run has of the items of the history.
+    """
+    vector = live_vector(space, items, history)
+    if vector is None:
+        return None, Ranking.empty()
+    return vector, following(space.parameters, items, transitions, history)

@@ -96,10 +96,12 @@ def _vanished(
 
 @step("Write the item vectors", retried=True)
 def write_item_vectors(context: NightlyContext, run: Run, words: CatalogueWords) -> None:
-    """The item vectors, and in the row of the run what live vectors are made with."""
+    """The item vectors and transitions, and in the row of the run what makes live vectors."""
     _clear(context, run, "clear_item_embeddings")
+    _clear(context, run, "clear_item_transitions")
     with context.bulk() as connection:
         embeddings.store_item_vectors(connection, run.run_id, words.space.items, words.users)
+        embeddings.store_transitions(connection, run.run_id, words.space.transitions)
     with context.begin() as connection:
         embeddings.store_space(connection, run.run_id, words.space)
 

@@ -6,14 +6,21 @@ import numpy as np
 from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from domain.live_vector import History, live_vector
+from domain.live_vector import History
 from sql.interests import Interests, Phrases, load_interests, load_phrases, with_interests
-from sql.live_vectors import RunSpace, UserVector, load_item_vectors, store_user_vectors
+from sql.live_vectors import (
+    RunSpace,
+    UserVector,
+    load_item_vectors,
+    load_transitions,
+    store_user_vectors,
+)
 from sql.log import count_events_since, load_histories, load_kinds
 from sql.statements import statements
 
 _LIVE = statements("live")
 _NONE = Interests()
+_NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
 
 
 def find_stale_users(
@@ -51,12 +58,16 @@ def fold_in(
     known = [history.item_nos for history in histories.values()]
     item_nos = [ItemNo(no) for no in np.unique(np.concatenate(known)).tolist()] if known else []
     items = phrases.items.followed_by(load_item_vectors(connection, run.run_id, item_nos))
+    transitions = load_transitions(connection, run, items, histories.values())
     counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
     vectors = [
-        UserVector(
+        UserVector.of(
             user_no,
-            live_vector(run.space, items, histories[user_no]) if user_no in histories else None,
-            counts.get(user_no, 0),
+            run.space,
+            items,
+            transitions,
+            histories.get(user_no, _NO_HISTORY),
+            events_since_cut_off=counts.get(user_no, 0),
         )
         # In one order everywhere, so that two who write the same users cannot wait for each other.
         for user_no in sorted(user_nos)

@@ -1,8 +1,8 @@
 """Live vectors in the store: the parts of a run's space in, users' vectors out."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +11,15 @@ from sqlalchemy import Connection, Row
 
 from domain.errors import UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
-from sql.statements import statements
+from domain.live_vector import History, ItemVectors, LiveSpace, LiveVectorParameters
+from domain.rankings import Ranking
+from domain.transitions import (
+    NO_TRANSITIONS,
+    Transitions,
+    items_followed,
+    live_vector_and_following,
+)
+from sql.statements import as_array, statements
 
 _LIVE = statements("live")
 
@@ -34,6 +41,26 @@ class UserVector:
     vector: NDArray[np.float32] | None
     """None: the history says nothing in this space."""
     events_since_cut_off: int
+    following: Ranking = field(default_factory=Ranking.empty)
+    """What comes next after the history; empty without a vector."""
+
+    @classmethod
+    def of(
+        cls,
+        user_no: UserNo,
+        space: LiveSpace,
+        items: ItemVectors,
+        transitions: Transitions,
+        history: History,
+        *,
+        events_since_cut_off: int,
+    ) -> Self:
+        """That of a user with this history.
+
+        `items` and `transitions` must hold what the run has of the items of the history.
+        """
+        vector, coming = live_vector_and_following(space, items, transitions, history)
+        return cls(user_no, vector, events_since_cut_off, coming)
 
 
 def find_live_run(connection: Connection) -> RunId | None:
@@ -87,6 +114,36 @@ def item_vectors(item_nos: Sequence[int], rows: Sequence[Row[Any]]) -> ItemVecto
     )
 
 
+def load_transitions(
+    connection: Connection, run: RunSpace, items: ItemVectors, histories: Iterable[History]
+) -> Transitions:
+    """The rows of a run that say what comes next after these histories.
+
+    `items` must hold every item of the histories that the run has a vector for.
+    """
+    parameters = run.space.parameters
+    followed = [items_followed(parameters, items, history) for history in histories]
+    # Phrases, with numbers below 0, have no rows.
+    item_nos = sorted({no for item_nos in followed for no in item_nos.tolist() if no > 0})
+    if not item_nos:
+        return NO_TRANSITIONS
+    asked = {"run_id": run.run_id, "item_nos": as_array(item_nos)}
+    row = connection.execute(_LIVE["load_transitions"], asked).one()
+    if row.item_nos is None:
+        return NO_TRANSITIONS
+    return Transitions(
+        item_nos=np.array(row.item_nos, dtype=np.int32),
+        starts=np.cumsum([0, *row.lengths], dtype=np.int64),
+        next_item_nos=_sent(row.next_item_nos, ">i4").astype(np.int32),
+        scores=_sent(row.scores, ">f4").astype(np.float32),
+    )
+
+
+def _sent(pairs: bytes, kind: str) -> NDArray[Any]:
+    """Numbers (n,) of four bytes, each after four bytes with its length."""
+    return np.frombuffer(pairs, dtype=kind).reshape(-1, 2)[:, 1]
+
+
 def _stacked(vectors: Sequence[Vector | None]) -> NDArray[np.float32]:
     """Vectors as rows (n, d); a column that holds nothing has no dimensions."""
     rows = [vector.to_numpy() for vector in vectors if vector is not None]
@@ -106,7 +163,13 @@ def store_user_vectors(
         "run_id": run_id,
         "user_nos": [user.user_no for user in users],
         "embeddings": [None if user.vector is None else Vector(user.vector) for user in users],
+        "next_item_nos": [_array_or_none(user.following.item_nos) for user in users],
+        "next_scores": [_array_or_none(user.following.scores) for user in users],
         "events": [user.events_since_cut_off for user in users],
         "position": position,
     }
     connection.execute(_LIVE["store_user_embeddings"], parameters)
+
+
+def _array_or_none(numbers: NDArray[Any]) -> str | None:
+    return as_array(numbers.tolist()) if len(numbers) else None

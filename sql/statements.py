@@ -1,13 +1,19 @@
 """Named statements: the queries of a layer, as `queries/<layer>.sql` has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
+import orjson
 from sqlalchemy import TextClause, text
 
 from sql.query_files import codes, path_of
+
+
+def as_array(numbers: Sequence[float]) -> str:
+    """Finite numbers as PostgreSQL writes an array: the driver takes far longer for a list."""
+    return "{" + orjson.dumps(numbers)[1:-1].decode() + "}"
 
 
 def statements(layer: str) -> Mapping[str, TextClause]:

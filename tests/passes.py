@@ -6,11 +6,16 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import Position, RunId, UserNo
-from domain.live_vector import live_vector
 from speed.cold_items import ColdItemEmbedder
 from speed.folding import Folder
 from speed.settings import SpeedSettings
-from sql.live_vectors import UserVector, load_item_vectors, load_live_space, store_user_vectors
+from sql.live_vectors import (
+    UserVector,
+    load_item_vectors,
+    load_live_space,
+    load_transitions,
+    store_user_vectors,
+)
 from sql.log import event_horizon, load_histories, load_kinds
 
 Done = TypeVar("Done")
@@ -69,12 +74,14 @@ def stored_vector(connection: Connection, user_no: UserNo) -> tuple[list[float] 
 def store_live_vector(connection: Connection, run_id: RunId, user_no: UserNo) -> Position:
     """Fold in what the log holds of a user, as the speed worker does."""
     horizon = event_horizon(connection)
-    space = load_live_space(connection, run_id).space
+    run = load_live_space(connection, run_id)
     histories = load_histories(
         connection, load_kinds(connection), [user_no], horizon=horizon, events=100
     )
     nos = histories[user_no].item_nos.tolist()
     items = load_item_vectors(connection, run_id, nos)
-    vector = live_vector(space, items, histories[user_no])
-    store_user_vectors(connection, run_id, [UserVector(user_no, vector, 0)], horizon)
+    history = histories[user_no]
+    transitions = load_transitions(connection, run, items, [history])
+    vector = UserVector.of(user_no, run.space, items, transitions, history, events_since_cut_off=0)
+    store_user_vectors(connection, run_id, [vector], horizon)
     return horizon

@@ -10,8 +10,10 @@ from sqlalchemy import Connection, insert, text
 
 from domain.identifiers import Position, RunId
 from domain.live_vector import LiveVectorParameters
+from domain.transitions import NO_TRANSITIONS, Transitions
 from sql.log import event_horizon
 from tests import tables
+from tests.small_transitions import store_rows
 
 FACTORS = 2
 PARAMETERS = LiveVectorParameters(taste_dimensions=FACTORS, regularization=1.0)
@@ -29,6 +31,7 @@ def publish_small_run(
     item_nos: Sequence[int],
     lists: Mapping[int, Sequence[tuple[int, float]]] | None = None,
     popular: Sequence[int] = (),
+    transitions: Transitions = NO_TRANSITIONS,
 ) -> RunId:
     """Store and promote a run over the items; `lists` holds (item, score) by user number."""
     factors = factors_of(len(item_nos))
@@ -43,6 +46,7 @@ def publish_small_run(
             for no, vector in zip(item_nos, vectors, strict=True)
         ],
     )  # fmt: skip
+    store_rows(connection, run_id, transitions)
     for user_no, listed in (lists or {}).items():
         item_column, score_column = [item for item, _ in listed], [score for _, score in listed]
         connection.execute(

@@ -165,11 +165,11 @@ def _blended(space: ItemSpace, degrees: Floats, terms: ItemTerms, learned: Space
     factors = stored[:, : live.taste_dimensions] / items.taste_scales[:, None]
     rounded = gramian(factors).astype(np.float32).astype(np.float64)
     context_embeddings = unit(shrunk[:, end:]).astype(np.float32)
-    return ItemSpace(
-        replace(items, vectors=stored, context_embeddings=context_embeddings),
-        norm,
-        LiveSpace(live, rounded),
-        space.transitions,
+    return replace(
+        space,
+        items=replace(items, vectors=stored, context_embeddings=context_embeddings),
+        norm=norm,
+        space=LiveSpace(live, rounded),
     )
 
 

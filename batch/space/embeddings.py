@@ -9,10 +9,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from batch.bulk import append, constant_column, vector_column
+from batch.bulk import append, array_column, constant_column, vector_column
 from batch.space.composing import ItemSpace
 from domain.identifiers import RunId
 from domain.live_vector import ItemVectors
+from domain.transitions import Transitions
 from sql.statements import statements
 
 _BATCH = statements("batch")
@@ -38,6 +39,18 @@ def store_item_vectors(
         "users": pa.array(np.zeros(len(items.item_nos), np.int32) if users is None else users),
     }
     append(connection, f"item_embeddings_{run_id}", columns)
+
+
+def store_transitions(connection: Any, run_id: RunId, transitions: Transitions) -> None:
+    """Append the rows of a transition matrix to the run's partition over ADBC and commit."""
+    lengths = np.diff(transitions.starts)
+    columns = {
+        "run_id": constant_column(run_id, len(transitions)),
+        "item_no": pa.array(transitions.item_nos),
+        "next_item_nos": array_column(transitions.next_item_nos, lengths),
+        "scores": array_column(transitions.scores, lengths),
+    }
+    append(connection, f"item_transitions_{run_id}", columns)
 
 
 def store_space(connection: Connection, run_id: RunId, space: ItemSpace) -> None:

@@ -10,12 +10,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 from sqlalchemy import Connection
 
-from batch.bulk import append, constant_column, fetch, vector_column
+from batch.bulk import append, array_column, constant_column, fetch, vector_column
 from batch.runs.model_runs import Run
 from batch.space.composing import ItemSpace
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.interactions import KindTable
-from domain.live_vector import History, ItemVectors, live_vector
+from domain.live_vector import History, ItemVectors
 from sql.interests import Interests, Phrases, with_interests
 from sql.live_vectors import UserVector, item_vectors
 from sql.statements import statements
@@ -53,7 +53,14 @@ def store_all_live_vectors(
         items = phrases.items.followed_by(space.items)
         counts = _count_events(connection, cut_off_position=run.cut_off, **numbers)
         vectors = [
-            UserVector(user_no, live_vector(space.space, items, history), counts[user_no])
+            UserVector.of(
+                user_no,
+                space.space,
+                items,
+                space.transitions,
+                history,
+                events_since_cut_off=counts[user_no],
+            )
             for user_no, history in sorted(histories.items())
         ]
         if vectors:
@@ -133,10 +140,16 @@ class _Counts(dict[UserNo, int]):
 def _append(
     connection: Any, run: Run, vectors: list[UserVector], horizon: Position, dimensions: int
 ) -> None:
+    following = [vector.following for vector in vectors]
+    lengths = np.array([len(ranking) for ranking in following])
+    next_item_nos = np.concatenate([ranking.item_nos for ranking in following])
+    next_scores = np.concatenate([ranking.scores for ranking in following])
     columns = {
         "run_id": constant_column(run.run_id, len(vectors)),
         "user_no": pa.array([vector.user_no for vector in vectors], pa.int32()),
         "embedding": _embedding_column([vector.vector for vector in vectors], dimensions),
+        "next_item_nos": array_column(next_item_nos, lengths, empty_is_null=True),
+        "next_scores": array_column(next_scores.astype(np.float32), lengths, empty_is_null=True),
         "events_since_cut_off": pa.array(
             [vector.events_since_cut_off for vector in vectors], pa.int32()
         ),

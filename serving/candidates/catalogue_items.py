@@ -105,11 +105,6 @@ class Candidates:
         return any(map(len, self.rankings.values()))
 
 
-def as_array(numbers: Sequence[int]) -> str:
-    """Numbers as PostgreSQL writes an array: the driver takes ten times as long for a list."""
-    return "{" + ",".join(map(str, numbers)) + "}"
-
-
 @dataclass(frozen=True, slots=True)
 class ListedItems:
     """Eligible items with scores, best first."""

@@ -11,12 +11,20 @@ from sqlalchemy import Connection
 
 from domain.errors import StoreUnavailableError, UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from domain.live_vector import History, ItemVectors, LiveSpace, live_vector
+from domain.live_vector import History, ItemVectors, LiveSpace
+from domain.rankings import Ranking
+from domain.transitions import Transitions, live_vector_and_following
 from serving.postgres.store import ReadStore
 from serving.runtime.faults import RunGoneError
 from sql.folding import load_histories_with_interests
 from sql.interests import Interests, Phrases, load_phrases, with_interests
-from sql.live_vectors import RunSpace, load_item_vectors, load_live_space, stored_vector
+from sql.live_vectors import (
+    RunSpace,
+    load_item_vectors,
+    load_live_space,
+    load_transitions,
+    stored_vector,
+)
 from sql.statements import statements
 
 _SERVING = statements("serving")
@@ -37,6 +45,18 @@ class LiveVectorInputs:
     history: History
     phrases: Phrases
     """The declared ones, which are items of the history too."""
+    transitions: Transitions
+    """What comes next after the items of the history."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveVector:
+    """A live vector that was made for one request."""
+
+    embedding: Any
+    """As the store takes it."""
+    following: Ranking
+    """What comes next after its history."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,18 +100,20 @@ class ProfileReader:
 
     async def load_live_vector(
         self, run_id: RunId, user_no: UserNo | None, extra_interests: Interests
-    ) -> Any | None:
+    ) -> LiveVector | None:
         """The live vector of a user (None: a new one) who declares these interests as well.
 
-        As of now, as the store takes it. None: all of it says nothing in the run's space.
+        As of now. None: all of it says nothing in the run's space.
         """
         load = partial(self._load, run_id=run_id, user_no=user_no, known=WHOLE_LOG, item_nos=())
         try:
             inputs = await self.store.read(partial(load, extra_interests=extra_interests))
         except UnknownRunError:
             return None
-        vector = live_vector(inputs.space, inputs.items, inputs.history)
-        return None if vector is None else stored_vector(vector)
+        vector, coming = live_vector_and_following(
+            inputs.space, inputs.items, inputs.transitions, inputs.history
+        )
+        return None if vector is None else LiveVector(stored_vector(vector), coming)
 
     async def load_names(self, item_nos: Sequence[ItemNo]) -> dict[ItemNo, ItemName]:
         """The names of items by number."""
@@ -118,8 +140,11 @@ class ProfileReader:
             )
             history = histories.get(user_no, _NO_HISTORY)
         wanted = [ItemNo(no) for no in history.item_nos.tolist() if no > 0]
-        items = load_item_vectors(connection, run_id, [*wanted, *item_nos])
-        return LiveVectorInputs(run.space, phrases.items.followed_by(items), history, phrases)
+        items = phrases.items.followed_by(
+            load_item_vectors(connection, run_id, [*wanted, *item_nos])
+        )
+        transitions = load_transitions(connection, run, items, [history])
+        return LiveVectorInputs(run.space, items, history, phrases, transitions)
 
     def _space_of(self, connection: Connection, run_id: RunId) -> RunSpace:
         """A run's space, which does not change once it is served."""

@@ -4,10 +4,9 @@ import numpy as np
 
 from domain.blend import CANDIDATES, NEAREST_USERS, NEIGHBOURS, NEWEST_LIKED
 from domain.rankings import Ranking
-from serving.candidates.catalogue_items import as_array
 from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest
-from sql.statements import statements
+from sql.statements import as_array, statements
 
 _CANDIDATES = statements("candidates")
 

@@ -16,7 +16,6 @@ from serving.candidates.catalogue_items import (
     Columns,
     ListedItems,
     NewItems,
-    as_array,
 )
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.exclusions.exclusions import Exclusions
@@ -25,7 +24,7 @@ from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
 from sql.interests import Interests
-from sql.statements import statements
+from sql.statements import as_array, statements
 
 _SERVING = statements("serving")
 
@@ -60,22 +59,24 @@ class UserState:
     """None: a user the log has never seen."""
     extra_interests: Interests = field(default_factory=Interests)
     """Interests of the request, which the live vector was made with."""
+    following: Ranking = field(default_factory=Ranking.empty)
+    """What comes next after the user's history, with what it adds to the live scores."""
 
 
 @dataclass(frozen=True, slots=True)
 class Nearest:
-    """What a search for the items nearest to a live vector found."""
+    """What a search for the items with the best live scores found."""
 
     near: Columns
+    """With their live scores; found by an index, the nearest to the live vector alone."""
+    following: Columns
+    """What comes next after the user's history, beside what an index found or among it."""
     listed: Columns
     """Those of the other items asked about that are eligible."""
     new: Columns
     """New items, the nearest first."""
-
-    @property
-    def ranking(self) -> Ranking:
-        """The nearest items by their inner products."""
-        return _ranking(self.near.item_nos, self.near.scores)
+    ranking: Ranking
+    """The best of both by live score."""
 
 
 class Recommendations:
@@ -122,6 +123,7 @@ class Recommendations:
             known=None if row.embedding is None else row.position,
             exclusions=exclusions,
             user_no=user_no,
+            following=_ranking(row.next_item_nos or [], row.next_scores or []),
         )
 
     async def load_nearest(
@@ -135,15 +137,18 @@ class Recommendations:
         new: NewItems = _NO_NEW_ITEMS,
         with_categories: bool = False,
     ) -> Nearest:
-        """The eligible items nearest to a user's live vector; RunGoneError if the run was dropped.
+        """The eligible items nearest to a user's live vector, and those of what comes next.
 
-        `listed`: other items that are to be looked up as well. `index`: the index to look for the
-        nearest items with; None: compare with every item.
+        RunGoneError if the run was dropped. `listed`: other items that are to be looked up as well.
+        `index`: the index to look for the nearest items with; None: compare with every item.
         """
+        following = user.following.without(np.array(user.excluded, dtype=np.int32))
         parameters = {
             **_listed(user, listed, filters, with_categories=with_categories),
             "run_id": run_id,
             "embedding": user.embedding,
+            "next_item_nos": as_array(following.item_nos.tolist()),
+            "next_scores": as_array(following.scores.tolist()),
             "candidates": CANDIDATES,
             "new_items": new.count,
             "new_items_looked_at": NEW_ITEMS_LOOKED_AT if new.count else 0,
@@ -156,7 +161,17 @@ class Recommendations:
         near = found.get("near", NO_COLUMNS)
         if not near.item_nos:
             await check_run(self.store, run_id)
-        return Nearest(near, found.get("listed", NO_COLUMNS), found.get("new", NO_COLUMNS))
+        beside = found.get("following", NO_COLUMNS)
+        scores = dict(zip(near.item_nos, near.scores, strict=True))
+        scores.update(zip(beside.item_nos, beside.scores, strict=True))
+        return Nearest(
+            near,
+            beside,
+            found.get("listed", NO_COLUMNS),
+            found.get("new", NO_COLUMNS),
+            # What gains nothing by coming next is among the best only if it is among the nearest.
+            _ranking(list(scores), list(scores.values())).top(CANDIDATES),
+        )
 
     async def load_listed_candidates(
         self,

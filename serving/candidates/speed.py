@@ -1,4 +1,4 @@
-"""The items nearest to a user's live vector."""
+"""The items with the best live scores: near to the live vector, or next after the history."""
 
 from domain.blend import SPEED
 from domain.rankings import Ranking
@@ -27,5 +27,5 @@ class SpeedSource:
             new=request.new,
             with_categories=request.with_categories,
         )
-        request.lookup.add_found(found.listed, found.near, new=found.new)
+        request.lookup.add_found(found.listed, found.near, found.following, new=found.new)
         return found.ranking

@@ -11,12 +11,12 @@ import orjson
 from domain.blend import CANDIDATES
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId
-from serving.candidates.catalogue_items import CatalogueItem, as_array
+from serving.candidates.catalogue_items import CatalogueItem
 from serving.fallback.category_selection import NewestPerCategory, select_round_robin
 from serving.lists.recommendation_list import RecommendationList
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
-from sql.statements import statements
+from sql.statements import as_array, statements
 
 _FALLBACK = statements("fallback")
 

@@ -1,10 +1,11 @@
 """Explaining a list: which of the user's own items brought each recommendation.
 
 With the matrix of the fold-in held fixed, the speed score of an item is a sum over the items of the
-history, in both parts:
+history, in all parts:
 
     score_j = taste_weight / |x| * sum over i of (y_j' A^-1 y_i w_i)     taste
             + sum over i of (v_i * context_i . sequence_j)               sequence
+            + sum over i of (v_i * B[i, j])                              transitions
             + trend_weight * trend_j                                     nobody's
 
 Nightly lists come from factors that are not stored item by item; their items are explained here
@@ -27,6 +28,7 @@ from domain.live_vector import (
     known_history,
     sequence_weights,
 )
+from domain.transitions import Transitions
 from serving.candidates.live_vector_inputs import ItemName, LiveVectorInputs, ProfileReader
 from serving.lists.recommendation_list import Cause, RecommendedItem
 from sql.interests import Interests, Phrases
@@ -44,13 +46,15 @@ class Contributions:
     """(n, h)"""
     sequence: Floats
     """(n, h)"""
+    transitions: Floats
+    """(n, h)"""
     trend: Floats
     """(n,) the part of each score that no item of the history caused."""
 
     @property
     def of_items(self) -> Floats:
-        """What each item of the history adds in both parts, (n, h)."""
-        return np.asarray(self.taste + self.sequence)
+        """What each item of the history adds in all parts, (n, h)."""
+        return np.asarray(self.taste + self.sequence + self.transitions)
 
     @property
     def scores(self) -> Floats:
@@ -69,13 +73,18 @@ class Contributions:
 
 
 def because(
-    space: LiveSpace, items: ItemVectors, history: History, item_nos: NDArray[np.integer]
+    space: LiveSpace,
+    items: ItemVectors,
+    transitions: Transitions,
+    history: History,
+    item_nos: NDArray[np.integer],
 ) -> Contributions:
     """What a history adds to the speed scores of `item_nos` (n,).
 
     The history must be the one the live vector was made of, and must say something in this space;
-    every one of `item_nos` must be in `items`. The scores are then the inner products of the live
-    vector and the items' vectors, up to rounding.
+    every one of `item_nos` must be in `items`, and `transitions` must hold every row that the run
+    has of the history. The scores are then the inner products of the live vector and the items'
+    vectors, and what the items gain by coming next, up to rounding.
     """
     known = known_history(items, history)
     causes = np.unique(known.item_nos)
@@ -85,6 +94,7 @@ def because(
         item_nos=causes,
         taste=_taste(space, items, known, causes, vectors),
         sequence=_sequence(space, items, known, causes, vectors),
+        transitions=_transitions(space, transitions, known, causes, item_nos),
         trend=space.parameters.trend_weight * vectors[:, end],
     )
 
@@ -129,6 +139,23 @@ def _sequence(
     return added
 
 
+def _transitions(
+    space: LiveSpace,
+    transitions: Transitions,
+    known: History,
+    causes: NDArray[np.int32],
+    item_nos: NDArray[np.integer],
+) -> Floats:
+    """(n, h) v_i * B[i, j]."""
+    added = np.zeros((len(item_nos), len(causes)))
+    used, weights = sequence_weights(space.parameters, known)
+    for cause, weight in zip(used.tolist(), weights.tolist(), strict=True):
+        gains = dict(zip(*(column.tolist() for column in transitions.row(cause)), strict=True))
+        column = np.searchsorted(causes, cause)
+        added[:, column] = [weight * gains.get(no, 0.0) for no in item_nos.tolist()]
+    return added
+
+
 Shares = Sequence[tuple[ItemNo, float]]
 """Items of the user with their shares, the largest first."""
 
@@ -166,7 +193,7 @@ def largest_shares(inputs: LiveVectorInputs, item_nos: Sequence[ItemNo]) -> dict
     """
     asked = np.array(item_nos, dtype=np.int32)
     asked = asked[inputs.items.rows_of(asked) >= 0]
-    contributions = because(inputs.space, inputs.items, inputs.history, asked)
+    contributions = because(inputs.space, inputs.items, inputs.transitions, inputs.history, asked)
     shares = contributions.shares()
     order = np.argsort(-shares, axis=1, kind="stable")[:, :MOST_CAUSES]
     return {

@@ -88,10 +88,16 @@ class InterestApplier:
     ) -> UserState:
         if run is None:
             return user
-        embedding = await self._profiles.load_live_vector(run.run_id, user_no, interests)
-        if embedding is None:
+        vector = await self._profiles.load_live_vector(run.run_id, user_no, interests)
+        if vector is None:
             return user
-        return replace(user, embedding=embedding, known=WHOLE_LOG, extra_interests=interests)
+        return replace(
+            user,
+            embedding=vector.embedding,
+            following=vector.following,
+            known=WHOLE_LOG,
+            extra_interests=interests,
+        )
 
 
 _NO_INTERESTS = RequestInterests()

@@ -17,7 +17,8 @@ where state in ('failed', 'refused', 'retired')
        or to_regclass('user_embeddings_' || run_id) is not null
        or to_regclass('popular_items_' || run_id) is not null
        or to_regclass('term_embeddings_' || run_id) is not null
-       or to_regclass('item_similarity_embeddings_' || run_id) is not null)
+       or to_regclass('item_similarity_embeddings_' || run_id) is not null
+       or to_regclass('item_transitions_' || run_id) is not null)
 order by run_id;
 
 -- name: find_runs_to_retire
@@ -157,6 +158,9 @@ delete from batch_recommendations where run_id = :run_id;
 
 -- name: clear_item_embeddings
 delete from item_embeddings where run_id = :run_id;
+
+-- name: clear_item_transitions
+delete from item_transitions where run_id = :run_id;
 
 -- name: clear_item_similarity_embeddings
 delete from item_similarity_embeddings where run_id = :run_id;

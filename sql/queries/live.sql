@@ -15,21 +15,35 @@ from item_embeddings
 where run_id = :run_id and item_no = any(cast(:item_nos as integer[]))
 order by item_no;
 
+-- name: load_transitions
+-- The rows of some items, those that the run has, one after the other in rising order of item number. Numbers as array_send
+-- gives them after its 20 bytes of heading: each after four bytes with its length, the highest byte first.
+select array_agg(item_no order by item_no) as item_nos,
+       array_agg(cardinality(next_item_nos) order by item_no) as lengths,
+       string_agg(substring(array_send(next_item_nos) from 21), '' order by item_no) as next_item_nos,
+       string_agg(substring(array_send(scores) from 21), '' order by item_no) as scores
+from item_transitions
+where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
+
 -- name: store_user_embeddings
 -- Writes live vectors; a vector that knows more of the log is never overwritten by one that knows less. Users are held
--- until the commit: one who was forgotten meanwhile gets none, and whoever forgets one finds the vector.
+-- until the commit: one who was forgotten meanwhile gets none, and whoever forgets one finds the vector. What comes next is
+-- given as the text of an array each, as arrays of several lengths make no array.
 with present as (
     select user_no from users where user_no = any(cast(:user_nos as integer[])) order by user_no for key share
 )
-insert into user_embeddings (run_id, user_no, embedding, events_since_cut_off, position, updated_at)
-select :run_id, given.user_no, given.embedding, given.events, :position, clock_timestamp()
-from unnest(cast(:user_nos as integer[]), cast(:embeddings as vector[]), cast(:events as integer[]))
-    as given (user_no, embedding, events)
+insert into user_embeddings
+    (run_id, user_no, embedding, next_item_nos, next_scores, events_since_cut_off, position, updated_at)
+select :run_id, given.user_no, given.embedding, cast(given.next_item_nos as integer[]),
+       cast(given.next_scores as real[]), given.events, :position, clock_timestamp()
+from unnest(cast(:user_nos as integer[]), cast(:embeddings as vector[]), cast(:next_item_nos as text[]),
+            cast(:next_scores as text[]), cast(:events as integer[]))
+    as given (user_no, embedding, next_item_nos, next_scores, events)
 join present using (user_no)
 order by given.user_no
 on conflict (run_id, user_no) do update
-set embedding = excluded.embedding, events_since_cut_off = excluded.events_since_cut_off,
-    position = excluded.position, updated_at = excluded.updated_at
+set embedding = excluded.embedding, next_item_nos = excluded.next_item_nos, next_scores = excluded.next_scores,
+    events_since_cut_off = excluded.events_since_cut_off, position = excluded.position, updated_at = excluded.updated_at
 where user_embeddings.position <= excluded.position;
 
 -- name: find_stale_users

@@ -76,6 +76,8 @@ select run_is_kept(cast(:run_id as integer)) as has_partitions,
        lists.item_nos,
        lists.scores,
        cast(live.embedding as text) as embedding,
+       live.next_item_nos,
+       live.next_scores,
        live.position,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
        own.disliked,
@@ -106,7 +108,7 @@ cast(json_agg(score) as text) as scores,
 -- Of the run's items, those that are eligible and not excluded. A subquery is hashed whatever its size; an array that is
 -- a parameter would be searched row by row.
 run_id = :run_id
-and item_no not in (
+and item_embeddings.item_no not in (
     select unnest(cast(:excluded as integer[]))
     union all
     select item_no from items where not available
@@ -114,10 +116,19 @@ and item_no not in (
     select item_no from items
     where {unwanted}
 )
-and (not :is_filtered or item_no in (
+and (not :is_filtered or item_embeddings.item_no in (
     select item_no from items
     where {wanted}
 ))
+
+-- part: following
+-- What comes next after the user's history, with what each item gains by it. Grouped, though each is there once: the
+-- planner, who then knows it, hashes these few and not all vectors.
+(
+    select item_no, max(gain) as gain
+    from unnest(cast(:next_item_nos as integer[]), cast(:next_scores as real[])) as given (item_no, gain)
+    group by item_no
+) as following
 
 -- part: candidates_beside
 -- `listed`: items that other sources found. `new`: the :new_items nearest of the items that fewer than :new_item_users users
@@ -164,14 +175,16 @@ from (
 ) as new
 
 -- name: load_candidates
--- The eligible items of each origin, a row an origin. `near`: those nearest to a live vector by exact inner product, with
--- their scores; besides, `listed` and `new`.
+-- The eligible items of each origin, a row an origin. `near`: those with the best live scores, exactly: the inner product
+-- with a live vector, and what an item gains by coming next. Besides, `listed` and `new`.
 select {candidate_columns}
 from (
     select 'near' as origin, nearest.item_no, -distance as score
     from (
-        select item_no, embedding <#> cast(:embedding as vector) as distance
+        select item_embeddings.item_no, (embedding <#> cast(:embedding as vector)) - coalesce(gain, 0) as distance
         from item_embeddings
+        left join {following}
+            on following.item_no = item_embeddings.item_no
         where {may_be_near}
         order by distance, item_no
         limit :candidates
@@ -196,11 +209,12 @@ having count(*) > 0;
 
 -- name: load_candidates_by_index
 -- As load_candidates, through the index: :run_id and :dimensions are written into the text, as the index is one of the
--- run's own partition over vectors of one length. To be preceded by prepare_index_search in its transaction. The nearest
--- come roughly in order, and there may be too few of them when the index gives up.
+-- run's own partition over vectors of one length. To be preceded by prepare_index_search in its transaction. `near` are
+-- the nearest by inner product alone, roughly in order, and there may be too few of them when the index gives up; with
+-- `following`, those that come next, they hold the best by live score. An item may be in both.
 select {candidate_columns}
 from (
-    select 'near' as origin, nearest.item_no, -distance as score
+    select 'near' as origin, nearest.item_no, coalesce(gain, 0) - distance as score
     from (
         select item_no, embedding::vector(:dimensions) <#> cast(:embedding as vector) as distance
         from item_embeddings
@@ -208,6 +222,16 @@ from (
         order by distance
         limit :candidates
     ) as nearest
+    left join {following}
+        on following.item_no = nearest.item_no
+    union all
+    select 'following', following.item_no, gain - distance
+    from {following}
+    cross join lateral (
+        select embedding <#> cast(:embedding as vector) as distance
+        from item_embeddings
+        where run_id = :run_id and item_embeddings.item_no = following.item_no
+    ) as made
     union all
     {candidates_beside}
 ) as found

@@ -98,10 +98,15 @@ create table item_embeddings (
 -- Those few like are found without looking at the others.
 create index item_embeddings_users on item_embeddings (users, item_no);
 
+-- `next_item_nos`: what comes next after the user's history by the run's transitions, the best first, and in `next_scores`
+-- what each gains by it beside the inner product; null: nothing does. The embedding stays in the row, where the
+-- comparison of all users reads it, and of the others goes what does not fit.
 create table user_embeddings (
     run_id                integer not null,
     user_no               integer not null,
-    embedding             vector,
+    embedding             vector storage main,
+    next_item_nos         integer[] storage external,
+    next_scores           real[] storage external,
     events_since_cut_off  integer not null,
     position              bigint not null,
     updated_at            timestamptz not null default now(),
@@ -137,6 +142,16 @@ create table item_similarity_embeddings (
     primary key (run_id, item_no)
 ) partition by list (run_id);
 
+-- The rows of the run's transition matrix: what the items that come after this one gain by it. Items that nothing follows
+-- have no row, nor have those embedded between two nights.
+create table item_transitions (
+    run_id         integer not null,
+    item_no        integer not null,
+    next_item_nos  integer[] not null,
+    scores         real[] not null,
+    primary key (run_id, item_no)
+) partition by list (run_id);
+
 -- How far the events of a run's users are folded in; users are dealt out to shards by their number.
 create table speed_progress (
     run_id    integer not null references model_runs on delete cascade,
@@ -155,7 +170,7 @@ create table speed_progress (
 create function run_tables() returns text[]
 language sql immutable parallel safe
 return array['batch_recommendations', 'item_embeddings', 'user_embeddings', 'popular_items', 'term_embeddings',
-             'item_similarity_embeddings'];
+             'item_similarity_embeddings', 'item_transitions'];
 
 -- Makes the partitions a run is written into. `create table ... partition of` would lock out the readers of all runs;
 -- attaching does not.

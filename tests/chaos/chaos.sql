@@ -76,6 +76,9 @@ from user_interests join users using (user_no);
 select item_no, embedding, context_embedding, taste_scale, confidence_scale
 from item_embeddings where run_id = :run_id order by item_no;
 
+-- name: load_transitions
+select item_no, next_item_nos, scores from item_transitions where run_id = :run_id;
+
 -- name: load_space
 select parameters -> 'live_vector' as parameters, gramian from model_runs where run_id = :run_id;
 
@@ -94,7 +97,7 @@ select event_id, count(*) as times from interactions group by event_id having co
 
 -- name: load_live_vectors
 -- The live vectors of the served run.
-select user_id, embedding, events_since_cut_off, position
+select user_id, embedding, next_item_nos, next_scores, events_since_cut_off, position
 from live_run join user_embeddings using (run_id) join users using (user_no);
 
 -- name: find_unfolded

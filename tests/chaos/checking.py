@@ -10,7 +10,7 @@ from tests.chaos.answers import Answer
 from tests.chaos.contents import NOTHING, Interests, LogRow, RunContents
 from tests.chaos.dataset import Dataset
 from tests.chaos.ledger import Ledger, Sent
-from tests.chaos.versions import vector_as_of
+from tests.chaos.versions import vector_and_following_as_of
 from tests.chaos.violations import Violations
 
 _VECTOR_TOLERANCE = 1e-4
@@ -111,7 +111,7 @@ def _difference(event: Sent, row: LogRow, dataset: Dataset) -> str | None:
 def _fault_of_vector(
     row: Any, run: RunContents, log: Sequence[LogRow], interests: Interests
 ) -> str | None:
-    expected = vector_as_of(run, log, None, interests)
+    expected, following = vector_and_following_as_of(run, log, None, interests)
     stored = None if row is None or row.embedding is None else row.embedding.to_numpy()
     if expected is None or stored is None:
         same = expected is None and stored is None
@@ -124,7 +124,11 @@ def _fault_of_vector(
     if row.events_since_cut_off != count:
         return f"it knows {row.events_since_cut_off} events since the cut-off, the log {count}"
     error = float(np.abs(stored - expected).max())
-    return None if error <= _VECTOR_TOLERANCE else f"it is {error:.2g} off the log's"
+    if error > _VECTOR_TOLERANCE:
+        return f"it is {error:.2g} off the log's"
+    if (row.next_item_nos or []) != following.item_nos.tolist():
+        return f"next come {row.next_item_nos}, by the log {following.item_nos.tolist()}"
+    return None
 
 
 def _format_vector(vector: Any) -> str:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from domain.interactions import KindTable
 from domain.live_vector import ItemVectors, LiveSpace
+from domain.transitions import Transitions
 
 Scores = Mapping[str, float]
 
@@ -80,6 +81,7 @@ class RunContents:
     """A user's items and scores."""
     items: ItemVectors
     space: LiveSpace
+    transitions: Transitions
     item_nos: Mapping[str, int]
     kinds: KindTable
     phrases: ItemVectors

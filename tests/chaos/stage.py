@@ -28,10 +28,11 @@ from tests.chaos.store import (
     load_popular,
     load_runs,
 )
-from tests.chaos.versions import vector_as_of
+from tests.chaos.versions import live_scores, vector_and_following_as_of
 from tests.chaos.violations import Diary, Violations
 from tests.events import event, record, user_no_of
 from tests.small_run import factors_of, publish_small_run
+from tests.small_transitions import transitions_of
 
 FILMS = 30
 POPULAR = Question("popular", 20)
@@ -119,7 +120,13 @@ class Stage:
             listed = [(no, 30.0 - index**1.5) for index, no in enumerate(self.film_nos)]
             user_no = user_no_of(connection, "ann")
             run_id = publish_small_run(
-                connection, self.film_nos, {user_no: listed}, popular=self.film_nos
+                connection,
+                self.film_nos,
+                {user_no: listed},
+                popular=self.film_nos,
+                transitions=transitions_of(
+                    {self.film_nos[n]: [(self.film_nos[9], 0.5)] for n in (1, 18)}
+                ),
             )
             directions = factors_of(len(self.film_nos))
             connection.execute(
@@ -171,11 +178,10 @@ def answer_from(
 ) -> Answer:
     """An honest list: scores scaled as the API scales them."""
     items = [f"film-{index}" for index in range(5, 25)]
-    vector = vector_as_of(run, log, None, said)
+    vector, following = vector_and_following_as_of(run, log, None, said)
     assert vector is not None
     batch = np.array([run.lists["ann"][item] for item in items])
-    rows = run.items.rows_of(np.array([run.item_nos[item] for item in items]))
-    speed = run.items.vectors[rows].astype(np.float64) @ vector
+    speed = np.array(list(live_scores(items, run, vector, following).values()))
     scaled = [(each - each.min()) / (each.max() - each.min()) for each in (batch, speed)]
     scores = np.column_stack([0.7 * scaled[0] + 0.3 * scaled[1], *scaled])
     return made_from(run, question or list_for("ann", 20), "blend", scores)

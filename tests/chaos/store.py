@@ -16,6 +16,7 @@ from domain.interactions import EventKind, KindTable
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
 from sql.statements import statements_in
 from tests.chaos.contents import Interests, LogRow, PopularVersion, RunContents, Scores
+from tests.small_transitions import transitions_of
 
 _CHAOS = statements_in(Path(__file__).with_name("chaos.sql"))
 
@@ -56,6 +57,12 @@ def load_contents(connection: Connection, run: Any, phrases: Sequence[str] = ())
         lists=lists,
         items=_item_vectors([row.item_no for row in vectors], vectors),
         space=_load_space(connection, asked),
+        transitions=transitions_of(
+            {
+                row.item_no: list(zip(row.next_item_nos, row.scores, strict=True))
+                for row in connection.execute(_CHAOS["load_transitions"], asked)
+            }
+        ),
         item_nos=item_nos,
         kinds=kinds,
         phrases=_item_vectors(range(-len(said), 0), said),

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from domain.rankings import Ranking
 from tests.chaos import checking
 from tests.chaos.answers import Answer, check_seen
 from tests.chaos.contents import NOTHING, Interests
@@ -14,7 +15,7 @@ from tests.chaos.ledger import Stated
 from tests.chaos.questions import Question, list_for
 from tests.chaos.shape import check_shape
 from tests.chaos.stage import Stage, answer_from
-from tests.chaos.versions import vector_as_of
+from tests.chaos.versions import vector_and_following_as_of
 from tests.events import user_no_of
 
 
@@ -90,17 +91,20 @@ def test_a_live_vector_that_lacks_an_event_or_an_interest_is_found(stage: Stage)
     class Row:
         events_since_cut_off = 0
 
-        def __init__(self, vector: Any) -> None:
+        def __init__(self, vector: Any, following: Ranking) -> None:
             self.embedding = type("Stored", (), {"to_numpy": lambda _self: vector})()
+            self.next_item_nos = following.item_nos.tolist()
 
-    whole = vector_as_of(run, log, None, said)
-    for vector in (
+    whole = vector_and_following_as_of(run, log, None, said)
+    assert len(whole[1])
+    for stored in (
         whole,
-        vector_as_of(run, log[:-1], None, said),
-        vector_as_of(run, log, None),
+        (whole[0], Ranking.empty()),
+        vector_and_following_as_of(run, log[:-1], None, said),
+        vector_and_following_as_of(run, log, None),
     ):
         checking.check_vectors(
-            {"ann": Row(vector)},
+            {"ann": Row(*stored)},
             run=run,
             logs={"ann": log},
             interests={"ann": said},
@@ -108,7 +112,7 @@ def test_a_live_vector_that_lacks_an_event_or_an_interest_is_found(stage: Stage)
             violations=stage.violations,
             at=0.0,
         )
-    assert stage.violations.counts == {"effect wrong": 2}
+    assert stage.violations.counts == {"effect wrong": 3}
 
 
 # --- interests

@@ -2,9 +2,10 @@
 
 Of each published run the checker keeps what the store holds. An answer's batch scores must be a
 straight line over the scores of that run's list for the user, and its speed scores one over the
-inner products of that run's item vectors with the user's live vector, recomputed from the log as of
-the events the answer says it knows, after interests the user may have declared by then. What is the
-same for everybody must fit one of the versions that the run's list had.
+inner products of that run's item vectors with the user's live vector, with what comes next by that
+run's transitions, both recomputed from the log as of the events the answer says it knows, after
+interests the user may have declared by then. What is the same for everybody must fit one of the
+versions that the run's list had.
 """
 
 from collections.abc import Sequence
@@ -13,7 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from domain.live_vector import History, live_vector
+from domain.live_vector import History
+from domain.rankings import Ranking
+from domain.transitions import live_vector_and_following
 from tests.chaos.answers import FALLBACK, POPULAR_STRATEGIES, Answer
 from tests.chaos.contents import NOTHING, Interests, LogRow, PopularVersion, RunContents, Scores
 
@@ -104,13 +107,23 @@ def vector_as_of(
     interests: Interests = NOTHING,
 ) -> NDArray[np.float32] | None:
     """The live vector of a user who has so many events after the cut-off; None: with all."""
+    return vector_and_following_as_of(run, log, events_since, interests)[0]
+
+
+def vector_and_following_as_of(
+    run: RunContents,
+    log: Sequence[LogRow],
+    events_since: int | None,
+    interests: Interests = NOTHING,
+) -> tuple[NDArray[np.float32] | None, Ranking]:
+    """The same, and what comes next after the history."""
     before = [row for row in log if row.position <= run.cut_off_position]
     after = [row for row in log if row.position > run.cut_off_position]
     known = sorted([*before, *after[:events_since]], key=_in_time)
     newest = known[-(run.space.parameters.taste_events or len(known)) :]
     stated = run.numbers(interests)
     if not newest and not len(stated):
-        return None
+        return None, Ranking.empty()
     strengths = np.array(
         [np.nan if row.strength is None else row.strength for row in newest], dtype=float
     )
@@ -120,10 +133,11 @@ def vector_as_of(
         run.kinds.weights(kind_nos, strengths),
     )
     if not len(stated):
-        return live_vector(run.space, run.items, history)
+        return live_vector_and_following(run.space, run.items, run.transitions, history)
     weight = run.space.parameters.interest_weight
     items = run.phrases.followed_by(run.items)
-    return live_vector(run.space, items, history.after(stated, weight))
+    history = history.after(stated, weight)
+    return live_vector_and_following(run.space, items, run.transitions, history)
 
 
 def line_error(stored: Sequence[float], shown: Sequence[float]) -> float:
@@ -196,8 +210,10 @@ def _fault_of_speed(
     fault: str | None = None
     for interests in (given.with_words(words) for words in extra_words for given in said):
         for count in counts:
-            vector = vector_as_of(run, log, count, interests)
-            near: Scores = {} if vector is None else _inner_products(answer, run, vector)
+            vector, following = vector_and_following_as_of(run, log, count, interests)
+            near: Scores = (
+                {} if vector is None else live_scores(answer.items, run, vector, following)
+            )
             fault = _fault_of_scores(answer, _SPEED, near, "vectors", _SPEED_TOLERANCE)
             if fault is None:
                 return None
@@ -208,12 +224,17 @@ def _in_time(row: LogRow) -> tuple[Any, ...]:
     return (row.occurred_at, row.item_no, row.kind_no, row.event_id.bytes)
 
 
-def _inner_products(answer: Answer, run: RunContents, vector: NDArray[np.float32]) -> Scores:
-    item_nos = np.array([run.item_nos[item] for item in answer.items], dtype=np.int32)
+def live_scores(
+    items: Sequence[str], run: RunContents, vector: NDArray[np.float32], following: Ranking
+) -> Scores:
+    """Inner products and what comes next, of those of the items that the run has vectors for."""
+    item_nos = np.array([run.item_nos[item] for item in items], dtype=np.int32)
     rows = run.items.rows_of(item_nos)
+    gains = dict(zip(following.item_nos.tolist(), following.scores.tolist(), strict=True))
     return {
         item: float(run.items.vectors[row].astype(np.float64) @ vector.astype(np.float64))
-        for item, row in zip(answer.items, rows.tolist(), strict=True)
+        + gains.get(no, 0.0)
+        for item, no, row in zip(items, item_nos.tolist(), rows.tolist(), strict=True)
         if row >= 0
     }
 

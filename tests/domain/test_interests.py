@@ -15,6 +15,7 @@ from domain.live_vector import (
     live_vector,
     sequence_weights,
 )
+from domain.transitions import NO_TRANSITIONS
 from serving.lists.explaining import because
 
 ITEMS, FACTORS, SEQUENCE = 30, 3, 2
@@ -111,7 +112,7 @@ def test_causes_add_up_to_the_scores_with_interests_too(
     said = history(used, declared)
     vector = live_vector(SPACE, CATALOGUE, said)
     assert vector is not None
-    found = because(SPACE, CATALOGUE, said, CATALOGUE.item_nos)
+    found = because(SPACE, CATALOGUE, NO_TRANSITIONS, said, CATALOGUE.item_nos)
     assert found.scores == pytest.approx(_VECTORS.astype(np.float64) @ vector, abs=1e-4)
 
 

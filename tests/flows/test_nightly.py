@@ -15,9 +15,9 @@ from sqlalchemy import Connection, Engine, text
 
 from batch.runs.model_runs import nightly_lock
 from domain.errors import NotEnoughHistoryError, RunInProgressError, RunRefusedError
-from domain.live_vector import live_vector
+from domain.transitions import live_vector_and_following
 from flows.nightly import run_now
-from sql.live_vectors import load_item_vectors, load_live_space
+from sql.live_vectors import load_item_vectors, load_live_space, load_transitions
 from sql.log import load_histories, load_kinds
 from stack.event_kinds import KindChange, set_kind
 from tests.events import event
@@ -34,6 +34,7 @@ PARTITIONED = (
     "popular_items",
     "term_embeddings",
     "item_similarity_embeddings",
+    "item_transitions",
 )
 
 
@@ -165,7 +166,7 @@ def test_events_that_arrive_while_a_run_trains_are_folded_in_before_the_promotio
     horizon = value(shop, "select max(position) from interactions")
     vectors = rows(
         shop,
-        "select user_no, embedding, events_since_cut_off, position from user_embeddings"
+        "select user_embeddings.* from user_embeddings"
         " join users using (user_no) where user_id in ('user-1', 'newcomer') order by user_id",
     )
     assert [(row.events_since_cut_off, row.position) for row in vectors] == [(1, horizon)] * 2
@@ -175,12 +176,16 @@ def test_events_that_arrive_while_a_run_trains_are_folded_in_before_the_promotio
         histories = load_histories(
             connection, load_kinds(connection), user_nos, horizon=horizon, events=None
         )
-        space = load_live_space(connection, run_id).space
+        run = load_live_space(connection, run_id)
         items = load_item_vectors(connection, run_id, range(1, 61))
+        transitions = load_transitions(connection, run, items, histories.values())
     for row in vectors:
-        expected = live_vector(space, items, histories[row.user_no])
+        expected, following = live_vector_and_following(
+            run.space, items, transitions, histories[row.user_no]
+        )
         assert expected is not None
         assert np.allclose(row.embedding.to_numpy(), expected, atol=1e-5)
+        assert (row.next_item_nos or []) == following.item_nos.tolist()
 
 
 def test_events_of_a_kind_created_while_a_run_trains_are_folded_in_too(shop: Engine) -> None:

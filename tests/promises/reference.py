@@ -9,7 +9,9 @@ import numpy as np
 
 from batch.space.composing import ItemSpace
 from domain.identifiers import RunId
-from domain.live_vector import History, live_vector
+from domain.live_vector import History
+from domain.rankings import Ranking
+from domain.transitions import live_vector_and_following
 from sql.log import NewEvent
 from tests.events import CLICK, DISLIKE, HIDE, LIKE, VIEW
 from tests.promises.small_space import random_phrases
@@ -33,8 +35,11 @@ class Reference:
     """Published runs, the oldest first."""
     served: RunId | None = None
 
-    def vectors(self, run_id: RunId) -> dict[int, Any]:
-        """Every user's live vector in a run, as it follows from the log; None: it says nothing."""
+    def vectors(self, run_id: RunId) -> dict[int, tuple[Any, Ranking]]:
+        """Every user's live vector in a run, as it follows from the log, and what comes next.
+
+        None: the history says nothing.
+        """
         histories = defaultdict(list)
         for event in self.log.values():
             histories[self.numbers[event.user_id]].append(event)
@@ -42,8 +47,11 @@ class Reference:
         items = random_phrases(list(WORDS.values()), run_id).followed_by(space.items)
         saying = {self.numbers[user]: said for user, said in self.interests.items() if any(said)}
         return {
-            user_no: live_vector(
-                space.space, items, _history(histories[user_no], *saying.get(user_no, ([], [])))
+            user_no: live_vector_and_following(
+                space.space,
+                items,
+                space.transitions,
+                _history(histories[user_no], *saying.get(user_no, ([], []))),
             )
             for user_no in {*histories, *saying}
         }

@@ -6,13 +6,17 @@ import numpy as np
 
 from batch.space.composing import ItemSpace
 from domain.live_vector import ItemVectors, LiveSpace, LiveVectorParameters
+from tests.small_transitions import random_transitions
 from tests.small_words import TASTE_SCALE
 
 PARAMETERS = LiveVectorParameters(taste_dimensions=3, sequence_dimensions=2, regularization=1.0)
 
 
 def random_space(item_nos: list[int], seed: int) -> ItemSpace:
-    """Vectors of the items, rounded as the store rounds them; another seed, another space."""
+    """Vectors of the items, rounded as the store rounds them; another seed, another space.
+
+    Nothing comes next after the first item.
+    """
     random = np.random.default_rng(seed)
     count = len(item_nos)
     factors = random.normal(size=(count, 3)).astype(np.float32)
@@ -27,7 +31,8 @@ def random_space(item_nos: list[int], seed: int) -> ItemSpace:
     )
     items = replace(items, context_embeddings=items.context_embeddings.astype(np.float32))
     gramian = (factors.T.astype(np.float64) @ factors).astype(np.float32).astype(np.float64)
-    return ItemSpace(items, 1.0, LiveSpace(PARAMETERS, gramian))
+    transitions = random_transitions(sorted(item_nos)[1:], item_nos, seed, longest=4)
+    return ItemSpace(items, 1.0, LiveSpace(PARAMETERS, gramian), transitions)
 
 
 def random_phrases(terms: list[str], seed: int) -> ItemVectors:

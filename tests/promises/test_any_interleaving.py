@@ -28,7 +28,7 @@ from batch.runs.promotion import catch_up
 from batch.runs.rollback import roll_back
 from batch.space import live_vectors
 from batch.space.composing import ItemSpace
-from batch.space.embeddings import store_item_vectors, store_space
+from batch.space.embeddings import store_item_vectors, store_space, store_transitions
 from domain.errors import RollbackRefusedError
 from domain.identifiers import ItemNo, KindNo, RunId, UserId
 from speed.folding import Folder
@@ -225,6 +225,7 @@ class AnyInterleaving(RuleBasedStateMachine):
             self.night.known = event_horizon(connection)
         with bulk_connection(self.url) as connection:
             store_item_vectors(connection, run.run_id, space.items)
+            store_transitions(connection, run.run_id, space.transitions)
             live_vectors.store_all_live_vectors(
                 connection, run, kinds, space, horizon=self.night.known, chunk_users=2
             )  # fmt: skip
@@ -324,14 +325,17 @@ class AnyInterleaving(RuleBasedStateMachine):
         """The stored live vectors of a run are those that follow from the whole log."""
         assert run_id is not None
         with self.engine.connect() as connection:
-            query = "select user_no, embedding from user_embeddings where run_id = :run_id"
+            query = "select * from user_embeddings where run_id = :run_id"
             rows = connection.execute(text(query), {"run_id": run_id}).all()
-        stored = {row.user_no: row.embedding for row in rows if row.embedding is not None}
+        stored = {row.user_no: row for row in rows if row.embedding is not None}
         expected = self.expected.vectors(run_id)
-        said = {user_no: vector for user_no, vector in expected.items() if vector is not None}
+        said = {user_no: found for user_no, found in expected.items() if found[0] is not None}
         assert stored.keys() == said.keys()
-        for user_no, vector in said.items():
-            assert stored[user_no].to_numpy() == pytest.approx(vector, abs=1e-5)
+        for user_no, (vector, following) in said.items():
+            row = stored[user_no]
+            assert row.embedding.to_numpy() == pytest.approx(vector, abs=1e-5)
+            assert (row.next_item_nos or []) == following.item_nos.tolist()
+            assert (row.next_scores or []) == pytest.approx(following.scores.tolist(), rel=1e-6)
 
     def _retire(self) -> None:
         with self.engine.begin() as connection:

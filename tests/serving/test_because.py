@@ -8,24 +8,31 @@ from sqlalchemy import Engine, update
 
 from domain.identifiers import RunId, UserNo
 from serving.lists.explaining import because
-from sql.live_vectors import load_item_vectors, load_live_space
+from sql.live_vectors import load_item_vectors, load_live_space, load_transitions
 from sql.log import event_horizon, load_histories, load_kinds
 from tests import tables
 from tests.events import user_no_of
 from tests.passes import store_live_vector
 from tests.serving.conftest import Seeds, event, recommended, send
 from tests.small_run import publish_small_run
+from tests.small_transitions import transitions_of
 
 
 @pytest.fixture
 async def ann(client: httpx.AsyncClient, engine: Engine, film_nos: list[int]) -> UserNo:
-    """A user of films 0, 1, 20 and 21 who dislikes film 25, with a live vector in a run."""
+    """A user of films 0, 1, 20 and 21 who dislikes film 25, with a live vector in a run.
+
+    Film 5 comes next after film 1.
+    """
     await send(client, *(event("ann", film) for film in (0, 1, 20, 21)))
     await send(client, event("ann", 25, "dislike"))
     with engine.begin() as connection:
         user_no = user_no_of(connection, "ann")
         run_id = publish_small_run(
-            connection, film_nos, lists={user_no: [(film_nos[5], 2.0), (film_nos[28], 1.0)]}
+            connection,
+            film_nos,
+            lists={user_no: [(film_nos[5], 2.0), (film_nos[28], 1.0)]},
+            transitions=transitions_of({film_nos[1]: [(film_nos[5], 0.1)]}),
         )
         store_live_vector(connection, run_id, user_no)
     return user_no
@@ -58,12 +65,14 @@ async def test_the_shares_are_those_of_the_contributions(
 ) -> None:
     causes_by_item = await explained(client, limit=10)
     with engine.connect() as connection:
-        space = load_live_space(connection, RunId(1)).space
+        run = load_live_space(connection, RunId(1))
         items = load_item_vectors(connection, RunId(1), film_nos)  # type: ignore[arg-type]
         horizon = event_horizon(connection)
         kinds = load_kinds(connection)
         history = load_histories(connection, kinds, [ann], horizon=horizon, events=100)[ann]
-    contributions = because(space, items, history, items.item_nos)
+        transitions = load_transitions(connection, run, items, [history])
+    contributions = because(run.space, items, transitions, history, items.item_nos)
+    assert contributions.transitions.sum() > 0.0
     shares = contributions.shares()
     for item_id, causes in causes_by_item.items():
         row = film_nos.index(film_nos[int(item_id.removeprefix("film-"))])
@@ -81,6 +90,7 @@ async def test_films_of_a_kind_are_brought_by_films_of_that_kind(client: httpx.A
     causes_by_item = await explained(client, limit=20)
     assert causes_by_item["film-2"][0]["item_id"] in {"film-0", "film-1"}
     assert causes_by_item["film-28"][0]["item_id"] in {"film-20", "film-21"}
+    assert causes_by_item["film-5"][0]["item_id"] == "film-1"
 
 
 @pytest.mark.usefixtures("ann")

@@ -1,7 +1,7 @@
 """A big catalogue is searched through the index, which finds enough whatever is left out."""
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ from batch.space.index import build_index, index_recall
 from domain.blend import CANDIDATES, BlendPolicy
 from domain.identifiers import ItemNo, RunId, UserNo
 from domain.rankings import Ranking
-from serving.candidates.filters import NOT_ASKED
+from serving.candidates.filters import NOT_ASKED, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Nearest, Recommendations, UserState
 from serving.lists.list_maker import ListMaker
@@ -40,10 +40,19 @@ class Catalogue:
     item_nos: NDArray[np.int32]
     nearest: NDArray[np.int32]
     """All items, the nearest to the user first."""
+    products: NDArray[np.float64]
+    """Their inner products, in the order of `item_nos`."""
 
-    def user(self, excluded: Sequence[int] = ()) -> UserState:
+    def product(self, item_no: int) -> float:
+        return float(self.products[np.searchsorted(self.item_nos, item_no)])
+
+    def user(
+        self, excluded: Sequence[int] = (), following: Mapping[int, float] | None = None
+    ) -> UserState:
         nos = tuple(ItemNo(int(no)) for no in excluded)
-        return UserState(Ranking.empty(), self.user_vector, 0, nos)
+        gains = following or {}
+        ranking = Ranking.of(np.array(list(gains), np.int32), np.array(list(gains.values())))
+        return UserState(Ranking.empty(), self.user_vector, 0, nos, following=ranking)
 
 
 @pytest.fixture
@@ -70,8 +79,9 @@ def catalogue(engine: Engine, seeds: Seeds) -> Catalogue:
         connection.execute(insert(tables.item_embeddings), rows)
     with engine.begin() as connection:
         build_index(connection, run_id, DIMENSIONS)
-    order = np.argsort(-(vectors.astype(np.float64) @ user_vector))
-    return Catalogue(run_id, user_no, user_vector, item_nos, item_nos[order])
+    products = vectors.astype(np.float64) @ user_vector
+    nearest = item_nos[np.argsort(-products)]
+    return Catalogue(run_id, user_no, user_vector, item_nos, nearest, products)
 
 
 @pytest.fixture
@@ -93,6 +103,8 @@ def parameters(catalogue: Catalogue, excluded: Sequence[int]) -> dict[str, objec
         "embedding": catalogue.user_vector,
         "excluded": list(map(int, excluded)),
         "listed_item_nos": [],
+        "next_item_nos": "{}",
+        "next_scores": "{}",
         "candidates": CANDIDATES,
         "with_categories": False,
         "is_filtered": False,
@@ -178,6 +190,58 @@ async def test_who_has_seen_nearly_everything_gets_all_the_rest(
     user = catalogue.user(catalogue.nearest[:-30].tolist())
     found = await recommendations.load_nearest(catalogue.run_id, user, index=INDEX)
     assert set(found.ranking.item_nos.tolist()) == set(catalogue.nearest[-30:].tolist())
+
+
+@pytest.mark.parametrize("index", [None, INDEX])
+async def test_what_comes_next_is_found_however_far_it_is_and_its_score_is_the_sum(
+    recommendations: Recommendations, catalogue: Catalogue, seeds: Seeds, index: ItemIndex | None
+) -> None:
+    far, gone, seen = catalogue.nearest[-3:].tolist()
+    first, middle, last = catalogue.nearest[[0, 150, CANDIDATES - 1]].tolist()
+    items = tables.items
+    seeds.write(update(items).where(items.c.item_no == gone).values(available=False))
+    user = catalogue.user([seen], {**dict.fromkeys([far, gone, seen], 9.0), middle: 0.5})
+    plain = await recommendations.load_nearest(catalogue.run_id, catalogue.user([seen]))
+    found = await recommendations.load_nearest(catalogue.run_id, user, index=index)
+    before = dict(zip(plain.ranking.item_nos.tolist(), plain.ranking.scores.tolist(), strict=True))
+    scores = dict(zip(found.ranking.item_nos.tolist(), found.ranking.scores.tolist(), strict=True))
+    assert len(scores) == CANDIDATES
+    assert far not in before
+    assert found.ranking.item_nos[0] == far
+    assert scores[far] == pytest.approx(9.0 + catalogue.product(far), abs=1e-5)
+    assert scores[middle] == pytest.approx(0.5 + before[middle], abs=1e-6)
+    assert scores[first] == before[first]
+    assert not scores.keys() & {gone, seen, last}, "the last of the nearest has given way"
+    assert scores.keys() <= {*found.near.item_nos, *found.following.item_nos}
+
+
+async def test_what_comes_next_is_held_to_the_filters(
+    recommendations: Recommendations, catalogue: Catalogue, seeds: Seeds
+) -> None:
+    inside, outside = catalogue.nearest[-2:].tolist()
+    items = tables.items
+    seeds.write(update(items).where(items.c.item_no == inside).values(categories=["war"]))
+    user = catalogue.user(following={inside: 1.0, outside: 9.0})
+    found = await recommendations.load_nearest(
+        catalogue.run_id, user, index=INDEX, filters=Filters.of_category("war")
+    )
+    assert found.ranking.item_nos.tolist() == [inside]
+    assert found.ranking.scores[0] == pytest.approx(1.0 + catalogue.product(inside), abs=1e-5)
+
+
+async def test_with_what_comes_next_the_index_finds_what_exact_search_finds(
+    recommendations: Recommendations, catalogue: Catalogue
+) -> None:
+    chance = np.random.default_rng(2)
+    drawn = chance.choice(catalogue.item_nos, CANDIDATES, replace=False).tolist()
+    gains = dict(zip(drawn, chance.uniform(0, 2, CANDIDATES).tolist(), strict=True))
+    user = catalogue.user(catalogue.nearest[:50].tolist(), gains)
+    exact = (await recommendations.load_nearest(catalogue.run_id, user)).ranking
+    found = (await recommendations.load_nearest(catalogue.run_id, user, index=INDEX)).ranking
+    scores = dict(zip(exact.item_nos.tolist(), exact.scores.tolist(), strict=True))
+    shared = found.only(exact.item_nos)
+    assert len(shared) >= 0.95 * CANDIDATES
+    assert shared.scores == pytest.approx([scores[no] for no in shared.item_nos.tolist()])
 
 
 class Noting(Recommendations):

@@ -121,6 +121,7 @@ async def test_what_is_said_in_a_request_counts_as_if_it_were_declared(
     declared = await recommended(client, "ann", limit=10)
     asked = await recommended(client, "bob", interest="robots", interest_item="film-5", limit=10)
     assert ids(asked) == ids(declared)
+    assert ids(asked)[0] == "film-29", "it comes next after the film"
     scores = [
         [item["scores"]["speed"] for item in answer.json()["items"]] for answer in (asked, declared)
     ]

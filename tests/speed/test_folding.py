@@ -13,7 +13,7 @@ import redis
 from sqlalchemy import Connection, Engine, text
 
 from domain.identifiers import UserNo
-from domain.live_vector import live_vector
+from domain.live_vector import History, live_vector, sequence_weights
 from domain.redis_keys import WAKE_CHANNEL, user_entry, user_version
 from speed.folding import (
     FIRST_RETAINED_EVENTS,
@@ -28,7 +28,9 @@ from sql.log import load_histories, load_kinds
 from stack.event_kinds import KindChange, set_kind
 from tests.events import CLICK, DISLIKE, LIKE, event, record, user_no_of
 from tests.passes import SETTINGS, fold_all, stored_vector
-from tests.small_run import publish_small_run
+from tests.removals import delete
+from tests.small_run import PARAMETERS, publish_small_run
+from tests.small_transitions import transitions_of
 from tests.speed.running import running
 from tests.waiting import statements_waiting, wait_until
 
@@ -59,6 +61,39 @@ def test_events_become_the_vector_of_the_whole_history(engine: Engine, film_nos:
         vector, events, position = stored_vector(connection, ann)
         assert vector == pytest.approx(expected_vector(connection, ann), abs=1e-6)
         assert (events, position) == (1, 5)
+
+
+def test_what_comes_next_is_computed_anew_with_every_event(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    def following(connection: Connection) -> tuple[list[int] | None, list[float] | None]:
+        query = text("select next_item_nos, next_scores from user_embeddings")
+        return tuple(connection.execute(query).one())  # type: ignore[return-value]
+
+    f = film_nos
+    with engine.begin() as connection:
+        rows = {f[0]: [(f[7], 1.0), (f[8], 0.5)], f[1]: [(f[8], 2.0)]}
+        publish_small_run(connection, f, transitions=transitions_of(rows))
+        first, second = event("ann", f[0], minutes=1), event("ann", f[1], minutes=2)
+        record(connection, [first])
+    fold_all(engine)
+    with engine.begin() as connection:
+        assert following(connection) == ([f[7], f[8]], [1.0, 0.5])
+        record(connection, [second])
+    fold_all(engine)
+    with engine.begin() as connection:
+        _, weights = sequence_weights(PARAMETERS, History(np.array(f[:2]), np.ones(2)))
+        next_item_nos, scores = following(connection)
+        assert next_item_nos == [f[8], f[7]]
+        assert scores == pytest.approx([2.0 * weights[0] + 0.5 * weights[1], weights[1]])
+        delete(connection, first.event_id)
+    fold_all(engine)
+    with engine.begin() as connection:
+        assert following(connection) == ([f[8]], [2.0])
+        delete(connection, second.event_id)
+    fold_all(engine)
+    with engine.connect() as connection:
+        assert following(connection) == (None, None)
 
 
 def test_a_kind_created_since_counts_and_a_new_weight_from_the_next_event_on(
