@@ -8,24 +8,23 @@ import subprocess
 import sys
 import time
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.csv as pa_csv
 import typer
 from adbc_driver_postgresql import dbapi
 
 from benchmarks.command import Seed, run_command
 from benchmarks.loaded_files import progress, served_folder
+from benchmarks.made_events import write_events, write_items
 from sql.migrate import migrate
 from stack.cli.options import AsJson
 from stack.database import using_engine
 from stack.local.servers.postgres import PostgresServer, ensure_database, running_postgres
 
 _USERS_PER_ITEM = 5
-_FIRST, _LAST = 1_500_000_000, 1_600_000_000
 _MIB = 1024
 
 _LOAD = """
@@ -95,12 +94,13 @@ def _measure(
     server: PostgresServer, folder: Path, on_step: Any, *, events: int, log: int, seed: int
 ) -> Measured:
     url = _database(server, "loaded")
-    items = _write_items(folder, events + log)
-    _run(url, items)
+    users, items = _sizes(events + log)
+    write = partial(write_events, users=users, items=items)
+    _run(url, write_items(folder / "items.csv", items))
     if log:
         on_step(f"a log of {log:,} events before")
-        _run(url, _write_events(folder / "before.csv", log, seed + 1, events + log))
-    path = _write_events(folder / "events.csv", events, seed, events + log)
+        _run(url, write(folder / "before.csv", log, seed=seed + 1))
+    path = write(folder / "events.csv", events, seed=seed)
     on_step(f"loading {events:,} events, {path.stat().st_size / 1e6:,.0f} MB")
     stored, repeated, rejected, seconds, peak_mib = _run(url, path)
     if stored != events:
@@ -147,34 +147,6 @@ def _with_bytes(table: pa.Table) -> pa.Table:
     column = table.column(at)
     storage = pa.chunked_array([getattr(chunk, "storage", chunk) for chunk in column.chunks])
     return table.set_column(at, "event_id", storage.cast(pa.binary()))
-
-
-def _write_items(folder: Path, events: int) -> Path:
-    count = _sizes(events)[1]
-    ids = pa.array([f"item-{number}" for number in range(count)])
-    path = folder / "items.csv"
-    pa_csv.write_csv(pa.table({"item_id": ids, "title": ids}), path)
-    return path
-
-
-def _write_events(path: Path, events: int, seed: int, all_events: int) -> Path:
-    rng = np.random.default_rng(seed)
-    users, items = _sizes(all_events)
-    # Few users and items have most of the events.
-    user_nos = np.minimum(rng.lognormal(0.0, 1.5, events) * users / 20, users - 1).astype(int)
-    item_nos = np.minimum(rng.lognormal(0.0, 1.5, events) * items / 20, items - 1).astype(int)
-    times = np.sort(rng.uniform(_FIRST, _LAST, events))
-    stamps = (times * 1_000_000).astype("datetime64[us]").astype(str)
-    table = pa.table(
-        {
-            "user_id": [f"user-{number}" for number in user_nos],
-            "item_id": [f"item-{number}" for number in item_nos],
-            "event_type": rng.choice(["view", "click", "purchase"], events, p=[0.8, 0.15, 0.05]),
-            "event_time": stamps,
-        }
-    )
-    pa_csv.write_csv(table, path)
-    return path
 
 
 def _sizes(events: int) -> tuple[int, int]:

@@ -10,29 +10,15 @@ import argparse
 import asyncio
 import itertools
 import json
-import os
-import signal
-import subprocess
 import sys
-import tempfile
 import time
-import uuid
-from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
 from multiprocessing import get_context
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import uvloop
-from sqlalchemy import Engine, text
 
 from benchmarks.halved_runs import (
-    ITEMS,
-    USERS,
     catch_up_without_warming,
     drop,
     prepare,
@@ -40,20 +26,9 @@ from benchmarks.halved_runs import (
     rollback,
     warm,
 )
+from benchmarks.read_system import run_in, running_system
 from benchmarks.readers import AFTER_SECONDS, Figures, Readers
-from domain.identifiers import ItemNo, KindNo, UserId
-from sql.engine import make_engine
-from sql.log import NewEvent, record_parameters
-from sql.migrate import migrate
-from sql.statements import statements
-from stack.api_key import create_key
-from stack.local.ports import free_port
-from stack.local.servers.child_process import ending_with_parent
-from stack.local.servers.postgres import ensure_database, running_postgres
-from stack.local.servers.redis_server import running_redis
 from tests.chaos.client import Api
-
-EVENTS_A_USER = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +54,7 @@ def main() -> None:
     parser.add_argument("--no-warming", action="store_true", help="make no answers ahead")
     parser.add_argument("--json", action="store_true", help="one JSON object on the last line")
     asked = parser.parse_args()
-    with _system(asked.apis) as (url, ports, key):
+    with running_system(asked.apis) as (url, ports, key):
         load = Load(url, ports, key, asked.reads, asked.quiet_seconds, asked.rounds)
         load = replace(load, warming=not asked.no_warming)
         figures = uvloop.run(_measured(load))
@@ -119,81 +94,16 @@ def _to_dict(figures: Figures) -> dict[str, float]:
     return values
 
 
-@contextmanager
-def _system(apis: int) -> Iterator[tuple[str, dict[str, int], str]]:
-    """PostgreSQL, Redis, a speed worker and API processes; address, ports and a key."""
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-")))
-        folder.chmod(0o755)
-        postgres = stack.enter_context(running_postgres(folder / "postgres"))
-        redis = stack.enter_context(running_redis(folder / "redis"))
-        ensure_database(postgres, "tandem")
-        url = postgres.url("tandem")
-        engine = make_engine(url)
-        migrate(engine)
-        engine.dispose()
-        with engine.begin() as connection:
-            key = create_key(connection, "benchmark", ["read", "write"])
-        _fill(engine)
-        engine.dispose()
-        stores = {"DATABASE_URL": url, "REDIS_URL": redis.url()}
-        ports = {f"api-{n}": free_port() for n in range(1, apis + 1)}
-        stack.enter_context(_process("speed", folder / "speed.log", stores))
-        for name, port in ports.items():
-            settings = stores | {"TANDEM_API_PORT": str(port)}
-            stack.enter_context(_process("serving", folder / f"{name}.log", settings))
-        yield url, ports, key
-
-
-@contextmanager
-def _process(module: str, log: Path, settings: dict[str, str]) -> Iterator[None]:
-    """One of our own programs, for the time of the block."""
-    with log.open("wb") as file:
-        process = subprocess.Popen(  # noqa: S603 -- our own programs
-            [sys.executable, "-m", module],
-            env=os.environ | settings,
-            stdout=file,
-            stderr=file,
-            **ending_with_parent(signal.SIGTERM),
-        )
-        try:
-            yield
-        finally:
-            process.terminate()
-            process.wait()
-
-
-def _fill(engine: Engine) -> None:
-    """A catalogue and a history."""
-    random = np.random.default_rng(7)
-    names = [{"item_id": f"item-{no}", "title": f"Item {no}"} for no in range(1, ITEMS + 1)]
-    noon = datetime.now(UTC) - timedelta(days=1)
-    with engine.begin() as connection:
-        connection.execute(
-            text("insert into items (item_id, title) values (:item_id, :title)"), names
-        )
-        for user in range(USERS):
-            events = [
-                _event(f"user-{user}", int(no), noon)
-                for no in random.integers(1, ITEMS + 1, EVENTS_A_USER)
-            ]
-            connection.execute(statements("log")["record_events"], record_parameters(events))
-
-
-def _event(user: str, item_no: int, at: datetime) -> NewEvent:
-    return NewEvent(uuid.uuid4(), UserId(user), ItemNo(item_no), KindNo(1), None, at)
-
-
 async def _measured(load: Load) -> Figures:
     figures, url = Figures(), load.url
     # Changes are made in a process of their own: they must not slow down who measures.
     with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as elsewhere:
         runs = {}
         for n in range(load.rounds + 1):
-            run_id, cut_off = await _in(elsewhere, prepare, url, n % 2)
+            run_id, cut_off = await run_in(elsewhere, prepare, url, n % 2)
             runs[run_id] = (n % 2, cut_off)
         first, *later = runs
-        await _in(elsewhere, publish, url, first)
+        await run_in(elsewhere, publish, url, first)
         api = Api(load.ports, load.key)
         readers = Readers(api, figures, runs)
         await readers.wait_until_ready()
@@ -210,7 +120,7 @@ async def _measured(load: Load) -> Figures:
                 ("drop", drop, before),
             ):
                 began = time.perf_counter()
-                await _in(elsewhere, change, url, run_id)
+                await run_in(elsewhere, change, url, run_id)
                 figures.windows.append((name, began, time.perf_counter()))
                 if name != "warming":
                     await asyncio.sleep(AFTER_SECONDS + load.quiet_seconds / 5)
@@ -218,10 +128,6 @@ async def _measured(load: Load) -> Figures:
         await asyncio.sleep(1.0)  # for the answers that are still under way
         api.close()
     return figures
-
-
-async def _in(pool: ProcessPoolExecutor, work: Callable[..., Any], *arguments: Any) -> Any:
-    return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,17 @@ from sql.statements import statements
 
 _LOADING = statements("loading")
 
+_OPENING = (
+    "hold_temporary_tables",
+    "create_staged_items",
+    "create_staged_events",
+    "create_staged_event_items",
+    "create_staged_event_users",
+    "create_numbered_events",
+    "commit_unhurried",
+)
+"""The first statements of a connection."""
+
 _ITEMS_AT_ONCE = 1_000
 """So many items are written in one transaction: whoever writes one of them waits for it."""
 
@@ -55,9 +66,8 @@ class Store:
     def __init__(self, connection: dbapi.Connection) -> None:
         self._connection = connection
         self._cursor = connection.cursor()
-        self._cursor.execute(_LOADING["create_staged_items"].text)
-        self._cursor.execute(_LOADING["create_staged_events"].text)
-        self._cursor.execute(_LOADING["commit_unhurried"].text)
+        for name in _OPENING:
+            self._cursor.execute(_LOADING[name].text)
         connection.commit()
         self._load_no = 0
 
@@ -136,7 +146,6 @@ class Store:
 
     def _write_events(self, events: pa.Table, *, create_items: bool) -> StoredEvents:
         self._stage("staged_events", events)
-        self._cursor.execute(_LOADING["analyze_staged_events"].text)
         items_new = (
             int(self._rows("create_missing_items", self._load_no)[0][0]) if create_items else 0
         )

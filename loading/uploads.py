@@ -24,6 +24,7 @@ from domain.errors import InvalidInputError, StoreUnavailableError
 from loading.load import load
 from loading.options import AmbiguousInputError, LoadOptions, column_options, kind_options
 from loading.preview import preview
+from loading.priority import let_others_go_first
 from loading.report import LoadReport, Progress
 from loading.settings import LoadingSettings
 from sql.engine import AWAY_ERRORS, LOADING_WORKER, make_engine
@@ -257,6 +258,7 @@ def _in_parameters(text: str) -> str:
 def main() -> None:
     """Load until nothing is left; exit code 75 if PostgreSQL is away."""
     refuse_unknown_variables()
+    let_others_go_first()
     settings = LoadingSettings()
     logging.basicConfig(
         level=settings.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s"

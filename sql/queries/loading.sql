@@ -12,9 +12,24 @@ create temporary table staged_items (
     row_no integer, item_id text, title text, categories text[], description text, attributes text, available boolean
 ) on commit delete rows;
 
--- name: analyze_staged_events
--- Nobody else does for a temporary table: without it the next statements would be planned for a handful of rows.
-analyze staged_events;
+-- name: create_staged_event_items
+-- The numbers of the items of the staged events.
+create temporary table staged_event_items (item_id text, item_no integer) on commit delete rows;
+
+-- name: create_staged_event_users
+-- The numbers of their users.
+create temporary table staged_event_users (user_id text, user_no integer) on commit delete rows;
+
+-- name: create_numbered_events
+-- The events themselves as the log takes them.
+create temporary table numbered_events (
+    position bigint, event_id uuid, user_no integer, item_no integer, kind_no smallint, scale_no smallint, value real,
+    strength real, occurred_at timestamptz, recommendation_id uuid
+) on commit delete rows;
+
+-- name: hold_temporary_tables
+-- A batch in memory. To be said before there is one.
+set temp_buffers = '32MB';
 
 -- name: commit_unhurried
 -- A load is on disk when it is complete: `end_load` waits for all that was committed before it. What is lost before that by

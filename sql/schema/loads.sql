@@ -79,9 +79,118 @@ where locktype = 'advisory' and objsubid = 2 and granted
 create view held_loads as
 select cast(object_no as integer) as load_no from held_locks where class_no = 31322;
 
+-- Holds the items of the staged events to the commit, and notes their numbers in `staged_event_items`; answers whether the
+-- catalogue has all of them. Whoever takes items out again waits for us, or we find them gone.
+create function hold_staged_items() returns boolean
+language plpgsql
+-- By the keys, in their order: a hash would be one of the whole catalogue, for each batch.
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+as $$
+declare
+    needed  text[];
+    held    bigint;
+begin
+    needed := array(select distinct item_id from staged_events order by item_id);
+    insert into staged_event_items (item_id, item_no)
+    select item_id, item_no
+    from (select items.item_id, items.item_no from unnest(needed) as given (item_id) join items using (item_id)
+          order by item_no for key share of items) as locked;
+    get diagnostics held = row_count;
+    return held = cardinality(needed);
+end
+$$;
+
+-- Holds the users of the staged events to the commit, notes their numbers in `staged_event_users`, and makes those whom
+-- there are not; answers the numbers of these. Whoever is held cannot be forgotten before the commit; one who was
+-- forgotten while we waited is made anew, and one whom somebody else made meanwhile is held in the next round. Rows are
+-- locked in one order by everybody, so that two who write cannot wait for each other.
+create function hold_staged_users() returns integer[]
+language plpgsql
+-- By the keys, in their order: a hash would be one of all users, for each batch.
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_seqscan = off
+as $$
+declare
+    needed   text[];
+    created  integer[];
+    made     integer[] := '{}';
+begin
+    needed := array(select distinct user_id from staged_events order by user_id);
+    loop
+        with held as (
+            insert into staged_event_users (user_id, user_no)
+            select user_id, user_no
+            from (select users.user_id, users.user_no from unnest(needed) as given (user_id) join users using (user_id)
+                  order by user_id for key share of users) as locked
+            returning user_id
+        )
+        select array(select unnest(needed) except select user_id from held order by 1) into needed;
+        exit when needed = '{}';
+        with added as (
+            insert into users (user_id) select unnest(needed) on conflict do nothing returning user_id, user_no
+        ),
+        noted as (
+            insert into staged_event_users (user_id, user_no) select user_id, user_no from added returning user_no
+        )
+        select coalesce(array_agg(user_no), '{}') into created from noted;
+        made := made || created;
+        exit when cardinality(created) = cardinality(needed);
+        needed := array(select unnest(needed) except select user_id from staged_event_users order by 1);
+    end loop;
+    return made;
+end
+$$;
+
+-- Gives the staged events positions, in the order of their ids, and puts them into `numbered_events`: of several with one id
+-- the first. Their users and items are held.
+create function number_staged_events() returns void
+language plpgsql
+-- Nobody has counted the temporary tables; a hash of each is small.
+set enable_nestloop = off
+as $$
+begin
+    insert into numbered_events (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
+                                 recommendation_id)
+    select nextval('interaction_positions'), event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
+           recommendation_id
+    from (
+        select distinct on (event_id) event_id, user_no, item_no, kind_no, scale_no, value, strength, occurred_at,
+               recommendation_id
+        from staged_events
+        join staged_event_users using (user_id)
+        join staged_event_items using (item_id)
+        left join rating_scales
+            on rating_scales.least = staged_events.least and rating_scales.greatest = staged_events.greatest
+        order by event_id, row_no
+    ) as given;
+end
+$$;
+
+-- Claims the receipts of the numbered events, in the order of their ids. Those whose ids have one are taken out of
+-- `numbered_events`.
+create function claim_numbered_events() returns void
+language plpgsql as $$
+begin
+    -- Nearly always all of them are new; to look at each first costs as much again. If one is not, this ends at the first.
+    insert into event_receipts (event_id, position, occurred_at)
+    select event_id, position, occurred_at from numbered_events order by event_id;
+exception when unique_violation then
+    with claimed as (
+        insert into event_receipts (event_id, position, occurred_at)
+        select event_id, position, occurred_at from numbered_events order by event_id
+        on conflict do nothing
+        returning event_id
+    )
+    delete from numbered_events where event_id not in (select event_id from claimed);
+end
+$$;
+
 -- Stores the events in the temporary table `staged_events` once each, as record_events does, all of one load. Events of
 -- items that the catalogue lacks are not stored: unknown_rows; nor those whose id was recorded with another content:
--- conflict_rows.
+-- conflict_rows. What is found out about them on the way is in temporary tables too, which `loading.store` makes once.
 create function store_staged_events(given_load_no integer)
 returns table (stored bigint, repeated bigint, unknown_rows integer[], conflict_rows integer[])
 language plpgsql
@@ -90,21 +199,19 @@ as $$
 #variable_conflict use_column
 declare
     staged    bigint;
-    needed    bigint;
-    held      bigint;
     written   bigint;
-    unknown   integer[];
+    unknown   integer[] := '{}';
     conflicts integer[] := '{}';
-    made      integer[] := '{}';
+    made      integer[];
 begin
-    -- Whoever takes items out again waits for us, or we find them gone.
-    perform from items where item_id in (select item_id from staged_events) order by item_no for key share;
-    with lacking as (
-        delete from staged_events
-        where not exists (select from items where items.item_id = staged_events.item_id)
-        returning row_no
-    )
-    select coalesce(array_agg(row_no order by row_no), '{}') into unknown from lacking;
+    if not hold_staged_items() then
+        with lacking as (
+            delete from staged_events
+            where item_id not in (select item_id from staged_event_items)
+            returning row_no
+        )
+        select array_agg(row_no order by row_no) into unknown from lacking;
+    end if;
 
     if exists (select from staged_events where least is not null) then
         perform add_rating_scales(array_agg(least), array_agg(greatest))
@@ -118,47 +225,16 @@ begin
     end if;
 
     perform hold_event_horizon();
+    made := hold_staged_users();
+    perform number_staged_events();
+    perform claim_numbered_events();
+    insert into interactions (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,
+                              occurred_at, recommendation_id)
+    select position, event_id, user_no, item_no, kind_no, scale_no, value, strength, given_load_no, occurred_at,
+           recommendation_id
+    from numbered_events;
+    get diagnostics written = row_count;
 
-    -- Rows are locked in one order by everybody, so that two who write cannot wait for each other. Whoever is held cannot be
-    -- forgotten before the commit.
-    create temporary table needed_users on commit drop as select distinct user_id from staged_events;
-    get diagnostics needed = row_count;
-    analyze needed_users;
-    loop
-        with created as (
-            insert into users (user_id)
-            select user_id from needed_users
-            where not exists (select from users where users.user_id = needed_users.user_id)
-            order by user_id
-            on conflict do nothing
-            returning user_no
-        )
-        select made || array_agg(user_no) into made from created;
-        select count(*) into held
-        from (select from users where user_id in (select user_id from needed_users) order by user_id for key share) as locked;
-        exit when held = needed;
-    end loop;
-
-    with given as (
-        select distinct on (event_id) * from staged_events order by event_id, row_no
-    ),
-    claimed as (
-        insert into event_receipts (event_id, position, occurred_at)
-        select event_id, nextval('interaction_positions'), occurred_at from given order by event_id
-        on conflict do nothing
-        returning event_id, position
-    ),
-    added as (
-        insert into interactions (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,
-                                  occurred_at, recommendation_id)
-        select claimed.position, event_id, users.user_no, items.item_no, given.kind_no, rating_scales.scale_no, given.value,
-               given.strength, given_load_no, given.occurred_at, given.recommendation_id
-        from claimed join given using (event_id) join users using (user_id) join items using (item_id)
-        left join rating_scales
-            on rating_scales.least = given.least and rating_scales.greatest = given.greatest
-        returning 1
-    )
-    select count(*) into written from added;
     select count(*) into staged from staged_events;
     if written < staged then
         conflicts := conflicts_of_staged_events();
@@ -167,7 +243,6 @@ begin
         where user_no = any(made)
           and not exists (select from interactions where interactions.user_no = users.user_no);
     end if;
-    drop table needed_users;
     return query select written, staged - written - cardinality(conflicts), unknown, conflicts;
 end
 $$;

@@ -23,6 +23,7 @@ from loading.load import load
 from loading.opened import OpenedFiles
 from loading.options import AmbiguousInputError, LoadOptions, column_options, kind_options
 from loading.preview import preview
+from loading.priority import let_others_go_first
 from loading.report import LoadReport
 from loading.report import Progress as LoadProgress
 from loading.sources import STANDARD_INPUT
@@ -133,6 +134,8 @@ def _run(paths: list[str], options: LoadOptions, *, preview_only: bool, as_json:
     # What a program reads is on standard output alone.
     console = Console(soft_wrap=True, highlight=False, stderr=as_json)
     with opened_stores(settings, home, "tandem load") as stores:
+        # Not earlier: a PostgreSQL that was started here keeps its priority.
+        let_others_go_first()
         url = stores.database_url
         if preview_only:
             shown = _asking(console, options, lambda chosen: preview(paths, url, chosen))

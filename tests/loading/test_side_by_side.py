@@ -68,3 +68,35 @@ def test_no_transaction_of_a_load_adds_items_and_replaces_some(
         query = text("select xmin::text from items order by item_id")
         first, other = connection.execute(query).scalars()
     assert first != other
+
+
+def test_an_event_that_somebody_else_is_storing_is_waited_for_and_the_others_are_stored(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    ids = [f"00000000-0000-4000-8000-{number:012d}" for number in range(5)]
+    rows = [f"user-{n},film,{1_600_000_000 + n},{ids[n]}\n" for n in range(5)]
+    path = tmp_path / "events.csv"
+    path.write_text("".join(["user_id,item_id,time,event_id\n", *rows]))
+    reports = list[LoadReport]()
+    claim = text(
+        "insert into event_receipts (event_id, position, occurred_at)"
+        " values (:event_id, nextval('interaction_positions'), now())"
+    )
+    with engine.connect() as other:
+        other.execute(claim, {"event_id": ids[2]})
+        thread = threading.Thread(
+            target=lambda: reports.append(load_path(path, database_url, create_items=True)),
+            daemon=True,
+        )
+        thread.start()
+        wait_until(lambda: statements_waiting(engine, "store_staged_events"))
+        other.commit()
+    thread.join(timeout=30)
+    assert [(report.events_stored, report.events_repeated) for report in reports] == [(4, 1)]
+    with engine.connect() as connection:
+        stored = connection.execute(
+            text("select event_id::text from interactions order by position")
+        )
+        assert stored.scalars().all() == [each for each in ids if each != ids[2]]
+        users = connection.execute(text("select user_id from users order by user_id"))
+        assert users.scalars().all() == ["user-0", "user-1", "user-3", "user-4"]

@@ -1,0 +1,35 @@
+"""Files of made-up items and events: few users and items have most of the events."""
+
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+_FIRST, _LAST = 1_500_000_000, 1_600_000_000
+
+
+def write_items(path: Path, items: int) -> Path:
+    """So many items, from `item-1` on."""
+    ids = pa.array([f"item-{number}" for number in range(1, items + 1)])
+    pa_csv.write_csv(pa.table({"item_id": ids, "title": ids}), path)
+    return path
+
+
+def write_events(path: Path, events: int, *, users: int, items: int, seed: int) -> Path:
+    """So many events of users from `user-0` on with such items, in the order of their times."""
+    rng = np.random.default_rng(seed)
+    user_nos = np.minimum(rng.lognormal(0.0, 1.5, events) * users / 20, users - 1).astype(int)
+    item_nos = np.minimum(rng.lognormal(0.0, 1.5, events) * items / 20, items - 1).astype(int)
+    times = np.sort(rng.uniform(_FIRST, _LAST, events))
+    stamps = (times * 1_000_000).astype("datetime64[us]").astype(str)
+    table = pa.table(
+        {
+            "user_id": [f"user-{number}" for number in user_nos],
+            "item_id": [f"item-{number + 1}" for number in item_nos],
+            "event_type": rng.choice(["view", "click", "purchase"], events, p=[0.8, 0.15, 0.05]),
+            "event_time": stamps,
+        }
+    )
+    pa_csv.write_csv(table, path)
+    return path

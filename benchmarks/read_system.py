@@ -1,0 +1,102 @@
+"""A system that is read from while something goes on in it, with a catalogue and a history."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine, text
+
+from benchmarks.halved_runs import ITEMS, USERS
+from domain.identifiers import ItemNo, KindNo, UserId
+from sql.engine import make_engine
+from sql.log import NewEvent, record_parameters
+from sql.migrate import migrate
+from sql.statements import statements
+from stack.api_key import create_key
+from stack.local.ports import free_port
+from stack.local.servers.child_process import ending_with_parent
+from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.redis_server import running_redis
+
+EVENTS_A_USER = 8
+
+
+@contextmanager
+def running_system(apis: int) -> Iterator[tuple[str, dict[str, int], str]]:
+    """PostgreSQL, Redis, a speed worker and API processes; address, ports and a key."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tandem-")))
+        folder.chmod(0o755)
+        postgres = stack.enter_context(running_postgres(folder / "postgres"))
+        redis = stack.enter_context(running_redis(folder / "redis"))
+        ensure_database(postgres, "tandem")
+        url = postgres.url("tandem")
+        engine = make_engine(url)
+        migrate(engine)
+        engine.dispose()
+        with engine.begin() as connection:
+            key = create_key(connection, "benchmark", ["read", "write"])
+        _fill(engine)
+        engine.dispose()
+        stores = {"DATABASE_URL": url, "REDIS_URL": redis.url()}
+        ports = {f"api-{n}": free_port() for n in range(1, apis + 1)}
+        stack.enter_context(_process("speed", folder / "speed.log", stores))
+        for name, port in ports.items():
+            settings = stores | {"TANDEM_API_PORT": str(port)}
+            stack.enter_context(_process("serving", folder / f"{name}.log", settings))
+        yield url, ports, key
+
+
+@contextmanager
+def _process(module: str, log: Path, settings: dict[str, str]) -> Iterator[None]:
+    """One of our own programs, for the time of the block."""
+    with log.open("wb") as file:
+        process = subprocess.Popen(  # noqa: S603 -- our own programs
+            [sys.executable, "-m", module],
+            env=os.environ | settings,
+            stdout=file,
+            stderr=file,
+            **ending_with_parent(signal.SIGTERM),
+        )
+        try:
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+
+def _fill(engine: Engine) -> None:
+    """A catalogue and a history."""
+    random = np.random.default_rng(7)
+    names = [{"item_id": f"item-{no}", "title": f"Item {no}"} for no in range(1, ITEMS + 1)]
+    noon = datetime.now(UTC) - timedelta(days=1)
+    with engine.begin() as connection:
+        connection.execute(
+            text("insert into items (item_id, title) values (:item_id, :title)"), names
+        )
+        for user in range(USERS):
+            events = [
+                _event(f"user-{user}", int(no), noon)
+                for no in random.integers(1, ITEMS + 1, EVENTS_A_USER)
+            ]
+            connection.execute(statements("log")["record_events"], record_parameters(events))
+
+
+def _event(user: str, item_no: int, at: datetime) -> NewEvent:
+    return NewEvent(uuid.uuid4(), UserId(user), ItemNo(item_no), KindNo(1), None, at)
+
+
+async def run_in(pool: Executor, work: Callable[..., Any], *arguments: Any) -> Any:
+    """What work done elsewhere answers."""
+    return await asyncio.get_running_loop().run_in_executor(pool, work, *arguments)
