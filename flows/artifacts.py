@@ -23,6 +23,7 @@ _TITLES = {
     "recent_popularity": "lately popular",
 }
 _PICTURED = ("candidate", "served", "popularity")
+_CHOSEN = "chosen_"
 _NESTED = ("evaluation", "words_foreseen", "vanished")
 """Figures that are no single value."""
 _PUBLISHED = {
@@ -69,6 +70,7 @@ def summary(run_id: RunId, row: Row[Any], step_seconds: Mapping[str, float]) -> 
     if evaluation is not None:
         lines += [f"![nDCG@20 by segment]({as_data_uri(picture(evaluation))})", ""]
         lines += _comparison(evaluation)
+    lines += _choices(row.metrics)
     lines += _published(row.metrics)
     lines += ["", "| step | seconds |", "|---|---|"]
     lines += [f"| {step} | {seconds:.1f} |" for step, seconds in step_seconds.items()]
@@ -88,7 +90,11 @@ def picture(evaluation: Mapping[str, Any]) -> str:
 
 def table(row: Row[Any]) -> list[dict[str, Any]]:
     """Metrics, parameters and seconds, one row a figure."""
-    flat = {name: value for name, value in row.metrics.items() if name not in _NESTED}
+    flat = {
+        name: value
+        for name, value in row.metrics.items()
+        if name not in _NESTED and not name.startswith(_CHOSEN)
+    }
     groups = {"metric": flat, **row.parameters, "seconds": row.step_seconds}
     rows = [
         {"group": group, "figure": name, "value": value, "low": None, "high": None}
@@ -119,6 +125,20 @@ def _published(metrics: Mapping[str, Any]) -> list[str]:
     for candidate in foreseen:
         cells = [f"{candidate[name]:.4f}" for name in _FORESEEN]
         lines += _row([f"{candidate['pseudo_count']:g} users", *cells])
+    return lines
+
+
+def _choices(metrics: Mapping[str, Any]) -> list[str]:
+    """What the night chose by its newest part, and how sure it is."""
+    chosen = sorted(name for name in metrics if name.startswith(_CHOSEN))
+    if not chosen:
+        return []
+    lines = ["", *_row(["chosen", "gain", "by default", "error", "events", "what"], ruled=True)]
+    for name in chosen:
+        choice = metrics[name]
+        figures = [f"{choice[figure]:.4f}" for figure in ("gain", "default_gain", "error")]
+        said = ", ".join(f"{what} {value}" for what, value in choice["chosen"].items())
+        lines += _row([name.removeprefix(_CHOSEN), *figures, f"{choice['events']:,}", said])
     return lines
 
 

@@ -206,9 +206,7 @@ def choose_lists(
     lists = chosen.hyperparameters
     context.say(
         f"{lists.factors} factors at the most, popularity exponent {lists.popularity_exponent},"
-        f" trend exponent {lists.trend_exponent}: {chosen.gain:.4f} against"
-        f" {chosen.default_gain:.4f} as they were, by {chosen.events:,} events (standard error"
-        f" {chosen.error:.4f})."
+        f" trend exponent {lists.trend_exponent}: {chosen.evidence}."
     )
     return replace(run, parameters=parameters), chosen.fitted
 
@@ -233,9 +231,7 @@ def choose_policy(
         model_runs.store_metrics(connection, run.run_id, chosen.described())
     policy = chosen.policy
     context.say(
-        f"Learned: {policy.policy} with batch weight {policy.batch_weight:g}, nDCG@100"
-        f" {chosen.gain:.4f} against {chosen.default_gain:.4f} of fixed 0.7, by {chosen.events:,}"
-        f" events (standard error {chosen.error:.4f})."
+        f"Learned: {policy.policy} with batch weight {policy.batch_weight:g}: {chosen.evidence}."
     )
 
 
@@ -256,9 +252,7 @@ def choose_weights(context: NightlyContext, run: Run, validation: Validation | N
     weights = chosen.weights
     context.say(
         f"Sequence 1, taste {weights.taste}, transitions {weights.transitions}, trends"
-        f" {weights.trends} by half-lives of {TREND_HALF_LIVES_DAYS} days:"
-        f" {chosen.gain:.4f} against {chosen.default_gain:.4f} by default, by {chosen.events:,}"
-        f" events (standard error {chosen.error:.4f})."
+        f" {weights.trends} by half-lives of {TREND_HALF_LIVES_DAYS} days: {chosen.evidence}."
     )
     return weights
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.choosing.paired import paired_difference
+from batch.choosing.paired import NO_EVIDENCE, Evidence, paired_difference
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
@@ -40,36 +40,20 @@ Gains = NDArray[np.float64]
 Configuration = TypeVar("Configuration")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True)
 class ChosenLists:
     """The choice, and what it rests on."""
 
     hyperparameters: ListHyperparameters
-    events: int = 0
-    """How many were foreseen to choose; 0: the hyperparameters are as they were."""
-    default_gain: float = 0.0
-    """Mean of 1 / log2(rank + 2) within the first 100, as they were."""
-    gain: float = 0.0
-    """And as they are chosen."""
-    error: float = 0.0
-    """Standard error of the difference."""
+    evidence: Evidence = NO_EVIDENCE
     fitted: Factors | None = None
     """What the chosen configuration made of the past; None: nothing was fitted."""
 
     def described(self) -> dict[str, Any]:
-        """As figures of the run."""
+        """As a figure of the run."""
         chosen = self.hyperparameters
-        return {
-            "list_choice": {
-                "factors": chosen.factors,
-                "popularity_exponent": chosen.popularity_exponent,
-                "trend_exponent": chosen.trend_exponent,
-                "events": self.events,
-                "default_gain": self.default_gain,
-                "gain": self.gain,
-                "error": self.error,
-            }
-        }
+        names = ("factors", "popularity_exponent", "trend_exponent")
+        return self.evidence.described("lists", {name: getattr(chosen, name) for name in names})
 
 
 def choose_lists(
@@ -194,9 +178,7 @@ def _chosen(
             (each for each in good if each.factors == fewest),
             key=lambda each: float(gains[each].mean()),
         )
-    _, error = paired_difference(gains[chosen], before, user_nos)
-    means = float(before.mean()), float(gains[chosen].mean())
-    return ChosenLists(chosen, len(before), *means, error)
+    return ChosenLists(chosen, Evidence.of(gains[chosen], before, user_nos))
 
 
 def _is_close(gains: Gains, best: Gains, user_nos: NDArray[np.int32]) -> bool:

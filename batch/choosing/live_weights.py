@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
-from batch.choosing.paired import paired_difference
+from batch.choosing.paired import NO_EVIDENCE, Evidence, paired_difference
 from batch.history.matrix import InteractionMatrix
 from batch.history.splitting import Split
 from batch.parameters import RIDGES, TREND_HALF_LIVES_DAYS, LiveWeights, SpaceParameters
@@ -60,18 +60,11 @@ class ChosenWeights:
     """The choice, and what it rests on."""
 
     weights: LiveWeights
-    events: int = 0
-    """How many were foreseen to choose; 0: the defaults stand."""
-    default_gain: float = 0.0
-    """Mean of 1 / log2(rank + 2) with the default weights."""
-    gain: float = 0.0
-    """And with those that were chosen."""
-    error: float = 0.0
-    """Standard error of the difference."""
+    evidence: Evidence = NO_EVIDENCE
 
     def described(self) -> dict[str, Any]:
-        """As figures of the run."""
-        return {"live_weights": asdict(self)}
+        """As a figure of the run."""
+        return self.evidence.described("live_score", asdict(self.weights))
 
 
 def make_validation(
@@ -118,10 +111,7 @@ def choose_weights(validation: Validation | None, parameters: SpaceParameters) -
                 weights, gains = moved, moved_gains
         if weights == before:
             break
-    _, error = paired_difference(gains, default_gains, parts.user_nos)
-    return ChosenWeights(
-        weights, len(gains), float(default_gains.mean()), float(gains.mean()), error
-    )
+    return ChosenWeights(weights, Evidence.of(gains, default_gains, parts.user_nos))
 
 
 def _taste(weights: LiveWeights) -> Iterator[LiveWeights]:

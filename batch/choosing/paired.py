@@ -1,7 +1,51 @@
 """Comparing two ways on the same validation events, users being what varies."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
 import numpy as np
 from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What a choice rests on; without any the default stands."""
+
+    events: int = 0
+    """How many events were foreseen to choose."""
+    default_gain: float = 0.0
+    """Mean of 1 / log2(rank + 2) by default."""
+    gain: float = 0.0
+    """And by what was chosen."""
+    error: float = 0.0
+    """Standard error of the difference."""
+
+    @classmethod
+    def of(
+        cls,
+        gains: NDArray[np.float64],
+        default_gains: NDArray[np.float64],
+        user_nos: NDArray[np.integer],
+    ) -> Self:
+        """Of the gains (n,) of the same events."""
+        _, error = paired_difference(gains, default_gains, user_nos)
+        return cls(len(gains), float(default_gains.mean()), float(gains.mean()), error)
+
+    def described(self, what: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
+        """As a figure of the run."""
+        return {f"chosen_{what}": {"chosen": dict(chosen), **asdict(self)}}
+
+    def __str__(self) -> str:
+        if not self.events:
+            return "as by default: there is too little to choose by"
+        return (
+            f"{self.gain:.4f} against {self.default_gain:.4f} by default, by {self.events:,} events"
+            f" (standard error {self.error:.4f})"
+        )
+
+
+NO_EVIDENCE = Evidence()
 
 
 def paired_difference(

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from batch.choosing.paired import paired_difference
+from batch.choosing.paired import NO_EVIDENCE, Evidence, paired_difference
 from batch.evaluation.ranks import gains_at
 from batch.replay.ranking import ranks_of
 from batch.replay.sources import FittedNight
@@ -39,18 +39,11 @@ class ChosenPolicy:
     """The choice, and what it rests on."""
 
     policy: BlendPolicy = DEFAULT
-    events: int = 0
-    """How many were foreseen to choose; 0: the default stands."""
-    default_gain: float = 0.0
-    """Mean nDCG@100 of the default."""
-    gain: float = 0.0
-    """And of the policy that was chosen."""
-    error: float = 0.0
-    """Standard error of the difference."""
+    evidence: Evidence = NO_EVIDENCE
 
     def described(self) -> dict[str, Any]:
-        """As figures of the run."""
-        return {"learned_policy": asdict(self)}
+        """As a figure of the run."""
+        return self.evidence.described("blend", asdict(self.policy))
 
 
 def choose_policy(
@@ -68,6 +61,4 @@ def choose_policy(
     best = max(gains, key=lambda name: float(gains[name].mean()))
     gain, error = paired_difference(gains[best], default, user_nos)
     name = best if gain > _STANDARD_ERRORS * error else "fixed"
-    _, error = paired_difference(gains[name], default, user_nos)
-    means = float(default.mean()), float(gains[name].mean())
-    return ChosenPolicy(CANDIDATES[name], len(chosen), *means, error)
+    return ChosenPolicy(CANDIDATES[name], Evidence.of(gains[name], default, user_nos))

@@ -10,7 +10,7 @@ case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::do
 (metrics ->> 'similarity_recall@100')::double precision as similarity_recall,
 (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
     + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions,
-metrics -> 'learned_policy' -> 'policy' as learned_policy,
+metrics -> 'chosen_blend' -> 'chosen' as learned_policy,
 (
     select indexrelid::bigint from pg_index
     where indexrelid = to_regclass('item_embeddings_' || model_runs.run_id || '_nearest') and indisvalid and indisready

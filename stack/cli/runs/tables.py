@@ -18,6 +18,7 @@ _FIGURES = (
     "novelty@20",
 )
 _DECIDING = "ndcg@20"
+_CHOSEN = "chosen_"
 _INTERVAL_WIDTH = len(" 0.0000-0.0000")
 
 
@@ -30,6 +31,9 @@ def run_tables(record: RunRecord) -> Iterator[Table]:
         yield _segments(evaluation)
         yield _differences(evaluation)
     yield _values("size and lists", _beside(metrics))
+    chosen = {name: value for name, value in metrics.items() if name.startswith(_CHOSEN)}
+    if chosen:
+        yield _choices(chosen)
     if metrics.get("words_foreseen"):
         yield _foreseen(metrics["words_foreseen"])
     for group, parameters in record["parameters"].items():
@@ -105,13 +109,25 @@ def _seconds(step_seconds: Mapping[str, float]) -> Table:
     return _values("seconds", {step: f"{seconds:.1f}" for step, seconds in slowest})
 
 
+def _choices(chosen: Mapping[str, Any]) -> Table:
+    """What the night chose by its newest part, and how sure it is."""
+    table = _table("chosen by validation", ["gain", "by default", "error", "events", "what"])
+    for name, choice in sorted(chosen.items()):
+        figures = (f"{choice[figure]:.4f}" for figure in ("gain", "default_gain", "error"))
+        said = ", ".join(f"{what} {value}" for what, value in choice["chosen"].items())
+        table.add_row(name.removeprefix(_CHOSEN), *figures, f"{choice['events']:,}", said)
+    return table
+
+
 def _beside(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """The flat metrics that no other table shows."""
     elsewhere = ("evaluation", "gate", "words_foreseen")
     return {
         name: value
         for name, value in metrics.items()
-        if name not in elsewhere and not name.endswith(tuple(_FIGURES))
+        if name not in elsewhere
+        and not name.startswith(_CHOSEN)
+        and not name.endswith(tuple(_FIGURES))
     }
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from batch.choosing.lists import choose_lists, choose_popular
+from batch.choosing.lists import ChosenLists, choose_lists, choose_popular
 from batch.choosing.live_weights import DEFAULT, Validation, choose_weights
 from batch.choosing.paired import paired_difference
 from batch.history.event_file import USED
@@ -74,18 +74,9 @@ def validation_of(log: Interactions) -> Validation:
 def test_what_follows_what_is_found_and_gets_weight() -> None:
     chosen = choose_weights(validation_of(chained()), SMALL.space)
     assert chosen.weights.transitions > 0.0
-    assert chosen.gain > chosen.default_gain + 2 * chosen.error
+    found = chosen.evidence
+    assert found.gain > found.default_gain + 2 * found.error
     assert choose_weights(None, SMALL.space).weights == DEFAULT
-
-
-def test_events_at_random_move_little() -> None:
-    random = np.random.default_rng(3)
-    rows = [
-        (int(random.integers(100)), int(random.integers(300)), float(random.uniform(0, 50)))
-        for _ in range(4_000)
-    ]
-    chosen = choose_weights(validation_of(interactions(rows)), SMALL.space)
-    assert chosen.gain - chosen.default_gain < 0.01
 
 
 def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
@@ -95,7 +86,7 @@ def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
     default = replace(SMALL.lists, trend_exponent=0.0)
     chosen = choose_lists(*asked, default, threads=1)
     assert chosen.hyperparameters.trend_exponent > 0.0
-    assert chosen.gain > chosen.default_gain
+    assert chosen.evidence.gain > chosen.evidence.default_gain
     assert chosen.fitted is not None
     assert chosen.fitted.users.shape[0] == len(validation.past.user_nos)
     # Of as good ones that with the fewest factors is taken.
@@ -110,7 +101,7 @@ def test_with_few_events_everything_stays() -> None:
     split = validation.split
     asked = (validation.events[:50], validation.past, split.past, split.moment)
     chosen = choose_lists(*asked, SMALL.lists, threads=1)
-    assert (chosen.hyperparameters, chosen.events, chosen.fitted) == (SMALL.lists, 0, None)
+    assert chosen == ChosenLists(SMALL.lists)
     settings = default_settings()
     assert choose_popular(*asked, settings) is settings
     assert choose_policy(None, validation.events) == ChosenPolicy()
