@@ -1,6 +1,6 @@
 """Live vectors in the store: the parts of a run's space in, users' vectors out."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -19,7 +19,7 @@ from domain.transitions import (
     items_followed,
     live_vector_and_following,
 )
-from sql.statements import as_array, statements
+from sql.statements import as_array, as_real_array, statements
 
 _LIVE = statements("live")
 
@@ -163,13 +163,13 @@ def store_user_vectors(
         "run_id": run_id,
         "user_nos": [user.user_no for user in users],
         "embeddings": [None if user.vector is None else Vector(user.vector) for user in users],
-        "next_item_nos": [_array_or_none(user.following.item_nos) for user in users],
-        "next_scores": [_array_or_none(user.following.scores) for user in users],
+        "next_item_nos": [_array_or_none(as_array, user.following.item_nos) for user in users],
+        "next_scores": [_array_or_none(as_real_array, user.following.scores) for user in users],
         "events": [user.events_since_cut_off for user in users],
         "position": position,
     }
     connection.execute(_LIVE["store_user_embeddings"], parameters)
 
 
-def _array_or_none(numbers: NDArray[Any]) -> str | None:
-    return as_array(numbers.tolist()) if len(numbers) else None
+def _array_or_none(written: Callable[[list[Any]], str], numbers: NDArray[Any]) -> str | None:
+    return written(numbers.tolist()) if len(numbers) else None

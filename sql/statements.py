@@ -5,15 +5,20 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-import orjson
 from sqlalchemy import TextClause, text
 
 from sql.query_files import codes, path_of
 
 
-def as_array(numbers: Sequence[float]) -> str:
-    """Finite numbers as PostgreSQL writes an array: the driver takes far longer for a list."""
-    return "{" + orjson.dumps(numbers)[1:-1].decode() + "}"
+def as_array(numbers: Sequence[int]) -> str:
+    """Numbers as PostgreSQL writes an array: the driver takes ten times as long for a list."""
+    return "{" + ",".join(map(str, numbers)) + "}"
+
+
+def as_real_array(numbers: Sequence[float]) -> str:
+    """The same for finite numbers of 32 bits: nine digits tell each from all others."""
+    digits = ",".join(["%.9g"] * len(numbers)) % tuple(numbers)
+    return "{" + digits + "}"
 
 
 def statements(layer: str) -> Mapping[str, TextClause]:

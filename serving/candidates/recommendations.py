@@ -24,7 +24,7 @@ from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
 from sql.interests import Interests
-from sql.statements import as_array, statements
+from sql.statements import as_array, as_real_array, statements
 
 _SERVING = statements("serving")
 
@@ -148,7 +148,7 @@ class Recommendations:
             "run_id": run_id,
             "embedding": user.embedding,
             "next_item_nos": as_array(following.item_nos.tolist()),
-            "next_scores": as_array(following.scores.tolist()),
+            "next_scores": as_real_array(following.scores.tolist()),
             "candidates": CANDIDATES,
             "new_items": new.count,
             "new_items_looked_at": NEW_ITEMS_LOOKED_AT if new.count else 0,
