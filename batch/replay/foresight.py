@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from batch.evaluation.bootstrap import clustered_interval
 from batch.evaluation.ranks import gains_at, hits_at
 from batch.evaluation.scoring import DEPTH
+from batch.replay.ranking import LEARNED
 from batch.replay.replaying import Replay
 from domain.blend import BlendPolicy
 
@@ -21,6 +22,7 @@ CANDIDATES: Mapping[str, BlendPolicy] = {
         f"adaptive {h:g}": BlendPolicy("adaptive", half_life_events=h)
         for h in (1.0, 3.0, 10.0, 30.0)
     },
+    LEARNED: BlendPolicy(LEARNED),
 }
 """Policies a replay compares, by a short name."""
 
@@ -96,12 +98,18 @@ def _sentence(
             " this log as well as any other: leave the settings as they are."
         )
     return (
-        f"{_named(policy).capitalize()} would have served this log best: nDCG@{DEPTH}"
+        f"{_capitalized(_named(policy))} would have served this log best: nDCG@{DEPTH}"
         f" {current + gain:.4f} against {current:.4f} of {_named(now)}. Set {_setting(policy)}."
     )
 
 
+def _capitalized(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
 def _named(policy: BlendPolicy) -> str:
+    if policy.policy == LEARNED:
+        return "the policy that each night learned"
     weight = f"batch weight {policy.batch_weight:g}"
     if policy.policy == "fixed":
         return f"policy fixed with {weight}"
@@ -109,6 +117,8 @@ def _named(policy: BlendPolicy) -> str:
 
 
 def _setting(policy: BlendPolicy) -> str:
+    if policy.policy == LEARNED:
+        return f"TANDEM_BLEND_POLICY={LEARNED}"
     setting = (
         f"TANDEM_BLEND_POLICY={policy.policy} and TANDEM_BLEND_BATCH_WEIGHT={policy.batch_weight:g}"
     )

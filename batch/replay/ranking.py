@@ -4,6 +4,7 @@ The functions that blend here are the ones of `domain/` that serve.
 """
 
 from collections.abc import Mapping
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from domain.identifiers import ItemNo
 
 MISSED = np.iinfo(np.int32).max
 """The rank of an item that a list does not hold."""
-LEARNED = "learned"
+LEARNED: Final = "learned"
 """The name of the list that is blended as the night found best."""
 
 
@@ -30,8 +31,12 @@ def ranks_of(
 def lists_of(
     night: FittedNight, event: ValidationEvent, policies: Mapping[str, BlendPolicy]
 ) -> dict[str, NDArray[np.int32]]:
-    """Every list as of the event, best first; one that is empty gives way to popular."""
-    policies = {**policies, **({} if night.policy is None else {LEARNED: night.policy})}
+    """Every list as of the event, best first, `learned` among them.
+
+    One that is empty gives way to popular.
+    """
+    asked_for = {**policies, LEARNED: BlendPolicy(LEARNED)}
+    policies = {name: policy.resolved(night.policy) for name, policy in asked_for.items()}
     popular = best(night, event, night.popular)
     asked = {name: policy.weights(event.since_cut_off) for name, policy in policies.items()}
     named = {BATCH, SPEED}.union(*asked.values())

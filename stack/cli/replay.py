@@ -16,6 +16,7 @@ from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions, load_interactions
 from batch.replay.foresight import CANDIDATES, advise, by_segment, segment_sizes
 from batch.replay.moments import MOMENT_SEGMENTS
+from batch.replay.ranking import LEARNED
 from batch.replay.replaying import POLICIES, Replay, ReplaySettings, replay
 from batch.replay.sources import SOURCES
 from batch.settings import BatchSettings
@@ -146,7 +147,7 @@ def _shown(figures: dict[str, float] | None) -> str:
 
 def _without_candidates(figures: dict[str, Any]) -> dict[str, Any]:
     """The policy in use is shown only beside itself without a source."""
-    hidden = {*CANDIDATES}
+    hidden = {*CANDIDATES} - {LEARNED}
     if not any(name.startswith("without ") for name in figures):
         hidden.add("now")
     return {name: value for name, value in figures.items() if name not in hidden}

@@ -15,7 +15,7 @@ from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from batch.replay.foresight import CANDIDATES, advise, by_segment, figures
 from batch.replay.moments import Moments, joined, moments_of
 from batch.replay.nights import fit_night
-from batch.replay.ranking import MISSED
+from batch.replay.ranking import LEARNED, MISSED
 from batch.replay.replaying import (
     POLICIES,
     Replay,
@@ -104,7 +104,7 @@ def test_speed_foresees_the_next_step_where_popularity_cannot(make_interactions:
     done = replay(log, SMALL, ReplaySettings(nights=2, sample=None, threads=1))
     hits = {name: (ranks == 0).mean() for name, ranks in done.ranks.items()}
     assert hits["speed"] > 2 * hits["popular"]
-    assert set(done.ranks) == {"popular", "batch", "speed", *POLICIES}
+    assert set(done.ranks) == {"popular", "batch", "speed", *POLICIES, LEARNED}
 
 
 def test_a_seen_item_is_in_no_list(make_interactions: Make) -> None:
