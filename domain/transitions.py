@@ -51,11 +51,22 @@ class Transitions:
 
     def row(self, item_no: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """What comes after an item, and what it gains; nothing for an item without a row."""
-        at = int(np.searchsorted(self.item_nos, item_no))
-        if at == len(self.item_nos) or self.item_nos[at] != item_no:
-            return self.next_item_nos[:0], self.scores[:0]
-        chosen = slice(int(self.starts[at]), int(self.starts[at + 1]))
-        return self.next_item_nos[chosen], self.scores[chosen]
+        cells, _ = self.cells(np.array([item_no], dtype=np.int32))
+        return self.next_item_nos[cells], self.scores[cells]
+
+    def cells(self, item_nos: NDArray[np.integer]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Where the rows of items (k,) stand: indexes (m,) of the following, and how many of each.
+
+        The second is (k,): 0 for an item without a row.
+        """
+        if not len(self):
+            return np.empty(0, dtype=np.int64), np.zeros(len(item_nos), dtype=np.int64)
+        rows = np.searchsorted(self.item_nos, item_nos).clip(max=len(self) - 1)
+        begins = self.starts[rows]
+        lengths = np.where(self.item_nos[rows] == item_nos, self.starts[rows + 1] - begins, 0)
+        # The cells of one row after those of another: each row's begin, less what came before it.
+        shifts = begins - np.cumsum(lengths) + lengths
+        return np.repeat(shifts, lengths) + np.arange(lengths.sum()), lengths
 
 
 NO_TRANSITIONS = Transitions()
@@ -81,15 +92,13 @@ def following(
     row of these that the run has. Items of the history are among the answer.
     """
     used, weights = sequence_weights(parameters, known_history(items, history))
-    rows = [transitions.row(item_no) for item_no in used.tolist()]
-    gained = [weight * scores for weight, (_, scores) in zip(weights, rows, strict=True)]
-    if not sum(map(len, gained)):
+    cells, lengths = transitions.cells(used)
+    if not len(cells):
         return Ranking.empty()
-    item_nos, columns = np.unique(
-        np.concatenate([next_item_nos for next_item_nos, _ in rows]), return_inverse=True
-    )
+    gained = np.repeat(weights, lengths) * transitions.scores[cells]
+    item_nos, columns = np.unique(transitions.next_item_nos[cells], return_inverse=True)
     # Rounded as it is stored, so that whoever reads it computes the same scores.
-    sums = np.bincount(columns, weights=np.concatenate(gained)).astype(np.float32)
+    sums = np.bincount(columns, weights=gained).astype(np.float32)
     return Ranking.of(item_nos, sums).top(MOST_FOLLOWING)
 
 

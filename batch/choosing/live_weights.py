@@ -37,7 +37,8 @@ DEFAULT = LiveWeights()
 _MOST_ROUNDS = 4
 _STANDARD_ERRORS = 0.5
 """A move must gain more than so many of them."""
-_AT_ONCE = 200
+_SCORES_AT_ONCE = 4_000_000
+"""Of events and items, of each part: memory is a few times that, however many items there are."""
 _BEST_OF_EACH = 200
 """So many items, the best, are compared of each part; an item behind all of them gains little."""
 
@@ -175,8 +176,9 @@ def _parts_of(validation: Validation, parameters: SpaceParameters) -> _Parts | N
     components = validation.components
     space = item_space(components, parameters, LiveWeights(taste=1.0))
     found = []
-    for start in range(0, len(validation.events), _AT_ONCE):
-        parts = _some_parts(space, components, validation.events[start : start + _AT_ONCE])
+    at_once = max(_SCORES_AT_ONCE // len(components.item_nos), 1)
+    for start in range(0, len(validation.events), at_once):
+        parts = _some_parts(space, components, validation.events[start : start + at_once])
         if parts is not None:
             found.append(parts)
     return _joined(found) if found else None
