@@ -44,13 +44,13 @@ class IdFault(StrEnum):
     DOTS = "`.` and `..` are not allowed, as no path can hold them"
 
 
-_DRAWN_AS_NOTHING = frozenset(" \u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
+DRAWN_AS_NOTHING = frozenset(" \u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Printable, as letters, marks and symbols are, and yet blank: fillers, joiners, empty Braille."""
 
 
 def is_visible(text: str) -> bool:
     """Whether anything of a text can be seen."""
-    return any(character.isprintable() and character not in _DRAWN_AS_NOTHING for character in text)
+    return any(character.isprintable() and character not in DRAWN_AS_NOTHING for character in text)
 
 
 def id_fault(text: str) -> IdFault | None:

@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from domain.identifiers import LONGEST_ID, id_fault, is_visible
+from domain.identifiers import DRAWN_AS_NOTHING, LONGEST_ID, id_fault, is_visible
 from domain.limits import (
     MOST_ATTRIBUTE_BYTES,
     MOST_ATTRIBUTE_KEYS,
@@ -49,6 +49,7 @@ class Documented:
 
 
 _CONTROL = "\\u0000-\\u001f\\u007f-\\u009f"
+_NOTHING = "".join(f"\\u{ord(each):04x}" for each in sorted(DRAWN_AS_NOTHING))
 
 WITHOUT_NUL = Documented({"pattern": "^[^\\u0000]*$"})
 """PostgreSQL keeps no text with it."""
@@ -57,11 +58,11 @@ NOT_BLANK = Documented({"pattern": "^[^\\u0000]*[^\\s\\u0000][^\\u0000]*$"})
 
 ONE_NAME = Documented(
     {
-        "pattern": f"^(?!\\.{{1,2}}$)[^\\s{_CONTROL}]"
+        "pattern": f"^(?!\\.{{1,2}}$)(?![{_NOTHING}]+$)[^\\s{_CONTROL}]"
         f"(?:[^{_CONTROL}\\u2028\\u2029]*[^\\s{_CONTROL}])?$"
     }
 )
-"""Neither blanks around it nor control characters in it."""
+"""Neither blanks around it nor control characters in it, and something that can be seen."""
 
 ONE_NAME_OR_NONE = Documented({"pattern": f"^$|{ONE_NAME.keywords['pattern']}"})
 

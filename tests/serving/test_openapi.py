@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 import pytest
 from fastapi import FastAPI
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from serving.app import create_app
@@ -234,6 +234,7 @@ NAMES = st.from_regex(
 
 
 @through_one_app
+@example("\u115fa")
 @given(NAMES.filter(lambda name: len(name) <= 200 and name.isprintable()))
 async def test_an_id_that_the_description_allows_is_taken(
     client: httpx.AsyncClient, name: str
