@@ -248,6 +248,8 @@ def choose_weights(context: NightlyContext, run: Run, validation: Validation | N
     """What taste, transitions and trends count."""
     chosen = live_weights.choose_weights(validation, run.parameters.space)
     with context.begin() as connection:
+        parameters = replace(run.parameters, weights=chosen.weights)
+        model_runs.store_parameters(connection, run.run_id, parameters)
         model_runs.store_metrics(connection, run.run_id, chosen.described())
     weights = chosen.weights
     context.say(

@@ -31,9 +31,8 @@ def run_tables(record: RunRecord) -> Iterator[Table]:
         yield _segments(evaluation)
         yield _differences(evaluation)
     yield _values("size and lists", _beside(metrics))
-    chosen = {name: value for name, value in metrics.items() if name.startswith(_CHOSEN)}
-    if chosen:
-        yield _choices(chosen)
+    for name in sorted(name for name in metrics if name.startswith(_CHOSEN)):
+        yield _choice(name, metrics[name])
     if metrics.get("words_foreseen"):
         yield _foreseen(metrics["words_foreseen"])
     for group, parameters in record["parameters"].items():
@@ -109,14 +108,16 @@ def _seconds(step_seconds: Mapping[str, float]) -> Table:
     return _values("seconds", {step: f"{seconds:.1f}" for step, seconds in slowest})
 
 
-def _choices(chosen: Mapping[str, Any]) -> Table:
+def _choice(name: str, choice: Mapping[str, Any]) -> Table:
     """What the night chose by its newest part, and how sure it is."""
-    table = _table("chosen by validation", ["gain", "by default", "error", "events", "what"])
-    for name, choice in sorted(chosen.items()):
-        figures = (f"{choice[figure]:.4f}" for figure in ("gain", "default_gain", "error"))
-        said = ", ".join(f"{what} {value}" for what, value in choice["chosen"].items())
-        table.add_row(name.removeprefix(_CHOSEN), *figures, f"{choice['events']:,}", said)
-    return table
+    sure = {
+        "gain": f"{choice['gain']:.4f}",
+        "gain by default": f"{choice['default_gain']:.4f}",
+        "standard error of the difference": f"{choice['error']:.4f}",
+        "events": f"{choice['events']:,}",
+    }
+    chosen = {what: str(value) for what, value in sorted(choice["chosen"].items())}
+    return _values(f"chosen: {name.removeprefix(_CHOSEN).replace('_', ' ')}", chosen | sure)
 
 
 def _beside(metrics: Mapping[str, Any]) -> dict[str, Any]:
