@@ -138,6 +138,11 @@ class LiveWeights:
         """All trends together."""
         return sum(self.trends)
 
+    @property
+    def ridges(self) -> tuple[float, ...]:
+        """The penalties that transitions must be learned with; none if they weigh nothing."""
+        return (self.ridge,) if self.transitions else ()
+
 
 @dataclass(frozen=True, slots=True)
 class WordParameters:

@@ -30,7 +30,6 @@ from benchmarks.command import Data, Seed, run_command
 from benchmarks.loaded_files import Names, loaded_with_names, progress
 from domain.blend import BATCH, SPEED, BlendPolicy
 from domain.identifiers import ItemNo, UserNo
-from domain.live_vector import History
 from serving.settings import BlendSettings
 from stack.cli.options import AsJson
 
@@ -78,19 +77,19 @@ def lists_of_users(
     timeline = Timeline(log)
     ordered, end = timeline.interactions, len(timeline)
     night = fit_night(timeline, end, parameters, seed=seed, threads=threads)
-    used_by, weights = users_of_items(ordered), ordered.weights()
+    used_by = users_of_items(ordered)
 
     def shown(item_nos: NDArray[np.integer]) -> list[ShownItem]:
         return [ShownItem(names.titles[no], used_by[no]) for no in item_nos[:length].tolist()]
 
     seen = []
     for user_no in sample_users(np.unique(ordered.user_nos), users, seed).tolist():
-        own = np.flatnonzero(ordered.user_nos == user_no)
-        history = History(ordered.item_nos[own], weights[own])
+        history = timeline.history_of(UserNo(user_no))
         event = ValidationEvent(end, UserNo(user_no), _NOBODY_ASKED, history, 0)
         found = lists_of(night, event, {_BLENDED: policy})
         lists = {title: shown(found[name]) for name, title in COLUMNS.items()}
-        seen.append(Seen(names.user_ids[user_no], len(own), shown(history.item_nos[::-1]), lists))
+        newest = history.item_nos[::-1]
+        seen.append(Seen(names.user_ids[user_no], len(newest), shown(newest), lists))
     return seen
 
 

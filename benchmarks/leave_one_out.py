@@ -27,7 +27,6 @@ from benchmarks.loaded_files import progress
 from benchmarks.next_items import K, NextItems, OnEvents, foresee
 from domain.errors import NotEnoughHistoryError
 from domain.identifiers import ItemNo, UserNo
-from domain.live_vector import History
 from stack.cli.options import AsJson
 
 
@@ -62,21 +61,17 @@ def last_events(
     left_out: LeftOut, users: int | None, seed: int
 ) -> tuple[Timeline, list[ValidationEvent]]:
     """The rest as a timeline, and the targets of all or of `users` users drawn at random."""
-    timeline = Timeline(left_out.rest)
-    rest, targets = timeline.interactions, left_out.targets
-    by_user = np.argsort(rest.user_nos, kind="stable")
-    numbers, weights = rest.user_nos[by_user], rest.weights()
+    timeline, targets = Timeline(left_out.rest), left_out.targets
     chosen = np.arange(len(targets))
     if users is not None:
         chosen = np.sort(np.random.default_rng(seed).permutation(chosen)[:users])
-    events = []
-    for user_no, item_no in zip(targets.user_nos[chosen], targets.item_nos[chosen], strict=True):
-        start, end = np.searchsorted(numbers, [user_no, user_no + 1])
-        own = by_user[start:end]
-        history = History(rest.item_nos[own], weights[own])
-        events.append(
-            ValidationEvent(len(rest), UserNo(int(user_no)), ItemNo(int(item_no)), history, 0)
+    pairs = zip(targets.user_nos[chosen].tolist(), targets.item_nos[chosen].tolist(), strict=True)
+    events = [
+        ValidationEvent(
+            len(timeline), UserNo(user_no), ItemNo(item_no), timeline.history_of(UserNo(user_no)), 0
         )
+        for user_no, item_no in pairs
+    ]
     return timeline, events
 
 

@@ -17,12 +17,10 @@ import typer
 from adbc_driver_postgresql import dbapi
 
 from benchmarks.command import Seed, run_command
-from benchmarks.loaded_files import progress, served_folder
+from benchmarks.loaded_files import new_database, progress, served_folder
 from benchmarks.made_events import write_events, write_items
-from sql.migrate import migrate
 from stack.cli.options import AsJson
-from stack.database import using_engine
-from stack.local.servers.postgres import PostgresServer, ensure_database, running_postgres
+from stack.local.servers.postgres import PostgresServer, running_postgres
 
 _USERS_PER_ITEM = 5
 _MIB = 1024
@@ -93,7 +91,7 @@ def load(
 def _measure(
     server: PostgresServer, folder: Path, on_step: Any, *, events: int, log: int, seed: int
 ) -> Measured:
-    url = _database(server, "loaded")
+    url = new_database(server, "loaded")
     users, items = _sizes(events + log)
     write = partial(write_events, users=users, items=items)
     _run(url, write_items(folder / "items.csv", items))
@@ -123,7 +121,7 @@ def _run(url: str, path: Path) -> tuple[int, int, int, float, float]:
 
 def _copy(server: PostgresServer, url: str, events: int, log: int) -> float:
     """Seconds of COPY of the newest `events` rows into a log that has the others already."""
-    other = _database(server, "copied")
+    other = new_database(server, "copied")
     tables = []
     with dbapi.connect(url) as connection, connection.cursor() as cursor:
         for query in _READY:
@@ -153,14 +151,6 @@ def _sizes(events: int) -> tuple[int, int]:
     """Users and items for so many events: about 20 a user."""
     users = max(events // 20, 100)
     return users, max(users // _USERS_PER_ITEM, 50)
-
-
-def _database(server: PostgresServer, name: str) -> str:
-    ensure_database(server, name)
-    url = server.url(name)
-    with using_engine(url) as engine:
-        migrate(engine)
-    return url
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from loading.options import LoadOptions
 from sql.log import event_horizon, load_kinds
 from sql.migrate import migrate
 from stack.database import using_engine
-from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.postgres import PostgresServer, ensure_database, running_postgres
 
 _DATABASE = "bench"
 
@@ -67,12 +67,18 @@ def _log_of(url: str) -> Interactions:
 def _database_of(data: Path, options: LoadOptions) -> Iterator[str]:
     """The address of a database that holds the files, for the time of the block."""
     with served_folder() as folder, running_postgres(folder / "postgres", durable=False) as server:
-        ensure_database(server, _DATABASE)
-        url = server.url(_DATABASE)
-        with using_engine(url) as engine:
-            migrate(engine)
+        url = new_database(server, _DATABASE)
         load([str(data)], url, options, rejects_path=folder / "rejects.jsonl")
         yield url
+
+
+def new_database(server: PostgresServer, name: str) -> str:
+    """The address of a database that is made, at the newest revision."""
+    ensure_database(server, name)
+    url = server.url(name)
+    with using_engine(url) as engine:
+        migrate(engine)
+    return url
 
 
 @contextmanager

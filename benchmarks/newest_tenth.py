@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from batch.evaluation.bootstrap import intervals
 from batch.evaluation.metrics import ndcg
-from batch.history.event_file import ALIASES, COLUMNS, seconds_of
+from batch.history.event_file import COLUMNS, common_name, seconds_of, separator_of
 from domain.errors import InvalidInputError, NotEnoughHistoryError
 
 FEWEST = 10
@@ -50,9 +50,9 @@ def hold_out_newest_tenth(data: Path, rest: Path, liked_from: float) -> HeldOut:
     unreadable; NotEnoughHistoryError if nothing is held out.
     """
     path = _event_file(data)
-    separator = _separator(path)
+    separator = separator_of(path)
     frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False)
-    columns = frame.set_axis([_name(str(name)) for name in frame.columns], axis=1)
+    columns = frame.set_axis([common_name(str(name)) for name in frame.columns], axis=1)
     seconds = seconds_of(columns["timestamp"], path).to_numpy()
     users, items = (columns[name].to_numpy(dtype=str) for name in ("user_id", "item_id"))
     held = _newest(users, items, seconds)
@@ -147,15 +147,5 @@ def _event_file(data: Path) -> Path:
 def _has_events(path: Path) -> bool:
     with path.open(encoding="utf-8") as file:
         header = file.readline().strip()
-    names = {_name(name) for name in header.split(_separator(path))}
+    names = {common_name(name) for name in header.split(separator_of(path))}
     return set(COLUMNS) <= names and _TAG not in names
-
-
-def _separator(path: Path) -> str:
-    with path.open(encoding="utf-8") as file:
-        return "\t" if "\t" in file.readline() else ","
-
-
-def _name(name: str) -> str:
-    lower = name.strip().lower()
-    return ALIASES.get(lower, lower)

@@ -18,15 +18,15 @@ import numpy as np
 from sqlalchemy import Engine, text
 
 from benchmarks.halved_runs import ITEMS, USERS
+from benchmarks.loaded_files import new_database
 from domain.identifiers import ItemNo, KindNo, UserId
 from sql.engine import make_engine
 from sql.log import NewEvent, record_parameters
-from sql.migrate import migrate
 from sql.statements import statements
 from stack.api_key import create_key
 from stack.local.ports import free_port
 from stack.local.servers.child_process import ending_with_parent
-from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.postgres import running_postgres
 from stack.local.servers.redis_server import running_redis
 
 EVENTS_A_USER = 8
@@ -40,11 +40,8 @@ def running_system(apis: int) -> Iterator[tuple[str, dict[str, int], str]]:
         folder.chmod(0o755)
         postgres = stack.enter_context(running_postgres(folder / "postgres"))
         redis = stack.enter_context(running_redis(folder / "redis"))
-        ensure_database(postgres, "tandem")
-        url = postgres.url("tandem")
+        url = new_database(postgres, "tandem")
         engine = make_engine(url)
-        migrate(engine)
-        engine.dispose()
         with engine.begin() as connection:
             key = create_key(connection, "benchmark", ["read", "write"])
         _fill(engine)

@@ -145,6 +145,10 @@ class History:
         return shares
 
 
+NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
+"""That of a user who did nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class FoldIn:
     """The equation `A x = Y' w` whose solution x is the taste of a history.

@@ -6,6 +6,7 @@ from typing import Any
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from sqlalchemy import Row
 
+from batch.choosing.paired import CHOSEN, choices_in
 from batch.evaluation.segments import SEGMENTS
 from domain.identifiers import RunId
 from flows.chart import Bar, as_data_uri, grouped_bars
@@ -23,7 +24,6 @@ _TITLES = {
     "recent_popularity": "lately popular",
 }
 _PICTURED = ("candidate", "served", "popularity")
-_CHOSEN = "chosen_"
 _NESTED = ("evaluation", "words_foreseen", "vanished")
 """Figures that are no single value."""
 _PUBLISHED = {
@@ -93,7 +93,7 @@ def table(row: Row[Any]) -> list[dict[str, Any]]:
     flat = {
         name: value
         for name, value in row.metrics.items()
-        if name not in _NESTED and not name.startswith(_CHOSEN)
+        if name not in _NESTED and not name.startswith(CHOSEN)
     }
     groups = {"metric": flat, **row.parameters, "seconds": row.step_seconds}
     rows = [
@@ -130,15 +130,14 @@ def _published(metrics: Mapping[str, Any]) -> list[str]:
 
 def _choices(metrics: Mapping[str, Any]) -> list[str]:
     """What the night chose by its newest part, and how sure it is."""
-    chosen = sorted(name for name in metrics if name.startswith(_CHOSEN))
-    if not chosen:
+    choices = choices_in(metrics)
+    if not choices:
         return []
     lines = ["", *_row(["chosen", "gain", "by default", "error", "events", "what"], ruled=True)]
-    for name in chosen:
-        choice = metrics[name]
+    for name, choice in choices.items():
         figures = [f"{choice[figure]:.4f}" for figure in ("gain", "default_gain", "error")]
         said = ", ".join(f"{what} {value}" for what, value in choice["chosen"].items())
-        lines += _row([name.removeprefix(_CHOSEN), *figures, f"{choice['events']:,}", said])
+        lines += _row([name, *figures, f"{choice['events']:,}", said])
     return lines
 
 

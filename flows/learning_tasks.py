@@ -1,21 +1,17 @@
 """Learning from the history, as Prefect tasks: everything before something is written."""
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from prefect.runtime import flow_run
 
-from batch.choosing import lists as choosing_lists
-from batch.choosing import live_weights
-from batch.choosing.live_weights import Validation
-from batch.content import catalogue_words, choosing_words
+from batch.content import catalogue_words
 from batch.content.catalogue_words import CatalogueWords
 from batch.content.cold_items import lists_with_words
 from batch.content.words import ItemTerms
-from batch.evaluation.holdout import Holdout
 from batch.fitting import Factors
 from batch.history.catalogue import Catalogue, load_catalogue
 from batch.history.interactions import Interactions, load_interactions
@@ -24,18 +20,13 @@ from batch.lists.listing import fit_lists, iterations_of
 from batch.parameters import (
     FEWEST_ITEMS,
     FEWEST_USERS,
-    TREND_HALF_LIVES_DAYS,
     ListHyperparameters,
     LiveWeights,
     WordParameters,
 )
-from batch.replay import choosing_policy
-from batch.replay.nights import night_of_past
 from batch.runs import model_runs
 from batch.runs.model_runs import Run
-from batch.settings import BatchSettings
 from batch.space.composing import ItemSpace, fit_item_components, item_space
-from batch.space.validation_events import ValidationEvent
 from batch.tuning.tuned_hyperparameters import find_tuned_hyperparameters
 from domain.errors import NotEnoughHistoryError
 from flows.crashes import report_crash
@@ -146,141 +137,6 @@ def refit(
     )
 
 
-@step("Validate on the held-out future")
-def make_validation(context: NightlyContext, run: Run, held_out: Holdout) -> Validation | None:
-    """Item vectors of the past alone, to choose by what they foresee; None: too little to see."""
-    validation = live_weights.make_validation(
-        held_out.split,
-        held_out.past,
-        run.parameters.space,
-        seed=context.settings.seed,
-        threads=context.settings.threads,
-    )
-    events = 0 if validation is None else len(validation.events)
-    context.say(f"{events:,} events to choose by." if events else "Too little to choose by.")
-    return validation
-
-
-@step("Choose the popular list")
-def choose_popular_list(
-    context: NightlyContext, run: Run, validation: Validation | None
-) -> BatchSettings:
-    """The settings with how far the popular list looks back."""
-    settings = context.settings
-    if not settings.choose or validation is None:
-        context.say("As it is set up.")
-        return settings
-    chosen = choosing_lists.choose_popular(*_asked(validation), settings)
-    days = chosen.popular_half_life_days
-    with context.begin() as connection:
-        model_runs.store_metrics(connection, run.run_id, {"popular_half_life_days": days})
-    context.say(f"A liking counts half after {days:g} days.")
-    return chosen
-
-
-@step("Choose how the lists are made")
-def choose_lists(
-    context: NightlyContext,
-    run: Run,
-    validation: Validation | None,
-    asked: Mapping[str, float],
-) -> tuple[Run, Factors | None]:
-    """The run with the factors and exponents chosen, and their fit on the past, if there is one.
-
-    What was `asked` for of this run stays as it is.
-    """
-    if not context.settings.choose or validation is None or asked:
-        context.say("By the hyperparameters as they are.")
-        return run, None
-    chosen = choosing_lists.choose_lists(
-        *_asked(validation),
-        run.parameters.lists,
-        seed=context.settings.seed,
-        threads=context.settings.threads,
-        on_fit=lambda factors: context.say(f"Fitting {factors} factors on the past."),
-    )
-    parameters = replace(run.parameters, lists=chosen.hyperparameters)
-    with context.begin() as connection:
-        model_runs.store_parameters(connection, run.run_id, parameters)
-        model_runs.store_metrics(connection, run.run_id, chosen.described())
-    lists = chosen.hyperparameters
-    context.say(
-        f"{lists.factors} factors at the most, popularity exponent {lists.popularity_exponent},"
-        f" trend exponent {lists.trend_exponent}: {chosen.evidence}."
-    )
-    return replace(run, parameters=parameters), chosen.fitted
-
-
-@step("Choose how the lists are blended")
-def choose_policy(
-    context: NightlyContext,
-    run: Run,
-    validation: Validation | None,
-    weights: LiveWeights,
-    fitted: Factors | None,
-) -> None:
-    """What `TANDEM_BLEND_POLICY=learned` serves by, and what the fixed blend is beside it."""
-    night = (
-        None
-        if validation is None or fitted is None
-        else night_of_past(validation, run.parameters, weights, fitted, context.settings)
-    )
-    events = () if validation is None else validation.events
-    chosen = choosing_policy.choose_policy(night, events, seed=context.settings.seed)
-    with context.begin() as connection:
-        model_runs.store_metrics(connection, run.run_id, chosen.described())
-    policy = chosen.policy
-    context.say(
-        f"Learned: {policy.policy} with batch weight {policy.batch_weight:g}: {chosen.evidence}."
-    )
-
-
-def _asked(
-    validation: Validation,
-) -> tuple[Sequence[ValidationEvent], InteractionMatrix, Interactions, np.datetime64]:
-    """The events to foresee, and the past they are foreseen from."""
-    split = validation.split
-    return validation.events, validation.past, split.past, split.moment
-
-
-@step("Choose the weights of the live vector")
-def choose_weights(context: NightlyContext, run: Run, validation: Validation | None) -> LiveWeights:
-    """What taste, transitions and trends count."""
-    chosen = live_weights.choose_weights(validation, run.parameters.space)
-    with context.begin() as connection:
-        parameters = replace(run.parameters, weights=chosen.weights)
-        model_runs.store_parameters(connection, run.run_id, parameters)
-        model_runs.store_metrics(connection, run.run_id, chosen.described())
-    weights = chosen.weights
-    context.say(
-        f"Sequence 1, taste {weights.taste}, transitions {weights.transitions}, trends"
-        f" {weights.trends} by half-lives of {TREND_HALF_LIVES_DAYS} days: {chosen.evidence}."
-    )
-    return weights
-
-
-@step("Choose how long words count", retried=True)
-def choose_words(
-    context: NightlyContext,
-    run: Run,
-    validation: Validation | None,
-    terms: ItemTerms,
-    weights: LiveWeights,
-) -> WordParameters:
-    """Up to how many users the words of an item say more of it than who used it."""
-    chosen = choosing_words.choose_pseudo_count(
-        validation,
-        terms,
-        space=run.parameters.space,
-        weights=weights,
-        words=WordParameters(),
-    )
-    with context.begin() as connection:
-        model_runs.store_metrics(connection, run.run_id, chosen.described())
-    context.say(f"As much as {chosen.parameters.pseudo_count} users.")
-    return chosen.parameters
-
-
 @step("Learn what words say in the lists")
 def learn_list_words(
     context: NightlyContext,
@@ -310,7 +166,7 @@ def learn_space(
         history,
         as_of(run, history),
         space,
-        ridges=(weights.ridge,) if weights.transitions else (),
+        ridges=weights.ridges,
         threads=context.settings.threads,
     )
     return item_space(components, space, weights)

@@ -20,7 +20,7 @@ from batch.runs.model_runs import Run, find_served_run, nightly_lock
 from batch.settings import BatchSettings
 from domain.errors import NightMadeUpForError, RunRefusedError
 from domain.identifiers import RunId
-from flows import judging_tasks, learning_tasks, publishing_tasks
+from flows import choosing_tasks, judging_tasks, learning_tasks, publishing_tasks
 from flows.artifacts import publish_figures
 from flows.giving_way import due_by_schedule, unless_needless
 from flows.nightly_context import (
@@ -152,17 +152,17 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     history = learning_tasks.read_history(context, run)
     matrix = learning_tasks.build_matrix(context, run, history)
     held_out = judging_tasks.split(context, history)
-    validation = learning_tasks.make_validation(context, run, held_out)
-    context.settings = learning_tasks.choose_popular_list(context, run, validation)
-    run, fitted = learning_tasks.choose_lists(context, run, validation, asked)
+    validation = choosing_tasks.make_validation(context, run, held_out)
+    context.settings = choosing_tasks.choose_popular_list(context, run, validation)
+    run, fitted = choosing_tasks.choose_lists(context, run, validation, asked)
     _judge(context, run, history, held_out, fitted)
     publishing_tasks.make_room(context, run)
     catalogue = learning_tasks.read_catalogue(context)
     terms = learning_tasks.read_words(context)
-    weights = learning_tasks.choose_weights(context, run, validation)
-    learning_tasks.choose_policy(context, run, validation, weights, fitted)
+    weights = choosing_tasks.choose_weights(context, run, validation)
+    choosing_tasks.choose_policy(context, run, validation, weights, fitted)
     del fitted
-    chosen = learning_tasks.choose_words(context, run, validation, terms, weights)
+    chosen = choosing_tasks.choose_words(context, run, validation, terms, weights)
     factors = learning_tasks.refit(context, run, history, matrix)
     factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)
     publishing_tasks.write_lists(context, run, wider, factors, catalogue)

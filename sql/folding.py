@@ -6,7 +6,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from domain.live_vector import History
+from domain.live_vector import NO_HISTORY, History
 from sql.interests import Interests, Phrases, load_interests, load_phrases, with_interests
 from sql.live_vectors import (
     RunSpace,
@@ -20,7 +20,6 @@ from sql.statements import statements
 
 _LIVE = statements("live")
 _NONE = Interests()
-_NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
 
 
 def find_stale_users(
@@ -66,7 +65,7 @@ def fold_in(
             run.space,
             items,
             transitions,
-            histories.get(user_no, _NO_HISTORY),
+            histories.get(user_no, NO_HISTORY),
             events_since_cut_off=counts.get(user_no, 0),
         )
         # In one order everywhere, so that two who write the same users cannot wait for each other.

@@ -15,12 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from batch.choosing.paired import NO_EVIDENCE, Evidence, paired_difference
+from batch.choosing.validation import DEPTH, FEWEST_EVENTS, Validation
+from batch.evaluation.ranks import gains_at
 from batch.fitting import Factors
-from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
 from batch.history.trend import trend
 from batch.lists.listing import als_parameters, decayed, fit_factors, scoring_scales
-from batch.lists.popularity import as_factors, popular
+from batch.lists.popularity import popular_scores
 from batch.parameters import ListHyperparameters
 from batch.settings import BatchSettings
 from batch.space.validation_events import ValidationEvent
@@ -30,10 +31,6 @@ FACTORS = (32, 64)
 POPULARITY_EXPONENTS = (-0.5, -0.25, 0.0)
 TREND_EXPONENTS = (0.0, 0.5, 1.0, 1.5)
 MOST_EVENTS = 1_000
-FEWEST_EVENTS = 200
-"""With fewer events of users who have a list the hyperparameters stay as they are."""
-_DEPTH = 100
-"""An item further down a list is missed."""
 _SCORES_AT_ONCE = 10_000_000
 
 Gains = NDArray[np.float64]
@@ -57,30 +54,29 @@ class ChosenLists:
 
 
 def choose_lists(
-    events: Sequence[ValidationEvent],
-    past: InteractionMatrix,
-    interactions: Interactions,
-    as_of: np.datetime64,
+    validation: Validation,
     default: ListHyperparameters,
     *,
     seed: int = 0,
     threads: int = 0,
     on_fit: Callable[[int], None] = lambda _factors: None,
 ) -> ChosenLists:
-    """Factors and exponents that foresee the events best.
+    """Factors and exponents that foresee best what users who have a list come to like.
 
-    `past` was made of `interactions` as of `as_of`, and the events come after it. `on_fit` is told
-    of each fit that begins, how many factors it has.
+    With too few events of such users the hyperparameters stay as they are. `on_fit` is told of each
+    fit that begins, how many factors it has.
     """
+    events, past, split = validation.events, validation.past, validation.split
     rows = _rows_of(past, events)
     known = np.flatnonzero(rows >= 0)
     if len(known) < FEWEST_EVENTS:
         return ChosenLists(default)
     drawn = np.sort(np.random.default_rng(seed).permutation(known)[:MOST_EVENTS])
     asked = _Asked.of(past, [events[index] for index in drawn], rows[drawn])
-    matrix = decayed(past, interactions, as_of, default)
+    matrix = decayed(past, split.past, split.moment, default)
     most = als_parameters(matrix, default).factors
-    lately = trend(interactions, past.item_nos, as_of, default.trend_half_life_days)
+    half_life = default.trend_half_life_days
+    lately = trend(split.past, past.item_nos, split.moment, half_life)
     gains: dict[ListHyperparameters, Gains] = {}
     fits: dict[int, Factors] = {}
     for factors in sorted({*(few for few in FACTORS if few < most), most}):
@@ -113,7 +109,7 @@ class _Asked:
     ) -> "_Asked":
         """Every item of the events is in `past`."""
         wanted = np.array([event.item_no for event in events], dtype=np.int32)
-        seen = [np.flatnonzero(np.isin(past.item_nos, event.history.item_nos)) for event in events]
+        seen = [past.columns_of(event.history.item_nos) for event in events]
         user_nos = np.array([event.user_no for event in events], dtype=np.int32)
         return cls(user_nos, rows, np.searchsorted(past.item_nos, wanted), seen)
 
@@ -142,7 +138,7 @@ def _scalings(
 def _gains(
     asked: _Asked,
     fitted: Factors,
-    scalings: Mapping[Configuration, NDArray[np.float32]],
+    scalings: Mapping[Configuration, NDArray[np.floating]],
 ) -> dict[Configuration, Gains]:
     """(n,) 1 / log2(rank + 2) of each event's item within the first 100, else 0."""
     gains = {each: np.zeros(len(asked.rows)) for each in scalings}
@@ -158,7 +154,7 @@ def _gains(
             scaled = scores * scales
             own = scaled[np.arange(len(wanted)), wanted][:, None]
             ranks = ((scaled > own) & ~hidden).sum(axis=1)
-            gains[each][chunk] = np.where(ranks < _DEPTH, 1.0 / np.log2(ranks + 2.0), 0.0)
+            gains[each][chunk] = gains_at(ranks, DEPTH)
     return gains
 
 
@@ -194,33 +190,29 @@ POPULAR_WINDOW = 3.0
 _POPULAR_ERRORS = 2.0
 
 
-def choose_popular(
-    events: Sequence[ValidationEvent],
-    past: InteractionMatrix,
-    interactions: Interactions,
-    as_of: np.datetime64,
-    settings: BatchSettings,
-) -> BatchSettings:
+def choose_popular(validation: Validation, settings: BatchSettings) -> BatchSettings:
     """The settings with the popular list that foresees the events best, whoever's they are.
 
     What is set up stays unless another half-life is better by more than two standard errors: all
     events are about one list, so that a single burst decides much.
     """
+    events, past, split = validation.events, validation.past, validation.split
     if len(events) < FEWEST_EVENTS:
         return settings
-    asked = _Asked.of(past, events, np.zeros(len(events), dtype=np.intp))
-    everybody = np.ones((1, 1), dtype=np.float32)
     candidates = [settings] + [
         settings.model_copy(
             update={"popular_half_life_days": days, "popular_days": POPULAR_WINDOW * days}
         )
         for days in POPULAR_HALF_LIVES_DAYS
     ]
-    gains = []
-    for each in candidates:
-        listed = as_factors(popular(interactions, as_of, each), past)
-        only = {"": np.ones(len(past.item_nos), dtype=np.float32)}
-        gains.append(_gains(asked, Factors(everybody, listed.items), only)[""])
-    best = max(range(len(gains)), key=lambda index: float(gains[index].mean()))
+    asked = _Asked.of(past, events, np.zeros(len(events), dtype=np.intp))
+    # One user who likes everything alike: what each item is multiplied by is its score.
+    alike = Factors(np.ones((1, 1), np.float32), np.ones((len(past.item_nos), 1), np.float32))
+    lists = {
+        number: popular_scores(split.past, past, split.moment, each)
+        for number, each in enumerate(candidates)
+    }
+    gains = _gains(asked, alike, lists)
+    best = max(gains, key=lambda number: float(gains[number].mean()))
     gain, error = paired_difference(gains[best], gains[0], asked.user_nos)
     return candidates[best] if gain > _POPULAR_ERRORS * error else settings

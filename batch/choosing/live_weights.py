@@ -6,7 +6,7 @@ gain, with users as what varies: moves are small and many, and what one gains by
 takes back.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,24 +15,15 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix
 
 from batch.choosing.paired import NO_EVIDENCE, Evidence, paired_difference
-from batch.history.matrix import InteractionMatrix
-from batch.history.splitting import Split
+from batch.choosing.validation import Validation
 from batch.parameters import RIDGES, TREND_HALF_LIVES_DAYS, LiveWeights, SpaceParameters
-from batch.space.composing import (
-    ItemComponents,
-    ItemSpace,
-    fit_item_components,
-    item_space,
-)
-from batch.space.validation_events import Timeline, ValidationEvent
+from batch.space.composing import ItemComponents, ItemSpace, item_space
+from batch.space.validation_events import ValidationEvent
 from domain.live_vector import History, known_history, live_vector, sequence_weights
 
 TASTE_WEIGHTS = (0.25, 0.5, 1.0, 2.0, 4.0)
 TREND_WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 TRANSITION_WEIGHTS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-MOST_EVENTS = 2_000
-FEWEST_EVENTS = 200
-"""With fewer events the defaults stand: they were right on more than one log."""
 DEFAULT = LiveWeights()
 _MOST_ROUNDS = 4
 _STANDARD_ERRORS = 0.5
@@ -46,17 +37,6 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Validation:
-    """A sample of the held-out future, and what the past alone says of the items."""
-
-    events: tuple[ValidationEvent, ...]
-    split: Split
-    past: InteractionMatrix
-    """Of the interactions before the split."""
-    components: ItemComponents
-
-
-@dataclass(frozen=True, slots=True)
 class ChosenWeights:
     """The choice, and what it rests on."""
 
@@ -66,25 +46,6 @@ class ChosenWeights:
     def described(self) -> dict[str, Any]:
         """As a figure of the run."""
         return self.evidence.described("live_score", asdict(self.weights))
-
-
-def make_validation(
-    split: Split,
-    past: InteractionMatrix,
-    parameters: SpaceParameters,
-    *,
-    seed: int,
-    threads: int = 0,
-) -> Validation | None:
-    """Learn from the past alone; `past` is its matrix. None if too little of the future counts."""
-    if not len(split.past):
-        return None
-    timeline = Timeline(split.past.followed_by(split.future))
-    events = _sample(timeline, len(split.past), seed)
-    if len(events) < FEWEST_EVENTS:
-        return None
-    components = fit_item_components(past, split.past, split.moment, parameters, threads=threads)
-    return Validation(tuple(events), split, past, components)
 
 
 def choose_weights(validation: Validation | None, parameters: SpaceParameters) -> ChosenWeights:
@@ -126,7 +87,7 @@ def _transitions(weights: LiveWeights) -> Iterator[LiveWeights]:
             yield replace(weights, transitions=weight, ridge=ridge if weight else RIDGES[0])
 
 
-def _trend(index: int) -> Any:
+def _trend(index: int) -> Callable[[LiveWeights], Iterator[LiveWeights]]:
     def moves(weights: LiveWeights) -> Iterator[LiveWeights]:
         for weight in TREND_WEIGHTS:
             trends = list(weights.trends)
@@ -163,12 +124,6 @@ class _Parts:
         ties = (scores == wanted).sum(axis=1) - 1
         ranks = (scores > wanted).sum(axis=1) + ties / 2.0
         return np.asarray(1.0 / np.log2(ranks + 2.0))
-
-
-def _sample(timeline: Timeline, cut_off: int, seed: int) -> list[ValidationEvent]:
-    rows = timeline.foreseeable(cut_off, len(timeline))
-    drawn = np.random.default_rng(seed).permutation(rows)[:MOST_EVENTS]
-    return list(timeline.events(np.sort(drawn), cut_off))
 
 
 def _parts_of(validation: Validation, parameters: SpaceParameters) -> _Parts | None:

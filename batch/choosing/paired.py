@@ -7,6 +7,18 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+CHOSEN = "chosen_"
+"""What the figures of a run begin with that say what its night chose."""
+
+
+def choices_in(metrics: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    """What a night chose, by what it was about: `Evidence.described` of each."""
+    return {
+        name.removeprefix(CHOSEN): metrics[name]
+        for name in sorted(metrics)
+        if name.startswith(CHOSEN)
+    }
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -34,7 +46,7 @@ class Evidence:
 
     def described(self, what: str, chosen: Mapping[str, Any]) -> dict[str, Any]:
         """As a figure of the run."""
-        return {f"chosen_{what}": {"chosen": dict(chosen), **asdict(self)}}
+        return {f"{CHOSEN}{what}": {"chosen": dict(chosen), **asdict(self)}}
 
     def __str__(self) -> str:
         if not self.events:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from batch.choosing.live_weights import Validation
+from batch.choosing.validation import Validation
 from batch.content.cold_items import learn_space_words, space_with_words
 from batch.content.words import ItemTerms
 from batch.history.matrix import item_degrees

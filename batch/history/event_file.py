@@ -61,14 +61,11 @@ def _numbers(ids: "pd.Series[str]") -> NDArray[np.int32]:
 def _read(path: Path) -> pd.DataFrame:
     """The three columns, by their common names."""
     try:
-        with path.open(encoding="utf-8") as file:
-            header = file.readline()
-        frame = pd.read_csv(path, sep="\t" if "\t" in header else ",", dtype=str)
+        frame = pd.read_csv(path, sep=separator_of(path), dtype=str)
     except (OSError, UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise InvalidInputError(f"{path} cannot be read as CSV: {error}") from error
-    frame.columns = pd.Index([str(name).strip().lower() for name in frame.columns])
-    names = {str(name): ALIASES.get(str(name), str(name)) for name in frame.columns}
-    frame = frame.rename(columns=names)
+    names = [str(name).strip().lower() for name in frame.columns]
+    frame = frame.set_axis([common_name(name) for name in names], axis=1)
     missing = [name for name in COLUMNS if name not in frame]
     if missing:
         raise InvalidInputError(
@@ -76,6 +73,18 @@ def _read(path: Path) -> pd.DataFrame:
             " needs user_id, item_id and timestamp."
         )
     return frame[list(COLUMNS)].dropna()
+
+
+def separator_of(path: Path) -> str:
+    """A tab if the heading has one, else a comma; OSError and UnicodeDecodeError."""
+    with path.open(encoding="utf-8") as file:
+        return "\t" if "\t" in file.readline() else ","
+
+
+def common_name(name: str) -> str:
+    """A column's name in lower case without blanks around it, or what it is an alias of."""
+    lower = name.strip().lower()
+    return ALIASES.get(lower, lower)
 
 
 def seconds_of(times: "pd.Series[str]", path: Path) -> "pd.Series[float]":

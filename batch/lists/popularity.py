@@ -50,6 +50,14 @@ def as_factors(ranking: Ranking, matrix: InteractionMatrix) -> Factors:
     return Factors(np.ones((len(matrix.user_nos), 1), dtype=np.float32), items)
 
 
+def popular_scores(
+    past: Interactions, matrix: InteractionMatrix, as_of: np.datetime64, settings: BatchSettings
+) -> NDArray[np.float64]:
+    """(i,) the scores of the popular list as it would be served; 0 for what is not in it."""
+    listed = as_factors(popular(past, as_of, settings), matrix)
+    return np.asarray(listed.items[:, 0], dtype=np.float64)
+
+
 def _since(interactions: Interactions, as_of: np.datetime64, days: float) -> Interactions:
     return interactions.where(interactions.ages_days(as_of) <= days)
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from batch.choosing.paired import NO_EVIDENCE, Evidence, paired_difference
+from batch.choosing.validation import DEPTH, FEWEST_EVENTS
 from batch.evaluation.ranks import gains_at
 from batch.replay.ranking import ranks_of
 from batch.replay.sources import FittedNight
@@ -25,10 +26,6 @@ CANDIDATES: Mapping[str, BlendPolicy] = {
 }
 """Policies to choose from; of two as good the first is taken."""
 MOST_EVENTS = 1_000
-FEWEST_EVENTS = 200
-"""With fewer events the default stands."""
-_DEPTH = 100
-"""Gains are counted within so many items: it says the same as within 20 with less noise."""
 _STANDARD_ERRORS = 0.25
 """The best must be better than the default by so many. Little is enough: on no log looked at so far
 was 70/30 the best, and the policies lie on a line, so that chance has little to choose from."""
@@ -55,7 +52,7 @@ def choose_policy(
     drawn = np.random.default_rng(seed).permutation(len(events))[:MOST_EVENTS]
     chosen = [events[index] for index in np.sort(drawn)]
     ranks = [ranks_of(night, event, CANDIDATES) for event in chosen]
-    gains = {name: gains_at(np.array([row[name] for row in ranks]), _DEPTH) for name in CANDIDATES}
+    gains = {name: gains_at(np.array([row[name] for row in ranks]), DEPTH) for name in CANDIDATES}
     user_nos = np.array([event.user_no for event in chosen], dtype=np.int32)
     default = gains["fixed"]
     best = max(gains, key=lambda name: float(gains[name].mean()))

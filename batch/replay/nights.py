@@ -2,17 +2,15 @@
 
 from dataclasses import dataclass, field
 
-import numpy as np
-from numpy.typing import NDArray
-
 from batch.choosing.lists import choose_lists, choose_popular
-from batch.choosing.live_weights import Validation, choose_weights, make_validation
+from batch.choosing.live_weights import choose_weights
+from batch.choosing.validation import Validation, make_validation
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
-from batch.history.matrix import InteractionMatrix, interaction_matrix
+from batch.history.matrix import interaction_matrix
 from batch.history.splitting import split_by_time
 from batch.lists.listing import fit_lists
-from batch.lists.popularity import as_factors, popular
+from batch.lists.popularity import popular_scores
 from batch.parameters import ListHyperparameters, LiveWeights, RunParameters
 from batch.replay.choosing_policy import choose_policy
 from batch.replay.sources import FittedNight
@@ -65,9 +63,8 @@ def choices_of(
         return Choices()
     weights = choose_weights(validation, parameters.space).weights
     split, settings = validation.split, default_settings()
-    asked = (validation.events, validation.past, split.past, split.moment)
-    lists = choose_lists(*asked, parameters.lists, seed=seed, threads=threads)
-    listed = choose_popular(*asked, settings)
+    lists = choose_lists(validation, parameters.lists, seed=seed, threads=threads)
+    listed = choose_popular(validation, settings)
     fitted = lists.fitted or fit_lists(
         validation.past, split.past, split.moment, lists.hyperparameters, threads=threads
     )
@@ -112,7 +109,7 @@ def night_with(
         past,
         as_of,
         parameters.space,
-        ridges=(weights.ridge,) if weights.transitions else (),
+        ridges=weights.ridges,
         threads=threads,
     )
     return FittedNight(
@@ -124,14 +121,6 @@ def night_with(
         past=past,
         policy=choices.policy,
     )
-
-
-def popular_scores(
-    past: Interactions, matrix: InteractionMatrix, as_of: np.datetime64, settings: BatchSettings
-) -> NDArray[np.float64]:
-    """(i,) the scores of the popular list as it would be served; 0 for what is not in it."""
-    listed = as_factors(popular(past, as_of, settings), matrix)
-    return np.asarray(listed.items[:, 0], dtype=np.float64)
 
 
 def default_settings() -> BatchSettings:

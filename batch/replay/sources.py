@@ -19,7 +19,7 @@ from batch.space.validation_events import ValidationEvent
 from domain.blend import BATCH, CANDIDATES, NEIGHBOURS, SPEED, BlendPolicy
 from domain.live_vector import live_vector
 from domain.rankings import Ranking
-from domain.transitions import following
+from domain.transitions import live_vector_and_following
 
 
 @dataclass(frozen=True)
@@ -54,13 +54,14 @@ def batch_list(night: FittedNight, event: ValidationEvent) -> Ranking:
 
 def speed_list(night: FittedNight, event: ValidationEvent) -> Ranking:
     """The items nearest to the user's live vector as of the event, and what comes next."""
-    vector = live_vector(night.space.space, night.space.items, event.history)
+    space = night.space
+    vector, coming = live_vector_and_following(
+        space.space, space.items, space.transitions, event.history
+    )
     if vector is None:
         return Ranking.empty()
-    scores = (night.space.items.vectors @ vector).astype(np.float64)
-    space = night.space
-    follows = following(space.space.parameters, space.items, space.transitions, event.history)
-    scores[space.items.rows_of(follows.item_nos)] += follows.scores
+    scores = (space.items.vectors @ vector).astype(np.float64)
+    scores[space.items.rows_of(coming.item_nos)] += coming.scores
     return best(night, event, scores)
 
 

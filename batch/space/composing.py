@@ -114,8 +114,11 @@ def item_space(
 
 
 def transitions_of(components: ItemComponents, weights: LiveWeights) -> Transitions:
-    """What comes next, weighed; nothing where that weighs nothing."""
-    if weights.transitions == 0.0 or weights.ridge not in components.transitions:
+    """What comes next, weighed; nothing where that weighs nothing.
+
+    KeyError if the components were not learned with the penalty of the weights.
+    """
+    if weights.transitions == 0.0:
         return NO_TRANSITIONS
     matrix = components.transitions[weights.ridge]
     return weighed(matrix, components.item_nos, weights.transitions)

@@ -65,17 +65,27 @@ class Timeline:
     def events(self, rows: NDArray[np.integer], cut_off: int) -> Iterator[ValidationEvent]:
         """Foreseeable rows as validation events of a run that stopped reading at `cut_off`."""
         for row in rows.tolist():
-            user_no = self.interactions.user_nos[row]
-            start, end = np.searchsorted(self._users, [user_no, user_no + 1])
-            own = self._by_user[start:end]
+            user_no = UserNo(int(self.interactions.user_nos[row]))
+            own = self._rows_of(user_no)
             past = own[: np.searchsorted(own, row)]
             yield ValidationEvent(
                 row,
-                UserNo(int(user_no)),
+                user_no,
                 ItemNo(int(self.interactions.item_nos[row])),
-                History(self.interactions.item_nos[past], self._weights[past]),
+                self._history(past),
                 len(past) - int(np.searchsorted(past, cut_off)),
             )
+
+    def history_of(self, user_no: UserNo) -> History:
+        """All that a user did."""
+        return self._history(self._rows_of(user_no))
+
+    def _rows_of(self, user_no: UserNo) -> NDArray[np.intp]:
+        start, end = np.searchsorted(self._users, [user_no, user_no + 1])
+        return self._by_user[start:end]
+
+    def _history(self, rows: NDArray[np.intp]) -> History:
+        return History(self.interactions.item_nos[rows], self._weights[rows])
 
 
 def _first_rows(keys: NDArray[np.integer]) -> NDArray[np.intp]:

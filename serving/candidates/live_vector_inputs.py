@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
 from domain.errors import StoreUnavailableError, UnknownRunError
 from domain.identifiers import ItemNo, Position, RunId, UserNo
-from domain.live_vector import History, ItemVectors, LiveSpace
+from domain.live_vector import NO_HISTORY, History, ItemVectors, LiveSpace
 from domain.rankings import Ranking
 from domain.transitions import Transitions, live_vector_and_following
 from serving.postgres.store import ReadStore
@@ -28,7 +27,6 @@ from sql.live_vectors import (
 from sql.statements import statements
 
 _SERVING = statements("serving")
-_NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
 _MOST_SPACES = 3
 _NO_INTERESTS = Interests()
 
@@ -138,7 +136,7 @@ class ProfileReader:
             histories, phrases = load_histories_with_interests(
                 connection, run, [user_no], horizon=known, extra_interests=extra_interests
             )
-            history = histories.get(user_no, _NO_HISTORY)
+            history = histories.get(user_no, NO_HISTORY)
         wanted = [ItemNo(no) for no in history.item_nos.tolist() if no > 0]
         items = phrases.items.followed_by(
             load_item_vectors(connection, run_id, [*wanted, *item_nos])

@@ -94,8 +94,8 @@ create table event_receipts (
 );
 
 -- Written by record_events and store_staged_events alone, which find users, items, kinds and scales themselves, and hold
--- users and items to the end: foreign keys would check them again for every row, half the time of a bulk load. `value` is as it came. `scale_no`: what a rating lies on; null: no rating.
--- `strength`: what the weight of the kind is multiplied by, computed as the event came in by
+-- users and items to the end: foreign keys would check them again for every row, half the time of a bulk load. `value` is
+-- as it came. `scale_no`: what a rating lies on; null: no rating. `strength`: what the weight of the kind is multiplied by, computed as the event came in by
 -- `domain.interactions.EventKind.strengths`; null is 1. `load_no`: the bulk load the event came with.
 create table interactions (
     position           bigint not null,
@@ -260,8 +260,8 @@ begin atomic
     left join users on users.user_no = logged.user_no;
 end;
 
--- Stores events once each; the way into the log for what comes over HTTP. All arrays have one entry an event; item, kind and scale
--- numbers must exist. Users are made as they appear with an event that is new. Of several events with one id the first
+-- Stores events once each; the way into the log for what comes over HTTP. All arrays have one entry an event; item, kind
+-- and scale numbers must exist. Users are made as they appear with an event that is new. Of several events with one id the first
 -- counts, in the log or among these; those that say something else are conflicts: with all_or_none nothing is stored and
 -- the error TD409 has their indexes, counted from 0, as its detail; without, they are left out and reported.
 create function record_events(

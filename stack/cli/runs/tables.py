@@ -7,6 +7,7 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
+from batch.choosing.paired import CHOSEN, choices_in
 from batch.evaluation.segments import SEGMENTS
 from stack.runs import RunRecord
 
@@ -18,7 +19,6 @@ _FIGURES = (
     "novelty@20",
 )
 _DECIDING = "ndcg@20"
-_CHOSEN = "chosen_"
 _INTERVAL_WIDTH = len(" 0.0000-0.0000")
 
 
@@ -31,8 +31,8 @@ def run_tables(record: RunRecord) -> Iterator[Table]:
         yield _segments(evaluation)
         yield _differences(evaluation)
     yield _values("size and lists", _beside(metrics))
-    for name in sorted(name for name in metrics if name.startswith(_CHOSEN)):
-        yield _choice(name, metrics[name])
+    for name, choice in choices_in(metrics).items():
+        yield _choice(name, choice)
     if metrics.get("words_foreseen"):
         yield _foreseen(metrics["words_foreseen"])
     for group, parameters in record["parameters"].items():
@@ -117,7 +117,7 @@ def _choice(name: str, choice: Mapping[str, Any]) -> Table:
         "events": f"{choice['events']:,}",
     }
     chosen = {what: str(value) for what, value in sorted(choice["chosen"].items())}
-    return _values(f"chosen: {name.removeprefix(_CHOSEN).replace('_', ' ')}", chosen | sure)
+    return _values(f"chosen: {name.replace('_', ' ')}", chosen | sure)
 
 
 def _beside(metrics: Mapping[str, Any]) -> dict[str, Any]:
@@ -127,7 +127,7 @@ def _beside(metrics: Mapping[str, Any]) -> dict[str, Any]:
         name: value
         for name, value in metrics.items()
         if name not in elsewhere
-        and not name.startswith(_CHOSEN)
+        and not name.startswith(CHOSEN)
         and not name.endswith(tuple(_FIGURES))
     }
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from batch.choosing.lists import ChosenLists, choose_lists, choose_popular
-from batch.choosing.live_weights import DEFAULT, Validation, choose_weights
+from batch.choosing.live_weights import DEFAULT, choose_weights
 from batch.choosing.paired import paired_difference
+from batch.choosing.validation import Validation
 from batch.history.event_file import USED
 from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
@@ -81,10 +82,8 @@ def test_what_follows_what_is_found_and_gets_weight() -> None:
 
 def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
     validation = validation_of(trending())
-    split = validation.split
-    asked = (validation.events, validation.past, split.past, split.moment)
     default = replace(SMALL.lists, trend_exponent=0.0)
-    chosen = choose_lists(*asked, default, threads=1)
+    chosen = choose_lists(validation, default, threads=1)
     assert chosen.hyperparameters.trend_exponent > 0.0
     assert chosen.evidence.gain > chosen.evidence.default_gain
     assert chosen.fitted is not None
@@ -92,19 +91,18 @@ def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
     # Of as good ones that with the fewest factors is taken.
     assert chosen.hyperparameters.factors == 32
     settings = default_settings()
-    popular = choose_popular(*asked, settings)
+    popular = choose_popular(validation, settings)
     assert popular.popular_half_life_days < settings.popular_half_life_days
 
 
 def test_with_few_events_everything_stays() -> None:
-    validation = validation_of(trending())
-    split = validation.split
-    asked = (validation.events[:50], validation.past, split.past, split.moment)
-    chosen = choose_lists(*asked, SMALL.lists, threads=1)
+    whole = validation_of(trending())
+    validation = replace(whole, events=whole.events[:50])
+    chosen = choose_lists(validation, SMALL.lists, threads=1)
     assert chosen == ChosenLists(SMALL.lists)
     settings = default_settings()
-    assert choose_popular(*asked, settings) is settings
-    assert choose_policy(None, validation.events) == ChosenPolicy()
+    assert choose_popular(validation, settings) is settings
+    assert choose_policy(None, whole.events) == ChosenPolicy()
     assert choices_of(None, SMALL) == Choices()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy.sparse import csr_matrix
 
-from batch.choosing.live_weights import make_validation
+from batch.choosing.validation import make_validation
 from batch.content.choosing_words import (
     Foreseen,
     best_of,
