@@ -38,11 +38,11 @@ class UnknownRunError(InvalidInputError):
 
 
 class UnauthenticatedError(TandemError):
-    """A valid API key is needed in the header X-API-Key."""
+    """A valid API key in the header X-API-Key, or a token in Authorization, is needed."""
 
 
 class ForbiddenError(TandemError):
-    """The API key lacks the scope this needs."""
+    """Whoever asks may not do this."""
 
 
 class StoreUnavailableError(TandemError):

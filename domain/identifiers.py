@@ -29,6 +29,9 @@ RunId = NewType("RunId", int)
 Position = NewType("Position", int)
 """A position in the interaction log. Read only up to the event horizon (see `sql.log`)."""
 
+ME = "me"
+"""Stands for the user a token was made for, and is therefore the id of nobody."""
+
 LONGEST_ID = 200
 """The most characters a user, item or event id may have."""
 
@@ -42,6 +45,7 @@ class IdFault(StrEnum):
     BLANK = "it is blank; it needs at least one visible character"
     PADDED = "blanks before or after it are not allowed, as they would make it another one"
     DOTS = "`.` and `..` are not allowed, as no path can hold them"
+    RESERVED = "`me` stands for the user of a token, and is no id of its own"
 
 
 DRAWN_AS_NOTHING = frozenset(" \u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
@@ -64,6 +68,11 @@ def id_fault(text: str) -> IdFault | None:
     return IdFault.DOTS if text in {".", ".."} else None
 
 
+def user_id_fault(text: str) -> IdFault | None:
+    """The same of the id of a user."""
+    return IdFault.RESERVED if text == ME else id_fault(text)
+
+
 _HEX = "[0-9a-fA-F]"
 _UUID = re.compile(
     rf"(urn:uuid:)?{_HEX}{{8}}(-?){_HEX}{{4}}\2{_HEX}{{4}}\2{_HEX}{{4}}\2{_HEX}{{12}}"
@@ -82,3 +91,9 @@ def event_uuid(event_id: str) -> uuid.UUID:
     if _UUID.fullmatch(event_id):
         return uuid.UUID(event_id)
     return uuid.uuid5(EVENT_NAMESPACE, event_id)
+
+
+def own_event_uuid(user_id: UserId, event_id: str) -> uuid.UUID:
+    """The same of an id that the user's own device gave: it meets no other user's, nor an app's."""
+    # A line end stands in no id, so no other pair makes the same text.
+    return uuid.uuid5(EVENT_NAMESPACE, f"{user_id}\n{event_id}")

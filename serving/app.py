@@ -6,7 +6,9 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
+from serving.access.openapi import SECURITY_SCHEMES, declare_security
 from serving.access.requirements import AccessGate, guarded_paths
+from serving.access.token_routes import router as token_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
@@ -40,6 +42,7 @@ _ROUTERS = (
     search_router,
     catalogue_router,
     users_router,
+    token_router,
     loads_router,
     diagnosis_router,
     operation_router,
@@ -51,8 +54,9 @@ _DESCRIPTION = """
 Recommendations that blend what was learned at night with what users did just now.
 
 Apps send what users do to `/v1/events` and ask for lists at `/v1/users/{user_id}/recommendations`.
-Every request under `/v1` needs a key in the header `X-API-Key`. Every error is a problem document
-(RFC 9457) that says what is wrong and where, and every answer has an `X-Request-ID`.
+Every request under `/v1` needs a key in the header `X-API-Key`, or a token in `Authorization`.
+Every error is a problem document (RFC 9457) that says what is wrong and where, and every answer has
+an `X-Request-ID`.
 
 Names that are not documented are refused, in queries as in bodies. HEAD is answered wherever GET
 is; paths are taken exactly as they are documented, without a slash at their end.
@@ -96,7 +100,8 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     app.add_middleware(AnswerHeaders)
     app.add_middleware(PathsAsSent)
     add_error_handlers(app)
-    describe(app)
+    declare_security(app)
+    describe(app, SECURITY_SCHEMES)
     return app
 
 

@@ -2,6 +2,7 @@
 
 from functools import cached_property
 
+from serving.access.user_tokens import UserTokens
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
@@ -59,6 +60,7 @@ class Container(Datastores):
         """What routes ask for."""
         return Services(
             self.access,
+            UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
             self.budgets,
             self.settings.exposure(),
             self.recommender,
@@ -242,6 +244,7 @@ class Container(Datastores):
             users=self.users,
             answers=self.answers,
             exclusion_cache=self.exclusion_cache,
+            revocations=self.revocations,
             write_seconds=self.settings.write_budget_seconds,
         )
 

@@ -7,7 +7,11 @@ from typing import Literal
 
 import structlog
 
-from serving.access.access import Access, ApiKeys
+from serving.access.access import Access
+from serving.access.known_keys import ApiKeys, KnownKeys
+from serving.access.revocations import Revocations
+from serving.access.signing_keys import SigningKeys
+from serving.access.tokens import Tokens
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.users import UserNumbers
 from serving.events.event_log import Events
@@ -127,8 +131,30 @@ class Datastores:
         return UserNumbers(self.recommendations)
 
     @cached_property
+    def known_keys(self) -> KnownKeys:
+        return KnownKeys(ApiKeys(self.store), self.copies, seconds=self.settings.api_key_seconds)
+
+    @cached_property
+    def signing_keys(self) -> SigningKeys:
+        return SigningKeys(self.settings.signing_keys_file)
+
+    @cached_property
+    def revocations(self) -> Revocations:
+        return Revocations(self.store)
+
+    @cached_property
+    def tokens(self) -> Tokens:
+        return Tokens(self.signing_keys, self.revocations)
+
+    @cached_property
     def access(self) -> Access:
-        return Access(ApiKeys(self.store), self.copies, seconds=self.settings.api_key_seconds)
+        return Access(self.known_keys, self.tokens)
+
+    async def refresh_access(self) -> None:
+        """Read again who may do what: signing keys, revocations and API keys."""
+        self.signing_keys.refresh()
+        await self.known_keys.refresh()
+        await self.revocations.refresh()
 
     @cached_property
     def impressions(self) -> ImpressionQueue:

@@ -10,6 +10,9 @@ from serving.runtime.background import repeated, startup_probe
 from serving.server.figures import Figures
 from serving.server.refusing import Edge
 
+_USE_SECONDS = 30.0
+"""How often it is written when keys were used last."""
+
 
 class LifespanState(TypedDict):
     """What every request finds in its state."""
@@ -50,7 +53,7 @@ async def _startup_probe(container: Container) -> bool:
     A process that never saw PostgreSQL cannot answer any.
     """
     probes = (
-        container.access.refresh,
+        container.refresh_access,
         container.live_runs.refresh,
         container.kinds.refresh,
         container.fallback.refresh,
@@ -73,7 +76,7 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
     settings = container.settings
     polled_seconds = settings.exclusion_cache_poll_seconds
     works = (
-        ("keys", container.access.refresh, settings.api_key_seconds / 4, not probed),
+        ("keys", container.refresh_access, settings.api_key_seconds / 4, not probed),
         ("live_run", container.live_runs.refresh, settings.live_run_poll_seconds, not probed),
         ("kinds", container.kinds.refresh, settings.popular_refresh_seconds, not probed),
         ("popular", container.fallback.refresh, settings.popular_refresh_seconds, not probed),
@@ -86,6 +89,7 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         ("replica", container.replica_reading.watch, settings.replica_poll_seconds, True),
         ("exclusion_cache", container.exclusion_cache.catch_up, polled_seconds, True),
         ("forgotten", container.forgetter.forget_again, settings.write_budget_seconds / 2, True),
+        ("use_of_keys", container.known_keys.write_use, _USE_SECONDS, False),
         ("impressions", container.impressions.flush, settings.impression_flush_seconds, True),
     )
     async with AsyncExitStack() as stack:

@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.access.exposure import Exposure, Openness, resolved
+from serving.access.settings import TokenSettings
 from serving.diagnosis.finding import Bounds
 from serving.lists.list_builder import RerankingPolicy
 from serving.postgres.store import StoreLimits
@@ -245,6 +246,7 @@ class ServingSettings(
     ResilienceSettings,
     ProcessSettings,
     ClientSettings,
+    TokenSettings,
     UploadSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""

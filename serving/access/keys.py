@@ -3,16 +3,30 @@
 import hashlib
 import re
 import secrets
+from dataclasses import dataclass
 
-_PREFIX = "tdm_"
+_BEGINNING = "tdm_"
 _RANDOM_BYTES = 32
+_PREFIX_CHARACTERS = len(_BEGINNING) + 8
+"""48 of 256 random bits: enough to tell keys apart, and of no use to guess one."""
 _FORM = re.compile(r"tdm_[A-Za-z0-9_-]{43}")
 
 
-def generate_key() -> tuple[str, bytes]:
-    """A new key and its hash. The key is shown once; only the hash is stored."""
-    key = _PREFIX + secrets.token_urlsafe(_RANDOM_BYTES)
-    return key, hash_key(key)
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """A key that was just made."""
+
+    key: str
+    """Shown once, and stored nowhere."""
+    prefix: str
+    """How it begins, which is stored to find it by."""
+    key_hash: bytes
+
+
+def generate_key() -> NewKey:
+    """A new key of 256 random bits."""
+    key = _BEGINNING + secrets.token_urlsafe(_RANDOM_BYTES)
+    return NewKey(key, key[:_PREFIX_CHARACTERS], hash_key(key))
 
 
 def hash_key(key: str) -> bytes:

@@ -1,76 +1,88 @@
-"""What routes require: a key that grants a scope, or that something is shown to whoever asks."""
+"""What routes require of who asks, or that something is shown to whoever asks."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-from fastapi import Depends, FastAPI, Request, Security
+from fastapi import Depends, FastAPI, Request, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
-from fastapi.security import APIKeyHeader
-from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
 from domain.errors import TandemError
-from serving.access.access import Access, Scope
+from serving.access.access import Access, Credentials
+from serving.access.callers import Caller, Kind, Required, Role, Scope
 from serving.access.exposure import Exposure, Openness
-from serving.access.keys import hash_key
+from serving.access.own import narrow_to_own
 from serving.http.bodies import METHODS_WITH_BODY
 from serving.http.errors import nothing_here, problem_of
 from serving.http.routing import Services
 from serving.runtime.budget import RequestBudgets
 
-KEY_HEADER = "X-API-Key"
-
-_HEADER = APIKeyHeader(
-    name=KEY_HEADER,
-    scheme_name=KEY_HEADER,
-    description="A key of `tandem key create` with the scopes it needs: read for lists and items,"
-    " write for events and items, users for what is said of users, admin.",
-    auto_error=False,
-)
-
-SentKey = Annotated[str | None, Security(_HEADER)]
-
 
 class RequiredScope:
-    """A dependency that lets a request pass if its key grants the scope.
+    """A dependency that lets a request pass if its caller may do what the route does."""
 
-    `kind` is what the request does, and so whose time and connections it spends.
-    """
+    def __init__(self, required: Required) -> None:
+        self.required = required
 
-    def __init__(self, scope: Scope, kind: Literal["read", "write", "admin"]) -> None:
-        self.scope: Scope = scope
-        self.kind = kind
-
-    async def __call__(self, request: Request, key: SentKey) -> None:
-        """UnauthenticatedError or ForbiddenError if it does not."""
+    async def __call__(self, request: Request) -> None:
+        """UnauthenticatedError or ForbiddenError if the caller may not."""
         state = request.scope["state"]
-        if request.method not in METHODS_WITH_BODY or state.get("granted") != self.scope:
-            await self.check(state, key)
-        if request.method in METHODS_WITH_BODY:
+        with_body = request.method in METHODS_WITH_BODY
+        if not with_body or state.get("granted") is not self.required:
+            await self.check(request.scope)
+        if self.required.own:
+            narrow_to_own(request, state["caller"])
+        if with_body:
             # Its body has been read, which had a time of its own: from here on the time is ours.
-            state["services"][RequestBudgets].begin(self.kind)
+            state["services"][RequestBudgets].begin(self.required.kind)
 
-    async def check(self, state: dict[str, Any], key: str | None) -> None:
-        """Return if the key grants the scope; UnauthenticatedError or ForbiddenError if not.
+    async def check(self, scope: RequestScope) -> None:
+        """Return if the caller may; UnauthenticatedError or ForbiddenError if not.
 
-        The time to look the key up is part of the request's budget, which begins here.
+        The time to look a key up is part of the request's budget, which begins here.
         """
+        state = scope["state"]
         services: Services = state["services"]
-        services[RequestBudgets].begin(self.kind, since=state.get("asked_at"))
-        await services[Access].check(key, self.scope)
-        state["granted"] = self.scope
-        state["key_hash"] = hash_key((key or "").strip(" \t"))
+        services[RequestBudgets].begin(self.required.kind, since=state.get("asked_at"))
+        sent = Credentials.of(scope["headers"])
+        caller = await services[Access].identify(sent, self.required)
+        state["granted"] = self.required
+        state["caller"] = caller
+        state["caller_id"] = caller.caller_id
 
 
-may_read = Depends(RequiredScope("read", "read"))
-may_write = Depends(RequiredScope("write", "write"))
-may_read_users = Depends(RequiredScope("users", "read"))
-may_write_users = Depends(RequiredScope("users", "write"))
-may_administer = Depends(RequiredScope("admin", "admin"))
+def _required(
+    scope: Scope, kind: Kind, role: Role | None = None, *, own: bool = False
+) -> params.Depends:
+    usual: Mapping[Kind, Role] = {"read": "viewer", "write": "operator", "admin": "admin"}
+    depends: params.Depends = Depends(
+        RequiredScope(Required(scope, kind, role or usual[kind], own=own))
+    )
+    return depends
+
+
+may_read = _required("read", "read", own=True)
+may_write = _required("write", "write")
+may_write_events = _required("write", "write", own=True)
+may_read_users = _required("users", "read")
+may_write_users = _required("users", "write")
+may_make_tokens = _required("token", "write", "admin")
+may_look_after = _required("admin", "admin", "viewer")
+may_operate = _required("admin", "admin", "operator")
+may_administer = _required("admin", "admin")
+
+
+async def find_caller(request: Request) -> Caller:
+    """Who asks, as the route's requirement has found out."""
+    caller: Caller = request.state.caller
+    return caller
+
+
+FromCaller = Annotated[Caller, Depends(find_caller)]
 
 
 class RequiredOpenness:
@@ -79,13 +91,16 @@ class RequiredOpenness:
     def __init__(self, of: Callable[[Exposure], Openness]) -> None:
         self._of = of
 
-    async def __call__(self, request: Request, key: SentKey) -> None:
+    async def __call__(self, request: Request) -> None:
         """HTTPException if it is not shown at all; the errors of a key if it needs one."""
         openness = self._of(request.state.services[Exposure])
         if openness == "off":
             raise nothing_here()
         if openness == "admin":
-            await RequiredScope("admin", "admin")(request, key)
+            await RequiredScope(_SHOWN_TO)(request)
+
+
+_SHOWN_TO = Required("admin", "admin", "viewer")
 
 
 def _of_docs_page(exposure: Exposure) -> Openness:
@@ -100,7 +115,7 @@ may_read_metrics = Depends(RequiredOpenness(lambda exposure: exposure.metrics))
 
 @dataclass(frozen=True, slots=True)
 class GuardedPath:
-    """A route that takes a body, and the scope its key must grant."""
+    """A route that takes a body, and what it requires."""
 
     methods: frozenset[str]
     path: re.Pattern[str]
@@ -119,13 +134,12 @@ class AccessGate:
         self._guarded = guarded
 
     async def __call__(self, scope: RequestScope, receive: Receive, send: Send) -> None:
-        """Pass a request on if its key grants what its route asks for, or there is no route."""
+        """Pass a request on if its caller may do what its route does, or there is no route."""
         if scope["type"] == "http" and scope["method"] in METHODS_WITH_BODY:
             needed = self._needed(scope["method"], scope["path"])
             if needed is not None:
-                key = Headers(scope=scope).get(KEY_HEADER)
                 try:
-                    await needed.check(scope["state"], key)
+                    await needed.check(scope)
                 except TandemError as error:
                     refusal = problem_of(scope["path"], scope["state"]["request_id"], error)
                     await refusal(scope, receive, send)
@@ -145,12 +159,18 @@ def guarded_paths(app: FastAPI) -> tuple[GuardedPath, ...]:
         GuardedPath(frozenset(route.methods or ()), route.path_regex, required)
         for route in app.routes
         if isinstance(route, APIRoute) and METHODS_WITH_BODY & set(route.methods or ())
-        for required in _required((route.dependant,))
+        for required in scopes_of((route.dependant,))
     )
 
 
-def _required(dependants: Iterable[Dependant]) -> Iterator[RequiredScope]:
+def requirement_of(route: APIRoute) -> Required | None:
+    """What a route requires; None: nothing that is the same for all."""
+    return next((found.required for found in scopes_of((route.dependant,))), None)
+
+
+def scopes_of(dependants: Iterable[Dependant]) -> Iterator[RequiredScope]:
+    """What these require, and all they depend on."""
     for dependant in dependants:
         if isinstance(dependant.call, RequiredScope):
             yield dependant.call
-        yield from _required(dependant.dependencies)
+        yield from scopes_of(dependant.dependencies)

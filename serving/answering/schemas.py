@@ -11,7 +11,7 @@ from typing_extensions import TypeAliasType
 from domain.identifiers import UserId
 from serving.candidates.filters import Filters
 from serving.exclusions.exclusions import Knowledge
-from serving.http.values import AS_INTEGER, Identifier
+from serving.http.values import AS_INTEGER, Identifier, UserIdentifier
 from serving.lists.request import LONGEST
 from serving.runs.live_runs import LiveRun
 
@@ -72,7 +72,7 @@ class FindingQuery(FilterQuery):
     """How many items, for whom, and which."""
 
     user_id: Annotated[
-        Identifier | None,
+        UserIdentifier | None,
         Field(
             description="For whom: what the user disliked or hid stays out.",
             examples=["ann"],

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
 from domain.errors import ForbiddenError, StoreUnavailableError, UnauthenticatedError
-from serving.access.requirements import may_administer
+from serving.access.requirements import may_look_after
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.finding import Severity
 from serving.http.errors import problem_responses
@@ -51,7 +51,7 @@ FromDiagnoser = Annotated[Diagnoser, provided(Diagnoser)]
 
 @router.get(
     "/diagnose",
-    dependencies=[may_administer],
+    dependencies=[may_look_after],
     responses=problem_responses(UnauthenticatedError, ForbiddenError, StoreUnavailableError),
 )
 async def diagnose(diagnoser: FromDiagnoser) -> DiagnosisAnswer:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 
 from domain.errors import StoreUnavailableError, UnknownEventError
-from domain.identifiers import ScaleNo, UserId, event_uuid
+from domain.identifiers import ScaleNo, UserId, event_uuid, own_event_uuid
 from domain.interactions import EventKind, Scale
 from serving.candidates.catalogue_items import find_item_nos
 from serving.events.event_checks import (
@@ -75,14 +75,18 @@ class EventRecorder:
     metrics: ServingMetrics
     future_seconds: float
 
-    async def record(self, batch: Sequence[EventBody | RefusedEvent]) -> RecordedBatch:
+    async def record(
+        self, batch: Sequence[EventBody | RefusedEvent], *, of_user: UserId | None = None
+    ) -> RecordedBatch:
         """Record a batch; when this returns it is committed and the users' cached answers are gone.
+
+        `of_user`: whose device has sent it; None: an app, for whomever it names.
 
         FaultyInputError names each bad event, and ConflictingEventsError each whose id came with
         another content before: then nothing is recorded. EventsNotAcknowledgedError: it may be.
         """
         try:
-            checked = await self._checked(batch)
+            checked = await self._checked(batch, of_user)
         except StoreUnavailableError:
             self.metrics.events.labels("refused").inc(len(batch))
             raise
@@ -92,7 +96,9 @@ class EventRecorder:
         await self._make_known(checked, recorded)
         return RecordedBatch(recorded.accepted, recorded.duplicates, checked.event_ids)
 
-    async def _checked(self, given: Sequence[EventBody | RefusedEvent]) -> _Batch:
+    async def _checked(
+        self, given: Sequence[EventBody | RefusedEvent], of_user: UserId | None
+    ) -> _Batch:
         # Another word for a known kind is no reason to look for new kinds.
         kinds = await self.kinds.including(())
         batch = [
@@ -111,7 +117,9 @@ class EventRecorder:
         numbers = await self.scales.including(scale for scale in scales if scale is not None)
         if faults := scale_faults(scales, numbers):
             raise FaultyInputError(summary(faults), faults)
-        sent = [_sent_event(event, scale) for event, scale in zip(events, scales, strict=True)]
+        sent = [
+            _sent_event(event, scale, of_user) for event, scale in zip(events, scales, strict=True)
+        ]
         new = [
             _new_event(event, sent_event, known, numbers)
             for event, sent_event in zip(events, sent, strict=True)
@@ -181,7 +189,7 @@ def _excluded(
     }
 
 
-def _sent_event(event: EventBody, scale: Scale | None) -> SentEvent:
+def _sent_event(event: EventBody, scale: Scale | None, of_user: UserId | None) -> SentEvent:
     # An event without id gets one here, so that it can be sent again by it, whatever is lost.
     sent_id = str(uuid.uuid4()) if event.event_id is None else event.event_id
     content = EventContent(
@@ -194,7 +202,11 @@ def _sent_event(event: EventBody, scale: Scale | None) -> SentEvent:
         None if event.occurred_at is None else event.occurred_at.astimezone(UTC),
         scale,
     )
-    return SentEvent(event_uuid(sent_id), sent_id, content)
+    return SentEvent(_stored_id(sent_id, of_user), sent_id, content)
+
+
+def _stored_id(sent_id: str, of_user: UserId | None) -> uuid.UUID:
+    return event_uuid(sent_id) if of_user is None else own_event_uuid(of_user, sent_id)
 
 
 def _new_event(
@@ -224,12 +236,13 @@ class EventUndoer:
     answers: Answers
     exclusion_warmer: ExclusionWarmer
 
-    async def undo(self, event_id: str) -> DeletedEvent:
+    async def undo(self, event_id: str, *, of_user: UserId | None = None) -> DeletedEvent:
         """Delete an event; when this returns no answer knows it but by the run's lists.
 
-        Harmless twice. UnknownEventError if no such event was ever received.
+        Harmless twice. UnknownEventError if no such event was ever received. `of_user`: whose
+        device had sent it; None: an app.
         """
-        deleted = await self.events.delete_event(event_uuid(event_id))
+        deleted = await self.events.delete_event(_stored_id(event_id, of_user))
         if deleted is None:
             raise UnknownEventError(
                 f"There is no event {event_id!r}. Nothing was deleted, and it will count if it is"

@@ -51,8 +51,8 @@ class BodyLimits:
 class BodyGate:
     """Lets in so many bodies at once; the others are refused, and nothing of them is kept.
 
-    No key has more than half of the slots and of the bytes, so that none can take all. What still
-    comes in of a body that was refused is thrown away by the server, within bounds.
+    No caller has more than half of the slots and of the bytes, so that none can take all. What
+    still comes in of a body that was refused is thrown away by the server, within bounds.
     """
 
     def __init__(self, app: ASGIApp, limits: BodyLimits, metrics: ServingMetrics) -> None:
@@ -61,8 +61,8 @@ class BodyGate:
         self._metrics = metrics
         self._bodies = 0
         self._bytes = 0
-        self._bodies_of: Counter[bytes] = Counter()
-        self._bytes_of: Counter[bytes] = Counter()
+        self._bodies_of: Counter[str] = Counter()
+        self._bytes_of: Counter[str] = Counter()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on if there is room for its body."""
@@ -73,25 +73,25 @@ class BodyGate:
         ):
             await self._app(scope, receive, send)
             return
-        size, key = self._announced(scope), scope["state"].get("key_hash", b"")
-        reason = self._full(size, key)
+        size, caller_id = self._announced(scope), scope["state"].get("caller_id", "")
+        reason = self._full(size, caller_id)
         if reason is not None:
             self._metrics.bodies_refused.labels(reason).inc()
             path, request_id = scope["path"], scope["state"]["request_id"]
             await problem_of(path, request_id, OverloadedError())(scope, receive, send)
             return
-        self._take(1, size, key)
+        self._take(1, size, caller_id)
         try:
             await self._app(scope, self._in_time(receive), send)
         finally:
-            self._take(-1, -size, key)
+            self._take(-1, -size, caller_id)
 
-    def _take(self, bodies: int, size: int, key: bytes) -> None:
+    def _take(self, bodies: int, size: int, caller_id: str) -> None:
         self._bodies, self._bytes = self._bodies + bodies, self._bytes + size
-        self._bodies_of[key] += bodies
-        self._bytes_of[key] += size
-        if not self._bodies_of[key]:
-            del self._bodies_of[key], self._bytes_of[key]
+        self._bodies_of[caller_id] += bodies
+        self._bytes_of[caller_id] += size
+        if not self._bodies_of[caller_id]:
+            del self._bodies_of[caller_id], self._bytes_of[caller_id]
 
     def _announced(self, scope: Scope) -> int:
         """Bytes to keep room for; what is too large for any body is refused further in."""
@@ -99,16 +99,19 @@ class BodyGate:
         most = self._limits.bytes_unannounced
         return min(int(announced), most) if announced.isdecimal() else most
 
-    def _full(self, size: int, key: bytes) -> str | None:
+    def _full(self, size: int, caller_id: str) -> str | None:
         limits = self._limits
         if self._bodies >= limits.bodies:
             return "too_many"
-        if self._bodies_of[key] >= max(limits.bodies // 2, 1):
+        if self._bodies_of[caller_id] >= max(limits.bodies // 2, 1):
             return "too_many_of_key"
         # The first is always let in, however low the limit.
         if self._bodies and self._bytes + size > limits.total_bytes:
             return "too_many_bytes"
-        if self._bodies_of[key] and self._bytes_of[key] + size > limits.total_bytes // 2:
+        if (
+            self._bodies_of[caller_id]
+            and self._bytes_of[caller_id] + size > limits.total_bytes // 2
+        ):
             return "too_many_of_key"
         return None
 

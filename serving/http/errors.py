@@ -34,6 +34,7 @@ from serving.runtime.faults import (
     FileGoneError,
     MalformedBodyError,
     NoRoomError,
+    NoSigningKeysError,
     UnknownLoadError,
     UnsupportedMediaTypeError,
     invalid_request,
@@ -54,6 +55,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
+    NoSigningKeysError: HTTPStatus.NOT_IMPLEMENTED,
     NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
     Exception: HTTPStatus.INTERNAL_SERVER_ERROR,
 }
@@ -65,7 +67,7 @@ _PROBLEMS_OF_REQUEST = (
     StoreUnavailableError,
 )
 _HEADERS: Mapping[HTTPStatus, Mapping[str, str]] = {
-    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'ApiKey header="X-API-Key"'},
+    HTTPStatus.UNAUTHORIZED: {"WWW-Authenticate": 'ApiKey header="X-API-Key", Bearer'},
     HTTPStatus.UNSUPPORTED_MEDIA_TYPE: {
         "Accept": "application/json",
         "Accept-Encoding": "identity",

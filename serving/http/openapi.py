@@ -32,7 +32,7 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
     "Location": ("Where to ask for what becomes of it.", "/v1/loads/12"),
     "Allow": ("The methods this path can be asked by.", "GET, HEAD"),
     "Retry-After": ("Seconds to wait before asking again.", "1"),
-    "WWW-Authenticate": ("How to send a key.", 'ApiKey header="X-API-Key"'),
+    "WWW-Authenticate": ("How to send a key or a token.", 'ApiKey header="X-API-Key", Bearer'),
     "Accept": ("The media type a body is taken in.", "application/json"),
     "Accept-Encoding": ("The encoding a body is taken in.", "identity"),
 }
@@ -88,13 +88,17 @@ _Document = dict[str, Any]
 _COMPONENTS: Mapping[str, type[BaseModel]] = {"Problem": ProblemAnswer, "Fault": FaultAnswer}
 
 
-def describe(app: FastAPI) -> None:
-    """Make `app.openapi()` answer the whole description, made once."""
+def describe(app: FastAPI, security_schemes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Make `app.openapi()` answer the whole description, made once.
+
+    `security_schemes`: how callers show who they are, by the names that routes use.
+    """
     made: _Document = {}
 
     def openapi() -> _Document:
         if not made:
             made.update(_described(app))
+            made["components"]["securitySchemes"] = dict(security_schemes)
         return made
 
     app.openapi = openapi  # type: ignore[method-assign]

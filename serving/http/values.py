@@ -17,7 +17,7 @@ from pydantic import (
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from domain.identifiers import DRAWN_AS_NOTHING, LONGEST_ID, id_fault, is_visible
+from domain.identifiers import DRAWN_AS_NOTHING, LONGEST_ID, ME, IdFault, id_fault, is_visible
 from domain.limits import (
     MOST_ATTRIBUTE_BYTES,
     MOST_ATTRIBUTE_KEYS,
@@ -105,6 +105,13 @@ def identifier(text: str) -> str:
     return text
 
 
+def not_me(text: str) -> str:
+    """The id of a user, if it is not the one that stands for the user of a token."""
+    if text == ME:
+        raise ValueError(IdFault.RESERVED.value)
+    return text
+
+
 def category_or_none(text: str) -> str:
     """The same, or nothing."""
     return identifier(text) if text else text
@@ -117,6 +124,8 @@ Identifier = Annotated[
     AfterValidator(identifier),
     ONE_NAME,
 ]
+UserIdentifier = Annotated[Identifier, AfterValidator(not_me)]
+"""The id of a user. `me` has become the id of a token's user before it comes here."""
 
 
 def _written_as(form: re.Pattern[str], what: str) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from domain.errors import InvalidInputError
-from serving.access.requirements import may_administer
+from serving.access.requirements import may_operate
 from serving.http.errors import body_broken_off, problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import AS_INTEGER
@@ -43,7 +43,7 @@ _ACCEPTED: dict[int | str, dict[str, Any]] = {
 
 @router.post(
     "/loads",
-    dependencies=[may_administer],
+    dependencies=[may_operate],
     status_code=HTTPStatus.ACCEPTED,
     responses={**_ACCEPTED, **problems_of_request(NoRoomError)},
     openapi_extra=_FILE,
@@ -65,7 +65,7 @@ async def create_load(
         query.filename,
         query.options(),
         is_preview=query.preview,
-        key_hash=request.state.key_hash,
+        uploaded_by=request.state.caller.label,
     )
     response.headers["Location"] = f"{PATH}/{upload.upload_id}"
     return load_answer(upload)
@@ -73,7 +73,7 @@ async def create_load(
 
 @router.post(
     "/loads/{load_id}/options",
-    dependencies=[may_administer],
+    dependencies=[may_operate],
     status_code=HTTPStatus.ACCEPTED,
     responses=problems_of_request(UnknownLoadError, FileGoneError),
 )
@@ -89,7 +89,7 @@ async def repeat_load(
     return load_answer(upload)
 
 
-@router.get("/loads", dependencies=[may_administer], responses=problems_of_request())
+@router.get("/loads", dependencies=[may_operate], responses=problems_of_request())
 async def list_loads(uploads: FromUploadQueue) -> LoadsAnswer:
     """The newest hundred loads over HTTP, newest first."""
     return LoadsAnswer(loads=[load_answer(upload) for upload in await uploads.list()])
@@ -97,7 +97,7 @@ async def list_loads(uploads: FromUploadQueue) -> LoadsAnswer:
 
 @router.get(
     "/loads/{load_id}",
-    dependencies=[may_administer],
+    dependencies=[may_operate],
     responses=problems_of_request(UnknownLoadError),
 )
 async def find_load(load_id: LoadId, uploads: FromUploadQueue) -> LoadAnswer:
@@ -107,7 +107,7 @@ async def find_load(load_id: LoadId, uploads: FromUploadQueue) -> LoadAnswer:
 
 @router.delete(
     "/loads/{load_id}",
-    dependencies=[may_administer],
+    dependencies=[may_operate],
     status_code=HTTPStatus.ACCEPTED,
     responses=problems_of_request(UnknownLoadError),
 )

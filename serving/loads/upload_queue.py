@@ -33,7 +33,7 @@ class UploadQueue:
         options: Mapping[str, Any],
         *,
         is_preview: bool,
-        key_hash: bytes,
+        uploaded_by: str,
     ) -> Row[Any]:
         """Write a file as it comes in, and queue it once it is there in full."""
         file = await self._folder.store(pieces)
@@ -45,7 +45,7 @@ class UploadQueue:
             "bytes": file.size_bytes,
             "options": json.dumps(options),
             "is_preview": is_preview,
-            "key_hash": key_hash,
+            "uploaded_by": uploaded_by,
         }
         try:
             rows = await self._store.write(_UPLOADS["queue_upload"], queued)

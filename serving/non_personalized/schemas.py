@@ -15,7 +15,7 @@ from serving.answering.schemas import (
     RunAnswer,
     run_answer,
 )
-from serving.http.values import ONE_NAME_OR_NONE, Identifier, Text, category_or_none
+from serving.http.values import ONE_NAME_OR_NONE, Text, UserIdentifier, category_or_none
 from serving.non_personalized.non_personalized_list import NonPersonalizedList, Window
 
 TrendingWindow = TypeAliasType("TrendingWindow", Window)
@@ -32,7 +32,7 @@ Category = Annotated[
     Query(max_length=200, description="Empty: the whole catalogue."),
 ]
 ForUser = Annotated[
-    Identifier | None,
+    UserIdentifier | None,
     Query(
         description="Leave out what this user has seen, disliked or hidden. Unknown users have"
         " nothing to leave out."

@@ -7,11 +7,11 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from domain.identifiers import UserId
-from serving.access.access import Access
-from serving.access.requirements import SentKey, may_read
+from serving.access.callers import may_see_causes
+from serving.access.requirements import FromCaller, may_read
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
-from serving.http.values import Identifier
+from serving.http.values import UserIdentifier
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.schemas import (
     Explained,
@@ -22,7 +22,6 @@ from serving.recommendations.schemas import (
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
-FromAccess = Annotated[Access, provided(Access)]
 FromRecommender = Annotated[Recommender, provided(Recommender)]
 
 
@@ -33,10 +32,9 @@ FromRecommender = Annotated[Recommender, provided(Recommender)]
     responses=problems_of_request(),
 )
 async def recommend(
-    user_id: Annotated[Identifier, Path(examples=["ann"])],
-    access: FromAccess,
+    user_id: Annotated[UserIdentifier, Path(examples=["ann"])],
+    caller: FromCaller,
     recommender: FromRecommender,
-    key: SentKey,
     asked: Annotated[RecommendationQuery, Query()],
 ) -> Response:
     """Recommend items to a user, known or not.
@@ -45,10 +43,12 @@ async def recommend(
     or hidden. The whole answer comes from one model run, which it names. Interests given with the
     request count like interactions before the user's first one, and are stored nowhere.
 
-    With `explain=true` and a key of the scope `users` each item has its causes. They tell what the
-    user did, so without that scope they are null, and `because_withheld` says so.
+    With `explain=true` each item has its causes. They tell what the user did, so a key needs the
+    scope `users` too: without it they are null, and `because_withheld` says so.
+
+    With a token for one user, `me` stands for that user, and no other user can be asked for.
     """
-    explain = asked.explain and await access.grants(key, "users")
+    explain = asked.explain and may_see_causes(caller)
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
     request = replace(asked.to_request(), explain=explain)
     given = await recommender.recommend(UserId(user_id), request)

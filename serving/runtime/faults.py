@@ -67,6 +67,10 @@ class FileGoneError(InvalidInputError):
     """The file of the load is not kept any more."""
 
 
+class NoSigningKeysError(TandemError):
+    """Tokens are off here: no file of signing keys is set up (TANDEM_SIGNING_KEYS_FILE)."""
+
+
 class NoRoomError(TandemError):
     """There is no room on the disk for the file. Make room, or send a smaller one."""
 

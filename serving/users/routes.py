@@ -10,7 +10,7 @@ from domain.identifiers import UserId
 from serving.access.requirements import may_read_users, may_write_users
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
-from serving.http.values import Identifier
+from serving.http.values import UserIdentifier
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
 from serving.users.schemas import ForgottenUserAnswer, RemovedCounts, UserAnswer, UserBody
 from serving.users.user_keeping import UserForgetter, UserKeeping
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1", tags=["users"], route_class=TandemRoute)
 FromUserKeeping = Annotated[UserKeeping, provided(UserKeeping)]
 FromUserForgetter = Annotated[UserForgetter, provided(UserForgetter)]
 
-UserPath = Annotated[Identifier, Path(examples=["ann"])]
+UserPath = Annotated[UserIdentifier, Path(examples=["ann"])]
 
 
 @router.get(

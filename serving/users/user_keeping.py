@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from domain.errors import UnknownUserError
 from domain.identifiers import ItemNo, UserId
+from serving.access.revocations import Revocations, user_subject
 from serving.candidates.catalogue_items import find_item_nos
 from serving.candidates.users import UserNumbers
 from serving.exclusions.exclusion_cache import ExclusionCache
@@ -113,6 +114,7 @@ class UserForgetter:
     users: UserNumbers
     answers: Answers
     exclusion_cache: ExclusionCache
+    revocations: Revocations
     write_seconds: float
     _due: deque[tuple[float, UserId]] = field(
         default_factory=lambda: deque(maxlen=_MOST_DUE), init=False
@@ -121,8 +123,10 @@ class UserForgetter:
     async def forget(self, user_id: UserId) -> Forgotten:
         """Remove all that is known of a user, known or not; harmless twice.
 
-        An event of the same user id that is recorded afterwards is that of a new user.
+        An event of the same user id that is recorded afterwards is that of a new user. The user's
+        tokens end first: a device that still has one would bring the user back.
         """
+        await self.revocations.revoke(user_subject(user_id))
         cached = await self.exclusion_cache.find(user_id)
         gone = await self.profiles.forget_user(user_id)
         # A number from memory may be all that is left: whoever was first may have died before this.

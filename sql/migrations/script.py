@@ -9,6 +9,7 @@ FILES = (
     "catalogue",
     "log",
     "runs",
+    "access",
     "serving",
     "cold_items",
     "popular",

@@ -327,14 +327,6 @@ returning old.item_no is null as created, coalesce(old.available, false) as was_
     new.item_id, new.title, new.categories, new.description, new.attributes, new.available,
     new.created_at, new.updated_at;
 
--- name: find_key
--- A key that is not revoked.
-select key_id, scopes from api_keys where key_hash = :key_hash and revoked_at is null;
-
--- name: load_keys
--- All keys that are not revoked.
-select key_hash, key_id, scopes from api_keys where revoked_at is null;
-
 -- name: find_logged_events
 -- What the log says under :event_ids: nothing of those deleted since, nor of those of users forgotten since.
 select event_id, user_id, item_id, kind, value, occurred_at, scale_no, least, greatest

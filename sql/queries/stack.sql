@@ -44,24 +44,6 @@ where cardinality(lists.item_nos) > 0
 order by lists.user_no
 limit 1;
 
--- name: store_key
--- A new API key, by its hash. A name that a key in force has is refused by the unique index.
-insert into api_keys (name, key_hash, scopes)
-values (:name, :key_hash, cast(:scopes as text[]));
-
--- name: load_keys
--- All API keys, oldest first; the keys themselves are stored nowhere.
-select name, scopes, created_at, revoked_at from api_keys order by key_id;
-
--- name: revoke_key
--- Ends a key; answers its name if it was in force.
-update api_keys set revoked_at = now() where name = :name and revoked_at is null returning name;
-
--- name: find_key_name
--- The name of the key in force with this hash, if it has all of :scopes.
-select name from api_keys
-where key_hash = :key_hash and revoked_at is null and scopes @> cast(:scopes as text[]);
-
 -- name: lock_kinds
 -- One at a time says what events mean, to the end of the transaction; who reads kinds does not wait.
 lock table event_kinds in share row exclusive mode;
@@ -105,7 +87,7 @@ begin
     select string_agg(format('%I', relname), ', ') into names
     from pg_class
     where relkind in ('r', 'p') and relnamespace = cast('public' as regnamespace) and not relispartition
-      and relname not in ('alembic_version', 'api_keys', 'event_kinds');
+      and relname not in ('alembic_version', 'api_keys', 'token_revocations', 'audit_log', 'event_kinds');
     execute format('truncate %s', names);
 end
 $$;

@@ -14,7 +14,7 @@ from uploads
 -- name: queue_upload
 insert into uploads (filename, file, bytes, options, is_preview, uploaded_by)
 select :filename, :file, cast(:bytes as bigint), cast(:options as jsonb), cast(:is_preview as boolean),
-       coalesce((select name from api_keys where key_hash = :key_hash), 'unknown')
+       :uploaded_by
 returning upload_id;
 
 -- name: requeue_upload

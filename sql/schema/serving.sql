@@ -1,13 +1,4 @@
--- What the service itself writes: keys, and the lists it gave; and how a user is forgotten everywhere.
-
-create table api_keys (
-    key_id      integer generated always as identity primary key,
-    name        text not null unique check (length(name) between 1 and 100),
-    key_hash    bytea not null unique,
-    scopes      text[] not null check (scopes <@ array['read', 'write', 'users', 'admin'] and cardinality(scopes) > 0),
-    created_at  timestamptz not null default now(),
-    revoked_at  timestamptz
-);
+-- What the service itself writes: the lists it gave; and how a user is forgotten everywhere.
 
 -- Lists that were given. `explored`: which of `item_nos` were in the list to become known.
 create table impressions (

@@ -20,6 +20,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.redis_keys import WAKE_CHANNEL
 from serving.access.keys import generate_key
+from serving.access.signing_keys import rotate_signing_keys
 from serving.app import create_app
 from serving.runtime.budget import current
 from serving.settings import ServingSettings
@@ -45,11 +46,16 @@ class Seeds:
     engine: Engine
     film_nos: list[int]
 
-    def key(self, *scopes: str, name: str = "app") -> str:
-        key, key_hash = generate_key()
-        row = {"name": name, "key_hash": key_hash, "scopes": list(scopes)}
-        self.write(insert(tables.api_keys).values(row))
-        return key
+    def key(self, *scopes: str, name: str = "app", **others: Any) -> str:
+        made = generate_key()
+        row = {
+            "name": name,
+            "prefix": made.prefix,
+            "key_hash": made.key_hash,
+            "scopes": list(scopes),
+        }
+        self.write(insert(tables.api_keys).values({**row, **others}))
+        return made.key
 
     def user(self, user_id: str) -> int:
         return self.write(
@@ -210,6 +216,29 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
 @pytest.fixture
 async def client(start: Start) -> httpx.AsyncClient:
     return await start()
+
+
+@pytest.fixture
+def signing_keys_file(tmp_path: Path) -> Path:
+    file = tmp_path / "signing_keys.json"
+    rotate_signing_keys(file)
+    return file
+
+
+@pytest.fixture
+async def with_tokens(start: Start, seeds: Seeds, signing_keys_file: Path) -> httpx.AsyncClient:
+    """An app with tokens, and a client whose key may do everything."""
+    client = await start(signing_keys_file=signing_keys_file)
+    client.headers["X-API-Key"] = seeds.key("read", "write", "users", "token", "admin", name="all")
+    return client
+
+
+async def token_of(client: httpx.AsyncClient, user: str, **more: Any) -> dict[str, str]:
+    """The headers of a user's own requests."""
+    answer = await client.post("/v1/tokens", json={"user_id": user, **more})
+    assert answer.status_code == 201, answer.text
+    # An empty key is none: it overrides the one that the client sends otherwise.
+    return {"Authorization": f"Bearer {answer.json()['token']}", "X-API-Key": ""}
 
 
 @dataclass

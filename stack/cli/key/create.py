@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from domain.errors import InvalidInputError
-from stack.api_key import DEFAULT_SCOPES, SCOPES, create_key
+from serving.access.callers import SCOPES
+from stack.api_key import DEFAULT_SCOPES, create_key
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected

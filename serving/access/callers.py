@@ -1,0 +1,122 @@
+"""Who asks, and what a route requires of them.
+
+A caller is an app with an API key, a user with a token, or a person of the team.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, get_args
+
+from domain.errors import ForbiddenError
+from domain.identifiers import UserId
+
+Scope = Literal["read", "write", "users", "token", "admin"]
+"""What an API key may do. users: what is said of users; token: make tokens for users."""
+
+Role = Literal["viewer", "operator", "admin"]
+"""Of a person of the team; each may do what those before it may."""
+
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+ROLES: tuple[Role, ...] = get_args(Role)
+
+Kind = Literal["read", "write", "admin"]
+"""What a request does, and so whose time and connections it spends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Required:
+    """What a route requires of its caller."""
+
+    scope: Scope
+    """Of an API key."""
+    kind: Kind
+    role: Role
+    """Of a person of the team: this one, or one that may do more."""
+    own: bool = False
+    """A user's token opens it too, for what is the user's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """An app, by a key that is in force."""
+
+    key_id: int
+    name: str
+    scopes: frozenset[str]
+    per_minute: int | None = None
+    """Requests a minute; None: as the settings say."""
+    expires_at: datetime | None = None
+
+    @property
+    def caller_id(self) -> str:
+        """What it is counted under."""
+        return f"key:{self.key_id}"
+
+    @property
+    def label(self) -> str:
+        """As people know it."""
+        return f"key {self.name}"
+
+    def check(self, required: Required) -> None:
+        """ForbiddenError if the key lacks the scope."""
+        if required.scope not in self.scopes:
+            raise ForbiddenError(f"This needs an API key with the scope {required.scope}.")
+
+
+@dataclass(frozen=True, slots=True)
+class TokenUser:
+    """A user, by a token: reads that user's lists and writes that user's events, nothing else."""
+
+    user_id: UserId
+
+    @property
+    def caller_id(self) -> str:
+        """What it is counted under."""
+        return f"user:{self.user_id}"
+
+    @property
+    def label(self) -> str:
+        """As people know it."""
+        return "user"
+
+    def check(self, required: Required) -> None:
+        """ForbiddenError if the route is not for users."""
+        if not required.own:
+            raise ForbiddenError("A token for one user opens that user's lists and events only.")
+
+
+@dataclass(frozen=True, slots=True)
+class TeamMember:
+    """A person of the team, signed in."""
+
+    account_id: int
+    name: str
+    role: Role
+
+    @property
+    def caller_id(self) -> str:
+        """What it is counted under."""
+        return f"account:{self.account_id}"
+
+    @property
+    def label(self) -> str:
+        """As people know it."""
+        return f"account {self.name}"
+
+    def check(self, required: Required) -> None:
+        """ForbiddenError if the role is too small."""
+        if ROLES.index(self.role) < ROLES.index(required.role):
+            raise ForbiddenError(f"This needs the role {required.role}; yours is {self.role}.")
+
+
+Caller = ApiKey | TokenUser | TeamMember
+
+
+def own_user(caller: Caller) -> UserId | None:
+    """The one user a caller speaks for; None: it may speak for all."""
+    return caller.user_id if isinstance(caller, TokenUser) else None
+
+
+def may_see_causes(caller: Caller) -> bool:
+    """Whether what a user did may be told to whoever may ask for that user's list."""
+    return not isinstance(caller, ApiKey) or "users" in caller.scopes

@@ -1,0 +1,171 @@
+"""The API keys in force, kept in memory and read again and again."""
+
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from cachetools import TTLCache
+from sqlalchemy import Row
+
+from domain.errors import OverloadedError, StoreUnavailableError
+from serving.access.callers import ApiKey
+from serving.access.keys import has_key_form, hash_key
+from serving.fallback.fallback_catalogue import FallbackCopies
+from serving.postgres.store import WriteStore
+from sql.statements import statements
+
+_ACCESS = statements("access")
+_LOOKUPS_A_SECOND = 50.0
+_MOST_UNKNOWN = 10_000
+_UNKNOWN_SECONDS = 5.0
+_READER = ApiKey(0, "reader", frozenset({"read"}))
+"""A key of which only this is known: it could read when a process last looked."""
+
+
+class ApiKeys:
+    """Finds keys, and notes when they were used."""
+
+    def __init__(self, store: WriteStore) -> None:
+        self._store = store
+
+    async def load_keys(self) -> dict[bytes, ApiKey]:
+        """All keys in force, by their hashes."""
+        rows = await self._store.rows(_ACCESS["load_keys_in_force"])
+        return {row.key_hash: _key(row) for row in rows}
+
+    async def find_key(self, key_hash: bytes) -> ApiKey | None:
+        """The key with this hash; None if there is none in force."""
+        rows = await self._store.rows(_ACCESS["find_key"], {"key_hash": key_hash})
+        return _key(rows[0]) if rows else None
+
+    async def note_use(self, uses: Mapping[int, datetime]) -> None:
+        """When keys were used last."""
+        parameters = {"key_ids": list(uses), "ats": list(uses.values())}
+        await self._store.write(_ACCESS["note_use_of_keys"], parameters)
+
+
+def _key(row: Row[Any]) -> ApiKey:
+    return ApiKey(row.key_id, row.name, frozenset(row.scopes), row.per_minute, row.expires_at)
+
+
+class Allowance:
+    """Lets `per_second` acts a second pass, and as many at once after a quiet second."""
+
+    def __init__(self, per_second: float) -> None:
+        self._per_second = per_second
+        self._left = per_second
+        self._counted_at = time.monotonic()
+
+    def take(self) -> bool:
+        """Whether one more act is allowed now."""
+        now = time.monotonic()
+        refilled = self._left + (now - self._counted_at) * self._per_second
+        self._left, self._counted_at = min(refilled, self._per_second), now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+class KnownKeys:
+    """Checks keys against all that are in force, which are read again and again.
+
+    Nobody can revoke a key while the store is away: what was last known holds until it is back.
+    """
+
+    def __init__(self, api_keys: ApiKeys, copies: FallbackCopies, *, seconds: float) -> None:
+        self._api_keys = api_keys
+        self._copies = copies
+        self._seconds = seconds
+        self._keys: dict[bytes, ApiKey] = {}
+        self._good_until = 0.0
+        self._loaded = False
+        self._away = False
+        self._readers: frozenset[bytes] = frozenset()
+        self._unknown: TTLCache[bytes, None] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
+        self._lookups = Allowance(_LOOKUPS_A_SECOND)
+        self._used: set[int] = set()
+
+    @property
+    def loaded(self) -> bool:
+        """Whether the keys in force have been read."""
+        return self._loaded
+
+    async def refresh(self) -> None:
+        """Read all keys; to be done several times within `seconds`."""
+        asked_at = time.monotonic()
+        try:
+            keys = await self._api_keys.load_keys()
+        except StoreUnavailableError:
+            self._away = True
+            if not self._loaded:
+                self._readers = await self._copies.find_readers()
+            raise
+        self._keys, self._good_until = keys, asked_at + self._seconds
+        self._loaded, self._away, self._readers = True, False, frozenset()
+        await self._copies.store_readers(
+            # Whoever finds them there cannot tell when one expires.
+            key_hash
+            for key_hash, key in keys.items()
+            if "read" in key.scopes and key.expires_at is None
+        )
+
+    async def find(self, key: str, *, to_read: bool) -> ApiKey | None:
+        """The key if it is in force. `to_read`: nothing else is wanted of it.
+
+        StoreUnavailableError for a key that is not known while the store is away: it may be good.
+        OverloadedError for one that is not known while too many are looked up.
+        """
+        key_hash = hash_key(key)
+        if to_read and key_hash in self._readers:
+            return _READER
+        found = await self._find(key_hash) if has_key_form(key) else None
+        if found is None or _has_expired(found):
+            return None
+        self._used.add(found.key_id)
+        return found
+
+    async def write_use(self) -> None:
+        """Note in the store which keys were used since the last time."""
+        used, self._used = self._used, set()
+        if not used:
+            return
+        now = datetime.now(UTC)
+        try:
+            await self._api_keys.note_use(dict.fromkeys(sorted(used), now))
+        except StoreUnavailableError:
+            self._used |= used
+            raise
+
+    async def _find(self, key_hash: bytes) -> ApiKey | None:
+        known, now = self._keys.get(key_hash), time.monotonic()
+        if known is not None and (self._away or now < self._good_until):
+            return known
+        if key_hash in self._unknown:
+            return None
+        try:
+            return await self._look_up(key_hash)
+        except (StoreUnavailableError, OverloadedError):
+            if known is None:
+                raise
+            return known
+
+    async def _look_up(self, key_hash: bytes) -> ApiKey | None:
+        """Ask for one key: a new one works at once."""
+        if not self._lookups.take():
+            raise OverloadedError(
+                "Too many unknown API keys are being tried. If yours is new, try again shortly."
+            )
+        found = await self._api_keys.find_key(key_hash)
+        if found is None:
+            self._keys.pop(key_hash, None)
+            # Nobody can have a key before it is made, so one that is unknown stays unknown.
+            self._unknown[key_hash] = None
+        else:
+            self._keys[key_hash] = found
+        return found
+
+
+def _has_expired(key: ApiKey) -> bool:
+    return key.expires_at is not None and key.expires_at <= datetime.now(UTC)

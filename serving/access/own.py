@@ -1,0 +1,38 @@
+"""A user's token opens what is the user's own: `me`, and the user by name, nobody else."""
+
+from urllib.parse import parse_qsl, urlencode
+
+from fastapi import Request
+
+from domain.errors import ForbiddenError
+from domain.identifiers import ME
+from serving.access.callers import Caller, TokenUser
+
+_NAME = "user_id"
+_OTHERS = "This token is for one user, and reads and writes as that user only."
+
+
+def narrow_to_own(request: Request, caller: Caller) -> None:
+    """Hold a request of a token to its own user, wherever path or query name one.
+
+    `me` becomes the user's own id; ForbiddenError for the id of another user. It stands before a
+    route reads path or query. Requests of keys and people are left as they are.
+    """
+    if not isinstance(caller, TokenUser):
+        return
+    path = request.path_params
+    if _NAME in path:
+        request.scope["path_params"] = {**path, _NAME: own_id(caller, path[_NAME])}
+    given = parse_qsl(request.scope["query_string"].decode("latin-1"), keep_blank_values=True)
+    if any(name == _NAME for name, _ in given):
+        own = [(name, own_id(caller, value) if name == _NAME else value) for name, value in given]
+        request.scope["query_string"] = urlencode(own).encode()
+        # Starlette keeps what it has read, and FastAPI reads the query for each dependency.
+        vars(request).pop("_query_params", None)
+
+
+def own_id(caller: TokenUser, user_id: str) -> str:
+    """The caller's id, if it was meant; ForbiddenError if not."""
+    if user_id not in {ME, caller.user_id}:
+        raise ForbiddenError(_OTHERS)
+    return caller.user_id

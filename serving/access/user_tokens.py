@@ -1,0 +1,22 @@
+"""Tokens for one user: made for browsers and phones, and revoked."""
+
+from domain.identifiers import UserId
+from serving.access.revocations import Revocations, user_subject
+from serving.access.tokens import Token, Tokens
+
+
+class UserTokens:
+    """Makes and revokes them."""
+
+    def __init__(self, tokens: Tokens, revocations: Revocations, *, seconds: int) -> None:
+        self._tokens = tokens
+        self._revocations = revocations
+        self._seconds = seconds
+
+    def make(self, user_id: UserId, *, seconds: int | None) -> Token:
+        """A token; NoSigningKeysError if tokens are off. `seconds`: None as usual."""
+        return self._tokens.for_user(user_id, seconds=self._seconds if seconds is None else seconds)
+
+    async def revoke(self, user_id: UserId) -> None:
+        """End all tokens of a user that were made until now; committed when this returns."""
+        await self._revocations.revoke(user_subject(user_id))

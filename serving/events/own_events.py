@@ -1,0 +1,29 @@
+"""Events as their caller may send them: who has a token for one user speaks for that user alone."""
+
+from collections.abc import Sequence
+
+from domain.identifiers import ME, IdFault
+from serving.access.callers import Caller, TokenUser
+from serving.access.own import own_id
+from serving.events.schemas import EventBody, RefusedEvent
+from serving.runtime.faults import Fault
+
+
+def as_sent_by(
+    caller: Caller, batch: Sequence[EventBody | RefusedEvent]
+) -> list[EventBody | RefusedEvent]:
+    """The events with `me` as the user of the token; ForbiddenError if one is of another user.
+
+    Without a token for one user `me` is nobody's id, and its events are refused one by one.
+    """
+    return [
+        event if isinstance(event, RefusedEvent) else _of_caller(caller, event) for event in batch
+    ]
+
+
+def _of_caller(caller: Caller, event: EventBody) -> EventBody | RefusedEvent:
+    if isinstance(caller, TokenUser):
+        return event.model_copy(update={"user_id": own_id(caller, event.user_id)})
+    if event.user_id == ME:
+        return RefusedEvent((Fault("/user_id", IdFault.RESERVED.value.capitalize() + "."),))
+    return event

@@ -1,0 +1,87 @@
+-- API keys, revocations of tokens, and the audit log. Each act that is audited is one statement with its entry.
+
+-- part: in_force
+revoked_at is null and (expires_at is null or expires_at > now())
+
+-- name: find_key
+-- A key in force.
+select key_id, name, key_hash, scopes, per_minute, expires_at from api_keys
+where key_hash = :key_hash and
+{in_force}
+
+-- name: load_keys_in_force
+-- All keys in force.
+select key_id, name, key_hash, scopes, per_minute, expires_at from api_keys where
+{in_force}
+
+-- name: list_keys
+-- All keys, oldest first; the keys themselves are stored nowhere.
+select key_id, name, prefix, scopes, per_minute, created_at, expires_at, revoked_at, last_used_at
+from api_keys
+order by key_id;
+
+-- name: store_key
+-- A new key, by its hash. A name that a key has or had is refused by the unique index.
+with
+made as (
+    insert into api_keys (name, prefix, key_hash, scopes, per_minute, expires_at)
+    values (:name, :prefix, :key_hash, cast(:scopes as text[]), cast(:per_minute as integer),
+            cast(:expires_at as timestamptz))
+    returning key_id, name, prefix, scopes, per_minute, created_at, expires_at, revoked_at, last_used_at
+),
+done as (
+    select name as subject,
+           jsonb_build_object('scopes', scopes, 'expires_at', expires_at, 'per_minute', per_minute) as details
+    from made
+),
+{audited}
+select * from made;
+
+-- name: revoke_key
+-- Ends the keys of this name or prefix, or of this number; answers those that were not revoked before.
+with
+ended as (
+    update api_keys set revoked_at = now()
+    where (name = :named or prefix = :named or key_id = cast(:key_id as integer)) and revoked_at is null
+    returning key_id, name, prefix
+),
+done as (select name as subject, cast('{}' as jsonb) as details from ended),
+{audited}
+select key_id, name, prefix from ended;
+
+-- name: find_key_name
+-- The name of the key in force with this hash, if it has all of :scopes.
+select name from api_keys where key_hash = :key_hash and scopes @> cast(:scopes as text[]) and
+{in_force}
+
+-- name: note_use_of_keys
+-- When keys were used last; a later use that is known already stays.
+update api_keys
+set last_used_at = greatest(last_used_at, used.at)
+from unnest(cast(:key_ids as integer[]), cast(:ats as timestamptz[])) as used (key_id, at)
+where api_keys.key_id = used.key_id
+returning api_keys.key_id;
+
+-- name: revoke_tokens
+-- Of a subject, those made until :revoked_at; what no token can need any more is taken away on the way.
+with
+gone as (
+    delete from token_revocations
+    where revoked_at < now() - make_interval(secs => cast(:longest_seconds as double precision)) and subject <> :token_subject
+)
+insert into token_revocations (subject, revoked_at)
+values (:token_subject, cast(:revoked_at as timestamptz))
+on conflict (subject) do update set revoked_at = greatest(token_revocations.revoked_at, excluded.revoked_at)
+returning subject;
+
+-- name: load_revocations
+-- All subjects whose tokens were revoked within the life of the longest.
+select subject, revoked_at from token_revocations;
+
+-- name: list_audit
+-- The newest entries before :before (null: of all), newest first.
+select audit_id, at, actor, act, subject, details, request_id
+from audit_log
+where cast(:before as bigint) is null or audit_id < cast(:before as bigint)
+order by audit_id desc
+limit cast(:most as integer);
