@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from serving.access.requirements import AccessGate, guarded_paths
 from serving.catalogue.routes import router as catalogue_router
@@ -12,6 +13,7 @@ from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
 from serving.events.routes import router as events_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
+from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
 from serving.http.middleware import AnswerHeaders, Compression, RequestLimit, RequestRecord
 from serving.http.openapi import describe
@@ -93,8 +95,11 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     app.add_middleware(Utf8Only)
     app.add_middleware(RequestRecord, metrics=metrics)
     app.add_middleware(Compression)
+    add_cors(app, settings.cors_origins)
     app.add_middleware(AnswerHeaders)
     app.add_middleware(PathsAsSent)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_networks())
     add_error_handlers(app)
     describe(app)
     return app

@@ -59,6 +59,8 @@ class Container(Datastores):
         """What routes ask for."""
         return Services(
             self.access,
+            self.limiter,
+            self.limits,
             self.budgets,
             self.settings.exposure(),
             self.recommender,

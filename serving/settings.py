@@ -10,6 +10,7 @@ from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.access.exposure import Exposure, Openness, resolved
 from serving.diagnosis.finding import Bounds
+from serving.limits.settings import LimitSettings
 from serving.lists.list_builder import RerankingPolicy
 from serving.postgres.store import StoreLimits
 from serving.runtime.breaker import BreakerRules
@@ -245,6 +246,7 @@ class ServingSettings(
     ResilienceSettings,
     ProcessSettings,
     ClientSettings,
+    LimitSettings,
     UploadSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
