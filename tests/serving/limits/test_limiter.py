@@ -47,8 +47,8 @@ async def _granted(limit: RateLimit, steps: list[object]) -> list[tuple[float, i
                 takes = (processes[number].take(limit, KEY) for _ in range(requests))
                 taken = await asyncio.gather(*takes)
                 granted.append((clock.now, sum(answer.allowed for answer in taken)))
-            case seconds:
-                clock.now += float(str(seconds))
+            case float(seconds):
+                clock.now += seconds
     return granted
 
 
