@@ -3,7 +3,7 @@
 import asyncio
 from itertools import accumulate
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from serving.limits.limiter import LAPSE_SECONDS, Limiter
@@ -25,6 +25,8 @@ limits = st.builds(
 asked = st.tuples(st.integers(0, PROCESSES - 1), st.integers(1, 60))
 """A process, and how many requests it gets at once."""
 passed = st.floats(0, 2 * LAPSE_SECONDS)
+HOARDED = [(number, 1) for number in range(PROCESSES)]
+"""Each process has a lot of which it needs no more than a token."""
 toggled = st.booleans()
 """Whether those who lend are away."""
 
@@ -53,6 +55,9 @@ async def _granted(limit: RateLimit, steps: list[object]) -> list[tuple[float, i
 
 
 @given(limits, st.lists(st.one_of(asked, passed), max_size=40))
+@example(
+    RateLimit("key", 6000, 200), [*HOARDED, LAPSE_SECONDS - 1, *[(0, 60), (1, 60), (2, 60)] * 2]
+)
 def test_no_time_sees_more_than_the_burst_the_refill_and_one_lot_of_each_process(
     limit: RateLimit, steps: list[object]
 ) -> None:
