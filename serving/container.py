@@ -61,6 +61,8 @@ class Container(Datastores):
         return Services(
             self.access,
             UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
+            self.limiter,
+            self.limits,
             self.budgets,
             self.settings.exposure(),
             self.recommender,

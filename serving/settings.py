@@ -11,6 +11,7 @@ from domain.redis_keys import VERSION_SECONDS
 from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
 from serving.diagnosis.finding import Bounds
+from serving.limits.settings import LimitSettings
 from serving.lists.list_builder import RerankingPolicy
 from serving.postgres.store import StoreLimits
 from serving.runtime.breaker import BreakerRules
@@ -247,6 +248,7 @@ class ServingSettings(
     ProcessSettings,
     ClientSettings,
     TokenSettings,
+    LimitSettings,
     UploadSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""

@@ -40,16 +40,11 @@ class Access:
         self._tokens = tokens
 
     async def identify(self, sent: Credentials, required: Required) -> Caller:
-        """Who asks; ForbiddenError if they may not do what is required.
+        """Who asks, whatever they may do.
 
         UnauthenticatedError without valid credentials, or with two. The errors of
         `KnownKeys.find` where a key cannot be looked up.
         """
-        caller = await self._found(sent, required)
-        caller.check(required)
-        return caller
-
-    async def _found(self, sent: Credentials, required: Required) -> Caller:
         if sent.key and sent.authorization:
             raise UnauthenticatedError(
                 "Both an API key and a token were sent: send X-API-Key or Authorization, not both."

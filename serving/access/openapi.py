@@ -9,7 +9,7 @@ from fastapi.routing import APIRoute
 from serving.access.callers import Required
 from serving.access.requirements import requirement_of
 
-KEY, TOKEN = "ApiKey", "Token"
+KEY, TOKEN = "X-API-Key", "Token"
 
 SECURITY_SCHEMES: Mapping[str, Mapping[str, Any]] = {
     KEY: {

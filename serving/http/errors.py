@@ -35,6 +35,7 @@ from serving.runtime.faults import (
     MalformedBodyError,
     NoRoomError,
     NoSigningKeysError,
+    RateLimitedError,
     UnknownLoadError,
     UnsupportedMediaTypeError,
     invalid_request,
@@ -54,6 +55,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnsupportedMediaTypeError: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     InvalidInputError: HTTPStatus.UNPROCESSABLE_ENTITY,
     OverloadedError: HTTPStatus.TOO_MANY_REQUESTS,
+    RateLimitedError: HTTPStatus.TOO_MANY_REQUESTS,
     StoreUnavailableError: HTTPStatus.SERVICE_UNAVAILABLE,
     NoSigningKeysError: HTTPStatus.NOT_IMPLEMENTED,
     NoRoomError: HTTPStatus.INSUFFICIENT_STORAGE,
@@ -148,8 +150,16 @@ def problem_of(path: str, request_id: str, error: Exception) -> Response:
         str(error),
         kind=_kind_of(type(error)),
         faults=error.faults if isinstance(error, FaultyInputError) else (),
+        headers=_headers_of(error),
         event_ids=error.event_ids if isinstance(error, EventsNotAcknowledgedError) else (),
     )
+
+
+def _headers_of(error: Exception) -> Mapping[str, str]:
+    """Those that are other than the status alone would have them."""
+    if isinstance(error, RateLimitedError):
+        return {"Retry-After": str(error.retry_after_seconds)}
+    return {}
 
 
 def busy_problem(path: str, request_id: str) -> Response:

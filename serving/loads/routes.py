@@ -65,7 +65,7 @@ async def create_load(
         query.filename,
         query.options(),
         is_preview=query.preview,
-        uploaded_by=request.state.caller.label,
+        uploaded_by=request.state.caller.name,
     )
     response.headers["Location"] = f"{PATH}/{upload.upload_id}"
     return load_answer(upload)

@@ -75,6 +75,14 @@ class NoRoomError(TandemError):
     """There is no room on the disk for the file. Make room, or send a smaller one."""
 
 
+class RateLimitedError(TandemError):
+    """The caller's requests are limited, and this is one too many."""
+
+    def __init__(self, detail: str, *, retry_after_seconds: int) -> None:
+        super().__init__(detail)
+        self.retry_after_seconds = retry_after_seconds
+
+
 class RunGoneError(TandemError):
     """The model run was dropped while it was being read."""
 
