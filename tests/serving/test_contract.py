@@ -44,7 +44,7 @@ def test_every_route_is_one_that_checks_its_query() -> None:
 @pytest.fixture
 async def everybody(start: Start, seeds: Seeds) -> httpx.AsyncClient:
     client = await start()
-    client.headers["X-API-Key"] = seeds.key("read", "write", "users", "admin", name="all")
+    client.headers["X-API-Key"] = seeds.key("read", "write", "users", "token", "admin", name="all")
     return client
 
 
