@@ -9,11 +9,13 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
+from sqlalchemy import Engine
 from sqlalchemy.pool import NullPool
 
 from batch.history.old_impressions import count_up_old_impressions
 from flows.prefect_history import clear_old_runs
 from flows.settings import HousekeepingSettings
+from sql.audit import delete_old_entries
 from sql.engine import FLOW, make_engine
 from sql.settings import DatabaseSettings
 
@@ -30,25 +32,28 @@ class Cleared:
     """Days of which impressions were counted up."""
     runs: int
     artifacts: int
+    audit_entries: int
 
     def to_text(self) -> str:
         """In plain sentences."""
         return (
             f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
-            f" as counts by day, and {self.runs:,} old flow runs with their task runs, logs and"
-            f" {self.artifacts:,} artifacts."
+            f" as counts by day, {self.runs:,} old flow runs with their task runs, logs and"
+            f" {self.artifacts:,} artifacts, and {self.audit_entries:,} entries of the audit log."
         )
 
 
 @flow(
     name="housekeeping",
-    description="Clear away Prefect's old runs, and old impressions, which stay as counts by day.",
+    description="Clear away Prefect's old runs, old entries of the audit log, and old impressions,"
+    " which stay as counts by day.",
     persist_result=False,
 )
 def housekeeping(
     *,
     prefect_days: Annotated[float | None, Field(ge=1)] = None,
     impression_days: Annotated[int | None, Field(ge=8)] = None,
+    audit_days: Annotated[int | None, Field(ge=30)] = None,
 ) -> Cleared:
     """Clear away what is old; what was deleted. Left empty, a parameter is as set up.
 
@@ -57,16 +62,22 @@ def housekeeping(
     Args:
         prefect_days: days after their end flow runs are kept, with their logs and artifacts
         impression_days: days impressions are kept; after that they are counts by day
+        audit_days: days entries of the audit log are kept
 
     """
-    asked = {"prefect_days": prefect_days, "impression_days": impression_days}
+    asked = {
+        "prefect_days": prefect_days,
+        "impression_days": impression_days,
+        "audit_days": audit_days,
+    }
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = HousekeepingSettings.model_validate(HousekeepingSettings().model_dump() | chosen)
     now = datetime.now(UTC)
     oldest_day = (now - timedelta(days=settings.impression_days)).date()
     by_day = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
-    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts)
+    entries = clear_audit_log(now - timedelta(days=settings.audit_days))
+    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts, entries)
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
         f"# Housekeeping\n\n{cleared.to_text()}",
@@ -79,8 +90,7 @@ def housekeeping(
 @task(name="Count up old impressions", cache_policy=NO_CACHE, persist_result=False)
 def clear_impressions(before: date, most: int) -> dict[date, int]:
     """Impressions of the days before `before` become counts; how many by day."""
-    url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
+    engine = _engine()
     by_day: Counter[date] = Counter()
     for day, counted in count_up_old_impressions(engine.begin, before, most):
         by_day[day] += counted
@@ -97,3 +107,15 @@ def clear_runs(before: datetime) -> tuple[int, int]:
         artifacts += cleared.artifacts
         get_run_logger().info("%s flow runs are deleted.", f"{runs:,}")
     return runs, artifacts
+
+
+@task(name="Clear away old audit entries", cache_policy=NO_CACHE, persist_result=False)
+def clear_audit_log(before: datetime) -> int:
+    """How many entries of before `before` were deleted."""
+    with _engine().begin() as connection:
+        return delete_old_entries(connection, before)
+
+
+def _engine() -> Engine:
+    url = DatabaseSettings().database_url.get_secret_value()
+    return make_engine(url, application_name=FLOW, poolclass=NullPool)

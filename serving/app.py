@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from serving.access.audit_routes import router as audit_router
+from serving.access.key_routes import router as key_router
 from serving.access.openapi import SECURITY_SCHEMES, declare_security
 from serving.access.requirements import AccessGate, guarded_paths
 from serving.access.token_routes import router as token_router
@@ -45,6 +47,8 @@ _ROUTERS = (
     catalogue_router,
     users_router,
     token_router,
+    key_router,
+    audit_router,
     loads_router,
     diagnosis_router,
     operation_router,

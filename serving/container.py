@@ -2,6 +2,8 @@
 
 from functools import cached_property
 
+from serving.access.audit_log import AuditLog
+from serving.access.key_keeping import KeyKeeping
 from serving.access.user_tokens import UserTokens
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
@@ -63,6 +65,8 @@ class Container(Datastores):
             UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
             self.limiter,
             self.limits,
+            KeyKeeping(self.store),
+            AuditLog(self.store),
             self.budgets,
             self.settings.exposure(),
             self.recommender,

@@ -24,6 +24,8 @@ COMMANDS = {
     "psql": "stack.cli.psql",
     "bench": "stack.cli.bench",
     "key": "stack.cli.key",
+    "token": "stack.cli.token",
+    "audit": "stack.cli.audit",
     "kind": "stack.cli.kind",
     "runs": "stack.cli.runs",
     "repair": "stack.cli.repair",
