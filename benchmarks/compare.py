@@ -72,7 +72,7 @@ class Client:
         }
         self.ask("POST", "/v1/events", {"events": [event]})
 
-    def made_list(self, number: int) -> None:
+    def uncached_list(self, number: int) -> None:
         """The list of the user whose event came just before."""
         self.ask("GET", f"/v1/users/compared-{number % 100}/recommendations")
 
@@ -121,7 +121,7 @@ def _medians(
         for warming in range(_WARMING):
             client.cached_list(warming)
             client.event(warming)
-            client.made_list(warming)
+            client.uncached_list(warming)
     number = _WARMING
     for each in range(rounds):
         # Who is first changes, so that what the machine does meanwhile falls on both.
@@ -133,12 +133,12 @@ def _medians(
 
 
 def _round(client: Client, first: int, requests: int) -> dict[str, float]:
-    seconds: dict[str, list[float]] = {"cached_list": [], "event": [], "made_list": []}
+    seconds: dict[str, list[float]] = {"cached_list": [], "event": [], "uncached_list": []}
     for number in range(first, first + requests):
         for what, asking in (
             ("cached_list", client.cached_list),
             ("event", client.event),
-            ("made_list", client.made_list),
+            ("uncached_list", client.uncached_list),
         ):
             seconds[what].append(_timed(asking, number))
     return {what: 1_000 * statistics.median(found) for what, found in seconds.items()}

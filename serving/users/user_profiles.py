@@ -93,6 +93,11 @@ class UserProfiles:
             created_at=row.created_at,
         )
 
+    async def find_attributes(self, user_id: UserId) -> Mapping[str, Any]:
+        """A user's attributes; of somebody unknown there are none."""
+        rows = await self._store.rows(_INTERESTS["find_attributes"], {"user_id": user_id})
+        return rows[0].attributes if rows else {}
+
     async def put_user(
         self,
         user_id: UserId,
