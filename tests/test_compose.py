@@ -140,7 +140,9 @@ def test_the_api_alone_reads_the_signing_keys_and_cannot_change_them() -> None:
     assert known["signing_keys"]["environment"]["TANDEM_SIGNING_KEYS_FILE"] == str(file)
     assert f"signing_keys:{file.parent}:ro" in known["api"]["volumes"]
     assert known["signing_keys"]["volumes"] == [f"signing_keys:{file.parent}"]
-    with_keys = {name for name, each in known.items() if "signing_keys:" in str(each.get("volumes"))}
+    with_keys = {
+        name for name, each in known.items() if "signing_keys:" in str(each.get("volumes"))
+    }
     assert with_keys == {"api", "signing_keys"}
     assert f"mkdir --mode=0700 {file.parent}" in COMPOSE.read_text(encoding="utf-8")
 
