@@ -63,7 +63,7 @@ class Container(Datastores):
         return Services(
             self.access,
             UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
-            KeyKeeping(self.store),
+            KeyKeeping(self.store, self.known_keys),
             AuditLog(self.store),
             self.budgets,
             self.settings.exposure(),
