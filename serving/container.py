@@ -67,7 +67,7 @@ class Container(Datastores):
             UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
             self.limiter,
             self.limits,
-            KeyKeeping(self.store),
+            KeyKeeping(self.store, self.known_keys),
             AuditLog(self.store),
             self.budgets,
             self.settings.exposure(),

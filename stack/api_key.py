@@ -78,7 +78,7 @@ def revoke_key(connection: Connection, named: str) -> tuple[KeyRecord, bool]:
     key = _meant(load_keys(connection), named)
     if key.revoked_at is not None:
         return key, False
-    parameters = {"key_id": key.key_id, **_by_command("revoke key")}
+    parameters = {"key_id": key.key_id, **_by_command("end key")}
     connection.execute(_ACCESS["revoke_key"], parameters)
     return key, True
 

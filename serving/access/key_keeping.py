@@ -10,6 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from serving.access.acting import Actor
 from serving.access.keys import KeyRecord, check_expiry, check_grant, generate_key
+from serving.access.known_keys import KnownKeys
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import KeyNameTakenError, UnknownKeyError
 from sql.statements import statements
@@ -30,8 +31,9 @@ class KeyWanted:
 class KeyKeeping:
     """Keeps the keys."""
 
-    def __init__(self, store: WriteStore) -> None:
+    def __init__(self, store: WriteStore, known_keys: KnownKeys) -> None:
         self._store = store
+        self._known_keys = known_keys
 
     async def list(self) -> Sequence[KeyRecord]:
         """All keys, oldest first."""
@@ -94,13 +96,15 @@ class KeyKeeping:
         rows = await self._store.write(_ACCESS["change_key"], parameters)
         if not rows:
             raise UnknownKeyError(f"There is no key {key_id}, or it is revoked.")
+        self._known_keys.forget(key_id)
         return _record(rows[0])
 
     async def revoke(self, key_id: int, actor: Actor) -> None:
         """End a key; harmless twice. UnknownKeyError if there is none."""
-        parameters = {"key_id": key_id, **actor.doing("revoke key")}
+        parameters = {"key_id": key_id, **actor.doing("end key")}
         if not await self._store.write(_ACCESS["revoke_key"], parameters):
             raise UnknownKeyError(f"There is no key {key_id}.")
+        self._known_keys.forget(key_id)
 
 
 def _record(row: Row[Any]) -> KeyRecord:

@@ -150,7 +150,7 @@ async def change_key(
 ) -> KeyAnswer:
     """Give a key another limit or expiry; nothing else of it can change.
 
-    Every process knows within 10 seconds (TANDEM_API_KEY_SECONDS).
+    Other processes know within 10 seconds (TANDEM_API_KEY_SECONDS).
     """
     wanted: dict[str, Any] = body.model_dump(exclude_unset=True)
     record = await keys.change(key_id, wanted, actor, grantable=grantable_scopes(caller))
@@ -166,7 +166,8 @@ async def change_key(
 async def revoke_key(key_id: KeyId, keys: FromKeyKeeping, actor: FromActor) -> Response:
     """End a key. Harmless twice.
 
-    It works for up to 10 seconds more (TANDEM_API_KEY_SECONDS), and while PostgreSQL is away.
+    Other processes refuse it within 10 seconds (TANDEM_API_KEY_SECONDS), or once PostgreSQL is
+    back.
     """
     await keys.revoke(key_id, actor)
     return Response(status_code=HTTPStatus.NO_CONTENT)

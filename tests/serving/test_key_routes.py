@@ -113,9 +113,14 @@ async def test_a_revoked_key_stops_everywhere_and_revoking_twice_is_once(
 ) -> None:
     other = await start(api_key_seconds=0.05)
     key = await made(client, boss)
+    for asked in (client, other):
+        answer = await asked.get("/v1/popular", headers={"X-API-Key": key["key"]})
+        assert answer.status_code == 200
     for _ in range(2):
         answer = await client.delete(f"/v1/admin/keys/{key['key_id']}", headers=boss)
         assert (answer.status_code, answer.content) == (204, b"")
+    own = {"X-API-Key": key["key"]}
+    assert (await client.get("/v1/popular", headers=own)).status_code == 401
     other.headers["X-API-Key"] = key["key"]
 
     async def refused() -> bool:
@@ -124,7 +129,7 @@ async def test_a_revoked_key_stops_everywhere_and_revoking_twice_is_once(
     await until(refused)
     assert (await listed(client, boss))["shop"]["revoked_at"] is not None
     acts = [(entry["act"], entry["subject"]) for entry in await audited(client, boss)]
-    assert acts == [("revoke key", "shop"), ("create key", "shop")]
+    assert acts == [("end key", "shop"), ("create key", "shop")]
     path = f"/v1/admin/keys/{key['key_id']}"
     assert (await client.patch(path, json={"per_minute": 5}, headers=boss)).status_code == 404
     assert (await client.delete("/v1/admin/keys/12345", headers=boss)).status_code == 404

@@ -115,7 +115,7 @@ def test_the_audit_log_tells_what_commands_did(
         ("change kind", "share"),
         ("create kind", "share"),
         ("undo load", "load 1"),
-        ("revoke key", "app"),
+        ("end key", "app"),
         ("create key", "app"),
     ]
     assert entries[1]["details"] == {"weight": 3.0}
@@ -136,10 +136,10 @@ def test_signing_keys_are_made_and_rotated_and_what_happens_when_is_said(home: P
     assert first.exit_code == 0, first.output
     assert "first key" in first.stdout
     assert file.stat().st_mode & 0o777 == 0o600
-    (one,) = read_signing_keys(file)
+    (before,) = read_signing_keys(file)
     second = tandem("token", "rotate")
     assert "signs from" in second.stdout
-    assert f"Tokens of {one.key_id}, before it, are taken until" in second.stdout
+    assert f"Tokens of {before.key_id}, before it, are taken until" in second.stdout
     other = home / "other.json"
     said = json_of("token", "rotate", "--file", str(other))
     assert (said["file"], said["ends"]) == (str(other), {})
