@@ -21,8 +21,8 @@ async def asked(port: int, headers: dict[str, str]) -> tuple[Counter[int], float
 
     async def client() -> list[int]:
         # Connections of its own, so that all processes take part.
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=120) as one:
-            answers = [await one.get("/v1/event-kinds", headers=headers) for _ in range(EACH)]
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=120) as http:
+            answers = [await http.get("/v1/event-kinds", headers=headers) for _ in range(EACH)]
         for answer in answers:
             if answer.status_code == 429:
                 assert answer.json()["type"] == "urn:tandem:problem:rate-limited"
