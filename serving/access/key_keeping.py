@@ -9,7 +9,7 @@ from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from serving.access.acting import Actor
-from serving.access.keys import KeyRecord, check_expiry, check_grant, generate_key
+from serving.access.keys import KeyRecord, check_grant, generate_key
 from serving.access.known_keys import KnownKeys
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import KeyNameTakenError, UnknownKeyError
@@ -44,11 +44,10 @@ class KeyKeeping:
     ) -> tuple[str, KeyRecord]:
         """A new key, which is shown this once, and what is known of it.
 
-        ForbiddenError for a scope that is not `grantable`, InvalidInputError for an expiry that has
-        passed, KeyNameTakenError if a key of this name exists, even a revoked one.
+        ForbiddenError for a scope that is not `grantable`, KeyNameTakenError if a key of this name
+        exists, even a revoked one.
         """
         check_grant(wanted.scopes, grantable)
-        check_expiry(wanted.expires_at)
         made = generate_key()
         parameters = {
             "name": wanted.name,
@@ -78,9 +77,8 @@ class KeyKeeping:
         """Another limit (`per_minute`) or expiry (`expires_at`), whichever is given.
 
         UnknownKeyError if there is no such key or it is revoked; ForbiddenError if it has a scope
-        that is not `grantable`; InvalidInputError for an expiry that has passed.
+        that is not `grantable`.
         """
-        check_expiry(wanted.get("expires_at"))
         key = next((key for key in await self.list() if key.key_id == key_id), None)
         if key is not None:
             check_grant(key.scopes, grantable)

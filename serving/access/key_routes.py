@@ -16,10 +16,11 @@ from pydantic import (
 )
 from typing_extensions import TypeAliasType
 
+from domain.errors import InvalidInputError
 from serving.access.acting import FromActor
 from serving.access.callers import Scope, grantable_scopes
 from serving.access.key_keeping import KeyKeeping, KeyWanted
-from serving.access.keys import LONGEST_NAME, MOST_PER_MINUTE
+from serving.access.keys import LONGEST_NAME, MOST_PER_MINUTE, check_expiry
 from serving.access.requirements import FromCaller, may_administer
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
@@ -46,8 +47,18 @@ PerMinute = Annotated[
     Annotated[int, Field(ge=1, le=MOST_PER_MINUTE, strict=True)] | None,
     Field(description="Requests a minute; null: as the settings say."),
 ]
+
+
+def _in_time(given: datetime) -> datetime:
+    try:
+        check_expiry(given)
+    except InvalidInputError as error:
+        raise ValueError(str(error)) from error
+    return given
+
+
 ExpiresAt = Annotated[
-    Moment | None,
+    Annotated[Moment, AfterValidator(_in_time)] | None,
     Field(description="In the future; ISO 8601, UTC without a time zone. Null: never."),
 ]
 

@@ -98,6 +98,12 @@ async def test_what_no_key_can_be_is_refused(
     ):  # fmt: skip
         answer = await client.post("/v1/admin/keys", json={**good, **wrong}, headers=boss)
         assert answer.status_code == 422, (wrong, answer.text)
+    late = await client.post(
+        "/v1/admin/keys", json={**good, "expires_at": in_days(-1)}, headers=boss
+    )
+    assert faults(late) == {
+        "/expires_at": "A key expires in the future, and within a hundred years."
+    }
     number = (await listed(client, boss))["everything"]["key_id"]
     for change in ({}, {"name": "other"}, {"scopes": ["admin"]}, {"per_minute": 0}):
         answer = await client.patch(f"/v1/admin/keys/{number}", json=change, headers=boss)
