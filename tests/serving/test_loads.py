@@ -91,7 +91,7 @@ async def test_a_file_is_queued_loaded_and_reported(
 ) -> None:
     bad = b"ann,nowhere,1600000002\n"
     queued = await upload(admin, gzip.compress(EVENTS + bad), filename="log.csv.gz")
-    assert (queued["state"], queued["uploaded_by"]) == ("queued", "key importer")
+    assert (queued["state"], queued["uploaded_by"]) == ("queued", "importer")
     assert seeds.count("interactions") == 0
     worker.work()
     done = await found(admin, queued)

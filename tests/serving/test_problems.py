@@ -132,7 +132,7 @@ async def test_metrics_count_by_route_template_and_never_by_user(
 async def test_the_documentation_has_keys_problems_and_examples(client: httpx.AsyncClient) -> None:
     document = (await client.get("/openapi.json")).json()
     schemes = document["components"]["securitySchemes"]
-    assert schemes["ApiKey"]["name"] == "X-API-Key"
+    assert schemes["X-API-Key"]["name"] == "X-API-Key"
     for path, methods in document["paths"].items():
         for operation in methods.values():
             if path.startswith("/v1"):
