@@ -16,7 +16,7 @@ from sql.statements import statements
 _COLD_ITEMS = statements("cold_items")
 
 
-FIRST_ITEMS = 100
+FIRST_ITEMS = 20
 FEWEST_ITEMS = 10
 _PASS_SECONDS = 0.2
 """About so long a pass takes: nobody is folded in meanwhile.
