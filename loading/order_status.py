@@ -83,7 +83,7 @@ def ask_about_status(status: OrderStatus, kind: str) -> AmbiguousInputError:
         [
             Choice(
                 "they do not",
-                f"--column kind={status.column} {_mapped(status, kind)}",
+                f"--column {_quoted(f'kind={status.column}')} {_mapped(status, kind)}",
                 {"columns": {"kind": status.column}, "kinds": kinds},
             ),
             Choice("each row is a use", f"--kind {kind}", {"kind": kind}),
@@ -113,7 +113,7 @@ def _whose(status: OrderStatus) -> str:
     return (
         f"Some orders are {_listed(status.words)} by the column {status.column}, which is empty in"
         " other rows: perhaps these belong to the same orders. Say --column event_id=NAME for the"
-        f" column of the orders' ids, or --column kind={status.column}"
+        f" column of the orders' ids, or --column {_quoted(f'kind={status.column}')}"
         f" {_mapped(status, 'purchase')}; then empty rows are views."
     )
 

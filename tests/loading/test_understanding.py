@@ -83,6 +83,22 @@ CASES = [
         f"order_id,user_id,item_id,order_date,is_returned\n1,u1,a,{AT},0\n2,u1,b,{AT},1\n",
         [("u1", "a", "purchase", None, None, SECOND)],
     ),
+    Case(
+        "a report of orders without customers is no catalogue",
+        "Order ID,Date,Status,SKU,Category,Qty\n1,04-30-22,Shipped,J1,kurta,1\n",
+        refused="seems to hold orders (Order ID), and no column says whose",
+    ),
+    Case(
+        "one person's own list",
+        "Book Id,Title,My Rating,Date Read\n1,A,5,2020/01/02\n",
+        refused="seems to be what one person did (My Rating)",
+    ),
+    Case(
+        "a column of state with a blank in its name is told in quotes",
+        "Email,Financial Status,Created at,Lineitem quantity,Lineitem sku\n"
+        f"a@x.com,paid,{AT},1,T1\na@x.com,,{AT},1,T2\nb@x.com,refunded,{AT},1,T1\n",
+        refused="--column 'kind=Financial Status'",
+    ),
     # ------------------------------------------------------------ hours
     Case(
         "a day and an hour",
