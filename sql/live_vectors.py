@@ -20,7 +20,6 @@ from domain.transitions import (
     live_vector_and_following,
 )
 from sql.statements import as_array, as_real_array, statements
-from sql.vectors import VectorArray, stacked_vectors
 
 _LIVE = statements("live")
 
@@ -105,11 +104,11 @@ def load_item_vectors(
 
 
 def item_vectors(item_nos: Sequence[int], rows: Sequence[Row[Any]]) -> ItemVectors:
-    """Item vectors from rows with all that makes one, vectors as bytes; numbers must be rising."""
+    """Item vectors from rows with all that makes one; numbers must be rising."""
     return ItemVectors(
         item_nos=np.array(item_nos, dtype=np.int32),
-        vectors=stacked_vectors([row.embedding for row in rows]),
-        context_embeddings=stacked_vectors([row.context_embedding for row in rows]),
+        vectors=_stacked([row.embedding for row in rows]),
+        context_embeddings=_stacked([row.context_embedding for row in rows]),
         taste_scales=np.array([row.taste_scale for row in rows], dtype=np.float64),
         confidence_scales=np.array([row.confidence_scale for row in rows], dtype=np.float64),
     )
@@ -145,6 +144,12 @@ def _sent(pairs: bytes, kind: str) -> NDArray[Any]:
     return np.frombuffer(pairs, dtype=kind).reshape(-1, 2)[:, 1]
 
 
+def _stacked(vectors: Sequence[Vector | None]) -> NDArray[np.float32]:
+    """Vectors as rows (n, d); a column that holds nothing has no dimensions."""
+    rows = [vector.to_numpy() for vector in vectors if vector is not None]
+    return np.stack(rows) if rows else np.empty((len(vectors), 0), dtype=np.float32)
+
+
 def stored_vector(vector: NDArray[np.float32]) -> object:
     """A vector as statements take it."""
     return Vector(vector)
@@ -157,7 +162,7 @@ def store_user_vectors(
     parameters: Mapping[str, object] = {
         "run_id": run_id,
         "user_nos": [user.user_no for user in users],
-        "embeddings": VectorArray([user.vector for user in users]),
+        "embeddings": [None if user.vector is None else Vector(user.vector) for user in users],
         "next_item_nos": [_array_or_none(as_array, user.following.item_nos) for user in users],
         "next_scores": [_array_or_none(as_real_array, user.following.scores) for user in users],
         "events": [user.events_since_cut_off for user in users],

@@ -39,14 +39,6 @@ def vectors_sent(sent: Sequence[bytes | None], width: int) -> NDArray[np.float32
     return rows
 
 
-def stacked_vectors(sent: Sequence[bytes | None]) -> NDArray[np.float32]:
-    """What `vector_send` answers as rows (n, d); a column that holds nothing has no dimensions."""
-    given = [content for content in sent if content is not None]
-    if not given:
-        return np.empty((len(sent), 0), dtype=np.float32)
-    return vectors_sent(given, (len(given[0]) - _HEADING_BYTES) // _NUMBER_BYTES)
-
-
 def register_vector_arrays(connection: Any, info: TypeInfo) -> None:
     """Teach a connection to take `VectorArray`; `info` is that of the type `vector`."""
 

@@ -48,8 +48,7 @@ order by user_no;
 
 -- name: load_phrase_vectors
 -- Phrases as parts of a history in a run's space; those of which it knows no term are absent.
-select phrase, vector_send(embedding) as embedding, vector_send(context_embedding) as context_embedding, taste_scale,
-       confidence_scale
+select phrase, embedding, context_embedding, taste_scale, confidence_scale
 from phrase_vectors(:run_id, cast(:phrases as text[]))
 order by phrase collate "C";
 

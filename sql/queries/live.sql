@@ -9,9 +9,8 @@ select run_id from live_run;
 select cut_off_position, parameters -> 'live_vector' as parameters, gramian from model_runs where run_id = :run_id;
 
 -- name: load_item_vectors
--- The vectors of some items of a run as the bytes of vector_send, in rising order of item number.
-select item_no, vector_send(embedding) as embedding, vector_send(context_embedding) as context_embedding, taste_scale,
-       confidence_scale
+-- The vectors of some items of a run, in rising order of item number.
+select item_no, embedding, context_embedding, taste_scale, confidence_scale
 from item_embeddings
 where run_id = :run_id and item_no = any(cast(:item_nos as integer[]))
 order by item_no;
