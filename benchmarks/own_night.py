@@ -94,6 +94,41 @@ def own_night(data: Path, on_step: OnStep) -> Iterator[OwnNight]:
 
     StackError if the night is not published.
     """
+    with own_run(data, on_step) as run:
+        with run.engine.begin() as connection:
+            key = create_key(connection, "benchmark", ["read"])
+        with (
+            _api(run.environment, run.settings.api_url, run.home.log("api")),
+            httpx.Client(
+                base_url=run.settings.api_url,
+                headers={"X-API-Key": key},
+                timeout=_TIMEOUT_SECONDS,
+                trust_env=False,
+            ) as api,
+        ):
+            yield OwnNight(run.engine, api)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRun:
+    """A published run in a store of its own, which nobody serves."""
+
+    engine: Engine
+    database_url: str
+    home: Home
+    settings: StackSettings
+    environment: Mapping[str, str]
+    """That of the processes of this system."""
+
+
+@contextmanager
+def own_run(
+    data: Path, on_step: OnStep, variables: Mapping[str, str] | None = None
+) -> Iterator[OwnRun]:
+    """Load the files and run a night, with these settings besides the usual ones.
+
+    StackError if the night is not published.
+    """
     with served_folder() as folder, _stores(Home(folder)) as stores:
         home, address = Home(folder), stores.database_url
         on_step("loading the files into a PostgreSQL of our own")
@@ -102,19 +137,9 @@ def own_night(data: Path, on_step: OnStep) -> Iterator[OwnNight]:
         with using_engine(stores.database.owner) as engine:
             with flow_environment(settings, home, stores) as whole:
                 environment = {name: whole[name] for name in whole if name not in _NOT_OURS}
+                environment |= variables or {}
                 _run_night(engine, environment, home, on_step)
-            with engine.begin() as connection:
-                key = create_key(connection, "benchmark", ["read"])
-            with (
-                _api(environment, settings.api_url, home.log("api")),
-                httpx.Client(
-                    base_url=settings.api_url,
-                    headers={"X-API-Key": key},
-                    timeout=_TIMEOUT_SECONDS,
-                    trust_env=False,
-                ) as api,
-            ):
-                yield OwnNight(engine, api)
+            yield OwnRun(engine, address, home, settings, environment)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ count against what these users liked before it. The night and the speed worker c
 functions; what words say, and who liked what, is theirs to find out.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -34,6 +35,30 @@ class SimilarityShares:
     def without_sequence(self) -> Self:
         """Of a run without a sequence part: taste has its share too."""
         return replace(self, taste=self.taste + self.context, context=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class TermVectors:
+    """What terms say in a run's space, taste, sequence and context side by side."""
+
+    idf: NDArray[np.float64]
+    """(t,)"""
+    vectors: NDArray[np.float32]
+    """(t, d + s) what a weight of 1 adds."""
+    longest: float
+    """Texts longer than this count as if they were this long."""
+
+    def sum_of(self, indexes: Sequence[int], weights: Sequence[float]) -> Floats:
+        """What a text says (d + s,) that has the terms at `indexes`, each as much as it weighs.
+
+        Added up in the order given: the same words make the same vector, to the last bit.
+        """
+        chosen = list(indexes)
+        given = np.array(weights, dtype=np.float64)
+        # The length of a text is the norm of its weights times idf.
+        length = float(np.sqrt(np.sum((self.idf[chosen] * given) ** 2)))
+        shortened = given * min(1.0, self.longest / max(length, _SMALLEST))
+        return np.asarray(np.sum(self.vectors[chosen] * shortened[:, None], axis=0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +110,7 @@ class ColdItemSpace:
 
 def shrunk(
     words: Floats,
-    observed: Floats,
+    observed: NDArray[np.floating],
     counts: NDArray[np.number],
     *,
     popularity_mean: NDArray[np.floating],

@@ -172,9 +172,11 @@ def _kind_text(plan: EventsPlan) -> str:
 
 
 def _is_returned(plan: EventsPlan) -> str:
-    if plan.returns is None:
-        return "false"
-    return f"coalesce(try_cast({plan.table.expressions[plan.returns]} as double) < 0, false)"
+    found = [] if plan.came_to_nothing is None else [plan.came_to_nothing]
+    if plan.returns is not None:
+        quantity = f"try_cast({plan.table.expressions[plan.returns]} as double)"
+        found.append(f"coalesce({quantity} < 0, false)")
+    return " or ".join(found) or "false"
 
 
 def _kind_no(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:

@@ -26,12 +26,14 @@ from loading.kinds_plan import (
 )
 from loading.layouts import Layout
 from loading.options import LoadOptions
+from loading.order_status import OrderStatus, ask_about_status, find_order_status
 from loading.plans import Column, EventsPlan, IdForm, id_form, sample_of
 from loading.scales import ask_about_unrated, find_scale
 from loading.tables import Table
 from loading.times import TimeFormat, find_time_format
 from loading.values import Values, no_numbers, refuse_amounts, values_of
 from loading.words import EVENT_MEANINGS, last_part
+from loading.written_ratings import WrittenRatings, find_written_ratings
 
 DEFAULT_KIND = "view"
 RATING_KIND = "rate"
@@ -53,6 +55,7 @@ class EventsPlanner:
     verdicts: dict[str, str] = field(default_factory=dict)
     """Kinds of words for yes and no."""
     unrated: float | None = None
+    written: WrittenRatings | None = None
     read_as: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
@@ -69,12 +72,14 @@ class EventsPlanner:
         self.unrated = self.layout.unrated if self.layout is not None else None
         kind, kinds = self._kind()
         returns = self._returns(kind)
+        status = self._status(kind)
         scale = self._scale(kind, kinds)
         time = self._time()
         order_ids = self._order_ids()
         if self.layout is not None and self.layout.note:
             self.notes.append(self.layout.note)
         shown = self.fields | ({} if returns is None else {"quantity": returns})
+        shown |= {} if status is None else {"status": status.column}
         columns = tuple(
             Column(
                 column,
@@ -98,6 +103,7 @@ class EventsPlanner:
             order_ids=order_ids,
             unread=tuple(name for name in self.table.columns if name not in read),
             returns=returns,
+            came_to_nothing=None if status is None else status.is_nothing(self.table),
             notes=(*self.table.notes, *self.notes),
             layout=self.layout.name if self.layout is not None else None,
         )
@@ -222,6 +228,22 @@ class EventsPlanner:
             self.read_as["quantity"] = "negative: given back, left out"
         return column
 
+    def _status(self, kind: str | None) -> OrderStatus | None:
+        """The column that tells what was cancelled or given back."""
+        is_said = self.layout is not None or self.options.kind is not None
+        if kind != ORDER_KIND and (is_said or kind not in (None, DEFAULT_KIND)):
+            return None
+        found = find_order_status(
+            self.duck, self.table, self.fields["item_id"], self.fields.get("event_id")
+        )
+        if found is None or found.column in self.fields.values():
+            return None
+        if kind == DEFAULT_KIND:
+            raise ask_about_status(found, DEFAULT_KIND)
+        self.read_as["status"] = f"{', '.join(found.words)}: left out"
+        self.notes.append(f"rows that are {' or '.join(found.words)} are left out")
+        return found
+
     def _scale(self, kind: str | None, kinds: Mapping[str, str | None]) -> Scale | None:
         if "value" not in self.fields:
             return None
@@ -237,6 +259,9 @@ class EventsPlanner:
             self.fields.pop("scale", None)
             return None
         column = self.fields["value"]
+        self.written = find_written_ratings(self.duck, self.table, column)
+        if self.written is not None:
+            self.table = self.written.numbers_in(self.table, column)
         values = self._values(kinds)
         if values.given and values.numbers * 2 < values.given:
             raise InvalidInputError(no_numbers(self.table, column))
@@ -269,6 +294,8 @@ class EventsPlanner:
             return said
         if unrated is not None:
             raise ask_about_unrated(column, unrated, values.greatest)
+        if self.written is not None:
+            return self.written.scale(values.least)
         return find_scale(column, values.least, values.greatest)
 
     def _values(self, kinds: Mapping[str, str | None]) -> Values:

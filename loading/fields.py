@@ -11,12 +11,13 @@ from domain.event_words import normalized
 from loading.layouts import Layout, columns_of
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
 from loading.tables import Table
-from loading.times import CLOCK
-from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice
+from loading.times import CLOCK, HOUR
+from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice, last_part
 
 JOINT = " + "
 """Between the names of two columns that are one time: the day and the time of day."""
 
+_HOURS = {"hour", "hr", "hh", "hourofday", "orderhour", "orderhourofday", "eventhour"}
 _PEOPLE = {"email", "age", "gender", "sex", "firstname", "lastname", "birthday", "password"}
 _REVIEWS = {"review", "reviewtext", "comment", "body", "rating", "stars", "score"}
 _GOODS = {"price", "description", "category", "categories", "genre", "genres", "sku", "brand"}
@@ -41,7 +42,10 @@ def with_joint_time(table: Table, fields: dict[str, str]) -> Table:
     if not joint or fields["time"] in table.expressions:
         return table
     name, texts = fields["time"], table.expressions
-    joined = f"trim({texts[day]}) || ' ' || coalesce(trim({texts[clock]}), '')"
+    of_day = f"trim({texts[clock]})"
+    if _all_match(table, clock, HOUR):
+        of_day = f"lpad(regexp_replace({of_day}, '\\.0$', ''), 2, '0') || ':00:00'"
+    joined = f"trim({texts[day]}) || ' ' || coalesce({of_day}, '')"
     sample = tuple({**row, name: f"{row.get(day)} {row.get(clock)}"} for row in table.sample)
     return replace(table, expressions={**texts, name: joined}, sample=sample)
 
@@ -76,12 +80,18 @@ def _has_values(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> b
 
 
 def _time(table: Table, found: Sequence[str]) -> str:
-    """The likeliest time; the day and the time of day if these are two columns."""
+    """The likeliest time; the day and the time of day, or the hour, if these are two columns."""
     clocks = [each for each in found if _all_match(table, each, CLOCK)]
     days = [each for each in found if each not in clocks]
     if len(clocks) != 1 or not days or (days[0] == found[0] and not _is_day(table, days[0])):
-        return found[0]
+        return _with_hour(table, found[0])
     return f"{days[0]}{JOINT}{clocks[0]}"
+
+
+def _with_hour(table: Table, day: str) -> str:
+    hours = [each for each in table.columns if last_part(each) in _HOURS and each != day]
+    is_hour = len(hours) == 1 and _is_day(table, day) and _all_match(table, hours[0], HOUR)
+    return f"{day}{JOINT}{hours[0]}" if is_hour else day
 
 
 def _is_day(table: Table, column: str) -> bool:

@@ -11,7 +11,10 @@ from loading.layouts import Content, Layout
 from loading.options import ALL_ATTRIBUTES, LoadOptions
 from loading.plans import Column, IdForm, ItemsPlan, id_form, sample_of
 from loading.tables import NOT_TEXT, Table
-from loading.words import ITEM_MEANINGS
+from loading.words import ITEM_MEANINGS, last_part
+
+_OF_ONE_PERSON = {"myrating", "yourrating", "exclusiveshelf"}
+"""Columns of what sites give their users of their own."""
 
 
 def plan_items(
@@ -87,6 +90,25 @@ def _between_categories(duck: duckdb.DuckDBPyConnection, table: Table, column: s
     return ";" if semicolons else "," if commas else "|"
 
 
+def _refuse_acts(table: Table, options: LoadOptions, fields: Mapping[str, str]) -> None:
+    """InvalidInputError for what people did, without a column of who did it."""
+    if {"user_id", "item_id", "title"} & set(options.columns):
+        return
+    own = [each for each in table.columns if last_part(each) in _OF_ONE_PERSON]
+    if own:
+        raise InvalidInputError(
+            f"{table.source.name} seems to be what one person did ({', '.join(own)}), and no column"
+            " says who. Add a column of the user, or, if its rows are items, say --column"
+            f" item_id={fields['item_id']}."
+        )
+    if "event_id" in fields:
+        raise InvalidInputError(
+            f"{table.source.name} seems to hold orders ({fields['event_id']}), and no column says"
+            " whose. Say --column user_id=NAME, or join the file of customers first. If its rows"
+            f" are items, say --column item_id={fields['item_id']}."
+        )
+
+
 def _refuse_other_rows(
     duck: duckdb.DuckDBPyConnection,
     table: Table,
@@ -108,6 +130,7 @@ def _refuse_other_rows(
             f" no events, nor titles of items.{orders} Say --column user_id=NAME, or for items"
             " --column title=NAME or --attributes all."
         )
+    _refuse_acts(table, options, fields)
     meaning = "title" if "title" in fields else "categories"
     # Of a catalogue with several rows of an item the last counts; reviews have ratings too.
     is_catalogue = meaning == "title" and not {"value", "kind"} & set(fields)

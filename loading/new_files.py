@@ -14,7 +14,7 @@ _RECENT_NS = 2_000_000_000
 """A file that changed so shortly before it was read may have changed again at the same time."""
 
 
-def files_of(folder: Path) -> list[Path]:
+def files_of(folder: Path) -> list[str]:
     """The files of a folder that loading looks at; InvalidInputError if there is no such folder."""
     try:
         return files_in(folder)
@@ -33,8 +33,8 @@ def new_files(
     those from which nothing was read.
     """
     found = []
-    for path in files_of(folder):
-        before = known.get(path.name)
+    for name in files_of(folder):
+        path, before = folder / name, known.get(name)
         if before is not None and before.skipped is not None and skipped_too:
             before = None
         stat = path.stat()
@@ -43,7 +43,7 @@ def new_files(
             same = (stat.st_size, stat.st_mtime_ns) == (before.size_bytes, before.modified_ns)
             if settled and same:
                 continue
-        file = ImportedFile(path.name, stat.st_size, stat.st_mtime_ns, _digest(path), None)
+        file = ImportedFile(name, stat.st_size, stat.st_mtime_ns, _digest(path), None)
         if before is None or file.sha256 != before.sha256:
             found.append(file)
     return found
@@ -55,6 +55,7 @@ def folder_of(folder: Path, files: list[ImportedFile], spool: Path) -> Iterator[
     shown = spool / folder.name
     shown.mkdir()
     for file in files:
+        (shown / file.file).parent.mkdir(parents=True, exist_ok=True)
         (shown / file.file).symlink_to((folder / file.file).resolve())
     yield shown
 

@@ -13,9 +13,10 @@ from loading.duck import identifier
 from loading.events_plan import EventsPlanner
 from loading.fields import find_fields, with_joint_time
 from loading.items_plan import plan_items
-from loading.layouts import Content, Layout, find_layout
+from loading.layouts import Content, Layout
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
+from loading.published_layouts import find_layout
 from loading.tables import Table, count_rows, sampled
 
 _TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")

@@ -65,6 +65,8 @@ class EventsPlan:
     content: Content = Content.EVENTS
     returns: str | None = None
     """The column of quantities, of which the negative ones are left out."""
+    came_to_nothing: str | None = None
+    """The SQL of whether an order was cancelled or given back: left out."""
 
     def text(self, meaning: str) -> str | None:
         """The SQL of a meaning's text; None: no column has it."""

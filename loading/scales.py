@@ -63,6 +63,16 @@ def find_scale(column: str, least: float, greatest: float) -> Scale:
     )
 
 
+def scale_up_to(greatest: float, least: float) -> Scale:
+    """The scale of ratings from `least` on of which the greatest possible is known.
+
+    Nobody begins to count at 1 who counts beyond 10.
+    """
+    known = (scale for scale in _KNOWN if scale.greatest == greatest and greatest <= 10)  # noqa: PLR2004
+    usual = (scale for scale in known if least in scale)
+    return next(usual, Scale(min(least, 0.0), greatest))
+
+
 def _ask_about_top(column: str, least: float, greatest: float, usual: Scale) -> AmbiguousInputError:
     seen = [Scale(least, greatest)] if least < greatest else []
     return AmbiguousInputError(

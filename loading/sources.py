@@ -1,5 +1,6 @@
 """Sources: what a caller names is made into plain files that can be read more than once."""
 
+import os
 import shutil
 import sys
 import zipfile
@@ -17,6 +18,7 @@ from loading.databases import spool_query
 from loading.options import LoadOptions
 from loading.rejects import SUFFIX as REJECTS_SUFFIX
 from loading.text import as_plain_text, free_path
+from loading.unpacking import Room, TooLargeError
 
 STANDARD_INPUT = "-"
 """What names it."""
@@ -28,6 +30,8 @@ _PARQUET = b"PAR1"
 _TAR = slice(257, 262), b"ustar"
 """Where the mark of a tar archive stands."""
 _HEAD_BYTES = 512
+_HIDDEN = (".", "__")
+"""What the names of folders begin with that nobody looks into."""
 _REFUSED = {
     b"SQLite format 3\x00": (
         "is a SQLite database. Load it as sqlite:///PATH with --query 'select …'."
@@ -86,7 +90,7 @@ def opened_sources(
             sources.files.append(_of_query(argument, options, spool))
         elif argument == STANDARD_INPUT:
             written = _written(sys.stdin.buffer, spool / "stdin")
-            _add(sources, written, "standard input", options, spool)
+            _add(sources, written, "standard input", options, spool, Room.for_file(written))
         else:
             _add_path(sources, Path(argument), options, spool)
     if not sources.files and not sources.skipped:
@@ -104,39 +108,53 @@ def _add_path(sources: Sources, path: Path, options: LoadOptions, spool: Path) -
     if not path.exists():
         raise InvalidInputError(f"There is no file or folder {path}.")
     if not path.is_dir():
-        _add_file(sources, path, options, spool)
+        _add_file(sources, path, path.name, options, spool)
         return
     first = len(sources.files)
     inner = files_in(path)
-    for file in inner:
+    for name in inner:
         try:
-            _add_file(sources, file, options, spool)
+            _add_file(sources, path / name, name, options, spool)
+        except TooLargeError:
+            raise
         except InvalidInputError as error:
-            sources.skipped[file.name] = str(error)
+            sources.skipped[name] = str(error)
     if not inner:
         raise InvalidInputError(f"{path} has no files.")
     _mark_found(sources, first)
 
 
-def files_in(folder: Path) -> list[Path]:
-    """The files of a folder that are read, by name: none that is hidden, or has rejects."""
-    return sorted(
-        path
-        for path in folder.iterdir()
-        if path.is_file()
-        and not path.name.startswith(".")
-        and not path.name.endswith(REJECTS_SUFFIX)
-    )
+def files_in(folder: Path) -> list[str]:
+    """The files of a folder and its folders that are read, as `2026/events.csv`, in order.
+
+    None that is hidden, in a hidden folder, or has rejects; links to folders are not followed.
+    """
+    found = []
+    for inner, folders, names in os.walk(folder, onerror=_raise):
+        folders[:] = [name for name in folders if not name.startswith(_HIDDEN)]
+        found += [
+            (Path(inner) / name).relative_to(folder)
+            for name in names
+            if not name.startswith(".") and not name.endswith(REJECTS_SUFFIX)
+        ]
+    return [path.as_posix() for path in sorted(found) if (folder / path).is_file()]
 
 
-def _add_file(sources: Sources, path: Path, options: LoadOptions, spool: Path) -> None:
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _add_file(sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path) -> None:
+    room = Room.for_file(path)
     if zipfile.is_zipfile(path):
-        _add_archive(sources, path, options, spool)
+        _add_archive(sources, path, options, spool, room)
     else:
-        _add(sources, path, path.name, options, spool)
+        _add(sources, path, name, options, spool, room)
 
 
-def _add_archive(sources: Sources, path: Path, options: LoadOptions, spool: Path) -> None:
+def _add_archive(
+    sources: Sources, path: Path, options: LoadOptions, spool: Path, room: Room
+) -> None:
     with zipfile.ZipFile(path) as archive:
         names = archive.namelist()
         if any(name.startswith("xl/") for name in names):
@@ -151,9 +169,12 @@ def _add_archive(sources: Sources, path: Path, options: LoadOptions, spool: Path
         first = len(sources.files)
         for name in members:
             try:
+                plain = free_path(spool, Path(name).name)
                 with archive.open(name) as stream:
-                    plain = _written(stream, free_path(spool, Path(name).name))
-                _add(sources, plain, Path(name).name, options, spool)
+                    room.write(stream, plain)
+                _add(sources, plain, Path(name).name, options, spool, room)
+            except TooLargeError:
+                raise
             except (RuntimeError, zipfile.BadZipFile) as error:
                 raise InvalidInputError(f"{name} in {path} cannot be read: {error}.") from error
             except InvalidInputError as error:
@@ -167,7 +188,9 @@ def _mark_found(sources: Sources, first: int) -> None:
     sources.files[first:] = [replace(each, is_named=False) for each in sources.files[first:]]
 
 
-def _add(sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path) -> None:
+def _add(  # noqa: PLR0917
+    sources: Sources, path: Path, name: str, options: LoadOptions, spool: Path, room: Room
+) -> None:
     notes = []
     head = _head(path)
     if not head:
@@ -179,7 +202,7 @@ def _add(sources: Sources, path: Path, name: str, options: LoadOptions, spool: P
         (name for magic, name in _COMPRESSIONS.items() if head.startswith(magic)), None
     )
     if compression is not None:
-        path = _decompressed(path, name, compression, spool)
+        path = _decompressed(path, name, compression, spool, room)
         notes.append(f"compressed with {_COMPRESSION_NAMES[compression]}")
         head = _head(path)
     place, mark = _TAR
@@ -197,15 +220,11 @@ def _head(path: Path) -> bytes:
         return file.read(_HEAD_BYTES)
 
 
-def _decompressed(path: Path, name: str, compression: str, spool: Path) -> Path:
+def _decompressed(path: Path, name: str, compression: str, spool: Path, room: Room) -> Path:
     target = free_path(spool, f"{path.name}.plain")
     try:
-        with (
-            pa.input_stream(str(path), compression=compression) as stream,
-            target.open("wb") as out,
-        ):
-            while block := stream.read(_BLOCK):
-                out.write(block)
+        with pa.input_stream(str(path), compression=compression) as stream:
+            room.write(stream, target)
     except (OSError, pa.ArrowException) as error:
         raise InvalidInputError(f"{name} is damaged: {error}.") from error
     return target

@@ -20,18 +20,21 @@ _NAMED = (
     "%d %B %Y",
     "%d %b %Y",
     "%d-%b-%y",
+    "%d-%b-%y %H:%M:%S",
     "%d-%b-%Y",
     "%d-%b-%Y %H:%M:%S",
     "%d/%b/%Y:%H:%M:%S %z",
     "%B %d, %Y",
     "%b %d, %Y",
     "%B %d, %Y %H:%M:%S",
+    "%b %d, %Y %H:%M:%S",
     "%b %d, %Y %I:%M %p",
     "%a %b %d %H:%M:%S %z %Y",
     "%a, %d %b %Y %H:%M:%S GMT",
     "%a, %d %b %Y %H:%M:%S %z",
     "%a %b %d %H:%M:%S %Y",
     "%m %d, %Y",
+    "%m %d, %Y %H:%M:%S",
     "%Y%m%d%H%M%S",
     "%Y%m%dT%H%M%SZ",
     "%Y-%m-%dT%H:%M:%S %z",
@@ -59,6 +62,8 @@ _CLOCKS = (
 )
 CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
 """A time of day without its day."""
+HOUR = r"([01]?\d|2[0-3])(\.0)?"
+"""An hour without anything else."""
 
 # Epoch seconds reach the first in the year 5138; milliseconds passed it in 1973.
 _MILLISECONDS, _MICROSECONDS, _NANOSECONDS = 1e11, 1e14, 1e17

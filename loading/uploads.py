@@ -171,7 +171,8 @@ class _Noting:
 def _undone(connection: Connection, upload: ClaimedUpload) -> dict[str, Any]:
     """Take back all its loads: it may have been loaded in more than one way, after errors."""
     _wait_for_predecessor(connection, upload)
-    totals = {"events": 0, "items_removed": 0, "items_kept": 0, "items_restored": 0}
+    counted = ("events", "users_removed", "items_removed", "items_kept", "items_restored")
+    totals = dict.fromkeys(counted, 0)
     for load_no in load_numbers(connection, upload):
         # Autocommit does not suit: it works in temporary tables of its transaction.
         with connection.engine.begin() as transaction:

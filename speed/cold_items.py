@@ -1,5 +1,6 @@
 """Items that came, or came to be used, since the night: they get their embeddings at once."""
 
+import time
 from collections.abc import Sequence
 
 from sqlalchemy import Connection
@@ -15,12 +16,29 @@ from sql.statements import statements
 _COLD_ITEMS = statements("cold_items")
 
 
+FIRST_ITEMS = 20
+FEWEST_ITEMS = 10
+_PASS_SECONDS = 0.2
+"""About so long a pass takes: nobody is folded in meanwhile.
+
+What an item takes depends on its words and, where the run has vector indexes, above all on these.
+"""
+
+
+def items_of_next_pass(items: int, seconds: float) -> int:
+    """How many items to embed after a pass that embedded `items` in `seconds`."""
+    if seconds > 2 * _PASS_SECONDS:
+        return max(items // 2, FEWEST_ITEMS)
+    return 2 * items if seconds < _PASS_SECONDS else items
+
+
 class ColdItemEmbedder:
     """Embeds items in the served run first, then in retained ones."""
 
     def __init__(self, settings: SpeedSettings, spaces: Spaces | None = None) -> None:
         self._settings = settings
         self._spaces = spaces or Spaces()
+        self._items = FIRST_ITEMS
 
     def embed_new(self, connection: Connection) -> EmbeddedItems | None:
         """One pass for the served run; None if no item has changed, or others are at it.
@@ -56,4 +74,10 @@ class ColdItemEmbedder:
         if begin_item_embedding(connection, run_id):
             # A pass of its own: whoever removes changes must see that this run will ask for them.
             return EmbeddedItems(run_id, (), (), run.cut_off)
-        return embed_next(connection, run, horizon=horizon, items=self._settings.items_per_pass)
+        began = time.perf_counter()
+        items = min(self._items, self._settings.items_per_pass)
+        done = embed_next(connection, run, horizon=horizon, items=items)
+        # One that found fewer says nothing of how long so many take.
+        if done is not None and len(done.item_nos) == items:
+            self._items = items_of_next_pass(items, time.perf_counter() - began)
+        return done

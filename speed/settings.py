@@ -32,10 +32,11 @@ class SpeedSettings(LayerSettings):
         20_000, ge=1, description="how many positions of the log one pass moves on at the most"
     )
     items_per_pass: Annotated[int, CONSTANT] = Field(
-        100,
+        2_000,
         ge=1,
         le=10_000,
-        description="how many items one pass embeds at the most, before users are folded in again",
+        description="how many items one pass embeds at the most, before users are folded in again;"
+        " fewer where they take long",
     )
     shards_per_pass: int = Field(
         8,

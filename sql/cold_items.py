@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Row
 from domain.cold_items import (
     ColdItemSpace,
     SimilarityShares,
+    TermVectors,
     shrunk,
     similarity_embeddings,
     unit,
@@ -19,6 +20,7 @@ from domain.cold_items import (
 from domain.identifiers import ItemNo, RunId
 from domain.live_vector import Floats, ItemVectors, LiveVectorParameters
 from sql.statements import statements
+from sql.vectors import VectorArray, vectors_sent
 
 _COLD_ITEMS = statements("cold_items")
 
@@ -46,16 +48,16 @@ def embed_items(connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo
     has_context = cold.vectors.context_embeddings.shape[1] > 0
     rows: dict[str, object] = {"run_id": run_id, "item_nos": cold.vectors.item_nos.tolist()}
     embedded = rows | {
-        "embeddings": [Vector(vector) for vector in cold.vectors.vectors],
-        "context_embeddings": [
-            Vector(row) if has_context else None for row in cold.vectors.context_embeddings
-        ],
+        "embeddings": VectorArray(list(cold.vectors.vectors)),
+        "context_embeddings": VectorArray(
+            [row if has_context else None for row in cold.vectors.context_embeddings]
+        ),
         "users": cold.users.tolist(),
         "taste_scale": float(cold.vectors.taste_scales[0]),
     }
     written = connection.execute(_COLD_ITEMS["store_cold_items"], embedded).all()
     if cold.similarity_vectors is not None:
-        compared = rows | {"similarity_vectors": [Vector(row) for row in cold.similarity_vectors]}
+        compared = rows | {"similarity_vectors": VectorArray(list(cold.similarity_vectors))}
         connection.execute(_COLD_ITEMS["store_item_similarity_embeddings"], compared)
     return sorted(row.item_no for row in written if row.is_new)
 
@@ -74,31 +76,31 @@ def make_cold_items(
         return None
     has_mean = run.words.get("mean_embedding") is not None
     asked = {"run_id": run_id, "item_nos": list(item_nos)}
-    found = connection.execute(_COLD_ITEMS["load_cold_items"], asked)
-    rows = [row for row in found if has_mean or row.words is not None]
-    if not rows:
-        return None
+    rows = connection.execute(_COLD_ITEMS["load_cold_items"], asked).all()
     live = LiveVectorParameters(**run.live_vector)
     end, context_width = live.taste_dimensions + live.sequence_dimensions, live.sequence_dimensions
     space = _space(run, end, context_width)
-    words = _stacked([row.words for row in rows], end)
-    known = np.array([row.words is not None for row in rows])
-    said = space.from_words(
-        words, _stacked([row.word_context for row in rows], context_width), known
-    )
+    sums, known = _sums_of_words(connection, run_id, rows, run.words["longest"], live)
+    if not has_mean:
+        rows = [row for row, is_known in zip(rows, known, strict=True) if is_known]
+        sums, known = sums[known], known[known]
+    if not rows:
+        return None
+    words = sums[:, :end]
+    said = space.from_words(words, sums[:, end:], known)
     counts = np.array([row.counted if has_mean else 0 for row in rows])
     embeddings = shrunk(
         said[0],
-        _stacked([row.observed for row in rows], end),
+        vectors_sent([row.observed for row in rows], end),
         counts,
-        popularity_mean=_stacked([run.popularity_mean], end)[0],
+        popularity_mean=_numbers(run.popularity_mean, end),
         mean_embedding=space.mean_embedding,
     )
     context_embeddings = shrunk(
         said[1],
-        _stacked([row.observed_context for row in rows], context_width),
+        vectors_sent([row.observed_context for row in rows], context_width),
         counts,
-        popularity_mean=_stacked([run.popularity_mean_context], context_width)[0],
+        popularity_mean=_numbers(run.popularity_mean_context, context_width),
         mean_embedding=0.0,
     )
     numbers = np.array([row.item_no for row in rows], dtype=np.int32)
@@ -126,10 +128,38 @@ def _space(run: Row[Any], end: int, context_width: int) -> ColdItemSpace:
     )
 
 
-def _stacked(vectors: Sequence[Vector | None], width: int) -> Floats:
-    """The first `width` numbers of vectors as rows (n, width); 0 for None."""
-    rows = np.zeros((len(vectors), width))
-    for row, vector in zip(rows, vectors, strict=True):
-        if vector is not None:
-            row[:] = vector.to_numpy()[:width]
-    return rows
+def _sums_of_words(
+    connection: Connection,
+    run_id: RunId,
+    rows: Sequence[Row[Any]],
+    longest: float,
+    live: LiveVectorParameters,
+) -> tuple[Floats, NDArray[np.bool_]]:
+    """What the words of items say (n, d + s), and whether the run knows any of them (n,).
+
+    Each term is read once, however many items have it.
+    """
+    context_width = live.sequence_dimensions
+    end = live.taste_dimensions + context_width
+    asked = {"run_id": run_id, "terms": sorted({term for row in rows for term in row.terms})}
+    found = connection.execute(_COLD_ITEMS["load_terms"], asked).all()
+    vectors = [
+        vectors_sent([term.embedding for term in found], end),
+        vectors_sent([term.context_embedding for term in found], context_width),
+    ]
+    idf = np.array([term.idf for term in found], dtype=np.float64)
+    terms = TermVectors(idf, np.hstack(vectors), longest)
+    index_of = {term.term: index for index, term in enumerate(found)}
+    sums, known = np.zeros((len(rows), end + context_width)), np.zeros(len(rows), dtype=np.bool_)
+    for number, row in enumerate(rows):
+        given = zip(row.terms, row.weights, strict=True)
+        held = sorted((index_of[term], weight) for term, weight in given if term in index_of)
+        if held:
+            sums[number] = terms.sum_of(*zip(*held, strict=True))
+            known[number] = True
+    return sums, known
+
+
+def _numbers(vector: Vector | None, width: int) -> Floats:
+    """The first `width` numbers of a vector; 0 for None."""
+    return np.zeros(width) if vector is None else vector.to_numpy()[:width].astype(np.float64)

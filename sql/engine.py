@@ -12,6 +12,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, Operationa
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from sql.vectors import register_vector_arrays
+
 _CONNECT_TIMEOUT_SECONDS = 5
 _VECTOR = "vector"
 
@@ -119,6 +121,7 @@ def _register_vector(connection: Any, info: TypeInfo | None) -> None:
     """Teach a connection the one type of pgvector that is used: one round trip, not five."""
     if info is not None:
         register_vector_info(connection, info)
+        register_vector_arrays(connection, info)
 
 
 def libpq_url(database_url: str) -> str:

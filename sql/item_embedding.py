@@ -133,10 +133,11 @@ def _until(found: Row[Any], horizon: Position) -> Position:
 def _bounded(connection: Connection, run: RunSpace, item_nos: Sequence[ItemNo]) -> Sequence[ItemNo]:
     """The first of these items, at least one: not more than make many users be folded in again."""
     asked = {"run_id": run.run_id, "item_nos": list(item_nos)}
+    counted = connection.execute(_COLD_ITEMS["count_users_of_items"], asked)
+    users_of = {row.item_no: row.users for row in counted}
     users = 0
-    for item_no, more in connection.execute(_COLD_ITEMS["count_users_of_items"], asked).all():
-        users += more
-        index = item_nos.index(item_no)
+    for index, item_no in enumerate(item_nos):
+        users += users_of.get(item_no, 0)
         if users > _USERS_PER_PASS and index > 0:
             return item_nos[:index]
     return item_nos

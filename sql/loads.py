@@ -40,6 +40,8 @@ class Undone:
     events: int
     users: int
     """Users whose events these were."""
+    users_removed: int
+    """Of those the load made, the ones of whom nothing else is known."""
     items_removed: int
     items_kept: int
     """Items the load made that somebody used or changed since."""

@@ -50,6 +50,7 @@ INDEX_REPAIR = AdvisoryLock(31310, 6, "session", "indexes that are built anew: o
 RATING_SCALES = AdvisoryLock(
     31310, 7, "transaction", "the scales of ratings: one at a time adds some"
 )
+UNDOING = AdvisoryLock(31310, 8, "transaction", "taking back loads: one at a time")
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
@@ -68,6 +69,7 @@ LOCKS = (
     MIGRATION,
     INDEX_REPAIR,
     RATING_SCALES,
+    UNDOING,
     POPULAR_LISTS,
     LOADS,
     UPLOADS,

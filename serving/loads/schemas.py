@@ -166,6 +166,9 @@ class UndoneLoad(BaseModel):
 
     events: int
     items_removed: int
+    users_removed: int = Field(
+        0, description="Users it made of whom nothing else is known; they are gone."
+    )
     items_kept: int = Field(description="Items it made that somebody used or changed since.")
     items_restored: int = Field(description="Items that are again as they were before.")
 

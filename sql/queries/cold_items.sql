@@ -99,8 +99,17 @@ cross join lateral (
 where run_id = :run_id and parameters -> 'words' ->> 'trend' is not null;
 
 -- name: load_cold_items
-select item_no, words, word_context, users, counted, observed, observed_context
+-- Vectors as the bytes of `vector_send`.
+select item_no, terms, weights, users, counted, vector_send(observed) as observed,
+       vector_send(observed_context) as observed_context
 from cold_items(:run_id, cast(:item_nos as integer[]));
+
+-- name: load_terms
+-- Those terms that the run knows, in one order everywhere.
+select term, idf, vector_send(embedding) as embedding, vector_send(context_embedding) as context_embedding
+from term_embeddings
+where run_id = :run_id and term = any(cast(:terms as text[]))
+order by term collate "C";
 
 -- name: store_cold_items
 -- Writes embeddings of items, those excepted that the night has made from their users; which had none before.
@@ -124,22 +133,20 @@ order by given.item_no
 on conflict (run_id, item_no) do update set similarity_embedding = excluded.similarity_embedding;
 
 -- name: count_users_of_items
--- Of items without an embedding, how many live vectors were made when these had none: as find_users_of_items finds them
--- later.
-select item_no, users
-from unnest(cast(:item_nos as integer[])) as asked (item_no)
-cross join lateral (
-    select count(distinct live.user_no) as users
-    from (
-        select user_no, position from interactions where interactions.item_no = asked.item_no
-        union all
-        select user_no, position from user_interests where item_nos && array[asked.item_no]
-    ) as met
-    join user_embeddings as live using (user_no)
-    where live.run_id = :run_id and live.position >= met.position
-) as counted
-where not exists (select from item_embeddings as made where made.run_id = :run_id and made.item_no = asked.item_no)
-order by item_no;
+-- Of items without an embedding, how many live vectors were made when these had none, where any were: as
+-- find_users_of_items finds them later.
+select met.item_no, count(distinct met.user_no) as users
+from (
+    select item_no, user_no, position from interactions where item_no = any(cast(:item_nos as integer[]))
+    union all
+    select named.item_no, user_no, position
+    from user_interests cross join lateral unnest(item_nos) as named (item_no)
+    where item_nos && cast(:item_nos as integer[]) and named.item_no = any(cast(:item_nos as integer[]))
+) as met
+join user_embeddings as live on live.run_id = :run_id and live.user_no = met.user_no and live.position >= met.position
+where not exists (select from item_embeddings as made where made.run_id = :run_id and made.item_no = met.item_no)
+group by met.item_no
+order by met.item_no;
 
 -- name: find_users_of_items
 -- Whose live vectors were made when these items, which they have used or named as an interest, had no embedding yet.

@@ -132,4 +132,4 @@ order by load_no desc
 limit :most;
 
 -- name: undo_load
-select events, users, items_removed, items_kept, items_restored, is_new from undo_load(:load_no);
+select events, users, users_removed, items_removed, items_kept, items_restored, is_new from undo_load(:load_no);

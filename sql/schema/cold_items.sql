@@ -213,11 +213,10 @@ begin atomic
     group by liked_by.item_no;
 end;
 
--- Of these items, those that the night has not made from their users, and what their embeddings are made of: the sums of
--- their words (null: the run knows none of them), and what those who like them used before. `domain.cold_items` does the
--- rest.
+-- Of these items, those that the night has not made from their users, and what their embeddings are made of: their terms,
+-- which the run may not know, and what those who like them used before. `domain.cold_items` does the rest.
 create function cold_items(of_run_id integer, item_nos integer[])
-returns table (item_no integer, words vector, word_context vector, users integer, counted integer,
+returns table (item_no integer, terms text[], weights real[], users integer, counted integer,
                observed vector, observed_context vector)
 language sql stable
 set jit = off
@@ -228,13 +227,17 @@ begin atomic
         left join item_embeddings as made on made.run_id = of_run_id and made.item_no = asked.item_no
         where made.item_no is null or made.embedded_at is not null or made.users = 0
     )
-    select cold.item_no, said.embedding, said.context_embedding, coalesce(seen.users, 0), coalesce(seen.counted, 0),
+    select cold.item_no, said.terms, said.weights, coalesce(seen.users, 0), coalesce(seen.counted, 0),
            seen.embedding, seen.context_embedding
     from cold
     join items using (item_no)
-    cross join lateral sums_of_words(of_run_id, array(select term from terms_of(items.words)),
-                                     array(select weight from terms_of(items.words))) as said
-    left join observed_of_items(of_run_id, array(select cold.item_no from cold)) as seen using (item_no)
+    cross join lateral (
+        select coalesce(array_agg(term), '{}') as terms, coalesce(array_agg(weight), '{}') as weights
+        from terms_of(items.words)
+    ) as said
+    left join observed_of_items(of_run_id, array(
+        select cold.item_no from cold where exists (select from interactions where interactions.item_no = cold.item_no)
+    )) as seen using (item_no)
     order by cold.item_no;
 end;
 

@@ -106,7 +106,7 @@ $$;
 -- there are not; answers the numbers of these. Whoever is held cannot be forgotten before the commit; one who was
 -- forgotten while we waited is made anew, and one whom somebody else made meanwhile is held in the next round. Rows are
 -- locked in one order by everybody, so that two who write cannot wait for each other.
-create function hold_staged_users() returns integer[]
+create function hold_staged_users(given_load_no integer) returns integer[]
 language plpgsql
 -- By the keys, in their order: a hash would be one of all users, for each batch.
 set enable_hashjoin = off
@@ -130,7 +130,8 @@ begin
         select array(select unnest(needed) except select user_id from held order by 1) into needed;
         exit when needed = '{}';
         with added as (
-            insert into users (user_id) select unnest(needed) on conflict do nothing returning user_id, user_no
+            insert into users (user_id, load_no) select unnest(needed), given_load_no
+            on conflict do nothing returning user_id, user_no
         ),
         noted as (
             insert into staged_event_users (user_id, user_no) select user_id, user_no from added returning user_no
@@ -225,7 +226,7 @@ begin
     end if;
 
     perform hold_event_horizon();
-    made := hold_staged_users();
+    made := hold_staged_users(given_load_no);
     perform number_staged_events();
     perform claim_numbered_events();
     insert into interactions (position, event_id, user_no, item_no, kind_no, scale_no, value, strength, load_no,
@@ -278,11 +279,34 @@ begin
 end
 $$;
 
--- Takes back what a load added: its events, with their receipts, so that they may be loaded again; the items it made and
--- nobody used or changed since; and what it replaced in items that nobody changed since. Twice is once. No row: there is no
--- such load. Raises TD423 while the load runs.
+-- Removes the users in the temporary table `taken_back` whom a load made and of whom nothing else is known, with their
+-- lists and live vectors; answers their numbers. They are held. As after forget_user, whoever follows the log is to be told.
+create function remove_unused_users(given_load_no integer) returns integer[]
+language plpgsql as $$
+declare
+    gone  integer[];
+begin
+    select coalesce(array_agg(user_no order by user_no), '{}') into gone
+    from users
+    where load_no = given_load_no and attributes = '{}' and user_no in (select user_no from taken_back)
+      and not exists (select from interactions where interactions.user_no = users.user_no)
+      and not exists (select from user_interests where user_interests.user_no = users.user_no)
+      and not exists (select from event_deletions where event_deletions.user_no = users.user_no)
+      and not exists (select from history_changes where history_changes.user_no = users.user_no)
+      and not exists (select from impressions where impressions.user_no = users.user_no);
+    delete from batch_recommendations where user_no = any(gone);
+    delete from user_embeddings where user_no = any(gone);
+    delete from users where user_no = any(gone);
+    return gone;
+end
+$$;
+
+-- Takes back what a load added: its events, with their receipts, so that they may be loaded again; the items and users it
+-- made and nobody used or changed since; and what it replaced in items that nobody changed since. Twice is once. No row:
+-- there is no such load. Raises TD423 while the load runs.
 create function undo_load(given_load_no integer)
-returns table (events bigint, users bigint, items_removed bigint, items_kept bigint, items_restored bigint, is_new boolean)
+returns table (events bigint, users bigint, users_removed bigint, items_removed bigint, items_kept bigint,
+               items_restored bigint, is_new boolean)
 language plpgsql
 set work_mem = '64MB'
 as $$
@@ -291,6 +315,7 @@ declare
     undone       loads;
     gone_events  bigint;
     gone_users   bigint;
+    no_users     integer[];
     removed      bigint;
     made         bigint;
     restored     bigint;
@@ -303,10 +328,13 @@ begin
         return;
     end if;
     if undone.state = 'undone' then
-        return query select 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, false;
+        return query select 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, false;
         return;
     end if;
 
+    -- As forget_user does; and one load is taken back at a time.
+    perform pg_advisory_xact_lock_shared(31310, 4);
+    perform pg_advisory_xact_lock(31310, 8);
     -- Items before users, as those who write events hold them.
     create temporary table made_items on commit drop as
     select item_no from items where load_no = given_load_no order by item_no for update;
@@ -315,7 +343,10 @@ begin
     create temporary table taken_back on commit drop as
     select user_no, event_id from interactions where position > undone.after_position and load_no = given_load_no;
     analyze taken_back;
-    -- Held, so that forget_user finds the changes; one who is forgotten meanwhile is waited for and is gone.
+    -- First those who may go, so that nobody writes anything of them. The others are held, so that forget_user finds the
+    -- changes; one who is forgotten meanwhile is waited for and is gone.
+    perform from users
+    where load_no = given_load_no and user_no in (select user_no from taken_back) order by user_id for update;
     perform from users where user_no in (select user_no from taken_back) order by user_id for key share;
     delete from interactions where position > undone.after_position and load_no = given_load_no;
     get diagnostics gone_events = row_count;
@@ -341,12 +372,16 @@ begin
     delete from items where item_no in (select item_no from made_items);
     get diagnostics removed = row_count;
 
+    select count(distinct taken_back.user_no) into gone_users from taken_back join public.users using (user_no);
+    no_users := remove_unused_users(given_load_no);
     perform hold_event_horizon();
     insert into history_changes (position, user_no)
     select nextval('interaction_positions'), user_no
     from (select distinct taken_back.user_no from taken_back join public.users using (user_no) order by 1) as changed;
-    get diagnostics gone_users = row_count;
+    insert into forgotten_users (user_no, position)
+    select user_no, nextval('interaction_positions') from unnest(no_users) as gone (user_no);
     update loads set state = 'undone', undone_at = now() where load_no = given_load_no;
-    return query select gone_events, gone_users, removed, made - removed, restored, true;
+    return query
+    select gone_events, gone_users, cardinality(no_users)::bigint, removed, made - removed, restored, true;
 end
 $$;

@@ -2,11 +2,13 @@
 
 -- ---------------------------------------------------------------- users
 
+-- `load_no`: the load that made the user; null: who came over HTTP.
 create table users (
     user_no     integer generated always as identity primary key,
     user_id     text not null unique check (length(user_id) between 1 and 200),
     attributes  jsonb not null default '{}',
-    created_at  timestamptz not null default now()
+    created_at  timestamptz not null default now(),
+    load_no     integer
 );
 
 -- ---------------------------------------------------------------- event kinds

@@ -258,7 +258,8 @@ def _undo(load_no: int, *, as_json: bool) -> None:
         return
     typer.echo(
         f"Load {load_no} is taken back: {undone.events:,} events of {undone.users:,} users,"
-        f" items removed: {undone.items_removed:,}, as they were before: {undone.items_restored:,}."
+        f" users removed: {undone.users_removed:,}, items removed: {undone.items_removed:,},"
+        f" as they were before: {undone.items_restored:,}."
     )
     if undone.items_kept:
         typer.echo(

@@ -116,6 +116,21 @@ def test_only_new_and_changed_files_are_read(bring: Bring, engine: Engine, folde
     assert events(engine) == 4
 
 
+def test_files_in_folders_of_the_folder_are_read_once_each(
+    bring: Bring, engine: Engine, folder: Path
+) -> None:
+    for number, day in enumerate(("day=1", "day=2")):
+        (folder / day).mkdir()
+        write(folder / day / "part-0.csv", row(number))
+    first = bring(FolderSource(folder))
+    assert (first.files, stored(first)) == (("day=1/part-0.csv", "day=2/part-0.csv"), (2, 0))
+    assert bring(FolderSource(folder)).report is None
+    (folder / "day=3").mkdir()
+    write(folder / "day=3" / "part-0.csv", row(7))
+    assert bring(FolderSource(folder)).files == ("day=3/part-0.csv",)
+    assert events(engine) == 3
+
+
 def test_a_file_that_is_only_touched_is_not_read_again_and_one_of_the_same_size_is(
     bring: Bring, folder: Path
 ) -> None:

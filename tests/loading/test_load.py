@@ -1,5 +1,6 @@
 """Files and folders are loaded whole, and loading them again changes nothing."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -101,6 +102,22 @@ def test_a_film_keeps_its_twenty_most_frequent_tags(
     load_path(movielens(tmp_path / "ml", tags=tags), database_url)
     attributes = stored_items(engine)[0][4]
     assert attributes["tags"] == [f"tag-{tag:02}" for tag in range(24, 4, -1)]
+
+
+def test_folders_in_a_folder_are_read_unless_they_are_hidden(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    shop = tmp_path / "shop"
+    names = ("2026/01/events", "2026/02/events", ".old/events", "__MACOSX/events")
+    for number, name in enumerate(names):
+        path = shop / f"{name}.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"user_id,item_id,time\nann,{number},1600000000\n,1,1600000000\n")
+    report = load_path(shop, database_url, create_items=True)
+    assert (report.events_stored, report.items_new) == (2, 2)
+    assert report.rejects_path is not None
+    rejects = [json.loads(line) for line in report.rejects_path.read_text().splitlines()]
+    assert [row["file"] for row in rejects] == ["2026/01/events.csv", "2026/02/events.csv"]
 
 
 def test_the_items_of_a_folder_are_loaded_before_its_events(

@@ -1,5 +1,7 @@
 """What cannot be loaded at all is refused with a sentence."""
 
+import gzip
+import zipfile
 from pathlib import Path
 
 import pyarrow as pa
@@ -47,6 +49,27 @@ def test_a_folder_that_holds_nothing_to_load_is_refused_with_a_sentence(
     assert "has no files" in refusal(folder, database_url)
     (folder / "links.csv").write_text("movieId,imdbId,tmdbId\n1,2,3\n")
     assert "neither events nor items" in refusal(folder, database_url)
+
+
+def test_what_unpacks_to_far_more_than_it_is_is_refused(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loading.unpacking._ALWAYS_BYTES", 1024 * 1024)
+    inner = gzip.compress(b"user_id,item_id,time\n" + b"u,i,1600000000\n" * 1_000_000)
+    (tmp_path / "bomb.csv.gz").write_bytes(inner)
+    assert "200 times as large" in refusal(tmp_path / "bomb.csv.gz", database_url)
+    with zipfile.ZipFile(tmp_path / "bombs.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv.gz", inner)
+        archive.writestr("b.csv", "user_id,item_id,time\nu,i,1600000000\n")
+    assert "bombs.zip becomes more than" in refusal(tmp_path / "bombs.zip", database_url)
+
+
+def test_a_disk_is_not_filled_by_unpacking(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "events.csv.gz").write_bytes(gzip.compress(b"user_id,item_id,time\n"))
+    monkeypatch.setattr("loading.unpacking._SPARE_BYTES", 1024**6)
+    assert "no room to unpack" in refusal(tmp_path / "events.csv.gz", database_url)
 
 
 def test_a_column_whose_type_cannot_hold_its_values_is_refused(database_url: str) -> None:

@@ -22,13 +22,144 @@ from tests.loading.understood import SECOND, Case, rate, view, zipped
 PLAIN = "user_id,item_id,timestamp\nu1,a,1600000000\n"
 NO_TIMES = {"no_times": True}
 
+ORDERS = "order_id,user_id,item_id,order_date,order_status\n"
+AT = "2020-09-13 12:26:40"
+
 CASES = [
+    # ------------------------------------------------------------ orders that came to nothing
+    Case(
+        "refunded and cancelled orders",
+        ORDERS
+        + f"1,u1,a,{AT},delivered\n2,u1,b,{AT},Refunded\n3,u1,c,{AT},canceled\n"
+        + f"4,u1,d,{AT},partially_refunded\n5,u1,e,{AT},Shipped - Returned to Seller\n",
+        [
+            ("u1", "a", "purchase", None, None, SECOND),
+            ("u1", "d", "purchase", None, None, SECOND),
+        ],
+        mentions=("Refunded", "canceled", "left out"),
+    ),
+    Case(
+        "orders of which nothing came to nothing",
+        ORDERS + f"1,u1,a,{AT},delivered\n2,u1,b,{AT},shipped\n",
+        [
+            ("u1", "a", "purchase", None, None, SECOND),
+            ("u1", "b", "purchase", None, None, SECOND),
+        ],
+        unread=("order_status",),
+    ),
+    Case(
+        "rows that say nothing are as another row of their order",
+        ORDERS + f"1,u1,a,{AT},refunded\n1,u1,b,{AT},\n2,u1,c,{AT},paid\n2,u1,d,{AT},\n",
+        [
+            ("u1", "c", "purchase", None, None, SECOND),
+            ("u1", "d", "purchase", None, None, SECOND),
+        ],
+    ),
+    Case(
+        "rows of which nobody knows whose order they are",
+        ORDERS.replace("order_id", "line")
+        + f"1,u1,a,{AT},refunded\n2,u1,b,{AT},\n3,u1,c,{AT},paid\n",
+        refused="Say --column event_id=NAME",
+    ),
+    Case(
+        "rows with a state that may be no orders",
+        f"user_id,item_id,time,status\nu1,a,{AT},done\nu1,b,{AT},cancelled\n",
+        refused="--map-kind cancelled=- --map-kind done=view or --kind view",
+    ),
+    Case(
+        "a state that is said to be the kind",
+        ORDERS + f"1,u1,a,{AT},delivered\n2,u1,b,{AT},refunded\n",
+        [
+            ("u1", "a", "purchase", None, None, SECOND),
+            ("u1", "b", "purchase", None, None, SECOND),
+        ],
+        options={
+            "columns": {"kind": "order_status"},
+            "kinds": {"delivered": "purchase", "refunded": "purchase"},
+        },
+    ),
+    Case(
+        "a column of yes and no for what was given back",
+        f"order_id,user_id,item_id,order_date,is_returned\n1,u1,a,{AT},0\n2,u1,b,{AT},1\n",
+        [("u1", "a", "purchase", None, None, SECOND)],
+    ),
+    Case(
+        "a report of orders without customers is no catalogue",
+        "Order ID,Date,Status,SKU,Category,Qty\n1,04-30-22,Shipped,J1,kurta,1\n",
+        refused="seems to hold orders (Order ID), and no column says whose",
+    ),
+    Case(
+        "one person's own list",
+        "Book Id,Title,My Rating,Date Read\n1,A,5,2020/01/02\n",
+        refused="seems to be what one person did (My Rating)",
+    ),
+    Case(
+        "a column of state with a blank in its name is told in quotes",
+        "Email,Financial Status,Created at,Lineitem quantity,Lineitem sku\n"
+        f"a@x.com,paid,{AT},1,T1\na@x.com,,{AT},1,T2\nb@x.com,refunded,{AT},1,T1\n",
+        refused="--column 'kind=Financial Status'",
+    ),
+    # ------------------------------------------------------------ hours
+    Case(
+        "a day and an hour",
+        "user_id,item_id,date,hour\nu1,a,2020-09-13,9\nu1,b,2020-09-13,23\n",
+        [view(at="2020-09-13T09:00:00+00:00"), view(item="b", at="2020-09-13T23:00:00+00:00")],
+    ),
+    Case(
+        "a day in words and an hour as a number with a point",
+        'user_id,item_id,date,hour\nu1,a,"Sep 13, 2020",9.0\n',
+        [view(at="2020-09-13T09:00:00+00:00")],
+    ),
+    Case(
+        "a day as a number and an hour",
+        "user_id,item_id,date,hour\nu1,a,20200913,12\nu1,b,20200914,0\n",
+        [view(at="2020-09-13T12:00:00+00:00"), view(item="b", at="2020-09-14T00:00:00+00:00")],
+    ),
+    Case(
+        "a time that has its hour already",
+        "user_id,item_id,timestamp,hour\nu1,a,1600000000,12\n",
+        [view()],
+        unread=("hour",),
+    ),
     # ------------------------------------------------------------ ratings
     Case(
         "one star is a dislike on a scale of five",
         "user_id,item_id,rating,timestamp\nu1,a,1,1600000000\nu1,b,5,1600000000\n",
         [rate(1, "1:5"), rate(5, "1:5", item="b")],
         mentions=("ratings from 1 to 5", "above 3 a liking", "up to 1.8 a dislike"),
+    ),
+    Case(
+        "ratings that say what they are out of",
+        "user,item,rating,time\nu1,a,4/5,1600000000\nu1,b,1 / 5,1600000000\nu1,c,,1600000000\n",
+        [rate(4, "1:5"), rate(1, "1:5", item="b")],
+        rejected={"value is missing, which the kind needs": 1},
+    ),
+    Case(
+        "stars out of five in words",
+        "user,item,stars,time\nu1,a,4.5 out of 5 stars,1600000000\n"
+        "u1,b,0.5 out of 5 stars,1600000000\n",
+        [rate(4.5, "0.5:5"), rate(0.5, "0.5:5", item="b")],
+    ),
+    Case(
+        "ratings out of a number that is no usual scale",
+        "user,item,rating,time\nu1,a,18/20,1600000000\nu1,b,21/20,1600000000\n",
+        [rate(18, "0:20")],
+        rejected={"value is beyond the bounds of the kind": 1},
+    ),
+    Case(
+        "ratings in percent",
+        "user,item,rating,time\nu1,a,80 %,1600000000\nu1,b,12%,1600000000\n",
+        [rate(80, "0:100"), rate(12, "0:100", item="b")],
+    ),
+    Case(
+        "ratings out of different numbers",
+        "user,item,rating,time\nu1,a,4/5,1600000000\nu1,b,7/10,1600000000\n",
+        refused="out of 5 and others out of 10",
+    ),
+    Case(
+        "stars that are drawn",
+        "user,item,rating,time\nu1,a,★★★★,1600000000\nu1,b,★,1600000000\n",
+        refused="which is no number",
     ),
     Case(
         "half stars",

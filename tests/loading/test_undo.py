@@ -36,9 +36,9 @@ def test_events_of_a_load_go_and_those_of_others_stay(
     before = stored_events(engine)
     load_no = load_path(second, database_url).load_no
     assert len(stored_events(engine)) == 4
-    assert undone(engine, load_no) == Undone(2, 2, 0, 0, 0, is_new=True)
+    assert undone(engine, load_no) == Undone(2, 2, 1, 0, 0, 0, is_new=True)
     assert stored_events(engine) == before
-    assert undone(engine, load_no) == Undone(0, 0, 0, 0, 0, is_new=False)
+    assert undone(engine, load_no) == Undone(0, 0, 0, 0, 0, 0, is_new=False)
 
 
 def test_what_was_taken_back_can_be_loaded_again(
@@ -56,18 +56,48 @@ def test_what_was_taken_back_can_be_loaded_again(
 def test_whoever_had_events_of_it_is_computed_anew(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
-    path = events_file(tmp_path, "events", f"ann,1,{TIME}", f"ann,2,{TIME}", f"bob,2,{TIME}")
-    load_no = load_path(path, database_url, create_items=True).load_no
-    changes = text(
+    first = events_file(tmp_path, "first", f"ann,1,{TIME}", f"bob,1,{TIME}")
+    load_path(first, database_url, create_items=True)
+    second = events_file(tmp_path, "second", f"ann,2,{TIME}", f"bob,2,{TIME}", f"cid,2,{TIME}")
+    load_no = load_path(second, database_url, create_items=True).load_no
+    changed = text(
         "select user_id from user_changes join users using (user_no)"
-        " where position > (select max(position) from event_receipts) order by 1"
+        " where position > :last order by 1"
     )
+    gone = text("select count(*) from forgotten_users where position > :last")
     with engine.begin() as connection:
         last = connection.execute(text("select last_value from interaction_positions")).scalar_one()
     undone(engine, load_no)
     with engine.connect() as connection:
-        asked = text(str(changes).replace("(select max(position) from event_receipts)", str(last)))
-        assert connection.execute(asked).scalars().all() == ["ann", "bob"]
+        assert connection.execute(changed, {"last": last}).scalars().all() == ["ann", "bob"]
+        assert connection.execute(gone, {"last": last}).scalar_one() == 1
+
+
+def test_users_it_made_go_unless_anything_else_is_known_of_them(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    users = ("used", "described", "interested", "nobody")
+    first = events_file(tmp_path, "first", *(f"{user},1,{TIME}" for user in users))
+    load_no = load_path(first, database_url, create_items=True).load_no
+    load_path(events_file(tmp_path, "second", f"used,1,{TIME + 1}"), database_url)
+    with engine.begin() as connection:
+        connection.execute(
+            text("update users set attributes = '{\"a\": 1}' where user_id = 'described'")
+        )
+        connection.execute(
+            text(
+                "insert into user_interests (user_no, words, item_nos, position)"
+                " select user_no, '{duels}', '{}', nextval('interaction_positions')"
+                " from users where user_id = 'interested'"
+            )
+        )
+    assert undone(engine, load_no) == Undone(4, 4, 1, 0, 1, 0, is_new=True)
+    with engine.connect() as connection:
+        left = connection.execute(text("select user_id from users order by 1")).scalars().all()
+    assert left == sorted(users[:3])
+    load_path(first, database_url)
+    with engine.connect() as connection:
+        assert connection.execute(text("select count(*) from users")).scalar_one() == 4
 
 
 def test_items_that_somebody_used_or_changed_since_stay(
@@ -81,7 +111,7 @@ def test_items_that_somebody_used_or_changed_since_stay(
         connection.execute(
             text("update items set title = 'new', updated_at = now() where item_id = 'changed'")
         )
-    assert undone(engine, load_no) == Undone(0, 0, 1, 2, 0, is_new=True)
+    assert undone(engine, load_no) == Undone(0, 0, 0, 1, 2, 0, is_new=True)
     assert [item[:2] for item in stored_items(engine)] == [("changed", "new"), ("used", "A")]
 
 
@@ -97,7 +127,7 @@ def test_items_are_again_what_they_were_unless_changed_since(
     second = load_path(changed, database_url).load_no
     changed.write_text("item_id,title\n2,BBB\n")
     third = load_path(changed, database_url).load_no
-    assert undone(engine, second) == Undone(0, 0, 1, 0, 1, is_new=True)
+    assert undone(engine, second) == Undone(0, 0, 0, 1, 0, 1, is_new=True)
     assert [item[1] for item in stored_items(engine)] == ["A", "BBB", "C"]
     # The newest first: each finds what it left.
     undone(engine, third)

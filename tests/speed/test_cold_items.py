@@ -10,10 +10,10 @@ from sqlalchemy import Engine, text
 
 from domain.identifiers import ItemNo, RunId
 from domain.redis_keys import user_entry
-from speed.cold_items import ColdItemEmbedder
+from speed.cold_items import FEWEST_ITEMS, ColdItemEmbedder, items_of_next_pass
 from speed.settings import SpeedSettings
 from speed.worker import Worker
-from sql.cold_items import embed_items
+from sql.cold_items import embed_items, make_cold_items
 from tests.events import LIKE, event, record, user_no_of
 from tests.passes import FEW, embed_all, embeddings, fold_all, until_idle
 from tests.removals import delete
@@ -131,6 +131,28 @@ def test_a_bulk_load_is_embedded_in_bounded_passes_each_item_once(
     passes = [done.item_nos for done in until_idle(engine, ColdItemEmbedder(FEW).embed_new)]
     assert max(map(len, passes)) == 3
     assert sorted(no for placed in passes for no in placed) == [*new, *later]
+
+
+def test_passes_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
+    assert items_of_next_pass(100, 0.05) == 200
+    assert items_of_next_pass(100, 0.3) == 100
+    assert items_of_next_pass(100, 0.5) == 50
+    assert items_of_next_pass(FEWEST_ITEMS, 4.0) == FEWEST_ITEMS
+
+
+def test_an_item_is_embedded_to_the_last_bit_as_it_is_among_others(
+    engine: Engine, run_id: RunId
+) -> None:
+    titles = [f"{WESTERN} and {ROBOTS}, {n} more horses {'stars ' * n}" for n in range(9)]
+    with engine.begin() as connection:
+        new = [ItemNo(no) for no in add_items(connection, [*titles, "Zyzzyva"])]
+        record(connection, [event("robot-0", new[3], minutes=90, kind_no=LIKE)])
+        together = make_cold_items(connection, run_id, new)
+        assert together is not None
+        for index, item_no in enumerate(new):
+            alone = make_cold_items(connection, run_id, [item_no])
+            assert alone is not None
+            assert np.array_equal(alone.vectors.vectors[0], together.vectors.vectors[index])
 
 
 def test_a_worker_killed_in_the_middle_of_a_pass_loses_and_doubles_nothing(

@@ -83,7 +83,7 @@ def test_loads_are_listed_and_taken_back(tmp_path: Path, engine: Engine) -> None
     (load,) = json.loads(tandem("loads", "--json").stdout)["loads"]
     assert (load["load_no"], load["state"], load["counts"]["events_stored"]) == (1, "complete", 2)
     undone = tandem("load", "--undo", "1")
-    assert "2 events of 2 users, items removed: 1" in undone.output
+    assert "2 events of 2 users, users removed: 2, items removed: 1" in undone.output
     assert "was taken back before" in tandem("load", "--undo", "1").output
     assert "undone" in tandem("loads").output
     assert tandem("load", "--undo", "9").exit_code == 1
