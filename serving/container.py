@@ -3,12 +3,13 @@
 from functools import cached_property
 
 from serving.access.user_tokens import UserTokens
+from serving.account_parts import AccountParts
 from serving.answering.cache import AnswerCache
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
-from serving.datastores import Datastores, make_exclusion_store
+from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.events.record_events import EventRecorder, EventUndoer
@@ -45,7 +46,7 @@ from serving.similar.similar import Similar
 from serving.users.user_keeping import UserForgetter, UserKeeping
 
 
-class Container(Datastores):
+class Container(AccountParts):
     """The stores, the services on them, and the work beside the requests; nothing is read yet."""
 
     def __init__(self, settings: ServingSettings, metrics: ServingMetrics) -> None:
@@ -61,6 +62,7 @@ class Container(Datastores):
         return Services(
             self.access,
             UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
+            *self.account_services,
             self.budgets,
             self.settings.exposure(),
             self.recommender,

@@ -10,6 +10,7 @@ from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
+from serving.accounts.settings import AccountSettings
 from serving.diagnosis.finding import Bounds
 from serving.lists.list_builder import RerankingPolicy
 from serving.postgres.store import StoreLimits
@@ -247,6 +248,7 @@ class ServingSettings(
     ProcessSettings,
     ClientSettings,
     TokenSettings,
+    AccountSettings,
     UploadSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""

@@ -1,0 +1,1 @@
+"""How often who may ask: token buckets shared through Redis, and what answers say of them."""
