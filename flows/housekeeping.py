@@ -15,10 +15,12 @@ from batch.history.old_impressions import count_up_old_impressions
 from flows.prefect_history import clear_old_runs
 from flows.settings import HousekeepingSettings
 from sql.engine import FLOW, make_engine
+from sql.expired_sign_ins import clear_expired_sign_ins
 from sql.settings import DatabaseSettings
 
 _IMPRESSIONS_AT_ONCE = 10_000
 """About how many impressions one transaction deletes."""
+_SIGN_INS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,19 +32,23 @@ class Cleared:
     """Days of which impressions were counted up."""
     runs: int
     artifacts: int
+    sign_ins: int
+    """Sessions, tokens, links and attempts to sign in."""
 
     def to_text(self) -> str:
         """In plain sentences."""
         return (
             f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
-            f" as counts by day, and {self.runs:,} old flow runs with their task runs, logs and"
-            f" {self.artifacts:,} artifacts."
+            f" as counts by day, {self.runs:,} old flow runs with their task runs, logs and"
+            f" {self.artifacts:,} artifacts, and {self.sign_ins:,} sessions, tokens, links and"
+            " attempts to sign in that were over."
         )
 
 
 @flow(
     name="housekeeping",
-    description="Clear away Prefect's old runs, and old impressions, which stay as counts by day.",
+    description="Clear away Prefect's old runs, sign-ins that are over, and old impressions, which"
+    " stay as counts by day.",
     persist_result=False,
 )
 def housekeeping(
@@ -66,7 +72,8 @@ def housekeeping(
     oldest_day = (now - timedelta(days=settings.impression_days)).date()
     by_day = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
-    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts)
+    sign_ins = clear_sign_ins(_SIGN_INS_AT_ONCE)
+    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts, sign_ins)
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
         f"# Housekeeping\n\n{cleared.to_text()}",
@@ -86,6 +93,14 @@ def clear_impressions(before: date, most: int) -> dict[date, int]:
         by_day[day] += counted
         get_run_logger().info("%s impressions of %s are counted.", f"{counted:,}", day)
     return dict(by_day)
+
+
+@task(name="Clear away expired sign-ins", cache_policy=NO_CACHE, persist_result=False)
+def clear_sign_ins(most: int) -> int:
+    """How many sessions, tokens, links and attempts were deleted."""
+    url = DatabaseSettings().database_url.get_secret_value()
+    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
+    return clear_expired_sign_ins(engine.begin, most)
 
 
 @task(name="Clear away old flow runs", cache_policy=NO_CACHE, persist_result=False)

@@ -146,6 +146,14 @@ def own_user(caller: Caller) -> UserId | None:
     return caller.user_id if isinstance(caller, TokenUser) else None
 
 
+def check_may_appoint(caller: Caller) -> None:
+    """ForbiddenError for a key that would make somebody who may do more than the key itself."""
+    if isinstance(caller, ApiKey) and not caller.scopes >= set(SCOPES):
+        raise ForbiddenError(
+            f"A person of the team may do more than this key: it needs {', '.join(SCOPES)}."
+        )
+
+
 def may_see_causes(caller: Caller) -> bool:
     """Whether what a user did may be told to whoever may ask for that user's list."""
     return not isinstance(caller, ApiKey) or "users" in caller.scopes

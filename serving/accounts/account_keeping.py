@@ -9,6 +9,7 @@ from sqlalchemy.exc import IntegrityError
 
 from domain.errors import InvalidInputError, UnknownUserError
 from domain.identifiers import UserId
+from serving.access.acting import Actor
 from serving.access.callers import AccountRole
 from serving.access.random_tokens import LINK, generate_token
 from serving.accounts.links import INVITATION_LIFE, RESET_LIFE, NewLink, Purpose
@@ -36,18 +37,6 @@ class AccountRecord:
     disabled_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Act:
-    """What the audit log tells of an act."""
-
-    actor: str
-    request_id: str | None
-
-    def parameters(self, act: str) -> dict[str, Any]:
-        """For a statement that writes its entry."""
-        return {"actor": self.actor, "act": act, "request_id": self.request_id}
-
-
 class AccountKeeping:
     """Lists, invites, changes and removes."""
 
@@ -61,24 +50,24 @@ class AccountKeeping:
         rows = await self._store.rows(_ACCOUNTS["list_accounts"], parameters)
         return [_record(row) for row in rows]
 
-    async def invite(self, role: AccountRole, act: Act) -> NewLink:
+    async def invite(self, role: AccountRole, actor: Actor) -> NewLink:
         """A link by which somebody registers with this role."""
-        parameters = {"role": role, **act.parameters("invite")}
+        parameters = {"role": role, **actor.doing("invite")}
         link = await self._link("store_invitation", "invitation", INVITATION_LIFE, parameters)
         if link is None:
             raise RuntimeError("the store made no invitation")
         return link
 
-    async def make_reset_link(self, account_id: int, act: Act) -> NewLink:
+    async def make_reset_link(self, account_id: int, actor: Actor) -> NewLink:
         """A link to choose a password; UnknownAccountError for one that is disabled, or none."""
-        parameters = {"account_id": account_id, **act.parameters("make reset link")}
+        parameters = {"account_id": account_id, **actor.doing("make reset link")}
         link = await self._link("store_reset_link", "reset", RESET_LIFE, parameters)
         if link is None:
             raise UnknownAccountError("There is no such account, or it is disabled.")
         return link
 
     async def change(
-        self, account_id: int, act: Act, *, role: AccountRole | None, disabled: bool | None
+        self, account_id: int, actor: Actor, *, role: AccountRole | None, disabled: bool | None
     ) -> AccountRecord:
         """Give an account another role, disable or enable it; None: as it is. Its sessions end.
 
@@ -88,7 +77,7 @@ class AccountKeeping:
             "account_id": account_id,
             "role": role,
             "disabled": disabled,
-            **act.parameters("change account"),
+            **actor.doing("change account"),
         }
         rows = await self._store.write(_ACCOUNTS["change_account"], parameters)
         if not rows:
@@ -104,15 +93,15 @@ class AccountKeeping:
         await self._sessions.refresh_revocations()
         return _record(row)
 
-    async def remove(self, account_id: int, act: Act) -> None:
+    async def remove(self, account_id: int, actor: Actor) -> None:
         """Remove an account; harmless twice. LastAdminError if nobody could administer then."""
-        parameters = {"account_id": account_id, **act.parameters("remove account")}
+        parameters = {"account_id": account_id, **actor.doing("remove account")}
         rows = await self._store.write(_ACCOUNTS["remove_account"], parameters)
         if rows and not rows[0].removed:
             raise LastAdminError
         await self._sessions.refresh_revocations()
 
-    async def link_user(self, account_id: int, user_id: UserId, act: Act) -> None:
+    async def link_user(self, account_id: int, user_id: UserId, actor: Actor) -> None:
         """Let an end user's account read and write as this user from now on; its sessions end.
 
         UnknownAccountError, UnknownUserError, or AccountLinkedError if it is another account's.
@@ -120,7 +109,7 @@ class AccountKeeping:
         parameters = {
             "account_id": account_id,
             "user_id": user_id,
-            **act.parameters("link account"),
+            **actor.doing("link account"),
         }
         try:
             (row,) = await self._store.write(_ACCOUNTS["link_account"], parameters)

@@ -8,7 +8,9 @@ from fastapi import APIRouter, Path, Query, Response
 
 from domain.errors import UnknownUserError
 from domain.identifiers import UserId
-from serving.access.requirements import may_administer, may_write
+from serving.access.acting import FromActor
+from serving.access.callers import check_may_appoint
+from serving.access.requirements import FromCaller, may_administer, may_write
 from serving.accounts.account_keeping import AccountKeeping
 from serving.accounts.links import NewLink
 from serving.accounts.registration import Registrar
@@ -20,7 +22,6 @@ from serving.accounts.schemas import (
     LinkAnswer,
     LinkedUserBody,
 )
-from serving.accounts.whoever import FromAct
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import AS_INTEGER
@@ -56,7 +57,11 @@ async def list_accounts(keeping: FromAccountKeeping, after: After = 0) -> Accoun
     responses=problems_of_request(MalformedBodyError, BodyTooLargeError),
 )
 async def invite(
-    body: InvitationBody, keeping: FromAccountKeeping, registrar: FromRegistrar, act: FromAct
+    body: InvitationBody,
+    caller: FromCaller,
+    keeping: FromAccountKeeping,
+    registrar: FromRegistrar,
+    actor: FromActor,
 ) -> LinkAnswer:
     """Make a link by which one person registers with a role, within a week.
 
@@ -64,7 +69,9 @@ async def invite(
     """
     if body.role == "user":
         registrar.check_end_users_may()
-    return _answer(await keeping.invite(body.role, act))
+    else:
+        check_may_appoint(caller)
+    return _answer(await keeping.invite(body.role, actor))
 
 
 @router.patch(
@@ -75,13 +82,18 @@ async def invite(
     ),
 )
 async def change_account(
-    account_id: AccountId, body: AccountBody, keeping: FromAccountKeeping, act: FromAct
+    account_id: AccountId,
+    body: AccountBody,
+    caller: FromCaller,
+    keeping: FromAccountKeeping,
+    actor: FromActor,
 ) -> AccountAnswer:
     """Give an account another role, disable or enable it; its sessions end.
 
     The last admin stays one.
     """
-    changed = await keeping.change(account_id, act, role=body.role, disabled=body.disabled)
+    check_may_appoint(caller)
+    changed = await keeping.change(account_id, actor, role=body.role, disabled=body.disabled)
     return AccountAnswer.model_validate(changed)
 
 
@@ -92,10 +104,10 @@ async def change_account(
     responses=problems_of_request(LastAdminError),
 )
 async def remove_account(
-    account_id: AccountId, keeping: FromAccountKeeping, act: FromAct
+    account_id: AccountId, keeping: FromAccountKeeping, actor: FromActor
 ) -> Response:
     """Remove an account, harmless twice. What an end user did stays: DELETE the user for that."""
-    await keeping.remove(account_id, act)
+    await keeping.remove(account_id, actor)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 
@@ -106,10 +118,11 @@ async def remove_account(
     responses=problems_of_request(UnknownAccountError),
 )
 async def make_reset_link(
-    account_id: AccountId, keeping: FromAccountKeeping, act: FromAct
+    account_id: AccountId, caller: FromCaller, keeping: FromAccountKeeping, actor: FromActor
 ) -> LinkAnswer:
     """Make a link by which the owner of an account chooses a password, within a day."""
-    return _answer(await keeping.make_reset_link(account_id, act))
+    check_may_appoint(caller)
+    return _answer(await keeping.make_reset_link(account_id, actor))
 
 
 @router.put(
@@ -125,14 +138,14 @@ async def make_reset_link(
     ),
 )
 async def link_user(
-    account_id: AccountId, body: LinkedUserBody, keeping: FromAccountKeeping, act: FromAct
+    account_id: AccountId, body: LinkedUserBody, keeping: FromAccountKeeping, actor: FromActor
 ) -> Response:
     """Let an end user's account read and write as a user the app knows already.
 
     Its sessions end: the next sign-in is that user's. What was done before stays with the user id
     that was made for the account.
     """
-    await keeping.link_user(account_id, UserId(body.user_id), act)
+    await keeping.link_user(account_id, UserId(body.user_id), actor)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 
 

@@ -105,7 +105,7 @@ class Attempts:
         return _attempted(row)
 
     async def note_right(self, attempt: Attempt, account: Account) -> None:
-        """It was the right password: the attempt does not count, and the address is known."""
+        """It was the right password: attempts until now do not count, and the address is known."""
         parameters = {**attempt.keys(), "account_id": account.account_id}
         await self._store.write(_ACCOUNTS["note_right_password"], parameters)
 

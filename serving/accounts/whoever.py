@@ -8,7 +8,6 @@ from domain.errors import ForbiddenError
 from serving.access.access import Credentials
 from serving.access.callers import Account, ApiKey, SignedIn, TokenUser
 from serving.access.requirements import FromCaller
-from serving.accounts.account_keeping import Act
 from serving.accounts.schemas import WhoAnswer
 from serving.accounts.sessions import Sessions
 
@@ -20,13 +19,7 @@ async def find_signed_in(caller: FromCaller) -> SignedIn:
     return caller
 
 
-async def find_act(request: Request, caller: FromCaller) -> Act:
-    """What the audit log tells of the request."""
-    return Act(caller.label, request.state.request_id)
-
-
 FromSignedIn = Annotated[SignedIn, Depends(find_signed_in)]
-FromAct = Annotated[Act, Depends(find_act)]
 
 
 async def load_who(caller: SignedIn, sessions: Sessions) -> WhoAnswer:

@@ -57,10 +57,11 @@ left join account_addresses on account_addresses.account_id = accounts.account_i
                            and account_addresses.address_hash = cast(:address_key as bytea);
 
 -- name: note_right_password
--- An attempt that was right is none of those that count, and the address is a known one of the account from now on.
+-- An attempt that was right is none of those that count, nor are those for the same name from the same address before it;
+-- the address is a known one of the account from now on.
 with
 locked as (
-    select attempt_key from sign_in_attempts
+    select attempt_key, began_at, attempts from sign_in_attempts
     where attempt_key = any(array[cast(:pair_key as bytea), cast(:address_key as bytea), cast(:name_attempt_key as bytea)])
     order by array_position(
         array[cast(:pair_key as bytea), cast(:address_key as bytea), cast(:name_attempt_key as bytea)], attempt_key)
@@ -68,8 +69,8 @@ locked as (
 ),
 fewer as (
     update sign_in_attempts
-    set attempts = case when sign_in_attempts.attempt_key = cast(:pair_key as bytea) then 0 else greatest(attempts - 1, 0) end
-    from locked
+    set attempts = greatest(locked.attempts - case when pair.began_at >= locked.began_at then pair.attempts else 1 end, 0)
+    from locked left join locked as pair on pair.attempt_key = cast(:pair_key as bytea)
     where sign_in_attempts.attempt_key = locked.attempt_key
 )
 insert into account_addresses (account_id, address_hash)

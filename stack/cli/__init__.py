@@ -24,6 +24,7 @@ COMMANDS = {
     "psql": "stack.cli.psql",
     "bench": "stack.cli.bench",
     "key": "stack.cli.key",
+    "account": "stack.cli.account",
     "kind": "stack.cli.kind",
     "runs": "stack.cli.runs",
     "repair": "stack.cli.repair",

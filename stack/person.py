@@ -1,0 +1,17 @@
+"""Who works at this machine, for what is kept of their acts."""
+
+import getpass
+import os
+
+
+def account() -> str:
+    """As the machine knows them; in a container an account need not have a name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
+def person_at_the_machine() -> str:
+    """As the audit log tells of them."""
+    return f"command line, {account()}"
