@@ -44,7 +44,11 @@ def command(
 
 def asked_password() -> str:
     """A password that was typed twice; InvalidInputError where there is nobody to ask."""
-    if not sys.stdin.isatty():
+    if not _is_terminal():
         raise InvalidInputError("A password is asked for on a terminal only. Give --link instead.")
     password: str = typer.prompt("Password", hide_input=True, confirmation_prompt=True)
     return password
+
+
+def _is_terminal() -> bool:
+    return sys.stdin.isatty()
