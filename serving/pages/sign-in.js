@@ -30,7 +30,7 @@ function ready(isChoosing) {
   find("name-label").hidden = isChoosing && purpose === "reset";
   find("name").required = !find("name-label").hidden;
   const what = purpose === "reset" ? `${chooses} password.` : `${chooses} a name and a password.`;
-  find("purpose").textContent = isChoosing ? `${what} It has 8 characters or more.` : "";
+  find("purpose").textContent = isChoosing ? `${what} A password has 8 characters or more.` : "";
 }
 
 async function signIn(name, password) {
@@ -75,6 +75,8 @@ find("sign-out").addEventListener("click", () =>
     show(null);
   }),
 );
+// A link that is opened where this page is open already changes the fragment alone.
+addEventListener("hashchange", () => location.reload());
 ready(Boolean(chooses));
 if (chooses) show(null);
 else ask("GET", "session").then(show, () => show(null));

@@ -92,7 +92,7 @@ class UserGoneError(TandemError):
 
 
 class GrantRefusedError(TandemError):
-    """Nobody is signed in by this: name or password are wrong, or the account is disabled."""
+    """The name or the password is wrong, or the account is disabled."""
 
     error = "invalid_grant"
     """As OAuth 2.0 names it (RFC 6749, 5.2)."""

@@ -140,11 +140,6 @@ async def test_bodies_of_those_who_are_nobody_are_small(open_app: httpx.AsyncCli
     assert answer.status_code == 413
 
 
-async def test_who_is_nobody_leaves_half_of_the_bodies_to_others(start: Start) -> None:
-    client = await start(api_bodies_at_once=1, registration="open")
-    assert (await register(client, "ann")).status_code == 201
-
-
 @pytest.mark.parametrize(
     ("name", "password", "status"),
     [
