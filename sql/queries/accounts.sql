@@ -287,15 +287,17 @@ done as (
 select account_id from made;
 
 -- name: store_invitation
--- A link to register with a role.
+-- A link to register with a role. Sent again, as a statement is whose connection was lost, it makes no second entry.
 with
 made as (
     insert into account_links (link_hash, purpose, role, created_by, expires_at)
     values (:link_hash, 'invitation', :role, :actor, now() + make_interval(secs => cast(:seconds as double precision)))
-    returning role, expires_at
+    on conflict (link_hash) do update set link_hash = excluded.link_hash
+    returning xmax = 0 as is_new, role, expires_at
 ),
 done as (
-    select 'invitation' as subject, jsonb_build_object('role', role, 'expires_at', expires_at) as details from made
+    select 'invitation' as subject, jsonb_build_object('role', role, 'expires_at', expires_at) as details
+    from made where is_new
 ),
 {audited}
 select expires_at from made;
@@ -305,18 +307,20 @@ select expires_at from made;
 delete from account_links where purpose = 'invitation' and created_by = :actor and used_at is null;
 
 -- name: store_reset_link
--- A link to choose a password of an account that is not disabled.
+-- A link to choose a password of an account that is not disabled; the same when it is sent again.
 with
 made as (
     insert into account_links (link_hash, purpose, account_id, created_by, expires_at)
     select :link_hash, 'reset', account_id, :actor, now() + make_interval(secs => cast(:seconds as double precision))
     from accounts
     where account_id = cast(:account_id as integer) and disabled_at is null
-    returning account_id, expires_at
+    on conflict (link_hash) do update set link_hash = excluded.link_hash
+    returning xmax = 0 as is_new, account_id, expires_at
 ),
 done as (
     select {audited_subject}
     from made join accounts using (account_id)
+    where is_new
 ),
 {audited}
 select expires_at from made;
