@@ -65,14 +65,14 @@ class AttemptedAccount:
 class Counts:
     """How many attempts there were, this one included; None: it was not counted any more."""
 
-    of_pair: int
+    of_pair: int | None
     of_address: int | None
     of_name: int | None
 
 
 def must_wait(counts: Counts, limits: AttemptLimits, *, is_known_address: bool) -> bool:
     """Whether an attempt is one too many."""
-    if counts.of_pair > limits.of_pair:
+    if counts.of_pair is None or counts.of_pair > limits.of_pair:
         return True
     if counts.of_address is None or counts.of_address > limits.of_address:
         return True

@@ -25,11 +25,17 @@ returning attempts, began_at
 -- name: count_attempt
 -- Counts an attempt to sign in before the password is looked at, so that many at once are not more than allowed; and what
 -- is known of the account, null if nothing is. What is refused at the pair of name and address does not count for the
--- address, and what is refused there does not count for the name: nobody uses up what is others'. Rows are locked in this
--- order by all.
+-- address, and what is refused there does not count for the name: nobody uses up what is others'. An address that has to wait
+-- writes nothing, whatever names it tries. Rows are locked in this order by all.
 with
+waiting as (
+    select began_at from sign_in_attempts
+    where attempt_key = cast(:address_key as bytea) and attempts > cast(:most_of_address as integer)
+      and began_at > now() - make_interval(secs => cast(:window_seconds as double precision))
+),
 of_pair as (
-    insert into sign_in_attempts (attempt_key, attempts) values (:pair_key, 1)
+    insert into sign_in_attempts (attempt_key, attempts)
+    select cast(:pair_key as bytea), 1 where not exists (select from waiting)
     {counted}
 ),
 of_address as (
@@ -43,13 +49,15 @@ of_name as (
     {counted}
 )
 select of_pair.attempts as of_pair, of_address.attempts as of_address, of_name.attempts as of_name,
-       coalesce(of_name.began_at, of_address.began_at, of_pair.began_at)
+       coalesce(of_name.began_at, of_address.began_at, of_pair.began_at, waiting.began_at)
            + make_interval(secs => cast(:window_seconds as double precision)) as window_ends_at,
        now() as now,
        account_addresses.address_hash is not null as is_known_address,
        {account_columns}
        , accounts.password_hash, accounts.disabled_at
-from of_pair
+from (values (1)) as asked
+left join waiting on true
+left join of_pair on true
 left join of_address on true
 left join of_name on true
 left join accounts on accounts.name_key = :name_key
@@ -189,12 +197,16 @@ from sessions join accounts using (account_id)
 where session_id = cast(:session_id as uuid) and ended_at is null and expires_at > now() and disabled_at is null;
 
 -- name: change_password
--- Unless another one was chosen meanwhile; all sessions but this one end.
+-- Unless another one was chosen meanwhile; all sessions but this one end, and links that were made for the old one.
 with
 changed as (
     update accounts set password_hash = :password_hash, password_changed_at = now()
     where account_id = cast(:account_id as integer) and password_hash = :verified_hash and disabled_at is null
     returning account_id
+),
+spent as (
+    update account_links set used_at = now() from changed
+    where account_links.account_id = changed.account_id and used_at is null
 )
 select account_id, end_sessions(account_id, cast(:session_id as uuid)) as ended_sessions from changed;
 
@@ -348,8 +360,16 @@ admins as materialized (
     for update
 )
 
+-- part: withdrawn
+-- Links that `gone` has made for others and nobody has used.
+withdrawn as (
+    delete from account_links using gone
+    where account_links.created_by = 'account ' || gone.name and used_at is null
+)
+
 -- name: change_account
--- Another role, or disabled or not (null: as it was); all its sessions end if anything changed, since tokens hold the role.
+-- Another role, or disabled or not (null: as it was); all its sessions end if anything changed, since tokens hold the role,
+-- and so do links it has made.
 -- No row with `changed`: it would leave nobody who can administer, or make an end user one of the team, or the other way
 -- round. No row at all: there is no such account.
 with
@@ -375,7 +395,9 @@ done as (
     select {audited_subject}
     from changed where is_other
 ),
-{audited}
+gone as (select name from changed where is_other),
+{withdrawn}
+, {audited}
 select before.role as role_before, changed.account_id is not null as changed,
        case when changed.is_other then end_sessions(changed.account_id, null) end as ended_sessions,
        changed.account_id, changed.name, changed.role, changed.user_id, changed.created_at,
@@ -383,7 +405,7 @@ select before.role as role_before, changed.account_id is not null as changed,
 from before left join changed using (account_id);
 
 -- name: remove_account
--- Removes an account with all that is its own; nothing of the user it read and wrote as. Not `removed`: it would leave
+-- Removes an account with all that is its own, and links it has made; nothing of the user it read and wrote as. Not `removed`: it would leave
 -- nobody who can administer.
 with
 {admins}
@@ -404,7 +426,9 @@ done as (
     select {audited_subject}
     from removed
 ),
-{audited}
+gone as (select name from removed),
+{withdrawn}
+, {audited}
 select may_go as removed from target;
 
 -- name: link_account

@@ -89,6 +89,16 @@ async def test_a_new_password_has_to_be_a_good_one(
     assert NEW not in answer.text
 
 
+async def test_a_link_ends_with_the_password_it_was_made_for(
+    open_app: httpx.AsyncClient, people: People
+) -> None:
+    boss = people.add("boss")
+    tokens = await signed_in(open_app, "boss")
+    link = await reset_link(open_app, tokens, boss)
+    assert (await change(open_app, tokens)).status_code == 204
+    assert (await reset(open_app, link)).status_code == 410
+
+
 async def test_a_link_is_good_once_and_ends_all_sessions(
     open_app: httpx.AsyncClient, people: People
 ) -> None:

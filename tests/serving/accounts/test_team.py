@@ -143,6 +143,29 @@ async def test_two_admins_who_remove_each_other_at_once_do_not_both_succeed(
         seeds.write(text("delete from accounts"))
 
 
+async def test_what_somebody_has_invited_ends_with_the_right_to_do_so(
+    open_app: httpx.AsyncClient, boss: dict[str, str], people: People
+) -> None:
+    ann = people.add("ann", "viewer")
+    acts: list[dict[str, Any] | None] = [{"role": "viewer"}, {"disabled": True}, None]
+    for number, act in enumerate(acts):
+        other = people.add(f"other-{number}")
+        headers = bearer(await signed_in(open_app, f"other-{number}"))
+        path = "/v1/admin/accounts"
+        invited = await open_app.post(path, json={"role": "admin"}, headers=headers)
+        reset = await open_app.post(f"{path}/{ann}/reset", headers=headers)
+        done = (
+            await removed(open_app, boss, other)
+            if act is None
+            else await changed(open_app, boss, other, **act)
+        )
+        assert done.status_code in {200, 204}
+        came = await register(open_app, "friend", invitation=invited.json()["link"])
+        assert came.status_code == 410, act
+        body = {"link": reset.json()["link"], "password": PASSWORD}
+        assert (await open_app.post("/v1/auth/reset", json=body)).status_code == 410, act
+
+
 async def test_who_is_removed_is_gone_and_what_they_did_stays(
     open_app: httpx.AsyncClient, boss: dict[str, str], people: People, seeds: Seeds
 ) -> None:
