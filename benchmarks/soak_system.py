@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sqlalchemy import text
@@ -22,7 +23,8 @@ from stack.local.ports import free_port
 from stack.local.supervision.state import find_state
 from stack.sample.catalogue import load_films
 
-TANDEM = str(Path(sys.executable).with_name("tandem"))
+OWN = Path(__file__).parents[1]
+"""The checkout this file lies in."""
 KEPT = "kept"
 """A file that says that the home folder is to be kept."""
 START_SECONDS, STOP_SECONDS = 600.0, 90.0
@@ -64,18 +66,24 @@ class RunningSystem:
 
 
 @contextmanager
-def running_system() -> Iterator[RunningSystem]:
+def running_system(
+    checkout: Path = OWN, settings: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[RunningSystem]:
     """Start everything, wait for the first recommendation, stop it at the end.
 
-    The home folder is kept, and named, if the block raises or asks for it.
+    Of this checkout or of another that is prepared (`make setup`); `settings` are variables. The
+    home folder is kept, and named, if the block raises or asks for it.
     """
     home = Path(tempfile.mkdtemp(prefix="tandem-soak-"))
     home.chmod(0o755)
-    environment = _environment(home)
-    up = subprocess.Popen([TANDEM, "up"], env=environment, stdout=sys.stderr)  # noqa: S603 -- our own
+    environment = _environment(home) | dict(settings)
+    tandem = _Tandem(_program(checkout), checkout, environment)
+    up = subprocess.Popen(  # noqa: S603 -- our own
+        [tandem.program, "up"], env=environment, cwd=checkout, stdout=sys.stderr
+    )
     try:
-        _wait_until_served(environment, up)
-        yield _described(home, environment, up.pid)
+        _wait_until_served(tandem, up)
+        yield _described(home, tandem, up.pid)
     except BaseException:
         (home / KEPT).touch()
         raise
@@ -88,6 +96,33 @@ def running_system() -> Iterator[RunningSystem]:
             shutil.rmtree(home, ignore_errors=True)
 
 
+@dataclass(frozen=True, slots=True)
+class _Tandem:
+    """The command of a checkout."""
+
+    program: str
+    checkout: Path
+    environment: dict[str, str]
+
+    def json(self, *arguments: str) -> Any:
+        """What a command answers."""
+        done = subprocess.run(  # noqa: S603 -- our own command
+            [self.program, *arguments, "--json"],
+            env=self.environment,
+            cwd=self.checkout,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return json.loads(done.stdout.splitlines()[-1])
+
+
+def _program(checkout: Path) -> str:
+    if checkout == OWN:
+        return str(Path(sys.executable).with_name("tandem"))
+    return str(checkout / ".venv" / "bin" / "tandem")
+
+
 def _environment(home: Path) -> dict[str, str]:
     own = {
         "TANDEM_HOME": str(home),
@@ -97,14 +132,12 @@ def _environment(home: Path) -> dict[str, str]:
     return {name: value for name, value in os.environ.items() if name not in _OF_OTHERS} | own
 
 
-def _described(home: Path, environment: Mapping[str, str], supervisor: int) -> RunningSystem:
-    status = _json(environment, "status")
-    key = _json(
-        environment, "key", "create", "--name", "soak", "--scope", "read", "--scope", "write"
-    )
+def _described(home: Path, tandem: _Tandem, supervisor: int) -> RunningSystem:
+    status = tandem.json("status")
+    key = tandem.json("key", "create", "--name", "soak", "--scope", "read", "--scope", "write")
     return RunningSystem(
         home=home,
-        environment=environment,
+        environment=tandem.environment,
         supervisor=supervisor,
         api_url=status["api_url"],
         prefect_url=status["prefect_url"],
@@ -113,16 +146,9 @@ def _described(home: Path, environment: Mapping[str, str], supervisor: int) -> R
     )
 
 
-def _wait_until_served(environment: Mapping[str, str], up: subprocess.Popen[bytes]) -> None:
+def _wait_until_served(tandem: _Tandem, up: subprocess.Popen[bytes]) -> None:
     deadline = time.monotonic() + START_SECONDS
-    while _json(environment, "status")["first_recommendation_seconds"] is None:
+    while tandem.json("status")["first_recommendation_seconds"] is None:
         if up.poll() is not None or time.monotonic() > deadline:
             raise RuntimeError("tandem up did not come to its first recommendation")
         time.sleep(1.0)
-
-
-def _json(environment: Mapping[str, str], *arguments: str) -> Any:
-    done = subprocess.run(  # noqa: S603 -- our own command
-        [TANDEM, *arguments, "--json"], env=environment, capture_output=True, text=True, check=True
-    )
-    return json.loads(done.stdout.splitlines()[-1])

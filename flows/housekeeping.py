@@ -9,11 +9,13 @@ from prefect import flow, get_run_logger, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 from pydantic import Field
+from sqlalchemy import Engine
 from sqlalchemy.pool import NullPool
 
 from batch.history.old_impressions import count_up_old_impressions
 from flows.prefect_history import clear_old_runs
 from flows.settings import HousekeepingSettings
+from sql.audit import delete_old_entries
 from sql.engine import FLOW, make_engine
 from sql.expired_sign_ins import clear_expired_sign_ins
 from sql.settings import DatabaseSettings
@@ -34,27 +36,29 @@ class Cleared:
     artifacts: int
     sign_ins: int
     """Sessions, tokens, links and attempts to sign in."""
+    audit_entries: int
 
     def to_text(self) -> str:
         """In plain sentences."""
         return (
             f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
             f" as counts by day, {self.runs:,} old flow runs with their task runs, logs and"
-            f" {self.artifacts:,} artifacts, and {self.sign_ins:,} sessions, tokens, links and"
-            " attempts to sign in that were over."
+            f" {self.artifacts:,} artifacts, {self.audit_entries:,} entries of the audit log, and"
+            f" {self.sign_ins:,} sessions, tokens, links and attempts to sign in that were over."
         )
 
 
 @flow(
     name="housekeeping",
-    description="Clear away Prefect's old runs, sign-ins that are over, and old impressions, which"
-    " stay as counts by day.",
+    description="Clear away Prefect's old runs, sign-ins that are over, old entries of the audit"
+    " log, and old impressions, which stay as counts by day.",
     persist_result=False,
 )
 def housekeeping(
     *,
     prefect_days: Annotated[float | None, Field(ge=1)] = None,
     impression_days: Annotated[int | None, Field(ge=8)] = None,
+    audit_days: Annotated[int | None, Field(ge=30)] = None,
 ) -> Cleared:
     """Clear away what is old; what was deleted. Left empty, a parameter is as set up.
 
@@ -63,9 +67,14 @@ def housekeeping(
     Args:
         prefect_days: days after their end flow runs are kept, with their logs and artifacts
         impression_days: days impressions are kept; after that they are counts by day
+        audit_days: days entries of the audit log are kept
 
     """
-    asked = {"prefect_days": prefect_days, "impression_days": impression_days}
+    asked = {
+        "prefect_days": prefect_days,
+        "impression_days": impression_days,
+        "audit_days": audit_days,
+    }
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = HousekeepingSettings.model_validate(HousekeepingSettings().model_dump() | chosen)
     now = datetime.now(UTC)
@@ -73,7 +82,8 @@ def housekeeping(
     by_day = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
     sign_ins = clear_sign_ins(_SIGN_INS_AT_ONCE)
-    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts, sign_ins)
+    entries = clear_audit_log(now - timedelta(days=settings.audit_days))
+    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts, sign_ins, entries)
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
         f"# Housekeeping\n\n{cleared.to_text()}",
@@ -86,8 +96,7 @@ def housekeeping(
 @task(name="Count up old impressions", cache_policy=NO_CACHE, persist_result=False)
 def clear_impressions(before: date, most: int) -> dict[date, int]:
     """Impressions of the days before `before` become counts; how many by day."""
-    url = DatabaseSettings().database_url.get_secret_value()
-    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
+    engine = _engine()
     by_day: Counter[date] = Counter()
     for day, counted in count_up_old_impressions(engine.begin, before, most):
         by_day[day] += counted
@@ -112,3 +121,15 @@ def clear_runs(before: datetime) -> tuple[int, int]:
         artifacts += cleared.artifacts
         get_run_logger().info("%s flow runs are deleted.", f"{runs:,}")
     return runs, artifacts
+
+
+@task(name="Clear away old audit entries", cache_policy=NO_CACHE, persist_result=False)
+def clear_audit_log(before: datetime) -> int:
+    """How many entries of before `before` were deleted."""
+    with _engine().begin() as connection:
+        return delete_old_entries(connection, before)
+
+
+def _engine() -> Engine:
+    url = DatabaseSettings().database_url.get_secret_value()
+    return make_engine(url, application_name=FLOW, poolclass=NullPool)

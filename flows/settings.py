@@ -17,3 +17,4 @@ class HousekeepingSettings(LayerSettings):
     impression_days: int = Field(
         180, ge=8, description="days impressions are kept; after that they are counts by day"
     )
+    audit_days: int = Field(400, ge=30, description="days entries of the audit log are kept")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import duckdb
 import pyarrow as pa
 
-from domain.identifiers import EVENT_NAMESPACE, LONGEST_ID, IdFault
+from domain.identifiers import EVENT_NAMESPACE, LONGEST_ID, ME, IdFault
 from domain.interactions import EventKind
 from loading.duck import literal
 from loading.kinds_plan import kind_text
@@ -157,7 +157,12 @@ def _id_text(plan: EventsPlan, meaning: str) -> str:
 def _id_fault(name: str) -> str:
     """Most ids are plain and need no second look."""
     plain = f"regexp_full_match({name}, {literal(_PLAIN_ID)})"
-    return f"case when {plain} then '' else id_fault_of({name}) end"
+    # Only users have an id that is taken (see `domain.identifiers.user_id_fault`).
+    taken = f"when {name} = {literal(ME)} then {literal(IdFault.RESERVED.name)}"
+    return (
+        f"case {taken if name == 'user_id' else ''} when {plain} then ''"
+        f" else id_fault_of({name}) end"
+    )
 
 
 def _kind_text(plan: EventsPlan) -> str:

@@ -33,6 +33,7 @@ class Reason(StrEnum):
     ID_BLANK = "id or category is blank"
     ID_PADDED = "id or category has a blank before or after it"
     ID_DOTS = "id or category is . or .., which no path can hold"
+    ID_RESERVED = "user_id is me, which stands for the user of a token"
     NUL_CHARACTER = "text contains a NUL character"
     UNREADABLE_TIME = "time is not written as the others are"
     ZERO_TIME = "time is zero"
@@ -64,6 +65,7 @@ ID_REASONS = {
     IdFault.BLANK: Reason.ID_BLANK,
     IdFault.PADDED: Reason.ID_PADDED,
     IdFault.DOTS: Reason.ID_DOTS,
+    IdFault.RESERVED: Reason.ID_RESERVED,
 }
 ATTRIBUTES_REASONS = {
     AttributesFault.TOO_DEEP: Reason.UNWRITABLE_ATTRIBUTES,

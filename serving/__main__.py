@@ -78,6 +78,8 @@ def _serve(
         log_config=None,
         access_log=False,
         server_header=False,
+        # The app has its own, which trusts whom the settings name.
+        proxy_headers=False,
         timeout_graceful_shutdown=settings.api_shutdown_seconds,
         timeout_keep_alive=settings.api_keep_alive_seconds,
         callback_notify=None if heart is None else heart.beat,

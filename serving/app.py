@@ -5,7 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from serving.access.audit_routes import router as audit_router
+from serving.access.key_routes import router as key_router
 from serving.access.openapi import SECURITY_SCHEMES, declare_security
 from serving.access.requirements import AccessGate, guarded_paths
 from serving.access.token_routes import router as token_router
@@ -17,6 +20,7 @@ from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
 from serving.events.routes import router as events_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
+from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
 from serving.http.middleware import AnswerHeaders, Compression, RequestLimit, RequestRecord
 from serving.http.openapi import describe
@@ -49,6 +53,8 @@ _ROUTERS = (
     auth_router,
     session_router,
     accounts_router,
+    key_router,
+    audit_router,
     loads_router,
     diagnosis_router,
     operation_router,
@@ -104,8 +110,11 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     app.add_middleware(Utf8Only)
     app.add_middleware(RequestRecord, metrics=metrics)
     app.add_middleware(Compression)
+    add_cors(app, settings.cors_origins)
     app.add_middleware(AnswerHeaders)
     app.add_middleware(PathsAsSent)
+    if settings.trusted_proxies:
+        app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_networks())
     add_error_handlers(app)
     declare_security(app)
     describe(app, SECURITY_SCHEMES)

@@ -2,9 +2,12 @@
 
 from functools import cached_property
 
+from serving.access.audit_log import AuditLog
+from serving.access.key_keeping import KeyKeeping
 from serving.access.user_tokens import UserTokens
 from serving.account_parts import AccountParts
 from serving.answering.cache import AnswerCache
+from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
@@ -61,8 +64,13 @@ class Container(AccountParts):
         """What routes ask for."""
         return Services(
             self.access,
+            OwnValues(self.user_profiles),
             UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
             *self.account_services,
+            self.limiter,
+            self.limits,
+            KeyKeeping(self.store, self.known_keys),
+            AuditLog(self.store),
             self.budgets,
             self.settings.exposure(),
             self.recommender,
@@ -129,11 +137,14 @@ class Container(AccountParts):
     @cached_property
     def fallback(self) -> FallbackCatalogue:
         settings = self.settings
-        categories = CategoryFallback(
-            FallbackReader(self.store), most=settings.fallback_category_items
-        )
+        reader = FallbackReader(self.store)
         return FallbackCatalogue(
-            self.live_runs, self.lists, categories, self.copies, most=settings.fallback_items
+            self.live_runs,
+            self.lists,
+            reader,
+            CategoryFallback(reader, most=settings.fallback_category_items),
+            self.copies,
+            most=settings.fallback_items,
         )
 
     # --- how lists are made and answered

@@ -19,6 +19,9 @@ from serving.events.event_log import Events
 from serving.events.kinds import Kinds
 from serving.exclusions.exclusions import ExcludedItems
 from serving.fallback.fallback_catalogue import FallbackCopies
+from serving.limits.limiter import Limiter
+from serving.limits.limits import Limits
+from serving.limits.shared_buckets import SharedBuckets
 from serving.lists.meant_categories import MeantCategories
 from serving.postgres.replica import Replica
 from serving.postgres.store import Store, StoreLimits
@@ -160,6 +163,16 @@ class Datastores:
         self.signing_keys.refresh()
         await self.known_keys.refresh()
         await self.revocations.refresh()
+
+    @cached_property
+    def limiter(self) -> Limiter:
+        return Limiter(
+            SharedBuckets(self.redis), timeout_seconds=self.settings.redis_timeout_seconds
+        )
+
+    @cached_property
+    def limits(self) -> Limits:
+        return Limits(self.limiter, self.settings.requests_per_minute(), self.metrics)
 
     @cached_property
     def impressions(self) -> ImpressionQueue:

@@ -12,6 +12,7 @@ from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
 from serving.accounts.settings import AccountSettings
 from serving.diagnosis.finding import Bounds
+from serving.limits.settings import LimitSettings
 from serving.lists.list_builder import RerankingPolicy
 from serving.postgres.store import StoreLimits
 from serving.runtime.breaker import BreakerRules
@@ -249,6 +250,7 @@ class ServingSettings(
     ClientSettings,
     TokenSettings,
     AccountSettings,
+    LimitSettings,
     UploadSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""

@@ -1,9 +1,7 @@
 """API keys from the command line: made, listed, revoked. Only hashes are stored."""
 
-import getpass
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,18 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
 
 from domain.errors import InvalidInputError
-from serving.access.keys import generate_key, hash_key
+from serving.access.keys import (
+    KeyRecord,
+    check_expiry,
+    check_name,
+    generate_key,
+    has_key_form,
+    hash_key,
+    prefix_of,
+)
+from serving.runtime.faults import KeyNameTakenError, UnknownKeyError
 from sql.statements import statements
+from stack.person import person_at_the_machine
 
 DEFAULT_SCOPES = ("read", "write", "users")
 """Of the first key, and of any other unless more is asked for: never admin."""
@@ -22,31 +30,6 @@ DIAGNOSE_KEY_NAME = "diagnose"
 _DIAGNOSE_SCOPES = ("admin",)
 
 _ACCESS = statements("access")
-
-
-class KeyNameTakenError(InvalidInputError):
-    """A key of this name exists already."""
-
-
-class UnknownKeyError(InvalidInputError):
-    """No key in force has this name."""
-
-
-@dataclass(frozen=True, slots=True)
-class KeyRecord:
-    """What is known about a key; the key itself is not."""
-
-    key_id: int
-    name: str
-    prefix: str
-    """How the key begins."""
-    scopes: list[str]
-    per_minute: int | None
-    """Requests a minute; None: as the settings say."""
-    created_at: datetime
-    expires_at: datetime | None
-    revoked_at: datetime | None
-    last_used_at: datetime | None
 
 
 def create_key(
@@ -59,8 +42,11 @@ def create_key(
 ) -> str:
     """A new key, which is shown this once.
 
-    Raises KeyNameTakenError if a key of this name exists, even a revoked one.
+    Raises KeyNameTakenError if a key of this name exists, even a revoked one; InvalidInputError for
+    a name that no key can have, and for an expiry that has passed.
     """
+    check_name(name)
+    check_expiry(expires_at)
     made = generate_key()
     parameters = {
         "name": name,
@@ -84,26 +70,37 @@ def load_keys(connection: Connection) -> list[KeyRecord]:
     return [KeyRecord(*row) for row in connection.execute(_ACCESS["list_keys"])]
 
 
-def revoke_key(connection: Connection, named: str) -> list[str]:
-    """End the keys of this name or prefix; answer their names.
+def revoke_key(connection: Connection, named: str) -> tuple[KeyRecord, bool]:
+    """End the key of this name, or whose prefix begins so; the key, and whether it was in force.
 
-    UnknownKeyError if none is in force.
+    UnknownKeyError if there is none, InvalidInputError if several keys begin so.
     """
-    parameters = {"named": named, "key_id": None, **_by_command("revoke key")}
-    ended = connection.execute(_ACCESS["revoke_key"], parameters).all()
-    if not ended:
-        raise UnknownKeyError(f"No key in force is named {named!r}; see: tandem key list")
-    return [row.name for row in ended]
+    key = _meant(load_keys(connection), named)
+    if key.revoked_at is not None:
+        return key, False
+    parameters = {"key_id": key.key_id, **_by_command("end key")}
+    connection.execute(_ACCESS["revoke_key"], parameters)
+    return key, True
+
+
+def _meant(keys: Sequence[KeyRecord], named: str) -> KeyRecord:
+    # Who pastes the whole key means it, and finds it in no message.
+    named = prefix_of(named) if has_key_form(named) else named
+    meant = [key for key in keys if key.name == named]
+    # Where one is in force, those that were revoked before are not meant.
+    begin_so = [key for key in keys if named.startswith("tdm_") and key.prefix.startswith(named)]
+    meant = meant or [key for key in begin_so if key.revoked_at is None] or begin_so
+    if not meant:
+        raise UnknownKeyError(f"No key has the name or the prefix {named!r}; see: tandem key list")
+    if len(meant) > 1:
+        names = ", ".join(f"{key.name} ({key.prefix})" for key in meant)
+        raise InvalidInputError(f"Several keys begin with {named}: {names}. Give one by its name.")
+    return meant[0]
 
 
 def _by_command(act: str) -> dict[str, Any]:
     """What the audit log tells of an act on the command line."""
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):
-        # In a container an account need not have a name.
-        user = f"user {os.getuid()}"
-    return {"actor": f"command line, {user}", "act": act, "request_id": None}
+    return {"actor": person_at_the_machine(), "act": act, "request_id": None}
 
 
 def first_key(engine: Engine, file: Path) -> tuple[str, bool]:

@@ -8,9 +8,11 @@ from sqlalchemy import Connection
 from domain.errors import InvalidInputError, TandemError
 from domain.identifiers import KindNo
 from domain.interactions import MOST_VALUE, MOST_WEIGHT, EventKind, Scale
+from sql.audit import add_audit_entry
 from sql.log import load_kinds
 from sql.roles import owns_tables
 from sql.statements import statements
+from stack.person import person_at_the_machine
 
 LEAST_WEIGHT = 0.01
 _NUMBERED_LATER = KindNo(0)
@@ -78,7 +80,19 @@ def set_kind(
             " Create a kind with another name instead."
         )
     connection.execute(_STACK["store_kind"], asdict(kind))
-    return find_kinds(connection)[name], before
+    now = find_kinds(connection)[name]
+    if now != before:
+        _audit(connection, before, now)
+    return now, before
+
+
+def _audit(connection: Connection, before: EventKind | None, now: EventKind) -> None:
+    """Tell what of the kind is different from before; of a new one all."""
+    was = {} if before is None else asdict(before)
+    changed = {name: value for name, value in asdict(now).items() if was.get(name) != value}
+    changed = {name: value for name, value in changed.items() if name not in {"kind", "kind_no"}}
+    act = "create kind" if before is None else "change kind"
+    add_audit_entry(connection, act, now.kind, actor=person_at_the_machine(), **changed)
 
 
 def changed_kind(name: str, before: EventKind | None, change: KindChange) -> EventKind:

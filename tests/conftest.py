@@ -43,8 +43,8 @@ TOGETHER = ("tests/end_to_end/", "tests/flows/")
 LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/serving/test_similarity_index.py")
 WHOLE = (*TOGETHER, "tests/benchmarks/", "tests/chaos/", "tests/promises/", "tests/stack/")
 """Folders whose tests start programs."""
-WHOLE_FIXTURES = {"start", "client", "own_redis", "speed_worker"}
-"""Fixtures that start an app, or a server for one test."""
+WHOLE_FIXTURES = {"start", "client", "own_redis", "speed_worker", "browser"}
+"""Fixtures that start an app, or a server or a browser for one test."""
 IN_MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 6 * 2**30
 """Bytes. A container's /dev/shm is 64 MB, unless somebody asked for more."""

@@ -22,7 +22,8 @@ def delete(connection: Connection, event_id: uuid.UUID) -> Any:
 
 def forget(connection: Connection, user_id: str) -> Any:
     """Forget a user; the row that is answered."""
-    return connection.execute(statements("serving")["forget_user"], {"user_id": user_id}).one()
+    parameters = {"user_id": user_id, "actor": "a test", "act": "forget user", "request_id": None}
+    return connection.execute(statements("serving")["forget_user"], parameters).one()
 
 
 def count(connection: Connection, table: str) -> int:

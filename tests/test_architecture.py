@@ -36,6 +36,7 @@ HOMES = {
     "argon2": {"serving"},
     "cachetools": {"serving"},
     "jwt": {"serving"},
+    "lark": {"serving"},
     "rapidfuzz": {"serving"},
     "fastapi": {"serving"},
     "fastapi_offline": {"serving"},

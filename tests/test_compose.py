@@ -14,7 +14,7 @@ from stack.local.processes import connections_needed
 ROOT = Path(__file__).parent.parent
 COMPOSE = ROOT / "docker-compose.yml"
 CADDYFILE = ROOT / "deploy" / "Caddyfile"
-RUNS_ONCE = {"migrate"}
+RUNS_ONCE = {"migrate", "signing_keys"}
 
 
 def compose() -> dict[str, Any]:
@@ -131,7 +131,20 @@ def test_the_database_takes_all_connections_of_three_containers_of_the_api(
 def test_the_api_and_the_loading_worker_share_the_folder_of_uploads() -> None:
     for name in ("api", "loading"):
         known = services()[name]
-        assert known["volumes"] == [f"uploads:{known['environment']['TANDEM_UPLOADS']}"]
+        assert f"uploads:{known['environment']['TANDEM_UPLOADS']}" in known["volumes"]
+
+
+def test_the_api_alone_reads_the_signing_keys_and_cannot_change_them() -> None:
+    known = services()
+    file = Path(known["api"]["environment"]["TANDEM_SIGNING_KEYS_FILE"])
+    assert known["signing_keys"]["environment"]["TANDEM_SIGNING_KEYS_FILE"] == str(file)
+    assert f"signing_keys:{file.parent}:ro" in known["api"]["volumes"]
+    assert known["signing_keys"]["volumes"] == [f"signing_keys:{file.parent}"]
+    with_keys = {
+        name for name, each in known.items() if "signing_keys:" in str(each.get("volumes"))
+    }
+    assert with_keys == {"api", "signing_keys"}
+    assert f"mkdir --mode=0700 {file.parent}" in COMPOSE.read_text(encoding="utf-8")
 
 
 def test_the_api_has_two_processes() -> None:

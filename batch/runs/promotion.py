@@ -11,6 +11,7 @@ from typing import Literal
 from sqlalchemy import Connection
 
 from domain.identifiers import ItemNo, Position, RunId
+from sql.audit import add_audit_entry
 from sql.folding import find_stale_users, fold_in, store_progress
 from sql.item_embedding import (
     begin_item_embedding,
@@ -88,6 +89,7 @@ def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
     store_progress(connection, run.run_id, horizon)
     parameters = {"run_id": run.run_id, "how": how, "promoted_by": by}
     connection.execute(_BATCH["promote_run"], parameters)
+    add_audit_entry(connection, "serve run", f"run {run.run_id}", actor=by, how=how)
 
 
 def _embed_missing(begin: Begin, run: RunSpace) -> None:

@@ -81,17 +81,12 @@ class Access:
         self._sessions = sessions
 
     async def identify(self, sent: Credentials, required: Required) -> Caller:
-        """Who asks; ForbiddenError if they may not do what is required.
+        """Who asks, whatever they may do.
 
         A key or a token is what counts where one is sent: a browser adds its cookie by itself.
         UnauthenticatedError without valid credentials, or with a key and a token. The errors of
         `KnownKeys.find` and `ConsoleSessions.find` where a key or a session cannot be looked up.
         """
-        caller = await self._found(sent, required)
-        caller.check(required)
-        return caller
-
-    async def _found(self, sent: Credentials, required: Required) -> Caller:
         if sent.key and sent.authorization:
             raise UnauthenticatedError(
                 "Both an API key and a token were sent: send X-API-Key or Authorization, not both."

@@ -154,6 +154,11 @@ def check_may_appoint(caller: Caller) -> None:
         )
 
 
+def grantable_scopes(caller: Caller) -> frozenset[str]:
+    """What a caller who administers may give to a key: a key no more than its own scopes."""
+    return caller.scopes if isinstance(caller, ApiKey) else frozenset(SCOPES)
+
+
 def may_see_causes(caller: Caller) -> bool:
     """Whether what a user did may be told to whoever may ask for that user's list."""
     return not isinstance(caller, ApiKey) or "users" in caller.scopes

@@ -126,6 +126,10 @@ class KnownKeys:
         self._used.add(found.key_id)
         return found
 
+    def forget(self, key_id: int) -> None:
+        """Look a key up again when it comes next: it was changed or revoked just now."""
+        self._keys = {sent: key for sent, key in self._keys.items() if key.key_id != key_id}
+
     async def write_use(self) -> None:
         """Note in the store which keys were used since the last time."""
         used, self._used = self._used, set()

@@ -10,7 +10,7 @@ from serving.access.access import SECURE_COOKIE, SESSION_COOKIE
 from serving.access.callers import Required
 from serving.access.requirements import is_public, requirement_of
 
-KEY, TOKEN, PASSWORD, COOKIE = "ApiKey", "Token", "Password", "Session"
+KEY, TOKEN, PASSWORD, COOKIE = "X-API-Key", "Token", "Password", "Session"
 
 SECURITY_SCHEMES: Mapping[str, Mapping[str, Any]] = {
     KEY: {

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, params
 from fastapi.dependencies.models import Dependant
@@ -11,14 +11,15 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
-from domain.errors import TandemError
+from domain.errors import TandemError, UnauthenticatedError
 from serving.access.access import Access, Credentials
-from serving.access.callers import Caller, Kind, Required, Role, Scope
+from serving.access.callers import ApiKey, Caller, Kind, Required, Role, Scope
 from serving.access.exposure import Exposure, Openness
 from serving.access.own import narrow_to_own
 from serving.http.bodies import METHODS_WITH_BODY
 from serving.http.errors import nothing_here, problem_of
 from serving.http.routing import Services
+from serving.limits.limits import Limits
 from serving.runtime.budget import RequestBudgets
 
 
@@ -43,13 +44,15 @@ class RequiredScope:
     async def check(self, scope: RequestScope) -> None:
         """Return if the caller may; UnauthenticatedError or ForbiddenError if not.
 
-        The time to look a key up is part of the request's budget, which begins here.
+        RateLimitedError if the caller asks too often. The time to look a key up is part of the
+        request's budget, which begins here.
         """
         state = scope["state"]
         services: Services = state["services"]
         services[RequestBudgets].begin(self.required.kind, since=state.get("asked_at"))
-        sent = Credentials.of(scope)
-        caller = await services[Access].identify(sent, self.required)
+        caller = await _identified(scope, services, self.required)
+        await _count(services[Limits], state, caller)
+        caller.check(self.required)
         state["granted"] = self.required
         state["caller"] = caller
         state["caller_id"] = caller.caller_id
@@ -78,6 +81,23 @@ class Public:
 
 ANONYMOUS = "anonymous"
 MOST_ANONYMOUS_BYTES = 10_000
+
+
+async def _identified(scope: RequestScope, services: Services, required: Required) -> Caller:
+    """Who asks; nobody that is known counts as the address it comes from."""
+    try:
+        return await services[Access].identify(Credentials.of(scope), required)
+    except UnauthenticatedError:
+        await services[Limits].check_address(scope)
+        raise
+
+
+async def _count(limits: Limits, state: dict[str, Any], caller: Caller) -> None:
+    """RateLimitedError if it is one request too many."""
+    if isinstance(caller, ApiKey):
+        await limits.check_key(state, caller.key_id, caller.per_minute)
+    else:
+        await limits.check_user(state, caller.caller_id)
 
 
 def _required(

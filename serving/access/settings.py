@@ -22,7 +22,8 @@ class TokenSettings(LayerSettings):
     signing_keys_file: Path | None = Field(
         None,
         description="The keys that tokens are signed with, as `tandem token rotate` writes them;"
-        " the same file for all processes. Unset: there are no tokens and no accounts.",
+        " the same file for all processes. Unset: there are no tokens and no accounts, but `tandem"
+        " up` makes one in its home folder.",
     )
     token_seconds: TokenSeconds = Field(
         900, description="A token for one user lives so long unless it is asked for another time."

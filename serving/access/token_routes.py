@@ -2,10 +2,11 @@
 
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Response
 from pydantic import BaseModel, ConfigDict, Field
+from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
 from serving.access.requirements import may_make_tokens
@@ -18,6 +19,7 @@ from serving.runtime.faults import BodyTooLargeError, MalformedBodyError, NoSign
 
 router = APIRouter(prefix="/v1", tags=["tokens"], route_class=TandemRoute)
 
+TokenType = TypeAliasType("TokenType", Literal["Bearer"])
 FromUserTokens = Annotated[UserTokens, provided(UserTokens)]
 
 
@@ -39,7 +41,7 @@ class TokenAnswer(BaseModel):
     """A token, shown this once."""
 
     token: str = Field(description="To be sent as `Authorization: Bearer TOKEN`.")
-    token_type: str = Field("Bearer", examples=["Bearer"])
+    token_type: TokenType = "Bearer"  # noqa: S105 - a name of the standard
     user_id: str = Field(examples=["ann"])
     expires_at: datetime
 

@@ -5,13 +5,20 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from fastapi import Query
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
-from serving.candidates.filters import Filters
+from serving.candidates.filters import Filters, Passes
 from serving.exclusions.exclusions import Knowledge
-from serving.http.values import AS_INTEGER, Identifier, UserIdentifier
+from serving.filtering.language import LONGEST_FILTER, FilterError, parse_filter
+from serving.http.values import (
+    AS_INTEGER,
+    Documented,
+    Identifier,
+    UserIdentifier,
+    storable_text,
+)
 from serving.lists.request import LONGEST
 from serving.runs.live_runs import LiveRun
 
@@ -37,6 +44,32 @@ EXCLUSIONS = (
 EXCLUSIONS_OF_USER = f"{EXCLUSIONS} Null: the list is for no user."
 
 
+def _parsable(text: str) -> str:
+    try:
+        parse_filter(text)
+    except FilterError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+def written_filter(text: str) -> Passes:
+    """A filter in the language of `filter`, which has been found to be one."""
+    return Passes(text, parse_filter(text))
+
+
+WrittenFilter = Annotated[
+    Annotated[str, AfterValidator(storable_text), AfterValidator(_parsable)] | None,
+    Documented({"maxLength": LONGEST_FILTER}),
+    Field(
+        description="Only items that pass: comparisons of attributes (=, !=, <, <=, >, >=, in, not"
+        " in, starts with, exists, missing) with texts in quotes, numbers, true, false, time"
+        ' "2026-03-01", now - 7 days, or user.NAME; with and, or, not and brackets. category,'
+        " title, item_id and created_at are names too.",
+        examples=['year >= 1990 and genre in ("Comedy", "Drama")'],
+    ),
+]
+
+
 class FilterQuery(BaseModel):
     """Conditions on the items of a list; the parameters of a query are a subclass."""
 
@@ -60,9 +93,12 @@ class FilterQuery(BaseModel):
 
     limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
 
+    filter: WrittenFilter = None
+
     def filters(self) -> Filters:
         """What the items are to meet."""
-        return Filters.of(self.category or (), self.exclude_category or ())
+        filters = Filters.of(self.category or (), self.exclude_category or ())
+        return filters if self.filter is None else filters.also(written_filter(self.filter))
 
 
 Limit = Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Query(description="How many items.")]

@@ -6,9 +6,12 @@ for lists that are kept in memory. Recommendations, search, similar items and th
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, ClassVar, Protocol
 
 import orjson
+
+from serving.filtering.expression import Document, Expression
 
 
 class FilteredItem(Protocol):
@@ -30,8 +33,14 @@ class Condition(Protocol):
     def parameters(self) -> Mapping[str, Any]:
         """The parameters of its SQL form; the names are its own."""
 
-    def matches(self, item: FilteredItem) -> bool:
-        """Whether an item passes; the same as the SQL form says."""
+    def identity(self) -> Mapping[str, Any]:
+        """What tells it from all others, by the same names."""
+
+    def matches(self, item: FilteredItem, document: Document | None) -> bool:
+        """Whether an item passes; the same as the SQL form says.
+
+        `document`: all that is known of the item; None: its categories alone.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +55,11 @@ class InAnyCategory:
         """See `Condition`."""
         return {"in_categories": list(self.any_of)}
 
-    def matches(self, item: FilteredItem) -> bool:
+    def identity(self) -> Mapping[str, Any]:
+        """See `Condition`."""
+        return self.parameters()
+
+    def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
         """See `Condition`."""
         return not set(self.any_of).isdisjoint(item.categories)
 
@@ -63,12 +76,47 @@ class InNoCategory:
         """See `Condition`."""
         return {"not_in_categories": list(self.none_of)}
 
-    def matches(self, item: FilteredItem) -> bool:
+    def identity(self) -> Mapping[str, Any]:
+        """See `Condition`."""
+        return self.parameters()
+
+    def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
         """See `Condition`."""
         return set(self.none_of).isdisjoint(item.categories)
 
 
-NOT_ASKED: Mapping[str, Any] = {"in_categories": None, "not_in_categories": []}
+@dataclass(frozen=True, slots=True)
+class Passes:
+    """The item passes a filter that is written in the language of `filter`."""
+
+    text: str
+    expression: Expression
+    keeps_few: ClassVar[bool] = True
+    known_in_memory: ClassVar[bool] = True
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Condition`. The clock is read here, so that `now` is that of the search itself."""
+        return {
+            "item_path": self.expression.jsonpath(datetime.now(UTC)),
+            "asks_fields": any(name.is_field for name in self.expression.names()),
+        }
+
+    def identity(self) -> Mapping[str, Any]:
+        """See `Condition`. `now` is not among it, or no answer would be found again."""
+        own = [repr(each) for each in self.expression.operands()]
+        return {"item_path": [self.text, own], "asks_fields": None}
+
+    def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
+        """See `Condition`; an item of which no attributes are known does not pass."""
+        return document is not None and self.expression.holds(document, datetime.now(UTC))
+
+
+NOT_ASKED: Mapping[str, Any] = {
+    "in_categories": None,
+    "not_in_categories": [],
+    "item_path": None,
+    "asks_fields": False,
+}
 """The parameters of all conditions where none is asked."""
 
 
@@ -111,6 +159,16 @@ class Filters:
         return next(found, ())
 
     @property
+    def written(self) -> Passes | None:
+        """The filter that was written in the language of `filter`."""
+        return next((each for each in self.conditions if isinstance(each, Passes)), None)
+
+    def with_written(self, written: Passes) -> "Filters":
+        """The same with this one in its place."""
+        others = (each for each in self.conditions if not isinstance(each, Passes))
+        return Filters((*others, written))
+
+    @property
     def keep_few(self) -> bool:
         """Whether they may leave but a small part of the catalogue."""
         return any(each.keeps_few for each in self.conditions)
@@ -120,9 +178,9 @@ class Filters:
         """Whether `match` can tell."""
         return all(each.known_in_memory for each in self.conditions)
 
-    def match(self, item: FilteredItem) -> bool:
-        """Whether an item passes."""
-        return all(each.matches(item) for each in self.conditions)
+    def match(self, item: FilteredItem, document: Document | None = None) -> bool:
+        """Whether an item passes; `document`: see `Condition.matches`."""
+        return all(each.matches(item, document) for each in self.conditions)
 
     def without(self, categories: Sequence[str]) -> "Filters":
         """The same, and none of these categories either."""
@@ -138,7 +196,10 @@ class Filters:
 
     def key(self) -> str:
         """What tells them from all others, as text."""
-        return orjson.dumps(self.parameters(), option=orjson.OPT_SORT_KEYS).decode()
+        identity = dict(NOT_ASKED)
+        for each in self.conditions:
+            identity |= each.identity()
+        return orjson.dumps(identity, option=orjson.OPT_SORT_KEYS).decode()
 
 
 EVERYTHING = Filters()

@@ -3,13 +3,12 @@
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import (
     AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
     ValidationError,
@@ -20,21 +19,8 @@ from pydantic import (
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind, parse_scale
 from serving.http.errors import faults_of
-from serving.http.values import Identifier
+from serving.http.values import Identifier, Moment
 from serving.runtime.faults import Fault
-
-
-def _iso_text(given: Any) -> Any:
-    """A bare number could mean seconds or milliseconds, so it is not taken."""
-    if isinstance(given, str) and "-" not in given:
-        raise ValueError("give a time in ISO 8601, such as 2026-03-01T12:00:00Z")
-    if not isinstance(given, (str, datetime)):
-        raise ValueError("give a time as text in ISO 8601, such as 2026-03-01T12:00:00Z")  # noqa: TRY004 -- pydantic reports ValueError
-    return given
-
-
-def _with_zone(given: datetime) -> datetime:
-    return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
 
 
 def _named_scale(given: str) -> str:
@@ -46,8 +32,6 @@ def _named_scale(given: str) -> str:
 
 
 ScaleText = Annotated[str, Field(max_length=100), AfterValidator(_named_scale)]
-
-Moment = Annotated[datetime, BeforeValidator(_iso_text), AfterValidator(_with_zone)]
 
 
 class EventBody(BaseModel):

@@ -13,6 +13,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId
 from serving.candidates.catalogue_items import CatalogueItem
 from serving.fallback.category_selection import NewestPerCategory, select_round_robin
+from serving.filtering.expression import Document
 from serving.lists.recommendation_list import RecommendationList
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
@@ -24,6 +25,8 @@ _PAGE_ITEMS = 20_000
 _FEWEST_PAGE_ITEMS = 500
 _SCAN_SECONDS = 0.25
 """No page is begun after so long; the next time it goes on."""
+_MOST_ATTRIBUTE_BYTES = 2_000
+"""Of an item in the fallback, whose filters are to be answered from memory."""
 _REST_SECONDS = 60.0
 _RESTS = 40
 """So many times what a scan took is rested before the next: scanning takes 2.5 % at most."""
@@ -77,6 +80,26 @@ class FallbackReader:
         (row,) = await self._store.rows(_FALLBACK["load_catalogue_page"], parameters)
         newest = orjson.loads(row.newest) if row.newest else {}
         return CataloguePage(newest, row.oldest, is_full=row.items == items)
+
+    async def load_documents(self, item_nos: Sequence[ItemNo]) -> dict[ItemNo, Document]:
+        """What filters may ask of the items; those with many attributes are left out."""
+        parameters = {"item_nos": as_array(item_nos), "most_bytes": _MOST_ATTRIBUTE_BYTES}
+        (row,) = await self._store.rows(_FALLBACK["load_documents"], parameters)
+        return {
+            ItemNo(item_no): Document(
+                attributes,
+                {
+                    "item_id": item_id,
+                    "title": title,
+                    "category": categories,
+                    "created_at": created_at,
+                },
+            )
+            for item_no, attributes, item_id, title, categories, created_at in orjson.loads(
+                row.documents or "[]"
+            )
+            if attributes is not None
+        }
 
     async def load_items(self, item_nos: Sequence[ItemNo]) -> list[CatalogueItem]:
         """Those of the items that are available, in any order."""

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
@@ -11,8 +12,9 @@ import orjson
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.fallback.category_fallback import CategoryFallback, CategoryItems
+from serving.fallback.category_fallback import CategoryFallback, CategoryItems, FallbackReader
 from serving.fallback.fallback_items import FallbackItems
+from serving.filtering.expression import Document
 from serving.lists.list_maker import ListMaker
 from serving.lists.recommendation_list import RecommendationList, RecommendedItem, backfill_items
 from serving.lists.request import LONGEST, RecommendationRequest
@@ -36,8 +38,12 @@ redis.call('SET', KEYS[1], ARGV[3], 'EX', ARGV[2])
 redis.call('SET', KEYS[2], ARGV[1], 'EX', ARGV[2])
 """
 
+_DOCUMENT_SECONDS = 60.0
+"""How long attributes are good for the fallback, unless this process hears of a change."""
+
 _NOTHING_FITS = (
-    "The lists cannot be read just now, and the fallback has nothing that fits. Try again shortly."
+    "The lists cannot be read just now, and the fallback has nothing that fits{filter}. Try again"
+    " shortly."
 )
 _NOTHING: AbstractSet[ItemNo] = frozenset()
 
@@ -83,6 +89,7 @@ class FallbackCatalogue:
         self,
         live_runs: LiveRuns,
         lists: ListMaker,
+        reader: FallbackReader,
         categories: CategoryFallback,
         copies: FallbackCopies,
         *,
@@ -90,11 +97,15 @@ class FallbackCatalogue:
     ) -> None:
         self._live_runs = live_runs
         self._lists = lists
+        self._reader = reader
         self._categories = categories
         self._copies = copies
         self._most = max(most, LONGEST)
         self._items: FallbackItems | None = None
         self._changed: dict[ItemId, Sequence[str] | None] = {}
+        self._documents: dict[ItemNo, Document] = {}
+        self._asked_of: AbstractSet[ItemNo] = frozenset()
+        self._documents_until = 0.0
 
     @property
     def run(self) -> LiveRun | None:
@@ -127,9 +138,21 @@ class FallbackCatalogue:
             for item_id, categories in self._changed.items():
                 _update_item(fallback, item_id, categories)
             encoded = fallback.encode()
+        await self._learn_documents(fallback)
         self._items = fallback
         if of_categories is not None:
             await self._copies.store_popular(encoded)
+
+    async def _learn_documents(self, fallback: FallbackItems) -> None:
+        """Have filters answered from memory; read now and then, for it is much."""
+        now, item_nos = time.monotonic(), set(fallback.item_nos)
+        if now >= self._documents_until or not item_nos <= self._asked_of:
+            self._documents = await self._reader.load_documents(sorted(item_nos))
+            self._asked_of, self._documents_until = item_nos, now + _DOCUMENT_SECONDS
+            for item_no in fallback.numbers_of(list(self._changed)):
+                # It may have been read before.
+                self._documents.pop(item_no, None)
+        fallback.know(self._documents)
 
     async def _load(self, run: LiveRun | None) -> tuple[RecommendationList, CategoryItems | None]:
         """All of it from one run; the list alone if it is the first and categories are away."""
@@ -169,7 +192,7 @@ class FallbackCatalogue:
     ) -> RecommendationList:
         """The first `n` that are not excluded; StoreUnavailableError if there never was a list."""
         if self._items is None:
-            raise StoreUnavailableError(_NOTHING_FITS)
+            raise StoreUnavailableError(_nothing_fits(filters))
         return self._items.top(n, excluded, filters, max_per_category)
 
     def answer(
@@ -186,8 +209,13 @@ class FallbackCatalogue:
         """
         result = self.top(n, excluded, filters=filters, max_per_category=max_per_category)
         if not result.items and self._items and not self._items.covers(filters):
-            raise StoreUnavailableError(_NOTHING_FITS)
+            raise StoreUnavailableError(_nothing_fits(filters))
         return result
+
+
+def _nothing_fits(filters: Filters) -> str:
+    written = filters.written
+    return _NOTHING_FITS.format(filter="" if written is None else f" filter={written.text}")
 
 
 def _update_item(

@@ -11,6 +11,7 @@ import orjson
 
 from domain.identifiers import ItemId, ItemNo
 from serving.candidates.filters import Filters
+from serving.filtering.expression import Document
 from serving.lists.list_builder import ListBuilder
 from serving.lists.recommendation_list import RecommendationList, RecommendedItem
 from serving.runs.live_runs import LiveRun
@@ -31,6 +32,7 @@ class FallbackItems:
             None if incomplete_categories is None else set(incomplete_categories)
         )
         self._items = dict(enumerate(result.items))
+        self._documents: dict[ItemNo, Document] = {}
         self._indexes = {item.item_id: index for index, item in self._items.items()}
         self._in_category: defaultdict[str, list[int]] = defaultdict(list)
         for index, item in self._items.items():
@@ -49,7 +51,8 @@ class FallbackItems:
         passing = (
             item
             for item in self._within(filters.any_of)
-            if item.item_no not in excluded and filters.match(item)
+            if item.item_no not in excluded
+            and filters.match(item, self._documents.get(item.item_no))
         )
         if max_per_category is None:
             return replace(self._result, items=tuple(islice(passing, n)))
@@ -58,14 +61,28 @@ class FallbackItems:
         builder.add_deferred()
         return replace(self._result, items=builder.items)
 
+    @property
+    def item_nos(self) -> list[ItemNo]:
+        """The numbers of all items, in their order."""
+        return [item.item_no for item in self._items.values()]
+
+    def know(self, documents: dict[ItemNo, Document]) -> None:
+        """What there is to know of the items; where it is missing, no filter passes.
+
+        What is wrong after a change of an item is removed from it.
+        """
+        self._documents = documents
+
     def covers(self, filters: Filters) -> bool:
         """Whether every item of the catalogue that passes is here.
 
         An item that passes is in a category that is not excluded, or in none at all, which stands
         under ''; and where categories are wanted, in one of these. Other conditions can only leave
-        fewer.
+        fewer, if enough is known of each item here to tell.
         """
         if self._incomplete_categories is None or not filters.known_in_memory:
+            return False
+        if filters.written is not None and not self._documents.keys() >= set(self.item_nos):
             return False
         lacking = self._incomplete_categories.difference(filters.none_of)
         return not (lacking.intersection(filters.any_of) if filters.any_of else lacking)
@@ -78,7 +95,10 @@ class FallbackItems:
                 self._in_category[category].remove(index)
 
     def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
-        """Know an item as one of these categories; one that is not here is missing in them."""
+        """Know an item as one of these categories; one that is not here is missing in them.
+
+        What else was known of it may be wrong now.
+        """
         index = self._indexes.get(item_id)
         if index is None:
             if self._incomplete_categories is not None:
@@ -89,6 +109,7 @@ class FallbackItems:
         for category in set(categories):
             insort(self._in_category[category], index)
         self._items[index] = replace(self._items[index], categories=tuple(categories))
+        self._documents.pop(self._items[index].item_no, None)
 
     def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
         """The numbers of those of these items that the fallback has."""

@@ -2,7 +2,7 @@
 
 import time
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import structlog
@@ -195,8 +195,11 @@ _UNLESS_SAID: Sequence[_Header] = (
 )
 
 
+_NOTHING_SAID: Mapping[str, Sequence[_Header]] = {}
+
+
 class AnswerHeaders:
-    """Adds the headers, and leaves out the body of an answer to HEAD."""
+    """Adds headers, also those of a rate limit, and leaves out the body of an answer to HEAD."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -210,7 +213,8 @@ class AnswerHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = with_all(message.get("headers", ()))
+                said = scope.get("state", _NOTHING_SAID).get("rate_limit", ())
+                message["headers"] = [*with_all(message.get("headers", ())), *said]
             elif without_body and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)

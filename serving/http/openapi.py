@@ -29,6 +29,8 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
         "4f0c8a5e0c1d4b6f9a3e2d1c0b9a8f7e",
     ),
     "Cache-Control": ("Answers are personal: no cache may keep them.", "private, no-store"),
+    "RateLimit-Policy": ("q requests in w seconds, if the caller has a limit.", '"key";q=600;w=60'),
+    "RateLimit": ("r requests are left; after t seconds all are again.", '"key";r=42;t=56'),
     "Location": ("Where to ask for what becomes of it.", "/v1/loads/12"),
     "Allow": ("The methods this path can be asked by.", "GET, HEAD"),
     "Retry-After": ("Seconds to wait before asking again.", "1"),
@@ -36,7 +38,7 @@ _HEADERS: Mapping[str, tuple[str, str]] = {
     "Accept": ("The media type a body is taken in.", "application/json"),
     "Accept-Encoding": ("The encoding a body is taken in.", "identity"),
 }
-_OF_EVERY_ANSWER = ("X-Request-ID", "Cache-Control")
+_OF_EVERY_ANSWER = ("X-Request-ID", "Cache-Control", "RateLimit-Policy", "RateLimit")
 _OF_STATUS: Mapping[str, tuple[str, ...]] = {
     "401": ("WWW-Authenticate",),
     "405": ("Allow",),

@@ -4,6 +4,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any
 
 import orjson
@@ -153,6 +154,22 @@ AS_NUMBER = BeforeValidator(_written_as(_NUMBER, "a number such as 0.5"))
 
 QueryBoolean = Annotated[bool, BeforeValidator(_true_or_false)]
 """Pydantic takes 1, no, t and others too."""
+
+
+def _iso_text(given: Any) -> Any:
+    """A bare number could mean seconds or milliseconds, so it is not taken."""
+    if isinstance(given, str) and "-" not in given:
+        raise ValueError("give a time in ISO 8601, such as 2026-03-01T12:00:00Z")
+    if not isinstance(given, (str, datetime)):
+        raise ValueError("give a time as text in ISO 8601, such as 2026-03-01T12:00:00Z")  # noqa: TRY004 -- pydantic reports ValueError
+    return given
+
+
+def _with_zone(given: datetime) -> datetime:
+    return given if given.tzinfo is not None else given.replace(tzinfo=UTC)
+
+
+Moment = Annotated[datetime, BeforeValidator(_iso_text), AfterValidator(_with_zone)]
 
 
 def _storable(given: dict[str, Any]) -> dict[str, Any]:

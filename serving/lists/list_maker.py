@@ -118,11 +118,11 @@ class ListMaker:
         *,
         limit: int,
         excluded: Sequence[ItemNo] = (),
-        category: str = "",
+        filters: Filters = EVERYTHING,
     ) -> tuple[RecommendedItem, ...]:
         """What is popular among the eligible, then any other eligible items."""
         builder = ListBuilder(limit)
-        await self._backfiller.begin(run, builder, excluded, Filters.of_category(category))
+        await self._backfiller.begin(run, builder, excluded, filters)
         return builder.items
 
     async def _candidates_in_time(

@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from starlette.requests import ClientDisconnect
 
 from domain.errors import InvalidInputError
+from serving.access.acting import FromActor
 from serving.access.requirements import may_operate
 from serving.http.errors import body_broken_off, problems_of_request
 from serving.http.routing import TandemRoute, provided
@@ -65,7 +66,7 @@ async def create_load(
         query.filename,
         query.options(),
         is_preview=query.preview,
-        uploaded_by=request.state.caller.label,
+        uploaded_by=request.state.caller.name,
     )
     response.headers["Location"] = f"{PATH}/{upload.upload_id}"
     return load_answer(upload)
@@ -111,12 +112,12 @@ async def find_load(load_id: LoadId, uploads: FromUploadQueue) -> LoadAnswer:
     status_code=HTTPStatus.ACCEPTED,
     responses=problems_of_request(UnknownLoadError),
 )
-async def undo_load(load_id: LoadId, uploads: FromUploadQueue) -> LoadAnswer:
+async def undo_load(load_id: LoadId, uploads: FromUploadQueue, actor: FromActor) -> LoadAnswer:
     """Take back what a load added; one that is under way is stopped first. Harmless twice.
 
     The worker does it: the load is `undoing`, and then `undone`.
     """
-    return load_answer(await uploads.undo(load_id))
+    return load_answer(await uploads.undo(load_id, actor))
 
 
 def _refuse_forms(request: Request) -> None:

@@ -182,7 +182,9 @@ class LoadAnswer(BaseModel):
     bytes: int
     options: dict[str, Any] = Field(description="As they were given.")
     is_preview: bool
-    uploaded_by: str = Field(description="The name of the API key.")
+    uploaded_by: str = Field(
+        description="A key or an account by its name.", examples=["key importer"]
+    )
     queued_at: datetime
     started_at: datetime | None
     ended_at: datetime | None

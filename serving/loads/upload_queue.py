@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from serving.access.acting import Actor
 from serving.loads.upload_folder import UploadFolder
 from serving.postgres.store import WriteStore
 from serving.runtime.budget import RequestBudgets
@@ -74,9 +75,10 @@ class UploadQueue:
             )
         return upload
 
-    async def undo(self, upload_id: int) -> Row[Any]:
+    async def undo(self, upload_id: int, actor: Actor) -> Row[Any]:
         """Have all taken back that it added; harmless twice."""
-        await self._store.write(_UPLOADS["ask_to_undo_upload"], {"upload_id": upload_id})
+        parameters = {"upload_id": upload_id, **actor.doing("undo load")}
+        await self._store.write(_UPLOADS["ask_to_undo_upload"], parameters)
         return await self.find(upload_id)
 
     async def find(self, upload_id: int) -> Row[Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from domain.identifiers import ItemId, UserId
+from serving.candidates.filters import Filters, Passes
 from serving.lists.recommendation_list import RecommendedItem
 from serving.runs.live_runs import LiveRun, same_run
 
@@ -58,10 +59,18 @@ class NonPersonalizedRequest:
 
     key: ListKey
     limit: int
+    written: Passes | None = None
+    """What else the items are to pass."""
     user_id: UserId | None = None
     """Whose seen, disliked and hidden items are left out; None: nobody's."""
     session: str | None = None
     """Of `starter`: the same session gets the same list as long as the run is served."""
+
+    @property
+    def filters(self) -> Filters:
+        """What the items are to meet."""
+        filters = Filters.of_category(self.key.category)
+        return filters if self.written is None else filters.also(self.written)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,10 +43,10 @@ class NonPersonalizedLists:
         self.store = store
 
     async def load_latest(
-        self, category: str, excluded: Sequence[ItemNo], *, items: int
+        self, filters: Filters, excluded: Sequence[ItemNo], *, items: int
     ) -> ListedItems:
         """The eligible items that came into the catalogue last, all with score 0."""
-        parameters = _eligible(category, excluded, items)
+        parameters = _eligible(filters, excluded, items)
         return ListedItems.of(await self.store.rows(_SERVING["load_latest"], parameters))
 
     async def load_well_known(
@@ -65,13 +65,15 @@ class NonPersonalizedLists:
         return [ItemNo(row.item_no) for row in rows], vectors
 
     async def load_eligible(
-        self, item_nos: Sequence[ItemNo], category: str, excluded: Sequence[ItemNo], *, items: int
+        self,
+        item_nos: Sequence[ItemNo],
+        filters: Filters,
+        excluded: Sequence[ItemNo],
+        *,
+        items: int,
     ) -> ListedItems:
-        """The first `items` of these that are eligible and of the category now, in the same order.
-
-        All have the score 0; the category '' is the whole catalogue.
-        """
-        parameters = {"item_nos": list(item_nos), **_eligible(category, excluded, items)}
+        """The first `items` of these that are eligible and pass now, in the same order; score 0."""
+        parameters = {"item_nos": list(item_nos), **_eligible(filters, excluded, items)}
         return ListedItems.of(await self.store.rows(_SERVING["load_eligible"], parameters))
 
     async def load_excluded(self, user_no: UserNo) -> tuple[ItemNo, ...]:
@@ -82,8 +84,7 @@ class NonPersonalizedLists:
         return (*rows[0].seen, *rows[0].disliked)
 
 
-def _eligible(category: str, excluded: Sequence[ItemNo], items: int) -> dict[str, Any]:
-    filters = Filters.of_category(category)
+def _eligible(filters: Filters, excluded: Sequence[ItemNo], items: int) -> dict[str, Any]:
     return {"excluded": list(excluded), "items": items, **filters.parameters()}
 
 
@@ -194,7 +195,7 @@ class NonPersonalizedListMaker:
             run,
             limit=missing,
             excluded=[*excluded, *(item.item_no for item in items)],
-            category=request.key.category,
+            filters=request.filters,
         )
         return NonPersonalizedList(
             strategy, run, (*items, *backfill_items(popular)) if items else popular
@@ -205,17 +206,16 @@ class NonPersonalizedListMaker:
     ) -> tuple[RecommendedItem, ...]:
         key = request.key
         if key.name == "latest":
-            latest = await self._lists.load_latest(key.category, excluded, items=request.limit)
+            latest = await self._lists.load_latest(request.filters, excluded, items=request.limit)
             return backfill_items(latest.items.values())
         if run is None or key.name == "popular":
             return ()
         if key.name == "starter":
             order = await self._starter.order(run, key.category, request.session)
             eligible = await self._lists.load_eligible(
-                order, key.category, excluded, items=request.limit
+                order, request.filters, excluded, items=request.limit
             )
             return backfill_items(eligible.items.values())
-        filters = Filters.of_category(key.category)
         return with_scores(
-            await load_listed(self._lists.store, run.run_id, key.name, excluded, filters)
+            await load_listed(self._lists.store, run.run_id, key.name, excluded, request.filters)
         )

@@ -9,7 +9,6 @@ from domain.identifiers import ItemNo
 from serving.answering.list_kind import ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading, on_replica
-from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
@@ -62,8 +61,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
             excluded = await self.lists.load_excluded(user.user_no)
         listed = await self.maker.make(run, request, excluded)
         self._keep_fallback(request, listed)
-        filters = Filters.of_category(request.key.category)
-        meant = await self.categories.find_if_possible(filters, listed.items)
+        meant = await self.categories.find_if_possible(request.filters, listed.items)
         return replace(listed, categories_meant=meant) if meant else listed
 
     def make_fallback(
@@ -71,19 +69,22 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
     ) -> NonPersonalizedList:
         """The fallback of this list, else what is popular in its category."""
         excluded = self.excluded(known.exclusions, request)
-        filters = Filters.of_category(request.key.category)
+        if request.written is not None:
+            # Lists are kept without what a filter may ask.
+            result = self.fallback.answer(request.limit, excluded, filters=request.filters)
+            return NonPersonalizedList("fallback", result.run, result.items)
         listed = self.fallback_lists.find(request.key) or self.fallback_lists.find(
             ListKey("popular", request.key.category)
         )
         eligible = (item for item in listed.items if item.item_no not in excluded) if listed else ()
         items = tuple(islice(eligible, request.limit))
         if listed is None or not items:
-            result = self.fallback.answer(request.limit, excluded, filters=filters)
+            result = self.fallback.answer(request.limit, excluded, filters=request.filters)
             return NonPersonalizedList("fallback", result.run, result.items)
         own = NonPersonalizedList("fallback", listed.run, items)
         if len(items) == request.limit or not self.fallback.can_answer():
             return own
-        popular = self.fallback.top(request.limit, excluded, filters=filters)
+        popular = self.fallback.top(request.limit, excluded, filters=request.filters)
         return _completed(own, popular, request.limit)
 
     def excluded(
@@ -105,7 +106,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
             return await self.maker.make(run, NonPersonalizedRequest(key, _FALLBACK_ITEMS))
 
     def _keep_fallback(self, request: NonPersonalizedRequest, listed: NonPersonalizedList) -> None:
-        if request.key == ListKey("popular"):
+        if request.key == ListKey("popular") or request.written is not None:
             return
         if request.user_id is None and request.session is None:
             self.fallback_lists.keep(request.key, listed)

@@ -1,13 +1,16 @@
 """GET /v1/popular, /v1/trending, /v1/latest and /v1/starter."""
 
+from dataclasses import dataclass
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Depends, Query, Response
 
 from domain.identifiers import UserId
 from serving.access.requirements import may_read
-from serving.answering.schemas import Limit
+from serving.answering.own_values import FromOwnValues
+from serving.answering.schemas import Limit, WrittenFilter
+from serving.candidates.filters import Passes
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.non_personalized.non_personalized_list import (
@@ -50,6 +53,36 @@ _TRENDING_LISTS: dict[Window, ListName] = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class ListQuery:
+    """What all these lists can be asked."""
+
+    category: str
+    limit: int
+    written: Passes | None
+    user_id: UserId | None
+
+    def for_list(self, name: ListName, session: str | None = None) -> NonPersonalizedRequest:
+        """The request for one of the lists."""
+        key = ListKey(name, self.category)
+        return NonPersonalizedRequest(key, self.limit, self.written, self.user_id, session)
+
+
+async def _list_query(
+    *,
+    own_values: FromOwnValues,
+    limit: Limit = 20,
+    category: Category = "",
+    filter: WrittenFilter = None,  # noqa: A002 - as the query names it
+    user_id: ForUser = None,
+) -> ListQuery:
+    written = await own_values.written(filter, user_id)
+    return ListQuery(category, limit, written, None if user_id is None else UserId(user_id))
+
+
+Asked = Annotated[ListQuery, Depends(_list_query)]
+
+
 @router.get(
     "/popular",
     dependencies=[may_read],
@@ -58,7 +91,7 @@ _TRENDING_LISTS: dict[Window, ListName] = {
 )
 async def popular(
     non_personalized: FromNonPersonalizedService,
-    limit: Limit = 20,
+    asked: Asked,
     window: Annotated[
         PopularWindow | None,
         Query(
@@ -66,16 +99,13 @@ async def popular(
             " counts once. Left out: the last 90 days, newer likings counting more."
         ),
     ] = None,
-    category: Category = "",
-    user_id: ForUser = None,
 ) -> Response:
     """What is popular with everybody, in the whole catalogue or in a category.
 
     As many items as were asked for, or all that are eligible. A window with fewer is filled up with
     what is popular otherwise, then with any items.
     """
-    request = _request(_POPULAR_LISTS[window], category, limit, user_id)
-    listed = await non_personalized.answer(request)
+    listed = await non_personalized.answer(asked.for_list(_POPULAR_LISTS[window]))
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
 
 
@@ -87,20 +117,17 @@ async def popular(
 )
 async def trending(
     non_personalized: FromNonPersonalizedService,
-    limit: Limit = 20,
+    asked: Asked,
     window: Annotated[
         TrendingWindow, Query(description="The last day, the last 7 or the last 30 days.")
     ] = "week",
-    category: Category = "",
-    user_id: ForUser = None,
 ) -> Response:
     """What rises: liked by surprisingly many in the last window, after the four windows before.
 
     What rises with everything else does not count, and a few likings do not make a trend. As many
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
-    request = _request(_TRENDING_LISTS[window], category, limit, user_id)
-    listed = await non_personalized.answer(request)
+    listed = await non_personalized.answer(asked.for_list(_TRENDING_LISTS[window]))
     return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
 
 
@@ -112,13 +139,10 @@ async def trending(
 )
 async def latest(
     non_personalized: FromNonPersonalizedService,
-    limit: Limit = 20,
-    category: Category = "",
-    user_id: ForUser = None,
+    asked: Asked,
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
-    request = _request("latest", category, limit, user_id)
-    listed = await non_personalized.answer(request)
+    listed = await non_personalized.answer(asked.for_list("latest"))
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
 
 
@@ -130,22 +154,12 @@ async def latest(
 )
 async def starter(
     non_personalized: FromNonPersonalizedService,
-    limit: Limit = 20,
-    category: Category = "",
-    user_id: ForUser = None,
+    asked: Asked,
     session: Session = None,
 ) -> Response:
     """Well-known items for a new user to choose from, each as different as can be from the others.
 
     However many are asked for, the first ones are the same.
     """
-    request = _request("starter", category, limit, user_id, session)
-    listed = await non_personalized.answer(request)
+    listed = await non_personalized.answer(asked.for_list("starter", session))
     return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
-
-
-def _request(
-    name: ListName, category: str, limit: int, user_id: str | None, session: str | None = None
-) -> NonPersonalizedRequest:
-    user = None if user_id is None else UserId(user_id)
-    return NonPersonalizedRequest(ListKey(name, category), limit, user, session)

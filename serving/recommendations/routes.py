@@ -9,6 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 from domain.identifiers import UserId
 from serving.access.callers import may_see_causes
 from serving.access.requirements import FromCaller, may_read
+from serving.answering.own_values import FromOwnValues
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
@@ -35,6 +36,7 @@ async def recommend(
     user_id: Annotated[UserIdentifier, Path(examples=["ann"])],
     caller: FromCaller,
     recommender: FromRecommender,
+    own_values: FromOwnValues,
     asked: Annotated[RecommendationQuery, Query()],
 ) -> Response:
     """Recommend items to a user, known or not.
@@ -50,7 +52,9 @@ async def recommend(
     """
     explain = asked.explain and may_see_causes(caller)
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
-    request = replace(asked.to_request(), explain=explain)
+    request = asked.to_request()
+    filters = await own_values.resolved(request.filters, UserId(user_id))
+    request = replace(request, explain=explain, filters=filters)
     given = await recommender.recommend(UserId(user_id), request)
     explained: Explained = "no" if not asked.explain else "yes" if explain else "withheld"
     body = orjson.dumps(recommendation_answer(user_id, given, explained=explained))

@@ -71,6 +71,14 @@ class NoSigningKeysError(TandemError):
     """Tokens are off here: no file of signing keys is set up (TANDEM_SIGNING_KEYS_FILE)."""
 
 
+class UnknownKeyError(InvalidInputError):
+    """There is no such API key in force."""
+
+
+class KeyNameTakenError(InvalidInputError):
+    """An API key of this name exists already, or did."""
+
+
 class NoRoomError(TandemError):
     """There is no room on the disk for the file. Make room, or send a smaller one."""
 

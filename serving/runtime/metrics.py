@@ -98,6 +98,11 @@ class ServingMetrics:
             "Requests without a body told to come again: too_many under way, or connections.",
             ["reason"],
         )
+        self.rate_limited = counter(
+            "serving_rate_limited",
+            "Requests refused because their caller has asked too often, by limit.",
+            ["limit"],
+        )
         self.connections_refused = counter(
             "serving_connections_refused",
             "Connections beyond the limit: told so, or closed at once.",
@@ -141,5 +146,7 @@ class ServingMetrics:
             self.sign_ins.labels(outcome)
         for reason in ("too_many", "too_many_bytes", "too_many_of_key", "too_slow"):
             self.bodies_refused.labels(reason)
+        for limit in ("address", "key", "user"):
+            self.rate_limited.labels(limit)
         for reason in ("too_many", "connections"):
             self.requests_shed.labels(reason)

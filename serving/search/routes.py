@@ -1,5 +1,6 @@
 """GET /v1/search."""
 
+from dataclasses import replace
 from typing import Annotated, Any
 
 import orjson
@@ -8,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from serving.access.requirements import may_read
+from serving.answering.own_values import FromOwnValues
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
@@ -184,11 +186,15 @@ FromSearcher = Annotated[Searcher, provided(Searcher)]
     response_model=SearchAnswer,
     responses=problems_of_request(),
 )
-async def search(searcher: FromSearcher, asked: Annotated[SearchQuery, Query()]) -> Response:
+async def search(
+    searcher: FromSearcher, own_values: FromOwnValues, asked: Annotated[SearchQuery, Query()]
+) -> Response:
     """Search the catalogue: by words, by what they mean, and, with user_id, by the user's taste.
 
     Words typed wrong are corrected if no item has them. As many items as were asked for, or all
     that are eligible: items that match in words, then the nearest in meaning.
     """
-    found = await searcher.search(asked.user(), asked.to_request())
+    request = asked.to_request()
+    filters = await own_values.resolved(request.filters, asked.user())
+    found = await searcher.search(asked.user(), replace(request, filters=filters))
     return Response(orjson.dumps(search_answer(asked.q, found)), media_type="application/json")

@@ -1,6 +1,7 @@
 """GET /v1/items/{item_id}/similar and GET /v1/similar."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Annotated, Any
 
 import orjson
@@ -11,6 +12,7 @@ from typing_extensions import TypeAliasType
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId, UserId
 from serving.access.requirements import may_read
+from serving.answering.own_values import FromOwnValues, OwnValues
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
@@ -141,13 +143,14 @@ FromSimilar = Annotated[Similar, provided(Similar)]
 async def similar_to_item(
     item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
     similar: FromSimilar,
+    own_values: FromOwnValues,
     asked: Annotated[SimilarQuery, Query()],
 ) -> Response:
     """Items like this one: used by the same people, and similar in what is said of them.
 
     As many as were asked for, or all that are eligible. An item that is new has neighbours too.
     """
-    return await _similar(similar, asked.user(), asked.like([item_id]))
+    return await _similar(similar, own_values, asked.user(), asked.like([item_id]))
 
 
 @router.get(
@@ -157,12 +160,17 @@ async def similar_to_item(
     responses=_PROBLEMS,
 )
 async def similar_to_items(
-    similar: FromSimilar, asked: Annotated[SimilarToSeveralQuery, Query()]
+    similar: FromSimilar,
+    own_values: FromOwnValues,
+    asked: Annotated[SimilarToSeveralQuery, Query()],
 ) -> Response:
     """Items like several, as those in a cart or of a page: near to the middle of them all."""
-    return await _similar(similar, asked.user(), asked.like(asked.item_id))
+    return await _similar(similar, own_values, asked.user(), asked.like(asked.item_id))
 
 
-async def _similar(similar: Similar, user_id: UserId | None, request: SimilarRequest) -> Response:
-    found = await similar.similar(user_id, request)
+async def _similar(
+    similar: Similar, own_values: OwnValues, user_id: UserId | None, request: SimilarRequest
+) -> Response:
+    filters = await own_values.resolved(request.filters, user_id)
+    found = await similar.similar(user_id, replace(request, filters=filters))
     return Response(orjson.dumps(similar_answer(found)), media_type="application/json")

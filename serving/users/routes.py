@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Response
 
 from domain.errors import UnknownUserError
 from domain.identifiers import UserId
+from serving.access.acting import FromActor
 from serving.access.requirements import may_read_users, may_write_users
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
@@ -59,13 +60,15 @@ async def put_user(
     dependencies=[may_write_users],
     responses=problems_of_request(),
 )
-async def forget_user(user_id: UserPath, forgetter: FromUserForgetter) -> ForgottenUserAnswer:
+async def forget_user(
+    user_id: UserPath, forgetter: FromUserForgetter, actor: FromActor
+) -> ForgottenUserAnswer:
     """Forget a user: remove all events, interests, lists, vectors, impressions, cached answers.
 
     Harmless twice, and the same for a user nobody knows: then there is nothing to remove. An event
     that is sent again with its `event_id` does not bring the user back; one with a new id is the
     first of a new user.
     """
-    forgotten = await forgetter.forget(UserId(user_id))
+    forgotten = await forgetter.forget(UserId(user_id), actor)
     removed = RemovedCounts(cached_answers=forgotten.cached_answers, **forgotten.rows)
     return ForgottenUserAnswer(user_id=user_id, removed=removed)

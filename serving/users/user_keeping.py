@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from domain.errors import UnknownUserError
 from domain.identifiers import ItemNo, UserId
+from serving.access.acting import Actor
 from serving.access.revocations import Revocations, user_subject
 from serving.candidates.catalogue_items import find_item_nos
 from serving.candidates.users import UserNumbers
@@ -120,7 +121,7 @@ class UserForgetter:
         default_factory=lambda: deque(maxlen=_MOST_DUE), init=False
     )
 
-    async def forget(self, user_id: UserId) -> Forgotten:
+    async def forget(self, user_id: UserId, actor: Actor) -> Forgotten:
         """Remove all that is known of a user, known or not; harmless twice.
 
         An event of the same user id that is recorded afterwards is that of a new user. The user's
@@ -128,7 +129,7 @@ class UserForgetter:
         """
         await self.revocations.revoke(user_subject(user_id))
         cached = await self.exclusion_cache.find(user_id)
-        gone = await self.profiles.forget_user(user_id)
+        gone = await self.profiles.forget_user(user_id, actor)
         # A number from memory may be all that is left: whoever was first may have died before this.
         numbers = {gone.user_no, cached.user_no, self.users.forget(user_id)}
         dropped = await self.answers.drop([no for no in numbers if no is not None])

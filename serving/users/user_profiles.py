@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 
 from domain.identifiers import ItemNo, UserId, UserNo
+from serving.access.acting import Actor
 from serving.postgres.store import WriteStore
 from sql.statements import statements
 
@@ -92,6 +93,11 @@ class UserProfiles:
             created_at=row.created_at,
         )
 
+    async def find_attributes(self, user_id: UserId) -> Mapping[str, Any]:
+        """A user's attributes; of somebody unknown there are none."""
+        rows = await self._store.rows(_INTERESTS["find_attributes"], {"user_id": user_id})
+        return rows[0].attributes if rows else {}
+
     async def put_user(
         self,
         user_id: UserId,
@@ -116,7 +122,8 @@ class UserProfiles:
             row.created_at,
         )
 
-    async def forget_user(self, user_id: UserId) -> ForgottenUser:
+    async def forget_user(self, user_id: UserId, actor: Actor) -> ForgottenUser:
         """Remove a user, known or not, from every table; it is committed when this returns."""
-        (row,) = await self._store.write(_SERVING["forget_user"], {"user_id": user_id})
+        parameters = {"user_id": user_id, **actor.doing("forget user")}
+        (row,) = await self._store.write(_SERVING["forget_user"], parameters)
         return ForgottenUser(None if row.user_no is None else UserNo(row.user_no), row.removed)

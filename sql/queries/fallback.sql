@@ -52,6 +52,14 @@ select (select count(*) from page) as items,
             group by category
         ) as by_category) as newest;
 
+-- name: load_documents
+-- What filters may ask of those of :item_nos that are available; null for attributes of more than :most_bytes.
+select cast(json_agg(json_build_array(
+           item_no, case when pg_column_size(attributes) <= :most_bytes then attributes end, item_id, title,
+           array_remove(categories, null), to_json(created_at))) as text) as documents
+from items
+where item_no = any(cast(:item_nos as integer[])) and available;
+
 -- name: load_fallback_items
 -- What is known of those of :item_nos that are available.
 select cast(json_agg(json_build_array(item_no, item_id, title, array_remove(categories, null))) as text) as items

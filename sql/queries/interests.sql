@@ -15,6 +15,10 @@ select stored.user_no, created, changed,
        ) as known
 from put_user(:user_id, cast(:attributes as jsonb), cast(:words as text[]), cast(:item_nos as integer[])) as stored;
 
+-- name: find_attributes
+-- A user's attributes.
+select attributes from users where user_id = :user_id;
+
 -- name: find_user
 -- A user's profile, and which of the words the run being served knows.
 select user_id, attributes, created_at, declared_at, live_run.run_id, coalesce(words, '{}') as words,

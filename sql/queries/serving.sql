@@ -396,5 +396,10 @@ select is_new, user_no, user_id, deleted_at
 from delete_event(:event_id) left join users using (user_no);
 
 -- name: forget_user
--- Removes a user from every table: the number that is gone, and how many rows went. Harmless twice.
-select user_no, removed from forget_user(:user_id);
+-- Removes a user from every table: the number that is gone, and how many rows went. Harmless twice. The audit log tells
+-- that a user was forgotten, and not which: the id must stand nowhere any more.
+with
+gone as materialized (select user_no, removed from forget_user(:user_id)),
+done as (select 'a user' as subject, removed as details from gone where user_no is not null),
+{audited}
+select user_no, removed from gone;

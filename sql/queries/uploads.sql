@@ -27,14 +27,18 @@ where upload_id = cast(:upload_id as integer) and (state = 'failed' or state = '
 returning upload_id;
 
 -- name: ask_to_undo_upload
--- Harmless twice. No row: there is no such upload.
-update uploads
-set state = case when state in ('undoing', 'undone') then state else 'undoing' end,
-    attempts = case when state in ('undoing', 'undone') then attempts else 0 end,
-    started_at = case when state in ('undoing', 'undone') then started_at else now() end,
-    ended_at = case when state = 'undone' then ended_at end
-where upload_id = cast(:upload_id as integer)
-returning upload_id;
+-- Harmless twice. No row: there is no such upload, or it was asked before.
+with
+asked as (
+    update uploads set state = 'undoing', attempts = 0, started_at = now(), ended_at = null
+    where upload_id = cast(:upload_id as integer) and state not in ('undoing', 'undone')
+    returning upload_id, filename
+),
+done as (
+    select 'upload ' || upload_id as subject, jsonb_build_object('filename', filename) as details from asked
+),
+{audited}
+select upload_id from asked;
 
 -- name: find_upload
 {as_shown}

@@ -25,6 +25,8 @@ COMMANDS = {
     "bench": "stack.cli.bench",
     "key": "stack.cli.key",
     "account": "stack.cli.account",
+    "token": "stack.cli.token",
+    "audit": "stack.cli.audit",
     "kind": "stack.cli.kind",
     "runs": "stack.cli.runs",
     "repair": "stack.cli.repair",

@@ -9,11 +9,13 @@ import redis
 import typer
 
 from domain.errors import InvalidInputError
+from sql.audit import add_audit_entry
 from sql.statements import statements
 from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.home import is_up
 from stack.local.stores import opened_stores
+from stack.person import person_at_the_machine
 
 _STACK = statements("stack")
 _WORD = "empty"
@@ -44,6 +46,9 @@ def command(
             raise InvalidInputError("Nothing was taken away.")
         with connected(owner) as connection:
             connection.execute(_STACK["empty_store"])
+            actor = person_at_the_machine()
+            taken = {"events": there.events, "users": there.users, "items": there.items}
+            add_audit_entry(connection, "empty", "everything", actor=actor, **taken)
         if stores.redis_url is not None:
             _forget_cached(stores.redis_url)
     typer.echo("Tandem is empty. `tandem load PATH` fills it.")

@@ -27,6 +27,7 @@ from loading.priority import let_others_go_first
 from loading.report import LoadReport
 from loading.report import Progress as LoadProgress
 from loading.sources import STANDARD_INPUT
+from sql.audit import add_audit_entry
 from sql.loads import undo_load
 from stack.cli.load_tables import understood_tables
 from stack.cli.options import AsJson
@@ -34,6 +35,7 @@ from stack.cli.preparing import prepare
 from stack.cli.preview_tables import print_preview
 from stack.database import connected
 from stack.local.stores import opened_stores
+from stack.person import person_at_the_machine
 
 Answer = TypeVar("Answer")
 
@@ -239,6 +241,15 @@ def _undo(load_no: int, *, as_json: bool) -> None:
         connected(stores.database_url) as connection,
     ):
         undone = undo_load(connection, load_no)
+        if undone.is_new:
+            add_audit_entry(
+                connection,
+                "undo load",
+                f"load {load_no}",
+                actor=person_at_the_machine(),
+                events=undone.events,
+                items_removed=undone.items_removed,
+            )
     if as_json:
         typer.echo(json.dumps({"load": load_no, **dataclasses.asdict(undone)}))
         return

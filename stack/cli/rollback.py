@@ -1,6 +1,5 @@
 """Serve an earlier run again, within a second; nothing is learned again or lost."""
 
-import getpass
 from typing import Annotated
 
 import typer
@@ -11,6 +10,7 @@ from domain.identifiers import RunId
 from stack.cli.preparing import prepare
 from stack.database import using_engine
 from stack.local.stores import opened_stores
+from stack.person import account
 
 
 def command(
@@ -28,17 +28,9 @@ def command(
         roll_back(
             engine.begin,
             RunId(run),
-            by=f"tandem rollback, {_person()}",
+            by=f"tandem rollback, {account()}",
             on_users=lambda done, of: status.update(
                 f"bringing run {run} up to date: {done:,} of {of:,} users"
             ),
         )
     console.print(f"Run {run} is served now. The one before stays retained.")
-
-
-def _person() -> str:
-    """Who types, as the machine knows them; in a container perhaps nobody."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "somebody without a name"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
+from serving.access.signing_keys import rotate_signing_keys
 from stack.local.home import Home
 from stack.local.password_file import ensure_password
 from stack.local.prefect_password import USER
@@ -11,6 +12,7 @@ from stack.settings import StackSettings
 
 # A person's own Prefect account or profile has no say in this stack.
 _STRANGERS = ("PREFECT_API_", "PREFECT_PROFILE", "PREFECT_CLIENT_", "PREFECT_SERVER_API_")
+_SIGNING_KEYS = "TANDEM_SIGNING_KEYS_FILE"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -57,6 +59,19 @@ def child_environment(
         "TANDEM_API_HOST": settings.api_host,
         "TANDEM_API_PORT": str(settings.api_port),
     }
+
+
+def api_environment(environment: Mapping[str, str], home: Home) -> dict[str, str]:
+    """Variables of the API, on top of those of all processes: the file of the signing keys.
+
+    It is made if it is missing, unless the caller has one elsewhere.
+    """
+    if environment.get(_SIGNING_KEYS):
+        return dict(environment)
+    file = home.signing_keys_file
+    if not file.exists():
+        rotate_signing_keys(file)
+    return {**environment, _SIGNING_KEYS: str(file)}
 
 
 def no_proxy(*hosts: str) -> dict[str, str]:

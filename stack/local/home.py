@@ -69,6 +69,11 @@ class Home:
         return self.directory / "diagnose_key"
 
     @property
+    def signing_keys_file(self) -> Path:
+        """The keys that tokens are signed with, mode 0600."""
+        return self.directory / "signing_keys.json"
+
+    @property
     def prefect_password_file(self) -> Path:
         """The password of the Prefect server, mode 0600."""
         return self.directory / "prefect.password"

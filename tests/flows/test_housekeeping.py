@@ -94,7 +94,16 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
         )
         connection.execute(text("insert into items (item_id, title) values ('film', 'Film')"))
         record(connection, [("ann", 1, 0)])
+        connection.execute(
+            text(
+                "insert into audit_log (actor, act, subject, at)"
+                " select 'a test', 'act', 'x', now() - n * interval '210 days'"
+                " from generate_series(1, 3) as n"
+            )
+        )
     cleared = housekeeping()
+    assert cleared.audit_entries == 2
+    assert value(engine, "select count(*) from audit_log") == 1
     assert (cleared.impressions, cleared.impression_days) == (2, 2)
     assert value(engine, "select count(*) from impressions") == 3
     assert value(engine, "select sum(impressions) from analytics.impressions_daily") == 5

@@ -64,6 +64,7 @@ BAD_CSV_EVENTS: list[tuple[bytes, Reason]] = [
     (f"ann,{LONG},view,,1600000000,".encode(), Reason.ID_TOO_LONG),
     (f"ann,1,view,,1600000000,{LONG}".encode(), Reason.ID_TOO_LONG),
     (b"ann\0,1,view,,1600000000,", Reason.ID_CONTROL),
+    (b"me,1,view,,1600000000,", Reason.ID_RESERVED),
     (b"ann,1,rate,much,1600000000,", Reason.INVALID_VALUE),
     (b"ann,1,rate,nan,1600000000,", Reason.INVALID_VALUE),
     (b"ann,1,rate,1e39,1600000000,", Reason.INVALID_VALUE),
@@ -90,7 +91,7 @@ def test_every_bad_line_of_a_csv_file_is_rejected_and_every_good_one_stored(
     written = sorted(rejects(report), key=lambda reject: reject["row"])
     assert [(reject["row"], reject["reason"]) for reject in written] == expected
     assert {reject["file"] for reject in written} == {"events.csv"}
-    assert json.loads(written[6]["content"])["value"] == "much"
+    assert json.loads(written[7]["content"])["value"] == "much"
     assert users(engine) == {f"u{n}" for n in range(len(BAD_CSV_EVENTS))}
     assert report.rejects_path == Path("events.rejects.jsonl")
 
@@ -108,6 +109,7 @@ BAD_JSON_EVENTS: list[tuple[str, Reason]] = [
     ('{"user_id": "\\u2800", "item_id": "1", "time": 1600000000}', Reason.ID_BLANK),
     ('{"user_id": "..", "item_id": "1", "time": 1600000000}', Reason.ID_DOTS),
     ('{"user_id": "ann", "item_id": ".", "time": 1600000000}', Reason.ID_DOTS),
+    ('{"user_id": "me", "item_id": "1", "time": 1600000000}', Reason.ID_RESERVED),
     ('{"user_id": "ann", "item_id": "1", "time": 1600000000, "kind": "rate"}', Reason.NO_VALUE),
     (
         '{"user_id": "ann", "item_id": "1", "time": 1600000000, "kind": "rate", "value": 1e9}',

@@ -101,7 +101,10 @@ class Unknowable:
     def parameters(self) -> dict[str, object]:
         return {}
 
-    def matches(self, item: object) -> bool:  # noqa: ARG002
+    def identity(self) -> dict[str, object]:
+        return {}
+
+    def matches(self, item: object, document: object) -> bool:  # noqa: ARG002
         return False
 
 

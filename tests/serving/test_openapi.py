@@ -168,7 +168,7 @@ def test_headers_of_answers_are_documented() -> None:
     headers = DOCUMENT["components"]["headers"]
     for name, operation in OPERATIONS.items():
         for status, response in operation["responses"].items():
-            expected = {"X-Request-ID", "Cache-Control"}
+            expected = {"X-Request-ID", "Cache-Control", "RateLimit-Policy", "RateLimit"}
             expected |= {"Retry-After"} if status in {"429", "503"} else set()
             expected |= {"Allow"} if status == "405" else set()
             assert expected <= response["headers"].keys() <= headers.keys(), (name, status)

@@ -4,8 +4,17 @@
 -- part of it, so that in both cases the smaller part is the one that is listed.
 
 -- part: wanted
--- Each condition is true where it is not asked (null).
+-- Each condition is true where it is not asked (null). A filter in the language of `filter` is a predicate of jsonpath on
+-- the attributes; other columns are its variables, and are put together only if it asks for them.
 (cast(:in_categories as text[]) is null or categories && cast(:in_categories as text[]))
+and (cast(:item_path as jsonpath) is null or coalesce(jsonb_path_match_tz(
+    items.attributes,
+    cast(:item_path as jsonpath),
+    case when cast(:asks_fields as boolean)
+         then jsonb_build_object('category', items.categories, 'item_id', items.item_id, 'title', items.title,
+                                 'created_at', items.created_at)
+         else '{}' end,
+    true), false))
 
 -- part: unwanted
 -- Each condition is false, and never null, where it is not asked.

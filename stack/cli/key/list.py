@@ -1,20 +1,27 @@
 """List the API keys by name; the keys themselves are stored nowhere."""
 
 import json
+from datetime import UTC, datetime
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-from stack.api_key import KeyRecord, load_keys
+from serving.access.callers import SCOPES
+from serving.access.keys import KeyRecord
+from stack.api_key import load_keys
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
 from stack.local.stores import opened_stores
 
+_WIDTH = 80
+"""A table that is wider than a terminal cannot be read; names and scopes take several lines."""
+
 
 def command(*, as_json: AsJson = False) -> None:
-    """Write a table, or a JSON array of `name`, `scopes`, `created_at` and `revoked_at`."""
+    """Write a table, or a JSON array: `name`, `scopes`, `created_at`, `revoked_at` and more."""
     with (
         opened_stores(*prepare(), "tandem key") as stores,
         connected(stores.database_url) as connection,
@@ -22,23 +29,51 @@ def command(*, as_json: AsJson = False) -> None:
         records = load_keys(connection)
     if as_json:
         typer.echo(json.dumps([_plain(record) for record in records]))
-    else:
-        Console(soft_wrap=True).print(_table(records))
+        return
+    console = Console(highlight=False)
+    console.width = max(console.width, _WIDTH) if console.is_terminal else _WIDTH
+    console.print(_table(records))
 
 
 def _plain(record: KeyRecord) -> dict[str, object]:
     return {
+        "key_id": record.key_id,
         "name": record.name,
+        "prefix": record.prefix,
         "scopes": record.scopes,
+        "limit": record.per_minute,
         "created_at": record.created_at.isoformat(),
+        "expires_at": record.expires_at and record.expires_at.isoformat(),
+        "last_used_at": record.last_used_at and record.last_used_at.isoformat(),
         "revoked_at": record.revoked_at and record.revoked_at.isoformat(),
     }
 
 
 def _table(records: list[KeyRecord]) -> Table:
-    table = Table("name", "scopes", "created", "", box=None, header_style="bold", pad_edge=False)
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("name", overflow="fold", min_width=5)
+    table.add_column("prefix", no_wrap=True)
+    table.add_column("scopes", overflow="fold", min_width=5)
+    table.add_column("limit", no_wrap=True, justify="right")
+    for heading in ("created", "ends", "last used"):
+        table.add_column(heading, no_wrap=True)
     for record in records:
-        ended = f"revoked {record.revoked_at:%Y-%m-%d %H:%M}" if record.revoked_at else ""
-        created = f"{record.created_at:%Y-%m-%d %H:%M}"
-        table.add_row(record.name, ", ".join(record.scopes), created, ended)
+        table.add_row(
+            escape(record.name),
+            record.prefix,
+            ", ".join(scope for scope in SCOPES if scope in record.scopes),
+            "" if record.per_minute is None else f"{record.per_minute}",
+            f"{record.created_at:%Y-%m-%d}",
+            _end(record),
+            f"{record.last_used_at:%Y-%m-%d}" if record.last_used_at else "never",
+        )
     return table
+
+
+def _end(record: KeyRecord) -> str:
+    if record.revoked_at is not None:
+        return f"revoked\n{record.revoked_at:%Y-%m-%d}"
+    if record.expires_at is None:
+        return "never"
+    word = "expired\n" if record.expires_at <= datetime.now(UTC) else ""
+    return f"{word}{record.expires_at:%Y-%m-%d}"

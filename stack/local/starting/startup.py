@@ -13,7 +13,7 @@ from stack.accounts import first_admin_link
 from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
-from stack.local.environment import child_environment, prefect_environment
+from stack.local.environment import api_environment, child_environment, prefect_environment
 from stack.local.flow_runs.nightly_run import NightlyRunError, run_nightly
 from stack.local.home import Home
 from stack.local.processes import (
@@ -133,11 +133,11 @@ async def _stores(start: Start) -> tuple[DatabaseAddresses, str]:
 
 
 async def _data_and_layers(start: Start, engine: Engine, environment: Mapping[str, str]) -> None:
-    settings = start.settings
+    with_signing_keys = api_environment(environment, start.home)
     await together(
         _sample(start, engine),
         _service(start, speed_service(environment)),
-        _service(start, api_service(environment, settings.api_url)),
+        _service(start, api_service(with_signing_keys, start.settings.api_url)),
     )
 
 

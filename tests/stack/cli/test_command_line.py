@@ -50,6 +50,9 @@ COMMANDS = [
     ["account", "list"],
     ["account", "disable"],
     ["account", "reset"],
+    ["token"],
+    ["token", "rotate"],
+    ["audit"],
     ["kind"],
     ["kind", "list"],
     ["kind", "set"],
@@ -257,7 +260,7 @@ def test_a_revoked_key_is_listed_as_such_and_its_name_stays_taken(external: str)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["key", "revoke", "nobody"], "No key in force is named 'nobody'"),
+        (["key", "revoke", "nobody"], "No key has the name or the prefix 'nobody'"),
         (["key", "create", "--name", "a", "--scope", "own"], "There is no scope 'own'"),
         (["key", "create", "--name", "", "--scope", "read"], "1 to 100 characters"),
         (["load", "nowhere.csv"], "There is no file or folder nowhere.csv"),

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from stack.cli import app
 from stack.http_client import ask, refusal
 from stack.local.caller import close_off
-from stack.local.environment import prefect_environment
+from stack.local.environment import api_environment, prefect_environment
 from stack.local.home import UP, Home, owning
 from stack.local.password_file import ensure_password
 from stack.local.processes import api_service, speed_service
@@ -156,6 +156,17 @@ def test_a_command_works_on_the_embedded_database_whatever_libpq_is_reported(
     monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
     created = CliRunner().invoke(app, ["key", "create", "--name", "app", "--json"])
     assert created.exit_code == 0, created.output
+
+
+def test_the_api_has_signing_keys_which_are_made_once_unless_there_are_others(home: Home) -> None:
+    made = api_environment({"A": "1"}, home)
+    assert made == {"A": "1", "TANDEM_SIGNING_KEYS_FILE": str(home.signing_keys_file)}
+    keys = home.signing_keys_file.read_bytes()
+    assert home.signing_keys_file.stat().st_mode & 0o777 == 0o600
+    assert api_environment({"TANDEM_SIGNING_KEYS_FILE": ""}, home).items() <= made.items()
+    assert home.signing_keys_file.read_bytes() == keys
+    others = {"TANDEM_SIGNING_KEYS_FILE": "/run/others.json"}
+    assert api_environment(others, home) == others
 
 
 @pytest.mark.usefixtures("strangers")

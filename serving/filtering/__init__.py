@@ -1,0 +1,1 @@
+"""The language of `filter`: what a request asks of items, as text."""

@@ -1,0 +1,70 @@
+"""Show who administered what, newest first: keys, loads, runs, kinds of events, users."""
+
+import dataclasses
+import json
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from sql.audit import AuditEntry, list_audit
+from stack.cli.options import AsJson
+from stack.cli.preparing import prepare
+from stack.database import connected
+from stack.local.stores import opened_stores
+
+_WIDE = 1_000
+
+
+def command(
+    *,
+    most: Annotated[int, typer.Option(help="How many.", min=1, max=10_000)] = 50,
+    before: Annotated[
+        int | None, typer.Option(help="Only entries before the one of this number.", min=1)
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a table, or a JSON object with `entries`."""
+    with (
+        opened_stores(*prepare(), "tandem audit") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        entries = list_audit(connection, most, before)
+    if as_json:
+        plain = [dataclasses.asdict(entry) for entry in entries]
+        typer.echo(json.dumps({"entries": plain}, default=str))
+    elif entries:
+        _print(entries)
+    else:
+        typer.echo("Nothing was administered yet.")
+
+
+def _print(entries: list[AuditEntry]) -> None:
+    table = Table("entry", "at (UTC)", "by", "act", "on", "details", box=None, pad_edge=False)
+    for entry in entries:
+        table.add_row(
+            str(entry.audit_id),
+            f"{entry.at:%Y-%m-%d %H:%M}",
+            escape(entry.actor),
+            escape(entry.act),
+            escape(entry.subject),
+            escape(_written(entry.details)),
+        )
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        # Whoever reads it from a pipe has lines of any length.
+        console.width = _WIDE
+    console.print(table)
+
+
+def _written(details: Mapping[str, Any]) -> str:
+    """What is known, in one line."""
+    known = {name: value for name, value in details.items() if value not in (None, [], {})}
+    return ", ".join(f"{name} {_text(value)}" for name, value in known.items())
+
+
+def _text(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,182 @@
+"""Every list takes a filter, and the fallback too."""
+
+import asyncio
+import random
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import update
+
+from serving.filtering.expression import Document
+from serving.filtering.language import parse_filter
+from tests import tables
+from tests.serving.conftest import Gate, Seeds, Start, faults, until
+
+LISTS = (
+    "/v1/users/ann/recommendations",
+    "/v1/users/nobody/recommendations",
+    "/v1/popular",
+    "/v1/popular?window=week",
+    "/v1/trending",
+    "/v1/latest",
+    "/v1/starter",
+    "/v1/search?q=film",
+    "/v1/search?q=unheard",
+    "/v1/items/film-1/similar",
+    "/v1/similar?item_id=film-1&item_id=film-2",
+)
+
+FILTERS = (
+    "year >= 1990 and year < 1993",
+    'genre in ("Comedy", "Horror") and not country = "FR"',
+    'country starts with "F" or rating missing',
+    "publish_at <= now",
+    'title starts with "Film 2" or item_id = "film-7"',
+    "year = user.nothing or year = 1995",
+)
+
+
+def attributes_of(film: int) -> dict[str, Any]:
+    return {
+        "year": 1985 + film % 12,
+        "genre": [["Comedy", "Drama"], ["Horror"], []][film % 3],
+        "country": ["FR", "DE", "FI"][film % 3],
+        **({"rating": film / 2} if film % 4 else {}),
+        "publish_at": "2020-01-01T00:00:00Z" if film % 2 else "2999-01-01T00:00:00Z",
+    }
+
+
+def passing(seeds: Seeds, text: str) -> set[str]:
+    expression = parse_filter(text.replace("year = user.nothing or ", ""))
+    return {
+        f"film-{film}"
+        for film in range(len(seeds.film_nos))
+        if expression.holds(
+            Document(attributes_of(film), {"item_id": f"film-{film}", "title": f"Film {film}"}),
+            datetime.now(UTC),
+        )
+    }
+
+
+@pytest.fixture
+def films(seeds: Seeds) -> Seeds:
+    """All films with attributes, a run, and a user with a list of it."""
+    with seeds.engine.begin() as connection:
+        for film, item_no in enumerate(seeds.film_nos):
+            connection.execute(
+                update(tables.items)
+                .where(tables.items.c.item_no == item_no)
+                .values(attributes=attributes_of(film), title=f"Film {film}")
+            )
+    seeds.listed_user("ann", popular=range(10))
+    return seeds
+
+
+async def test_every_list_has_what_passes_and_all_of_it(
+    client: httpx.AsyncClient, films: Seeds
+) -> None:
+    for text in FILTERS:
+        expected = passing(films, text)
+        assert 0 < len(expected) < len(films.film_nos)
+        for path in LISTS:
+            asked = {"filter": text, "limit": "30"}
+            if "user." in text and "users" not in path:
+                asked["user_id"] = "ann"
+            answer = await client.get(path, params={**dict(httpx.URL(path).params), **asked})
+            assert answer.status_code == 200, (path, answer.text)
+            found = {item["item_id"] for item in answer.json()["items"]}
+            assert found <= expected, (path, text)
+            # Items that others are to be like are none of the list.
+            seeds_of = {"film-1", "film-2"} if "similar" in path else set()
+            assert found >= expected - seeds_of, (path, text)
+
+
+async def test_a_filter_and_categories_hold_together(
+    client: httpx.AsyncClient, films: Seeds
+) -> None:
+    await client.put(
+        "/v1/items/film-5",
+        json={"title": "Five", "categories": ["war"], "attributes": {"year": 2000}},
+    )
+    asked = {"filter": 'category = "war" and year = 2000', "category": "war"}
+    answer = await client.get("/v1/users/ann/recommendations", params=asked)
+    assert [item["item_id"] for item in answer.json()["items"]] == ["film-5"]
+    asked = {"filter": "year = 2000", "exclude_category": "war"}
+    answer = await client.get("/v1/users/ann/recommendations", params=asked)
+    assert answer.json()["items"] == []
+
+
+async def test_the_users_own_attributes_are_compared_with(
+    client: httpx.AsyncClient, films: Seeds
+) -> None:
+    profile = {"attributes": {"countries": ["FI", "DE"], "born": 1990}}
+    assert (await client.put("/v1/users/eve", json=profile)).status_code == 201
+    for text, expected in (
+        ("country in user.countries", passing(films, 'country in ("FI", "DE")')),
+        ("country not in user.countries", passing(films, 'country = "FR"')),
+        ("year > user.born", passing(films, "year > 1990")),
+        ("country = user.unknown", set[str]()),
+    ):
+        for path in ("/v1/users/eve/recommendations", "/v1/latest?user_id=eve"):
+            asked = {**dict(httpx.URL(path).params), "filter": text, "limit": "30"}
+            answer = await client.get(path, params=asked)
+            assert {item["item_id"] for item in answer.json()["items"]} == expected, (path, text)
+    nobody = await client.get("/v1/latest", params={"filter": "country = user.country"})
+    assert "give user_id too" in faults(nobody)["query:filter"]
+    # Another list is cached for each value, and not for each text.
+    profile["attributes"]["countries"] = ["FR"]
+    assert (await client.put("/v1/users/eve", json=profile)).status_code == 200
+    asked = {"filter": "country in user.countries", "limit": "30"}
+    answer = await client.get("/v1/users/eve/recommendations", params=asked)
+    assert {item["item_id"] for item in answer.json()["items"]} == passing(films, 'country = "FR"')
+
+
+async def test_a_filter_is_answered_from_memory_while_the_database_is_away(
+    start: Start, films: Seeds, gate: Gate
+) -> None:
+    client = await start(popular_refresh_seconds=0.05)
+    text = "year = 1990"
+    await client.get("/v1/latest", params={"filter": text})
+    await asyncio.sleep(0.5)
+    gate.shut()
+
+    async def fallen_back() -> bool:
+        answer = await client.get("/v1/popular", params={"filter": text, "limit": "30"})
+        return answer.status_code == 200 and answer.json()["strategy"] == "fallback"
+
+    await until(fallen_back)
+    for path in ("/v1/users/new/recommendations", "/v1/latest", "/v1/search?q=film"):
+        asked = {**dict(httpx.URL(path).params), "filter": text, "limit": "30"}
+        answer = await client.get(path, params=asked)
+        assert answer.status_code == 200, (path, answer.text)
+        assert {item["item_id"] for item in answer.json()["items"]} == passing(films, text), path
+        asked["filter"] = 'country = "XX"'
+        assert (await client.get(path, params=asked)).json()["items"] == [], "all are held"
+        asked["filter"] = "country = user.country"
+        assert (await client.get(path, params=asked)).status_code in {422, 503}
+
+
+async def test_hostile_filters_are_refused_or_answered(
+    client: httpx.AsyncClient, films: Seeds
+) -> None:
+    draw = random.Random(0)
+    pieces = [
+        "year", "=", "!=", "<", ">=", "(", ")", "and", "or", "not", "in", '"x"', "1", "-1", "1.5",
+        "now", "time", '"2026-01-01"', "user.a", ".", ",", "`a b`", "`$`", '"\\""', "true",
+        "exists", "missing", "starts with", "- 3 days", '"', "`", "\\", "\x00", "é", "\U0001f600",
+        "'; drop table items; --", "$.year", "@", "%s", ":item_path", "{}", "9" * 30, "title",
+        "category", "a" * 300,
+    ]  # fmt: skip
+    statuses = set()
+    for _ in range(400):
+        text = " ".join(draw.choices(pieces, k=draw.randint(1, 9)))
+        answer = await client.get("/v1/latest", params={"filter": text, "user_id": "ann"})
+        statuses.add(answer.status_code)
+        assert answer.status_code in {200, 422}, (text, answer.text)
+        if answer.status_code == 422:
+            assert "query:filter" in faults(answer)
+    assert statuses == {200, 422}
+    assert (await client.get("/v1/latest?filter=a=1&filter=b=1")).status_code == 422
+    assert (await client.get("/v1/latest?filter=")).status_code == 422
