@@ -65,7 +65,12 @@ class Container(AccountParts):
         return Services(
             self.access,
             OwnValues(self.user_profiles),
-            UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
+            UserTokens(
+                self.tokens,
+                self.revocations,
+                self.console_sessions,
+                seconds=self.settings.token_seconds,
+            ),
             *self.account_services,
             self.limiter,
             self.limits,

@@ -9,10 +9,11 @@ from cachetools import LRUCache, TTLCache
 from sqlalchemy import Row
 
 from domain.errors import OverloadedError, StoreUnavailableError
+from domain.identifiers import UserId
 from serving.access.callers import Account, SignedIn
 from serving.access.known_keys import Allowance
 from serving.access.random_tokens import SESSION, has_token_form, hash_token
-from serving.postgres.store import ReadStore
+from serving.postgres.store import WriteStore
 from sql.statements import statements
 
 _ACCOUNTS = statements("accounts")
@@ -35,7 +36,7 @@ class ConsoleSessions:
     One that was known holds while the store is away. Redis is not asked.
     """
 
-    def __init__(self, store: ReadStore, *, seconds: float) -> None:
+    def __init__(self, store: WriteStore, *, seconds: float) -> None:
         self._store = store
         self._seconds = seconds
         self._known: LRUCache[bytes, _Known] = LRUCache(_MOST_KNOWN)
@@ -60,6 +61,11 @@ class ConsoleSessions:
                 if known is None:
                     raise
         return None if known is None else known.caller
+
+    async def end_of_user(self, user_id: UserId) -> None:
+        """End the sessions of the account that reads and writes as this user, if there is one."""
+        await self._store.write(_ACCOUNTS["end_sessions_of_user"], {"user_id": user_id})
+        self.forget()
 
     def forget(self) -> None:
         """Look all sessions up again: one has ended."""

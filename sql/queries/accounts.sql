@@ -190,6 +190,10 @@ revoked as (
 )
 select session_id from ended;
 
+-- name: end_sessions_of_user
+-- Of the account that reads and writes as a user, with tokens of all kinds. Harmless twice.
+select end_sessions(account_id, null) as ended_sessions from accounts where user_id = :user_id;
+
 -- name: find_account_of_session
 -- Whose session it is, if it is in force.
 select {account_columns}

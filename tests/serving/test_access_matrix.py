@@ -21,6 +21,7 @@ from serving.access.exposure import Exposure
 from serving.access.keys import generate_key
 from serving.access.requirements import RequiredOpenness, requirement_of
 from serving.settings import ServingSettings
+from tests.serving.accounts.people import PASSWORD, People
 from tests.serving.conftest import Seeds, Start, token_of
 from tests.serving.test_contract import ROUTES
 from tests.serving.test_user_tokens import signed
@@ -235,7 +236,26 @@ async def all_sent(client: httpx.AsyncClient, seeds: Seeds, file: Path) -> dict[
             )
             for role in ROLES
         },
+        **await all_sessions(client, seeds),
     }
+
+
+async def all_sessions(client: httpx.AsyncClient, seeds: Seeds) -> dict[str, Sent]:
+    """Browsers that are signed in, with the token against other sites."""
+    sent: dict[str, Sent] = {}
+    for role in (*ROLES, "user"):
+        People(seeds).add(role, role, **({"user_id": "ann"} if role == "user" else {}))
+        body = {"name": role, "password": PASSWORD}
+        answer = await client.post("/v1/auth/session", json=body)
+        headers = {
+            "Cookie": answer.headers["set-cookie"].partition(";")[0],
+            "X-CSRF-Token": answer.json()["csrf_token"],
+        }
+        client.cookies.clear()
+        who = {"user": "ann"} if role == "user" else {"role": role}
+        sent[f"session: {role}"] = Sent(headers, **who)
+    unknown = {"Cookie": f"tandem_session=tds_{'a' * 43}", "X-CSRF-Token": "x"}
+    return {**sent, "unknown session": Sent(unknown)}
 
 
 async def test_every_route_lets_in_whom_it_declares_and_nobody_else(

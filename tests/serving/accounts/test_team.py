@@ -235,6 +235,20 @@ async def test_an_app_links_an_account_to_a_user_it_knows(
         assert refused.status_code == 403
 
 
+async def test_an_app_that_revokes_the_tokens_of_a_user_ends_the_sessions_too(
+    open_app: httpx.AsyncClient, people: People, seeds: Seeds
+) -> None:
+    people.add("ann", "user")
+    people.add("bob", "user")
+    ann, bob = await signed_in(open_app, "ann"), await signed_in(open_app, "bob")
+    maker = {"X-API-Key": seeds.key("token", name="maker")}
+    assert (await open_app.delete("/v1/users/u_ann/tokens", headers=maker)).status_code == 204
+    assert (await me(open_app, ann)).status_code == 401
+    assert (await refreshed(open_app, ann["refresh_token"])).status_code == 400
+    assert (await refreshed(open_app, bob["refresh_token"])).status_code == 200
+    assert (await sign_in(open_app, "ann")).status_code == 200
+
+
 async def test_who_is_forgotten_has_no_account(
     open_app: httpx.AsyncClient, seeds: Seeds, boss: dict[str, str]
 ) -> None:
