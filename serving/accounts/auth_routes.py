@@ -91,7 +91,7 @@ async def issue_tokens(
         MalformedBodyError, BodyTooLargeError, ForbiddenError, NameTakenError, LinkGoneError
     ),
 )
-async def register(body: RegistrationBody, registrar: FromRegistrar) -> WhoAnswer:
+async def register(request: Request, body: RegistrationBody, registrar: FromRegistrar) -> WhoAnswer:
     """Make an account, where TANDEM_REGISTRATION allows it or by an invitation; then sign in.
 
     The user id of an end user is made here, and nobody's before.
@@ -100,7 +100,8 @@ async def register(body: RegistrationBody, registrar: FromRegistrar) -> WhoAnswe
     if body.invitation is None:
         return who(await registrar.register(body.name, password))
     invitation = body.invitation.get_secret_value()
-    return who(await registrar.accept(invitation, body.name, password))
+    request_id = request.state.request_id
+    return who(await registrar.accept(invitation, body.name, password, request_id=request_id))
 
 
 @router.get("/me", dependencies=[may_read_own_account], responses=problems_of_request())

@@ -47,7 +47,9 @@ class Registrar:
             raise ForbiddenError(_BY_INVITATION)
         return await self._made("register_openly", name, password, {})
 
-    async def accept(self, invitation: str, name: str, password: str) -> Account:
+    async def accept(
+        self, invitation: str, name: str, password: str, *, request_id: str
+    ) -> Account:
         """An account with the role of the invitation; LinkGoneError if it is not good any more."""
         found = await self._links.find(invitation, "invitation")
         if found.role == "user":
@@ -56,7 +58,7 @@ class Registrar:
             "link_hash": found.link_hash,
             "actor": f"account {name}" if found.role != "user" else "end user",
             "act": "accept invitation",
-            "request_id": None,
+            "request_id": request_id,
         }
         return await self._made("register_invited", name, password, more)
 
