@@ -17,10 +17,12 @@ from flows.prefect_history import clear_old_runs
 from flows.settings import HousekeepingSettings
 from sql.audit import delete_old_entries
 from sql.engine import FLOW, make_engine
+from sql.expired_sign_ins import clear_expired_sign_ins
 from sql.settings import DatabaseSettings
 
 _IMPRESSIONS_AT_ONCE = 10_000
 """About how many impressions one transaction deletes."""
+_SIGN_INS_AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,8 @@ class Cleared:
     """Days of which impressions were counted up."""
     runs: int
     artifacts: int
+    sign_ins: int
+    """Sessions, tokens, links and attempts to sign in."""
     audit_entries: int
 
     def to_text(self) -> str:
@@ -39,14 +43,15 @@ class Cleared:
         return (
             f"Deleted {self.impressions:,} impressions of {self.impression_days:,} days, which stay"
             f" as counts by day, {self.runs:,} old flow runs with their task runs, logs and"
-            f" {self.artifacts:,} artifacts, and {self.audit_entries:,} entries of the audit log."
+            f" {self.artifacts:,} artifacts, {self.audit_entries:,} entries of the audit log, and"
+            f" {self.sign_ins:,} sessions, tokens, links and attempts to sign in that were over."
         )
 
 
 @flow(
     name="housekeeping",
-    description="Clear away Prefect's old runs, old entries of the audit log, and old impressions,"
-    " which stay as counts by day.",
+    description="Clear away Prefect's old runs, sign-ins that are over, old entries of the audit"
+    " log, and old impressions, which stay as counts by day.",
     persist_result=False,
 )
 def housekeeping(
@@ -76,8 +81,9 @@ def housekeeping(
     oldest_day = (now - timedelta(days=settings.impression_days)).date()
     by_day = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
+    sign_ins = clear_sign_ins(_SIGN_INS_AT_ONCE)
     entries = clear_audit_log(now - timedelta(days=settings.audit_days))
-    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts, entries)
+    cleared = Cleared(sum(by_day.values()), len(by_day), runs, artifacts, sign_ins, entries)
     get_run_logger().info(cleared.to_text())
     create_markdown_artifact(
         f"# Housekeeping\n\n{cleared.to_text()}",
@@ -96,6 +102,14 @@ def clear_impressions(before: date, most: int) -> dict[date, int]:
         by_day[day] += counted
         get_run_logger().info("%s impressions of %s are counted.", f"{counted:,}", day)
     return dict(by_day)
+
+
+@task(name="Clear away expired sign-ins", cache_policy=NO_CACHE, persist_result=False)
+def clear_sign_ins(most: int) -> int:
+    """How many sessions, tokens, links and attempts were deleted."""
+    url = DatabaseSettings().database_url.get_secret_value()
+    engine = make_engine(url, application_name=FLOW, poolclass=NullPool)
+    return clear_expired_sign_ins(engine.begin, most)
 
 
 @task(name="Clear away old flow runs", cache_policy=NO_CACHE, persist_result=False)

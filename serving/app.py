@@ -12,6 +12,9 @@ from serving.access.key_routes import router as key_router
 from serving.access.openapi import SECURITY_SCHEMES, declare_security
 from serving.access.requirements import AccessGate, guarded_paths
 from serving.access.token_routes import router as token_router
+from serving.accounts.account_routes import router as accounts_router
+from serving.accounts.auth_routes import router as auth_router
+from serving.accounts.session_routes import router as session_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
@@ -47,6 +50,9 @@ _ROUTERS = (
     catalogue_router,
     users_router,
     token_router,
+    auth_router,
+    session_router,
+    accounts_router,
     key_router,
     audit_router,
     loads_router,
@@ -60,7 +66,8 @@ _DESCRIPTION = """
 Recommendations that blend what was learned at night with what users did just now.
 
 Apps send what users do to `/v1/events` and ask for lists at `/v1/users/{user_id}/recommendations`.
-Every request under `/v1` needs a key in the header `X-API-Key`, or a token in `Authorization`.
+Every request under `/v1` needs a key in the header `X-API-Key`, or a token in `Authorization`; the
+pages of this server send a cookie. Only who wants to sign in needs nothing.
 Every error is a problem document (RFC 9457) that says what is wrong and where, and every answer has
 an `X-Request-ID`.
 

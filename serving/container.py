@@ -5,13 +5,14 @@ from functools import cached_property
 from serving.access.audit_log import AuditLog
 from serving.access.key_keeping import KeyKeeping
 from serving.access.user_tokens import UserTokens
+from serving.account_parts import AccountParts
 from serving.answering.cache import AnswerCache
 from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
-from serving.datastores import Datastores, make_exclusion_store
+from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.events.record_events import EventRecorder, EventUndoer
@@ -48,7 +49,7 @@ from serving.similar.similar import Similar
 from serving.users.user_keeping import UserForgetter, UserKeeping
 
 
-class Container(Datastores):
+class Container(AccountParts):
     """The stores, the services on them, and the work beside the requests; nothing is read yet."""
 
     def __init__(self, settings: ServingSettings, metrics: ServingMetrics) -> None:
@@ -64,7 +65,13 @@ class Container(Datastores):
         return Services(
             self.access,
             OwnValues(self.user_profiles),
-            UserTokens(self.tokens, self.revocations, seconds=self.settings.token_seconds),
+            UserTokens(
+                self.tokens,
+                self.revocations,
+                self.console_sessions,
+                seconds=self.settings.token_seconds,
+            ),
+            *self.account_services,
             self.limiter,
             self.limits,
             KeyKeeping(self.store, self.known_keys),

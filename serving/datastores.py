@@ -8,6 +8,7 @@ from typing import Literal
 import structlog
 
 from serving.access.access import Access
+from serving.access.console_sessions import ConsoleSessions
 from serving.access.known_keys import ApiKeys, KnownKeys
 from serving.access.revocations import Revocations
 from serving.access.signing_keys import SigningKeys
@@ -150,8 +151,12 @@ class Datastores:
         return Tokens(self.signing_keys, self.revocations)
 
     @cached_property
+    def console_sessions(self) -> ConsoleSessions:
+        return ConsoleSessions(self.store, seconds=self.settings.api_key_seconds)
+
+    @cached_property
     def access(self) -> Access:
-        return Access(self.known_keys, self.tokens)
+        return Access(self.known_keys, self.tokens, self.console_sessions)
 
     async def refresh_access(self) -> None:
         """Read again who may do what: signing keys, revocations and API keys."""

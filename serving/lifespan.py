@@ -33,6 +33,7 @@ async def living(container: Container) -> AsyncIterator[Services]:
     async with AsyncExitStack() as stack:
         for closable in (container.store, container.redis, container.exclusion_store):
             stack.push_async_callback(closable.close)
+        stack.push_async_callback(container.reset_requests.close)
         for name, probe, seconds in (
             ("postgres_probe", container.store.probe, settings.postgres_probe_seconds),
             ("exclusions_probe", container.exclusion_store.probe, settings.postgres_probe_seconds),

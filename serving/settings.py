@@ -10,6 +10,7 @@ from domain.blend import NEIGHBOURS, BlendPolicy, Policy
 from domain.redis_keys import VERSION_SECONDS
 from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
+from serving.accounts.settings import AccountSettings
 from serving.diagnosis.finding import Bounds
 from serving.limits.settings import LimitSettings
 from serving.lists.list_builder import RerankingPolicy
@@ -248,6 +249,7 @@ class ServingSettings(
     ProcessSettings,
     ClientSettings,
     TokenSettings,
+    AccountSettings,
     LimitSettings,
     UploadSettings,
 ):

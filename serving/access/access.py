@@ -2,14 +2,26 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from domain.errors import UnauthenticatedError
-from serving.access.callers import Caller, Required
+from starlette.types import Scope
+
+from domain.errors import ForbiddenError, UnauthenticatedError
+from serving.access.callers import Caller, Required, SignedIn
+from serving.access.console_sessions import ConsoleSessions
 from serving.access.known_keys import KnownKeys
+from serving.access.random_tokens import is_csrf_token
 from serving.access.tokens import Tokens
 
-_KEY, _AUTHORIZATION = b"x-api-key", b"authorization"
+_KEY, _AUTHORIZATION, _CSRF = b"x-api-key", b"authorization", b"x-csrf-token"
+_COOKIE = b"cookie"
+_READ = (_KEY, _AUTHORIZATION, _CSRF)
 _BEARER = "bearer "
+_SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+
+SESSION_COOKIE: Final = "tandem_session"
+SECURE_COOKIE: Final = f"__Host-{SESSION_COOKIE}"
+"""Browsers take a cookie of such a name from the host itself and over TLS only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,32 +30,62 @@ class Credentials:
 
     key: str = ""
     authorization: str = ""
+    session_secret: str = ""
+    """From the cookie."""
+    csrf_token: str = ""
+    changes_nothing: bool = False
+    """Whether its method is one that a link on any page may be asked by."""
 
     @classmethod
-    def of(cls, headers: Iterable[tuple[bytes, bytes]]) -> "Credentials":
+    def of(cls, scope: Scope) -> "Credentials":
         """Those of a request; of a header given twice the first counts."""
-        key = authorization = b""
-        for name, value in headers:
-            if name == _KEY:
-                key = key or value
-            elif name == _AUTHORIZATION:
-                authorization = authorization or value
-        # Blanks around a header's value are no part of it (RFC 9110, 5.5).
-        return cls(key.decode("latin-1").strip(" \t"), authorization.decode("latin-1").strip(" \t"))
+        said: dict[bytes, str] = {}
+        cookies: list[str] = []
+        for name, value in scope["headers"]:
+            if name in _READ and not said.get(name):
+                # Blanks around a header's value are no part of it (RFC 9110, 5.5).
+                said[name] = value.decode("latin-1").strip(" \t")
+            elif name == _COOKIE:
+                cookies.append(value.decode("latin-1"))
+        return cls(
+            said.get(_KEY, ""),
+            said.get(_AUTHORIZATION, ""),
+            _session_secret(cookies, is_secure=is_secure(scope)) if cookies else "",
+            said.get(_CSRF, ""),
+            scope["method"] in _SAFE_METHODS,
+        )
+
+
+def is_secure(scope: Scope) -> bool:
+    """Whether the request came over TLS, as far as the server knows."""
+    return scope.get("scheme") == "https"
+
+
+def _session_secret(cookies: Iterable[str], *, is_secure: bool) -> str:
+    """Over TLS only the cookie that no other host, and no page without TLS, could have set."""
+    wanted = SECURE_COOKIE if is_secure else SESSION_COOKIE
+    for header in cookies:
+        for pair in header.split(";"):
+            name, _, value = pair.strip(" \t").partition("=")
+            if name == wanted:
+                return value.strip('"')
+    return ""
 
 
 class Access:
-    """Finds out who asks, by a key or a token."""
+    """Finds out who asks: by a key, a token, or the session of a browser."""
 
-    def __init__(self, keys: KnownKeys, tokens: Tokens) -> None:
+    def __init__(self, keys: KnownKeys, tokens: Tokens, sessions: ConsoleSessions) -> None:
         self._keys = keys
         self._tokens = tokens
+        self._sessions = sessions
 
     async def identify(self, sent: Credentials, required: Required) -> Caller:
         """Who asks, whatever they may do.
 
-        UnauthenticatedError without valid credentials, or with two. The errors of
-        `KnownKeys.find` where a key cannot be looked up.
+        A key or a token is what counts where one is sent: a browser adds its cookie by itself.
+        UnauthenticatedError without valid credentials, or with a key and a token. The errors of
+        `KnownKeys.find` and `ConsoleSessions.find` where a key or a session cannot be looked up.
         """
         if sent.key and sent.authorization:
             raise UnauthenticatedError(
@@ -58,7 +100,20 @@ class Access:
             return key
         if sent.authorization:
             return self._tokens.read(_bearer(sent.authorization))
+        if sent.session_secret:
+            return await self._of_session(sent)
         raise UnauthenticatedError
+
+    async def _of_session(self, sent: Credentials) -> SignedIn:
+        caller = await self._sessions.find(sent.session_secret)
+        if caller is None:
+            raise UnauthenticatedError("The session has ended. Sign in again.")
+        if not sent.changes_nothing and not is_csrf_token(sent.csrf_token, sent.session_secret):
+            raise ForbiddenError(
+                "A request by cookie that changes something needs the header X-CSRF-Token, as GET"
+                " /v1/auth/session tells it."
+            )
+        return caller
 
 
 def _bearer(authorization: str) -> str:

@@ -16,8 +16,12 @@ Scope = Literal["read", "write", "users", "token", "admin"]
 Role = Literal["viewer", "operator", "admin"]
 """Of a person of the team; each may do what those before it may."""
 
+AccountRole = Literal[Role, "user"]
+"""Of whoever has an account; `user`: an end user, who reads and writes as one user id only."""
+
 SCOPES: tuple[Scope, ...] = get_args(Scope)
 ROLES: tuple[Role, ...] = get_args(Role)
+ACCOUNT_ROLES: tuple[AccountRole, ...] = get_args(AccountRole)
 
 Kind = Literal["read", "write", "admin"]
 """What a request does, and so whose time and connections it spends."""
@@ -27,8 +31,8 @@ Kind = Literal["read", "write", "admin"]
 class Required:
     """What a route requires of its caller."""
 
-    scope: Scope
-    """Of an API key."""
+    scope: Scope | None
+    """Of an API key; None: no key opens it, it is for people who are signed in."""
     kind: Kind
     role: Role
     """Of a person of the team: this one, or one that may do more."""
@@ -59,6 +63,8 @@ class ApiKey:
 
     def check(self, required: Required) -> None:
         """ForbiddenError if the key lacks the scope."""
+        if required.scope is None:
+            raise ForbiddenError("This is for people who are signed in; an API key is nobody.")
         if required.scope not in self.scopes:
             raise ForbiddenError(f"This needs an API key with the scope {required.scope}.")
 
@@ -68,6 +74,8 @@ class TokenUser:
     """A user, by a token: reads that user's lists and writes that user's events, nothing else."""
 
     user_id: UserId
+    session_id: str | None = None
+    """Of an account that is signed in; None: an app made the token."""
 
     @property
     def caller_id(self) -> str:
@@ -92,6 +100,7 @@ class TeamMember:
     account_id: int
     name: str
     role: Role
+    session_id: str | None = None
 
     @property
     def caller_id(self) -> str:
@@ -109,12 +118,40 @@ class TeamMember:
             raise ForbiddenError(f"This needs the role {required.role}; yours is {self.role}.")
 
 
-Caller = ApiKey | TokenUser | TeamMember
+SignedIn = TokenUser | TeamMember
+Caller = ApiKey | SignedIn
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """Somebody who can sign in with a password."""
+
+    account_id: int
+    name: str
+    role: AccountRole
+    user_id: UserId | None
+    """The one user an end user reads and writes as; None: it is a person of the team."""
+
+    def as_caller(self, session_id: str) -> SignedIn:
+        """The account, signed in."""
+        if self.role == "user":
+            if self.user_id is None:
+                raise ValueError(f"account {self.account_id} is an end user's and has no user id")
+            return TokenUser(self.user_id, session_id)
+        return TeamMember(self.account_id, self.name, self.role, session_id)
 
 
 def own_user(caller: Caller) -> UserId | None:
     """The one user a caller speaks for; None: it may speak for all."""
     return caller.user_id if isinstance(caller, TokenUser) else None
+
+
+def check_may_appoint(caller: Caller) -> None:
+    """ForbiddenError for a key that would make somebody who may do more than the key itself."""
+    if isinstance(caller, ApiKey) and not caller.scopes >= set(SCOPES):
+        raise ForbiddenError(
+            f"A person of the team may do more than this key: it needs {', '.join(SCOPES)}."
+        )
 
 
 def grantable_scopes(caller: Caller) -> frozenset[str]:

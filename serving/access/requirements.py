@@ -58,10 +58,35 @@ class RequiredScope:
         state["caller_id"] = caller.caller_id
 
 
+class Public:
+    """A dependency of a route for whoever asks, as one cannot be signed in to sign in."""
+
+    async def __call__(self, request: Request) -> None:
+        """As `check`, unless that was done from the headers already."""
+        if request.scope["state"].get("granted") is not self:
+            await self.check(request.scope)
+        if request.method in METHODS_WITH_BODY:
+            # As with a caller who is known: its body has come in, now the time is ours.
+            request.scope["state"]["services"][RequestBudgets].begin("write")
+
+    async def check(self, scope: RequestScope) -> None:
+        """Let the request pass with a small body; all who are nobody share their slots."""
+        # A limit by client address belongs here: `scope["client"]`.
+        state = scope["state"]
+        state["services"][RequestBudgets].begin("write", since=state.get("asked_at"))
+        state["granted"] = self
+        state["caller_id"] = ANONYMOUS
+        state["most_body_bytes"] = MOST_ANONYMOUS_BYTES
+
+
+ANONYMOUS = "anonymous"
+MOST_ANONYMOUS_BYTES = 10_000
+
+
 async def _identified(scope: RequestScope, services: Services, required: Required) -> Caller:
     """Who asks; nobody that is known counts as the address it comes from."""
     try:
-        return await services[Access].identify(Credentials.of(scope["headers"]), required)
+        return await services[Access].identify(Credentials.of(scope), required)
     except UnauthenticatedError:
         await services[Limits].check_address(scope)
         raise
@@ -76,7 +101,7 @@ async def _count(limits: Limits, state: dict[str, Any], caller: Caller) -> None:
 
 
 def _required(
-    scope: Scope, kind: Kind, role: Role | None = None, *, own: bool = False
+    scope: Scope | None, kind: Kind, role: Role | None = None, *, own: bool = False
 ) -> params.Depends:
     usual: Mapping[Kind, Role] = {"read": "viewer", "write": "operator", "admin": "admin"}
     depends: params.Depends = Depends(
@@ -94,6 +119,9 @@ may_make_tokens = _required("token", "write", "admin")
 may_look_after = _required("admin", "admin", "viewer")
 may_operate = _required("admin", "admin", "operator")
 may_administer = _required("admin", "admin")
+may_be_whoever = Depends(Public())
+may_read_own_account = _required(None, "read", "viewer", own=True)
+may_change_own_account = _required(None, "write", "viewer", own=True)
 
 
 async def find_caller(request: Request) -> Caller:
@@ -139,7 +167,7 @@ class GuardedPath:
 
     methods: frozenset[str]
     path: re.Pattern[str]
-    required: RequiredScope
+    required: RequiredScope | Public
 
 
 class AccessGate:
@@ -166,7 +194,7 @@ class AccessGate:
                     return
         await self._app(scope, receive, send)
 
-    def _needed(self, method: str, path: str) -> RequiredScope | None:
+    def _needed(self, method: str, path: str) -> RequiredScope | Public | None:
         for route in self._guarded:
             if method in route.methods and route.path.match(path):
                 return route.required
@@ -179,18 +207,24 @@ def guarded_paths(app: FastAPI) -> tuple[GuardedPath, ...]:
         GuardedPath(frozenset(route.methods or ()), route.path_regex, required)
         for route in app.routes
         if isinstance(route, APIRoute) and METHODS_WITH_BODY & set(route.methods or ())
-        for required in scopes_of((route.dependant,))
+        for required in declarations_of((route.dependant,))
     )
 
 
 def requirement_of(route: APIRoute) -> Required | None:
     """What a route requires; None: nothing that is the same for all."""
-    return next((found.required for found in scopes_of((route.dependant,))), None)
+    declared = declarations_of((route.dependant,))
+    return next((found.required for found in declared if isinstance(found, RequiredScope)), None)
 
 
-def scopes_of(dependants: Iterable[Dependant]) -> Iterator[RequiredScope]:
+def is_public(route: APIRoute) -> bool:
+    """Whether a route says that it is for whoever asks."""
+    return any(isinstance(found, Public) for found in declarations_of((route.dependant,)))
+
+
+def declarations_of(dependants: Iterable[Dependant]) -> Iterator[RequiredScope | Public]:
     """What these require, and all they depend on."""
     for dependant in dependants:
-        if isinstance(dependant.call, RequiredScope):
+        if isinstance(dependant.call, RequiredScope | Public):
             yield dependant.call
-        yield from scopes_of(dependant.dependencies)
+        yield from declarations_of(dependant.dependencies)

@@ -5,6 +5,7 @@ are. Nobody can revoke while the store is away.
 """
 
 import hashlib
+import math
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
@@ -51,6 +52,10 @@ class Revocations:
     def covers(self, subjects: Iterable[bytes], issued_at: float) -> bool:
         """Whether a token of one of these subjects, made then (seconds since 1970), is revoked."""
         return any(issued_at <= self._revoked.get(subject, 0.0) for subject in subjects)
+
+    def note(self, subject: bytes) -> None:
+        """Learn at once of what another statement has revoked; until the next refresh tells it."""
+        self._revoked[subject] = math.inf
 
     async def revoke(self, subject: bytes) -> None:
         """End all tokens of a subject made until now; it is committed when this returns."""

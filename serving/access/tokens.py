@@ -41,6 +41,10 @@ class Tokens:
         self._signing_keys = signing_keys
         self._revocations = revocations
 
+    def check_on(self) -> None:
+        """NoSigningKeysError if tokens are off."""
+        self._signing_keys.signing()
+
     def for_user(self, user_id: UserId, *, seconds: float, session_id: str | None = None) -> Token:
         """A token that reads and writes as this user; NoSigningKeysError if tokens are off."""
         return self._signed({"typ": "user", "sub": user_id}, seconds, session_id)
@@ -56,19 +60,20 @@ class Tokens:
         """Whose token it is; UnauthenticatedError if it is not valid, for whatever reason."""
         claims = self._claims(token)
         try:
-            issued_at, session_id = float(claims["iat"]), claims.get("sid")
+            issued_at, said = float(claims["iat"]), claims.get("sid")
+            session_id = None if said is None else str(said)
             subject = str(claims["sub"])
             if claims["typ"] == "user":
-                caller: TokenUser | TeamMember = TokenUser(UserId(subject))
+                caller: TokenUser | TeamMember = TokenUser(UserId(subject), session_id)
                 subjects = [user_subject(UserId(subject))]
             else:
                 role = next(role for role in ROLES if role == claims["role"])
-                caller = TeamMember(int(subject), str(claims["name"]), role)
+                caller = TeamMember(int(subject), str(claims["name"]), role, session_id)
                 subjects = [account_subject(caller.account_id)]
         except (KeyError, ValueError, TypeError, StopIteration) as error:
             raise UnauthenticatedError(INVALID) from error
         if session_id is not None:
-            subjects.append(session_subject(str(session_id)))
+            subjects.append(session_subject(session_id))
         if self._revocations.covers(subjects, issued_at):
             raise UnauthenticatedError(INVALID)
         return caller

@@ -96,7 +96,7 @@ class BodyGate:
     def _announced(self, scope: Scope) -> int:
         """Bytes to keep room for; what is too large for any body is refused further in."""
         announced = Headers(scope=scope).get("content-length", "")
-        most = self._limits.bytes_unannounced
+        most = most_bytes_of(scope, self._limits.bytes_unannounced)
         return min(int(announced), most) if announced.isdecimal() else most
 
     def _full(self, size: int, caller_id: str) -> str | None:
@@ -134,6 +134,12 @@ class BodyGate:
         return receive_in_time
 
 
+def most_bytes_of(scope: Scope, usual: int) -> int:
+    """The longest body of this request: some routes take less than is usual."""
+    most: int = scope["state"].get("most_body_bytes", usual)
+    return min(usual, most)
+
+
 class BodyLimit:
     """Stops reading a body that is larger than is taken."""
 
@@ -147,18 +153,19 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "0")
+        most_bytes = most_bytes_of(scope, self._most_bytes)
         read = int(announced) if announced.isdecimal() else 0
         # What was announced is refused before any of it is read; the rest is counted as it comes.
-        too_large, read = read > self._most_bytes, 0
+        too_large, read = read > most_bytes, 0
 
         async def receive_counted() -> Message:
             nonlocal read
             if too_large:
-                raise body_too_large(self._most_bytes)
+                raise body_too_large(most_bytes)
             message = await receive()
             read += len(message.get("body", b""))
-            if read > self._most_bytes:
-                raise body_too_large(self._most_bytes)
+            if read > most_bytes:
+                raise body_too_large(most_bytes)
             return message
 
         await self._app(scope, receive_counted, send)

@@ -26,17 +26,24 @@ from domain.errors import (
     UnknownUserError,
 )
 from serving.runtime.faults import (
+    AccountLinkedError,
     BodyTooLargeError,
     ConflictingEventsError,
     EventsNotAcknowledgedError,
     Fault,
     FaultyInputError,
     FileGoneError,
+    GrantRefusedError,
     KeyNameTakenError,
+    LastAdminError,
+    LinkGoneError,
     MalformedBodyError,
+    NameTakenError,
+    NoResetWebhookError,
     NoRoomError,
     NoSigningKeysError,
     RateLimitedError,
+    UnknownAccountError,
     UnknownKeyError,
     UnknownLoadError,
     UnsupportedMediaTypeError,
@@ -45,12 +52,19 @@ from serving.runtime.faults import (
 
 _STATUS: Mapping[type[Exception], HTTPStatus] = {
     MalformedBodyError: HTTPStatus.BAD_REQUEST,
+    GrantRefusedError: HTTPStatus.BAD_REQUEST,
     UnauthenticatedError: HTTPStatus.UNAUTHORIZED,
     ForbiddenError: HTTPStatus.FORBIDDEN,
     UnknownItemError: HTTPStatus.NOT_FOUND,
     UnknownUserError: HTTPStatus.NOT_FOUND,
     UnknownEventError: HTTPStatus.NOT_FOUND,
     UnknownLoadError: HTTPStatus.NOT_FOUND,
+    UnknownAccountError: HTTPStatus.NOT_FOUND,
+    NoResetWebhookError: HTTPStatus.NOT_FOUND,
+    NameTakenError: HTTPStatus.CONFLICT,
+    LastAdminError: HTTPStatus.CONFLICT,
+    AccountLinkedError: HTTPStatus.CONFLICT,
+    LinkGoneError: HTTPStatus.GONE,
     UnknownKeyError: HTTPStatus.NOT_FOUND,
     ConflictingEventsError: HTTPStatus.CONFLICT,
     FileGoneError: HTTPStatus.CONFLICT,
@@ -155,6 +169,7 @@ def problem_of(path: str, request_id: str, error: Exception) -> Response:
         kind=_kind_of(type(error)),
         faults=error.faults if isinstance(error, FaultyInputError) else (),
         headers=_headers_of(error),
+        oauth_error=error.error if isinstance(error, GrantRefusedError) else None,
         event_ids=error.event_ids if isinstance(error, EventsNotAcknowledgedError) else (),
     )
 
@@ -181,6 +196,7 @@ def problem(
     kind: str | None = None,
     faults: Sequence[Fault] = (),
     headers: Mapping[str, str] | None = None,
+    oauth_error: str | None = None,
     event_ids: Sequence[str] = (),
 ) -> Response:
     """A problem document."""
@@ -195,6 +211,8 @@ def problem(
     }
     if faults:
         content["errors"] = [asdict(fault) for fault in faults]
+    if oauth_error is not None:
+        content |= {"error": oauth_error, "error_description": detail}
     if event_ids:
         content["event_ids"] = event_ids
     return Response(
@@ -214,6 +232,11 @@ def internal_problem(path: str, request_id: str) -> Response:
 def problems_of_request(*others: type[Exception]) -> dict[int | str, dict[str, Any]]:
     """The documentation of the problems of a request with a key and some input; and of others."""
     return problem_responses(*_PROBLEMS_OF_REQUEST, *others)
+
+
+def problems_of_anybody(*others: type[Exception]) -> dict[int | str, dict[str, Any]]:
+    """The same of a request with some input that needs neither key nor token; and of others."""
+    return problem_responses(InvalidInputError, OverloadedError, StoreUnavailableError, *others)
 
 
 def problem_responses(*errors: type[Exception]) -> dict[int | str, dict[str, Any]]:

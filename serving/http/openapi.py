@@ -78,6 +78,12 @@ class ProblemAnswer(BaseModel):
     errors: list[FaultAnswer] = Field(
         [], description="What is wrong with the request, each with its location; up to 20."
     )
+    error: str | None = Field(
+        None,
+        description="Only where somebody is to be signed in: as OAuth 2.0 names it.",
+        examples=["invalid_grant"],
+    )
+    error_description: str | None = Field(None, description="With `error`: the detail once more.")
     event_ids: list[str] = Field(
         [],
         description="Only of the type events-not-acknowledged: what to send the events with when"

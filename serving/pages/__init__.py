@@ -1,4 +1,4 @@
-"""The pages of the documentation: files that show nothing of this installation."""
+"""The pages, of the documentation and to sign in: files that show nothing of this installation."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -24,6 +24,12 @@ _FILES = {
     "swagger-ui.css": (_SWAGGER, "text/css; charset=utf-8"),
     "favicon.png": (_SWAGGER, "image/png"),
 }
+_SIGN_IN_FILES = {
+    "sign-in.html": (_OWN, "text/html; charset=utf-8"),
+    "sign-in.js": (_OWN, "text/javascript; charset=utf-8"),
+    "sign-in.css": (_OWN, "text/css; charset=utf-8"),
+    "favicon.png": (_SWAGGER, "image/png"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +42,17 @@ class Page:
     """The body in gzip: it is large, and compressing it takes longer than a request may."""
 
 
-@cache
 def find_page(name: str) -> Page | None:
-    """A file by its name, read once."""
-    if name not in _FILES:
-        return None
-    folder, media_type = _FILES[name]
+    """A file of the documentation by its name, read once."""
+    return _read(*_FILES[name], name) if name in _FILES else None
+
+
+def find_sign_in_page(name: str) -> Page | None:
+    """The same of the page to sign in, which is shown whether the documentation is or not."""
+    return _read(*_SIGN_IN_FILES[name], name) if name in _SIGN_IN_FILES else None
+
+
+@cache
+def _read(folder: Path, media_type: str, name: str) -> Page:
     body = (folder / name).read_bytes()
     return Page(media_type, body, compressed(body, level=9))

@@ -1,15 +1,16 @@
-"""GET /docs and GET /openapi.json: the documentation, for those who may see it."""
+"""GET /docs and GET /openapi.json, for those who may see them; GET /sign-in, for everybody."""
 
 import asyncio
+from collections.abc import Callable
 
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from serving.access.requirements import may_open_docs, may_read_docs
+from serving.access.requirements import may_be_whoever, may_open_docs, may_read_docs
 from serving.http.errors import nothing_here
 from serving.http.middleware import takes_gzip
 from serving.http.routing import TandemRoute
-from serving.pages import CONTENT_SECURITY_POLICY, find_page
+from serving.pages import CONTENT_SECURITY_POLICY, Page, find_page, find_sign_in_page
 
 router = APIRouter(include_in_schema=False, route_class=TandemRoute)
 
@@ -17,13 +18,25 @@ router = APIRouter(include_in_schema=False, route_class=TandemRoute)
 @router.get("/docs", dependencies=[may_open_docs])
 async def docs(request: Request) -> Response:
     """The page that shows /openapi.json, and asks for a key if that needs one."""
-    return await _page(request, "docs.html")
+    return await _page(request, find_page, "docs.html")
 
 
 @router.get("/docs/{name}", dependencies=[may_open_docs])
 async def docs_file(request: Request, name: str) -> Response:
     """What the page is made of."""
-    return await _page(request, name)
+    return await _page(request, find_page, name)
+
+
+@router.get("/sign-in", dependencies=[may_be_whoever])
+async def sign_in(request: Request) -> Response:
+    """The page to sign in on, or to choose a password on by a link."""
+    return await _page(request, find_sign_in_page, "sign-in.html")
+
+
+@router.get("/sign-in/{name}", dependencies=[may_be_whoever])
+async def sign_in_file(request: Request, name: str) -> Response:
+    """What that page is made of."""
+    return await _page(request, find_sign_in_page, name)
 
 
 @router.get("/openapi.json", dependencies=[may_read_docs])
@@ -36,9 +49,9 @@ async def openapi(request: Request) -> Response:
     return Response(orjson.dumps(document), media_type="application/json")
 
 
-async def _page(request: Request, name: str) -> Response:
+async def _page(request: Request, find: Callable[[str], Page | None], name: str) -> Response:
     # The first time it is read and compressed, which takes as long as many requests.
-    page = await asyncio.to_thread(find_page, name)
+    page = await asyncio.to_thread(find, name)
     if page is None:
         raise nothing_here()
     headers = {

@@ -99,6 +99,43 @@ class UserGoneError(TandemError):
     """The user was forgotten, and the number is nobody's any more."""
 
 
+class GrantRefusedError(TandemError):
+    """The name or the password is wrong, or the account is disabled."""
+
+    error = "invalid_grant"
+    """As OAuth 2.0 names it (RFC 6749, 5.2)."""
+
+
+class UnsupportedGrantError(GrantRefusedError):
+    """There are two grants: password, and refresh_token."""
+
+    error = "unsupported_grant_type"
+
+
+class LinkGoneError(TandemError):
+    """The link was used, has expired, or is none. Ask for a new one."""
+
+
+class NameTakenError(InvalidInputError):
+    """There is an account of this name already. Choose another name, or sign in."""
+
+
+class UnknownAccountError(InvalidInputError):
+    """There is no such account."""
+
+
+class LastAdminError(InvalidInputError):
+    """Nobody else who can sign in is an admin. Make somebody one first."""
+
+
+class AccountLinkedError(InvalidInputError):
+    """Another account reads and writes as this user."""
+
+
+class NoResetWebhookError(TandemError):
+    """Nobody sends links from here (TANDEM_RESET_WEBHOOK): ask an administrator for one."""
+
+
 def unknown_items(named: dict[str, str], found: dict[str, ItemNo]) -> list[Fault]:
     """What is wrong with items (by pointer) of which only some were found."""
     advice = "Create it first with PUT /v1/items/{item_id}, or leave it out."

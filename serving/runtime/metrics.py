@@ -107,6 +107,12 @@ class ServingMetrics:
             "serving_connections_refused",
             "Connections beyond the limit: told so, or closed at once.",
         )
+        self.sign_ins = counter(
+            "serving_sign_ins",
+            "Sign-ins by password: right, refused, waiting after too many; tokens refreshed, and"
+            " refresh tokens that were reused.",
+            ["outcome"],
+        )
         self.live_run = gauge("serving_live_run", "Number of the run being served, 0: none.")
         self.pool_connections = gauge(
             "serving_postgres_connections",
@@ -136,6 +142,8 @@ class ServingMetrics:
             self.cache.labels(outcome)
         for outcome in ("accepted", "duplicate", "refused", "unknown"):
             self.events.labels(outcome)
+        for outcome in ("right", "refused", "waiting", "refreshed", "reused"):
+            self.sign_ins.labels(outcome)
         for reason in ("too_many", "too_many_bytes", "too_many_of_key", "too_slow"):
             self.bodies_refused.labels(reason)
         for limit in ("address", "key", "user"):

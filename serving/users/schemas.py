@@ -99,6 +99,8 @@ class RemovedCounts(BaseModel):
     user_embeddings: int = Field(
         description="Live vectors, one in each retained model run.", examples=[3]
     )
+    accounts: int = Field(description="1 if somebody could sign in as the user.", examples=[1])
+    sessions: int = Field(description="Of that account.", examples=[2])
     cached_answers: int | None = Field(
         description="Answers in Redis. Null: Redis is away; what it holds does not count when it is"
         " back, and expires.",

@@ -10,6 +10,7 @@ FILES = (
     "log",
     "runs",
     "access",
+    "accounts",
     "serving",
     "cold_items",
     "popular",

@@ -71,8 +71,8 @@ select (select count(*) from interactions) as events, (select count(*) from user
        (select count(*) from items) as items, (select count(*) from model_runs) as runs;
 
 -- name: empty_store
--- Takes away all that came in and all that was made of it; keys and kinds of events stay. Numbers of users, items and runs
--- are not given again: whoever still remembers some remembers nothing of those who come.
+-- Takes away all that came in and all that was made of it; keys, the team's accounts and kinds of events stay. Numbers of
+-- users, items and runs are not given again: whoever still remembers some remembers nothing of those who come.
 do $$
 declare
     part  regclass;
@@ -87,7 +87,10 @@ begin
     select string_agg(format('%I', relname), ', ') into names
     from pg_class
     where relkind in ('r', 'p') and relnamespace = cast('public' as regnamespace) and not relispartition
-      and relname not in ('alembic_version', 'api_keys', 'token_revocations', 'audit_log', 'event_kinds');
+      and relname not in ('alembic_version', 'api_keys', 'token_revocations', 'audit_log', 'event_kinds', 'accounts',
+                          'sessions', 'refresh_tokens', 'account_links', 'account_addresses', 'sign_in_attempts');
     execute format('truncate %s', names);
+    delete from accounts where role = 'user';
+    delete from account_links where role = 'user';
 end
 $$;

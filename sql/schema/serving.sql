@@ -56,7 +56,11 @@ begin
     of_changes as (delete from history_changes where user_no = gone returning 1),
     of_impressions as (delete from impressions where user_no = gone returning 1),
     of_lists as (delete from batch_recommendations where user_no = gone returning 1),
-    of_vectors as (delete from user_embeddings where user_no = gone returning 1)
+    of_vectors as (delete from user_embeddings where user_no = gone returning 1),
+    of_sessions as (
+        delete from sessions using accounts where sessions.account_id = accounts.account_id and user_id = given_id returning 1
+    ),
+    of_accounts as (delete from accounts where user_id = given_id returning 1)
     select jsonb_build_object(
         'users', (select count(*) from of_users),
         'interests', (select count(*) from of_interests),
@@ -64,7 +68,9 @@ begin
         'event_deletions', (select count(*) from of_deletions),
         'impressions', (select count(*) from of_impressions),
         'recommendation_lists', (select count(*) from of_lists),
-        'user_embeddings', (select count(*) from of_vectors))
+        'user_embeddings', (select count(*) from of_vectors),
+        'accounts', (select count(*) from of_accounts),
+        'sessions', (select count(*) from of_sessions))
     into counts;
 
     if gone is not null then

@@ -24,6 +24,7 @@ COMMANDS = {
     "psql": "stack.cli.psql",
     "bench": "stack.cli.bench",
     "key": "stack.cli.key",
+    "account": "stack.cli.account",
     "token": "stack.cli.token",
     "audit": "stack.cli.audit",
     "kind": "stack.cli.kind",

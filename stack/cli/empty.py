@@ -1,4 +1,4 @@
-"""Take away all events, items, users, lists and runs; keys and kinds of events stay.
+"""Take away all events, items, users, lists and runs; keys, the team and kinds of events stay.
 
 Asks for the word `empty` first. The stack must be stopped: its processes remember what is gone.
 """

@@ -89,6 +89,9 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
                 " from generate_series(1, 5) as n"
             )
         )
+        connection.execute(
+            text("insert into sign_in_attempts values ('x', now() - interval '2 days', 1)")
+        )
         connection.execute(text("insert into items (item_id, title) values ('film', 'Film')"))
         record(connection, [("ann", 1, 0)])
         connection.execute(
@@ -108,4 +111,5 @@ def test_the_flow_says_what_it_deleted_and_leaves_what_promises_need(
     artifact = ask_prefect("artifacts/housekeeping-summary/latest")["data"]
     assert "Deleted 2 impressions of 2 days" in artifact
     again = housekeeping()
+    assert (cleared.sign_ins, again.sign_ins) == (1, 0)
     assert again.impressions == 0

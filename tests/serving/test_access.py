@@ -10,11 +10,13 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, update
 
 from serving.access.keys import generate_key
-from serving.access.requirements import requirement_of
+from serving.access.requirements import is_public, requirement_of
 from serving.app import create_app
 from serving.settings import ServingSettings
 from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, event, recommended, send, until
+
+PUBLIC = {f"/v1/auth/{name}" for name in ("token", "register", "session", "reset", "reset-request")}
 
 
 def routes_of(router: Any) -> Iterator[APIRoute]:
@@ -38,9 +40,22 @@ def test_every_route_under_v1_asks_for_a_scope_that_fits_its_path_and_method() -
             expected = "users"
         if route.path_format.endswith("/tokens"):
             expected = "token"
+        if route.path.startswith("/v1/auth/"):
+            # Keys are nobody who could sign in.
+            expected = None
         found = requirement_of(route)
-        assert found is not None
-        assert found.scope == expected, route.path
+        assert (found is None) == is_public(route), route.path
+        assert found is None or found.scope == expected, route.path
+
+
+def test_only_who_wants_to_sign_in_needs_nothing() -> None:
+    app = create_app(ServingSettings(database_url="postgresql:///x", redis_url="redis://x"))
+    routes = [route for route in routes_of(app) if is_public(route)]
+    assert {(route.path, *route.methods) for route in routes} == {
+        *((path, "POST") for path in PUBLIC),
+        ("/sign-in", "GET"),
+        ("/sign-in/{name}", "GET"),
+    }
 
 
 def test_a_key_is_random_and_only_its_hash_is_told_apart() -> None:

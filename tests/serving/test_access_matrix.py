@@ -21,6 +21,7 @@ from serving.access.exposure import Exposure
 from serving.access.keys import generate_key
 from serving.access.requirements import RequiredOpenness, requirement_of
 from serving.settings import ServingSettings
+from tests.serving.accounts.people import PASSWORD, People
 from tests.serving.conftest import Seeds, Start, token_of
 from tests.serving.test_contract import ROUTES
 from tests.serving.test_user_tokens import signed
@@ -53,6 +54,22 @@ DECLARED = {
     "PATCH /v1/admin/keys/{key_id}": "admin admin",
     "DELETE /v1/admin/keys/{key_id}": "admin admin",
     "GET /v1/admin/audit": "admin admin",
+    "POST /v1/auth/token": EVERYBODY,
+    "POST /v1/auth/register": EVERYBODY,
+    "POST /v1/auth/session": EVERYBODY,
+    "POST /v1/auth/reset": EVERYBODY,
+    "POST /v1/auth/reset-request": EVERYBODY,
+    "GET /v1/auth/me": "none viewer own",
+    "GET /v1/auth/session": "none viewer own",
+    "DELETE /v1/auth/session": "none viewer own",
+    "POST /v1/auth/sign-out": "none viewer own",
+    "POST /v1/auth/password": "none viewer own",
+    "GET /v1/admin/accounts": "admin admin",
+    "POST /v1/admin/accounts": "admin admin",
+    "PATCH /v1/admin/accounts/{account_id}": "admin admin",
+    "DELETE /v1/admin/accounts/{account_id}": "admin admin",
+    "POST /v1/admin/accounts/{account_id}/reset": "admin admin",
+    "PUT /v1/accounts/{account_id}/user": "write operator",
     "POST /v1/loads": "admin operator",
     "POST /v1/loads/{load_id}/options": "admin operator",
     "GET /v1/loads": "admin operator",
@@ -64,6 +81,8 @@ DECLARED = {
     "GET /readyz": EVERYBODY,
     # As TANDEM_API_DOCS=admin and TANDEM_API_METRICS=admin want it.
     "GET /metrics": "admin viewer",
+    "GET /sign-in": EVERYBODY,
+    "GET /sign-in/{name}": EVERYBODY,
     "GET /docs": EVERYBODY,
     "GET /docs/{name}": EVERYBODY,
     "GET /openapi.json": "admin viewer",
@@ -217,7 +236,26 @@ async def all_sent(client: httpx.AsyncClient, seeds: Seeds, file: Path) -> dict[
             )
             for role in ROLES
         },
+        **await all_sessions(client, seeds),
     }
+
+
+async def all_sessions(client: httpx.AsyncClient, seeds: Seeds) -> dict[str, Sent]:
+    """Browsers that are signed in, with the token against other sites."""
+    sent: dict[str, Sent] = {}
+    for role in (*ROLES, "user"):
+        People(seeds).add(role, role, **({"user_id": "ann"} if role == "user" else {}))
+        body = {"name": role, "password": PASSWORD}
+        answer = await client.post("/v1/auth/session", json=body)
+        headers = {
+            "Cookie": answer.headers["set-cookie"].partition(";")[0],
+            "X-CSRF-Token": answer.json()["csrf_token"],
+        }
+        client.cookies.clear()
+        who = {"user": "ann"} if role == "user" else {"role": role}
+        sent[f"session: {role}"] = Sent(headers, **who)
+    unknown = {"Cookie": f"tandem_session=tds_{'a' * 43}", "X-CSRF-Token": "x"}
+    return {**sent, "unknown session": Sent(unknown)}
 
 
 async def test_every_route_lets_in_whom_it_declares_and_nobody_else(

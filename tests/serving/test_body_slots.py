@@ -50,6 +50,20 @@ def test_no_key_has_more_than_half_of_the_slots(run_api: RunApi, seeds: Seeds) -
     assert figures[refused] == 1
 
 
+def test_those_who_are_nobody_share_half_of_the_slots(run_api: RunApi, seeds: Seeds) -> None:
+    api = run_api(api_bodies_at_once=4, api_body_seconds=600)
+    nobody = b"POST /v1/auth/%b HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+    with connected(api.port) as a, connected(api.port) as b:
+        for raw, path in ((a, b"session"), (b, b"register")):
+            raw.send(nobody % path, b"Expect: 100-continue\r\n\r\n")
+            assert raw.socket.recv(100).startswith(b"HTTP/1.1 100")
+        assert asked(api.port, nobody % b"reset", b"\r\n").status == 429
+        with connected(api.port) as c:
+            key = seeds.key("write", name="writer").encode()
+            c.send(SLOW, key, b"\r\nExpect: 100-continue\r\n\r\n")
+            assert c.socket.recv(100).startswith(b"HTTP/1.1 100")
+
+
 async def test_requests_beyond_those_under_way_are_told_to_come_again_and_probes_are_not(
     start: Start,
 ) -> None:

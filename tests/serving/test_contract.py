@@ -1,6 +1,7 @@
 """What every route does alike: no ignored parameter, no redirect, right methods."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from fastapi.routing import APIRoute
 from serving.app import create_app
 from serving.http.routing import TandemRoute
 from serving.settings import ServingSettings
+from tests.serving.accounts.people import People, bearer, signed_in
 from tests.serving.conftest import Seeds, Start, faults, recommended
 
 
@@ -23,6 +25,7 @@ ROUTES = routes()
 def path_of(route: APIRoute) -> str:
     for name in route.param_convertors:
         route_path = route.path_format.replace(f"{{{name}}}", "stalker")
+        route_path = route_path.replace("/sign-in/stalker", "/sign-in/sign-in.js")
         return route_path.replace("/docs/stalker", "/docs/start.js")
     return route.path_format
 
@@ -42,9 +45,12 @@ def test_every_route_is_one_that_checks_its_query() -> None:
 
 
 @pytest.fixture
-async def everybody(start: Start, seeds: Seeds) -> httpx.AsyncClient:
-    client = await start()
-    client.headers["X-API-Key"] = seeds.key("read", "write", "users", "token", "admin", name="all")
+async def everybody(start: Start, seeds: Seeds, signing_keys_file: Path) -> httpx.AsyncClient:
+    """A client to whom all is open: no key is somebody who is signed in."""
+    client = await start(signing_keys_file=signing_keys_file)
+    People(seeds).add("boss")
+    client.headers["X-API-Key"] = ""
+    client.headers.update(bearer(await signed_in(client, "boss")))
     return client
 
 

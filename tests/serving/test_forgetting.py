@@ -56,6 +56,8 @@ async def test_a_forgotten_user_is_nowhere_and_what_went_is_counted(
             "recommendation_lists": 1,
             "interests": 0,
             "user_embeddings": 1,
+            "accounts": 0,
+            "sessions": 0,
             "cached_answers": 3,
         },
     }

@@ -89,6 +89,8 @@ def test_a_forgotten_user_is_in_no_table_and_what_went_is_counted(
         "recommendation_lists": 2,
         "interests": 0,
         "user_embeddings": 2,
+        "accounts": 0,
+        "sessions": 0,
     }
     with engine.begin() as connection:
         assert rows_of_user(connection, ann) == GONE

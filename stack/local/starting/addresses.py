@@ -28,6 +28,9 @@ def print_addresses(terminal: Terminal, state: StackState, home: Home, welcome: 
     )
     terminal.line()
     key = _key_line(terminal, home, welcome)
+    if welcome.admin_link is not None and terminal.is_watched():
+        terminal.line("Nobody can administer yet. Within an hour, this once, the first admin may:")
+        terminal.line(f"  [bold]{escape(state.api_url + welcome.admin_link.path)}[/]")
     given = welcome.recommendation
     if given is not None:
         terminal.line(f"{given.user_id} is recommended {', '.join(given.titles)}")

@@ -8,6 +8,8 @@ from functools import partial
 
 from sqlalchemy import Engine
 
+from serving.accounts.links import NewLink
+from stack.accounts import first_admin_link
 from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
@@ -63,6 +65,8 @@ class Welcome:
     recommendation: FirstRecommendation | None
     seconds: float | None
     """From the beginning to that recommendation."""
+    admin_link: NewLink | None = None
+    """To register as the first admin; None: there is one, or nobody looks on."""
 
 
 async def start_up(start: Start) -> Welcome:
@@ -191,11 +195,20 @@ async def _welcome(start: Start, engine: Engine) -> Welcome:
     key, is_new = await in_thread(partial(first_key, engine, start.home.first_key_file))
     await in_thread(partial(diagnose_key, engine, start.home.diagnose_key_file))
     given = await in_thread(partial(first_recommendation, engine, start.settings.api_url, key))
+    admin_link = None
+    if start.terminal.is_watched():
+        # What is not a terminal may be a journal, where such a link has no business.
+        admin_link = await in_thread(partial(_admin_link, engine))
     seconds = None
     if given is not None:
         seconds = round(time.time() - start.began_at, 1)
         start.terminal.line(f"[bold green]first personal recommendation after {seconds:.1f} s[/]")
-    return Welcome(key, is_new, given, seconds)
+    return Welcome(key, is_new, given, seconds, admin_link)
+
+
+def _admin_link(engine: Engine) -> NewLink | None:
+    with engine.begin() as connection:
+        return first_admin_link(connection)
 
 
 def _is_served(engine: Engine) -> bool:

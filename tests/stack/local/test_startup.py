@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import UTC, datetime
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine
 
+from serving.accounts.links import NewLink
 from stack.local.flow_runs import nightly_run
 from stack.local.home import Home
 from stack.local.starting import startup
@@ -131,11 +133,13 @@ def test_a_new_key_is_shown_on_a_terminal_only(
     monkeypatch.setenv("FORCE_COLOR", "1")
     terminal = Terminal(Console(file=written, highlight=False, soft_wrap=True, width=300))
     given = FirstRecommendation("ann", ["One"], "http://api/v1/users/ann/recommendations")
-    welcome = Welcome("secret-key", True, given, 1.0)
+    link = NewLink("secret-link", "invitation", datetime.now(UTC))
+    welcome = Welcome("secret-key", True, given, 1.0, link)
     state = StackState("http://api", "http://prefect", "", "redis://:redis-password@host:6379/0")
     print_addresses(terminal, state, Home(tmp_path), welcome)
     output = written.getvalue()
     assert ("secret-key" in output) == watched
+    assert ("http://api/sign-in#invitation=secret-link" in output) == watched
     assert (f"{tmp_path}/first_key" in output) != watched
     assert f"{tmp_path}/prefect.password" in output
     assert "redis://:***@host:6379/0" in output

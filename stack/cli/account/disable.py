@@ -1,0 +1,20 @@
+"""End all sessions of an account, and let nobody sign in to it."""
+
+from typing import Annotated
+
+import typer
+
+from stack.accounts import disable_account
+from stack.cli.preparing import prepare
+from stack.database import connected
+from stack.local.stores import opened_stores
+
+
+def command(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
+    """Exit code 0 once nobody can sign in to it."""
+    with (
+        opened_stores(*prepare(), "tandem account") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        disable_account(connection, name)
+    typer.echo(f"{name} is disabled.")

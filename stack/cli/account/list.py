@@ -1,0 +1,49 @@
+"""List the accounts: of the team, and of end users."""
+
+import json
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from serving.accounts.account_keeping import AccountRecord
+from stack.accounts import load_accounts
+from stack.cli.options import AsJson
+from stack.cli.preparing import prepare
+from stack.database import connected
+from stack.local.stores import opened_stores
+
+
+def command(*, as_json: AsJson = False) -> None:
+    """Write a table, or a JSON array of objects with `name`, `role`, `user_id` and more."""
+    with (
+        opened_stores(*prepare(), "tandem account") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        records = load_accounts(connection)
+    if as_json:
+        typer.echo(json.dumps([_plain(record) for record in records]))
+    else:
+        Console(soft_wrap=True).print(_table(records))
+
+
+def _plain(record: AccountRecord) -> dict[str, object]:
+    return {
+        "account_id": record.account_id,
+        "name": record.name,
+        "role": record.role,
+        "user_id": record.user_id,
+        "created_at": record.created_at.isoformat(),
+        "has_password": record.has_password,
+        "disabled_at": record.disabled_at and record.disabled_at.isoformat(),
+    }
+
+
+def _table(records: list[AccountRecord]) -> Table:
+    table = Table("name", "role", "created", "", box=None, header_style="bold", pad_edge=False)
+    for record in records:
+        note = "" if record.has_password else "no password yet"
+        if record.disabled_at is not None:
+            note = f"disabled {record.disabled_at:%Y-%m-%d %H:%M}"
+        table.add_row(record.name, record.role, f"{record.created_at:%Y-%m-%d %H:%M}", note)
+    return table

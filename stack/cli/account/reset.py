@@ -1,0 +1,21 @@
+"""Make a link by which the owner of an account chooses a password, within a day."""
+
+from typing import Annotated
+
+import typer
+
+from stack.accounts import find_account_id, make_reset_link
+from stack.cli.preparing import prepare
+from stack.database import connected
+from stack.local.stores import opened_stores
+
+
+def command(name: Annotated[str, typer.Argument(help="The account's name.")]) -> None:
+    """Write the link, which is good once."""
+    settings, home = prepare()
+    with (
+        opened_stores(settings, home, "tandem account") as stores,
+        connected(stores.database_url) as connection,
+    ):
+        link = make_reset_link(connection, find_account_id(connection, name))
+    typer.echo(f"{settings.api_url}{link.path}")
