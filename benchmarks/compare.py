@@ -77,7 +77,7 @@ class Client:
         self.ask("GET", f"/v1/users/compared-{number % 100}/recommendations")
 
 
-def measure(
+def compare(
     before: Annotated[Path, typer.Argument(help="A checkout that is set up (`make setup`).")],
     after: Annotated[Path, typer.Argument(help="Another.")],
     *,
@@ -178,5 +178,10 @@ def _table(figures: Mapping[str, Any]) -> Table:
     return table
 
 
+def main() -> None:
+    """Measure as the command line says."""
+    run_command(compare)
+
+
 if __name__ == "__main__":
-    run_command(measure)
+    main()

@@ -70,10 +70,13 @@ class Public:
             request.scope["state"]["services"][RequestBudgets].begin("write")
 
     async def check(self, scope: RequestScope) -> None:
-        """Let the request pass with a small body; all who are nobody share their slots."""
-        # A limit by client address belongs here: `scope["client"]`.
+        """Let the request pass with a small body; all who are nobody share their slots.
+
+        RateLimitedError if its address asks too often.
+        """
         state = scope["state"]
         state["services"][RequestBudgets].begin("write", since=state.get("asked_at"))
+        await state["services"][Limits].check_address(scope)
         state["granted"] = self
         state["caller_id"] = ANONYMOUS
         state["most_body_bytes"] = MOST_ANONYMOUS_BYTES

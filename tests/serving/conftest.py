@@ -194,6 +194,8 @@ async def start(database_url: str, redis_url: str, seeds: Seeds) -> AsyncIterato
                 "postgres_connections": 2,
                 "postgres_overflow_connections": 18,
                 "startup_wait_seconds": 0.0,
+                # All tests come from one address.
+                "limit_address_per_minute": 0,
                 **settings,
             }
             app = create_app(ServingSettings(**given))

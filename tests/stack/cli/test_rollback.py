@@ -47,8 +47,8 @@ def test_an_earlier_run_is_served_by_one_command(engine: Engine, runs: list[int]
     with engine.connect() as connection:
         query = text("select promoted_by from analytics.promotions")
         assert connection.execute(query).scalar_one().startswith("tandem rollback, ")
-        told = connection.execute(text("select act, subject, details from audit_log")).one()
-        assert told == ("serve run", f"run {first}", {"how": "rolled back"})
+        entry = connection.execute(text("select act, subject, details from audit_log")).one()
+        assert entry == ("serve run", f"run {first}", {"how": "rolled back"})
     assert rollback(str(second)).exit_code == 0
     assert served(engine) == second
 
