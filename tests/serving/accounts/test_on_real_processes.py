@@ -1,4 +1,4 @@
-"""Signing in, renewing and being locked out, on two real processes that share nothing but stores."""
+"""Signing in, renewing and being locked out, on two real processes that share only their stores."""
 
 import asyncio
 from collections import Counter
