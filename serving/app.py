@@ -32,6 +32,7 @@ from serving.loads.routes import router as loads_router
 from serving.non_personalized.routes import router as non_personalized_router
 from serving.operation.routes import router as operation_router
 from serving.pages.routes import router as pages_router
+from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.runtime.metrics import ServingMetrics
 from serving.search.routes import router as search_router
@@ -39,16 +40,19 @@ from serving.server.figures import Figures, ProcessSlot
 from serving.server.refusing import ConnectionLimits, Edge
 from serving.settings import ServingSettings
 from serving.similar.routes import router as similar_router
+from serving.users.history_routes import router as history_router
 from serving.users.routes import router as users_router
 
 _ROUTERS = (
     events_router,
     recommendations_router,
+    rank_router,
     non_personalized_router,
     similar_router,
     search_router,
     catalogue_router,
     users_router,
+    history_router,
     token_router,
     auth_router,
     session_router,

@@ -46,6 +46,7 @@ from serving.search.search import Searcher
 from serving.search.words import Search
 from serving.settings import ServingSettings
 from serving.similar.similar import Similar
+from serving.users.history import Histories
 from serving.users.user_keeping import UserForgetter, UserKeeping
 
 
@@ -65,6 +66,7 @@ class Container(AccountParts):
         return Services(
             self.access,
             OwnValues(self.user_profiles),
+            Histories(self.store),
             UserTokens(
                 self.tokens,
                 self.revocations,

@@ -5,8 +5,9 @@ from urllib.parse import parse_qsl, urlencode
 from fastapi import Request
 
 from domain.errors import ForbiddenError
-from domain.identifiers import ME
+from domain.identifiers import ME, IdFault
 from serving.access.callers import Caller, TokenUser
+from serving.runtime.faults import Fault, invalid_request
 
 _NAME = "user_id"
 _OTHERS = "This token is for one user, and reads and writes as that user only."
@@ -29,6 +30,18 @@ def narrow_to_own(request: Request, caller: Caller) -> None:
         request.scope["query_string"] = urlencode(own).encode()
         # Starlette keeps what it has read, and FastAPI reads the query for each dependency.
         vars(request).pop("_query_params", None)
+
+
+def user_of(caller: Caller, user_id: str) -> str:
+    """The user a body names, as the caller may; `me` is nobody's id but a token's.
+
+    ForbiddenError for another user than that of a token; FaultyInputError for `me` without one.
+    """
+    if isinstance(caller, TokenUser):
+        return own_id(caller, user_id)
+    if user_id == ME:
+        raise invalid_request([Fault("/user_id", f"{IdFault.RESERVED.value.capitalize()}.")])
+    return user_id
 
 
 def own_id(caller: TokenUser, user_id: str) -> str:

@@ -116,6 +116,7 @@ def _required(
 may_read = _required("read", "read", own=True)
 may_write = _required("write", "write")
 may_write_events = _required("write", "write", own=True)
+may_read_history = _required("users", "read", own=True)
 may_read_users = _required("users", "read")
 may_write_users = _required("users", "write")
 may_make_tokens = _required("token", "write", "admin")

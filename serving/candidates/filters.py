@@ -4,6 +4,7 @@ Each condition has one SQL form, in `sql/queries/shared/filters.sql`, and one fo
 for lists that are kept in memory. Recommendations, search, similar items and the fallback use both.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,6 +17,10 @@ from serving.filtering.expression import Document, Expression
 
 class FilteredItem(Protocol):
     """What is known in memory of an item that is to pass."""
+
+    @property
+    def item_id(self) -> str:
+        """Its id."""
 
     @property
     def categories(self) -> Sequence[str]:
@@ -111,7 +116,30 @@ class Passes:
         return document is not None and self.expression.holds(document, datetime.now(UTC))
 
 
+@dataclass(frozen=True, slots=True)
+class AmongItems:
+    """The item is one of these."""
+
+    item_ids: tuple[str, ...]
+    keeps_few: ClassVar[bool] = True
+    known_in_memory: ClassVar[bool] = True
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Condition`."""
+        return {"among_item_ids": list(self.item_ids)}
+
+    def identity(self) -> Mapping[str, Any]:
+        """See `Condition`. A digest: there may be many."""
+        said = hashlib.sha256(orjson.dumps(self.item_ids)).hexdigest()
+        return {"among_item_ids": said}
+
+    def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
+        """See `Condition`."""
+        return item.item_id in self.item_ids
+
+
 NOT_ASKED: Mapping[str, Any] = {
+    "among_item_ids": None,
     "in_categories": None,
     "not_in_categories": [],
     "item_path": None,

@@ -390,6 +390,20 @@ where user_no is null or user_no in (select user_no from present)
 on conflict do nothing
 returning recommendation_id;
 
+-- name: load_history
+-- What a user has done, newest first, from the event at :before and :before_position on (null: from the newest).
+select event_id, item_id, title, kind, value, occurred_at, recommendation_id, position
+from interactions
+join users using (user_no)
+join items using (item_no)
+join event_kinds using (kind_no)
+where user_id = :user_id
+  and (cast(:before as timestamptz) is null
+       or occurred_at <= cast(:before as timestamptz)
+          and (occurred_at, position) < (cast(:before as timestamptz), cast(:before_position as bigint)))
+order by occurred_at desc, position desc
+limit cast(:events as integer);
+
 -- name: delete_event
 -- Takes an event out of the log: whether just now, and whose it was. No row: it was never received. Harmless twice.
 select is_new, user_no, user_id, deleted_at

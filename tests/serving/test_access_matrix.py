@@ -35,6 +35,8 @@ DECLARED = {
     "DELETE /v1/events/{event_id}": "write operator own",
     "GET /v1/event-kinds": "read viewer own",
     "GET /v1/users/{user_id}/recommendations": "read viewer own",
+    "POST /v1/rank": "read viewer own",
+    "GET /v1/users/{user_id}/history": "users viewer own",
     "GET /v1/popular": "read viewer own",
     "GET /v1/trending": "read viewer own",
     "GET /v1/latest": "read viewer own",

@@ -7,6 +7,7 @@
 -- Each condition is true where it is not asked (null). A filter in the language of `filter` is a predicate of jsonpath on
 -- the attributes; other columns are its variables, and are put together only if it asks for them.
 (cast(:in_categories as text[]) is null or categories && cast(:in_categories as text[]))
+and (cast(:among_item_ids as text[]) is null or items.item_id = any(cast(:among_item_ids as text[])))
 and (cast(:item_path as jsonpath) is null or coalesce(jsonb_path_match_tz(
     items.attributes,
     cast(:item_path as jsonpath),

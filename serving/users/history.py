@@ -1,0 +1,80 @@
+"""What a user has done, newest first."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row
+
+from domain.identifiers import UserId
+from serving.postgres.store import ReadStore
+from serving.runtime.faults import Fault, invalid_request
+from sql.statements import statements
+
+_SERVING = statements("serving")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+_POSITIONS = 2**63
+
+
+@dataclass(frozen=True, slots=True)
+class Cursor:
+    """The event after which a history goes on."""
+
+    occurred_at: datetime
+    position: int
+
+    def encode(self) -> str:
+        """As a text that says nothing to a client."""
+        said = f"{(self.occurred_at - _EPOCH) // _MICROSECOND}:{self.position}"
+        return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+
+    @classmethod
+    def decode(cls, text: str) -> "Cursor":
+        """FaultyInputError if it is none of ours."""
+        try:
+            said = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode(
+                "ascii"
+            )
+            microseconds, position = map(int, said.split(":"))
+            if not 0 <= position < _POSITIONS:
+                raise ValueError(position)
+            return cls(_EPOCH + microseconds * _MICROSECOND, position)
+        except (binascii.Error, ValueError, OverflowError) as error:
+            detail = "This is no `next` of an answer; leave it out to begin with the newest."
+            raise invalid_request([Fault("query:cursor", detail)]) from error
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryPage:
+    """Some of a user's events."""
+
+    events: Sequence[Row[Any]]
+    next: Cursor | None
+    """None: these were the last."""
+
+
+class Histories:
+    """Reads them."""
+
+    def __init__(self, store: ReadStore) -> None:
+        self._store = store
+
+    async def load(self, user_id: UserId, cursor: Cursor | None, *, events: int) -> HistoryPage:
+        """Events of a user from the cursor on, or the newest; of somebody unknown there are none.
+
+        An event that comes in meanwhile with an earlier time may be on no page.
+        """
+        parameters = {
+            "user_id": user_id,
+            "before": cursor.occurred_at if cursor else None,
+            "before_position": cursor.position if cursor else None,
+            "events": events + 1,
+        }
+        rows = await self._store.rows(_SERVING["load_history"], parameters)
+        page = rows[:events]
+        more = len(rows) > events
+        return HistoryPage(page, Cursor(page[-1].occurred_at, page[-1].position) if more else None)
