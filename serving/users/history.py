@@ -35,17 +35,21 @@ class Cursor:
     @classmethod
     def decode(cls, text: str) -> "Cursor":
         """FaultyInputError if it is none of ours."""
-        try:
-            said = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True).decode(
-                "ascii"
-            )
-            microseconds, position = map(int, said.split(":"))
-            if not 0 <= position < _POSITIONS:
-                raise ValueError(position)
-            return cls(_EPOCH + microseconds * _MICROSECOND, position)
-        except (binascii.Error, ValueError, OverflowError) as error:
+        cursor = cls._read(text)
+        if cursor is None or not 0 <= cursor.position < _POSITIONS:
             detail = "This is no `next` of an answer; leave it out to begin with the newest."
-            raise invalid_request([Fault("query:cursor", detail)]) from error
+            raise invalid_request([Fault("query:cursor", detail)])
+        return cursor
+
+    @classmethod
+    def _read(cls, text: str) -> "Cursor | None":
+        padded = text + "=" * (-len(text) % 4)
+        try:
+            said = base64.b64decode(padded, b"-_", validate=True).decode("ascii")
+            microseconds, position = map(int, said.split(":"))
+            return cls(_EPOCH + microseconds * _MICROSECOND, position)
+        except (binascii.Error, ValueError, OverflowError):
+            return None
 
 
 @dataclass(frozen=True, slots=True)

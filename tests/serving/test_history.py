@@ -42,7 +42,7 @@ async def test_a_history_is_read_page_by_page_newest_first(client: httpx.AsyncCl
         assert [each["item_id"] for each in found] == [f"film-{n}" for n in range(6, -1, -1)]
     assert found[0]["title"]
     assert (found[0]["kind"], found[0]["value"]) == ("view", None)
-    assert datetime.fromisoformat(found[-1]["occurred_at"]) == datetime(2026, 1, 1, tzinfo=UTC)
+    assert datetime.fromisoformat(found[-1]["occurred_at"]) == FIRST
 
 
 async def test_deleted_events_are_none_of_it_and_nobody_has_none(
