@@ -12,9 +12,8 @@ from domain.errors import InvalidInputError
 from serving.users.history import Cursor
 from tests.serving.conftest import Seeds, event, faults, send, token_of
 
-MOMENTS = [
-    (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(hours=n // 2)).isoformat() for n in range(7)
-]
+FIRST = datetime(2026, 1, 1, tzinfo=UTC)
+MOMENTS = [(FIRST + timedelta(hours=n // 2)).isoformat() for n in range(7)]
 """Some events are of the same instant."""
 
 
