@@ -102,7 +102,7 @@ async def test_a_file_is_queued_loaded_and_reported(
     assert done["load_no"] == 1
     assert seeds.count("interactions") == 2
     assert seeds.count(f"loads where source = 'upload {done['id']} log.csv.gz'") == 1
-    assert seeds.count("loads where loaded_by = 'key importer'") == 1
+    assert seeds.count("loads where loaded_by = 'importer'") == 1
     assert files(folder) == []
     listed = (await admin.get("/v1/loads")).json()["loads"]
     assert [load["id"] for load in listed] == [done["id"]]

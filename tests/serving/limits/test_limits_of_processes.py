@@ -55,7 +55,8 @@ async def test_whoever_has_no_key_is_counted_by_address_whatever_is_claimed(
     assert set(statuses) == {401, 429}
     assert 100 - WORKERS * 5 <= statuses[401] <= 100 + seconds * 100 / 60 + WORKERS * 5
     spoofed["X-Forwarded-For"] = "203.0.113.8"
-    assert api.get("/v1/event-kinds", **spoofed).status_code == 429
+    statuses, seconds = await asked(api.port, spoofed)
+    assert statuses[401] <= (seconds + 1) * 100 / 60 + WORKERS * 5, "no bucket of its own"
     # A key in force is none of the address's business, and a probe needs none.
     key = seeds.key("read", name="app")
     assert api.get("/v1/event-kinds", **{"X-API-Key": key}).status_code == 200
