@@ -5,6 +5,7 @@ import hashlib
 import time
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import replace
 
 import orjson
@@ -147,7 +148,10 @@ class FallbackCatalogue:
         """Have filters answered from memory; read now and then, for it is much."""
         now, item_nos = time.monotonic(), set(fallback.item_nos)
         if now >= self._documents_until or not item_nos <= self._asked_of:
-            self._documents = await self._reader.load_documents(sorted(item_nos))
+            self._documents = {}
+            # Without them there is still a list, and filters are answered by PostgreSQL alone.
+            with suppress(StoreUnavailableError):
+                self._documents = await self._reader.load_documents(sorted(item_nos))
             self._asked_of, self._documents_until = item_nos, now + _DOCUMENT_SECONDS
             for item_no in fallback.numbers_of(list(self._changed)):
                 # It may have been read before.
