@@ -9,6 +9,7 @@ from serving.candidates.filters import Filters, Passes
 from serving.filtering.expression import OwnValue, Value
 from serving.filtering.language import parse_filter
 from serving.http.routing import provided
+from serving.runtime.budget import ask_without_blame
 from serving.runtime.faults import Fault, invalid_request
 
 _MOST_VALUES = 1_000
@@ -46,6 +47,8 @@ class OwnValues:
         written = filters.written
         if written is None:
             return filters
+        # Each item of the catalogue is looked at, and whoever asks says how long that takes.
+        ask_without_blame()
         operands = written.expression.operands()
         asked = [operand for operand in operands if isinstance(operand, OwnValue)]
         if not asked:

@@ -4,11 +4,16 @@ from collections.abc import Mapping
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
+from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId
 from serving.answering.own_values import OwnValues
 from serving.answering.schemas import written_filter
 from serving.candidates.filters import Filters
+from serving.postgres.store import Store
+from serving.runtime.breaker import Breaker, BreakerRules
+from serving.runtime.budget import Budget, spending
 from serving.runtime.faults import FaultyInputError
 
 ANN = UserId("ann")
@@ -56,3 +61,16 @@ async def test_all_of_a_long_list_counts_or_the_filter_is_refused() -> None:
         assert refused.value.faults[0].detail == (
             "It compares with more than 1,000 values of this user's attributes."
         )
+
+
+async def test_a_filter_that_takes_too_long_does_not_look_like_an_outage(database_url: str) -> None:
+    rules = BreakerRules(errors_in_row=3)
+    store = Store.at(database_url, breaker=Breaker(rules))
+    for _ in range(2 * rules.errors_in_row):
+        with spending(Budget.of("reads", 0.3)):
+            await resolved("year = 1990")
+            with pytest.raises(StoreUnavailableError) as late:
+                await store.rows(text("select pg_sleep(5)"))
+        assert late.value.reason == "timeout"
+    assert store.breaker.state == "closed"
+    await store.close()
