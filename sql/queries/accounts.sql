@@ -66,7 +66,8 @@ left join account_addresses on account_addresses.account_id = accounts.account_i
 
 -- name: note_right_password
 -- An attempt that was right is none of those that count, nor are those for the same name from the same address before it;
--- the address is a known one of the account from now on.
+-- those beyond :most_of_pair counted for nothing else, and give nothing back. The address is a known one of the account from
+-- now on.
 with
 locked as (
     select attempt_key, began_at, attempts from sign_in_attempts
@@ -77,7 +78,11 @@ locked as (
 ),
 fewer as (
     update sign_in_attempts
-    set attempts = greatest(locked.attempts - case when pair.began_at >= locked.began_at then pair.attempts else 1 end, 0)
+    set attempts = greatest(0, case
+        when locked.attempt_key = pair.attempt_key then 0
+        when pair.began_at >= locked.began_at then locked.attempts - least(pair.attempts, cast(:most_of_pair as integer))
+        else locked.attempts - 1
+    end)
     from locked left join locked as pair on pair.attempt_key = cast(:pair_key as bytea)
     where sign_in_attempts.attempt_key = locked.attempt_key
 )
@@ -457,7 +462,8 @@ select (select account_id from target) as account_id, (select user_id from wante
 
 -- name: clear_expired_sign_ins
 -- Deletes up to :most rows each of what is of no use any more; answers how many went. A session stays a day after its end,
--- an attempt or a link too, an address as long as it may be told from others.
+-- an attempt or a link too, an address as long as it may be told from others, and that tokens were revoked until the last
+-- of them has expired.
 with
 of_sessions as (
     delete from sessions where session_id in (
@@ -485,6 +491,12 @@ of_addresses as (
     delete from account_addresses
     where last_at < now() - interval '90 days'
     returning 1
+),
+of_revocations as (
+    delete from token_revocations where subject in (
+        select subject from token_revocations where revoked_at < now() - interval '25 hours' limit cast(:most as integer))
+    returning 1
 )
 select (select count(*) from of_sessions) + (select count(*) from of_tokens) + (select count(*) from of_links)
-       + (select count(*) from of_attempts) + (select count(*) from of_addresses) as cleared;
+       + (select count(*) from of_attempts) + (select count(*) from of_addresses)
+       + (select count(*) from of_revocations) as cleared;
