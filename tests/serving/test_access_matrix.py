@@ -71,7 +71,7 @@ DECLARED = {
     "PATCH /v1/admin/accounts/{account_id}": "admin admin",
     "DELETE /v1/admin/accounts/{account_id}": "admin admin",
     "POST /v1/admin/accounts/{account_id}/reset": "admin admin",
-    "PUT /v1/accounts/{account_id}/user": "write operator",
+    "PUT /v1/accounts/{account_id}/user": "token admin",
     "POST /v1/loads": "admin operator",
     "POST /v1/loads/{load_id}/options": "admin operator",
     "GET /v1/loads": "admin operator",

@@ -210,11 +210,11 @@ async def test_an_app_links_an_account_to_a_user_it_knows(
 ) -> None:
     registered = (await register(open_app, "ann")).json()
     tokens = await signed_in(open_app, "ann")
-    writer = {"X-API-Key": seeds.key("write", name="writer")}
+    maker = {"X-API-Key": seeds.key("token", name="maker")}
     path = f"/v1/accounts/{registered['account_id']}/user"
 
     async def linked(user_id: str, to: str = path) -> httpx.Response:
-        return await open_app.put(to, json={"user_id": user_id}, headers=writer)
+        return await open_app.put(to, json={"user_id": user_id}, headers=maker)
 
     assert (await linked("known")).status_code == 404
     seeds.user("known")
@@ -230,7 +230,11 @@ async def test_an_app_links_an_account_to_a_user_it_knows(
     assert taken.status_code == 409
     boss = people.add("boss")
     assert (await linked("known", f"/v1/accounts/{boss}/user")).status_code == 404
-    for headers in (bearer(again), {"X-API-Key": seeds.key("read", "users", name="reader")}):
+    # Who may write events of all users may not become one of them, and read what is theirs.
+    for headers in (
+        bearer(again),
+        {"X-API-Key": seeds.key("read", "write", "users", "admin", name="others")},
+    ):
         refused = await open_app.put(path, json={"user_id": "known"}, headers=headers)
         assert refused.status_code == 403
 
