@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from domain.errors import InvalidInputError
+from domain.identifiers import LONGEST_ID
 from serving.access.signing_keys import (
     LONGEST_TOKEN,
     ROTATION_DELAY,
@@ -52,6 +53,17 @@ async def test_a_token_reads_its_users_list_as_me_and_by_name(
     for asked in ("popular?", "search?q=film&", "similar?item_id=film-1&", "items/film-1/similar?"):
         answer = await with_tokens.get(f"/v1/{asked}user_id=me", headers=token)
         assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("character", ["a", "\u65e5", "\U0001f600"])
+async def test_the_longest_ids_have_tokens_too(
+    with_tokens: httpx.AsyncClient, character: str
+) -> None:
+    user = character * LONGEST_ID
+    token = await token_of(with_tokens, user)
+    answer = await with_tokens.get("/v1/users/me/recommendations", headers=token)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["user_id"] == user
 
 
 async def test_a_token_opens_nothing_of_others(
