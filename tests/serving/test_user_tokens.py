@@ -284,6 +284,26 @@ async def test_keys_are_rotated_without_a_break(
     assert old.key_id != new.key_id
 
 
+def damage(file: Path) -> None:
+    file.write_text("{")
+
+
+async def test_a_damaged_file_of_signing_keys_keeps_no_revocation_from_being_known(
+    with_tokens: httpx.AsyncClient, start: Start, signing_keys_file: Path
+) -> None:
+    other = await start(signing_keys_file=signing_keys_file, api_key_seconds=0.1)
+    token = await token_of(with_tokens, "ann")
+    assert (await other.get("/v1/popular", headers=token)).status_code == 200
+    damage(signing_keys_file)
+    assert (await with_tokens.delete("/v1/users/ann/tokens")).status_code == 204
+
+    async def refused() -> bool:
+        return (await other.get("/v1/popular", headers=token)).status_code == 401
+
+    await until(refused)
+    assert (await with_tokens.get("/v1/popular")).status_code == 200
+
+
 def test_a_new_key_waits_and_an_old_one_stays_as_long_as_its_tokens(tmp_path: Path) -> None:
     file, began = tmp_path / "keys.json", datetime(2026, 1, 1, tzinfo=UTC)
     first = rotate_signing_keys(file, began)
