@@ -13,6 +13,16 @@ account_id, name, role, user_id, created_at, password_hash is not null as has_pa
 jsonb_strip_nulls(jsonb_build_object('name', case when role <> 'user' then name end, 'role', role, 'disabled', disabled_at is not null))
 as details
 
+-- part: by_right
+-- A link is good as long as its author may administer; whoever was at the machine may always.
+(not starts_with(created_by, 'account ') or exists (
+    select from accounts as author
+    where 'account ' || author.name = created_by and author.role = 'admin' and author.disabled_at is null))
+and (not starts_with(created_by, 'key ') or exists (
+    select from api_keys as author
+    where 'key ' || author.name = created_by and author.revoked_at is null
+      and (author.expires_at is null or author.expires_at > now())))
+
 -- part: counted
 -- One attempt more since the time began, or the first of a new time.
 on conflict (attempt_key) do update set
@@ -223,7 +233,8 @@ select account_id, end_sessions(account_id, cast(:session_id as uuid)) as ended_
 -- A link that is still good: what it is for, and whose name is on the account.
 select purpose, account_links.role, accounts.name
 from account_links left join accounts using (account_id)
-where link_hash = :link_hash and used_at is null and expires_at > now() and disabled_at is null;
+where link_hash = :link_hash and used_at is null and account_links.expires_at > now() and disabled_at is null and
+{by_right};
 
 -- name: reset_password
 -- Uses a link to choose a password: all sessions of the account end, and its other links too. No row: the link is not good
@@ -231,7 +242,8 @@ where link_hash = :link_hash and used_at is null and expires_at > now() and disa
 with
 used as (
     update account_links set used_at = now()
-    where link_hash = :link_hash and purpose = 'reset' and used_at is null and expires_at > now()
+    where link_hash = :link_hash and purpose = 'reset' and used_at is null and expires_at > now() and
+    {by_right}
     returning account_id
 ),
 changed as (
@@ -259,7 +271,8 @@ returning account_id, role, user_id;
 with
 used as (
     update account_links set used_at = now()
-    where link_hash = :link_hash and purpose = 'invitation' and used_at is null and expires_at > now()
+    where link_hash = :link_hash and purpose = 'invitation' and used_at is null and expires_at > now() and
+    {by_right}
     returning role, created_by
 ),
 made as (

@@ -6,8 +6,9 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import func, text, update
 
+from tests import tables
 from tests.serving.accounts.people import (
     PASSWORD,
     People,
@@ -164,6 +165,29 @@ async def test_what_somebody_has_invited_ends_with_the_right_to_do_so(
         assert came.status_code == 410, act
         body = {"link": reset.json()["link"], "password": PASSWORD}
         assert (await open_app.post("/v1/auth/reset", json=body)).status_code == 410, act
+
+
+async def test_what_an_app_has_invited_ends_with_its_key(
+    open_app: httpx.AsyncClient, boss: dict[str, str], seeds: Seeds
+) -> None:
+    path, links = "/v1/admin/accounts", []
+    for name in ("revoked", "expired", "in force"):
+        key = {"X-API-Key": seeds.key("read", "write", "users", "token", "admin", name=name)}
+        invited = await open_app.post(path, json={"role": "admin"}, headers=key)
+        links.append(invited.json()["link"])
+    keys = (await open_app.get("/v1/admin/keys", headers=boss)).json()["keys"]
+    numbers = {key["name"]: key["key_id"] for key in keys}
+    revoked = await open_app.delete(f"/v1/admin/keys/{numbers['revoked']}", headers=boss)
+    assert revoked.status_code == 204
+    seeds.write(
+        update(tables.api_keys)
+        .where(tables.api_keys.c.name == "expired")
+        .values(expires_at=func.now())
+    )
+    came = [
+        await register(open_app, f"friend-{n}", invitation=link) for n, link in enumerate(links)
+    ]
+    assert [answer.status_code for answer in came] == [410, 410, 201]
 
 
 async def test_who_is_removed_is_gone_and_what_they_did_stays(
