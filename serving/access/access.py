@@ -7,7 +7,7 @@ from typing import Final
 from starlette.types import Scope
 
 from domain.errors import ForbiddenError, UnauthenticatedError
-from serving.access.callers import Caller, Required, SignedIn
+from serving.access.callers import ApiKey, Caller, Required, SignedIn, TeamMember
 from serving.access.console_sessions import ConsoleSessions
 from serving.access.known_keys import KnownKeys
 from serving.access.random_tokens import is_csrf_token
@@ -108,6 +108,19 @@ class Access:
         if sent.session_secret:
             return await self._of_session(sent, is_guessing)
         raise UnauthenticatedError
+
+    async def confirm(self, sent: Credentials, caller: Caller) -> None:
+        """UnauthenticatedError if the caller may not do so any more as the store has it just now.
+
+        What this process knows may be some seconds old: enough for whoever was shut out elsewhere
+        to come back.
+        """
+        if isinstance(caller, ApiKey):
+            holds = await self._keys.holds(sent.key)
+        else:
+            holds = isinstance(caller, TeamMember) and await self._sessions.holds(caller)
+        if not holds:
+            raise UnauthenticatedError("This key or session has ended just now.")
 
     async def _of_session(self, sent: Credentials, is_guessing: Callable[[], bool]) -> SignedIn:
         caller = await self._sessions.find(sent.session_secret, is_guessing=is_guessing)

@@ -11,7 +11,7 @@ from sqlalchemy import Row
 
 from domain.errors import OverloadedError, StoreUnavailableError
 from domain.identifiers import UserId
-from serving.access.callers import Account, SignedIn
+from serving.access.callers import Account, SignedIn, TeamMember
 from serving.access.known_keys import Lookups
 from serving.access.random_tokens import SESSION, has_token_form, hash_token
 from serving.postgres.store import WriteStore
@@ -62,6 +62,15 @@ class ConsoleSessions:
                 if known is None:
                     raise
         return None if known is None else known.caller
+
+    async def holds(self, member: TeamMember) -> bool:
+        """Whether somebody is signed in, and has this role, as the store has it.
+
+        StoreUnavailableError if it is away.
+        """
+        parameters = {"session_id": member.session_id}
+        rows = await self._store.rows(_ACCOUNTS["find_account_of_session"], parameters)
+        return any(row.role == member.role for row in rows)
 
     async def end_of_user(self, user_id: UserId) -> None:
         """End the sessions of the account that reads and writes as this user, if there is one."""

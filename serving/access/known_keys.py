@@ -146,6 +146,10 @@ class KnownKeys:
         self._used.add(found.key_id)
         return found
 
+    async def holds(self, key: str) -> bool:
+        """Whether a key is in force as the store has it; StoreUnavailableError if it is away."""
+        return await self._api_keys.find_key(hash_key(key)) is not None
+
     def forget(self, key_id: int) -> None:
         """Look a key up again when it comes next: it was changed or revoked just now."""
         self._keys = {sent: key for sent, key in self._keys.items() if key.key_id != key_id}

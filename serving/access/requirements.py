@@ -55,6 +55,8 @@ class RequiredScope:
         caller = await _identified(sent, scope, services, self.required)
         await _count(services[Limits], state, caller)
         caller.check(self.required)
+        if self.required.administers and not sent.changes_nothing:
+            await services[Access].confirm(sent, caller)
         state["granted"] = self.required
         state["caller"] = caller
         state["caller_id"] = caller.caller_id
