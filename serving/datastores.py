@@ -159,10 +159,15 @@ class Datastores:
         return Access(self.known_keys, self.tokens, self.console_sessions)
 
     async def refresh_access(self) -> None:
-        """Read again who may do what: signing keys, revocations and API keys."""
-        self.signing_keys.refresh()
-        await self.known_keys.refresh()
-        await self.revocations.refresh()
+        """Read again who may do what: signing keys, revocations and API keys.
+
+        Neither a damaged file nor an absent store keeps the others from being read.
+        """
+        try:
+            self.signing_keys.refresh()
+        finally:
+            await self.known_keys.refresh()
+            await self.revocations.refresh()
 
     @cached_property
     def limiter(self) -> Limiter:

@@ -1,13 +1,13 @@
 """Finds out who asks."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from starlette.types import Scope
 
 from domain.errors import ForbiddenError, UnauthenticatedError
-from serving.access.callers import Caller, Required, SignedIn
+from serving.access.callers import ApiKey, Caller, Required, SignedIn, TeamMember
 from serving.access.console_sessions import ConsoleSessions
 from serving.access.known_keys import KnownKeys
 from serving.access.random_tokens import is_csrf_token
@@ -80,9 +80,12 @@ class Access:
         self._tokens = tokens
         self._sessions = sessions
 
-    async def identify(self, sent: Credentials, required: Required) -> Caller:
+    async def identify(
+        self, sent: Credentials, required: Required, is_guessing: Callable[[], bool]
+    ) -> Caller:
         """Who asks, whatever they may do.
 
+        `is_guessing` is asked before something is looked up that nobody knows.
         A key or a token is what counts where one is sent: a browser adds its cookie by itself.
         UnauthenticatedError without valid credentials, or with a key and a token. The errors of
         `KnownKeys.find` and `ConsoleSessions.find` where a key or a session cannot be looked up.
@@ -92,7 +95,9 @@ class Access:
                 "Both an API key and a token were sent: send X-API-Key or Authorization, not both."
             )
         if sent.key:
-            key = await self._keys.find(sent.key, to_read=required.scope == "read")
+            key = await self._keys.find(
+                sent.key, to_read=required.scope == "read", is_guessing=is_guessing
+            )
             if key is None:
                 raise UnauthenticatedError(
                     "The API key in the header X-API-Key is unknown, revoked or expired."
@@ -101,11 +106,24 @@ class Access:
         if sent.authorization:
             return self._tokens.read(_bearer(sent.authorization))
         if sent.session_secret:
-            return await self._of_session(sent)
+            return await self._of_session(sent, is_guessing)
         raise UnauthenticatedError
 
-    async def _of_session(self, sent: Credentials) -> SignedIn:
-        caller = await self._sessions.find(sent.session_secret)
+    async def confirm(self, sent: Credentials, caller: Caller) -> None:
+        """UnauthenticatedError if the caller may not do so any more as the store has it just now.
+
+        What this process knows may be some seconds old: enough for whoever was shut out elsewhere
+        to come back.
+        """
+        if isinstance(caller, ApiKey):
+            holds = await self._keys.holds(sent.key)
+        else:
+            holds = isinstance(caller, TeamMember) and await self._sessions.holds(caller)
+        if not holds:
+            raise UnauthenticatedError("This key or session has ended just now.")
+
+    async def _of_session(self, sent: Credentials, is_guessing: Callable[[], bool]) -> SignedIn:
+        caller = await self._sessions.find(sent.session_secret, is_guessing=is_guessing)
         if caller is None:
             raise UnauthenticatedError("The session has ended. Sign in again.")
         if not sent.changes_nothing and not is_csrf_token(sent.csrf_token, sent.session_secret):

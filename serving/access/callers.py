@@ -39,6 +39,11 @@ class Required:
     own: bool = False
     """A user's token opens it too, for what is the user's own."""
 
+    @property
+    def administers(self) -> bool:
+        """Whether it may give rights, or take them."""
+        return self.scope == self.role == "admin"
+
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:

@@ -1,6 +1,7 @@
 """Sessions of browsers, by the secret in their cookie; kept in memory as keys are."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -10,14 +11,13 @@ from sqlalchemy import Row
 
 from domain.errors import OverloadedError, StoreUnavailableError
 from domain.identifiers import UserId
-from serving.access.callers import Account, SignedIn
-from serving.access.known_keys import Allowance
+from serving.access.callers import Account, SignedIn, TeamMember
+from serving.access.known_keys import Lookups
 from serving.access.random_tokens import SESSION, has_token_form, hash_token
 from serving.postgres.store import WriteStore
 from sql.statements import statements
 
 _ACCOUNTS = statements("accounts")
-_LOOKUPS_A_SECOND = 50.0
 _MOST_KNOWN = _MOST_UNKNOWN = 10_000
 _UNKNOWN_SECONDS = 5.0
 
@@ -41,11 +41,12 @@ class ConsoleSessions:
         self._seconds = seconds
         self._known: LRUCache[bytes, _Known] = LRUCache(_MOST_KNOWN)
         self._unknown: TTLCache[bytes, None] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
-        self._lookups = Allowance(_LOOKUPS_A_SECOND)
+        self._lookups = Lookups()
 
-    async def find(self, secret: str) -> SignedIn | None:
+    async def find(self, secret: str, *, is_guessing: Callable[[], bool]) -> SignedIn | None:
         """Who is signed in with this secret; None: nobody, or no longer.
 
+        `is_guessing`: asked of one that is not known: whether it comes from who guesses.
         StoreUnavailableError or OverloadedError where that cannot be found out.
         """
         if not has_token_form(secret, SESSION):
@@ -56,11 +57,20 @@ class ConsoleSessions:
             return None
         if known is None or time.monotonic() >= known.good_until:
             try:
-                known = await self._look_up(secret_hash)
+                known = await self._look_up(secret_hash, is_guessing)
             except (StoreUnavailableError, OverloadedError):
                 if known is None:
                     raise
         return None if known is None else known.caller
+
+    async def holds(self, member: TeamMember) -> bool:
+        """Whether somebody is signed in, and has this role, as the store has it.
+
+        StoreUnavailableError if it is away.
+        """
+        parameters = {"session_id": member.session_id}
+        rows = await self._store.rows(_ACCOUNTS["find_account_of_session"], parameters)
+        return any(row.role == member.role for row in rows)
 
     async def end_of_user(self, user_id: UserId) -> None:
         """End the sessions of the account that reads and writes as this user, if there is one."""
@@ -71,10 +81,11 @@ class ConsoleSessions:
         """Look all sessions up again: one has ended."""
         self._known.clear()
 
-    async def _look_up(self, secret_hash: bytes) -> _Known | None:
+    async def _look_up(self, secret_hash: bytes, is_guessing: Callable[[], bool]) -> _Known | None:
         if secret_hash in self._unknown:
             return None
-        if secret_hash not in self._known and not self._lookups.take():
+        is_known = secret_hash in self._known
+        if not is_known and not self._lookups.take(is_guessing=is_guessing()):
             raise OverloadedError("Too many unknown sessions are being tried. Try again shortly.")
         asked_at = time.monotonic()
         parameters = {"secret_hash": secret_hash}

@@ -1,7 +1,7 @@
 """The API keys in force, kept in memory and read again and again."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,9 +16,10 @@ from serving.postgres.store import WriteStore
 from sql.statements import statements
 
 _ACCESS = statements("access")
-_LOOKUPS_A_SECOND = 50.0
 _MOST_UNKNOWN = 10_000
 _UNKNOWN_SECONDS = 5.0
+_LOOKUPS_A_SECOND = 50.0
+_GUESSES_A_SECOND = 5.0
 _READER = ApiKey(0, "reader", frozenset({"read"}))
 """A key of which only this is known: it could read when a process last looked."""
 
@@ -47,6 +48,22 @@ class ApiKeys:
 
 def _key(row: Row[Any]) -> ApiKey:
     return ApiKey(row.key_id, row.name, frozenset(row.scopes), row.per_minute, row.expires_at)
+
+
+class Lookups:
+    """How many that nobody knows may be looked up.
+
+    Those from addresses that are guessing have an allowance of their own, so that a guesser uses up
+    only what guessers have; and a small one, for a key or a session that is new may be among them.
+    """
+
+    def __init__(self) -> None:
+        self._usual = Allowance(_LOOKUPS_A_SECOND)
+        self._of_guessers = Allowance(_GUESSES_A_SECOND)
+
+    def take(self, *, is_guessing: bool) -> bool:
+        """Whether one more may be looked up now."""
+        return (self._of_guessers if is_guessing else self._usual).take()
 
 
 class Allowance:
@@ -84,7 +101,7 @@ class KnownKeys:
         self._away = False
         self._readers: frozenset[bytes] = frozenset()
         self._unknown: TTLCache[bytes, None] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
-        self._lookups = Allowance(_LOOKUPS_A_SECOND)
+        self._lookups = Lookups()
         self._used: set[int] = set()
 
     @property
@@ -111,20 +128,27 @@ class KnownKeys:
             if "read" in key.scopes and key.expires_at is None
         )
 
-    async def find(self, key: str, *, to_read: bool) -> ApiKey | None:
+    async def find(
+        self, key: str, *, to_read: bool, is_guessing: Callable[[], bool]
+    ) -> ApiKey | None:
         """The key if it is in force. `to_read`: nothing else is wanted of it.
 
+        `is_guessing`: asked of a key that is not known: whether it comes from who guesses.
         StoreUnavailableError for a key that is not known while the store is away: it may be good.
         OverloadedError for one that is not known while too many are looked up.
         """
         key_hash = hash_key(key)
         if to_read and key_hash in self._readers:
             return _READER
-        found = await self._find(key_hash) if has_key_form(key) else None
+        found = await self._find(key_hash, is_guessing) if has_key_form(key) else None
         if found is None or _has_expired(found):
             return None
         self._used.add(found.key_id)
         return found
+
+    async def holds(self, key: str) -> bool:
+        """Whether a key is in force as the store has it; StoreUnavailableError if it is away."""
+        return await self._api_keys.find_key(hash_key(key)) is not None
 
     def forget(self, key_id: int) -> None:
         """Look a key up again when it comes next: it was changed or revoked just now."""
@@ -142,22 +166,22 @@ class KnownKeys:
             self._used |= used
             raise
 
-    async def _find(self, key_hash: bytes) -> ApiKey | None:
+    async def _find(self, key_hash: bytes, is_guessing: Callable[[], bool]) -> ApiKey | None:
         known, now = self._keys.get(key_hash), time.monotonic()
         if known is not None and (self._away or now < self._good_until):
             return known
         if key_hash in self._unknown:
             return None
         try:
-            return await self._look_up(key_hash)
+            return await self._look_up(key_hash, is_guessing=known is None and is_guessing())
         except (StoreUnavailableError, OverloadedError):
             if known is None:
                 raise
             return known
 
-    async def _look_up(self, key_hash: bytes) -> ApiKey | None:
+    async def _look_up(self, key_hash: bytes, *, is_guessing: bool) -> ApiKey | None:
         """Ask for one key: a new one works at once."""
-        if not self._lookups.take():
+        if not self._lookups.take(is_guessing=is_guessing):
             raise OverloadedError(
                 "Too many unknown API keys are being tried. If yours is new, try again shortly."
             )

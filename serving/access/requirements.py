@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Annotated, Any
 
 from fastapi import Depends, FastAPI, Request, params
@@ -50,9 +51,12 @@ class RequiredScope:
         state = scope["state"]
         services: Services = state["services"]
         services[RequestBudgets].begin(self.required.kind, since=state.get("asked_at"))
-        caller = await _identified(scope, services, self.required)
+        sent = Credentials.of(scope)
+        caller = await _identified(sent, scope, services, self.required)
         await _count(services[Limits], state, caller)
         caller.check(self.required)
+        if self.required.administers and not sent.changes_nothing:
+            await services[Access].confirm(sent, caller)
         state["granted"] = self.required
         state["caller"] = caller
         state["caller_id"] = caller.caller_id
@@ -86,12 +90,15 @@ ANONYMOUS = "anonymous"
 MOST_ANONYMOUS_BYTES = 10_000
 
 
-async def _identified(scope: RequestScope, services: Services, required: Required) -> Caller:
+async def _identified(
+    sent: Credentials, scope: RequestScope, services: Services, required: Required
+) -> Caller:
     """Who asks; nobody that is known counts as the address it comes from."""
+    limits = services[Limits]
     try:
-        return await services[Access].identify(Credentials.of(scope), required)
+        return await services[Access].identify(sent, required, partial(limits.is_guessing, scope))
     except UnauthenticatedError:
-        await services[Limits].check_address(scope)
+        await limits.check_address(scope)
         raise
 
 

@@ -18,7 +18,7 @@ from serving.access.signing_keys import SigningKeys
 _ALGORITHM = "HS256"
 _ISSUER = "tandem"
 _NEEDED = ("iss", "sub", "typ", "iat", "exp")
-_LONGEST = 2_000
+_LONGEST = 4_000
 """Characters; no token of ours is longer, and no other is looked at."""
 _LEEWAY_SECONDS = 5
 """By as much the clocks of two machines may differ."""

@@ -10,7 +10,7 @@ from domain.errors import UnknownUserError
 from domain.identifiers import UserId
 from serving.access.acting import FromActor
 from serving.access.callers import check_may_appoint
-from serving.access.requirements import FromCaller, may_administer, may_write
+from serving.access.requirements import FromCaller, may_administer, may_make_tokens
 from serving.accounts.account_keeping import AccountKeeping
 from serving.accounts.links import NewLink
 from serving.accounts.registration import Registrar
@@ -127,7 +127,8 @@ async def make_reset_link(
 
 @router.put(
     "/accounts/{account_id}/user",
-    dependencies=[may_write],
+    # The account is given tokens of that user from then on.
+    dependencies=[may_make_tokens],
     status_code=HTTPStatus.NO_CONTENT,
     responses=problems_of_request(
         MalformedBodyError,

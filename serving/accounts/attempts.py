@@ -106,7 +106,11 @@ class Attempts:
 
     async def note_right(self, attempt: Attempt, account: Account) -> None:
         """It was the right password: attempts until now do not count, and the address is known."""
-        parameters = {**attempt.keys(), "account_id": account.account_id}
+        parameters = {
+            **attempt.keys(),
+            "account_id": account.account_id,
+            "most_of_pair": self._limits.of_pair,
+        }
         await self._store.write(_ACCOUNTS["note_right_password"], parameters)
 
 

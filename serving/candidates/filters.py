@@ -14,6 +14,8 @@ import orjson
 
 from serving.filtering.expression import Document, Expression
 
+_ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
+
 
 class FilteredItem(Protocol):
     """What is known in memory of an item that is to pass."""
@@ -108,8 +110,10 @@ class Passes:
 
     def identity(self) -> Mapping[str, Any]:
         """See `Condition`. `now` is not among it, or no answer would be found again."""
-        own = [repr(each) for each in self.expression.operands()]
-        return {"item_path": [self.text, own], "asks_fields": None}
+        # The path tells which value stands where, and the text what is `now` and what a time. A
+        # digest: there may be many values.
+        said = f"{self.text}\n{self.expression.jsonpath(_ANY_TIME)}"
+        return {"item_path": hashlib.sha256(said.encode()).hexdigest(), "asks_fields": None}
 
     def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
         """See `Condition`; an item of which no attributes are known does not pass."""

@@ -1,5 +1,6 @@
 """The fallback's items, found by their index or by category without going through all of them."""
 
+import time
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
@@ -9,12 +10,20 @@ from itertools import islice
 
 import orjson
 
+from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
 from serving.candidates.filters import Filters
 from serving.filtering.expression import Document
 from serving.lists.list_builder import ListBuilder
 from serving.lists.recommendation_list import RecommendationList, RecommendedItem
 from serving.runs.live_runs import LiveRun
+
+_LONGEST_SECONDS = 0.03
+"""Of this thread's time for a list with a filter: all other requests wait meanwhile."""
+_TOO_LONG = (
+    "The lists cannot be read just now, and the filter takes too long for the fallback. Try again"
+    " shortly, or ask for less."
+)
 
 
 class FallbackItems:
@@ -47,19 +56,33 @@ class FallbackItems:
     def top(
         self, n: int, excluded: AbstractSet[ItemNo], filters: Filters, max_per_category: int | None
     ) -> RecommendationList:
-        """The first `n` that pass and are not excluded."""
-        passing = (
-            item
-            for item in self._within(filters.any_of)
-            if item.item_no not in excluded
-            and filters.match(item, self._documents.get(item.item_no))
-        )
+        """The first `n` that pass and are not excluded; fewer where a filter takes too long.
+
+        StoreUnavailableError if it does and none was found by then.
+        """
+        passing = self._passing(excluded, filters)
         if max_per_category is None:
             return replace(self._result, items=tuple(islice(passing, n)))
         builder = ListBuilder(n, max_per_category)
         builder.add(passing)
         builder.add_deferred()
         return replace(self._result, items=builder.items)
+
+    def _passing(
+        self, excluded: AbstractSet[ItemNo], filters: Filters
+    ) -> Iterator[RecommendedItem]:
+        is_written, found = filters.written is not None, False
+        ends_at = time.thread_time() + _LONGEST_SECONDS
+        for item in self._within(filters.any_of):
+            if is_written and time.thread_time() > ends_at:
+                if not found:
+                    raise StoreUnavailableError(_TOO_LONG)
+                return
+            if item.item_no in excluded:
+                continue
+            if filters.match(item, self._documents.get(item.item_no)):
+                found = True
+                yield item
 
     @property
     def item_nos(self) -> list[ItemNo]:

@@ -29,6 +29,8 @@ LONGEST_FILTER = 2_000
 _MOST_CONDITIONS = 100
 _DEEPEST = 20
 """Brackets within brackets."""
+_FARTHEST = timedelta(days=36_500)
+"""From now; a calendar that is left altogether has no times."""
 _UNITS = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1)}
 _SHOWN_CHARACTERS = 20
 _EXPECTED: Mapping[str, str] = {
@@ -149,6 +151,10 @@ class _Reader(Transformer[Token, Expression]):
         digits = rest.rstrip("abcdefghijklmnopqrstuvwxyz").strip()
         unit = rest[len(digits) :].strip().rstrip("s")
         later = int(digits) * _UNITS[unit]
+        if later > _FARTHEST:
+            raise FilterError(
+                f"At character {offsets[0].start_pos}: {offsets[0]} is more than a hundred years."
+            )
         return Moment(None, -later if sign == "-" else later)
 
     @v_args(inline=True)

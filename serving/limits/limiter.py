@@ -69,6 +69,15 @@ class _LeasedBucket:
             return _granted(limit, self.alone.tokens)
         return Taken(limit, False, 0, seconds_to_token(limit, self.alone.tokens))
 
+    def is_empty(self, limit: RateLimit, now: float, *, away: bool) -> bool:
+        """Whether there is no token to be had, as far as is known."""
+        if self.leased and now < self.lapses_at:
+            return False
+        if now < self.refused_until:
+            return True
+        self.alone.refill(limit, now)
+        return away and self.alone.tokens < 1
+
     def needs_renewal(self, limit: RateLimit, now: float) -> bool:
         """Whether half of the lot is gone and there may be more; not of a lot of one token."""
         return self.leased < limit.lot // 2 and self.renewal is None and now >= self.refused_until
@@ -120,6 +129,14 @@ class Limiter:
         if taken.allowed and bucket.needs_renewal(limit, now) and not self._lender.away:
             self._renew(limit, bucket_key, bucket)
         return taken
+
+    def is_empty(self, limit: RateLimit, bucket_key: BucketKey) -> bool:
+        """Whether it is known that one more request would be refused; nothing is taken."""
+        buckets = self._buckets.get(limit.name)
+        bucket = None if buckets is None else buckets.get(bucket_key)
+        if bucket is None:
+            return False
+        return bucket.is_empty(limit, self._clock(), away=self._lender.away)
 
     async def take(self, limit: RateLimit, bucket_key: BucketKey) -> Taken:
         """Take a token; waits for Redis no longer than a request may."""

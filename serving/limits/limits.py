@@ -66,6 +66,16 @@ class Limits:
             limit = _limit(_ADDRESS, self._per_minute.address)
             await self._check(scope["state"], limit, client_address(scope))
 
+    def is_guessing(self, scope: Scope) -> bool:
+        """Whether this address has sent so much without a valid key that it is refused now.
+
+        As far as this process knows; nothing is counted.
+        """
+        if not self._per_minute.address:
+            return False
+        limit = _limit(_ADDRESS, self._per_minute.address)
+        return self._limiter.is_empty(limit, client_address(scope))
+
     async def _check(self, state: dict[str, Any], limit: RateLimit, bucket_key: BucketKey) -> None:
         taken = self._limiter.try_take(limit, bucket_key)
         if taken is None:

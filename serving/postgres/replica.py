@@ -81,7 +81,8 @@ class Replica:
         try:
             return await self._connections.ask(checked, replace(budget, ends_at=ends_at))
         except StoreUnavailableError as error:
-            self._note(error)
+            if error.reason == "away" or budget.counts_as_failure:
+                self._note(error)
             raise
 
     async def poll(self) -> ReplicaState:

@@ -104,6 +104,16 @@ def spending(budget: Budget | None) -> Iterator[None]:
         _CURRENT.reset(token)
 
 
+def ask_without_blame() -> None:
+    """From here on this work may be late without that counting as a failure of what it asks.
+
+    For what whoever asks can make as dear as they like: it must not look like an outage to others.
+    """
+    budget = _CURRENT.get()
+    if budget is not None:
+        _CURRENT.set(replace(budget, counts_as_failure=False))
+
+
 async def in_time(asking: Awaitable[Answer]) -> Answer:
     """What is found while there is time to ask PostgreSQL; StoreUnavailableError after that."""
     with until(FALLING_BACK):

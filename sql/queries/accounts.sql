@@ -13,6 +13,16 @@ account_id, name, role, user_id, created_at, password_hash is not null as has_pa
 jsonb_strip_nulls(jsonb_build_object('name', case when role <> 'user' then name end, 'role', role, 'disabled', disabled_at is not null))
 as details
 
+-- part: by_right
+-- A link is good as long as its author may administer; whoever was at the machine may always.
+(not starts_with(created_by, 'account ') or exists (
+    select from accounts as author
+    where 'account ' || author.name = created_by and author.role = 'admin' and author.disabled_at is null))
+and (not starts_with(created_by, 'key ') or exists (
+    select from api_keys as author
+    where 'key ' || author.name = created_by and author.revoked_at is null
+      and (author.expires_at is null or author.expires_at > now())))
+
 -- part: counted
 -- One attempt more since the time began, or the first of a new time.
 on conflict (attempt_key) do update set
@@ -66,7 +76,8 @@ left join account_addresses on account_addresses.account_id = accounts.account_i
 
 -- name: note_right_password
 -- An attempt that was right is none of those that count, nor are those for the same name from the same address before it;
--- the address is a known one of the account from now on.
+-- those beyond :most_of_pair counted for nothing else, and give nothing back. The address is a known one of the account from
+-- now on.
 with
 locked as (
     select attempt_key, began_at, attempts from sign_in_attempts
@@ -77,7 +88,11 @@ locked as (
 ),
 fewer as (
     update sign_in_attempts
-    set attempts = greatest(locked.attempts - case when pair.began_at >= locked.began_at then pair.attempts else 1 end, 0)
+    set attempts = greatest(0, case
+        when locked.attempt_key = pair.attempt_key then 0
+        when pair.began_at >= locked.began_at then locked.attempts - least(pair.attempts, cast(:most_of_pair as integer))
+        else locked.attempts - 1
+    end)
     from locked left join locked as pair on pair.attempt_key = cast(:pair_key as bytea)
     where sign_in_attempts.attempt_key = locked.attempt_key
 )
@@ -218,7 +233,8 @@ select account_id, end_sessions(account_id, cast(:session_id as uuid)) as ended_
 -- A link that is still good: what it is for, and whose name is on the account.
 select purpose, account_links.role, accounts.name
 from account_links left join accounts using (account_id)
-where link_hash = :link_hash and used_at is null and expires_at > now() and disabled_at is null;
+where link_hash = :link_hash and used_at is null and account_links.expires_at > now() and disabled_at is null and
+{by_right};
 
 -- name: reset_password
 -- Uses a link to choose a password: all sessions of the account end, and its other links too. No row: the link is not good
@@ -226,7 +242,8 @@ where link_hash = :link_hash and used_at is null and expires_at > now() and disa
 with
 used as (
     update account_links set used_at = now()
-    where link_hash = :link_hash and purpose = 'reset' and used_at is null and expires_at > now()
+    where link_hash = :link_hash and purpose = 'reset' and used_at is null and expires_at > now() and
+    {by_right}
     returning account_id
 ),
 changed as (
@@ -254,7 +271,8 @@ returning account_id, role, user_id;
 with
 used as (
     update account_links set used_at = now()
-    where link_hash = :link_hash and purpose = 'invitation' and used_at is null and expires_at > now()
+    where link_hash = :link_hash and purpose = 'invitation' and used_at is null and expires_at > now() and
+    {by_right}
     returning role, created_by
 ),
 made as (
@@ -457,7 +475,8 @@ select (select account_id from target) as account_id, (select user_id from wante
 
 -- name: clear_expired_sign_ins
 -- Deletes up to :most rows each of what is of no use any more; answers how many went. A session stays a day after its end,
--- an attempt or a link too, an address as long as it may be told from others.
+-- an attempt or a link too, an address as long as it may be told from others, and that tokens were revoked until the last
+-- of them has expired.
 with
 of_sessions as (
     delete from sessions where session_id in (
@@ -485,6 +504,12 @@ of_addresses as (
     delete from account_addresses
     where last_at < now() - interval '90 days'
     returning 1
+),
+of_revocations as (
+    delete from token_revocations where subject in (
+        select subject from token_revocations where revoked_at < now() - interval '25 hours' limit cast(:most as integer))
+    returning 1
 )
 select (select count(*) from of_sessions) + (select count(*) from of_tokens) + (select count(*) from of_links)
-       + (select count(*) from of_attempts) + (select count(*) from of_addresses) as cleared;
+       + (select count(*) from of_attempts) + (select count(*) from of_addresses)
+       + (select count(*) from of_revocations) as cleared;

@@ -10,10 +10,12 @@ from fastapi.routing import APIRoute
 from sqlalchemy import func, update
 
 from serving.access.keys import generate_key
+from serving.access.random_tokens import SESSION, generate_token
 from serving.access.requirements import is_public, requirement_of
 from serving.app import create_app
 from serving.settings import ServingSettings
 from tests import tables
+from tests.serving.accounts.people import from_address
 from tests.serving.conftest import Gate, Seeds, Start, event, recommended, send, until
 
 PUBLIC = {f"/v1/auth/{name}" for name in ("token", "register", "session", "reset", "reset-request")}
@@ -36,9 +38,12 @@ def test_every_route_under_v1_asks_for_a_scope_that_fits_its_path_and_method() -
         expected = "read" if route.methods <= {"GET", "HEAD"} else "write"
         if route.path.startswith(("/v1/admin/", "/v1/loads")):
             expected = "admin"
-        if route.path_format == "/v1/users/{user_id}":
+        if route.path_format in {"/v1/users/{user_id}", "/v1/users/{user_id}/history"}:
             expected = "users"
-        if route.path_format.endswith("/tokens"):
+        if route.path == "/v1/rank":
+            # A POST only because its question is long.
+            expected = "read"
+        if route.path_format.endswith(("/tokens", "/{account_id}/user")):
             expected = "token"
         if route.path.startswith("/v1/auth/"):
             # Keys are nobody who could sign in.
@@ -155,3 +160,25 @@ async def test_guessed_keys_do_not_reach_the_database_without_end(
     assert "try again shortly" in refused[0].json()["detail"]
     # A key that is in force is not held up by them.
     assert (await recommended(client, "ann")).status_code == 200
+
+
+async def test_who_guesses_uses_up_only_what_guessers_may_look_up(
+    start: Start, seeds: Seeds
+) -> None:
+    client = await start(limit_address_per_minute=2, api_key_seconds=600)
+    assert (await client.get("/v1/popular")).status_code == 200
+    new = [{"X-API-Key": seeds.key("read", name=f"new {number}")} for number in range(2)]
+    for _ in range(3):
+        guess = {"X-API-Key": generate_key().key}
+        last = await client.get("/v1/popular", headers=guess)
+    assert last.status_code == 429
+    # A key in force is none of the address's business.
+    assert (await client.get("/v1/popular", headers=new[0])).status_code == 200
+    for _ in range(100):
+        guess = {"X-API-Key": generate_key().key}
+        session = {"Cookie": f"tandem_session={generate_token(SESSION).token}", "X-API-Key": ""}
+        for headers in (guess, session):
+            assert (await client.get("/v1/popular", headers=headers)).status_code in {401, 429}
+    assert (await client.get("/v1/popular")).status_code == 200, "what is known works on"
+    elsewhere = from_address(client, "192.0.2.1")
+    assert (await elsewhere.get("/v1/popular", headers=new[1])).status_code == 200

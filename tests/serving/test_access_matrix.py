@@ -21,7 +21,8 @@ from serving.access.exposure import Exposure
 from serving.access.keys import generate_key
 from serving.access.requirements import RequiredOpenness, requirement_of
 from serving.settings import ServingSettings
-from tests.serving.accounts.people import PASSWORD, People
+from tests.serving.accounts.people import PASSWORD, People, signed_in
+from tests.serving.accounts.people import bearer as bearer_of
 from tests.serving.conftest import Seeds, Start, token_of
 from tests.serving.test_contract import ROUTES
 from tests.serving.test_user_tokens import signed
@@ -71,7 +72,7 @@ DECLARED = {
     "PATCH /v1/admin/accounts/{account_id}": "admin admin",
     "DELETE /v1/admin/accounts/{account_id}": "admin admin",
     "POST /v1/admin/accounts/{account_id}/reset": "admin admin",
-    "PUT /v1/accounts/{account_id}/user": "write operator",
+    "PUT /v1/accounts/{account_id}/user": "token admin",
     "POST /v1/loads": "admin operator",
     "POST /v1/loads/{load_id}/options": "admin operator",
     "GET /v1/loads": "admin operator",
@@ -184,6 +185,7 @@ async def client(start: Start, signing_keys_file: Path) -> httpx.AsyncClient:
 
 async def all_sent(client: httpx.AsyncClient, seeds: Seeds, file: Path) -> dict[str, Sent]:
     """All kinds of credentials, by what they are."""
+    sessions = await all_sessions(client, seeds)
     good = seeds.key(*SCOPES, name="all scopes")
     past = datetime.now(UTC) - timedelta(seconds=1)
     client.headers["X-API-Key"] = good
@@ -230,15 +232,12 @@ async def all_sent(client: httpx.AsyncClient, seeds: Seeds, file: Path) -> dict[
         },
         **{
             f"team: {role}": Sent(
-                {
-                    "Authorization": "Bearer "
-                    + signed(file, typ="team", sub="1", name="t", role=role)
-                },
+                {"Authorization": bearer_of(await signed_in(client, role))["Authorization"]},
                 role=role,
             )
             for role in ROLES
         },
-        **await all_sessions(client, seeds),
+        **sessions,
     }
 
 

@@ -3,14 +3,18 @@
 from dataclasses import replace
 
 import orjson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.blend import BlendPolicy
+from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
+from serving.answering.schemas import written_filter
 from serving.candidates.catalogue_items import CatalogueItem
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.fallback.fallback_items import FallbackItems
+from serving.filtering.expression import Document
 from serving.lists.recommendation_list import (
     AppliedPolicy,
     RecommendationList,
@@ -136,3 +140,25 @@ def test_a_category_that_nothing_is_missing_of_is_known_wholly() -> None:
     assert fallback_of([], set()).covers(EVERYTHING)
     fallback.update_categories(ItemId("new"), ["noir"])
     assert not fallback.covers(Filters.of_category("noir"))
+
+
+def test_a_filter_that_takes_too_long_ends_before_all_items_are_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    items = [item(item_no, ("war",)) for item_no in range(10)]
+    fallback = fallback_of(items, set())
+    fallback.know({each.item_no: Document({"year": each.item_no}, {}) for each in items})
+    times = iter(range(100))
+    monkeypatch.setattr("serving.fallback.fallback_items.time.thread_time", lambda: next(times))
+    monkeypatch.setattr("serving.fallback.fallback_items._LONGEST_SECONDS", 3)
+
+    def found(text: str) -> list[ItemNo]:
+        result = fallback.top(5, frozenset(), Filters().also(written_filter(text)), None)
+        return [each.item_no for each in result.items]
+
+    assert found("year = 1") == [1], "three were looked at"
+    with pytest.raises(StoreUnavailableError) as late:
+        found("year = 5")
+    assert "filter takes too long" in str(late.value)
+    unfiltered = fallback.top(10, frozenset(), EVERYTHING, None)
+    assert len(unfiltered.items) == 10

@@ -11,6 +11,7 @@ import jwt
 import pytest
 
 from domain.errors import InvalidInputError
+from domain.identifiers import LONGEST_ID
 from serving.access.signing_keys import (
     LONGEST_TOKEN,
     ROTATION_DELAY,
@@ -52,6 +53,17 @@ async def test_a_token_reads_its_users_list_as_me_and_by_name(
     for asked in ("popular?", "search?q=film&", "similar?item_id=film-1&", "items/film-1/similar?"):
         answer = await with_tokens.get(f"/v1/{asked}user_id=me", headers=token)
         assert answer.status_code == 200, answer.text
+
+
+@pytest.mark.parametrize("character", ["a", "\u65e5", "\U0001f600"])
+async def test_the_longest_ids_have_tokens_too(
+    with_tokens: httpx.AsyncClient, character: str
+) -> None:
+    user = character * LONGEST_ID
+    token = await token_of(with_tokens, user)
+    answer = await with_tokens.get("/v1/users/me/recommendations", headers=token)
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["user_id"] == user
 
 
 async def test_a_token_opens_nothing_of_others(
@@ -270,6 +282,26 @@ async def test_keys_are_rotated_without_a_break(
     await until(signed_by_new)
     assert (await client.get("/v1/popular", headers=before)).status_code == 200
     assert old.key_id != new.key_id
+
+
+def damage(file: Path) -> None:
+    file.write_text("{")
+
+
+async def test_a_damaged_file_of_signing_keys_keeps_no_revocation_from_being_known(
+    with_tokens: httpx.AsyncClient, start: Start, signing_keys_file: Path
+) -> None:
+    other = await start(signing_keys_file=signing_keys_file, api_key_seconds=0.1)
+    token = await token_of(with_tokens, "ann")
+    assert (await other.get("/v1/popular", headers=token)).status_code == 200
+    damage(signing_keys_file)
+    assert (await with_tokens.delete("/v1/users/ann/tokens")).status_code == 204
+
+    async def refused() -> bool:
+        return (await other.get("/v1/popular", headers=token)).status_code == 401
+
+    await until(refused)
+    assert (await with_tokens.get("/v1/popular")).status_code == 200
 
 
 def test_a_new_key_waits_and_an_old_one_stays_as_long_as_its_tokens(tmp_path: Path) -> None:

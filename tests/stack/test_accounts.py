@@ -147,10 +147,11 @@ def test_what_is_over_is_cleared_away_and_the_rest_stays(
                     "insert into sign_in_attempts (attempt_key, began_at, attempts)"
                     f" values ('{days}', {at}, 1);"
                     "insert into account_addresses (account_id, address_hash, last_at)"
-                    f" values ({boss}, '{days}', now() + interval '{days * 50} days')"
+                    f" values ({boss}, '{days}', now() + interval '{days * 50} days');"
+                    f"insert into token_revocations (subject, revoked_at) values ('{days}', {at})"
                 )
             )
-    assert clear_expired_sign_ins(app_engine.begin, 7) >= 33
+    assert clear_expired_sign_ins(app_engine.begin, 7) >= 34
     assert clear_expired_sign_ins(app_engine.begin, 7) == 0
     for table, rows in (
         ("sessions", 30),
@@ -158,6 +159,7 @@ def test_what_is_over_is_cleared_away_and_the_rest_stays(
         ("account_links", 1),
         ("sign_in_attempts", 1),
         ("account_addresses", 1),
+        ("token_revocations", 1),
         ("accounts", 1),
     ):
         assert values(engine, f"select count(*) from {table}") == [rows], table

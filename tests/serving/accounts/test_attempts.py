@@ -1,6 +1,7 @@
 """Who has to wait after wrong passwords, and who never has to for what others do."""
 
 import asyncio
+from contextlib import suppress
 from itertools import product
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
+from serving.access.callers import Account
 from serving.accounts.attempts import Attempt, AttemptLimits, Attempts, Counts, must_wait
 from serving.postgres.store import Store
 from serving.runtime.faults import RateLimitedError
@@ -118,6 +120,25 @@ async def test_who_mistypes_now_and_then_never_waits(
     for _ in range(5):
         assert await wrong(app, "ann", 2) == [400, 400]
         assert (await sign_in(app, "ann")).status_code == 200
+
+
+async def test_a_right_password_gives_back_no_more_than_was_counted(database_url: str) -> None:
+    store = Store.at(database_url)
+    attempts = Attempts(store, LIMITS)
+    own = Attempt("own", "a")
+    await attempts.count(Attempt("ann", "a"))
+    found = await attempts.count(own)
+    # More of the same name come while the password is looked at: they count for nothing else.
+    for _ in range(2 * LIMITS.of_address):
+        with suppress(RateLimitedError):
+            await attempts.count(own)
+    account = Account(1, "own", "viewer", None)
+    assert found.account is None
+    await attempts.note_right(own, account)
+    of_address = text("select attempts from sign_in_attempts where attempt_key = :address_key")
+    ((left,),) = await store.rows(of_address, {"address_key": own.keys()["address_key"]})
+    await store.close()
+    assert left == 1, "of another name"
 
 
 async def test_many_at_once_are_not_more_than_allowed(

@@ -108,6 +108,7 @@ def test_what_passes_in_python_passes_in_sql(
         "categories": categories,
         "item_path": expression.jsonpath(NOW),
         "asks_fields": True,
+        "among_item_ids": None,
         "in_categories": None,
         "not_in_categories": [],
     }

@@ -85,6 +85,8 @@ WRONG = {
     "year = 1e5": "At character 7: '1e5' cannot stand here;",
     "year = 01": "At character 7: '01' cannot stand here;",
     'a = time "monday"': 'At character 9: "monday" is no time; write it as 2026-03-01, or',
+    "a < now - 999999 days": "At character 8: - 999999 days is more than a hundred years.",
+    "a < now + 36501 days": "At character 8: + 36501 days is more than a hundred years.",
     "year == 3": "At character 6: '= 3' cannot stand here;",
     'a = "open': "At character 4: '\"open' cannot stand here;",
     "(" * 21 + "a = 1" + ")" * 21: "Its brackets are nested deeper than 20.",
@@ -103,7 +105,7 @@ def test_what_is_wrong_is_told_with_its_place(text: str, complaint: str) -> None
 pieces = st.sampled_from(
     ["year", "genre", "=", "!=", "<", "(", ")", "and", "or", "not", "in", '"x"', "1", "now", "time",
      "user", ".", ",", "`a b`", "true", "exists", "starts",
-     "with", "- 3 days", '"', "`", "\\", "\0"]
+     "with", "- 3 days", "- 999999 days", '"', "`", "\\", "\0"]
 )  # fmt: skip
 
 

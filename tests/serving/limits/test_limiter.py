@@ -220,3 +220,35 @@ async def test_a_flood_of_addresses_takes_no_memory_and_frees_no_abuser() -> Non
     assert sum(len(buckets) for buckets in limiter._buckets.values()) <= 2 * 10
     assert limiter.try_take(key, KEY) is not None
     assert not (await limiter.take(address, "abuser")).allowed
+
+
+@given(limits, st.lists(st.one_of(asked, passed, toggled), max_size=40))
+def test_what_is_known_to_be_empty_refuses_and_looking_takes_nothing(
+    limit: RateLimit, steps: list[object]
+) -> None:
+    async def scenario() -> None:
+        clock = Clock()
+        lender = LenderInMemory(clock)
+        limiter = limiter_on(lender)
+        assert not limiter.is_empty(limit, KEY), "nothing is known yet"
+        for step in steps:
+            match step:
+                case bool(away):
+                    lender.away = away
+                case (_, int(requests)):
+                    for _ in range(requests):
+                        foretold = limiter.is_empty(limit, KEY)
+                        assert limiter.is_empty(limit, KEY) == foretold
+                        taken = await limiter.take(limit, KEY)
+                        assert not (foretold and taken.allowed)
+                case float(seconds):
+                    clock.now += seconds
+
+    asyncio.run(scenario())
+
+
+async def test_who_asks_again_and_again_is_known_to_be_refused() -> None:
+    limiter = limiter_on(LenderInMemory(Clock()))
+    await drained(limiter, LIMIT)
+    assert limiter.is_empty(LIMIT, KEY)
+    assert not limiter.is_empty(LIMIT, KEY + 1)
