@@ -164,6 +164,6 @@ def grantable_scopes(caller: Caller) -> frozenset[str]:
     return caller.scopes if isinstance(caller, ApiKey) else frozenset(SCOPES)
 
 
-def may_see_causes(caller: Caller) -> bool:
-    """Whether what a user did may be told to whoever may ask for that user's list."""
+def may_see_users(caller: Caller) -> bool:
+    """Whether what a user did, and what is said of one, may be told to who may ask for the list."""
     return not isinstance(caller, ApiKey) or "users" in caller.scopes

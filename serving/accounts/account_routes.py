@@ -104,9 +104,10 @@ async def change_account(
     responses=problems_of_request(LastAdminError),
 )
 async def remove_account(
-    account_id: AccountId, keeping: FromAccountKeeping, actor: FromActor
+    account_id: AccountId, caller: FromCaller, keeping: FromAccountKeeping, actor: FromActor
 ) -> Response:
     """Remove an account, harmless twice. What an end user did stays: DELETE the user for that."""
+    check_may_appoint(caller)
     await keeping.remove(account_id, actor)
     return Response(status_code=HTTPStatus.NO_CONTENT)
 

@@ -4,7 +4,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Annotated, Any, Protocol
 
+from fastapi import Depends
+
+from domain.errors import ForbiddenError
 from domain.identifiers import UserId
+from serving.access.callers import Caller, may_see_users
+from serving.access.requirements import FromCaller
 from serving.candidates.filters import Filters, Passes
 from serving.filtering.expression import OwnValue, Value
 from serving.filtering.language import parse_filter
@@ -26,8 +31,16 @@ class AttributesReader(Protocol):
 class OwnValues:
     """Puts the values of the user's attributes into filters."""
 
-    def __init__(self, users: AttributesReader) -> None:
+    def __init__(self, users: AttributesReader, *, may_see_users: bool = False) -> None:
         self._users = users
+        self._may_see_users = may_see_users
+
+    def asked_by(self, caller: Caller) -> "OwnValues":
+        """The same for this caller.
+
+        By comparing with known items it could be found out what an attribute holds.
+        """
+        return OwnValues(self._users, may_see_users=may_see_users(caller))
 
     async def written(self, text: str | None, user_id: str | None) -> Passes | None:
         """The filter that was written, as it is for this user; see `resolved`."""
@@ -42,7 +55,7 @@ class OwnValues:
 
         What the user has no attribute for equals nothing. FaultyInputError if they ask for what is
         the user's own, and there is no user, or the user has too much of it; StoreUnavailableError
-        if it cannot be looked up.
+        if it cannot be looked up. ForbiddenError if the caller may not know of users.
         """
         written = filters.written
         if written is None:
@@ -53,6 +66,10 @@ class OwnValues:
         asked = [operand for operand in operands if isinstance(operand, OwnValue)]
         if not asked:
             return filters
+        if not self._may_see_users:
+            raise ForbiddenError(
+                "A filter that asks for `user.` needs an API key with the scope users too."
+            )
         if user_id is None:
             detail = "`user.` stands for the attributes of a user: give user_id too."
             raise invalid_request([Fault("query:filter", detail)])
@@ -67,7 +84,13 @@ class OwnValues:
         return filters.with_written(replace(written, expression=expression))
 
 
-FromOwnValues = Annotated[OwnValues, provided(OwnValues)]
+async def _of_caller(
+    caller: FromCaller, own_values: Annotated[OwnValues, provided(OwnValues)]
+) -> OwnValues:
+    return own_values.asked_by(caller)
+
+
+FromOwnValues = Annotated[OwnValues, Depends(_of_caller)]
 
 
 def _values(attributes: Mapping[str, Any], own: OwnValue) -> Sequence[Value]:

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from domain.blend import CANDIDATES
 from domain.identifiers import UserId
-from serving.access.callers import may_see_causes
+from serving.access.callers import may_see_users
 from serving.access.own import user_of
 from serving.access.requirements import FromCaller, may_read
 from serving.candidates.filters import AmongItems, Filters
@@ -86,7 +86,7 @@ async def rank(body: RankBody, caller: FromCaller, recommender: FromRecommender)
     like others: give its id back with the events it leads to.
     """
     user_id = user_of(caller, body.user_id)
-    explain = body.explain and may_see_causes(caller)
+    explain = body.explain and may_see_users(caller)
     request = RecommendationRequest(
         len(body.item_ids),
         exclude_seen=body.exclude_seen,

@@ -7,7 +7,7 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from domain.identifiers import UserId
-from serving.access.callers import may_see_causes
+from serving.access.callers import may_see_users
 from serving.access.requirements import FromCaller, may_read
 from serving.answering.own_values import FromOwnValues
 from serving.http.errors import problems_of_request
@@ -50,7 +50,7 @@ async def recommend(
 
     With a token for one user, `me` stands for that user, and no other user can be asked for.
     """
-    explain = asked.explain and may_see_causes(caller)
+    explain = asked.explain and may_see_users(caller)
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
     request = asked.to_request()
     filters = await own_values.resolved(request.filters, UserId(user_id))

@@ -123,6 +123,11 @@ async def test_the_users_own_attributes_are_compared_with(
             asked = {**dict(httpx.URL(path).params), "filter": text, "limit": "30"}
             answer = await client.get(path, params=asked)
             assert {item["item_id"] for item in answer.json()["items"]} == expected, (path, text)
+    reader = {"X-API-Key": films.key("read", name="reader")}
+    for path in ("/v1/users/eve/recommendations", "/v1/latest?user_id=eve", "/v1/search?q=film"):
+        asked = {**dict(httpx.URL(path).params), "filter": "country in user.countries"}
+        answer = await client.get(path, params=asked, headers=reader)
+        assert (answer.status_code, "scope users" in answer.text) == (403, True), path
     nobody = await client.get("/v1/latest", params={"filter": "country = user.country"})
     assert "give user_id too" in faults(nobody)["query:filter"]
     # Another list is cached for each value, and not for each text.

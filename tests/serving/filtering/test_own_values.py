@@ -31,7 +31,8 @@ class Users:
 
 
 async def resolved(written: str, **said: Any) -> Filters:
-    return await OwnValues(Users(**said)).resolved(Filters().also(written_filter(written)), ANN)
+    own_values = OwnValues(Users(**said), may_see_users=True)
+    return await own_values.resolved(Filters().also(written_filter(written)), ANN)
 
 
 async def test_a_list_is_known_by_which_value_stands_where() -> None:
