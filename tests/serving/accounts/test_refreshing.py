@@ -124,7 +124,7 @@ async def test_the_oldest_sessions_of_an_account_end(
         text(
             "insert into sessions (session_id, account_id, kind, expires_at)"
             " select gen_random_uuid(), account_id, 'token', now() + interval '1 day'"
-            " from accounts, generate_series(1, 40)"
+            " from accounts, generate_series(1, 60)"
         )
     )
     last = await signed_in(open_app, "ann")
