@@ -32,11 +32,11 @@ async ([url, options]) => {
 
 @pytest.fixture
 def browser() -> Iterator[Browser]:
-    """Without a browser the test is skipped, but in continuous integration it fails."""
+    """Without a browser the test is skipped; with BROWSER_NEEDED set it fails."""
     program = next(filter(None, map(shutil.which, PROGRAMS)), None)
     if program is None:
         missing = f"no browser is installed ({', '.join(PROGRAMS)}): apt-get install chromium"
-        if os.environ.get("CI"):
+        if os.environ.get("BROWSER_NEEDED"):
             pytest.fail(missing)
         pytest.skip(missing)
     with sync_playwright() as playwright:
