@@ -12,12 +12,12 @@ from domain.identifiers import LONGEST_ID, id_fault
 from serving.access.callers import ROLES
 from serving.access.random_tokens import LINK, generate_token
 from serving.accounts.account_keeping import AccountRecord
-from serving.accounts.links import RESET_LIFE, NewLink, Purpose
+from serving.accounts.links import RESET_LIFE, STORED_BY, NewLink, Purpose, link_parameters
 from serving.accounts.names import name_key
 from serving.accounts.passwords import check_password, hash_password
 from serving.runtime.faults import LastAdminError, NameTakenError, UnknownAccountError
 from sql.statements import statements
-from stack.person import person_at_the_machine
+from stack.person import doing_by_command
 
 FIRST_LINK_LIFE = timedelta(hours=1)
 _UP = "tandem up"
@@ -41,7 +41,7 @@ def create_account(connection: Connection, name: str, role: str, password: str |
         "role": role,
         "password_hash": None if password is None else hash_password(password),
         "user_id": None,
-        **_by_command("create account"),
+        **doing_by_command("create account"),
     }
     try:
         return int(connection.execute(_ACCOUNTS["store_account"], parameters).scalar_one())
@@ -65,7 +65,7 @@ def disable_account(connection: Connection, name: str) -> None:
         "account_id": find_account_id(connection, name),
         "role": None,
         "disabled": True,
-        **_by_command("change account"),
+        **doing_by_command("change account"),
     }
     if not connection.execute(_ACCOUNTS["change_account"], parameters).one().changed:
         raise LastAdminError
@@ -73,12 +73,8 @@ def disable_account(connection: Connection, name: str) -> None:
 
 def make_reset_link(connection: Connection, account_id: int) -> NewLink:
     """A link by which the owner of an account chooses a password, within a day."""
-    return _link(
-        connection,
-        "store_reset_link",
-        RESET_LIFE,
-        {"account_id": account_id, **_by_command("make reset link")},
-    )
+    parameters = {"account_id": account_id, **doing_by_command("make reset link")}
+    return _link(connection, "reset", RESET_LIFE, parameters)
 
 
 def first_admin_link(connection: Connection) -> NewLink | None:
@@ -90,7 +86,7 @@ def first_admin_link(connection: Connection) -> NewLink | None:
         return None
     connection.execute(_ACCOUNTS["withdraw_invitations"], {"actor": _UP})
     parameters = {"role": "admin", "actor": _UP, "act": "invite", "request_id": None}
-    return _link(connection, "store_invitation", FIRST_LINK_LIFE, parameters)
+    return _link(connection, "invitation", FIRST_LINK_LIFE, parameters)
 
 
 def find_account_id(connection: Connection, name: str) -> int:
@@ -103,14 +99,13 @@ def find_account_id(connection: Connection, name: str) -> int:
 
 
 def _link(
-    connection: Connection, statement: str, life: timedelta, parameters: Mapping[str, Any]
+    connection: Connection, purpose: Purpose, life: timedelta, parameters: Mapping[str, Any]
 ) -> NewLink:
     made = generate_token(LINK)
-    more = {"link_hash": made.token_hash, "seconds": life.total_seconds()}
-    row = connection.execute(_ACCOUNTS[statement], {**parameters, **more}).first()
+    stored = {**parameters, **link_parameters(made, life)}
+    row = connection.execute(_ACCOUNTS[STORED_BY[purpose]], stored).first()
     if row is None:
         raise UnknownAccountError("The account is disabled.")
-    purpose: Purpose = "invitation" if statement == "store_invitation" else "reset"
     return NewLink(made.token, purpose, row.expires_at)
 
 
@@ -122,8 +117,3 @@ def _check(name: str, role: str) -> None:
         raise InvalidInputError(f"A name has up to {LONGEST_ID} characters.")
     if role not in ROLES:
         raise InvalidInputError(f"There is no role {role!r}; there are {', '.join(ROLES)}.")
-
-
-def _by_command(act: str) -> dict[str, Any]:
-    """What the audit log tells of an act on the command line."""
-    return {"actor": person_at_the_machine(), "act": act, "request_id": None}

@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import IntegrityError
@@ -12,16 +11,17 @@ from sqlalchemy.exc import IntegrityError
 from domain.errors import InvalidInputError
 from serving.access.keys import (
     KeyRecord,
+    KeyWanted,
     check_expiry,
     check_name,
     generate_key,
-    has_key_form,
-    hash_key,
+    name_taken,
     prefix_of,
 )
-from serving.runtime.faults import KeyNameTakenError, UnknownKeyError
+from serving.access.random_tokens import KEY, has_token_form, hash_token
+from serving.runtime.faults import UnknownKeyError
 from sql.statements import statements
-from stack.person import person_at_the_machine
+from stack.person import doing_by_command
 
 DEFAULT_SCOPES = ("read", "write", "users")
 """Of the first key, and of any other unless more is asked for: never admin."""
@@ -48,20 +48,12 @@ def create_key(
     check_name(name)
     check_expiry(expires_at)
     made = generate_key()
-    parameters = {
-        "name": name,
-        "prefix": made.prefix,
-        "key_hash": made.key_hash,
-        "scopes": scopes,
-        "expires_at": expires_at,
-        "per_minute": per_minute,
-        **_by_command("create key"),
-    }
+    wanted = KeyWanted(name, scopes, per_minute, expires_at)
+    parameters = {**wanted.parameters(made), **doing_by_command("create key")}
     try:
         connection.execute(_ACCESS["store_key"], parameters)
     except IntegrityError as error:
-        taken = f"There is a key named {name!r} already; choose another name."
-        raise KeyNameTakenError(taken) from error
+        raise name_taken(name) from error
     return made.key
 
 
@@ -78,17 +70,17 @@ def revoke_key(connection: Connection, named: str) -> tuple[KeyRecord, bool]:
     key = _meant(load_keys(connection), named)
     if key.revoked_at is not None:
         return key, False
-    parameters = {"key_id": key.key_id, **_by_command("end key")}
+    parameters = {"key_id": key.key_id, **doing_by_command("end key")}
     connection.execute(_ACCESS["revoke_key"], parameters)
     return key, True
 
 
 def _meant(keys: Sequence[KeyRecord], named: str) -> KeyRecord:
     # Who pastes the whole key means it, and finds it in no message.
-    named = prefix_of(named) if has_key_form(named) else named
+    named = prefix_of(named) if has_token_form(named, KEY) else named
     meant = [key for key in keys if key.name == named]
     # Where one is in force, those that were revoked before are not meant.
-    begin_so = [key for key in keys if named.startswith("tdm_") and key.prefix.startswith(named)]
+    begin_so = [key for key in keys if named.startswith(KEY) and key.prefix.startswith(named)]
     meant = meant or [key for key in begin_so if key.revoked_at is None] or begin_so
     if not meant:
         raise UnknownKeyError(f"No key has the name or the prefix {named!r}; see: tandem key list")
@@ -96,11 +88,6 @@ def _meant(keys: Sequence[KeyRecord], named: str) -> KeyRecord:
         names = ", ".join(f"{key.name} ({key.prefix})" for key in meant)
         raise InvalidInputError(f"Several keys begin with {named}: {names}. Give one by its name.")
     return meant[0]
-
-
-def _by_command(act: str) -> dict[str, Any]:
-    """What the audit log tells of an act on the command line."""
-    return {"actor": person_at_the_machine(), "act": act, "request_id": None}
 
 
 def first_key(engine: Engine, file: Path) -> tuple[str, bool]:
@@ -138,7 +125,7 @@ def _stored_key(connection: Connection, file: Path, scopes: Sequence[str]) -> st
         key = file.read_text().strip()
     except FileNotFoundError:
         return None
-    parameters = {"key_hash": hash_key(key), "scopes": list(scopes)}
+    parameters = {"key_hash": hash_token(key), "scopes": list(scopes)}
     name = connection.execute(_ACCESS["find_key_name"], parameters).scalar_one_or_none()
     return None if name is None else key
 

@@ -2,6 +2,7 @@
 
 import getpass
 import os
+from typing import Any
 
 
 def account() -> str:
@@ -15,3 +16,8 @@ def account() -> str:
 def person_at_the_machine() -> str:
     """As the audit log tells of them."""
     return f"command line, {account()}"
+
+
+def doing_by_command(act: str) -> dict[str, Any]:
+    """The parameters of a statement with the part `audited`."""
+    return {"actor": person_at_the_machine(), "act": act, "request_id": None}

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from cachetools import LRUCache, TTLCache
+from cachetools import LRUCache
 from sqlalchemy import Row
 
 from domain.errors import OverloadedError, StoreUnavailableError
@@ -18,8 +18,7 @@ from serving.postgres.store import WriteStore
 from sql.statements import statements
 
 _ACCOUNTS = statements("accounts")
-_MOST_KNOWN = _MOST_UNKNOWN = 10_000
-_UNKNOWN_SECONDS = 5.0
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +39,6 @@ class ConsoleSessions:
         self._store = store
         self._seconds = seconds
         self._known: LRUCache[bytes, _Known] = LRUCache(_MOST_KNOWN)
-        self._unknown: TTLCache[bytes, None] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
         self._lookups = Lookups()
 
     async def find(self, secret: str, *, is_guessing: Callable[[], bool]) -> SignedIn | None:
@@ -82,7 +80,7 @@ class ConsoleSessions:
         self._known.clear()
 
     async def _look_up(self, secret_hash: bytes, is_guessing: Callable[[], bool]) -> _Known | None:
-        if secret_hash in self._unknown:
+        if self._lookups.is_nobodys(secret_hash):
             return None
         is_known = secret_hash in self._known
         if not is_known and not self._lookups.take(is_guessing=is_guessing()):
@@ -92,8 +90,7 @@ class ConsoleSessions:
         rows = await self._store.rows(_ACCOUNTS["find_console_session"], parameters)
         if not rows:
             self._known.pop(secret_hash, None)
-            # Nobody can have a secret before it is made, so one that is unknown stays unknown.
-            self._unknown[secret_hash] = None
+            self._lookups.note_nobodys(secret_hash)
             return None
         (row,) = rows
         caller = account_of(row).as_caller(str(row.session_id))

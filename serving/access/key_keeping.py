@@ -1,31 +1,18 @@
 """Makes, lists, changes and revokes API keys for those who administer; each act is audited."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.exc import IntegrityError
 
 from serving.access.acting import Actor
-from serving.access.keys import KeyRecord, check_grant, generate_key
+from serving.access.keys import KeyRecord, KeyWanted, check_grant, generate_key, name_taken
 from serving.access.known_keys import KnownKeys
 from serving.postgres.store import WriteStore
-from serving.runtime.faults import KeyNameTakenError, UnknownKeyError
+from serving.runtime.faults import UnknownKeyError
 from sql.statements import statements
 
 _ACCESS = statements("access")
-
-
-@dataclass(frozen=True, slots=True)
-class KeyWanted:
-    """What a new key is to be like."""
-
-    name: str
-    scopes: Sequence[str]
-    per_minute: int | None
-    expires_at: datetime | None
 
 
 class KeyKeeping:
@@ -37,7 +24,7 @@ class KeyKeeping:
 
     async def list(self) -> Sequence[KeyRecord]:
         """All keys, oldest first."""
-        return [_record(row) for row in await self._store.rows(_ACCESS["list_keys"])]
+        return [KeyRecord(*row) for row in await self._store.rows(_ACCESS["list_keys"])]
 
     async def create(
         self, wanted: KeyWanted, actor: Actor, *, grantable: frozenset[str]
@@ -49,22 +36,12 @@ class KeyKeeping:
         """
         check_grant(wanted.scopes, grantable)
         made = generate_key()
-        parameters = {
-            "name": wanted.name,
-            "prefix": made.prefix,
-            "key_hash": made.key_hash,
-            "scopes": sorted(set(wanted.scopes)),
-            "per_minute": wanted.per_minute,
-            "expires_at": wanted.expires_at,
-            **actor.doing("create key"),
-        }
+        parameters = {**wanted.parameters(made), **actor.doing("create key")}
         try:
             (row,) = await self._store.write(_ACCESS["store_key"], parameters)
         except IntegrityError as error:
-            raise KeyNameTakenError(
-                f"There is a key named {wanted.name!r} already; choose another name."
-            ) from error
-        return made.key, _record(row)
+            raise name_taken(wanted.name) from error
+        return made.key, KeyRecord(*row)
 
     async def change(
         self,
@@ -95,7 +72,7 @@ class KeyKeeping:
         if not rows:
             raise UnknownKeyError(f"There is no key {key_id}, or it is revoked.")
         self._known_keys.forget(key_id)
-        return _record(rows[0])
+        return KeyRecord(*rows[0])
 
     async def revoke(self, key_id: int, actor: Actor) -> None:
         """End a key; harmless twice. UnknownKeyError if there is none."""
@@ -103,17 +80,3 @@ class KeyKeeping:
         if not await self._store.write(_ACCESS["revoke_key"], parameters):
             raise UnknownKeyError(f"There is no key {key_id}.")
         self._known_keys.forget(key_id)
-
-
-def _record(row: Row[Any]) -> KeyRecord:
-    return KeyRecord(
-        row.key_id,
-        row.name,
-        row.prefix,
-        row.scopes,
-        row.per_minute,
-        row.created_at,
-        row.expires_at,
-        row.revoked_at,
-        row.last_used_at,
-    )

@@ -19,8 +19,8 @@ from typing_extensions import TypeAliasType
 from domain.errors import InvalidInputError
 from serving.access.acting import FromActor
 from serving.access.callers import Scope, grantable_scopes
-from serving.access.key_keeping import KeyKeeping, KeyWanted
-from serving.access.keys import LONGEST_NAME, MOST_PER_MINUTE, check_expiry
+from serving.access.key_keeping import KeyKeeping
+from serving.access.keys import LONGEST_NAME, MOST_PER_MINUTE, KeyWanted, check_expiry
 from serving.access.requirements import FromCaller, may_administer
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
@@ -145,7 +145,7 @@ async def create_key(
     body: KeyBody, keys: FromKeyKeeping, caller: FromCaller, actor: FromActor
 ) -> NewKeyAnswer:
     """Make a key, which works at once. It is shown this once: only its hash is stored."""
-    wanted = KeyWanted(body.name, body.scopes, body.per_minute, body.expires_at)
+    wanted = KeyWanted(body.name, sorted(set(body.scopes)), body.per_minute, body.expires_at)
     key, record = await keys.create(wanted, actor, grantable=grantable_scopes(caller))
     shown = KeyAnswer.model_validate(record)
     return NewKeyAnswer(key=key, **shown.model_dump())

@@ -1,23 +1,20 @@
 """API keys: how one is made and what of it is stored."""
 
-import hashlib
-import re
-import secrets
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from domain.errors import ForbiddenError, InvalidInputError
 from domain.identifiers import id_fault
+from serving.access.random_tokens import KEY, generate_token
+from serving.runtime.faults import KeyNameTakenError
 
-_BEGINNING = "tdm_"
-_RANDOM_BYTES = 32
-_PREFIX_CHARACTERS = len(_BEGINNING) + 8
+_PREFIX_CHARACTERS = len(KEY) + 8
 """48 of 256 random bits: enough to tell keys apart, and of no use to guess one."""
 LONGEST_NAME = 100
 MOST_PER_MINUTE = 1_000_000
 LONGEST_LIFE = timedelta(days=36_525)
-_FORM = re.compile(r"tdm_[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,28 @@ class NewKey:
     prefix: str
     """How it begins, which is stored to find it by."""
     key_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class KeyWanted:
+    """What a new key is to be like."""
+
+    name: str
+    scopes: Sequence[str]
+    per_minute: int | None
+    """Requests a minute; None: as the settings say."""
+    expires_at: datetime | None
+
+    def parameters(self, made: NewKey) -> dict[str, Any]:
+        """Of the statement that stores it, but for who acts."""
+        return {
+            "name": self.name,
+            "prefix": made.prefix,
+            "key_hash": made.key_hash,
+            "scopes": list(self.scopes),
+            "per_minute": self.per_minute,
+            "expires_at": self.expires_at,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +94,8 @@ def check_grant(scopes: Iterable[str], grantable: Iterable[str]) -> None:
 
 def generate_key() -> NewKey:
     """A new key of 256 random bits."""
-    key = _BEGINNING + secrets.token_urlsafe(_RANDOM_BYTES)
-    return NewKey(key, prefix_of(key), hash_key(key))
+    made = generate_token(KEY)
+    return NewKey(made.token, prefix_of(made.token), made.token_hash)
 
 
 def prefix_of(key: str) -> str:
@@ -84,11 +103,6 @@ def prefix_of(key: str) -> str:
     return key[:_PREFIX_CHARACTERS]
 
 
-def hash_key(key: str) -> bytes:
-    """What `api_keys.key_hash` holds: SHA-256. A key has 256 random bits, so no salt is needed."""
-    return hashlib.sha256(key.encode()).digest()
-
-
-def has_key_form(key: str) -> bool:
-    """Whether a text can be a key at all."""
-    return _FORM.fullmatch(key) is not None
+def name_taken(name: str) -> KeyNameTakenError:
+    """What is raised for a name that a key has, or had."""
+    return KeyNameTakenError(f"There is a key named {name!r} already; choose another name.")

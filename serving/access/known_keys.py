@@ -10,16 +10,17 @@ from sqlalchemy import Row
 
 from domain.errors import OverloadedError, StoreUnavailableError
 from serving.access.callers import ApiKey
-from serving.access.keys import has_key_form, hash_key
+from serving.access.random_tokens import KEY, has_token_form, hash_token
 from serving.fallback.fallback_catalogue import FallbackCopies
+from serving.limits.token_bucket import RateLimit, TokenBucket
 from serving.postgres.store import WriteStore
 from sql.statements import statements
 
 _ACCESS = statements("access")
 _MOST_UNKNOWN = 10_000
 _UNKNOWN_SECONDS = 5.0
-_LOOKUPS_A_SECOND = 50.0
-_GUESSES_A_SECOND = 5.0
+_USUAL = RateLimit("lookups", per_minute=50 * 60, burst=50)
+_OF_GUESSERS = RateLimit("guesses", per_minute=5 * 60, burst=5)
 _READER = ApiKey(0, "reader", frozenset({"read"}))
 """A key of which only this is known: it could read when a process last looked."""
 
@@ -51,38 +52,29 @@ def _key(row: Row[Any]) -> ApiKey:
 
 
 class Lookups:
-    """How many that nobody knows may be looked up.
+    """How many secrets that nobody knows may be looked up, and which were found to be nobody's.
 
     Those from addresses that are guessing have an allowance of their own, so that a guesser uses up
     only what guessers have; and a small one, for a key or a session that is new may be among them.
     """
 
     def __init__(self) -> None:
-        self._usual = Allowance(_LOOKUPS_A_SECOND)
-        self._of_guessers = Allowance(_GUESSES_A_SECOND)
+        now = time.monotonic()
+        self._buckets = {each: TokenBucket(each.burst, now) for each in (_USUAL, _OF_GUESSERS)}
+        self._nobodys: TTLCache[bytes, None] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
 
     def take(self, *, is_guessing: bool) -> bool:
         """Whether one more may be looked up now."""
-        return (self._of_guessers if is_guessing else self._usual).take()
+        limit = _OF_GUESSERS if is_guessing else _USUAL
+        return self._buckets[limit].take(limit, 1, time.monotonic()) == 1
 
+    def is_nobodys(self, secret_hash: bytes) -> bool:
+        """Whether it was looked up just now, and nobody has it."""
+        return secret_hash in self._nobodys
 
-class Allowance:
-    """Lets `per_second` acts a second pass, and as many at once after a quiet second."""
-
-    def __init__(self, per_second: float) -> None:
-        self._per_second = per_second
-        self._left = per_second
-        self._counted_at = time.monotonic()
-
-    def take(self) -> bool:
-        """Whether one more act is allowed now."""
-        now = time.monotonic()
-        refilled = self._left + (now - self._counted_at) * self._per_second
-        self._left, self._counted_at = min(refilled, self._per_second), now
-        if self._left < 1:
-            return False
-        self._left -= 1
-        return True
+    def note_nobodys(self, secret_hash: bytes) -> None:
+        """Nobody can have a secret before it is made, so one that is unknown stays unknown."""
+        self._nobodys[secret_hash] = None
 
 
 class KnownKeys:
@@ -100,7 +92,6 @@ class KnownKeys:
         self._loaded = False
         self._away = False
         self._readers: frozenset[bytes] = frozenset()
-        self._unknown: TTLCache[bytes, None] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
         self._lookups = Lookups()
         self._used: set[int] = set()
 
@@ -137,10 +128,10 @@ class KnownKeys:
         StoreUnavailableError for a key that is not known while the store is away: it may be good.
         OverloadedError for one that is not known while too many are looked up.
         """
-        key_hash = hash_key(key)
+        key_hash = hash_token(key)
         if to_read and key_hash in self._readers:
             return _READER
-        found = await self._find(key_hash, is_guessing) if has_key_form(key) else None
+        found = await self._find(key_hash, is_guessing) if has_token_form(key, KEY) else None
         if found is None or _has_expired(found):
             return None
         self._used.add(found.key_id)
@@ -148,7 +139,7 @@ class KnownKeys:
 
     async def holds(self, key: str) -> bool:
         """Whether a key is in force as the store has it; StoreUnavailableError if it is away."""
-        return await self._api_keys.find_key(hash_key(key)) is not None
+        return await self._api_keys.find_key(hash_token(key)) is not None
 
     def forget(self, key_id: int) -> None:
         """Look a key up again when it comes next: it was changed or revoked just now."""
@@ -170,7 +161,7 @@ class KnownKeys:
         known, now = self._keys.get(key_hash), time.monotonic()
         if known is not None and (self._away or now < self._good_until):
             return known
-        if key_hash in self._unknown:
+        if self._lookups.is_nobodys(key_hash):
             return None
         try:
             return await self._look_up(key_hash, is_guessing=known is None and is_guessing())
@@ -188,8 +179,7 @@ class KnownKeys:
         found = await self._api_keys.find_key(key_hash)
         if found is None:
             self._keys.pop(key_hash, None)
-            # Nobody can have a key before it is made, so one that is unknown stays unknown.
-            self._unknown[key_hash] = None
+            self._lookups.note_nobodys(key_hash)
         else:
             self._keys[key_hash] = found
         return found

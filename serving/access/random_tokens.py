@@ -1,4 +1,4 @@
-"""Random tokens for people: shown once, and known by their hashes."""
+"""Random secrets: API keys, and what people hold. Shown once, and known by their hashes."""
 
 import hashlib
 import hmac
@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 _RANDOM_BYTES = 32
-_FORM = re.compile(r"tds_[A-Za-z0-9_-]{43}|tdr_[A-Za-z0-9_-]{43}|tdl_[A-Za-z0-9_-]{43}")
+_FORM = re.compile(r"td[mslr]_[A-Za-z0-9_-]{43}")
 
-Beginning = Literal["tds_", "tdr_", "tdl_"]
+Beginning = Literal["tdm_", "tds_", "tdr_", "tdl_"]
 """How a token begins, so that whoever finds one knows what it is."""
 
+KEY: Final = "tdm_"
 SESSION: Final = "tds_"
 REFRESH: Final = "tdr_"
 LINK: Final = "tdl_"

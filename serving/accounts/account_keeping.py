@@ -1,5 +1,6 @@
 """Accounts as those who administer see and change them; each act is in the audit log."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -12,7 +13,14 @@ from domain.identifiers import UserId
 from serving.access.acting import Actor
 from serving.access.callers import AccountRole
 from serving.access.random_tokens import LINK, generate_token
-from serving.accounts.links import INVITATION_LIFE, RESET_LIFE, NewLink, Purpose
+from serving.accounts.links import (
+    INVITATION_LIFE,
+    RESET_LIFE,
+    STORED_BY,
+    NewLink,
+    Purpose,
+    link_parameters,
+)
 from serving.accounts.sessions import Sessions
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import AccountLinkedError, LastAdminError, UnknownAccountError
@@ -53,7 +61,7 @@ class AccountKeeping:
     async def invite(self, role: AccountRole, actor: Actor) -> NewLink:
         """A link by which somebody registers with this role."""
         parameters = {"role": role, **actor.doing("invite")}
-        link = await self._link("store_invitation", "invitation", INVITATION_LIFE, parameters)
+        link = await self._link("invitation", INVITATION_LIFE, parameters)
         if link is None:
             raise RuntimeError("the store made no invitation")
         return link
@@ -61,7 +69,7 @@ class AccountKeeping:
     async def make_reset_link(self, account_id: int, actor: Actor) -> NewLink:
         """A link to choose a password; UnknownAccountError for one that is disabled, or none."""
         parameters = {"account_id": account_id, **actor.doing("make reset link")}
-        link = await self._link("store_reset_link", "reset", RESET_LIFE, parameters)
+        link = await self._link("reset", RESET_LIFE, parameters)
         if link is None:
             raise UnknownAccountError("There is no such account, or it is disabled.")
         return link
@@ -122,11 +130,11 @@ class AccountKeeping:
         await self._sessions.refresh_revocations()
 
     async def _link(
-        self, statement: str, purpose: Purpose, life: timedelta, parameters: dict[str, Any]
+        self, purpose: Purpose, life: timedelta, parameters: Mapping[str, Any]
     ) -> NewLink | None:
         made = generate_token(LINK)
-        parameters |= {"link_hash": made.token_hash, "seconds": life.total_seconds()}
-        rows = await self._store.write(_ACCOUNTS[statement], parameters)
+        stored = {**parameters, **link_parameters(made, life)}
+        rows = await self._store.write(_ACCOUNTS[STORED_BY[purpose]], stored)
         return NewLink(made.token, purpose, rows[0].expires_at) if rows else None
 
 

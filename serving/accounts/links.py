@@ -1,11 +1,12 @@
 """Links that are good once: to register with a role, or to choose a password."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from serving.access.callers import AccountRole
-from serving.access.random_tokens import LINK, has_token_form, hash_token
+from serving.access.random_tokens import LINK, RandomToken, has_token_form, hash_token
 from serving.postgres.store import ReadStore
 from serving.runtime.faults import LinkGoneError
 from sql.statements import statements
@@ -18,6 +19,17 @@ REQUESTED_LIFE: Final = timedelta(hours=1)
 """Of a link to choose a password that was asked for by whoever says to be its owner."""
 
 Purpose = Literal["invitation", "reset"]
+
+STORED_BY: Mapping[Purpose, str] = {
+    "invitation": "store_invitation",
+    "reset": "store_reset_link",
+}
+"""The statement that stores a link."""
+
+
+def link_parameters(made: RandomToken, life: timedelta) -> dict[str, Any]:
+    """What such a statement stores of every link."""
+    return {"link_hash": made.token_hash, "seconds": life.total_seconds()}
 
 
 @dataclass(frozen=True, slots=True)

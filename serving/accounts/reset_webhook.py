@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Row
 
 from serving.access.random_tokens import LINK, generate_token
-from serving.accounts.links import REQUESTED_LIFE
+from serving.accounts.links import REQUESTED_LIFE, link_parameters
 from serving.accounts.names import name_key
 from serving.postgres.store import WriteStore
 from serving.runtime.budget import spending
@@ -116,9 +116,8 @@ class ResetRequests:
     async def _content(self, name: str) -> dict[str, Any] | None:
         link = generate_token(LINK)
         parameters = {
-            "link_hash": link.token_hash,
+            **link_parameters(link, REQUESTED_LIFE),
             "name_key": name_key(name),
-            "seconds": REQUESTED_LIFE.total_seconds(),
             "quiet_seconds": _QUIET_SECONDS,
         }
         rows = await self._store.write(_ACCOUNTS["store_requested_link"], parameters)

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, text
 from typer.testing import CliRunner, Result
 
-from serving.access.keys import hash_key
+from serving.access.random_tokens import hash_token
 from stack.cli import app
 from stack.local.home import Home, owning
 from stack.local.supervision.state import NAMES
@@ -237,7 +237,7 @@ def test_a_key_is_reported_once_and_only_its_hash_is_stored(external: str) -> No
     assert created["scopes"] == ["read", "write"]
     with psycopg.connect(external) as connection:
         row = connection.execute("select name, key_hash, scopes from api_keys").fetchone()
-    assert row == ("app", hash_key(created["key"]), ["read", "write"])
+    assert row == ("app", hash_token(created["key"]), ["read", "write"])
 
 
 def test_a_key_administers_only_if_that_was_asked_for(
