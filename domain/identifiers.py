@@ -68,11 +68,6 @@ def id_fault(text: str) -> IdFault | None:
     return IdFault.DOTS if text in {".", ".."} else None
 
 
-def user_id_fault(text: str) -> IdFault | None:
-    """The same of the id of a user."""
-    return IdFault.RESERVED if text == ME else id_fault(text)
-
-
 _HEX = "[0-9a-fA-F]"
 _UUID = re.compile(
     rf"(urn:uuid:)?{_HEX}{{8}}(-?){_HEX}{{4}}\2{_HEX}{{4}}\2{_HEX}{{4}}\2{_HEX}{{12}}"

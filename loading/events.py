@@ -157,7 +157,7 @@ def _id_text(plan: EventsPlan, meaning: str) -> str:
 def _id_fault(name: str) -> str:
     """Most ids are plain and need no second look."""
     plain = f"regexp_full_match({name}, {literal(_PLAIN_ID)})"
-    # Only users have an id that is taken (see `domain.identifiers.user_id_fault`).
+    # Only users have an id that is taken (see `domain.identifiers.ME`).
     taken = f"when {name} = {literal(ME)} then {literal(IdFault.RESERVED.name)}"
     return (
         f"case {taken if name == 'user_id' else ''} when {plain} then ''"

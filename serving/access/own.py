@@ -10,6 +10,9 @@ from serving.access.callers import Caller, TokenUser
 from serving.runtime.faults import Fault, invalid_request
 
 _NAME = "user_id"
+RESERVED_ID = Fault("/user_id", f"{IdFault.RESERVED.value}.")
+"""Of `me` in a body, without a token whose user it could stand for."""
+
 _OTHERS = "This token is for one user, and reads and writes as that user only."
 
 
@@ -40,7 +43,7 @@ def user_of(caller: Caller, user_id: str) -> str:
     if isinstance(caller, TokenUser):
         return own_id(caller, user_id)
     if user_id == ME:
-        raise invalid_request([Fault("/user_id", f"{IdFault.RESERVED.value.capitalize()}.")])
+        raise invalid_request([RESERVED_ID])
     return user_id
 
 

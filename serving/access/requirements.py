@@ -1,6 +1,7 @@
 """What routes require of who asks, or that something is shown to whoever asks."""
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -24,64 +25,74 @@ from serving.limits.limits import Limits
 from serving.runtime.budget import RequestBudgets
 
 
-class RequiredScope:
-    """A dependency that lets a request pass if its caller may do what the route does."""
+class Declaration(ABC):
+    """What a route says of who may ask: a dependency that lets a request pass, or refuses it."""
+
+    def __init__(self, kind: Kind) -> None:
+        self.kind = kind
+        """What the request does, and so whose time and connections it spends."""
+
+    async def __call__(self, request: Request) -> None:
+        """As `check`, unless that was done from the headers already."""
+        state = request.scope["state"]
+        if state.get("granted") is not self:
+            await self.check(request.scope)
+        if request.method in METHODS_WITH_BODY:
+            # Its body has been read, which had a time of its own: from here on the time is ours.
+            state["services"][RequestBudgets].begin(self.kind)
+
+    async def check(self, scope: RequestScope) -> None:
+        """Return if whoever asks may, which is then found in the state; a TandemError if not.
+
+        The request's budget begins here: the time to look a key up is part of it.
+        """
+        state = scope["state"]
+        state["services"][RequestBudgets].begin(self.kind, since=state.get("asked_at"))
+        await self._admit(scope, state, state["services"])
+        state["granted"] = self
+
+    @abstractmethod
+    async def _admit(
+        self, scope: RequestScope, state: dict[str, Any], services: Services
+    ) -> None: ...
+
+
+class RequiredScope(Declaration):
+    """Lets a request pass if its caller may do what the route does."""
 
     def __init__(self, required: Required) -> None:
+        super().__init__(required.kind)
         self.required = required
 
     async def __call__(self, request: Request) -> None:
-        """UnauthenticatedError or ForbiddenError if the caller may not."""
-        state = request.scope["state"]
-        with_body = request.method in METHODS_WITH_BODY
-        if not with_body or state.get("granted") is not self.required:
-            await self.check(request.scope)
-        if self.required.own:
-            narrow_to_own(request, state["caller"])
-        if with_body:
-            # Its body has been read, which had a time of its own: from here on the time is ours.
-            state["services"][RequestBudgets].begin(self.required.kind)
+        """See `Declaration`; UnauthenticatedError or ForbiddenError if the caller may not.
 
-    async def check(self, scope: RequestScope) -> None:
-        """Return if the caller may; UnauthenticatedError or ForbiddenError if not.
-
-        RateLimitedError if the caller asks too often. The time to look a key up is part of the
-        request's budget, which begins here.
+        RateLimitedError if the caller asks too often.
         """
-        state = scope["state"]
-        services: Services = state["services"]
-        services[RequestBudgets].begin(self.required.kind, since=state.get("asked_at"))
+        await super().__call__(request)
+        if self.required.own:
+            narrow_to_own(request, request.scope["state"]["caller"])
+
+    async def _admit(self, scope: RequestScope, state: dict[str, Any], services: Services) -> None:
         sent = Credentials.of(scope)
         caller = await _identified(sent, scope, services, self.required)
         await _count(services[Limits], state, caller)
         caller.check(self.required)
         if self.required.administers and not sent.changes_nothing:
             await services[Access].confirm(sent, caller)
-        state["granted"] = self.required
         state["caller"] = caller
         state["caller_id"] = caller.caller_id
 
 
-class Public:
-    """A dependency of a route for whoever asks, as one cannot be signed in to sign in."""
+class Public(Declaration):
+    """For whoever asks, as one cannot be signed in to sign in.
 
-    async def __call__(self, request: Request) -> None:
-        """As `check`, unless that was done from the headers already."""
-        if request.scope["state"].get("granted") is not self:
-            await self.check(request.scope)
-        if request.method in METHODS_WITH_BODY:
-            # As with a caller who is known: its body has come in, now the time is ours.
-            request.scope["state"]["services"][RequestBudgets].begin("write")
+    Bodies are small, and all who are nobody share their slots. RateLimitedError if an address asks
+    too often.
+    """
 
-    async def check(self, scope: RequestScope) -> None:
-        """Let the request pass with a small body; all who are nobody share their slots.
-
-        RateLimitedError if its address asks too often.
-        """
-        state = scope["state"]
-        state["services"][RequestBudgets].begin("write", since=state.get("asked_at"))
-        await state["services"][Limits].check_address(scope)
-        state["granted"] = self
+    async def _admit(self, scope: RequestScope, state: dict[str, Any], services: Services) -> None:
+        await services[Limits].check_address(scope)
         state["caller_id"] = ANONYMOUS
         state["most_body_bytes"] = MOST_ANONYMOUS_BYTES
 
@@ -130,7 +141,7 @@ may_make_tokens = _required("token", "write", "admin")
 may_look_after = _required("admin", "admin", "viewer")
 may_operate = _required("admin", "admin", "operator")
 may_administer = _required("admin", "admin")
-may_be_whoever = Depends(Public())
+may_be_whoever = Depends(Public("write"))
 may_read_own_account = _required(None, "read", "viewer", own=True)
 may_change_own_account = _required(None, "write", "viewer", own=True)
 
@@ -178,7 +189,7 @@ class GuardedPath:
 
     methods: frozenset[str]
     path: re.Pattern[str]
-    required: RequiredScope | Public
+    required: Declaration
 
 
 class AccessGate:
@@ -205,7 +216,7 @@ class AccessGate:
                     return
         await self._app(scope, receive, send)
 
-    def _needed(self, method: str, path: str) -> RequiredScope | Public | None:
+    def _needed(self, method: str, path: str) -> Declaration | None:
         for route in self._guarded:
             if method in route.methods and route.path.match(path):
                 return route.required
@@ -233,9 +244,9 @@ def is_public(route: APIRoute) -> bool:
     return any(isinstance(found, Public) for found in declarations_of((route.dependant,)))
 
 
-def declarations_of(dependants: Iterable[Dependant]) -> Iterator[RequiredScope | Public]:
+def declarations_of(dependants: Iterable[Dependant]) -> Iterator[Declaration]:
     """What these require, and all they depend on."""
     for dependant in dependants:
-        if isinstance(dependant.call, RequiredScope | Public):
+        if isinstance(dependant.call, Declaration):
             yield dependant.call
         yield from declarations_of(dependant.dependencies)

@@ -11,9 +11,8 @@ from serving.access.requirements import (
     may_change_own_account,
     may_read_own_account,
 )
-from serving.accounts.auth_routes import FromSessions, FromSignIn
-from serving.accounts.cookies import delete_cookie, set_cookie
-from serving.accounts.password_changes import session_of
+from serving.accounts.auth_routes import FromSessions, FromSignIn, sign_out
+from serving.accounts.cookies import set_cookie
 from serving.accounts.schemas import SessionAnswer, SessionBody
 from serving.accounts.sessions import CONSOLE_LIFE
 from serving.accounts.whoever import FromSignedIn, load_who, session_secret, who
@@ -65,7 +64,4 @@ async def find_session(
 )
 async def end_session(request: Request, caller: FromSignedIn, sessions: FromSessions) -> Response:
     """Sign the browser out."""
-    await sessions.end(session_of(caller))
-    response = Response(status_code=HTTPStatus.NO_CONTENT)
-    delete_cookie(request, response)
-    return response
+    return await sign_out(request, caller, sessions)

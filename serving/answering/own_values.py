@@ -10,9 +10,9 @@ from domain.errors import ForbiddenError
 from domain.identifiers import UserId
 from serving.access.callers import Caller, may_see_users
 from serving.access.requirements import FromCaller
+from serving.answering.schemas import written_filter
 from serving.candidates.filters import Filters, Passes
 from serving.filtering.expression import OwnValue, Value
-from serving.filtering.language import parse_filter
 from serving.http.routing import provided
 from serving.runtime.budget import ask_without_blame
 from serving.runtime.faults import Fault, invalid_request
@@ -46,7 +46,7 @@ class OwnValues:
         """The filter that was written, as it is for this user; see `resolved`."""
         if text is None:
             return None
-        filters = Filters().also(Passes(text, parse_filter(text)))
+        filters = Filters().also(written_filter(text))
         user = None if user_id is None else UserId(user_id)
         return (await self.resolved(filters, user)).written
 

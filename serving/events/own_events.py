@@ -2,11 +2,10 @@
 
 from collections.abc import Sequence
 
-from domain.identifiers import ME, IdFault
+from domain.identifiers import ME
 from serving.access.callers import Caller, TokenUser
-from serving.access.own import own_id
+from serving.access.own import RESERVED_ID, own_id
 from serving.events.schemas import EventBody, RefusedEvent
-from serving.runtime.faults import Fault
 
 
 def as_sent_by(
@@ -25,5 +24,5 @@ def _of_caller(caller: Caller, event: EventBody) -> EventBody | RefusedEvent:
     if isinstance(caller, TokenUser):
         return event.model_copy(update={"user_id": own_id(caller, event.user_id)})
     if event.user_id == ME:
-        return RefusedEvent((Fault("/user_id", IdFault.RESERVED.value.capitalize() + "."),))
+        return RefusedEvent((RESERVED_ID,))
     return event

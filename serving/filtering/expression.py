@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol, cast
+from typing import Any, ClassVar, Literal, Protocol, cast
 
 from typing_extensions import override
 
@@ -256,68 +256,61 @@ class Negated:
 
 
 @dataclass(frozen=True, slots=True)
-class AnyOf:
-    """At least one of them; of none, nothing passes."""
+class Joined(ABC):
+    """Several, of which some must hold."""
 
     inner: tuple[Expression, ...]
 
+    SIGN: ClassVar[str]
+    """Between them, and between their negations if the whole is negated, the other one."""
+
     def jsonpath(self, now: datetime, *, negated: bool = False) -> str:
         """See `Expression`."""
-        return _joined(self.inner, "&&" if negated else "||", now, negated=negated)
+        sign = _OPPOSITE[self.SIGN] if negated else self.SIGN
+        if not self.inner:
+            return _OF_NONE[sign]
+        parts = (each.jsonpath(now, negated=negated) for each in self.inner)
+        return f"({f' {sign} '.join(parts)})"
+
+    @abstractmethod
+    def holds(self, document: Document, now: datetime) -> bool:
+        """See `Expression`."""
+
+    def operands(self) -> Iterator[Operand]:
+        """See `Expression`."""
+        return (operand for each in self.inner for operand in each.operands())
+
+    def names(self) -> Iterator[Name]:
+        """See `Expression`."""
+        return (name for each in self.inner for name in each.names())
+
+    def with_own(self, own: Callable[[OwnValue], Sequence[Value]]) -> Expression:
+        """See `Expression`."""
+        return type(self)(tuple(each.with_own(own) for each in self.inner))
+
+
+class AnyOf(Joined):
+    """At least one of them; of none, nothing passes."""
+
+    SIGN = "||"
 
     def holds(self, document: Document, now: datetime) -> bool:
         """See `Expression`."""
         return any(each.holds(document, now) for each in self.inner)
 
-    def operands(self) -> Iterator[Operand]:
-        """See `Expression`."""
-        return (operand for each in self.inner for operand in each.operands())
 
-    def names(self) -> Iterator[Name]:
-        """See `Expression`."""
-        return (name for each in self.inner for name in each.names())
-
-    def with_own(self, own: Callable[[OwnValue], Sequence[Value]]) -> Expression:
-        """See `Expression`."""
-        return AnyOf(tuple(each.with_own(own) for each in self.inner))
-
-
-@dataclass(frozen=True, slots=True)
-class AllOf:
+class AllOf(Joined):
     """All of them."""
 
-    inner: tuple[Expression, ...]
-
-    def jsonpath(self, now: datetime, *, negated: bool = False) -> str:
-        """See `Expression`."""
-        return _joined(self.inner, "||" if negated else "&&", now, negated=negated)
+    SIGN = "&&"
 
     def holds(self, document: Document, now: datetime) -> bool:
         """See `Expression`."""
         return all(each.holds(document, now) for each in self.inner)
 
-    def operands(self) -> Iterator[Operand]:
-        """See `Expression`."""
-        return (operand for each in self.inner for operand in each.operands())
 
-    def names(self) -> Iterator[Name]:
-        """See `Expression`."""
-        return (name for each in self.inner for name in each.names())
-
-    def with_own(self, own: Callable[[OwnValue], Sequence[Value]]) -> Expression:
-        """See `Expression`."""
-        return AllOf(tuple(each.with_own(own) for each in self.inner))
-
-
-_NEVER, _ALWAYS = "(1 == 0)", "(1 == 1)"
-
-
-def _joined(
-    inner: Sequence[Expression], sign: Literal["&&", "||"], now: datetime, *, negated: bool
-) -> str:
-    if not inner:
-        return _NEVER if sign == "||" else _ALWAYS
-    return "(" + f" {sign} ".join(each.jsonpath(now, negated=negated) for each in inner) + ")"
+_OPPOSITE = {"||": "&&", "&&": "||"}
+_OF_NONE = {"||": "(1 == 0)", "&&": "(1 == 1)"}
 
 
 def _quoted(text: str) -> str:

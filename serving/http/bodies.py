@@ -171,16 +171,21 @@ class BodyLimit:
         await self._app(scope, receive_counted, send)
 
 
+async def whole_body(request: Request) -> bytes:
+    """The body of a request; HTTPException if its client goes away before its end."""
+    try:
+        return await request.body()
+    except ClientDisconnect as error:
+        raise body_broken_off() from error
+
+
 class JsonRequest(Request):
     """A request whose body is read as JSON, strictly, before the route sees it."""
 
     async def read_json(self) -> None:
         """Read the body; MalformedBodyError or UnsupportedMediaTypeError if it is of no use."""
         _check_encoding(self.headers.get("content-encoding", ""))
-        try:
-            body = await self.body()
-        except ClientDisconnect as error:
-            raise body_broken_off() from error
+        body = await whole_body(self)
         if body:
             _check_media_type(self.headers.get("content-type", ""))
             self._json = parsed(body)

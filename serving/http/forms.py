@@ -5,9 +5,9 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 from pydantic import BaseModel, ValidationError
-from starlette.requests import ClientDisconnect
 
-from serving.http.errors import body_broken_off, faults_of
+from serving.http.bodies import whole_body
+from serving.http.errors import faults_of
 from serving.runtime.faults import (
     MalformedBodyError,
     UnsupportedMediaTypeError,
@@ -39,10 +39,7 @@ async def read_form(request: Request, form: type[Form]) -> Form:
             f"The Content-Type of the body {sent}. Send a form with the header Content-Type:"
             f" {MEDIA_TYPE}."
         )
-    try:
-        body = await request.body()
-    except ClientDisconnect as error:
-        raise body_broken_off() from error
+    body = await whole_body(request)
     try:
         return form.model_validate(parsed_form(body))
     except ValidationError as error:

@@ -8,7 +8,6 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from domain.blend import CANDIDATES
 from domain.identifiers import UserId
-from serving.access.callers import may_see_users
 from serving.access.own import user_of
 from serving.access.requirements import FromCaller, may_read
 from serving.candidates.filters import AmongItems, Filters
@@ -18,8 +17,8 @@ from serving.http.values import Identifier
 from serving.lists.request import RecommendationRequest
 from serving.recommendations.routes import FromRecommender
 from serving.recommendations.schemas import (
-    Explained,
     RecommendationAnswer,
+    explained_to,
     recommendation_answer,
 )
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
@@ -86,18 +85,17 @@ async def rank(body: RankBody, caller: FromCaller, recommender: FromRecommender)
     like others: give its id back with the events it leads to.
     """
     user_id = user_of(caller, body.user_id)
-    explain = body.explain and may_see_users(caller)
+    explained = explained_to(caller, asked=body.explain)
     request = RecommendationRequest(
         len(body.item_ids),
         exclude_seen=body.exclude_seen,
-        explain=explain,
+        explain=explained == "yes",
         filters=Filters().also(AmongItems(tuple(sorted(body.item_ids)))),
         explore=0.0,
         diversity=0.0,
         max_per_category=len(body.item_ids),
     )
     given = await recommender.recommend(UserId(user_id), request)
-    explained: Explained = "no" if not body.explain else "yes" if explain else "withheld"
     answer: dict[str, Any] = recommendation_answer(user_id, given, explained=explained)
     ranked = {item.item_id for item in given.answer.result.items}
     answer["left_out"] = [item_id for item_id in body.item_ids if item_id not in ranked]

@@ -7,7 +7,6 @@ import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from domain.identifiers import UserId
-from serving.access.callers import may_see_users
 from serving.access.requirements import FromCaller, may_read
 from serving.answering.own_values import FromOwnValues
 from serving.http.errors import problems_of_request
@@ -15,9 +14,9 @@ from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.schemas import (
-    Explained,
     RecommendationAnswer,
     RecommendationQuery,
+    explained_to,
     recommendation_answer,
 )
 
@@ -50,12 +49,11 @@ async def recommend(
 
     With a token for one user, `me` stands for that user, and no other user can be asked for.
     """
-    explain = asked.explain and may_see_users(caller)
+    explained = explained_to(caller, asked=asked.explain)
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
     request = asked.to_request()
     filters = await own_values.resolved(request.filters, UserId(user_id))
-    request = replace(request, explain=explain, filters=filters)
+    request = replace(request, explain=explained == "yes", filters=filters)
     given = await recommender.recommend(UserId(user_id), request)
-    explained: Explained = "no" if not asked.explain else "yes" if explain else "withheld"
     body = orjson.dumps(recommendation_answer(user_id, given, explained=explained))
     return Response(body, media_type="application/json")

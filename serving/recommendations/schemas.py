@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from domain.blend import Policy
+from serving.access.callers import Caller, may_see_users
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
     DEGRADED,
@@ -111,6 +112,13 @@ class RecommendationQuery(FilterQuery):
 
 Explained = Literal["no", "yes", "withheld"]
 """Whether an answer has causes: not asked for, given, or the key may not see them."""
+
+
+def explained_to(caller: Caller, *, asked: bool) -> Explained:
+    """Whether the answer to this caller has causes."""
+    if not asked:
+        return "no"
+    return "yes" if may_see_users(caller) else "withheld"
 
 
 class CauseAnswer(BaseModel):
