@@ -354,6 +354,8 @@ async def test_a_killed_worker_loses_and_doubles_nothing(
     worker = started()
     try:
         wait_until(lambda: seeds.count("uploads where state = 'complete'") == 1, seconds=60)
+        # The file goes when the load is complete, not with it.
+        wait_until(lambda: files(folder) == [SIGN_OF_LIFE], seconds=60)
     finally:
         began = time.monotonic()
         worker.terminate()
