@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as RequestScope
 
-from domain.errors import TandemError, UnauthenticatedError
+from domain.errors import OverloadedError, TandemError, UnauthenticatedError
 from serving.access.access import Access, Credentials
 from serving.access.callers import ApiKey, Caller, Kind, Required, Role, Scope
 from serving.access.exposure import Exposure, Openness
@@ -110,6 +110,11 @@ async def _identified(
         return await services[Access].identify(sent, required, partial(limits.is_guessing, scope))
     except UnauthenticatedError:
         await limits.check_address(scope)
+        raise
+    except OverloadedError:
+        # Who guesses has to do with the limit of the address, which says when to come back.
+        if limits.is_guessing(scope):
+            await limits.check_address(scope)
         raise
 
 
