@@ -21,6 +21,7 @@ from serving.access.own import narrow_to_own
 from serving.http.bodies import METHODS_WITH_BODY
 from serving.http.errors import nothing_here, problem_of
 from serving.http.routing import Services
+from serving.limits.client_addresses import client_address
 from serving.limits.limits import Limits
 from serving.runtime.budget import RequestBudgets
 
@@ -94,6 +95,7 @@ class Public(Declaration):
     async def _admit(self, scope: RequestScope, state: dict[str, Any], services: Services) -> None:
         await services[Limits].check_address(scope)
         state["caller_id"] = ANONYMOUS
+        state["anonymous_address"] = client_address(scope)
         state["most_body_bytes"] = MOST_ANONYMOUS_BYTES
 
 

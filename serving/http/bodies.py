@@ -7,6 +7,7 @@ import asyncio
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,7 @@ from serving.runtime.metrics import ServingMetrics
 
 METHODS_WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
+_CALLERS, _ADDRESSES = 2, 8
 _MOST_DIGITS = 4300
 """Python converts no longer texts to whole numbers."""
 _TOO_MANY_DIGITS = re.compile(rf"\d{{{_MOST_DIGITS + 1}}}")
@@ -51,8 +53,9 @@ class BodyLimits:
 class BodyGate:
     """Lets in so many bodies at once; the others are refused, and nothing of them is kept.
 
-    No caller has more than half of the slots and of the bytes, so that none can take all. What
-    still comes in of a body that was refused is thrown away by the server, within bounds.
+    No caller has more than half of the slots and of the bytes, so that none can take all; those who
+    are nobody are one caller, and none of their addresses has more than an eighth. What still comes
+    in of a body that was refused is thrown away by the server, within bounds.
     """
 
     def __init__(self, app: ASGIApp, limits: BodyLimits, metrics: ServingMetrics) -> None:
@@ -73,25 +76,26 @@ class BodyGate:
         ):
             await self._app(scope, receive, send)
             return
-        size, caller_id = self._announced(scope), scope["state"].get("caller_id", "")
-        reason = self._full(size, caller_id)
+        size, shares = self._announced(scope), _shares(scope["state"])
+        reason = self._full(size, shares)
         if reason is not None:
             self._metrics.bodies_refused.labels(reason).inc()
             path, request_id = scope["path"], scope["state"]["request_id"]
             await problem_of(path, request_id, OverloadedError())(scope, receive, send)
             return
-        self._take(1, size, caller_id)
+        self._take(1, size, shares)
         try:
             await self._app(scope, self._in_time(receive), send)
         finally:
-            self._take(-1, -size, caller_id)
+            self._take(-1, -size, shares)
 
-    def _take(self, bodies: int, size: int, caller_id: str) -> None:
+    def _take(self, bodies: int, size: int, shares: Mapping[str, int]) -> None:
         self._bodies, self._bytes = self._bodies + bodies, self._bytes + size
-        self._bodies_of[caller_id] += bodies
-        self._bytes_of[caller_id] += size
-        if not self._bodies_of[caller_id]:
-            del self._bodies_of[caller_id], self._bytes_of[caller_id]
+        for name in shares:
+            self._bodies_of[name] += bodies
+            self._bytes_of[name] += size
+            if not self._bodies_of[name]:
+                del self._bodies_of[name], self._bytes_of[name]
 
     def _announced(self, scope: Scope) -> int:
         """Bytes to keep room for; what is too large for any body is refused further in."""
@@ -99,18 +103,18 @@ class BodyGate:
         most = most_bytes_of(scope, self._limits.bytes_unannounced)
         return min(int(announced), most) if announced.isdecimal() else most
 
-    def _full(self, size: int, caller_id: str) -> str | None:
+    def _full(self, size: int, shares: Mapping[str, int]) -> str | None:
         limits = self._limits
         if self._bodies >= limits.bodies:
             return "too_many"
-        if self._bodies_of[caller_id] >= max(limits.bodies // 2, 1):
+        if any(self._bodies_of[name] >= max(limits.bodies // n, 1) for name, n in shares.items()):
             return "too_many_of_key"
         # The first is always let in, however low the limit.
         if self._bodies and self._bytes + size > limits.total_bytes:
             return "too_many_bytes"
-        if (
-            self._bodies_of[caller_id]
-            and self._bytes_of[caller_id] + size > limits.total_bytes // 2
+        if any(
+            self._bodies_of[name] and self._bytes_of[name] + size > limits.total_bytes // n
+            for name, n in shares.items()
         ):
             return "too_many_of_key"
         return None
@@ -169,6 +173,13 @@ class BodyLimit:
             return message
 
         await self._app(scope, receive_counted, send)
+
+
+def _shares(state: Mapping[str, Any]) -> Mapping[str, int]:
+    """What a body counts for, each with the part of all that it may have, as 2 for a half."""
+    shares = {state.get("caller_id", ""): _CALLERS}
+    address = state.get("anonymous_address")
+    return shares if address is None else {**shares, f"address {address}": _ADDRESSES}
 
 
 async def whole_body(request: Request) -> bytes:

@@ -1,6 +1,7 @@
 """Who has no right to write takes nothing from those who have, and no key takes all."""
 
 import asyncio
+from contextlib import ExitStack
 
 import pytest
 
@@ -50,18 +51,27 @@ def test_no_key_has_more_than_half_of_the_slots(run_api: RunApi, seeds: Seeds) -
     assert figures[refused] == 1
 
 
-def test_those_who_are_nobody_share_half_of_the_slots(run_api: RunApi, seeds: Seeds) -> None:
-    api = run_api(api_bodies_at_once=4, api_body_seconds=600)
-    nobody = b"POST /v1/auth/%b HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
-    with connected(api.port) as a, connected(api.port) as b:
-        for raw, path in ((a, b"session"), (b, b"register")):
-            raw.send(nobody % path, b"Expect: 100-continue\r\n\r\n")
+def test_those_who_are_nobody_share_half_of_the_slots_and_an_address_has_an_eighth(
+    run_api: RunApi, seeds: Seeds
+) -> None:
+    api = run_api(api_bodies_at_once=8, api_body_seconds=600, trusted_proxies="127.0.0.1")
+
+    def nobody(address: int, *more: bytes) -> bytes:
+        head = b"POST /v1/auth/session HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n"
+        return head + b"X-Forwarded-For: 192.0.2.%d\r\n" % address + b"".join(more) + b"\r\n"
+
+    with ExitStack() as stack:
+        for address in range(4):
+            raw = stack.enter_context(connected(api.port))
+            raw.send(nobody(address, b"Expect: 100-continue\r\n"))
             assert raw.socket.recv(100).startswith(b"HTTP/1.1 100")
-        assert asked(api.port, nobody % b"reset", b"\r\n").status == 429
-        with connected(api.port) as c:
-            key = seeds.key("write", name="writer").encode()
-            c.send(SLOW, key, b"\r\nExpect: 100-continue\r\n\r\n")
-            assert c.socket.recv(100).startswith(b"HTTP/1.1 100")
+            if address == 0:
+                assert asked(api.port, nobody(0)).status == 429, "one address, one of eight"
+        assert asked(api.port, nobody(4)).status == 429, "four of eight for all of them"
+        writer = stack.enter_context(connected(api.port))
+        key = seeds.key("write", name="writer").encode()
+        writer.send(SLOW, key, b"\r\nExpect: 100-continue\r\n\r\n")
+        assert writer.socket.recv(100).startswith(b"HTTP/1.1 100")
 
 
 async def test_requests_beyond_those_under_way_are_told_to_come_again_and_probes_are_not(
