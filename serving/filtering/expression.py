@@ -225,7 +225,8 @@ class Exists(Asked):
 
     def holds(self, document: Document, _now: datetime) -> bool:
         """See `Expression`."""
-        return any(each is not None for each in self.name.values(document))
+        # PostgreSQL unwraps lists twice here: for the condition, and for its comparison.
+        return any(each is not None for each in _unwrapped(self.name.values(document)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from loading.options import LoadOptions
 from loading.store import connected
 from sql.loads import Undone, list_loads, undo_load
 from tests.loading.written_files import load_path, stored_events, stored_items
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.usefixtures("own_folder")
 
@@ -145,8 +146,13 @@ def test_a_load_that_runs_is_not_taken_back(
             assert [load.state for load in list_loads(connection, 5)] == ["running"]
         with pytest.raises(InvalidInputError, match="is running"):
             undone(engine, load_no)
-    with engine.connect() as connection:
-        assert [load.state for load in list_loads(connection, 5)] == ["interrupted"]
+
+    def states() -> list[str]:
+        with engine.connect() as connection:
+            return [load.state for load in list_loads(connection, 5)]
+
+    # PostgreSQL notices that a client has left a moment after it left.
+    wait_until(lambda: states() == ["interrupted"])
     assert undone(engine, load_no).is_new
     with pytest.raises(InvalidInputError, match="There is no load 77"):
         undone(engine, 77)
