@@ -61,7 +61,7 @@ class ListMaker:
         request: RecommendationRequest,
     ) -> RecommendationList:
         """The best list that `run` has for a user; None: a user the log has never seen."""
-        policy = self._policy.resolved(run.learned if run else None)
+        policy = request.blend.applied(self._policy, run.learned if run else None)
         user_no = reader.user_no if reader else None
         user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
         user, interests_degraded = await self._interests.with_interests(
@@ -149,7 +149,11 @@ class ListMaker:
         self, run: LiveRun | None, user: UserState, request: RecommendationRequest
     ) -> bool:
         """Whether the search had to do without an index that should be there."""
-        asked = user.embedding is not None and request.filters == EVERYTHING
+        asked = (
+            user.embedding is not None
+            and request.filters == EVERYTHING
+            and request.blend.asks(SPEED)
+        )
         return asked and self._recommendations.lacks(self._trusted_index(run))
 
     def _trusted_index(self, run: LiveRun | None) -> ItemIndex | None:

@@ -11,6 +11,7 @@ from serving.candidates.catalogue_items import find_item_nos
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import WHOLE_LOG, ProfileReader
 from serving.candidates.recommendations import UserState
+from serving.lists.asked_blend import AS_SET, AskedBlend
 from serving.lists.list_builder import RerankingPolicy
 from serving.lists.recommendation_list import degraded_by
 from serving.runs.live_runs import LiveRun
@@ -121,6 +122,8 @@ class RecommendationRequest:
     """How dissimilar the items are to be, in [0, 1]."""
     max_per_category: int | None = None
     """How many items of one category, as long as others are eligible."""
+    blend: AskedBlend = AS_SET
+    """How the sources are weighed, where it is not to be as the settings say."""
 
     def with_defaults(self, policy: RerankingPolicy) -> "RecommendationRequest":
         """The same, with the defaults of the policy where nothing was asked."""

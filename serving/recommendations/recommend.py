@@ -103,6 +103,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             policy.sharpness,
             policy.half_life_events,
             dict(policy.more),
+            request.blend.key(),
         )
         return ":".join(map(str, parts))
 
