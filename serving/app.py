@@ -32,6 +32,7 @@ from serving.loads.routes import router as loads_router
 from serving.non_personalized.routes import router as non_personalized_router
 from serving.operation.routes import router as operation_router
 from serving.pages.routes import router as pages_router
+from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.runtime.metrics import ServingMetrics
@@ -46,6 +47,7 @@ from serving.users.routes import router as users_router
 _ROUTERS = (
     events_router,
     recommendations_router,
+    body_router,
     rank_router,
     non_personalized_router,
     similar_router,

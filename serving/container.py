@@ -38,6 +38,7 @@ from serving.non_personalized.non_personalized_list_maker import (
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.operation.routes import Readiness
 from serving.postgres.store import Store
+from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.warming import RecentRequests, Warmer
 from serving.runtime.background import BackgroundFailures
@@ -81,6 +82,11 @@ class Container(AccountParts):
             self.budgets,
             self.settings.exposure(),
             self.recommender,
+            ManyUsers(
+                self.recommender,
+                read_seconds=self.settings.request_budget_seconds,
+                seconds=self.settings.many_users_seconds,
+            ),
             self.non_personalized,
             self.similar,
             self.searcher,

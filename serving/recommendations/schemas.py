@@ -90,11 +90,10 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class RecommendationAnswer(BaseModel):
-    """A list for one user."""
+class ListedAnswer(BaseModel):
+    """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
-    user_id: str
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
     strategy: RecommendationStrategy = Field(
@@ -114,8 +113,45 @@ class RecommendationAnswer(BaseModel):
     )
 
 
+class RecommendationAnswer(ListedAnswer):
+    """A list for one user."""
+
+    user_id: str
+
+
+class AskedAnswer(ListedAnswer):
+    """A list for a user, a group, or somebody of whom the request alone tells."""
+
+    user_id: str | None = Field(description="Null: it is for no one user.")
+    user_ids: list[str] | None = Field(None, description="The members of the group it is for.")
+
+
+class InnerProblem(BaseModel):
+    """Why there is no list for one of many users, as a problem document says it."""
+
+    type: str = Field(examples=["urn:tandem:problem:store-unavailable"])
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+class UserAnswer(BaseModel):
+    """What one of many users gets: a list or a problem."""
+
+    user_id: str
+    answer: RecommendationAnswer | None = None
+    problem: InnerProblem | None = None
+
+
+class ManyAnswer(BaseModel):
+    """Lists for many users, in the order in which they were named."""
+
+    lists: list[UserAnswer]
+
+
 def recommendation_answer(
-    user_id: str, given: Recommendation, *, explained: Explained
+    user_id: str | None, given: Recommendation, *, explained: Explained
 ) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
     found = given.answer

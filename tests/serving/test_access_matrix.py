@@ -36,6 +36,7 @@ DECLARED = {
     "DELETE /v1/events/{event_id}": "write operator own",
     "GET /v1/event-kinds": "read viewer own",
     "GET /v1/users/{user_id}/recommendations": "read viewer own",
+    "POST /v1/recommendations": "read viewer own",
     "POST /v1/rank": "read viewer own",
     "GET /v1/users/{user_id}/history": "users viewer own",
     "GET /v1/popular": "read viewer own",
