@@ -35,6 +35,8 @@ from serving.pages.routes import router as pages_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
+from serving.relations.routes import router as relations_router
+from serving.relations.user_routes import router as related_users_router
 from serving.runtime.metrics import ServingMetrics
 from serving.search.routes import router as search_router
 from serving.server.figures import Figures, ProcessSlot
@@ -51,6 +53,8 @@ _ROUTERS = (
     rank_router,
     non_personalized_router,
     similar_router,
+    relations_router,
+    related_users_router,
     search_router,
     catalogue_router,
     users_router,
