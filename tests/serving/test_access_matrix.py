@@ -93,6 +93,7 @@ DECLARED = {
     "GET /metrics": "admin viewer",
     "GET /sign-in": EVERYBODY,
     "GET /sign-in/{name}": EVERYBODY,
+    "GET /sdk/{name}": EVERYBODY,
     "GET /docs": EVERYBODY,
     "GET /docs/{name}": EVERYBODY,
     "GET /openapi.json": "admin viewer",

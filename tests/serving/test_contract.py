@@ -26,6 +26,7 @@ def path_of(route: APIRoute) -> str:
     for name in route.param_convertors:
         route_path = route.path_format.replace(f"{{{name}}}", "stalker")
         route_path = route_path.replace("/sign-in/stalker", "/sign-in/sign-in.js")
+        route_path = route_path.replace("/sdk/stalker", "/sdk/tandem.js")
         return route_path.replace("/docs/stalker", "/docs/start.js")
     return route.path_format
 
