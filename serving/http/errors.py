@@ -293,7 +293,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 def _fault(found: Mapping[str, Any]) -> Fault:
     location, *steps = found["loc"]
-    if location == "body" and not steps:
+    if location == "body" and not steps and found["type"] != "value_error":
         return Fault("", "Send a JSON object with the header Content-Type: application/json.")
     where = pointer(steps) if location == "body" else f"{location}:{'.'.join(map(str, steps))}"
     return Fault(where, sentence(found))

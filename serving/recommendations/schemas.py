@@ -136,7 +136,7 @@ class InnerProblem(BaseModel):
     errors: list[dict[str, str]] | None = None
 
 
-class UserAnswer(BaseModel):
+class UserListAnswer(BaseModel):
     """What one of many users gets: a list or a problem."""
 
     user_id: str
@@ -147,7 +147,7 @@ class UserAnswer(BaseModel):
 class ManyAnswer(BaseModel):
     """Lists for many users, in the order in which they were named."""
 
-    lists: list[UserAnswer]
+    lists: list[UserListAnswer]
 
 
 def recommendation_answer(
