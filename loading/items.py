@@ -12,14 +12,16 @@ import pyarrow as pa
 
 from domain.identifiers import LONGEST_ID, id_fault
 from domain.limits import (
+    DATES,
     LONGEST_DESCRIPTION,
     LONGEST_TITLE,
     MOST_ATTRIBUTE_BYTES,
     MOST_CATEGORIES,
     attributes_shape_fault,
+    dates_fault,
 )
 from loading.plans import NO_ID, IdForm, ItemsPlan
-from loading.reasons import ATTRIBUTES_REASONS, ID_REASONS, Reason
+from loading.reasons import ATTRIBUTES_REASONS, DATES_REASONS, ID_REASONS, Reason
 from loading.rejects import Reject
 from loading.tables import unreadable
 
@@ -333,4 +335,9 @@ def _json(attributes: Mapping[str, object]) -> str:
         raise RowError(Reason.UNWRITABLE_ATTRIBUTES) from error
     if len(written) > MOST_ATTRIBUTE_BYTES:
         raise RowError(Reason.LARGE_ATTRIBUTES)
+    if any(name in attributes for name in DATES):
+        # As they were written: a table may hold times that are no texts.
+        unfit = dates_fault(orjson.loads(written))
+        if unfit is not None:
+            raise RowError(DATES_REASONS[unfit])
     return written.decode()

@@ -10,6 +10,7 @@ from domain.blend import BlendPolicy
 from domain.identifiers import ItemNo, UserId
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
@@ -84,6 +85,10 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             filters=request.filters,
             max_per_category=request.max_per_category,
         )
+
+    def filters(self, request: RecommendationRequest) -> Filters:
+        """Those of the request."""
+        return request.filters
 
     def key(self, request: RecommendationRequest) -> str:
         """The request and the policy."""
