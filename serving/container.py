@@ -7,6 +7,7 @@ from serving.access.key_keeping import KeyKeeping
 from serving.access.user_tokens import UserTokens
 from serving.account_parts import AccountParts
 from serving.answering.cache import AnswerCache
+from serving.answering.catalogue_changes import CatalogueChanges
 from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
@@ -186,14 +187,21 @@ class Container(AccountParts):
             answers=self.answers,
             live_runs=self.live_runs,
             exclusion_cache=self.exclusion_cache,
+            catalogue=self.catalogue_changes,
             metrics=self.metrics,
             most_lag_seconds=self.settings.replica_lag_seconds,
         )
 
     @cached_property
+    def catalogue_changes(self) -> CatalogueChanges:
+        return CatalogueChanges(self.store)
+
+    @cached_property
     def pipeline(self) -> AnswerPipeline:
         return AnswerPipeline(
             cache=AnswerCache(self.answers, self.redis, seconds=self.settings.answer_cache_seconds),
+            catalogue=self.catalogue_changes,
+            entry_seconds=self.settings.answer_entry_seconds,
             live_runs=self.live_runs,
             recommendations=self.recommendations,
             users=self.users,
@@ -337,6 +345,7 @@ class Container(AccountParts):
         return Follower(
             self.settings.database_url.get_secret_value(),
             self.live_runs,
+            self.catalogue_changes,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
             subscription=self.subscription,

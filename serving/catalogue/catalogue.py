@@ -41,6 +41,7 @@ class StoredItem:
     became_available: bool
     """Whether lists may show it from now on; true of one that was created too."""
     became_unavailable: bool
+    """Whether none may any more: withdrawn, expired, or put off."""
     changed_categories: bool
     """Whether it was there before, in other categories."""
 
@@ -67,8 +68,8 @@ class Catalogue:
         return StoredItem(
             item=_item(row),
             created=row.created,
-            became_available=row.available and not row.was_available,
-            became_unavailable=row.was_available and not row.available,
+            became_available=row.is_shown and not row.was_shown,
+            became_unavailable=row.was_shown and not row.is_shown,
             changed_categories=set(row.old_categories) != set(row.categories),
         )
 
@@ -115,7 +116,7 @@ class CatalogueKeeping:
         """Create or replace an item.
 
         No cached answer shows it any more where it may not be shown now: anywhere, if it is no
-        longer available, and in lists of a category or without one, if its categories changed.
+        longer shown, and in lists of a category or without one, if its categories changed.
         """
         stored = await self.catalogue.store_item(item_id, said)
         if stored.became_unavailable:
@@ -125,5 +126,5 @@ class CatalogueKeeping:
             for fallback in self.fallbacks:
                 fallback.update_categories(item_id, stored.item.categories)
         if stored.became_unavailable or stored.changed_categories:
-            await self.answers.drop_all()
+            await self.answers.note_catalogue_change()
         return stored

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId, is_visible
-from domain.limits import LONGEST_DESCRIPTION, LONGEST_TITLE, MOST_CATEGORIES
+from domain.limits import LONGEST_DESCRIPTION, LONGEST_TITLE, MOST_CATEGORIES, dates_fault
 from serving.access.requirements import may_read, may_write
 from serving.catalogue.catalogue import CatalogueKeeping
 from serving.http.errors import problems_of_request
@@ -24,6 +24,17 @@ def _titled(given: str) -> str:
         raise ValueError("the title is blank; give the name by which people know the item")
     return given
 
+
+def _dated(given: dict[str, Any]) -> dict[str, Any]:
+    """ValueError for dates that no list could follow."""
+    fault = dates_fault(given)
+    if fault is not None:
+        raise ValueError(fault.value)
+    return given
+
+
+ItemAttributes = Annotated[Attributes, AfterValidator(_dated)]
+"""publish_at and expire_at among them are times: lists show the item in between."""
 
 Title = Annotated[
     str,
@@ -55,7 +66,7 @@ class ItemBody(BaseModel):
     title: Title
     categories: Annotated[list[Identifier], Field(max_length=MOST_CATEGORIES)] = []
     description: Annotated[Text, Field(max_length=LONGEST_DESCRIPTION)] = ""
-    attributes: Attributes = {}
+    attributes: ItemAttributes = {}
     available: bool = Field(True, strict=True, description="Whether it may be recommended.")
 
 

@@ -88,8 +88,8 @@ left join batch_recommendations as lists on lists.run_id = :run_id and lists.use
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no;
 
 -- part: eligible
--- Items that are available and pass the filters of the request.
-available
+-- Items that may be shown and pass the filters of the request.
+{shown}
 and {passes}
 
 -- part: item_columns
@@ -111,7 +111,7 @@ run_id = :run_id
 and item_embeddings.item_no not in (
     select unnest(cast(:excluded as integer[]))
     union all
-    select item_no from items where not available
+    {not_shown}
     union all
     select item_no from items
     where {unwanted}
@@ -322,7 +322,10 @@ values (:item_id, :title, cast(:categories as text[]), :description, cast(:attri
 on conflict (item_id) do update
 set title = excluded.title, categories = excluded.categories, description = excluded.description,
     attributes = excluded.attributes, available = excluded.available, updated_at = now()
-returning old.item_no is null as created, coalesce(old.available, false) as was_available,
+returning old.item_no is null as created,
+    coalesce(old.available and coalesce(old.publish_at <= now(), true) and coalesce(old.expire_at > now(), true),
+             false) as was_shown,
+    new.available and coalesce(new.publish_at <= now(), true) and coalesce(new.expire_at > now(), true) as is_shown,
     coalesce(old.categories, new.categories) as old_categories,
     new.item_id, new.title, new.categories, new.description, new.attributes, new.available,
     new.created_at, new.updated_at;
@@ -367,6 +370,37 @@ select user_no, own.disliked, own.seen
 from users as asked
 {own_items}
 where user_id = :user_id;
+
+-- name: load_catalogue_changes
+-- What happened to items after :position of the log, the newest first and :most at the most, as JSON; and what tells
+-- whether lists may have more to show than before: the newest item that came in or changed, and the newest of these that
+-- the served run has an embedding of; how far its embeddings are in the middle of many; and when an item was published
+-- last, and what event kinds are. `expiring`: whether any item will expire.
+select cast((
+           select json_agg(json_build_array(position, item_no, change))
+           from (
+               select position, item_no, change from catalogue_changes
+               where position > :position
+               order by position desc
+               limit :most
+           ) as newest
+       ) as text) as changes,
+       (select max(position) from catalogue_changes where change in ('added', 'changed')) as entered,
+       (select max(catalogue_changes.position) from catalogue_changes
+        where change in ('added', 'changed') and catalogue_changes.position <= progress.position) as embedded,
+       progress.item_no as embedded_item_no,
+       (select max(publish_at) from items where publish_at <= now()) as published_at,
+       (select md5(cast(json_agg(event_kinds order by kind_no) as text)) from event_kinds) as kinds,
+       exists (select from items where expire_at > now()) as expiring
+from (select 1) as always
+left join live_run on true
+left join item_embedding_progress as progress using (run_id);
+
+-- name: load_seconds_to_expiry
+-- When the first of some items expires, in seconds from now, or null.
+select extract(epoch from min(expire_at) - now()) as seconds
+from items
+where item_no = any(cast(:item_nos as integer[])) and expire_at is not null;
 
 -- name: probe
 -- Asked of a database that was left alone, to see whether it answers.
