@@ -12,7 +12,8 @@ from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
+from serving.catalogue.catalogue import Catalogue
+from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
@@ -53,8 +54,9 @@ from serving.search.search import Searcher
 from serving.search.words import Search
 from serving.settings import ServingSettings
 from serving.similar.similar import Similar
+from serving.users.forgetting import UserForgetter
 from serving.users.history import Histories
-from serving.users.user_keeping import UserForgetter, UserKeeping
+from serving.users.user_keeping import UserKeeping
 
 
 class Container(AccountParts):

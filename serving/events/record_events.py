@@ -251,5 +251,6 @@ class EventUndoer:
         # The second time too: whoever was first may have died before doing this.
         if deleted.owner is not None:
             await self.answers.drop([deleted.owner.user_no])
-            await self.exclusion_warmer.reload(deleted.owner.user_no, deleted.owner.user_id)
+            owner = deleted.owner
+            await self.exclusion_warmer.reload({owner.user_no: owner.user_id})
         return deleted

@@ -311,25 +311,6 @@ select item_id, item_no from items where item_id = any(cast(:item_ids as text[])
 -- What items are called.
 select item_no, item_id, title from items where item_no = any(cast(:item_nos as integer[]));
 
--- name: find_item
-select item_id, title, categories, description, attributes, available, created_at, updated_at
-from items where item_id = :item_id;
-
--- name: store_item
--- Creates an item or replaces all that is said of it; answers which, and what it was before.
-insert into items (item_id, title, categories, description, attributes, available)
-values (:item_id, :title, cast(:categories as text[]), :description, cast(:attributes as jsonb), :available)
-on conflict (item_id) do update
-set title = excluded.title, categories = excluded.categories, description = excluded.description,
-    attributes = excluded.attributes, available = excluded.available, updated_at = now()
-returning old.item_no is null as created,
-    coalesce(old.available and coalesce(old.publish_at <= now(), true) and coalesce(old.expire_at > now(), true),
-             false) as was_shown,
-    new.available and coalesce(new.publish_at <= now(), true) and coalesce(new.expire_at > now(), true) as is_shown,
-    coalesce(old.categories, new.categories) as old_categories,
-    new.item_id, new.title, new.categories, new.description, new.attributes, new.available,
-    new.created_at, new.updated_at;
-
 -- name: find_logged_events
 -- What the log says under :event_ids: nothing of those deleted since, nor of those of users forgotten since.
 select event_id, user_id, item_id, kind, value, occurred_at, scale_no, least, greatest

@@ -413,39 +413,83 @@ begin
 end
 $$;
 
--- Creates a user or replaces the profile of one; answers the number, whether the user is new, and whether other
--- interests are declared than before. Declaring the same again changes nothing.
-create function put_user(given_id text, given_attributes jsonb, given_words text[], given_item_nos integer[])
-returns table (user_no integer, created boolean, changed boolean)
+-- What tells a user's profile from what it is after any change.
+create function profile_version(given_id text) returns text
+language sql stable strict
+return (
+    select concat(users.xmin, ' ', user_interests.position)
+    from users left join user_interests using (user_no) where user_id = given_id
+);
+
+-- Creates users or replaces their profiles, from [{user_id, attributes, words, item_nos}, …] of different users; answers of
+-- each the number, whether the user is new, and whether other interests are declared than before. Declaring the same again
+-- changes nothing.
+create function put_users(given_users jsonb)
+returns table (user_id text, user_no integer, created boolean, changed boolean)
 language plpgsql as $$
 #variable_conflict use_column
 declare
-    known     integer;
-    is_new    boolean := false;
-    is_other  boolean;
+    ids    text[];
+    held   bigint;
+    added  text[];
+    made   text[] := '{}';
 begin
+    ids := array(select entry ->> 'user_id' from jsonb_array_elements(given_users) as entry);
     perform hold_event_horizon();
     -- Whoever is held here cannot be forgotten before the commit, and stores one declaration after another. One who was
     -- forgotten while we waited is made anew; one whom somebody else made meanwhile is held in the next round.
     loop
-        select user_no into known from users where user_id = given_id for no key update;
-        exit when found;
-        insert into users (user_id, attributes) values (given_id, given_attributes)
-        on conflict do nothing returning user_no into known;
-        is_new := found;
-        exit when is_new;
+        select count(*) into held
+        from (select from users where user_id = any(ids) order by user_id for no key update) as locked;
+        exit when held = cardinality(ids);
+        with new as (
+            insert into users (user_id)
+            select missing.user_id from unnest(ids) as missing (user_id)
+            where not exists (select from users where users.user_id = missing.user_id)
+            order by missing.user_id
+            on conflict do nothing
+            returning user_id
+        )
+        select coalesce(array_agg(user_id), '{}') into added from new;
+        made := made || added;
     end loop;
-    update users set attributes = given_attributes where user_no = known and attributes <> given_attributes;
+    update users set attributes = entry -> 'attributes'
+    from jsonb_array_elements(given_users) as entry
+    where users.user_id = entry ->> 'user_id' and users.attributes <> entry -> 'attributes';
 
-    -- The position is drawn after the user is held: of two who declare interests of one user, the later has the higher.
-    insert into user_interests (user_no, words, item_nos, position)
-    select known, given_words, given_item_nos, nextval('interaction_positions')
-    where cardinality(given_words) + cardinality(given_item_nos) > 0
-       or exists (select from user_interests where user_no = known)
-    on conflict (user_no) do update
-    set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, declared_at = now()
-    where (user_interests.words, user_interests.item_nos) is distinct from (excluded.words, excluded.item_nos);
-    is_other := found;
-    return query select known, is_new, is_other;
+    return query
+    with given as (
+        select given.user_id, users.user_no, given.words, given.item_nos
+        from jsonb_to_recordset(given_users) as given (user_id text, words text[], item_nos integer[])
+        join users using (user_id)
+    ),
+    -- Positions are drawn after users are held: of two who declare interests of one user, the later has the higher.
+    declared as (
+        insert into user_interests (user_no, words, item_nos, position)
+        select user_no, words, item_nos, nextval('interaction_positions')
+        from given
+        where cardinality(words) + cardinality(item_nos) > 0
+           or exists (select from user_interests where user_interests.user_no = given.user_no)
+        on conflict (user_no) do update
+        set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, declared_at = now()
+        where (user_interests.words, user_interests.item_nos) is distinct from (excluded.words, excluded.item_nos)
+        returning user_no
+    )
+    select given.user_id, given.user_no, given.user_id = any(made), declared.user_no is not null
+    from given left join declared using (user_no);
+end
+$$;
+
+-- The same for one user whose profile is still of the version that somebody has read; no row: it is not, or nobody's.
+create function change_user(given_user jsonb, version text)
+returns table (user_id text, user_no integer, created boolean, changed boolean)
+language plpgsql as $$
+#variable_conflict use_column
+begin
+    perform from users where user_id = given_user ->> 'user_id' for no key update;
+    -- In a statement of its own, so that it sees what somebody else stored while we waited.
+    if found and profile_version(given_user ->> 'user_id') = version then
+        return query select * from put_users(jsonb_build_array(given_user));
+    end if;
 end
 $$;
