@@ -8,6 +8,7 @@ from serving.access.user_tokens import UserTokens
 from serving.account_parts import AccountParts
 from serving.answering.cache import AnswerCache
 from serving.answering.catalogue_changes import CatalogueChanges
+from serving.answering.fields import ItemFields
 from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
@@ -75,6 +76,7 @@ class Container(AccountParts):
         return Services(
             self.access,
             OwnValues(self.user_profiles),
+            self.item_fields,
             Histories(self.store),
             UserTokens(
                 self.tokens,
@@ -91,7 +93,6 @@ class Container(AccountParts):
             self.settings.exposure(),
             self.recommender,
             ManyUsers(
-                self.recommender,
                 read_seconds=self.settings.request_budget_seconds,
                 seconds=self.settings.many_users_seconds,
             ),
@@ -217,6 +218,10 @@ class Container(AccountParts):
     # --- the services
 
     @cached_property
+    def item_fields(self) -> ItemFields:
+        return ItemFields(self.store, self.fallback)
+
+    @cached_property
     def recommender(self) -> Recommender:
         return Recommender(
             pipeline=self.pipeline,
@@ -227,6 +232,7 @@ class Container(AccountParts):
             reranking=self.settings.reranking(),
             recent_requests=self.recent_requests,
             categories=self.categories,
+            item_fields=self.item_fields,
         )
 
     @cached_property

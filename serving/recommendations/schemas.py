@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from serving.access.callers import Caller, may_see_users
+from serving.answering.fields import FieldedAnswer, ListedItemAnswer
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
     DEGRADED,
@@ -53,11 +54,9 @@ class CauseAnswer(BaseModel):
     )
 
 
-class ItemAnswer(BaseModel):
+class ItemAnswer(ListedItemAnswer):
     """One recommended item."""
 
-    item_id: str = Field(examples=["stalker-1979"])
-    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="The blended score, which the list is ordered by but for diversity, caps and"
         " explored items; 0 for items that only fill it up."
@@ -90,7 +89,7 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class ListedAnswer(BaseModel):
+class ListedAnswer(FieldedAnswer):
     """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
@@ -136,7 +135,7 @@ class InnerProblem(BaseModel):
     errors: list[dict[str, str]] | None = None
 
 
-class UserAnswer(BaseModel):
+class ListForUser(BaseModel):
     """What one of many users gets: a list or a problem."""
 
     user_id: str
@@ -147,7 +146,7 @@ class UserAnswer(BaseModel):
 class ManyAnswer(BaseModel):
     """Lists for many users, in the order in which they were named."""
 
-    lists: list[UserAnswer]
+    lists: list[ListForUser]
 
 
 def recommendation_answer(

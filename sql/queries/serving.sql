@@ -311,6 +311,17 @@ select item_id, item_no from items where item_id = any(cast(:item_ids as text[])
 -- What items are called.
 select item_no, item_id, title from items where item_no = any(cast(:item_nos as integer[]));
 
+-- name: load_item_fields
+-- What answers show of items beside their names, if they are asked to; of attributes those that are named (null: all).
+select item_no, categories, created_at,
+       case when cast(:with_attributes as boolean) then
+           case when cast(:names as text[]) is null then attributes
+                else (select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(attributes)
+                      where key = any(cast(:names as text[])))
+           end
+       end as attributes
+from items where item_no = any(cast(:item_nos as integer[]));
+
 -- name: find_logged_events
 -- What the log says under :event_ids: nothing of those deleted since, nor of those of users forgotten since.
 select event_id, user_id, item_id, kind, value, occurred_at, scale_no, least, greatest
