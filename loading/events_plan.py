@@ -9,8 +9,8 @@ from loading.kinds_plan import column_of_returns
 from loading.order_status import OrderStatus, ask_about_status, find_order_status
 from loading.plans import Column, EventsPlan, IdForm, id_form, sample_of
 from loading.scale_planner import ScalePlanner
+from loading.table_reading import DEFAULT_KIND, ORDER_KIND, TableReading
 from loading.times import TimeFormat, find_time_format
-from loading.understanding import DEFAULT_KIND, ORDER_KIND, Understanding
 from loading.words import EVENT_MEANINGS
 
 
@@ -18,7 +18,7 @@ from loading.words import EVENT_MEANINGS
 class EventsPlanner:
     """Makes the plan of a table of events."""
 
-    seen: Understanding
+    seen: TableReading
 
     def plan(self) -> EventsPlan:
         """What was understood; raises InvalidInputError if it is not enough."""

@@ -17,7 +17,7 @@ from loading.kinds_plan import (
     words_of,
     yes_and_no,
 )
-from loading.understanding import DEFAULT_KIND, ORDER_KIND, RATING_KIND, Understanding
+from loading.table_reading import DEFAULT_KIND, ORDER_KIND, RATING_KIND, TableReading
 from loading.values import values_of
 from loading.words import last_part
 
@@ -29,7 +29,7 @@ _VAGUE = {"type", "interaction", "event"}
 class KindPlanner:
     """Finds the kinds of events."""
 
-    seen: Understanding
+    seen: TableReading
     verdicts: dict[str, str] = field(default_factory=dict)
     """Kinds of words for yes and no."""
 

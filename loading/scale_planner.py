@@ -8,7 +8,7 @@ from domain.interactions import Scale, parse_scale
 from loading.duck import literal
 from loading.kinds_plan import kind_text
 from loading.scales import ask_about_unrated, find_scale
-from loading.understanding import RATING_KIND, Understanding
+from loading.table_reading import RATING_KIND, TableReading
 from loading.values import Values, no_numbers, refuse_amounts, values_of
 from loading.written_ratings import WrittenRatings, find_written_ratings
 
@@ -17,7 +17,7 @@ from loading.written_ratings import WrittenRatings, find_written_ratings
 class ScalePlanner:
     """Finds the scale of ratings."""
 
-    seen: Understanding
+    seen: TableReading
     unrated: float | None
     """A rating that says no more than that the item was used."""
     written: WrittenRatings | None = None
