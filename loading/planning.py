@@ -18,6 +18,7 @@ from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
 from loading.published_layouts import find_layout
 from loading.tables import Table, count_rows, sampled
+from loading.understanding import Understanding
 
 _TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")
 """Since 2001."""
@@ -48,7 +49,8 @@ def make_plan(
         )
         return ItemsPlan(table, Content.TAGS, fields, {}, columns, (), table.notes, layout.name)
     if "user_id" in fields and "item_id" in fields:
-        return EventsPlanner(duck, table, layout, options, tuple(kinds), dict(fields)).plan()
+        seen = Understanding(duck, table, layout, options, tuple(kinds), dict(fields))
+        return EventsPlanner(seen).plan()
     if "item_id" in fields and (len(fields) > 1 or options.attributes):
         return plan_items(duck, table, layout, options, fields)
     raise InvalidInputError(_not_understood(table, fields))

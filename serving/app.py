@@ -32,8 +32,11 @@ from serving.loads.routes import router as loads_router
 from serving.non_personalized.routes import router as non_personalized_router
 from serving.operation.routes import router as operation_router
 from serving.pages.routes import router as pages_router
+from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
+from serving.relations.routes import router as relations_router
+from serving.relations.user_routes import router as related_users_router
 from serving.runtime.metrics import ServingMetrics
 from serving.search.routes import router as search_router
 from serving.server.figures import Figures, ProcessSlot
@@ -46,9 +49,12 @@ from serving.users.routes import router as users_router
 _ROUTERS = (
     events_router,
     recommendations_router,
+    body_router,
     rank_router,
     non_personalized_router,
     similar_router,
+    relations_router,
+    related_users_router,
     search_router,
     catalogue_router,
     users_router,

@@ -39,8 +39,14 @@ from serving.non_personalized.non_personalized_list_maker import (
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.operation.routes import Readiness
 from serving.postgres.store import Store
+from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.warming import RecentRequests, Warmer
+from serving.relations.active_users import ActiveUsersReader
+from serving.relations.pair_similarity import PairSimilarity
+from serving.relations.related_users import UserRelations
+from serving.relations.surprising import Surprising
+from serving.relations.together import Together
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.search.search import Searcher
@@ -82,8 +88,14 @@ class Container(AccountParts):
             self.budgets,
             self.settings.exposure(),
             self.recommender,
+            ManyUsers(
+                self.recommender,
+                read_seconds=self.settings.request_budget_seconds,
+                seconds=self.settings.many_users_seconds,
+            ),
             self.non_personalized,
             self.similar,
+            *self.relations,
             self.searcher,
             self.recorder,
             self.kinds,
@@ -238,6 +250,25 @@ class Container(AccountParts):
             self.categories,
             recall_bound=self.settings.index_recall_bound,
             fresh_seconds=self.settings.search_fresh_seconds,
+        )
+
+    @property
+    def relations(self) -> tuple[object, ...]:
+        return (
+            Together(
+                pipeline=self.pipeline,
+                store=self.store,
+                fresh_seconds=self.settings.search_fresh_seconds,
+            ),
+            Surprising(
+                pipeline=self.pipeline,
+                recommendations=self.recommendations,
+                impressions=self.impressions,
+                recall_bound=self.settings.index_recall_bound,
+            ),
+            UserRelations(self.store, self.live_runs),
+            PairSimilarity(self.store, self.live_runs),
+            ActiveUsersReader(self.store),
         )
 
     @cached_property

@@ -141,6 +141,11 @@ class ResilienceSettings(LayerSettings):
         _STORE.read_seconds,
         description="A request that reads asks its stores no longer than this, all in all.",
     )
+    many_users_seconds: Positive = Field(
+        30.0,
+        description="Lists for many users in one request are made for no longer than this; those"
+        " without one by then are told to ask again.",
+    )
     postgres_silence_seconds: Positive = Field(
         0.25,
         description="A request that reads waits no longer for a PostgreSQL that answers nothing at"

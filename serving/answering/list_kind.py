@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import orjson
 
-from domain.identifiers import ItemNo
+from domain.identifiers import ItemNo, UserId
 from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
@@ -60,6 +60,10 @@ class ListKind(ABC, Generic[Request, Result]):
     @abstractmethod
     def make_fallback(self, known: UserExclusions, request: Request) -> Result:
         """The list without PostgreSQL; StoreUnavailableError if there is none whatever."""
+
+    def group(self, request: Request) -> Sequence[UserId]:  # noqa: ARG002 -- most are for one
+        """The users it is for together, whose exclusions count, if no one user is named."""
+        return ()
 
     @abstractmethod
     def excluded(self, exclusions: Exclusions, request: Request) -> AbstractSet[ItemNo]:

@@ -7,6 +7,7 @@ what is known to be excluded.
 
 import math
 import time
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic
@@ -58,6 +59,11 @@ class _Asked(Generic[Request, Result]):
     request: Request
     user_id: UserId | None
 
+    @property
+    def user_ids(self) -> Sequence[UserId]:
+        """Whose exclusions count."""
+        return self.kind.group(self.request) if self.user_id is None else (self.user_id,)
+
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class AnswerPipeline:
@@ -82,11 +88,12 @@ class AnswerPipeline:
     ) -> Answer[Result]:
         """The best list there is; StoreUnavailableError only if there is none whatever."""
         started = time.perf_counter()
-        found = await self._best(_Asked(kind, request, user_id))
+        asked = _Asked(kind, request, user_id)
+        found = await self._best(asked)
         answer = replace(
             found,
             degraded=found.result.degraded or self._degraded_cache(kind),
-            exclusions=None if user_id is None else found.exclusions,
+            exclusions=found.exclusions if asked.user_ids else None,
             generation_ms=round((time.perf_counter() - started) * 1000, 3),
         )
         self._count(answer)
@@ -113,14 +120,17 @@ class AnswerPipeline:
             await self._make(kind, request, run, user, key=key, version=cached.version, stamp=stamp)
 
     async def _best(self, asked: _Asked[Request, Result]) -> Answer[Result]:
-        with HedgedRead(lambda: self._known(asked.user_id)) as hedged:
+        with HedgedRead(lambda: self._known(asked.user_ids)) as hedged:
             try:
                 return await in_time(self.live_runs.reading(lambda run: self._of_run(asked, run)))
             except StoreUnavailableError as error:
                 return await self._without_store(asked, await hedged.result(), error)
 
-    async def _known(self, user_id: UserId | None) -> UserExclusions:
-        return _NOBODY if user_id is None else await self.exclusions.find(user_id)
+    async def _known(self, user_ids: Sequence[UserId]) -> UserExclusions:
+        if not user_ids:
+            return _NOBODY
+        first, *others = [await self.exclusions.find(user_id) for user_id in user_ids]
+        return first.together(others) if others else first
 
     async def _without_store(
         self, asked: _Asked[Request, Result], known: UserExclusions, error: StoreUnavailableError

@@ -9,11 +9,12 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
-from serving.candidates.filters import Filters, Passes
+from serving.candidates.filters import Filters, OtherThanItems, Passes
 from serving.exclusions.exclusions import Knowledge
 from serving.filtering.language import LONGEST_FILTER, FilterError, parse_filter
 from serving.http.values import (
     AS_INTEGER,
+    MOST_LEFT_OUT,
     Documented,
     Identifier,
     UserIdentifier,
@@ -70,6 +71,16 @@ WrittenFilter = Annotated[
 ]
 
 
+LeftOut = Annotated[
+    list[Identifier] | None,
+    Field(
+        max_length=MOST_LEFT_OUT,
+        description="An item that is to be left out; may be repeated.",
+        examples=[["stalker-1979"]],
+    ),
+]
+
+
 class FilterQuery(BaseModel):
     """Conditions on the items of a list; the parameters of a query are a subclass."""
 
@@ -91,6 +102,8 @@ class FilterQuery(BaseModel):
         ),
     ] = None
 
+    exclude: LeftOut = None
+
     limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
 
     filter: WrittenFilter = None
@@ -98,6 +111,8 @@ class FilterQuery(BaseModel):
     def filters(self) -> Filters:
         """What the items are to meet."""
         filters = Filters.of(self.category or (), self.exclude_category or ())
+        if self.exclude:
+            filters = filters.also(OtherThanItems(frozenset(self.exclude)))
         return filters if self.filter is None else filters.also(written_filter(self.filter))
 
 

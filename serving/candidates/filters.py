@@ -148,10 +148,33 @@ class AmongItems:
         return item.item_id in self.item_ids
 
 
+@dataclass(frozen=True, slots=True)
+class OtherThanItems:
+    """The item is none of these."""
+
+    item_ids: frozenset[str]
+    keeps_few: ClassVar[bool] = False
+    known_in_memory: ClassVar[bool] = True
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Condition`."""
+        return {"other_than_item_ids": sorted(self.item_ids)}
+
+    def identity(self) -> Mapping[str, Any]:
+        """See `Condition`. A digest: there may be many."""
+        said = hashlib.sha256(orjson.dumps(sorted(self.item_ids))).hexdigest()
+        return {"other_than_item_ids": said}
+
+    def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
+        """See `Condition`."""
+        return item.item_id not in self.item_ids
+
+
 NOT_ASKED: Mapping[str, Any] = {
     "among_item_ids": None,
     "in_categories": None,
     "not_in_categories": [],
+    "other_than_item_ids": [],
     "item_path": None,
     "asks_fields": False,
 }

@@ -18,12 +18,12 @@ from serving.candidates.catalogue_items import (
     NewItems,
 )
 from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.live_vector_inputs import NOTHING_ADDED, Additions
 from serving.exclusions.exclusions import Exclusions
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
-from sql.interests import Interests
 from sql.statements import as_array, as_real_array, statements
 
 _SERVING = statements("serving")
@@ -57,8 +57,8 @@ class UserState:
     """What stays out of this list and others."""
     user_no: UserNo | None = None
     """None: a user the log has never seen."""
-    extra_interests: Interests = field(default_factory=Interests)
-    """Interests of the request, which the live vector was made with."""
+    added: Additions = NOTHING_ADDED
+    """What the request adds to the history, which the live vector was made with."""
     following: Ranking = field(default_factory=Ranking.empty)
     """What comes next after the user's history, with what it adds to the live scores."""
 

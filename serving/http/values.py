@@ -32,6 +32,7 @@ _LONGEST_NUMBER = 40
 _BOOLEANS = {"true": True, "false": False}
 MOST_WORDS = 50
 MOST_ITEMS = 50
+MOST_LEFT_OUT = 200
 
 
 @dataclass(frozen=True)

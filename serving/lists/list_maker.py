@@ -13,7 +13,8 @@ from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest
-from serving.candidates.users import UserReader
+from serving.candidates.users import StateReader
+from serving.lists.additions import AdditionApplier
 from serving.lists.backfill import Backfiller
 from serving.lists.explaining import explained
 from serving.lists.list_builder import ExplorationSchedule, ListBuilder
@@ -24,7 +25,7 @@ from serving.lists.recommendation_list import (
     Strategy,
     degraded_by,
 )
-from serving.lists.request import InterestApplier, RecommendationRequest
+from serving.lists.request import RecommendationRequest
 from serving.lists.reranking import Reranker
 from serving.runs.live_runs import ItemIndex, LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
@@ -48,7 +49,7 @@ class ListMaker:
     ) -> None:
         self._recommendations = recommendations
         self._profiles = profiles
-        self._interests = InterestApplier(profiles)
+        self._additions = AdditionApplier(profiles)
         self._policy = policy
         self._backfiller = Backfiller(recommendations, log_events=log_events)
         self._reranker = Reranker(recommendations, new_item_users=new_item_users)
@@ -57,19 +58,17 @@ class ListMaker:
     async def make(
         self,
         run: LiveRun | None,
-        reader: UserReader | None,
+        reader: StateReader | None,
         request: RecommendationRequest,
     ) -> RecommendationList:
         """The best list that `run` has for a user; None: a user the log has never seen."""
-        policy = self._policy.resolved(run.learned if run else None)
+        policy = request.blend.applied(self._policy, run.learned if run else None)
         user_no = reader.user_no if reader else None
         user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
-        user, interests_degraded = await self._interests.with_interests(
-            run, user_no, user, request.interests, exclude_seen=request.exclude_seen
-        )
+        user, without_additions = await self._additions.with_additions(run, user_no, user, request)
         schedule = ExplorationSchedule.now(user_no, run)
         candidates, degraded = await self._candidates_in_time(run, user, request, schedule, policy)
-        degraded = degraded or interests_degraded
+        degraded = degraded or without_additions
         if run is None or not candidates:
             builder = ListBuilder(request.limit, request.max_per_category)
             await self._backfiller.begin(run, builder, user.excluded, request.filters)
@@ -108,7 +107,7 @@ class ListMaker:
                 user_no,
                 user.known,
                 items,
-                extra_interests=user.extra_interests,
+                added=user.added,
             )
         return items
 
@@ -149,7 +148,11 @@ class ListMaker:
         self, run: LiveRun | None, user: UserState, request: RecommendationRequest
     ) -> bool:
         """Whether the search had to do without an index that should be there."""
-        asked = user.embedding is not None and request.filters == EVERYTHING
+        asked = (
+            user.embedding is not None
+            and request.filters == EVERYTHING
+            and request.blend.asks(SPEED)
+        )
         return asked and self._recommendations.lacks(self._trusted_index(run))
 
     def _trusted_index(self, run: LiveRun | None) -> ItemIndex | None:

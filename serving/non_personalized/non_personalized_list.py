@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from domain.identifiers import ItemId, ItemNo, UserId
-from serving.candidates.filters import Filters, Passes
+from serving.candidates.filters import Filters, OtherThanItems, Passes
 from serving.lists.recommendation_list import RecommendedItem
 from serving.runs.live_runs import LiveRun, same_run
 
@@ -65,12 +65,20 @@ class NonPersonalizedRequest:
     """Whose seen, disliked and hidden items are left out; None: nobody's."""
     session: str | None = None
     """Of `starter`: the same session gets the same list as long as the run is served."""
+    others: OtherThanItems | None = None
+    """Items that are left out by their ids."""
 
     @property
     def filters(self) -> Filters:
         """What the items are to meet."""
         filters = Filters.of_category(self.key.category)
-        return filters if self.written is None else filters.also(self.written)
+        more = (each for each in (self.written, self.others) if each is not None)
+        return filters.also(*more)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for no other items than the list in memory can tell."""
+        return self.written is None and self.others is None
 
 
 @dataclass(frozen=True, slots=True)

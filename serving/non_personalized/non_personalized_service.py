@@ -69,7 +69,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
     ) -> NonPersonalizedList:
         """The fallback of this list, else what is popular in its category."""
         excluded = self.excluded(known.exclusions, request)
-        if request.written is not None:
+        if not request.is_plain:
             # Lists are kept without what a filter may ask.
             result = self.fallback.answer(request.limit, excluded, filters=request.filters)
             return NonPersonalizedList("fallback", result.run, result.items)
@@ -111,7 +111,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
             return await self.maker.make(run, NonPersonalizedRequest(key, _FALLBACK_ITEMS))
 
     def _keep_fallback(self, request: NonPersonalizedRequest, listed: NonPersonalizedList) -> None:
-        if request.key == ListKey("popular") or request.written is not None:
+        if request.key == ListKey("popular") or not request.is_plain:
             return
         if request.user_id is None and request.session is None:
             self.fallback_lists.keep(request.key, listed)

@@ -9,8 +9,8 @@ from fastapi import APIRouter, Depends, Query, Response
 from domain.identifiers import UserId
 from serving.access.requirements import may_read
 from serving.answering.own_values import FromOwnValues
-from serving.answering.schemas import Limit, WrittenFilter
-from serving.candidates.filters import Passes
+from serving.answering.schemas import LeftOut, Limit, WrittenFilter
+from serving.candidates.filters import OtherThanItems, Passes
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.non_personalized.non_personalized_list import (
@@ -60,12 +60,15 @@ class ListQuery:
     category: str
     limit: int
     written: Passes | None
+    others: OtherThanItems | None
     user_id: UserId | None
 
     def for_list(self, name: ListName, session: str | None = None) -> NonPersonalizedRequest:
         """The request for one of the lists."""
         key = ListKey(name, self.category)
-        return NonPersonalizedRequest(key, self.limit, self.written, self.user_id, session)
+        return NonPersonalizedRequest(
+            key, self.limit, self.written, self.user_id, session, self.others
+        )
 
 
 async def _list_query(
@@ -74,10 +77,13 @@ async def _list_query(
     limit: Limit = 20,
     category: Category = "",
     filter: WrittenFilter = None,  # noqa: A002 - as the query names it
+    exclude: Annotated[LeftOut, Query()] = None,
     user_id: ForUser = None,
 ) -> ListQuery:
     written = await own_values.written(filter, user_id)
-    return ListQuery(category, limit, written, None if user_id is None else UserId(user_id))
+    others = OtherThanItems(frozenset(exclude)) if exclude else None
+    user = None if user_id is None else UserId(user_id)
+    return ListQuery(category, limit, written, others, user)
 
 
 Asked = Annotated[ListQuery, Depends(_list_query)]

@@ -13,9 +13,9 @@ from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
 from serving.recommendations.recommend import Recommender
+from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.recommendations.schemas import (
     RecommendationAnswer,
-    RecommendationQuery,
     explained_to,
     recommendation_answer,
 )

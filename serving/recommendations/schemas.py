@@ -1,113 +1,29 @@
-"""What GET /v1/users/{user_id}/recommendations may be asked, and its answer."""
+"""The answers with lists for users."""
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from annotated_types import Ge, Le
 from pydantic import BaseModel, Field
 from typing_extensions import TypeAliasType
 
-from domain.blend import Policy
 from serving.access.callers import Caller, may_see_users
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
     DEGRADED,
     EXCLUSIONS,
     ExclusionKnowledge,
-    FilterQuery,
     RunAnswer,
     run_answer,
 )
-from serving.http.values import (
-    AS_INTEGER,
-    AS_NUMBER,
-    MOST_ITEMS,
-    MOST_WORDS,
-    Identifier,
-    Phrase,
-    QueryBoolean,
-)
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
-from serving.lists.request import LONGEST, RecommendationRequest, RequestInterests
 from serving.recommendations.recommend import Recommendation
+from serving.recommendations.recommendation_query import PolicyName
 
-PolicyName = TypeAliasType("PolicyName", Policy)
 RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
 RecommendationSource = TypeAliasType("RecommendationSource", Source)
 
 WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
-
-
-class RecommendationQuery(FilterQuery):
-    """The parameters of the query.
-
-    Parameters of the route itself would be gone through twice in every request.
-    """
-
-    exclude_seen: Annotated[
-        QueryBoolean,
-        Field(description="False: only items the user disliked or hid are left out."),
-    ] = True
-    explain: Annotated[
-        QueryBoolean,
-        Field(
-            description="True: say which of the user's own items brought each item; needs a key"
-            " with the scope users too.",
-        ),
-    ] = False
-    interest: Annotated[
-        list[Phrase] | None,
-        Field(
-            max_length=MOST_WORDS,
-            description="A word or phrase the user likes, for this answer only; may be repeated.",
-            examples=[["robots", "film noir"]],
-        ),
-    ] = None
-    interest_item: Annotated[
-        list[Identifier] | None,
-        Field(
-            max_length=MOST_ITEMS,
-            description="An item the user likes, for this answer only; may be repeated. It is left"
-            " out as if seen.",
-        ),
-    ] = None
-    max_per_category: Annotated[
-        Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER] | None,
-        Field(
-            description="No more items of one category than this, as long as others are eligible;"
-            " rather than a list that is too short there are more. An item of several categories"
-            " counts in each. Left out: TANDEM_MAX_PER_CATEGORY.",
-        ),
-    ] = None
-    diversity: Annotated[
-        Annotated[float, Ge(0), Le(1), AS_NUMBER] | None,
-        Field(
-            description="0: the order of the blend; 1: after the first, each item as unlike those"
-            " before it as can be. Left out: TANDEM_DIVERSITY.",
-        ),
-    ] = None
-    explore: Annotated[
-        Annotated[float, Ge(0), Le(0.5), AS_NUMBER] | None,
-        Field(
-            description="Share of positions that goes to new items near the user, on average and"
-            " never one of the first two. They are marked `explored`. Left out:"
-            " TANDEM_EXPLORATION_SHARE.",
-        ),
-    ] = None
-
-    def to_request(self) -> RecommendationRequest:
-        """What the list is to be."""
-        return RecommendationRequest(
-            self.limit,
-            self.exclude_seen,
-            self.explain,
-            RequestInterests(tuple(self.interest or ()), tuple(self.interest_item or ())),
-            self.filters(),
-            self.explore,
-            self.diversity,
-            self.max_per_category,
-        )
 
 
 Explained = Literal["no", "yes", "withheld"]
@@ -174,11 +90,10 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class RecommendationAnswer(BaseModel):
-    """A list for one user."""
+class ListedAnswer(BaseModel):
+    """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
-    user_id: str
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
     strategy: RecommendationStrategy = Field(
@@ -198,8 +113,45 @@ class RecommendationAnswer(BaseModel):
     )
 
 
+class RecommendationAnswer(ListedAnswer):
+    """A list for one user."""
+
+    user_id: str
+
+
+class AskedAnswer(ListedAnswer):
+    """A list for a user, a group, or somebody of whom the request alone tells."""
+
+    user_id: str | None = Field(description="Null: it is for no one user.")
+    user_ids: list[str] | None = Field(None, description="The members of the group it is for.")
+
+
+class InnerProblem(BaseModel):
+    """Why there is no list for one of many users, as a problem document says it."""
+
+    type: str = Field(examples=["urn:tandem:problem:store-unavailable"])
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+class UserAnswer(BaseModel):
+    """What one of many users gets: a list or a problem."""
+
+    user_id: str
+    answer: RecommendationAnswer | None = None
+    problem: InnerProblem | None = None
+
+
+class ManyAnswer(BaseModel):
+    """Lists for many users, in the order in which they were named."""
+
+    lists: list[UserAnswer]
+
+
 def recommendation_answer(
-    user_id: str, given: Recommendation, *, explained: Explained
+    user_id: str | None, given: Recommendation, *, explained: Explained
 ) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
     found = given.answer

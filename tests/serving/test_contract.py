@@ -26,6 +26,7 @@ def path_of(route: APIRoute) -> str:
     for name in route.param_convertors:
         route_path = route.path_format.replace(f"{{{name}}}", "stalker")
         route_path = route_path.replace("/sign-in/stalker", "/sign-in/sign-in.js")
+        route_path = route_path.replace("/sdk/stalker", "/sdk/tandem.js")
         return route_path.replace("/docs/stalker", "/docs/start.js")
     return route.path_format
 
@@ -91,7 +92,7 @@ async def test_the_nearest_name_is_suggested_and_else_all_are_reported(
         "query:limt": "There is no such parameter here. Did you mean limit?",
         "query:Category": "There is no such parameter here. Did you mean category?",
         "query:offset": "There is no such parameter here."
-        " There are: category, filter, limit, user_id, window.",
+        " There are: category, exclude, filter, limit, user_id, window.",
     }
     assert "query:limt" in typo.json()["detail"]
     none = await client.get("/readyz?verbose=1")

@@ -31,7 +31,8 @@ and (cast(:item_path as jsonpath) is null or coalesce(jsonb_path_match_tz(
 
 -- part: unwanted
 -- Each condition is false, and never null, where it is not asked.
-categories && cast(:not_in_categories as text[])
+(categories && cast(:not_in_categories as text[])
+ or items.item_id = any(cast(:other_than_item_ids as text[])))
 
 -- part: passes
 {wanted}

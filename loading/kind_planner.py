@@ -1,0 +1,154 @@
+"""Which kinds the events of a table have."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.errors import InvalidInputError
+from domain.event_words import kind_of_word
+from loading.kinds_plan import (
+    ask_about_flag,
+    ask_about_goods,
+    column_of_orders,
+    flags_of,
+    kind_label,
+    refuse_computed,
+    unknown_kinds,
+    verdict_of,
+    words_of,
+    yes_and_no,
+)
+from loading.understanding import DEFAULT_KIND, ORDER_KIND, RATING_KIND, Understanding
+from loading.values import values_of
+from loading.words import last_part
+
+_VAGUE = {"type", "interaction", "event"}
+"""Columns that may well say something else than a kind."""
+
+
+@dataclass(slots=True)
+class KindPlanner:
+    """Finds the kinds of events."""
+
+    seen: Understanding
+    verdicts: dict[str, str] = field(default_factory=dict)
+    """Kinds of words for yes and no."""
+
+    def plan(self) -> tuple[str | None, dict[str, str | None]]:
+        """The kind of all events, or that of each word of the column of kinds.
+
+        Raises InvalidInputError for words that nobody knows.
+        """
+        names = tuple(kind.kind for kind in self.seen.known)
+        if self.seen.options.kind is not None:
+            self.seen.fields.pop("kind", None)
+            return self._existing_kind(self.seen.options.kind, names), {}
+        if "kind" not in self.seen.fields and self.seen.layout is None:
+            refuse_computed(self.seen.table, self.seen.fields.get("value"))
+            self._find_words_elsewhere(names)
+        if "kind" not in self.seen.fields:
+            return self._one_kind(names), {}
+        column = self.seen.fields["kind"]
+        words = words_of(self.seen.duck, self.seen.table, column, self.seen.fields["item_id"])
+        if not words:
+            many = "has too many different values to be kinds"
+            self.seen.notes.append(f"{column} {'is empty' if words is not None else many}")
+            del self.seen.fields["kind"]
+            return self._one_kind(names), {}
+        kinds, unknown = self._mapped(words, names)
+        said = "kind" in self.seen.options.columns
+        if unknown and len(unknown) == len(words) and not said and last_part(column) in _VAGUE:
+            self.seen.notes.append(
+                f"{self.seen.fields.pop('kind')} has no word for a kind of event"
+            )
+            return self._one_kind(names), {}
+        if unknown:
+            raise InvalidInputError(unknown_kinds(column, unknown, names))
+        if kinds and all(kind is None for kind in kinds.values()):
+            raise InvalidInputError(
+                f"All events of {self.seen.table.source.name} would be left out."
+            )
+        self.seen.read_as["kind"] = ", ".join(
+            kind_label(word, kind) for word, kind in kinds.items()
+        )
+        return None, kinds
+
+    def _find_words_elsewhere(self, names: Sequence[str]) -> None:
+        """Columns of yes and no, and ratings in words, say what people did."""
+        value = self.seen.fields.get("value")
+        if value is not None and any(_is_number(row.get(value)) for row in self.seen.table.sample):
+            return
+        if value is not None:
+            values = values_of(self.seen.duck, self.seen.table, value, "true", None)
+            if values.given == 0:
+                self.seen.notes.append(f"{self.seen.fields.pop('value')} is empty")
+            elif not values.numbers and self._all_known(value, names):
+                self.seen.fields["kind"] = self.seen.fields.pop("value")
+            return
+        verdict = verdict_of(self.seen.table)
+        if verdict is not None and self._all_known(verdict, names):
+            self.seen.fields["kind"] = verdict
+            return
+        for flag in flags_of(self.seen.table):
+            found = yes_and_no(
+                words_of(self.seen.duck, self.seen.table, flag, self.seen.fields["item_id"])
+            )
+            if found is not None and found[1]:
+                raise ask_about_flag(flag, *found)
+
+    def _all_known(self, column: str, names: Sequence[str]) -> bool:
+        words = words_of(self.seen.duck, self.seen.table, column, self.seen.fields["item_id"])
+        either = yes_and_no(words)
+        if either is not None:
+            likings = {**dict.fromkeys(either[0], "like"), **dict.fromkeys(either[1], "dislike")}
+            self.verdicts = {word: kind for word, kind in likings.items() if kind in names}
+            return len(self.verdicts) == len(likings)
+        return bool(words) and not self._mapped(words or {}, names)[1]
+
+    def _one_kind(self, names: Sequence[str]) -> str:
+        """The kind of all events of a file in which no column says it."""
+        said = self.seen.layout.kind if self.seen.layout is not None else None
+        if said is not None:
+            return self._existing_kind(said, names)
+        if "value" in self.seen.fields and RATING_KIND in names:
+            return RATING_KIND
+        orders = column_of_orders(self.seen.table)
+        if orders is not None and ORDER_KIND in names:
+            self.seen.notes.append(f"each row is a {ORDER_KIND}, as it has {orders}")
+            return ORDER_KIND
+        if self.seen.layout is None and "event_id" not in self.seen.fields:
+            ask_about_goods(self.seen.duck, self.seen.table, self.seen.fields["item_id"])
+        self.seen.notes.append(f"each row is a {DEFAULT_KIND}")
+        return self._existing_kind(DEFAULT_KIND, names)
+
+    def _existing_kind(self, kind: str, names: Sequence[str]) -> str:
+        if kind not in names:
+            raise InvalidInputError(f"There is no kind {kind}. Known are {', '.join(names)}.")
+        return kind
+
+    def _mapped(
+        self, words: Mapping[str, bool], names: Sequence[str]
+    ) -> tuple[dict[str, str | None], list[str]]:
+        given = (
+            dict(self.seen.layout.kinds if self.seen.layout is not None else {})
+            | self.verdicts
+            | dict(self.seen.options.kinds)
+        )
+        kinds: dict[str, str | None] = {}
+        unknown = []
+        for word, has_items in words.items():
+            if word in given:
+                kind = given[word]
+                kinds[word] = None if kind is None else self._existing_kind(kind, names)
+                continue
+            try:
+                kinds[word] = kind_of_word(word, tuple(names))
+            except KeyError:
+                if has_items:
+                    unknown.append(word)
+                else:
+                    kinds[word] = None
+        return kinds, unknown
+
+
+def _is_number(text: str | None) -> bool:
+    return text is not None and text.strip().replace(",", "").replace(".", "").isdigit()
