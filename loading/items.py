@@ -9,12 +9,7 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from domain.limits import (
-    DATES,
-    MOST_ATTRIBUTE_BYTES,
-    attributes_shape_fault,
-    dates_fault,
-)
+from domain.limits import DATES, MOST_ATTRIBUTE_BYTES, attributes_shape_fault, dates_fault
 from loading.item_values import ATTRIBUTE, Item, RowError, listed, read_item, split_categories
 from loading.plans import NO_ID, IdForm, ItemsPlan
 from loading.reasons import ATTRIBUTES_REASONS, DATES_REASONS, Reason

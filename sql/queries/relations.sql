@@ -78,10 +78,8 @@ left join item_embeddings as own on own.run_id = cast(:run_id as integer) and ow
 left join item_embeddings as embedded
     on embedded.run_id = cast(:run_id as integer) and embedded.item_no = together.item_no
 where items.item_no <> all(cast(:excluded as integer[]))
-  and
-{shown}
-  and
-{passes}
+  and {shown}
+  and {passes}
 order by score desc, items.item_no
 limit :items
 
