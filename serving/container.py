@@ -18,7 +18,8 @@ from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
-from serving.events.record_events import EventRecorder, EventUndoer
+from serving.events.deleting import EventUndoer
+from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_lookup import ExclusionLookup
@@ -107,9 +108,8 @@ class Container(AccountParts):
             ),
             self.forgetter,
             self.user_keeping,
-            CatalogueKeeping(
-                Catalogue(self.store), self.answers, (self.fallback, self.fallback_lists)
-            ),
+            self.catalogue,
+            self.events,
             Readiness(
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
@@ -298,11 +298,17 @@ class Container(AccountParts):
             events=self.events,
             kinds=self.kinds,
             scales=Scales(self.events),
+            catalogue=self.catalogue,
             answers=self.answers,
             exclusion_cache=self.exclusion_cache,
             metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def catalogue(self) -> CatalogueKeeping:
+        fallbacks = (self.fallback, self.fallback_lists)
+        return CatalogueKeeping(Catalogue(self.store), self.answers, fallbacks)
 
     @cached_property
     def forgetter(self) -> UserForgetter:

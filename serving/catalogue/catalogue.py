@@ -118,6 +118,12 @@ class Catalogue:
         rows = await self._store.write(_CATALOGUE["store_items"], parameters)
         return {row.item_id: _stored(row) for row in rows}
 
+    async def create_items(self, item_ids: Iterable[str]) -> list[ItemId]:
+        """Create those items that there are none of, titled by their ids; answers which."""
+        parameters = {"item_ids": sorted(item_ids)}
+        rows = await self._store.write(_CATALOGUE["create_items"], parameters)
+        return [ItemId(row.item_id) for row in rows]
+
     async def change_item(
         self, item_id: ItemId, version: str, changes: Mapping[str, Any]
     ) -> StoredItem | None:

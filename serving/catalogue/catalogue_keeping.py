@@ -117,6 +117,12 @@ class CatalogueKeeping:
         await self._make_known(stored.values())
         return _batch_answer(entries, found, stored)
 
+    async def create(self, item_ids: Iterable[str]) -> None:
+        """Create those items that there are none of, titled by their ids."""
+        for item_id in await self.catalogue.create_items(item_ids):
+            for fallback in self.fallbacks:
+                fallback.update_categories(item_id, ())
+
     async def patch(self, item_id: ItemId, patch: ItemPatch) -> StoredItem:
         """Change an item by a merge patch; of two at once each counts.
 

@@ -57,6 +57,13 @@ class HistoryPage:
     next: Cursor | None
     """None: these were the last."""
 
+    @classmethod
+    def of(cls, rows: Sequence[Row[Any]], most: int) -> "HistoryPage":
+        """The page of rows of which one more was asked for than it may have."""
+        page = rows[:most]
+        more = len(rows) > most
+        return cls(page, Cursor(page[-1].occurred_at, page[-1].position) if more else None)
+
 
 class Histories:
     """Reads them."""
@@ -76,6 +83,4 @@ class Histories:
             "events": events + 1,
         }
         rows = await self._store.rows(_SERVING["load_history"], parameters)
-        page = rows[:events]
-        more = len(rows) > events
-        return HistoryPage(page, Cursor(page[-1].occurred_at, page[-1].position) if more else None)
+        return HistoryPage.of(rows, events)

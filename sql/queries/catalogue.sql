@@ -42,6 +42,15 @@ set title = excluded.title, categories = excluded.categories, description = excl
 returning
 {as_written}
 
+-- name: create_items
+-- Items titled by their ids, those of the ids that there are none of; answers which. One that was deleted stays so.
+insert into items (item_id, title)
+select given.item_id, given.item_id from unnest(cast(:item_ids as text[])) as given (item_id)
+where not exists (select from items where items.item_id = given.item_id)
+order by given.item_id
+on conflict do nothing
+returning item_id;
+
 -- name: change_item
 -- Changes what is not null, if the item is still of this version; no row: it is not, or not there.
 update items

@@ -435,6 +435,43 @@ limit cast(:events as integer);
 select is_new, user_no, user_id, deleted_at
 from delete_event(:event_id) left join users using (user_no);
 
+-- name: delete_events
+-- Takes up to :most events out of the log; whose they were, and how many of each. Harmless twice.
+select user_no, user_id, events
+from delete_events(cast(:user_id as text), cast(:item_id as text), cast(:kind as text), cast(:from_at as timestamptz),
+                   cast(:to_at as timestamptz), :most);
+
+-- part: found_events
+-- Events as apps sent them, newest first.
+select event_id, users.user_id, items.item_id, kind, value, least, greatest, occurred_at, received_at, recommendation_id,
+       position
+from interactions
+join users using (user_no)
+join items using (item_no)
+join event_kinds using (kind_no)
+left join rating_scales using (scale_no)
+where (cast(:item_id as text) is null or items.item_id = :item_id)
+  and (cast(:kind as text) is null or kind = :kind)
+  and (cast(:from_at as timestamptz) is null or occurred_at >= cast(:from_at as timestamptz))
+  and (cast(:to_at as timestamptz) is null or occurred_at < cast(:to_at as timestamptz))
+  and (cast(:before as timestamptz) is null
+       or occurred_at <= cast(:before as timestamptz)
+          and (occurred_at, position) < (cast(:before as timestamptz), cast(:before_position as bigint)))
+
+-- name: list_events_of_user
+-- The events of a user, with an item or all.
+{found_events}
+  and users.user_id = :user_id
+order by occurred_at desc, position desc
+limit cast(:events as integer);
+
+-- name: list_events_of_item
+-- The events with an item.
+{found_events}
+  and items.item_id = :item_id
+order by occurred_at desc, position desc
+limit cast(:events as integer);
+
 -- name: forget_user
 -- Removes a user from every table: the number that is gone, and how many rows went. Harmless twice. The audit log tells
 -- that a user was forgotten, and not which: the id must stand nowhere any more.

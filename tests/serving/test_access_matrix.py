@@ -34,6 +34,8 @@ EVERYBODY = "everybody"
 DECLARED = {
     "POST /v1/events": "write operator own",
     "DELETE /v1/events/{event_id}": "write operator own",
+    "GET /v1/events": "users viewer",
+    "DELETE /v1/events": "write operator",
     "GET /v1/event-kinds": "read viewer own",
     "GET /v1/users/{user_id}/recommendations": "read viewer own",
     "POST /v1/recommendations": "read viewer own",

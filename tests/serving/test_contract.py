@@ -144,7 +144,7 @@ async def test_allow_names_all_methods_of_a_path(client: httpx.AsyncClient) -> N
     allowed = {
         "/v1/items/x": "DELETE, GET, HEAD, PATCH, PUT",
         "/v1/users/x": "DELETE, GET, HEAD, PATCH, PUT",
-        "/v1/events": "POST",
+        "/v1/events": "DELETE, GET, HEAD, POST",
         "/v1/events/x": "DELETE",
         "/v1/popular": "GET, HEAD",
         "/healthz": "GET, HEAD",
