@@ -10,7 +10,7 @@ from domain.errors import InvalidInputError
 from domain.event_words import normalized
 from loading.layouts import Layout, columns_of
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
-from loading.tables import Table
+from loading.tables import NOT_TEXT, Table
 from loading.times import CLOCK, HOUR
 from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice, last_part
 
@@ -19,6 +19,11 @@ JOINT = " + "
 
 _HOURS = {"hour", "hr", "hh", "hourofday", "orderhour", "orderhourofday", "eventhour"}
 _PEOPLE = {"email", "age", "gender", "sex", "firstname", "lastname", "birthday", "password"}
+_DONE_AT = re.compile(
+    "(checkout|checkin|loan|borrow(ed)?|watched|played|listened|viewed|ordered|order|purchased?"
+    "|rent(al|ed)?|read|visit(ed)?|rated)(date|time|datetime|at|on)"
+)
+"""Columns of what people did."""
 _REVIEWS = {"review", "reviewtext", "comment", "body", "rating", "stars", "score"}
 _GOODS = {"price", "description", "category", "categories", "genre", "genres", "sku", "brand"}
 
@@ -59,6 +64,8 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
             if each not in options.columns.values()
         ]
         found = [each for each in found if not any(other.startswith(f"{each}.") for other in found)]
+        if meaning in {"user_id", "item_id"}:
+            found = [each for each in found if not _are_objects(table, each)]
         if len(found) > 1:
             found = [each for each in found if _has_values(duck, table, each)] or found
         if found and meaning not in options.columns:
@@ -69,6 +76,11 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
         if own is not None and _is_item(table, fields.get("title")):
             fields["item_id"] = own
     return fields
+
+
+def _are_objects(table: Table, column: str) -> bool:
+    texts = [text for row in table.sample if (text := row.get(column))]
+    return bool(texts) and all(text.startswith(f"{NOT_TEXT}{{") for text in texts)
 
 
 def _has_values(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bool:
@@ -107,6 +119,9 @@ def _is_item(table: Table, title: str | None) -> bool:
     """Whether rows with an `id` of their own are items, and not people or reviews."""
     names = {normalized(each) for each in table.columns}
     if title is None or names & _PEOPLE or (names & _REVIEWS and "price" not in names):
+        return False
+    # The `id` of a row that has a film in it is not the film's.
+    if "." in title or any(map(_DONE_AT.fullmatch, names)):
         return False
     return normalized(title) != "name" or bool(names & _GOODS)
 

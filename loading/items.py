@@ -9,10 +9,10 @@ import duckdb
 import orjson
 import pyarrow as pa
 
-from domain.limits import MOST_ATTRIBUTE_BYTES, attributes_shape_fault
+from domain.limits import DATES, MOST_ATTRIBUTE_BYTES, attributes_shape_fault, dates_fault
 from loading.item_values import ATTRIBUTE, Item, RowError, listed, read_item, split_categories
 from loading.plans import NO_ID, IdForm, ItemsPlan
-from loading.reasons import ATTRIBUTES_REASONS, Reason
+from loading.reasons import ATTRIBUTES_REASONS, DATES_REASONS, Reason
 from loading.rejects import Reject
 from loading.tables import unreadable
 
@@ -165,4 +165,9 @@ def _json(attributes: Mapping[str, object]) -> str:
         raise RowError(Reason.UNWRITABLE_ATTRIBUTES) from error
     if len(written) > MOST_ATTRIBUTE_BYTES:
         raise RowError(Reason.LARGE_ATTRIBUTES)
+    if any(name in attributes for name in DATES):
+        # As they were written: a table may hold times that are no texts.
+        unfit = dates_fault(orjson.loads(written))
+        if unfit is not None:
+            raise RowError(DATES_REASONS[unfit])
     return written.decode()

@@ -7,15 +7,19 @@ from serving.access.key_keeping import KeyKeeping
 from serving.access.user_tokens import UserTokens
 from serving.account_parts import AccountParts
 from serving.answering.cache import AnswerCache
+from serving.answering.catalogue_changes import CatalogueChanges
+from serving.answering.fields import ItemFields
 from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
+from serving.catalogue.catalogue import Catalogue
+from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
-from serving.events.record_events import EventRecorder, EventUndoer
+from serving.events.deleting import EventUndoer
+from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_lookup import ExclusionLookup
@@ -52,8 +56,9 @@ from serving.search.search import Searcher
 from serving.search.words import Search
 from serving.settings import ServingSettings
 from serving.similar.similar import Similar
+from serving.users.forgetting import UserForgetter
 from serving.users.history import Histories
-from serving.users.user_keeping import UserForgetter, UserKeeping
+from serving.users.user_keeping import UserKeeping
 
 
 class Container(AccountParts):
@@ -72,6 +77,7 @@ class Container(AccountParts):
         return Services(
             self.access,
             OwnValues(self.user_profiles),
+            self.item_fields,
             Histories(self.store),
             UserTokens(
                 self.tokens,
@@ -88,7 +94,6 @@ class Container(AccountParts):
             self.settings.exposure(),
             self.recommender,
             ManyUsers(
-                self.recommender,
                 read_seconds=self.settings.request_budget_seconds,
                 seconds=self.settings.many_users_seconds,
             ),
@@ -103,9 +108,8 @@ class Container(AccountParts):
             ),
             self.forgetter,
             self.user_keeping,
-            CatalogueKeeping(
-                Catalogue(self.store), self.answers, (self.fallback, self.fallback_lists)
-            ),
+            self.catalogue,
+            self.events,
             Readiness(
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
@@ -186,14 +190,21 @@ class Container(AccountParts):
             answers=self.answers,
             live_runs=self.live_runs,
             exclusion_cache=self.exclusion_cache,
+            catalogue=self.catalogue_changes,
             metrics=self.metrics,
             most_lag_seconds=self.settings.replica_lag_seconds,
         )
 
     @cached_property
+    def catalogue_changes(self) -> CatalogueChanges:
+        return CatalogueChanges(self.store)
+
+    @cached_property
     def pipeline(self) -> AnswerPipeline:
         return AnswerPipeline(
             cache=AnswerCache(self.answers, self.redis, seconds=self.settings.answer_cache_seconds),
+            catalogue=self.catalogue_changes,
+            entry_seconds=self.settings.answer_entry_seconds,
             live_runs=self.live_runs,
             recommendations=self.recommendations,
             users=self.users,
@@ -207,6 +218,10 @@ class Container(AccountParts):
     # --- the services
 
     @cached_property
+    def item_fields(self) -> ItemFields:
+        return ItemFields(self.store, self.fallback)
+
+    @cached_property
     def recommender(self) -> Recommender:
         return Recommender(
             pipeline=self.pipeline,
@@ -217,6 +232,7 @@ class Container(AccountParts):
             reranking=self.settings.reranking(),
             recent_requests=self.recent_requests,
             categories=self.categories,
+            item_fields=self.item_fields,
         )
 
     @cached_property
@@ -282,11 +298,17 @@ class Container(AccountParts):
             events=self.events,
             kinds=self.kinds,
             scales=Scales(self.events),
+            catalogue=self.catalogue,
             answers=self.answers,
             exclusion_cache=self.exclusion_cache,
             metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def catalogue(self) -> CatalogueKeeping:
+        fallbacks = (self.fallback, self.fallback_lists)
+        return CatalogueKeeping(Catalogue(self.store), self.answers, fallbacks)
 
     @cached_property
     def forgetter(self) -> UserForgetter:
@@ -337,6 +359,7 @@ class Container(AccountParts):
         return Follower(
             self.settings.database_url.get_secret_value(),
             self.live_runs,
+            self.catalogue_changes,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
             subscription=self.subscription,

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
+from serving.answering.fields import FieldNames
 from serving.candidates.filters import Filters, OtherThanItems, Passes
 from serving.exclusions.exclusions import Knowledge
 from serving.filtering.language import LONGEST_FILTER, FilterError, parse_filter
@@ -107,6 +108,8 @@ class FilterQuery(BaseModel):
     limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
 
     filter: WrittenFilter = None
+
+    fields: FieldNames = None
 
     def filters(self) -> Filters:
         """What the items are to meet."""

@@ -17,6 +17,7 @@ from serving.candidates.users import StateReader
 from serving.lists.additions import AdditionApplier
 from serving.lists.backfill import Backfiller
 from serving.lists.explaining import explained
+from serving.lists.explanation import count_removed, explanation
 from serving.lists.list_builder import ExplorationSchedule, ListBuilder
 from serving.lists.recommendation_list import (
     AppliedPolicy,
@@ -84,10 +85,18 @@ class ListMaker:
         try:
             items = await self._finished(run, builder, user_no, user, request)
         except StoreUnavailableError as error:
-            return replace(
-                result, items=builder.items, degraded=result.degraded or degraded_by(error)
-            )
-        return replace(result, items=items)
+            items = builder.items
+            result = replace(result, degraded=result.degraded or degraded_by(error))
+        result = replace(result, items=items)
+        if not request.explain:
+            return result
+        said = explanation(candidates, ranked, items)
+        if result.degraded is None:
+            wanted = self._wanted(run, request, NewItems())
+            names = policy.weights(user.events_since_cut_off)
+            removed = await count_removed(user, wanted, names, candidates, capped=builder.deferred)
+            said = replace(said, removed=removed)
+        return replace(result, explanation=said)
 
     async def _finished(
         self,
@@ -168,7 +177,13 @@ class ListMaker:
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates({})
-        wanted = CandidateRequest(
+        wanted = self._wanted(run, request, new)
+        return await collect(user, wanted, policy.weights(user.events_since_cut_off))
+
+    def _wanted(
+        self, run: LiveRun, request: RecommendationRequest, new: NewItems
+    ) -> CandidateRequest:
+        return CandidateRequest(
             run.run_id,
             self._recommendations,
             filters=request.filters,
@@ -176,7 +191,6 @@ class ListMaker:
             new=new,
             with_categories=request.max_per_category is not None,
         )
-        return await collect(user, wanted, policy.weights(user.events_since_cut_off))
 
 
 def _blended(

@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 
 from domain.blend import BlendPolicy
 from domain.identifiers import ItemNo, UserId
+from serving.answering.fields import ItemFields
 from serving.answering.list_kind import CachedKind, ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.candidates.filters import Filters
 from serving.candidates.groups import GroupReader
 from serving.candidates.users import StateReader, UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
@@ -47,6 +49,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     reranking: RerankingPolicy
     recent_requests: RecentRequests
     categories: MeantCategories
+    item_fields: ItemFields
 
     async def recommend(
         self, user_id: UserId | None, request: RecommendationRequest, *, cached: bool = True
@@ -99,6 +102,10 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             filters=request.filters,
             max_per_category=request.max_per_category,
         )
+
+    def filters(self, request: RecommendationRequest) -> Filters:
+        """Those of the request."""
+        return request.filters
 
     def key(self, request: RecommendationRequest) -> str:
         """The request and the policy."""

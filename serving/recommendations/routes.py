@@ -55,5 +55,6 @@ async def recommend(
     filters = await own_values.resolved(request.filters, UserId(user_id))
     request = replace(request, explain=explained == "yes", filters=filters)
     given = await recommender.recommend(UserId(user_id), request)
-    body = orjson.dumps(recommendation_answer(user_id, given, explained=explained))
-    return Response(body, media_type="application/json")
+    answer = recommendation_answer(user_id, given, explained=explained)
+    fielded = await recommender.item_fields.put(answer, given.answer.result, asked.fields)
+    return Response(orjson.dumps(fielded), media_type="application/json")
