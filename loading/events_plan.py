@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.errors import InvalidInputError
-from loading.fields import JOINT
+from loading.fields import JOINT, USER
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.kind_planner import KindPlanner
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
@@ -112,9 +112,10 @@ class EventsPlanner:
             return None
         if "time" not in self.seen.fields:
             table = self.seen.table
+            names = [each for each in table.columns if each != USER]
             raise InvalidInputError(
                 f"{table.source.name} has no column of times (it has"
-                f" {', '.join(table.columns)}). Say --column time=NAME, or --no-times: then"
+                f" {', '.join(names)}). Say --column time=NAME, or --no-times: then"
                 " all events happen now, and nothing is known of their order."
             )
         column = self.seen.fields["time"]

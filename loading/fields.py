@@ -8,6 +8,8 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
+from domain.identifiers import LONGEST_ID, id_fault
+from loading.duck import literal
 from loading.layouts import Layout, columns_of
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
 from loading.tables import NOT_TEXT, Table
@@ -15,7 +17,9 @@ from loading.times import CLOCK, HOUR
 from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice, last_part
 
 JOINT = " + "
-"""Between the names of two columns that are one time: the day and the time of day."""
+"""Between the names of two columns that are one: the day and the time of day."""
+USER = "--user"
+"""Stands for the column of users where all is of one person."""
 
 _HOURS = {"hour", "hr", "hh", "hourofday", "orderhour", "orderhourofday", "eventhour"}
 _PEOPLE = {"email", "age", "gender", "sex", "firstname", "lastname", "birthday", "password"}
@@ -53,6 +57,33 @@ def with_joint_time(table: Table, fields: dict[str, str]) -> Table:
     joined = f"trim({texts[day]}) || ' ' || coalesce({of_day}, '')"
     sample = tuple({**row, name: f"{row.get(day)} {row.get(clock)}"} for row in table.sample)
     return replace(table, expressions={**texts, name: joined}, sample=sample)
+
+
+def with_joint_item(table: Table, fields: dict[str, str]) -> Table:
+    """The table, with a column of two whose texts are the item's id together."""
+    first, joint, second = fields.get("item_id", "").partition(JOINT)
+    if not joint or fields["item_id"] in table.expressions:
+        return table
+    name, texts = fields["item_id"], table.expressions
+    given = [f"nullif(trim({texts[each]}), '')" for each in (first, second)]
+    sample = tuple({**row, name: f"{row.get(first)} {row.get(second)}"} for row in table.sample)
+    joined = f"{given[0]} || coalesce(' ' || {given[1]}, '')"
+    return replace(table, expressions={**texts, name: joined}, sample=sample)
+
+
+def with_user(table: Table, fields: dict[str, str], user: str | None) -> Table:
+    """The table, with a column of the person who did all of it, where its rows are events.
+
+    Raises InvalidInputError if that can be no id.
+    """
+    acts = {"time", "value", "kind", "event_id"} & set(fields)
+    if user is None or not ("item_id" in fields and (acts or "title" not in fields)):
+        return table
+    if len(user) > LONGEST_ID or id_fault(user) is not None:
+        raise InvalidInputError(f"--user {user} can be no id of a user.")
+    fields["user_id"] = USER
+    sample = tuple({**row, USER: user} for row in table.sample)
+    return replace(table, expressions={**table.expressions, USER: literal(user)}, sample=sample)
 
 
 def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions) -> dict[str, str]:
@@ -146,7 +177,8 @@ def _existing(table: Table, meaning: str, column: str) -> str:
     if column in table.expressions:
         return column
     parts = [part.strip() for part in column.split("+")]
-    if meaning == "time" and len(parts) == 2 and all(each in table.expressions for each in parts):  # noqa: PLR2004
+    is_joint = meaning in {"time", "item_id"} and len(parts) == 2  # noqa: PLR2004
+    if is_joint and all(each in table.expressions for each in parts):
         return JOINT.join(parts)
     if column.isdigit() and 1 <= int(column) <= len(table.columns):
         return table.columns[int(column) - 1]

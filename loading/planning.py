@@ -11,7 +11,7 @@ from domain.event_words import normalized
 from domain.interactions import EventKind
 from loading.duck import identifier
 from loading.events_plan import EventsPlanner
-from loading.fields import find_fields, with_joint_time
+from loading.fields import find_fields, with_joint_item, with_joint_time, with_user
 from loading.findings import Findings
 from loading.items_plan import plan_items
 from loading.layouts import Content, Layout
@@ -47,7 +47,8 @@ def make_plan(
     if layout is not None and layout.query is not None:
         table = _queried(duck, table, layout)
     fields = find_fields(duck, table, layout, options)
-    table = with_joint_time(table, fields)
+    table = with_joint_item(with_joint_time(table, fields), fields)
+    table = with_user(table, fields, options.user)
     if layout is not None and layout.content is Content.TAGS:
         columns = tuple(
             Column(name, meaning, "as it is", sample_of(table, name))
@@ -57,9 +58,18 @@ def make_plan(
     if "user_id" in fields and "item_id" in fields:
         seen = Findings(duck, table, layout, options, tuple(kinds), dict(fields))
         return EventsPlanner(seen).plan()
+    if layout is not None and layout.content is Content.EVENTS:
+        _refuse_unknown_person(table, layout)
     if "item_id" in fields and (len(fields) > 1 or options.attributes):
         return plan_items(duck, table, layout, options, fields)
     raise InvalidInputError(_not_understood(table, fields))
+
+
+def _refuse_unknown_person(table: Table, layout: Layout) -> None:
+    raise InvalidInputError(
+        f"{table.source.name} ({layout.name}) is what one person did, and no column says who. Say"
+        " --user ID."
+    )
 
 
 def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
@@ -87,6 +97,8 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
             " say --column user_id=1 --column item_id=2, with the right numbers."
         )
     how = _columns_to_say(table, missing)
+    if missing == ["user_id"]:
+        how += ", or --user ID if one person did it all"
     counted = ", with the right numbers (columns count from 1)" if table.is_headless else ""
     return (
         f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"

@@ -104,6 +104,10 @@ class LoadOptionsQuery(BaseModel):
         None, description="A published layout.", examples=["MovieLens 1M ratings"]
     )
 
+    user: Identifier | None = Field(
+        None, description="Who did all of it, where no column says who.", examples=["ann"]
+    )
+
     def options(self) -> dict[str, Any]:
         """What was said of how the file is to be read."""
         return self.model_dump(exclude={"preview", "filename"}, exclude_defaults=True)

@@ -241,4 +241,96 @@ PUBLISHED = [
         f"1,wc-completed,{AT},u1,a\n2,wc-cancelled,{AT},u1,b\n",
         [event("purchase")],
     ),
+    Case(
+        "Shopify: the first row of an order says that it was paid, or refunded",
+        "Name,Email,Financial Status,Created at,Lineitem quantity,Lineitem name,Lineitem sku\n"
+        f"#1,u1,paid,{AT},1,A,a\n#1,u1,,{AT},1,B,b\n#2,u1,refunded,{AT},1,C,c\n#2,u1,,{AT},1,D,d\n",
+        [event("purchase"), event("purchase", "b")],
+        mentions=("Shopify orders",),
+    ),
+    Case(
+        "JD",
+        "user_id,sku_id,time,model_id,type,cate,brand\n"
+        f"1.0,a,{AT},,1,8,4\n1.0,b,{AT},0,3,8,4\n1.0,c,{AT},,4,8,4\n",
+        [view("1"), event("purchase", "c", "1")],
+        mentions=("3: left out",),
+    ),
+    Case(
+        "Trivago",
+        "user_id,session_id,timestamp,step,action_type,reference,impressions\n"
+        "u1,s,1600000000,1,search for poi,Newtown,\nu1,s,1600000000,2,clickout item,a,a|b\n",
+        [event("click")],
+    ),
+    Case(
+        "Foursquare without a heading",
+        "u1\ta\tc1\tBridge\t40.7\t-74.0\t-240\tSun Sep 13 12:26:40 +0000 2020\n",
+        [view()],
+        file="dataset_TSMC2014_NYC.txt",
+    ),
+    # ------------------------------------------------------------ what one person did
+    Case(
+        "songs of somebody whom no column names",
+        lines({"ts": "2020-09-13T12:26:40Z", "spotify_track_uri": "a", "skipped": False}),
+        refused="--user ID",
+        file="e.json",
+    ),
+    Case(
+        "songs of somebody, as said",
+        lines({"ts": "2020-09-13T12:26:40Z", "spotify_track_uri": "a", "skipped": False}),
+        [view("ann")],
+        options={"user": "ann"},
+        file="e.json",
+    ),
+    Case(
+        "songs by their artists and names",
+        lines({"endTime": "2020-09-13 12:26", "artistName": "A", "trackName": "B", "msPlayed": 9}),
+        [view("ann", "A B", "2020-09-13T12:26:00+00:00")],
+        options={"user": "ann"},
+        file="StreamingHistory0.json",
+    ),
+    Case(
+        "films by their names and years, as Letterboxd gives them",
+        f"Date,Name,Year,Letterboxd URI,Rating\n{AT},Cats,2019,x,0.5\n",
+        [rate(0.5, "0.5:5", "ann", "Cats 2019")],
+        options={"user": "ann"},
+        file="ratings.csv",
+    ),
+    Case(
+        "films somebody wants to see",
+        f"Date,Name,Year,Letterboxd URI\n{AT},Cats,2019,x\n",
+        [event("cart", "Cats 2019", "ann")],
+        options={"user": "ann"},
+        file="watchlist.csv",
+    ),
+    Case(
+        "ratings of somebody, as IMDb gives them",
+        "Const,Your Rating,Date Rated,Title,IMDb Rating\ntt1,10,2020-09-13,X,9.2\n",
+        refused="(IMDb ratings) is what one person did, and no column says who. Say --user ID",
+    ),
+    Case(
+        "books on shelves",
+        "Book Id,Title,My Rating,Average Rating,Exclusive Shelf,Date Added\n"
+        f"a,A,5,4.2,read,{AT}\nb,B,0,4.2,to-read,{AT}\n",
+        [rate(5, "1:5", "ann"), ("ann", "b", "rate", None, None, f"{AT.replace(' ', 'T')}+00:00")],
+        options={"user": "ann"},
+    ),
+    Case(
+        "films somebody saw",
+        f"Title,Date\nA,{AT}\n",
+        [view("ann", "A")],
+        options={"user": "ann"},
+    ),
+    Case(
+        "somebody's catalogue",
+        "product_id,product_name\n1,Chair\n",
+        refused="--user ann: no file has events",
+        options={"user": "ann"},
+    ),
+    Case("nobody's name", rows("rating", "5"), refused="--user .", options={"user": "."}),
+    Case(
+        "an id of two columns, as said",
+        "user_id,artist,song_name,ts\nu1,A,B,1600000000\n",
+        [view(item="A B")],
+        options={"columns": {"item_id": "artist+song_name"}},
+    ),
 ]
