@@ -15,6 +15,7 @@ from serving.access.token_routes import router as token_router
 from serving.accounts.account_routes import router as accounts_router
 from serving.accounts.auth_routes import router as auth_router
 from serving.accounts.session_routes import router as session_router
+from serving.administration.routes import router as administration_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
@@ -38,6 +39,7 @@ from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
 from serving.relations.user_routes import router as related_users_router
 from serving.runtime.metrics import ServingMetrics
+from serving.runtime.performance import PERFORMANCE
 from serving.search.routes import router as search_router
 from serving.server.figures import Figures, ProcessSlot
 from serving.server.refusing import ConnectionLimits, Edge
@@ -67,6 +69,7 @@ _ROUTERS = (
     audit_router,
     loads_router,
     diagnosis_router,
+    administration_router,
     operation_router,
     pages_router,
 )
@@ -92,7 +95,7 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     `slot`: which of several processes it answers in; None: there is this one only.
     """
     metrics = ServingMetrics()
-    figures = Figures(metrics.registry, slot)
+    figures = Figures(metrics.registry, slot, {PERFORMANCE: metrics.performance.given})
     edge = Edge(_connection_limits(settings), metrics)
 
     @asynccontextmanager

@@ -6,6 +6,9 @@ from serving.access.audit_log import AuditLog
 from serving.access.key_keeping import KeyKeeping
 from serving.access.user_tokens import UserTokens
 from serving.account_parts import AccountParts
+from serving.administration.answer_refresh import AnswerRefresh
+from serving.administration.run_keeping import RunKeeping
+from serving.administration.settings_in_force import SettingsReader
 from serving.answering.cache import AnswerCache
 from serving.answering.catalogue_changes import CatalogueChanges
 from serving.answering.fields import ItemFields
@@ -114,6 +117,9 @@ class Container(AccountParts):
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
+            RunKeeping(self.store, self.settings.database_url.get_secret_value(), self.live_runs),
+            AnswerRefresh(self.store, self.users, self.answers),
+            SettingsReader(self.settings),
             UploadQueue(self.store, UploadFolder(self.settings.uploads_folder), self.budgets),
         )
 
@@ -180,6 +186,7 @@ class Container(AccountParts):
             self.settings.blend(),
             recall_bound=self.settings.index_recall_bound,
             new_item_users=self.settings.new_item_users,
+            on_candidates=self.metrics.candidates.observe,
         )
 
     @cached_property
@@ -263,11 +270,7 @@ class Container(AccountParts):
     @property
     def relations(self) -> tuple[object, ...]:
         return (
-            Together(
-                pipeline=self.pipeline,
-                store=self.store,
-                fresh_seconds=self.settings.search_fresh_seconds,
-            ),
+            Together(pipeline=self.pipeline, store=self.store),
             Surprising(
                 pipeline=self.pipeline,
                 recommendations=self.recommendations,

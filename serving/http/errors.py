@@ -18,11 +18,13 @@ from domain.errors import (
     ForbiddenError,
     InvalidInputError,
     OverloadedError,
+    RollbackRefusedError,
     StoreUnavailableError,
     TandemError,
     UnauthenticatedError,
     UnknownEventError,
     UnknownItemError,
+    UnknownRunError,
     UnknownUserError,
 )
 from serving.runtime.faults import (
@@ -59,6 +61,8 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnknownUserError: HTTPStatus.NOT_FOUND,
     UnknownEventError: HTTPStatus.NOT_FOUND,
     UnknownLoadError: HTTPStatus.NOT_FOUND,
+    UnknownRunError: HTTPStatus.NOT_FOUND,
+    RollbackRefusedError: HTTPStatus.CONFLICT,
     UnknownAccountError: HTTPStatus.NOT_FOUND,
     NoResetWebhookError: HTTPStatus.NOT_FOUND,
     NameTakenError: HTTPStatus.CONFLICT,
