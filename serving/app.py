@@ -35,6 +35,7 @@ from serving.pages.routes import router as pages_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
+from serving.rows.routes import router as rows_router
 from serving.runtime.metrics import ServingMetrics
 from serving.search.routes import router as search_router
 from serving.server.figures import Figures, ProcessSlot
@@ -49,6 +50,7 @@ _ROUTERS = (
     recommendations_router,
     body_router,
     rank_router,
+    rows_router,
     non_personalized_router,
     similar_router,
     search_router,

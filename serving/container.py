@@ -42,6 +42,8 @@ from serving.postgres.store import Store
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.warming import RecentRequests, Warmer
+from serving.rows.own_items import OwnItems
+from serving.rows.page_maker import PageMaker
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.search.search import Searcher
@@ -91,6 +93,7 @@ class Container(AccountParts):
             self.non_personalized,
             self.similar,
             self.searcher,
+            self.page_maker,
             self.recorder,
             self.kinds,
             EventUndoer(
@@ -254,6 +257,19 @@ class Container(AccountParts):
             self.categories,
             recall_bound=self.settings.index_recall_bound,
             fresh_seconds=self.settings.search_fresh_seconds,
+        )
+
+    @cached_property
+    def page_maker(self) -> PageMaker:
+        return PageMaker(
+            pipeline=self.pipeline,
+            recommender=self.recommender,
+            similar=self.similar,
+            non_personalized=self.non_personalized.maker,
+            own_items=OwnItems(self.store),
+            kinds=self.kinds,
+            fallback=self.fallback,
+            impressions=self.impressions,
         )
 
     @cached_property
