@@ -38,6 +38,7 @@ from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
 from serving.relations.user_routes import router as related_users_router
+from serving.rows.routes import router as rows_router
 from serving.runtime.metrics import ServingMetrics
 from serving.runtime.performance import PERFORMANCE
 from serving.search.routes import router as search_router
@@ -53,6 +54,7 @@ _ROUTERS = (
     recommendations_router,
     body_router,
     rank_router,
+    rows_router,
     non_personalized_router,
     similar_router,
     relations_router,

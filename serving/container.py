@@ -53,6 +53,8 @@ from serving.relations.pair_similarity import PairSimilarity
 from serving.relations.related_users import UserRelations
 from serving.relations.surprising import Surprising
 from serving.relations.together import Together
+from serving.rows.own_items import OwnItems
+from serving.rows.page_maker import PageMaker
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.search.search import Searcher
@@ -104,6 +106,7 @@ class Container(AccountParts):
             self.similar,
             *self.relations,
             self.searcher,
+            self.page_maker,
             self.recorder,
             self.kinds,
             EventUndoer(
@@ -292,6 +295,19 @@ class Container(AccountParts):
             self.categories,
             recall_bound=self.settings.index_recall_bound,
             fresh_seconds=self.settings.search_fresh_seconds,
+        )
+
+    @cached_property
+    def page_maker(self) -> PageMaker:
+        return PageMaker(
+            pipeline=self.pipeline,
+            recommender=self.recommender,
+            similar=self.similar,
+            non_personalized=self.non_personalized.maker,
+            own_items=OwnItems(self.store),
+            kinds=self.kinds,
+            fallback=self.fallback,
+            impressions=self.impressions,
         )
 
     @cached_property

@@ -39,6 +39,7 @@ DECLARED = {
     "GET /v1/event-kinds": "read viewer own",
     "GET /v1/users/{user_id}/recommendations": "read viewer own",
     "POST /v1/recommendations": "read viewer own",
+    "POST /v1/pages": "read viewer own",
     "POST /v1/rank": "read viewer own",
     "GET /v1/users/{user_id}/history": "users viewer own",
     "GET /v1/popular": "read viewer own",
