@@ -132,6 +132,14 @@ class History:
             len(interests) + self.interests,
         )
 
+    def followed_by(self, item_nos: NDArray[np.int32], weights: Floats) -> "History":
+        """The same history with newer interactions (k,), the last being the newest."""
+        return History(
+            np.concatenate([self.item_nos, item_nos]),
+            np.concatenate([self.weights, weights]),
+            self.interests,
+        )
+
     def ages(self) -> NDArray[np.integer]:
         """Ages of the entries in events, (n,): 0 of the newest."""
         ages = np.arange(len(self.item_nos) - 1, -1, -1)

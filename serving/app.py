@@ -34,10 +34,12 @@ from serving.loads.routes import router as loads_router
 from serving.non_personalized.routes import router as non_personalized_router
 from serving.operation.routes import router as operation_router
 from serving.pages.routes import router as pages_router
+from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
 from serving.relations.user_routes import router as related_users_router
+from serving.rows.routes import router as rows_router
 from serving.runtime.metrics import ServingMetrics
 from serving.runtime.performance import PERFORMANCE
 from serving.search.routes import router as search_router
@@ -54,7 +56,9 @@ if TYPE_CHECKING:
 _ROUTERS = (
     events_router,
     recommendations_router,
+    body_router,
     rank_router,
+    rows_router,
     non_personalized_router,
     similar_router,
     relations_router,

@@ -10,15 +10,19 @@ from serving.administration.answer_refresh import AnswerRefresh
 from serving.administration.run_keeping import RunKeeping
 from serving.administration.settings_in_force import SettingsReader
 from serving.answering.cache import AnswerCache
+from serving.answering.catalogue_changes import CatalogueChanges
+from serving.answering.fields import ItemFields
 from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
+from serving.catalogue.catalogue import Catalogue
+from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
-from serving.events.record_events import EventRecorder, EventUndoer
+from serving.events.deleting import EventUndoer
+from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_lookup import ExclusionLookup
@@ -41,6 +45,7 @@ from serving.non_personalized.non_personalized_list_maker import (
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.operation.routes import Readiness
 from serving.postgres.store import Store
+from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.warming import RecentRequests, Warmer
 from serving.relations.active_users import ActiveUsersReader
@@ -48,14 +53,17 @@ from serving.relations.pair_similarity import PairSimilarity
 from serving.relations.related_users import UserRelations
 from serving.relations.surprising import Surprising
 from serving.relations.together import Together
+from serving.rows.own_items import OwnItems
+from serving.rows.page_maker import PageMaker
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.search.search import Searcher
 from serving.search.words import Search
 from serving.settings import ServingSettings
 from serving.similar.similar import Similar
+from serving.users.forgetting import UserForgetter
 from serving.users.history import Histories
-from serving.users.user_keeping import UserForgetter, UserKeeping
+from serving.users.user_keeping import UserKeeping
 
 
 class Container(AccountParts):
@@ -74,6 +82,7 @@ class Container(AccountParts):
         return Services(
             self.access,
             OwnValues(self.user_profiles),
+            self.item_fields,
             Histories(self.store),
             UserTokens(
                 self.tokens,
@@ -89,10 +98,15 @@ class Container(AccountParts):
             self.budgets,
             self.settings.exposure(),
             self.recommender,
+            ManyUsers(
+                read_seconds=self.settings.request_budget_seconds,
+                seconds=self.settings.many_users_seconds,
+            ),
             self.non_personalized,
             self.similar,
             *self.relations,
             self.searcher,
+            self.page_maker,
             self.recorder,
             self.kinds,
             EventUndoer(
@@ -100,9 +114,8 @@ class Container(AccountParts):
             ),
             self.forgetter,
             self.user_keeping,
-            CatalogueKeeping(
-                Catalogue(self.store), self.answers, (self.fallback, self.fallback_lists)
-            ),
+            self.catalogue,
+            self.events,
             Readiness(
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
@@ -187,14 +200,21 @@ class Container(AccountParts):
             answers=self.answers,
             live_runs=self.live_runs,
             exclusion_cache=self.exclusion_cache,
+            catalogue=self.catalogue_changes,
             metrics=self.metrics,
             most_lag_seconds=self.settings.replica_lag_seconds,
         )
 
     @cached_property
+    def catalogue_changes(self) -> CatalogueChanges:
+        return CatalogueChanges(self.store)
+
+    @cached_property
     def pipeline(self) -> AnswerPipeline:
         return AnswerPipeline(
             cache=AnswerCache(self.answers, self.redis, seconds=self.settings.answer_cache_seconds),
+            catalogue=self.catalogue_changes,
+            entry_seconds=self.settings.answer_entry_seconds,
             live_runs=self.live_runs,
             recommendations=self.recommendations,
             users=self.users,
@@ -208,6 +228,10 @@ class Container(AccountParts):
     # --- the services
 
     @cached_property
+    def item_fields(self) -> ItemFields:
+        return ItemFields(self.store, self.fallback)
+
+    @cached_property
     def recommender(self) -> Recommender:
         return Recommender(
             pipeline=self.pipeline,
@@ -218,6 +242,7 @@ class Container(AccountParts):
             reranking=self.settings.reranking(),
             recent_requests=self.recent_requests,
             categories=self.categories,
+            item_fields=self.item_fields,
         )
 
     @cached_property
@@ -273,17 +298,36 @@ class Container(AccountParts):
         )
 
     @cached_property
+    def page_maker(self) -> PageMaker:
+        return PageMaker(
+            pipeline=self.pipeline,
+            recommender=self.recommender,
+            similar=self.similar,
+            non_personalized=self.non_personalized.maker,
+            own_items=OwnItems(self.store),
+            kinds=self.kinds,
+            fallback=self.fallback,
+            impressions=self.impressions,
+        )
+
+    @cached_property
     def recorder(self) -> EventRecorder:
         return EventRecorder(
             store=self.store,
             events=self.events,
             kinds=self.kinds,
             scales=Scales(self.events),
+            catalogue=self.catalogue,
             answers=self.answers,
             exclusion_cache=self.exclusion_cache,
             metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def catalogue(self) -> CatalogueKeeping:
+        fallbacks = (self.fallback, self.fallback_lists)
+        return CatalogueKeeping(Catalogue(self.store), self.answers, fallbacks)
 
     @cached_property
     def forgetter(self) -> UserForgetter:
@@ -334,6 +378,7 @@ class Container(AccountParts):
         return Follower(
             self.settings.database_url.get_secret_value(),
             self.live_runs,
+            self.catalogue_changes,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
             subscription=self.subscription,

@@ -80,6 +80,7 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
     works = (
         ("keys", container.refresh_access, settings.api_key_seconds / 4, not probed),
         ("live_run", container.live_runs.refresh, settings.live_run_poll_seconds, not probed),
+        ("catalogue", container.catalogue_changes.refresh, settings.live_run_poll_seconds, True),
         ("kinds", container.kinds.refresh, settings.popular_refresh_seconds, not probed),
         ("popular", container.fallback.refresh, settings.popular_refresh_seconds, not probed),
         (

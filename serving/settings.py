@@ -14,6 +14,7 @@ from serving.accounts.settings import AccountSettings
 from serving.diagnosis.finding import Bounds
 from serving.limits.settings import LimitSettings
 from serving.lists.list_builder import RerankingPolicy
+from serving.lists.request import MOST_NOT_AGAIN_DAYS
 from serving.postgres.store import StoreLimits
 from serving.runtime.breaker import BreakerRules
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
@@ -44,6 +45,10 @@ _STORE = StoreLimits()
 
 LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
 """Whose answers were dropped is known for `VERSION_SECONDS`, so no replica may lag longer."""
+
+
+LONGEST_CACHED_SECONDS = 86_400
+"""What happened to items before is forgotten."""
 
 
 class BlendSettings(LayerSettings):
@@ -137,6 +142,11 @@ class ResilienceSettings(LayerSettings):
     request_budget_seconds: Positive = Field(
         _STORE.read_seconds,
         description="A request that reads asks its stores no longer than this, all in all.",
+    )
+    many_users_seconds: Positive = Field(
+        30.0,
+        description="Lists for many users in one request are made for no longer than this; those"
+        " without one by then are told to ask again.",
     )
     postgres_silence_seconds: Positive = Field(
         0.25,
@@ -236,10 +246,20 @@ class RerankingSettings(LayerSettings):
         _RERANKING.max_per_category,
         description="The most items of one category in a list, as long as others are eligible.",
     )
+    not_again_hours: Annotated[float, Field(ge=0, le=24 * MOST_NOT_AGAIN_DAYS)] = Field(
+        0.0,
+        description="What was shown to a user within so many hours and not used gives way to other"
+        " items. 0: it does not.",
+    )
 
     def reranking(self) -> RerankingPolicy:
         """What lists are where a request does not say."""
-        return RerankingPolicy(self.exploration_share, self.diversity, self.max_per_category)
+        return RerankingPolicy(
+            self.exploration_share,
+            self.diversity,
+            self.max_per_category,
+            self.not_again_hours * 3600,
+        )
 
 
 class ServingSettings(
@@ -310,8 +330,13 @@ class ServingSettings(
         LOG_LEVEL, description="What is less urgent is not logged; each request is INFO."
     )
 
-    answer_cache_seconds: Count = Field(
-        60, description="An answer is given again from Redis for so long, if nothing changed it."
+    answer_cache_seconds: Annotated[int, Field(ge=1, le=LONGEST_CACHED_SECONDS)] = Field(
+        3_600, description="A list is given again from Redis for so long, if nothing changed it."
+    )
+    answer_entry_seconds: Positive = Field(
+        60.0,
+        description="For so long only, if items came in, were published or changed, or the list"
+        " shows what is popular.",
     )
     search_fresh_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         1.0,

@@ -47,6 +47,12 @@ def user_of(caller: Caller, user_id: str) -> str:
     return user_id
 
 
+def check_names_no_others(caller: Caller) -> None:
+    """ForbiddenError if the caller has a token, and so may not ask for several users."""
+    if isinstance(caller, TokenUser):
+        raise ForbiddenError(_OTHERS)
+
+
 def own_id(caller: TokenUser, user_id: str) -> str:
     """The caller's id, if it was meant; ForbiddenError if not."""
     if user_id not in {ME, caller.user_id}:

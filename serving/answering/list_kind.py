@@ -8,7 +8,8 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 import orjson
 
-from domain.identifiers import ItemNo
+from domain.identifiers import ItemNo, UserId
+from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.runs.live_runs import LiveRun
@@ -60,6 +61,10 @@ class ListKind(ABC, Generic[Request, Result]):
     def make_fallback(self, known: UserExclusions, request: Request) -> Result:
         """The list without PostgreSQL; StoreUnavailableError if there is none whatever."""
 
+    def group(self, request: Request) -> Sequence[UserId]:  # noqa: ARG002 -- most are for one
+        """The users it is for together, whose exclusions count, if no one user is named."""
+        return ()
+
     @abstractmethod
     def excluded(self, exclusions: Exclusions, request: Request) -> AbstractSet[ItemNo]:
         """What must not be in the list of a user with these exclusions."""
@@ -70,6 +75,10 @@ class CachedKind(ListKind[Request, Result]):
 
     fresh_seconds = math.inf
     """So long a cached list is answered; later only while PostgreSQL is away."""
+
+    @abstractmethod
+    def filters(self, request: Request) -> Filters:
+        """What the items of the list are to meet."""
 
     @abstractmethod
     def key(self, request: Request) -> str:

@@ -50,8 +50,10 @@ class OwnValues:
         user = None if user_id is None else UserId(user_id)
         return (await self.resolved(filters, user)).written
 
-    async def resolved(self, filters: Filters, user_id: UserId | None) -> Filters:
-        """The filters as they are for this user.
+    async def resolved(
+        self, filters: Filters, user_id: UserId | None, pointer: str = "query:filter"
+    ) -> Filters:
+        """The filters as they are for this user; faults are pointed to at `pointer`.
 
         What the user has no attribute for equals nothing. FaultyInputError if they ask for what is
         the user's own, and there is no user, or the user has too much of it; StoreUnavailableError
@@ -72,14 +74,14 @@ class OwnValues:
             )
         if user_id is None:
             detail = "`user.` stands for the attributes of a user: give user_id too."
-            raise invalid_request([Fault("query:filter", detail)])
+            raise invalid_request([Fault(pointer, detail)])
         attributes = await self._users.find_attributes(user_id)
         own = {operand: _values(attributes, operand) for operand in asked}
         if sum(len(own[operand]) for operand in asked) > _MOST_VALUES:
             detail = (
                 f"It compares with more than {_MOST_VALUES:,} values of this user's attributes."
             )
-            raise invalid_request([Fault("query:filter", detail)])
+            raise invalid_request([Fault(pointer, detail)])
         expression = written.expression.with_own(own.__getitem__)
         return filters.with_written(replace(written, expression=expression))
 

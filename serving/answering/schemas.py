@@ -9,11 +9,13 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
-from serving.candidates.filters import Filters, Passes
+from serving.answering.fields import FieldNames
+from serving.candidates.filters import Filters, OtherThanItems, Passes
 from serving.exclusions.exclusions import Knowledge
 from serving.filtering.language import LONGEST_FILTER, FilterError, parse_filter
 from serving.http.values import (
     AS_INTEGER,
+    MOST_LEFT_OUT,
     Documented,
     Identifier,
     UserIdentifier,
@@ -59,13 +61,23 @@ def written_filter(text: str) -> Passes:
 
 WrittenFilter = Annotated[
     Annotated[str, AfterValidator(storable_text), AfterValidator(_parsable)] | None,
-    Documented({"maxLength": LONGEST_FILTER}),
+    Documented({"minLength": 1, "maxLength": LONGEST_FILTER}),
     Field(
         description="Only items that pass: comparisons of attributes (=, !=, <, <=, >, >=, in, not"
         " in, starts with, exists, missing) with texts in quotes, numbers, true, false, time"
         ' "2026-03-01", now - 7 days, or user.NAME; with and, or, not and brackets. category,'
         " title, item_id and created_at are names too.",
         examples=['year >= 1990 and genre in ("Comedy", "Drama")'],
+    ),
+]
+
+
+LeftOut = Annotated[
+    list[Identifier] | None,
+    Field(
+        max_length=MOST_LEFT_OUT,
+        description="An item that is to be left out; may be repeated.",
+        examples=[["stalker-1979"]],
     ),
 ]
 
@@ -91,13 +103,19 @@ class FilterQuery(BaseModel):
         ),
     ] = None
 
+    exclude: LeftOut = None
+
     limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
 
     filter: WrittenFilter = None
 
+    fields: FieldNames = None
+
     def filters(self) -> Filters:
         """What the items are to meet."""
         filters = Filters.of(self.category or (), self.exclude_category or ())
+        if self.exclude:
+            filters = filters.also(OtherThanItems(frozenset(self.exclude)))
         return filters if self.filter is None else filters.also(written_filter(self.filter))
 
 

@@ -86,6 +86,9 @@ class Named:
             tuple(self._categories[item_no] or ()),
         )
 
+    def __contains__(self, item_no: object) -> bool:
+        return item_no in self._item_ids
+
     def __len__(self) -> int:
         return len(self._item_ids)
 
@@ -147,6 +150,24 @@ async def load_listed(
     if not rows:
         await check_run(store, run_id)
     return ListedItems.of(rows)
+
+
+async def load_eligible(
+    store: ReadStore,
+    item_nos: Sequence[ItemNo],
+    excluded: Sequence[ItemNo],
+    filters: Filters,
+    *,
+    items: int,
+) -> ListedItems:
+    """The first `items` of these that are eligible and pass now, in the same order; score 0."""
+    parameters = {
+        "item_nos": list(item_nos),
+        "excluded": list(excluded),
+        "items": items,
+        **filters.parameters(),
+    }
+    return ListedItems.of(await store.rows(_SERVING["load_eligible"], parameters))
 
 
 async def find_item_nos(store: ReadStore, item_ids: Iterable[str]) -> dict[str, ItemNo]:

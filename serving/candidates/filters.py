@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
-from serving.filtering.expression import Document, Expression
+from serving.filtering.expression import Document, Expression, Moment
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -115,6 +115,12 @@ class Passes:
         said = f"{self.text}\n{self.expression.jsonpath(_ANY_TIME)}"
         return {"item_path": hashlib.sha256(said.encode()).hexdigest(), "asks_fields": None}
 
+    @property
+    def asks_now(self) -> bool:
+        """Whether it depends on the time of the request."""
+        operands = self.expression.operands()
+        return any(isinstance(each, Moment) and each.at is None for each in operands)
+
     def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
         """See `Condition`; an item of which no attributes are known does not pass."""
         return document is not None and self.expression.holds(document, datetime.now(UTC))
@@ -142,10 +148,33 @@ class AmongItems:
         return item.item_id in self.item_ids
 
 
+@dataclass(frozen=True, slots=True)
+class OtherThanItems:
+    """The item is none of these."""
+
+    item_ids: frozenset[str]
+    keeps_few: ClassVar[bool] = False
+    known_in_memory: ClassVar[bool] = True
+
+    def parameters(self) -> Mapping[str, Any]:
+        """See `Condition`."""
+        return {"other_than_item_ids": sorted(self.item_ids)}
+
+    def identity(self) -> Mapping[str, Any]:
+        """See `Condition`. A digest: there may be many."""
+        said = hashlib.sha256(orjson.dumps(sorted(self.item_ids))).hexdigest()
+        return {"other_than_item_ids": said}
+
+    def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
+        """See `Condition`."""
+        return item.item_id not in self.item_ids
+
+
 NOT_ASKED: Mapping[str, Any] = {
     "among_item_ids": None,
     "in_categories": None,
     "not_in_categories": [],
+    "other_than_item_ids": [],
     "item_path": None,
     "asks_fields": False,
 }

@@ -1,10 +1,11 @@
 """What a user's live vector is made of, to make one, or to say why an item was recommended."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+import numpy as np
 from cachetools import LRUCache
 from sqlalchemy import Connection
 
@@ -28,10 +29,29 @@ from sql.statements import statements
 
 _SERVING = statements("serving")
 _MOST_SPACES = 3
-_NO_INTERESTS = Interests()
 
 WHOLE_LOG = Position(2**62)
 """Beyond every position: the whole log as it is now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Additions:
+    """What a request adds to a user's history, for its own list only."""
+
+    interests: Interests = field(default_factory=Interests)
+    """Declared beside those of the user."""
+    used: tuple[tuple[ItemNo, float], ...] = ()
+    """Items as if they had just been used, with their weights; the last is the newest."""
+
+    def after(self, history: History) -> History:
+        """The history with what was used after it."""
+        if not self.used:
+            return history
+        item_nos, weights = zip(*self.used, strict=True)
+        return history.followed_by(np.array(item_nos, dtype=np.int32), np.array(weights))
+
+
+NOTHING_ADDED = Additions()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,16 +98,16 @@ class ProfileReader:
         user_no: UserNo | None,
         known: Position,
         item_nos: Sequence[ItemNo],
-        extra_interests: Interests = _NO_INTERESTS,
+        added: Additions = NOTHING_ADDED,
     ) -> LiveVectorInputs:
         """The history behind the live vector that knows the log up to `known`.
 
-        `extra_interests`: interests beside those the user has declared. RunGoneError if the run was
-        dropped; StoreUnavailableError, beside the usual, if another version of Tandem made the run.
+        RunGoneError if the run was dropped; StoreUnavailableError, beside the usual, if another
+        version of Tandem made the run.
         """
         load = partial(self._load, run_id=run_id, user_no=user_no, known=known, item_nos=item_nos)
         try:
-            inputs = await self.store.read(partial(load, extra_interests=extra_interests))
+            inputs = await self.store.read(partial(load, added=added))
         except UnknownRunError as error:
             # Nothing is wrong with the request, and the list is good without its causes.
             raise StoreUnavailableError(str(error), reason="run_unusable") from error
@@ -97,15 +117,15 @@ class ProfileReader:
         return inputs
 
     async def load_live_vector(
-        self, run_id: RunId, user_no: UserNo | None, extra_interests: Interests
+        self, run_id: RunId, user_no: UserNo | None, added: Additions
     ) -> LiveVector | None:
-        """The live vector of a user (None: a new one) who declares these interests as well.
+        """The live vector of a user (None: a new one) to whose history this is added.
 
         As of now. None: all of it says nothing in the run's space.
         """
         load = partial(self._load, run_id=run_id, user_no=user_no, known=WHOLE_LOG, item_nos=())
         try:
-            inputs = await self.store.read(partial(load, extra_interests=extra_interests))
+            inputs = await self.store.read(partial(load, added=added))
         except UnknownRunError:
             return None
         vector, coming = live_vector_and_following(
@@ -126,17 +146,19 @@ class ProfileReader:
         user_no: UserNo | None,
         known: Position,
         item_nos: Sequence[ItemNo],
-        extra_interests: Interests,
+        added: Additions,
     ) -> LiveVectorInputs:
         run = self._space_of(connection, run_id)
         if user_no is None:
-            phrases = load_phrases(connection, run_id, [extra_interests])
-            history = with_interests(run.space.parameters, None, extra_interests, phrases.numbers())
+            phrases = load_phrases(connection, run_id, [added.interests])
+            numbers = phrases.numbers()
+            history = with_interests(run.space.parameters, None, added.interests, numbers)
         else:
             histories, phrases = load_histories_with_interests(
-                connection, run, [user_no], horizon=known, extra_interests=extra_interests
+                connection, run, [user_no], horizon=known, extra_interests=added.interests
             )
             history = histories.get(user_no, NO_HISTORY)
+        history = added.after(history)
         wanted = [ItemNo(no) for no in history.item_nos.tolist() if no > 0]
         items = phrases.items.followed_by(
             load_item_vectors(connection, run_id, [*wanted, *item_nos])

@@ -18,12 +18,12 @@ from serving.candidates.catalogue_items import (
     NewItems,
 )
 from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.live_vector_inputs import NOTHING_ADDED, Additions
 from serving.exclusions.exclusions import Exclusions
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
 from serving.runs.vector_indexes import VectorIndexes, without_index
 from serving.runtime.faults import RunGoneError, UserGoneError
-from sql.interests import Interests
 from sql.statements import as_array, as_real_array, statements
 
 _SERVING = statements("serving")
@@ -36,6 +36,9 @@ _CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
 
 NEW_ITEMS_LOOKED_AT = 300
 """So many new items are looked at for the nearest of them."""
+
+MOST_IMPRESSIONS = 200
+"""So many of a user's newest impressions are looked at for what was not used."""
 
 _NO_NEW_ITEMS = NewItems()
 
@@ -57,8 +60,8 @@ class UserState:
     """What stays out of this list and others."""
     user_no: UserNo | None = None
     """None: a user the log has never seen."""
-    extra_interests: Interests = field(default_factory=Interests)
-    """Interests of the request, which the live vector was made with."""
+    added: Additions = NOTHING_ADDED
+    """What the request adds to the history, which the live vector was made with."""
     following: Ranking = field(default_factory=Ranking.empty)
     """What comes next after the user's history, with what it adds to the live scores."""
 
@@ -236,6 +239,12 @@ class Recommendations:
             **filters.parameters(),
         }
         return ListedItems.of(await self.store.rows(_SERVING["load_popular_of_log"], parameters))
+
+    async def load_unused(self, user_no: UserNo, *, seconds: float) -> list[ItemNo]:
+        """What was shown to a user within so long and not used since, the oldest first."""
+        parameters = {"user_no": user_no, "seconds": seconds, "impressions": MOST_IMPRESSIONS}
+        rows = await self.store.rows(_SERVING["load_unused"], parameters)
+        return [ItemNo(row.item_no) for row in rows]
 
     async def load_any_items(
         self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, items: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 from cachetools import LRUCache
 
@@ -55,6 +55,21 @@ class UserNumbers:
     def forget(self, user_id: UserId) -> UserNo | None:
         """Look the number up again the next time; answers what it was taken for."""
         return self._numbers.pop(user_id, None)
+
+
+class StateReader(Protocol):
+    """Reads what PostgreSQL knows of whom a list is for."""
+
+    @property
+    def user_no(self) -> UserNo | None:
+        """Whose list it is; None: that of several users."""
+
+    @property
+    def loaded(self) -> UserState | None:
+        """The state, once it was read."""
+
+    async def state(self, *, exclude_seen: bool) -> UserState:
+        """The state in the run; RunGoneError, UserGoneError or StoreUnavailableError."""
 
 
 @dataclass(eq=False, slots=True)

@@ -1,6 +1,6 @@
 """What a user must not be shown, as it is cached and as the log has it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,6 +64,13 @@ class UserExclusions:
         user_no = self.user_no if newer.user_no is None else newer.user_no
         complete = self.complete or newer.complete
         return UserExclusions(user_no, self.exclusions | newer.exclusions, complete)
+
+    def together(self, others: Iterable["UserExclusions"]) -> "UserExclusions":
+        """What must not be shown to this user and others in one list; it is of none of them."""
+        exclusions, complete = self.exclusions, self.complete
+        for other in others:
+            exclusions, complete = exclusions | other.exclusions, complete and other.complete
+        return UserExclusions(None, exclusions, complete)
 
     def numbers(self) -> list[int]:
         """What is published and stored of the user: see `exclusion_numbers`."""

@@ -31,6 +31,7 @@ from serving.runtime.faults import (
     AccountLinkedError,
     BodyTooLargeError,
     ConflictingEventsError,
+    CursorExpiredError,
     EventsNotAcknowledgedError,
     Fault,
     FaultyInputError,
@@ -69,6 +70,7 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     LastAdminError: HTTPStatus.CONFLICT,
     AccountLinkedError: HTTPStatus.CONFLICT,
     LinkGoneError: HTTPStatus.GONE,
+    CursorExpiredError: HTTPStatus.GONE,
     UnknownKeyError: HTTPStatus.NOT_FOUND,
     ConflictingEventsError: HTTPStatus.CONFLICT,
     FileGoneError: HTTPStatus.CONFLICT,
@@ -178,6 +180,20 @@ def problem_of(path: str, request_id: str, error: Exception) -> Response:
     )
 
 
+def inner_problem(error: TandemError) -> dict[str, Any]:
+    """What a problem document says of one of the many things that a request asked for."""
+    status = _status_of(type(error))
+    said: dict[str, Any] = {
+        "type": f"urn:tandem:problem:{_kind_of(type(error))}",
+        "title": status.phrase,
+        "status": int(status),
+        "detail": str(error),
+    }
+    if isinstance(error, FaultyInputError):
+        said["errors"] = [asdict(fault) for fault in error.faults]
+    return said
+
+
 def _headers_of(error: Exception) -> Mapping[str, str]:
     """Those that are other than the status alone would have them."""
     if isinstance(error, RateLimitedError):
@@ -283,7 +299,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 def _fault(found: Mapping[str, Any]) -> Fault:
     location, *steps = found["loc"]
-    if location == "body" and not steps:
+    if location == "body" and not steps and found["type"] != "value_error":
         return Fault("", "Send a JSON object with the header Content-Type: application/json.")
     where = pointer(steps) if location == "body" else f"{location}:{'.'.join(map(str, steps))}"
     return Fault(where, sentence(found))

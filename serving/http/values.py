@@ -32,6 +32,7 @@ _LONGEST_NUMBER = 40
 _BOOLEANS = {"true": True, "false": False}
 MOST_WORDS = 50
 MOST_ITEMS = 50
+MOST_LEFT_OUT = 200
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,11 @@ class Documented:
     ) -> JsonSchemaValue:
         """The schema with the keywords."""
         return {**handler(core_schema), **self.keywords}
+
+
+def without_default(schema: dict[str, Any]) -> None:
+    """Of a field of a patch: what is left out stays as it is, and that is no value."""
+    schema.pop("default", None)
 
 
 _CONTROL = "\\u0000-\\u001f\\u007f-\\u009f"

@@ -29,9 +29,14 @@ from domain.live_vector import (
     sequence_weights,
 )
 from domain.transitions import Transitions
-from serving.candidates.live_vector_inputs import ItemName, LiveVectorInputs, ProfileReader
+from serving.candidates.live_vector_inputs import (
+    Additions,
+    ItemName,
+    LiveVectorInputs,
+    ProfileReader,
+)
 from serving.lists.recommendation_list import Cause, RecommendedItem
-from sql.interests import Interests, Phrases
+from sql.interests import Phrases
 
 MOST_CAUSES = 3
 
@@ -167,17 +172,15 @@ async def explained(
     known: Position,
     items: Sequence[RecommendedItem],
     *,
-    extra_interests: Interests,
+    added: Additions,
 ) -> tuple[RecommendedItem, ...]:
     """The same items with their causes; RunGoneError if the run was dropped.
 
-    `known`: the position up to which the user's live vector knows the log; `extra_interests`:
-    interests it was made with beside those the user has declared.
+    `known`: the position up to which the user's live vector knows the log; `added`: what it was
+    made with beside that.
     """
     item_nos = [item.item_no for item in items]
-    inputs = await profiles.load_live_vector_inputs(
-        run_id, user_no, known, item_nos, extra_interests
-    )
+    inputs = await profiles.load_live_vector_inputs(run_id, user_no, known, item_nos, added)
     shares = largest_shares(inputs, item_nos)
     names = await profiles.load_names(_distinct(shares.values()))
     return tuple(

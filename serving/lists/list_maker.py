@@ -13,9 +13,11 @@ from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest
-from serving.candidates.users import UserReader
+from serving.candidates.users import StateReader
+from serving.lists.additions import AdditionApplier
 from serving.lists.backfill import Backfiller
 from serving.lists.explaining import explained
+from serving.lists.explanation import count_removed, explanation
 from serving.lists.list_builder import ExplorationSchedule, ListBuilder
 from serving.lists.recommendation_list import (
     AppliedPolicy,
@@ -24,7 +26,7 @@ from serving.lists.recommendation_list import (
     Strategy,
     degraded_by,
 )
-from serving.lists.request import InterestApplier, RecommendationRequest
+from serving.lists.request import RecommendationRequest
 from serving.lists.reranking import Reranker
 from serving.runs.live_runs import ItemIndex, LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
@@ -49,7 +51,7 @@ class ListMaker:
     ) -> None:
         self._recommendations = recommendations
         self._profiles = profiles
-        self._interests = InterestApplier(profiles)
+        self._additions = AdditionApplier(profiles)
         self._policy = policy
         self._backfiller = Backfiller(recommendations, log_events=log_events)
         self._reranker = Reranker(recommendations, new_item_users=new_item_users)
@@ -60,22 +62,24 @@ class ListMaker:
     async def make(
         self,
         run: LiveRun | None,
-        reader: UserReader | None,
+        reader: StateReader | None,
         request: RecommendationRequest,
     ) -> RecommendationList:
         """The best list that `run` has for a user; None: a user the log has never seen."""
-        policy = self._policy.resolved(run.learned if run else None)
+        policy = request.blend.applied(self._policy, run.learned if run else None)
         user_no = reader.user_no if reader else None
         user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
-        user, interests_degraded = await self._interests.with_interests(
-            run, user_no, user, request.interests, exclude_seen=request.exclude_seen
-        )
+        user, without_additions = await self._additions.with_additions(run, user_no, user, request)
+        unused = await self._unused(user_no, request)
+        seen_lately = (*user.excluded, *request.shown)
+        user = replace(user, excluded=(*seen_lately, *unused)) if unused or request.shown else user
         schedule = ExplorationSchedule.now(user_no, run)
         candidates, degraded = await self._candidates_in_time(run, user, request, schedule, policy)
-        degraded = degraded or interests_degraded
+        degraded = degraded or without_additions
         if run is None or not candidates:
             builder = ListBuilder(request.limit, request.max_per_category)
             await self._backfiller.begin(run, builder, user.excluded, request.filters)
+            await self._backfiller.add_unused(builder, unused, seen_lately, request.filters)
             unapplied = AppliedPolicy.of_no_source(policy)
             return RecommendationList("popular", run, unapplied, builder.items, degraded)
         ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
@@ -87,34 +91,45 @@ class ListMaker:
             _strategy(candidates), run, applied, builder.items, degraded or reranking_degraded
         )
         try:
-            items = await self._finished(run, builder, user_no, user, request)
+            await self._backfiller.fill(run, builder, user.excluded, request.filters)
+            await self._backfiller.add_unused(builder, unused, seen_lately, request.filters)
+            items = await self._explained(run, builder.items, user_no, user, request)
         except StoreUnavailableError as error:
-            return replace(
-                result, items=builder.items, degraded=result.degraded or degraded_by(error)
-            )
-        return replace(result, items=items)
+            items = builder.items
+            result = replace(result, degraded=result.degraded or degraded_by(error))
+        result = replace(result, items=items)
+        if not request.explain:
+            return result
+        said = explanation(candidates, ranked, items)
+        if result.degraded is None:
+            wanted = self._wanted(run, request, NewItems())
+            names = policy.weights(user.events_since_cut_off)
+            removed = await count_removed(user, wanted, names, candidates, capped=builder.deferred)
+            said = replace(said, removed=removed)
+        return replace(result, explanation=said)
 
-    async def _finished(
+    async def _unused(
+        self, user_no: UserNo | None, request: RecommendationRequest
+    ) -> Sequence[ItemNo]:
+        """What was shown to the user and not used, and so gives way; the oldest first."""
+        if not request.not_again_seconds or user_no is None:
+            return ()
+        return await self._recommendations.load_unused(user_no, seconds=request.not_again_seconds)
+
+    async def _explained(
         self,
         run: LiveRun,
-        builder: ListBuilder,
+        items: tuple[RecommendedItem, ...],
         user_no: UserNo | None,
         user: UserState,
         request: RecommendationRequest,
     ) -> tuple[RecommendedItem, ...]:
-        """The list made long enough, and explained if that is asked for."""
-        await self._backfiller.fill(run, builder, user.excluded, request.filters)
-        items = builder.items
-        if request.explain and user.known is not None:
-            items = await explained(
-                self._profiles,
-                run.run_id,
-                user_no,
-                user.known,
-                items,
-                extra_interests=user.extra_interests,
-            )
-        return items
+        """The list with its causes, if that is asked for."""
+        if not request.explain or user.known is None:
+            return items
+        return await explained(
+            self._profiles, run.run_id, user_no, user.known, items, added=user.added
+        )
 
     async def popular(
         self,
@@ -153,7 +168,11 @@ class ListMaker:
         self, run: LiveRun | None, user: UserState, request: RecommendationRequest
     ) -> bool:
         """Whether the search had to do without an index that should be there."""
-        asked = user.embedding is not None and request.filters == EVERYTHING
+        asked = (
+            user.embedding is not None
+            and request.filters == EVERYTHING
+            and request.blend.asks(SPEED)
+        )
         return asked and self._recommendations.lacks(self._trusted_index(run))
 
     def _trusted_index(self, run: LiveRun | None) -> ItemIndex | None:
@@ -169,7 +188,13 @@ class ListMaker:
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates({})
-        wanted = CandidateRequest(
+        wanted = self._wanted(run, request, new)
+        return await collect(user, wanted, policy.weights(user.events_since_cut_off))
+
+    def _wanted(
+        self, run: LiveRun, request: RecommendationRequest, new: NewItems
+    ) -> CandidateRequest:
+        return CandidateRequest(
             run.run_id,
             self._recommendations,
             filters=request.filters,
@@ -177,7 +202,6 @@ class ListMaker:
             new=new,
             with_categories=request.max_per_category is not None,
         )
-        return await collect(user, wanted, policy.weights(user.events_since_cut_off))
 
 
 def _blended(

@@ -10,6 +10,7 @@ from domain.blend import BlendPolicy, Policy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import CatalogueItem, ListedItems
+from serving.lists.explanation import Explanation
 from serving.runs.live_runs import LiveRun, decoded_run
 
 _NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "run_unusable", "interrupted", "vector_index"})
@@ -76,6 +77,8 @@ class RecommendationList:
     items: tuple[RecommendedItem, ...]
     degraded: str | None = None
     """Why it is less than it might have been, and so is not kept; None: it is not."""
+    explanation: Explanation | None = None
+    """None: nobody asked, or no source brought anything."""
 
     @classmethod
     def decode(cls, cached: bytes) -> "RecommendationList":
@@ -86,6 +89,7 @@ class RecommendationList:
             run=decoded_run(said["run"]),
             policy=AppliedPolicy(**said["policy"]),
             items=tuple(_item(item) for item in said["items"]),
+            explanation=Explanation.from_dict(said.get("explanation")),
         )
 
 

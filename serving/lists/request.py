@@ -1,23 +1,16 @@
-"""The parameters of a request for recommendations, and interests for this request only."""
+"""The parameters of a request for recommendations."""
 
 import hashlib
 from dataclasses import dataclass, replace
 
 import orjson
 
-from domain.errors import StoreUnavailableError
-from domain.identifiers import UserNo
-from serving.candidates.catalogue_items import find_item_nos
+from domain.identifiers import ItemNo, UserId
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.candidates.live_vector_inputs import WHOLE_LOG, ProfileReader
-from serving.candidates.recommendations import UserState
+from serving.lists.asked_blend import AS_SET, AskedBlend
 from serving.lists.list_builder import RerankingPolicy
-from serving.lists.recommendation_list import degraded_by
-from serving.runs.live_runs import LiveRun
-from serving.runtime.budget import KNOWING_THE_USER, until
-from serving.runtime.faults import FaultyInputError, unknown_items
-from sql.interests import Interests
 
+MOST_NOT_AGAIN_DAYS = 30
 LONGEST = 100
 """The most items a list may be asked for."""
 
@@ -38,66 +31,13 @@ class RequestInterests:
         return hashlib.sha256(orjson.dumps(self)).hexdigest() if self else ""
 
 
-class InterestApplier:
-    """Makes live vectors of users as if they had declared interests."""
+@dataclass(frozen=True, slots=True)
+class BasketItem:
+    """An item that a request takes for one its user has used."""
 
-    def __init__(self, profiles: ProfileReader) -> None:
-        self._profiles = profiles
-
-    async def with_interests(
-        self,
-        run: LiveRun | None,
-        user_no: UserNo | None,
-        user: UserState,
-        asked: RequestInterests,
-        *,
-        exclude_seen: bool,
-    ) -> tuple[UserState, str | None]:
-        """The user with the interests before the history, or without, and why.
-
-        FaultyInputError if an item is unknown. StoreUnavailableError if the items that are to be
-        left out cannot be looked up: then only the fallback may be shown.
-        """
-        if not asked:
-            return user, None
-        named_are_out = not (exclude_seen and asked.item_ids)
-        try:
-            with until(KNOWING_THE_USER):
-                interests = await self._interests(asked)
-                if exclude_seen:
-                    excluded = (*user.excluded, *interests.item_nos)
-                    user = replace(user, excluded=excluded)
-                    named_are_out = True
-                return await self._with_vector(run, user_no, user, interests), None
-        except StoreUnavailableError as error:
-            if not named_are_out:
-                raise
-            return user, degraded_by(error)
-
-    async def _interests(self, asked: RequestInterests) -> Interests:
-        found = await find_item_nos(self._profiles.store, asked.item_ids) if asked.item_ids else {}
-        named = {f"query:interest_item.{no}": item for no, item in enumerate(asked.item_ids)}
-        faults = unknown_items(named, found)
-        if faults:
-            detail = f"The request is not valid: {len(faults)} of the items are unknown."
-            raise FaultyInputError(detail, faults)
-        return Interests(asked.words, tuple(found[item_id] for item_id in asked.item_ids))
-
-    async def _with_vector(
-        self, run: LiveRun | None, user_no: UserNo | None, user: UserState, interests: Interests
-    ) -> UserState:
-        if run is None:
-            return user
-        vector = await self._profiles.load_live_vector(run.run_id, user_no, interests)
-        if vector is None:
-            return user
-        return replace(
-            user,
-            embedding=vector.embedding,
-            following=vector.following,
-            known=WHOLE_LOG,
-            extra_interests=interests,
-        )
+    item_id: str
+    weight: float
+    """As of an event; below 0 it speaks against the item and what is like it."""
 
 
 _NO_INTERESTS = RequestInterests()
@@ -121,6 +61,50 @@ class RecommendationRequest:
     """How dissimilar the items are to be, in [0, 1]."""
     max_per_category: int | None = None
     """How many items of one category, as long as others are eligible."""
+    blend: AskedBlend = AS_SET
+    """How the sources are weighed, where it is not to be as the settings say."""
+    basket: tuple[BasketItem, ...] = ()
+    """What the user has just used as well, for this list only; the last is the newest."""
+    group: tuple[UserId, ...] = ()
+    """The users it is for together; empty: for the one that is named, or for nobody."""
+    shown: tuple[ItemNo, ...] = ()
+    """What was on the pages before this one."""
+    not_again_seconds: float | None = None
+    """What was shown within and not used gives way to other items; 0: it does not."""
+    use_cache: bool = True
+    in_body: bool = False
+    """Whether it came in a body, which faults then point into."""
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether its list is likely to be asked for again."""
+        return self.use_cache and not (
+            self.basket or self.group or self.shown or self.not_again_seconds
+        )
+
+    def scroll_key(self) -> str:
+        """What stays the same while somebody scrolls: all but the length of a page."""
+        parts = (
+            self.exclude_seen,
+            self.interests.digest(),
+            self.filters.key(),
+            self.explore,
+            self.diversity,
+            self.max_per_category,
+            self.blend.key(),
+            self.not_again_seconds,
+        )
+        return ":".join(map(str, parts))
+
+    def named_ids(self) -> tuple[str, ...]:
+        """Items that it names as the user's own."""
+        return (*self.interests.item_ids, *(item.item_id for item in self.basket))
+
+    def left_out_ids(self) -> tuple[str, ...]:
+        """Those of them that stay out of the list, as if seen or disliked."""
+        if self.exclude_seen:
+            return self.named_ids()
+        return tuple(item.item_id for item in self.basket if item.weight < 0)
 
     def with_defaults(self, policy: RerankingPolicy) -> "RecommendationRequest":
         """The same, with the defaults of the policy where nothing was asked."""
@@ -129,4 +113,9 @@ class RecommendationRequest:
             explore=policy.explore if self.explore is None else self.explore,
             diversity=policy.diversity if self.diversity is None else self.diversity,
             max_per_category=self.max_per_category or policy.max_per_category,
+            not_again_seconds=(
+                policy.not_again_seconds
+                if self.not_again_seconds is None
+                else self.not_again_seconds
+            ),
         )

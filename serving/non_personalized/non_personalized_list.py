@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from domain.identifiers import ItemId, UserId
-from serving.candidates.filters import Filters, Passes
+from domain.identifiers import ItemId, ItemNo, UserId
+from serving.candidates.filters import Filters, OtherThanItems, Passes
 from serving.lists.recommendation_list import RecommendedItem
 from serving.runs.live_runs import LiveRun, same_run
 
@@ -65,12 +65,20 @@ class NonPersonalizedRequest:
     """Whose seen, disliked and hidden items are left out; None: nobody's."""
     session: str | None = None
     """Of `starter`: the same session gets the same list as long as the run is served."""
+    others: OtherThanItems | None = None
+    """Items that are left out by their ids."""
 
     @property
     def filters(self) -> Filters:
         """What the items are to meet."""
         filters = Filters.of_category(self.key.category)
-        return filters if self.written is None else filters.also(self.written)
+        more = (each for each in (self.written, self.others) if each is not None)
+        return filters.also(*more)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether it asks for no other items than the list in memory can tell."""
+        return self.written is None and self.others is None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +125,10 @@ class FallbackLists:
             else:
                 # A category that has gone, or never was.
                 self._lists.pop(key, None)
+
+    def item_nos(self) -> list[ItemNo]:
+        """The numbers of all items in the lists."""
+        return [item.item_no for kept in self._lists.values() if kept for item in kept.items]
 
     def leave_out(self, item_id: ItemId) -> None:
         """No longer show an item, which is not available any more."""

@@ -69,14 +69,18 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
     ) -> NonPersonalizedList:
         """The fallback of this list, else what is popular in its category."""
         excluded = self.excluded(known.exclusions, request)
-        if request.written is not None:
+        if not request.is_plain:
             # Lists are kept without what a filter may ask.
             result = self.fallback.answer(request.limit, excluded, filters=request.filters)
             return NonPersonalizedList("fallback", result.run, result.items)
         listed = self.fallback_lists.find(request.key) or self.fallback_lists.find(
             ListKey("popular", request.key.category)
         )
-        eligible = (item for item in listed.items if item.item_no not in excluded) if listed else ()
+        eligible = (
+            item
+            for item in (listed.items if listed else ())
+            if item.item_no not in excluded and not self.fallback.has_expired(item.item_no)
+        )
         items = tuple(islice(eligible, request.limit))
         if listed is None or not items:
             result = self.fallback.answer(request.limit, excluded, filters=request.filters)
@@ -100,13 +104,14 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
             return await self.live_runs.reading(lambda run: self._for_all(run, key))
 
         await self.fallback_lists.refresh(load)
+        await self.fallback.follow_expiries(self.fallback_lists.item_nos())
 
     async def _for_all(self, run: LiveRun | None, key: ListKey) -> NonPersonalizedList:
         with on_replica(await self.replica.grant_for_all(run)):
             return await self.maker.make(run, NonPersonalizedRequest(key, _FALLBACK_ITEMS))
 
     def _keep_fallback(self, request: NonPersonalizedRequest, listed: NonPersonalizedList) -> None:
-        if request.key == ListKey("popular") or request.written is not None:
+        if request.key == ListKey("popular") or not request.is_plain:
             return
         if request.user_id is None and request.session is None:
             self.fallback_lists.keep(request.key, listed)

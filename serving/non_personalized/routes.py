@@ -1,21 +1,25 @@
 """GET /v1/popular, /v1/trending, /v1/latest and /v1/starter."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
 from domain.identifiers import UserId
 from serving.access.requirements import may_read
+from serving.answering.fields import FieldNames, FromItemFields, ItemFields
 from serving.answering.own_values import FromOwnValues
-from serving.answering.schemas import Limit, WrittenFilter
-from serving.candidates.filters import Passes
+from serving.answering.pipeline import Answer
+from serving.answering.schemas import LeftOut, Limit, WrittenFilter
+from serving.candidates.filters import OtherThanItems, Passes
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.non_personalized.non_personalized_list import (
     ListKey,
     ListName,
+    NonPersonalizedList,
     NonPersonalizedRequest,
     Window,
 )
@@ -60,12 +64,16 @@ class ListQuery:
     category: str
     limit: int
     written: Passes | None
+    others: OtherThanItems | None
+    fields: Sequence[str] | None
     user_id: UserId | None
 
     def for_list(self, name: ListName, session: str | None = None) -> NonPersonalizedRequest:
         """The request for one of the lists."""
         key = ListKey(name, self.category)
-        return NonPersonalizedRequest(key, self.limit, self.written, self.user_id, session)
+        return NonPersonalizedRequest(
+            key, self.limit, self.written, self.user_id, session, self.others
+        )
 
 
 async def _list_query(
@@ -74,10 +82,14 @@ async def _list_query(
     limit: Limit = 20,
     category: Category = "",
     filter: WrittenFilter = None,  # noqa: A002 - as the query names it
+    exclude: Annotated[LeftOut, Query()] = None,
+    fields: Annotated[FieldNames, Query()] = None,
     user_id: ForUser = None,
 ) -> ListQuery:
     written = await own_values.written(filter, user_id)
-    return ListQuery(category, limit, written, None if user_id is None else UserId(user_id))
+    others = OtherThanItems(frozenset(exclude)) if exclude else None
+    user = None if user_id is None else UserId(user_id)
+    return ListQuery(category, limit, written, others, fields, user)
 
 
 Asked = Annotated[ListQuery, Depends(_list_query)]
@@ -92,6 +104,7 @@ Asked = Annotated[ListQuery, Depends(_list_query)]
 async def popular(
     non_personalized: FromNonPersonalizedService,
     asked: Asked,
+    item_fields: FromItemFields,
     window: Annotated[
         PopularWindow | None,
         Query(
@@ -106,7 +119,7 @@ async def popular(
     what is popular otherwise, then with any items.
     """
     listed = await non_personalized.answer(asked.for_list(_POPULAR_LISTS[window]))
-    return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
+    return await _answered(scored_answer(listed), listed, asked, item_fields)
 
 
 @router.get(
@@ -118,6 +131,7 @@ async def popular(
 async def trending(
     non_personalized: FromNonPersonalizedService,
     asked: Asked,
+    item_fields: FromItemFields,
     window: Annotated[
         TrendingWindow, Query(description="The last day, the last 7 or the last 30 days.")
     ] = "week",
@@ -128,7 +142,7 @@ async def trending(
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
     listed = await non_personalized.answer(asked.for_list(_TRENDING_LISTS[window]))
-    return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
+    return await _answered(scored_answer(listed), listed, asked, item_fields)
 
 
 @router.get(
@@ -140,10 +154,11 @@ async def trending(
 async def latest(
     non_personalized: FromNonPersonalizedService,
     asked: Asked,
+    item_fields: FromItemFields,
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
     listed = await non_personalized.answer(asked.for_list("latest"))
-    return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
+    return await _answered(named_answer(listed), listed, asked, item_fields)
 
 
 @router.get(
@@ -155,6 +170,7 @@ async def latest(
 async def starter(
     non_personalized: FromNonPersonalizedService,
     asked: Asked,
+    item_fields: FromItemFields,
     session: Session = None,
 ) -> Response:
     """Well-known items for a new user to choose from, each as different as can be from the others.
@@ -162,4 +178,14 @@ async def starter(
     However many are asked for, the first ones are the same.
     """
     listed = await non_personalized.answer(asked.for_list("starter", session))
-    return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
+    return await _answered(named_answer(listed), listed, asked, item_fields)
+
+
+async def _answered(
+    answer: dict[str, Any],
+    found: Answer[NonPersonalizedList],
+    asked: ListQuery,
+    item_fields: ItemFields,
+) -> Response:
+    fielded = await item_fields.put(answer, found.result, asked.fields)
+    return Response(orjson.dumps(fielded), media_type="application/json")

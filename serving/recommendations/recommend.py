@@ -1,16 +1,21 @@
 """Recommendations for one user."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from domain.blend import BlendPolicy
+from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
-from serving.answering.list_kind import CachedKind
+from serving.answering.fields import ItemFields
+from serving.answering.list_kind import CachedKind, ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
-from serving.candidates.users import UserReader
+from serving.candidates.filters import Filters
+from serving.candidates.groups import GroupReader
+from serving.candidates.users import StateReader, UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.lists.list_builder import RerankingPolicy
@@ -33,6 +38,14 @@ class Recommendation:
     """Of an empty list: categories asked for that no item has, with those that were meant."""
     generated_at: datetime
 
+    def may_go_on(self, limit: int) -> bool:
+        """Whether anything may come after this: a list that is too short ends.
+
+        One that is less than it might have been does not: it may be asked for again.
+        """
+        result = self.answer.result
+        return result.degraded is not None or len(result.items) >= limit
+
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
@@ -46,10 +59,23 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     reranking: RerankingPolicy
     recent_requests: RecentRequests
     categories: MeantCategories
+    item_fields: ItemFields
 
-    async def recommend(self, user_id: UserId, request: RecommendationRequest) -> Recommendation:
-        """The best list for a user; StoreUnavailableError only if there is none whatever."""
-        answer = await self.pipeline.answer(self, request.with_defaults(self.reranking), user_id)
+    async def recommend(
+        self, user_id: UserId | None, request: RecommendationRequest, *, cached: bool = True
+    ) -> Recommendation:
+        """The best list for a user; StoreUnavailableError only if there is none whatever.
+
+        user_id None: for a group, or for somebody of whom only the request tells.
+        """
+        complete = request.with_defaults(self.reranking)
+        is_cached = cached and complete.is_cached
+        kind = self if is_cached else UncachedKind(self)
+        if complete.not_again_seconds:
+            # What was shown just now counts; what cannot be written now counts later.
+            with suppress(StoreUnavailableError):
+                await self.impressions.flush()
+        answer = await self.pipeline.answer(kind, complete, user_id)
         recommendation = Recommendation(
             recommendation_id=uuid.uuid4(),
             answer=answer,
@@ -59,7 +85,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             generated_at=datetime.now(UTC),
         )
         self.impressions.put(_impression(recommendation))
-        if answer.user_no is not None:
+        if is_cached and user_id is not None and answer.user_no is not None:
             self.recent_requests.note(user_id, request)
         return recommendation
 
@@ -71,8 +97,15 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         self, run: LiveRun | None, user: UserReader | None, request: RecommendationRequest
     ) -> RecommendationList:
         """A list of the run, long enough if the fallback is of the same run."""
-        result = await self.lists.make(run, user, request)
-        return result if result.degraded is None else self._completed(result, request, user)
+        reader = self._group(run, request) if request.group else user
+        result = await self.lists.make(run, reader, request)
+        return result if result.degraded is None else self._completed(result, request, reader)
+
+    def _group(self, run: LiveRun | None, request: RecommendationRequest) -> GroupReader:
+        of = self.pipeline
+        return GroupReader(
+            of.recommendations, of.exclusion_cache, of.users, run=run, group=request.group
+        )
 
     def make_fallback(
         self, known: UserExclusions, request: RecommendationRequest
@@ -84,6 +117,10 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             filters=request.filters,
             max_per_category=request.max_per_category,
         )
+
+    def filters(self, request: RecommendationRequest) -> Filters:
+        """Those of the request."""
+        return request.filters
 
     def key(self, request: RecommendationRequest) -> str:
         """The request and the policy."""
@@ -103,22 +140,21 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             policy.sharpness,
             policy.half_life_events,
             dict(policy.more),
+            request.blend.key(),
         )
         return ":".join(map(str, parts))
 
     def excluded(
         self, exclusions: Exclusions, request: RecommendationRequest
     ) -> AbstractSet[ItemNo]:
-        """The user's exclusions, and the items named as interests if seen ones stay out."""
+        """The user's exclusions, and the items that the request names as the user's own."""
         excluded = exclusions.of(exclude_seen=request.exclude_seen)
-        if request.exclude_seen:
-            excluded |= self.fallback.numbers_of(request.interests.item_ids)
-        return excluded
+        return excluded | self.fallback.numbers_of(request.left_out_ids()) | {*request.shown}
 
     decode = staticmethod(RecommendationList.decode)
 
     def _completed(
-        self, result: RecommendationList, request: RecommendationRequest, user: UserReader | None
+        self, result: RecommendationList, request: RecommendationRequest, user: StateReader | None
     ) -> RecommendationList:
         """A list that could not be made long enough, completed from the fallback of its run."""
         missing = request.limit - len(result.items)
@@ -133,6 +169,35 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
         excluded = self.excluded(exclusions, request) | listed
         added = backfill_items(self.fallback.top(missing, excluded, filters=request.filters).items)
         return replace(result, items=(*result.items, *added))
+
+
+class UncachedKind(ListKind[RecommendationRequest, RecommendationList]):
+    """The same lists, of which none is looked for in the cache or stored there."""
+
+    def __init__(self, recommender: Recommender) -> None:
+        self._recommender = recommender
+
+    async def make(
+        self, run: LiveRun | None, user: UserReader | None, request: RecommendationRequest
+    ) -> RecommendationList:
+        """See `ListKind`."""
+        return await self._recommender.make(run, user, request)
+
+    def make_fallback(
+        self, known: UserExclusions, request: RecommendationRequest
+    ) -> RecommendationList:
+        """See `ListKind`."""
+        return self._recommender.make_fallback(known, request)
+
+    def excluded(
+        self, exclusions: Exclusions, request: RecommendationRequest
+    ) -> AbstractSet[ItemNo]:
+        """See `ListKind`."""
+        return self._recommender.excluded(exclusions, request)
+
+    def group(self, request: RecommendationRequest) -> Sequence[UserId]:
+        """See `ListKind`."""
+        return request.group
 
 
 def _impression(recommendation: Recommendation) -> Impression:

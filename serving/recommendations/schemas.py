@@ -1,113 +1,39 @@
-"""What GET /v1/users/{user_id}/recommendations may be asked, and its answer."""
+"""The answers with lists for users."""
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from annotated_types import Ge, Le
 from pydantic import BaseModel, Field
 from typing_extensions import TypeAliasType
 
-from domain.blend import Policy
 from serving.access.callers import Caller, may_see_users
+from serving.answering.fields import FieldedAnswer, ListedItemAnswer
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
     DEGRADED,
     EXCLUSIONS,
     ExclusionKnowledge,
-    FilterQuery,
     RunAnswer,
     run_answer,
 )
-from serving.http.values import (
-    AS_INTEGER,
-    AS_NUMBER,
-    MOST_ITEMS,
-    MOST_WORDS,
-    Identifier,
-    Phrase,
-    QueryBoolean,
-)
+from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
-from serving.lists.request import LONGEST, RecommendationRequest, RequestInterests
 from serving.recommendations.recommend import Recommendation
+from serving.recommendations.recommendation_query import PolicyName
 
-PolicyName = TypeAliasType("PolicyName", Policy)
+RemovalReason = TypeAliasType("RemovalReason", Reason)
 RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
 RecommendationSource = TypeAliasType("RecommendationSource", Source)
 
 WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
-
-
-class RecommendationQuery(FilterQuery):
-    """The parameters of the query.
-
-    Parameters of the route itself would be gone through twice in every request.
-    """
-
-    exclude_seen: Annotated[
-        QueryBoolean,
-        Field(description="False: only items the user disliked or hid are left out."),
-    ] = True
-    explain: Annotated[
-        QueryBoolean,
-        Field(
-            description="True: say which of the user's own items brought each item; needs a key"
-            " with the scope users too.",
-        ),
-    ] = False
-    interest: Annotated[
-        list[Phrase] | None,
-        Field(
-            max_length=MOST_WORDS,
-            description="A word or phrase the user likes, for this answer only; may be repeated.",
-            examples=[["robots", "film noir"]],
-        ),
-    ] = None
-    interest_item: Annotated[
-        list[Identifier] | None,
-        Field(
-            max_length=MOST_ITEMS,
-            description="An item the user likes, for this answer only; may be repeated. It is left"
-            " out as if seen.",
-        ),
-    ] = None
-    max_per_category: Annotated[
-        Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER] | None,
-        Field(
-            description="No more items of one category than this, as long as others are eligible;"
-            " rather than a list that is too short there are more. An item of several categories"
-            " counts in each. Left out: TANDEM_MAX_PER_CATEGORY.",
-        ),
-    ] = None
-    diversity: Annotated[
-        Annotated[float, Ge(0), Le(1), AS_NUMBER] | None,
-        Field(
-            description="0: the order of the blend; 1: after the first, each item as unlike those"
-            " before it as can be. Left out: TANDEM_DIVERSITY.",
-        ),
-    ] = None
-    explore: Annotated[
-        Annotated[float, Ge(0), Le(0.5), AS_NUMBER] | None,
-        Field(
-            description="Share of positions that goes to new items near the user, on average and"
-            " never one of the first two. They are marked `explored`. Left out:"
-            " TANDEM_EXPLORATION_SHARE.",
-        ),
-    ] = None
-
-    def to_request(self) -> RecommendationRequest:
-        """What the list is to be."""
-        return RecommendationRequest(
-            self.limit,
-            self.exclude_seen,
-            self.explain,
-            RequestInterests(tuple(self.interest or ()), tuple(self.interest_item or ())),
-            self.filters(),
-            self.explore,
-            self.diversity,
-            self.max_per_category,
-        )
+REMOVED = (
+    "Only with explain=true: how many of the items that the sources would have given, 200 each, are"
+    " not in the list, each for the first reason that holds. disliked: or hidden. named: by the"
+    " request, as used or liked. excluded: by exclude. category, filter: they do not pass."
+    " unavailable: of the nightly list. capped: passed over because a category had enough. Null: no"
+    " source had anything, the list is degraded, or the key lacks the scope users."
+)
 
 
 Explained = Literal["no", "yes", "withheld"]
@@ -137,11 +63,20 @@ class CauseAnswer(BaseModel):
     )
 
 
-class ItemAnswer(BaseModel):
+class SourceScoreAnswer(BaseModel):
+    """What one source says of an item."""
+
+    score: float = Field(
+        description="As the source gives it: of batch that of the nightly list, of speed the live"
+        " score, of neighbours the sum of the cosines of who likes it."
+    )
+    scaled: float = Field(description="In [0, 1], by the eligible items of the source.")
+    rank: int = Field(description="Among these, from 1.")
+
+
+class ItemAnswer(ListedItemAnswer):
     """One recommended item."""
 
-    item_id: str = Field(examples=["stalker-1979"])
-    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="The blended score, which the list is ordered by but for diversity, caps and"
         " explored items; 0 for items that only fill it up."
@@ -160,6 +95,16 @@ class ItemAnswer(BaseModel):
         description="Only with explain=true: up to three items, the largest share first; none for"
         " a user without a live vector. Null: the key lacks the scope users.",
     )
+    sources: dict[str, SourceScoreAnswer] | None = Field(
+        None,
+        description="Only with explain=true: what each source that has the item says of it; empty:"
+        " none has. Null: as of because.",
+    )
+    blend_rank: int | None = Field(
+        None,
+        description="Only with explain=true: where the blend alone would have put it, from 1,"
+        " before diversity, caps and explored items. Null: no source brought it, or as of because.",
+    )
 
 
 class PolicyAnswer(BaseModel):
@@ -174,11 +119,10 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class RecommendationAnswer(BaseModel):
-    """A list for one user."""
+class ListedAnswer(FieldedAnswer):
+    """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
-    user_id: str
     items: list[ItemAnswer]
     source: RecommendationSource = Field(description="Where the list comes from now.")
     strategy: RecommendationStrategy = Field(
@@ -191,15 +135,66 @@ class RecommendationAnswer(BaseModel):
     exclusions: ExclusionKnowledge = Field(description=EXCLUSIONS)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     policy: PolicyAnswer
+    next: str | None = Field(
+        None,
+        description="Give it as cursor to go on, within a day. Null: the list ends here, or cannot"
+        " be gone on with.",
+    )
     generated_at: datetime
     generation_ms: float
     because_withheld: str | None = Field(
         None, description="Only with explain=true: why there are no causes; null: there are."
     )
+    removed: dict[RemovalReason, int] | None = Field(
+        None,
+        description=REMOVED,
+        examples=[{"seen": 12, "filter": 3}],
+    )
+
+
+class RecommendationAnswer(ListedAnswer):
+    """A list for one user."""
+
+    user_id: str
+
+
+class AskedAnswer(ListedAnswer):
+    """A list for a user, a group, or somebody of whom the request alone tells."""
+
+    user_id: str | None = Field(description="Null: it is for no one user.")
+    user_ids: list[str] | None = Field(None, description="The members of the group it is for.")
+
+
+class InnerProblem(BaseModel):
+    """Why there is no list for one of many users, as a problem document says it."""
+
+    type: str = Field(examples=["urn:tandem:problem:store-unavailable"])
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] | None = None
+
+
+class ListForUser(BaseModel):
+    """What one of many users gets: a list or a problem."""
+
+    user_id: str
+    answer: RecommendationAnswer | None = None
+    problem: InnerProblem | None = None
+
+
+class ManyAnswer(BaseModel):
+    """Lists for many users, in the order in which they were named."""
+
+    lists: list[ListForUser]
 
 
 def recommendation_answer(
-    user_id: str, given: Recommendation, *, explained: Explained
+    user_id: str | None,
+    given: Recommendation,
+    *,
+    explained: Explained,
+    next_cursor: str | None = None,
 ) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
     found = given.answer
@@ -207,7 +202,9 @@ def recommendation_answer(
     answer = {
         "recommendation_id": given.recommendation_id,
         "user_id": user_id,
-        "items": [_item_answer(item, explained=explained) for item in result.items],
+        "items": [
+            _item_answer(item, result.explanation, explained=explained) for item in result.items
+        ],
         "source": found.source,
         "strategy": result.strategy,
         "categories_meant": given.categories_meant,
@@ -215,15 +212,23 @@ def recommendation_answer(
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
         "policy": result.policy,
+        "next": next_cursor,
         "generated_at": given.generated_at,
         "generation_ms": found.generation_ms,
     }
     if explained == "no":
         return answer
-    return {**answer, "because_withheld": WITHHELD if explained == "withheld" else None}
+    said = result.explanation
+    return {
+        **answer,
+        "because_withheld": WITHHELD if explained == "withheld" else None,
+        "removed": said.removed if said is not None and explained == "yes" else None,
+    }
 
 
-def _item_answer(item: RecommendedItem, *, explained: Explained) -> dict[str, Any]:
+def _item_answer(
+    item: RecommendedItem, said: Explanation | None, *, explained: Explained
+) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "item_id": item.item_id,
         "title": item.title,
@@ -233,4 +238,11 @@ def _item_answer(item: RecommendedItem, *, explained: Explained) -> dict[str, An
     }
     if explained == "no":
         return answer
-    return {**answer, "because": item.because if explained == "yes" else None}
+    if explained == "withheld":
+        return {**answer, "because": None, "sources": None, "blend_rank": None}
+    return {
+        **answer,
+        "because": item.because,
+        "sources": said.sources.get(item.item_id, {}) if said else {},
+        "blend_rank": said.blend_ranks.get(item.item_id) if said else None,
+    }

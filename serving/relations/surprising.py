@@ -165,6 +165,10 @@ class Surprising(CachedKind[SurprisingRequest, SurprisingList]):
             " Try again shortly."
         )
 
+    def filters(self, request: SurprisingRequest) -> Filters:
+        """Those of the request."""
+        return request.filters
+
     def key(self, request: SurprisingRequest) -> str:
         """All of the request."""
         parts = (request.limit, request.filters.key(), request.exclude_seen, request.known)

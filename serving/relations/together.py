@@ -148,6 +148,10 @@ class Together(CachedKind[TogetherRequest, TogetherList]):
             " Try again shortly."
         )
 
+    def filters(self, request: TogetherRequest) -> Filters:
+        """Those of the request."""
+        return request.filters
+
     def key(self, request: TogetherRequest) -> str:
         """All of the request."""
         parts = (

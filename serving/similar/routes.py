@@ -6,12 +6,18 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from domain.errors import UnknownItemError
-from domain.identifiers import ItemId, UserId
+from domain.identifiers import ItemId
 from serving.access.requirements import may_read
+from serving.answering.fields import (
+    FieldedAnswer,
+    FromItemFields,
+    ItemFields,
+    ListedItemAnswer,
+)
 from serving.answering.own_values import FromOwnValues, OwnValues
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
@@ -67,11 +73,9 @@ class SimilarToSeveralQuery(SimilarQuery):
     ]
 
 
-class SimilarItemAnswer(BaseModel):
+class SimilarItemAnswer(ListedItemAnswer):
     """One similar item."""
 
-    item_id: str = Field(examples=["stalker-1979"])
-    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="How similar it is, at most 1: the sum of the two parts. 0 for items that only"
         " fill the list up."
@@ -82,7 +86,7 @@ class SimilarItemAnswer(BaseModel):
     similar_in_words: float = Field(description="The part that comes from what is said of them.")
 
 
-class SimilarAnswer(BaseModel):
+class SimilarAnswer(FieldedAnswer):
     """Items like others, the most similar first."""
 
     items: list[SimilarItemAnswer]
@@ -144,13 +148,14 @@ async def similar_to_item(
     item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
     similar: FromSimilar,
     own_values: FromOwnValues,
+    item_fields: FromItemFields,
     asked: Annotated[SimilarQuery, Query()],
 ) -> Response:
     """Items like this one: used by the same people, and similar in what is said of them.
 
     As many as were asked for, or all that are eligible. An item that is new has neighbours too.
     """
-    return await _similar(similar, own_values, asked.user(), asked.like([item_id]))
+    return await _similar(similar, own_values, item_fields, asked, [item_id])
 
 
 @router.get(
@@ -162,15 +167,22 @@ async def similar_to_item(
 async def similar_to_items(
     similar: FromSimilar,
     own_values: FromOwnValues,
+    item_fields: FromItemFields,
     asked: Annotated[SimilarToSeveralQuery, Query()],
 ) -> Response:
     """Items like several, as those in a cart or of a page: near to the middle of them all."""
-    return await _similar(similar, own_values, asked.user(), asked.like(asked.item_id))
+    return await _similar(similar, own_values, item_fields, asked, asked.item_id)
 
 
 async def _similar(
-    similar: Similar, own_values: OwnValues, user_id: UserId | None, request: SimilarRequest
+    similar: Similar,
+    own_values: OwnValues,
+    item_fields: ItemFields,
+    asked: SimilarQuery,
+    item_ids: Iterable[str],
 ) -> Response:
+    request, user_id = asked.like(item_ids), asked.user()
     filters = await own_values.resolved(request.filters, user_id)
     found = await similar.similar(user_id, replace(request, filters=filters))
-    return Response(orjson.dumps(similar_answer(found)), media_type="application/json")
+    answer = await item_fields.put(similar_answer(found), found.result, asked.fields)
+    return Response(orjson.dumps(answer), media_type="application/json")

@@ -83,7 +83,8 @@ join items on items.item_no = together.item_no
 left join item_embeddings as own on own.run_id = cast(:run_id as integer) and own.item_no = :item_no
 left join item_embeddings as embedded
     on embedded.run_id = cast(:run_id as integer) and embedded.item_no = together.item_no
-where available and items.item_no <> all(cast(:excluded as integer[]))
+where items.item_no <> all(cast(:excluded as integer[]))
+  and {shown}
   and {passes}
 order by score desc, items.item_no
 limit :items

@@ -10,7 +10,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, insert, text
 
 from serving.candidates.catalogue_items import CatalogueItem
-from serving.candidates.filters import EVERYTHING, NOT_ASKED, Condition, Filters
+from serving.candidates.filters import (
+    EVERYTHING,
+    NOT_ASKED,
+    Condition,
+    Filters,
+    OtherThanItems,
+)
 from sql import query_files
 from sql.query_files import shared_parts
 from tests import tables
@@ -19,11 +25,19 @@ from tests.serving.conftest import Seeds
 NAMES = ["war", "noir", "drama", "Drama"]
 CATEGORIES = [(), ("war",), ("noir", "war"), ("drama",), ("Drama", "noir"), ("opera",)]
 chunk = st.lists(st.sampled_from(NAMES), max_size=3)
-FILTERS = st.builds(Filters.of, chunk, chunk)
+others = st.frozensets(st.sampled_from(["of-0", "of-2", "of-4", "no-item"]), max_size=3)
 
 
-def item(categories: tuple[str, ...]) -> CatalogueItem:
-    return CatalogueItem(1, "item", "Item", categories)
+def filters_of(any_of: list[str], none_of: list[str], item_ids: frozenset[str]) -> Filters:
+    filters = Filters.of(any_of, none_of)
+    return filters.also(OtherThanItems(item_ids)) if item_ids else filters
+
+
+FILTERS = st.builds(filters_of, chunk, chunk, others)
+
+
+def item(categories: tuple[str, ...], item_id: str = "item") -> CatalogueItem:
+    return CatalogueItem(1, item_id, "Item", categories)
 
 
 @pytest.fixture
@@ -44,7 +58,7 @@ def catalogue(seeds: Seeds) -> Iterator[Connection]:
 def test_what_passes_in_memory_passes_in_the_store(catalogue: Connection, filters: Filters) -> None:
     parts = shared_parts()
     parameters = filters.parameters()
-    expected = {f"of-{n}" for n, of in enumerate(CATEGORIES) if filters.match(item(of))}
+    expected = {f"of-{n}" for n, of in enumerate(CATEGORIES) if filters.match(item(of, f"of-{n}"))}
     for condition in (parts["passes"], f"({parts['wanted']}) and not ({parts['unwanted']})"):
         statement = text(f"select item_id from items where item_id like 'of-%' and {condition}")
         assert set(catalogue.execute(statement, parameters).scalars()) == expected

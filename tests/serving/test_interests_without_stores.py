@@ -1,5 +1,7 @@
 """Items that a user named are not shown when a store is away or slow either."""
 
+from dataclasses import replace
+
 import httpx
 import pytest
 import redis
@@ -9,7 +11,8 @@ from domain.errors import StoreUnavailableError
 from domain.rankings import Ranking
 from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import UserState
-from serving.lists.request import InterestApplier, RequestInterests
+from serving.lists.additions import AdditionApplier
+from serving.lists.request import RecommendationRequest, RequestInterests
 from serving.postgres.store import Store, StoreLimits
 from serving.runtime.breaker import Breaker, BreakerRules
 from tests.serving.conftest import Gate, Start, event, recommended, send, until
@@ -94,15 +97,16 @@ async def test_where_named_items_cannot_be_looked_up_no_list_is_made_that_may_sh
         connections=1, write_connections=1, waiting=1, read_seconds=0.5, write_seconds=0.5
     )
     store = Store.at(database_url, limits, Breaker(BreakerRules()))
-    interests, user = InterestApplier(ProfileReader(store)), UserState(Ranking.empty(), None, 0, ())
-    named = RequestInterests(item_ids=("film-3",))
-    found, _ = await interests.with_interests(None, None, user, named, exclude_seen=True)
+    additions, user = AdditionApplier(ProfileReader(store)), UserState(Ranking.empty(), None, 0, ())
+    named = RecommendationRequest(5, interests=RequestInterests(item_ids=("film-3",)))
+    found, _ = await additions.with_additions(None, None, user, named)
     assert found.excluded == (film_nos[3],)
     with engine.connect() as connection:
         connection.execute(text("lock table items in access exclusive mode"))
         with pytest.raises(StoreUnavailableError):
-            await interests.with_interests(None, None, user, named, exclude_seen=True)
+            await additions.with_additions(None, None, user, named)
         # Where they may be shown, a list made without them is better than none.
-        _, degraded = await interests.with_interests(None, None, user, named, exclude_seen=False)
+        shown = replace(named, exclude_seen=False)
+        _, degraded = await additions.with_additions(None, None, user, shown)
     assert degraded is not None
     await store.close()

@@ -128,7 +128,10 @@ async def test_when_the_app_ends_nothing_is_traced_any_more(
 
 def test_off_nothing_that_traces_is_loaded() -> None:
     # redis looks for OpenTelemetry by itself wherever it is installed.
-    ask = "import sys, serving.app; print([n for n in sys.modules if n.startswith('serving.tracing.')])"
+    ask = (
+        "import sys, serving.app;"
+        "print([name for name in sys.modules if name.startswith('serving.tracing.')])"
+    )
     done = subprocess.run([sys.executable, "-c", ask], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "['serving.tracing.settings']"
 

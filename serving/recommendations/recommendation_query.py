@@ -1,0 +1,218 @@
+"""What GET /v1/users/{user_id}/recommendations may be asked."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Annotated
+
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, Field, StringConstraints
+from typing_extensions import TypeAliasType
+
+from domain.blend import Policy
+from serving.answering.schemas import FilterQuery
+from serving.candidates import SOURCES
+from serving.http.values import (
+    AS_INTEGER,
+    AS_NUMBER,
+    MOST_ITEMS,
+    MOST_WORDS,
+    Documented,
+    Identifier,
+    Phrase,
+    QueryBoolean,
+)
+from serving.lists.asked_blend import AS_SET, AskedBlend
+from serving.lists.cursor import LONGEST_CURSOR
+from serving.lists.request import (
+    LONGEST,
+    MOST_NOT_AGAIN_DAYS,
+    RecommendationRequest,
+    RequestInterests,
+)
+from serving.runtime.faults import Fault, invalid_request
+
+PolicyName = TypeAliasType("PolicyName", Policy)
+
+SOURCE_NAMES = tuple(sorted(source.name for source in SOURCES))
+
+WEIGHTS = (
+    "Its weight; sources that are not named are not asked, and the weights of those that have"
+    " something for the user are made to sum to 1. Left out: as the settings say."
+)
+POLICY = (
+    "How the weights are chosen, where weights does not give them. Left out: TANDEM_BLEND_POLICY."
+)
+SHARPNESS = (
+    "The power that scaled scores are raised to. Left out: that of the settings, or of the night"
+    " with the policy learned."
+)
+_WEIGHT = re.compile(
+    rf"({'|'.join(SOURCE_NAMES)}):(?!0*(?:\.0*)?$)([0-9]{{1,3}}(?:\.[0-9]{{1,6}})?)"
+)
+_NO_WEIGHT = (
+    f"give a source and its weight above 0, as speed:0.5. The sources are {', '.join(SOURCE_NAMES)}"
+)
+
+
+def _source_and_weight(text: str) -> str:
+    if not _WEIGHT.fullmatch(text):
+        raise ValueError(_NO_WEIGHT)
+    return text
+
+
+_DURATION = re.compile(r"^(0|[1-9][0-9]{0,2})[hd]$")
+_HOUR = 3_600.0
+
+
+def _seconds(text: str) -> float:
+    return int(text[:-1]) * (_HOUR if text.endswith("h") else 24 * _HOUR)
+
+
+def _duration(text: str) -> str:
+    if not _DURATION.fullmatch(text) or _seconds(text) > MOST_NOT_AGAIN_DAYS * 24 * _HOUR:
+        raise ValueError(f"give hours or days, as 12h or 3d; {MOST_NOT_AGAIN_DAYS}d at most")
+    return text
+
+
+SourceWeight = Annotated[
+    str, AfterValidator(_source_and_weight), Documented({"pattern": f"^{_WEIGHT.pattern}$"})
+]
+Sharpness = Annotated[float, Ge(0.1), Le(100)]
+
+
+def asked_blend(
+    weights: Iterable[tuple[str, float]],
+    policy: Policy | None,
+    sharpness: float | None,
+    pointer: str = "query:",
+) -> AskedBlend:
+    """What a request says of the blend; FaultyInputError if that contradicts itself."""
+    named = sorted(weights)
+    faults = [
+        Fault(f"{pointer}weights", f"The weight of {name} is given {times} times.")
+        for name, times in Counter(name for name, _ in named).items()
+        if times > 1
+    ]
+    if named and policy is not None:
+        detail = "The weights are given by weights: leave one of the two out."
+        faults.append(Fault(f"{pointer}policy", detail))
+    if faults:
+        raise invalid_request(faults)
+    return AskedBlend(tuple(named), policy, sharpness)
+
+
+class RecommendationQuery(FilterQuery):
+    """The parameters of the query.
+
+    Parameters of the route itself would be gone through twice in every request.
+    """
+
+    exclude_seen: Annotated[
+        QueryBoolean,
+        Field(description="False: only items the user disliked or hid are left out."),
+    ] = True
+    explain: Annotated[
+        QueryBoolean,
+        Field(
+            description="True: say which of the user's own items brought each item; needs a key"
+            " with the scope users too.",
+        ),
+    ] = False
+    interest: Annotated[
+        list[Phrase] | None,
+        Field(
+            max_length=MOST_WORDS,
+            description="A word or phrase the user likes, for this answer only; may be repeated.",
+            examples=[["robots", "film noir"]],
+        ),
+    ] = None
+    interest_item: Annotated[
+        list[Identifier] | None,
+        Field(
+            max_length=MOST_ITEMS,
+            description="An item the user likes, for this answer only; may be repeated. It is left"
+            " out as if seen.",
+        ),
+    ] = None
+    max_per_category: Annotated[
+        Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER] | None,
+        Field(
+            description="No more items of one category than this, as long as others are eligible;"
+            " rather than a list that is too short there are more. An item of several categories"
+            " counts in each. Left out: TANDEM_MAX_PER_CATEGORY.",
+        ),
+    ] = None
+    diversity: Annotated[
+        Annotated[float, Ge(0), Le(1), AS_NUMBER] | None,
+        Field(
+            description="0: the order of the blend; 1: after the first, each item as unlike those"
+            " before it as can be. Left out: TANDEM_DIVERSITY.",
+        ),
+    ] = None
+    explore: Annotated[
+        Annotated[float, Ge(0), Le(0.5), AS_NUMBER] | None,
+        Field(
+            description="Share of positions that goes to new items near the user, on average and"
+            " never one of the first two. They are marked `explored`. Left out:"
+            " TANDEM_EXPLORATION_SHARE.",
+        ),
+    ] = None
+
+    weights: Annotated[
+        list[SourceWeight] | None,
+        Field(
+            max_length=len(SOURCE_NAMES),
+            description=f"A source and a weight, as speed:0.5; may be repeated. {WEIGHTS}",
+            examples=[["batch:0.5", "speed:0.5"]],
+        ),
+    ] = None
+    policy: Annotated[PolicyName | None, Field(description=POLICY)] = None
+    sharpness: Annotated[Annotated[Sharpness, AS_NUMBER] | None, Field(description=SHARPNESS)] = (
+        None
+    )
+
+    cursor: Annotated[
+        Annotated[str, StringConstraints(max_length=LONGEST_CURSOR)] | None,
+        Field(
+            description="Where the list goes on: the `next` of the answer before, with the same"
+            " parameters but limit. No item comes twice. Left out: from the beginning."
+        ),
+    ] = None
+    not_again: Annotated[
+        Annotated[str, AfterValidator(_duration), Documented({"pattern": _DURATION.pattern})]
+        | None,
+        Field(
+            description="What was shown to the user within this time and not used gives way to"
+            f" other items, and stands at the end; hours or days, {MOST_NOT_AGAIN_DAYS}d at most."
+            " 0h: it does not. Left out: TANDEM_NOT_AGAIN_HOURS.",
+            examples=["12h", "3d"],
+        ),
+    ] = None
+    use_cache: Annotated[
+        QueryBoolean,
+        Field(description="False: the list is made anew, and not cached."),
+    ] = True
+
+    def to_request(self) -> RecommendationRequest:
+        """What the list is to be."""
+        return RecommendationRequest(
+            self.limit,
+            self.exclude_seen,
+            self.explain,
+            RequestInterests(tuple(self.interest or ()), tuple(self.interest_item or ())),
+            self.filters(),
+            self.explore,
+            self.diversity,
+            self.max_per_category,
+            self._blend(),
+            not_again_seconds=None if self.not_again is None else _seconds(self.not_again),
+            use_cache=self.use_cache,
+        )
+
+    def _blend(self) -> AskedBlend:
+        if self.weights is None and self.policy is None and self.sharpness is None:
+            return AS_SET
+        pairs = (each.split(":") for each in self.weights or ())
+        weights = [(name, float(weight)) for name, weight in pairs]
+        return asked_blend(weights, self.policy, self.sharpness)
