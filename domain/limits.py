@@ -3,7 +3,9 @@
 The largest that may be said is stored within a second or two on a small machine.
 """
 
+import re
 from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -23,6 +25,15 @@ MOST_ATTRIBUTE_KEYS = 1_000
 
 DEEPEST_ATTRIBUTES = 100
 
+DATES = ("publish_at", "expire_at")
+"""Attributes between whose times lists show an item."""
+
+_MOMENT = re.compile(
+    r"\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})", re.ASCII
+)
+_FARTHEST_ZONE = timedelta(hours=16)
+"""PostgreSQL knows none so far from UTC."""
+
 
 class AttributesFault(StrEnum):
     """Why attributes are too much."""
@@ -30,6 +41,42 @@ class AttributesFault(StrEnum):
     TOO_DEEP = f"objects and lists may be nested {DEEPEST_ATTRIBUTES} deep at most"
     TOO_MANY_KEYS = f"attributes may have {MOST_ATTRIBUTE_KEYS:,} keys in all at most"
     TOO_LARGE = f"attributes may take {MOST_ATTRIBUTE_BYTES:,} bytes as JSON at most"
+
+
+class DatesFault(StrEnum):
+    """Why an item's dates are none."""
+
+    UNREADABLE = (
+        "the dates publish_at and expire_at must be texts of RFC 3339 with a zone, such as"
+        " 2026-03-01T09:00:00Z, or null"
+    )
+    REVERSED = "the date expire_at must be later than publish_at, or no list ever shows the item"
+
+
+def dates_fault(attributes: Mapping[str, Any]) -> DatesFault | None:
+    """Whether `publish_at` or `expire_at` among an item's attributes cannot be followed."""
+    given = [attributes[name] for name in DATES if attributes.get(name) is not None]
+    if not given:
+        return None
+    moments = [_moment(value) for value in given]
+    if None in moments:
+        return DatesFault.UNREADABLE
+    published, expired = moments[0], moments[-1]
+    if published and expired and len(moments) == len(DATES) and expired <= published:
+        return DatesFault.REVERSED
+    return None
+
+
+def _moment(value: Any) -> datetime | None:
+    """What a text of RFC 3339 says; None if it is none, or outside of the calendar."""
+    if not isinstance(value, str) or not _MOMENT.fullmatch(value):
+        return None
+    try:
+        moment = datetime.fromisoformat(value.upper())
+    except ValueError:
+        return None
+    offset = moment.utcoffset()
+    return moment if offset is not None and abs(offset) < _FARTHEST_ZONE else None
 
 
 def attributes_shape_fault(given: Mapping[str, Any]) -> AttributesFault | None:

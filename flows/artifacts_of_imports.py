@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 
 from loading.high_water_marks import HighWaterMark
-from loading.imports import Imported
+from loading.import_requests import Imported
 from loading.report import LoadReport
 
 _MOST_FILES = 50

@@ -17,13 +17,8 @@ from flows.artifacts_of_imports import publish_import
 from flows.giving_way import unless_needless
 from loading.addresses import check_database, refuse_password
 from loading.high_water_marks import IncrementalQuery
-from loading.imports import (
-    DatabaseSource,
-    FolderSource,
-    Imported,
-    ImportRequest,
-    import_new,
-)
+from loading.import_requests import DatabaseSource, FolderSource, Imported, ImportRequest
+from loading.imports import import_new
 from loading.options import LoadOptions
 from loading.report import Progress
 from loading.words import MEANINGS

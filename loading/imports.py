@@ -2,7 +2,7 @@
 
 import tempfile
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,10 +14,16 @@ import pyarrow.parquet as pq
 from domain.errors import InvalidInputError
 from loading.addresses import masked
 from loading.high_water_marks import HighWaterMark, IncrementalQuery, reached
+from loading.import_requests import (
+    ColumnReading,
+    DatabaseSource,
+    FolderSource,
+    Imported,
+    ImportRequest,
+)
 from loading.load import load
 from loading.new_files import files_of, folder_of, new_files, with_skipped
 from loading.opened import OpenedFiles
-from loading.options import LoadOptions
 from loading.plans import EventsPlan
 from loading.readings import (
     Readings,
@@ -34,71 +40,6 @@ QUERY_NAME = "query"
 
 SAMPLES = 3
 _LONGEST_SAMPLE = 300
-
-
-@dataclass(frozen=True, slots=True)
-class FolderSource:
-    """A folder whose files come one after another."""
-
-    folder: Path
-
-
-@dataclass(frozen=True, slots=True)
-class DatabaseSource:
-    """A query on a database."""
-
-    query: IncrementalQuery
-    url: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class ImportRequest:
-    """What is to be brought in."""
-
-    name: str
-    """Under which the store keeps how far it came."""
-    source: FolderSource | DatabaseSource
-    shown_source: str
-    """What people see of the source; no password."""
-    options: LoadOptions
-    imported_by: str
-    read_again: bool = False
-    """Whether all is read again, whatever was read before."""
-    accept_changes: bool = False
-    """Whether columns that were read may be gone."""
-
-
-@dataclass(frozen=True, slots=True)
-class ColumnReading:
-    """How one column was understood."""
-
-    file: str
-    column: str
-    """Empty: no column says it."""
-    meaning: str
-    how: str
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What an import did."""
-
-    name: str
-    source: str
-    rows: int
-    """Rows that were read."""
-    report: LoadReport | None = None
-    """What became of them; None: there was nothing new."""
-    mark_before: HighWaterMark | None = None
-    mark_after: HighWaterMark | None = None
-    files: tuple[str, ...] = ()
-    """Files that were new or changed."""
-    files_unchanged: int = 0
-    columns: tuple[ColumnReading, ...] = ()
-    notices: tuple[str, ...] = ()
-    """What somebody should look at."""
-    samples: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The first rejected rows by reason."""
 
 
 def import_new(

@@ -10,6 +10,7 @@ from domain.limits import (
     MOST_ATTRIBUTE_KEYS,
     MOST_CATEGORIES,
     AttributesFault,
+    DatesFault,
 )
 
 
@@ -53,6 +54,8 @@ class Reason(StrEnum):
     UNWRITABLE_ATTRIBUTES = "attributes are nested too deep"
     LARGE_ATTRIBUTES = f"attributes take more than {MOST_ATTRIBUTE_BYTES:,} bytes as JSON"
     MANY_ATTRIBUTES = f"attributes have more than {MOST_ATTRIBUTE_KEYS:,} keys in all"
+    UNREADABLE_DATES = "publish_at or expire_at is no time of RFC 3339 with a zone"
+    REVERSED_DATES = "expire_at is not later than publish_at"
     LONG_TITLE = f"title is longer than {LONGEST_TITLE} characters"
     LONG_DESCRIPTION = f"description is longer than {LONGEST_DESCRIPTION:,} characters"
     MANY_CATEGORIES = f"more than {MOST_CATEGORIES} categories"
@@ -71,4 +74,8 @@ ATTRIBUTES_REASONS = {
     AttributesFault.TOO_DEEP: Reason.UNWRITABLE_ATTRIBUTES,
     AttributesFault.TOO_MANY_KEYS: Reason.MANY_ATTRIBUTES,
     AttributesFault.TOO_LARGE: Reason.LARGE_ATTRIBUTES,
+}
+DATES_REASONS = {
+    DatesFault.UNREADABLE: Reason.UNREADABLE_DATES,
+    DatesFault.REVERSED: Reason.REVERSED_DATES,
 }

@@ -15,6 +15,7 @@ from serving.access.token_routes import router as token_router
 from serving.accounts.account_routes import router as accounts_router
 from serving.accounts.auth_routes import router as auth_router
 from serving.accounts.session_routes import router as session_router
+from serving.administration.routes import router as administration_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
@@ -35,8 +36,11 @@ from serving.pages.routes import router as pages_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
+from serving.relations.routes import router as relations_router
+from serving.relations.user_routes import router as related_users_router
 from serving.rows.routes import router as rows_router
 from serving.runtime.metrics import ServingMetrics
+from serving.runtime.performance import PERFORMANCE
 from serving.search.routes import router as search_router
 from serving.server.figures import Figures, ProcessSlot
 from serving.server.refusing import ConnectionLimits, Edge
@@ -53,6 +57,8 @@ _ROUTERS = (
     rows_router,
     non_personalized_router,
     similar_router,
+    relations_router,
+    related_users_router,
     search_router,
     catalogue_router,
     users_router,
@@ -65,6 +71,7 @@ _ROUTERS = (
     audit_router,
     loads_router,
     diagnosis_router,
+    administration_router,
     operation_router,
     pages_router,
 )
@@ -90,7 +97,7 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     `slot`: which of several processes it answers in; None: there is this one only.
     """
     metrics = ServingMetrics()
-    figures = Figures(metrics.registry, slot)
+    figures = Figures(metrics.registry, slot, {PERFORMANCE: metrics.performance.given})
     edge = Edge(_connection_limits(settings), metrics)
 
     @asynccontextmanager

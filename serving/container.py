@@ -6,17 +6,23 @@ from serving.access.audit_log import AuditLog
 from serving.access.key_keeping import KeyKeeping
 from serving.access.user_tokens import UserTokens
 from serving.account_parts import AccountParts
+from serving.administration.answer_refresh import AnswerRefresh
+from serving.administration.run_keeping import RunKeeping
+from serving.administration.settings_in_force import SettingsReader
 from serving.answering.cache import AnswerCache
+from serving.answering.catalogue_changes import CatalogueChanges
 from serving.answering.fields import ItemFields
 from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
+from serving.catalogue.catalogue import Catalogue
+from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
-from serving.events.record_events import EventRecorder, EventUndoer
+from serving.events.deleting import EventUndoer
+from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_lookup import ExclusionLookup
@@ -42,6 +48,11 @@ from serving.postgres.store import Store
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.warming import RecentRequests, Warmer
+from serving.relations.active_users import ActiveUsersReader
+from serving.relations.pair_similarity import PairSimilarity
+from serving.relations.related_users import UserRelations
+from serving.relations.surprising import Surprising
+from serving.relations.together import Together
 from serving.rows.own_items import OwnItems
 from serving.rows.page_maker import PageMaker
 from serving.runtime.background import BackgroundFailures
@@ -50,8 +61,9 @@ from serving.search.search import Searcher
 from serving.search.words import Search
 from serving.settings import ServingSettings
 from serving.similar.similar import Similar
+from serving.users.forgetting import UserForgetter
 from serving.users.history import Histories
-from serving.users.user_keeping import UserForgetter, UserKeeping
+from serving.users.user_keeping import UserKeeping
 
 
 class Container(AccountParts):
@@ -92,6 +104,7 @@ class Container(AccountParts):
             ),
             self.non_personalized,
             self.similar,
+            *self.relations,
             self.searcher,
             self.page_maker,
             self.recorder,
@@ -101,13 +114,15 @@ class Container(AccountParts):
             ),
             self.forgetter,
             self.user_keeping,
-            CatalogueKeeping(
-                Catalogue(self.store), self.answers, (self.fallback, self.fallback_lists)
-            ),
+            self.catalogue,
+            self.events,
             Readiness(
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
+            RunKeeping(self.store, self.settings.database_url.get_secret_value(), self.live_runs),
+            AnswerRefresh(self.store, self.users, self.answers),
+            SettingsReader(self.settings),
             UploadQueue(self.store, UploadFolder(self.settings.uploads_folder), self.budgets),
         )
 
@@ -174,6 +189,7 @@ class Container(AccountParts):
             self.settings.blend(),
             recall_bound=self.settings.index_recall_bound,
             new_item_users=self.settings.new_item_users,
+            on_candidates=self.metrics.candidates.observe,
         )
 
     @cached_property
@@ -184,14 +200,21 @@ class Container(AccountParts):
             answers=self.answers,
             live_runs=self.live_runs,
             exclusion_cache=self.exclusion_cache,
+            catalogue=self.catalogue_changes,
             metrics=self.metrics,
             most_lag_seconds=self.settings.replica_lag_seconds,
         )
 
     @cached_property
+    def catalogue_changes(self) -> CatalogueChanges:
+        return CatalogueChanges(self.store)
+
+    @cached_property
     def pipeline(self) -> AnswerPipeline:
         return AnswerPipeline(
             cache=AnswerCache(self.answers, self.redis, seconds=self.settings.answer_cache_seconds),
+            catalogue=self.catalogue_changes,
+            entry_seconds=self.settings.answer_entry_seconds,
             live_runs=self.live_runs,
             recommendations=self.recommendations,
             users=self.users,
@@ -247,6 +270,21 @@ class Container(AccountParts):
             fresh_seconds=self.settings.search_fresh_seconds,
         )
 
+    @property
+    def relations(self) -> tuple[object, ...]:
+        return (
+            Together(pipeline=self.pipeline, store=self.store),
+            Surprising(
+                pipeline=self.pipeline,
+                recommendations=self.recommendations,
+                impressions=self.impressions,
+                recall_bound=self.settings.index_recall_bound,
+            ),
+            UserRelations(self.store, self.live_runs),
+            PairSimilarity(self.store, self.live_runs),
+            ActiveUsersReader(self.store),
+        )
+
     @cached_property
     def searcher(self) -> Searcher:
         return Searcher(
@@ -279,11 +317,17 @@ class Container(AccountParts):
             events=self.events,
             kinds=self.kinds,
             scales=Scales(self.events),
+            catalogue=self.catalogue,
             answers=self.answers,
             exclusion_cache=self.exclusion_cache,
             metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def catalogue(self) -> CatalogueKeeping:
+        fallbacks = (self.fallback, self.fallback_lists)
+        return CatalogueKeeping(Catalogue(self.store), self.answers, fallbacks)
 
     @cached_property
     def forgetter(self) -> UserForgetter:
@@ -334,6 +378,7 @@ class Container(AccountParts):
         return Follower(
             self.settings.database_url.get_secret_value(),
             self.live_runs,
+            self.catalogue_changes,
             exclusion_cache=self.exclusion_cache,
             exclusion_warmer=self.exclusion_warmer,
             subscription=self.subscription,

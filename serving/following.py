@@ -9,6 +9,7 @@ import structlog
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import RunId
+from serving.answering.catalogue_changes import CatalogueChanges
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.recommendations.warming import Warmer
@@ -49,6 +50,7 @@ class Follower:
 
     database_url: str
     live_runs: LiveRuns
+    catalogue: CatalogueChanges
     exclusion_cache: ExclusionCache
     exclusion_warmer: ExclusionWarmer
     subscription: Subscription
@@ -98,6 +100,8 @@ class Follower:
     async def _receive(self, notification: Notification) -> None:
         if notification.kind == "exclusions":
             self.exclusion_cache.receive(notification.payload)
+        elif notification.kind == "catalogue":
+            self.catalogue.note_stale()
         elif notification.kind == "coming":
             self.warmer.begin(RunId(int(notification.payload)))
         else:

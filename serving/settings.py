@@ -45,6 +45,10 @@ LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
 """Whose answers were dropped is known for `VERSION_SECONDS`, so no replica may lag longer."""
 
 
+LONGEST_CACHED_SECONDS = 86_400
+"""What happened to items before is forgotten."""
+
+
 class BlendSettings(LayerSettings):
     """How the sources are blended; replay reads it too."""
 
@@ -313,8 +317,13 @@ class ServingSettings(
         LOG_LEVEL, description="What is less urgent is not logged; each request is INFO."
     )
 
-    answer_cache_seconds: Count = Field(
-        60, description="An answer is given again from Redis for so long, if nothing changed it."
+    answer_cache_seconds: Annotated[int, Field(ge=1, le=LONGEST_CACHED_SECONDS)] = Field(
+        3_600, description="A list is given again from Redis for so long, if nothing changed it."
+    )
+    answer_entry_seconds: Positive = Field(
+        60.0,
+        description="For so long only, if items came in, were published or changed, or the list"
+        " shows what is popular.",
     )
     search_fresh_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
         1.0,

@@ -13,11 +13,13 @@ from sql.statements import statements
 _LISTEN = str(statements("live")["listen_to_promotions"])
 _LISTEN_TO_EXCLUSIONS = str(statements("live")["listen_to_exclusions"])
 _LISTEN_TO_COMING = str(statements("live")["listen_to_coming_runs"])
+_LISTEN_TO_CATALOGUE = str(statements("live")["listen_to_catalogue"])
 _LISTEN_TO_ITEMS = str(statements("cold_items")["listen_to_items"])
 _KINDS: dict[str, "Kind"] = {
     "tandem_promotion": "promotion",
     "tandem_coming": "coming",
     "tandem_exclusions": "exclusions",
+    "tandem_catalogue": "catalogue",
 }
 
 QUIET_SECONDS = 30.0
@@ -37,7 +39,7 @@ _FOLLOWING = _CONNECTING | {"application_name": "tandem-follower"}
 """By this name the night sees whether anybody makes answers of a run that is about to be served."""
 
 
-Kind = Literal["promotion", "coming", "exclusions"]
+Kind = Literal["promotion", "coming", "exclusions", "catalogue"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Notification:
     """A message of PostgreSQL to whoever listens."""
 
     kind: Kind
-    """`promotion`: another run is served, or there may be one; `coming`: one is about to be."""
+    """`promotion`: another run is served, or there may be one; `coming`: one is about to be;
+    `catalogue`: something happened to items."""
     payload: str = ""
     """The number of the run, or what users must not be shown."""
 
@@ -63,6 +66,7 @@ async def listen_for_notifications(database_url: str) -> AsyncGenerator[Notifica
             await connection.execute(_LISTEN)
             await connection.execute(_LISTEN_TO_COMING)
             await connection.execute(_LISTEN_TO_EXCLUSIONS)
+            await connection.execute(_LISTEN_TO_CATALOGUE)
             yield Notification("promotion")
             notifies = connection.notifies(timeout=QUIET_SECONDS)
             async with aclosing(notifies):

@@ -186,6 +186,7 @@ def _of_docs_page(exposure: Exposure) -> Openness:
 
 
 may_open_docs = Depends(RequiredOpenness(_of_docs_page))
+may_load_sdk = Depends(RequiredOpenness(lambda _: "open"))
 may_read_docs = Depends(RequiredOpenness(lambda exposure: exposure.docs))
 may_read_metrics = Depends(RequiredOpenness(lambda exposure: exposure.metrics))
 

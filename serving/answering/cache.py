@@ -1,12 +1,14 @@
 """The cache of lists: a user's own, and those that are the same for everybody."""
 
 import hashlib
+import math
 import secrets
 import time
 from dataclasses import dataclass
 
 from domain.identifiers import UserNo
-from serving.redis.answers import Answers, CacheVersion
+from serving.answering.catalogue_changes import UNSTAMPED, Stamp
+from serving.redis.answers import CATALOGUE, Answers, CacheVersion
 from serving.redis.redis_link import GENERATION, RedisLink
 
 # As for a user's answers: what was kept in another generation does not count.
@@ -16,7 +18,7 @@ if not generation then
     generation = ARGV[1]
     redis.call('SET', KEYS[2], generation)
 end
-return {redis.call('GET', KEYS[1]), generation}
+return {redis.call('GET', KEYS[1]), generation, redis.call('GET', KEYS[3])}
 """
 
 # What was read before all answers were dropped is not kept after it.
@@ -38,14 +40,14 @@ class SharedAnswers:
     async def find(self, field: str) -> tuple[bytes | None, CacheVersion]:
         """An answer, or None, and the version to store a new one with."""
         found = await self._link.ask(
-            "EVAL", _FIND, 2, _key(field), GENERATION, secrets.token_hex(8)
+            "EVAL", _FIND, 3, _key(field), GENERATION, CATALOGUE, secrets.token_hex(8)
         )
         if found is None:
             return None, self._answers.version_without_redis()
-        entry, generation = found
+        entry, generation, catalogue = found
         seal = generation + b"|"
         kept = entry[len(seal) :] if entry is not None and entry.startswith(seal) else None
-        return kept, CacheVersion(b"", generation)
+        return kept, CacheVersion(b"", generation, catalogue=catalogue or b"")
 
     async def store(self, field: str, answer: bytes, version: CacheVersion) -> None:
         """Keep an answer, unless all answers were dropped since the version was taken."""
@@ -73,14 +75,21 @@ class Cached:
 
     encoded: bytes | None
     """None: nothing is cached."""
-    made_at: float
-    """Seconds since 1970."""
     version: CacheVersion
     """To store a new list with."""
+    made_at: float = 0.0
+    """Seconds since 1970."""
+    good_until: float = math.inf
+    """The same: when the first of its items expires."""
+    stamp: Stamp = UNSTAMPED
+    """What it knows of the catalogue."""
+    catalogue: bytes = b""
+    """Which changes it knows of those that must be seen at once: see `CacheVersion`."""
 
     def is_fresh(self, seconds: float) -> bool:
-        """Whether something is cached, and was made so lately."""
-        return self.encoded is not None and time.time() - self.made_at < seconds
+        """Whether something is cached, was made so lately, and has no item that expired."""
+        now = time.time()
+        return self.encoded is not None and now - self.made_at < seconds and now < self.good_until
 
 
 class AnswerCache:
@@ -102,15 +111,29 @@ class AnswerCache:
         else:
             found, version = await self._answers.find(user_no, key)
         if found is None:
-            return Cached(None, 0.0, version)
-        made_at, _, encoded = found.partition(b" ")
-        return Cached(encoded, float(made_at), version)
+            return Cached(None, version)
+        made_at, good_until, catalogue, position, entered, touched, encoded = found.split(b" ", 6)
+        stamp = Stamp(int(position), entered.decode(), touched.decode())
+        return Cached(encoded, version, float(made_at), float(good_until), stamp, catalogue)
 
     async def store(
-        self, user_no: UserNo | None, key: str, encoded: bytes, version: CacheVersion
+        self,
+        user_no: UserNo | None,
+        key: str,
+        encoded: bytes,
+        version: CacheVersion,
+        *,
+        stamp: Stamp,
+        good_seconds: float | None,
     ) -> None:
-        """Cache a list, unless the user's lists were dropped since the version was taken."""
-        entry = b"%.3f %b" % (time.time(), encoded)
+        """Cache a list, unless the user's lists were dropped since the version was taken.
+
+        `good_seconds`: after how long its first item expires; None: none does.
+        """
+        now = time.time()
+        good_until = math.inf if good_seconds is None else now + good_seconds
+        known = (version.catalogue, stamp.position, stamp.entered.encode(), stamp.touched.encode())
+        entry = b"%.3f %.3f %b %d %b %b %b" % (now, good_until, *known, encoded)
         if user_no is None:
             await self._shared.store(key, entry, version)
         else:

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeVar
 import orjson
 
 from domain.identifiers import ItemNo, UserId
+from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.runs.live_runs import LiveRun
@@ -74,6 +75,10 @@ class CachedKind(ListKind[Request, Result]):
 
     fresh_seconds = math.inf
     """So long a cached list is answered; later only while PostgreSQL is away."""
+
+    @abstractmethod
+    def filters(self, request: Request) -> Filters:
+        """What the items of the list are to meet."""
 
     @abstractmethod
     def key(self, request: Request) -> str:

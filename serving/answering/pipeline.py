@@ -5,14 +5,17 @@ Where PostgreSQL does not answer within the budget, it is what is cached, or the
 what is known to be excluded.
 """
 
+import math
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
-from serving.answering.cache import AnswerCache
+from serving.answering.cache import AnswerCache, Cached
+from serving.answering.catalogue_changes import UNSTAMPED, CatalogueChanges, Stamp
 from serving.answering.list_kind import CachedKind, ListKind, Request, Result
 from serving.answering.replica_reading import ReplicaReading, on_replica
 from serving.candidates.recommendations import Recommendations
@@ -67,6 +70,9 @@ class AnswerPipeline:
     """Answers requests for lists."""
 
     cache: AnswerCache
+    catalogue: CatalogueChanges
+    entry_seconds: float
+    """A list that may lack items is cached no longer."""
     live_runs: LiveRuns
     recommendations: Recommendations
     users: UserNumbers
@@ -106,11 +112,12 @@ class AnswerPipeline:
             return
         key = _key(kind, request, run)
         cached = await self.cache.find(user_no, key)
+        stamp = await self.catalogue.current(cached.version.catalogue)
         since = self.exclusion_cache.now
         # Asked after the version was taken: a later event voids the version.
         if cached.encoded is None and await self.recommendations.knows_user(run.run_id, user_no):
             user = self._reader(run, user_id, user_no, cached.version, since=since)
-            await self._make(kind, request, run, user, key=key, version=cached.version)
+            await self._make(kind, request, run, user, key=key, version=cached.version, stamp=stamp)
 
     async def _best(self, asked: _Asked[Request, Result]) -> Answer[Result]:
         with HedgedRead(lambda: self._known(asked.user_ids)) as hedged:
@@ -135,15 +142,18 @@ class AnswerPipeline:
             # The patience with PostgreSQL may have taken all of the budget.
             with spending(None):
                 cached = await self.cache.find(known.user_no, _key(kind, request, run))
-            if cached.encoded is not None:
-                result = kind.decode(cached.encoded)
+            # What changed lately cannot be read now.
+            token = cached.version.catalogue
+            is_known = cached.catalogue == token or self.catalogue.is_current(token)
+            result = self._still_good(kind, request, cached) if is_known else None
+            if result is not None:
                 excluded = kind.excluded(known.exclusions, request)
                 if excluded.isdisjoint(item.item_no for item in result.items):
                     # The list of strangers was made without a look at what this user has seen.
                     knowledge = known.knowledge if known.user_no is None else "known"
                     return Answer(result, CACHE, known.user_no, knowledge)
-        result = replace(kind.make_fallback(known, request), degraded=degraded_by(error))
-        return Answer(result, result.strategy, known.user_no, known.knowledge)
+        made = replace(kind.make_fallback(known, request), degraded=degraded_by(error))
+        return Answer(made, made.strategy, known.user_no, known.knowledge)
 
     async def _of_run(self, asked: _Asked[Request, Result], run: LiveRun | None) -> Answer[Result]:
         if asked.user_id is None:
@@ -162,12 +172,15 @@ class AnswerPipeline:
             return Answer(result, result.strategy, user_no, "known")
         key = _key(kind, request, run)
         cached = await self.cache.find(user_no, key)
-        fresh = cached.is_fresh(kind.fresh_seconds)
-        self.metrics.cache.labels("hit" if fresh else "miss").inc()
-        if fresh and cached.encoded is not None:
+        stamp = await self._stamp(cached)
+        kept = self._still_good(kind, request, cached, seconds=kind.fresh_seconds)
+        if kept is not None and self._may_lack(kind, request, cached, kept):
+            kept = None
+        self.metrics.cache.labels("miss" if kept is None else "hit").inc()
+        if kept is not None:
             if user_id is not None and user_no is not None:
                 await self.exclusion_cache.warm(user_id)
-            return Answer(kind.decode(cached.encoded), CACHE, user_no, "known")
+            return Answer(kept, CACHE, user_no, "known")
         grant = self.replica.grant(run, cached.version)
         since = self.exclusion_cache.now if grant is None else grant.exclusions_version
         user = self._reader(run, user_id, user_no, cached.version, since=since)
@@ -175,7 +188,15 @@ class AnswerPipeline:
             # With the version in the key, who asks after an event never gets an older list.
             result = await self._flights.run(
                 (user_no, key, cached.version),
-                lambda: self._make(kind, request, run, user, key=key, version=cached.version),
+                lambda: self._make(
+                    kind,
+                    request,
+                    run,
+                    user,
+                    key=key,
+                    version=cached.version,
+                    stamp=stamp if grant is None else grant.stamp,
+                ),
             )
         return Answer(result, result.strategy, user_no, "known")
 
@@ -198,12 +219,62 @@ class AnswerPipeline:
         *,
         key: str,
         version: CacheVersion,
+        stamp: Stamp,
     ) -> Result:
         result = await kind.make(run, user, request)
-        if result.degraded is None:
-            user_no = None if user is None else user.user_no
-            await self.cache.store(user_no, key, kind.encode(result), version)
+        if result.degraded is None and version.reachable:
+            # A list is no worse because nobody knows for how long it will be good.
+            with suppress(StoreUnavailableError):
+                item_nos = [item.item_no for item in result.items]
+                good_seconds = await self.catalogue.find_seconds_to_expiry(item_nos)
+                await self.cache.store(
+                    None if user is None else user.user_no,
+                    key,
+                    kind.encode(result),
+                    version,
+                    stamp=stamp,
+                    good_seconds=good_seconds,
+                )
         return result
+
+    async def _stamp(self, cached: Cached) -> Stamp:
+        """What a list knows of the catalogue that is made now."""
+        if not cached.version.reachable:
+            return UNSTAMPED
+        return await self.catalogue.current(cached.version.catalogue)
+
+    def _still_good(
+        self,
+        kind: CachedKind[Request, Result],
+        request: Request,
+        cached: Cached,
+        *,
+        seconds: float = math.inf,
+    ) -> Result | None:
+        """The cached list, if it is so fresh and all of its items may still be in it."""
+        if cached.encoded is None or not cached.is_fresh(seconds):
+            return None
+        result = kind.decode(cached.encoded)
+        item_nos = [item.item_no for item in result.items]
+        filtered = kind.filters(request).written is not None
+        outdated = self.catalogue.outdates(cached.stamp, item_nos, filtered=filtered)
+        return None if outdated else result
+
+    def _may_lack(
+        self,
+        kind: CachedKind[Request, Result],
+        request: Request,
+        cached: Cached,
+        result: Result,
+    ) -> bool:
+        """Whether others than its items may belong into a list, which is no longer new."""
+        if cached.is_fresh(self.entry_seconds):
+            return False
+        written = kind.filters(request).written
+        # What is popular follows everybody's events.
+        if result.strategy == "popular" or (written is not None and written.asks_now):
+            return True
+        return self.catalogue.may_lack(cached.stamp, filtered=written is not None)
 
     def _reader(
         self,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import structlog
 
 from domain.errors import StoreUnavailableError
+from serving.answering.catalogue_changes import UNSTAMPED, CatalogueChanges, Stamp
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.postgres.replica import Replica, ReplicaState, reading_replica
 from serving.postgres.store import ReadStore
@@ -48,6 +49,10 @@ class Checkpoint:
     """How far the primary's log was written after all that."""
     taken_at: float
     """Monotonic seconds, before all that."""
+    catalogue: bytes = b""
+    """Of the cache, as the clock."""
+    stamp: Stamp = UNSTAMPED
+    """What was known of the catalogue before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +63,8 @@ class ReplicaGrant:
     """On this server only."""
     exclusions_version: int
     """What was added to the exclusion cache after this version may be missing in what is read."""
+    stamp: Stamp = UNSTAMPED
+    """What a list knows of the catalogue that is read there."""
 
 
 class Freshness:
@@ -90,7 +97,13 @@ class Freshness:
         return None if self._passed is None else now - self._passed.taken_at
 
     def grant(
-        self, clock: int, generation: bytes, run: LiveRun | None, *, now: float
+        self,
+        clock: int,
+        generation: bytes,
+        run: LiveRun | None,
+        *,
+        now: float,
+        catalogue: bytes = b"",
     ) -> ReplicaGrant | None:
         """A grant to read what was last changed at `clock`, of a run.
 
@@ -105,8 +118,15 @@ class Freshness:
             return None
         # Its figures may be measured anew; only another promotion makes another run of it.
         same = (run and run.version) == (checkpoint.run and checkpoint.run.version)
-        known = clock <= checkpoint.clock and generation == checkpoint.generation and same
-        return ReplicaGrant(self._server, checkpoint.exclusions_version) if known else None
+        known = (
+            clock <= checkpoint.clock
+            and generation == checkpoint.generation
+            and catalogue == checkpoint.catalogue
+            and same
+        )
+        if not known:
+            return None
+        return ReplicaGrant(self._server, checkpoint.exclusions_version, checkpoint.stamp)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +171,7 @@ class ReplicaReading:
         answers: Answers,
         live_runs: LiveRuns,
         exclusion_cache: ExclusionCache,
+        catalogue: CatalogueChanges,
         metrics: ServingMetrics,
         most_lag_seconds: float,
     ) -> None:
@@ -159,6 +180,7 @@ class ReplicaReading:
         self._answers = answers
         self._live_runs = live_runs
         self._exclusion_cache = exclusion_cache
+        self._catalogue = catalogue
         self._metrics = metrics
         self._freshness = Freshness(most_lag_seconds=most_lag_seconds)
         self._fault: str | None = None
@@ -205,12 +227,17 @@ class ReplicaReading:
         if not version.reachable or self._fault is not None:
             return None
         return self._freshness.grant(
-            int(version.user_version or 0), version.generation, run, now=time.monotonic()
+            int(version.user_version or 0),
+            version.generation,
+            run,
+            now=time.monotonic(),
+            catalogue=version.catalogue,
         )
 
     async def _note_checkpoint(self) -> None:
         taken_at = time.monotonic()
         exclusions_version, run = self._exclusion_cache.now, self._live_runs.current
+        stamp = self._catalogue.stamp
         clock = await self._answers.advance_clock()
         if clock is None:
             return
@@ -218,7 +245,14 @@ class ReplicaReading:
         self._cluster = written.cluster
         self._freshness.note(
             Checkpoint(
-                clock.clock, clock.generation, run, exclusions_version, written.position, taken_at
+                clock.clock,
+                clock.generation,
+                run,
+                exclusions_version,
+                written.position,
+                taken_at,
+                clock.catalogue,
+                stamp,
             )
         )
 

@@ -61,7 +61,7 @@ def written_filter(text: str) -> Passes:
 
 WrittenFilter = Annotated[
     Annotated[str, AfterValidator(storable_text), AfterValidator(_parsable)] | None,
-    Documented({"maxLength": LONGEST_FILTER}),
+    Documented({"minLength": 1, "maxLength": LONGEST_FILTER}),
     Field(
         description="Only items that pass: comparisons of attributes (=, !=, <, <=, >, >=, in, not"
         " in, starts with, exists, missing) with texts in quotes, numbers, true, false, time"

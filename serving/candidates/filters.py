@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
-from serving.filtering.expression import Document, Expression
+from serving.filtering.expression import Document, Expression, Moment
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -114,6 +114,12 @@ class Passes:
         # digest: there may be many values.
         said = f"{self.text}\n{self.expression.jsonpath(_ANY_TIME)}"
         return {"item_path": hashlib.sha256(said.encode()).hexdigest(), "asks_fields": None}
+
+    @property
+    def asks_now(self) -> bool:
+        """Whether it depends on the time of the request."""
+        operands = self.expression.operands()
+        return any(isinstance(each, Moment) and each.at is None for each in operands)
 
     def matches(self, item: FilteredItem, document: Document | None) -> bool:  # noqa: ARG002
         """See `Condition`; an item of which no attributes are known does not pass."""

@@ -55,7 +55,7 @@ class CataloguePage:
 
 
 class FallbackReader:
-    """Reads it; only what is available counts."""
+    """Reads it; only what may be shown counts."""
 
     def __init__(self, store: ReadStore) -> None:
         self._store = store
@@ -101,8 +101,14 @@ class FallbackReader:
             if attributes is not None
         }
 
+    async def load_expiries(self, item_nos: Sequence[ItemNo]) -> dict[ItemNo, float]:
+        """When those of the items expire that do, in seconds since 1970."""
+        parameters = {"item_nos": as_array(item_nos)}
+        (row,) = await self._store.rows(_FALLBACK["load_expiries"], parameters)
+        return {ItemNo(int(no)): at for no, at in orjson.loads(row.expiries or "{}").items()}
+
     async def load_items(self, item_nos: Sequence[ItemNo]) -> list[CatalogueItem]:
-        """Those of the items that are available, in any order."""
+        """Those of the items that may be shown, in any order."""
         parameters = {"item_nos": as_array(item_nos)}
         (row,) = await self._store.rows(_FALLBACK["load_fallback_items"], parameters)
         return [

@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
@@ -14,7 +14,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.fallback.category_fallback import CategoryFallback, CategoryItems, FallbackReader
-from serving.fallback.fallback_items import FallbackItems
+from serving.fallback.fallback_items import NO_EXPIRIES, FallbackItems
 from serving.filtering.expression import Document
 from serving.lists.list_maker import ListMaker
 from serving.lists.recommendation_list import RecommendationList, RecommendedItem, backfill_items
@@ -107,6 +107,7 @@ class FallbackCatalogue:
         self._documents: dict[ItemNo, Document] = {}
         self._asked_of: AbstractSet[ItemNo] = frozenset()
         self._documents_until = 0.0
+        self._other_expiries: Mapping[ItemNo, float] = NO_EXPIRIES
 
     @property
     def run(self) -> LiveRun | None:
@@ -133,7 +134,9 @@ class FallbackCatalogue:
             raise
         # It takes long enough for other requests to notice.
         more = of_categories or CategoryItems()
-        fallback, encoded = await asyncio.to_thread(_assembled, result, more)
+        numbers = [*(item.item_no for item in result.items), *(item.item_no for item in more.items)]
+        expiries = await self._reader.load_expiries(numbers)
+        fallback, encoded = await asyncio.to_thread(_assembled, result, more, expiries)
         if self._changed:
             # It may have been read before.
             for item_id, categories in self._changed.items():
@@ -181,6 +184,15 @@ class FallbackCatalogue:
         self._changed[item_id] = categories
         if self._items is not None:
             _update_item(self._items, item_id, categories)
+
+    async def follow_expiries(self, item_nos: Iterable[ItemNo]) -> None:
+        """Know when items expire that other lists are kept of; to be done again and again."""
+        self._other_expiries = await self._reader.load_expiries(sorted(set(item_nos)))
+
+    def has_expired(self, item_no: ItemNo) -> bool:
+        """Whether an item that is followed may not be shown any more."""
+        now = time.time()
+        return self._other_expiries.get(item_no, now) < now
 
     def numbers_of(self, item_ids: Sequence[str]) -> frozenset[ItemNo]:
         """The numbers of those of these items that the fallback has."""
@@ -236,12 +248,14 @@ def _update_item(
         fallback.update_categories(item_id, categories)
 
 
-def _assembled(result: RecommendationList, more: CategoryItems) -> tuple[FallbackItems, bytes]:
+def _assembled(
+    result: RecommendationList, more: CategoryItems, expiries: Mapping[ItemNo, float]
+) -> tuple[FallbackItems, bytes]:
     """What is popular in all, then in categories, then what is new; and how it is kept."""
     first = [item for item in result.items if item.score > 0]
     others = [*(item for item in result.items if item.score <= 0), *backfill_items(more.items)]
     items = replace(result, strategy="fallback", items=(*first, *_in_order(others, more)))
-    fallback = FallbackItems(items, more.incomplete_categories)
+    fallback = FallbackItems(items, more.incomplete_categories, expiries)
     return fallback, fallback.encode()
 
 

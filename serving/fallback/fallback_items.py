@@ -3,10 +3,11 @@
 import time
 from bisect import insort
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import replace
 from itertools import islice
+from types import MappingProxyType
 
 import orjson
 
@@ -18,6 +19,7 @@ from serving.lists.list_builder import ListBuilder
 from serving.lists.recommendation_list import RecommendationList, RecommendedItem
 from serving.runs.live_runs import LiveRun
 
+NO_EXPIRIES: Mapping[ItemNo, float] = MappingProxyType({})
 _LONGEST_SECONDS = 0.03
 """Of this thread's time for a list with a filter: all other requests wait meanwhile."""
 _TOO_LONG = (
@@ -33,9 +35,16 @@ class FallbackItems:
     """
 
     def __init__(
-        self, result: RecommendationList, incomplete_categories: Iterable[str] | None
+        self,
+        result: RecommendationList,
+        incomplete_categories: Iterable[str] | None,
+        expiries: Mapping[ItemNo, float] = NO_EXPIRIES,
     ) -> None:
-        """`incomplete_categories`: see `covers`; None: they are not known."""
+        """`incomplete_categories`: see `covers`; None: they are not known.
+
+        `expiries`: when those items expire that do, in seconds since 1970.
+        """
+        self._expiries = expiries
         self._result = replace(result, items=())
         self._incomplete_categories = (
             None if incomplete_categories is None else set(incomplete_categories)
@@ -71,14 +80,14 @@ class FallbackItems:
     def _passing(
         self, excluded: AbstractSet[ItemNo], filters: Filters
     ) -> Iterator[RecommendedItem]:
-        is_written, found = filters.written is not None, False
+        is_written, found, now = filters.written is not None, False, time.time()
         ends_at = time.thread_time() + _LONGEST_SECONDS
         for item in self._within(filters.any_of):
             if is_written and time.thread_time() > ends_at:
                 if not found:
                     raise StoreUnavailableError(_TOO_LONG)
                 return
-            if item.item_no in excluded:
+            if item.item_no in excluded or self._expiries.get(item.item_no, now) < now:
                 continue
             if filters.match(item, self._documents.get(item.item_no)):
                 found = True
@@ -144,19 +153,22 @@ class FallbackItems:
         return frozenset(self._items[index].item_no for index in indexes if index is not None)
 
     def encode(self) -> bytes:
-        """Two lines of JSON."""
+        """Three lines of JSON."""
         result = replace(self._result, items=tuple(self._items.values()))
         incomplete_categories = (
             None if self._incomplete_categories is None else sorted(self._incomplete_categories)
         )
-        return orjson.dumps(result) + b"\n" + orjson.dumps(incomplete_categories)
+        expiries = orjson.dumps(dict(self._expiries), option=orjson.OPT_NON_STR_KEYS)
+        return b"\n".join((orjson.dumps(result), orjson.dumps(incomplete_categories), expiries))
 
     @classmethod
     def decode(cls, kept: bytes) -> "FallbackItems":
         """What was encoded; a list alone, as earlier versions kept it, is one of some items."""
-        result, _, incomplete_categories = kept.partition(b"\n")
+        result, incomplete_categories, expiries, *_ = *kept.split(b"\n"), b"", b""
         return cls(
-            RecommendationList.decode(result), orjson.loads(incomplete_categories or b"null")
+            RecommendationList.decode(result),
+            orjson.loads(incomplete_categories or b"null"),
+            {ItemNo(int(no)): at for no, at in orjson.loads(expiries or b"{}").items()},
         )
 
     def _within(self, categories: Sequence[str]) -> Iterator[RecommendedItem]:

@@ -1,6 +1,6 @@
 """Making one user's list from one run: the blend, the re-ranking, and the backfill."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
@@ -47,6 +47,7 @@ class ListMaker:
         log_events: int = 20_000,
         recall_bound: float,
         new_item_users: int,
+        on_candidates: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._recommendations = recommendations
         self._profiles = profiles
@@ -55,6 +56,8 @@ class ListMaker:
         self._backfiller = Backfiller(recommendations, log_events=log_events)
         self._reranker = Reranker(recommendations, new_item_users=new_item_users)
         self._recall_bound = recall_bound
+        self._on_candidates = on_candidates
+        """Gets the number of candidates of each list."""
 
     async def make(
         self,
@@ -76,6 +79,7 @@ class ListMaker:
             unapplied = AppliedPolicy.of_no_source(policy)
             return RecommendationList("popular", run, unapplied, builder.items, degraded)
         ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
+        self._on_candidates(len(ranked))
         builder, reranking_degraded = await self._reranker.reranked(
             run, candidates, ranked, request, schedule
         )

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from domain.identifiers import ItemId, UserId
+from domain.identifiers import ItemId, ItemNo, UserId
 from serving.candidates.filters import Filters, OtherThanItems, Passes
 from serving.lists.recommendation_list import RecommendedItem
 from serving.runs.live_runs import LiveRun, same_run
@@ -125,6 +125,10 @@ class FallbackLists:
             else:
                 # A category that has gone, or never was.
                 self._lists.pop(key, None)
+
+    def item_nos(self) -> list[ItemNo]:
+        """The numbers of all items in the lists."""
+        return [item.item_no for kept in self._lists.values() if kept for item in kept.items]
 
     def leave_out(self, item_id: ItemId) -> None:
         """No longer show an item, which is not available any more."""

@@ -76,7 +76,11 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
         listed = self.fallback_lists.find(request.key) or self.fallback_lists.find(
             ListKey("popular", request.key.category)
         )
-        eligible = (item for item in listed.items if item.item_no not in excluded) if listed else ()
+        eligible = (
+            item
+            for item in (listed.items if listed else ())
+            if item.item_no not in excluded and not self.fallback.has_expired(item.item_no)
+        )
         items = tuple(islice(eligible, request.limit))
         if listed is None or not items:
             result = self.fallback.answer(request.limit, excluded, filters=request.filters)
@@ -100,6 +104,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
             return await self.live_runs.reading(lambda run: self._for_all(run, key))
 
         await self.fallback_lists.refresh(load)
+        await self.fallback.follow_expiries(self.fallback_lists.item_nos())
 
     async def _for_all(self, run: LiveRun | None, key: ListKey) -> NonPersonalizedList:
         with on_replica(await self.replica.grant_for_all(run)):

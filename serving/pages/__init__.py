@@ -1,4 +1,4 @@
-"""The pages, of the documentation and to sign in: files that show nothing of this installation."""
+"""Files that show nothing of this installation: pages, and the script for the pages of apps."""
 
 from dataclasses import dataclass
 from functools import cache
@@ -7,6 +7,7 @@ from pathlib import Path
 import fastapi_offline
 
 from serving.http.middleware import compressed
+from serving.pages.smaller import smaller_script
 
 _OWN = Path(__file__).parent
 _SWAGGER = Path(fastapi_offline.__file__).parent / "static"
@@ -31,6 +32,11 @@ _SIGN_IN_FILES = {
     "favicon.png": (_SWAGGER, "image/png"),
 }
 
+_SDK_FILES = {
+    "tandem.js": (_OWN, "text/javascript; charset=utf-8"),
+    "tandem.d.ts": (_OWN, "text/plain; charset=utf-8"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Page:
@@ -52,7 +58,14 @@ def find_sign_in_page(name: str) -> Page | None:
     return _read(*_SIGN_IN_FILES[name], name) if name in _SIGN_IN_FILES else None
 
 
+def find_sdk_file(name: str) -> Page | None:
+    """What pages of other origins load, to ask this API from a browser."""
+    return _read(*_SDK_FILES[name], name) if name in _SDK_FILES else None
+
+
 @cache
 def _read(folder: Path, media_type: str, name: str) -> Page:
     body = (folder / name).read_bytes()
+    if name == "tandem.js":
+        body = smaller_script(body.decode()).encode()
     return Page(media_type, body, compressed(body, level=9))

@@ -1,4 +1,4 @@
-"""GET /docs and GET /openapi.json, for those who may see them; GET /sign-in, for everybody."""
+"""GET /docs and /openapi.json, for those who may see them; /sign-in and /sdk, for everybody."""
 
 import asyncio
 from collections.abc import Callable
@@ -6,11 +6,22 @@ from collections.abc import Callable
 import orjson
 from fastapi import APIRouter, Request, Response
 
-from serving.access.requirements import may_be_whoever, may_open_docs, may_read_docs
+from serving.access.requirements import (
+    may_be_whoever,
+    may_load_sdk,
+    may_open_docs,
+    may_read_docs,
+)
 from serving.http.errors import nothing_here
 from serving.http.middleware import takes_gzip
 from serving.http.routing import TandemRoute
-from serving.pages import CONTENT_SECURITY_POLICY, Page, find_page, find_sign_in_page
+from serving.pages import (
+    CONTENT_SECURITY_POLICY,
+    Page,
+    find_page,
+    find_sdk_file,
+    find_sign_in_page,
+)
 
 router = APIRouter(include_in_schema=False, route_class=TandemRoute)
 
@@ -39,6 +50,12 @@ async def sign_in_file(request: Request, name: str) -> Response:
     return await _page(request, find_sign_in_page, name)
 
 
+@router.get("/sdk/{name}", dependencies=[may_load_sdk])
+async def sdk_file(request: Request, name: str) -> Response:
+    """The script that pages of apps ask this API with, and its types."""
+    return await _page(request, find_sdk_file, name, cache_control="public, max-age=3600")
+
+
 @router.get("/openapi.json", dependencies=[may_read_docs])
 async def openapi(request: Request) -> Response:
     """The description of this API, as generators of clients read it."""
@@ -49,14 +66,20 @@ async def openapi(request: Request) -> Response:
     return Response(orjson.dumps(document), media_type="application/json")
 
 
-async def _page(request: Request, find: Callable[[str], Page | None], name: str) -> Response:
+async def _page(
+    request: Request,
+    find: Callable[[str], Page | None],
+    name: str,
+    *,
+    cache_control: str = "private, max-age=3600",
+) -> Response:
     # The first time it is read and compressed, which takes as long as many requests.
     page = await asyncio.to_thread(find, name)
     if page is None:
         raise nothing_here()
     headers = {
         "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "Cache-Control": "private, max-age=3600",
+        "Cache-Control": cache_control,
         "Vary": "Accept-Encoding",
     }
     if not takes_gzip(request.headers.get("accept-encoding", "")):

@@ -11,6 +11,7 @@ from domain.identifiers import ItemNo, UserId
 from serving.answering.fields import ItemFields
 from serving.answering.list_kind import CachedKind, ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.candidates.filters import Filters
 from serving.candidates.groups import GroupReader
 from serving.candidates.users import StateReader, UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
@@ -101,6 +102,10 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             filters=request.filters,
             max_per_category=request.max_per_category,
         )
+
+    def filters(self, request: RecommendationRequest) -> Filters:
+        """Those of the request."""
+        return request.filters
 
     def key(self, request: RecommendationRequest) -> str:
         """The request and the policy."""

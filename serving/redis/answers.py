@@ -18,6 +18,9 @@ from domain.redis_keys import (
 from serving.redis.redis_link import GENERATION, RedisLink
 from serving.runtime.metrics import ServingMetrics
 
+CATALOGUE = "tandem:catalogue"
+"""A random text: another one, and items have changed so that lists must know it at once."""
+
 # A version that a new answer will be compared with must not expire and start again meanwhile. A
 # Redis that has lost everything gets a generation it never had: no answer from before its loss
 # counts.
@@ -28,7 +31,7 @@ if not generation then
     generation = ARGV[3]
     redis.call('SET', KEYS[3], generation)
 end
-return {redis.call('HGET', KEYS[1], ARGV[1]), version, generation}
+return {redis.call('HGET', KEYS[1], ARGV[1]), version, generation, redis.call('GET', KEYS[4])}
 """
 
 # The expiry is that of the oldest answer in the hash: writing another one does not prolong it.
@@ -46,7 +49,7 @@ if not generation then
     generation = ARGV[1]
     redis.call('SET', KEYS[2], generation)
 end
-return {{clock, generation}}
+return {{clock, generation, redis.call('GET', KEYS[3])}}
 """
 
 
@@ -58,6 +61,8 @@ class CacheVersion:
     generation: bytes
     reachable: bool = True
     """False: Redis was away, and the answer is not stored."""
+    catalogue: bytes = b""
+    """Another one after each change of items that must be seen at once."""
 
 
 NOT_STORED = CacheVersion(b"", b"", reachable=False)
@@ -70,6 +75,8 @@ class CacheClock:
 
     clock: int
     generation: bytes
+    catalogue: bytes
+    """See `CacheVersion`."""
 
 
 class Answers:
@@ -87,16 +94,16 @@ class Answers:
 
     async def find(self, user_no: UserNo, field: str) -> tuple[bytes | None, CacheVersion]:
         """A user's cached answer, or None, and the version to store a new one with."""
-        keys = (user_entry(user_no), user_version(user_no), GENERATION)
+        keys = (user_entry(user_no), user_version(user_no), GENERATION, CATALOGUE)
         new_generation = secrets.token_hex(8)
         found = await self._link.ask(
-            "EVAL", _FIND, 3, *keys, field, VERSION_SECONDS, new_generation
+            "EVAL", _FIND, 4, *keys, field, VERSION_SECONDS, new_generation
         )
         if found is None:
             self._note_missing()
             return None, self.version_without_redis()
-        entry, current, generation = found
-        version = CacheVersion(current or b"", generation)
+        entry, current, generation, catalogue = found
+        version = CacheVersion(current or b"", generation, catalogue=catalogue or b"")
         if entry is None or not entry.startswith(_seal(version)):
             return None, version
         return entry[len(_seal(version)) :], version
@@ -132,11 +139,21 @@ class Answers:
         if await self._link.ask_with_retry("SET", GENERATION, secrets.token_hex(8)) is None:
             self._link.add_pending_invalidation()
 
+    async def note_catalogue_change(self) -> None:
+        """Tell all processes that items changed, before they take anything from the cache.
+
+        To be called after the change is committed. When this returns no process that reaches Redis
+        as this one gives a cached list without having read the change.
+        """
+        if await self._link.ask_with_retry("SET", CATALOGUE, secrets.token_hex(8)) is None:
+            self._link.add_pending_invalidation()
+
     async def advance_clock(self) -> CacheClock | None:
         """The time of drops, later than that of all drops before; None when Redis is away."""
         new_generation = secrets.token_hex(8)
-        reply = await self._link.ask("EVAL", _ADVANCE_CLOCK, 2, CLOCK, GENERATION, new_generation)
-        return None if reply is None else CacheClock(int(reply[0]), reply[1])
+        keys = (CLOCK, GENERATION, CATALOGUE)
+        reply = await self._link.ask("EVAL", _ADVANCE_CLOCK, 3, *keys, new_generation)
+        return None if reply is None else CacheClock(int(reply[0]), reply[1], reply[2] or b"")
 
     def version_without_redis(self) -> CacheVersion:
         """A version for what is not stored, another one after each drop that could not be made."""
@@ -144,8 +161,11 @@ class Answers:
 
     async def version_of_all(self) -> CacheVersion:
         """A version for what does not depend on a user, and is not stored."""
-        generation = await self._link.ask("GET", GENERATION)
-        return CacheVersion(b"", generation or b"", reachable=generation is not None)
+        found = await self._link.ask("MGET", GENERATION, CATALOGUE)
+        generation, catalogue = found or (None, None)
+        return CacheVersion(
+            b"", generation or b"", reachable=generation is not None, catalogue=catalogue or b""
+        )
 
     def _note_missing(self) -> None:
         left_alone = self._link.breaker.state != "closed"

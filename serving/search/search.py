@@ -12,6 +12,7 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
+from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
@@ -98,6 +99,10 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
             state.embedding if state else None,
         )
         return await self._make(search, typed_query(request.text))
+
+    def filters(self, request: SearchRequest) -> Filters:
+        """Those of the request."""
+        return request.filters
 
     def key(self, request: SearchRequest) -> str:
         """All of the request."""

@@ -159,6 +159,10 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         )
         return SimilarList("fallback", fallback.run, items)
 
+    def filters(self, request: SimilarRequest) -> Filters:
+        """Those of the request."""
+        return request.filters
+
     def key(self, request: SimilarRequest) -> str:
         """All of the request."""
         parts = (

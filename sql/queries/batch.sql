@@ -94,7 +94,8 @@ where run_id = :run_id;
 select user_no, item_no, kind_no, strength, occurred_at from interactions where position <= :until;
 
 -- name: load_items
-select item_no, available from items order by item_no;
+-- What has expired counts as not available; what is yet to be published may be listed, to be shown from then on.
+select item_no, available and coalesce(expire_at > now(), true) as available from items order by item_no;
 
 -- name: load_widely_listed_items
 -- Items that may still be recommended and stand in many of a run's lists, with their share of these lists. Of many
@@ -107,7 +108,7 @@ with drawn as materialized (
 )
 select item_no, item_id, count(*)::double precision / (select count(*) from drawn) as share
 from drawn cross join lateral unnest(drawn.item_nos) as listed (item_no) join items using (item_no)
-where available
+where {shown}
 group by item_no, item_id
 having count(*) >= greatest(:fewest, :share * (select count(*) from drawn))
 order by share desc, item_no;

@@ -23,7 +23,8 @@ cross join lateral (
     ) as newest
 ) as liked
 join items on items.item_no = liked.item_no
-where cosine > 0 and available and items.item_no <> all(cast(:excluded as integer[]))
+where cosine > 0 and items.item_no <> all(cast(:excluded as integer[]))
+  and {shown}
   and {passes}
 group by items.item_no
 order by score desc, items.item_no

@@ -166,7 +166,7 @@ update item_embedding_progress set position = :position, until = :until, item_no
 
 -- name: remove_known_changes
 -- Changes that every run knows, whether it is kept or being made, and the progress of runs that are neither. Where no run
--- will ask for changes, all up to the horizon.
+-- will ask for changes, all up to the horizon. And what happened to items before any list was made that is still cached.
 with alive as (
     select run_id, coalesce(progress.position, cut_off_position) as position
     from model_runs left join item_embedding_progress as progress using (run_id)
@@ -175,5 +175,8 @@ with alive as (
 ),
 ended as (
     delete from item_embedding_progress where run_id not in (select run_id from alive)
+),
+aged as (
+    delete from catalogue_changes where changed_at < now() - interval '25 hours'
 )
 delete from item_changes where position <= (select coalesce(min(position), :horizon) from alive);

@@ -11,7 +11,12 @@ select clock_timestamp();
 -- events: how many lie more than :seconds_ahead in the future.
 -- Since when an upload waits to be loaded, if nobody loads any.
 select (select count(*) from (select from items limit :most) as counted) as items,
-       (select count(*) from (select from items where available limit :most) as counted) as available_items,
+       (select count(*)
+        from (
+            select from items
+            where {shown}
+            limit :most
+        ) as counted) as available_items,
        (select count(*) from (select from interactions limit :most) as counted) as events,
        (select received_at from interactions order by position desc limit 1) as newest_event_at,
        (

@@ -21,7 +21,8 @@ from (
     -- `offset 0`: looked up one by one, however few items there are.
     cross join lateral (
         select from items
-        where items.item_no = listed.item_no and available
+        where items.item_no = listed.item_no
+          and {shown}
           and (category = '' or categories @> array[category])
         offset 0
     ) as eligible
@@ -34,7 +35,8 @@ from (
 with page as materialized (
     select item_no, categories
     from items
-    where item_no < :before and available
+    where item_no < :before
+      and {shown}
     order by item_no desc
     limit :items
 )
@@ -53,15 +55,23 @@ select (select count(*) from page) as items,
         ) as by_category) as newest;
 
 -- name: load_documents
--- What filters may ask of those of :item_nos that are available; null for attributes of more than :most_bytes.
+-- What filters may ask of those of :item_nos that may be shown; null for attributes of more than :most_bytes.
 select cast(json_agg(json_build_array(
            item_no, case when pg_column_size(attributes) <= :most_bytes then attributes end, item_id, title,
            array_remove(categories, null), to_json(created_at))) as text) as documents
 from items
-where item_no = any(cast(:item_nos as integer[])) and available;
+where item_no = any(cast(:item_nos as integer[]))
+  and {shown};
 
 -- name: load_fallback_items
--- What is known of those of :item_nos that are available.
+-- What is known of those of :item_nos that may be shown.
 select cast(json_agg(json_build_array(item_no, item_id, title, array_remove(categories, null))) as text) as items
 from items
-where item_no = any(cast(:item_nos as integer[])) and available;
+where item_no = any(cast(:item_nos as integer[]))
+  and {shown};
+
+-- name: load_expiries
+-- When those of :item_nos expire that do, in seconds since 1970.
+select cast(json_object_agg(item_no, extract(epoch from expire_at)) as text) as expiries
+from items
+where item_no = any(cast(:item_nos as integer[])) and expire_at is not null;

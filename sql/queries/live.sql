@@ -78,6 +78,10 @@ listen tandem_coming;
 -- And of what users must not be shown, when nothing else can say so.
 listen tandem_exclusions;
 
+-- name: listen_to_catalogue
+-- And of what happens to items.
+listen tandem_catalogue;
+
 -- name: create_run_partitions
 select create_run_partitions(:run_id);
 

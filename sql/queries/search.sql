@@ -2,7 +2,7 @@
 
 -- name: analyze_words
 -- What each word or phrase typed asks of items, also if it is the beginning of a word; whether it says nothing by
--- itself; whether it is written so somewhere; how many available items have it, up to 1,000; and, with each, what all
+-- itself; whether it is written so somewhere; how many items have it that may be shown, up to 1,000; and, with each, what all
 -- that is wanted means together in a run.
 with given as materialized (
     select ordinal, typed, wanted, nullif(cast(words_query(typed) as text), '') as asks,
@@ -23,10 +23,14 @@ select asks, begins, in_title, is_function_word, similarity_embedding,
        (select count(*)
         from (
             (select from items
-             where not in_title and available and words @@ cast(coalesce(begins, asks) as tsquery) limit 1000)
+             where not in_title and words @@ cast(coalesce(begins, asks) as tsquery)
+               and {shown}
+             limit 1000)
             union all
             (select from items
-             where in_title and available and ts_filter(words, '{a}') @@ cast(begins as tsquery) limit 1000)
+             where in_title and ts_filter(words, '{a}') @@ cast(begins as tsquery)
+               and {shown}
+             limit 1000)
         ) as had) as items
 from given cross join meant
 order by ordinal;
@@ -43,7 +47,7 @@ from unnest(cast(:typed as text[])) with ordinality as given (typed, ordinal)
 order by ordinal;
 
 -- name: find_compounds
--- Words typed that available items have as several words following each other, not only in descriptions: two to four
+-- Words typed that items have, which may be shown, as several words following each other, not only in descriptions: two to four
 -- words of the catalogue, numbers, or a single letter at either end. Of several ways to split a word the one into the
 -- fewest, then the one that most items have; how many these are, up to 1,000; and whether one of the words says nothing
 -- by itself.
@@ -74,15 +78,22 @@ from fewest
 cross join lateral (
     select count(*) as items
     from (select from items
-          where available and words @@ asks and ts_filter(words, '{a,b,c}') @@ asks limit 1000) as had
+          where words @@ asks and ts_filter(words, '{a,b,c}') @@ asks
+            and {shown}
+          limit 1000) as had
 ) as counted
 where items > 0
 order by typed, parts, items desc, said;
 
 -- name: count_items_with
--- How many available items have each word, up to 1,000.
+-- How many items that may be shown have each word, up to 1,000.
 select word, (select count(*)
-              from (select from items where available and words @@ words_query(word) limit 1000) as had) as items
+              from (
+                  select from items
+                  where words @@ words_query(word)
+                    and {shown}
+                  limit 1000
+              ) as had) as items
 from unnest(cast(:words as text[])) as word;
 
 -- part: may_be_found
@@ -104,7 +115,7 @@ with asked as materialized (
 left_out as materialized (
     select unnest(cast(:excluded as integer[])) as item_no
     union all
-    select item_no from items where not available
+    {not_shown}
 ),
 with_all as materialized (
     select item_no

@@ -88,8 +88,8 @@ left join batch_recommendations as lists on lists.run_id = :run_id and lists.use
 left join user_embeddings as live on live.run_id = :run_id and live.user_no = :user_no;
 
 -- part: eligible
--- Items that are available and pass the filters of the request.
-available
+-- Items that may be shown and pass the filters of the request.
+{shown}
 and {passes}
 
 -- part: item_columns
@@ -111,7 +111,7 @@ run_id = :run_id
 and item_embeddings.item_no not in (
     select unnest(cast(:excluded as integer[]))
     union all
-    select item_no from items where not available
+    {not_shown}
     union all
     select item_no from items
     where {unwanted}
@@ -322,22 +322,6 @@ select item_no, categories, created_at,
        end as attributes
 from items where item_no = any(cast(:item_nos as integer[]));
 
--- name: find_item
-select item_id, title, categories, description, attributes, available, created_at, updated_at
-from items where item_id = :item_id;
-
--- name: store_item
--- Creates an item or replaces all that is said of it; answers which, and what it was before.
-insert into items (item_id, title, categories, description, attributes, available)
-values (:item_id, :title, cast(:categories as text[]), :description, cast(:attributes as jsonb), :available)
-on conflict (item_id) do update
-set title = excluded.title, categories = excluded.categories, description = excluded.description,
-    attributes = excluded.attributes, available = excluded.available, updated_at = now()
-returning old.item_no is null as created, coalesce(old.available, false) as was_available,
-    coalesce(old.categories, new.categories) as old_categories,
-    new.item_id, new.title, new.categories, new.description, new.attributes, new.available,
-    new.created_at, new.updated_at;
-
 -- name: find_logged_events
 -- What the log says under :event_ids: nothing of those deleted since, nor of those of users forgotten since.
 select event_id, user_id, item_id, kind, value, occurred_at, scale_no, least, greatest
@@ -379,6 +363,37 @@ from users as asked
 {own_items}
 where user_id = :user_id;
 
+-- name: load_catalogue_changes
+-- What happened to items after :position of the log, the newest first and :most at the most, as JSON; and what tells
+-- whether lists may have more to show than before: the newest item that came in or changed, and the newest of these that
+-- the served run has an embedding of; how far its embeddings are in the middle of many; and when an item was published
+-- last, and what event kinds are. `expiring`: whether any item will expire.
+select cast((
+           select json_agg(json_build_array(position, item_no, change))
+           from (
+               select position, item_no, change from catalogue_changes
+               where position > :position
+               order by position desc
+               limit :most
+           ) as newest
+       ) as text) as changes,
+       (select max(position) from catalogue_changes where change in ('added', 'changed')) as entered,
+       (select max(catalogue_changes.position) from catalogue_changes
+        where change in ('added', 'changed') and catalogue_changes.position <= progress.position) as embedded,
+       progress.item_no as embedded_item_no,
+       (select max(publish_at) from items where publish_at <= now()) as published_at,
+       (select md5(cast(json_agg(event_kinds order by kind_no) as text)) from event_kinds) as kinds,
+       exists (select from items where expire_at > now()) as expiring
+from (select 1) as always
+left join live_run on true
+left join item_embedding_progress as progress using (run_id);
+
+-- name: load_seconds_to_expiry
+-- When the first of some items expires, in seconds from now, or null.
+select extract(epoch from min(expire_at) - now()) as seconds
+from items
+where item_no = any(cast(:item_nos as integer[])) and expire_at is not null;
+
 -- name: probe
 -- Asked of a database that was left alone, to see whether it answers.
 select 1;
@@ -419,6 +434,43 @@ limit cast(:events as integer);
 -- Takes an event out of the log: whether just now, and whose it was. No row: it was never received. Harmless twice.
 select is_new, user_no, user_id, deleted_at
 from delete_event(:event_id) left join users using (user_no);
+
+-- name: delete_events
+-- Takes up to :most events out of the log; whose they were, and how many of each. Harmless twice.
+select user_no, user_id, events
+from delete_events(cast(:user_id as text), cast(:item_id as text), cast(:kind as text), cast(:from_at as timestamptz),
+                   cast(:to_at as timestamptz), :most);
+
+-- part: found_events
+-- Events as apps sent them, newest first.
+select event_id, users.user_id, items.item_id, kind, value, least, greatest, occurred_at, received_at, recommendation_id,
+       position
+from interactions
+join users using (user_no)
+join items using (item_no)
+join event_kinds using (kind_no)
+left join rating_scales using (scale_no)
+where (cast(:item_id as text) is null or items.item_id = :item_id)
+  and (cast(:kind as text) is null or kind = :kind)
+  and (cast(:from_at as timestamptz) is null or occurred_at >= cast(:from_at as timestamptz))
+  and (cast(:to_at as timestamptz) is null or occurred_at < cast(:to_at as timestamptz))
+  and (cast(:before as timestamptz) is null
+       or occurred_at <= cast(:before as timestamptz)
+          and (occurred_at, position) < (cast(:before as timestamptz), cast(:before_position as bigint)))
+
+-- name: list_events_of_user
+-- The events of a user, with an item or all.
+{found_events}
+  and users.user_id = :user_id
+order by occurred_at desc, position desc
+limit cast(:events as integer);
+
+-- name: list_events_of_item
+-- The events with an item.
+{found_events}
+  and items.item_id = :item_id
+order by occurred_at desc, position desc
+limit cast(:events as integer);
 
 -- name: forget_user
 -- Removes a user from every table: the number that is gone, and how many rows went. Harmless twice. The audit log tells

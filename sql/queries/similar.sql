@@ -16,13 +16,13 @@ inner_product(subvector(similarity_embedding, 1, vector_dims(similarity_embeddin
               subvector(cast(:similarity_embedding as vector), 1, vector_dims(similarity_embedding) / 2)) as used_by_same_people
 
 -- part: may_be_nearest
--- Of the run's items, those that are available, pass the filters and are not excluded, having :binding and not
+-- Of the run's items, those that may be shown, pass the filters and are not excluded, having :binding and not
 -- :unwanted (null: nothing).
 run_id = :run_id
 and item_no not in (
     select unnest(cast(:excluded as integer[]))
     union all
-    select item_no from items where not available
+    {not_shown}
     union all
     select item_no from items where words @@ cast(:unwanted as tsquery)
     union all
@@ -73,7 +73,8 @@ limit :items;
 select items.item_no, item_id, title, cast(0 as real) as score
 from items
 left join item_embeddings on item_embeddings.run_id = cast(:run_id as integer) and item_embeddings.item_no = items.item_no
-where available and items.item_no <> all(cast(:excluded as integer[]))
+where items.item_no <> all(cast(:excluded as integer[]))
+  and {shown}
   and {passes}
   and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
   and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
@@ -81,16 +82,21 @@ order by users desc nulls last, items.item_no desc
 limit :items;
 
 -- name: find_categories_meant
--- Of some categories those that no available item has, each with one that differs in case and accents only.
+-- Of some categories those that no item has that may be shown, each with one that differs in case and accents only.
 select asked, meant
 from unnest(cast(:categories as text[])) as asked
 cross join lateral (
     select meant
     from items cross join lateral unnest(categories) as meant
-    where available and folded(meant) = folded(asked)
+    where {shown}
+      and folded(meant) = folded(asked)
       and words @@ cast($$'$$ || replace(replace('category:' || left(folded(asked), 200), $$\$$, $$\\$$), $$'$$, $$''$$)
                         || $$'$$ as tsquery)
     order by item_no
     limit 1
 ) as nearest
-where not exists (select from items where available and categories @> array[asked]);
+where not exists (
+    select from items
+    where categories @> array[asked]
+      and {shown}
+);

@@ -78,7 +78,25 @@ return (
 
 -- ---------------------------------------------------------------- items
 
--- `load_no`: the load that made the item; null: it came over HTTP.
+-- The moment that an attribute names: a text of RFC 3339 with its zone, which means the same whoever reads it. Null: there is
+-- none. Any other value is an error, as an item would be shown when it must not be.
+create function attribute_moment(given jsonb) returns timestamptz
+language plpgsql immutable strict parallel safe as $$
+begin
+    if jsonb_typeof(given) = 'null' then
+        return null;
+    end if;
+    if given #>> '{}' !~ '^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$' then
+        raise exception '% is no time of RFC 3339, such as 2026-03-01T00:00:00Z', given
+            using errcode = 'invalid_datetime_format';
+    end if;
+    return cast(given #>> '{}' as timestamptz);
+end
+$$;
+
+-- `load_no`: the load that made the item; null: it came over HTTP. `deleted_at`: the app has deleted it; null: it has not. Such
+-- an item is in no list, and can be stored anew. It keeps its number, its title and its words: histories show it, and what
+-- it says of its users' taste goes on to count.
 create table items (
     item_no      integer generated always as identity primary key,
     item_id      text not null unique check (length(item_id) between 1 and 200),
@@ -90,12 +108,21 @@ create table items (
     created_at   timestamptz not null default now(),
     updated_at   timestamptz not null default now(),
     load_no      integer,
-    words        tsvector generated always as (item_words(title, categories, description, attributes)) stored
+    deleted_at   timestamptz,
+    words        tsvector generated always as (item_words(title, categories, description, attributes)) stored,
+    -- Lists show an item from the one until the other: null is always.
+    publish_at   timestamptz generated always as (attribute_moment(attributes -> 'publish_at')) stored,
+    expire_at    timestamptz generated always as (attribute_moment(attributes -> 'expire_at')) stored,
+    constraint items_deleted_are_not_available check (deleted_at is null or not available)
 );
 
 create index items_categories on items using gin (categories);
 
 create index items_unavailable on items (item_no) where not available;
+
+create index items_published on items (publish_at) where publish_at is not null;
+
+create index items_expired on items (expire_at) where expire_at is not null;
 
 -- The newest of the catalogue.
 create index items_newest on items (created_at desc, item_no desc) where available;
@@ -106,6 +133,44 @@ create index items_words on items using gin (words) with (gin_pending_list_limit
 
 -- Titles alone: of all items with a word the ones that are called so come first, and they must be found among many.
 create index items_title_words on items using gin (ts_filter(words, '{a}')) with (gin_pending_list_limit = 256);
+
+-- ---------------------------------------------------------------- what cached lists must follow
+
+-- What happened to items, at positions of the log: whoever has a list asks what became of its items since. `added`: of
+-- some items, and `left`, `changed` and `attributes` of one, or of any (0) where too many changed at once. `left`: it is
+-- not available any more. `attributes`: nothing but attributes changed, which only filters ask for.
+create table catalogue_changes (
+    position    bigint not null,
+    item_no     integer not null,
+    change      text not null check (change in ('added', 'left', 'changed', 'attributes')),
+    changed_at  timestamptz not null default now(),
+    primary key (position, item_no)
+);
+
+-- After what lists may have more to show.
+create index catalogue_changes_entering on catalogue_changes (position) where change in ('added', 'changed');
+
+create index catalogue_changes_aged on catalogue_changes (changed_at);
+
+-- Under the horizon's lock, as `add_item_changes` works. Of a thousand items or more it is noted that any may have changed.
+create function add_catalogue_changes(item_nos integer[], changes text[]) returns void
+language plpgsql as $$
+begin
+    if cardinality(item_nos) = 0 then
+        return;
+    end if;
+    perform hold_event_horizon();
+    if cardinality(item_nos) >= 1000 then
+        item_nos := array[0];
+        changes := array['changed'];
+    end if;
+    insert into catalogue_changes (position, item_no, change)
+    select drawn.position, changed.item_no, changed.change
+    from (select nextval('interaction_positions') as position) as drawn,
+         unnest(item_nos, changes) as changed (item_no, change);
+    perform pg_notify('tandem_catalogue', '');
+end
+$$;
 
 -- Changes the language of words, and the words of all items with it; answers whether it was another one. Items wait to be
 -- written until the commit. A run has learned the words as they were: its words are of no use until the next one.
@@ -232,6 +297,16 @@ begin
         on conflict do nothing;
     end if;
     return null;
+end
+$$;
+
+-- Held by who adds some items and replaces others at once, to the end of the transaction: two of them would each begin with
+-- words again where the other goes on.
+create function hold_item_batches() returns boolean
+language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(31310, 9);
+    return true;
 end
 $$;
 

@@ -39,6 +39,9 @@ create function note_new_items() returns trigger
 language plpgsql as $$
 begin
     perform add_item_changes(array(select item_no from new_items));
+    if exists (select from new_items) then
+        perform add_catalogue_changes(array[0], array['added']);
+    end if;
     return null;
 end
 $$;
@@ -46,7 +49,25 @@ $$;
 -- Only what changes an item's words can change its embedding.
 create function note_changed_items() returns trigger
 language plpgsql as $$
+declare
+    changed_nos  integer[];
+    changes      text[];
 begin
+    select coalesce(array_agg(item_no), '{}'), coalesce(array_agg(change), '{}')
+    into changed_nos, changes
+    from (
+        select item_no,
+               case when old_items.available and not new_items.available then 'left'
+                    when (new_items.title, new_items.categories, new_items.available, new_items.publish_at,
+                          new_items.expire_at)
+                         is distinct from (old_items.title, old_items.categories, old_items.available,
+                                           old_items.publish_at, old_items.expire_at) then 'changed'
+                    else 'attributes' end as change
+        from new_items join old_items using (item_no)
+        where (new_items.title, new_items.categories, new_items.available, new_items.attributes)
+              is distinct from (old_items.title, old_items.categories, old_items.available, old_items.attributes)
+    ) as different;
+    perform add_catalogue_changes(changed_nos, changes);
     perform add_item_changes(array(
         select item_no from new_items join old_items using (item_no)
         where new_items.words is distinct from old_items.words));
@@ -67,6 +88,15 @@ begin
 end
 $$;
 
+create function note_removed_items() returns trigger
+language plpgsql as $$
+begin
+    perform add_catalogue_changes(array(select item_no from gone order by item_no),
+                                  array(select 'left' from gone));
+    return null;
+end
+$$;
+
 -- Triggers of one event fire in the order of their names: these come last, so that the horizon is not held while others
 -- work on what was written.
 create trigger track_added after insert on items
@@ -76,6 +106,10 @@ create trigger track_added after insert on items
 create trigger track_changed after update on items
     referencing old table as old_items new table as new_items
     for each statement execute function note_changed_items();
+
+create trigger track_removed after delete on items
+    referencing old table as gone
+    for each statement execute function note_removed_items();
 
 create trigger interactions_deleted after delete on interactions
     referencing old table as gone

@@ -132,7 +132,7 @@ begin
     eligible as (
         select list, item_no, score, categories
         from scored join items using (item_no)
-        where available and (list <> 'popular' or not (select is_thin from thin))
+        where available and coalesce(expire_at > now(), true) and (list <> 'popular' or not (select is_thin from thin))
     ),
     ranked as (
         select list, category, item_no, score,

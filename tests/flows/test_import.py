@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from domain.errors import ImportInProgressError, InvalidInputError
 from flows.import_new import import_from_source
-from loading.imports import Imported
+from loading.import_requests import Imported
 from sql.imports import import_lock
 from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database

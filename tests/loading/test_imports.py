@@ -15,13 +15,8 @@ from sqlalchemy import Engine, text
 from domain.errors import ImportInProgressError, InvalidInputError
 from loading.addresses import refuse_password
 from loading.high_water_marks import IncrementalQuery
-from loading.imports import (
-    DatabaseSource,
-    FolderSource,
-    Imported,
-    ImportRequest,
-    import_new,
-)
+from loading.import_requests import DatabaseSource, FolderSource, Imported, ImportRequest
+from loading.imports import import_new
 from loading.options import LoadOptions
 from sql.imports import ImportHistory, import_lock
 from sql.loads import undo_load
@@ -278,7 +273,8 @@ def test_a_query_on_sqlite_goes_on_from_the_mark(
 WORKING = """
 import sys
 from loading.high_water_marks import IncrementalQuery
-from loading.imports import DatabaseSource, ImportRequest, import_new
+from loading.import_requests import DatabaseSource, ImportRequest
+from loading.imports import import_new
 from loading.options import LoadOptions
 from sql.engine import make_engine
 from sql.imports import ImportHistory

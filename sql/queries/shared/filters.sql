@@ -3,6 +3,18 @@
 -- stands in one of the two: in `wanted` if it may leave but a part of the catalogue, in `unwanted` if it takes out a
 -- part of it, so that in both cases the smaller part is the one that is listed.
 
+-- part: shown
+-- What makes an item one that may be shown to anybody now.
+available and coalesce(publish_at <= now(), true) and coalesce(expire_at > now(), true)
+
+-- part: not_shown
+-- All other items, a few: each kind has an index.
+select item_no from items where not available
+union all
+select item_no from items where publish_at > now()
+union all
+select item_no from items where expire_at <= now()
+
 -- part: wanted
 -- Each condition is true where it is not asked (null). A filter in the language of `filter` is a predicate of jsonpath on
 -- the attributes; other columns are its variables, and are put together only if it asks for them.

@@ -14,8 +14,10 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId, UserNo
 from domain.rankings import Ranking
 from serving.answering.cache import Cached
+from serving.answering.catalogue_changes import UNSTAMPED, Stamp
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import AnswerPipeline
+from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import UserState
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
@@ -23,6 +25,24 @@ from serving.redis.answers import CacheVersion
 from serving.runs.live_runs import LiveRun
 from serving.runtime.faults import RunGoneError, UserGoneError
 from serving.runtime.metrics import ServingMetrics
+
+
+class Unchanged:
+    """A catalogue of which nothing changes."""
+
+    async def current(self, _token: bytes) -> Stamp:
+        return UNSTAMPED
+
+    async def find_seconds_to_expiry(self, _item_nos: Any) -> None:
+        return None
+
+    def is_current(self, _token: bytes) -> bool:
+        return True
+
+    def outdates(self, *_: Any, **_filtered: Any) -> bool:
+        return False
+
+    may_lack = outdates
 
 
 @dataclass
@@ -70,10 +90,16 @@ class Memory:
 
     async def find(self, user_no: UserNo | None, key: str) -> Cached:
         made_at, encoded = self.cached.get((user_no, key), (0.0, None))
-        return Cached(encoded, made_at, CacheVersion(b"", b"", reachable=not self.away))
+        version = CacheVersion(b"", b"", reachable=not self.away)
+        return Cached(encoded, version, made_at)
 
     async def store(
-        self, user_no: UserNo | None, key: str, encoded: bytes, _version: CacheVersion
+        self,
+        user_no: UserNo | None,
+        key: str,
+        encoded: bytes,
+        _version: CacheVersion,
+        **_good: Any,
     ) -> None:
         self.cached[user_no, key] = (time.time(), encoded)
 
@@ -81,6 +107,8 @@ class Memory:
         """A pipeline on all this."""
         return AnswerPipeline(
             cache=self,  # type: ignore[arg-type]
+            catalogue=Unchanged(),  # type: ignore[arg-type]
+            entry_seconds=60.0,
             live_runs=self,  # type: ignore[arg-type]
             recommendations=self,  # type: ignore[arg-type]
             users=SimpleNamespace(find=self._find_user, reading=self._reading_user),  # type: ignore[arg-type]
@@ -147,6 +175,9 @@ class Counting(CachedKind[int, Numbers]):
 
     def excluded(self, exclusions: Exclusions, request: int) -> AbstractSet[ItemNo]:  # noqa: ARG002
         return exclusions.of(exclude_seen=True)
+
+    def filters(self, request: int) -> Filters:  # noqa: ARG002
+        return EVERYTHING
 
     def key(self, request: int) -> str:
         return f"counting:{request}"

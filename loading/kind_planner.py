@@ -1,0 +1,192 @@
+"""Which kinds the events of a table have."""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from domain.errors import InvalidInputError
+from domain.event_words import kind_of_word
+from loading.findings import DEFAULT_KIND, ORDER_KIND, RATING_KIND, Findings
+from loading.kinds_plan import (
+    ask_about_flag,
+    ask_about_goods,
+    column_of_orders,
+    flags_of,
+    kind_label,
+    refuse_computed,
+    unknown_kinds,
+    verdict_of,
+    words_of,
+    yes_and_no,
+)
+from loading.opinions import column_of_opinions, find_states, kind_of_opinion, opinions_of
+from loading.values import values_of
+from loading.words import last_part
+
+_VAGUE = {"type", "interaction", "event", "activity"}
+"""Columns that may well say something else than a kind."""
+_MOST_CODES = 12
+
+
+@dataclass(slots=True)
+class KindPlanner:
+    """Finds the kinds of events."""
+
+    seen: Findings
+    verdicts: dict[str, str] = field(default_factory=dict)
+    """Kinds of words for yes and no."""
+
+    def plan(self) -> tuple[str | None, dict[str, str | None]]:
+        """The kind of all events, or that of each word of the column of kinds.
+
+        Raises InvalidInputError for words that nobody knows.
+        """
+        names = tuple(kind.kind for kind in self.seen.known)
+        if self.seen.options.kind is not None:
+            self.seen.fields.pop("kind", None)
+            return self._existing_kind(self.seen.options.kind, names), {}
+        if "kind" not in self.seen.fields and self.seen.layout is None:
+            refuse_computed(self.seen.table, self.seen.fields.get("value"))
+            self._find_words_elsewhere(names)
+        if "kind" not in self.seen.fields:
+            return self._one_kind(names), {}
+        column = self.seen.fields["kind"]
+        words = words_of(self.seen.duck, self.seen.table, column, self.seen.fields["item_id"])
+        if not words:
+            many = "has too many different values to be kinds"
+            self.seen.notes.append(f"{column} {'is empty' if words is not None else many}")
+            del self.seen.fields["kind"]
+            return self._one_kind(names), {}
+        kinds, unknown = self._mapped(words, names)
+        said = "kind" in self.seen.options.columns
+        is_vague = last_part(column) in _VAGUE and not _are_codes(words)
+        if unknown and len(unknown) == len(words) and not said and is_vague:
+            self.seen.notes.append(
+                f"{self.seen.fields.pop('kind')} has no word for a kind of event"
+            )
+            return self._one_kind(names), {}
+        if unknown:
+            raise InvalidInputError(unknown_kinds(column, unknown, names))
+        if kinds and all(kind is None for kind in kinds.values()):
+            raise InvalidInputError(
+                f"All events of {self.seen.table.source.name} would be left out."
+            )
+        self.seen.read_as["kind"] = ", ".join(
+            kind_label(word, kind) for word, kind in kinds.items()
+        )
+        return None, kinds
+
+    def _find_words_elsewhere(self, names: Sequence[str]) -> None:
+        """Columns of yes and no, and ratings in words, say what people did."""
+        value = self.seen.fields.get("value")
+        if value is not None and any(_is_number(row.get(value)) for row in self.seen.table.sample):
+            return
+        if value is not None:
+            values = values_of(self.seen.duck, self.seen.table, value, "true", None)
+            if values.given == 0:
+                self.seen.notes.append(f"{self.seen.fields.pop('value')} is empty")
+            elif not values.numbers and self._all_known(value, names):
+                self.seen.fields["kind"] = self.seen.fields.pop("value")
+            return
+        verdict = verdict_of(self.seen.table)
+        if verdict is not None and self._all_known(verdict, names):
+            self.seen.fields["kind"] = verdict
+            return
+        if self._find_opinions(names) or self._find_states(names):
+            return
+        for flag in flags_of(self.seen.table):
+            found = yes_and_no(
+                words_of(self.seen.duck, self.seen.table, flag, self.seen.fields["item_id"])
+            )
+            if found is not None and found[1]:
+                raise ask_about_flag(flag, *found)
+
+    def _find_opinions(self, names: Sequence[str]) -> bool:
+        """Whether a column says what people think; InvalidInputError if nobody knows its words."""
+        column = column_of_opinions(self.seen.table)
+        if column is None or column in self.seen.fields.values():
+            return False
+        item = self.seen.fields["item_id"]
+        words = opinions_of(self.seen.duck, self.seen.table, column, item)
+        if words is None:
+            self.seen.notes.append(f"{column} has no words for kinds, and is not read")
+            return False
+        if all(_is_number(word.removeprefix("-")) for word in words):
+            self.seen.fields["value"] = column
+            return True
+        kinds = {word: kind_of_opinion(word, names) for word in words}
+        self.verdicts = {word: kind for word, kind in kinds.items() if kind is not None}
+        self.seen.fields["kind"] = column
+        return True
+
+    def _find_states(self, names: Sequence[str]) -> bool:
+        if column_of_orders(self.seen.table) is not None:
+            return False
+        found = find_states(self.seen.duck, self.seen.table, self.seen.fields["item_id"], names)
+        if found is not None:
+            self.seen.fields["kind"], self.verdicts = found
+        return found is not None
+
+    def _all_known(self, column: str, names: Sequence[str]) -> bool:
+        words = words_of(self.seen.duck, self.seen.table, column, self.seen.fields["item_id"])
+        either = yes_and_no(words)
+        if either is not None:
+            likings = {**dict.fromkeys(either[0], "like"), **dict.fromkeys(either[1], "dislike")}
+            self.verdicts = {word: kind for word, kind in likings.items() if kind in names}
+            return len(self.verdicts) == len(likings)
+        return bool(words) and not self._mapped(words or {}, names)[1]
+
+    def _one_kind(self, names: Sequence[str]) -> str:
+        """The kind of all events of a file in which no column says it."""
+        said = self.seen.layout.kind if self.seen.layout is not None else None
+        if said is not None:
+            return self._existing_kind(said, names)
+        if "value" in self.seen.fields and RATING_KIND in names:
+            return RATING_KIND
+        orders = column_of_orders(self.seen.table)
+        if orders is not None and ORDER_KIND in names:
+            self.seen.notes.append(f"each row is a {ORDER_KIND}, as it has {orders}")
+            return ORDER_KIND
+        if self.seen.layout is None and "event_id" not in self.seen.fields:
+            ask_about_goods(self.seen.duck, self.seen.table, self.seen.fields["item_id"])
+        self.seen.notes.append(f"each row is a {DEFAULT_KIND}")
+        return self._existing_kind(DEFAULT_KIND, names)
+
+    def _existing_kind(self, kind: str, names: Sequence[str]) -> str:
+        if kind not in names:
+            raise InvalidInputError(f"There is no kind {kind}. Known are {', '.join(names)}.")
+        return kind
+
+    def _mapped(
+        self, words: Mapping[str, bool], names: Sequence[str]
+    ) -> tuple[dict[str, str | None], list[str]]:
+        given = (
+            dict(self.seen.layout.kinds if self.seen.layout is not None else {})
+            | self.verdicts
+            | dict(self.seen.options.kinds)
+        )
+        kinds: dict[str, str | None] = {}
+        unknown = []
+        for word, has_items in words.items():
+            if word in given:
+                kind = given[word]
+                kinds[word] = None if kind is None else self._existing_kind(kind, names)
+                continue
+            try:
+                kinds[word] = kind_of_word(word, tuple(names))
+            except KeyError:
+                if has_items:
+                    unknown.append(word)
+                else:
+                    kinds[word] = None
+        return kinds, unknown
+
+
+def _are_codes(words: Collection[str]) -> bool:
+    """Whether words are numbers that stand for kinds: some, and small ones."""
+    are_small = all(re.fullmatch(r"\d{1,2}(\.0)?", word) for word in words)
+    return are_small and 1 < len(words) <= _MOST_CODES
+
+
+def _is_number(text: str | None) -> bool:
+    return text is not None and text.strip().replace(",", "").replace(".", "").isdigit()
