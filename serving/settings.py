@@ -14,6 +14,7 @@ from serving.accounts.settings import AccountSettings
 from serving.diagnosis.finding import Bounds
 from serving.limits.settings import LimitSettings
 from serving.lists.list_builder import RerankingPolicy
+from serving.lists.request import MOST_NOT_AGAIN_DAYS
 from serving.postgres.store import StoreLimits
 from serving.runtime.breaker import BreakerRules
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
@@ -244,10 +245,20 @@ class RerankingSettings(LayerSettings):
         _RERANKING.max_per_category,
         description="The most items of one category in a list, as long as others are eligible.",
     )
+    not_again_hours: Annotated[float, Field(ge=0, le=24 * MOST_NOT_AGAIN_DAYS)] = Field(
+        0.0,
+        description="What was shown to a user within so many hours and not used gives way to other"
+        " items. 0: it does not.",
+    )
 
     def reranking(self) -> RerankingPolicy:
         """What lists are where a request does not say."""
-        return RerankingPolicy(self.exploration_share, self.diversity, self.max_per_category)
+        return RerankingPolicy(
+            self.exploration_share,
+            self.diversity,
+            self.max_per_category,
+            self.not_again_hours * 3600,
+        )
 
 
 class ServingSettings(

@@ -152,6 +152,24 @@ async def load_listed(
     return ListedItems.of(rows)
 
 
+async def load_eligible(
+    store: ReadStore,
+    item_nos: Sequence[ItemNo],
+    excluded: Sequence[ItemNo],
+    filters: Filters,
+    *,
+    items: int,
+) -> ListedItems:
+    """The first `items` of these that are eligible and pass now, in the same order; score 0."""
+    parameters = {
+        "item_nos": list(item_nos),
+        "excluded": list(excluded),
+        "items": items,
+        **filters.parameters(),
+    }
+    return ListedItems.of(await store.rows(_SERVING["load_eligible"], parameters))
+
+
 async def find_item_nos(store: ReadStore, item_ids: Iterable[str]) -> dict[str, ItemNo]:
     """The numbers of those items that exist."""
     rows = await store.rows(_SERVING["find_item_nos"], {"item_ids": sorted(item_ids)})

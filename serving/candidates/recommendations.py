@@ -37,6 +37,9 @@ _CANDIDATES_BY_INDEX = _SERVING["load_candidates_by_index"].bindparams(
 NEW_ITEMS_LOOKED_AT = 300
 """So many new items are looked at for the nearest of them."""
 
+MOST_IMPRESSIONS = 200
+"""So many of a user's newest impressions are looked at for what was not used."""
+
 _NO_NEW_ITEMS = NewItems()
 
 
@@ -236,6 +239,12 @@ class Recommendations:
             **filters.parameters(),
         }
         return ListedItems.of(await self.store.rows(_SERVING["load_popular_of_log"], parameters))
+
+    async def load_unused(self, user_no: UserNo, *, seconds: float) -> list[ItemNo]:
+        """What was shown to a user within so long and not used since, the oldest first."""
+        parameters = {"user_no": user_no, "seconds": seconds, "impressions": MOST_IMPRESSIONS}
+        rows = await self.store.rows(_SERVING["load_unused"], parameters)
+        return [ItemNo(row.item_no) for row in rows]
 
     async def load_any_items(
         self, excluded: Sequence[ItemNo], *, filters: Filters = EVERYTHING, items: int

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo
-from serving.candidates.catalogue_items import ListedItems, load_listed
+from serving.candidates.catalogue_items import ListedItems, load_eligible, load_listed
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.recommendations import Recommendations
 from serving.lists.list_builder import ListBuilder
@@ -42,6 +42,25 @@ class Backfiller:
             listed = await self._popular(run, [*excluded, *_numbers(builder.items)], filters)
             builder.add(backfill_items(listed.items.values()))
             await self._fill_up(builder, excluded, filters)
+
+    async def add_unused(
+        self,
+        builder: ListBuilder,
+        unused: Sequence[ItemNo],
+        excluded: Sequence[ItemNo],
+        filters: Filters,
+    ) -> None:
+        """Put items that gave way to others at the end of a list that would be too short."""
+        if builder.missing and unused:
+            builder.relax()
+            listed = await load_eligible(
+                self._recommendations.store,
+                unused,
+                [*excluded, *_numbers(builder.items)],
+                filters,
+                items=builder.missing,
+            )
+            builder.add(backfill_items(listed.items.values()))
 
     async def _fill_up(
         self, builder: ListBuilder, excluded: Sequence[ItemNo], filters: Filters

@@ -31,6 +31,8 @@ class RerankingPolicy:
     """How dissimilar the items are to be, in [0, 1]; 0: the order of the blend."""
     max_per_category: int | None = None
     """None: as many as there are."""
+    not_again_seconds: float = 0.0
+    """What was shown within and not used gives way to other items; 0: it does not."""
 
 
 @dataclass(frozen=True, slots=True)

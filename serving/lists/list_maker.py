@@ -70,12 +70,16 @@ class ListMaker:
         user_no = reader.user_no if reader else None
         user = await reader.state(exclude_seen=request.exclude_seen) if reader else _STRANGER
         user, without_additions = await self._additions.with_additions(run, user_no, user, request)
+        unused = await self._unused(user_no, request)
+        seen_lately = (*user.excluded, *request.shown)
+        user = replace(user, excluded=(*seen_lately, *unused)) if unused or request.shown else user
         schedule = ExplorationSchedule.now(user_no, run)
         candidates, degraded = await self._candidates_in_time(run, user, request, schedule, policy)
         degraded = degraded or without_additions
         if run is None or not candidates:
             builder = ListBuilder(request.limit, request.max_per_category)
             await self._backfiller.begin(run, builder, user.excluded, request.filters)
+            await self._backfiller.add_unused(builder, unused, seen_lately, request.filters)
             unapplied = AppliedPolicy.of_no_source(policy)
             return RecommendationList("popular", run, unapplied, builder.items, degraded)
         ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
@@ -87,7 +91,9 @@ class ListMaker:
             _strategy(candidates), run, applied, builder.items, degraded or reranking_degraded
         )
         try:
-            items = await self._finished(run, builder, user_no, user, request)
+            await self._backfiller.fill(run, builder, user.excluded, request.filters)
+            await self._backfiller.add_unused(builder, unused, seen_lately, request.filters)
+            items = await self._explained(run, builder.items, user_no, user, request)
         except StoreUnavailableError as error:
             items = builder.items
             result = replace(result, degraded=result.degraded or degraded_by(error))
@@ -102,27 +108,28 @@ class ListMaker:
             said = replace(said, removed=removed)
         return replace(result, explanation=said)
 
-    async def _finished(
+    async def _unused(
+        self, user_no: UserNo | None, request: RecommendationRequest
+    ) -> Sequence[ItemNo]:
+        """What was shown to the user and not used, and so gives way; the oldest first."""
+        if not request.not_again_seconds or user_no is None:
+            return ()
+        return await self._recommendations.load_unused(user_no, seconds=request.not_again_seconds)
+
+    async def _explained(
         self,
         run: LiveRun,
-        builder: ListBuilder,
+        items: tuple[RecommendedItem, ...],
         user_no: UserNo | None,
         user: UserState,
         request: RecommendationRequest,
     ) -> tuple[RecommendedItem, ...]:
-        """The list made long enough, and explained if that is asked for."""
-        await self._backfiller.fill(run, builder, user.excluded, request.filters)
-        items = builder.items
-        if request.explain and user.known is not None:
-            items = await explained(
-                self._profiles,
-                run.run_id,
-                user_no,
-                user.known,
-                items,
-                added=user.added,
-            )
-        return items
+        """The list with its causes, if that is asked for."""
+        if not request.explain or user.known is None:
+            return items
+        return await explained(
+            self._profiles, run.run_id, user_no, user.known, items, added=user.added
+        )
 
     async def popular(
         self,

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 import orjson
 
-from domain.identifiers import UserId
+from domain.identifiers import ItemNo, UserId
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.lists.asked_blend import AS_SET, AskedBlend
 from serving.lists.list_builder import RerankingPolicy
 
+MOST_NOT_AGAIN_DAYS = 30
 LONGEST = 100
 """The most items a list may be asked for."""
 
@@ -66,13 +67,34 @@ class RecommendationRequest:
     """What the user has just used as well, for this list only; the last is the newest."""
     group: tuple[UserId, ...] = ()
     """The users it is for together; empty: for the one that is named, or for nobody."""
+    shown: tuple[ItemNo, ...] = ()
+    """What was on the pages before this one."""
+    not_again_seconds: float | None = None
+    """What was shown within and not used gives way to other items; 0: it does not."""
+    use_cache: bool = True
     in_body: bool = False
     """Whether it came in a body, which faults then point into."""
 
     @property
     def is_cached(self) -> bool:
         """Whether its list is likely to be asked for again."""
-        return not (self.basket or self.group)
+        return self.use_cache and not (
+            self.basket or self.group or self.shown or self.not_again_seconds
+        )
+
+    def scroll_key(self) -> str:
+        """What stays the same while somebody scrolls: all but the length of a page."""
+        parts = (
+            self.exclude_seen,
+            self.interests.digest(),
+            self.filters.key(),
+            self.explore,
+            self.diversity,
+            self.max_per_category,
+            self.blend.key(),
+            self.not_again_seconds,
+        )
+        return ":".join(map(str, parts))
 
     def named_ids(self) -> tuple[str, ...]:
         """Items that it names as the user's own."""
@@ -91,4 +113,9 @@ class RecommendationRequest:
             explore=policy.explore if self.explore is None else self.explore,
             diversity=policy.diversity if self.diversity is None else self.diversity,
             max_per_category=self.max_per_category or policy.max_per_category,
+            not_again_seconds=(
+                policy.not_again_seconds
+                if self.not_again_seconds is None
+                else self.not_again_seconds
+            ),
         )

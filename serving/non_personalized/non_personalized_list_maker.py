@@ -10,7 +10,7 @@ from cachetools import LRUCache
 from numpy.typing import NDArray
 
 from domain.identifiers import ItemNo, RunId, UserNo
-from serving.candidates.catalogue_items import ListedItems, load_listed
+from serving.candidates.catalogue_items import ListedItems, load_eligible, load_listed
 from serving.candidates.filters import Filters
 from serving.lists.list_maker import ListMaker
 from serving.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
@@ -63,18 +63,6 @@ class NonPersonalizedLists:
             return [], np.empty((0, 0), dtype=np.float32)
         vectors = np.stack([row.embedding.to_numpy() for row in rows]).astype(np.float32)
         return [ItemNo(row.item_no) for row in rows], vectors
-
-    async def load_eligible(
-        self,
-        item_nos: Sequence[ItemNo],
-        filters: Filters,
-        excluded: Sequence[ItemNo],
-        *,
-        items: int,
-    ) -> ListedItems:
-        """The first `items` of these that are eligible and pass now, in the same order; score 0."""
-        parameters = {"item_nos": list(item_nos), **_eligible(filters, excluded, items)}
-        return ListedItems.of(await self.store.rows(_SERVING["load_eligible"], parameters))
 
     async def load_excluded(self, user_no: UserNo) -> tuple[ItemNo, ...]:
         """What a user has seen, disliked or hidden; UserGoneError if the user was forgotten."""
@@ -212,8 +200,8 @@ class NonPersonalizedListMaker:
             return ()
         if key.name == "starter":
             order = await self._starter.order(run, key.category, request.session)
-            eligible = await self._lists.load_eligible(
-                order, request.filters, excluded, items=request.limit
+            eligible = await load_eligible(
+                self._lists.store, order, excluded, request.filters, items=request.limit
             )
             return backfill_items(eligible.items.values())
         return with_scores(

@@ -91,6 +91,7 @@ class ImpressionQueue:
         self._metrics = metrics
         self._queue: asyncio.Queue[Impression] = asyncio.Queue(maxsize=most)
         self._dropped = Dropped()
+        self._writing = asyncio.Lock()
 
     def dropped(self) -> Dropped:
         """What was lost so far."""
@@ -104,7 +105,14 @@ class ImpressionQueue:
             self._drop(1)
 
     async def flush(self) -> None:
-        """Write all there is; what cannot be written stays, as far as there is room."""
+        """Write all there is; what cannot be written stays, as far as there is room.
+
+        When this returns what others were writing is written too.
+        """
+        async with self._writing:
+            await self._flush()
+
+    async def _flush(self) -> None:
         while not self._queue.empty():
             count = min(self._queue.qsize(), _AT_ONCE)
             batch = [self._queue.get_nowait() for _ in range(count)]

@@ -3,10 +3,12 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from domain.blend import BlendPolicy
+from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
 from serving.answering.fields import ItemFields
 from serving.answering.list_kind import CachedKind, ListKind
@@ -36,6 +38,14 @@ class Recommendation:
     """Of an empty list: categories asked for that no item has, with those that were meant."""
     generated_at: datetime
 
+    def may_go_on(self, limit: int) -> bool:
+        """Whether anything may come after this: a list that is too short ends.
+
+        One that is less than it might have been does not: it may be asked for again.
+        """
+        result = self.answer.result
+        return result.degraded is not None or len(result.items) >= limit
+
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
@@ -58,9 +68,14 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
 
         user_id None: for a group, or for somebody of whom only the request tells.
         """
-        is_cached = cached and request.is_cached
+        complete = request.with_defaults(self.reranking)
+        is_cached = cached and complete.is_cached
         kind = self if is_cached else UncachedKind(self)
-        answer = await self.pipeline.answer(kind, request.with_defaults(self.reranking), user_id)
+        if complete.not_again_seconds:
+            # What was shown just now counts; what cannot be written now counts later.
+            with suppress(StoreUnavailableError):
+                await self.impressions.flush()
+        answer = await self.pipeline.answer(kind, complete, user_id)
         recommendation = Recommendation(
             recommendation_id=uuid.uuid4(),
             answer=answer,
@@ -134,7 +149,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     ) -> AbstractSet[ItemNo]:
         """The user's exclusions, and the items that the request names as the user's own."""
         excluded = exclusions.of(exclude_seen=request.exclude_seen)
-        return excluded | self.fallback.numbers_of(request.left_out_ids())
+        return excluded | self.fallback.numbers_of(request.left_out_ids()) | {*request.shown}
 
     decode = staticmethod(RecommendationList.decode)
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 from typing_extensions import TypeAliasType
 
 from domain.blend import Policy
@@ -23,7 +23,13 @@ from serving.http.values import (
     QueryBoolean,
 )
 from serving.lists.asked_blend import AS_SET, AskedBlend
-from serving.lists.request import LONGEST, RecommendationRequest, RequestInterests
+from serving.lists.cursor import LONGEST_CURSOR
+from serving.lists.request import (
+    LONGEST,
+    MOST_NOT_AGAIN_DAYS,
+    RecommendationRequest,
+    RequestInterests,
+)
 from serving.runtime.faults import Fault, invalid_request
 
 PolicyName = TypeAliasType("PolicyName", Policy)
@@ -52,6 +58,20 @@ _NO_WEIGHT = (
 def _source_and_weight(text: str) -> str:
     if not _WEIGHT.fullmatch(text):
         raise ValueError(_NO_WEIGHT)
+    return text
+
+
+_DURATION = re.compile(r"^(0|[1-9][0-9]{0,2})[hd]$")
+_HOUR = 3_600.0
+
+
+def _seconds(text: str) -> float:
+    return int(text[:-1]) * (_HOUR if text.endswith("h") else 24 * _HOUR)
+
+
+def _duration(text: str) -> str:
+    if not _DURATION.fullmatch(text) or _seconds(text) > MOST_NOT_AGAIN_DAYS * 24 * _HOUR:
+        raise ValueError(f"give hours or days, as 12h or 3d; {MOST_NOT_AGAIN_DAYS}d at most")
     return text
 
 
@@ -152,6 +172,28 @@ class RecommendationQuery(FilterQuery):
         None
     )
 
+    cursor: Annotated[
+        Annotated[str, StringConstraints(max_length=LONGEST_CURSOR)] | None,
+        Field(
+            description="Where the list goes on: the `next` of the answer before, with the same"
+            " parameters but limit. No item comes twice. Left out: from the beginning."
+        ),
+    ] = None
+    not_again: Annotated[
+        Annotated[str, AfterValidator(_duration), Documented({"pattern": _DURATION.pattern})]
+        | None,
+        Field(
+            description="What was shown to the user within this time and not used gives way to"
+            f" other items, and stands at the end; hours or days, {MOST_NOT_AGAIN_DAYS}d at most."
+            " 0h: it does not. Left out: TANDEM_NOT_AGAIN_HOURS.",
+            examples=["12h", "3d"],
+        ),
+    ] = None
+    use_cache: Annotated[
+        QueryBoolean,
+        Field(description="False: the list is made anew, and not cached."),
+    ] = True
+
     def to_request(self) -> RecommendationRequest:
         """What the list is to be."""
         return RecommendationRequest(
@@ -164,6 +206,8 @@ class RecommendationQuery(FilterQuery):
             self.diversity,
             self.max_per_category,
             self._blend(),
+            not_again_seconds=None if self.not_again is None else _seconds(self.not_again),
+            use_cache=self.use_cache,
         )
 
     def _blend(self) -> AskedBlend:

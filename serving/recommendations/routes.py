@@ -12,6 +12,7 @@ from serving.answering.own_values import FromOwnValues
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
+from serving.lists.cursor import Scroll, read_cursor
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.recommendations.schemas import (
@@ -19,6 +20,7 @@ from serving.recommendations.schemas import (
     explained_to,
     recommendation_answer,
 )
+from serving.runtime.faults import CursorExpiredError
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -29,7 +31,7 @@ FromRecommender = Annotated[Recommender, provided(Recommender)]
     "/users/{user_id:id}/recommendations",
     dependencies=[may_read],
     response_model=RecommendationAnswer,
-    responses=problems_of_request(),
+    responses=problems_of_request(CursorExpiredError),
 )
 async def recommend(
     user_id: Annotated[UserIdentifier, Path(examples=["ann"])],
@@ -47,14 +49,24 @@ async def recommend(
     With `explain=true` each item has its causes. They tell what the user did, so a key needs the
     scope `users` too: without it they are null, and `because_withheld` says so.
 
+    `next` goes on where the list ends, until all that is eligible was shown: nothing comes twice,
+    whatever happens meanwhile.
+
     With a token for one user, `me` stands for that user, and no other user can be asked for.
     """
     explained = explained_to(caller, asked=asked.explain)
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
     request = asked.to_request()
+    # As it was asked: what is the user's own may change while somebody scrolls.
+    binding = f"{user_id}\n{request.scroll_key()}"
+    scroll = Scroll.begin() if asked.cursor is None else read_cursor(asked.cursor, binding)
     filters = await own_values.resolved(request.filters, UserId(user_id))
-    request = replace(request, explain=explained == "yes", filters=filters)
+    request = replace(request, explain=explained == "yes", filters=filters, shown=scroll.shown)
     given = await recommender.recommend(UserId(user_id), request)
-    answer = recommendation_answer(user_id, given, explained=explained)
+    following = None
+    if given.may_go_on(asked.limit):
+        shown = (item.item_no for item in given.answer.result.items)
+        following = scroll.cursor(shown, binding)
+    answer = recommendation_answer(user_id, given, explained=explained, next_cursor=following)
     fielded = await recommender.item_fields.put(answer, given.answer.result, asked.fields)
     return Response(orjson.dumps(fielded), media_type="application/json")

@@ -135,6 +135,11 @@ class ListedAnswer(FieldedAnswer):
     exclusions: ExclusionKnowledge = Field(description=EXCLUSIONS)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     policy: PolicyAnswer
+    next: str | None = Field(
+        None,
+        description="Give it as cursor to go on, within a day. Null: the list ends here, or cannot"
+        " be gone on with.",
+    )
     generated_at: datetime
     generation_ms: float
     because_withheld: str | None = Field(
@@ -185,7 +190,11 @@ class ManyAnswer(BaseModel):
 
 
 def recommendation_answer(
-    user_id: str | None, given: Recommendation, *, explained: Explained
+    user_id: str | None,
+    given: Recommendation,
+    *,
+    explained: Explained,
+    next_cursor: str | None = None,
 ) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
     found = given.answer
@@ -203,6 +212,7 @@ def recommendation_answer(
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
         "policy": result.policy,
+        "next": next_cursor,
         "generated_at": given.generated_at,
         "generation_ms": found.generation_ms,
     }

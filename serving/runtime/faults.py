@@ -112,6 +112,10 @@ class UnsupportedGrantError(GrantRefusedError):
     error = "unsupported_grant_type"
 
 
+class CursorExpiredError(TandemError):
+    """The list was begun too long ago. Leave the cursor out to begin anew."""
+
+
 class LinkGoneError(TandemError):
     """The link was used, has expired, or is none. Ask for a new one."""
 

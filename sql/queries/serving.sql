@@ -416,6 +416,27 @@ where user_no is null or user_no in (select user_no from present)
 on conflict do nothing
 returning recommendation_id;
 
+-- name: load_unused
+-- Items that were shown to a user within :seconds, in the newest :impressions answers, and that the user did nothing with
+-- since they were shown first; what was shown last the longest ago comes first.
+select item_no
+from (
+    select item_no, min(shown_at) as first_at, max(shown_at) as last_at, min(rank) as best_rank
+    from (
+        select item_nos, shown_at from impressions
+        where user_no = :user_no and shown_at > now() - make_interval(secs => :seconds)
+        order by shown_at desc
+        limit :impressions
+    ) as newest
+    cross join lateral unnest(item_nos) with ordinality as listed (item_no, rank)
+    group by item_no
+) as shown
+where not exists (
+    select from interactions
+    where interactions.user_no = :user_no and interactions.item_no = shown.item_no and occurred_at >= first_at
+)
+order by last_at, best_rank, item_no;
+
 -- name: load_history
 -- What a user has done, newest first, from the event at :before and :before_position on (null: from the newest).
 select event_id, item_id, title, kind, value, occurred_at, recommendation_id, position

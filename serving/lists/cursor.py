@@ -1,0 +1,95 @@
+"""Cursors: where a list goes on that somebody scrolls through.
+
+A cursor holds the numbers of the items that were shown so far. What comes next is made as any list
+is, without these: so nothing is shown twice and nothing eligible is lost, whatever happens between
+two pages, and whichever run is served. No store and no process has to know of it. It is no secret:
+whoever makes one up only leaves items out of a list that may be asked for anyway.
+"""
+
+import base64
+import binascii
+import struct
+import time
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from hashlib import blake2b
+
+import numpy as np
+
+from domain.identifiers import ItemNo
+from serving.runtime.faults import CursorExpiredError, Fault, invalid_request
+
+LONGEST_CURSOR = 6_000
+"""Characters, as proxies take no longer addresses: about three thousand items."""
+SCROLL_SECONDS = 86_400
+"""So long a list can be gone on with, from its first page on."""
+
+_VERSION = 1
+_HEAD = struct.Struct("<BBI")
+_CHECK_BYTES = 8
+_MOST_PLAIN = 64
+"""More numbers than this are worth to be packed."""
+_MOST_BYTES = 4 * 100_000
+_NOT_OURS = (
+    "It is no cursor of this list. Give the `next` of an answer unchanged, with the same user and"
+    " parameters, or leave it out to begin anew."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Scroll:
+    """A list that somebody goes through page by page."""
+
+    began_at: int
+    """Seconds since 1970."""
+    shown: tuple[ItemNo, ...] = ()
+    """The items of all pages so far, by number."""
+
+    @classmethod
+    def begin(cls) -> "Scroll":
+        """Nothing was shown yet."""
+        return cls(int(time.time()))
+
+    def cursor(self, shown: Iterable[ItemNo], binding: str) -> str | None:
+        """Where the list goes on after these; None: it has become too long.
+
+        `binding`: whose list it is, and what was asked.
+        """
+        numbers = np.array(sorted({*self.shown, *shown}), dtype=np.int64)
+        gaps = np.diff(numbers, prepend=0).astype("<u4")
+        is_packed = len(gaps) > _MOST_PLAIN
+        # The bytes of one place are alike: they stand together.
+        data = zlib.compress(gaps.view(np.uint8).reshape(-1, 4).T.tobytes()) if is_packed else None
+        body = _HEAD.pack(_VERSION, is_packed, self.began_at) + (data or gaps.tobytes())
+        text = base64.urlsafe_b64encode(body + _check(body, binding)).rstrip(b"=").decode()
+        return text if len(text) <= LONGEST_CURSOR else None
+
+
+def read_cursor(text: str, binding: str) -> Scroll:
+    """The list that goes on.
+
+    FaultyInputError if it is the cursor of another user or request, or none; CursorExpiredError if
+    the list was begun too long ago.
+    """
+    try:
+        whole = base64.b64decode(text + "=" * (-len(text) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        whole = b""
+    body, check = whole[:-_CHECK_BYTES], whole[-_CHECK_BYTES:]
+    if len(body) < _HEAD.size or check != _check(body, binding):
+        raise invalid_request([Fault("query:cursor", _NOT_OURS)])
+    _, is_packed, began_at = _HEAD.unpack_from(body)
+    if time.time() - began_at > SCROLL_SECONDS:
+        raise CursorExpiredError
+    data = body[_HEAD.size :]
+    if is_packed:
+        data = zlib.decompressobj().decompress(data, _MOST_BYTES)
+        places = np.frombuffer(data[: len(data) // 4 * 4], dtype=np.uint8).reshape(4, -1)
+        data = places.T.tobytes()
+    numbers = np.cumsum(np.frombuffer(data, dtype="<u4").astype(np.int64))
+    return Scroll(began_at, tuple(ItemNo(no) for no in numbers.tolist()))
+
+
+def _check(body: bytes, binding: str) -> bytes:
+    return blake2b(binding.encode() + b"\0" + body, digest_size=_CHECK_BYTES).digest()

@@ -1,0 +1,164 @@
+"""A list is gone through page by page: nothing twice, nothing lost, whatever happens meanwhile."""
+
+import random
+import time
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from domain.identifiers import ItemNo
+from serving.lists import cursor as cursors
+from serving.lists.cursor import LONGEST_CURSOR, Scroll, read_cursor
+from serving.runtime.faults import CursorExpiredError, FaultyInputError
+from tests.serving.conftest import Gate, Seeds, event, faults, ids, recommended, send
+
+NUMBERS = st.sets(st.integers(1, 2**31 - 1), max_size=500)
+
+
+@given(first=NUMBERS, second=NUMBERS, binding=st.text(alphabet=st.characters(codec="utf-8")))
+def test_a_cursor_holds_what_was_shown(first: set[int], second: set[int], binding: str) -> None:
+    scroll = Scroll.begin()
+    for numbers in (first, second):
+        text = scroll.cursor(map(ItemNo, numbers), binding)
+        assert text is not None
+        scroll = read_cursor(text, binding)
+    assert set(scroll.shown) == first | second
+    with pytest.raises(FaultyInputError):
+        read_cursor(text, binding + "x")
+
+
+@given(st.text() | st.binary(max_size=200).map(lambda given: given.hex()))
+def test_what_is_no_cursor_is_refused(text: str) -> None:
+    with pytest.raises(FaultyInputError):
+        read_cursor(text, "ann")
+
+
+def test_two_thousand_items_of_a_million_have_room_in_a_cursor() -> None:
+    drawn = random.Random(7)
+    text = Scroll.begin().cursor(map(ItemNo, drawn.sample(range(1, 1_000_000), 2_000)), "ann")
+    assert text is not None
+    assert len(text) <= LONGEST_CURSOR
+    endless = Scroll.begin().cursor(map(ItemNo, drawn.sample(range(1, 2**31), 9_000)), "ann")
+    assert endless is None
+
+
+def test_a_list_begun_too_long_ago_does_not_go_on() -> None:
+    began = int(time.time()) - cursors.SCROLL_SECONDS - 10
+    text = Scroll(began).cursor([ItemNo(1)], "ann")
+    assert text is not None
+    with pytest.raises(CursorExpiredError):
+        read_cursor(text, "ann")
+
+
+async def scrolled(client: httpx.AsyncClient, user: str, **query: Any) -> list[str]:
+    """All items of all pages."""
+    found: list[str] = []
+    asked = dict(query)
+    while True:
+        answer = (await recommended(client, user, **asked)).json()
+        found += [item["item_id"] for item in answer["items"]]
+        if answer["next"] is None:
+            return found
+        asked = {**query, "cursor": answer["next"]}
+
+
+async def test_all_that_is_eligible_comes_once_the_best_first(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(15))
+    for user in ("ann", "nobody"):
+        whole = ids(await recommended(client, user, limit=100, explore=0, diversity=0))
+        for limit in (1, 7, 30):
+            pages = await scrolled(client, user, limit=limit, explore=0, diversity=0)
+            assert len(pages) == len(set(pages))
+            assert set(pages) == set(whole)
+            assert set(pages[:10]) == set(whole[:10]), "personal items come before popular ones"
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_nothing_comes_twice_and_nothing_is_lost_whatever_happens_between_pages(
+    client: httpx.AsyncClient, seeds: Seeds, seed: int
+) -> None:
+    drawn = random.Random(seed)
+    user_no, films = seeds.listed_user("ann", popular=range(15)), seeds.film_nos
+    out: set[str] = set()
+    found: list[str] = []
+    query = {"limit": 4, "explore": 0.3, "diversity": 0.5}
+    asked: dict[str, Any] = query
+    for _ in range(20):
+        answer = (await recommended(client, "ann", **asked)).json()
+        page = [item["item_id"] for item in answer["items"]]
+        assert out.isdisjoint(page)
+        found += page
+        if answer["next"] is None:
+            break
+        asked = {**query, "cursor": answer["next"]}
+        for act in drawn.sample(["run", "seen", "hidden", "withdrawn", "nothing"], 2):
+            film = drawn.randrange(len(films))
+            if act == "run":
+                order = drawn.sample(films, 10)
+                seeds.run(
+                    batch={user_no: [(no, 10.0 - n) for n, no in enumerate(order[:5])]},
+                    vectors={no: (1.0, drawn.random()) for no in order},
+                    users={user_no: ((drawn.random(), 1.0), 0)},
+                )
+            elif act in ("seen", "hidden"):
+                await send(client, event("ann", film, "view" if act == "seen" else "hide"))
+                out.add(f"film-{film}")
+            elif act == "withdrawn":
+                gone = {"title": "Gone", "available": False}
+                await client.put(f"/v1/items/film-{film}", json=gone)
+                out.add(f"film-{film}")
+    else:
+        raise AssertionError("the list does not end")
+    assert len(found) == len(set(found))
+    assert {f"film-{n}" for n in range(len(films))} - out <= set(found)
+
+
+async def test_a_list_goes_on_without_the_database(
+    client: httpx.AsyncClient, seeds: Seeds, gate: Gate
+) -> None:
+    seeds.listed_user("ann", popular=range(15))
+    first = (await recommended(client, "ann", limit=5)).json()
+    gate.shut()
+    second = (await recommended(client, "ann", limit=5, cursor=first["next"])).json()
+    assert second["source"] == "fallback"
+    pages = [{item["item_id"] for item in page["items"]} for page in (first, second)]
+    assert pages[0].isdisjoint(pages[1])
+    assert second["next"]
+
+
+async def test_the_cursor_of_another_list_is_refused(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann")
+    cursor = (await recommended(client, "ann", limit=5)).json()["next"]
+    assert (await recommended(client, "ann", limit=3, cursor=cursor)).status_code == 200
+    for user, query in (
+        ("bob", {}),
+        ("ann", {"exclude_seen": False}),
+        ("ann", {"filter": "year > 1990"}),
+        ("ann", {"not_again": "1d"}),
+    ):
+        refused = await recommended(client, user, limit=5, cursor=cursor, **query)
+        assert refused.status_code == 422
+        assert "query:cursor" in faults(refused)
+
+
+async def test_opened_again_a_list_begins_anew(client: httpx.AsyncClient, seeds: Seeds) -> None:
+    seeds.listed_user("ann")
+    first = await recommended(client, "ann", limit=5)
+    await recommended(client, "ann", limit=5, cursor=first.json()["next"])
+    assert ids(await recommended(client, "ann", limit=5)) == ids(first)
+
+
+async def test_without_the_cache_a_list_is_made_anew(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann")
+    assert (await recommended(client, "ann")).json()["source"] == "blend"
+    assert (await recommended(client, "ann")).json()["source"] == "cache"
+    assert (await recommended(client, "ann", use_cache=False)).json()["source"] == "blend"
