@@ -15,7 +15,8 @@ from (
 join items using (item_no)
 where begun_at >= cast(:since as timestamptz)
   and (finished_at is null or finished_at < begun_at)
-  and available and {passes}
+  and {shown}
+  and {passes}
   and item_no <> all(cast(:excluded as integer[]))
 order by begun_at desc, item_no
 limit :items;
