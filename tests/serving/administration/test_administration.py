@@ -121,8 +121,8 @@ async def test_a_refresh_makes_answers_anew_in_every_process(start: Start, seeds
 
     await sources()
     assert await sources() == ["cache", "cache"]
-    dropped = await first.post("/v1/admin/refresh", json={"user_id": "ann"}, headers=key)
-    assert dropped.json() == {"dropped": 1, "redis_away": False}
+    of_user = await first.post("/v1/admin/refresh", json={"user_id": "ann"}, headers=key)
+    assert of_user.json() == {"dropped": 1, "redis_away": False}
     assert await sources() == ["blend", "cache"]
     everybody = await second.post("/v1/admin/refresh", json={}, headers=key)
     assert everybody.json() == {"dropped": None, "redis_away": False}
