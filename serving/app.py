@@ -18,6 +18,7 @@ from serving.accounts.session_routes import router as session_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
+from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
 from serving.http.cors import add_cors
@@ -45,6 +46,7 @@ from serving.users.routes import router as users_router
 
 _ROUTERS = (
     events_router,
+    kinds_router,
     recommendations_router,
     rank_router,
     non_personalized_router,

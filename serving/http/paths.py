@@ -96,7 +96,8 @@ def register_identifiers() -> None:
     """Make `id` known to paths, and two that leave what follows an id to the paths that have it."""
     register_url_convertor("id", SentIdentifier())
     register_url_convertor("item", SentIdentifier("(?!.*/similar$).*"))
-    register_url_convertor("user", SentIdentifier("(?!.*/(recommendations|tokens|history)$).*"))
+    of_user = "recommendations|tokens|history|merge|export"
+    register_url_convertor("user", SentIdentifier(f"(?!.*/({of_user})$).*"))
 
 
 def _paths_as_sent(scope: Scope) -> dict[str, str]:
