@@ -20,6 +20,7 @@ from serving.administration.routes import router as administration_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
+from serving.events.kind_routes import router as kinds_router
 from serving.events.routes import router as events_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
 from serving.http.cors import add_cors
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
 _ROUTERS = (
     events_router,
+    kinds_router,
     recommendations_router,
     body_router,
     rank_router,

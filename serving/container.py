@@ -22,6 +22,7 @@ from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.events.deleting import EventUndoer
+from serving.events.kind_keeping import KindKeeping
 from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
@@ -61,8 +62,10 @@ from serving.search.search import Searcher
 from serving.search.words import Search
 from serving.settings import ServingSettings
 from serving.similar.similar import Similar
+from serving.users.exporting import UserExporter
 from serving.users.forgetting import UserForgetter
 from serving.users.history import Histories
+from serving.users.merging import UserMerger
 from serving.users.user_keeping import UserKeeping
 
 
@@ -84,6 +87,7 @@ class Container(AccountParts):
             OwnValues(self.user_profiles),
             self.item_fields,
             Histories(self.store),
+            UserExporter(self.store, page_seconds=self.settings.write_budget_seconds),
             UserTokens(
                 self.tokens,
                 self.revocations,
@@ -109,10 +113,18 @@ class Container(AccountParts):
             self.page_maker,
             self.recorder,
             self.kinds,
+            KindKeeping(self.store, self.kinds),
             EventUndoer(
                 events=self.events, answers=self.answers, exclusion_warmer=self.exclusion_warmer
             ),
             self.forgetter,
+            UserMerger(
+                profiles=self.user_profiles,
+                users=self.users,
+                answers=self.answers,
+                excluded_items=self.excluded_items,
+                exclusion_cache=self.exclusion_cache,
+            ),
             self.user_keeping,
             self.catalogue,
             self.events,

@@ -1,6 +1,5 @@
 """The way of events into the log, and out of it."""
 
-import json
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.errors import StoreUnavailableError, TandemError
 from domain.identifiers import ScaleNo, UserId, UserNo
 from domain.interactions import Scale
+from serving.postgres.sql_errors import detail_of, sqlstate_of
 from serving.postgres.store import WriteStore
 from serving.users.history import Cursor, HistoryPage
 from sql.log import (
@@ -121,7 +121,7 @@ class Events:
         try:
             (row,) = await self._store.write(_LOG[statement], record_parameters(events))
         except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) == _GONE:
+            if sqlstate_of(error) == _GONE:
                 detail = "An item or a kind of the events was removed just now. Send them again."
                 raise StoreUnavailableError(detail, reason="conflict") from error
             conflict = _conflict_of(error)
@@ -187,6 +187,4 @@ class Events:
 
 def _conflict_of(error: DBAPIError) -> ConflictError | None:
     """The conflict an error tells of; None if it tells of something else."""
-    if getattr(error.orig, "sqlstate", None) != CONFLICTING_EVENTS:
-        return None
-    return ConflictError(json.loads(error.orig.diag.message_detail))  # type: ignore[union-attr]
+    return ConflictError(detail_of(error)) if sqlstate_of(error) == CONFLICTING_EVENTS else None

@@ -152,10 +152,11 @@ class EventKindsAnswer(BaseModel):
 
 def event_kinds_answer(kinds: Iterable[EventKind]) -> EventKindsAnswer:
     """The body for these kinds."""
-    return EventKindsAnswer(kinds=[_kind_answer(kind) for kind in kinds])
+    return EventKindsAnswer(kinds=[kind_answer(kind) for kind in kinds])
 
 
-def _kind_answer(kind: EventKind) -> EventKindAnswer:
+def kind_answer(kind: EventKind) -> EventKindAnswer:
+    """The body for one kind."""
     return EventKindAnswer(
         kind=kind.kind,
         description=kind.description,

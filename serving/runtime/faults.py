@@ -136,6 +136,18 @@ class AccountLinkedError(InvalidInputError):
     """Another account reads and writes as this user."""
 
 
+class MergedUserError(InvalidInputError):
+    """The user was merged into another one. Name that one."""
+
+
+class UnknownKindError(InvalidInputError):
+    """There is no such kind of events."""
+
+
+class KindInUseError(InvalidInputError):
+    """Events of this kind are recorded, and would mean nothing. Give it the weight 0 instead."""
+
+
 class NoResetWebhookError(TandemError):
     """Nobody sends links from here (TANDEM_RESET_WEBHOOK): ask an administrator for one."""
 

@@ -1,4 +1,4 @@
-"""GET /v1/users/{user_id}/history: a key of the scope `users`, or the user's own token."""
+"""What is known of a user: history, for the user's own token too, and all of it for a key."""
 
 import uuid
 from datetime import datetime
@@ -6,19 +6,23 @@ from typing import Annotated
 
 from annotated_types import Ge, Le
 from fastapi import APIRouter, Path, Query
+from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from domain.errors import UnknownUserError
 from domain.identifiers import UserId
-from serving.access.requirements import may_read_history
+from serving.access.requirements import may_read_history, may_read_users
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import AS_INTEGER, UserIdentifier
+from serving.users.exporting import UserExporter
 from serving.users.history import Cursor, Histories
 
 MOST_EVENTS = 1_000
 
 router = APIRouter(prefix="/v1", tags=["users"], route_class=TandemRoute)
 
+FromUserExporter = Annotated[UserExporter, provided(UserExporter)]
 FromHistories = Annotated[Histories, provided(Histories)]
 
 
@@ -74,3 +78,27 @@ async def history(
         events=[HistoryEventAnswer.model_validate(event) for event in page.events],
         next=None if page.next is None else page.next.encode(),
     )
+
+
+@router.get(
+    "/users/{user_id:id}/export",
+    dependencies=[may_read_users],
+    response_class=StreamingResponse,
+    responses={
+        200: {
+            "description": "Lines of JSON; the last has the record `end`, and counts the others.",
+            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+        },
+        **problems_of_request(UnknownUserError),
+    },
+)
+async def export_user(
+    user_id: Annotated[UserIdentifier, Path(examples=["ann"])], exporter: FromUserExporter
+) -> StreamingResponse:
+    """All that is stored of a user, as lines of JSON: what the user may ask for.
+
+    Each line has a `record`: user, merged_user, account, session, event, deleted_event, impression.
+    If the last one is not `end` the export broke off: ask again.
+    """
+    lines = await exporter.find(UserId(user_id))
+    return StreamingResponse(lines, media_type="application/x-ndjson")

@@ -14,10 +14,18 @@ from serving.http.entries import Partial
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
-from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
+from serving.runtime.faults import (
+    AccountLinkedError,
+    BodyTooLargeError,
+    MalformedBodyError,
+    MergedUserError,
+)
 from serving.users.forgetting import UserForgetter
+from serving.users.merging import UserMerger
 from serving.users.schemas import (
     ForgottenUserAnswer,
+    MergeBody,
+    MergedAnswer,
     RemovedCounts,
     UserAnswer,
     UserBatch,
@@ -31,6 +39,7 @@ from serving.users.user_keeping import UserKeeping
 router = APIRouter(prefix="/v1", tags=["users"], route_class=TandemRoute)
 
 FromUserKeeping = Annotated[UserKeeping, provided(UserKeeping)]
+FromUserMerger = Annotated[UserMerger, provided(UserMerger)]
 FromUserForgetter = Annotated[UserForgetter, provided(UserForgetter)]
 
 UserPath = Annotated[UserIdentifier, Path(examples=["ann"])]
@@ -107,6 +116,27 @@ async def patch_user(
     What is left out stays. Of two changes at once neither is lost.
     """
     return UserAnswer.model_validate(await user_keeping.patch(UserId(user_id), patch))
+
+
+@router.post(
+    "/users/{user_id:id}/merge",
+    dependencies=[may_write_users],
+    responses=problems_of_request(
+        MalformedBodyError, BodyTooLargeError, MergedUserError, AccountLinkedError
+    ),
+)
+async def merge_user(
+    user_id: UserPath, body: MergeBody, merger: FromUserMerger, actor: FromActor
+) -> MergedAnswer:
+    """Make another user part of this one, as a visitor who signs in: history, interests, the rest.
+
+    Harmless twice. Events that are sent for the other id from now on are this user's. One of the
+    two may be unknown. After the answer no list shows what either has seen or disliked.
+    """
+    merged = await merger.merge(UserId(body.from_id), UserId(user_id), actor)
+    return MergedAnswer(
+        user_id=user_id, **{"from": body.from_id}, merged=merged.is_new, events=merged.events
+    )
 
 
 @router.delete(

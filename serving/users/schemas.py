@@ -113,6 +113,27 @@ class UserPatch(BaseModel):
     interests: InterestsPatch | None = Field(None, json_schema_extra=without_default)
 
 
+class MergeBody(BaseModel):
+    """Who becomes part of the user."""
+
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"from": "visitor-1"}]}
+    )
+
+    from_id: UserIdentifier = Field(
+        alias="from", description="An id under which the same person was known, or will be."
+    )
+
+
+class MergedAnswer(BaseModel):
+    """What became of two users: they are one, either way."""
+
+    user_id: str = Field(description="As it was given.", examples=["ann"])
+    from_id: str = Field(alias="from", description="As it was given.", examples=["visitor-1"])
+    merged: bool = Field(description="True: just now. False: before.")
+    events: int = Field(description="Events that changed hands just now.", examples=[12])
+
+
 class WordAnswer(BaseModel):
     """A declared word or phrase."""
 

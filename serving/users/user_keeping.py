@@ -16,11 +16,18 @@ from serving.http.errors import faults_of
 from serving.http.merge_patch import merge_patch
 from serving.postgres.store import ReadStore
 from serving.redis.answers import Answers
-from serving.runtime.faults import Fault, FaultyInputError, invalid_request, unknown_items
+from serving.runtime.faults import (
+    Fault,
+    FaultyInputError,
+    MergedUserError,
+    invalid_request,
+    unknown_items,
+)
 from serving.users.schemas import UserBatchAnswer, UserBody, UserEntry, UserPatch, UserResult
 from serving.users.user_profiles import (
     DeclaredInterests,
     DeclaredWord,
+    MergedIdsError,
     ProfileUpdate,
     StoredProfile,
     StoredUser,
@@ -59,7 +66,10 @@ class UserKeeping:
         items that were named. FaultyInputError names each unknown item; then nothing is stored.
         """
         said = await self._found(user_id, body)
-        update = await self.users.put_user(said)
+        try:
+            update = await self.users.put_user(said)
+        except MergedIdsError as error:
+            raise MergedUserError(_merged(user_id)) from error
         await self._make_known(said, update)
         return _as_declared(user_id, body, update), update
 
@@ -102,14 +112,22 @@ class UserKeeping:
         for index, entry in good.items():
             if faults := _item_faults(entry.interests.items, item_nos, f"/users/{index}"):
                 found[index] = faults
-        if not partial:
-            refuse_all("users", found)
-        said = [
-            _profile_of(UserId(entry.user_id), entry, item_nos)
-            for index, entry in good.items()
-            if index not in found
-        ]
-        stored = await self.users.put_users(said) if said else {}
+        stored: Mapping[UserId, StoredUser] | None = None
+        while stored is None:
+            if not partial:
+                refuse_all("users", found)
+            said = [
+                _profile_of(UserId(entry.user_id), entry, item_nos)
+                for index, entry in good.items()
+                if index not in found
+            ]
+            try:
+                stored = await self.users.put_users(said) if said else {}
+            except MergedIdsError as error:
+                for index, entry in good.items():
+                    if entry.user_id in error.user_ids:
+                        detail = _merged(UserId(entry.user_id))
+                        found[index] = [Fault(f"/users/{index}/user_id", detail)]
         await self._make_batch_known(said, stored)
         return _batch_answer(entries, found, stored)
 
@@ -167,6 +185,10 @@ def _profile_of(user_id: UserId, body: UserBody, item_nos: Mapping[str, ItemNo])
         body.interests.words,
         [item_nos[item_id] for item_id in body.interests.items],
     )
+
+
+def _merged(user_id: UserId) -> str:
+    return f"The user {user_id!r} was merged into another one. Name that one."
 
 
 def _unknown(user_id: UserId) -> UnknownUserError:

@@ -7,14 +7,30 @@ from typing import Any
 
 import orjson
 from sqlalchemy import Row
+from sqlalchemy.exc import DBAPIError
 
+from domain.errors import TandemError
 from domain.identifiers import ItemNo, UserId, UserNo
 from serving.access.acting import Actor
+from serving.postgres.sql_errors import detail_of, sqlstate_of
 from serving.postgres.store import WriteStore
+from serving.runtime.faults import AccountLinkedError
 from sql.statements import statements
 
 _INTERESTS = statements("interests")
 _SERVING = statements("serving")
+
+
+_MERGED = "TD410"
+_BOTH_HAVE_ACCOUNTS = "TD411"
+
+
+class MergedIdsError(TandemError):
+    """Ids of users who were merged into others."""
+
+    def __init__(self, user_ids: Sequence[str]) -> None:
+        super().__init__()
+        self.user_ids = frozenset(user_ids)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +138,7 @@ class UserProfiles:
     async def put_user(self, said: StoredProfile) -> ProfileUpdate:
         """Create a user or replace the profile of one; it is committed when this returns."""
         parameters = {"user": orjson.dumps(said).decode(), "words": list(said.words)}
-        (row,) = await self._store.write(_INTERESTS["put_user"], parameters)
+        (row,) = await self._written("put_user", parameters)
         return _update(row)
 
     async def change_user(self, said: StoredProfile, version: str) -> ProfileUpdate | None:
@@ -138,11 +154,35 @@ class UserProfiles:
     async def put_users(self, users: Sequence[StoredProfile]) -> dict[UserId, StoredUser]:
         """Create different users or replace their profiles, all of them or none."""
         parameters = {"users": orjson.dumps(users).decode()}
-        rows = await self._store.write(_INTERESTS["put_users"], parameters)
+        rows = await self._written("put_users", parameters)
         return {
             UserId(row.user_id): StoredUser(UserNo(row.user_no), row.created, row.changed)
             for row in rows
         }
+
+    async def _written(self, name: str, parameters: Mapping[str, Any]) -> Sequence[Row[Any]]:
+        """The rows of a statement; MergedIdsError for ids that are nobody's."""
+        try:
+            return await self._store.write(_INTERESTS[name], parameters)
+        except DBAPIError as error:
+            if sqlstate_of(error) == _MERGED:
+                raise MergedIdsError(detail_of(error)) from error
+            raise
+
+    async def merge(self, from_id: UserId, user_id: UserId, actor: Actor) -> Row[Any]:
+        """Make one user of two; see `merge_users`. It is committed when this returns.
+
+        AccountLinkedError if both are those of an account: then nothing is changed.
+        """
+        parameters = {"from_user_id": from_id, "user_id": user_id, **actor.doing("merge user")}
+        try:
+            (row,) = await self._store.write(_SERVING["merge_users"], parameters)
+        except DBAPIError as error:
+            if sqlstate_of(error) == _BOTH_HAVE_ACCOUNTS:
+                detail = "Accounts read and write as both users. Remove one of the accounts first."
+                raise AccountLinkedError(detail) from error
+            raise
+        return row
 
     async def forget_user(self, user_id: UserId, actor: Actor) -> ForgottenUser:
         """Remove a user, known or not, from every table; it is committed when this returns."""

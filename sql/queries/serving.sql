@@ -501,3 +501,15 @@ gone as materialized (select user_no, removed from forget_user(:user_id)),
 done as (select 'a user' as subject, removed as details from gone where user_no is not null),
 {audited}
 select user_no, removed from gone;
+
+-- name: merge_users
+-- Makes one user of two. Harmless twice. The audit log tells that it was done, and not to whom.
+with
+merged as materialized (
+    select outcome, user_no, from_user_no, events, other_id from merge_users(:from_user_id, :user_id)
+),
+done as (
+    select 'a user' as subject, jsonb_build_object('events', events) as details from merged where outcome = 'merged'
+),
+{audited}
+select outcome, user_no, from_user_no, events, other_id from merged;

@@ -14,27 +14,6 @@ where cardinality(lists.item_nos) > 0
 order by lists.user_no
 limit 1;
 
--- name: lock_kinds
--- One at a time says what events mean, to the end of the transaction; who reads kinds does not wait.
-lock table event_kinds in share row exclusive mode;
-
--- name: store_kind
--- Creates a kind with the next number, or changes the one of this name. Under `lock_kinds`.
-insert into event_kinds (kind_no, kind, weight, marks_seen, value_reference, half_life_days, smallest_value,
-                         greatest_value, description)
-select coalesce(max(kind_no), 0) + 1, :kind, :weight, :marks_seen, cast(:value_reference as real),
-       cast(:half_life_days as real), cast(:smallest_value as double precision),
-       cast(:greatest_value as double precision), :description
-from event_kinds
-on conflict (kind) do update
-set weight = excluded.weight, marks_seen = excluded.marks_seen, value_reference = excluded.value_reference,
-    half_life_days = excluded.half_life_days, smallest_value = excluded.smallest_value,
-    greatest_value = excluded.greatest_value, description = excluded.description;
-
--- name: kind_is_used
--- Whether the log has an event of this kind. Reads the whole log if it has none.
-select exists (select from interactions where kind_no = :kind_no);
-
 -- name: count_everything
 -- What `empty` takes away.
 select (select count(*) from interactions) as events, (select count(*) from users) as users,

@@ -115,6 +115,7 @@ from (
     select (deleted_at at time zone 'UTC')::date as day, 'event' as what from public.event_deletions
     union all
     select (forgotten_at at time zone 'UTC')::date, 'user' from public.forgotten_users
+    where user_no not in (select from_user_no from public.merged_users)
 ) as removals
 group by day;
 

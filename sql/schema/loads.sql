@@ -130,6 +130,16 @@ begin
         )
         select array(select unnest(needed) except select user_id from held order by 1) into needed;
         exit when needed = '{}';
+        -- Events of one who was merged are the other user's.
+        with held as (
+            insert into staged_event_users (user_id, user_no)
+            select from_user_id, user_no
+            from (select from_user_id, users.user_no from merged_users join users using (user_no)
+                  where from_user_id = any(needed) order by users.user_id for key share of users) as locked
+            returning user_id
+        )
+        select array(select unnest(needed) except select user_id from held order by 1) into needed;
+        exit when needed = '{}';
         with added as (
             insert into users (user_id, load_no) select unnest(needed), given_load_no
             on conflict do nothing returning user_id, user_no
@@ -226,6 +236,11 @@ begin
         end if;
     end if;
 
+    -- Whoever deletes a kind waits for us, or we find it gone.
+    if exists (select from (select distinct kind_no from staged_events) as given
+               where not exists (select from event_kinds where event_kinds.kind_no = given.kind_no)) then
+        raise exception 'an event has an unknown kind number' using errcode = 'foreign_key_violation';
+    end if;
     perform hold_event_horizon();
     made := hold_staged_users(given_load_no);
     perform number_staged_events();

@@ -44,6 +44,60 @@ insert into event_kinds (kind_no, kind, weight, marks_seen, value_reference, sma
     (7, 'dislike',  -2.0, true,  null, null, null, 'said that they do not like the item'),
     (8, 'hide',     -1.0, true,  null, null, null, 'asked not to be shown the item');
 
+-- Numbers of kinds are never given again: processes keep them at hand.
+create sequence event_kind_numbers as smallint start 9;
+
+-- Creates a kind, or changes the one of this name; whether it is new. For the role of the API, which may only read kinds.
+create function store_event_kind(given jsonb) returns boolean
+language plpgsql security definer
+set search_path = public, pg_temp
+as $$
+declare
+    said event_kinds := jsonb_populate_record(null::event_kinds, given);
+begin
+    lock table event_kinds in share row exclusive mode;
+    update event_kinds
+    set weight = said.weight, marks_seen = said.marks_seen, value_reference = said.value_reference,
+        half_life_days = said.half_life_days, smallest_value = said.smallest_value,
+        greatest_value = said.greatest_value, description = said.description
+    where kind = said.kind;
+    if found then
+        return false;
+    end if;
+    said.kind_no := nextval('event_kind_numbers');
+    insert into event_kinds select said.*;
+    return true;
+end
+$$;
+
+-- Deletes a kind of which the log has no event: `deleted`, `used`, or `unknown`. Who records events holds the table to the
+-- end; whoever waited for us finds the kind gone. The log is read before that, and what came meanwhile after it, so that
+-- events wait but for a moment.
+create function delete_event_kind(given_kind text) returns text
+language plpgsql security definer
+set search_path = public, pg_temp
+set lock_timeout = '500ms'
+as $$
+declare
+    doomed   smallint;
+    horizon  bigint := event_horizon();
+begin
+    select kind_no into doomed from event_kinds where kind = given_kind;
+    if not found then
+        return 'unknown';
+    end if;
+    if exists (select from interactions where kind_no = doomed) then
+        return 'used';
+    end if;
+    lock table event_kinds in access exclusive mode;
+    if exists (select from interactions where position > horizon and kind_no = doomed) then
+        return 'used';
+    end if;
+    delete from event_kinds where kind_no = doomed;
+    return case when found then 'deleted' else 'unknown' end;
+end
+$$;
+
 -- Scales that ratings came on. None is ever deleted, so that a number can be kept at hand; apps name them, so there are
 -- no more than 1,000.
 create table rating_scales (
@@ -154,12 +208,33 @@ create table event_deletions (
 
 create index event_deletions_user on event_deletions (user_no);
 
--- Numbers whose users were forgotten: all that remains of them. Numbers are never given again.
+-- Numbers whose users were forgotten, or merged into another: all that remains of them. Numbers are never given again.
 create table forgotten_users (
     user_no       integer primary key,
     position      bigint not null unique,
     forgotten_at  timestamptz not null default now()
 );
+
+-- Ids whose users were merged into another: `user_no` is whose their events are from now on, `from_user_no` the number they
+-- had, which is forgotten. An id stands here or in `users`, never in both.
+create table merged_users (
+    from_user_id  text primary key,
+    from_user_no  integer not null,
+    user_no       integer not null,
+    merged_at     timestamptz not null default now()
+);
+
+create index merged_users_user on merged_users (user_no);
+
+-- The ids of users, with that of the other user for one who was merged.
+create function ids_after_merging(given_ids text[]) returns text[]
+language sql stable
+begin atomic
+    select array_agg(coalesce(users.user_id, given.user_id) order by given.ordinal)
+    from unnest(given_ids) with ordinality as given (user_id, ordinal)
+    left join merged_users on merged_users.from_user_id = given.user_id
+    left join users on users.user_no = merged_users.user_no;
+end;
 
 -- What a user likes, in words and by items, as last declared. A row stays when all is taken back: that is a change too,
 -- and has a position.
@@ -254,7 +329,7 @@ begin atomic
                  and ((given.user_id, given.item_no, given.kind_no, given.value, given.scale_no)
                           is distinct from (users.user_id, logged.item_no, logged.kind_no, logged.value, logged.scale_no)
                       or given.time_given and given.occurred_at <> logged.occurred_at)), '{}')
-    from unnest(event_ids, user_ids, item_nos, kind_nos, event_values, scale_nos, occurred_ats, times_given)
+    from unnest(event_ids, ids_after_merging(user_ids), item_nos, kind_nos, event_values, scale_nos, occurred_ats, times_given)
         with ordinality as given (event_id, user_id, item_no, kind_no, value, scale_no, occurred_at, time_given, ordinal)
     join event_receipts as receipts on receipts.event_id = given.event_id
     left join interactions as logged
@@ -263,7 +338,8 @@ begin atomic
 end;
 
 -- Stores events once each; the way into the log for what comes over HTTP. All arrays have one entry an event; item, kind
--- and scale numbers must exist. Users are made as they appear with an event that is new. Of several events with one id the first
+-- and scale numbers must exist. Users are made as they appear with an event that is new; events of one who was merged are the
+-- other user's. Of several events with one id the first
 -- counts, in the log or among these; those that say something else are conflicts: with all_or_none nothing is stored and
 -- the error TD409 has their indexes, counted from 0, as its detail; without, they are left out and reported. `stored_event_ids`:
 -- of those that are in the log now and were not before.
@@ -286,6 +362,7 @@ create function record_events(
 language plpgsql as $$
 #variable_conflict use_column
 declare
+    new_user_ids  text[];
     needed        text[];
     held          bigint;
     stored_users  integer[];
@@ -313,10 +390,11 @@ begin
     perform hold_event_horizon();
 
     -- Events sent again make no user: one who was forgotten would come back by a late retry.
-    needed := array(
-        select distinct given.user_id
+    new_user_ids := array(
+        select given.user_id
         from unnest(event_ids, user_ids) as given (event_id, user_id)
         where not exists (select from event_receipts where event_receipts.event_id = given.event_id));
+    needed := array(select distinct user_id from unnest(new_user_ids) as given (user_id));
 
     -- Whoever is held here cannot be forgotten before the commit. One who was forgotten while we waited is not held
     -- but made anew; one whom somebody else made meanwhile is held in the next round. Rows are locked in one order
@@ -325,6 +403,13 @@ begin
         select count(*) into held
         from (select from users where user_id = any(needed) order by user_id for key share) as locked;
         exit when held = cardinality(needed);
+        if exists (select from merged_users where from_user_id = any(needed)) then
+            -- Whom we may have made while they were merged.
+            delete from users where user_id in (select from_user_id from merged_users where from_user_id = any(needed));
+            user_ids := ids_after_merging(user_ids);
+            needed := array(select distinct user_id from unnest(ids_after_merging(new_user_ids)) as given (user_id));
+            continue;
+        end if;
         with made as (
             insert into users (user_id)
             select missing.user_id from unnest(needed) as missing (user_id)
@@ -334,7 +419,8 @@ begin
             returning 1
         )
         select held + count(*) into held from made;
-        exit when held = cardinality(needed);
+        exit when held = cardinality(needed)
+              and not exists (select from merged_users where from_user_id = any(needed));
     end loop;
 
     with given as (
@@ -479,16 +565,17 @@ return (
 
 -- Creates users or replaces their profiles, from [{user_id, attributes, words, item_nos}, …] of different users; answers of
 -- each the number, whether the user is new, and whether other interests are declared than before. Declaring the same again
--- changes nothing.
+-- changes nothing. Ids that were merged are nobody's: the error TD410 has them as its detail, and nothing is stored.
 create function put_users(given_users jsonb)
 returns table (user_id text, user_no integer, created boolean, changed boolean)
 language plpgsql as $$
 #variable_conflict use_column
 declare
-    ids    text[];
-    held   bigint;
-    added  text[];
-    made   text[] := '{}';
+    ids     text[];
+    held    bigint;
+    merged  text[];
+    added   text[];
+    made    text[] := '{}';
 begin
     ids := array(select entry ->> 'user_id' from jsonb_array_elements(given_users) as entry);
     perform hold_event_horizon();
@@ -497,6 +584,11 @@ begin
     loop
         select count(*) into held
         from (select from users where user_id = any(ids) order by user_id for no key update) as locked;
+        merged := array(select from_user_id from merged_users where from_user_id = any(ids));
+        if merged <> '{}' then
+            raise exception 'a user was merged into another' using
+                errcode = 'TD410', detail = cast(array_to_json(merged) as text);
+        end if;
         exit when held = cardinality(ids);
         with new as (
             insert into users (user_id)

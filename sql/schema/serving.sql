@@ -1,4 +1,4 @@
--- What the service itself writes: the lists it gave; and how a user is forgotten everywhere.
+-- What the service itself writes: the lists it gave; and how a user is forgotten everywhere, or merged into another.
 
 -- Lists that were given. `explored`: which of `item_nos` were in the list to become known.
 create table impressions (
@@ -54,6 +54,7 @@ begin
     of_interactions as (delete from interactions where user_no = gone returning 1),
     of_deletions as (delete from event_deletions where user_no = gone returning 1),
     of_changes as (delete from history_changes where user_no = gone returning 1),
+    of_merged as (delete from merged_users where user_no = gone or from_user_id = given_id),
     of_impressions as (delete from impressions where user_no = gone returning 1),
     of_lists as (delete from batch_recommendations where user_no = gone returning 1),
     of_vectors as (delete from user_embeddings where user_no = gone returning 1),
@@ -78,6 +79,101 @@ begin
         insert into forgotten_users (user_no, position) values (gone, nextval('interaction_positions'));
     end if;
     return query select gone, counts;
+end
+$$;
+
+-- Makes one user of two, in one transaction: events, deletions, impressions, interests, attributes and the account of
+-- `given_from` become those of `given_id`, whose own come first. The id is noted in `merged_users`, the number in
+-- `forgotten_users`, so that whoever writes of it, or has, is cleared of it. Twice is once. Outcomes: merged; known: it was
+-- before; elsewhere, and gone: `given_from`, or `given_id` itself, was merged into another user, `other_id`; accounts: both
+-- are those of an account.
+create function merge_users(given_from text, given_id text)
+returns table (outcome text, user_no integer, from_user_no integer, events bigint, other_id text)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    into_no   integer;
+    from_no   integer;
+    known    merged_users;
+    held     bigint;
+    moved    bigint;
+begin
+    perform pg_advisory_xact_lock_shared(31310, 4);
+    perform hold_event_horizon();
+    loop
+        select * into known from merged_users where from_user_id = given_id;
+        if found then
+            return query select 'gone', null::integer, null::integer, 0::bigint,
+                                (select user_id from users where users.user_no = known.user_no);
+            return;
+        end if;
+        select * into known from merged_users where from_user_id = given_from;
+        if found then
+            -- Whom we may have made while another call merged them.
+            delete from users where user_id = given_from;
+            return query
+            select case when user_id = given_id then 'known' else 'elsewhere' end, users.user_no, known.from_user_no,
+                   0::bigint, user_id
+            from users where users.user_no = known.user_no;
+            return;
+        end if;
+        -- In one order by everybody. Who writes of one of them is waited for; who comes later finds the other.
+        with locked as (
+            select user_id, user_no from users where user_id in (given_from, given_id) order by user_id for update
+        )
+        select count(*), max(user_no) filter (where user_id = given_id), max(user_no) filter (where user_id = given_from)
+        into held, into_no, from_no
+        from locked;
+        exit when held = 2;
+        insert into users (user_id)
+        select missing.user_id from unnest(array[given_from, given_id]) as missing (user_id)
+        where not exists (select from users where users.user_id = missing.user_id)
+          and not exists (select from merged_users where from_user_id = missing.user_id)
+        order by missing.user_id
+        on conflict do nothing;
+    end loop;
+
+    if (select count(*) from accounts where user_id in (given_from, given_id)) > 1 then
+        -- Who was made just now goes again.
+        raise exception 'both users have accounts' using errcode = 'TD411';
+    end if;
+    update interactions set user_no = into_no where interactions.user_no = from_no;
+    get diagnostics moved = row_count;
+    update event_deletions set user_no = into_no where event_deletions.user_no = from_no;
+    update history_changes set user_no = into_no where history_changes.user_no = from_no;
+    update impressions set user_no = into_no where impressions.user_no = from_no;
+
+    insert into user_interests (user_no, words, item_nos, position)
+    select into_no,
+           array(select word from unnest(own.words || others.words) with ordinality as said (word, ordinal)
+                 group by word order by min(ordinal) limit 50),
+           array(select item_no from unnest(own.item_nos || others.item_nos) with ordinality as said (item_no, ordinal)
+                 group by item_no order by min(ordinal) limit 50),
+           nextval('interaction_positions')
+    from user_interests as others left join user_interests as own on own.user_no = into_no
+    where others.user_no = from_no
+    on conflict (user_no) do update
+    set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, declared_at = now();
+    delete from user_interests where user_interests.user_no = from_no;
+
+    update users
+    set created_at = least(users.created_at, others.created_at),
+        attributes = case when octet_length(cast(others.attributes || users.attributes as text)) <= 65536
+                          then others.attributes || users.attributes else users.attributes end
+    from users as others
+    where users.user_no = into_no and others.user_no = from_no;
+    delete from batch_recommendations where batch_recommendations.user_no = from_no;
+    delete from user_embeddings where user_embeddings.user_no = from_no;
+    perform end_sessions(account_id, null) from accounts where user_id = given_from;
+    update accounts set user_id = given_id where user_id = given_from;
+    delete from users where users.user_no = from_no;
+    update merged_users set user_no = into_no where merged_users.user_no = from_no;
+    insert into merged_users (from_user_id, from_user_no, user_no) values (given_from, from_no, into_no);
+
+    insert into forgotten_users (user_no, position) values (from_no, nextval('interaction_positions'));
+    insert into history_changes (position, user_no) values (nextval('interaction_positions'), into_no);
+    perform add_item_changes(array(select distinct item_no from interactions where interactions.user_no = into_no));
+    return query select 'merged', into_no, from_no, moved, given_id;
 end
 $$;
 

@@ -17,9 +17,9 @@ from batch.runs.model_runs import nightly_lock
 from domain.errors import NotEnoughHistoryError, RunInProgressError, RunRefusedError
 from domain.transitions import live_vector_and_following
 from flows.nightly import run_now
+from sql.event_kinds import KindChange, set_kind
 from sql.live_vectors import load_item_vectors, load_live_space, load_transitions
 from sql.log import load_histories, load_kinds
-from stack.event_kinds import KindChange, set_kind
 from tests.events import event
 from tests.events import record as record_events
 from tests.flows.lost_connections import lose_connection
@@ -191,7 +191,7 @@ def test_events_that_arrive_while_a_run_trains_are_folded_in_before_the_promotio
 def test_events_of_a_kind_created_while_a_run_trains_are_folded_in_too(shop: Engine) -> None:
     def arrive() -> None:
         with shop.begin() as connection:
-            share, _ = set_kind(connection, "share", KindChange(weight=3))
+            share, _ = set_kind(connection, "share", KindChange(weight=3), actor="a test")
             record_events(connection, [event("newcomer", 1, kind_no=share.kind_no)])
 
     run_now(at("Write the lists", arrive))

@@ -23,9 +23,9 @@ from speed.folding import (
 )
 from speed.settings import SpeedSettings
 from speed.worker import Worker
+from sql.event_kinds import KindChange, set_kind
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import load_histories, load_kinds
-from stack.event_kinds import KindChange, set_kind
 from tests.events import CLICK, DISLIKE, LIKE, event, record, user_no_of
 from tests.passes import SETTINGS, fold_all, stored_vector
 from tests.removals import delete
@@ -101,7 +101,7 @@ def test_a_kind_created_since_counts_and_a_new_weight_from_the_next_event_on(
 ) -> None:
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
-        share, _ = set_kind(connection, "share", KindChange(weight=3))
+        share, _ = set_kind(connection, "share", KindChange(weight=3), actor="a test")
         likes = [event("ann", film_nos[n], minutes=n) for n in range(3)]
         record(connection, [*likes, event("ann", film_nos[20], kind_no=share.kind_no)])
         ann = user_no_of(connection, "ann")
@@ -109,7 +109,7 @@ def test_a_kind_created_since_counts_and_a_new_weight_from_the_next_event_on(
     with engine.begin() as connection:
         before, _, _ = stored_vector(connection, ann)
         assert before == pytest.approx(expected_vector(connection, ann), abs=1e-6)
-        set_kind(connection, "share", KindChange(weight=0.5))
+        set_kind(connection, "share", KindChange(weight=0.5), actor="a test")
         expected = expected_vector(connection, ann)
     fold_all(engine)
     with engine.begin() as connection:

@@ -7,10 +7,10 @@ from rich.console import Console
 from rich.table import Table
 
 from domain.interactions import EventKind
+from sql.event_kinds import find_kinds
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
-from stack.event_kinds import find_kinds
 from stack.local.stores import opened_stores
 
 

@@ -14,12 +14,13 @@ from domain.interactions import (
     EventKind,
     parse_scale,
 )
+from sql.event_kinds import KindChange, set_kind
 from stack.cli.kind.list import kind_fields
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.database import connected
-from stack.event_kinds import KindChange, set_kind
 from stack.local.stores import opened_stores
+from stack.person import person_at_the_machine
 
 _NEW_COUNTS = (
     "The API accepts such events at once, and they change the user's recommendations at once."
@@ -103,7 +104,7 @@ def command(
         opened_stores(*prepare(), "tandem kind") as stores,
         connected(stores.database.owner) as connection,
     ):
-        kind, before = set_kind(connection, name, change)
+        kind, before = set_kind(connection, name, change, actor=person_at_the_machine())
     if as_json:
         answer = {"created": before is None, "changed": _changed(kind, before)}
         typer.echo(json.dumps(kind_fields(kind) | answer))

@@ -1,5 +1,6 @@
-"""Event kinds from the command line: listed, created and changed by the owner of the tables."""
+"""Event kinds: what they may be like, and creating and changing them as the owner of the tables."""
 
+import json
 import re
 from dataclasses import asdict, dataclass, replace
 
@@ -12,14 +13,13 @@ from sql.audit import add_audit_entry
 from sql.log import load_kinds
 from sql.roles import owns_tables
 from sql.statements import statements
-from stack.person import person_at_the_machine
 
 LEAST_WEIGHT = 0.01
 _NUMBERED_LATER = KindNo(0)
 """A new kind gets its number as it is stored."""
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
 
-_STACK = statements("stack")
+_KINDS = statements("event_kinds")
 
 
 class KindRefusedError(InvalidInputError):
@@ -61,7 +61,7 @@ def find_kinds(connection: Connection) -> dict[str, EventKind]:
 
 
 def set_kind(
-    connection: Connection, name: str, change: KindChange
+    connection: Connection, name: str, change: KindChange, *, actor: str
 ) -> tuple[EventKind, EventKind | None]:
     """Create or change a kind; answers it as it is now, and as it was (None: it is new).
 
@@ -69,30 +69,39 @@ def set_kind(
     """
     if not owns_tables(connection):
         raise NotOwnerOfKindsError
-    # Two new kinds must not get the same number. Nobody who records or reads events waits for this.
-    connection.execute(_STACK["lock_kinds"])
+    # Two who change one kind come one after the other. Nobody who records or reads events waits.
+    connection.execute(_KINDS["lock_kinds"])
     before = find_kinds(connection).get(name)
     kind = changed_kind(name, before, change)
     reason = before and changed_meaning(before, kind)
     if before and reason and _is_used(connection, before):
-        raise KindRefusedError(
-            f"Events of the kind {name!r} are recorded already, and {reason}."
-            " Create a kind with another name instead."
-        )
-    connection.execute(_STACK["store_kind"], asdict(kind))
+        raise means_something_else(name, reason)
+    connection.execute(_KINDS["store_kind"], {"given": json.dumps(asdict(kind))})
     now = find_kinds(connection)[name]
     if now != before:
-        _audit(connection, before, now)
+        _audit(connection, before, now, actor)
     return now, before
 
 
-def _audit(connection: Connection, before: EventKind | None, now: EventKind) -> None:
-    """Tell what of the kind is different from before; of a new one all."""
+def _audit(connection: Connection, before: EventKind | None, now: EventKind, actor: str) -> None:
+    act = "create kind" if before is None else "change kind"
+    changed = differences(before, now)
+    add_audit_entry(connection, act, now.kind, actor=actor, **changed)
+
+
+def differences(before: EventKind | None, now: EventKind) -> dict[str, object]:
+    """What of the kind is different from before; of a new one all."""
     was = {} if before is None else asdict(before)
     changed = {name: value for name, value in asdict(now).items() if was.get(name) != value}
-    changed = {name: value for name, value in changed.items() if name not in {"kind", "kind_no"}}
-    act = "create kind" if before is None else "change kind"
-    add_audit_entry(connection, act, now.kind, actor=person_at_the_machine(), **changed)
+    return {name: value for name, value in changed.items() if name not in {"kind", "kind_no"}}
+
+
+def means_something_else(name: str, reason: str) -> KindRefusedError:
+    """Of a kind whose events are recorded and would say something else than they did."""
+    return KindRefusedError(
+        f"Events of the kind {name!r} are recorded already, and {reason}."
+        " Create a kind with another name instead."
+    )
 
 
 def changed_kind(name: str, before: EventKind | None, change: KindChange) -> EventKind:
@@ -213,4 +222,4 @@ def _checked_half_life(days: float) -> float | None:
 
 def _is_used(connection: Connection, kind: EventKind) -> bool:
     parameters = {"kind_no": kind.kind_no}
-    return bool(connection.execute(_STACK["kind_is_used"], parameters).scalar_one())
+    return bool(connection.execute(_KINDS["kind_is_used"], parameters).scalar_one())

@@ -1,0 +1,77 @@
+"""What events mean, as operators say it over HTTP; each act is in the audit log."""
+
+import json
+from dataclasses import asdict
+
+from domain.errors import StoreUnavailableError
+from domain.interactions import EventKind
+from serving.access.acting import Actor
+from serving.events.kinds import Kinds
+from serving.postgres.store import WriteStore
+from serving.runtime.faults import KindInUseError, UnknownKindError
+from sql.event_kinds import (
+    KindChange,
+    changed_kind,
+    changed_meaning,
+    differences,
+    means_something_else,
+)
+from sql.statements import statements
+
+_KINDS = statements("event_kinds")
+
+
+class KindKeeping:
+    """Finds, creates, changes and deletes kinds."""
+
+    def __init__(self, store: WriteStore, kinds: Kinds) -> None:
+        self._store = store
+        self._kinds = kinds
+
+    async def find(self, name: str) -> EventKind:
+        """A kind; UnknownKindError if there is none of that name."""
+        found = {kind.kind: kind for kind in await self._kinds.all()}
+        if name not in found:
+            raise UnknownKindError(f"There is no kind {name[:80]!r}.")
+        return found[name]
+
+    async def put(self, name: str, said: KindChange, actor: Actor) -> tuple[EventKind, bool]:
+        """Create a kind or replace all that is said of it; whether it is new.
+
+        KindRefusedError if it cannot be so, or if recorded events would say something else.
+        """
+        before = next((kind for kind in await self._kinds.all() if kind.kind == name), None)
+        kind = changed_kind(name, None, said)
+        reason = None if before is None else changed_meaning(before, kind)
+        if before and reason and await self._is_used(before):
+            raise means_something_else(name, reason)
+        parameters = {
+            "kind": name,
+            "given": json.dumps(asdict(kind)),
+            "differences": json.dumps(differences(before, kind)),
+            **actor.doing("create kind" if before is None else "change kind"),
+        }
+        (row,) = await self._store.write(_KINDS["put_kind"], parameters)
+        await self._kinds.refresh()
+        return await self.find(name), row.is_new
+
+    async def delete(self, name: str, actor: Actor) -> None:
+        """Delete a kind of which no event was ever recorded.
+
+        UnknownKindError if there is none, KindInUseError if the log has events of it.
+        """
+        parameters = {"kind": name, **actor.doing("delete kind")}
+        (row,) = await self._store.write(_KINDS["delete_kind"], parameters)
+        if row.outcome == "used":
+            raise KindInUseError
+        try:
+            await self._kinds.refresh()
+        except StoreUnavailableError:
+            # An event of it is refused by the store until this process has looked again.
+            return
+        if row.outcome == "unknown":
+            raise UnknownKindError(f"There is no kind {name[:80]!r}.")
+
+    async def _is_used(self, kind: EventKind) -> bool:
+        rows = await self._store.rows(_KINDS["kind_is_used"], {"kind_no": kind.kind_no})
+        return bool(rows[0][0])

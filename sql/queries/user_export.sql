@@ -1,0 +1,69 @@
+-- All that is stored of one user, as lines of JSON for whoever asks for their data. What is computed of it (lists, vectors,
+-- positions of changes) is left out, and so are secrets and their hashes.
+
+-- name: export_profile
+-- The user; no row: there is none. Then what is there once or a few times: ids that were merged, the account, its sessions.
+with asked as (select * from users where user_id = :user_id)
+select user_no, 0 as part, cast(json_build_object(
+           'record', 'user', 'user_id', user_id, 'attributes', attributes, 'created_at', created_at,
+           'interests', json_build_object(
+               'words', coalesce(words, '{}'),
+               'items', array(select item_id from unnest(item_nos) with ordinality as said (item_no, ordinal)
+                              join items using (item_no) order by ordinal)),
+           'declared_at', declared_at) as text) as line
+from asked left join user_interests using (user_no)
+union all
+select asked.user_no, 1, cast(json_build_object('record', 'merged_user', 'user_id', from_user_id, 'merged_at', merged_at) as text)
+from asked join merged_users using (user_no)
+union all
+select user_no, 2, cast(json_build_object(
+           'record', 'account', 'name', name, 'role', role, 'created_at', accounts.created_at,
+           'password_changed_at', password_changed_at, 'disabled_at', disabled_at) as text)
+from asked join accounts using (user_id)
+union all
+select user_no, 3, cast(json_build_object(
+           'record', 'session', 'kind', kind, 'created_at', sessions.created_at, 'expires_at', expires_at,
+           'ended_at', ended_at) as text)
+from asked join accounts using (user_id) join sessions using (account_id)
+order by part;
+
+-- name: export_events
+-- The events of a user after a position, in the order in which they came.
+select position as key, cast(json_build_object(
+           'record', 'event', 'event_id', event_id, 'item_id', item_id, 'title', title, 'kind', kind, 'value', value,
+           'scale', case when least is not null then json_build_array(least, greatest) end, 'occurred_at', occurred_at,
+           'received_at', received_at, 'recommendation_id', recommendation_id) as text) as line
+from interactions
+join items using (item_no)
+join event_kinds using (kind_no)
+left join rating_scales using (scale_no)
+where user_no = :user_no and position > cast(:after as bigint)
+order by position
+limit :most;
+
+-- name: export_deletions
+-- The deletions of events of a user after a position.
+select position as key,
+       cast(json_build_object('record', 'deleted_event', 'event_id', event_id, 'deleted_at', deleted_at) as text) as line
+from event_deletions
+where user_no = :user_no and position > cast(:after as bigint)
+order by position
+limit :most;
+
+-- name: export_impressions
+-- What was shown to a user, after a row: an impression has no number, and one user has few thousands of them.
+select ordinal as key, line
+from (
+    select row_number() over (order by shown_at, recommendation_id) as ordinal, cast(json_build_object(
+               'record', 'impression', 'recommendation_id', recommendation_id, 'shown_at', shown_at, 'run_id', run_id,
+               'source', source, 'arm', arm,
+               'item_ids', array(select item_id from unnest(item_nos) with ordinality as shown (item_no, ordinal)
+                                 join items using (item_no) order by shown.ordinal),
+               'explored', array(select item_id from unnest(explored) as shown (item_no) join items using (item_no)))
+           as text) as line
+    from impressions
+    where user_no = :user_no
+) as shown
+where ordinal > cast(:after as bigint)
+order by ordinal
+limit :most;
