@@ -1,13 +1,13 @@
 """GET /v1/popular, /v1/trending, /v1/latest and /v1/starter."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
 from domain.identifiers import UserId
 from serving.access.requirements import may_read
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.answering.schemas import LeftOut, Limit, WrittenFilter
 from serving.candidates.filters import OtherThanItems, Passes
@@ -62,6 +62,11 @@ class ListQuery:
     written: Passes | None
     others: OtherThanItems | None
     user_id: UserId | None
+    if_none_match: str | None
+
+    def response(self, answer: dict[str, Any]) -> Response:
+        """An answer to it."""
+        return list_response(answer, self.if_none_match, is_for_all=self.user_id is None)
 
     def for_list(self, name: ListName, session: str | None = None) -> NonPersonalizedRequest:
         """The request for one of the lists."""
@@ -79,11 +84,12 @@ async def _list_query(
     filter: WrittenFilter = None,  # noqa: A002 - as the query names it
     exclude: Annotated[LeftOut, Query()] = None,
     user_id: ForUser = None,
+    if_none_match: IfNoneMatch = None,
 ) -> ListQuery:
     written = await own_values.written(filter, user_id)
     others = OtherThanItems(frozenset(exclude)) if exclude else None
     user = None if user_id is None else UserId(user_id)
-    return ListQuery(category, limit, written, others, user)
+    return ListQuery(category, limit, written, others, user, if_none_match)
 
 
 Asked = Annotated[ListQuery, Depends(_list_query)]
@@ -93,7 +99,7 @@ Asked = Annotated[ListQuery, Depends(_list_query)]
     "/popular",
     dependencies=[may_read],
     response_model=PopularAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def popular(
     non_personalized: FromNonPersonalizedService,
@@ -112,14 +118,14 @@ async def popular(
     what is popular otherwise, then with any items.
     """
     listed = await non_personalized.answer(asked.for_list(_POPULAR_LISTS[window]))
-    return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
+    return asked.response(scored_answer(listed))
 
 
 @router.get(
     "/trending",
     dependencies=[may_read],
     response_model=TrendingAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def trending(
     non_personalized: FromNonPersonalizedService,
@@ -134,14 +140,14 @@ async def trending(
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
     listed = await non_personalized.answer(asked.for_list(_TRENDING_LISTS[window]))
-    return Response(orjson.dumps(scored_answer(listed)), media_type="application/json")
+    return asked.response(scored_answer(listed))
 
 
 @router.get(
     "/latest",
     dependencies=[may_read],
     response_model=LatestAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def latest(
     non_personalized: FromNonPersonalizedService,
@@ -149,14 +155,14 @@ async def latest(
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
     listed = await non_personalized.answer(asked.for_list("latest"))
-    return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
+    return asked.response(named_answer(listed))
 
 
 @router.get(
     "/starter",
     dependencies=[may_read],
     response_model=StarterAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def starter(
     non_personalized: FromNonPersonalizedService,
@@ -168,4 +174,4 @@ async def starter(
     However many are asked for, the first ones are the same.
     """
     listed = await non_personalized.answer(asked.for_list("starter", session))
-    return Response(orjson.dumps(named_answer(listed)), media_type="application/json")
+    return asked.response(named_answer(listed))

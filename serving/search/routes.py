@@ -3,12 +3,12 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from serving.access.requirements import may_read
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
@@ -143,7 +143,7 @@ class SearchAnswer(BaseModel):
     degraded: str | None = Field(description=DEGRADED)
     exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
-    generation_ms: float
+    generation_time_ms: float
 
 
 def search_answer(q: str, found: Answer[SearchList]) -> dict[str, Any]:
@@ -160,7 +160,7 @@ def search_answer(q: str, found: Answer[SearchList]) -> dict[str, Any]:
         "degraded": found.degraded,
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
-        "generation_ms": found.generation_ms,
+        "generation_time_ms": found.generation_time_ms,
     }
 
 
@@ -184,10 +184,13 @@ FromSearcher = Annotated[Searcher, provided(Searcher)]
     "/search",
     dependencies=[may_read],
     response_model=SearchAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def search(
-    searcher: FromSearcher, own_values: FromOwnValues, asked: Annotated[SearchQuery, Query()]
+    searcher: FromSearcher,
+    own_values: FromOwnValues,
+    asked: Annotated[SearchQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Search the catalogue: by words, by what they mean, and, with user_id, by the user's taste.
 
@@ -197,4 +200,5 @@ async def search(
     request = asked.to_request()
     filters = await own_values.resolved(request.filters, asked.user())
     found = await searcher.search(asked.user(), replace(request, filters=filters))
-    return Response(orjson.dumps(search_answer(asked.q, found)), media_type="application/json")
+    answer = search_answer(asked.q, found)
+    return list_response(answer, if_none_match, is_for_all=asked.user_id is None)

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel, Field
 from typing_extensions import TypeAliasType
@@ -12,6 +11,7 @@ from typing_extensions import TypeAliasType
 from domain.errors import UnknownItemError
 from domain.identifiers import ItemId, UserId
 from serving.access.requirements import may_read
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues, OwnValues
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
@@ -34,7 +34,7 @@ SimilarItemsStrategy = TypeAliasType("SimilarItemsStrategy", SimilarStrategy)
 
 MOST_SEEDS = 20
 
-_PROBLEMS = problems_of_request(UnknownItemError)
+_PROBLEMS = NOT_MODIFIED | problems_of_request(UnknownItemError)
 
 
 class SimilarQuery(FindingQuery):
@@ -101,7 +101,7 @@ class SimilarAnswer(BaseModel):
     unknown_item_ids: list[str] = Field(
         description="Ids among those asked for that no item has; the others were used."
     )
-    generation_ms: float
+    generation_time_ms: float
 
 
 def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
         "unknown_item_ids": result.unknown,
-        "generation_ms": found.generation_ms,
+        "generation_time_ms": found.generation_time_ms,
     }
 
 
@@ -145,12 +145,14 @@ async def similar_to_item(
     similar: FromSimilar,
     own_values: FromOwnValues,
     asked: Annotated[SimilarQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items like this one: used by the same people, and similar in what is said of them.
 
     As many as were asked for, or all that are eligible. An item that is new has neighbours too.
     """
-    return await _similar(similar, own_values, asked.user(), asked.like([item_id]))
+    request = asked.like([item_id])
+    return await _similar(similar, own_values, asked.user(), request, if_none_match)
 
 
 @router.get(
@@ -163,14 +165,20 @@ async def similar_to_items(
     similar: FromSimilar,
     own_values: FromOwnValues,
     asked: Annotated[SimilarToSeveralQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items like several, as those in a cart or of a page: near to the middle of them all."""
-    return await _similar(similar, own_values, asked.user(), asked.like(asked.item_id))
+    request = asked.like(asked.item_id)
+    return await _similar(similar, own_values, asked.user(), request, if_none_match)
 
 
 async def _similar(
-    similar: Similar, own_values: OwnValues, user_id: UserId | None, request: SimilarRequest
+    similar: Similar,
+    own_values: OwnValues,
+    user_id: UserId | None,
+    request: SimilarRequest,
+    if_none_match: str | None,
 ) -> Response:
     filters = await own_values.resolved(request.filters, user_id)
     found = await similar.similar(user_id, replace(request, filters=filters))
-    return Response(orjson.dumps(similar_answer(found)), media_type="application/json")
+    return list_response(similar_answer(found), if_none_match, is_for_all=user_id is None)
