@@ -86,7 +86,7 @@ def set_kind(
 def _audit(connection: Connection, before: EventKind | None, now: EventKind, actor: str) -> None:
     act = "create kind" if before is None else "change kind"
     changed = differences(before, now)
-    add_audit_entry(connection, act, now.kind, actor=actor, **changed)
+    add_audit_entry(connection, act, now.kind, actor=actor, request_id=None, **changed)
 
 
 def differences(before: EventKind | None, now: EventKind) -> dict[str, object]:

@@ -86,6 +86,11 @@ class Cached:
     catalogue: bytes = b""
     """Which changes it knows of those that must be seen at once: see `CacheVersion`."""
 
+    @property
+    def age_seconds(self) -> float:
+        """Since it was made."""
+        return round(max(time.time() - self.made_at, 0.0), 3)
+
     def is_fresh(self, seconds: float) -> bool:
         """Whether something is cached, was made so lately, and has no item that expired."""
         now = time.time()

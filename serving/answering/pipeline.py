@@ -48,7 +48,9 @@ class Answer(Generic[Result]):
     """Whether all that the user has seen was known; None: nobody was named."""
     degraded: str | None = None
     """Why the list is less than it might have been, or takes more to make; None: neither."""
-    generation_ms: float = 0.0
+    age_seconds: float = 0.0
+    """Since the list was made."""
+    generation_time_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class AnswerPipeline:
             found,
             degraded=found.result.degraded or self._degraded_cache(kind),
             exclusions=found.exclusions if asked.user_ids else None,
-            generation_ms=round((time.perf_counter() - started) * 1000, 3),
+            generation_time_ms=round((time.perf_counter() - started) * 1000, 3),
         )
         self._count(answer)
         return answer
@@ -151,7 +153,8 @@ class AnswerPipeline:
                 if excluded.isdisjoint(item.item_no for item in result.items):
                     # The list of strangers was made without a look at what this user has seen.
                     knowledge = known.knowledge if known.user_no is None else "known"
-                    return Answer(result, CACHE, known.user_no, knowledge)
+                    age = cached.age_seconds
+                    return Answer(result, CACHE, known.user_no, knowledge, age_seconds=age)
         made = replace(kind.make_fallback(known, request), degraded=degraded_by(error))
         return Answer(made, made.strategy, known.user_no, known.knowledge)
 
@@ -180,7 +183,7 @@ class AnswerPipeline:
         if kept is not None:
             if user_id is not None and user_no is not None:
                 await self.exclusion_cache.warm(user_id)
-            return Answer(kept, CACHE, user_no, "known")
+            return Answer(kept, CACHE, user_no, "known", age_seconds=cached.age_seconds)
         grant = self.replica.grant(run, cached.version)
         since = self.exclusion_cache.now if grant is None else grant.exclusions_version
         user = self._reader(run, user_id, user_no, cached.version, since=since)

@@ -1,6 +1,7 @@
 """What answers with lists have in common, and what queries for them take."""
 
 from datetime import UTC, datetime
+from importlib.metadata import version
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
@@ -152,3 +153,12 @@ def run_answer(run: LiveRun | None) -> dict[str, Any] | None:
         return None
     age = (datetime.now(UTC) - run.cut_off_at).total_seconds()
     return {"id": run.run_id, "cut_off_at": run.cut_off_at, "age_seconds": round(age, 3)}
+
+
+_PACKAGE_VERSION = version("tandem-recommender")
+
+
+def algorithm_version(run: LiveRun | None) -> str:
+    """What tells lists apart that were made in another way; see `ListedAnswer`."""
+    parameters = "" if run is None or not run.parameters_version else f"+{run.parameters_version}"
+    return f"{_PACKAGE_VERSION}{parameters}"

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -64,6 +65,8 @@ class UserState:
     """What the request adds to the history, which the live vector was made with."""
     following: Ranking = field(default_factory=Ranking.empty)
     """What comes next after the user's history, with what it adds to the live scores."""
+    vector_at: datetime | None = None
+    """When the live vector was made; None if the user has none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +130,7 @@ class Recommendations:
             exclusions=exclusions,
             user_no=user_no,
             following=_ranking(row.next_item_nos or [], row.next_scores or []),
+            vector_at=row.vector_at,
         )
 
     async def load_nearest(

@@ -7,8 +7,16 @@ from starlette.middleware.cors import CORSMiddleware
 
 _METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
 # No X-API-Key: a key does not belong into a browser.
-_REQUEST_HEADERS = ("Authorization", "Content-Type", "X-Request-ID")
-_ANSWER_HEADERS = ("X-Request-ID", "RateLimit", "RateLimit-Policy", "Retry-After")
+_REQUEST_HEADERS = ("Authorization", "Content-Type", "If-None-Match", "X-Request-ID")
+_ANSWER_HEADERS = (
+    "X-Request-ID",
+    "X-Process-Time",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "ETag",
+    "Tandem-Recommendation-Id",
+)
 
 
 def add_cors(app: FastAPI, origins: Sequence[str]) -> None:

@@ -60,8 +60,8 @@ def _smaller(start: Message, message: Message, scope: Scope) -> Message:
     if len(body) < LEAST_BYTES or not _compressible(start["headers"]):
         return message
     headers = MutableHeaders(raw=start["headers"])
-    if "vary" not in headers:
-        headers["Vary"] = "Accept-Encoding"
+    if "accept-encoding" not in headers.get("vary", "").lower():
+        headers.add_vary_header("Accept-Encoding")
     if not takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
         return message
     body = compressed(body, level=_LEVEL)
@@ -210,11 +210,14 @@ class AnswerHeaders:
             await self._app(scope, receive, send)
             return
         without_body = scope["method"] == "HEAD"
+        started = time.perf_counter()
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 said = scope.get("state", _NOTHING_SAID).get("rate_limit", ())
-                message["headers"] = [*with_all(message.get("headers", ())), *said]
+                taken = f"{time.perf_counter() - started:.6f}".encode()
+                headers = with_all(message.get("headers", ()))
+                message["headers"] = [*headers, *said, (b"x-process-time", taken)]
             elif without_body and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)

@@ -11,7 +11,7 @@ import binascii
 import struct
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 
@@ -56,12 +56,11 @@ class Scroll:
 
         `binding`: whose list it is, and what was asked.
         """
-        numbers = np.array(sorted({*self.shown, *shown}), dtype=np.int64)
-        gaps = np.diff(numbers, prepend=0).astype("<u4")
+        numbers = sorted({*self.shown, *shown})
+        gaps = [number - before for number, before in zip(numbers, [0, *numbers], strict=False)]
         is_packed = len(gaps) > _MOST_PLAIN
-        # The bytes of one place are alike: they stand together.
-        data = zlib.compress(gaps.view(np.uint8).reshape(-1, 4).T.tobytes()) if is_packed else None
-        body = _HEAD.pack(_VERSION, is_packed, self.began_at) + (data or gaps.tobytes())
+        data = _packed(gaps) if is_packed else struct.pack(f"<{len(gaps)}I", *gaps)
+        body = _HEAD.pack(_VERSION, is_packed, self.began_at) + data
         text = base64.urlsafe_b64encode(body + _check(body, binding)).rstrip(b"=").decode()
         return text if len(text) <= LONGEST_CURSOR else None
 
@@ -89,6 +88,12 @@ def read_cursor(text: str, binding: str) -> Scroll:
         data = places.T.tobytes()
     numbers = np.cumsum(np.frombuffer(data, dtype="<u4").astype(np.int64))
     return Scroll(began_at, tuple(ItemNo(no) for no in numbers.tolist()))
+
+
+def _packed(gaps: Sequence[int]) -> bytes:
+    """The bytes of one place are alike: they stand together."""
+    places = np.array(gaps, dtype="<u4").view(np.uint8).reshape(-1, 4).T
+    return zlib.compress(places.tobytes())
 
 
 def _check(body: bytes, binding: str) -> bytes:

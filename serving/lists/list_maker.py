@@ -88,7 +88,12 @@ class ListMaker:
             run, candidates, ranked, request, schedule
         )
         result = RecommendationList(
-            _strategy(candidates), run, applied, builder.items, degraded or reranking_degraded
+            _strategy(candidates),
+            run,
+            applied,
+            builder.items,
+            degraded or reranking_degraded,
+            vector_at=user.vector_at,
         )
         try:
             await self._backfiller.fill(run, builder, user.excluded, request.filters)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 import orjson
@@ -79,17 +80,21 @@ class RecommendationList:
     """Why it is less than it might have been, and so is not kept; None: it is not."""
     explanation: Explanation | None = None
     """None: nobody asked, or no source brought anything."""
+    vector_at: datetime | None = None
+    """When the live vector was made that it comes from; None: it comes from none."""
 
     @classmethod
     def decode(cls, cached: bytes) -> "RecommendationList":
         """The list from what was cached; of its run it has only what answers show."""
         said = orjson.loads(cached)
+        vector_at = said.get("vector_at")
         return cls(
             strategy=said["strategy"],
             run=decoded_run(said["run"]),
             policy=AppliedPolicy(**said["policy"]),
             items=tuple(_item(item) for item in said["items"]),
             explanation=Explanation.from_dict(said.get("explanation")),
+            vector_at=None if vector_at is None else datetime.fromisoformat(vector_at),
         )
 
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
 from domain.identifiers import UserId
 from serving.access.requirements import may_read
 from serving.answering.fields import FieldNames, FromItemFields, ItemFields
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import LeftOut, Limit, WrittenFilter
@@ -67,6 +67,11 @@ class ListQuery:
     others: OtherThanItems | None
     fields: Sequence[str] | None
     user_id: UserId | None
+    if_none_match: str | None
+
+    def response(self, answer: dict[str, Any]) -> Response:
+        """An answer to it."""
+        return list_response(answer, self.if_none_match, is_for_all=self.user_id is None)
 
     def for_list(self, name: ListName, session: str | None = None) -> NonPersonalizedRequest:
         """The request for one of the lists."""
@@ -85,11 +90,12 @@ async def _list_query(
     exclude: Annotated[LeftOut, Query()] = None,
     fields: Annotated[FieldNames, Query()] = None,
     user_id: ForUser = None,
+    if_none_match: IfNoneMatch = None,
 ) -> ListQuery:
     written = await own_values.written(filter, user_id)
     others = OtherThanItems(frozenset(exclude)) if exclude else None
     user = None if user_id is None else UserId(user_id)
-    return ListQuery(category, limit, written, others, fields, user)
+    return ListQuery(category, limit, written, others, fields, user, if_none_match)
 
 
 Asked = Annotated[ListQuery, Depends(_list_query)]
@@ -99,7 +105,7 @@ Asked = Annotated[ListQuery, Depends(_list_query)]
     "/popular",
     dependencies=[may_read],
     response_model=PopularAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def popular(
     non_personalized: FromNonPersonalizedService,
@@ -126,7 +132,7 @@ async def popular(
     "/trending",
     dependencies=[may_read],
     response_model=TrendingAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def trending(
     non_personalized: FromNonPersonalizedService,
@@ -149,7 +155,7 @@ async def trending(
     "/latest",
     dependencies=[may_read],
     response_model=LatestAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def latest(
     non_personalized: FromNonPersonalizedService,
@@ -165,7 +171,7 @@ async def latest(
     "/starter",
     dependencies=[may_read],
     response_model=StarterAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def starter(
     non_personalized: FromNonPersonalizedService,
@@ -187,5 +193,4 @@ async def _answered(
     asked: ListQuery,
     item_fields: ItemFields,
 ) -> Response:
-    fielded = await item_fields.put(answer, found.result, asked.fields)
-    return Response(orjson.dumps(fielded), media_type="application/json")
+    return asked.response(await item_fields.put(answer, found.result, asked.fields))

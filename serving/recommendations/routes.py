@@ -3,11 +3,11 @@
 from dataclasses import replace
 from typing import Annotated
 
-import orjson
 from fastapi import APIRouter, Path, Query, Response
 
 from domain.identifiers import UserId
 from serving.access.requirements import FromCaller, may_read
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
@@ -31,14 +31,16 @@ FromRecommender = Annotated[Recommender, provided(Recommender)]
     "/users/{user_id:id}/recommendations",
     dependencies=[may_read],
     response_model=RecommendationAnswer,
-    responses=problems_of_request(CursorExpiredError),
+    responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def recommend(
+    *,
     user_id: Annotated[UserIdentifier, Path(examples=["ann"])],
     caller: FromCaller,
     recommender: FromRecommender,
     own_values: FromOwnValues,
     asked: Annotated[RecommendationQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Recommend items to a user, known or not.
 
@@ -69,4 +71,4 @@ async def recommend(
         following = scroll.cursor(shown, binding)
     answer = recommendation_answer(user_id, given, explained=explained, next_cursor=following)
     fielded = await recommender.item_fields.put(answer, given.answer.result, asked.fields)
-    return Response(orjson.dumps(fielded), media_type="application/json")
+    return list_response(fielded, if_none_match, is_for_all=False)

@@ -1,7 +1,7 @@
 """The answers with lists for users."""
 
 import uuid
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -15,6 +15,7 @@ from serving.answering.schemas import (
     EXCLUSIONS,
     ExclusionKnowledge,
     RunAnswer,
+    algorithm_version,
     run_answer,
 )
 from serving.lists.explanation import Explanation, Reason
@@ -141,7 +142,17 @@ class ListedAnswer(FieldedAnswer):
         " be gone on with.",
     )
     generated_at: datetime
-    generation_ms: float
+    generation_time_ms: float
+    list_age_seconds: float = Field(description="Since it was made; 0: for this answer.")
+    live_vector_age_seconds: float | None = Field(
+        description="Since the user's live vector was made, which the list comes from. Null: it"
+        " comes from none."
+    )
+    algorithm_version: str = Field(
+        description="Tandem's version, and a short name of the parameters that the run was made"
+        " with: another one, and lists may differ for reasons other than data.",
+        examples=["0.1.0+3f0c5b1e"],
+    )
     because_withheld: str | None = Field(
         None, description="Only with explain=true: why there are no causes; null: there are."
     )
@@ -214,7 +225,10 @@ def recommendation_answer(
         "policy": result.policy,
         "next": next_cursor,
         "generated_at": given.generated_at,
-        "generation_ms": found.generation_ms,
+        "generation_time_ms": found.generation_time_ms,
+        "list_age_seconds": found.age_seconds,
+        "live_vector_age_seconds": _age(result.vector_at),
+        "algorithm_version": algorithm_version(result.run),
     }
     if explained == "no":
         return answer
@@ -224,6 +238,10 @@ def recommendation_answer(
         "because_withheld": WITHHELD if explained == "withheld" else None,
         "removed": said.removed if said is not None and explained == "yes" else None,
     }
+
+
+def _age(at: datetime | None) -> float | None:
+    return None if at is None else round((datetime.now(UTC) - at).total_seconds(), 3)
 
 
 def _item_answer(

@@ -150,7 +150,7 @@ class TogetherAnswer(BaseModel):
     run: RunAnswer | None = Field(
         description="The run that tells how well known the items are; null before the first."
     )
-    generation_ms: float
+    generation_time_ms: float
 
 
 def together_answer(found: Answer[TogetherList]) -> dict[str, Any]:
@@ -221,7 +221,7 @@ class SurprisingAnswer(BaseModel):
     degraded: str | None = Field(description=DEGRADED)
     exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
-    generation_ms: float
+    generation_time_ms: float
 
 
 def surprising_answer(
@@ -254,7 +254,7 @@ def _of_list(found: Answer[Any]) -> dict[str, Any]:
         "degraded": found.degraded,
         "exclusions": found.exclusions,
         "run": run_answer(found.result.run),
-        "generation_ms": found.generation_ms,
+        "generation_time_ms": found.generation_time_ms,
     }
 
 

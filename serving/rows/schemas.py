@@ -216,7 +216,7 @@ class PageAnswer(FieldedAnswer):
         description="The model run of all rows. Null before the first run is published."
     )
     generated_at: datetime
-    generation_ms: float
+    generation_time_ms: float
 
 
 def page_request(body: PageBody, user_id: UserId | None, *, shows_history: bool) -> PageRequest:
@@ -252,5 +252,5 @@ def page_answer(user_id: str | None, page: AnsweredPage) -> dict[str, Any]:
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
         "generated_at": page.generated_at,
-        "generation_ms": found.generation_ms,
+        "generation_time_ms": found.generation_time_ms,
     }

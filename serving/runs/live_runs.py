@@ -54,6 +54,8 @@ class LiveRun:
     """Which promotion made it the served one. A run that is served again is another version."""
     similarity_index: ItemIndex | None = None
     """The index over how similar its items are; None: they are few, and compared exactly."""
+    parameters_version: str = field(default="", compare=False)
+    """A short name of the parameters it was made with."""
     learned: BlendPolicy | None = field(default=None, compare=False)
     """The blend that the night found best; None: it found none."""
 
@@ -68,7 +70,12 @@ def decoded_run(fields: Mapping[str, Any] | None) -> LiveRun | None:
     if fields is None:
         return None
     cut_off_at = datetime.fromisoformat(fields["cut_off_at"])
-    return LiveRun(fields["run_id"], cut_off_at, promotion_no=fields.get("promotion_no", 0))
+    return LiveRun(
+        fields["run_id"],
+        cut_off_at,
+        promotion_no=fields.get("promotion_no", 0),
+        parameters_version=fields.get("parameters_version", ""),
+    )
 
 
 def same_run(first: LiveRun | None, other: LiveRun | None) -> bool:
@@ -126,7 +133,15 @@ def _live_run(row: Row[Any]) -> LiveRun:
         else ItemIndex(row.similarity_recall, 2 * (row.dimensions - 2), row.similarity_index_number)
     )
     learned = None if row.learned_policy is None else BlendPolicy(**row.learned_policy)
-    return LiveRun(RunId(row.run_id), row.cut_off_at, index, row.promotion_no, similarity, learned)
+    return LiveRun(
+        RunId(row.run_id),
+        row.cut_off_at,
+        index,
+        row.promotion_no,
+        similarity,
+        row.parameters_version,
+        learned,
+    )
 
 
 Answer = TypeVar("Answer")

@@ -3,13 +3,13 @@
 from dataclasses import replace
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Response
 from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from serving.access.requirements import may_read
 from serving.answering.fields import FieldedAnswer, FromItemFields, ListedItemAnswer
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
@@ -142,7 +142,7 @@ class SearchAnswer(FieldedAnswer):
     degraded: str | None = Field(description=DEGRADED)
     exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
-    generation_ms: float
+    generation_time_ms: float
 
 
 def search_answer(q: str, found: Answer[SearchList]) -> dict[str, Any]:
@@ -159,7 +159,7 @@ def search_answer(q: str, found: Answer[SearchList]) -> dict[str, Any]:
         "degraded": found.degraded,
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
-        "generation_ms": found.generation_ms,
+        "generation_time_ms": found.generation_time_ms,
     }
 
 
@@ -183,13 +183,14 @@ FromSearcher = Annotated[Searcher, provided(Searcher)]
     "/search",
     dependencies=[may_read],
     response_model=SearchAnswer,
-    responses=problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(),
 )
 async def search(
     searcher: FromSearcher,
     own_values: FromOwnValues,
     item_fields: FromItemFields,
     asked: Annotated[SearchQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Search the catalogue: by words, by what they mean, and, with user_id, by the user's taste.
 
@@ -200,4 +201,4 @@ async def search(
     filters = await own_values.resolved(request.filters, asked.user())
     found = await searcher.search(asked.user(), replace(request, filters=filters))
     answer = await item_fields.put(search_answer(asked.q, found), found.result, asked.fields)
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return list_response(answer, if_none_match, is_for_all=asked.user_id is None)

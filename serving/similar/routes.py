@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import Field
 from typing_extensions import TypeAliasType
@@ -18,6 +17,7 @@ from serving.answering.fields import (
     ItemFields,
     ListedItemAnswer,
 )
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues, OwnValues
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
@@ -40,7 +40,7 @@ SimilarItemsStrategy = TypeAliasType("SimilarItemsStrategy", SimilarStrategy)
 
 MOST_SEEDS = 20
 
-_PROBLEMS = problems_of_request(UnknownItemError)
+_PROBLEMS = NOT_MODIFIED | problems_of_request(UnknownItemError)
 
 
 class SimilarQuery(FindingQuery):
@@ -105,7 +105,7 @@ class SimilarAnswer(FieldedAnswer):
     unknown_item_ids: list[str] = Field(
         description="Ids among those asked for that no item has; the others were used."
     )
-    generation_ms: float
+    generation_time_ms: float
 
 
 def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
         "unknown_item_ids": result.unknown,
-        "generation_ms": found.generation_ms,
+        "generation_time_ms": found.generation_time_ms,
     }
 
 
@@ -150,12 +150,16 @@ async def similar_to_item(
     own_values: FromOwnValues,
     item_fields: FromItemFields,
     asked: Annotated[SimilarQuery, Query()],
+    *,
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items like this one: used by the same people, and similar in what is said of them.
 
     As many as were asked for, or all that are eligible. An item that is new has neighbours too.
     """
-    return await _similar(similar, own_values, item_fields, asked, [item_id])
+    return await _similar(
+        similar, own_values, item_fields, asked, [item_id], if_none_match=if_none_match
+    )
 
 
 @router.get(
@@ -169,9 +173,12 @@ async def similar_to_items(
     own_values: FromOwnValues,
     item_fields: FromItemFields,
     asked: Annotated[SimilarToSeveralQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items like several, as those in a cart or of a page: near to the middle of them all."""
-    return await _similar(similar, own_values, item_fields, asked, asked.item_id)
+    return await _similar(
+        similar, own_values, item_fields, asked, asked.item_id, if_none_match=if_none_match
+    )
 
 
 async def _similar(
@@ -180,9 +187,11 @@ async def _similar(
     item_fields: ItemFields,
     asked: SimilarQuery,
     item_ids: Iterable[str],
+    *,
+    if_none_match: str | None,
 ) -> Response:
     request, user_id = asked.like(item_ids), asked.user()
     filters = await own_values.resolved(request.filters, user_id)
     found = await similar.similar(user_id, replace(request, filters=filters))
     answer = await item_fields.put(similar_answer(found), found.result, asked.fields)
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return list_response(answer, if_none_match, is_for_all=user_id is None)

@@ -4,13 +4,14 @@
 -- part: run_columns
 -- Until when a run has learned; of its indexes, if it has any, their measured recall, the length of the vectors in them,
 -- and PostgreSQL's numbers of them: null of one that was dropped, or that PostgreSQL does not use. And the blend that the
--- night found best.
+-- night found best, and a short name of its parameters.
 cut_off_at,
 case when metrics ->> 'index' = 'hnsw' then (metrics ->> 'index_recall@100')::double precision end as index_recall,
 (metrics ->> 'similarity_recall@100')::double precision as similarity_recall,
 (parameters -> 'live_vector' ->> 'taste_dimensions')::integer
     + (parameters -> 'live_vector' ->> 'sequence_dimensions')::integer + 2 as dimensions,
 metrics -> 'chosen_blend' -> 'chosen' as learned_policy,
+left(md5(cast(parameters as text)), 8) as parameters_version,
 (
     select indexrelid::bigint from pg_index
     where indexrelid = to_regclass('item_embeddings_' || model_runs.run_id || '_nearest') and indisvalid and indisready
@@ -79,6 +80,7 @@ select run_is_kept(cast(:run_id as integer)) as has_partitions,
        live.next_item_nos,
        live.next_scores,
        live.position,
+       live.updated_at as vector_at,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
        own.disliked,
        own.seen

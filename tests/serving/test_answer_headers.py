@@ -27,7 +27,7 @@ async def test_personal_answers_are_kept_by_no_cache_and_errors_neither(
     client: httpx.AsyncClient,
 ) -> None:
     answers = [
-        await client.get("/v1/users/ann/recommendations"),
+        await client.get("/v1/users/ann"),
         await client.get("/v1/popular?limit=0"),
         await client.get("/v1/items/nowhere"),
         await client.get("/nowhere"),

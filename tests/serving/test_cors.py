@@ -9,7 +9,15 @@ from sqlalchemy import text
 from tests.serving.conftest import Gate, Seeds, Start
 
 SHOP = "https://shop.example"
-READABLE = {"x-request-id", "ratelimit", "ratelimit-policy", "retry-after"}
+READABLE = {
+    "x-request-id",
+    "x-process-time",
+    "ratelimit",
+    "ratelimit-policy",
+    "retry-after",
+    "etag",
+    "tandem-recommendation-id",
+}
 
 
 @pytest.fixture

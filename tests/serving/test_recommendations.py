@@ -37,7 +37,8 @@ async def test_an_answer_tells_all_that_was_promised(
     answer = (await recommended(client, "ann", limit=3)).json()
     assert set(answer) == {
         "recommendation_id", "user_id", "items", "source", "strategy", "degraded", "exclusions",
-        "run", "categories_meant", "policy", "next", "generated_at", "generation_ms",
+        "run", "categories_meant", "policy", "next", "generated_at", "generation_time_ms",
+        "list_age_seconds", "live_vector_age_seconds", "algorithm_version",
     }  # fmt: skip
     assert answer["user_id"] == "ann"
     assert answer["source"] == answer["strategy"] == "blend"
@@ -50,7 +51,7 @@ async def test_an_answer_tells_all_that_was_promised(
         "events_since_cut_off": 2,
     }
     assert before <= datetime.fromisoformat(answer["generated_at"]) <= datetime.now(UTC)
-    assert answer["generation_ms"] > 0
+    assert answer["generation_time_ms"] > 0
     assert set(answer["items"][0]) == {
         "item_id", "title", "score", "scores", "explored",
     }  # fmt: skip
