@@ -2,7 +2,8 @@
 
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -48,6 +49,9 @@ from serving.settings import ServingSettings
 from serving.similar.routes import router as similar_router
 from serving.users.history_routes import router as history_router
 from serving.users.routes import router as users_router
+
+if TYPE_CHECKING:
+    from serving.tracing.tracing import Tracing
 
 _ROUTERS = (
     events_router,
@@ -99,10 +103,15 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     metrics = ServingMetrics()
     figures = Figures(metrics.registry, slot, {PERFORMANCE: metrics.performance.given})
     edge = Edge(_connection_limits(settings), metrics)
+    tracing = _tracing(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
-        async with living(Container(settings, metrics)) as services, figures.shared():
+        async with (
+            nullcontext() if tracing is None else tracing.living(),
+            living(Container(settings, metrics)) as services,
+            figures.shared(),
+        ):
             yield {"services": services, "edge": edge, "figures": figures}
 
     app = FastAPI(
@@ -123,6 +132,8 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     app.add_middleware(AccessGate, guarded=guarded_paths(app))
     app.add_middleware(RequestLimit, most=settings.api_requests_at_once, metrics=metrics)
     app.add_middleware(Utf8Only)
+    if tracing is not None:
+        tracing.add_to(app)
     app.add_middleware(RequestRecord, metrics=metrics)
     app.add_middleware(Compression)
     add_cors(app, settings.cors_origins)
@@ -134,6 +145,15 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     declare_security(app)
     describe(app, SECURITY_SCHEMES)
     return app
+
+
+def _tracing(settings: ServingSettings) -> "Tracing | None":
+    """What traces requests; None, and nothing of OpenTelemetry is loaded, unless that is asked."""
+    if not settings.tracing:
+        return None
+    from serving.tracing.tracing import Tracing  # noqa: PLC0415 -- costs time, memory and an extra
+
+    return Tracing(settings.traces_exporter)
 
 
 def _body_limits(settings: ServingSettings) -> BodyLimits:

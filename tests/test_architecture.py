@@ -38,6 +38,7 @@ HOMES = {
     "jwt": {"serving"},
     "lark": {"serving"},
     "rapidfuzz": {"serving"},
+    "opentelemetry": {"serving"},
     "fastapi": {"serving"},
     "fastapi_offline": {"serving"},
     # flows: Prefect's server is an ASGI application, which is served there with a check before it.

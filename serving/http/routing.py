@@ -126,7 +126,7 @@ def _is_list(annotation: Any) -> bool:
 def _with_query_read_at_once(dependant: Dependant) -> Dependant:
     """The same, but that a query whose parameters are one model is given to it as it is.
 
-    FastAPI works out anew in every request which parameters may be repeated, from the annotation of
+    FastAPI works out in every request which parameters may be repeated, from the annotation of
     each: with twenty of them that takes as long as all else it does.
     """
     if len(dependant.query_params) != 1:

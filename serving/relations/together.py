@@ -23,9 +23,9 @@ _RELATIONS = statements("relations")
 
 Mode = Literal["strict", "relaxed"]
 
-NEWEST_USES: Mapping[Mode, int] = {"strict": 1_000, "relaxed": 300}
+NEWEST_USES: Mapping[Mode, int] = {"strict": 1_000, "relaxed": 200}
 """Of so many of the newest interactions with the item the users are looked at."""
-NEWEST_INTERACTIONS = 100
+NEWEST_INTERACTIONS = 50
 """And of each user so many of the newest, where any time counts."""
 FEWEST_USERS = 2
 """What only a single user did stays with that user."""

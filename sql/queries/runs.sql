@@ -1,13 +1,13 @@
 -- Model runs as people look at them, on the command line and over HTTP.
 
--- part: run_columns_shown
+-- part: shown_of_run
 -- What a list shows of a run.
 run_id, state, live, cut_off_at, started_at, finished_at, seconds, metrics - 'evaluation' as metrics, reason
 
 -- name: load_runs
 -- The newest runs before the one of a number (null: of all), newest first.
 select
-{run_columns_shown}
+{shown_of_run}
 from analytics.model_runs
 where cast(:before as integer) is null or run_id < cast(:before as integer)
 order by run_id desc
@@ -16,7 +16,7 @@ limit cast(:runs as bigint);
 -- name: find_live_run
 -- The run being served.
 select
-{run_columns_shown}
+{shown_of_run}
 from analytics.model_runs
 where live;
 
