@@ -18,9 +18,7 @@ from batch.runs.model_runs import (
     mark_evaluated,
     retire,
 )
-from batch.runs.promotion import announce, catch_up
 from batch.runs.publishing import begin_progress, publish_run
-from batch.runs.rollback import roll_back
 from batch.space.composing import ItemSpace
 from batch.space.embeddings import store_item_vectors, store_space
 from batch.space.live_vectors import store_all_live_vectors
@@ -30,6 +28,8 @@ from sql.engine import make_engine
 from sql.live_vectors import RunSpace, load_live_space
 from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
+from sql.promotion import announce, catch_up
+from sql.rollback import roll_back
 
 WARM_SECONDS = 10.0
 LONG_SECONDS = 86_400.0

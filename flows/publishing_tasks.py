@@ -14,7 +14,6 @@ from batch.lists import inter_user_similarity, nightly_lists, popularity, vanish
 from batch.runs import model_runs, publishing
 from batch.runs.forgetting import clear_forgotten
 from batch.runs.model_runs import Run
-from batch.runs.promotion import announce, catch_up
 from batch.space import embeddings, index, live_vectors
 from batch.space.composing import ItemSpace
 from domain.identifiers import Position, RunId
@@ -24,6 +23,7 @@ from sql import popular
 from sql.live_vectors import RunSpace, load_live_space
 from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
+from sql.promotion import announce, catch_up
 from sql.statements import statements
 
 _BATCH = statements("batch")

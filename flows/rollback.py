@@ -7,9 +7,9 @@ from prefect.runtime import flow_run
 from pydantic import Field
 from sqlalchemy.pool import NullPool
 
-from batch.runs.rollback import roll_back
 from domain.identifiers import RunId
 from sql.engine import FLOW, make_engine
+from sql.rollback import roll_back
 from sql.settings import DatabaseSettings
 
 

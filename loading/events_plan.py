@@ -3,22 +3,26 @@
 from dataclasses import dataclass
 
 from domain.errors import InvalidInputError
-from loading.fields import JOINT
+from loading.fields import JOINT, USER
+from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.kind_planner import KindPlanner
-from loading.kinds_plan import column_of_returns
+from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.order_status import OrderStatus, ask_about_status, find_order_status
 from loading.plans import Column, EventsPlan, IdForm, id_form, sample_of
 from loading.scale_planner import ScalePlanner
 from loading.times import TimeFormat, find_time_format
-from loading.understanding import DEFAULT_KIND, ORDER_KIND, Understanding
+from loading.uncounted import find_uncounted
 from loading.words import EVENT_MEANINGS
+
+_SHARED_IDS = 0.1
+"""Of ids of events at most this share is by mistake that of several users."""
 
 
 @dataclass(slots=True)
 class EventsPlanner:
     """Makes the plan of a table of events."""
 
-    seen: Understanding
+    seen: Findings
 
     def plan(self) -> EventsPlan:
         """What was understood; raises InvalidInputError if it is not enough."""
@@ -33,7 +37,7 @@ class EventsPlanner:
             for meaning in ("user_id", "item_id")
         }
         kind, kinds = KindPlanner(self.seen).plan()
-        returns = self._returns(kind)
+        uncounted = find_uncounted(self.seen, kind, kinds)
         status = self._status(kind)
         unrated = self.seen.layout.unrated if self.seen.layout is not None else None
         scales = ScalePlanner(self.seen, unrated)
@@ -42,8 +46,12 @@ class EventsPlanner:
         order_ids = self._order_ids()
         if self.seen.layout is not None and self.seen.layout.note:
             self.seen.notes.append(self.seen.layout.note)
-        shown = self.seen.fields | ({} if returns is None else {"quantity": returns})
-        shown |= {} if status is None else {"status": status.column}
+        shown = self.seen.fields | ({} if status is None else {"status": status.column})
+        for each in uncounted:
+            shown[each.meaning] = each.column
+            self.seen.read_as[each.meaning] = each.read_as
+        left_out = [each.condition for each in uncounted]
+        left_out += [] if status is None else [status.is_nothing(self.seen.table)]
         columns = tuple(
             Column(
                 column,
@@ -66,8 +74,7 @@ class EventsPlanner:
             id_forms=id_forms,
             order_ids=order_ids,
             unread=tuple(name for name in self.seen.table.columns if name not in read),
-            returns=returns,
-            came_to_nothing=None if status is None else status.is_nothing(self.seen.table),
+            left_out=" or ".join(left_out) or "false",
             notes=(*self.seen.table.notes, *self.seen.notes),
             layout=self.seen.layout.name if self.seen.layout is not None else None,
         )
@@ -77,13 +84,6 @@ class EventsPlanner:
         if found is IdForm.FLOAT:
             self.seen.read_as[meaning] = "123.0 is read as 123"
         return found
-
-    def _returns(self, kind: str | None) -> str | None:
-        """The column that tells what was given back."""
-        column = column_of_returns(self.seen.duck, self.seen.table) if kind == ORDER_KIND else None
-        if column is not None:
-            self.seen.read_as["quantity"] = "negative: given back, left out"
-        return column
 
     def _status(self, kind: str | None) -> OrderStatus | None:
         """The column that tells what was cancelled or given back."""
@@ -112,9 +112,10 @@ class EventsPlanner:
             return None
         if "time" not in self.seen.fields:
             table = self.seen.table
+            names = [each for each in table.columns if each != USER]
             raise InvalidInputError(
                 f"{table.source.name} has no column of times (it has"
-                f" {', '.join(table.columns)}). Say --column time=NAME, or --no-times: then"
+                f" {', '.join(names)}). Say --column time=NAME, or --no-times: then"
                 " all events happen now, and nothing is known of their order."
             )
         column = self.seen.fields["time"]
@@ -142,11 +143,33 @@ class EventsPlanner:
             f"trim({self.seen.expression('event_id')})",
             f"trim({self.seen.expression('item_id')})",
         )
-        (found,) = self.seen.duck.execute(
-            f"select exists (select 1 from {self.seen.table.view}"
-            f" where fault is null and {text} <> '' group by {text}"
-            f" having min({item}) <> max({item}))"
+        user = f"nullif(trim({self.seen.expression('user_id')}), '')"
+        ids, found, of_several = self.seen.duck.execute(
+            "select count(*), count(*) filter (items > 1), count(*) filter (users > 1) from ("
+            f"select if(min({item}) < max({item}), 2, 1) as items,"
+            f" if(min({user}) < max({user}), 2, 1) as users from {self.seen.table.view}"
+            f" where fault is null and {text} <> '' group by {text})"
         ).fetchall()[0]
+        is_said = "event_id" in self.seen.options.columns or self.seen.layout is not None
+        if of_several > _SHARED_IDS * ids and not is_said:
+            raise _ask_about_shared_ids(self.seen.fields["event_id"])
         if found:
             self.seen.read_as["event_id"] = "ids of orders: each order and item is one event"
         return bool(found)
+
+
+def _ask_about_shared_ids(column: str) -> AmbiguousInputError:
+    """Neither an event nor an order is of several users; a counter or a code may be."""
+    unread, read = f"event_id={NO_COLUMN}", f"event_id={column}"
+    return AmbiguousInputError(
+        f"Many values of {column} stand beside more than one user, as ids of events or orders do"
+        " not.",
+        [
+            Choice("it is not read", f"--column {unread}", {"columns": {"event_id": NO_COLUMN}}),
+            Choice(
+                "it is the id of an event all the same",
+                f"--column '{read}'" if " " in column else f"--column {read}",
+                {"columns": {"event_id": column}},
+            ),
+        ],
+    )

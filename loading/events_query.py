@@ -35,7 +35,7 @@ with texts as (
            {_trimmed(plan, "time")} as time_text,
            {_trimmed(plan, "event_id")} as event_text,
            {_trimmed(plan, "recommendation_id")} as recommendation_text,
-           {_is_returned(plan)} as is_returned
+           ({plan.left_out}) as is_left_out
     from {plan.table.view}
 ),
 typed as (
@@ -106,14 +106,6 @@ def _kind_text(plan: EventsPlan) -> str:
     return f"nullif({kind_text(plan.table, plan.fields['kind'])}, '')"
 
 
-def _is_returned(plan: EventsPlan) -> str:
-    found = [] if plan.came_to_nothing is None else [plan.came_to_nothing]
-    if plan.returns is not None:
-        quantity = f"try_cast({plan.table.expressions[plan.returns]} as double)"
-        found.append(f"coalesce({quantity} < 0, false)")
-    return " or ".join(found) or "false"
-
-
 def _kind_no(plan: EventsPlan, kinds: Sequence[EventKind]) -> str:
     numbers = {kind.kind: int(kind.kind_no) for kind in kinds}
     if plan.kind is not None:
@@ -161,7 +153,7 @@ def _timestamp(time: datetime) -> str:
 def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str:
     cases = [
         ("fault is not null", "fault"),
-        ("kind_no = -1 or is_returned", ""),
+        ("kind_no = -1 or is_left_out", ""),
         *_id_cases("user_id", Reason.NO_USER_ID),
         *_id_cases("item_id", Reason.NO_ITEM_ID),
         (f"length(event_text) > {LONGEST_ID}", Reason.ID_TOO_LONG),

@@ -8,17 +8,26 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
+from domain.identifiers import LONGEST_ID, id_fault
+from loading.duck import literal
 from loading.layouts import Layout, columns_of
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice, LoadOptions
-from loading.tables import Table
+from loading.tables import NOT_TEXT, Table
 from loading.times import CLOCK, HOUR
 from loading.words import EVENT_MEANINGS, ITEM_MEANINGS, candidates, is_second_choice, last_part
 
 JOINT = " + "
-"""Between the names of two columns that are one time: the day and the time of day."""
+"""Between the names of two columns that are one: the day and the time of day."""
+USER = "--user"
+"""Stands for the column of users where all is of one person."""
 
 _HOURS = {"hour", "hr", "hh", "hourofday", "orderhour", "orderhourofday", "eventhour"}
 _PEOPLE = {"email", "age", "gender", "sex", "firstname", "lastname", "birthday", "password"}
+_DONE_AT = re.compile(
+    "(checkout|checkin|loan|borrow(ed)?|watched|played|listened|viewed|ordered|order|purchased?"
+    "|rent(al|ed)?|read|visit(ed)?|rated)(date|time|datetime|at|on)"
+)
+"""Columns of what people did."""
 _REVIEWS = {"review", "reviewtext", "comment", "body", "rating", "stars", "score"}
 _GOODS = {"price", "description", "category", "categories", "genre", "genres", "sku", "brand"}
 
@@ -50,6 +59,33 @@ def with_joint_time(table: Table, fields: dict[str, str]) -> Table:
     return replace(table, expressions={**texts, name: joined}, sample=sample)
 
 
+def with_joint_item(table: Table, fields: dict[str, str]) -> Table:
+    """The table, with a column of two whose texts are the item's id together."""
+    first, joint, second = fields.get("item_id", "").partition(JOINT)
+    if not joint or fields["item_id"] in table.expressions:
+        return table
+    name, texts = fields["item_id"], table.expressions
+    given = [f"nullif(trim({texts[each]}), '')" for each in (first, second)]
+    sample = tuple({**row, name: f"{row.get(first)} {row.get(second)}"} for row in table.sample)
+    joined = f"{given[0]} || coalesce(' ' || {given[1]}, '')"
+    return replace(table, expressions={**texts, name: joined}, sample=sample)
+
+
+def with_user(table: Table, fields: dict[str, str], user: str | None) -> Table:
+    """The table, with a column of the person who did all of it, where its rows are events.
+
+    Raises InvalidInputError if that can be no id.
+    """
+    acts = {"time", "value", "kind", "event_id"} & set(fields)
+    if user is None or not ("item_id" in fields and (acts or "title" not in fields)):
+        return table
+    if len(user) > LONGEST_ID or id_fault(user) is not None:
+        raise InvalidInputError(f"--user {user} can be no id of a user.")
+    fields["user_id"] = USER
+    sample = tuple({**row, USER: user} for row in table.sample)
+    return replace(table, expressions={**table.expressions, USER: literal(user)}, sample=sample)
+
+
 def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions) -> dict[str, str]:
     fields = {}
     for meaning in (*EVENT_MEANINGS, *ITEM_MEANINGS):
@@ -59,6 +95,8 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
             if each not in options.columns.values()
         ]
         found = [each for each in found if not any(other.startswith(f"{each}.") for other in found)]
+        if meaning in {"user_id", "item_id"}:
+            found = [each for each in found if not _are_objects(table, each)]
         if len(found) > 1:
             found = [each for each in found if _has_values(duck, table, each)] or found
         if found and meaning not in options.columns:
@@ -69,6 +107,11 @@ def _by_name(duck: duckdb.DuckDBPyConnection, table: Table, options: LoadOptions
         if own is not None and _is_item(table, fields.get("title")):
             fields["item_id"] = own
     return fields
+
+
+def _are_objects(table: Table, column: str) -> bool:
+    texts = [text for row in table.sample if (text := row.get(column))]
+    return bool(texts) and all(text.startswith(f"{NOT_TEXT}{{") for text in texts)
 
 
 def _has_values(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> bool:
@@ -108,6 +151,9 @@ def _is_item(table: Table, title: str | None) -> bool:
     names = {normalized(each) for each in table.columns}
     if title is None or names & _PEOPLE or (names & _REVIEWS and "price" not in names):
         return False
+    # The `id` of a row that has a film in it is not the film's.
+    if "." in title or any(map(_DONE_AT.fullmatch, names)):
+        return False
     return normalized(title) != "name" or bool(names & _GOODS)
 
 
@@ -131,7 +177,8 @@ def _existing(table: Table, meaning: str, column: str) -> str:
     if column in table.expressions:
         return column
     parts = [part.strip() for part in column.split("+")]
-    if meaning == "time" and len(parts) == 2 and all(each in table.expressions for each in parts):  # noqa: PLR2004
+    is_joint = meaning in {"time", "item_id"} and len(parts) == 2  # noqa: PLR2004
+    if is_joint and all(each in table.expressions for each in parts):
         return JOINT.join(parts)
     if column.isdigit() and 1 <= int(column) <= len(table.columns):
         return table.columns[int(column) - 1]

@@ -7,6 +7,7 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
 from loading.duck import literal
+from loading.fields import JOINT
 from loading.layouts import Content, Layout
 from loading.options import ALL_ATTRIBUTES, LoadOptions
 from loading.plans import Column, IdForm, ItemsPlan, id_form, sample_of
@@ -26,6 +27,8 @@ def plan_items(
 ) -> ItemsPlan:
     """How the rows of a table become items; InvalidInputError if they are something else."""
     _refuse_other_rows(duck, table, options, fields)
+    if JOINT in fields["item_id"] and fields["item_id"] not in table.stored_names:
+        raise InvalidInputError("Two columns are one id of an item in files of events only.")
     own = {meaning: fields[meaning] for meaning in ITEM_MEANINGS if meaning in fields}
     others = [column for column in table.columns if column not in own.values()]
     names = {column: column for column in others if _is_chosen(table, column, options)}
@@ -98,14 +101,15 @@ def _refuse_acts(table: Table, options: LoadOptions, fields: Mapping[str, str]) 
     if own:
         raise InvalidInputError(
             f"{table.source.name} seems to be what one person did ({', '.join(own)}), and no column"
-            " says who. Add a column of the user, or, if its rows are items, say --column"
+            " says who. Say --user ID, or, if its rows are items, --column"
             f" item_id={fields['item_id']}."
         )
     if "event_id" in fields:
         raise InvalidInputError(
             f"{table.source.name} seems to hold orders ({fields['event_id']}), and no column says"
-            " whose. Say --column user_id=NAME, or join the file of customers first. If its rows"
-            f" are items, say --column item_id={fields['item_id']}."
+            " whose. Say --column user_id=NAME, --user ID if they are one person's, or join the"
+            " file of customers first. If its rows are items, say"
+            f" --column item_id={fields['item_id']}."
         )
 
 
@@ -127,8 +131,8 @@ def _refuse_other_rows(
         )
         raise InvalidInputError(
             f"{name} has the columns {', '.join(table.columns[:30])}: neither users, so these are"
-            f" no events, nor titles of items.{orders} Say --column user_id=NAME, or for items"
-            " --column title=NAME or --attributes all."
+            f" no events, nor titles of items.{orders} Say --column user_id=NAME, --user ID if one"
+            " person did it all, or for items --column title=NAME or --attributes all."
         )
     _refuse_acts(table, options, fields)
     meaning = "title" if "title" in fields else "categories"

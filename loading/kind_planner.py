@@ -1,10 +1,12 @@
 """Which kinds the events of a table have."""
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domain.errors import InvalidInputError
 from domain.event_words import kind_of_word
+from loading.findings import DEFAULT_KIND, ORDER_KIND, RATING_KIND, Findings
 from loading.kinds_plan import (
     ask_about_flag,
     ask_about_goods,
@@ -17,19 +19,20 @@ from loading.kinds_plan import (
     words_of,
     yes_and_no,
 )
-from loading.understanding import DEFAULT_KIND, ORDER_KIND, RATING_KIND, Understanding
+from loading.opinions import column_of_opinions, find_states, kind_of_opinion, opinions_of
 from loading.values import values_of
 from loading.words import last_part
 
-_VAGUE = {"type", "interaction", "event"}
+_VAGUE = {"type", "interaction", "event", "activity"}
 """Columns that may well say something else than a kind."""
+_MOST_CODES = 12
 
 
 @dataclass(slots=True)
 class KindPlanner:
     """Finds the kinds of events."""
 
-    seen: Understanding
+    seen: Findings
     verdicts: dict[str, str] = field(default_factory=dict)
     """Kinds of words for yes and no."""
 
@@ -56,7 +59,8 @@ class KindPlanner:
             return self._one_kind(names), {}
         kinds, unknown = self._mapped(words, names)
         said = "kind" in self.seen.options.columns
-        if unknown and len(unknown) == len(words) and not said and last_part(column) in _VAGUE:
+        is_vague = last_part(column) in _VAGUE and not _are_codes(words)
+        if unknown and len(unknown) == len(words) and not said and is_vague:
             self.seen.notes.append(
                 f"{self.seen.fields.pop('kind')} has no word for a kind of event"
             )
@@ -88,12 +92,40 @@ class KindPlanner:
         if verdict is not None and self._all_known(verdict, names):
             self.seen.fields["kind"] = verdict
             return
+        if self._find_opinions(names) or self._find_states(names):
+            return
         for flag in flags_of(self.seen.table):
             found = yes_and_no(
                 words_of(self.seen.duck, self.seen.table, flag, self.seen.fields["item_id"])
             )
             if found is not None and found[1]:
                 raise ask_about_flag(flag, *found)
+
+    def _find_opinions(self, names: Sequence[str]) -> bool:
+        """Whether a column says what people think; InvalidInputError if nobody knows its words."""
+        column = column_of_opinions(self.seen.table)
+        if column is None or column in self.seen.fields.values():
+            return False
+        item = self.seen.fields["item_id"]
+        words = opinions_of(self.seen.duck, self.seen.table, column, item)
+        if words is None:
+            self.seen.notes.append(f"{column} has no words for kinds, and is not read")
+            return False
+        if all(_is_number(word.removeprefix("-")) for word in words):
+            self.seen.fields["value"] = column
+            return True
+        kinds = {word: kind_of_opinion(word, names) for word in words}
+        self.verdicts = {word: kind for word, kind in kinds.items() if kind is not None}
+        self.seen.fields["kind"] = column
+        return True
+
+    def _find_states(self, names: Sequence[str]) -> bool:
+        if column_of_orders(self.seen.table) is not None:
+            return False
+        found = find_states(self.seen.duck, self.seen.table, self.seen.fields["item_id"], names)
+        if found is not None:
+            self.seen.fields["kind"], self.verdicts = found
+        return found is not None
 
     def _all_known(self, column: str, names: Sequence[str]) -> bool:
         words = words_of(self.seen.duck, self.seen.table, column, self.seen.fields["item_id"])
@@ -148,6 +180,12 @@ class KindPlanner:
                 else:
                     kinds[word] = None
         return kinds, unknown
+
+
+def _are_codes(words: Collection[str]) -> bool:
+    """Whether words are numbers that stand for kinds: some, and small ones."""
+    are_small = all(re.fullmatch(r"\d{1,2}(\.0)?", word) for word in words)
+    return are_small and 1 < len(words) <= _MOST_CODES
 
 
 def _is_number(text: str | None) -> bool:

@@ -17,9 +17,12 @@ MOST_KINDS = 200
 _VERDICTS = {"isrecommended", "recommended", "recommend", "votedup"}
 """Columns of yes and no that say whether somebody likes an item."""
 _FLAGS = {
-    "click": "click clicked isclick isclicked",
+    "click": "click clicked isclick isclicked clk clickbool",
     "like": "like liked islike isliked favorite isfavorite",
-    "purchase": "purchase purchased ispurchase ispurchased buy bought isbuy conversion converted",
+    "purchase": (
+        "purchase purchased ispurchase ispurchased buy bought isbuy conversion converted booked"
+        " isbooking bookingbool"
+    ),
     "view": "label target viewed isviewed watched iswatched read isread listened played",
 }
 _KIND_OF_FLAG = {name: kind for kind, names in _FLAGS.items() for name in names.split()}
@@ -28,9 +31,10 @@ _ORDERS = (
     "orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate basketid"
     " quantity qty itemquantity lineitemquantity lineitemprice unitprice transactionid"
     " transactiondate transactiondt tdat purchasedate purchasedat salesvalue salesprice"
+    " transactiondatetime qtyordered orderqty orderquantity productquantity purchasequantity"
+    " incrementid orderincrementid saledate soldat orderedat orderedon"
 )
 """Columns of what was bought."""
-_QUANTITIES = {"quantity", "qty", "itemquantity", "lineitemquantity"}
 _TITLES = {"title", "name", "itemname", "productname", "producttitle"}
 _GOODS = {"price", "description", "category", "categories", "genres", "brand", "stock", "sku"}
 _FEW = 10
@@ -104,18 +108,6 @@ def column_of_orders(table: Table) -> str | None:
     return next((each for each in table.columns if last_part(each) in _ORDERS.split()), None)
 
 
-def column_of_returns(duck: duckdb.DuckDBPyConnection, table: Table) -> str | None:
-    """A column of quantities, some of them negative: what was given back."""
-    column = next((each for each in table.columns if last_part(each) in _QUANTITIES), None)
-    if column is None:
-        return None
-    (found,) = duck.execute(
-        f"select exists (select 1 from {table.view} where fault is null and"
-        f" try_cast({table.expressions[column]} as double) < 0)"
-    ).fetchall()[0]
-    return column if found else None
-
-
 def refuse_computed(table: Table, value: str | None) -> None:
     """InvalidInputError for a list that a program made, such as recommendations."""
     names = {normalized(each): each for each in table.columns}
@@ -159,11 +151,16 @@ def unknown_kinds(column: str, unknown: Sequence[str], names: Sequence[str]) -> 
     more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
     return (
         f"The column {column} has the kinds {', '.join(shown)}{more}, which nobody"
-        f" knows. Say --map-kind {first}=KIND ({', '.join(names)}), --map-kind {first}=- to"
+        f" knows. Say --map-kind {_quoted(f'{first}=KIND')} ({', '.join(names)}),"
+        f" --map-kind {_quoted(f'{first}=-')} to"
         " leave such events out, or make it a kind with"
         f" `tandem kind set {_as_kind(first)} --weight 1`. If it says no kinds, say"
         f" --column kind={NO_COLUMN}."
     )
+
+
+def _quoted(text: str) -> str:
+    return f"'{text}'" if " " in text else text
 
 
 def kind_label(word: str, kind: str | None) -> str:

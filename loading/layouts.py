@@ -93,5 +93,6 @@ def columns_of(layout: Layout, table: Table) -> dict[str, str]:
     # Of names that are alike the first is meant: `attributes`, not `attributes.…` within it.
     names = {normalized(column): column for column in reversed(table.columns)}
     return {
-        meaning: names.get(normalized(column), column) for meaning, column in layout.fields.items()
+        meaning: " + ".join(names.get(normalized(part), part) for part in column.split(" + "))
+        for meaning, column in layout.fields.items()
     }

@@ -98,6 +98,27 @@ MEDIA_LAYOUTS = (
         kind="view",
     ),
     Layout(
+        "Foursquare check-ins",
+        Content.EVENTS,
+        width=8,
+        separator="\t",
+        files=("dataset_tsmc2014",),
+        fields={"user_id": "1", "item_id": "2", "time": "8"},
+        kind="view",
+    ),
+    Layout(
+        "Deskdrop interactions",
+        Content.EVENTS,
+        names=("timestamp", "eventType", "contentId", "personId", "sessionId"),
+        fields={
+            "user_id": "personId",
+            "item_id": "contentId",
+            "time": "timestamp",
+            "kind": "eventType",
+        },
+        kinds={"FOLLOW": "like", "COMMENT CREATED": "like"},
+    ),
+    Layout(
         "Steam recommendations",
         Content.EVENTS,
         names=("app_id", "user_id", "is_recommended", "date"),

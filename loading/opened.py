@@ -11,6 +11,7 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind, Scale, parse_scale
 from loading.duck import opened_duck
+from loading.fields import USER
 from loading.layouts import Content
 from loading.opening import open_table
 from loading.options import ALL_ATTRIBUTES, NO_COLUMN, AmbiguousInputError, LoadOptions
@@ -129,6 +130,8 @@ def _refuse_unused(plans: Sequence[Plan], options: LoadOptions, unused: set[str]
         isinstance(plan, EventsPlan) and plan.scale is not None for plan in plans
     ):
         raise InvalidInputError(f"--scale {options.scale}: no file has ratings.")
+    if options.user is not None and not any(plan.fields.get("user_id") == USER for plan in plans):
+        raise InvalidInputError(f"--user {options.user}: no file has events.")
     if options.layout is not None and not any(plan.layout is not None for plan in plans):
         raise InvalidInputError(f"No file is of the layout {options.layout}.")
 
@@ -176,6 +179,7 @@ def mapping_of(plans: Sequence[Plan], options: LoadOptions) -> dict[str, object]
             for plan in plans
         ],
         "time_zone": options.time_zone,
+        **({} if options.user is None else {"user": options.user}),
     }
 
 

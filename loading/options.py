@@ -19,7 +19,7 @@ class LoadOptions:
 
     columns: Mapping[str, str] = field(default_factory=dict)
     """The file's column of a meaning such as `user_id`: a name, a number counted from 1, `-` for
-    none, or of a time `day+clock`."""
+    none, or of a time or an item two, as in `day+clock`."""
     kind: str | None = None
     """The kind of all events."""
     kinds: Mapping[str, str | None] = field(default_factory=dict)
@@ -45,6 +45,8 @@ class LoadOptions:
     """The name of a known layout."""
     query: str | None = None
     """What is asked of a database."""
+    user: str | None = None
+    """The id of the person who did all of it; None: a column says who."""
 
 
 @dataclass(frozen=True, slots=True)

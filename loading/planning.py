@@ -11,17 +11,23 @@ from domain.event_words import normalized
 from domain.interactions import EventKind
 from loading.duck import identifier
 from loading.events_plan import EventsPlanner
-from loading.fields import find_fields, with_joint_time
+from loading.fields import find_fields, with_joint_item, with_joint_time, with_user
+from loading.findings import Findings
 from loading.items_plan import plan_items
 from loading.layouts import Content, Layout
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
 from loading.published_layouts import find_layout
 from loading.tables import Table, count_rows, sampled
-from loading.understanding import Understanding
 
 _TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")
 """Since 2001."""
+_DECIMAL = re.compile(r"-?\d+(\.\d+)?")
+_RATING = re.compile(r"-?(10|\d)([.,]\d+)?")
+_WIDE = 20
+"""So many columns without names are no log."""
+_MOST_OF_RATINGS = 4
+"""Columns of a file of ratings and nothing else; of others numbers may be anything."""
 
 
 def make_plan(
@@ -41,7 +47,8 @@ def make_plan(
     if layout is not None and layout.query is not None:
         table = _queried(duck, table, layout)
     fields = find_fields(duck, table, layout, options)
-    table = with_joint_time(table, fields)
+    table = with_joint_item(with_joint_time(table, fields), fields)
+    table = with_user(table, fields, options.user)
     if layout is not None and layout.content is Content.TAGS:
         columns = tuple(
             Column(name, meaning, "as it is", sample_of(table, name))
@@ -49,11 +56,20 @@ def make_plan(
         )
         return ItemsPlan(table, Content.TAGS, fields, {}, columns, (), table.notes, layout.name)
     if "user_id" in fields and "item_id" in fields:
-        seen = Understanding(duck, table, layout, options, tuple(kinds), dict(fields))
+        seen = Findings(duck, table, layout, options, tuple(kinds), dict(fields))
         return EventsPlanner(seen).plan()
+    if layout is not None and layout.content is Content.EVENTS:
+        _refuse_unknown_person(table, layout)
     if "item_id" in fields and (len(fields) > 1 or options.attributes):
         return plan_items(duck, table, layout, options, fields)
     raise InvalidInputError(_not_understood(table, fields))
+
+
+def _refuse_unknown_person(table: Table, layout: Layout) -> None:
+    raise InvalidInputError(
+        f"{table.source.name} ({layout.name}) is what one person did, and no column says who. Say"
+        " --user ID."
+    )
 
 
 def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
@@ -74,15 +90,49 @@ def _not_understood(table: Table, fields: Mapping[str, str]) -> str:
         said = f"has no heading, and its first line is {rows}"
     else:
         said = f"has the columns {', '.join(table.columns[:30])}"
-    values = ("1", "2") if table.is_headless else ("NAME", "NAME")
-    how = " ".join(f"--column {each}={value}" for each, value in zip(missing, values, strict=False))
-    if table.is_headless and (time := _column_of_times(table)) is not None:
-        how += f" --column time={time}"
+    if table.is_headless and _is_matrix(table):
+        return (
+            f"{name} has {len(table.columns)} columns of numbers and no heading: a matrix with a"
+            " column for each item, perhaps. Write a row for each user and item instead. Otherwise"
+            " say --column user_id=1 --column item_id=2, with the right numbers."
+        )
+    how = _columns_to_say(table, missing)
+    if missing == ["user_id"]:
+        how += ", or --user ID if one person did it all"
     counted = ", with the right numbers (columns count from 1)" if table.is_headless else ""
     return (
         f"{name} {said}. Which is {' and which is '.join(missing)}? Say {how}{counted};"
         " if these are items, --column title=NAME or --attributes all as well."
     )
+
+
+def _columns_to_say(table: Table, missing: Sequence[str]) -> str:
+    """The options that say what the columns of a table may be."""
+    if not table.is_headless:
+        return " ".join(f"--column {each}=NAME" for each in missing)
+    time = _column_of_times(table)
+    value = _column_of_ratings(table, time)
+    others = [each for each in table.columns if each not in (time, value)]
+    said = dict(zip(missing, others, strict=False))
+    said |= {} if time is None else {"time": time}
+    said |= {} if value is None else {"value": value}
+    return " ".join(f"--column {meaning}={column}" for meaning, column in said.items())
+
+
+def _is_matrix(table: Table) -> bool:
+    texts = [text.strip() for row in table.sample for text in row.values() if text]
+    return len(table.columns) >= _WIDE and all(_DECIMAL.fullmatch(text) for text in texts)
+
+
+def _column_of_ratings(table: Table, time: str | None) -> str | None:
+    """Behind a user and an item, and perhaps a time: the column of numbers up to ten points."""
+    if len(table.columns) > _MOST_OF_RATINGS:
+        return None
+    for column in table.columns[2:]:
+        texts = [text.strip() for row in table.sample if (text := row.get(column))]
+        if column != time and len(texts) > 1 and all(_RATING.fullmatch(text) for text in texts):
+            return column
+    return None
 
 
 def _column_of_times(table: Table) -> str | None:

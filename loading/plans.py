@@ -63,10 +63,8 @@ class EventsPlan:
     notes: tuple[str, ...]
     layout: str | None = None
     content: Content = Content.EVENTS
-    returns: str | None = None
-    """The column of quantities, of which the negative ones are left out."""
-    came_to_nothing: str | None = None
-    """The SQL of whether an order was cancelled or given back: left out."""
+    left_out: str = "false"
+    """The SQL of whether a row does not count, as it says itself."""
 
     def text(self, meaning: str) -> str | None:
         """The SQL of a meaning's text; None: no column has it."""

@@ -5,6 +5,7 @@ from domain.event_words import normalized
 from loading.film_layouts import FILM_LAYOUTS
 from loading.layouts import Content, Layout, fits
 from loading.media_layouts import MEDIA_LAYOUTS
+from loading.personal_layouts import PERSONAL_LAYOUTS
 from loading.shop_layouts import SHOP_LAYOUTS
 from loading.tables import Table
 
@@ -60,7 +61,7 @@ _SYSTEM_LAYOUTS = (
 )
 """Those of Tandem and of other recommenders."""
 
-LAYOUTS = (*_SYSTEM_LAYOUTS, *FILM_LAYOUTS, *SHOP_LAYOUTS, *MEDIA_LAYOUTS)
+LAYOUTS = (*_SYSTEM_LAYOUTS, *FILM_LAYOUTS, *SHOP_LAYOUTS, *MEDIA_LAYOUTS, *PERSONAL_LAYOUTS)
 
 
 def find_layout(table: Table, wanted: str | None) -> Layout | None:

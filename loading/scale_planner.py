@@ -6,9 +6,16 @@ from dataclasses import dataclass
 from domain.errors import InvalidInputError
 from domain.interactions import Scale, parse_scale
 from loading.duck import literal
+from loading.findings import RATING_KIND, Findings
 from loading.kinds_plan import kind_text
-from loading.scales import ask_about_unrated, find_scale
-from loading.understanding import RATING_KIND, Understanding
+from loading.plans import number_in
+from loading.scales import (
+    LONELY,
+    ask_about_lonely,
+    ask_about_unrated,
+    find_scale,
+    usual_scale,
+)
 from loading.values import Values, no_numbers, refuse_amounts, values_of
 from loading.written_ratings import WrittenRatings, find_written_ratings
 
@@ -17,7 +24,7 @@ from loading.written_ratings import WrittenRatings, find_written_ratings
 class ScalePlanner:
     """Finds the scale of ratings."""
 
-    seen: Understanding
+    seen: Findings
     unrated: float | None
     """A rating that says no more than that the item was used."""
     written: WrittenRatings | None = None
@@ -75,11 +82,25 @@ class ScalePlanner:
         said = self.seen.layout.scale if self.seen.layout is not None else None
         if said is not None and values.least in said and values.greatest in said:
             return said
+        self._refuse_lonely(column, values)
         if unrated is not None:
             raise ask_about_unrated(column, unrated, values.greatest)
         if self.written is not None:
             return self.written.scale(values.least)
         return find_scale(column, values.least, values.greatest)
+
+    def _refuse_lonely(self, column: str, values: Values) -> None:
+        """AmbiguousInputError if one number far from the others may stand for no rating."""
+        for lonely in {values.least, values.greatest} & set(LONELY):
+            number = number_in(f"trim({self.seen.table.expressions[column]})")
+            least, greatest = self.seen.duck.execute(
+                f"select min(number), max(number) from (select {number} as number"
+                f" from {self.seen.table.view} where fault is null)"
+                f" where isfinite(number) and number <> {lonely}"
+            ).fetchall()[0]
+            scale = usual_scale(least, greatest) if least is not None else None
+            if scale is not None and (lonely < 0 or lonely > 2 * greatest):
+                raise ask_about_lonely(column, lonely, scale)
 
     def _values(self, kinds: Mapping[str, str | None]) -> Values:
         rated = "true"

@@ -95,3 +95,29 @@ def ask_about_unrated(column: str, unrated: float, greatest: float) -> Ambiguous
             Choice(f"{unrated:g} is the worst", f"--scale={worst}", {"scale": worst}),
         ],
     )
+
+
+LONELY = (-999.0, -99.0, 99.0, 255.0, 999.0, 9999.0)
+"""Numbers that stand for no rating in some logs."""
+
+
+def usual_scale(least: float, greatest: float) -> Scale | None:
+    """The first usual scale with room for all ratings."""
+    return next((scale for scale in _KNOWN if least in scale and greatest in scale), None)
+
+
+def ask_about_lonely(column: str, lonely: float, scale: Scale) -> AmbiguousInputError:
+    """Some logs write 99 or 255 where somebody gave no rating."""
+    low, high = min(scale.least, lonely), max(scale.greatest, lonely)
+    return AmbiguousInputError(
+        f"In {column}, {lonely:g} stands far from all other ratings, which are from {scale}:"
+        " perhaps it is none.",
+        [
+            Choice("it is none: its rows are rejected", f"--scale={scale}", {"scale": str(scale)}),
+            Choice(
+                "it is a rating",
+                f"--scale={low:g}:{high:g}",
+                {"scale": f"{low:g}:{high:g}"},
+            ),
+        ],
+    )

@@ -4,220 +4,83 @@ import re
 
 from domain.event_words import normalized
 
-_NAMES: dict[str, tuple[str, ...]] = {
+_NAMES: dict[str, str] = {
     "user_id": (
-        "user_id",
-        "user",
-        "uid",
-        "reviewer_id",
-        "visitor_id",
-        "customer_id",
-        "customer",
-        "account_id",
-        "member_id",
-        "profile_id",
-        "person_id",
-        "client_id",
-        "viewer_id",
-        "shopper_id",
-        "buyer_id",
-        "guest_id",
-        "user_no",
-        "user_idx",
-        "household_key",
-        "user_md5",
-        "username",
-        "user_name",
-        "user_pseudo_id",
-        "distinct_id",
-        "anonymous_id",
-        "email",
-        "user_email",
-        "customer_email",
-        "session_id",
-        "session",
+        "user_id user uid reviewer_id visitor_id customer_id customer customer_unique_id "
+        "customer_user_id cust_id account_id member_id profile_id person_id client_id viewer_id "
+        "shopper_id buyer_id guest_id patron_id borrower_id subscriber_id listener_id player_id "
+        "student_id learner_id consumer_id member_number customer_number user_token "
+        "full_visitor_id user_no user_idx household_key user_md5 username user_name reviewer "
+        "reviewer_name profile_name buyer buyer_username buyer_name user_pseudo_id distinct_id "
+        "anonymous_id email user_email customer_email billing_email domain_userid session_id "
+        "session"
     ),
     "item_id": (
-        "item_id",
-        "item",
-        "iid",
-        "parent_asin",
-        "asin",
-        "movie_id",
-        "product_id",
-        "product",
-        "isbn",
-        "book_id",
-        "track_id",
-        "song_id",
-        "artist_id",
-        "article_id",
-        "news_id",
-        "video_id",
-        "game_id",
-        "app_id",
-        "content_id",
-        "business_id",
-        "recipe_id",
-        "anime_id",
-        "sku",
-        "stock_code",
-        "aid",
-        "item_no",
-        "item_idx",
-        "goods_id",
-        "document_id",
-        "post_id",
-        "course_id",
-        "job_id",
-        "venue_id",
-        "beer_id",
-        "hotel_id",
-        "restaurant_id",
-        "listing_id",
-        "place_id",
-        "gmap_id",
-        "sku_id",
-        "click_article_id",
-        "spotify_track_uri",
-        "track_uri",
-        "item_sku",
-        "product_sku",
-        "lineitem_sku",
-        "item_code",
-        "product_code",
+        "item_id item iid parent_asin asin movie_id product_id product isbn book_id track_id "
+        "song_id artist_id media_id film_id show_id series_id episode_id title_id joke_id "
+        "article_id news_id video_id game_id app_id content_id business_id recipe_id anime_id "
+        "manga_id wine_id podcast_id story_id paper_id playlist_id sku stock_code aid item_no "
+        "item_idx item_number product_number goods_id document_id post_id course_id job_id "
+        "venue_id beer_id hotel_id restaurant_id listing_id place_id gmap_id sku_id "
+        "click_article_id spotify_track_uri track_uri item_sku product_sku lineitem_sku "
+        "item_code product_code song track movie film channel_id recording_msid ad_id "
+        "adgroup_id prop_id poi_id location_id photo_id pin_id upc ean gtin barcode "
+        "lineitem_name"
     ),
     "kind": (
-        "kind",
-        "event_type",
-        "event",
-        "action",
-        "action_type",
-        "behavior",
-        "behaviour",
-        "behavior_type",
-        "interaction_type",
-        "interaction",
-        "feedback_type",
-        "event_name",
-        "type",
+        "kind event_type event action action_type behavior behaviour behavior_type "
+        "interaction_type interaction feedback_type event_name event_kind action_name "
+        "user_action event_action behavior_name behaviour_name activity_type engagement_type "
+        "vote_type event_type_id action_type_id interaction_type_id behavior_type_id "
+        "vote_type_id activity type"
     ),
     "value": (
-        "rating",
-        "overall",
-        "score",
-        "stars",
-        "value",
-        "event_value",
-        "book_rating",
-        "user_rating",
-        "review_score",
-        "review_rating",
-        "ratings",
+        "rating overall score stars value event_value book_rating user_rating my_rating "
+        "your_rating user_score my_score star star_rating overall_rating rating_value "
+        "rating_score customer_rating review_overall review_stars review_score review_rating "
+        "ratings"
     ),
     "time": (
-        "occurred_at",
-        "timestamp",
-        "time_stamp",
-        "time",
-        "ts",
-        "event_time",
-        "event_timestamp",
-        "created_at",
-        "unix_review_time",
-        "datetime",
-        "date_time",
-        "time_ms",
-        "timestamp_ms",
-        "ts_ms",
-        "event_datetime",
-        "unix_time",
-        "date",
-        "event_date",
-        "created",
-        "review_time",
-        "review_date",
-        "rated_at",
-        "purchased_at",
-        "purchase_date",
-        "order_date",
-        "order_time",
-        "order_timestamp",
-        "order_purchase_timestamp",
-        "purchase_timestamp",
-        "transaction_time",
-        "booked_at",
-        "invoice_date",
-        "viewed_at",
-        "at",
-        "click_timestamp",
-        "impression_time",
-        "server_timestamp",
-        "collector_tstamp",
-        "played_at",
-        "listened_at",
-        "watched_at",
-        "reviewed_at",
-        "ordered_at",
-        "paid_at",
-        "rating_date",
-        "rating_time",
-        "start_time",
-        "rating_timestamp",
-        "transaction_date",
-        "transaction_dt",
-        "t_dat",
-        "date_added",
-        "added_at",
-        "read_at",
-        "updated_at",
-        "date_updated",
+        "occurred_at timestamp time_stamp time ts event_time event_timestamp event_ts "
+        "created_at unix_review_time datetime date_time time_ms timestamp_ms ts_ms "
+        "event_datetime unix_time date event_date created created_time create_time "
+        "creation_time creation_date date_created review_time review_date rated_at date_rated "
+        "purchased_at purchase_date order_date order_time order_timestamp "
+        "order_purchase_timestamp purchase_timestamp transaction_time transaction_datetime "
+        "action_time action_timestamp sale_date placed_at booked_at invoice_date viewed_at at "
+        "click_timestamp impression_time server_timestamp server_time utc_timestamp utc_time "
+        "utc original_timestamp ts_listen listen_time collector_tstamp played_at listened_at "
+        "watched_at watched_date date_watched reviewed_at ordered_at paid_at rating_date "
+        "rating_time start_time visit_time check_in_time checkin_time checkout_date borrow_date "
+        "loan_date submitted_at end_time rating_timestamp transaction_date transaction_dt t_dat "
+        "date_added added_at read_at updated_at date_updated last_updated my_last_updated "
+        "last_played"
     ),
     "event_id": (
-        "event_id",
-        "interaction_id",
-        "order_id",
-        "transaction_id",
-        "invoice_no",
-        "invoice",
-        "basket_id",
-        "insert_id",
-        "message_id",
+        "event_id interaction_id order_id transaction_id invoice_no invoice basket_id insert_id "
+        "message_id"
     ),
-    "scale": ("scale",),
-    "recommendation_id": ("recommendation_id",),
+    "scale": "scale",
+    "recommendation_id": "recommendation_id",
     "title": (
-        "title",
-        "name",
-        "item_name",
-        "product_name",
-        "product_title",
-        "book_title",
-        "movie_title",
-        "item_title",
-        "track_name",
-        "artist_name",
+        "title name item_name product_name product_title book_title movie_title item_title "
+        "track_name artist_name"
     ),
     "categories": (
-        "categories",
-        "category",
-        "genres",
-        "genre",
-        "class",
-        "category_code",
-        "category_l1",
-        "main_category",
-        "tags",
+        "categories category genres genre class category_code category_l1 main_category tags"
     ),
-    "description": ("description", "plot", "summary", "abstract", "overview"),
-    "available": ("available",),
-    "attributes": ("attributes",),
+    "description": "description plot summary abstract overview",
+    "available": "available",
+    "attributes": "attributes",
 }
 
 _SECOND_CHOICES = (
     "session session_id asin username user_name user_pseudo_id distinct_id anonymous_id email"
     " user_email customer_email item_sku product_sku lineitem_sku item_code product_code"
-    " click_article_id spotify_track_uri track_uri post_id document_id"
+    " click_article_id spotify_track_uri track_uri post_id document_id reviewer reviewer_name"
+    " profile_name buyer buyer_username buyer_name billing_email domain_userid item_number"
+    " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
+    " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name"
 )
 
 MEANINGS = tuple(_NAMES)
@@ -241,7 +104,7 @@ _ITEM_PREFIXES = ("item", "product", "movie", "book", "i")
 _MEANING_BY_NAME = {
     normalized(name): (meaning, rank)
     for meaning, names in _NAMES.items()
-    for rank, name in enumerate(names)
+    for rank, name in enumerate(names.split())
 }
 for _prefix in _ITEM_PREFIXES:
     for _name in ("category", "categories", "genre", "genres", "description"):
@@ -252,9 +115,25 @@ ENVELOPES = ("properties", "event_properties", "eventproperties", "payload", "ev
 """Objects of JSON in which trackers put what an event says."""
 
 
+_CODED = re.compile("(hash(ed)?|md5|sha1|sha256|clean|anonymi[sz]ed|anon|encoded|encrypted)$")
+_UNITS = re.compile("(utc|gmt|epoch|epochms|ms|millis|sec|seconds|unix|iso|local)$")
+"""What stands behind the names of ids that were hidden, and of times."""
+
+
 def is_known_name(name: str) -> bool:
     """Whether a column of this name means something."""
-    return last_part(name) in _MEANING_BY_NAME
+    return _meaning_of(name) is not None
+
+
+def _meaning_of(name: str) -> tuple[str, int] | None:
+    """What a column of a name means, and how likely: 0 is the likeliest."""
+    last = last_part(name)
+    found = _MEANING_BY_NAME.get(last)
+    for suffix, meanings in ((_CODED, ("user_id", "item_id")), (_UNITS, ("time",))):
+        shorter = _MEANING_BY_NAME.get(suffix.sub("", last))
+        if found is None and shorter is not None and shorter[0] in meanings:
+            found = shorter
+    return found
 
 
 def is_second_choice(name: str) -> bool:
@@ -273,7 +152,7 @@ def candidates(meaning: str, columns: tuple[str, ...]) -> list[str]:
     """The columns that may have a meaning, the likeliest first."""
     found = []
     for column in columns:
-        known = _MEANING_BY_NAME.get(last_part(column))
+        known = _meaning_of(column)
         if known is not None and known[0] == meaning:
             found.append((known[1], column))
     return [column for _, column in sorted(found, key=lambda each: each[0])]

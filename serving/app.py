@@ -2,7 +2,8 @@
 
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
@@ -15,6 +16,7 @@ from serving.access.token_routes import router as token_router
 from serving.accounts.account_routes import router as accounts_router
 from serving.accounts.auth_routes import router as auth_router
 from serving.accounts.session_routes import router as session_router
+from serving.administration.routes import router as administration_router
 from serving.catalogue.routes import router as catalogue_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
@@ -37,7 +39,9 @@ from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
 from serving.relations.user_routes import router as related_users_router
+from serving.rows.routes import router as rows_router
 from serving.runtime.metrics import ServingMetrics
+from serving.runtime.performance import PERFORMANCE
 from serving.search.routes import router as search_router
 from serving.server.figures import Figures, ProcessSlot
 from serving.server.refusing import ConnectionLimits, Edge
@@ -46,11 +50,15 @@ from serving.similar.routes import router as similar_router
 from serving.users.history_routes import router as history_router
 from serving.users.routes import router as users_router
 
+if TYPE_CHECKING:
+    from serving.tracing.tracing import Tracing
+
 _ROUTERS = (
     events_router,
     recommendations_router,
     body_router,
     rank_router,
+    rows_router,
     non_personalized_router,
     similar_router,
     relations_router,
@@ -67,6 +75,7 @@ _ROUTERS = (
     audit_router,
     loads_router,
     diagnosis_router,
+    administration_router,
     operation_router,
     pages_router,
 )
@@ -92,12 +101,17 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     `slot`: which of several processes it answers in; None: there is this one only.
     """
     metrics = ServingMetrics()
-    figures = Figures(metrics.registry, slot)
+    figures = Figures(metrics.registry, slot, {PERFORMANCE: metrics.performance.given})
     edge = Edge(_connection_limits(settings), metrics)
+    tracing = _tracing(settings)
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[LifespanState]:
-        async with living(Container(settings, metrics)) as services, figures.shared():
+        async with (
+            nullcontext() if tracing is None else tracing.living(),
+            living(Container(settings, metrics)) as services,
+            figures.shared(),
+        ):
             yield {"services": services, "edge": edge, "figures": figures}
 
     app = FastAPI(
@@ -118,6 +132,8 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     app.add_middleware(AccessGate, guarded=guarded_paths(app))
     app.add_middleware(RequestLimit, most=settings.api_requests_at_once, metrics=metrics)
     app.add_middleware(Utf8Only)
+    if tracing is not None:
+        tracing.add_to(app)
     app.add_middleware(RequestRecord, metrics=metrics)
     app.add_middleware(Compression)
     add_cors(app, settings.cors_origins)
@@ -129,6 +145,15 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     declare_security(app)
     describe(app, SECURITY_SCHEMES)
     return app
+
+
+def _tracing(settings: ServingSettings) -> "Tracing | None":
+    """What traces requests; None, and nothing of OpenTelemetry is loaded, unless that is asked."""
+    if not settings.tracing:
+        return None
+    from serving.tracing.tracing import Tracing  # noqa: PLC0415 -- costs time, memory and an extra
+
+    return Tracing(settings.traces_exporter)
 
 
 def _body_limits(settings: ServingSettings) -> BodyLimits:

@@ -6,17 +6,23 @@ from serving.access.audit_log import AuditLog
 from serving.access.key_keeping import KeyKeeping
 from serving.access.user_tokens import UserTokens
 from serving.account_parts import AccountParts
+from serving.administration.answer_refresh import AnswerRefresh
+from serving.administration.run_keeping import RunKeeping
+from serving.administration.settings_in_force import SettingsReader
 from serving.answering.cache import AnswerCache
 from serving.answering.catalogue_changes import CatalogueChanges
+from serving.answering.fields import ItemFields
 from serving.answering.own_values import OwnValues
 from serving.answering.pipeline import AnswerPipeline
 from serving.answering.replica_reading import ReplicaReading
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.catalogue.catalogue import Catalogue, CatalogueKeeping
+from serving.catalogue.catalogue import Catalogue
+from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.datastores import make_exclusion_store
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
-from serving.events.record_events import EventRecorder, EventUndoer
+from serving.events.deleting import EventUndoer
+from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
 from serving.exclusions.exclusion_cache import ExclusionCache, Subscription
 from serving.exclusions.exclusion_lookup import ExclusionLookup
@@ -47,14 +53,17 @@ from serving.relations.pair_similarity import PairSimilarity
 from serving.relations.related_users import UserRelations
 from serving.relations.surprising import Surprising
 from serving.relations.together import Together
+from serving.rows.own_items import OwnItems
+from serving.rows.page_maker import PageMaker
 from serving.runtime.background import BackgroundFailures
 from serving.runtime.metrics import ServingMetrics
 from serving.search.search import Searcher
 from serving.search.words import Search
 from serving.settings import ServingSettings
 from serving.similar.similar import Similar
+from serving.users.forgetting import UserForgetter
 from serving.users.history import Histories
-from serving.users.user_keeping import UserForgetter, UserKeeping
+from serving.users.user_keeping import UserKeeping
 
 
 class Container(AccountParts):
@@ -73,6 +82,7 @@ class Container(AccountParts):
         return Services(
             self.access,
             OwnValues(self.user_profiles),
+            self.item_fields,
             Histories(self.store),
             UserTokens(
                 self.tokens,
@@ -89,7 +99,6 @@ class Container(AccountParts):
             self.settings.exposure(),
             self.recommender,
             ManyUsers(
-                self.recommender,
                 read_seconds=self.settings.request_budget_seconds,
                 seconds=self.settings.many_users_seconds,
             ),
@@ -97,6 +106,7 @@ class Container(AccountParts):
             self.similar,
             *self.relations,
             self.searcher,
+            self.page_maker,
             self.recorder,
             self.kinds,
             EventUndoer(
@@ -104,13 +114,15 @@ class Container(AccountParts):
             ),
             self.forgetter,
             self.user_keeping,
-            CatalogueKeeping(
-                Catalogue(self.store), self.answers, (self.fallback, self.fallback_lists)
-            ),
+            self.catalogue,
+            self.events,
             Readiness(
                 self.runs, self.kinds, self.redis, seconds=self.settings.request_budget_seconds
             ),
             self.diagnoser,
+            RunKeeping(self.store, self.settings.database_url.get_secret_value(), self.live_runs),
+            AnswerRefresh(self.store, self.users, self.answers),
+            SettingsReader(self.settings),
             UploadQueue(self.store, UploadFolder(self.settings.uploads_folder), self.budgets),
         )
 
@@ -177,6 +189,7 @@ class Container(AccountParts):
             self.settings.blend(),
             recall_bound=self.settings.index_recall_bound,
             new_item_users=self.settings.new_item_users,
+            on_candidates=self.metrics.candidates.observe,
         )
 
     @cached_property
@@ -215,6 +228,10 @@ class Container(AccountParts):
     # --- the services
 
     @cached_property
+    def item_fields(self) -> ItemFields:
+        return ItemFields(self.store, self.fallback)
+
+    @cached_property
     def recommender(self) -> Recommender:
         return Recommender(
             pipeline=self.pipeline,
@@ -225,6 +242,7 @@ class Container(AccountParts):
             reranking=self.settings.reranking(),
             recent_requests=self.recent_requests,
             categories=self.categories,
+            item_fields=self.item_fields,
         )
 
     @cached_property
@@ -255,11 +273,7 @@ class Container(AccountParts):
     @property
     def relations(self) -> tuple[object, ...]:
         return (
-            Together(
-                pipeline=self.pipeline,
-                store=self.store,
-                fresh_seconds=self.settings.search_fresh_seconds,
-            ),
+            Together(pipeline=self.pipeline, store=self.store),
             Surprising(
                 pipeline=self.pipeline,
                 recommendations=self.recommendations,
@@ -284,17 +298,36 @@ class Container(AccountParts):
         )
 
     @cached_property
+    def page_maker(self) -> PageMaker:
+        return PageMaker(
+            pipeline=self.pipeline,
+            recommender=self.recommender,
+            similar=self.similar,
+            non_personalized=self.non_personalized.maker,
+            own_items=OwnItems(self.store),
+            kinds=self.kinds,
+            fallback=self.fallback,
+            impressions=self.impressions,
+        )
+
+    @cached_property
     def recorder(self) -> EventRecorder:
         return EventRecorder(
             store=self.store,
             events=self.events,
             kinds=self.kinds,
             scales=Scales(self.events),
+            catalogue=self.catalogue,
             answers=self.answers,
             exclusion_cache=self.exclusion_cache,
             metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
         )
+
+    @cached_property
+    def catalogue(self) -> CatalogueKeeping:
+        fallbacks = (self.fallback, self.fallback_lists)
+        return CatalogueKeeping(Catalogue(self.store), self.answers, fallbacks)
 
     @cached_property
     def forgetter(self) -> UserForgetter:

@@ -7,6 +7,7 @@ from typing import TypedDict
 from serving.container import Container
 from serving.http.routing import Services
 from serving.runtime.background import repeated, startup_probe
+from serving.runtime.performance import SLOT_SECONDS
 from serving.server.figures import Figures
 from serving.server.refusing import Edge
 
@@ -92,6 +93,7 @@ async def _working(container: Container, *, probed: bool) -> AsyncIterator[None]
         ("exclusion_cache", container.exclusion_cache.catch_up, polled_seconds, True),
         ("forgotten", container.forgetter.forget_again, settings.write_budget_seconds / 2, True),
         ("use_of_keys", container.known_keys.write_use, _USE_SECONDS, False),
+        ("performance", container.metrics.performance.turn, SLOT_SECONDS, False),
         ("impressions", container.impressions.flush, settings.impression_flush_seconds, True),
     )
     async with AsyncExitStack() as stack:

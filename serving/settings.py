@@ -18,6 +18,7 @@ from serving.lists.request import MOST_NOT_AGAIN_DAYS
 from serving.postgres.store import StoreLimits
 from serving.runtime.breaker import BreakerRules
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
+from serving.tracing.settings import TracingSettings
 from sql.environment import CONSTANT, LayerSettings
 from sql.passwords import PasswordFile, with_password
 from sql.settings import UploadSettings
@@ -272,6 +273,7 @@ class ServingSettings(
     AccountSettings,
     LimitSettings,
     UploadSettings,
+    TracingSettings,
 ):
     """Read from the environment once, at the entry point; every name begins with TANDEM_."""
 

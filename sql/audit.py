@@ -33,7 +33,13 @@ class AuditEntry:
 
 
 def add_audit_entry(
-    connection: Connection, act: str, subject: str, *, actor: str, **details: object
+    connection: Connection,
+    act: str,
+    subject: str,
+    *,
+    actor: str,
+    request_id: str | None = None,
+    **details: object,
 ) -> None:
     """Tell of an act in its own transaction."""
     parameters = {
@@ -41,7 +47,7 @@ def add_audit_entry(
         "act": act,
         "subject": subject,
         "details": json.dumps(details),
-        "request_id": None,
+        "request_id": request_id,
     }
     connection.execute(_ACCESS["add_audit_entry"], parameters)
 

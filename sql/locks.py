@@ -51,6 +51,9 @@ RATING_SCALES = AdvisoryLock(
     31310, 7, "transaction", "the scales of ratings: one at a time adds some"
 )
 UNDOING = AdvisoryLock(31310, 8, "transaction", "taking back loads: one at a time")
+ITEM_BATCHES = AdvisoryLock(
+    31310, 9, "transaction", "items that are added and replaced together: one batch at a time"
+)
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
@@ -70,6 +73,7 @@ LOCKS = (
     INDEX_REPAIR,
     RATING_SCALES,
     UNDOING,
+    ITEM_BATCHES,
     POPULAR_LISTS,
     LOADS,
     UPLOADS,

@@ -1,14 +1,15 @@
 """Model runs as the command line shows them."""
 
 import re
+from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Connection, Row
+from sqlalchemy import Connection
 
 from domain.errors import UnknownRunError
-from sql.statements import statements
+from sql import runs
+from sql.runs import ModelRun
 
-_STACK = statements("stack")
 _TIMES = ("cut_off_at", "started_at", "finished_at")
 
 PUBLISHED = "published"
@@ -23,19 +24,17 @@ flat ones; a run shown by itself has the `evaluation` in them, and `parameters`,
 
 def load_runs(connection: Connection, limit: int | None = None) -> list[RunRecord]:
     """The newest runs first."""
-    return [_record(row) for row in connection.execute(_STACK["load_runs"], {"runs": limit})]
+    return [_record(run) for run in runs.load_runs(connection, limit=limit)]
 
 
 def find_live_run(connection: Connection) -> RunRecord | None:
     """The run being served; None before the first."""
-    row = connection.execute(_STACK["find_live_run"]).one_or_none()
-    return None if row is None else _record(row)
+    return _record_or_none(runs.find_live_run(connection))
 
 
 def find_run(connection: Connection, run_id: int) -> RunRecord | None:
     """One run, with all that is known of it; None if there never was such a run."""
-    row = connection.execute(_STACK["find_run"], {"run_id": run_id}).one_or_none()
-    return None if row is None else _record(row)
+    return _record_or_none(runs.find_run(connection, run_id))
 
 
 def find_named_run(connection: Connection, name: str) -> RunRecord:
@@ -44,7 +43,7 @@ def find_named_run(connection: Connection, name: str) -> RunRecord:
     Raises UnknownRunError if there is no such run.
     """
     if name == LIVE:
-        run_no = connection.execute(_STACK["find_live_run_no"]).scalar_one_or_none()
+        run_no = runs.find_live_run_no(connection)
     elif name == LATEST:
         run_no = newest_run_no(connection)
     elif _NUMBER.fullmatch(name):
@@ -59,7 +58,7 @@ def find_named_run(connection: Connection, name: str) -> RunRecord:
 
 def newest_run_no(connection: Connection) -> int:
     """The number of the newest run; 0 before the first."""
-    return int(connection.execute(_STACK["newest_run_no"]).scalar_one())
+    return runs.newest_run_no(connection)
 
 
 def accuracy(record: RunRecord) -> str:
@@ -72,8 +71,14 @@ def accuracy(record: RunRecord) -> str:
     return f"nDCG@20 {measured:.4f}{beside}"
 
 
-def _record(row: Row[Any]) -> RunRecord:
-    record = row._asdict()
+def _record_or_none(run: ModelRun | None) -> RunRecord | None:
+    return None if run is None else _record(run)
+
+
+def _record(run: ModelRun) -> RunRecord:
+    record = asdict(run)
+    if run.parameters is None:
+        del record["parameters"], record["step_seconds"]
     for name in _TIMES:
         if record[name] is not None:
             record[name] = record[name].isoformat()

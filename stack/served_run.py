@@ -33,7 +33,7 @@ def look_up_served_run(database_url: str) -> Lookup:
     try:
         with psycopg.connect(database_url, row_factory=dict_row, **_CONNECTING) as connection:
             answers = True
-            run = connection.execute(codes(path_of("stack"))["find_live_run"].encode()).fetchone()
+            run = connection.execute(codes(path_of("runs"))["find_live_run"].encode()).fetchone()
     except psycopg.OperationalError:
         return Lookup(answers=False)
     except psycopg.Error as error:

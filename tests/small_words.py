@@ -52,10 +52,11 @@ def state(
     attributes: Mapping[str, Any] | None = None,
 ) -> Any:
     """State what a user likes; the row that is answered."""
-    parameters = {
+    user = {
         "user_id": user_id,
-        "attributes": json.dumps(attributes or {}),
+        "attributes": attributes or {},
         "words": list(words),
         "item_nos": list(item_nos),
     }
+    parameters = {"user": json.dumps(user), "words": list(words)}
     return connection.execute(statements("interests")["put_user"], parameters).one()

@@ -38,6 +38,7 @@ HOMES = {
     "jwt": {"serving"},
     "lark": {"serving"},
     "rapidfuzz": {"serving"},
+    "opentelemetry": {"serving"},
     "fastapi": {"serving"},
     "fastapi_offline": {"serving"},
     # flows: Prefect's server is an ASGI application, which is served there with a check before it.
@@ -96,7 +97,8 @@ def test_a_file_imports_only_what_its_layer_may(layer: str, path: Path) -> None:
 
 def test_a_wheel_has_the_layers_and_nothing_that_measures() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": sorted(LAYERS)}
+    packages = sorted([*LAYERS, "clients/python/tandem_client"])
+    assert project["tool"]["hatch"]["build"]["targets"]["wheel"] == {"packages": packages}
 
 
 CHAOS = [path for path in files_of("tests/chaos") if not path.name.startswith(("test_", "conf"))]

@@ -22,7 +22,14 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 NAME = PROJECT["name"]
 
 EVERYWHERE = ("domain", "sql")
-PARTS = {"api": ("speed", "serving"), "nights": ("batch", "loading", "flows"), "local": ("stack",)}
+PARTS = {
+    "api": ("speed", "serving"),
+    "otel": ("serving/tracing",),
+    "nights": ("batch", "loading", "flows"),
+    "local": ("stack",),
+}
+BESIDE_API = "tracing"
+"""A folder of serving that is loaded only where its part is installed."""
 
 # Packages that are part of another one, for whoever imports them.
 ALSO = {
@@ -30,6 +37,14 @@ ALSO = {
     "fastapi": {"starlette"},
     "pydantic-settings": {"annotated_types", "pydantic", "pydantic_core", "typing_extensions"},
 }
+
+
+def files_in(layer: str) -> list[Path]:
+    """The files of a layer, or of a folder of one, that need no part beside its own."""
+    files = files_of(layer)
+    if layer != "serving":
+        return files
+    return [path for path in files if path.parent.name != BESIDE_API or path.name == "settings.py"]
 
 
 def parts_within(part: str) -> list[str]:
@@ -72,7 +87,7 @@ def modules_of(requirements: Iterable[Requirement]) -> set[str]:
 @cache
 def imported_by(layers: tuple[str, ...]) -> set[str]:
     """Packages of others that these layers import."""
-    files = [path for layer in layers for path in files_of(layer)]
+    files = [path for layer in layers for path in files_in(layer)]
     imported = {name for path in files for name in imports_of(path)}
     return imported - set(sys.stdlib_module_names) - set(LAYERS)
 
@@ -80,7 +95,7 @@ def imported_by(layers: tuple[str, ...]) -> set[str]:
 def named_by(layers: Iterable[str]) -> set[str]:
     """Packages that these layers have somebody else import, or look for programs in."""
     trees = (
-        ast.parse(path.read_text(encoding="utf-8")) for layer in layers for path in files_of(layer)
+        ast.parse(path.read_text(encoding="utf-8")) for layer in layers for path in files_in(layer)
     )
     nodes = (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.Constant))
     return {node.value for node in nodes if isinstance(node.value, str)}
@@ -152,7 +167,7 @@ def test_the_command_tells_what_to_install_where_only_a_part_is(
 
 def modules_in(layers: Iterable[str]) -> list[str]:
     """Every module of these layers; Alembic runs the migrations itself."""
-    paths = [path.relative_to(ROOT) for layer in layers for path in files_of(layer)]
+    paths = [path.relative_to(ROOT) for layer in layers for path in files_in(layer)]
     modules = [path for path in paths if "migrations" not in path.parts]
     return [".".join(path.with_suffix("").parts).removesuffix(".__init__") for path in modules]
 

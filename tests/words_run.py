@@ -20,7 +20,6 @@ from batch.history.matrix import InteractionMatrix
 from batch.parameters import LiveWeights, RunParameters, SpaceParameters, WordParameters
 from batch.runs import model_runs, publishing
 from batch.runs.model_runs import Run
-from batch.runs.promotion import catch_up
 from batch.space.composing import ItemComponents, ItemSpace, item_space
 from batch.space.embeddings import store_item_vectors, store_space
 from batch.space.live_vectors import store_all_live_vectors
@@ -29,6 +28,7 @@ from domain.identifiers import RunId
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
+from sql.promotion import catch_up
 from tests import tables
 from tests.events import LIKE, event, record
 

@@ -11,12 +11,12 @@ from typing import Any
 from sqlalchemy import Connection, Row
 
 from batch.parameters import ListHyperparameters, RunParameters
-from batch.runs.promotion import lock_promotion
 from domain.errors import RunInProgressError
 from domain.identifiers import Position, RunId
 from sql import partitions
 from sql.locks import NIGHT, session_lock
 from sql.log import event_horizon
+from sql.promotion import lock_promotion
 from sql.statements import statements
 
 _BATCH = statements("batch")

@@ -3,10 +3,10 @@
 from sqlalchemy import Connection
 
 from batch.runs.forgetting import clear_forgotten
-from batch.runs.promotion import lock_promotion, serve
 from domain.errors import TandemError
 from domain.identifiers import Position, RunId
 from sql.live_vectors import RunSpace
+from sql.promotion import lock_promotion, serve
 from sql.statements import statements
 
 _BATCH = statements("batch")

@@ -86,7 +86,7 @@ class KeyChangeBody(BaseModel):
     """What is to be different; what is left out stays."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"per_minute": 1200}]}
+        extra="forbid", json_schema_extra={"examples": [{"per_minute": 1200}], "minProperties": 1}
     )
 
     per_minute: PerMinute = None

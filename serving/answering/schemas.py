@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
+from serving.answering.fields import FieldNames
 from serving.candidates.filters import Filters, OtherThanItems, Passes
 from serving.exclusions.exclusions import Knowledge
 from serving.filtering.language import LONGEST_FILTER, FilterError, parse_filter
@@ -61,7 +62,7 @@ def written_filter(text: str) -> Passes:
 
 WrittenFilter = Annotated[
     Annotated[str, AfterValidator(storable_text), AfterValidator(_parsable)] | None,
-    Documented({"maxLength": LONGEST_FILTER}),
+    Documented({"minLength": 1, "maxLength": LONGEST_FILTER}),
     Field(
         description="Only items that pass: comparisons of attributes (=, !=, <, <=, >, >=, in, not"
         " in, starts with, exists, missing) with texts in quotes, numbers, true, false, time"
@@ -108,6 +109,8 @@ class FilterQuery(BaseModel):
     limit: Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Field(description="How many items.")] = 20
 
     filter: WrittenFilter = None
+
+    fields: FieldNames = None
 
     def filters(self) -> Filters:
         """What the items are to meet."""

@@ -86,6 +86,9 @@ class Named:
             tuple(self._categories[item_no] or ()),
         )
 
+    def __contains__(self, item_no: object) -> bool:
+        return item_no in self._item_ids
+
     def __len__(self) -> int:
         return len(self._item_ids)
 

@@ -1,1 +1,1 @@
-"""GET and PUT /v1/items/{item_id}: the catalogue, one item at a time."""
+"""/v1/items and /v1/categories: the catalogue, one item at a time and many at once."""

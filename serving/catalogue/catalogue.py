@@ -1,20 +1,19 @@
-"""Items as the apps send them, one at a time."""
+"""Items as the store has them, written one at a time or many at once."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any
 
 import orjson
 from sqlalchemy import Row
 
-from domain.errors import UnknownItemError
 from domain.identifiers import ItemId
+from serving.candidates.filters import Filters
 from serving.postgres.store import WriteStore
-from serving.redis.answers import Answers
 from sql.statements import statements
 
-_SERVING = statements("serving")
+_CATALOGUE = statements("catalogue")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +45,32 @@ class StoredItem:
     """Whether it was there before, in other categories."""
 
 
+@dataclass(frozen=True, slots=True)
+class DeletedItem:
+    """An item that is not in the catalogue any more."""
+
+    is_new: bool
+    """False: it was deleted before."""
+    deleted_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CountedCategory:
+    """A category and how many available items have it."""
+
+    category: str
+    items: int
+
+
+@dataclass(frozen=True, slots=True)
+class ItemPage:
+    """Some items of the catalogue."""
+
+    items: Sequence[Item]
+    next: int | None
+    """After which number it goes on; None: these were the last."""
+
+
 class Catalogue:
     """Reads and writes items."""
 
@@ -54,24 +79,76 @@ class Catalogue:
 
     async def find_item(self, item_id: ItemId) -> Item | None:
         """An item; None if there is none of that name."""
-        rows = await self._store.rows(_SERVING["find_item"], {"item_id": item_id})
-        return _item(rows[0]) if rows else None
+        found = await self.find_version(item_id)
+        return found[0] if found else None
 
-    async def store_item(self, item_id: ItemId, said: Mapping[str, Any]) -> StoredItem:
-        """Create an item or replace all that is said of it."""
+    async def find_version(self, item_id: ItemId) -> tuple[Item, str] | None:
+        """The same, with what tells it from what it is after any change."""
+        rows = await self._store.rows(_CATALOGUE["find_item"], {"item_id": item_id})
+        return (_item(rows[0]), rows[0].version) if rows else None
+
+    async def list_items(
+        self, filters: Filters, *, available: bool | None, after: int, most: int
+    ) -> ItemPage:
+        """Items that pass, after a number; `available`: None for all."""
         parameters = {
-            **said,
-            "item_id": item_id,
-            "attributes": orjson.dumps(said["attributes"]).decode(),
+            "available": available,
+            "after": after,
+            "most": most + 1,
+            **filters.parameters(),
         }
-        (row,) = await self._store.write(_SERVING["store_item"], parameters)
-        return StoredItem(
-            item=_item(row),
-            created=row.created,
-            became_available=row.is_shown and not row.was_shown,
-            became_unavailable=row.was_shown and not row.is_shown,
-            changed_categories=set(row.old_categories) != set(row.categories),
+        rows = await self._store.rows(_CATALOGUE["list_items"], parameters)
+        page = rows[:most]
+        return ItemPage(
+            [_item(row) for row in page], page[-1].item_no if len(rows) > most else None
         )
+
+    async def list_categories(self, *, after: str | None, most: int) -> list[CountedCategory]:
+        """Categories after a name, in the order of their names."""
+        parameters = {"after": after, "most": most}
+        rows = await self._store.rows(_CATALOGUE["list_categories"], parameters)
+        return [CountedCategory(row.category, row.items) for row in rows]
+
+    async def store_items(
+        self, items: Iterable[tuple[str, Mapping[str, Any]]]
+    ) -> dict[str, StoredItem]:
+        """Create different items or replace all that is said of them, all of them or none."""
+        said = [{**of_item, "item_id": item_id} for item_id, of_item in items]
+        parameters = {"items": orjson.dumps(said).decode(), "several": len(said) > 1}
+        rows = await self._store.write(_CATALOGUE["store_items"], parameters)
+        return {row.item_id: _stored(row) for row in rows}
+
+    async def create_items(self, item_ids: Iterable[str]) -> list[ItemId]:
+        """Create those items that there are none of, titled by their ids; answers which."""
+        parameters = {"item_ids": sorted(item_ids)}
+        rows = await self._store.write(_CATALOGUE["create_items"], parameters)
+        return [ItemId(row.item_id) for row in rows]
+
+    async def change_item(
+        self, item_id: ItemId, version: str, changes: Mapping[str, Any]
+    ) -> StoredItem | None:
+        """Change what is given of an item; None if it is not of this version any more."""
+        unchanged = dict.fromkeys(("title", "categories", "description", "attributes", "available"))
+        parameters = {**unchanged, **changes, "item_id": item_id, "version": version}
+        if "attributes" in changes:
+            parameters["attributes"] = orjson.dumps(changes["attributes"]).decode()
+        rows = await self._store.write(_CATALOGUE["change_item"], parameters)
+        return _stored(rows[0]) if rows else None
+
+    async def delete_item(self, item_id: ItemId) -> DeletedItem | None:
+        """Take an item out of the catalogue; None if there never was one of that name."""
+        rows = await self._store.write(_CATALOGUE["delete_item"], {"item_id": item_id})
+        return DeletedItem(rows[0].is_new, rows[0].deleted_at) if rows else None
+
+
+def _stored(row: Row[Any]) -> StoredItem:
+    return StoredItem(
+        item=_item(row),
+        created=row.created,
+        became_available=row.is_shown and not row.was_shown,
+        became_unavailable=row.was_shown and not row.is_shown,
+        changed_categories=set(row.old_categories) != set(row.categories),
+    )
 
 
 def _item(row: Row[Any]) -> Item:
@@ -85,46 +162,3 @@ def _item(row: Row[Any]) -> Item:
         created_at=row.created_at,
         updated_at=row.updated_at,
     )
-
-
-class ItemFallback(Protocol):
-    """Items kept in memory, which must follow the catalogue."""
-
-    def leave_out(self, item_id: ItemId) -> None:
-        """No longer show an item, which is not available any more."""
-
-    def update_categories(self, item_id: ItemId, categories: Sequence[str]) -> None:
-        """Know an item as one of these categories from now on."""
-
-
-@dataclass(eq=False, slots=True)
-class CatalogueKeeping:
-    """Reads and writes items, and keeps cached answers true to them."""
-
-    catalogue: Catalogue
-    answers: Answers
-    fallbacks: Sequence[ItemFallback]
-
-    async def load(self, item_id: ItemId) -> Item:
-        """An item; UnknownItemError if there is none of that name."""
-        item = await self.catalogue.find_item(item_id)
-        if item is None:
-            raise UnknownItemError(f"There is no item {item_id!r}.")
-        return item
-
-    async def store(self, item_id: ItemId, said: Mapping[str, Any]) -> StoredItem:
-        """Create or replace an item.
-
-        No cached answer shows it any more where it may not be shown now: anywhere, if it is no
-        longer shown, and in lists of a category or without one, if its categories changed.
-        """
-        stored = await self.catalogue.store_item(item_id, said)
-        if stored.became_unavailable:
-            for fallback in self.fallbacks:
-                fallback.leave_out(item_id)
-        elif stored.became_available or stored.changed_categories:
-            for fallback in self.fallbacks:
-                fallback.update_categories(item_id, stored.item.categories)
-        if stored.became_unavailable or stored.changed_categories:
-            await self.answers.note_catalogue_change()
-        return stored

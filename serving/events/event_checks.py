@@ -6,10 +6,11 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 
 from domain.event_words import LEFT_OUT, kind_of_word
-from domain.identifiers import ItemNo, ScaleNo
+from domain.identifiers import ItemNo
 from domain.interactions import EventKind, Scale, parse_scale
 from serving.events.event_log import EventContent
-from serving.events.schemas import EventBody, RefusedEvent
+from serving.events.schemas import EventBody
+from serving.http.entries import RefusedEntry
 from serving.runtime.faults import MOST_FAULTS, ConflictingEventsError, Fault
 
 _LONGEST_REPORTED_KIND = 80
@@ -26,9 +27,9 @@ class Known:
     latest: datetime
 
 
-def event_faults(index: int, event: EventBody | RefusedEvent, known: Known) -> list[Fault]:
+def event_faults(index: int, event: EventBody | RefusedEntry, known: Known) -> list[Fault]:
     """All that is wrong with the event at this index of a batch."""
-    if isinstance(event, RefusedEvent):
+    if isinstance(event, RefusedEntry):
         return [Fault(f"/events/{index}{fault.pointer}", fault.detail) for fault in event.faults]
     found = []
     if event.kind not in known.kinds:
@@ -83,14 +84,10 @@ def rating_scale(event: EventBody, kind: EventKind) -> Scale | None:
     return parse_scale(event.scale)
 
 
-def scale_faults(scales: Sequence[Scale | None], numbers: Mapping[Scale, ScaleNo]) -> list[Fault]:
-    """The events of a batch whose scales have no number, as there are too many already."""
+def scale_fault(index: int) -> Fault:
+    """Of an event whose scale has no number, as there are too many already."""
     detail = "Ratings came on so many different scales already that no new one is taken."
-    return [
-        Fault(f"/events/{index}/scale", detail)
-        for index, scale in enumerate(scales)
-        if scale is not None and scale not in numbers
-    ]
+    return Fault(f"/events/{index}/scale", detail)
 
 
 def _rating_faults(event: EventBody, own: Scale) -> list[Fault]:
@@ -158,30 +155,36 @@ def _time_faults(occurred_at: datetime, known: Known) -> list[Fault]:
 class SentEvent:
     """An event of a batch as it was sent, under the id it is stored by."""
 
+    index: int
+    """Where it stood in what was sent."""
     event_id: uuid.UUID
     sent_id: str
     content: EventContent
 
 
-def conflict_of(
+def conflict_faults(
     batch: Sequence[SentEvent],
     indexes: Sequence[int],
     logged: Mapping[uuid.UUID, EventContent],
-) -> ConflictingEventsError:
-    """The error that names the differing fields of the events at these indexes."""
-    first: dict[uuid.UUID, int] = {}
-    for index, event in enumerate(batch):
-        first.setdefault(event.event_id, index)
+) -> list[Fault]:
+    """The differing fields of the events at these indexes of a batch, one fault an event."""
+    first: dict[uuid.UUID, SentEvent] = {}
+    for event in batch:
+        first.setdefault(event.event_id, event)
     faults = []
-    for index in indexes[:MOST_FAULTS]:
-        event = batch[index]
-        there = logged.get(event.event_id)
-        where = "was recorded before" if there else f"stands at /events/{first[event.event_id]} too"
-        said = _differences(there or batch[first[event.event_id]].content, event.content)
+    for event in (batch[index] for index in indexes):
+        there, earlier = logged.get(event.event_id), first[event.event_id]
+        where = "was recorded before" if there else f"stands at /events/{earlier.index} too"
+        said = _differences(there or earlier.content, event.content)
         detail = f"The event id {event.sent_id!r} {where} with another content: {said}."
-        faults.append(Fault(f"/events/{index}/event_id", detail))
-    more = f" The first {MOST_FAULTS} are listed." if len(indexes) > MOST_FAULTS else ""
-    summary = f"Nothing was stored: {len(indexes)} event id(s) came with another content.{more}"
+        faults.append(Fault(f"/events/{event.index}/event_id", detail))
+    return faults
+
+
+def conflict_of(faults: Sequence[Fault], events: int) -> ConflictingEventsError:
+    """The error of a batch with so many events whose ids came with another content."""
+    more = f" The first {MOST_FAULTS} are listed." if events > MOST_FAULTS else ""
+    summary = f"Nothing was stored: {events} event id(s) came with another content.{more}"
     advice = "An event cannot be changed: delete it, and send the right one with an id of its own."
     return ConflictingEventsError(f"{summary} {advice}", faults)
 

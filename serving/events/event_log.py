@@ -5,13 +5,16 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
-from domain.errors import TandemError
+from domain.errors import StoreUnavailableError, TandemError
 from domain.identifiers import ScaleNo, UserId, UserNo
 from domain.interactions import Scale
 from serving.postgres.store import WriteStore
+from serving.users.history import Cursor, HistoryPage
 from sql.log import (
     CONFLICTING_EVENTS,
     NewEvent,
@@ -23,6 +26,8 @@ from sql.statements import statements
 
 _SERVING = statements("serving")
 _LOG = statements("log")
+_GONE = "23503"
+"""SQLSTATE of a batch with an item or a kind that is not there any more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +40,10 @@ class Recorded:
     """The users of the batch whose events are in the log now."""
     gone: frozenset[uuid.UUID] = frozenset()
     """Events of the batch that were recorded before and are not in the log any more."""
+    conflicts: tuple[int, ...] = ()
+    """The indexes of events that were left out, as their ids came with another content."""
+    stored: frozenset[uuid.UUID] = frozenset()
+    """Events that are new, where that was asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,17 +100,35 @@ class Events:
 
         ConflictError, and nothing is stored, if an event id comes with another content.
         """
+        row = await self._recorded("record_events", events)
+        touched, gone = tuple(row.touched_user_nos), frozenset(row.gone_event_ids)
+        return Recorded(row.accepted, row.duplicates, touched, gone)
+
+    async def record_events_in_part(self, events: Sequence[NewEvent]) -> Recorded:
+        """The same, but events whose ids come with another content are left out."""
+        row = await self._recorded("record_events_in_part", events)
+        return Recorded(
+            row.accepted,
+            row.duplicates - len(row.conflict_indexes),
+            tuple(row.touched_user_nos),
+            frozenset(row.gone_event_ids),
+            tuple(row.conflict_indexes),
+            frozenset(row.stored_event_ids),
+        )
+
+    async def _recorded(self, statement: str, events: Sequence[NewEvent]) -> Row[Any]:
         # One statement for all of it: what would be asked after the commit could fail after it.
         try:
-            rows = await self._store.write(_LOG["record_events"], record_parameters(events))
+            (row,) = await self._store.write(_LOG[statement], record_parameters(events))
         except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) == _GONE:
+                detail = "An item or a kind of the events was removed just now. Send them again."
+                raise StoreUnavailableError(detail, reason="conflict") from error
             conflict = _conflict_of(error)
             if conflict is None:
                 raise
             raise conflict from error
-        (row,) = rows
-        touched, gone = tuple(row.touched_user_nos), frozenset(row.gone_event_ids)
-        return Recorded(row.accepted, row.duplicates, touched, gone)
+        return row
 
     async def find_contents(
         self, event_ids: Iterable[uuid.UUID]
@@ -134,6 +161,28 @@ class Events:
         (row,) = rows
         owner = None if row.user_id is None else Owner(UserNo(row.user_no), UserId(row.user_id))
         return DeletedEvent(row.is_new, row.deleted_at, owner)
+
+    async def find_events(
+        self, bounds: Mapping[str, Any], cursor: Cursor | None, *, events: int
+    ) -> HistoryPage:
+        """Events of a user or with an item, newest first."""
+        parameters = {
+            **bounds,
+            "before": cursor.occurred_at if cursor else None,
+            "before_position": cursor.position if cursor else None,
+            "events": events + 1,
+        }
+        by_item = bounds["user_id"] is None
+        name = "list_events_of_item" if by_item else "list_events_of_user"
+        return HistoryPage.of(await self._store.rows(_SERVING[name], parameters), events)
+
+    async def delete_events(
+        self, bounds: Mapping[str, Any], *, most: int
+    ) -> tuple[int, dict[UserNo, UserId]]:
+        """Take up to `most` events out of the log; how many it were, and whose."""
+        rows = await self._store.write(_SERVING["delete_events"], {**bounds, "most": most})
+        owners = {UserNo(row.user_no): UserId(row.user_id) for row in rows}
+        return sum(row.events for row in rows), owners
 
 
 def _conflict_of(error: DBAPIError) -> ConflictError | None:

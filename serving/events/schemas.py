@@ -2,25 +2,18 @@
 
 import uuid
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Annotated, Any
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    ValidatorFunctionWrapHandler,
-    WrapValidator,
-)
+from annotated_types import Ge, Le
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from sqlalchemy import Row
+from typing_extensions import TypeAliasType
 
 from domain.errors import InvalidInputError
-from domain.interactions import EventKind, parse_scale
-from serving.http.errors import faults_of
-from serving.http.values import Identifier, Moment
-from serving.runtime.faults import Fault
+from domain.interactions import EventKind, Scale, parse_scale
+from serving.http.entries import MOST_ENTRIES, REFUSED_LATER, Errors, RefusedEntry
+from serving.http.values import AS_INTEGER, Identifier, Moment, Text, UserIdentifier
 
 
 def _named_scale(given: str) -> str:
@@ -85,33 +78,27 @@ class EventBody(BaseModel):
     )
 
 
-@dataclass(frozen=True, slots=True)
-class RefusedEvent:
-    """An event that is not even well formed, kept until the others have been looked at."""
-
-    faults: tuple[Fault, ...]
-
-
-def _refuse_later(given: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    try:
-        return validate(given)
-    except ValidationError as error:
-        return RefusedEvent(faults_of(error.errors()))
-
-
 class EventBatch(BaseModel):
-    """Up to 1000 events, recorded all or none."""
+    """Up to 1,000 events."""
 
     model_config = ConfigDict(extra="forbid")
 
     events: Annotated[
-        list[Annotated[EventBody, WrapValidator(_refuse_later)]],
-        Field(min_length=1, max_length=1000),
+        list[Annotated[EventBody, REFUSED_LATER]],
+        Field(min_length=1, max_length=MOST_ENTRIES),
     ]
 
-    def entries(self) -> list[EventBody | RefusedEvent]:
+    def entries(self) -> list[EventBody | RefusedEntry]:
         """The events in their order, those that are not well formed too."""
         return list(self.events)
+
+
+class EventResult(BaseModel):
+    """What became of one event of a batch."""
+
+    event_id: str = Field(examples=["order-1729-line-1"])
+    status: TypeAliasType("EventStatus", Literal["accepted", "duplicate", "refused"])  # type: ignore[valid-type]
+    errors: Errors
 
 
 class RecordedAnswer(BaseModel):
@@ -123,6 +110,12 @@ class RecordedAnswer(BaseModel):
         description="The ids of the events in the order they were sent: those they were sent with,"
         " and new ones for those that were sent without. By its id an event can be deleted.",
         examples=[["order-1729-line-1", "0b6f4f3e-8f0e-4c53-9d3c-5a3c1f0e2d7b"]],
+    )
+    refused: int = Field(
+        0, description="Events that were not recorded; 0 without `partial=true`.", examples=[0]
+    )
+    results: list[EventResult] | None = Field(
+        None, description="One an event, in their order; null without `partial=true`."
     )
 
 
@@ -186,4 +179,93 @@ class DeletedEventAnswer(BaseModel):
     deleted: bool = Field(description="True: just now. False: it was deleted before.")
     deleted_at: datetime | None = Field(
         description="When it was deleted. Null: it went with its user, who was forgotten."
+    )
+
+
+class FoundEventAnswer(BaseModel):
+    """An event as the log has it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    event_id: uuid.UUID = Field(
+        description="Under which the log has it: an id that is no UUID stands as one made of it."
+    )
+    user_id: str = Field(examples=["ann"])
+    item_id: str = Field(examples=["stalker-1979"])
+    kind: str = Field(examples=["rate"])
+    value: float | None = Field(description="As it came; null where the kind takes none.")
+    scale: str | None = Field(description="What a rating lies on.", examples=["1:10"])
+    occurred_at: datetime
+    received_at: datetime
+    recommendation_id: uuid.UUID | None = Field(
+        description="The recommendation that led to it; null: none was named."
+    )
+
+
+def found_event_answer(row: Row[Any]) -> FoundEventAnswer:
+    """The body for an event of the log."""
+    said = row._mapping  # noqa: SLF001 - SQLAlchemy's way to the columns by name
+    scale = None if row.least is None else str(Scale(row.least, row.greatest))
+    return FoundEventAnswer(**{**said, "scale": scale})
+
+
+class EventsAnswer(BaseModel):
+    """Some events, newest first."""
+
+    events: list[FoundEventAnswer]
+    next: str | None = Field(description="The cursor of what follows; null: this was the last.")
+
+
+class DeletedEventsAnswer(BaseModel):
+    """How many events were deleted; they never count again."""
+
+    deleted: int = Field(description="Just now.", examples=[1000])
+    more: bool = Field(description="Whether there may be more: then send the same request again.")
+
+
+class EventsQuery(BaseModel):
+    """Which events."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    user_id: Annotated[UserIdentifier | None, Field(description="Events of this user.")] = None
+    item_id: Annotated[Identifier | None, Field(description="Events with this item.")] = None
+    kind: Annotated[
+        Text | None, Field(max_length=80, description="One of GET /v1/event-kinds.")
+    ] = None
+    from_at: Annotated[
+        Moment | None, Field(alias="from", description="Events at this time or later.")
+    ] = None
+    to_at: Annotated[Moment | None, Field(alias="to", description="Events before this time.")] = (
+        None
+    )
+
+    def bounds(self) -> dict[str, Any]:
+        """The parameters of statements."""
+        return {
+            "user_id": self.user_id,
+            "item_id": self.item_id,
+            "kind": self.kind,
+            # In UTC, because PostgreSQL refuses offsets beyond 16 hours.
+            "from_at": None if self.from_at is None else self.from_at.astimezone(UTC),
+            "to_at": None if self.to_at is None else self.to_at.astimezone(UTC),
+        }
+
+
+class FoundEventsQuery(EventsQuery):
+    """Which events, and which page of them."""
+
+    limit: Annotated[int, Ge(1), Le(1_000), AS_INTEGER, Field(description="How many at most.")] = (
+        100
+    )
+    cursor: Annotated[
+        str | None, Field(max_length=100, description="`next` of the answer before.")
+    ] = None
+
+
+class DeletedEventsQuery(EventsQuery):
+    """Which events are deleted, and how many at once."""
+
+    limit: Annotated[int, Ge(1), Le(1_000), AS_INTEGER, Field(description="How many at most.")] = (
+        1_000
     )

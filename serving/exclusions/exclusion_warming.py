@@ -1,7 +1,7 @@
 """Warming the exclusion cache from the log, before it has to answer without the log."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import UserId, UserNo
@@ -45,35 +45,46 @@ class ExclusionWarmer:
         self._redis_away = True
         self._due: dict[UserNo, UserId] = {}
 
-    async def reload(self, user_no: UserNo, user_id: UserId) -> None:
-        """Read a user's exclusions again: there are fewer than before.
+    async def reload(self, users: Mapping[UserNo, UserId]) -> None:
+        """Read the exclusions of users again who have fewer than before.
 
-        To be called after the deletion is committed and the user's answers were dropped. If the
-        store cannot be read now it is later; until then too much is excluded, never too little.
+        To be called after the deletion is committed and the users' answers were dropped. Whoever
+        cannot be read now is later; until then too much is excluded, never too little.
         """
         try:
-            known = await self._read_again(user_no, user_id)
+            left: Mapping[UserNo, UserId] = await self._read_again(users)
         except StoreUnavailableError:
-            known = False
-        if not known and len(self._due) < _MOST_DUE:
-            self._due[user_no] = user_id
+            left = users
+        for user_no, user_id in left.items():
+            if len(self._due) < _MOST_DUE:
+                self._due[user_no] = user_id
 
-    async def _read_again(self, user_no: UserNo, user_id: UserId) -> bool:
-        """False: Redis is away, or so much is going on with this user that it never was current."""
+    async def _read_again(self, users: Mapping[UserNo, UserId]) -> dict[UserNo, UserId]:
+        """Those of whom nothing current was stored.
+
+        Redis is away, or so much is going on with them that what was read never was current.
+        """
+        left, without_redis = dict(users), {}
         for _ in range(_ATTEMPTS):
+            if not left:
+                break
             since = self._exclusion_cache.now
-            _, version = await self._answers.find(user_no, _ANY_ANSWER)
-            users = await self._excluded_items.load_exclusions([user_no])
-            if not users:
-                await self._exclusion_cache.forget_user(user_id)
-                return True
-            exclusions = next(iter(users.values())).exclusions
-            replaced = await self._exclusion_cache.replace(
-                user_id, user_no, exclusions, since=since, version=version
-            )
-            if replaced is not False:
-                return replaced is True
-        return False
+            versions = {no: (await self._answers.find(no, _ANY_ANSWER))[1] for no in left}
+            found = await self._excluded_items.load_exclusions(list(left))
+            for user_no, user_id in list(left.items()):
+                known = found.get(user_id)
+                if known is None:
+                    await self._exclusion_cache.forget_user(user_id)
+                    del left[user_no]
+                    continue
+                replaced = await self._exclusion_cache.replace(
+                    user_id, user_no, known.exclusions, since=since, version=versions[user_no]
+                )
+                if replaced is not False:
+                    del left[user_no]
+                if replaced is None:
+                    without_redis[user_no] = user_id
+        return left | without_redis
 
     async def catch_up(self) -> None:
         """Read again who has to be; and who came lately, if this process or Redis knows nobody.
@@ -93,7 +104,7 @@ class ExclusionWarmer:
             del self._due[user_no]
             current = False
             try:
-                current = await self._read_again(user_no, user_id)
+                current = not await self._read_again({user_no: user_id})
             finally:
                 if not current:
                     self._due.setdefault(user_no, user_id)

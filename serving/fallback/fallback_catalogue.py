@@ -198,6 +198,10 @@ class FallbackCatalogue:
         """The numbers of those of these items that the fallback has."""
         return self._items.numbers_of(item_ids) if self._items else frozenset()
 
+    def find_document(self, item_no: ItemNo) -> Document | None:
+        """What is known of an item; None where nothing is, or something may have changed."""
+        return self._items.find_document(item_no) if self._items else None
+
     def top(
         self,
         n: int,

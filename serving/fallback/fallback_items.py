@@ -105,6 +105,10 @@ class FallbackItems:
         """
         self._documents = documents
 
+    def find_document(self, item_no: ItemNo) -> Document | None:
+        """What is known of an item; None: nothing."""
+        return self._documents.get(item_no)
+
     def covers(self, filters: Filters) -> bool:
         """Whether every item of the catalogue that passes is here.
 

@@ -18,11 +18,13 @@ from domain.errors import (
     ForbiddenError,
     InvalidInputError,
     OverloadedError,
+    RollbackRefusedError,
     StoreUnavailableError,
     TandemError,
     UnauthenticatedError,
     UnknownEventError,
     UnknownItemError,
+    UnknownRunError,
     UnknownUserError,
 )
 from serving.runtime.faults import (
@@ -60,6 +62,8 @@ _STATUS: Mapping[type[Exception], HTTPStatus] = {
     UnknownUserError: HTTPStatus.NOT_FOUND,
     UnknownEventError: HTTPStatus.NOT_FOUND,
     UnknownLoadError: HTTPStatus.NOT_FOUND,
+    UnknownRunError: HTTPStatus.NOT_FOUND,
+    RollbackRefusedError: HTTPStatus.CONFLICT,
     UnknownAccountError: HTTPStatus.NOT_FOUND,
     NoResetWebhookError: HTTPStatus.NOT_FOUND,
     NameTakenError: HTTPStatus.CONFLICT,
@@ -295,7 +299,7 @@ async def _on_invalid_request(request: Request, error: Exception) -> Response:
 
 def _fault(found: Mapping[str, Any]) -> Fault:
     location, *steps = found["loc"]
-    if location == "body" and not steps:
+    if location == "body" and not steps and found["type"] != "value_error":
         return Fault("", "Send a JSON object with the header Content-Type: application/json.")
     where = pointer(steps) if location == "body" else f"{location}:{'.'.join(map(str, steps))}"
     return Fault(where, sentence(found))

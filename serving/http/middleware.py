@@ -131,14 +131,14 @@ class RequestRecord:
         finally:
             record_request(
                 self._metrics,
-                route=_route_template(scope),
+                route=route_template(scope),
                 method=scope["method"],
                 status=status,
                 since=since,
             )
 
 
-def _route_template(scope: Scope) -> str:
+def route_template(scope: Scope) -> str:
     """The route as it is declared, so that no label grows with the users; one name for no route."""
     template = getattr(scope.get("route"), "path_format", None)
     if template is None and "endpoint" in scope:

@@ -75,4 +75,5 @@ def record_request(
     method = method if method in METHODS else "other"
     metrics.requests.labels(route, method, str(status)).inc()
     metrics.request_seconds.labels(route, method).observe(seconds)
+    metrics.performance.observe(route, method, status, seconds)
     log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 3))

@@ -50,6 +50,11 @@ class Documented:
         return {**handler(core_schema), **self.keywords}
 
 
+def without_default(schema: dict[str, Any]) -> None:
+    """Of a field of a patch: what is left out stays as it is, and that is no value."""
+    schema.pop("default", None)
+
+
 _CONTROL = "\\u0000-\\u001f\\u007f-\\u009f"
 _NOTHING = "".join(f"\\u{ord(each):04x}" for each in sorted(DRAWN_AS_NOTHING))
 

@@ -111,7 +111,12 @@ class ListBuilder:
     @property
     def has_deferred(self) -> bool:
         """Whether anything was deferred because a category had too many."""
-        return any(item_no not in self._items for item_no in self._deferred)
+        return bool(self.deferred)
+
+    @property
+    def deferred(self) -> int:
+        """How many were deferred so and are not in the list."""
+        return len(self._deferred.keys() - self._items.keys())
 
     def full(self) -> tuple[str, ...]:
         """The categories that can have no more."""

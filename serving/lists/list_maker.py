@@ -1,6 +1,6 @@
 """Making one user's list from one run: the blend, the re-ranking, and the backfill."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from domain.blend import BATCH, SPEED, BlendedRanking, BlendPolicy, blend
@@ -17,6 +17,7 @@ from serving.candidates.users import StateReader
 from serving.lists.additions import AdditionApplier
 from serving.lists.backfill import Backfiller
 from serving.lists.explaining import explained
+from serving.lists.explanation import count_removed, explanation
 from serving.lists.list_builder import ExplorationSchedule, ListBuilder
 from serving.lists.recommendation_list import (
     AppliedPolicy,
@@ -46,6 +47,7 @@ class ListMaker:
         log_events: int = 20_000,
         recall_bound: float,
         new_item_users: int,
+        on_candidates: Callable[[int], object] = lambda _: None,
     ) -> None:
         self._recommendations = recommendations
         self._profiles = profiles
@@ -54,6 +56,8 @@ class ListMaker:
         self._backfiller = Backfiller(recommendations, log_events=log_events)
         self._reranker = Reranker(recommendations, new_item_users=new_item_users)
         self._recall_bound = recall_bound
+        self._on_candidates = on_candidates
+        """Gets the number of candidates of each list."""
 
     async def make(
         self,
@@ -79,6 +83,7 @@ class ListMaker:
             unapplied = AppliedPolicy.of_no_source(policy)
             return RecommendationList("popular", run, unapplied, builder.items, degraded)
         ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
+        self._on_candidates(len(ranked))
         builder, reranking_degraded = await self._reranker.reranked(
             run, candidates, ranked, request, schedule
         )
@@ -95,10 +100,18 @@ class ListMaker:
             await self._backfiller.add_unused(builder, unused, seen_lately, request.filters)
             items = await self._explained(run, builder.items, user_no, user, request)
         except StoreUnavailableError as error:
-            return replace(
-                result, items=builder.items, degraded=result.degraded or degraded_by(error)
-            )
-        return replace(result, items=items)
+            items = builder.items
+            result = replace(result, degraded=result.degraded or degraded_by(error))
+        result = replace(result, items=items)
+        if not request.explain:
+            return result
+        said = explanation(candidates, ranked, items)
+        if result.degraded is None:
+            wanted = self._wanted(run, request, NewItems())
+            names = policy.weights(user.events_since_cut_off)
+            removed = await count_removed(user, wanted, names, candidates, capped=builder.deferred)
+            said = replace(said, removed=removed)
+        return replace(result, explanation=said)
 
     async def _unused(
         self, user_no: UserNo | None, request: RecommendationRequest
@@ -180,7 +193,13 @@ class ListMaker:
     ) -> Candidates:
         if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates({})
-        wanted = CandidateRequest(
+        wanted = self._wanted(run, request, new)
+        return await collect(user, wanted, policy.weights(user.events_since_cut_off))
+
+    def _wanted(
+        self, run: LiveRun, request: RecommendationRequest, new: NewItems
+    ) -> CandidateRequest:
+        return CandidateRequest(
             run.run_id,
             self._recommendations,
             filters=request.filters,
@@ -188,7 +207,6 @@ class ListMaker:
             new=new,
             with_categories=request.max_per_category is not None,
         )
-        return await collect(user, wanted, policy.weights(user.events_since_cut_off))
 
 
 def _blended(

@@ -11,6 +11,7 @@ from domain.blend import BlendPolicy, Policy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import CatalogueItem, ListedItems
+from serving.lists.explanation import Explanation
 from serving.runs.live_runs import LiveRun, decoded_run
 
 _NOT_OF_POSTGRES = frozenset({"budget", "run_gone", "run_unusable", "interrupted", "vector_index"})
@@ -79,6 +80,8 @@ class RecommendationList:
     """Why it is less than it might have been, and so is not kept; None: it is not."""
     vector_at: datetime | None = None
     """When the live vector was made that it comes from; None: it comes from none."""
+    explanation: Explanation | None = None
+    """None: nobody asked, or no source brought anything."""
 
     @classmethod
     def decode(cls, cached: bytes) -> "RecommendationList":
@@ -91,6 +94,7 @@ class RecommendationList:
             policy=AppliedPolicy(**said["policy"]),
             items=tuple(_item(item) for item in said["items"]),
             vector_at=None if vector_at is None else datetime.fromisoformat(vector_at),
+            explanation=Explanation.from_dict(said.get("explanation")),
         )
 
 

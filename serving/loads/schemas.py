@@ -8,7 +8,13 @@ from pydantic import AfterValidator, BaseModel, Field
 from sqlalchemy import Row
 from typing_extensions import TypeAliasType
 
-from serving.http.values import Identifier, QueryBoolean, storable_text
+from serving.http.values import (
+    WITHOUT_NUL,
+    Documented,
+    Identifier,
+    QueryBoolean,
+    storable_text,
+)
 
 MOST_REPEATED = 100
 LONGEST_FILENAME_BYTES = 240
@@ -18,9 +24,14 @@ LoadState = TypeAliasType(
     Literal["queued", "running", "complete", "failed", "interrupted", "undoing", "undone"],
 )
 
-ShortText = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(storable_text)]
+ShortText = Annotated[
+    str, Field(min_length=1, max_length=200), AfterValidator(storable_text), WITHOUT_NUL
+]
 Pair = Annotated[
-    str, Field(min_length=3, max_length=500, pattern="^[^=].*="), AfterValidator(storable_text)
+    str,
+    Field(min_length=3, max_length=500, pattern="^[^=].*="),
+    AfterValidator(storable_text),
+    Documented({"pattern": r"^[^=\u0000][^\n\u0000]*=[^\u0000]*$"}),
 ]
 
 
@@ -91,6 +102,10 @@ class LoadOptionsQuery(BaseModel):
     ] = []
     layout: ShortText | None = Field(
         None, description="A published layout.", examples=["MovieLens 1M ratings"]
+    )
+
+    user: Identifier | None = Field(
+        None, description="Who did all of it, where no column says who.", examples=["ann"]
     )
 
     def options(self) -> dict[str, Any]:

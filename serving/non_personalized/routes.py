@@ -1,5 +1,6 @@
 """GET /v1/popular, /v1/trending, /v1/latest and /v1/starter."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -7,8 +8,10 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from domain.identifiers import UserId
 from serving.access.requirements import may_read
+from serving.answering.fields import FieldNames, FromItemFields, ItemFields
 from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
+from serving.answering.pipeline import Answer
 from serving.answering.schemas import LeftOut, Limit, WrittenFilter
 from serving.candidates.filters import OtherThanItems, Passes
 from serving.http.errors import problems_of_request
@@ -16,6 +19,7 @@ from serving.http.routing import TandemRoute, provided
 from serving.non_personalized.non_personalized_list import (
     ListKey,
     ListName,
+    NonPersonalizedList,
     NonPersonalizedRequest,
     Window,
 )
@@ -61,6 +65,7 @@ class ListQuery:
     limit: int
     written: Passes | None
     others: OtherThanItems | None
+    fields: Sequence[str] | None
     user_id: UserId | None
     if_none_match: str | None
 
@@ -83,13 +88,14 @@ async def _list_query(
     category: Category = "",
     filter: WrittenFilter = None,  # noqa: A002 - as the query names it
     exclude: Annotated[LeftOut, Query()] = None,
+    fields: Annotated[FieldNames, Query()] = None,
     user_id: ForUser = None,
     if_none_match: IfNoneMatch = None,
 ) -> ListQuery:
     written = await own_values.written(filter, user_id)
     others = OtherThanItems(frozenset(exclude)) if exclude else None
     user = None if user_id is None else UserId(user_id)
-    return ListQuery(category, limit, written, others, user, if_none_match)
+    return ListQuery(category, limit, written, others, fields, user, if_none_match)
 
 
 Asked = Annotated[ListQuery, Depends(_list_query)]
@@ -104,6 +110,7 @@ Asked = Annotated[ListQuery, Depends(_list_query)]
 async def popular(
     non_personalized: FromNonPersonalizedService,
     asked: Asked,
+    item_fields: FromItemFields,
     window: Annotated[
         PopularWindow | None,
         Query(
@@ -118,7 +125,7 @@ async def popular(
     what is popular otherwise, then with any items.
     """
     listed = await non_personalized.answer(asked.for_list(_POPULAR_LISTS[window]))
-    return asked.response(scored_answer(listed))
+    return await _answered(scored_answer(listed), listed, asked, item_fields)
 
 
 @router.get(
@@ -130,6 +137,7 @@ async def popular(
 async def trending(
     non_personalized: FromNonPersonalizedService,
     asked: Asked,
+    item_fields: FromItemFields,
     window: Annotated[
         TrendingWindow, Query(description="The last day, the last 7 or the last 30 days.")
     ] = "week",
@@ -140,7 +148,7 @@ async def trending(
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
     listed = await non_personalized.answer(asked.for_list(_TRENDING_LISTS[window]))
-    return asked.response(scored_answer(listed))
+    return await _answered(scored_answer(listed), listed, asked, item_fields)
 
 
 @router.get(
@@ -152,10 +160,11 @@ async def trending(
 async def latest(
     non_personalized: FromNonPersonalizedService,
     asked: Asked,
+    item_fields: FromItemFields,
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
     listed = await non_personalized.answer(asked.for_list("latest"))
-    return asked.response(named_answer(listed))
+    return await _answered(named_answer(listed), listed, asked, item_fields)
 
 
 @router.get(
@@ -167,6 +176,7 @@ async def latest(
 async def starter(
     non_personalized: FromNonPersonalizedService,
     asked: Asked,
+    item_fields: FromItemFields,
     session: Session = None,
 ) -> Response:
     """Well-known items for a new user to choose from, each as different as can be from the others.
@@ -174,4 +184,14 @@ async def starter(
     However many are asked for, the first ones are the same.
     """
     listed = await non_personalized.answer(asked.for_list("starter", session))
-    return asked.response(named_answer(listed))
+    return await _answered(named_answer(listed), listed, asked, item_fields)
+
+
+async def _answered(
+    answer: dict[str, Any],
+    found: Answer[NonPersonalizedList],
+    asked: ListQuery,
+    item_fields: ItemFields,
+) -> Response:
+    fielded = await item_fields.put(answer, found.result, asked.fields)
+    return asked.response(fielded)

@@ -3,9 +3,10 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, Field
 from typing_extensions import TypeAliasType
 
+from serving.answering.fields import FieldedAnswer, ListedItemAnswer
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
@@ -49,20 +50,17 @@ Session = Annotated[
 ]
 
 
-class NamedItemAnswer(BaseModel):
+class NamedItemAnswer(ListedItemAnswer):
     """One item."""
 
-    item_id: str
-    title: str
 
-
-class PopularItemAnswer(NamedItemAnswer):
+class PopularItemAnswer(ListedItemAnswer):
     """One popular item."""
 
     score: float = Field(description="Scaled to [0, 1]; 0 for items that only fill the list up.")
 
 
-class NonPersonalizedAnswer(BaseModel):
+class NonPersonalizedAnswer(FieldedAnswer):
     """What all of these answers have."""
 
     run: RunAnswer | None = Field(description="Null before the first run is published.")

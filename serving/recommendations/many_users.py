@@ -4,14 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from domain.errors import StoreUnavailableError, TandemError
 from domain.identifiers import UserId
-from serving.lists.request import RecommendationRequest
-from serving.recommendations.recommend import Recommendation, Recommender
 from serving.runtime.budget import Budget, spending
 
-RequestFor = Callable[[UserId], Awaitable[RecommendationRequest]]
+Answer = TypeVar("Answer")
 
 AT_ONCE = 4
 """So many of these lists are made at once by a process, for whoever asks: others come first."""
@@ -21,28 +20,26 @@ _TOO_LATE = "There was no time left for this user. Ask again for those without a
 
 @dataclass(eq=False, slots=True)
 class ManyUsers:
-    """Makes lists for many users, none of which is cached: nobody is likely to ask again."""
+    """Answers for many users, a few at a time, and each in a time of its own."""
 
-    recommender: Recommender
     read_seconds: float
-    """What one list may take."""
+    """What one answer may take."""
     seconds: float
-    """What all lists of one call may take."""
+    """What all answers of one call may take."""
     _slots: asyncio.Semaphore = field(
         default_factory=lambda: asyncio.Semaphore(AT_ONCE), init=False
     )
 
-    async def recommend(
-        self, user_ids: Sequence[UserId], request_for: RequestFor
-    ) -> list[Recommendation | TandemError]:
-        """A list for each user, in their order, or why there is none."""
+    async def each(
+        self, user_ids: Sequence[UserId], answer: Callable[[UserId], Awaitable[Answer]]
+    ) -> list[Answer | TandemError]:
+        """The answer for each user, in their order, or why there is none."""
         ends_at = time.monotonic() + self.seconds
-        making = (self._one(user_id, request_for, ends_at) for user_id in user_ids)
-        return await asyncio.gather(*making)
+        return await asyncio.gather(*(self._one(user_id, answer, ends_at) for user_id in user_ids))
 
     async def _one(
-        self, user_id: UserId, request_for: RequestFor, ends_at: float
-    ) -> Recommendation | TandemError:
+        self, user_id: UserId, answer: Callable[[UserId], Awaitable[Answer]], ends_at: float
+    ) -> Answer | TandemError:
         try:
             async with asyncio.timeout(ends_at - time.monotonic()):
                 await self._slots.acquire()
@@ -55,8 +52,7 @@ class ManyUsers:
             # Late ones must not look like an outage to others.
             seconds = min(self.read_seconds, left)
             with spending(Budget.of("reads", seconds, counts_as_failure=False)):
-                request = await request_for(user_id)
-                return await self.recommender.recommend(user_id, request, cached=False)
+                return await answer(user_id)
         except TandemError as error:
             return error
         finally:

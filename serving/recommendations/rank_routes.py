@@ -10,6 +10,7 @@ from domain.blend import CANDIDATES
 from domain.identifiers import UserId
 from serving.access.own import user_of
 from serving.access.requirements import FromCaller, may_read
+from serving.answering.fields import FieldNames
 from serving.candidates.filters import AmongItems, Filters
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute
@@ -60,6 +61,7 @@ class RankBody(BaseModel):
     explain: bool = Field(
         False, strict=True, description="As of recommendations: say what brought each item."
     )
+    fields: FieldNames = None
 
 
 class RankAnswer(RecommendationAnswer):
@@ -99,4 +101,5 @@ async def rank(body: RankBody, caller: FromCaller, recommender: FromRecommender)
     answer: dict[str, Any] = recommendation_answer(user_id, given, explained=explained)
     ranked = {item.item_id for item in given.answer.result.items}
     answer["left_out"] = [item_id for item_id in body.item_ids if item_id not in ranked]
-    return Response(orjson.dumps(answer), media_type="application/json")
+    fielded = await recommender.item_fields.put(answer, given.answer.result, body.fields)
+    return Response(orjson.dumps(fielded), media_type="application/json")

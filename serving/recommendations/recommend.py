@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
+from serving.answering.fields import ItemFields
 from serving.answering.list_kind import CachedKind, ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import Filters
@@ -58,6 +59,7 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     reranking: RerankingPolicy
     recent_requests: RecentRequests
     categories: MeantCategories
+    item_fields: ItemFields
 
     async def recommend(
         self, user_id: UserId | None, request: RecommendationRequest, *, cached: bool = True

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, mo
 from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
+from serving.answering.fields import FieldNames
 from serving.answering.schemas import MOST_CATEGORIES, WrittenFilter, written_filter
 from serving.candidates.filters import Filters, OtherThanItems
 from serving.http.values import MOST_ITEMS, MOST_WORDS, Identifier, Phrase, UserIdentifier
@@ -102,6 +103,7 @@ class ListBody(BaseModel):
     ) = Field(None, description=f"By source. {WEIGHTS}", examples=[{"batch": 0.5, "speed": 0.5}])
     policy: PolicyName | None = Field(None, description=POLICY)
     sharpness: Annotated[Sharpness, Field(strict=True)] | None = Field(None, description=SHARPNESS)
+    fields: FieldNames = None
 
     def filters(self) -> Filters:
         """What the items are to meet."""

@@ -70,4 +70,5 @@ async def recommend(
         shown = (item.item_no for item in given.answer.result.items)
         following = scroll.cursor(shown, binding)
     answer = recommendation_answer(user_id, given, explained=explained, next_cursor=following)
-    return list_response(answer, if_none_match, is_for_all=False)
+    fielded = await recommender.item_fields.put(answer, given.answer.result, asked.fields)
+    return list_response(fielded, if_none_match, is_for_all=False)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from serving.access.callers import Caller, may_see_users
+from serving.answering.fields import FieldedAnswer, ListedItemAnswer
 from serving.answering.schemas import (
     CATEGORIES_MEANT,
     DEGRADED,
@@ -17,14 +18,23 @@ from serving.answering.schemas import (
     algorithm_version,
     run_answer,
 )
+from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
 from serving.recommendations.recommend import Recommendation
 from serving.recommendations.recommendation_query import PolicyName
 
+RemovalReason = TypeAliasType("RemovalReason", Reason)
 RecommendationStrategy = TypeAliasType("RecommendationStrategy", Strategy)
 RecommendationSource = TypeAliasType("RecommendationSource", Source)
 
 WITHHELD = "Causes tell what the user did: this needs an API key with the scope users too."
+REMOVED = (
+    "Only with explain=true: how many of the items that the sources would have given, 200 each, are"
+    " not in the list, each for the first reason that holds. disliked: or hidden. named: by the"
+    " request, as used or liked. excluded: by exclude. category, filter: they do not pass."
+    " unavailable: of the nightly list. capped: passed over because a category had enough. Null: no"
+    " source had anything, the list is degraded, or the key lacks the scope users."
+)
 
 
 Explained = Literal["no", "yes", "withheld"]
@@ -54,11 +64,20 @@ class CauseAnswer(BaseModel):
     )
 
 
-class ItemAnswer(BaseModel):
+class SourceScoreAnswer(BaseModel):
+    """What one source says of an item."""
+
+    score: float = Field(
+        description="As the source gives it: of batch that of the nightly list, of speed the live"
+        " score, of neighbours the sum of the cosines of who likes it."
+    )
+    scaled: float = Field(description="In [0, 1], by the eligible items of the source.")
+    rank: int = Field(description="Among these, from 1.")
+
+
+class ItemAnswer(ListedItemAnswer):
     """One recommended item."""
 
-    item_id: str = Field(examples=["stalker-1979"])
-    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="The blended score, which the list is ordered by but for diversity, caps and"
         " explored items; 0 for items that only fill it up."
@@ -77,6 +96,16 @@ class ItemAnswer(BaseModel):
         description="Only with explain=true: up to three items, the largest share first; none for"
         " a user without a live vector. Null: the key lacks the scope users.",
     )
+    sources: dict[str, SourceScoreAnswer] | None = Field(
+        None,
+        description="Only with explain=true: what each source that has the item says of it; empty:"
+        " none has. Null: as of because.",
+    )
+    blend_rank: int | None = Field(
+        None,
+        description="Only with explain=true: where the blend alone would have put it, from 1,"
+        " before diversity, caps and explored items. Null: no source brought it, or as of because.",
+    )
 
 
 class PolicyAnswer(BaseModel):
@@ -91,7 +120,7 @@ class PolicyAnswer(BaseModel):
     events_since_cut_off: int = Field(description="The user's events the live vector knows of.")
 
 
-class ListedAnswer(BaseModel):
+class ListedAnswer(FieldedAnswer):
     """A list, whoever it is for."""
 
     recommendation_id: uuid.UUID = Field(description="Give it back with the events it leads to.")
@@ -127,6 +156,11 @@ class ListedAnswer(BaseModel):
     because_withheld: str | None = Field(
         None, description="Only with explain=true: why there are no causes; null: there are."
     )
+    removed: dict[RemovalReason, int] | None = Field(
+        None,
+        description=REMOVED,
+        examples=[{"seen": 12, "filter": 3}],
+    )
 
 
 class RecommendationAnswer(ListedAnswer):
@@ -152,7 +186,7 @@ class InnerProblem(BaseModel):
     errors: list[dict[str, str]] | None = None
 
 
-class UserAnswer(BaseModel):
+class ListForUser(BaseModel):
     """What one of many users gets: a list or a problem."""
 
     user_id: str
@@ -163,7 +197,7 @@ class UserAnswer(BaseModel):
 class ManyAnswer(BaseModel):
     """Lists for many users, in the order in which they were named."""
 
-    lists: list[UserAnswer]
+    lists: list[ListForUser]
 
 
 def recommendation_answer(
@@ -179,7 +213,9 @@ def recommendation_answer(
     answer = {
         "recommendation_id": given.recommendation_id,
         "user_id": user_id,
-        "items": [_item_answer(item, explained=explained) for item in result.items],
+        "items": [
+            _item_answer(item, result.explanation, explained=explained) for item in result.items
+        ],
         "source": found.source,
         "strategy": result.strategy,
         "categories_meant": given.categories_meant,
@@ -196,14 +232,21 @@ def recommendation_answer(
     }
     if explained == "no":
         return answer
-    return {**answer, "because_withheld": WITHHELD if explained == "withheld" else None}
+    said = result.explanation
+    return {
+        **answer,
+        "because_withheld": WITHHELD if explained == "withheld" else None,
+        "removed": said.removed if said is not None and explained == "yes" else None,
+    }
 
 
 def _age(at: datetime | None) -> float | None:
     return None if at is None else round((datetime.now(UTC) - at).total_seconds(), 3)
 
 
-def _item_answer(item: RecommendedItem, *, explained: Explained) -> dict[str, Any]:
+def _item_answer(
+    item: RecommendedItem, said: Explanation | None, *, explained: Explained
+) -> dict[str, Any]:
     answer: dict[str, Any] = {
         "item_id": item.item_id,
         "title": item.title,
@@ -213,4 +256,11 @@ def _item_answer(item: RecommendedItem, *, explained: Explained) -> dict[str, An
     }
     if explained == "no":
         return answer
-    return {**answer, "because": item.because if explained == "yes" else None}
+    if explained == "withheld":
+        return {**answer, "because": None, "sources": None, "blend_rank": None}
+    return {
+        **answer,
+        "because": item.because,
+        "sources": said.sources.get(item.item_id, {}) if said else {},
+        "blend_rank": said.blend_ranks.get(item.item_id) if said else None,
+    }

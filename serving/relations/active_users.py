@@ -10,7 +10,7 @@ from sql.statements import statements
 
 _RELATIONS = statements("relations")
 
-EVENTS_COUNTED = 200_000
+EVENTS_COUNTED = 100_000
 """So many of the newest interactions are counted, however many there are."""
 
 

@@ -12,6 +12,9 @@ from sql.statements import statements
 
 _RELATIONS = statements("relations")
 
+MOST_PASSED_OVER = 2_000
+"""So many who have seen an item are passed over for those who would like it."""
+
 Lacking = Literal["run", "user_vector", "item_vector"]
 
 
@@ -86,6 +89,7 @@ class UserRelations:
             "item_no": rows[0].item_no,
             "embedding": rows[0].embedding,
             "most": limit,
+            "compared": limit + (MOST_PASSED_OVER if exclude_seen else 0),
             "exclude_seen": exclude_seen,
         }
         return await self._nearest(run, "load_users_of_item", nearest)

@@ -58,8 +58,8 @@ async def used_together(
 ) -> Response:
     """Items that go with this one: bought or used by the same users, in a session or ever.
 
-    Counted from the log as it is now, of the 1,000 newest uses of the item: what is new counts at
-    once. What a single user did is never shown. There may be fewer items than were asked for.
+    Counted from the log, of the newest uses of the item: what is new counts within a minute. What a
+    single user did is never shown. There may be fewer items than were asked for.
     """
     filters = await own_values.resolved(asked.filters(), asked.user())
     request = TogetherRequest(

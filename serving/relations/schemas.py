@@ -90,7 +90,7 @@ class ActiveUsersAnswer(BaseModel):
     users: list[ActiveUserAnswer]
     since: datetime = Field(description="Events that happened since then are counted.")
     is_complete: bool = Field(
-        description="False: there were so many that only the 200,000 stored last were counted."
+        description="False: there were so many that only the 100,000 stored last were counted."
     )
 
 

@@ -1,6 +1,6 @@
 """Items that are used by the users of an item: in the same session, or at any time."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, Self
@@ -23,9 +23,9 @@ _RELATIONS = statements("relations")
 
 Mode = Literal["strict", "relaxed"]
 
-NEWEST_USES = 1_000
+NEWEST_USES: Mapping[Mode, int] = {"strict": 1_000, "relaxed": 200}
 """Of so many of the newest interactions with the item the users are looked at."""
-NEWEST_LIKED_EVER = 100
+NEWEST_INTERACTIONS = 50
 """And of each user so many of the newest, where any time counts."""
 FEWEST_USERS = 2
 """What only a single user did stays with that user."""
@@ -88,7 +88,7 @@ class Together(CachedKind[TogetherRequest, TogetherList]):
 
     pipeline: AnswerPipeline
     store: ReadStore
-    fresh_seconds: float
+    fresh_seconds: float = 60.0
 
     async def together(
         self, user_id: UserId | None, request: TogetherRequest
@@ -119,7 +119,7 @@ class Together(CachedKind[TogetherRequest, TogetherList]):
             "run_id": run.run_id if run else None,
             "item_no": item_no,
             "kind_nos": list(request.kind_nos) or None,
-            "newest_uses": NEWEST_USES,
+            "newest_uses": NEWEST_USES[request.mode],
             "fewest": FEWEST_USERS,
             "pseudo_count": PSEUDO_COUNT,
             "excluded": [item_no, *excluded],
@@ -131,7 +131,7 @@ class Together(CachedKind[TogetherRequest, TogetherList]):
             parameters["within_seconds"] = 60.0 * request.within_minutes
         else:
             statement = "load_used_ever"
-            parameters["newest_liked"] = NEWEST_LIKED_EVER
+            parameters["newest_interactions"] = NEWEST_INTERACTIONS
         rows = await self.store.rows(_RELATIONS[statement], parameters)
         return [
             TogetherItem(

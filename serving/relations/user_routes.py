@@ -65,7 +65,8 @@ async def users_of_item(
 ) -> Response:
     """Users who would like this item, and have not seen it: their taste is nearest to it.
 
-    A new item has a vector of its words within a second.
+    A new item has a vector of its words within a second. Up to 2,000 who have seen the item are
+    passed over; beyond that the list may be shorter than was asked for.
     """
     found = await relations.of_item(ItemId(item_id), limit=limit, exclude_seen=exclude_seen)
     return Response(orjson.dumps(related_users_answer(found)), media_type="application/json")

@@ -4,6 +4,8 @@ from functools import partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
+from serving.runtime.performance import Performance
+
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
 
 _OF_POSTGRES = (
@@ -64,6 +66,11 @@ class ServingMetrics:
             "serving_cache",
             "Cached answers asked for: hit, miss; error: Redis failed.",
             ["outcome"],
+        )
+        self.candidates = histogram(
+            "serving_candidates",
+            "Items that the sources found for a list of recommendations, before it was cut.",
+            buckets=(0, 10, 20, 50, 100, 200, 300, 400, 600, 1000),
         )
         self.warmed = counter(
             "serving_warmed_answers", "Answers prepared before the run they are of was served."
@@ -150,3 +157,25 @@ class ServingMetrics:
             self.rate_limited.labels(limit)
         for reason in ("too_many", "connections"):
             self.requests_shed.labels(reason)
+        self.performance = Performance(self._counters)
+
+    def _counters(self) -> dict[str, float]:
+        """What is told of a window beside the requests."""
+        cache = {
+            sample.labels["outcome"]: sample.value
+            for metric in self.cache.collect()
+            for sample in metric.samples
+            if sample.name.endswith("_total")
+        }
+        lists = {
+            sample.name.removeprefix("serving_candidates_"): sample.value
+            for metric in self.candidates.collect()
+            for sample in metric.samples
+            if sample.name.endswith(("_count", "_sum"))
+        }
+        return {
+            "cache_hits": cache["hit"],
+            "cache_misses": cache["miss"],
+            "lists": lists["count"],
+            "candidates": lists["sum"],
+        }

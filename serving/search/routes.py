@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from typing_extensions import TypeAliasType
 
 from serving.access.requirements import may_read
+from serving.answering.fields import FieldedAnswer, FromItemFields, ListedItemAnswer
 from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.answering.pipeline import Answer
@@ -105,11 +106,9 @@ class HighlightsAnswer(BaseModel):
     )
 
 
-class SearchedItemAnswer(BaseModel):
+class SearchedItemAnswer(ListedItemAnswer):
     """One item found."""
 
-    item_id: str = Field(examples=["stalker-1979"])
-    title: str = Field(examples=["Toy Story"])
     score: float = Field(description="What the list is ordered by; 0 for items that fill it up.")
     match: SearchMatch = Field(description=_MATCH)
     seen: bool = Field(description="Whether the user has seen it; false without user_id.")
@@ -118,7 +117,7 @@ class SearchedItemAnswer(BaseModel):
     )
 
 
-class SearchAnswer(BaseModel):
+class SearchAnswer(FieldedAnswer):
     """What a search found, the best first."""
 
     q: str
@@ -189,6 +188,7 @@ FromSearcher = Annotated[Searcher, provided(Searcher)]
 async def search(
     searcher: FromSearcher,
     own_values: FromOwnValues,
+    item_fields: FromItemFields,
     asked: Annotated[SearchQuery, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -200,5 +200,5 @@ async def search(
     request = asked.to_request()
     filters = await own_values.resolved(request.filters, asked.user())
     found = await searcher.search(asked.user(), replace(request, filters=filters))
-    answer = search_answer(asked.q, found)
+    answer = await item_fields.put(search_answer(asked.q, found), found.result, asked.fields)
     return list_response(answer, if_none_match, is_for_all=asked.user_id is None)

@@ -6,10 +6,12 @@ be added up (a breaker's state, connections in use) is shown for each process.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import orjson
@@ -19,6 +21,7 @@ from prometheus_client.registry import Collector
 
 _PATIENCE_SECONDS = 1.0
 _LABEL = "process"
+_METRICS = "metrics"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +47,42 @@ class ProcessSlot:
 class Figures:
     """What /metrics shows; without a slot, of this process alone and without its number."""
 
-    def __init__(self, registry: CollectorRegistry, slot: ProcessSlot | None = None) -> None:
-        self._registry = registry
+    def __init__(
+        self,
+        registry: CollectorRegistry,
+        slot: ProcessSlot | None = None,
+        more: Mapping[str, Callable[[], Any]] = MappingProxyType({}),
+    ) -> None:
+        """`more`: what else is given to the others under a name, as something to make JSON of."""
         self._slot = slot
+        self._given: dict[str, Callable[[], bytes]] = {
+            name: partial(_as_json, given) for name, given in more.items()
+        }
+        self._given[_METRICS] = partial(_written, registry)
+        self._registry = registry
 
     async def text(self) -> bytes:
         """In Prometheus's text format."""
         slot = self._slot
         if slot is None:
             return generate_latest(self._registry)
-        others = slot.others()
-        replies = await asyncio.gather(*map(_asked, others.values()))
-        given = dict(zip(others, replies, strict=True))
-        return generate_latest(_Merged({**given, slot.number: _written(self._registry)}))
+        return generate_latest(_Merged(await self._all(_METRICS)))
+
+    async def of_all(self, name: str) -> list[Any]:
+        """What each process gives under a name; None of one that does not answer in time."""
+        return [
+            None if reply is None else orjson.loads(reply)
+            for reply in (await self._all(name)).values()
+        ]
+
+    async def _all(self, name: str) -> dict[int, bytes | None]:
+        """By number of the process."""
+        own = self._given[name]()
+        if self._slot is None:
+            return {0: own}
+        others = self._slot.others()
+        replies = await asyncio.gather(*(_asked(path, name) for path in others.values()))
+        return {**dict(zip(others, replies, strict=True)), self._slot.number: own}
 
     @asynccontextmanager
     async def shared(self) -> AsyncIterator[None]:
@@ -74,11 +100,14 @@ class Figures:
             server.close()
 
     async def _write_figures(
-        self, _reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> None:
-        with suppress(OSError):
-            writer.write(_written(self._registry))
-            await writer.drain()
+        with suppress(OSError, ValueError, TimeoutError):
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                name = (await reader.readline()).decode().strip()
+                give = self._given.get(name)
+                writer.write(b"" if give is None else give())
+                await writer.drain()
         writer.close()
 
 
@@ -111,12 +140,17 @@ def _family(metric: Metric) -> tuple[str, str, str, list[Any]]:
     return metric.name, metric.documentation, metric.type, sample_rows
 
 
-async def _asked(path: Path) -> bytes | None:
+def _as_json(given: Callable[[], Any]) -> bytes:
+    return orjson.dumps(given())
+
+
+async def _asked(path: Path, name: str) -> bytes | None:
     """What the process there gives; None if there is none, or it does not answer in time."""
     try:
         async with asyncio.timeout(_PATIENCE_SECONDS):
             reader, writer = await asyncio.open_unix_connection(path)
             try:
+                writer.write(f"{name}\n".encode())
                 return await reader.read() or None
             finally:
                 writer.close()

@@ -5,12 +5,18 @@ from dataclasses import replace
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
+from pydantic import Field
 from typing_extensions import TypeAliasType
 
 from domain.errors import UnknownItemError
-from domain.identifiers import ItemId, UserId
+from domain.identifiers import ItemId
 from serving.access.requirements import may_read
+from serving.answering.fields import (
+    FieldedAnswer,
+    FromItemFields,
+    ItemFields,
+    ListedItemAnswer,
+)
 from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues, OwnValues
 from serving.answering.pipeline import Answer
@@ -67,11 +73,9 @@ class SimilarToSeveralQuery(SimilarQuery):
     ]
 
 
-class SimilarItemAnswer(BaseModel):
+class SimilarItemAnswer(ListedItemAnswer):
     """One similar item."""
 
-    item_id: str = Field(examples=["stalker-1979"])
-    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="How similar it is, at most 1: the sum of the two parts. 0 for items that only"
         " fill the list up."
@@ -82,7 +86,7 @@ class SimilarItemAnswer(BaseModel):
     similar_in_words: float = Field(description="The part that comes from what is said of them.")
 
 
-class SimilarAnswer(BaseModel):
+class SimilarAnswer(FieldedAnswer):
     """Items like others, the most similar first."""
 
     items: list[SimilarItemAnswer]
@@ -141,9 +145,11 @@ FromSimilar = Annotated[Similar, provided(Similar)]
     responses=_PROBLEMS,
 )
 async def similar_to_item(
+    *,
     item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
     similar: FromSimilar,
     own_values: FromOwnValues,
+    item_fields: FromItemFields,
     asked: Annotated[SimilarQuery, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
@@ -151,8 +157,9 @@ async def similar_to_item(
 
     As many as were asked for, or all that are eligible. An item that is new has neighbours too.
     """
-    request = asked.like([item_id])
-    return await _similar(similar, own_values, asked.user(), request, if_none_match)
+    return await _similar(
+        similar, own_values, item_fields, asked, [item_id], if_none_match=if_none_match
+    )
 
 
 @router.get(
@@ -164,21 +171,27 @@ async def similar_to_item(
 async def similar_to_items(
     similar: FromSimilar,
     own_values: FromOwnValues,
+    item_fields: FromItemFields,
     asked: Annotated[SimilarToSeveralQuery, Query()],
     if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items like several, as those in a cart or of a page: near to the middle of them all."""
-    request = asked.like(asked.item_id)
-    return await _similar(similar, own_values, asked.user(), request, if_none_match)
+    return await _similar(
+        similar, own_values, item_fields, asked, asked.item_id, if_none_match=if_none_match
+    )
 
 
 async def _similar(
     similar: Similar,
     own_values: OwnValues,
-    user_id: UserId | None,
-    request: SimilarRequest,
+    item_fields: ItemFields,
+    asked: SimilarQuery,
+    item_ids: Iterable[str],
+    *,
     if_none_match: str | None,
 ) -> Response:
+    request, user_id = asked.like(item_ids), asked.user()
     filters = await own_values.resolved(request.filters, user_id)
     found = await similar.similar(user_id, replace(request, filters=filters))
-    return list_response(similar_answer(found), if_none_match, is_for_all=user_id is None)
+    answer = await item_fields.put(similar_answer(found), found.result, asked.fields)
+    return list_response(answer, if_none_match, is_for_all=user_id is None)

@@ -14,7 +14,7 @@ from domain.identifiers import ItemId, ItemNo, UserId
 from serving.answering.list_kind import CachedKind
 from serving.answering.pipeline import Answer, AnswerPipeline
 from serving.candidates.filters import EVERYTHING, Filters
-from serving.candidates.users import UserReader
+from serving.candidates.users import StateReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.lists.meant_categories import MeantCategories
@@ -97,7 +97,7 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
         return await self.pipeline.answer(self, request, user_id)
 
     async def make(
-        self, run: LiveRun | None, user: UserReader | None, request: SimilarRequest
+        self, run: LiveRun | None, user: StateReader | None, request: SimilarRequest
     ) -> SimilarList:
         """The most similar by the run, then the most used."""
         of_user = (await user.state(exclude_seen=True)).exclusions if user else _NOBODY

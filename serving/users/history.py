@@ -1,7 +1,5 @@
 """What a user has done, newest first."""
 
-import base64
-import binascii
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -10,6 +8,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from domain.identifiers import UserId
+from serving.http.cursors import decoded_cursor, encoded_cursor
 from serving.postgres.store import ReadStore
 from serving.runtime.faults import Fault, invalid_request
 from sql.statements import statements
@@ -29,8 +28,7 @@ class Cursor:
 
     def encode(self) -> str:
         """As a text that says nothing to a client."""
-        said = f"{(self.occurred_at - _EPOCH) // _MICROSECOND}:{self.position}"
-        return base64.urlsafe_b64encode(said.encode()).decode().rstrip("=")
+        return encoded_cursor(f"{(self.occurred_at - _EPOCH) // _MICROSECOND}:{self.position}")
 
     @classmethod
     def decode(cls, text: str) -> "Cursor":
@@ -43,12 +41,11 @@ class Cursor:
 
     @classmethod
     def _read(cls, text: str) -> "Cursor | None":
-        padded = text + "=" * (-len(text) % 4)
+        said = decoded_cursor(text) or ""
         try:
-            said = base64.b64decode(padded, b"-_", validate=True).decode("ascii")
             microseconds, position = map(int, said.split(":"))
             return cls(_EPOCH + microseconds * _MICROSECOND, position)
-        except (binascii.Error, ValueError, OverflowError):
+        except (ValueError, OverflowError):
             return None
 
 
@@ -59,6 +56,13 @@ class HistoryPage:
     events: Sequence[Row[Any]]
     next: Cursor | None
     """None: these were the last."""
+
+    @classmethod
+    def of(cls, rows: Sequence[Row[Any]], most: int) -> "HistoryPage":
+        """The page of rows of which one more was asked for than it may have."""
+        page = rows[:most]
+        more = len(rows) > most
+        return cls(page, Cursor(page[-1].occurred_at, page[-1].position) if more else None)
 
 
 class Histories:
@@ -79,6 +83,4 @@ class Histories:
             "events": events + 1,
         }
         rows = await self._store.rows(_SERVING["load_history"], parameters)
-        page = rows[:events]
-        more = len(rows) > events
-        return HistoryPage(page, Cursor(page[-1].occurred_at, page[-1].position) if more else None)
+        return HistoryPage.of(rows, events)

@@ -3,18 +3,30 @@
 from http import HTTPStatus
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from domain.errors import UnknownUserError
 from domain.identifiers import UserId
 from serving.access.acting import FromActor
 from serving.access.requirements import may_read_users, may_write_users
+from serving.http.cursors import PageQuery, decoded_number, encoded_cursor
+from serving.http.entries import Partial
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
-from serving.users.schemas import ForgottenUserAnswer, RemovedCounts, UserAnswer, UserBody
-from serving.users.user_keeping import UserForgetter, UserKeeping
+from serving.users.forgetting import UserForgetter
+from serving.users.schemas import (
+    ForgottenUserAnswer,
+    RemovedCounts,
+    UserAnswer,
+    UserBatch,
+    UserBatchAnswer,
+    UserBody,
+    UserPatch,
+    UsersAnswer,
+)
+from serving.users.user_keeping import UserKeeping
 
 router = APIRouter(prefix="/v1", tags=["users"], route_class=TandemRoute)
 
@@ -22,6 +34,33 @@ FromUserKeeping = Annotated[UserKeeping, provided(UserKeeping)]
 FromUserForgetter = Annotated[UserForgetter, provided(UserForgetter)]
 
 UserPath = Annotated[UserIdentifier, Path(examples=["ann"])]
+
+
+@router.get("/users", dependencies=[may_read_users], responses=problems_of_request())
+async def list_users(
+    query: Annotated[PageQuery, Query()], user_keeping: FromUserKeeping
+) -> UsersAnswer:
+    """All users, page by page, in the order in which they came."""
+    users, last = await user_keeping.list(after=decoded_number(query.cursor), most=query.limit)
+    return UsersAnswer(
+        users=[UserAnswer.model_validate(user) for user in users],
+        next=None if last is None else encoded_cursor(str(last)),
+    )
+
+
+@router.post(
+    "/users",
+    dependencies=[may_write_users],
+    responses=problems_of_request(MalformedBodyError, BodyTooLargeError),
+)
+async def put_users(
+    batch: UserBatch, user_keeping: FromUserKeeping, *, partial: Annotated[Partial, Query()] = False
+) -> UserBatchAnswer:
+    """Create users, or replace all that is said of them: all of the batch, or none.
+
+    With `partial=true` the good ones are stored, and the others refused with their reasons.
+    """
+    return await user_keeping.put_batch(batch.entries(), partial=partial)
 
 
 @router.get(
@@ -53,6 +92,21 @@ async def put_user(
     profile, update = await user_keeping.put(UserId(user_id), body)
     response.status_code = HTTPStatus.CREATED if update.created else HTTPStatus.OK
     return UserAnswer.model_validate(profile)
+
+
+@router.patch(
+    "/users/{user_id:user}",
+    dependencies=[may_write_users],
+    responses=problems_of_request(UnknownUserError, MalformedBodyError, BodyTooLargeError),
+)
+async def patch_user(
+    user_id: UserPath, patch: UserPatch, user_keeping: FromUserKeeping
+) -> UserAnswer:
+    """Change a part of what is said of a user (JSON merge patch, RFC 7396).
+
+    What is left out stays. Of two changes at once neither is lost.
+    """
+    return UserAnswer.model_validate(await user_keeping.patch(UserId(user_id), patch))
 
 
 @router.delete(

@@ -1,15 +1,34 @@
 """The bodies of /v1/users/{user_id}."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from typing_extensions import TypeAliasType
 
-from serving.http.values import MOST_ITEMS, MOST_WORDS, Attributes, Identifier, Phrase
+from serving.http.entries import (
+    MOST_ENTRIES,
+    REFUSED_LATER,
+    Errors,
+    RefusedEntry,
+)
+from serving.http.values import (
+    MOST_ITEMS,
+    MOST_WORDS,
+    Attributes,
+    Identifier,
+    Phrase,
+    UserIdentifier,
+    without_default,
+)
 
 
 def _distinct(given: list[str]) -> list[str]:
     return list(dict.fromkeys(given))
+
+
+Words = Annotated[list[Phrase], Field(max_length=MOST_WORDS), AfterValidator(_distinct)]
+Items = Annotated[list[Identifier], Field(max_length=MOST_ITEMS), AfterValidator(_distinct)]
 
 
 class InterestsBody(BaseModel):
@@ -17,17 +36,15 @@ class InterestsBody(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    words: Annotated[list[Phrase], Field(max_length=MOST_WORDS), AfterValidator(_distinct)] = Field(
+    words: Words = Field(
         [],
         description="Words or phrases, and names of categories, as people write them.",
         examples=[["robots", "film noir"]],
     )
-    items: Annotated[list[Identifier], Field(max_length=MOST_ITEMS), AfterValidator(_distinct)] = (
-        Field(
-            [],
-            description="Items of the catalogue. They count as seen: they are not recommended.",
-            examples=[["stalker-1979"]],
-        )
+    items: Items = Field(
+        [],
+        description="Items of the catalogue. They count as seen: they are not recommended.",
+        examples=[["stalker-1979"]],
     )
 
 
@@ -48,6 +65,52 @@ class UserBody(BaseModel):
 
     attributes: Attributes = {}
     interests: InterestsBody = InterestsBody()
+
+
+class UserEntry(UserBody):
+    """A user of a batch."""
+
+    user_id: UserIdentifier
+
+
+class UserBatch(BaseModel):
+    """Up to 1,000 users, each once."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    users: Annotated[
+        list[Annotated[UserEntry, REFUSED_LATER]], Field(min_length=1, max_length=MOST_ENTRIES)
+    ]
+
+    def entries(self) -> list[UserEntry | RefusedEntry]:
+        """The users in their order, those that are not well formed too."""
+        return list(self.users)
+
+
+class InterestsPatch(BaseModel):
+    """Other interests; what is left out stays, and null is none."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    words: Words | None = Field(None, json_schema_extra=without_default)
+    items: Items | None = Field(None, json_schema_extra=without_default)
+
+
+class UserPatch(BaseModel):
+    """What is to be different, as a JSON merge patch (RFC 7396); what is left out stays.
+
+    `null` takes an attribute or all interests away; words and items are replaced as a whole.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [{"attributes": {"country": "BE", "trial": None}}],
+        },
+    )
+
+    attributes: Attributes | None = Field(None, json_schema_extra=without_default)
+    interests: InterestsPatch | None = Field(None, json_schema_extra=without_default)
 
 
 class WordAnswer(BaseModel):
@@ -83,6 +146,30 @@ class UserAnswer(BaseModel):
         description="When other interests were declared last. Null: none ever were."
     )
     created_at: datetime
+
+
+class UsersAnswer(BaseModel):
+    """Some users, in the order in which they came."""
+
+    users: list[UserAnswer]
+    next: str | None = Field(description="The cursor of what follows; null: this was the last.")
+
+
+class UserResult(BaseModel):
+    """What became of one user of a batch."""
+
+    user_id: str | None = Field(description="Null: the entry has no good one.", examples=["ann"])
+    status: TypeAliasType("UserStatus", Literal["created", "replaced", "refused"])  # type: ignore[valid-type]
+    errors: Errors
+
+
+class UserBatchAnswer(BaseModel):
+    """What became of the batch."""
+
+    created: int = Field(description="Users that are new.", examples=[2])
+    replaced: int = Field(description="Users that were there before.", examples=[1])
+    refused: int = Field(description="Entries that were not stored.", examples=[0])
+    results: list[UserResult] = Field(description="One an entry, in their order.")
 
 
 class RemovedCounts(BaseModel):

@@ -1,32 +1,34 @@
-"""Users' profiles, with the interests they declare; and forgetting users: nothing of them stays."""
+"""Users' profiles, with the interests they declare, and answers that stay true to them."""
 
-import time
-from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from domain.errors import UnknownUserError
+from pydantic import ValidationError
+
+from domain.errors import StoreUnavailableError, UnknownUserError
 from domain.identifiers import ItemNo, UserId
-from serving.access.acting import Actor
-from serving.access.revocations import Revocations, user_subject
 from serving.candidates.catalogue_items import find_item_nos
-from serving.candidates.users import UserNumbers
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.exclusions.exclusions import Exclusions, UserExclusions
+from serving.http.entries import RefusedEntry, entry_faults, errors_of, refuse_all
+from serving.http.errors import faults_of
+from serving.http.merge_patch import merge_patch
 from serving.postgres.store import ReadStore
 from serving.redis.answers import Answers
-from serving.runtime.faults import FaultyInputError, unknown_items
-from serving.users.schemas import UserBody
+from serving.runtime.faults import Fault, FaultyInputError, invalid_request, unknown_items
+from serving.users.schemas import UserBatchAnswer, UserBody, UserEntry, UserPatch, UserResult
 from serving.users.user_profiles import (
     DeclaredInterests,
     DeclaredWord,
     ProfileUpdate,
+    StoredProfile,
+    StoredUser,
     UserProfile,
     UserProfiles,
 )
 
-_MOST_DUE = 10_000
+_ATTEMPTS = 5
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -43,10 +45,12 @@ class UserKeeping:
         """A user's profile; UnknownUserError if nobody has that name."""
         user = await self.users.find_user(user_id)
         if user is None:
-            raise UnknownUserError(
-                f"There is no user {user_id!r}. A user comes to be with PUT, or with an event."
-            )
+            raise _unknown(user_id)
         return user
+
+    async def list(self, *, after: int, most: int) -> tuple[Sequence[UserProfile], int | None]:
+        """Users after a number, and after which it goes on."""
+        return await self.users.list_users(after=after, most=most)
 
     async def put(self, user_id: UserId, body: UserBody) -> tuple[UserProfile, ProfileUpdate]:
         """Create a user or replace the profile of one.
@@ -54,28 +58,159 @@ class UserKeeping:
         When this returns it is committed, the user's cached answers are gone, and no list shows the
         items that were named. FaultyInputError names each unknown item; then nothing is stored.
         """
-        item_nos = await self._item_nos(body.interests.items)
-        update = await self.users.put_user(user_id, body.attributes, body.interests.words, item_nos)
-        # Also if nothing has changed: whoever declared the same before may have died before this.
-        named = {user_id: UserExclusions(update.user_no, Exclusions(seen=frozenset(item_nos)))}
-        self.exclusion_cache.add(named)
-        await self.answers.drop([update.user_no])
-        await self.exclusion_cache.publish(named)
-        if not update.created:
-            # Items may have been named before that are not named any more.
-            await self.exclusion_warmer.reload(update.user_no, user_id)
+        said = await self._found(user_id, body)
+        update = await self.users.put_user(said)
+        await self._make_known(said, update)
         return _as_declared(user_id, body, update), update
 
-    async def _item_nos(self, item_ids: Sequence[str]) -> list[ItemNo]:
-        found = await find_item_nos(self.store, item_ids) if item_ids else {}
-        faults = unknown_items(
-            {f"/interests/items/{index}": item_id for index, item_id in enumerate(item_ids)}, found
+    async def patch(self, user_id: UserId, patch: UserPatch) -> UserProfile:
+        """Change a profile by a merge patch; of two at once each counts.
+
+        UnknownUserError if nobody has that name; FaultyInputError as `put`.
+        """
+        for _ in range(_ATTEMPTS):
+            found = await self.users.find_version(user_id)
+            if found is None:
+                raise _unknown(user_id)
+            profile, version = found
+            body = patched(profile, patch)
+            said = await self._found(user_id, body)
+            update = await self.users.change_user(said, version)
+            if update is not None:
+                await self._make_known(said, update)
+                return _as_declared(user_id, body, update)
+        raise StoreUnavailableError(
+            "Others were writing the same user all the time. Try again shortly.", reason="conflict"
         )
+
+    async def put_batch(
+        self, entries: Sequence[UserEntry | RefusedEntry], *, partial: bool
+    ) -> UserBatchAnswer:
+        """Create users or replace their profiles, all or, if `partial`, those that are good.
+
+        FaultyInputError names all that is wrong; then nothing is stored.
+        """
+        found = entry_faults("users", entries, "user_id")
+        good = {
+            index: entry
+            for index, entry in enumerate(entries)
+            if index not in found and isinstance(entry, UserEntry)
+        }
+        item_nos = await self._numbers(
+            {item for entry in good.values() for item in entry.interests.items}
+        )
+        for index, entry in good.items():
+            if faults := _item_faults(entry.interests.items, item_nos, f"/users/{index}"):
+                found[index] = faults
+        if not partial:
+            refuse_all("users", found)
+        said = [
+            _profile_of(UserId(entry.user_id), entry, item_nos)
+            for index, entry in good.items()
+            if index not in found
+        ]
+        stored = await self.users.put_users(said) if said else {}
+        await self._make_batch_known(said, stored)
+        return _batch_answer(entries, found, stored)
+
+    async def _make_known(self, said: StoredProfile, update: ProfileUpdate) -> None:
+        # Also if nothing has changed: whoever declared the same before may have died before this.
+        stored = StoredUser(update.user_no, update.created, changed=True)
+        await self._make_batch_known([said], {said.user_id: stored})
+
+    async def _make_batch_known(
+        self, said: Sequence[StoredProfile], stored: Mapping[UserId, StoredUser]
+    ) -> None:
+        named = {
+            each.user_id: UserExclusions(
+                stored[each.user_id].user_no, Exclusions(seen=frozenset(each.item_nos))
+            )
+            for each in said
+        }
+        self.exclusion_cache.add(named)
+        if stored:
+            await self.answers.drop([each.user_no for each in stored.values()])
+        await self.exclusion_cache.publish(named)
+        # Items may have been named before that are not named any more.
+        before = {
+            each.user_no: user_id
+            for user_id, each in stored.items()
+            if each.changed and not each.created
+        }
+        await self.exclusion_warmer.reload(before)
+
+    async def _found(self, user_id: UserId, body: UserBody) -> StoredProfile:
+        item_nos = await self._numbers(body.interests.items)
+        faults = _item_faults(body.interests.items, item_nos)
         if faults:
             raise FaultyInputError(
                 f"Nothing was stored: {len(faults)} of the items are unknown.", faults
             )
-        return [found[item_id] for item_id in item_ids]
+        return _profile_of(user_id, body, item_nos)
+
+    async def _numbers(self, item_ids: Iterable[str]) -> Mapping[str, ItemNo]:
+        wanted = set(item_ids)
+        return await find_item_nos(self.store, wanted) if wanted else {}
+
+
+def _item_faults(
+    item_ids: Sequence[str], found: Mapping[str, ItemNo], above: str = ""
+) -> list[Fault]:
+    named = {f"{above}/interests/items/{index}": each for index, each in enumerate(item_ids)}
+    return unknown_items(named, dict(found))
+
+
+def _profile_of(user_id: UserId, body: UserBody, item_nos: Mapping[str, ItemNo]) -> StoredProfile:
+    return StoredProfile(
+        user_id,
+        body.attributes,
+        body.interests.words,
+        [item_nos[item_id] for item_id in body.interests.items],
+    )
+
+
+def _unknown(user_id: UserId) -> UnknownUserError:
+    return UnknownUserError(
+        f"There is no user {user_id!r}. A user comes to be with PUT, or with an event."
+    )
+
+
+def patched(profile: UserProfile, patch: UserPatch) -> UserBody:
+    """The whole profile after a patch; FaultyInputError if it cannot be so."""
+    stored = {
+        "attributes": profile.attributes,
+        "interests": {
+            "words": [each.word for each in profile.interests.words],
+            "items": list(profile.interests.items),
+        },
+    }
+    try:
+        return UserBody(**merge_patch(stored, patch.model_dump(exclude_unset=True)))
+    except ValidationError as error:
+        raise invalid_request(faults_of(error.errors())) from error
+
+
+def _batch_answer(
+    entries: Sequence[UserEntry | RefusedEntry],
+    found: Mapping[int, Sequence[Fault]],
+    stored: Mapping[UserId, StoredUser],
+) -> UserBatchAnswer:
+    results = []
+    for index, entry in enumerate(entries):
+        user_id = UserId(entry.user_id) if isinstance(entry, UserEntry) else None
+        if index in found or user_id is None:
+            errors = errors_of(found.get(index, ()))
+            results.append(UserResult(user_id=user_id, status="refused", errors=errors))
+        else:
+            status = "created" if stored[user_id].created else "replaced"
+            results.append(UserResult(user_id=user_id, status=status, errors=[]))
+    of = [result.status for result in results]
+    return UserBatchAnswer(
+        created=of.count("created"),
+        replaced=of.count("replaced"),
+        refused=of.count("refused"),
+        results=results,
+    )
 
 
 def _as_declared(user_id: UserId, body: UserBody, update: ProfileUpdate) -> UserProfile:
@@ -90,57 +225,3 @@ def _as_declared(user_id: UserId, body: UserBody, update: ProfileUpdate) -> User
         declared_at=update.declared_at,
         created_at=update.created_at,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Forgotten:
-    """What was removed of a user."""
-
-    rows: Mapping[str, int]
-    """Rows of the store, by what they were."""
-    cached_answers: int | None
-    """None: Redis is away; its answers do not count when it is back."""
-
-
-@dataclass(eq=False, slots=True, kw_only=True)
-class UserForgetter:
-    """Forgets users.
-
-    An event that was recorded just before its user was forgotten may be cached just after, by
-    whoever recorded it. So the cache drops the user once more when the time that may take,
-    `write_seconds`, is well over.
-    """
-
-    profiles: UserProfiles
-    users: UserNumbers
-    answers: Answers
-    exclusion_cache: ExclusionCache
-    revocations: Revocations
-    write_seconds: float
-    _due: deque[tuple[float, UserId]] = field(
-        default_factory=lambda: deque(maxlen=_MOST_DUE), init=False
-    )
-
-    async def forget(self, user_id: UserId, actor: Actor) -> Forgotten:
-        """Remove all that is known of a user, known or not; harmless twice.
-
-        An event of the same user id that is recorded afterwards is that of a new user. The user's
-        tokens end first: a device that still has one would bring the user back.
-        """
-        await self.revocations.revoke(user_subject(user_id))
-        cached = await self.exclusion_cache.find(user_id)
-        gone = await self.profiles.forget_user(user_id, actor)
-        # A number from memory may be all that is left: whoever was first may have died before this.
-        numbers = {gone.user_no, cached.user_no, self.users.forget(user_id)}
-        dropped = await self.answers.drop([no for no in numbers if no is not None])
-        await self.exclusion_cache.forget_user(user_id)
-        self._due.append((time.monotonic() + 2 * self.write_seconds, user_id))
-        return Forgotten(gone.removed, dropped)
-
-    async def forget_again(self) -> None:
-        """Drop what was cached of users while they were forgotten; one who is back stays."""
-        while self._due and self._due[0][0] <= time.monotonic():
-            user_id = self._due[0][1]
-            if await self.users.find(user_id) is None:
-                await self.exclusion_cache.forget_user(user_id)
-            self._due.popleft()

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
+from sqlalchemy import Row
 
 from domain.identifiers import ItemNo, UserId, UserNo
 from serving.access.acting import Actor
@@ -61,6 +62,27 @@ class ProfileUpdate:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredProfile:
+    """A profile about to be stored: checked, its items found."""
+
+    user_id: UserId
+    attributes: Mapping[str, Any]
+    words: Sequence[str]
+    item_nos: Sequence[ItemNo]
+
+
+@dataclass(frozen=True, slots=True)
+class StoredUser:
+    """What became of one of many profiles that were stored."""
+
+    user_no: UserNo
+    created: bool
+    """False: it replaced the profile before, or was the same."""
+    changed: bool
+    """Whether other interests are declared than before."""
+
+
+@dataclass(frozen=True, slots=True)
 class ForgottenUser:
     """A user of whom the store holds nothing any more."""
 
@@ -78,52 +100,76 @@ class UserProfiles:
 
     async def find_user(self, user_id: UserId) -> UserProfile | None:
         """A user; None if nobody has that name."""
+        found = await self.find_version(user_id)
+        return found[0] if found else None
+
+    async def find_version(self, user_id: UserId) -> tuple[UserProfile, str] | None:
+        """The same, with what tells the profile from what it is after any change."""
         rows = await self._store.rows(_INTERESTS["find_user"], {"user_id": user_id})
-        if not rows:
-            return None
-        (row,) = rows
-        words = zip(row.words, row.known, strict=True)
-        return UserProfile(
-            user_id=row.user_id,
-            attributes=row.attributes,
-            interests=DeclaredInterests(
-                tuple(DeclaredWord(word, known) for word, known in words), tuple(row.item_ids)
-            ),
-            declared_at=row.declared_at,
-            created_at=row.created_at,
-        )
+        return (_profile(rows[0]), rows[0].version) if rows else None
+
+    async def list_users(self, *, after: int, most: int) -> tuple[list[UserProfile], int | None]:
+        """Users after a number, and after which it goes on; None: these were the last."""
+        rows = await self._store.rows(_INTERESTS["list_users"], {"after": after, "most": most + 1})
+        page = rows[:most]
+        return list(map(_profile, page)), page[-1].user_no if len(rows) > most else None
 
     async def find_attributes(self, user_id: UserId) -> Mapping[str, Any]:
         """A user's attributes; of somebody unknown there are none."""
         rows = await self._store.rows(_INTERESTS["find_attributes"], {"user_id": user_id})
         return rows[0].attributes if rows else {}
 
-    async def put_user(
-        self,
-        user_id: UserId,
-        attributes: Mapping[str, Any],
-        words: Sequence[str],
-        item_nos: Sequence[ItemNo],
-    ) -> ProfileUpdate:
+    async def put_user(self, said: StoredProfile) -> ProfileUpdate:
         """Create a user or replace the profile of one; it is committed when this returns."""
-        parameters = {
-            "user_id": user_id,
-            "attributes": orjson.dumps(attributes).decode(),
-            "words": list(words),
-            "item_nos": list(item_nos),
-        }
+        parameters = {"user": orjson.dumps(said).decode(), "words": list(said.words)}
         (row,) = await self._store.write(_INTERESTS["put_user"], parameters)
-        return ProfileUpdate(
-            UserNo(row.user_no),
-            row.created,
-            row.changed,
-            tuple(row.known),
-            row.declared_at,
-            row.created_at,
-        )
+        return _update(row)
+
+    async def change_user(self, said: StoredProfile, version: str) -> ProfileUpdate | None:
+        """Replace a profile that is still of this version; None if it is not."""
+        parameters = {
+            "user": orjson.dumps(said).decode(),
+            "words": list(said.words),
+            "version": version,
+        }
+        rows = await self._store.write(_INTERESTS["change_user"], parameters)
+        return _update(rows[0]) if rows else None
+
+    async def put_users(self, users: Sequence[StoredProfile]) -> dict[UserId, StoredUser]:
+        """Create different users or replace their profiles, all of them or none."""
+        parameters = {"users": orjson.dumps(users).decode()}
+        rows = await self._store.write(_INTERESTS["put_users"], parameters)
+        return {
+            UserId(row.user_id): StoredUser(UserNo(row.user_no), row.created, row.changed)
+            for row in rows
+        }
 
     async def forget_user(self, user_id: UserId, actor: Actor) -> ForgottenUser:
         """Remove a user, known or not, from every table; it is committed when this returns."""
         parameters = {"user_id": user_id, **actor.doing("forget user")}
         (row,) = await self._store.write(_SERVING["forget_user"], parameters)
         return ForgottenUser(None if row.user_no is None else UserNo(row.user_no), row.removed)
+
+
+def _profile(row: Row[Any]) -> UserProfile:
+    words = zip(row.words, row.known, strict=True)
+    return UserProfile(
+        user_id=row.user_id,
+        attributes=row.attributes,
+        interests=DeclaredInterests(
+            tuple(DeclaredWord(word, known) for word, known in words), tuple(row.item_ids)
+        ),
+        declared_at=row.declared_at,
+        created_at=row.created_at,
+    )
+
+
+def _update(row: Row[Any]) -> ProfileUpdate:
+    return ProfileUpdate(
+        UserNo(row.user_no),
+        row.created,
+        row.changed,
+        tuple(row.known),
+        row.declared_at,
+        row.created_at,
+    )

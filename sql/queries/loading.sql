@@ -85,11 +85,11 @@ select count(*) from made;
 
 -- name: replace_staged_items
 -- Replaces the items of the catalogue that were staged, of several with one id by the last: what the file does not say
--- (null) stays as it is; an equal item is not touched. What was there before is kept with the load. An item that the load
+-- (null) stays as it is; an equal item is not touched. One that was deleted is there again. What was there before is kept with the load. An item that the load
 -- itself made counts as made again. Answers how many changed.
 with held as materialized (
     select item_no, items.item_id, title, categories, description, attributes, available, load_no, updated_at,
-           updated_at = created_at as fresh
+           deleted_at, updated_at = created_at as fresh
     from items
     where item_id in (select item_id from staged_items)
     order by item_id
@@ -101,22 +101,23 @@ changed as (
         categories = coalesce(given.categories, stored.categories),
         description = coalesce(given.description, stored.description),
         attributes = coalesce(cast(given.attributes as jsonb), stored.attributes),
-        available = coalesce(given.available, stored.available),
+        available = coalesce(given.available, stored.available or stored.deleted_at is not null),
+        deleted_at = null,
         updated_at = case when held.fresh and held.load_no = cast($1 as integer) then stored.created_at else now() end
     from held join (select distinct on (item_id) * from staged_items order by item_id, row_no desc) as given using (item_id)
     where stored.item_no = held.item_no
-      and (stored.title, stored.categories, stored.description, stored.attributes, stored.available)
+      and (stored.title, stored.categories, stored.description, stored.attributes, stored.available, stored.deleted_at)
           is distinct from (given.title, coalesce(given.categories, stored.categories),
                             coalesce(given.description, stored.description),
                             coalesce(cast(given.attributes as jsonb), stored.attributes),
-                            coalesce(given.available, stored.available))
+                            coalesce(given.available, stored.available), null)
     returning stored.item_no, stored.updated_at
 ),
 kept as (
     insert into replaced_items (load_no, item_no, title, categories, description, attributes, available, updated_at,
-                                replaced_at)
+                                deleted_at, replaced_at)
     select cast($1 as integer), item_no, held.title, held.categories, held.description, held.attributes, held.available,
-           held.updated_at, changed.updated_at
+           held.updated_at, held.deleted_at, changed.updated_at
     from changed join held using (item_no)
     where held.load_no is distinct from cast($1 as integer)
     on conflict (load_no, item_no) do update set replaced_at = excluded.replaced_at

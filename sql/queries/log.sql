@@ -5,18 +5,35 @@
 -- statement of its own, before the statement that reads the log (READ COMMITTED).
 select event_horizon();
 
+-- part: given_events
+cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:item_nos as integer[]), cast(:kind_nos as smallint[]),
+cast(:event_values as real[]), cast(:scale_nos as smallint[]), cast(:strengths as real[]),
+cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]), cast(:times_given as boolean[])
+
+-- part: on_disk
+-- What is answered must be on disk, so a database or role that does not wait for that waits here, to the end of the
+-- transaction.
+current_setting('synchronous_commit') <> 'off' or set_config('synchronous_commit', 'on', true) is not null
+
 -- name: record_events
 -- Stores events once each by event id, all or none; answers how many were new, whose the events are that the log has now,
 -- and which were recorded before and are not in it any more. An event id that comes with another content is the error
--- TD409. What is answered must be on disk, so a database or role that does not wait for that waits here, to the end of
--- the transaction.
+-- TD409.
 select accepted, duplicates, touched_user_nos, gone_event_ids
-from record_events(cast(:event_ids as uuid[]), cast(:user_ids as text[]), cast(:item_nos as integer[]),
-                   cast(:kind_nos as smallint[]), cast(:event_values as real[]),
-                   cast(:scale_nos as smallint[]), cast(:strengths as real[]),
-                   cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]),
-                   cast(:times_given as boolean[]), all_or_none => true)
-where current_setting('synchronous_commit') <> 'off' or set_config('synchronous_commit', 'on', true) is not null;
+from record_events(
+{given_events}
+, all_or_none => true)
+where
+{on_disk}
+
+-- name: record_events_in_part
+-- The same, but events whose ids come with another content are left out: conflict_indexes. stored_event_ids are new.
+select accepted, duplicates, touched_user_nos, gone_event_ids, conflict_indexes, stored_event_ids
+from record_events(
+{given_events}
+, all_or_none => false)
+where
+{on_disk}
 
 -- name: load_kinds
 -- All event kinds, in the order of the fields of domain.interactions.EventKind.

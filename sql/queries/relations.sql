@@ -32,23 +32,29 @@ order by cosine desc, user_no;
 
 -- name: load_users_of_item
 -- The users whose live vectors are nearest to an item's vector by cosine, but (where :exclude_seen) those who have seen,
--- disliked, hidden or named the item.
+-- disliked, hidden or named the item: of the :compared nearest. `offset 0`: each is looked up by itself, the nearest first,
+-- until there are enough, whatever the number of those who have seen the item.
 select user_id, cosine as score
 from (
     select user_no, 1 - (embedding <=> cast(:embedding as vector)) as cosine
     from user_embeddings
     where run_id = :run_id and embedding is not null
-      and (not :exclude_seen or user_no not in (
-          select user_no from weighed_interactions where item_no = :item_no and (marks_seen or weight < 0)
-          union all
-          select user_no from user_interests where item_nos @> array[cast(:item_no as integer)]
-      ))
     order by embedding <=> cast(:embedding as vector), user_no
-    limit :most
+    limit :compared
 ) as nearest
-join users using (user_no)
+cross join lateral (select user_id from users where users.user_no = nearest.user_no offset 0) as named
 where cosine <= 1
-order by cosine desc, user_no;
+  and (not :exclude_seen or not exists (
+      select from weighed_interactions as weighed
+      where weighed.user_no = nearest.user_no and weighed.item_no = :item_no and (marks_seen or weight < 0)
+      offset 0
+  ))
+  and (not :exclude_seen or not exists (
+      select from user_interests
+      where user_interests.user_no = nearest.user_no and item_nos @> array[cast(:item_no as integer)]
+      offset 0
+  ))
+limit :most;
 
 -- part: users_of_item
 -- Who liked an item, with when: of the newest :newest_uses interactions with it.
@@ -102,20 +108,22 @@ pairs as materialized (
 {used_together};
 
 -- name: load_used_ever
--- What users of an item used at any time: of each user the newest :newest_liked.
+-- What users of an item used at any time: of each user what is liked among the newest :newest_interactions.
 with {users_of_item}
 ,
 pairs as materialized (
     select users.user_no, beside.item_no
     from (select distinct user_no from uses) as users
     cross join lateral (
-        select item_no
-        from likings
-        where likings.user_no = users.user_no
+        select item_no, kind_no, strength
+        from interactions
+        where interactions.user_no = users.user_no
           and (cast(:kind_nos as smallint[]) is null or kind_no = any(cast(:kind_nos as smallint[])))
-        order by occurred_at desc, item_no desc
-        limit :newest_liked
+        order by occurred_at desc
+        limit :newest_interactions
     ) as beside
+    join event_kinds using (kind_no)
+    where weight * coalesce(strength, 1) > 0
 )
 {used_together};
 

@@ -313,24 +313,16 @@ select item_id, item_no from items where item_id = any(cast(:item_ids as text[])
 -- What items are called.
 select item_no, item_id, title from items where item_no = any(cast(:item_nos as integer[]));
 
--- name: find_item
-select item_id, title, categories, description, attributes, available, created_at, updated_at
-from items where item_id = :item_id;
-
--- name: store_item
--- Creates an item or replaces all that is said of it; answers which, and what it was before.
-insert into items (item_id, title, categories, description, attributes, available)
-values (:item_id, :title, cast(:categories as text[]), :description, cast(:attributes as jsonb), :available)
-on conflict (item_id) do update
-set title = excluded.title, categories = excluded.categories, description = excluded.description,
-    attributes = excluded.attributes, available = excluded.available, updated_at = now()
-returning old.item_no is null as created,
-    coalesce(old.available and coalesce(old.publish_at <= now(), true) and coalesce(old.expire_at > now(), true),
-             false) as was_shown,
-    new.available and coalesce(new.publish_at <= now(), true) and coalesce(new.expire_at > now(), true) as is_shown,
-    coalesce(old.categories, new.categories) as old_categories,
-    new.item_id, new.title, new.categories, new.description, new.attributes, new.available,
-    new.created_at, new.updated_at;
+-- name: load_item_fields
+-- What answers show of items beside their names, if they are asked to; of attributes those that are named (null: all).
+select item_no, categories, created_at,
+       case when cast(:with_attributes as boolean) then
+           case when cast(:names as text[]) is null then attributes
+                else (select coalesce(jsonb_object_agg(key, value), '{}') from jsonb_each(attributes)
+                      where key = any(cast(:names as text[])))
+           end
+       end as attributes
+from items where item_no = any(cast(:item_nos as integer[]));
 
 -- name: find_logged_events
 -- What the log says under :event_ids: nothing of those deleted since, nor of those of users forgotten since.
@@ -465,6 +457,43 @@ limit cast(:events as integer);
 -- Takes an event out of the log: whether just now, and whose it was. No row: it was never received. Harmless twice.
 select is_new, user_no, user_id, deleted_at
 from delete_event(:event_id) left join users using (user_no);
+
+-- name: delete_events
+-- Takes up to :most events out of the log; whose they were, and how many of each. Harmless twice.
+select user_no, user_id, events
+from delete_events(cast(:user_id as text), cast(:item_id as text), cast(:kind as text), cast(:from_at as timestamptz),
+                   cast(:to_at as timestamptz), :most);
+
+-- part: found_events
+-- Events as apps sent them, newest first.
+select event_id, users.user_id, items.item_id, kind, value, least, greatest, occurred_at, received_at, recommendation_id,
+       position
+from interactions
+join users using (user_no)
+join items using (item_no)
+join event_kinds using (kind_no)
+left join rating_scales using (scale_no)
+where (cast(:item_id as text) is null or items.item_id = :item_id)
+  and (cast(:kind as text) is null or kind = :kind)
+  and (cast(:from_at as timestamptz) is null or occurred_at >= cast(:from_at as timestamptz))
+  and (cast(:to_at as timestamptz) is null or occurred_at < cast(:to_at as timestamptz))
+  and (cast(:before as timestamptz) is null
+       or occurred_at <= cast(:before as timestamptz)
+          and (occurred_at, position) < (cast(:before as timestamptz), cast(:before_position as bigint)))
+
+-- name: list_events_of_user
+-- The events of a user, with an item or all.
+{found_events}
+  and users.user_id = :user_id
+order by occurred_at desc, position desc
+limit cast(:events as integer);
+
+-- name: list_events_of_item
+-- The events with an item.
+{found_events}
+  and items.item_id = :item_id
+order by occurred_at desc, position desc
+limit cast(:events as integer);
 
 -- name: forget_user
 -- Removes a user from every table: the number that is gone, and how many rows went. Harmless twice. The audit log tells

@@ -94,7 +94,9 @@ begin
 end
 $$;
 
--- `load_no`: the load that made the item; null: it came over HTTP.
+-- `load_no`: the load that made the item; null: it came over HTTP. `deleted_at`: the app has deleted it; null: it has not. Such
+-- an item is in no list, and can be stored anew. It keeps its number, its title and its words: histories show it, and what
+-- it says of its users' taste goes on to count.
 create table items (
     item_no      integer generated always as identity primary key,
     item_id      text not null unique check (length(item_id) between 1 and 200),
@@ -106,10 +108,12 @@ create table items (
     created_at   timestamptz not null default now(),
     updated_at   timestamptz not null default now(),
     load_no      integer,
+    deleted_at   timestamptz,
     words        tsvector generated always as (item_words(title, categories, description, attributes)) stored,
     -- Lists show an item from the one until the other: null is always.
     publish_at   timestamptz generated always as (attribute_moment(attributes -> 'publish_at')) stored,
-    expire_at    timestamptz generated always as (attribute_moment(attributes -> 'expire_at')) stored
+    expire_at    timestamptz generated always as (attribute_moment(attributes -> 'expire_at')) stored,
+    constraint items_deleted_are_not_available check (deleted_at is null or not available)
 );
 
 create index items_categories on items using gin (categories);
@@ -293,6 +297,16 @@ begin
         on conflict do nothing;
     end if;
     return null;
+end
+$$;
+
+-- Held by who adds some items and replaces others at once, to the end of the transaction: two of them would each begin with
+-- words again where the other goes on.
+create function hold_item_batches() returns boolean
+language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(31310, 9);
+    return true;
 end
 $$;
 

@@ -26,6 +26,7 @@ create table replaced_items (
     attributes   jsonb not null,
     available    boolean not null,
     updated_at   timestamptz not null,
+    deleted_at   timestamptz,
     replaced_at  timestamptz not null,
     primary key (load_no, item_no)
 );
@@ -355,7 +356,7 @@ begin
     with put_back as (
         update items as stored
         set title = was.title, categories = was.categories, description = was.description, attributes = was.attributes,
-            available = was.available, updated_at = was.updated_at
+            available = was.available, updated_at = was.updated_at, deleted_at = was.deleted_at
         from replaced_items as was
         where was.load_no = given_load_no and stored.item_no = was.item_no and stored.updated_at = was.replaced_at
         returning 1

@@ -265,7 +265,8 @@ end;
 -- Stores events once each; the way into the log for what comes over HTTP. All arrays have one entry an event; item, kind
 -- and scale numbers must exist. Users are made as they appear with an event that is new. Of several events with one id the first
 -- counts, in the log or among these; those that say something else are conflicts: with all_or_none nothing is stored and
--- the error TD409 has their indexes, counted from 0, as its detail; without, they are left out and reported.
+-- the error TD409 has their indexes, counted from 0, as its detail; without, they are left out and reported. `stored_event_ids`:
+-- of those that are in the log now and were not before.
 create function record_events(
     event_ids           uuid[],
     user_ids            text[],
@@ -279,7 +280,8 @@ create function record_events(
     times_given         boolean[],
     all_or_none         boolean
 ) returns table (
-    accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[]
+    accepted integer, duplicates integer, touched_user_nos integer[], gone_event_ids uuid[], conflict_indexes integer[],
+    stored_event_ids uuid[]
 )
 language plpgsql as $$
 #variable_conflict use_column
@@ -287,6 +289,7 @@ declare
     needed        text[];
     held          bigint;
     stored_users  integer[];
+    stored_ids    uuid[];
     stored_count  integer;
     compared      record;
 begin
@@ -354,12 +357,14 @@ begin
         select claimed.position, event_id, users.user_no, given.item_no, given.kind_no, given.scale_no, given.value,
                given.strength, given.occurred_at, given.recommendation_id
         from claimed join given using (event_id) join users using (user_id)
-        returning user_no
+        returning user_no, event_id
     )
-    select count(*), coalesce(array_agg(distinct user_no), '{}') into stored_count, stored_users from stored;
+    select count(*), coalesce(array_agg(distinct user_no), '{}'), coalesce(array_agg(event_id), '{}')
+    into stored_count, stored_users, stored_ids
+    from stored;
 
     if stored_count = cardinality(event_ids) then
-        return query select stored_count, 0, stored_users, cast('{}' as uuid[]), cast('{}' as integer[]);
+        return query select stored_count, 0, stored_users, cast('{}' as uuid[]), cast('{}' as integer[]), stored_ids;
         return;
     end if;
 
@@ -373,7 +378,7 @@ begin
     end if;
     return query
     select stored_count, cardinality(event_ids) - stored_count, compared.user_nos, compared.gone_event_ids,
-           compared.conflict_indexes;
+           compared.conflict_indexes, stored_ids;
 end
 $$;
 
@@ -413,39 +418,134 @@ begin
 end
 $$;
 
--- Creates a user or replaces the profile of one; answers the number, whether the user is new, and whether other
--- interests are declared than before. Declaring the same again changes nothing.
-create function put_user(given_id text, given_attributes jsonb, given_words text[], given_item_nos integer[])
-returns table (user_no integer, created boolean, changed boolean)
+-- Takes up to `most` events out of the log, as delete_event does: those of a user, with an item, of a kind and from a time on
+-- up to another one, as far as these are given; answers whose they were and how many.
+create function delete_events(
+    given_user_id text, given_item_id text, given_kind text, from_at timestamptz, to_at timestamptz, most integer
+) returns table (user_no integer, user_id text, events bigint)
+language plpgsql
+-- By the keys, event by event: a hash of the log would be one of all its partitions.
+set enable_hashjoin = off
+set enable_mergejoin = off
+as $$
+#variable_conflict use_column
+declare
+    wanted     text := '';
+    positions  bigint[];
+    times      timestamptz[];
+    owners     integer[];
+    gone_ids   uuid[];
+    gone_of    integer[];
+begin
+    -- As text, so that each question has the plan of what it asks.
+    wanted := concat_ws(' and ', 'true',
+        case when given_user_id is not null then 'user_no = (select user_no from users where user_id = $1)' end,
+        case when given_item_id is not null then 'item_no = (select item_no from items where item_id = $2)' end,
+        case when given_kind is not null then 'kind_no = (select kind_no from event_kinds where kind = $3)' end,
+        case when from_at is not null then 'occurred_at >= $4' end,
+        case when to_at is not null then 'occurred_at < $5' end);
+    execute format('select array_agg(position), array_agg(occurred_at), array_agg(user_no) '
+                   'from (select position, occurred_at, user_no from interactions where %s limit $6) as found', wanted)
+    into positions, times, owners
+    using given_user_id, given_item_id, given_kind, from_at, to_at, most;
+
+    -- Held, so that forget_user finds the deletions; of whoever was forgotten before, nothing is left to delete.
+    perform from users where user_no = any(owners) order by user_id for key share;
+    with gone as (
+        delete from interactions
+        using unnest(positions, times) as doomed (position, occurred_at)
+        where interactions.position = doomed.position and interactions.occurred_at = doomed.occurred_at
+        returning event_id, user_no
+    )
+    select array_agg(event_id), array_agg(user_no) into gone_ids, gone_of from gone;
+    -- Drawn under the horizon's lock and after the deed: a vector at such a position cannot know the event.
+    perform hold_event_horizon();
+    insert into event_deletions (position, event_id, user_no)
+    select nextval('interaction_positions'), event_id, user_no from unnest(gone_ids, gone_of) as gone (event_id, user_no);
+    return query
+    select users.user_no, users.user_id, count(*)
+    from unnest(gone_of) as gone (user_no) join users using (user_no)
+    group by users.user_no, users.user_id;
+end
+$$;
+
+-- What tells a user's profile from what it is after any change.
+create function profile_version(given_id text) returns text
+language sql stable strict
+return (
+    select concat(users.xmin, ' ', user_interests.position)
+    from users left join user_interests using (user_no) where user_id = given_id
+);
+
+-- Creates users or replaces their profiles, from [{user_id, attributes, words, item_nos}, …] of different users; answers of
+-- each the number, whether the user is new, and whether other interests are declared than before. Declaring the same again
+-- changes nothing.
+create function put_users(given_users jsonb)
+returns table (user_id text, user_no integer, created boolean, changed boolean)
 language plpgsql as $$
 #variable_conflict use_column
 declare
-    known     integer;
-    is_new    boolean := false;
-    is_other  boolean;
+    ids    text[];
+    held   bigint;
+    added  text[];
+    made   text[] := '{}';
 begin
+    ids := array(select entry ->> 'user_id' from jsonb_array_elements(given_users) as entry);
     perform hold_event_horizon();
     -- Whoever is held here cannot be forgotten before the commit, and stores one declaration after another. One who was
     -- forgotten while we waited is made anew; one whom somebody else made meanwhile is held in the next round.
     loop
-        select user_no into known from users where user_id = given_id for no key update;
-        exit when found;
-        insert into users (user_id, attributes) values (given_id, given_attributes)
-        on conflict do nothing returning user_no into known;
-        is_new := found;
-        exit when is_new;
+        select count(*) into held
+        from (select from users where user_id = any(ids) order by user_id for no key update) as locked;
+        exit when held = cardinality(ids);
+        with new as (
+            insert into users (user_id)
+            select missing.user_id from unnest(ids) as missing (user_id)
+            where not exists (select from users where users.user_id = missing.user_id)
+            order by missing.user_id
+            on conflict do nothing
+            returning user_id
+        )
+        select coalesce(array_agg(user_id), '{}') into added from new;
+        made := made || added;
     end loop;
-    update users set attributes = given_attributes where user_no = known and attributes <> given_attributes;
+    update users set attributes = entry -> 'attributes'
+    from jsonb_array_elements(given_users) as entry
+    where users.user_id = entry ->> 'user_id' and users.attributes <> entry -> 'attributes';
 
-    -- The position is drawn after the user is held: of two who declare interests of one user, the later has the higher.
-    insert into user_interests (user_no, words, item_nos, position)
-    select known, given_words, given_item_nos, nextval('interaction_positions')
-    where cardinality(given_words) + cardinality(given_item_nos) > 0
-       or exists (select from user_interests where user_no = known)
-    on conflict (user_no) do update
-    set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, declared_at = now()
-    where (user_interests.words, user_interests.item_nos) is distinct from (excluded.words, excluded.item_nos);
-    is_other := found;
-    return query select known, is_new, is_other;
+    return query
+    with given as (
+        select given.user_id, users.user_no, given.words, given.item_nos
+        from jsonb_to_recordset(given_users) as given (user_id text, words text[], item_nos integer[])
+        join users using (user_id)
+    ),
+    -- Positions are drawn after users are held: of two who declare interests of one user, the later has the higher.
+    declared as (
+        insert into user_interests (user_no, words, item_nos, position)
+        select user_no, words, item_nos, nextval('interaction_positions')
+        from given
+        where cardinality(words) + cardinality(item_nos) > 0
+           or exists (select from user_interests where user_interests.user_no = given.user_no)
+        on conflict (user_no) do update
+        set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, declared_at = now()
+        where (user_interests.words, user_interests.item_nos) is distinct from (excluded.words, excluded.item_nos)
+        returning user_no
+    )
+    select given.user_id, given.user_no, given.user_id = any(made), declared.user_no is not null
+    from given left join declared using (user_no);
+end
+$$;
+
+-- The same for one user whose profile is still of the version that somebody has read; no row: it is not, or nobody's.
+create function change_user(given_user jsonb, version text)
+returns table (user_id text, user_no integer, created boolean, changed boolean)
+language plpgsql as $$
+#variable_conflict use_column
+begin
+    perform from users where user_id = given_user ->> 'user_id' for no key update;
+    -- In a statement of its own, so that it sees what somebody else stored while we waited.
+    if found and profile_version(given_user ->> 'user_id') = version then
+        return query select * from put_users(jsonb_build_array(given_user));
+    end if;
 end
 $$;

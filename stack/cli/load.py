@@ -97,6 +97,10 @@ def command(
         str | None, typer.Option(help="A published layout, such as 'MovieLens 1M ratings'.")
     ] = None,
     query: Annotated[str | None, typer.Option(help="What to ask a database: select …")] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="Who did all of it, where no column says who."),
+    ] = None,
     undo: Annotated[
         int | None, typer.Option(metavar="LOAD", help="Take back what this load added.")
     ] = None,
@@ -123,6 +127,7 @@ def command(
         attributes=tuple(attributes.split(",")) if attributes else (),
         layout=layout,
         query=query,
+        user=user,
     )
     _run(paths or [], options, preview_only=preview_only, as_json=as_json)
 

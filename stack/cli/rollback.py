@@ -5,8 +5,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from batch.runs.rollback import roll_back
 from domain.identifiers import RunId
+from sql.rollback import roll_back
 from stack.cli.preparing import prepare
 from stack.database import using_engine
 from stack.local.stores import opened_stores

@@ -7,11 +7,11 @@ import pytest
 from prefect.settings import PREFECT_API_URL
 from sqlalchemy import Engine, text
 
-from batch.runs.rollback import roll_back
 from domain.errors import RollbackRefusedError
 from domain.identifiers import RunId
 from flows.nightly import run_now
 from flows.rollback import rollback
+from sql.rollback import roll_back
 from tests.flows.test_nightly import (
     ask_prefect,
     at,

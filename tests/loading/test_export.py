@@ -222,7 +222,11 @@ def test_users_come_with_what_they_say_they_like(
     with engine.begin() as connection:
         record(connection, [event("bob", film_nos[0])])
         connection.execute(
-            text("select put_user('ann', '{\"age\": 7}', '{film noir,\"a,b\"}', :item_nos)"),
+            text(
+                "select put_users(jsonb_build_array(jsonb_build_object('user_id', 'ann',"
+                " 'attributes', jsonb_build_object('age', 7),"
+                " 'words', array['film noir', 'a,b'], 'item_nos', cast(:item_nos as integer[]))))"
+            ),
             {"item_nos": [film_nos[3], film_nos[1]]},
         )
     bob, ann = exported_rows("users", database_url)

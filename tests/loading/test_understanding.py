@@ -17,6 +17,7 @@ from loading.options import LoadOptions
 from tests.conftest import cloned_database
 from tests.loading.exported_files import EXPORTED
 from tests.loading.odd_files import ODD
+from tests.loading.published_files import PUBLISHED
 from tests.loading.understood import SECOND, Case, rate, view, zipped
 
 PLAIN = "user_id,item_id,timestamp\nu1,a,1600000000\n"
@@ -646,7 +647,7 @@ def test_every_file_is_understood_or_refused(
     subtests: pytest.Subtests,
 ) -> None:
     url, engine = shared_store
-    for number, case in enumerate([*CASES, *ODD, *EXPORTED]):
+    for number, case in enumerate([*CASES, *ODD, *EXPORTED, *PUBLISHED]):
         with subtests.test(case.name):
             folder = tmp_path / str(number)
             folder.mkdir()

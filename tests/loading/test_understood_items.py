@@ -78,7 +78,7 @@ CASES = [
     ),
     Case(
         "reviews of people nobody knows",
-        "asin,reviewer,title,stars\na,Ann,Nice,5\na,Bob,Bad,1\n",
+        "asin,by,title,stars\na,Ann,Nice,5\na,Bob,Bad,1\n",
         refused="more than one title. If its rows are what people did, say --column user_id=NAME",
     ),
     Case(

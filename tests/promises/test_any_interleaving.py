@@ -24,8 +24,6 @@ from batch.parameters import RunParameters
 from batch.runs import model_runs, publishing
 from batch.runs.forgetting import clear_forgotten
 from batch.runs.model_runs import Run
-from batch.runs.promotion import catch_up
-from batch.runs.rollback import roll_back
 from batch.space import live_vectors
 from batch.space.composing import ItemSpace
 from batch.space.embeddings import store_item_vectors, store_space, store_transitions
@@ -36,6 +34,8 @@ from speed.settings import SpeedSettings
 from sql.live_vectors import load_live_space
 from sql.log import NewEvent, event_horizon, load_kinds
 from sql.partitions import create_partitions
+from sql.promotion import catch_up
+from sql.rollback import roll_back
 from tests import tables
 from tests.events import NOON, record
 from tests.passes import until_idle

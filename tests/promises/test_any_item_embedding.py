@@ -14,12 +14,12 @@ from hypothesis.stateful import (
 )
 from sqlalchemy import Engine, text
 
-from batch.runs.rollback import roll_back
 from domain.identifiers import RunId
 from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from sql.cold_items import make_cold_items
 from sql.item_embedding import remove_known_changes
+from sql.rollback import roll_back
 from tests.events import DISLIKE, LIKE, VIEW, event, record
 from tests.passes import until_idle
 from tests.promises.emptying import empty

@@ -10,13 +10,13 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 
 from batch.runs.model_runs import drop_partitions, retire
-from batch.runs.rollback import roll_back
 from domain.errors import RollbackRefusedError
 from domain.identifiers import RunId, UserNo
 from domain.live_vector import live_vector
 from speed.folding import Folder
 from sql.live_vectors import load_item_vectors, load_live_space
 from sql.log import event_horizon, load_histories, load_kinds
+from sql.rollback import roll_back
 from tests.events import LIKE, event, record, user_no_of
 from tests.passes import SETTINGS, fold_all, until_idle
 from tests.small_run import publish_small_run

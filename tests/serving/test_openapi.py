@@ -69,7 +69,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     programs = Path(sys.executable).parent
     subprocess.run(
         [programs / "openapi-python-client", "generate", "--path", folder / "openapi.json",
-         "--output-path", folder / "tandem_client", "--meta", "none", "--fail-on-warning"],
+         "--output-path", folder / "generated_client", "--meta", "none", "--fail-on-warning"],
         check=True, timeout=120,
         env={**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"},
     )  # fmt: skip
@@ -79,7 +79,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 def module(name: str) -> ModuleType:
-    return importlib.import_module(f"tandem_client.{name}")
+    return importlib.import_module(f"generated_client.{name}")
 
 
 async def test_a_generated_client_calls_the_api(

@@ -6,9 +6,7 @@ import redis
 from sqlalchemy import Connection, Engine, text
 
 from batch.runs.model_runs import retire
-from batch.runs.promotion import catch_up
 from batch.runs.publishing import begin_progress
-from batch.runs.rollback import roll_back
 from domain.identifiers import Position, RunId
 from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
@@ -16,6 +14,8 @@ from speed.worker import Worker
 from sql.item_embedding import embed_next, remove_known_changes
 from sql.live_vectors import load_live_space
 from sql.log import event_horizon
+from sql.promotion import catch_up
+from sql.rollback import roll_back
 from tests.events import LIKE, event, record
 from tests.passes import FEW, embed_all, embeddings, fold_all
 from tests.waiting import statements_waiting, wait_until

@@ -115,10 +115,9 @@ async def test_what_goes_together_is_counted_by_users_in_a_session_or_ever(
     assert ids(filtered) == ["film-1"]
 
 
-async def test_kinds_say_what_together_means_and_new_events_count_at_once(
-    start: Start, seeds: Seeds
+async def test_kinds_say_what_together_means_and_new_events_count(
+    client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
-    client = await start(search_fresh_seconds=0)
     publish(seeds)
     for user in ("ann", "bob"):
         await send(client, event(user, 8, "purchase"), event(user, 9), event(user, 7, "purchase"))

@@ -15,7 +15,7 @@ ORDER_KIND = "purchase"
 
 
 @dataclass(slots=True)
-class Understanding:
+class Findings:
     """A table, what was said of it, and what was found in it."""
 
     duck: duckdb.DuckDBPyConnection

@@ -70,10 +70,13 @@ def announce(connection: Connection, run_id: RunId) -> int:
     return int(connection.execute(_BATCH["announce_run"], {"run_id": run_id}).scalar_one())
 
 
-def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
+def serve(
+    connection: Connection, run: RunSpace, *, how: How, by: str, request_id: str | None = None
+) -> None:
     """Embed the last items, fold in the last of the log and serve the run from the commit on.
 
-    The caller holds the lock of promotions, in a transaction that is READ COMMITTED.
+    The caller holds the lock of promotions, in a transaction that is READ COMMITTED. `by`, and the
+    request if it came by one, are for the audit log.
     """
     # With the shards of both runs held no worker can teach the served run anything more, so that
     # whatever it knows lies below the horizon that is read next. Events are not held up: those
@@ -89,7 +92,8 @@ def serve(connection: Connection, run: RunSpace, *, how: How, by: str) -> None:
     store_progress(connection, run.run_id, horizon)
     parameters = {"run_id": run.run_id, "how": how, "promoted_by": by}
     connection.execute(_BATCH["promote_run"], parameters)
-    add_audit_entry(connection, "serve run", f"run {run.run_id}", actor=by, how=how)
+    subject = f"run {run.run_id}"
+    add_audit_entry(connection, "serve run", subject, actor=by, request_id=request_id, how=how)
 
 
 def _embed_missing(begin: Begin, run: RunSpace) -> None:

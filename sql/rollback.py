@@ -6,10 +6,10 @@ from typing import Any
 from sqlalchemy import Connection, Row
 from sqlalchemy.exc import DBAPIError
 
-from batch.runs.promotion import Begin, catch_up, lock_promotion, serve
 from domain.errors import RollbackRefusedError
 from domain.identifiers import RunId
 from sql.live_vectors import load_live_space
+from sql.promotion import Begin, catch_up, lock_promotion, serve
 from sql.statements import statements
 
 _BATCH = statements("batch")
@@ -28,6 +28,7 @@ def roll_back(
     run_id: RunId,
     *,
     by: str,
+    request_id: str | None = None,
     on_users: Callable[[int, int], object] = lambda _done, _all: None,
 ) -> None:
     """Serve a retained run again; its live vectors are brought up to date before.
@@ -49,7 +50,7 @@ def roll_back(
     with begin() as connection:
         lock_promotion(connection)
         check_rollback(connection, run_id)
-        serve(connection, run, how="rolled back", by=by)
+        serve(connection, run, how="rolled back", by=by, request_id=request_id)
 
 
 def check_rollback(connection: Connection, run_id: RunId) -> None:

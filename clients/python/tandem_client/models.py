@@ -1,0 +1,980 @@
+"""What the API takes and answers, as dictionaries.
+
+Made of the description of the API by `python -m tests.client_code`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NotRequired, TypeAlias, TypedDict
+
+
+class AccountAnswer(TypedDict):
+    """An account, as those who administer see it."""
+
+    account_id: int
+    name: str
+    role: RoleName
+    user_id: str | None
+    created_at: str
+    has_password: bool
+    password_changed_at: str | None
+    disabled_at: str | None
+
+
+class AccountBody(TypedDict):
+    """What is to be changed of an account; what is left out stays."""
+
+    role: NotRequired[RoleName | None]
+    disabled: NotRequired[bool | None]
+
+
+class AccountsAnswer(TypedDict):
+    """Accounts in the order in which they were made, up to a thousand."""
+
+    accounts: list[AccountAnswer]
+
+
+class ActiveUserAnswer(TypedDict):
+    """One user, and how much they did."""
+
+    user_id: str
+    events: int
+    last_at: str
+
+
+class ActiveUsersAnswer(TypedDict):
+    """Users, the most active first."""
+
+    users: list[ActiveUserAnswer]
+    since: str
+    is_complete: bool
+
+
+class Alive(TypedDict):
+    """The process lives."""
+
+    status: AliveStatus
+
+
+AliveStatus: TypeAlias = Literal["alive"]
+
+
+class AskedAnswer(TypedDict):
+    """A list for a user, a group, or somebody of whom the request alone tells."""
+
+    recommendation_id: str
+    items: list[ItemAnswer]
+    source: RecommendationSource
+    strategy: RecommendationStrategy
+    categories_meant: dict[str, str]
+    degraded: str | None
+    exclusions: ExclusionKnowledge
+    run: RunAnswer | None
+    policy: PolicyAnswer
+    generated_at: str
+    generation_time_ms: float
+    because_withheld: NotRequired[str | None]
+    user_id: str | None
+    user_ids: NotRequired[list[str] | None]
+
+
+class AuditAnswer(TypedDict):
+    """Entries of the audit log, newest first."""
+
+    entries: list[AuditEntryAnswer]
+
+
+class AuditEntryAnswer(TypedDict):
+    """One act of those who administer."""
+
+    audit_id: int
+    at: str
+    actor: str
+    act: str
+    subject: str
+    details: dict[str, Any]
+    request_id: str | None
+
+
+AwayDependency: TypeAlias = Literal["redis_away"]
+
+
+class BasketItemBody(TypedDict):
+    """An item that is taken for one that was just used."""
+
+    item_id: str
+    weight: NotRequired[float]
+
+
+class CauseAnswer(TypedDict):
+    """One of the user's own items, or a declared word, that brought a recommendation."""
+
+    item_id: str | None
+    title: str | None
+    interest: NotRequired[str | None]
+    share: float
+
+
+class DeletedEventAnswer(TypedDict):
+    """What became of the event; either way it does not count any more."""
+
+    event_id: str
+    deleted: bool
+    deleted_at: str | None
+
+
+class DiagnosisAnswer(TypedDict):
+    """What is wrong, the worst first."""
+
+    well: bool
+    looked_at: str
+    findings: list[FindingAnswer]
+
+
+class EventBatch(TypedDict):
+    """Up to 1000 events, recorded all or none."""
+
+    events: list[EventBody]
+
+
+class EventBody(TypedDict):
+    """One interaction of a user with an item."""
+
+    event_id: NotRequired[str | None]
+    user_id: str
+    item_id: str
+    kind: str
+    value: NotRequired[float | None]
+    scale: NotRequired[str | None]
+    occurred_at: NotRequired[str | None]
+    recommendation_id: NotRequired[str | None]
+
+
+class EventKindAnswer(TypedDict):
+    """One kind of events."""
+
+    kind: str
+    description: str
+    weight: float
+    marks_seen: bool
+    value: ValueAnswer | None
+
+
+class EventKindsAnswer(TypedDict):
+    """All kinds of events that are taken."""
+
+    kinds: list[EventKindAnswer]
+
+
+ExclusionKnowledge: TypeAlias = Literal["known", "unknown"]
+
+
+class Fault(TypedDict):
+    """One thing that is wrong with a request."""
+
+    pointer: str
+    detail: str
+
+
+class FindingAnswer(TypedDict):
+    """One thing that was looked at."""
+
+    check: str
+    severity: FindingSeverity
+    what: str
+    since: str | None
+    advice: str | None
+
+
+FindingSeverity: TypeAlias = Literal["ok", "notice", "problem"]
+
+
+class ForgottenUserAnswer(TypedDict):
+    """What was removed. All numbers are 0 if nothing was known of the user."""
+
+    user_id: str
+    removed: RemovedCounts
+
+
+FoundItemsSource: TypeAlias = Literal["cache", "similar", "search", "words", "popular", "fallback"]
+
+
+class HighlightsAnswer(TypedDict):
+    """Where the words stand, as HTML that is safe to show."""
+
+    title: str
+    text: str | None
+
+
+class HistoryAnswer(TypedDict):
+    """What a user has done, newest first."""
+
+    user_id: str
+    events: list[HistoryEventAnswer]
+    next: str | None
+
+
+class HistoryEventAnswer(TypedDict):
+    """One event."""
+
+    event_id: str
+    item_id: str
+    title: str
+    kind: str
+    value: float | None
+    occurred_at: str
+    recommendation_id: str | None
+
+
+class InnerProblem(TypedDict):
+    """Why there is no list for one of many users, as a problem document says it."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: NotRequired[list[dict[str, str]] | None]
+
+
+class InterestsAnswer(TypedDict):
+    """What the user likes, as declared."""
+
+    words: list[WordAnswer]
+    items: list[str]
+
+
+class InterestsBody(TypedDict):
+    """What a user likes."""
+
+    words: NotRequired[list[str]]
+    items: NotRequired[list[str]]
+
+
+class InvitationBody(TypedDict):
+    """Who is to be invited."""
+
+    role: RoleName
+
+
+class IssueTokensForm(TypedDict):
+    """A sign-in by OAuth 2.0 (RFC 6749): by password, or by refresh token."""
+
+    grant_type: str
+    username: NotRequired[str | None]
+    password: NotRequired[str | None]
+    refresh_token: NotRequired[str | None]
+    scope: NotRequired[str]
+    client_id: NotRequired[str]
+    client_secret: NotRequired[str]
+
+
+class ItemAnswer(TypedDict):
+    """One recommended item."""
+
+    item_id: str
+    title: str
+    score: float
+    scores: dict[str, float]
+    explored: bool
+    because: NotRequired[list[CauseAnswer] | None]
+
+
+class ItemBody(TypedDict):
+    """All that is said of an item; what is left out takes its default."""
+
+    title: str
+    categories: NotRequired[list[str]]
+    description: NotRequired[str]
+    attributes: NotRequired[dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None]]
+    available: NotRequired[bool]
+
+
+class KeyAnswer(TypedDict):
+    """What is known of a key; the key itself is stored nowhere."""
+
+    key_id: int
+    name: str
+    prefix: str
+    scopes: list[str]
+    per_minute: int | None
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+
+
+class KeyBody(TypedDict):
+    """What a new key may do, and how long."""
+
+    name: str
+    scopes: list[KeyScope]
+    per_minute: NotRequired[int | None]
+    expires_at: NotRequired[str | None]
+
+
+class KeyChangeBody(TypedDict):
+    """What is to be different; what is left out stays."""
+
+    per_minute: NotRequired[int | None]
+    expires_at: NotRequired[str | None]
+
+
+KeyScope: TypeAlias = Literal["read", "write", "users", "token", "admin"]
+
+
+class KeysAnswer(TypedDict):
+    """All keys."""
+
+    keys: list[KeyAnswer]
+
+
+class LatestAnswer(TypedDict):
+    """New items, the newest first."""
+
+    run: RunAnswer | None
+    categories_meant: dict[str, str]
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    items: list[NamedItemAnswer]
+    strategy: LatestStrategy
+
+
+LatestStrategy: TypeAlias = Literal["latest", "fallback"]
+
+
+class LinkAnswer(TypedDict):
+    """A link, shown this once."""
+
+    link: str
+    path: str
+    expires_at: str
+
+
+class LinkedUserBody(TypedDict):
+    """The user an account is to read and write as."""
+
+    user_id: str
+
+
+class LoadAnswer(TypedDict):
+    """An upload, and what became of it."""
+
+    id: int
+    state: LoadState
+    filename: str
+    bytes: int
+    options: dict[str, Any]
+    is_preview: bool
+    uploaded_by: str
+    queued_at: str
+    started_at: str | None
+    ended_at: str | None
+    progress: LoadProgress | None
+    load_no: int | None
+    report: LoadReport | None
+    preview: dict[str, Any] | None
+    error: LoadError | None
+    undone: UndoneLoad | None
+
+
+class LoadChoice(TypedDict):
+    """An answer to a question, and the parameters to send the file again with."""
+
+    label: str
+    parameters: dict[str, list[str]]
+
+
+class LoadError(TypedDict):
+    """Why nothing, or not all, was loaded."""
+
+    detail: str
+    question: NotRequired[str | None]
+    choices: NotRequired[list[LoadChoice]]
+
+
+class LoadProgress(TypedDict):
+    """How far loading is."""
+
+    file: str
+    rows: int
+    total_rows: int
+
+
+class LoadReport(TypedDict):
+    """What became of every row."""
+
+    items_new: int
+    items_changed: int
+    items_unchanged: int
+    events_stored: int
+    events_repeated: int
+    left_out: int
+    resumed: bool
+    rejected: dict[str, int]
+    rejected_rows: list[RejectedRow]
+    skipped_files: dict[str, str]
+    unread_columns: dict[str, list[str]]
+    advice: str | None
+
+
+LoadState: TypeAlias = Literal[
+    "queued", "running", "complete", "failed", "interrupted", "undoing", "undone"
+]
+
+
+class LoadsAnswer(TypedDict):
+    """The newest loads over HTTP, newest first."""
+
+    loads: list[LoadAnswer]
+
+
+class ManyAnswer(TypedDict):
+    """Lists for many users, in the order in which they were named."""
+
+    lists: list[UserListAnswer]
+
+
+class NamedItemAnswer(TypedDict):
+    """One item."""
+
+    item_id: str
+    title: str
+
+
+class NewKeyAnswer(TypedDict):
+    """A key that was just made."""
+
+    key_id: int
+    name: str
+    prefix: str
+    scopes: list[str]
+    per_minute: int | None
+    created_at: str
+    expires_at: str | None
+    revoked_at: str | None
+    last_used_at: str | None
+    key: str
+
+
+NothingToCompare: TypeAlias = Literal["run", "user_vector", "item_vector"]
+
+
+class PairAnswer(TypedDict):
+    """What is known of one pair."""
+
+    score: float | None
+    lacking: PairLacking | None
+
+
+PairLacking: TypeAlias = Literal["first", "second", "both", "vector"]
+
+
+class PasswordBody(TypedDict):
+    """Another password."""
+
+    current: str
+    new: str
+
+
+class PolicyAnswer(TypedDict):
+    """How the sources were weighed."""
+
+    name: PolicyName
+    weights: dict[str, float]
+    sharpness: float
+    events_since_cut_off: int
+
+
+PolicyName: TypeAlias = Literal["fixed", "adaptive", "learned"]
+
+
+class PopularAnswer(TypedDict):
+    """Popular items, best first."""
+
+    run: RunAnswer | None
+    categories_meant: dict[str, str]
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    items: list[PopularItemAnswer]
+    strategy: PopularStrategy
+
+
+class PopularItemAnswer(TypedDict):
+    """One popular item."""
+
+    item_id: str
+    title: str
+    score: float
+
+
+PopularStrategy: TypeAlias = Literal["popular", "fallback"]
+
+
+PopularWindow: TypeAlias = Literal["day", "week", "month", "all"]
+
+
+class Problem(TypedDict):
+    """A problem document (RFC 9457)."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    request_id: str
+    errors: NotRequired[list[Fault]]
+    error: NotRequired[str | None]
+    error_description: NotRequired[str | None]
+    event_ids: NotRequired[list[str]]
+
+
+class RankAnswer(TypedDict):
+    """The items in the user's order."""
+
+    recommendation_id: str
+    items: list[ItemAnswer]
+    source: RecommendationSource
+    strategy: RecommendationStrategy
+    categories_meant: dict[str, str]
+    degraded: str | None
+    exclusions: ExclusionKnowledge
+    run: RunAnswer | None
+    policy: PolicyAnswer
+    generated_at: str
+    generation_time_ms: float
+    because_withheld: NotRequired[str | None]
+    user_id: str
+    left_out: list[str]
+
+
+class RankBody(TypedDict):
+    """Whose order, and of what."""
+
+    user_id: str
+    item_ids: list[str]
+    exclude_seen: NotRequired[bool]
+    explain: NotRequired[bool]
+
+
+class Ready(TypedDict):
+    """Requests can be served."""
+
+    status: ReadyStatus
+    postgres: str
+    redis: str
+    degraded: AwayDependency | None
+
+
+ReadyStatus: TypeAlias = Literal["ready"]
+
+
+class RecommendationAnswer(TypedDict):
+    """A list for one user."""
+
+    recommendation_id: str
+    items: list[ItemAnswer]
+    source: RecommendationSource
+    strategy: RecommendationStrategy
+    categories_meant: dict[str, str]
+    degraded: str | None
+    exclusions: ExclusionKnowledge
+    run: RunAnswer | None
+    policy: PolicyAnswer
+    generated_at: str
+    generation_time_ms: float
+    because_withheld: NotRequired[str | None]
+    user_id: str
+
+
+class RecommendationBody(TypedDict):
+    """For whom, and what the list is to be."""
+
+    limit: NotRequired[int]
+    filter: NotRequired[str | None]
+    category: NotRequired[list[str] | None]
+    exclude_category: NotRequired[list[str] | None]
+    exclude: NotRequired[list[str] | None]
+    exclude_seen: NotRequired[bool]
+    explain: NotRequired[bool]
+    max_per_category: NotRequired[int | None]
+    diversity: NotRequired[float | None]
+    explore: NotRequired[float | None]
+    weights: NotRequired[dict[str, float] | None]
+    policy: NotRequired[PolicyName | None]
+    sharpness: NotRequired[float | None]
+    user_id: NotRequired[str | None]
+    user_ids: NotRequired[list[str] | None]
+    users: NotRequired[list[str] | None]
+    items: NotRequired[list[BasketItemBody] | None]
+    interest: NotRequired[list[str] | None]
+    interest_item: NotRequired[list[str] | None]
+
+
+RecommendationSource: TypeAlias = Literal["cache", "blend", "speed", "batch", "popular", "fallback"]
+
+
+RecommendationStrategy: TypeAlias = Literal["blend", "speed", "batch", "popular", "fallback"]
+
+
+class RecordedAnswer(TypedDict):
+    """What became of the batch."""
+
+    accepted: int
+    duplicates: int
+    event_ids: list[str]
+
+
+class RegistrationBody(TypedDict):
+    """A name and a password of one's own; an invitation where one is needed."""
+
+    name: str
+    password: str
+    invitation: NotRequired[str | None]
+
+
+class RejectedRow(TypedDict):
+    """A row that was not loaded."""
+
+    file: str
+    row: int
+    reason: str
+    content: Any
+
+
+class RelatedUserAnswer(TypedDict):
+    """One user."""
+
+    user_id: str
+    score: float
+
+
+class RelatedUsersAnswer(TypedDict):
+    """Users, the nearest first."""
+
+    users: list[RelatedUserAnswer]
+    run: RunAnswer | None
+    lacking: NothingToCompare | None
+
+
+class RemovedCounts(TypedDict):
+    """How much was removed, by where it was."""
+
+    users: int
+    interests: int
+    interactions: int
+    event_deletions: int
+    impressions: int
+    recommendation_lists: int
+    user_embeddings: int
+    accounts: int
+    sessions: int
+    cached_answers: int | None
+
+
+class ResetBody(TypedDict):
+    """A password by a link."""
+
+    link: str
+    password: str
+
+
+class ResetRequestBody(TypedDict):
+    """Whose password was forgotten."""
+
+    name: str
+
+
+RoleName: TypeAlias = Literal["viewer", "operator", "admin", "user"]
+
+
+class RunAnswer(TypedDict):
+    """The model run the whole answer comes from."""
+
+    id: int
+    cut_off_at: str
+    age_seconds: float
+
+
+class SearchAnswer(TypedDict):
+    """What a search found, the best first."""
+
+    q: str
+    items: list[SearchedItemAnswer]
+    match: SearchMatch | None
+    corrected: dict[str, str]
+    categories_meant: dict[str, str]
+    source: FoundItemsSource
+    strategy: SearchResultStrategy
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    run: RunAnswer | None
+    generation_time_ms: float
+
+
+SearchMatch: TypeAlias = Literal["words", "meaning", "popular"]
+
+
+SearchResultStrategy: TypeAlias = Literal["search", "words", "popular", "fallback"]
+
+
+class SearchedItemAnswer(TypedDict):
+    """One item found."""
+
+    item_id: str
+    title: str
+    score: float
+    match: SearchMatch
+    seen: bool
+    highlights: HighlightsAnswer | None
+
+
+class SessionAnswer(TypedDict):
+    """The session of a browser; what signs it in is in a cookie that no script can read."""
+
+    account: WhoAnswer
+    csrf_token: str
+
+
+class SessionBody(TypedDict):
+    """A sign-in of a browser."""
+
+    name: str
+    password: str
+
+
+class SignInAnswer(TypedDict):
+    """Tokens, shown this once (RFC 6749, 5.1)."""
+
+    access_token: str
+    token_type: NotRequired[str]
+    expires_in: int
+    refresh_token: str
+    scope: RoleName
+
+
+class SimilarAnswer(TypedDict):
+    """Items like others, the most similar first."""
+
+    items: list[SimilarItemAnswer]
+    categories_meant: dict[str, str]
+    source: FoundItemsSource
+    strategy: SimilarItemsStrategy
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    run: RunAnswer | None
+    unknown_item_ids: list[str]
+    generation_time_ms: float
+
+
+class SimilarItemAnswer(TypedDict):
+    """One similar item."""
+
+    item_id: str
+    title: str
+    score: float
+    used_by_same_people: float
+    similar_in_words: float
+
+
+SimilarItemsStrategy: TypeAlias = Literal["similar", "words", "popular", "fallback"]
+
+
+class SimilarityAnswer(TypedDict):
+    """A score for each pair, in the order in which the pairs were given."""
+
+    item_pairs: list[PairAnswer]
+    user_item_pairs: list[PairAnswer]
+    user_pairs: list[PairAnswer]
+    run: RunAnswer | None
+
+
+class SimilarityBody(TypedDict):
+    """The pairs that are asked about: a thousand at most, in all three lists together."""
+
+    item_pairs: NotRequired[list[list[str]]]
+    user_item_pairs: NotRequired[list[list[str]]]
+    user_pairs: NotRequired[list[list[str]]]
+
+
+SourceName: TypeAlias = "str"
+
+
+class StarterAnswer(TypedDict):
+    """Items to choose from, each as different as can be from those before it."""
+
+    run: RunAnswer | None
+    categories_meant: dict[str, str]
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    items: list[NamedItemAnswer]
+    strategy: StarterStrategy
+
+
+StarterStrategy: TypeAlias = Literal["starter", "popular", "fallback"]
+
+
+class StoredItemAnswer(TypedDict):
+    """An item as the catalogue has it, and files may bring in more than a request may say."""
+
+    title: str
+    categories: list[str]
+    description: str
+    attributes: dict[str, Any]
+    available: NotRequired[bool]
+    item_id: str
+    created_at: str
+    updated_at: str
+
+
+class SurprisingAnswer(TypedDict):
+    """Items that would surprise a user, or did."""
+
+    recommendation_id: str | None
+    user_id: str
+    items: list[SurprisingItemAnswer]
+    source: SurprisingSource
+    strategy: SurprisingItemsStrategy
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    run: RunAnswer | None
+    generation_time_ms: float
+
+
+class SurprisingItemAnswer(TypedDict):
+    """One item."""
+
+    item_id: str
+    title: str
+    score: float
+    relevance: float | None
+    novelty: float | None
+    users: int
+
+
+SurprisingItemsStrategy: TypeAlias = Literal["surprising", "known", "no_vector"]
+
+
+SurprisingSource: TypeAlias = Literal["cache", "surprising", "known", "no_vector"]
+
+
+class TogetherAnswer(TypedDict):
+    """Items that go with one."""
+
+    items: list[TogetherItemAnswer]
+    source: TogetherSource
+    strategy: TogetherMode
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    run: RunAnswer | None
+    generation_time_ms: float
+
+
+class TogetherItemAnswer(TypedDict):
+    """One item that users of the other one used too."""
+
+    item_id: str
+    title: str
+    score: float
+    share: float
+    users: int
+
+
+TogetherMode: TypeAlias = Literal["strict", "relaxed"]
+
+
+TogetherSource: TypeAlias = Literal["cache", "strict", "relaxed"]
+
+
+class TokenAnswer(TypedDict):
+    """A token, shown this once."""
+
+    token: str
+    token_type: NotRequired[TokenType]
+    user_id: str
+    expires_at: str
+
+
+class TokenBody(TypedDict):
+    """For whom a token is, and for how long."""
+
+    user_id: str
+    seconds: NotRequired[int | None]
+
+
+TokenType: TypeAlias = Literal["Bearer"]
+
+
+class TrendingAnswer(TypedDict):
+    """Trending items, best first."""
+
+    run: RunAnswer | None
+    categories_meant: dict[str, str]
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    items: list[PopularItemAnswer]
+    strategy: TrendingStrategy
+
+
+TrendingStrategy: TypeAlias = Literal["trending", "popular", "fallback"]
+
+
+TrendingWindow: TypeAlias = Literal["day", "week", "month"]
+
+
+class UndoneLoad(TypedDict):
+    """What was taken back."""
+
+    events: int
+    items_removed: int
+    users_removed: NotRequired[int]
+    items_kept: int
+    items_restored: int
+
+
+class UserAnswer(TypedDict):
+    """What is said of a user. What the user did is not shown here."""
+
+    user_id: str
+    attributes: dict[str, Any]
+    interests: InterestsAnswer
+    declared_at: str | None
+    created_at: str
+
+
+class UserBody(TypedDict):
+    """All that is said of a user; what is left out takes its default."""
+
+    attributes: NotRequired[dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None]]
+    interests: NotRequired[InterestsBody]
+
+
+class UserListAnswer(TypedDict):
+    """What one of many users gets: a list or a problem."""
+
+    user_id: str
+    answer: NotRequired[RecommendationAnswer | None]
+    problem: NotRequired[InnerProblem | None]
+
+
+class ValueAnswer(TypedDict):
+    """The values that events of a kind have."""
+
+    smallest: float
+    greatest: float
+    reference: float | None
+
+
+class WhoAnswer(TypedDict):
+    """Who is signed in."""
+
+    account_id: int | None
+    name: str | None
+    role: RoleName
+    user_id: str | None
+
+
+class WordAnswer(TypedDict):
+    """A declared word or phrase."""
+
+    word: str
+    known: bool

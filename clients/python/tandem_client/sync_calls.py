@@ -1,0 +1,761 @@
+"""The operations of the API.
+
+Made of the description of the API by `python -m tests.client_code`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from tandem_client import models
+from tandem_client.call import Call, in_path
+
+
+class Calls:
+    """A method for each operation of the API."""
+
+    def call(self, call: Call) -> Any:
+        """The body of the answer."""
+        raise NotImplementedError
+
+    def record_events(self, body: models.EventBatch) -> models.RecordedAnswer:
+        """Record what users did: all events of the batch, or none and the reasons."""
+        return cast(
+            "models.RecordedAnswer",
+            self.call(Call("POST", "/v1/events", body=body, repeatable=True)),
+        )
+
+    def delete_event(self, event_id: str) -> models.DeletedEventAnswer:
+        """Delete an event by the `event_id` it was sent with: it never counts again."""
+        return cast(
+            "models.DeletedEventAnswer",
+            self.call(Call("DELETE", f"/v1/events/{in_path(event_id)}", repeatable=True)),
+        )
+
+    def event_kinds(self) -> models.EventKindsAnswer:
+        """Which kinds of events there are, what each counts, and which values it takes."""
+        return cast(
+            "models.EventKindsAnswer", self.call(Call("GET", "/v1/event-kinds", repeatable=True))
+        )
+
+    def recommend(
+        self,
+        user_id: str,
+        *,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        limit: int | None = None,
+        filter: str | None = None,
+        exclude_seen: bool | None = None,
+        explain: bool | None = None,
+        interest: Sequence[str] | None = None,
+        interest_item: Sequence[str] | None = None,
+        max_per_category: int | None = None,
+        diversity: float | None = None,
+        explore: float | None = None,
+        weights: Sequence[str] | None = None,
+        policy: models.PolicyName | None = None,
+        sharpness: float | None = None,
+    ) -> models.RecommendationAnswer:
+        """Recommend items to a user, known or not."""
+        return cast(
+            "models.RecommendationAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    f"/v1/users/{in_path(user_id)}/recommendations",
+                    query={
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "exclude": exclude,
+                        "limit": limit,
+                        "filter": filter,
+                        "exclude_seen": exclude_seen,
+                        "explain": explain,
+                        "interest": interest,
+                        "interest_item": interest_item,
+                        "max_per_category": max_per_category,
+                        "diversity": diversity,
+                        "explore": explore,
+                        "weights": weights,
+                        "policy": policy,
+                        "sharpness": sharpness,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def recommend_to(
+        self, body: models.RecommendationBody
+    ) -> models.AskedAnswer | models.ManyAnswer:
+        """Recommend items to a user, a group, many users, or from a basket alone."""
+        return cast(
+            "models.AskedAnswer | models.ManyAnswer",
+            self.call(Call("POST", "/v1/recommendations", body=body, repeatable=True)),
+        )
+
+    def rank(self, body: models.RankBody) -> models.RankAnswer:
+        """Put the app's own items in the order in which they would be recommended to a user."""
+        return cast(
+            "models.RankAnswer", self.call(Call("POST", "/v1/rank", body=body, repeatable=True))
+        )
+
+    def popular(
+        self,
+        *,
+        window: models.PopularWindow | None = None,
+        limit: int | None = None,
+        category: str | None = None,
+        filter: str | None = None,
+        exclude: Sequence[str] | None = None,
+        user_id: str | None = None,
+    ) -> models.PopularAnswer:
+        """What is popular with everybody, in the whole catalogue or in a category."""
+        return cast(
+            "models.PopularAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/popular",
+                    query={
+                        "window": window,
+                        "limit": limit,
+                        "category": category,
+                        "filter": filter,
+                        "exclude": exclude,
+                        "user_id": user_id,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def trending(
+        self,
+        *,
+        window: models.TrendingWindow | None = None,
+        limit: int | None = None,
+        category: str | None = None,
+        filter: str | None = None,
+        exclude: Sequence[str] | None = None,
+        user_id: str | None = None,
+    ) -> models.TrendingAnswer:
+        """What rises: liked by surprisingly many in the last window, after the four windows before."""
+        return cast(
+            "models.TrendingAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/trending",
+                    query={
+                        "window": window,
+                        "limit": limit,
+                        "category": category,
+                        "filter": filter,
+                        "exclude": exclude,
+                        "user_id": user_id,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def latest(
+        self,
+        *,
+        limit: int | None = None,
+        category: str | None = None,
+        filter: str | None = None,
+        exclude: Sequence[str] | None = None,
+        user_id: str | None = None,
+    ) -> models.LatestAnswer:
+        """The available items that came into the catalogue last, the newest first."""
+        return cast(
+            "models.LatestAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/latest",
+                    query={
+                        "limit": limit,
+                        "category": category,
+                        "filter": filter,
+                        "exclude": exclude,
+                        "user_id": user_id,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def starter(
+        self,
+        *,
+        session: str | None = None,
+        limit: int | None = None,
+        category: str | None = None,
+        filter: str | None = None,
+        exclude: Sequence[str] | None = None,
+        user_id: str | None = None,
+    ) -> models.StarterAnswer:
+        """Well-known items for a new user to choose from, each as different as can be from the others."""
+        return cast(
+            "models.StarterAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/starter",
+                    query={
+                        "session": session,
+                        "limit": limit,
+                        "category": category,
+                        "filter": filter,
+                        "exclude": exclude,
+                        "user_id": user_id,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def similar_to_item(
+        self,
+        item_id: str,
+        *,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        limit: int | None = None,
+        filter: str | None = None,
+        user_id: str | None = None,
+        exclude_seen: bool | None = None,
+    ) -> models.SimilarAnswer:
+        """Items like this one: used by the same people, and similar in what is said of them."""
+        return cast(
+            "models.SimilarAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    f"/v1/items/{in_path(item_id)}/similar",
+                    query={
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "exclude": exclude,
+                        "limit": limit,
+                        "filter": filter,
+                        "user_id": user_id,
+                        "exclude_seen": exclude_seen,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def similar_to_items(
+        self,
+        *,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        limit: int | None = None,
+        filter: str | None = None,
+        user_id: str | None = None,
+        exclude_seen: bool | None = None,
+        item_id: Sequence[str],
+    ) -> models.SimilarAnswer:
+        """Items like several, as those in a cart or of a page: near to the middle of them all."""
+        return cast(
+            "models.SimilarAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/similar",
+                    query={
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "exclude": exclude,
+                        "limit": limit,
+                        "filter": filter,
+                        "user_id": user_id,
+                        "exclude_seen": exclude_seen,
+                        "item_id": item_id,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def used_together(
+        self,
+        item_id: str,
+        *,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        limit: int | None = None,
+        filter: str | None = None,
+        user_id: str | None = None,
+        mode: models.TogetherMode | None = None,
+        within_minutes: int | None = None,
+        kind: Sequence[str] | None = None,
+        exclude_seen: bool | None = None,
+    ) -> models.TogetherAnswer:
+        """Items that go with this one: bought or used by the same users, in a session or ever."""
+        return cast(
+            "models.TogetherAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    f"/v1/items/{in_path(item_id)}/together",
+                    query={
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "exclude": exclude,
+                        "limit": limit,
+                        "filter": filter,
+                        "user_id": user_id,
+                        "mode": mode,
+                        "within_minutes": within_minutes,
+                        "kind": kind,
+                        "exclude_seen": exclude_seen,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def surprising_items(
+        self,
+        user_id: str,
+        *,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        limit: int | None = None,
+        filter: str | None = None,
+        exclude_seen: bool | None = None,
+        known: bool | None = None,
+    ) -> models.SurprisingAnswer:
+        """Items near the user's taste that hardly anybody knows."""
+        return cast(
+            "models.SurprisingAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    f"/v1/users/{in_path(user_id)}/surprising",
+                    query={
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "exclude": exclude,
+                        "limit": limit,
+                        "filter": filter,
+                        "exclude_seen": exclude_seen,
+                        "known": known,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def similarity(self, body: models.SimilarityBody) -> models.SimilarityAnswer:
+        """How near the two of each pair are: items, a user and an item, or users."""
+        return cast(
+            "models.SimilarityAnswer",
+            self.call(Call("POST", "/v1/similarity", body=body, repeatable=True)),
+        )
+
+    def similar_users(self, user_id: str, *, limit: int | None = None) -> models.RelatedUsersAnswer:
+        """Users whose taste is nearest to this one's, by their live vectors as of now."""
+        return cast(
+            "models.RelatedUsersAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    f"/v1/users/{in_path(user_id)}/similar",
+                    query={"limit": limit},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def users_of_item(
+        self, item_id: str, *, limit: int | None = None, exclude_seen: bool | None = None
+    ) -> models.RelatedUsersAnswer:
+        """Users who would like this item, and have not seen it: their taste is nearest to it."""
+        return cast(
+            "models.RelatedUsersAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    f"/v1/items/{in_path(item_id)}/users",
+                    query={"limit": limit, "exclude_seen": exclude_seen},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def active_users(
+        self, *, days: float | None = None, limit: int | None = None
+    ) -> models.ActiveUsersAnswer:
+        """The users who did most in the last days, by how many of their events there are."""
+        return cast(
+            "models.ActiveUsersAnswer",
+            self.call(
+                Call(
+                    "GET", "/v1/active-users", query={"days": days, "limit": limit}, repeatable=True
+                )
+            ),
+        )
+
+    def search(
+        self,
+        *,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        limit: int | None = None,
+        filter: str | None = None,
+        user_id: str | None = None,
+        q: str,
+        exclude_seen: bool | None = None,
+        only_words: bool | None = None,
+        highlight: bool | None = None,
+    ) -> models.SearchAnswer:
+        """Search the catalogue: by words, by what they mean, and, with user_id, by the user's taste."""
+        return cast(
+            "models.SearchAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/search",
+                    query={
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "exclude": exclude,
+                        "limit": limit,
+                        "filter": filter,
+                        "user_id": user_id,
+                        "q": q,
+                        "exclude_seen": exclude_seen,
+                        "only_words": only_words,
+                        "highlight": highlight,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def find_item(self, item_id: str) -> models.StoredItemAnswer:
+        """What the catalogue says of an item."""
+        return cast(
+            "models.StoredItemAnswer",
+            self.call(Call("GET", f"/v1/items/{in_path(item_id)}", repeatable=True)),
+        )
+
+    def store_item(self, item_id: str, body: models.ItemBody) -> models.StoredItemAnswer:
+        """Create an item, or replace all that is said of it."""
+        return cast(
+            "models.StoredItemAnswer",
+            self.call(Call("PUT", f"/v1/items/{in_path(item_id)}", body=body, repeatable=True)),
+        )
+
+    def find_user(self, user_id: str) -> models.UserAnswer:
+        """A user's profile, and which of the declared words count in the served run."""
+        return cast(
+            "models.UserAnswer",
+            self.call(Call("GET", f"/v1/users/{in_path(user_id)}", repeatable=True)),
+        )
+
+    def put_user(self, user_id: str, body: models.UserBody) -> models.UserAnswer:
+        """Create a user, or replace all that is said of one; harmless twice."""
+        return cast(
+            "models.UserAnswer",
+            self.call(Call("PUT", f"/v1/users/{in_path(user_id)}", body=body, repeatable=True)),
+        )
+
+    def forget_user(self, user_id: str) -> models.ForgottenUserAnswer:
+        """Forget a user: remove all events, interests, lists, vectors, impressions, cached answers."""
+        return cast(
+            "models.ForgottenUserAnswer",
+            self.call(Call("DELETE", f"/v1/users/{in_path(user_id)}", repeatable=True)),
+        )
+
+    def history(
+        self, user_id: str, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.HistoryAnswer:
+        """What a user has done, the newest first; nothing for somebody unknown."""
+        return cast(
+            "models.HistoryAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    f"/v1/users/{in_path(user_id)}/history",
+                    query={"limit": limit, "cursor": cursor},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def create_token(self, body: models.TokenBody) -> models.TokenAnswer:
+        """Make a token for one user, known or not, to be given to that user's browser or phone."""
+        return cast("models.TokenAnswer", self.call(Call("POST", "/v1/tokens", body=body)))
+
+    def revoke_tokens(self, user_id: str) -> None:
+        """End all tokens of a user that were made until now. Harmless twice."""
+        self.call(Call("DELETE", f"/v1/users/{in_path(user_id)}/tokens", repeatable=True))
+
+    def issue_tokens(self, form: models.IssueTokensForm) -> models.SignInAnswer:
+        """Sign in with a password, or renew the tokens of a session (OAuth 2.0, RFC 6749)."""
+        return cast("models.SignInAnswer", self.call(Call("POST", "/v1/auth/token", form=form)))
+
+    def register(self, body: models.RegistrationBody) -> models.WhoAnswer:
+        """Make an account, where TANDEM_REGISTRATION allows it or by an invitation; then sign in."""
+        return cast("models.WhoAnswer", self.call(Call("POST", "/v1/auth/register", body=body)))
+
+    def find_me(self) -> models.WhoAnswer:
+        """Who is signed in, by token or cookie."""
+        return cast("models.WhoAnswer", self.call(Call("GET", "/v1/auth/me", repeatable=True)))
+
+    def sign_out(self) -> None:
+        """End the session of whoever asks, with all its tokens."""
+        self.call(Call("POST", "/v1/auth/sign-out"))
+
+    def change_password(self, body: models.PasswordBody) -> None:
+        """Choose another password; all other sessions of the account end."""
+        self.call(Call("POST", "/v1/auth/password", body=body))
+
+    def reset_password(self, body: models.ResetBody) -> None:
+        """Choose a password by a link, which is good once; all sessions of the account end."""
+        self.call(Call("POST", "/v1/auth/reset", body=body))
+
+    def request_reset(self, body: models.ResetRequestBody) -> Any:
+        """Have the app send a link to an end user who has forgotten the password."""
+        return cast("Any", self.call(Call("POST", "/v1/auth/reset-request", body=body)))
+
+    def find_session(self) -> models.SessionAnswer:
+        """Who is signed in by the cookie, and what a page must send to change something."""
+        return cast(
+            "models.SessionAnswer", self.call(Call("GET", "/v1/auth/session", repeatable=True))
+        )
+
+    def start_session(self, body: models.SessionBody) -> models.SessionAnswer:
+        """Sign a browser in for twelve hours; it needs no signing keys."""
+        return cast("models.SessionAnswer", self.call(Call("POST", "/v1/auth/session", body=body)))
+
+    def end_session(self) -> None:
+        """Sign the browser out."""
+        self.call(Call("DELETE", "/v1/auth/session", repeatable=True))
+
+    def list_accounts(self, *, after: int | None = None) -> models.AccountsAnswer:
+        """Accounts, of the team and of end users; for the next thousand ask after the last one."""
+        return cast(
+            "models.AccountsAnswer",
+            self.call(Call("GET", "/v1/admin/accounts", query={"after": after}, repeatable=True)),
+        )
+
+    def invite(self, body: models.InvitationBody) -> models.LinkAnswer:
+        """Make a link by which one person registers with a role, within a week."""
+        return cast("models.LinkAnswer", self.call(Call("POST", "/v1/admin/accounts", body=body)))
+
+    def change_account(self, account_id: int, body: models.AccountBody) -> models.AccountAnswer:
+        """Give an account another role, disable or enable it; its sessions end."""
+        return cast(
+            "models.AccountAnswer",
+            self.call(
+                Call(
+                    "PATCH", f"/v1/admin/accounts/{in_path(account_id)}", body=body, repeatable=True
+                )
+            ),
+        )
+
+    def remove_account(self, account_id: int) -> None:
+        """Remove an account, harmless twice. What an end user did stays: DELETE the user for that."""
+        self.call(Call("DELETE", f"/v1/admin/accounts/{in_path(account_id)}", repeatable=True))
+
+    def make_reset_link(self, account_id: int) -> models.LinkAnswer:
+        """Make a link by which the owner of an account chooses a password, within a day."""
+        return cast(
+            "models.LinkAnswer",
+            self.call(Call("POST", f"/v1/admin/accounts/{in_path(account_id)}/reset")),
+        )
+
+    def link_user(self, account_id: int, body: models.LinkedUserBody) -> None:
+        """Let an end user's account read and write as a user the app knows already."""
+        self.call(
+            Call("PUT", f"/v1/accounts/{in_path(account_id)}/user", body=body, repeatable=True)
+        )
+
+    def list_keys(self) -> models.KeysAnswer:
+        """All keys, oldest first: those that are revoked or have expired too."""
+        return cast("models.KeysAnswer", self.call(Call("GET", "/v1/admin/keys", repeatable=True)))
+
+    def create_key(self, body: models.KeyBody) -> models.NewKeyAnswer:
+        """Make a key, which works at once. It is shown this once: only its hash is stored."""
+        return cast("models.NewKeyAnswer", self.call(Call("POST", "/v1/admin/keys", body=body)))
+
+    def change_key(self, key_id: int, body: models.KeyChangeBody) -> models.KeyAnswer:
+        """Give a key another limit or expiry; nothing else of it can change."""
+        return cast(
+            "models.KeyAnswer",
+            self.call(
+                Call("PATCH", f"/v1/admin/keys/{in_path(key_id)}", body=body, repeatable=True)
+            ),
+        )
+
+    def revoke_key(self, key_id: int) -> None:
+        """End a key. Harmless twice."""
+        self.call(Call("DELETE", f"/v1/admin/keys/{in_path(key_id)}", repeatable=True))
+
+    def list_audit(
+        self, *, before: int | None = None, limit: int | None = None
+    ) -> models.AuditAnswer:
+        """Who administered what, newest first. It holds no key, token or password."""
+        return cast(
+            "models.AuditAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/admin/audit",
+                    query={"before": before, "limit": limit},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def create_load(
+        self,
+        content: bytes,
+        *,
+        preview: bool | None = None,
+        columns: Sequence[str] | None = None,
+        kind: str | None = None,
+        map_kind: Sequence[str] | None = None,
+        scale: str | None = None,
+        header: bool | None = None,
+        separator: str | None = None,
+        encoding: str | None = None,
+        time_zone: str | None = None,
+        day_first: bool | None = None,
+        no_times: bool | None = None,
+        create_items: bool | None = None,
+        attributes: Sequence[str] | None = None,
+        layout: str | None = None,
+        filename: str | None = None,
+    ) -> models.LoadAnswer:
+        """Load a file of items or events, or an archive of such files: the body is the file itself."""
+        return cast(
+            "models.LoadAnswer",
+            self.call(
+                Call(
+                    "POST",
+                    "/v1/loads",
+                    content=content,
+                    query={
+                        "preview": preview,
+                        "columns": columns,
+                        "kind": kind,
+                        "map_kind": map_kind,
+                        "scale": scale,
+                        "header": header,
+                        "separator": separator,
+                        "encoding": encoding,
+                        "time_zone": time_zone,
+                        "day_first": day_first,
+                        "no_times": no_times,
+                        "create_items": create_items,
+                        "attributes": attributes,
+                        "layout": layout,
+                        "filename": filename,
+                    },
+                )
+            ),
+        )
+
+    def list_loads(self) -> models.LoadsAnswer:
+        """The newest hundred loads over HTTP, newest first."""
+        return cast("models.LoadsAnswer", self.call(Call("GET", "/v1/loads", repeatable=True)))
+
+    def repeat_load(
+        self,
+        load_id: int,
+        *,
+        preview: bool | None = None,
+        columns: Sequence[str] | None = None,
+        kind: str | None = None,
+        map_kind: Sequence[str] | None = None,
+        scale: str | None = None,
+        header: bool | None = None,
+        separator: str | None = None,
+        encoding: str | None = None,
+        time_zone: str | None = None,
+        day_first: bool | None = None,
+        no_times: bool | None = None,
+        create_items: bool | None = None,
+        attributes: Sequence[str] | None = None,
+        layout: str | None = None,
+    ) -> models.LoadAnswer:
+        """Load the same file again with these options, without sending it again."""
+        return cast(
+            "models.LoadAnswer",
+            self.call(
+                Call(
+                    "POST",
+                    f"/v1/loads/{in_path(load_id)}/options",
+                    query={
+                        "preview": preview,
+                        "columns": columns,
+                        "kind": kind,
+                        "map_kind": map_kind,
+                        "scale": scale,
+                        "header": header,
+                        "separator": separator,
+                        "encoding": encoding,
+                        "time_zone": time_zone,
+                        "day_first": day_first,
+                        "no_times": no_times,
+                        "create_items": create_items,
+                        "attributes": attributes,
+                        "layout": layout,
+                    },
+                )
+            ),
+        )
+
+    def find_load(self, load_id: int) -> models.LoadAnswer:
+        """The state of a load, and its report, its preview, or its error with what is asked."""
+        return cast(
+            "models.LoadAnswer",
+            self.call(Call("GET", f"/v1/loads/{in_path(load_id)}", repeatable=True)),
+        )
+
+    def undo_load(self, load_id: int) -> models.LoadAnswer:
+        """Take back what a load added; one that is under way is stopped first. Harmless twice."""
+        return cast(
+            "models.LoadAnswer",
+            self.call(Call("DELETE", f"/v1/loads/{in_path(load_id)}", repeatable=True)),
+        )
+
+    def diagnose(self) -> models.DiagnosisAnswer:
+        """What is wrong, since when, and what to do about it."""
+        return cast(
+            "models.DiagnosisAnswer", self.call(Call("GET", "/v1/admin/diagnose", repeatable=True))
+        )
+
+    def healthz(self) -> models.Alive:
+        """Whether the process lives."""
+        return cast("models.Alive", self.call(Call("GET", "/healthz", repeatable=True)))
+
+    def health(self) -> models.Alive:
+        """The same as /healthz, for balancers that ask here."""
+        return cast("models.Alive", self.call(Call("GET", "/health", repeatable=True)))
+
+    def readyz(self) -> models.Ready:
+        """Whether requests can be served. Redis is reported, but not required."""
+        return cast("models.Ready", self.call(Call("GET", "/readyz", repeatable=True)))
+
+    def metrics(self) -> str:
+        """Figures for Prometheus, of all processes that answer here."""
+        return cast("str", self.call(Call("GET", "/metrics", repeatable=True)))

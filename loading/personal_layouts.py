@@ -1,0 +1,65 @@
+"""Layouts of what services give their users of their own: no column says who."""
+
+from domain.interactions import Scale
+from loading.layouts import Content, Layout
+
+PERSONAL_LAYOUTS = (
+    Layout(
+        "Spotify streaming history",
+        Content.EVENTS,
+        names=("endTime", "artistName", "trackName", "msPlayed"),
+        fields={"item_id": "artistName + trackName", "time": "endTime"},
+        kind="view",
+        note="how long a song was played is not read",
+    ),
+    Layout(
+        "Letterboxd ratings",
+        Content.EVENTS,
+        names=("Date", "Name", "Year", "Letterboxd URI", "Rating"),
+        fields={"item_id": "Name + Year", "value": "Rating", "time": "Date"},
+        kind="rate",
+        scale=Scale(0.5, 5.0),
+    ),
+    Layout(
+        "Letterboxd films watched",
+        Content.EVENTS,
+        names=("Date", "Name", "Year", "Letterboxd URI"),
+        files=("watched",),
+        fields={"item_id": "Name + Year", "time": "Date"},
+        kind="view",
+    ),
+    Layout(
+        "Letterboxd watchlist",
+        Content.EVENTS,
+        names=("Date", "Name", "Year", "Letterboxd URI"),
+        files=("watchlist",),
+        fields={"item_id": "Name + Year", "time": "Date"},
+        kind="cart",
+    ),
+    Layout(
+        "IMDb ratings",
+        Content.EVENTS,
+        names=("Const", "Your Rating", "Date Rated"),
+        fields={"item_id": "Const", "value": "Your Rating", "time": "Date Rated"},
+        kind="rate",
+        scale=Scale(1.0, 10.0),
+    ),
+    Layout(
+        "Goodreads library",
+        Content.EVENTS,
+        names=("Book Id", "My Rating", "Exclusive Shelf", "Date Added"),
+        fields={"item_id": "Book Id", "value": "My Rating", "time": "Date Added"},
+        kind="rate",
+        scale=Scale(1.0, 5.0),
+        unrated=0.0,
+        note="a rating of 0 is a book on a shelf, without rating",
+    ),
+    Layout(
+        "Netflix viewing history",
+        Content.EVENTS,
+        names=("Title", "Date"),
+        fields={"item_id": "Title", "time": "Date"},
+        kind="view",
+        wants=lambda table: len(table.columns) == 2,  # noqa: PLR2004
+    ),
+)

@@ -1,0 +1,167 @@
+"""Rows that say themselves that they do not count: skipped, deleted, cancelled or given back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from loading.duck import literal
+from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
+from loading.kinds_plan import kind_text, words_of, yes_and_no
+from loading.plans import is_given
+from loading.tables import Table
+from loading.words import last_part
+
+_FLAGS = {
+    "skipped": "skipped isskipped wasskipped skip notskipped isnotskipped",
+    "deleted": "deleted isdeleted removed isremoved softdeleted voided isvoid isvoided",
+    "by a machine": "isbot bot isrobot isspam spam istest",
+}
+_INVERSE = {"notskipped", "isnotskipped"}
+"""Where no is what yes is elsewhere."""
+_TAKEN_BACK_AT = (
+    "cancelledat canceledat datecancelled datecanceled cancelleddate canceleddate refundedat"
+    " deletedat datedeleted removedat dateremoved voidedat unlikedat revokedat"
+)
+"""Times of which there is none in rows that count."""
+_QUANTITIES = (
+    "quantity qty itemquantity lineitemquantity productquantity purchasequantity qtyordered"
+    " orderqty orderquantity productqty"
+)
+_RETURNED = (
+    "qtyrefunded quantityrefunded refundedqty refundedquantity refundqty qtyreturned returnedqty"
+    " returnqty returnquantity quantityreturned returnedquantity qtycanceled qtycancelled"
+)
+_AMOUNTS = (
+    "amount totalamount total totalprice netamount salesvalue salesprice linetotal saleamount"
+    " purchaseamount"
+)
+_USES = (
+    "playcount plays numplays totalplays numberofplays listencount listens playtime"
+    " playtimeforever msplayed secondsplayed minutesplayed hoursplayed watchtime watchduration"
+    " watchseconds playduration count counts frequency"
+)
+"""How often or how long somebody used an item."""
+_CANCELLED_INVOICE, _INVOICE = r"[Cc]\d+", r"\d+"
+
+
+@dataclass(frozen=True, slots=True)
+class Uncounted:
+    """A column by which some rows do not count."""
+
+    column: str
+    meaning: str
+    read_as: str
+    condition: str
+    """SQL, true for a row that is left out."""
+
+
+def find_uncounted(
+    seen: Findings, kind: str | None, kinds: Mapping[str, str | None]
+) -> list[Uncounted]:
+    """The columns by which rows are left out, each with at least one such row.
+
+    Whoever says what the rows are says that all of them count, but for what was given back.
+    """
+    table = seen.table
+    columns = [each for each in table.columns if each not in seen.fields.values()]
+    is_order = kind == ORDER_KIND or ORDER_KIND in kinds.values()
+    found: list[Uncounted] = []
+    if seen.options.kind is None:
+        found += _flags(seen, columns)
+        found += _taken_back(seen, columns)
+        if kind == DEFAULT_KIND and seen.layout is None:
+            found += _unused(seen, columns)
+    if is_order:
+        found += _given_back(table, columns, may_be_none=kind is None)
+        found += _cancelled_invoices(seen)
+    if not found:
+        return []
+    counted = ", ".join(f"count(*) filter ({each.condition})" for each in found)
+    counts = seen.duck.execute(f"select {counted} from {_rows(table)}").fetchall()[0]
+    return [each for each, rows in zip(found, counts, strict=True) if rows]
+
+
+def _rows(table: Table) -> str:
+    return f"{table.view} where fault is null"
+
+
+def _holds(seen: Findings, query: str) -> bool:
+    return bool(seen.duck.execute(query).fetchall()[0][0])
+
+
+def _named(columns: Sequence[str], names: str) -> Iterator[str]:
+    return (each for each in columns if last_part(each) in names.split())
+
+
+def _flags(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
+    for meaning, names in _FLAGS.items():
+        for column in _named(columns, names):
+            either = yes_and_no(words_of(seen.duck, seen.table, column, seen.fields["item_id"]))
+            if either is None:
+                continue
+            words = either[1] if last_part(column) in _INVERSE else either[0]
+            if words:
+                listed = ", ".join(map(literal, words))
+                condition = f"coalesce({kind_text(seen.table, column)} in ({listed}), false)"
+                yield Uncounted(column, meaning, f"{words[0]}: {meaning}, left out", condition)
+
+
+def _taken_back(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
+    """Of an order the first row alone may say that it was cancelled."""
+    table, order = seen.table, seen.fields.get("event_id")
+    for column in _named(columns, _TAKEN_BACK_AT):
+        text = f"trim(coalesce({table.expressions[column]}, ''))"
+        said = (
+            f"({is_given(text)} and not regexp_matches({text}, '^0[0:. -]*$|^1970-01-01|^false$'))"
+        )
+        if order is not None:
+            of_order = f"trim({table.expressions[order]})"
+            orders = f"select {of_order} from {_rows(table)} and {said}"
+            said = f"({said} or coalesce({of_order} in ({orders}), false))"
+        yield Uncounted(column, f"taken back ({column})", "a time: taken back, left out", said)
+
+
+def _number(table: Table, column: str) -> str:
+    return f"try_cast({table.expressions[column]} as double)"
+
+
+def _unused(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
+    for column in _named(columns, _USES):
+        seen.notes.append(f"{column} is not read, each row is one use")
+        condition = f"coalesce({_number(seen.table, column)} <= 0, false)"
+        yield Uncounted(column, f"amount of use ({column})", "0: not used, left out", condition)
+
+
+def _given_back(table: Table, columns: Sequence[str], *, may_be_none: bool) -> Iterator[Uncounted]:
+    """`may_be_none`: other rows than orders have a quantity of 0 too."""
+    quantity = next(_named(columns, _QUANTITIES), None)
+    if quantity is not None:
+        number = _number(table, quantity)
+        below = f"{number} < 0" if may_be_none else f"{number} <= 0"
+        how = f"{'' if may_be_none else '0 or '}negative: given back, left out"
+        yield Uncounted(quantity, "quantity", how, f"coalesce({below}, false)")
+    for column in _named(columns, _RETURNED):
+        returned = _number(table, column)
+        bought = "0" if quantity is None else f"coalesce({_number(table, quantity)}, 0)"
+        condition = f"coalesce({returned} > 0 and {returned} >= {bought}, false)"
+        yield Uncounted(column, "returned", "as many as were bought: left out", condition)
+    for column in _named(columns, _AMOUNTS):
+        amount = _number(table, column)
+        # Amounts of which most are negative are not of money.
+        share = f"(select avg(cast({amount} < 0 as integer)) from {_rows(table)})"
+        condition = f"coalesce({amount} < 0 and {share} <= 0.5, false)"
+        yield Uncounted(column, f"paid ({column})", "negative: given back, left out", condition)
+
+
+def _cancelled_invoices(seen: Findings) -> Iterator[Uncounted]:
+    """`C536379` among numbers is how invoices are cancelled."""
+    column = seen.fields.get("event_id")
+    if column is None or not last_part(column).startswith("invoice"):
+        return
+    text = f"trim({seen.table.expressions[column]})"
+    condition = f"coalesce(regexp_full_match({text}, {literal(_CANCELLED_INVOICE)}), false)"
+    query = (
+        f"select count(*) = 0 from {_rows(seen.table)} and not {condition}"
+        f" and not regexp_full_match({text}, {literal(_INVOICE)})"
+    )
+    if _holds(seen, query):
+        yield Uncounted(column, "invoice", "C before the number: cancelled, left out", condition)

@@ -1,0 +1,144 @@
+"""What sources said of each item of a list, and what kept others out of it."""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Literal, Protocol, Self
+
+from domain.blend import BATCH, CANDIDATES, BlendedRanking
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo
+from serving.candidates import collect
+from serving.candidates.catalogue_items import Candidates, CatalogueItem, NewItems
+from serving.candidates.filters import EVERYTHING, AmongItems, Filters, OtherThanItems
+from serving.candidates.recommendations import UserState
+from serving.candidates.source import CandidateRequest, ItemLookup
+
+Reason = Literal[
+    "disliked", "seen", "named", "excluded", "category", "filter", "unavailable", "capped"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceScore:
+    """What one source says of an item."""
+
+    score: float
+    """As the source gives it: of batch that of the nightly list, of speed the live score."""
+    scaled: float
+    """In [0, 1], by the eligible items of the source."""
+    rank: int
+    """Among these, from 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Of one list."""
+
+    sources: Mapping[str, Mapping[str, SourceScore]]
+    """By item id and source; a source that lacks the item is absent."""
+    blend_ranks: Mapping[str, int]
+    """By item id: where the blend alone would have put it, from 1."""
+    removed: Mapping[Reason, int] | None = None
+    """How many of the best candidates are not in the list for which reason, each for the first that
+    holds; None: that could not be found out, or only some items were asked about."""
+
+    @classmethod
+    def from_dict(cls, fields: Mapping[str, Any] | None) -> Self | None:
+        """The explanation of a cached list from its JSON."""
+        if fields is None:
+            return None
+        sources = {
+            item_id: {name: SourceScore(**score) for name, score in scores.items()}
+            for item_id, scores in fields["sources"].items()
+        }
+        return cls(sources, fields["blend_ranks"], fields["removed"])
+
+
+class _Item(Protocol):
+    @property
+    def item_no(self) -> ItemNo: ...
+
+    @property
+    def item_id(self) -> str: ...
+
+
+def explanation(
+    candidates: Candidates, ranked: BlendedRanking, listed: Iterable[_Item]
+) -> Explanation:
+    """What the sources and the blend said of what is listed."""
+    ids = {item.item_no: item.item_id for item in listed}
+    scores = {name: dict(_scores(candidates, name)) for name in candidates.rankings}
+    blend_ranks = {no: rank for rank, no in enumerate(ranked.item_nos.tolist(), start=1)}
+    return Explanation(
+        {
+            item_id: {name: of[no] for name, of in scores.items() if no in of}
+            for no, item_id in ids.items()
+        },
+        {item_id: blend_ranks[no] for no, item_id in ids.items() if no in blend_ranks},
+    )
+
+
+def _scores(candidates: Candidates, name: str) -> Iterator[tuple[int, SourceScore]]:
+    ranking = candidates.rankings[name]
+    columns = (ranking.item_nos.tolist(), ranking.scores.tolist(), ranking.scaled().tolist())
+    for rank, (no, score, scaled) in enumerate(zip(*columns, strict=True), start=1):
+        yield no, SourceScore(score, scaled, rank)
+
+
+async def count_removed(
+    user: UserState,
+    wanted: CandidateRequest,
+    names: Collection[str],
+    candidates: Candidates,
+    *,
+    capped: int,
+) -> Mapping[Reason, int] | None:
+    """Why candidates are not in the list. The sources are asked again, for all that is available.
+
+    `wanted`: what the sources named were asked; `capped`: how many were passed over because a
+    category had enough. None: only some items were asked about, or there was no time to find out.
+    RunGoneError if the run was dropped.
+    """
+    if any(isinstance(each, AmongItems) for each in wanted.filters.conditions):
+        return None
+    everything = replace(
+        wanted, filters=EVERYTHING, new=NewItems(), with_categories=True, lookup=ItemLookup()
+    )
+    try:
+        available = await collect(replace(user, excluded=()), everything, names)
+    except StoreUnavailableError:
+        return None
+    kept = _numbers(candidates)
+    removed = (available.items[no] for no in _numbers(available) - kept)
+    counts = Counter(_reason(item, user, wanted.filters) for item in removed)
+    if BATCH in names:
+        best = user.batch.top(CANDIDATES).item_nos.tolist()
+        gone = [no for no in best if no not in available.items]
+        counts["unavailable"] += len(gone)
+    counts["capped"] += capped
+    return {reason: count for reason, count in sorted(counts.items()) if count}
+
+
+def _numbers(candidates: Candidates) -> set[ItemNo]:
+    return {
+        ItemNo(no) for ranking in candidates.rankings.values() for no in ranking.item_nos.tolist()
+    }
+
+
+def _reason(item: CatalogueItem, user: UserState, filters: Filters) -> Reason:
+    """The first that holds of an available item which is no candidate."""
+    if item.item_no in user.excluded:
+        if item.item_no in user.exclusions.disliked:
+            return "disliked"
+        return "seen" if item.item_no in user.exclusions.seen else "named"
+    others = [each for each in filters.conditions if isinstance(each, OtherThanItems)]
+    if not all(each.matches(item, None) for each in others):
+        return "excluded"
+    return "filter" if _of_categories(filters, item.categories) else "category"
+
+
+def _of_categories(filters: Filters, categories: Iterable[str]) -> bool:
+    own = set(categories)
+    is_wanted = not filters.any_of or not own.isdisjoint(filters.any_of)
+    return is_wanted and own.isdisjoint(filters.none_of)

@@ -1,0 +1,1 @@
+"""Pages of rows: one answer, one model run, and no item in two rows."""
