@@ -78,10 +78,10 @@ class RecommendationList:
     items: tuple[RecommendedItem, ...]
     degraded: str | None = None
     """Why it is less than it might have been, and so is not kept; None: it is not."""
-    explanation: Explanation | None = None
-    """None: nobody asked, or no source brought anything."""
     vector_at: datetime | None = None
     """When the live vector was made that it comes from; None: it comes from none."""
+    explanation: Explanation | None = None
+    """None: nobody asked, or no source brought anything."""
 
     @classmethod
     def decode(cls, cached: bytes) -> "RecommendationList":
@@ -93,8 +93,8 @@ class RecommendationList:
             run=decoded_run(said["run"]),
             policy=AppliedPolicy(**said["policy"]),
             items=tuple(_item(item) for item in said["items"]),
-            explanation=Explanation.from_dict(said.get("explanation")),
             vector_at=None if vector_at is None else datetime.fromisoformat(vector_at),
+            explanation=Explanation.from_dict(said.get("explanation")),
         )
 
 

@@ -193,4 +193,5 @@ async def _answered(
     asked: ListQuery,
     item_fields: ItemFields,
 ) -> Response:
-    return asked.response(await item_fields.put(answer, found.result, asked.fields))
+    fielded = await item_fields.put(answer, found.result, asked.fields)
+    return asked.response(fielded)

@@ -72,7 +72,7 @@ class AskedAnswer(TypedDict):
     run: RunAnswer | None
     policy: PolicyAnswer
     generated_at: str
-    generation_ms: float
+    generation_time_ms: float
     because_withheld: NotRequired[str | None]
     user_id: str | None
     user_ids: NotRequired[list[str] | None]
@@ -541,7 +541,7 @@ class RankAnswer(TypedDict):
     run: RunAnswer | None
     policy: PolicyAnswer
     generated_at: str
-    generation_ms: float
+    generation_time_ms: float
     because_withheld: NotRequired[str | None]
     user_id: str
     left_out: list[str]
@@ -581,7 +581,7 @@ class RecommendationAnswer(TypedDict):
     run: RunAnswer | None
     policy: PolicyAnswer
     generated_at: str
-    generation_ms: float
+    generation_time_ms: float
     because_withheld: NotRequired[str | None]
     user_id: str
 
@@ -708,7 +708,7 @@ class SearchAnswer(TypedDict):
     degraded: str | None
     exclusions: ExclusionKnowledge | None
     run: RunAnswer | None
-    generation_ms: float
+    generation_time_ms: float
 
 
 SearchMatch: TypeAlias = Literal["words", "meaning", "popular"]
@@ -763,7 +763,7 @@ class SimilarAnswer(TypedDict):
     exclusions: ExclusionKnowledge | None
     run: RunAnswer | None
     unknown_item_ids: list[str]
-    generation_ms: float
+    generation_time_ms: float
 
 
 class SimilarItemAnswer(TypedDict):
@@ -837,7 +837,7 @@ class SurprisingAnswer(TypedDict):
     degraded: str | None
     exclusions: ExclusionKnowledge | None
     run: RunAnswer | None
-    generation_ms: float
+    generation_time_ms: float
 
 
 class SurprisingItemAnswer(TypedDict):
@@ -866,7 +866,7 @@ class TogetherAnswer(TypedDict):
     degraded: str | None
     exclusions: ExclusionKnowledge | None
     run: RunAnswer | None
-    generation_ms: float
+    generation_time_ms: float
 
 
 class TogetherItemAnswer(TypedDict):
