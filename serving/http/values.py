@@ -84,7 +84,7 @@ STORABLE_VALUES = Documented(
                     "exclusiveMinimum": -(2**63),
                     "exclusiveMaximum": 2**63,
                 },
-                {"type": "number", "not": {"type": "integer"}},
+                {"type": "number"},
                 {"type": "boolean"},
                 {"type": "null"},
                 {"type": "array", "items": {}},

@@ -24,7 +24,7 @@ from tests.serving.conftest import Seeds, Start, faults
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
 BODY_STATUSES = {"400", "408", "413", "415"}
-EVERYWHERE = {"405", "422", "431", "500", "503"}
+EVERYWHERE = {"405", "414", "422", "431", "500", "503"}
 through_one_app = settings(
     suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50
 )

@@ -19,11 +19,87 @@ class AsyncCalls:
         """The body of the answer."""
         raise NotImplementedError
 
-    async def record_events(self, body: models.EventBatch) -> models.RecordedAnswer:
+    async def record_events(
+        self,
+        body: models.EventBatch,
+        *,
+        partial: bool | None = None,
+        create_items: bool | None = None,
+    ) -> models.RecordedAnswer:
         """Record what users did: all events of the batch, or none and the reasons."""
         return cast(
             "models.RecordedAnswer",
-            await self.call(Call("POST", "/v1/events", body=body, repeatable=True)),
+            await self.call(
+                Call(
+                    "POST",
+                    "/v1/events",
+                    body=body,
+                    query={"partial": partial, "create_items": create_items},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    async def find_events(
+        self,
+        *,
+        user_id: str | None = None,
+        item_id: str | None = None,
+        kind: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.EventsAnswer:
+        """The events of a user, with an item, or both, newest first and page by page."""
+        return cast(
+            "models.EventsAnswer",
+            await self.call(
+                Call(
+                    "GET",
+                    "/v1/events",
+                    query={
+                        "user_id": user_id,
+                        "item_id": item_id,
+                        "kind": kind,
+                        "from": from_,
+                        "to": to,
+                        "limit": limit,
+                        "cursor": cursor,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    async def delete_events(
+        self,
+        *,
+        user_id: str | None = None,
+        item_id: str | None = None,
+        kind: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        limit: int | None = None,
+    ) -> models.DeletedEventsAnswer:
+        """Delete events of a user, with an item, or of a time: they never count again."""
+        return cast(
+            "models.DeletedEventsAnswer",
+            await self.call(
+                Call(
+                    "DELETE",
+                    "/v1/events",
+                    query={
+                        "user_id": user_id,
+                        "item_id": item_id,
+                        "kind": kind,
+                        "from": from_,
+                        "to": to,
+                        "limit": limit,
+                    },
+                    repeatable=True,
+                )
+            ),
         )
 
     async def delete_event(self, event_id: str) -> models.DeletedEventAnswer:
@@ -49,6 +125,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         explain: bool | None = None,
         interest: Sequence[str] | None = None,
@@ -73,6 +150,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "exclude_seen": exclude_seen,
                         "explain": explain,
                         "interest": interest,
@@ -113,6 +191,7 @@ class AsyncCalls:
         category: str | None = None,
         filter: str | None = None,
         exclude: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
@@ -128,6 +207,7 @@ class AsyncCalls:
                         "category": category,
                         "filter": filter,
                         "exclude": exclude,
+                        "fields": fields,
                         "user_id": user_id,
                     },
                     repeatable=True,
@@ -143,6 +223,7 @@ class AsyncCalls:
         category: str | None = None,
         filter: str | None = None,
         exclude: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
@@ -158,6 +239,7 @@ class AsyncCalls:
                         "category": category,
                         "filter": filter,
                         "exclude": exclude,
+                        "fields": fields,
                         "user_id": user_id,
                     },
                     repeatable=True,
@@ -172,6 +254,7 @@ class AsyncCalls:
         category: str | None = None,
         filter: str | None = None,
         exclude: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
@@ -186,6 +269,7 @@ class AsyncCalls:
                         "category": category,
                         "filter": filter,
                         "exclude": exclude,
+                        "fields": fields,
                         "user_id": user_id,
                     },
                     repeatable=True,
@@ -201,6 +285,7 @@ class AsyncCalls:
         category: str | None = None,
         filter: str | None = None,
         exclude: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
@@ -216,6 +301,7 @@ class AsyncCalls:
                         "category": category,
                         "filter": filter,
                         "exclude": exclude,
+                        "fields": fields,
                         "user_id": user_id,
                     },
                     repeatable=True,
@@ -232,6 +318,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
@@ -248,6 +335,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "user_id": user_id,
                         "exclude_seen": exclude_seen,
                     },
@@ -264,6 +352,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
@@ -281,6 +370,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "user_id": user_id,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
@@ -299,6 +389,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
         mode: models.TogetherMode | None = None,
         within_minutes: int | None = None,
@@ -318,6 +409,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "user_id": user_id,
                         "mode": mode,
                         "within_minutes": within_minutes,
@@ -338,6 +430,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         known: bool | None = None,
     ) -> models.SurprisingAnswer:
@@ -354,6 +447,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "exclude_seen": exclude_seen,
                         "known": known,
                     },
@@ -422,6 +516,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
         q: str,
         exclude_seen: bool | None = None,
@@ -441,12 +536,68 @@ class AsyncCalls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "user_id": user_id,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,
                         "highlight": highlight,
                     },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    async def list_items(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        available: bool | None = None,
+        filter: str | None = None,
+    ) -> models.ItemsAnswer:
+        """The catalogue, page by page, in the order in which items came into it."""
+        return cast(
+            "models.ItemsAnswer",
+            await self.call(
+                Call(
+                    "GET",
+                    "/v1/items",
+                    query={
+                        "limit": limit,
+                        "cursor": cursor,
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "available": available,
+                        "filter": filter,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    async def store_items(
+        self, body: models.ItemBatch, *, partial: bool | None = None
+    ) -> models.ItemBatchAnswer:
+        """Create or replace items: all of the batch, or none and the reasons."""
+        return cast(
+            "models.ItemBatchAnswer",
+            await self.call(Call("POST", "/v1/items", body=body, query={"partial": partial})),
+        )
+
+    async def list_categories(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.CategoriesAnswer:
+        """The categories of available items in the order of their names, with how many have each."""
+        return cast(
+            "models.CategoriesAnswer",
+            await self.call(
+                Call(
+                    "GET",
+                    "/v1/categories",
+                    query={"limit": limit, "cursor": cursor},
                     repeatable=True,
                 )
             ),
@@ -468,6 +619,42 @@ class AsyncCalls:
             ),
         )
 
+    async def patch_item(self, item_id: str, body: models.ItemPatch) -> models.StoredItemAnswer:
+        """Change a part of what is said of an item (JSON merge patch, RFC 7396)."""
+        return cast(
+            "models.StoredItemAnswer",
+            await self.call(
+                Call("PATCH", f"/v1/items/{in_path(item_id)}", body=body, repeatable=True)
+            ),
+        )
+
+    async def delete_item(self, item_id: str) -> models.DeletedItemAnswer:
+        """Take an item out of the catalogue: from the answer on it is in no list, cached or not."""
+        return cast(
+            "models.DeletedItemAnswer",
+            await self.call(Call("DELETE", f"/v1/items/{in_path(item_id)}", repeatable=True)),
+        )
+
+    async def list_users(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.UsersAnswer:
+        """All users, page by page, in the order in which they came."""
+        return cast(
+            "models.UsersAnswer",
+            await self.call(
+                Call("GET", "/v1/users", query={"limit": limit, "cursor": cursor}, repeatable=True)
+            ),
+        )
+
+    async def put_users(
+        self, body: models.UserBatch, *, partial: bool | None = None
+    ) -> models.UserBatchAnswer:
+        """Create users, or replace all that is said of them: all of the batch, or none."""
+        return cast(
+            "models.UserBatchAnswer",
+            await self.call(Call("POST", "/v1/users", body=body, query={"partial": partial})),
+        )
+
     async def find_user(self, user_id: str) -> models.UserAnswer:
         """A user's profile, and which of the declared words count in the served run."""
         return cast(
@@ -481,6 +668,15 @@ class AsyncCalls:
             "models.UserAnswer",
             await self.call(
                 Call("PUT", f"/v1/users/{in_path(user_id)}", body=body, repeatable=True)
+            ),
+        )
+
+    async def patch_user(self, user_id: str, body: models.UserPatch) -> models.UserAnswer:
+        """Change a part of what is said of a user (JSON merge patch, RFC 7396)."""
+        return cast(
+            "models.UserAnswer",
+            await self.call(
+                Call("PATCH", f"/v1/users/{in_path(user_id)}", body=body, repeatable=True)
             ),
         )
 

@@ -62,6 +62,7 @@ AliveStatus: TypeAlias = Literal["alive"]
 class AskedAnswer(TypedDict):
     """A list for a user, a group, or somebody of whom the request alone tells."""
 
+    fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     items: list[ItemAnswer]
     source: RecommendationSource
@@ -74,6 +75,7 @@ class AskedAnswer(TypedDict):
     generated_at: str
     generation_time_ms: float
     because_withheld: NotRequired[str | None]
+    removed: NotRequired[dict[str, int] | None]
     user_id: str | None
     user_ids: NotRequired[list[str] | None]
 
@@ -106,6 +108,20 @@ class BasketItemBody(TypedDict):
     weight: NotRequired[float]
 
 
+class CategoriesAnswer(TypedDict):
+    """Categories in the order of their names."""
+
+    categories: list[CategoryAnswer]
+    next: str | None
+
+
+class CategoryAnswer(TypedDict):
+    """A category."""
+
+    category: str
+    items: int
+
+
 class CauseAnswer(TypedDict):
     """One of the user's own items, or a declared word, that brought a recommendation."""
 
@@ -123,6 +139,21 @@ class DeletedEventAnswer(TypedDict):
     deleted_at: str | None
 
 
+class DeletedEventsAnswer(TypedDict):
+    """How many events were deleted; they never count again."""
+
+    deleted: int
+    more: bool
+
+
+class DeletedItemAnswer(TypedDict):
+    """What became of the item; either way it is not in the catalogue any more."""
+
+    item_id: str
+    deleted: bool
+    deleted_at: str
+
+
 class DiagnosisAnswer(TypedDict):
     """What is wrong, the worst first."""
 
@@ -132,7 +163,7 @@ class DiagnosisAnswer(TypedDict):
 
 
 class EventBatch(TypedDict):
-    """Up to 1000 events, recorded all or none."""
+    """Up to 1,000 events."""
 
     events: list[EventBody]
 
@@ -166,11 +197,36 @@ class EventKindsAnswer(TypedDict):
     kinds: list[EventKindAnswer]
 
 
+class EventResult(TypedDict):
+    """What became of one event of a batch."""
+
+    event_id: str
+    status: EventStatus
+    errors: list[FaultAnswer]
+
+
+EventStatus: TypeAlias = Literal["accepted", "duplicate", "refused"]
+
+
+class EventsAnswer(TypedDict):
+    """Some events, newest first."""
+
+    events: list[FoundEventAnswer]
+    next: str | None
+
+
 ExclusionKnowledge: TypeAlias = Literal["known", "unknown"]
 
 
 class Fault(TypedDict):
     """One thing that is wrong with a request."""
+
+    pointer: str
+    detail: str
+
+
+class FaultAnswer(TypedDict):
+    """One thing that is wrong with an entry."""
 
     pointer: str
     detail: str
@@ -194,6 +250,20 @@ class ForgottenUserAnswer(TypedDict):
 
     user_id: str
     removed: RemovedCounts
+
+
+class FoundEventAnswer(TypedDict):
+    """An event as the log has it."""
+
+    event_id: str
+    user_id: str
+    item_id: str
+    kind: str
+    value: float | None
+    scale: str | None
+    occurred_at: str
+    received_at: str
+    recommendation_id: str | None
 
 
 FoundItemsSource: TypeAlias = Literal["cache", "similar", "search", "words", "popular", "fallback"]
@@ -250,6 +320,13 @@ class InterestsBody(TypedDict):
     items: NotRequired[list[str]]
 
 
+class InterestsPatch(TypedDict):
+    """Other interests; what is left out stays, and null is none."""
+
+    words: NotRequired[list[str] | None]
+    items: NotRequired[list[str] | None]
+
+
 class InvitationBody(TypedDict):
     """Who is to be invited."""
 
@@ -272,11 +349,31 @@ class ItemAnswer(TypedDict):
     """One recommended item."""
 
     item_id: str
-    title: str
+    title: NotRequired[str | None]
+    categories: NotRequired[list[str] | None]
+    created_at: NotRequired[str | None]
+    attributes: NotRequired[dict[str, Any] | None]
     score: float
     scores: dict[str, float]
     explored: bool
     because: NotRequired[list[CauseAnswer] | None]
+    sources: NotRequired[dict[str, SourceScoreAnswer] | None]
+    blend_rank: NotRequired[int | None]
+
+
+class ItemBatch(TypedDict):
+    """Up to 1,000 items, each once."""
+
+    items: list[ItemEntry]
+
+
+class ItemBatchAnswer(TypedDict):
+    """What became of the batch."""
+
+    created: int
+    replaced: int
+    refused: int
+    results: list[ItemResult]
 
 
 class ItemBody(TypedDict):
@@ -287,6 +384,47 @@ class ItemBody(TypedDict):
     description: NotRequired[str]
     attributes: NotRequired[dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None]]
     available: NotRequired[bool]
+
+
+class ItemEntry(TypedDict):
+    """An item of a batch."""
+
+    title: str
+    categories: NotRequired[list[str]]
+    description: NotRequired[str]
+    attributes: NotRequired[dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None]]
+    available: NotRequired[bool]
+    item_id: str
+
+
+class ItemPatch(TypedDict):
+    """What is to be different, as a JSON merge patch (RFC 7396); what is left out stays."""
+
+    title: NotRequired[str]
+    categories: NotRequired[list[str] | None]
+    description: NotRequired[str | None]
+    attributes: NotRequired[
+        dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None] | None
+    ]
+    available: NotRequired[bool | None]
+
+
+class ItemResult(TypedDict):
+    """What became of one item of a batch."""
+
+    item_id: str | None
+    status: ItemStatus
+    errors: list[FaultAnswer]
+
+
+ItemStatus: TypeAlias = Literal["created", "replaced", "refused"]
+
+
+class ItemsAnswer(TypedDict):
+    """Some items of the catalogue, in the order in which they came into it."""
+
+    items: list[StoredItemAnswer]
+    next: str | None
 
 
 class KeyAnswer(TypedDict):
@@ -331,6 +469,7 @@ class KeysAnswer(TypedDict):
 class LatestAnswer(TypedDict):
     """New items, the newest first."""
 
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -354,6 +493,14 @@ class LinkedUserBody(TypedDict):
     """The user an account is to read and write as."""
 
     user_id: str
+
+
+class ListForUser(TypedDict):
+    """What one of many users gets: a list or a problem."""
+
+    user_id: str
+    answer: NotRequired[RecommendationAnswer | None]
+    problem: NotRequired[InnerProblem | None]
 
 
 class LoadAnswer(TypedDict):
@@ -431,14 +578,17 @@ class LoadsAnswer(TypedDict):
 class ManyAnswer(TypedDict):
     """Lists for many users, in the order in which they were named."""
 
-    lists: list[UserListAnswer]
+    lists: list[ListForUser]
 
 
 class NamedItemAnswer(TypedDict):
     """One item."""
 
     item_id: str
-    title: str
+    title: NotRequired[str | None]
+    categories: NotRequired[list[str] | None]
+    created_at: NotRequired[str | None]
+    attributes: NotRequired[dict[str, Any] | None]
 
 
 class NewKeyAnswer(TypedDict):
@@ -491,6 +641,7 @@ PolicyName: TypeAlias = Literal["fixed", "adaptive", "learned"]
 class PopularAnswer(TypedDict):
     """Popular items, best first."""
 
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -503,7 +654,10 @@ class PopularItemAnswer(TypedDict):
     """One popular item."""
 
     item_id: str
-    title: str
+    title: NotRequired[str | None]
+    categories: NotRequired[list[str] | None]
+    created_at: NotRequired[str | None]
+    attributes: NotRequired[dict[str, Any] | None]
     score: float
 
 
@@ -531,6 +685,7 @@ class Problem(TypedDict):
 class RankAnswer(TypedDict):
     """The items in the user's order."""
 
+    fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     items: list[ItemAnswer]
     source: RecommendationSource
@@ -543,6 +698,7 @@ class RankAnswer(TypedDict):
     generated_at: str
     generation_time_ms: float
     because_withheld: NotRequired[str | None]
+    removed: NotRequired[dict[str, int] | None]
     user_id: str
     left_out: list[str]
 
@@ -554,6 +710,7 @@ class RankBody(TypedDict):
     item_ids: list[str]
     exclude_seen: NotRequired[bool]
     explain: NotRequired[bool]
+    fields: NotRequired[list[str] | None]
 
 
 class Ready(TypedDict):
@@ -571,6 +728,7 @@ ReadyStatus: TypeAlias = Literal["ready"]
 class RecommendationAnswer(TypedDict):
     """A list for one user."""
 
+    fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str
     items: list[ItemAnswer]
     source: RecommendationSource
@@ -583,6 +741,7 @@ class RecommendationAnswer(TypedDict):
     generated_at: str
     generation_time_ms: float
     because_withheld: NotRequired[str | None]
+    removed: NotRequired[dict[str, int] | None]
     user_id: str
 
 
@@ -602,6 +761,7 @@ class RecommendationBody(TypedDict):
     weights: NotRequired[dict[str, float] | None]
     policy: NotRequired[PolicyName | None]
     sharpness: NotRequired[float | None]
+    fields: NotRequired[list[str] | None]
     user_id: NotRequired[str | None]
     user_ids: NotRequired[list[str] | None]
     users: NotRequired[list[str] | None]
@@ -622,6 +782,8 @@ class RecordedAnswer(TypedDict):
     accepted: int
     duplicates: int
     event_ids: list[str]
+    refused: NotRequired[int]
+    results: NotRequired[list[EventResult] | None]
 
 
 class RegistrationBody(TypedDict):
@@ -654,6 +816,11 @@ class RelatedUsersAnswer(TypedDict):
     users: list[RelatedUserAnswer]
     run: RunAnswer | None
     lacking: NothingToCompare | None
+
+
+RemovalReason: TypeAlias = Literal[
+    "disliked", "seen", "named", "excluded", "category", "filter", "unavailable", "capped"
+]
 
 
 class RemovedCounts(TypedDict):
@@ -698,6 +865,7 @@ class RunAnswer(TypedDict):
 class SearchAnswer(TypedDict):
     """What a search found, the best first."""
 
+    fields_unknown: NotRequired[list[str] | None]
     q: str
     items: list[SearchedItemAnswer]
     match: SearchMatch | None
@@ -721,7 +889,10 @@ class SearchedItemAnswer(TypedDict):
     """One item found."""
 
     item_id: str
-    title: str
+    title: NotRequired[str | None]
+    categories: NotRequired[list[str] | None]
+    created_at: NotRequired[str | None]
+    attributes: NotRequired[dict[str, Any] | None]
     score: float
     match: SearchMatch
     seen: bool
@@ -755,6 +926,7 @@ class SignInAnswer(TypedDict):
 class SimilarAnswer(TypedDict):
     """Items like others, the most similar first."""
 
+    fields_unknown: NotRequired[list[str] | None]
     items: list[SimilarItemAnswer]
     categories_meant: dict[str, str]
     source: FoundItemsSource
@@ -770,7 +942,10 @@ class SimilarItemAnswer(TypedDict):
     """One similar item."""
 
     item_id: str
-    title: str
+    title: NotRequired[str | None]
+    categories: NotRequired[list[str] | None]
+    created_at: NotRequired[str | None]
+    attributes: NotRequired[dict[str, Any] | None]
     score: float
     used_by_same_people: float
     similar_in_words: float
@@ -799,9 +974,18 @@ class SimilarityBody(TypedDict):
 SourceName: TypeAlias = "str"
 
 
+class SourceScoreAnswer(TypedDict):
+    """What one source says of an item."""
+
+    score: float
+    scaled: float
+    rank: int
+
+
 class StarterAnswer(TypedDict):
     """Items to choose from, each as different as can be from those before it."""
 
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -907,6 +1091,7 @@ TokenType: TypeAlias = Literal["Bearer"]
 class TrendingAnswer(TypedDict):
     """Trending items, best first."""
 
+    fields_unknown: NotRequired[list[str] | None]
     run: RunAnswer | None
     categories_meant: dict[str, str]
     degraded: str | None
@@ -941,6 +1126,21 @@ class UserAnswer(TypedDict):
     created_at: str
 
 
+class UserBatch(TypedDict):
+    """Up to 1,000 users, each once."""
+
+    users: list[UserEntry]
+
+
+class UserBatchAnswer(TypedDict):
+    """What became of the batch."""
+
+    created: int
+    replaced: int
+    refused: int
+    results: list[UserResult]
+
+
 class UserBody(TypedDict):
     """All that is said of a user; what is left out takes its default."""
 
@@ -948,12 +1148,39 @@ class UserBody(TypedDict):
     interests: NotRequired[InterestsBody]
 
 
-class UserListAnswer(TypedDict):
-    """What one of many users gets: a list or a problem."""
+class UserEntry(TypedDict):
+    """A user of a batch."""
 
+    attributes: NotRequired[dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None]]
+    interests: NotRequired[InterestsBody]
     user_id: str
-    answer: NotRequired[RecommendationAnswer | None]
-    problem: NotRequired[InnerProblem | None]
+
+
+class UserPatch(TypedDict):
+    """What is to be different, as a JSON merge patch (RFC 7396); what is left out stays."""
+
+    attributes: NotRequired[
+        dict[str, str | int | float | bool | list[Any] | dict[str, Any] | None] | None
+    ]
+    interests: NotRequired[InterestsPatch | None]
+
+
+class UserResult(TypedDict):
+    """What became of one user of a batch."""
+
+    user_id: str | None
+    status: UserStatus
+    errors: list[FaultAnswer]
+
+
+UserStatus: TypeAlias = Literal["created", "replaced", "refused"]
+
+
+class UsersAnswer(TypedDict):
+    """Some users, in the order in which they came."""
+
+    users: list[UserAnswer]
+    next: str | None
 
 
 class ValueAnswer(TypedDict):

@@ -19,11 +19,87 @@ class Calls:
         """The body of the answer."""
         raise NotImplementedError
 
-    def record_events(self, body: models.EventBatch) -> models.RecordedAnswer:
+    def record_events(
+        self,
+        body: models.EventBatch,
+        *,
+        partial: bool | None = None,
+        create_items: bool | None = None,
+    ) -> models.RecordedAnswer:
         """Record what users did: all events of the batch, or none and the reasons."""
         return cast(
             "models.RecordedAnswer",
-            self.call(Call("POST", "/v1/events", body=body, repeatable=True)),
+            self.call(
+                Call(
+                    "POST",
+                    "/v1/events",
+                    body=body,
+                    query={"partial": partial, "create_items": create_items},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def find_events(
+        self,
+        *,
+        user_id: str | None = None,
+        item_id: str | None = None,
+        kind: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+    ) -> models.EventsAnswer:
+        """The events of a user, with an item, or both, newest first and page by page."""
+        return cast(
+            "models.EventsAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/events",
+                    query={
+                        "user_id": user_id,
+                        "item_id": item_id,
+                        "kind": kind,
+                        "from": from_,
+                        "to": to,
+                        "limit": limit,
+                        "cursor": cursor,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def delete_events(
+        self,
+        *,
+        user_id: str | None = None,
+        item_id: str | None = None,
+        kind: str | None = None,
+        from_: str | None = None,
+        to: str | None = None,
+        limit: int | None = None,
+    ) -> models.DeletedEventsAnswer:
+        """Delete events of a user, with an item, or of a time: they never count again."""
+        return cast(
+            "models.DeletedEventsAnswer",
+            self.call(
+                Call(
+                    "DELETE",
+                    "/v1/events",
+                    query={
+                        "user_id": user_id,
+                        "item_id": item_id,
+                        "kind": kind,
+                        "from": from_,
+                        "to": to,
+                        "limit": limit,
+                    },
+                    repeatable=True,
+                )
+            ),
         )
 
     def delete_event(self, event_id: str) -> models.DeletedEventAnswer:
@@ -48,6 +124,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         explain: bool | None = None,
         interest: Sequence[str] | None = None,
@@ -72,6 +149,7 @@ class Calls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "exclude_seen": exclude_seen,
                         "explain": explain,
                         "interest": interest,
@@ -111,6 +189,7 @@ class Calls:
         category: str | None = None,
         filter: str | None = None,
         exclude: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
@@ -126,6 +205,7 @@ class Calls:
                         "category": category,
                         "filter": filter,
                         "exclude": exclude,
+                        "fields": fields,
                         "user_id": user_id,
                     },
                     repeatable=True,
@@ -141,6 +221,7 @@ class Calls:
         category: str | None = None,
         filter: str | None = None,
         exclude: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
@@ -156,6 +237,7 @@ class Calls:
                         "category": category,
                         "filter": filter,
                         "exclude": exclude,
+                        "fields": fields,
                         "user_id": user_id,
                     },
                     repeatable=True,
@@ -170,6 +252,7 @@ class Calls:
         category: str | None = None,
         filter: str | None = None,
         exclude: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
@@ -184,6 +267,7 @@ class Calls:
                         "category": category,
                         "filter": filter,
                         "exclude": exclude,
+                        "fields": fields,
                         "user_id": user_id,
                     },
                     repeatable=True,
@@ -199,6 +283,7 @@ class Calls:
         category: str | None = None,
         filter: str | None = None,
         exclude: Sequence[str] | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
@@ -214,6 +299,7 @@ class Calls:
                         "category": category,
                         "filter": filter,
                         "exclude": exclude,
+                        "fields": fields,
                         "user_id": user_id,
                     },
                     repeatable=True,
@@ -230,6 +316,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
@@ -246,6 +333,7 @@ class Calls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "user_id": user_id,
                         "exclude_seen": exclude_seen,
                     },
@@ -262,6 +350,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
@@ -279,6 +368,7 @@ class Calls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "user_id": user_id,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
@@ -297,6 +387,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
         mode: models.TogetherMode | None = None,
         within_minutes: int | None = None,
@@ -316,6 +407,7 @@ class Calls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "user_id": user_id,
                         "mode": mode,
                         "within_minutes": within_minutes,
@@ -336,6 +428,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         exclude_seen: bool | None = None,
         known: bool | None = None,
     ) -> models.SurprisingAnswer:
@@ -352,6 +445,7 @@ class Calls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "exclude_seen": exclude_seen,
                         "known": known,
                     },
@@ -418,6 +512,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         limit: int | None = None,
         filter: str | None = None,
+        fields: Sequence[str] | None = None,
         user_id: str | None = None,
         q: str,
         exclude_seen: bool | None = None,
@@ -437,12 +532,68 @@ class Calls:
                         "exclude": exclude,
                         "limit": limit,
                         "filter": filter,
+                        "fields": fields,
                         "user_id": user_id,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,
                         "highlight": highlight,
                     },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def list_items(
+        self,
+        *,
+        limit: int | None = None,
+        cursor: str | None = None,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        available: bool | None = None,
+        filter: str | None = None,
+    ) -> models.ItemsAnswer:
+        """The catalogue, page by page, in the order in which items came into it."""
+        return cast(
+            "models.ItemsAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/items",
+                    query={
+                        "limit": limit,
+                        "cursor": cursor,
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "available": available,
+                        "filter": filter,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def store_items(
+        self, body: models.ItemBatch, *, partial: bool | None = None
+    ) -> models.ItemBatchAnswer:
+        """Create or replace items: all of the batch, or none and the reasons."""
+        return cast(
+            "models.ItemBatchAnswer",
+            self.call(Call("POST", "/v1/items", body=body, query={"partial": partial})),
+        )
+
+    def list_categories(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.CategoriesAnswer:
+        """The categories of available items in the order of their names, with how many have each."""
+        return cast(
+            "models.CategoriesAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/categories",
+                    query={"limit": limit, "cursor": cursor},
                     repeatable=True,
                 )
             ),
@@ -462,6 +613,40 @@ class Calls:
             self.call(Call("PUT", f"/v1/items/{in_path(item_id)}", body=body, repeatable=True)),
         )
 
+    def patch_item(self, item_id: str, body: models.ItemPatch) -> models.StoredItemAnswer:
+        """Change a part of what is said of an item (JSON merge patch, RFC 7396)."""
+        return cast(
+            "models.StoredItemAnswer",
+            self.call(Call("PATCH", f"/v1/items/{in_path(item_id)}", body=body, repeatable=True)),
+        )
+
+    def delete_item(self, item_id: str) -> models.DeletedItemAnswer:
+        """Take an item out of the catalogue: from the answer on it is in no list, cached or not."""
+        return cast(
+            "models.DeletedItemAnswer",
+            self.call(Call("DELETE", f"/v1/items/{in_path(item_id)}", repeatable=True)),
+        )
+
+    def list_users(
+        self, *, limit: int | None = None, cursor: str | None = None
+    ) -> models.UsersAnswer:
+        """All users, page by page, in the order in which they came."""
+        return cast(
+            "models.UsersAnswer",
+            self.call(
+                Call("GET", "/v1/users", query={"limit": limit, "cursor": cursor}, repeatable=True)
+            ),
+        )
+
+    def put_users(
+        self, body: models.UserBatch, *, partial: bool | None = None
+    ) -> models.UserBatchAnswer:
+        """Create users, or replace all that is said of them: all of the batch, or none."""
+        return cast(
+            "models.UserBatchAnswer",
+            self.call(Call("POST", "/v1/users", body=body, query={"partial": partial})),
+        )
+
     def find_user(self, user_id: str) -> models.UserAnswer:
         """A user's profile, and which of the declared words count in the served run."""
         return cast(
@@ -474,6 +659,13 @@ class Calls:
         return cast(
             "models.UserAnswer",
             self.call(Call("PUT", f"/v1/users/{in_path(user_id)}", body=body, repeatable=True)),
+        )
+
+    def patch_user(self, user_id: str, body: models.UserPatch) -> models.UserAnswer:
+        """Change a part of what is said of a user (JSON merge patch, RFC 7396)."""
+        return cast(
+            "models.UserAnswer",
+            self.call(Call("PATCH", f"/v1/users/{in_path(user_id)}", body=body, repeatable=True)),
         )
 
     def forget_user(self, user_id: str) -> models.ForgottenUserAnswer:
