@@ -87,7 +87,7 @@ async def history(
     responses={
         200: {
             "description": "Lines of JSON; the last has the record `end`, and counts the others.",
-            "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+            "content": {"text/plain": {"schema": {"type": "string"}}},
         },
         **problems_of_request(UnknownUserError),
     },
@@ -101,4 +101,4 @@ async def export_user(
     If the last one is not `end` the export broke off: ask again.
     """
     lines = await exporter.find(UserId(user_id))
-    return StreamingResponse(lines, media_type="application/x-ndjson")
+    return StreamingResponse(lines, media_type="text/plain")

@@ -61,7 +61,7 @@ async def test_an_export_has_all_that_every_table_says_of_the_user(
     await until(shown)
     answer = await client.get("/v1/users/ann/export")
     assert answer.status_code == 200, answer.text
-    assert answer.headers["content-type"].startswith("application/x-ndjson")
+    assert answer.headers["content-type"].startswith("text/plain")
     *lines, end = map(json.loads, answer.text.splitlines())
     assert (end["record"], end["records"]) == ("end", len(lines))
     records = Counter(line["record"] for line in lines)
