@@ -145,7 +145,6 @@ FromSimilar = Annotated[Similar, provided(Similar)]
     responses=_PROBLEMS,
 )
 async def similar_to_item(
-    *,
     item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
     similar: FromSimilar,
     own_values: FromOwnValues,
