@@ -89,10 +89,19 @@ def _model(name: str, schema: Schema) -> str:
             ']"', "]"
         )
     required = set(schema.get("required", ()))
-    lines = [f"class {name}(TypedDict):", *_docstring(schema.get("description", f"{name}."), 4)]
-    for field, described in schema["properties"].items():
-        kind = type_of(described)
-        lines.append(f"    {field}: {kind if field in required else f'NotRequired[{kind}]'}")
+    fields = {field: type_of(described) for field, described in schema["properties"].items()}
+    fields = {
+        field: kind if field in required else f"NotRequired[{kind}]"
+        for field, kind in fields.items()
+    }
+    about = schema.get("description", f"{name}.")
+    if any(map(keyword.iskeyword, fields)):
+        # Python's own words name no attribute of a class.
+        entries = "".join(f'"{field}": {kind}, ' for field, kind in fields.items())
+        text = "\n".join(_docstring(about, 0))
+        return f'{name} = TypedDict("{name}", {{{entries}}})\n{text}'
+    lines = [f"class {name}(TypedDict):", *_docstring(about, 4)]
+    lines += [f"    {field}: {kind}" for field, kind in fields.items()]
     return "\n".join(lines)
 
 

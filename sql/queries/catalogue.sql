@@ -88,7 +88,9 @@ limit :most;
 -- Categories after a name, in the order of their names, and how many available items each has.
 select category, count(*) as items
 from items cross join lateral (select distinct unnest(categories) as category) as of_item
-where available and (cast(:after as text) is null or category collate "C" > :after)
+where (cast(:after as text) is null or category collate "C" > :after)
+  and
+{shown}
 group by category
 order by category collate "C"
 limit :most;

@@ -34,9 +34,9 @@ async def test_a_problem_says_all_that_rfc_9457_asks_for(client: httpx.AsyncClie
 async def test_a_wrong_method_is_a_problem_that_names_the_right_one(
     client: httpx.AsyncClient,
 ) -> None:
-    answer = await client.delete("/v1/events")
+    answer = await client.put("/v1/events")
     assert answer.status_code == answer.json()["status"] == 405
-    assert answer.headers["allow"] == "POST"
+    assert answer.headers["allow"] == "DELETE, GET, HEAD, POST"
 
 
 async def test_a_request_id_is_kept_if_it_is_visible_text_and_else_replaced(

@@ -116,6 +116,26 @@ class AsyncCalls:
             await self.call(Call("GET", "/v1/event-kinds", repeatable=True)),
         )
 
+    async def find_kind(self, kind: str) -> models.EventKindAnswer:
+        """What an event of a kind counts, and which values it takes."""
+        return cast(
+            "models.EventKindAnswer",
+            await self.call(Call("GET", f"/v1/event-kinds/{in_path(kind)}", repeatable=True)),
+        )
+
+    async def put_kind(self, kind: str, body: models.KindBody) -> models.EventKindAnswer:
+        """Create a kind of events, or replace all that is said of it. Its events are taken at once."""
+        return cast(
+            "models.EventKindAnswer",
+            await self.call(
+                Call("PUT", f"/v1/event-kinds/{in_path(kind)}", body=body, repeatable=True)
+            ),
+        )
+
+    async def delete_kind(self, kind: str) -> None:
+        """Delete a kind of which no event is recorded."""
+        await self.call(Call("DELETE", f"/v1/event-kinds/{in_path(kind)}", repeatable=True))
+
     async def recommend(
         self,
         user_id: str,
@@ -136,6 +156,9 @@ class AsyncCalls:
         weights: Sequence[str] | None = None,
         policy: models.PolicyName | None = None,
         sharpness: float | None = None,
+        cursor: str | None = None,
+        not_again: str | None = None,
+        use_cache: bool | None = None,
     ) -> models.RecommendationAnswer:
         """Recommend items to a user, known or not."""
         return cast(
@@ -161,6 +184,9 @@ class AsyncCalls:
                         "weights": weights,
                         "policy": policy,
                         "sharpness": sharpness,
+                        "cursor": cursor,
+                        "not_again": not_again,
+                        "use_cache": use_cache,
                     },
                     repeatable=True,
                 )
@@ -181,6 +207,13 @@ class AsyncCalls:
         return cast(
             "models.RankAnswer",
             await self.call(Call("POST", "/v1/rank", body=body, repeatable=True)),
+        )
+
+    async def make_page(self, body: models.PageBody) -> models.PageAnswer:
+        """Several lists at once, as the rows of a start page: no item in two of them."""
+        return cast(
+            "models.PageAnswer",
+            await self.call(Call("POST", "/v1/pages", body=body, repeatable=True)),
         )
 
     async def popular(
@@ -687,6 +720,13 @@ class AsyncCalls:
             await self.call(Call("DELETE", f"/v1/users/{in_path(user_id)}", repeatable=True)),
         )
 
+    async def merge_user(self, user_id: str, body: models.MergeBody) -> models.MergedAnswer:
+        """Make another user part of this one, as a visitor who signs in: history, interests, the rest."""
+        return cast(
+            "models.MergedAnswer",
+            await self.call(Call("POST", f"/v1/users/{in_path(user_id)}/merge", body=body)),
+        )
+
     async def history(
         self, user_id: str, *, limit: int | None = None, cursor: str | None = None
     ) -> models.HistoryAnswer:
@@ -701,6 +741,13 @@ class AsyncCalls:
                     repeatable=True,
                 )
             ),
+        )
+
+    async def export_user(self, user_id: str) -> str:
+        """All that is stored of a user, as lines of JSON: what the user may ask for."""
+        return cast(
+            "str",
+            await self.call(Call("GET", f"/v1/users/{in_path(user_id)}/export", repeatable=True)),
         )
 
     async def create_token(self, body: models.TokenBody) -> models.TokenAnswer:
@@ -868,6 +915,7 @@ class AsyncCalls:
         create_items: bool | None = None,
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
+        user: str | None = None,
         filename: str | None = None,
     ) -> models.LoadAnswer:
         """Load a file of items or events, or an archive of such files: the body is the file itself."""
@@ -893,6 +941,7 @@ class AsyncCalls:
                         "create_items": create_items,
                         "attributes": attributes,
                         "layout": layout,
+                        "user": user,
                         "filename": filename,
                     },
                 )
@@ -923,6 +972,7 @@ class AsyncCalls:
         create_items: bool | None = None,
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
+        user: str | None = None,
     ) -> models.LoadAnswer:
         """Load the same file again with these options, without sending it again."""
         return cast(
@@ -946,6 +996,7 @@ class AsyncCalls:
                         "create_items": create_items,
                         "attributes": attributes,
                         "layout": layout,
+                        "user": user,
                     },
                 )
             ),
@@ -970,6 +1021,62 @@ class AsyncCalls:
         return cast(
             "models.DiagnosisAnswer",
             await self.call(Call("GET", "/v1/admin/diagnose", repeatable=True)),
+        )
+
+    async def performance(self) -> models.PerformanceAnswer:
+        """How quick each route was in the last 1, 5 and 15 minutes, and how often the cache had it."""
+        return cast(
+            "models.PerformanceAnswer",
+            await self.call(Call("GET", "/v1/admin/performance", repeatable=True)),
+        )
+
+    async def refresh_answers(self, body: models.RefreshBody) -> models.RefreshedAnswer:
+        """Make a user's lists anew, or with `{}` everybody's: no cached answer counts any more."""
+        return cast(
+            "models.RefreshedAnswer", await self.call(Call("POST", "/v1/admin/refresh", body=body))
+        )
+
+    async def list_runs(
+        self, *, before: int | None = None, limit: int | None = None
+    ) -> models.ModelRunsAnswer:
+        """The model runs, newest first: what each night made, and which is served."""
+        return cast(
+            "models.ModelRunsAnswer",
+            await self.call(
+                Call(
+                    "GET",
+                    "/v1/admin/runs",
+                    query={"before": before, "limit": limit},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    async def find_model_run(self, run_id: int) -> models.WholeModelRunAnswer:
+        """One model run with everything measured, what it was made with and what its steps took."""
+        return cast(
+            "models.WholeModelRunAnswer",
+            await self.call(Call("GET", f"/v1/admin/runs/{in_path(run_id)}", repeatable=True)),
+        )
+
+    async def roll_back_run(self) -> models.ServedRunAnswer:
+        """Serve the newest retained run that is older than the one being served."""
+        return cast(
+            "models.ServedRunAnswer", await self.call(Call("POST", "/v1/admin/runs/rollback"))
+        )
+
+    async def publish_run(self, run_id: int) -> models.ServedRunAnswer:
+        """Serve a retained run, an older or a newer one, as `tandem rollback` does."""
+        return cast(
+            "models.ServedRunAnswer",
+            await self.call(Call("POST", f"/v1/admin/runs/{in_path(run_id)}/publish")),
+        )
+
+    async def list_settings(self) -> models.SettingsAnswer:
+        """The settings in force in the process that answers, and where each comes from."""
+        return cast(
+            "models.SettingsAnswer",
+            await self.call(Call("GET", "/v1/admin/settings", repeatable=True)),
         )
 
     async def healthz(self) -> models.Alive:

@@ -72,8 +72,12 @@ class AskedAnswer(TypedDict):
     exclusions: ExclusionKnowledge
     run: RunAnswer | None
     policy: PolicyAnswer
+    next: NotRequired[str | None]
     generated_at: str
     generation_time_ms: float
+    list_age_seconds: float
+    live_vector_age_seconds: float | None
+    algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
     user_id: str | None
@@ -106,6 +110,13 @@ class BasketItemBody(TypedDict):
 
     item_id: str
     weight: NotRequired[float]
+
+
+class BecauseOfAnswer(TypedDict):
+    """The item that a row is made because of."""
+
+    item_id: str
+    title: str | None
 
 
 class CategoriesAnswer(TypedDict):
@@ -160,6 +171,14 @@ class DiagnosisAnswer(TypedDict):
     well: bool
     looked_at: str
     findings: list[FindingAnswer]
+
+
+class DroppedRowAnswer(TypedDict):
+    """A row that is not on the page."""
+
+    row: PageRowKind
+    title_id: str
+    reason: RowDropReason
 
 
 class EventBatch(TypedDict):
@@ -466,6 +485,16 @@ class KeysAnswer(TypedDict):
     keys: list[KeyAnswer]
 
 
+class KindBody(TypedDict):
+    """All that is said of a kind; what is left out takes its default."""
+
+    weight: float
+    marks_seen: NotRequired[bool]
+    description: NotRequired[str]
+    value: NotRequired[RatingBody | ProportionBody | None]
+    half_life_days: NotRequired[float | None]
+
+
 class LatestAnswer(TypedDict):
     """New items, the newest first."""
 
@@ -581,6 +610,48 @@ class ManyAnswer(TypedDict):
     lists: list[ListForUser]
 
 
+MergeBody = TypedDict(
+    "MergeBody",
+    {
+        "from": str,
+    },
+)
+"""Who becomes part of the user."""
+
+
+MergedAnswer = TypedDict(
+    "MergedAnswer",
+    {
+        "user_id": str,
+        "from": str,
+        "merged": bool,
+        "events": int,
+    },
+)
+"""What became of two users: they are one, either way."""
+
+
+class ModelRunAnswer(TypedDict):
+    """One model run."""
+
+    run_id: int
+    state: str
+    live: bool
+    cut_off_at: str
+    started_at: str
+    finished_at: str | None
+    seconds: float | None
+    metrics: dict[str, Any]
+    reason: str | None
+
+
+class ModelRunsAnswer(TypedDict):
+    """Model runs, newest first."""
+
+    runs: list[ModelRunAnswer]
+    next: int | None
+
+
 class NamedItemAnswer(TypedDict):
     """One item."""
 
@@ -609,6 +680,44 @@ class NewKeyAnswer(TypedDict):
 NothingToCompare: TypeAlias = Literal["run", "user_vector", "item_vector"]
 
 
+class PageAnswer(TypedDict):
+    """A page."""
+
+    fields_unknown: NotRequired[list[str] | None]
+    user_id: str | None
+    rows: list[RowAnswer]
+    dropped: list[DroppedRowAnswer]
+    degraded: str | None
+    exclusions: ExclusionKnowledge | None
+    run: RunAnswer | None
+    generated_at: str
+    generation_time_ms: float
+
+
+class PageBody(TypedDict):
+    """For whom, and which rows."""
+
+    user_id: NotRequired[str | None]
+    rows: list[RowBody]
+    fields: NotRequired[list[str] | None]
+
+
+class PageItemAnswer(TypedDict):
+    """One item of a row."""
+
+    item_id: str
+    title: NotRequired[str | None]
+    categories: NotRequired[list[str] | None]
+    created_at: NotRequired[str | None]
+    attributes: NotRequired[dict[str, Any] | None]
+    score: float
+
+
+PageRowKind: TypeAlias = Literal[
+    "for_you", "because_of", "trending", "new_for_you", "continue", "popular"
+]
+
+
 class PairAnswer(TypedDict):
     """What is known of one pair."""
 
@@ -624,6 +733,14 @@ class PasswordBody(TypedDict):
 
     current: str
     new: str
+
+
+class PerformanceAnswer(TypedDict):
+    """How quick the API has been lately, all its processes together."""
+
+    processes: int
+    answering: int
+    windows: list[WindowPerformance]
 
 
 class PolicyAnswer(TypedDict):
@@ -682,6 +799,14 @@ class Problem(TypedDict):
     event_ids: NotRequired[list[str]]
 
 
+class ProportionBody(TypedDict):
+    """Events of the kind have a value, and weigh in proportion to it."""
+
+    smallest: float
+    greatest: float
+    reference: float
+
+
 class RankAnswer(TypedDict):
     """The items in the user's order."""
 
@@ -695,8 +820,12 @@ class RankAnswer(TypedDict):
     exclusions: ExclusionKnowledge
     run: RunAnswer | None
     policy: PolicyAnswer
+    next: NotRequired[str | None]
     generated_at: str
     generation_time_ms: float
+    list_age_seconds: float
+    live_vector_age_seconds: float | None
+    algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
     user_id: str
@@ -711,6 +840,12 @@ class RankBody(TypedDict):
     exclude_seen: NotRequired[bool]
     explain: NotRequired[bool]
     fields: NotRequired[list[str] | None]
+
+
+class RatingBody(TypedDict):
+    """Events of the kind are ratings."""
+
+    scale: str
 
 
 class Ready(TypedDict):
@@ -738,8 +873,12 @@ class RecommendationAnswer(TypedDict):
     exclusions: ExclusionKnowledge
     run: RunAnswer | None
     policy: PolicyAnswer
+    next: NotRequired[str | None]
     generated_at: str
     generation_time_ms: float
+    list_age_seconds: float
+    live_vector_age_seconds: float | None
+    algorithm_version: str
     because_withheld: NotRequired[str | None]
     removed: NotRequired[dict[str, int] | None]
     user_id: str
@@ -784,6 +923,19 @@ class RecordedAnswer(TypedDict):
     event_ids: list[str]
     refused: NotRequired[int]
     results: NotRequired[list[EventResult] | None]
+
+
+class RefreshBody(TypedDict):
+    """Whose answers are made anew."""
+
+    user_id: NotRequired[str | None]
+
+
+class RefreshedAnswer(TypedDict):
+    """What was dropped."""
+
+    dropped: int | None
+    redis_away: bool
 
 
 class RegistrationBody(TypedDict):
@@ -854,6 +1006,52 @@ class ResetRequestBody(TypedDict):
 RoleName: TypeAlias = Literal["viewer", "operator", "admin", "user"]
 
 
+class RoutePerformance(TypedDict):
+    """How one route did."""
+
+    route: str
+    method: str
+    requests: int
+    errors: int
+    p50_ms: float
+    p95_ms: float
+    p99_ms: float
+
+
+class RowAnswer(TypedDict):
+    """One row, at least as long as was asked."""
+
+    row: PageRowKind
+    title_id: str
+    recommendation_id: str
+    items: list[PageItemAnswer]
+    strategy: str
+    because_of: BecauseOfAnswer | None
+    category: str | None
+
+
+class RowBody(TypedDict):
+    """One row of a page."""
+
+    row: PageRowKind
+    title_id: str
+    limit: NotRequired[int]
+    min: NotRequired[int]
+    filter: NotRequired[str | None]
+    item_id: NotRequired[str | None]
+    category: NotRequired[str | None]
+    window: NotRequired[RowWindow | None]
+    days: NotRequired[int | None]
+    begun: NotRequired[list[str] | None]
+    finished: NotRequired[list[str] | None]
+
+
+RowDropReason: TypeAlias = Literal["too_few", "withheld", "away"]
+
+
+RowWindow: TypeAlias = Literal["day", "week", "month"]
+
+
 class RunAnswer(TypedDict):
     """The model run the whole answer comes from."""
 
@@ -899,6 +1097,16 @@ class SearchedItemAnswer(TypedDict):
     highlights: HighlightsAnswer | None
 
 
+ServeOutcome: TypeAlias = Literal["served", "under_way"]
+
+
+class ServedRunAnswer(TypedDict):
+    """A run that was asked to be served."""
+
+    run_id: int
+    outcome: ServeOutcome
+
+
 class SessionAnswer(TypedDict):
     """The session of a browser; what signs it in is in a cookie that no script can read."""
 
@@ -911,6 +1119,24 @@ class SessionBody(TypedDict):
 
     name: str
     password: str
+
+
+class SettingAnswer(TypedDict):
+    """One setting."""
+
+    name: str
+    value: str | None
+    origin: SettingOrigin
+    description: str
+
+
+SettingOrigin: TypeAlias = Literal["environment", "default"]
+
+
+class SettingsAnswer(TypedDict):
+    """The settings of the API that are in force, by name."""
+
+    settings: list[SettingAnswer]
 
 
 class SignInAnswer(TypedDict):
@@ -1198,6 +1424,35 @@ class WhoAnswer(TypedDict):
     name: str | None
     role: RoleName
     user_id: str | None
+
+
+class WholeModelRunAnswer(TypedDict):
+    """One model run with all that is known of it."""
+
+    run_id: int
+    state: str
+    live: bool
+    cut_off_at: str
+    started_at: str
+    finished_at: str | None
+    seconds: float | None
+    metrics: dict[str, Any]
+    reason: str | None
+    parameters: dict[str, Any] | None
+    step_seconds: dict[str, float] | None
+
+
+class WindowPerformance(TypedDict):
+    """What happened in the last minutes."""
+
+    minutes: int
+    seconds: float
+    routes: list[RoutePerformance]
+    cache_hits: int
+    cache_misses: int
+    cache_hit_rate: float | None
+    lists: int
+    candidates_per_list: float | None
 
 
 class WordAnswer(TypedDict):

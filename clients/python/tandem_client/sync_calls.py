@@ -115,6 +115,24 @@ class Calls:
             "models.EventKindsAnswer", self.call(Call("GET", "/v1/event-kinds", repeatable=True))
         )
 
+    def find_kind(self, kind: str) -> models.EventKindAnswer:
+        """What an event of a kind counts, and which values it takes."""
+        return cast(
+            "models.EventKindAnswer",
+            self.call(Call("GET", f"/v1/event-kinds/{in_path(kind)}", repeatable=True)),
+        )
+
+    def put_kind(self, kind: str, body: models.KindBody) -> models.EventKindAnswer:
+        """Create a kind of events, or replace all that is said of it. Its events are taken at once."""
+        return cast(
+            "models.EventKindAnswer",
+            self.call(Call("PUT", f"/v1/event-kinds/{in_path(kind)}", body=body, repeatable=True)),
+        )
+
+    def delete_kind(self, kind: str) -> None:
+        """Delete a kind of which no event is recorded."""
+        self.call(Call("DELETE", f"/v1/event-kinds/{in_path(kind)}", repeatable=True))
+
     def recommend(
         self,
         user_id: str,
@@ -135,6 +153,9 @@ class Calls:
         weights: Sequence[str] | None = None,
         policy: models.PolicyName | None = None,
         sharpness: float | None = None,
+        cursor: str | None = None,
+        not_again: str | None = None,
+        use_cache: bool | None = None,
     ) -> models.RecommendationAnswer:
         """Recommend items to a user, known or not."""
         return cast(
@@ -160,6 +181,9 @@ class Calls:
                         "weights": weights,
                         "policy": policy,
                         "sharpness": sharpness,
+                        "cursor": cursor,
+                        "not_again": not_again,
+                        "use_cache": use_cache,
                     },
                     repeatable=True,
                 )
@@ -179,6 +203,12 @@ class Calls:
         """Put the app's own items in the order in which they would be recommended to a user."""
         return cast(
             "models.RankAnswer", self.call(Call("POST", "/v1/rank", body=body, repeatable=True))
+        )
+
+    def make_page(self, body: models.PageBody) -> models.PageAnswer:
+        """Several lists at once, as the rows of a start page: no item in two of them."""
+        return cast(
+            "models.PageAnswer", self.call(Call("POST", "/v1/pages", body=body, repeatable=True))
         )
 
     def popular(
@@ -675,6 +705,13 @@ class Calls:
             self.call(Call("DELETE", f"/v1/users/{in_path(user_id)}", repeatable=True)),
         )
 
+    def merge_user(self, user_id: str, body: models.MergeBody) -> models.MergedAnswer:
+        """Make another user part of this one, as a visitor who signs in: history, interests, the rest."""
+        return cast(
+            "models.MergedAnswer",
+            self.call(Call("POST", f"/v1/users/{in_path(user_id)}/merge", body=body)),
+        )
+
     def history(
         self, user_id: str, *, limit: int | None = None, cursor: str | None = None
     ) -> models.HistoryAnswer:
@@ -689,6 +726,12 @@ class Calls:
                     repeatable=True,
                 )
             ),
+        )
+
+    def export_user(self, user_id: str) -> str:
+        """All that is stored of a user, as lines of JSON: what the user may ask for."""
+        return cast(
+            "str", self.call(Call("GET", f"/v1/users/{in_path(user_id)}/export", repeatable=True))
         )
 
     def create_token(self, body: models.TokenBody) -> models.TokenAnswer:
@@ -835,6 +878,7 @@ class Calls:
         create_items: bool | None = None,
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
+        user: str | None = None,
         filename: str | None = None,
     ) -> models.LoadAnswer:
         """Load a file of items or events, or an archive of such files: the body is the file itself."""
@@ -860,6 +904,7 @@ class Calls:
                         "create_items": create_items,
                         "attributes": attributes,
                         "layout": layout,
+                        "user": user,
                         "filename": filename,
                     },
                 )
@@ -888,6 +933,7 @@ class Calls:
         create_items: bool | None = None,
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
+        user: str | None = None,
     ) -> models.LoadAnswer:
         """Load the same file again with these options, without sending it again."""
         return cast(
@@ -911,6 +957,7 @@ class Calls:
                         "create_items": create_items,
                         "attributes": attributes,
                         "layout": layout,
+                        "user": user,
                     },
                 )
             ),
@@ -934,6 +981,59 @@ class Calls:
         """What is wrong, since when, and what to do about it."""
         return cast(
             "models.DiagnosisAnswer", self.call(Call("GET", "/v1/admin/diagnose", repeatable=True))
+        )
+
+    def performance(self) -> models.PerformanceAnswer:
+        """How quick each route was in the last 1, 5 and 15 minutes, and how often the cache had it."""
+        return cast(
+            "models.PerformanceAnswer",
+            self.call(Call("GET", "/v1/admin/performance", repeatable=True)),
+        )
+
+    def refresh_answers(self, body: models.RefreshBody) -> models.RefreshedAnswer:
+        """Make a user's lists anew, or with `{}` everybody's: no cached answer counts any more."""
+        return cast(
+            "models.RefreshedAnswer", self.call(Call("POST", "/v1/admin/refresh", body=body))
+        )
+
+    def list_runs(
+        self, *, before: int | None = None, limit: int | None = None
+    ) -> models.ModelRunsAnswer:
+        """The model runs, newest first: what each night made, and which is served."""
+        return cast(
+            "models.ModelRunsAnswer",
+            self.call(
+                Call(
+                    "GET",
+                    "/v1/admin/runs",
+                    query={"before": before, "limit": limit},
+                    repeatable=True,
+                )
+            ),
+        )
+
+    def find_model_run(self, run_id: int) -> models.WholeModelRunAnswer:
+        """One model run with everything measured, what it was made with and what its steps took."""
+        return cast(
+            "models.WholeModelRunAnswer",
+            self.call(Call("GET", f"/v1/admin/runs/{in_path(run_id)}", repeatable=True)),
+        )
+
+    def roll_back_run(self) -> models.ServedRunAnswer:
+        """Serve the newest retained run that is older than the one being served."""
+        return cast("models.ServedRunAnswer", self.call(Call("POST", "/v1/admin/runs/rollback")))
+
+    def publish_run(self, run_id: int) -> models.ServedRunAnswer:
+        """Serve a retained run, an older or a newer one, as `tandem rollback` does."""
+        return cast(
+            "models.ServedRunAnswer",
+            self.call(Call("POST", f"/v1/admin/runs/{in_path(run_id)}/publish")),
+        )
+
+    def list_settings(self) -> models.SettingsAnswer:
+        """The settings in force in the process that answers, and where each comes from."""
+        return cast(
+            "models.SettingsAnswer", self.call(Call("GET", "/v1/admin/settings", repeatable=True))
         )
 
     def healthz(self) -> models.Alive:
