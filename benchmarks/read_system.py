@@ -48,15 +48,15 @@ def running_system(apis: int) -> Iterator[tuple[str, dict[str, int], str]]:
         engine.dispose()
         stores = {"DATABASE_URL": url, "REDIS_URL": redis.url()}
         ports = {f"api-{n}": free_port() for n in range(1, apis + 1)}
-        stack.enter_context(_process("speed", folder / "speed.log", stores))
+        stack.enter_context(process_of("speed", folder / "speed.log", stores))
         for name, port in ports.items():
             settings = stores | {"TANDEM_API_PORT": str(port)}
-            stack.enter_context(_process("serving", folder / f"{name}.log", settings))
+            stack.enter_context(process_of("serving", folder / f"{name}.log", settings))
         yield url, ports, key
 
 
 @contextmanager
-def _process(module: str, log: Path, settings: dict[str, str]) -> Iterator[None]:
+def process_of(module: str, log: Path, settings: dict[str, str]) -> Iterator[None]:
     """One of our own programs, for the time of the block."""
     with log.open("wb") as file:
         process = subprocess.Popen(  # noqa: S603 -- our own programs

@@ -54,6 +54,9 @@ UNDOING = AdvisoryLock(31310, 8, "transaction", "taking back loads: one at a tim
 ITEM_BATCHES = AdvisoryLock(
     31310, 9, "transaction", "items that are added and replaced together: one batch at a time"
 )
+FILTERED_ATTRIBUTES = AdvisoryLock(
+    31310, 10, "session", "the indexes of attributes that are filtered often: one process builds"
+)
 POPULAR_LISTS = AdvisoryLock(31319, None, "transaction", "the popular lists of a run")
 LOADS = AdvisoryLock(31322, None, "session", "a load that is running; each has its own")
 UPLOADS = AdvisoryLock(31323, None, "session", "an upload that is loaded; each has its own")
@@ -74,6 +77,7 @@ LOCKS = (
     RATING_SCALES,
     UNDOING,
     ITEM_BATCHES,
+    FILTERED_ATTRIBUTES,
     POPULAR_LISTS,
     LOADS,
     UPLOADS,

@@ -5,6 +5,7 @@ for lists that are kept in memory. Recommendations, search, similar items and th
 """
 
 import hashlib
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
+from serving.filtering.bounds import bounds_of
 from serving.filtering.expression import Document, Expression, Moment
 
 _ANY_TIME = datetime(2000, 1, 1, tzinfo=UTC)
@@ -103,9 +105,11 @@ class Passes:
 
     def parameters(self) -> Mapping[str, Any]:
         """See `Condition`. The clock is read here, so that `now` is that of the search itself."""
+        bounds = bounds_of(self.expression)
         return {
             "item_path": self.expression.jsonpath(datetime.now(UTC)),
             "asks_fields": any(name.is_field for name in self.expression.names()),
+            "item_bounds": json.dumps(bounds) if bounds else None,
         }
 
     def identity(self) -> Mapping[str, Any]:
@@ -177,6 +181,7 @@ NOT_ASKED: Mapping[str, Any] = {
     "other_than_item_ids": [],
     "item_path": None,
     "asks_fields": False,
+    "item_bounds": None,
 }
 """The parameters of all conditions where none is asked."""
 

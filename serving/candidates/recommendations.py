@@ -208,7 +208,8 @@ class Recommendations:
             near = (Columns.of(row).item_nos for row in rows if row.origin == "near")
             if sum(map(len, near)) >= CANDIDATES:
                 return rows
-        return await self.store.rows(_SERVING["load_candidates"], parameters)
+        name = "load_candidates_within" if parameters["item_bounds"] else "load_candidates"
+        return await self.store.rows(_SERVING[name], parameters)
 
     async def load_taste_and_sequence(
         self, run_id: RunId, item_nos: NDArray[np.integer]
@@ -255,7 +256,8 @@ class Recommendations:
     ) -> ListedItems:
         """Up to `items` eligible items, the newest first, all with score 0."""
         parameters = {"excluded": list(excluded), "items": items, **filters.parameters()}
-        return ListedItems.of(await self.store.rows(_SERVING["load_any_items"], parameters))
+        name = "load_any_items_within" if parameters["item_bounds"] else "load_any_items"
+        return ListedItems.of(await self.store.rows(_SERVING[name], parameters))
 
 
 def _listed(

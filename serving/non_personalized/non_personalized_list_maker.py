@@ -47,7 +47,8 @@ class NonPersonalizedLists:
     ) -> ListedItems:
         """The eligible items that came into the catalogue last, all with score 0."""
         parameters = _eligible(filters, excluded, items)
-        return ListedItems.of(await self.store.rows(_SERVING["load_latest"], parameters))
+        name = "load_latest_within" if parameters["item_bounds"] else "load_latest"
+        return ListedItems.of(await self.store.rows(_SERVING[name], parameters))
 
     async def load_well_known(
         self, run_id: RunId, category: str

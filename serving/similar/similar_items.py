@@ -134,7 +134,8 @@ class SimilarItems:
 
     async def _compared(self, run_id: RunId, parameters: dict[str, Any]) -> list[NearestItem]:
         """The same without an index."""
-        rows = await self._store.rows(_SIMILAR["load_nearest"], parameters)
+        name = "load_nearest_within" if parameters["item_bounds"] else "load_nearest"
+        rows = await self._store.rows(_SIMILAR[name], parameters)
         if not rows:
             await self.check_run(run_id)
         return _nearest(rows)

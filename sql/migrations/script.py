@@ -7,6 +7,7 @@ from alembic import op
 SCHEMA = Path(__file__).parents[1] / "schema"
 FILES = (
     "catalogue",
+    "filtered_attributes",
     "log",
     "runs",
     "access",

@@ -68,7 +68,8 @@ end
 $$;
 
 -- name: grant_tables
--- Rows of all tables but two: which revision the database stands at, and what events mean, is the owner's to say. Parts of
+-- Rows of all tables but three: which revision the database stands at, what events mean, and which attributes have indexes,
+-- is the owner's to say. Parts of
 -- a partitioned table are reached through it. `model_runs` tells whose the tables are.
 do $$
 declare
@@ -77,7 +78,7 @@ begin
     for owned in
         select pg_class.oid, relname, relkind,
                case when relkind = 'S' then 'usage, select'
-                    when relkind in ('v', 'm') or relname in ('alembic_version', 'event_kinds') then 'select'
+                    when relkind in ('v', 'm') or relname in ('alembic_version', 'event_kinds', 'filtered_attributes') then 'select'
                     else 'select, insert, update, delete' end as privileges
         from pg_class
         where relnamespace = 'public'::regnamespace and relkind in ('r', 'p', 'v', 'm', 'S') and not relispartition

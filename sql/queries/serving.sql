@@ -198,6 +198,39 @@ join items using (item_no)
 where {eligible}
 group by origin;
 
+-- name: load_candidates_within
+-- As load_candidates, for a filter with bounds: of few items it makes no search.
+with {few}
+select {candidate_columns}
+from (
+    select 'near' as origin, nearest.item_no, -distance as score
+    from (
+        select item_embeddings.item_no, (embedding <#> cast(:embedding as vector)) - coalesce(gain, 0) as distance
+        from (
+            select item_no, embedding
+            from item_embeddings
+            where (select item_nos is null from few)
+              and {may_be_near}
+            union all
+            select items.item_no, embedding
+            from items
+            join item_embeddings on run_id = :run_id and item_embeddings.item_no = items.item_no
+            where items.item_no = any(cast((select item_nos from few) as integer[]))
+              and items.item_no not in (select unnest(cast(:excluded as integer[])))
+              and {eligible}
+        ) as item_embeddings
+        left join {following}
+            on following.item_no = item_embeddings.item_no
+        order by distance, item_no
+        limit :candidates
+    ) as nearest
+    union all
+    {candidates_beside}
+) as found
+join items using (item_no)
+where {eligible}
+group by origin;
+
 -- name: load_listed_candidates
 -- Only those that sources found without a search, and nothing of the vectors: for a user without one, and where the search
 -- for the nearest takes too long.
@@ -280,6 +313,28 @@ where {eligible}
 order by created_at desc, item_no desc
 limit :items;
 
+-- name: load_latest_within
+-- The same for a filter with bounds.
+with {few}
+select item_no, item_id, title, categories, cast(0 as real) as score
+from (
+    (select item_no, item_id, title, categories, created_at
+     from items
+     where (select item_nos is null from few)
+       and {eligible}
+       and item_no <> all(cast(:excluded as integer[]))
+     order by created_at desc, item_no desc
+     limit :items)
+    union all
+    (select item_no, item_id, title, categories, created_at
+     from items
+     where item_no = any(cast((select item_nos from few) as integer[]))
+       and {eligible}
+       and item_no <> all(cast(:excluded as integer[])))
+) as items
+order by created_at desc, item_no desc
+limit :items;
+
 -- name: load_popular_of_log
 -- Before the first run: the eligible items with the most interactions among the newest of the log.
 select items.item_no, item_id, title, categories, cast(counted.interactions as real) as score
@@ -302,6 +357,28 @@ select item_no, item_id, title, categories, cast(0 as real) as score
 from items
 where {eligible}
   and item_no <> all(cast(:excluded as integer[]))
+order by item_no desc
+limit :items;
+
+-- name: load_any_items_within
+-- The same for a filter with bounds.
+with {few}
+select item_no, item_id, title, categories, cast(0 as real) as score
+from (
+    (select item_no, item_id, title, categories
+     from items
+     where (select item_nos is null from few)
+       and {eligible}
+       and item_no <> all(cast(:excluded as integer[]))
+     order by item_no desc
+     limit :items)
+    union all
+    (select item_no, item_id, title, categories
+     from items
+     where item_no = any(cast((select item_nos from few) as integer[]))
+       and {eligible}
+       and item_no <> all(cast(:excluded as integer[])))
+) as items
 order by item_no desc
 limit :items;
 

@@ -51,6 +51,36 @@ where not coalesce(words @@ cast(:unwanted_among as tsquery), false)
 order by distance, item_no
 limit :items;
 
+-- name: load_nearest_within
+-- The same for a filter with bounds: of few items it makes no search.
+with {few}
+select {nearest_columns}
+from (
+    select item_no, similarity_embedding, similarity_embedding <#> cast(:similarity_embedding as vector) as distance
+    from (
+        select item_no, similarity_embedding
+        from item_similarity_embeddings
+        where (select item_nos is null from few)
+          and {may_be_nearest}
+        union all
+        select items.item_no, similarity_embedding
+        from items
+        join item_similarity_embeddings as embedded on run_id = :run_id and embedded.item_no = items.item_no
+        where items.item_no = any(cast((select item_nos from few) as integer[]))
+          and items.item_no not in (select unnest(cast(:excluded as integer[])))
+          and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
+          and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
+          and {shown}
+          and {passes}
+    ) as item_similarity_embeddings
+    order by distance, item_no
+    limit :nearest
+) as nearest
+join items using (item_no)
+where not coalesce(words @@ cast(:unwanted_among as tsquery), false)
+order by distance, item_no
+limit :items;
+
 -- name: load_nearest_by_index
 -- The same through the index: :run_id and :dimensions are written into the text. To be preceded by
 -- prepare_index_search in its transaction; there may be too few items when the index gives up.

@@ -28,6 +28,7 @@ COMMANDS = {
     "token": "stack.cli.token",
     "audit": "stack.cli.audit",
     "kind": "stack.cli.kind",
+    "filter": "stack.cli.filter",
     "runs": "stack.cli.runs",
     "repair": "stack.cli.repair",
 }

@@ -29,7 +29,7 @@ from stack.local.servers.postgres import PostgresServer
 DENIED = "permission denied|must be owner|must be able to|cannot set parameter|must have"
 
 ROWS = {"SELECT", "INSERT", "UPDATE", "DELETE"}
-READ_ONLY = {"alembic_version", "event_kinds"}
+READ_ONLY = {"alembic_version", "event_kinds", "filtered_attributes"}
 
 
 @pytest.fixture

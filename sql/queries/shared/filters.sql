@@ -29,6 +29,14 @@ and (cast(:item_path as jsonpath) is null or coalesce(jsonb_path_match_tz(
          else '{}' end,
     true), false))
 
+-- part: few
+-- For statements about items that ask for less than they would look at otherwise, as `with`: the only items that can pass
+-- the filter, by the indexes of declared attributes. Null: it asks nothing of these, or they are more than 5,000; all items
+-- are to be looked at then. The conditions of the request hold in both cases, or else what changed since would pass.
+few as materialized (
+    select items_within(cast(:item_bounds as jsonb), 5000) as item_nos
+)
+
 -- part: unwanted
 -- Each condition is false, and never null, where it is not asked.
 (categories && cast(:not_in_categories as text[])

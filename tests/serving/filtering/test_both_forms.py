@@ -111,6 +111,7 @@ def test_what_passes_in_python_passes_in_sql(
         "among_item_ids": None,
         "in_categories": None,
         "not_in_categories": [],
+        "other_than_item_ids": [],
     }
     passes = connection.execute(text(STATEMENT), parameters).scalar_one()
     assert passes == expression.holds(Document(attributes, fields), NOW), parameters["item_path"]

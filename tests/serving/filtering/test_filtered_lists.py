@@ -11,6 +11,7 @@ from sqlalchemy import update
 
 from serving.filtering.expression import Document
 from serving.filtering.language import parse_filter
+from sql.filtered_attributes import add_attribute
 from tests import tables
 from tests.serving.conftest import Gate, Seeds, Start, faults, until
 
@@ -32,7 +33,7 @@ FILTERS = (
     "year >= 1990 and year < 1993",
     'genre in ("Comedy", "Horror") and not country = "FR"',
     'country starts with "F" or rating missing',
-    "publish_at <= now",
+    "released_at <= now",
     'title starts with "Film 2" or item_id = "film-7"',
     "year = user.nothing or year = 1995",
 )
@@ -44,7 +45,7 @@ def attributes_of(film: int) -> dict[str, Any]:
         "genre": [["Comedy", "Drama"], ["Horror"], []][film % 3],
         "country": ["FR", "DE", "FI"][film % 3],
         **({"rating": film / 2} if film % 4 else {}),
-        "publish_at": "2020-01-01T00:00:00Z" if film % 2 else "2999-01-01T00:00:00Z",
+        "released_at": "2020-01-01T00:00:00Z" if film % 2 else "2999-01-01T00:00:00Z",
     }
 
 
@@ -74,9 +75,12 @@ def films(seeds: Seeds) -> Seeds:
     return seeds
 
 
+@pytest.mark.parametrize("declared", [(), ("year", "genre", "country")])
 async def test_every_list_has_what_passes_and_all_of_it(
-    client: httpx.AsyncClient, films: Seeds
+    client: httpx.AsyncClient, films: Seeds, declared: tuple[str, ...]
 ) -> None:
+    for attribute in declared:
+        add_attribute(films.engine, attribute, actor="test")
     for text in FILTERS:
         expected = passing(films, text)
         assert 0 < len(expected) < len(films.film_nos)
