@@ -20,6 +20,15 @@ from tests.serving.conftest import Gate, Seeds, Start, event, recommended, send,
 
 PUBLIC = {f"/v1/auth/{name}" for name in ("token", "register", "session", "reset", "reset-request")}
 
+OF_USERS = {
+    "/v1/users",
+    *(f"/v1/users/{{user_id}}{of}" for of in ("", "/history", "/export", "/merge", "/similar")),
+    "/v1/items/{item_id}/users",
+    "/v1/active-users",
+}
+LONG_QUESTIONS = {f"/v1/{name}" for name in ("rank", "recommendations", "pages", "similarity")}
+"""POST only because what they are asked is long."""
+
 
 def routes_of(router: Any) -> Iterator[APIRoute]:
     for route in router.routes:
@@ -38,11 +47,12 @@ def test_every_route_under_v1_asks_for_a_scope_that_fits_its_path_and_method() -
         expected = "read" if route.methods <= {"GET", "HEAD"} else "write"
         if route.path.startswith(("/v1/admin/", "/v1/loads")):
             expected = "admin"
-        if route.path_format in {"/v1/users/{user_id}", "/v1/users/{user_id}/history"}:
+        if route.path_format in OF_USERS or (route.path, expected) == ("/v1/events", "read"):
             expected = "users"
-        if route.path == "/v1/rank":
-            # A POST only because its question is long.
+        if route.path in LONG_QUESTIONS:
             expected = "read"
+        if route.path_format == "/v1/event-kinds/{kind}" and expected == "write":
+            expected = "admin"
         if route.path_format.endswith(("/tokens", "/{account_id}/user")):
             expected = "token"
         if route.path.startswith("/v1/auth/"):
