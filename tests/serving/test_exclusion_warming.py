@@ -69,4 +69,5 @@ async def test_a_process_hears_what_others_record_before_its_first_answer(
         " where application_name = 'tandem-follower' and datname = current_database()"
     )
     with engine.connect() as connection:
-        assert "tandem_exclusions" in connection.execute(text(query)).scalar_one()
+        # The last of all it listens to, exclusions among them.
+        assert "tandem_catalogue" in connection.execute(text(query)).scalar_one()
