@@ -117,9 +117,14 @@ class AnswerCache:
             found, version = await self._answers.find(user_no, key)
         if found is None:
             return Cached(None, version)
-        made_at, good_until, catalogue, position, entered, touched, encoded = found.split(b" ", 6)
-        stamp = Stamp(int(position), entered.decode(), touched.decode())
-        return Cached(encoded, version, float(made_at), float(good_until), stamp, catalogue)
+        try:
+            made_at, good_until, catalogue, position, *texts, encoded = found.split(b" ", 6)
+            entered, touched = (text.decode() for text in texts)
+            stamp = Stamp(int(position), entered, touched)
+            return Cached(encoded, version, float(made_at), float(good_until), stamp, catalogue)
+        except ValueError:
+            # Another version of Tandem has cached it.
+            return Cached(None, version)
 
     async def store(
         self,

@@ -49,6 +49,22 @@ async def test_other_parameters_are_another_answer(client: httpx.AsyncClient, an
         assert (await recommended(client, "ann", **query)).json()["source"] == "cache"
 
 
+async def test_what_another_version_of_tandem_has_cached_is_made_anew(
+    client: httpx.AsyncClient, ann: int, redis_url: str
+) -> None:
+    first = await recommended(client, "ann", limit=5)
+    with redis.Redis.from_url(redis_url) as store:
+        entries = store.hgetall(user_entry(UserNo(ann)))
+        for field, entry in entries.items():
+            seal, _, rest = entry.partition(b"|")
+            if rest:
+                old = rest.split(b" ")[0] + b' {"strategy": "what is no list of this version"}'
+                store.hset(user_entry(UserNo(ann)), field, seal + b"|" + old)
+    second = await recommended(client, "ann", limit=5)
+    assert ids(second) == ids(first)
+    assert second.json()["source"] == "blend"
+
+
 async def test_cached_answers_expire(client: httpx.AsyncClient, ann: int, redis_url: str) -> None:
     await recommended(client, "ann", limit=5)
     with redis.Redis.from_url(redis_url) as store:
