@@ -24,8 +24,8 @@ from sql.log import (
 from tests.events import NOON, RATE, event, record, user_no_of
 from tests.waiting import statements_waiting, wait_until
 
-FIRST = 2
-"""The position of the first event: the films have told of themselves at the one before."""
+FIRST = 3
+"""The position of the first event: the films have told of themselves at the two before."""
 
 
 def positions(connection: Connection) -> list[int]:
