@@ -10,6 +10,7 @@ from domain.identifiers import ItemId, UserId
 from serving.access.callers import Caller, TokenUser, may_see_users
 from serving.access.own import user_of
 from serving.access.requirements import FromCaller, may_read
+from serving.answering.fields import FromItemFields
 from serving.answering.own_values import FromOwnValues
 from serving.events.kinds import Kinds
 from serving.http.errors import problems_of_request
@@ -50,10 +51,12 @@ _NO_OTHERS = "This token is for one user, and cannot compare users."
     responses=problems_of_request(UnknownItemError),
 )
 async def used_together(
+    *,
     item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
     together: FromTogether,
     kinds: FromKinds,
     own_values: FromOwnValues,
+    item_fields: FromItemFields,
     asked: Annotated[TogetherQuery, Query()],
 ) -> Response:
     """Items that go with this one: bought or used by the same users, in a session or ever.
@@ -72,7 +75,8 @@ async def used_together(
         exclude_seen=asked.exclude_seen,
     )
     found = await together.together(asked.user(), request)
-    return Response(orjson.dumps(together_answer(found)), media_type="application/json")
+    answer = await item_fields.put(together_answer(found), found.result, asked.fields)
+    return Response(orjson.dumps(answer), media_type="application/json")
 
 
 @router.get(
@@ -82,10 +86,12 @@ async def used_together(
     responses=problems_of_request(UnknownUserError),
 )
 async def surprising_items(
+    *,
     user_id: Annotated[UserIdentifier, Path(examples=["ann"])],
     caller: FromCaller,
     surprising: FromSurprising,
     own_values: FromOwnValues,
+    item_fields: FromItemFields,
     asked: Annotated[SurprisingQuery, Query()],
 ) -> Response:
     """Items near the user's taste that hardly anybody knows.
@@ -99,6 +105,7 @@ async def surprising_items(
     request = SurprisingRequest(asked.limit, filters, asked.exclude_seen, asked.known)
     recommendation_id, found = await surprising.surprising(UserId(user_id), request)
     answer = surprising_answer(recommendation_id, user_id, found)
+    answer = await item_fields.put(answer, found.result, asked.fields)
     return Response(orjson.dumps(answer), media_type="application/json")
 
 

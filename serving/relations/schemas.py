@@ -1,6 +1,7 @@
 """What the routes of relations take and answer."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -8,6 +9,7 @@ from annotated_types import Ge, Le
 from pydantic import BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
 
+from serving.answering.fields import FieldedAnswer, ListedItemAnswer
 from serving.answering.pipeline import Answer
 from serving.answering.schemas import (
     DEGRADED,
@@ -126,11 +128,9 @@ class TogetherQuery(FindingQuery):
     exclude_seen: Annotated[QueryBoolean, Field(description=EXCLUDE_SEEN)] = True
 
 
-class TogetherItemAnswer(BaseModel):
+class TogetherItemAnswer(ListedItemAnswer):
     """One item that users of the other one used too."""
 
-    item_id: str = Field(examples=["stalker-1979"])
-    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="How much more that is than chance, in [0, 1]: a cosine, shrunk where few"
         " users are known."
@@ -139,7 +139,7 @@ class TogetherItemAnswer(BaseModel):
     users: int = Field(description="How many that is; at least 2.")
 
 
-class TogetherAnswer(BaseModel):
+class TogetherAnswer(FieldedAnswer):
     """Items that go with one."""
 
     items: list[TogetherItemAnswer]
@@ -186,11 +186,9 @@ class SurprisingQuery(FilterQuery):
     ] = False
 
 
-class SurprisingItemAnswer(BaseModel):
+class SurprisingItemAnswer(ListedItemAnswer):
     """One item."""
 
-    item_id: str = Field(examples=["stalker-1979"])
-    title: str = Field(examples=["Stalker"])
     score: float = Field(
         description="relevance times novelty, in [0, 1]; of a known item the live score, lowest"
         " first."
@@ -205,7 +203,7 @@ class SurprisingItemAnswer(BaseModel):
     users: int = Field(description="Users of the run who like it.")
 
 
-class SurprisingAnswer(BaseModel):
+class SurprisingAnswer(FieldedAnswer):
     """Items that would surprise a user, or did."""
 
     recommendation_id: uuid.UUID | None = Field(
@@ -324,13 +322,13 @@ class SimilarityAnswer(BaseModel):
 def similarity_answer(scores: PairScores) -> dict[str, Any]:
     """The fields of `SimilarityAnswer`, ready to be written."""
 
-    def written(pairs: "list[PairScore] | tuple[PairScore, ...]") -> list[dict[str, Any]]:
+    def written(pairs: Sequence[PairScore]) -> list[dict[str, Any]]:
         return [{"score": pair.score, "lacking": pair.lacking} for pair in pairs]
 
     return {
-        "item_pairs": written([*scores.items]),
-        "user_item_pairs": written([*scores.user_items]),
-        "user_pairs": written([*scores.users]),
+        "item_pairs": written(scores.items),
+        "user_item_pairs": written(scores.user_items),
+        "user_pairs": written(scores.users),
         "run": run_answer(scores.run),
     }
 

@@ -316,3 +316,21 @@ def is_of(value: Any, schema: dict[str, Any]) -> bool:
         return re.search(schema["pattern"], value) is not None
     low, high = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
     return low is None or bool(low < value < high)
+
+
+def properties(node: dict[str, Any]) -> set[str]:
+    """The names of all fields of the schemas that are named anywhere in it."""
+    named = (each.get("$ref", "").rpartition("/")[2] for each in walked(node))
+    return {field for name in named for field in SCHEMAS.get(name, {}).get("properties", ())}
+
+
+def taken(operation: str) -> set[str]:
+    """The names of what may be given."""
+    described = OPERATIONS[operation]
+    in_query = {parameter["name"] for parameter in described.get("parameters", ())}
+    return in_query | properties(described.get("requestBody", {}))
+
+
+@pytest.mark.parametrize("operation", [name for name in OPERATIONS if "fields" in taken(name)])
+def test_whoever_asks_for_fields_is_answered_which_are_unknown(operation: str) -> None:
+    assert "fields_unknown" in properties(OPERATIONS[operation]["responses"]["200"])

@@ -1239,6 +1239,7 @@ class StoredItemAnswer(TypedDict):
 class SurprisingAnswer(TypedDict):
     """Items that would surprise a user, or did."""
 
+    fields_unknown: NotRequired[list[str] | None]
     recommendation_id: str | None
     user_id: str
     items: list[SurprisingItemAnswer]
@@ -1254,7 +1255,10 @@ class SurprisingItemAnswer(TypedDict):
     """One item."""
 
     item_id: str
-    title: str
+    title: NotRequired[str | None]
+    categories: NotRequired[list[str] | None]
+    created_at: NotRequired[str | None]
+    attributes: NotRequired[dict[str, Any] | None]
     score: float
     relevance: float | None
     novelty: float | None
@@ -1270,6 +1274,7 @@ SurprisingSource: TypeAlias = Literal["cache", "surprising", "known", "no_vector
 class TogetherAnswer(TypedDict):
     """Items that go with one."""
 
+    fields_unknown: NotRequired[list[str] | None]
     items: list[TogetherItemAnswer]
     source: TogetherSource
     strategy: TogetherMode
@@ -1283,7 +1288,10 @@ class TogetherItemAnswer(TypedDict):
     """One item that users of the other one used too."""
 
     item_id: str
-    title: str
+    title: NotRequired[str | None]
+    categories: NotRequired[list[str] | None]
+    created_at: NotRequired[str | None]
+    attributes: NotRequired[dict[str, Any] | None]
     score: float
     share: float
     users: int

@@ -183,6 +183,23 @@ async def test_known_items_that_surprise_are_those_least_like_the_user(
     assert (await client.get("/v1/users/nobody/surprising")).status_code == 404
 
 
+async def test_items_that_go_together_or_surprise_carry_the_fields_asked_for(
+    client: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    publish(seeds)
+    seeds.write(text("update items set categories = array[item_id]"))
+    await send(client, *(event(user, film) for user in ("ann", "bob") for film in (8, 9)))
+    for path in ("/v1/items/film-8/together", "/v1/users/cat/surprising"):
+        plain = await client.get(path)
+        assert ids(plain)
+        assert "fields_unknown" not in plain.json()
+        asked = await client.get(path, params={"fields": "categories"})
+        assert asked.json()["fields_unknown"] == []
+        for before, item in zip(plain.json()["items"], asked.json()["items"], strict=True):
+            del before["title"]
+            assert item == {**before, "categories": [before["item_id"]]}
+
+
 async def test_given_pairs_are_scored_as_the_lists_score_them(
     client: httpx.AsyncClient, seeds: Seeds
 ) -> None:
