@@ -31,6 +31,8 @@ _CHECK_BYTES = 8
 _MOST_PLAIN = 64
 """More numbers than this are worth to be packed."""
 _MOST_BYTES = 4 * 100_000
+_HIGHEST = 2**31 - 1
+"""No item has a higher number."""
 _NOT_OURS = (
     "It is no cursor of this list. Give the `next` of an answer unchanged, with the same user and"
     " parameters, or leave it out to begin anew."
@@ -61,7 +63,7 @@ class Scroll:
         is_packed = len(gaps) > _MOST_PLAIN
         data = _packed(gaps) if is_packed else struct.pack(f"<{len(gaps)}I", *gaps)
         body = _HEAD.pack(_VERSION, is_packed, self.began_at) + data
-        text = base64.urlsafe_b64encode(body + _check(body, binding)).rstrip(b"=").decode()
+        text = base64.urlsafe_b64encode(body + checksum(body, binding)).rstrip(b"=").decode()
         return text if len(text) <= LONGEST_CURSOR else None
 
 
@@ -76,18 +78,38 @@ def read_cursor(text: str, binding: str) -> Scroll:
     except (binascii.Error, ValueError):
         whole = b""
     body, check = whole[:-_CHECK_BYTES], whole[-_CHECK_BYTES:]
-    if len(body) < _HEAD.size or check != _check(body, binding):
+    if len(body) < _HEAD.size or check != checksum(body, binding):
         raise invalid_request([Fault("query:cursor", _NOT_OURS)])
-    _, is_packed, began_at = _HEAD.unpack_from(body)
+    version, is_packed, began_at = _HEAD.unpack_from(body)
     if time.time() - began_at > SCROLL_SECONDS:
         raise CursorExpiredError
     data = body[_HEAD.size :]
-    if is_packed:
-        data = zlib.decompressobj().decompress(data, _MOST_BYTES)
-        places = np.frombuffer(data[: len(data) // 4 * 4], dtype=np.uint8).reshape(4, -1)
-        data = places.T.tobytes()
-    numbers = np.cumsum(np.frombuffer(data, dtype="<u4").astype(np.int64))
-    return Scroll(began_at, tuple(ItemNo(no) for no in numbers.tolist()))
+    numbers = _numbers(_unpacked(data) if is_packed else data)
+    # Anybody can make a cursor up whose checksum is right.
+    if version != _VERSION or numbers is None:
+        raise invalid_request([Fault("query:cursor", _NOT_OURS)])
+    return Scroll(began_at, tuple(map(ItemNo, numbers)))
+
+
+def _numbers(data: bytes | None) -> Sequence[int] | None:
+    """The numbers of items, rising, from the gaps between them; None: these are none."""
+    if data is None or len(data) % 4:
+        return None
+    gaps = np.frombuffer(data, dtype="<u4").astype(np.int64)
+    numbers: list[int] = np.cumsum(gaps).tolist()
+    return None if (gaps == 0).any() or numbers[-1:] > [_HIGHEST] else numbers
+
+
+def _unpacked(data: bytes) -> bytes | None:
+    """What `_packed` has packed; None: it has not packed this."""
+    unpacking = zlib.decompressobj()
+    try:
+        places = unpacking.decompress(data, _MOST_BYTES)
+    except zlib.error:
+        return None
+    if not unpacking.eof or unpacking.unused_data or len(places) % 4:
+        return None
+    return np.frombuffer(places, dtype=np.uint8).reshape(4, -1).T.tobytes()
 
 
 def _packed(gaps: Sequence[int]) -> bytes:
@@ -96,5 +118,6 @@ def _packed(gaps: Sequence[int]) -> bytes:
     return zlib.compress(places.tobytes())
 
 
-def _check(body: bytes, binding: str) -> bytes:
+def checksum(body: bytes, binding: str) -> bytes:
+    """What tells the cursor of one list from that of another; no secret."""
     return blake2b(binding.encode() + b"\0" + body, digest_size=_CHECK_BYTES).digest()

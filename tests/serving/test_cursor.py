@@ -1,17 +1,21 @@
 """A list is gone through page by page: nothing twice, nothing lost, whatever happens meanwhile."""
 
+import base64
 import random
+import struct
 import time
+import zlib
 from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from domain.identifiers import ItemNo
 from serving.lists import cursor as cursors
-from serving.lists.cursor import LONGEST_CURSOR, Scroll, read_cursor
+from serving.lists.cursor import LONGEST_CURSOR, Scroll, checksum, read_cursor
+from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.runtime.faults import CursorExpiredError, FaultyInputError
 from tests.serving.conftest import Gate, Seeds, event, faults, ids, recommended, send
 
@@ -34,6 +38,58 @@ def test_a_cursor_holds_what_was_shown(first: set[int], second: set[int], bindin
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(FaultyInputError):
         read_cursor(text, "ann")
+
+
+BINDING = f"ann\n{RecommendationQuery().to_request().scroll_key()}"
+
+
+def forged(body: bytes) -> str:
+    """A cursor of ann's list that was not made here, and has the right checksum."""
+    return base64.urlsafe_b64encode(body + checksum(body, BINDING)).rstrip(b"=").decode()
+
+
+def head(*, version: int = 1, packed: int = 0) -> bytes:
+    return struct.pack("<BBI", version, packed, int(time.time()))
+
+
+ZEROS = zlib.compress(bytes(8))
+HOSTILE = (
+    st.binary(max_size=60)
+    | st.binary(max_size=60).map(lambda data: head() + data)
+    | st.binary(max_size=60).map(lambda data: head(packed=1) + data)
+    | st.binary(max_size=60).map(lambda data: head(packed=1) + zlib.compress(data))
+)
+
+
+@settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60
+)
+@example(head(packed=1) + b"no zlib")
+@example(head(packed=1) + ZEROS[:-6])
+@example(head(packed=1) + ZEROS + b"more")
+@example(head(packed=1) + zlib.compress(bytes([1, 0, 0])))
+@example(head(packed=7) + struct.pack("<I", 1))
+@example(head() + b"abc")
+@example(head() + struct.pack("<I", 2**31))
+@example(head() + struct.pack("<2I", 2**31 - 1, 1))
+@example(head() + struct.pack("<2I", 1, 0))
+@example(head(version=2) + struct.pack("<I", 1))
+@example(head(packed=1) + zlib.compress(bytes(1_000_000)))
+@given(HOSTILE)
+async def test_a_forged_cursor_is_taken_only_if_it_is_like_one_made_here(
+    client: httpx.AsyncClient, body: bytes
+) -> None:
+    like_ours = forged(head() + struct.pack("<I", 1))
+    assert (await recommended(client, "ann", cursor=like_ours)).status_code == 200
+    answer = await recommended(client, "ann", cursor=forged(body))
+    if answer.status_code == 200:
+        scroll = read_cursor(forged(body), BINDING)
+        assert all(0 < no < 2**31 for no in scroll.shown)
+        assert len(set(scroll.shown)) == len(scroll.shown)
+    elif answer.status_code == 422:
+        assert list(faults(answer)) == ["query:cursor"]
+    else:
+        assert answer.json()["type"] == "urn:tandem:problem:cursor-expired"
 
 
 def test_two_thousand_items_of_a_million_have_room_in_a_cursor() -> None:
