@@ -106,18 +106,21 @@ class AnswerPipeline:
     ) -> None:
         """Make and cache a list of a run that is about to be served, for when it is.
 
-        Nothing is cached where the run does not know all of the user yet, and what is cached goes
-        with the user's next event as any list does: so it is the one that would be made then.
+        Nothing is cached where the run does not know all of the user yet, or without Redis, and
+        what is cached goes with the user's next event as any list does: so it is the one that would
+        be made then.
         """
         user_no = await self.users.find(user_id)
         if user_no is None:
             return
         key = _key(kind, request, run)
         cached = await self.cache.find(user_no, key)
-        stamp = await self.catalogue.current(cached.version.catalogue)
+        if cached.encoded is not None or not cached.version.reachable:
+            return
+        stamp = await self._stamp(cached)
         since = self.exclusion_cache.now
         # Asked after the version was taken: a later event voids the version.
-        if cached.encoded is None and await self.recommendations.knows_user(run.run_id, user_no):
+        if await self.recommendations.knows_user(run.run_id, user_no):
             user = self._reader(run, user_id, user_no, cached.version, since=since)
             await self._make(kind, request, run, user, key=key, version=cached.version, stamp=stamp)
 

@@ -124,6 +124,13 @@ async def test_a_list_made_ahead_is_found_once_its_run_is_served(memory: Memory)
     assert kind.times_made == 1
 
 
+async def test_nothing_is_made_ahead_that_cannot_be_cached(memory: Memory) -> None:
+    kind, pipeline = Counting(), memory.pipeline()
+    memory.away = True
+    await pipeline.prepare(kind, 3, LiveRun(RunId(2), datetime.now(UTC)), ANN)
+    assert kind.times_made == 0
+
+
 async def test_with_no_fallback_the_error_is_the_answer(memory: Memory) -> None:
     kind = Counting()
     nothing = StoreUnavailableError("Nothing fits.", reason="unreachable")
