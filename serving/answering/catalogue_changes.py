@@ -131,7 +131,7 @@ class CatalogueChanges:
         changes = orjson.loads(row.changes) if row.changes else []
         self._add(changes)
         entered = f"{row.entered}/{row.embedded}/{row.embedded_item_no}/{_epoch(row)}/{row.kinds}"
-        self.stamp = Stamp(horizon, entered, f"{entered}/{self._newest}")
+        self.stamp = Stamp(horizon, entered, f"{entered}/{row.touched}")
         self.expiring = row.expiring
 
     def _add(self, changes: list[tuple[int, int, str]]) -> None:

@@ -444,9 +444,9 @@ where user_id = :user_id;
 
 -- name: load_catalogue_changes
 -- What happened to items after :position of the log, the newest first and :most at the most, as JSON; and what tells
--- whether lists may have more to show than before: the newest item that came in or changed, and the newest of these that
--- the served run has an embedding of; how far its embeddings are in the middle of many; and when an item was published
--- last, and what event kinds are. `expiring`: whether any item will expire.
+-- whether lists may have more to show than before: the newest change, the newest item that came in or changed, and the
+-- newest of these that the served run has an embedding of; how far its embeddings are in the middle of many; and when an
+-- item was published last, and what event kinds are. `expiring`: whether any item will expire.
 select cast((
            select json_agg(json_build_array(position, item_no, change))
            from (
@@ -456,6 +456,7 @@ select cast((
                limit :most
            ) as newest
        ) as text) as changes,
+       (select max(position) from catalogue_changes) as touched,
        (select max(position) from catalogue_changes where change in ('added', 'changed')) as entered,
        (select max(catalogue_changes.position) from catalogue_changes
         where change in ('added', 'changed') and catalogue_changes.position <= progress.position) as embedded,
