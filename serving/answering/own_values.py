@@ -1,7 +1,7 @@
 """What a filter compares with of the user's own: `user.NAME`."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Protocol
 
 from fastapi import Depends
@@ -28,6 +28,19 @@ class AttributesReader(Protocol):
         """A user's attributes; of somebody unknown there are none."""
 
 
+@dataclass(eq=False, slots=True)
+class _ReadOnce:
+    """Keeps what was read of the last user: several filters may ask for it."""
+
+    users: AttributesReader
+    last: tuple[UserId, Mapping[str, Any]] | None = None
+
+    async def find_attributes(self, user_id: UserId) -> Mapping[str, Any]:
+        if self.last is None or self.last[0] != user_id:
+            self.last = (user_id, await self.users.find_attributes(user_id))
+        return self.last[1]
+
+
 class OwnValues:
     """Puts the values of the user's attributes into filters."""
 
@@ -36,11 +49,11 @@ class OwnValues:
         self._may_see_users = may_see_users
 
     def asked_by(self, caller: Caller) -> "OwnValues":
-        """The same for this caller.
+        """The same for one request of this caller.
 
         By comparing with known items it could be found out what an attribute holds.
         """
-        return OwnValues(self._users, may_see_users=may_see_users(caller))
+        return OwnValues(_ReadOnce(self._users), may_see_users=may_see_users(caller))
 
     async def written(self, text: str | None, user_id: str | None) -> Passes | None:
         """The filter that was written, as it is for this user; see `resolved`."""

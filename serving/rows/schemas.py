@@ -115,7 +115,7 @@ class RowBody(BaseModel):
         if self.min > self.limit:
             raise ValueError("min is more than limit: such a row is never there")
         try:
-            self._filters(1)
+            self._filters()
         except FilterError as error:
             # With what new_for_you asks beside it.
             raise ValueError(f"filter is too long for this row: {error}") from error
@@ -123,27 +123,30 @@ class RowBody(BaseModel):
 
     def to_request(self) -> RowRequest:
         """What the row is to be."""
-        days = 30 if self.days is None else self.days
         return RowRequest(
             self.row,
             self.title_id,
             self.limit,
             self.min,
-            self._filters(days),
+            self._filters(),
             None if self.item_id is None else ItemId(self.item_id),
             "" if self.row == "popular" and self.category is None else self.category,
             self.window or "week",
-            days,
+            self._days,
             tuple(self.begun or ("view",)) if self.row == "continue" else (),
             tuple(("purchase",) if self.finished is None else self.finished)
             if self.row == "continue"
             else (),
         )
 
-    def _filters(self, days: int) -> Filters:
+    @property
+    def _days(self) -> int:
+        return 30 if self.days is None else self.days
+
+    def _filters(self) -> Filters:
         wanted = [] if self.filter is None else [self.filter]
         if self.row == "new_for_you":
-            wanted = [*(f"({text})" for text in wanted), f"created_at >= now - {days} days"]
+            wanted = [*(f"({text})" for text in wanted), f"created_at >= now - {self._days} days"]
         return Filters().also(written_filter(" and ".join(wanted))) if wanted else Filters()
 
 

@@ -12,6 +12,7 @@ from sqlalchemy import insert, text
 
 from tests import tables
 from tests.serving.conftest import Gate, Seeds, event, faults, send, token_of, until
+from tests.serving.test_fallback_refresh import noticed
 
 KINDS = ("for_you", "because_of", "trending", "new_for_you", "continue", "popular")
 
@@ -278,6 +279,7 @@ async def test_what_is_wrong_with_a_page_is_said_where_it_stands(
         ({"rows": [row("for_you", item_id="film-1")]}, "/rows/0"),
         ({"rows": [row("for_you", limit=3, min=4)]}, "/rows/0"),
         ({"rows": [row("new_for_you", filter="a = 1 or " * 120 + "a = 1")]}, "/rows/0"),
+        ({"rows": [row("new_for_you", days=3650, filter=f'title = "{"x" * 1956}"')]}, "/rows/0"),
         ({"rows": [good, row("because_of", item_id="film-77")]}, "/rows/1/item_id"),
         ({"rows": [row("continue", begun=["view", "watched"])]}, "/rows/0/begun/1"),
         ({"rows": [row("popular", filter="a = user.b")]}, "/rows/0/filter"),
@@ -287,6 +289,24 @@ async def test_what_is_wrong_with_a_page_is_said_where_it_stands(
             answer = await client.post("/v1/pages", json=body)
             assert answer.status_code == 422, answer.text
             assert any(pointer.startswith(where) for pointer in faults(answer)), answer.text
+
+
+async def test_the_attributes_of_the_user_are_read_once_for_all_rows(
+    client: httpx.AsyncClient,
+) -> None:
+    read: list[str] = []
+
+    def note(statement: str, _parameters: Any) -> None:
+        if statement.lstrip().startswith("select attributes from users"):
+            read.append(statement)
+
+    await client.put("/v1/users/ann", json={"attributes": {"size": 1}})
+    rows = [row("for_you", f"row-{no}", filter="size = user.size") for no in range(5)]
+    with noticed(note):
+        await page(client, *rows)
+        assert len(read) == 1
+        await page(client, *rows)
+    assert len(read) == 2
 
 
 async def test_a_token_gets_the_page_of_its_own_user_alone(
