@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserNo
@@ -76,6 +77,7 @@ class AdditionApplier:
             known=WHOLE_LOG,
             events_since_cut_off=user.events_since_cut_off + len(added.used),
             added=added,
+            vector_at=datetime.now(UTC),
         )
 
 

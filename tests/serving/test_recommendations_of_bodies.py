@@ -41,6 +41,19 @@ def item(film: int, weight: float = 1.0) -> dict[str, Any]:
 
 
 @pytest.mark.usefixtures("run_id")
+async def test_the_live_vector_of_a_basket_is_as_old_as_the_answer(
+    client: httpx.AsyncClient, engine: Engine, seeds: Seeds
+) -> None:
+    await send(client, event("ann", 3, "like"))
+    fold_all(engine)
+    seeds.write(text("update user_embeddings set updated_at = now() - interval '2 days'"))
+    age = "live_vector_age_seconds"
+    assert (await asked(client, user_id="ann")).json()[age] > 86_400
+    for user in ({"user_id": "ann"}, {}):
+        assert 0 <= (await asked(client, **user, items=[item(5)])).json()[age] < 86_400
+
+
+@pytest.mark.usefixtures("run_id")
 async def test_a_basket_counts_as_the_same_events_would_and_nothing_is_written(
     client: httpx.AsyncClient, engine: Engine, seeds: Seeds
 ) -> None:
