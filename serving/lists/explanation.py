@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol, Self
 
@@ -10,13 +11,28 @@ from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
 from serving.candidates import collect
 from serving.candidates.catalogue_items import Candidates, CatalogueItem, NewItems
-from serving.candidates.filters import EVERYTHING, AmongItems, Filters, OtherThanItems
+from serving.candidates.filters import (
+    EVERYTHING,
+    AmongItems,
+    Filters,
+    InAnyCategory,
+    InNoCategory,
+    OtherThanItems,
+)
 from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, ItemLookup
 
 Reason = Literal[
     "disliked", "seen", "named", "excluded", "category", "filter", "unavailable", "capped"
 ]
+
+
+_REASONS: Mapping[type, Reason] = {
+    OtherThanItems: "excluded",
+    InAnyCategory: "category",
+    InNoCategory: "category",
+}
+"""Why an item does not pass a condition of this kind; of others because of the written filter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +127,8 @@ async def count_removed(
         return None
     kept = _numbers(candidates)
     removed = (available.items[no] for no in _numbers(available) - kept)
-    counts = Counter(_reason(item, user, wanted.filters) for item in removed)
+    excluded = frozenset(user.excluded)
+    counts = Counter(_reason(item, user, excluded, wanted.filters) for item in removed)
     if BATCH in names:
         best = user.batch.top(CANDIDATES).item_nos.tolist()
         gone = [no for no in best if no not in available.items]
@@ -126,19 +143,13 @@ def _numbers(candidates: Candidates) -> set[ItemNo]:
     }
 
 
-def _reason(item: CatalogueItem, user: UserState, filters: Filters) -> Reason:
+def _reason(
+    item: CatalogueItem, user: UserState, excluded: AbstractSet[ItemNo], filters: Filters
+) -> Reason:
     """The first that holds of an available item which is no candidate."""
-    if item.item_no in user.excluded:
+    if item.item_no in excluded:
         if item.item_no in user.exclusions.disliked:
             return "disliked"
         return "seen" if item.item_no in user.exclusions.seen else "named"
-    others = [each for each in filters.conditions if isinstance(each, OtherThanItems)]
-    if not all(each.matches(item, None) for each in others):
-        return "excluded"
-    return "filter" if _of_categories(filters, item.categories) else "category"
-
-
-def _of_categories(filters: Filters, categories: Iterable[str]) -> bool:
-    own = set(categories)
-    is_wanted = not filters.any_of or not own.isdisjoint(filters.any_of)
-    return is_wanted and own.isdisjoint(filters.none_of)
+    failed = {type(each) for each in filters.conditions if not each.matches(item, None)}
+    return next((reason for kind, reason in _REASONS.items() if kind in failed), "filter")
