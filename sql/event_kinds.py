@@ -3,6 +3,7 @@
 import json
 import re
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -17,7 +18,7 @@ from sql.statements import statements
 LEAST_WEIGHT = 0.01
 _NUMBERED_LATER = KindNo(0)
 """A new kind gets its number as it is stored."""
-_NAME = re.compile(r"[a-z][a-z0-9_-]{0,49}")
+KIND_NAME = "[a-z][a-z0-9_-]{0,49}"
 
 _KINDS = statements("event_kinds")
 
@@ -86,10 +87,10 @@ def set_kind(
 def _audit(connection: Connection, before: EventKind | None, now: EventKind, actor: str) -> None:
     act = "create kind" if before is None else "change kind"
     changed = differences(before, now)
-    add_audit_entry(connection, act, now.kind, actor=actor, request_id=None, **changed)
+    add_audit_entry(connection, act, now.kind, actor=actor, **changed)
 
 
-def differences(before: EventKind | None, now: EventKind) -> dict[str, object]:
+def differences(before: EventKind | None, now: EventKind) -> dict[str, Any]:
     """What of the kind is different from before; of a new one all."""
     was = {} if before is None else asdict(before)
     changed = {name: value for name, value in asdict(now).items() if was.get(name) != value}
@@ -145,7 +146,7 @@ def changed_meaning(before: EventKind, after: EventKind) -> str | None:
 
 
 def _new_kind(name: str, change: KindChange) -> EventKind:
-    if not _NAME.fullmatch(name):
+    if not re.fullmatch(KIND_NAME, name):
         raise KindRefusedError(
             f"{name[:80]!r} cannot be the name of a kind: it is 1 to 50 small letters, digits,"
             " '-' and '_', and begins with a letter."

@@ -45,7 +45,7 @@ def find_named_run(connection: Connection, name: str) -> RunRecord:
     if name == LIVE:
         run_no = runs.find_live_run_no(connection)
     elif name == LATEST:
-        run_no = newest_run_no(connection)
+        run_no = runs.newest_run_no(connection)
     elif _NUMBER.fullmatch(name):
         run_no = int(name)
     else:
@@ -54,11 +54,6 @@ def find_named_run(connection: Connection, name: str) -> RunRecord:
     if record is None:
         raise UnknownRunError(f"There is no run {name}. The runs there are: tandem runs")
     return record
-
-
-def newest_run_no(connection: Connection) -> int:
-    """The number of the newest run; 0 before the first."""
-    return runs.newest_run_no(connection)
 
 
 def accuracy(record: RunRecord) -> str:

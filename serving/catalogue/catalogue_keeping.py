@@ -24,12 +24,11 @@ from serving.catalogue.schemas import (
     ItemBody,
     ItemEntry,
     ItemPatch,
-    ItemResult,
     ItemsQuery,
 )
 from serving.filtering.expression import OwnValue
 from serving.http.cursors import decoded_number
-from serving.http.entries import RefusedEntry, entry_faults, errors_of, refuse_all
+from serving.http.entries import RefusedEntry, batch_answer, entry_faults, refuse_all
 from serving.http.errors import faults_of
 from serving.http.merge_patch import merge_patch
 from serving.redis.answers import Answers
@@ -115,7 +114,8 @@ class CatalogueKeeping:
         said = [(entry.item_id, entry.model_dump(exclude={"item_id"})) for entry in good]
         stored = await self.catalogue.store_items(said) if said else {}
         await self._make_known(stored.values())
-        return _batch_answer(entries, found, stored)
+        said_of = batch_answer(entries, "item_id", found, lambda item_id: stored[item_id].created)
+        return ItemBatchAnswer(**said_of)
 
     async def create(self, item_ids: Iterable[str]) -> None:
         """Create those items that there are none of, titled by their ids."""
@@ -206,26 +206,3 @@ def _checked(attributes: Mapping[str, Any]) -> dict[str, Any]:
         raise invalid_request(
             [Fault(f"/attributes{fault.pointer}", fault.detail) for fault in faults]
         ) from error
-
-
-def _batch_answer(
-    entries: Sequence[ItemEntry | RefusedEntry],
-    found: Mapping[int, Sequence[Fault]],
-    stored: Mapping[str, StoredItem],
-) -> ItemBatchAnswer:
-    results = []
-    for index, entry in enumerate(entries):
-        item_id = entry.item_id if isinstance(entry, ItemEntry) else None
-        if index in found or item_id is None:
-            errors = errors_of(found.get(index, ()))
-            results.append(ItemResult(item_id=item_id, status="refused", errors=errors))
-        else:
-            status = "created" if stored[item_id].created else "replaced"
-            results.append(ItemResult(item_id=item_id, status=status, errors=[]))
-    of = [result.status for result in results]
-    return ItemBatchAnswer(
-        created=of.count("created"),
-        replaced=of.count("replaced"),
-        refused=of.count("refused"),
-        results=results,
-    )

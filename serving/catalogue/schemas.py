@@ -1,7 +1,7 @@
 """The bodies of /v1/items and /v1/categories."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter
 from typing_extensions import TypeAliasType
@@ -11,7 +11,7 @@ from domain.limits import LONGEST_DESCRIPTION, LONGEST_TITLE, MOST_CATEGORIES, d
 from serving.answering.schemas import MOST_CATEGORIES as MOST_ASKED
 from serving.answering.schemas import WrittenFilter
 from serving.http.cursors import PageQuery
-from serving.http.entries import MOST_ENTRIES, REFUSED_LATER, Errors, RefusedEntry
+from serving.http.entries import MOST_ENTRIES, REFUSED_LATER, Errors, Outcome, RefusedEntry
 from serving.http.values import (
     NOT_BLANK,
     Attributes,
@@ -152,7 +152,7 @@ class ItemResult(BaseModel):
     """What became of one item of a batch."""
 
     item_id: str | None = Field(description="Null: the entry has no good one.", examples=["seven"])
-    status: TypeAliasType("ItemStatus", Literal["created", "replaced", "refused"])  # type: ignore[valid-type]
+    status: TypeAliasType("ItemStatus", Outcome)  # type: ignore[valid-type]
     errors: Errors
 
 

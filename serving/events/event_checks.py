@@ -10,7 +10,7 @@ from domain.identifiers import ItemNo
 from domain.interactions import EventKind, Scale, parse_scale
 from serving.events.event_log import EventContent
 from serving.events.schemas import EventBody
-from serving.http.entries import RefusedEntry
+from serving.http.entries import RefusedEntry, faults_of_entry
 from serving.runtime.faults import MOST_FAULTS, ConflictingEventsError, Fault
 
 _LONGEST_REPORTED_KIND = 80
@@ -30,23 +30,25 @@ class Known:
 def event_faults(index: int, event: EventBody | RefusedEntry, known: Known) -> list[Fault]:
     """All that is wrong with the event at this index of a batch."""
     if isinstance(event, RefusedEntry):
-        return [Fault(f"/events/{index}{fault.pointer}", fault.detail) for fault in event.faults]
+        return faults_of_entry("events", index, event.faults)
     found = []
     if event.kind not in known.kinds:
-        found.append(Fault("kind", _unknown_kind(event.kind, known.kinds)))
+        found.append(Fault("/kind", _unknown_kind(event.kind, known.kinds)))
     else:
         found.extend(value_faults(event, known.kinds))
     if event.item_id not in known.item_nos:
         advice = "Create it first with PUT /v1/items/{item_id}."
-        found.append(Fault("item_id", f"There is no item {event.item_id!r}. {advice}"))
+        found.append(Fault("/item_id", f"There is no item {event.item_id!r}. {advice}"))
     if event.occurred_at is not None:
         found.extend(_time_faults(event.occurred_at, known))
-    return [Fault(f"/events/{index}/{fault.pointer}", fault.detail) for fault in found]
+    return faults_of_entry("events", index, found)
 
 
-def in_our_words(event: EventBody, kinds: Mapping[str, EventKind]) -> EventBody:
+def in_our_words(
+    event: EventBody | RefusedEntry, kinds: Mapping[str, EventKind]
+) -> EventBody | RefusedEntry:
     """The event under our kind where its own is another word for it, as `addtocart` for `cart`."""
-    if event.kind in kinds:
+    if isinstance(event, RefusedEntry) or event.kind in kinds:
         return event
     try:
         kind = kind_of_word(event.kind, tuple(kinds))
@@ -73,7 +75,7 @@ def value_faults(event: EventBody, kinds: Mapping[str, EventKind]) -> list[Fault
     faults = _bounds_faults(event, kind, kinds.values())
     if event.scale is not None:
         detail = f"An event of the kind {kind.kind!r} has no scale: it is no rating."
-        faults.append(Fault("scale", f"{detail} {_ratings(kinds.values())}"))
+        faults.append(Fault("/scale", f"{detail} {_ratings(kinds.values())}"))
     return faults
 
 
@@ -104,13 +106,7 @@ def _rating_faults(event: EventBody, own: Scale) -> list[Fault]:
             ' Ratings on another scale name it: "scale": "1:10" with the event, or for all of'
             f" them `tandem kind set {event.kind} --scale 1:10`."
         )
-    return [Fault("value", detail)]
-
-
-def summary(faults: Sequence[Fault]) -> str:
-    """The sentence over all that is wrong with a batch."""
-    more = f" The first {MOST_FAULTS} are listed." if len(faults) > MOST_FAULTS else ""
-    return f"Nothing was stored: {len(faults)} fault(s) in the events.{more}"
+    return [Fault("/value", detail)]
 
 
 def _bounds_faults(event: EventBody, kind: EventKind, kinds: Iterable[EventKind]) -> list[Fault]:
@@ -119,13 +115,13 @@ def _bounds_faults(event: EventBody, kind: EventKind, kinds: Iterable[EventKind]
         if event.value is None:
             return []
         detail = f"An event of the kind {kind.kind!r} has no value. {_with_values(kinds)}"
-        return [Fault("value", detail)]
+        return [Fault("/value", detail)]
     if event.value is None:
         detail = f"An event of the kind {kind.kind!r} needs a value from {least:g} to {most:g}."
-        return [Fault("value", detail)]
+        return [Fault("/value", detail)]
     if not least <= event.value <= most:
         detail = f"The value of the kind {kind.kind!r} is a number from {least:g} to {most:g}."
-        return [Fault("value", detail)]
+        return [Fault("/value", detail)]
     return []
 
 
@@ -145,9 +141,9 @@ def _time_faults(occurred_at: datetime, known: Known) -> list[Fault]:
         detail = (
             f"This is {ahead:.0f} seconds in the future; the server's time is {known.now:%FT%TZ}."
         )
-        return [Fault("occurred_at", detail)]
+        return [Fault("/occurred_at", detail)]
     if occurred_at < _EARLIEST:
-        return [Fault("occurred_at", "Events before 1970-01-01 are not accepted.")]
+        return [Fault("/occurred_at", "Events before 1970-01-01 are not accepted.")]
     return []
 
 

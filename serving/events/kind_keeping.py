@@ -1,6 +1,7 @@
 """What events mean, as operators say it over HTTP; each act is in the audit log."""
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 
 from domain.errors import StoreUnavailableError
@@ -8,6 +9,7 @@ from domain.interactions import EventKind
 from serving.access.acting import Actor
 from serving.events.kinds import Kinds
 from serving.postgres.store import WriteStore
+from serving.runtime.budget import ask_without_blame
 from serving.runtime.faults import KindInUseError, UnknownKindError
 from sql.event_kinds import (
     KindChange,
@@ -60,18 +62,19 @@ class KindKeeping:
 
         UnknownKindError if there is none, KindInUseError if the log has events of it.
         """
+        # A log that has no event of the kind is read to its end.
+        ask_without_blame()
         parameters = {"kind": name, **actor.doing("delete kind")}
         (row,) = await self._store.write(_KINDS["delete_kind"], parameters)
         if row.outcome == "used":
             raise KindInUseError
-        try:
+        # Else an event of it is refused by the store until this process has looked again.
+        with suppress(StoreUnavailableError):
             await self._kinds.refresh()
-        except StoreUnavailableError:
-            # An event of it is refused by the store until this process has looked again.
-            return
         if row.outcome == "unknown":
             raise UnknownKindError(f"There is no kind {name[:80]!r}.")
 
     async def _is_used(self, kind: EventKind) -> bool:
+        ask_without_blame()
         rows = await self._store.rows(_KINDS["kind_is_used"], {"kind_no": kind.kind_no})
         return bool(rows[0][0])

@@ -20,13 +20,13 @@ from serving.runtime.faults import (
     MalformedBodyError,
     UnknownKindError,
 )
-from sql.event_kinds import KindChange
+from sql.event_kinds import KIND_NAME, KindChange
 
 router = APIRouter(prefix="/v1", tags=["events"], route_class=TandemRoute)
 
 FromKindKeeping = Annotated[KindKeeping, provided(KindKeeping)]
 KindPath = Annotated[
-    str, Path(min_length=1, max_length=50, pattern="^[a-z][a-z0-9_-]{0,49}$", examples=["share"])
+    str, Path(min_length=1, max_length=50, pattern=f"^{KIND_NAME}$", examples=["share"])
 ]
 Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 

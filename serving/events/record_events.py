@@ -8,7 +8,7 @@ from typing import Literal
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
-from domain.interactions import EventKind
+from domain.interactions import EventKind, Scale
 from serving.candidates.catalogue_items import find_item_nos
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.events.event_checks import (
@@ -20,7 +20,6 @@ from serving.events.event_checks import (
     in_our_words,
     rating_scale,
     scale_fault,
-    summary,
     value_faults,
 )
 from serving.events.event_log import ConflictError, Events, Recorded
@@ -29,15 +28,10 @@ from serving.events.new_events import exclusions_by, new_event, sent_event, sent
 from serving.events.scales import Scales
 from serving.events.schemas import EventBody
 from serving.exclusions.exclusion_cache import ExclusionCache
-from serving.http.entries import RefusedEntry
+from serving.http.entries import RefusedEntry, refuse_all
 from serving.postgres.store import ReadStore
 from serving.redis.answers import Answers
-from serving.runtime.faults import (
-    MOST_FAULTS,
-    EventsNotAcknowledgedError,
-    Fault,
-    FaultyInputError,
-)
+from serving.runtime.faults import MOST_FAULTS, EventsNotAcknowledgedError, Fault
 from serving.runtime.metrics import ServingMetrics
 from sql.log import NewEvent
 
@@ -78,6 +72,17 @@ class Wanted:
 
 
 ALL_OR_NONE = Wanted()
+
+
+@dataclass(frozen=True, slots=True)
+class _GoodEvent:
+    """An event that has no fault."""
+
+    index: int
+    """Where it stood in what was sent."""
+    event: EventBody
+    scale: Scale | None
+    """What it lies on; None: it is no rating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,43 +135,36 @@ class EventRecorder:
     async def _checked(self, given: Sequence[EventBody | RefusedEntry], wanted: Wanted) -> _Batch:
         # Another word for a known kind is no reason to look for new kinds.
         kinds = await self.kinds.including(())
-        batch = [
-            in_our_words(event, kinds) if isinstance(event, EventBody) else event for event in given
-        ]
+        batch = [in_our_words(event, kinds) for event in given]
         events = [event for event in batch if isinstance(event, EventBody)]
         known = await self._look_up(events, create_items=wanted.create_items)
         faults: dict[int, list[Fault]] = {}
+        good: list[_GoodEvent] = []
         for index, event in enumerate(batch):
             if found := event_faults(index, event, known):
                 faults[index] = found
-        scales = {
-            index: rating_scale(event, known.kinds[event.kind])
-            for index, event in enumerate(batch)
-            if index not in faults and isinstance(event, EventBody)
-        }
-        if not faults or wanted.partial:
-            numbers = await self.scales.including(filter(None, scales.values()))
-            for index, scale in scales.items():
-                if scale is not None and scale not in numbers:
-                    faults[index] = [scale_fault(index)]
-        if faults and not wanted.partial:
-            every = [fault for index in sorted(faults) for fault in faults[index]]
-            raise FaultyInputError(summary(every), every)
-        good = {
-            index: event
-            for index, event in enumerate(batch)
-            if index not in faults and isinstance(event, EventBody)
-        }
+            elif isinstance(event, EventBody):
+                good.append(_GoodEvent(index, event, rating_scale(event, known.kinds[event.kind])))
+        if not wanted.partial:
+            refuse_all("events", faults)
+        scales = {each.scale for each in good if each.scale is not None}
+        scale_nos = await self.scales.including(scales)
+        for each in good:
+            if each.scale is not None and each.scale not in scale_nos:
+                faults[each.index] = [scale_fault(each.index)]
+        if not wanted.partial:
+            refuse_all("events", faults)
+        good = [each for each in good if each.index not in faults]
         if wanted.create_items:
-            known = await self._with_items(good.values(), known)
+            known = await self._with_items((each.event for each in good), known)
         ids = [sent_id_of(event) for event in batch]
         sent = [
-            sent_event(index, event, ids[index], scales[index], wanted.of_user)
-            for index, event in good.items()
+            sent_event(each.index, each.event, ids[each.index], each.scale, wanted.of_user)
+            for each in good
         ]
         new = [
-            new_event(event, as_sent, known, numbers)
-            for event, as_sent in zip(good.values(), sent, strict=True)
+            new_event(each.event, as_sent, known, scale_nos)
+            for each, as_sent in zip(good, sent, strict=True)
         ]
         return _Batch(sent, new, known.kinds.values(), ids, faults)
 

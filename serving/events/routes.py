@@ -29,13 +29,14 @@ from serving.events.schemas import (
     EventsAnswer,
     FoundEventsQuery,
     RecordedAnswer,
+    RecordingQuery,
     event_kinds_answer,
     found_event_answer,
 )
-from serving.http.entries import Partial, errors_of
+from serving.http.entries import errors_of
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
-from serving.http.values import Identifier, QueryBoolean
+from serving.http.values import Identifier
 from serving.runtime.faults import (
     BodyTooLargeError,
     ConflictingEventsError,
@@ -63,15 +64,7 @@ async def record_events(
     batch: EventBatch,
     caller: FromCaller,
     recorder: FromEventRecorder,
-    *,
-    partial: Annotated[Partial, Query()] = False,
-    create_items: Annotated[
-        QueryBoolean,
-        Query(
-            description="Whether items that there are none of are created, titled by their ids."
-            " Not with a token for one user."
-        ),
-    ] = False,
+    query: Annotated[RecordingQuery, Query()],
 ) -> RecordedAnswer:
     """Record what users did: all events of the batch, or none and the reasons.
 
@@ -88,9 +81,9 @@ async def record_events(
     ids of events are that user's own: the same id sent with a key is another event.
     """
     of_user = own_user(caller)
-    if create_items and of_user is not None:
+    if query.create_items and of_user is not None:
         raise ForbiddenError("A token for one user creates no items.")
-    wanted = Wanted(of_user=of_user, partial=partial, create_items=create_items)
+    wanted = Wanted(of_user=of_user, partial=query.partial, create_items=query.create_items)
     return _answer(await recorder.record(as_sent_by(caller, batch.entries()), wanted))
 
 

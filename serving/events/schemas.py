@@ -5,15 +5,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from sqlalchemy import Row
 from typing_extensions import TypeAliasType
 
 from domain.errors import InvalidInputError
 from domain.interactions import EventKind, Scale, parse_scale
-from serving.http.entries import MOST_ENTRIES, REFUSED_LATER, Errors, RefusedEntry
-from serving.http.values import AS_INTEGER, Identifier, Moment, Text, UserIdentifier
+from serving.http.cursors import Limit
+from serving.http.entries import MOST_ENTRIES, REFUSED_LATER, Errors, Partial, RefusedEntry
+from serving.http.values import Identifier, Moment, QueryBoolean, Text, UserIdentifier
 
 
 def _named_scale(given: str) -> str:
@@ -91,6 +91,21 @@ class EventBatch(BaseModel):
     def entries(self) -> list[EventBody | RefusedEntry]:
         """The events in their order, those that are not well formed too."""
         return list(self.events)
+
+
+class RecordingQuery(BaseModel):
+    """How a batch is recorded."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    partial: Partial = False
+    create_items: Annotated[
+        QueryBoolean,
+        Field(
+            description="Whether items that there are none of are created, titled by their ids."
+            " Not with a token for one user."
+        ),
+    ] = False
 
 
 class EventResult(BaseModel):
@@ -256,9 +271,7 @@ class EventsQuery(BaseModel):
 class FoundEventsQuery(EventsQuery):
     """Which events, and which page of them."""
 
-    limit: Annotated[int, Ge(1), Le(1_000), AS_INTEGER, Field(description="How many at most.")] = (
-        100
-    )
+    limit: Limit = 100
     cursor: Annotated[
         str | None, Field(max_length=100, description="`next` of the answer before.")
     ] = None
@@ -267,6 +280,4 @@ class FoundEventsQuery(EventsQuery):
 class DeletedEventsQuery(EventsQuery):
     """Which events are deleted, and how many at once."""
 
-    limit: Annotated[int, Ge(1), Le(1_000), AS_INTEGER, Field(description="How many at most.")] = (
-        1_000
-    )
+    limit: Limit = 1_000

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-_METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE")
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 # No X-API-Key: a key does not belong into a browser.
 _REQUEST_HEADERS = ("Authorization", "Content-Type", "If-None-Match", "X-Request-ID")
 _ANSWER_HEADERS = (

@@ -47,14 +47,15 @@ def not_a_cursor() -> FaultyInputError:
     return invalid_request([Fault("query:cursor", detail)])
 
 
+Limit = Annotated[int, Ge(1), Le(1_000), AS_INTEGER, Field(description="How many at most.")]
+
+
 class PageQuery(BaseModel):
     """Which page of a list that is gone through to its end."""
 
     model_config = ConfigDict(extra="forbid")
 
-    limit: Annotated[int, Ge(1), Le(1_000), AS_INTEGER, Field(description="How many at most.")] = (
-        100
-    )
+    limit: Limit = 100
     cursor: Annotated[
         str | None,
         Field(max_length=LONGEST_CURSOR, description="`next` of the answer before."),

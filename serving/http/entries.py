@@ -1,8 +1,9 @@
 """Entries of a batch: each is refused with its own reasons, whatever the others are like."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     BaseModel,
@@ -66,6 +67,11 @@ def errors_of(faults: Sequence[Fault]) -> list[FaultAnswer]:
     ]
 
 
+def faults_of_entry(name: str, index: int, faults: Iterable[Fault]) -> list[Fault]:
+    """The same, each with where the entry stands in the list of this name."""
+    return [Fault(f"/{name}/{index}{fault.pointer}", fault.detail) for fault in faults]
+
+
 def entry_faults(
     name: str, entries: Sequence[BaseModel | RefusedEntry], key: str
 ) -> dict[int, list[Fault]]:
@@ -77,16 +83,14 @@ def entry_faults(
     first: dict[str, int] = {}
     for index, entry in enumerate(entries):
         if isinstance(entry, RefusedEntry):
-            found[index] = [
-                Fault(f"/{name}/{index}{fault.pointer}", fault.detail) for fault in entry.faults
-            ]
+            found[index] = faults_of_entry(name, index, entry.faults)
         elif (earlier := first.setdefault(getattr(entry, key), index)) != index:
             detail = f"It stands at /{name}/{earlier} too; send each once."
             found[index] = [Fault(f"/{name}/{index}/{key}", detail)]
     return found
 
 
-def refuse_all(name: str, found: dict[int, list[Fault]]) -> None:
+def refuse_all(name: str, found: Mapping[int, Sequence[Fault]]) -> None:
     """FaultyInputError with what is wrong in a batch that is stored all or none, if anything is."""
     faults = [fault for index in sorted(found) for fault in found[index]]
     if not faults:
@@ -98,3 +102,27 @@ def refuse_all(name: str, found: dict[int, list[Fault]]) -> None:
 
 
 Outcome = Literal["created", "replaced", "refused"]
+
+
+def batch_answer(
+    entries: Sequence[BaseModel | RefusedEntry],
+    key: str,
+    found: Mapping[int, Sequence[Fault]],
+    is_new: Callable[[str], bool],
+) -> dict[str, Any]:
+    """The fields of an answer: what became of each entry, in their order, and of how many.
+
+    `found`: what was wrong with entries, by their indexes; `is_new`: of a stored one by its `key`.
+    """
+    results: list[dict[str, Any]] = []
+    outcomes: Counter[Outcome] = Counter()
+    for index, entry in enumerate(entries):
+        named = None if isinstance(entry, RefusedEntry) else getattr(entry, key)
+        outcome: Outcome = "refused"
+        if named is not None and index not in found:
+            outcome = "created" if is_new(named) else "replaced"
+        outcomes[outcome] += 1
+        errors = errors_of(found.get(index, ()))
+        results.append({key: named, "status": outcome, "errors": errors})
+    counts = {outcome: outcomes[outcome] for outcome in get_args(Outcome)}
+    return {**counts, "results": results}

@@ -76,4 +76,5 @@ def record_request(
     metrics.requests.labels(route, method, str(status)).inc()
     metrics.request_seconds.labels(route, method).observe(seconds)
     metrics.performance.observe(route, method, status, seconds)
-    log.info("request", method=method, route=route, status=status, ms=round(seconds * 1000, 3))
+    ms = round(seconds * 1000, 3)
+    log.info("request", method=method, route=route, status=int(status), ms=ms)

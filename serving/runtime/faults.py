@@ -1,6 +1,6 @@
 """What is wrong with a request, and where."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.errors import InvalidInputError, StoreUnavailableError, TandemError
@@ -152,7 +152,7 @@ class NoResetWebhookError(TandemError):
     """Nobody sends links from here (TANDEM_RESET_WEBHOOK): ask an administrator for one."""
 
 
-def unknown_items(named: dict[str, str], found: dict[str, ItemNo]) -> list[Fault]:
+def unknown_items(named: Mapping[str, str], found: Mapping[str, ItemNo]) -> list[Fault]:
     """What is wrong with items (by pointer) of which only some were found."""
     advice = "Create it first with PUT /v1/items/{item_id}, or leave it out."
     return [

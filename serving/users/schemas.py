@@ -1,7 +1,7 @@
 """The bodies of /v1/users/{user_id}."""
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from typing_extensions import TypeAliasType
@@ -10,6 +10,7 @@ from serving.http.entries import (
     MOST_ENTRIES,
     REFUSED_LATER,
     Errors,
+    Outcome,
     RefusedEntry,
 )
 from serving.http.values import (
@@ -180,7 +181,7 @@ class UserResult(BaseModel):
     """What became of one user of a batch."""
 
     user_id: str | None = Field(description="Null: the entry has no good one.", examples=["ann"])
-    status: TypeAliasType("UserStatus", Literal["created", "replaced", "refused"])  # type: ignore[valid-type]
+    status: TypeAliasType("UserStatus", Outcome)  # type: ignore[valid-type]
     errors: Errors
 
 

@@ -11,7 +11,7 @@ from serving.candidates.catalogue_items import find_item_nos
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_warming import ExclusionWarmer
 from serving.exclusions.exclusions import Exclusions, UserExclusions
-from serving.http.entries import RefusedEntry, entry_faults, errors_of, refuse_all
+from serving.http.entries import RefusedEntry, batch_answer, entry_faults, refuse_all
 from serving.http.errors import faults_of
 from serving.http.merge_patch import merge_patch
 from serving.postgres.store import ReadStore
@@ -23,7 +23,7 @@ from serving.runtime.faults import (
     invalid_request,
     unknown_items,
 )
-from serving.users.schemas import UserBatchAnswer, UserBody, UserEntry, UserPatch, UserResult
+from serving.users.schemas import UserBatchAnswer, UserBody, UserEntry, UserPatch
 from serving.users.user_profiles import (
     DeclaredInterests,
     DeclaredWord,
@@ -129,7 +129,8 @@ class UserKeeping:
                         detail = _merged(UserId(entry.user_id))
                         found[index] = [Fault(f"/users/{index}/user_id", detail)]
         await self._make_batch_known(said, stored)
-        return _batch_answer(entries, found, stored)
+        is_new = {str(user_id): each.created for user_id, each in stored.items()}
+        return UserBatchAnswer(**batch_answer(entries, "user_id", found, is_new.__getitem__))
 
     async def _make_known(self, said: StoredProfile, update: ProfileUpdate) -> None:
         # Also if nothing has changed: whoever declared the same before may have died before this.
@@ -175,7 +176,7 @@ def _item_faults(
     item_ids: Sequence[str], found: Mapping[str, ItemNo], above: str = ""
 ) -> list[Fault]:
     named = {f"{above}/interests/items/{index}": each for index, each in enumerate(item_ids)}
-    return unknown_items(named, dict(found))
+    return unknown_items(named, found)
 
 
 def _profile_of(user_id: UserId, body: UserBody, item_nos: Mapping[str, ItemNo]) -> StoredProfile:
@@ -210,29 +211,6 @@ def patched(profile: UserProfile, patch: UserPatch) -> UserBody:
         return UserBody(**merge_patch(stored, patch.model_dump(exclude_unset=True)))
     except ValidationError as error:
         raise invalid_request(faults_of(error.errors())) from error
-
-
-def _batch_answer(
-    entries: Sequence[UserEntry | RefusedEntry],
-    found: Mapping[int, Sequence[Fault]],
-    stored: Mapping[UserId, StoredUser],
-) -> UserBatchAnswer:
-    results = []
-    for index, entry in enumerate(entries):
-        user_id = UserId(entry.user_id) if isinstance(entry, UserEntry) else None
-        if index in found or user_id is None:
-            errors = errors_of(found.get(index, ()))
-            results.append(UserResult(user_id=user_id, status="refused", errors=errors))
-        else:
-            status = "created" if stored[user_id].created else "replaced"
-            results.append(UserResult(user_id=user_id, status=status, errors=[]))
-    of = [result.status for result in results]
-    return UserBatchAnswer(
-        created=of.count("created"),
-        replaced=of.count("replaced"),
-        refused=of.count("refused"),
-        results=results,
-    )
 
 
 def _as_declared(user_id: UserId, body: UserBody, update: ProfileUpdate) -> UserProfile:

@@ -69,8 +69,6 @@ class ProfileUpdate:
     user_no: UserNo
     created: bool
     """False: it replaced the profile before, or was the same."""
-    changed: bool
-    """Whether other interests are declared than before."""
     known: tuple[bool, ...]
     """Of each word, whether the run being served knows a term of it."""
     declared_at: datetime | None
@@ -206,10 +204,5 @@ def _profile(row: Row[Any]) -> UserProfile:
 
 def _update(row: Row[Any]) -> ProfileUpdate:
     return ProfileUpdate(
-        UserNo(row.user_no),
-        row.created,
-        row.changed,
-        tuple(row.known),
-        row.declared_at,
-        row.created_at,
+        UserNo(row.user_no), row.created, tuple(row.known), row.declared_at, row.created_at
     )

@@ -68,9 +68,12 @@ async def test_a_page_is_told_beforehand_what_it_may_send(shop: httpx.AsyncClien
     assert answer.status_code == 200
     assert answer.headers["access-control-allow-origin"] == SHOP
     methods = set(answer.headers["access-control-allow-methods"].split(", "))
-    assert methods == {"GET", "HEAD", "POST", "PUT", "DELETE"}
+    assert methods == {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"}
     assert "max-age" in str(answer.headers.keys())
     assert answer.headers["x-content-type-options"] == "nosniff"
+    for method in methods:
+        allowed = await asked_before(shop, method=method, headers="if-none-match")
+        assert allowed.status_code == 200, method
 
 
 async def test_a_key_does_not_belong_in_a_browser(shop: httpx.AsyncClient) -> None:

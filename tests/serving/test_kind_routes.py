@@ -7,7 +7,16 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from tests.serving.conftest import Seeds, event, faults, send
+from domain.errors import StoreUnavailableError
+from serving.access.acting import Actor
+from serving.events.kind_keeping import KindKeeping
+from serving.events.kinds import Kinds
+from serving.postgres.store import Store
+from serving.runs.live_runs import Runs
+from serving.runtime.breaker import BreakerRules
+from serving.runtime.faults import UnknownKindError
+from sql.event_kinds import KindChange
+from tests.serving.conftest import Seeds, Start, event, faults, send
 
 
 @pytest.fixture
@@ -86,3 +95,56 @@ async def test_a_number_is_never_given_again_and_no_event_outlives_its_kind(
     with seeds.engine.connect() as connection:
         number = text("select kind_no from event_kinds where kind = 'last'")
         assert connection.execute(number).scalar_one() >= 14
+
+
+async def test_a_slow_look_into_the_log_is_no_failure_of_postgres(
+    start: Start, seeds: Seeds
+) -> None:
+    # A single failure would open the breaker.
+    client = await start(
+        postgres_wait_seconds=1.0, breaker_error_share=0.001, postgres_probe_seconds=600
+    )
+    client.headers["X-API-Key"] = seeds.key("read", "write", "admin", name="operator")
+    for _ in range(BreakerRules().fewest_calls):
+        assert (await client.get("/v1/items")).status_code == 200
+    # A lock stands for a long log: whoever deletes waits for it as long as for a scan.
+    seeds.write(text("alter function delete_event_kind(text) set lock_timeout = 0"))
+    with seeds.engine.connect() as connection:
+        connection.execute(text("lock table interactions in access exclusive mode"))
+        assert (await client.delete("/v1/event-kinds/view")).status_code == 503
+        assert (await put(client, "view", weight=-1)).status_code == 503
+        connection.rollback()
+    listed = await client.get("/v1/items")
+    assert listed.status_code == 200, listed.text
+
+
+async def test_what_became_of_a_kind_is_said_though_kinds_cannot_be_read_again(
+    database_url: str,
+) -> None:
+    actor = Actor("operator", "request-1")
+    store, away = Store.at(database_url), Store.at("postgresql://nobody@127.0.0.1:1/nowhere")
+    try:
+        kinds = Kinds(Runs(away))
+        with pytest.raises(StoreUnavailableError):
+            await kinds.refresh()
+        keeping = KindKeeping(store, kinds)
+        with pytest.raises(UnknownKindError):
+            await keeping.delete("share", actor)
+        await KindKeeping(store, Kinds(Runs(store))).put("share", KindChange(weight=2), actor)
+        await keeping.delete("share", actor)
+        with pytest.raises(UnknownKindError):
+            await keeping.delete("share", actor)
+    finally:
+        await store.close()
+        await away.close()
+
+
+async def test_a_kind_said_again_is_no_change_for_the_audit_log(
+    operator: httpx.AsyncClient, seeds: Seeds
+) -> None:
+    for status in (201, 200):
+        said = await put(operator, "share", weight=0.1, half_life_days=0.3)
+        assert (said.status_code, said.json()["weight"]) == (status, 0.1)
+    with seeds.engine.connect() as connection:
+        acts = text("select act from audit_log where subject = 'share'")
+        assert connection.execute(acts).scalars().all() == ["create kind"]

@@ -31,6 +31,12 @@ async def test_a_problem_says_all_that_rfc_9457_asks_for(client: httpx.AsyncClie
     }
 
 
+async def test_the_status_of_a_request_is_logged_as_a_number(client: httpx.AsyncClient) -> None:
+    with structlog.testing.capture_logs() as logs:
+        await client.get("/v1/items/nothing")
+    assert [repr(entry["status"]) for entry in logs if entry["event"] == "request"] == ["404"]
+
+
 async def test_a_wrong_method_is_a_problem_that_names_the_right_one(
     client: httpx.AsyncClient,
 ) -> None:

@@ -9,10 +9,11 @@ from typing import Any
 from sqlalchemy import Engine
 
 from domain.errors import RunInProgressError, StackError
+from sql.runs import newest_run_no
 from stack.local.supervision.background import in_thread
 from stack.local.supervision.log_file import last_lines
 from stack.local.supervision.one_off import run_python
-from stack.runs import RunRecord, find_run, newest_run_no
+from stack.runs import RunRecord, find_run
 
 PROGRAM = ["-m", "stack.local.flow_runs.nightly_entry_point"]
 REPORTED_LOG_LINES = 15
