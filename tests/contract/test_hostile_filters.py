@@ -1,0 +1,211 @@
+"""Filters that nobody would write get a right answer or a refusal, and never break the service.
+
+`make test` draws some; `python -m tests.contract --filters 10000` as many as are asked for.
+"""
+
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.lark import from_lark
+from lark import Lark
+from sqlalchemy import Engine, update
+
+from serving.filtering import language
+from serving.filtering.expression import Document, OwnValue, Value
+from serving.filtering.language import FilterError, parse_filter
+from tests import tables
+from tests.serving.conftest import Seeds, seeds
+from tests.serving.process import RunApi, run_api
+
+__all__ = ["run_api", "seeds"]
+
+FILTERS = int(os.environ.get("CONTRACT_FILTERS", "150"))
+LISTS = (
+    "/v1/latest?limit=100&user_id=ann&",
+    "/v1/users/ann/recommendations?limit=100&",
+    "/v1/search?q=film&limit=100&user_id=ann&",
+    "/v1/items?limit=1000&",
+)
+OWN: dict[str, Any] = {"a": "x", "b": [1, "é"], "`c": 1990}
+TEXTS = ['"x"', '""', '"é"', '"\\""', '"\\\\"', '"\U0001f600"', '"2026-01-01"', '"%"', '"$"', '"1"']
+NUMBERS = ["0", "-1", "1990", "1.5", "9" * 18, f"-{'9' * 18}.{'9' * 18}", f"0.{'0' * 17}1"]
+WORDS = ["year", "genre", "title", "category", "item_id", "created_at", "attributes", "a", "A-b_9"]
+HOSTILE = [
+    "\x00", "\x1f", "\x7f", "\ufeff", "\u2028", "\u202e", "\uffff", "\U0010ffff", "İ", "e\u0301",
+    "'; drop table items; --", "$.year", "@", "%s", "%(a)s", ":item_path", "{}", "$$", "\\u0000",
+    "?", "&&", "||", "like_regex", ".**", ".datetime()", "last", "9" * 400, "1e400", "-0", "0x1",
+    "NaN", "Infinity", "1_000", "٣", "a" * 1_900, "`" + "`" * 9, '"' * 7, "(" * 21, ")" * 21,
+    "not " * 300, "(" * 19 + "a = 1" + ")" * 19, " or a = 1" * 99, " and a.b.c exists" * 99,
+    "a" + ".a" * 500, "a in (" + ",".join(map(str, range(300))) + ")", "a" * 70_000,
+]  # fmt: skip
+"""What stands at the borders of the language, of jsonpath, of SQL and of an address."""
+
+
+def _padded(texts: list[str]) -> st.SearchStrategy[str]:
+    """Words of the language need blanks between them."""
+    return st.sampled_from([f" {text} " for text in texts])
+
+
+_TERMINALS = {
+    "WORD": _padded(WORDS),
+    "QUOTED": _padded(["`a b`", "`$`", "`ключ`", "`or`", '`"`', "`\\`"]),
+    "TEXT": _padded(TEXTS),
+    "NUMBER": _padded(NUMBERS),
+    "OFFSET": _padded(["+ 1 day", "- 36500 days", "+ 99 hours", "-1minute"]),
+    **{
+        name.upper(): st.just(f" {name} ")
+        for name in (
+            "and", "or", "not", "in", "starts", "with", "exists", "missing", "true", "false",
+            "time", "now", "user",
+        )
+    },
+}  # fmt: skip
+written = from_lark(
+    Lark(Path(language.__file__).with_name("grammar.lark").read_text(encoding="utf-8")),
+    start="start",
+    explicit=_TERMINALS,
+)
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> str:
+    """A good filter with pieces taken out, doubled, or put in."""
+    text: str = draw(written)
+    for _ in range(draw(st.integers(1, 3))):
+        begin = draw(st.integers(0, len(text)))
+        end = draw(st.integers(begin, min(begin + 8, len(text))))
+        kept = draw(st.sampled_from(["", text[begin:end] * 2, text[begin:end]]))
+        added = draw(st.sampled_from(["", *HOSTILE]) | st.text(max_size=5))
+        text = text[:begin] + kept + added + text[end:]
+    return text
+
+
+filters = st.one_of(
+    written,
+    written,
+    mutated(),
+    st.text(st.characters(), max_size=80),
+    st.lists(st.sampled_from(HOSTILE), min_size=1, max_size=3).map(" ".join),
+)
+
+
+def _attributes(film: int) -> dict[str, Any]:
+    return {
+        "year": 1985 + film % 12,
+        "genre": ["x", ["x", "é"], [], None, "1", 1][film % 6],
+        "a": [1, "x", {"a": 1, "b": {"c": 1}}, [[1]], True, "2026-01-01", 1.5, ""][film % 8],
+        **({"a b": "\U0001f600", "$": "%", "ключ": '"'} if film % 3 else {}),
+    }
+
+
+@pytest.fixture
+def documents(seeds: Seeds) -> dict[str, Document]:
+    """What the catalogue has, by the items' ids; `seeds` lists them for a user."""
+    seeds.listed_user("ann", popular=range(10))
+    with seeds.engine.begin() as connection:
+        connection.execute(update(tables.users).values(attributes=OWN))
+        for film, item_no in enumerate(seeds.film_nos):
+            connection.execute(
+                update(tables.items)
+                .where(tables.items.c.item_no == item_no)
+                .values(attributes=_attributes(film), title=f"Film {film}")
+            )
+    return _documents(seeds.engine)
+
+
+def _documents(engine: Engine) -> dict[str, Document]:
+    with engine.connect() as connection:
+        rows = connection.execute(tables.items.select()).mappings().all()
+    return {
+        row["item_id"]: Document(
+            row["attributes"],
+            {
+                "item_id": row["item_id"],
+                "title": row["title"],
+                "category": row["categories"],
+                "created_at": row["created_at"].isoformat(),
+            },
+        )
+        for row in rows
+    }
+
+
+def _own(asked: OwnValue) -> list[Value]:
+    found = OWN.get(asked.path[0]) if len(asked.path) == 1 else None
+    return found if isinstance(found, list) else [] if found is None else [found]
+
+
+def _passing(text: str, documents: dict[str, Document]) -> set[str]:
+    expression = parse_filter(text).with_own(_own)
+    now = datetime.now(UTC)
+    return {item_id for item_id, each in documents.items() if expression.holds(each, now)}
+
+
+def test_a_hostile_filter_is_answered_right_or_refused(
+    run_api: RunApi, seeds: Seeds, documents: dict[str, Document]
+) -> None:
+    key = seeds.key("read", "users", name="hostile")
+    api = run_api(limit_address_per_minute=0, limit_key_per_minute=0)
+    seen: Counter[tuple[str, int]] = Counter()
+    with httpx.Client(base_url=f"http://127.0.0.1:{api.port}", timeout=60, verify=False) as client:
+        ask = _asking(client, key, documents, seen)
+
+        @settings(
+            max_examples=FILTERS,
+            database=None,
+            deadline=None,
+            derandomize="CONTRACT_FILTERS" not in os.environ,
+            suppress_health_check=list(HealthCheck),
+        )
+        @given(filters, st.sampled_from(LISTS))
+        def is_answered(text: str, path: str) -> None:
+            ask(text, path)
+
+        is_answered()
+        assert client.get("/healthz").status_code == 200
+    statuses = Counter(status for _, status in seen.elements())
+    sys.stdout.write(f"{sum(statuses.values()):,} filters: {dict(statuses)}\n")
+    assert statuses[200] > FILTERS / 10, seen
+    assert statuses[422] > FILTERS / 10, seen
+
+
+def _asking(
+    client: httpx.Client,
+    key: str,
+    documents: dict[str, Document],
+    seen: Counter[tuple[str, int]],
+) -> Callable[[str, str], None]:
+    def ask(text: str, path: str) -> None:
+        # As it is: half a surrogate pair makes bytes that are no UTF-8.
+        address = f"{path}filter={quote(text.encode('utf-8', 'surrogatepass'))}"
+        answer = client.get(address, headers={"X-API-Key": key})
+        seen[path, answer.status_code] += 1
+        if answer.status_code != 200:
+            assert answer.status_code in {400, 414, 422, 431}, (text, answer.text)
+            assert answer.status_code != 422 or _is_refused(text, path), (text, answer.text)
+            return
+        found = [item["item_id"] for item in answer.json()["items"]]
+        assert len(found) == len(set(found)), text
+        assert set(found) == _passing(text, documents), (text, path)
+
+    return ask
+
+
+def _is_refused(text: str, path: str) -> bool:
+    """Whether the filter alone is a reason to refuse the request."""
+    try:
+        operands = list(parse_filter(text).operands())
+    except FilterError:
+        return True
+    no_user = path.startswith("/v1/items") and any(isinstance(each, OwnValue) for each in operands)
+    return no_user or "\0" in text or any("\ud800" <= each <= "\udfff" for each in text)
