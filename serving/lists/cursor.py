@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Protocol
 
 import numpy as np
 
@@ -37,6 +38,19 @@ _NOT_OURS = (
 )
 
 
+class _Listed(Protocol):
+    @property
+    def item_no(self) -> ItemNo: ...
+
+
+class _Page(Protocol):
+    @property
+    def items(self) -> Sequence[_Listed]: ...
+
+    @property
+    def degraded(self) -> str | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Scroll:
     """A list that somebody goes through page by page."""
@@ -50,6 +64,21 @@ class Scroll:
     def begin(cls) -> "Scroll":
         """Nothing was shown yet."""
         return cls(int(time.time()))
+
+    @classmethod
+    def at(cls, cursor: str | None, binding: str) -> "Scroll":
+        """The list that goes on; without a cursor one that begins. Raises as `read_cursor`."""
+        return cls.begin() if cursor is None else read_cursor(cursor, binding)
+
+    def after(self, page: _Page, limit: int, binding: str) -> str | None:
+        """Where the list goes on after a page of up to `limit`; None: it ends.
+
+        A page that is too short is the last. One that is less than it might have been is not: it
+        may be asked for again.
+        """
+        if page.degraded is None and len(page.items) < limit:
+            return None
+        return self.cursor((item.item_no for item in page.items), binding)
 
     def cursor(self, shown: Iterable[ItemNo], binding: str) -> str | None:
         """Where the list goes on after these; None: it has become too long.
@@ -88,6 +117,12 @@ def read_cursor(text: str, binding: str) -> Scroll:
         data = places.T.tobytes()
     numbers = np.cumsum(np.frombuffer(data, dtype="<u4").astype(np.int64))
     return Scroll(began_at, tuple(ItemNo(no) for no in numbers.tolist()))
+
+
+def shown_key(shown: Iterable[ItemNo]) -> str:
+    """A short name of what was shown; empty on the first page."""
+    numbers = np.sort(np.fromiter(shown, dtype="<u4"))
+    return blake2b(numbers.tobytes(), digest_size=16).hexdigest() if len(numbers) else ""
 
 
 def _packed(gaps: Sequence[int]) -> bytes:

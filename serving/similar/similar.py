@@ -17,6 +17,7 @@ from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.users import StateReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.cursor import shown_key
 from serving.lists.meant_categories import MeantCategories
 from serving.runs.live_runs import LiveRun, decoded_run, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
@@ -79,6 +80,13 @@ class SimilarRequest:
     filters: Filters = EVERYTHING
     exclude_seen: bool = True
     """False: only items the user disliked or hid stay out."""
+    shown: tuple[ItemNo, ...] = ()
+    """What was on the pages before this one."""
+
+    def scroll_key(self) -> str:
+        """What stays the same while somebody scrolls: all but the length of a page."""
+        parts = (sorted(self.item_ids), self.filters.key(), self.exclude_seen)
+        return f"similar:{orjson.dumps(parts).decode()}"
 
 
 @dataclass(eq=False, slots=True)
@@ -165,17 +173,11 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
 
     def key(self, request: SimilarRequest) -> str:
         """All of the request."""
-        parts = (
-            sorted(request.item_ids),
-            request.limit,
-            request.filters.key(),
-            request.exclude_seen,
-        )
-        return f"similar:{orjson.dumps(parts).decode()}"
+        return f"{request.scroll_key()}:{request.limit}:{shown_key(request.shown)}"
 
     def excluded(self, exclusions: Exclusions, request: SimilarRequest) -> AbstractSet[ItemNo]:
-        """The user's exclusions."""
-        return exclusions.of(exclude_seen=request.exclude_seen)
+        """The user's exclusions, and the pages before."""
+        return exclusions.of(exclude_seen=request.exclude_seen) | {*request.shown}
 
     decode = staticmethod(SimilarList.decode)
 

@@ -3,16 +3,18 @@
 `make test` draws some; `python -m tests.contract --filters 10000` as many as are asked for.
 """
 
+import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -157,8 +159,9 @@ def test_a_hostile_filter_is_answered_right_or_refused(
     key = seeds.key("read", "users", name="hostile")
     api = run_api(limit_address_per_minute=0, limit_key_per_minute=0)
     seen: Counter[tuple[str, int]] = Counter()
-    with httpx.Client(base_url=f"http://127.0.0.1:{api.port}", timeout=60, verify=False) as client:
-        ask = _asking(client, key, documents, seen)
+    # A client of HTTP that takes any address, however long.
+    with closing(HTTPConnection("127.0.0.1", api.port, timeout=60)) as connection:
+        ask = _asking(connection, key, documents, seen)
 
         @settings(
             max_examples=FILTERS,
@@ -172,7 +175,7 @@ def test_a_hostile_filter_is_answered_right_or_refused(
             ask(text, path)
 
         is_answered()
-        assert client.get("/healthz").status_code == 200
+    assert api.get("/healthz").status_code == 200
     statuses = Counter(status for _, status in seen.elements())
     sys.stdout.write(f"{sum(statuses.values()):,} filters: {dict(statuses)}\n")
     assert statuses[200] > FILTERS / 10, seen
@@ -180,7 +183,7 @@ def test_a_hostile_filter_is_answered_right_or_refused(
 
 
 def _asking(
-    client: httpx.Client,
+    connection: HTTPConnection,
     key: str,
     documents: dict[str, Document],
     seen: Counter[tuple[str, int]],
@@ -188,13 +191,15 @@ def _asking(
     def ask(text: str, path: str) -> None:
         # As it is: half a surrogate pair makes bytes that are no UTF-8.
         address = f"{path}filter={quote(text.encode('utf-8', 'surrogatepass'))}"
-        answer = client.get(address, headers={"X-API-Key": key})
-        seen[path, answer.status_code] += 1
-        if answer.status_code != 200:
-            assert answer.status_code in {400, 414, 422, 431}, (text, answer.text)
-            assert answer.status_code != 422 or _is_refused(text, path), (text, answer.text)
+        connection.request("GET", address, headers={"X-API-Key": key})
+        answer = connection.getresponse()
+        status, body = answer.status, answer.read()
+        seen[path, status] += 1
+        if status != 200:
+            assert status in {400, 414, 422, 431}, (text, body)
+            assert status != 422 or _is_refused(text, path), (text, body)
             return
-        found = [item["item_id"] for item in answer.json()["items"]]
+        found = [item["item_id"] for item in json.loads(body)["items"]]
         assert len(found) == len(set(found)), text
         assert set(found) == _passing(text, documents), (text, path)
 
