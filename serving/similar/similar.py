@@ -19,9 +19,10 @@ from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.lists.cursor import shown_key
 from serving.lists.meant_categories import MeantCategories
+from serving.lists.recommendation_list import degraded_by
 from serving.runs.live_runs import LiveRun, decoded_run, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
-from serving.runtime.budget import SEARCHING, until
+from serving.runtime.budget import FILTERING, SEARCHING, until
 from serving.similar.similar_items import ItemFilters, NearestItem, Seed, SimilarItems
 
 SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
@@ -144,14 +145,16 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
             return [], None
         index = trusted(run.similarity_index, self.recall_bound)
         try:
-            with until(SEARCHING):
+            with until(FILTERING if filters.leave_few else SEARCHING):
                 nearest = await self.items.load_nearest(
                     run.run_id, similarity_embedding, excluded, filters, items=limit, index=index
                 )
-        except StoreUnavailableError:
-            if not self.items.lacks(index):
+        except StoreUnavailableError as error:
+            if self.items.lacks(index):
+                return [], VECTOR_INDEX
+            if not filters.leave_few:
                 raise
-            return [], VECTOR_INDEX
+            return [], degraded_by(error)
         lacking = self.items.lacks(index) and not filters.leave_few
         return nearest, VECTOR_INDEX if lacking else None
 
