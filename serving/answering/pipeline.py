@@ -23,7 +23,7 @@ from serving.candidates.users import UserNumbers, UserReader
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_lookup import ExclusionLookup
 from serving.exclusions.exclusions import Knowledge, UserExclusions
-from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.fallback.fallback_catalogue import FallbackCatalogue, FilteredRequest
 from serving.lists.recommendation_list import REDIS_AWAY, degraded_by
 from serving.redis.answers import NOT_STORED, CacheVersion
 from serving.runs.live_runs import LiveRun, LiveRuns
@@ -33,6 +33,8 @@ from serving.runtime.tasks import HedgedRead, SingleFlight
 
 CACHE = "cache"
 """The source of a list that was made before."""
+_LATE = frozenset({"timeout", "budget"})
+"""PostgreSQL may be as well as ever, and the request have asked for too much."""
 _NOBODY = UserExclusions()
 
 
@@ -159,6 +161,8 @@ class AnswerPipeline:
                     age = cached.age_seconds
                     return Answer(result, CACHE, known.user_no, knowledge, age_seconds=age)
         made = replace(kind.make_fallback(known, request), degraded=degraded_by(error))
+        if error.reason in _LATE and isinstance(request, FilteredRequest):
+            self.fallback.check_whole(request, len(made.items))
         return Answer(made, made.strategy, known.user_no, known.knowledge)
 
     async def _of_run(self, asked: _Asked[Request, Result], run: LiveRun | None) -> Answer[Result]:

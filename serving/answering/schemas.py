@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le
 from fastapi import Query
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
@@ -22,6 +22,7 @@ from serving.http.values import (
     UserIdentifier,
     storable_text,
 )
+from serving.lists.cursor import LONGEST_CURSOR
 from serving.lists.request import LONGEST
 from serving.runs.live_runs import LiveRun
 
@@ -120,6 +121,17 @@ class FilterQuery(BaseModel):
         return filters if self.filter is None else filters.also(written_filter(self.filter))
 
 
+Cursor = Annotated[
+    Annotated[str, StringConstraints(max_length=LONGEST_CURSOR)] | None,
+    Field(
+        description="Where the list goes on: the `next` of the answer before, with the same"
+        " parameters but limit. No item comes twice. Left out: from the beginning."
+    ),
+]
+NEXT = (
+    "Give it as cursor to go on, within a day. Null: the list ends here, or cannot be gone on with."
+)
+
 Limit = Annotated[int, Ge(1), Le(LONGEST), AS_INTEGER, Query(description="How many items.")]
 
 
@@ -137,6 +149,12 @@ class FindingQuery(FilterQuery):
     def user(self) -> UserId | None:
         """The user asked for."""
         return None if self.user_id is None else UserId(self.user_id)
+
+
+class ScrolledQuery(FindingQuery):
+    """The same of a list that goes on until nothing eligible is left."""
+
+    cursor: Cursor = None
 
 
 class RunAnswer(BaseModel):

@@ -208,7 +208,7 @@ class Recommendations:
             near = (Columns.of(row).item_nos for row in rows if row.origin == "near")
             if sum(map(len, near)) >= CANDIDATES:
                 return rows
-        name = "load_candidates_within" if parameters["item_bounds"] else "load_candidates"
+        name = "load_candidates_within" if parameters["is_filtered"] else "load_candidates"
         return await self.store.rows(_SERVING[name], parameters)
 
     async def load_taste_and_sequence(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
+from typing import Protocol, runtime_checkable
 
 import orjson
 
@@ -46,7 +47,24 @@ _NOTHING_FITS = (
     "The lists cannot be read just now, and the fallback has nothing that fits{filter}. Try again"
     " shortly."
 )
+_TOO_FEW = (
+    "No {limit} items that pass filter={filter} were found in time. Filter by less, declare what is"
+    " filtered often (`tandem filter add {attribute}`), or try again shortly."
+)
 _NOTHING: AbstractSet[ItemNo] = frozenset()
+
+
+@runtime_checkable
+class FilteredRequest(Protocol):
+    """A request for so many items that meet conditions."""
+
+    @property
+    def limit(self) -> int:
+        """How many."""
+
+    @property
+    def filters(self) -> Filters:
+        """What they are to meet."""
 
 
 class FallbackCopies:
@@ -231,6 +249,25 @@ class FallbackCatalogue:
         if not result.items and self._items and not self._items.covers(filters):
             raise StoreUnavailableError(_nothing_fits(filters))
         return result
+
+    def check_whole(self, request: FilteredRequest, found: int) -> None:
+        """StoreUnavailableError if so few in memory pass what was written, and there may be more.
+
+        For when PostgreSQL is well and the filter takes it too long: too short a list would look
+        like all there is.
+        """
+        written = request.filters.written
+        if written is None or found >= request.limit:
+            return
+        if self._items is None or not self._items.covers(request.filters):
+            attributes = (name.steps[0] for name in written.expression.names() if not name.is_field)
+            raise StoreUnavailableError(
+                _TOO_FEW.format(
+                    limit=request.limit,
+                    filter=written.text,
+                    attribute=next(attributes, "ATTRIBUTE"),
+                )
+            )
 
 
 def _nothing_fits(filters: Filters) -> str:

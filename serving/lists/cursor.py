@@ -14,6 +14,7 @@ import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Protocol
 
 import numpy as np
 
@@ -39,6 +40,19 @@ _NOT_OURS = (
 )
 
 
+class _Listed(Protocol):
+    @property
+    def item_no(self) -> ItemNo: ...
+
+
+class _Page(Protocol):
+    @property
+    def items(self) -> Sequence[_Listed]: ...
+
+    @property
+    def degraded(self) -> str | None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Scroll:
     """A list that somebody goes through page by page."""
@@ -52,6 +66,21 @@ class Scroll:
     def begin(cls) -> "Scroll":
         """Nothing was shown yet."""
         return cls(int(time.time()))
+
+    @classmethod
+    def at(cls, cursor: str | None, binding: str) -> "Scroll":
+        """The list that goes on; without a cursor one that begins. Raises as `read_cursor`."""
+        return cls.begin() if cursor is None else read_cursor(cursor, binding)
+
+    def after(self, page: _Page, limit: int, binding: str) -> str | None:
+        """Where the list goes on after a page of up to `limit`; None: it ends.
+
+        A page that is too short is the last. One that is less than it might have been is not: it
+        may be asked for again.
+        """
+        if page.degraded is None and len(page.items) < limit:
+            return None
+        return self.cursor((item.item_no for item in page.items), binding)
 
     def cursor(self, shown: Iterable[ItemNo], binding: str) -> str | None:
         """Where the list goes on after these; None: it has become too long.
@@ -110,6 +139,12 @@ def _unpacked(data: bytes) -> bytes | None:
     if not unpacking.eof or unpacking.unused_data or len(places) % 4:
         return None
     return np.frombuffer(places, dtype=np.uint8).reshape(4, -1).T.tobytes()
+
+
+def shown_key(shown: Iterable[ItemNo]) -> str:
+    """A short name of what was shown; empty on the first page."""
+    numbers = np.sort(np.fromiter(shown, dtype="<u4"))
+    return blake2b(numbers.tobytes(), digest_size=16).hexdigest() if len(numbers) else ""
 
 
 def _packed(gaps: Sequence[int]) -> bytes:

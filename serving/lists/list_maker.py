@@ -30,7 +30,7 @@ from serving.lists.request import RecommendationRequest
 from serving.lists.reranking import Reranker
 from serving.runs.live_runs import ItemIndex, LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
-from serving.runtime.budget import SEARCHING, until
+from serving.runtime.budget import FILTERING, SEARCHING, until
 
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
 
@@ -159,7 +159,7 @@ class ListMaker:
     ) -> tuple[Candidates, str | None]:
         """Those of all sources; if a search takes too long, the batch list's, and why."""
         try:
-            with until(SEARCHING):
+            with until(FILTERING if request.filters.keep_few else SEARCHING):
                 new = self._reranker.new_items(request, schedule)
                 found = await self._candidates(run, user, request, new, policy)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None

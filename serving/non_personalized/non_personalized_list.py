@@ -67,6 +67,8 @@ class NonPersonalizedRequest:
     """Of `starter`: the same session gets the same list as long as the run is served."""
     others: OtherThanItems | None = None
     """Items that are left out by their ids."""
+    shown: tuple[ItemNo, ...] = ()
+    """What was on the pages before this one."""
 
     @property
     def filters(self) -> Filters:

@@ -56,9 +56,9 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
         self, run: LiveRun | None, user: UserReader | None, request: NonPersonalizedRequest
     ) -> NonPersonalizedList:
         """The list of the run; kept as a fallback from now on, if it is for everybody."""
-        excluded: Sequence[ItemNo] = ()
+        excluded: Sequence[ItemNo] = request.shown
         if user is not None:
-            excluded = await self.lists.load_excluded(user.user_no)
+            excluded = (*excluded, *await self.lists.load_excluded(user.user_no))
         listed = await self.maker.make(run, request, excluded)
         self._keep_fallback(request, listed)
         meant = await self.categories.find_if_possible(request.filters, listed.items)
@@ -94,8 +94,8 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
     def excluded(
         self, exclusions: Exclusions, request: NonPersonalizedRequest
     ) -> AbstractSet[ItemNo]:
-        """The user's exclusions; of nobody none."""
-        return exclusions.of(exclude_seen=request.user_id is not None)
+        """The user's exclusions, of nobody none, and the pages before."""
+        return exclusions.of(exclude_seen=request.user_id is not None) | {*request.shown}
 
     async def refresh(self) -> None:
         """Make the fallback lists again, as long as any may be asked for."""
@@ -111,7 +111,7 @@ class NonPersonalizedService(ListKind[NonPersonalizedRequest, NonPersonalizedLis
             return await self.maker.make(run, NonPersonalizedRequest(key, _FALLBACK_ITEMS))
 
     def _keep_fallback(self, request: NonPersonalizedRequest, listed: NonPersonalizedList) -> None:
-        if request.key == ListKey("popular") or not request.is_plain:
+        if request.key == ListKey("popular") or not request.is_plain or request.shown:
             return
         if request.user_id is None and request.session is None:
             self.fallback_lists.keep(request.key, listed)

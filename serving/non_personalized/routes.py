@@ -1,21 +1,23 @@
 """GET /v1/popular, /v1/trending, /v1/latest and /v1/starter."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 
+import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
-from domain.identifiers import UserId
+from domain.identifiers import ItemNo, UserId
 from serving.access.requirements import may_read
 from serving.answering.fields import FieldNames, FromItemFields, ItemFields
 from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.answering.pipeline import Answer
-from serving.answering.schemas import LeftOut, Limit, WrittenFilter
+from serving.answering.schemas import Cursor, LeftOut, Limit, WrittenFilter
 from serving.candidates.filters import OtherThanItems, Passes
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
+from serving.lists.cursor import Scroll
 from serving.non_personalized.non_personalized_list import (
     ListKey,
     ListName,
@@ -37,6 +39,7 @@ from serving.non_personalized.schemas import (
     named_answer,
     scored_answer,
 )
+from serving.runtime.faults import CursorExpiredError
 
 router = APIRouter(prefix="/v1", tags=["recommendations"], route_class=TandemRoute)
 
@@ -63,21 +66,36 @@ class ListQuery:
 
     category: str
     limit: int
+    filter: str | None
     written: Passes | None
-    others: OtherThanItems | None
+    """The same as it is for the user."""
+    exclude: Sequence[str]
     fields: Sequence[str] | None
     user_id: UserId | None
+    cursor: str | None
     if_none_match: str | None
 
     def response(self, answer: dict[str, Any]) -> Response:
         """An answer to it."""
         return list_response(answer, self.if_none_match, is_for_all=self.user_id is None)
 
-    def for_list(self, name: ListName, session: str | None = None) -> NonPersonalizedRequest:
+    def binding(self, name: ListName, session: str | None) -> str:
+        """What stays the same while somebody scrolls: all but the length of a page."""
+        parts = (name, session, self.category, self.filter, sorted(self.exclude), self.user_id)
+        return orjson.dumps(parts).decode()
+
+    def for_list(
+        self, name: ListName, session: str | None, shown: tuple[ItemNo, ...]
+    ) -> NonPersonalizedRequest:
         """The request for one of the lists."""
-        key = ListKey(name, self.category)
         return NonPersonalizedRequest(
-            key, self.limit, self.written, self.user_id, session, self.others
+            ListKey(name, self.category),
+            self.limit,
+            self.written,
+            self.user_id,
+            session,
+            OtherThanItems(frozenset(self.exclude)) if self.exclude else None,
+            shown,
         )
 
 
@@ -90,22 +108,47 @@ async def _list_query(
     exclude: Annotated[LeftOut, Query()] = None,
     fields: Annotated[FieldNames, Query()] = None,
     user_id: ForUser = None,
+    cursor: Annotated[Cursor, Query()] = None,
     if_none_match: IfNoneMatch = None,
 ) -> ListQuery:
     written = await own_values.written(filter, user_id)
-    others = OtherThanItems(frozenset(exclude)) if exclude else None
     user = None if user_id is None else UserId(user_id)
-    return ListQuery(category, limit, written, others, fields, user, if_none_match)
+    return ListQuery(
+        category, limit, filter, written, exclude or (), fields, user, cursor, if_none_match
+    )
 
 
 Asked = Annotated[ListQuery, Depends(_list_query)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Answering:
+    """One query, and what is needed to answer it."""
+
+    non_personalized: NonPersonalizedService
+    asked: ListQuery
+    item_fields: ItemFields
+
+    async def answer(
+        self,
+        name: ListName,
+        form: Callable[[Answer[NonPersonalizedList]], dict[str, Any]],
+        session: str | None = None,
+    ) -> Response:
+        """One of the lists, from where the query goes on."""
+        asked = self.asked
+        binding = asked.binding(name, session)
+        scroll = Scroll.at(asked.cursor, binding)
+        found = await self.non_personalized.answer(asked.for_list(name, session, scroll.shown))
+        answer = {**form(found), "next": scroll.after(found.result, asked.limit, binding)}
+        return asked.response(await self.item_fields.put(answer, found.result, asked.fields))
 
 
 @router.get(
     "/popular",
     dependencies=[may_read],
     response_model=PopularAnswer,
-    responses=NOT_MODIFIED | problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def popular(
     non_personalized: FromNonPersonalizedService,
@@ -124,15 +167,15 @@ async def popular(
     As many items as were asked for, or all that are eligible. A window with fewer is filled up with
     what is popular otherwise, then with any items.
     """
-    listed = await non_personalized.answer(asked.for_list(_POPULAR_LISTS[window]))
-    return await _answered(scored_answer(listed), listed, asked, item_fields)
+    answering = _Answering(non_personalized, asked, item_fields)
+    return await answering.answer(_POPULAR_LISTS[window], scored_answer)
 
 
 @router.get(
     "/trending",
     dependencies=[may_read],
     response_model=TrendingAnswer,
-    responses=NOT_MODIFIED | problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def trending(
     non_personalized: FromNonPersonalizedService,
@@ -147,15 +190,15 @@ async def trending(
     What rises with everything else does not count, and a few likings do not make a trend. As many
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
-    listed = await non_personalized.answer(asked.for_list(_TRENDING_LISTS[window]))
-    return await _answered(scored_answer(listed), listed, asked, item_fields)
+    answering = _Answering(non_personalized, asked, item_fields)
+    return await answering.answer(_TRENDING_LISTS[window], scored_answer)
 
 
 @router.get(
     "/latest",
     dependencies=[may_read],
     response_model=LatestAnswer,
-    responses=NOT_MODIFIED | problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def latest(
     non_personalized: FromNonPersonalizedService,
@@ -163,15 +206,15 @@ async def latest(
     item_fields: FromItemFields,
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
-    listed = await non_personalized.answer(asked.for_list("latest"))
-    return await _answered(named_answer(listed), listed, asked, item_fields)
+    answering = _Answering(non_personalized, asked, item_fields)
+    return await answering.answer("latest", named_answer)
 
 
 @router.get(
     "/starter",
     dependencies=[may_read],
     response_model=StarterAnswer,
-    responses=NOT_MODIFIED | problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def starter(
     non_personalized: FromNonPersonalizedService,
@@ -183,15 +226,5 @@ async def starter(
 
     However many are asked for, the first ones are the same.
     """
-    listed = await non_personalized.answer(asked.for_list("starter", session))
-    return await _answered(named_answer(listed), listed, asked, item_fields)
-
-
-async def _answered(
-    answer: dict[str, Any],
-    found: Answer[NonPersonalizedList],
-    asked: ListQuery,
-    item_fields: ItemFields,
-) -> Response:
-    fielded = await item_fields.put(answer, found.result, asked.fields)
-    return asked.response(fielded)
+    answering = _Answering(non_personalized, asked, item_fields)
+    return await answering.answer("starter", named_answer, session)

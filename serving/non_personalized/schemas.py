@@ -12,6 +12,7 @@ from serving.answering.schemas import (
     CATEGORIES_MEANT,
     DEGRADED,
     EXCLUSIONS_OF_USER,
+    NEXT,
     ExclusionKnowledge,
     RunAnswer,
     run_answer,
@@ -69,6 +70,7 @@ class NonPersonalizedAnswer(FieldedAnswer):
     )
     degraded: str | None = Field(description=DEGRADED)
     exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
+    next: str | None = Field(description=NEXT)
 
 
 class PopularAnswer(NonPersonalizedAnswer):

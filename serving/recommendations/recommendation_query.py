@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from typing import Annotated
 
 from annotated_types import Ge, Le
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field
 from typing_extensions import TypeAliasType
 
 from domain.blend import Policy
-from serving.answering.schemas import FilterQuery
+from serving.answering.schemas import Cursor, FilterQuery
 from serving.candidates import SOURCES
 from serving.http.values import (
     AS_INTEGER,
@@ -23,7 +23,6 @@ from serving.http.values import (
     QueryBoolean,
 )
 from serving.lists.asked_blend import AS_SET, AskedBlend
-from serving.lists.cursor import LONGEST_CURSOR
 from serving.lists.request import (
     LONGEST,
     MOST_NOT_AGAIN_DAYS,
@@ -172,13 +171,7 @@ class RecommendationQuery(FilterQuery):
         None
     )
 
-    cursor: Annotated[
-        Annotated[str, StringConstraints(max_length=LONGEST_CURSOR)] | None,
-        Field(
-            description="Where the list goes on: the `next` of the answer before, with the same"
-            " parameters but limit. No item comes twice. Left out: from the beginning."
-        ),
-    ] = None
+    cursor: Cursor = None
     not_again: Annotated[
         Annotated[str, AfterValidator(_duration), Documented({"pattern": _DURATION.pattern})]
         | None,

@@ -19,6 +19,9 @@ Lane = Literal["reads", "writes", "background"]
 
 KNOWING_THE_USER = 0.55
 """The share of a budget after which whatever is not known of the user is done without."""
+FILTERING = 0.55
+"""The share after which the best of what passes a filter is no longer looked for among all items:
+what passes is then taken as it comes."""
 SEARCHING = 0.7
 """The share after which the candidates must be there."""
 FALLING_BACK = 0.85

@@ -17,15 +17,18 @@ from serving.answering.schemas import (
     DEGRADED,
     EXCLUDE_SEEN,
     EXCLUSIONS_OF_USER,
+    NEXT,
     ExclusionKnowledge,
-    FindingQuery,
     FoundItemsSource,
     RunAnswer,
+    ScrolledQuery,
     run_answer,
 )
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import NOT_BLANK, Documented, QueryBoolean, storable_text
+from serving.lists.cursor import Scroll
+from serving.runtime.faults import CursorExpiredError
 from serving.search.search import Searcher
 from serving.search.search_list import (
     Match,
@@ -60,7 +63,7 @@ def _query_text(given: str) -> str:
     return given
 
 
-class SearchQuery(FindingQuery):
+class SearchQuery(ScrolledQuery):
     """The parameters of the query."""
 
     q: Annotated[
@@ -143,9 +146,10 @@ class SearchAnswer(FieldedAnswer):
     exclusions: ExclusionKnowledge | None = Field(description=EXCLUSIONS_OF_USER)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     generation_time_ms: float
+    next: str | None = Field(description=NEXT)
 
 
-def search_answer(q: str, found: Answer[SearchList]) -> dict[str, Any]:
+def search_answer(q: str, found: Answer[SearchList], following: str | None) -> dict[str, Any]:
     """The fields of `SearchAnswer`, ready to be written."""
     result = found.result
     return {
@@ -160,6 +164,7 @@ def search_answer(q: str, found: Answer[SearchList]) -> dict[str, Any]:
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
         "generation_time_ms": found.generation_time_ms,
+        "next": following,
     }
 
 
@@ -183,7 +188,7 @@ FromSearcher = Annotated[Searcher, provided(Searcher)]
     "/search",
     dependencies=[may_read],
     response_model=SearchAnswer,
-    responses=NOT_MODIFIED | problems_of_request(),
+    responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def search(
     searcher: FromSearcher,
@@ -198,7 +203,13 @@ async def search(
     that are eligible: items that match in words, then the nearest in meaning.
     """
     request = asked.to_request()
+    # As it was asked: what is the user's own may change while somebody scrolls.
+    binding = f"{asked.user_id}\n{request.scroll_key()}"
+    scroll = Scroll.at(asked.cursor, binding)
     filters = await own_values.resolved(request.filters, asked.user())
-    found = await searcher.search(asked.user(), replace(request, filters=filters))
-    answer = await item_fields.put(search_answer(asked.q, found), found.result, asked.fields)
+    request = replace(request, filters=filters, shown=scroll.shown)
+    found = await searcher.search(asked.user(), request)
+    following = scroll.after(found.result, asked.limit, binding)
+    answer = search_answer(asked.q, found, following)
+    answer = await item_fields.put(answer, found.result, asked.fields)
     return list_response(answer, if_none_match, is_for_all=asked.user_id is None)

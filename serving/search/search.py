@@ -6,8 +6,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, RunId, UserId
 from serving.answering.list_kind import CachedKind
@@ -16,11 +14,12 @@ from serving.candidates.filters import Filters
 from serving.candidates.users import UserReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.cursor import shown_key
 from serving.lists.meant_categories import MeantCategories
 from serving.lists.recommendation_list import degraded_by
 from serving.runs.live_runs import LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
-from serving.runtime.budget import SEARCHING, until
+from serving.runtime.budget import FILTERING, SEARCHING, until
 from serving.runtime.faults import Fault, FaultyInputError
 from serving.search.highlighting import highlights
 from serving.search.query import FallbackQuery, TypedQuery, typed_query
@@ -106,15 +105,11 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
 
     def key(self, request: SearchRequest) -> str:
         """All of the request."""
-        filters, seen = request.filters.key(), request.exclude_seen
-        parts = (
-            request.text, request.limit, filters, seen, request.only_words, request.highlight,
-        )  # fmt: skip
-        return f"search:{orjson.dumps(parts).decode()}"
+        return f"{request.scroll_key()}:{request.limit}:{shown_key(request.shown)}"
 
     def excluded(self, exclusions: Exclusions, request: SearchRequest) -> frozenset[ItemNo]:
-        """The user's exclusions."""
-        return exclusions.of(exclude_seen=request.exclude_seen)
+        """The user's exclusions, and the pages before."""
+        return exclusions.of(exclude_seen=request.exclude_seen).union(request.shown)
 
     decode = staticmethod(SearchList.decode)
 
@@ -151,7 +146,7 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
             return [], None
         index = trusted(run.similarity_index, self._recall_bound)
         try:
-            with until(SEARCHING):
+            with until(FILTERING if filters.leave_few else SEARCHING):
                 nearest = await self._items.load_nearest(
                     run.run_id,
                     analyzed.meaning,

@@ -23,6 +23,14 @@ class SearchRequest:
     only_words: bool = False
     """Whether only items that match in words are wanted, however few."""
     highlight: bool = True
+    shown: tuple[ItemNo, ...] = ()
+    """What was on the pages before this one."""
+
+    def scroll_key(self) -> str:
+        """What stays the same while somebody scrolls: all but the length of a page."""
+        filters, seen = self.filters.key(), self.exclude_seen
+        parts = (self.text, filters, seen, self.only_words, self.highlight)
+        return f"search:{orjson.dumps(parts).decode()}"
 
 
 SearchStrategy = Literal["search", "words", "popular", "fallback"]

@@ -25,25 +25,28 @@ from serving.answering.schemas import (
     DEGRADED,
     EXCLUDE_SEEN,
     EXCLUSIONS_OF_USER,
+    NEXT,
     ExclusionKnowledge,
-    FindingQuery,
     FoundItemsSource,
     RunAnswer,
+    ScrolledQuery,
     run_answer,
 )
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import Identifier, QueryBoolean
+from serving.lists.cursor import Scroll
+from serving.runtime.faults import CursorExpiredError
 from serving.similar.similar import Similar, SimilarList, SimilarRequest, SimilarStrategy
 
 SimilarItemsStrategy = TypeAliasType("SimilarItemsStrategy", SimilarStrategy)
 
 MOST_SEEDS = 20
 
-_PROBLEMS = NOT_MODIFIED | problems_of_request(UnknownItemError)
+_PROBLEMS = NOT_MODIFIED | problems_of_request(UnknownItemError, CursorExpiredError)
 
 
-class SimilarQuery(FindingQuery):
+class SimilarQuery(ScrolledQuery):
     """The parameters of the query where the path names the item."""
 
     exclude_seen: Annotated[QueryBoolean, Field(description=EXCLUDE_SEEN)] = True
@@ -106,9 +109,10 @@ class SimilarAnswer(FieldedAnswer):
         description="Ids among those asked for that no item has; the others were used."
     )
     generation_time_ms: float
+    next: str | None = Field(description=NEXT)
 
 
-def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
+def similar_answer(found: Answer[SimilarList], following: str | None) -> dict[str, Any]:
     """The fields of `SimilarAnswer`, ready to be written."""
     result = found.result
     return {
@@ -130,6 +134,7 @@ def similar_answer(found: Answer[SimilarList]) -> dict[str, Any]:
         "run": run_answer(result.run),
         "unknown_item_ids": result.unknown,
         "generation_time_ms": found.generation_time_ms,
+        "next": following,
     }
 
 
@@ -191,7 +196,12 @@ async def _similar(
     if_none_match: str | None,
 ) -> Response:
     request, user_id = asked.like(item_ids), asked.user()
+    # As it was asked: what is the user's own may change while somebody scrolls.
+    binding = f"{user_id}\n{request.scroll_key()}"
+    scroll = Scroll.at(asked.cursor, binding)
     filters = await own_values.resolved(request.filters, user_id)
-    found = await similar.similar(user_id, replace(request, filters=filters))
-    answer = await item_fields.put(similar_answer(found), found.result, asked.fields)
+    request = replace(request, filters=filters, shown=scroll.shown)
+    found = await similar.similar(user_id, request)
+    following = scroll.after(found.result, asked.limit, binding)
+    answer = await item_fields.put(similar_answer(found, following), found.result, asked.fields)
     return list_response(answer, if_none_match, is_for_all=user_id is None)

@@ -17,10 +17,12 @@ from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.users import StateReader
 from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
+from serving.lists.cursor import shown_key
 from serving.lists.meant_categories import MeantCategories
+from serving.lists.recommendation_list import degraded_by
 from serving.runs.live_runs import LiveRun, decoded_run, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
-from serving.runtime.budget import SEARCHING, until
+from serving.runtime.budget import FILTERING, SEARCHING, until
 from serving.similar.similar_items import ItemFilters, NearestItem, Seed, SimilarItems
 
 SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
@@ -79,6 +81,13 @@ class SimilarRequest:
     filters: Filters = EVERYTHING
     exclude_seen: bool = True
     """False: only items the user disliked or hid stay out."""
+    shown: tuple[ItemNo, ...] = ()
+    """What was on the pages before this one."""
+
+    def scroll_key(self) -> str:
+        """What stays the same while somebody scrolls: all but the length of a page."""
+        parts = (sorted(self.item_ids), self.filters.key(), self.exclude_seen)
+        return f"similar:{orjson.dumps(parts).decode()}"
 
 
 @dataclass(eq=False, slots=True)
@@ -136,14 +145,16 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
             return [], None
         index = trusted(run.similarity_index, self.recall_bound)
         try:
-            with until(SEARCHING):
+            with until(FILTERING if filters.leave_few else SEARCHING):
                 nearest = await self.items.load_nearest(
                     run.run_id, similarity_embedding, excluded, filters, items=limit, index=index
                 )
-        except StoreUnavailableError:
-            if not self.items.lacks(index):
+        except StoreUnavailableError as error:
+            if self.items.lacks(index):
+                return [], VECTOR_INDEX
+            if not filters.leave_few:
                 raise
-            return [], VECTOR_INDEX
+            return [], degraded_by(error)
         lacking = self.items.lacks(index) and not filters.leave_few
         return nearest, VECTOR_INDEX if lacking else None
 
@@ -165,17 +176,11 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
 
     def key(self, request: SimilarRequest) -> str:
         """All of the request."""
-        parts = (
-            sorted(request.item_ids),
-            request.limit,
-            request.filters.key(),
-            request.exclude_seen,
-        )
-        return f"similar:{orjson.dumps(parts).decode()}"
+        return f"{request.scroll_key()}:{request.limit}:{shown_key(request.shown)}"
 
     def excluded(self, exclusions: Exclusions, request: SimilarRequest) -> AbstractSet[ItemNo]:
-        """The user's exclusions."""
-        return exclusions.of(exclude_seen=request.exclude_seen)
+        """The user's exclusions, and the pages before."""
+        return exclusions.of(exclude_seen=request.exclude_seen) | {*request.shown}
 
     decode = staticmethod(SimilarList.decode)
 

@@ -134,7 +134,7 @@ class SimilarItems:
 
     async def _compared(self, run_id: RunId, parameters: dict[str, Any]) -> list[NearestItem]:
         """The same without an index."""
-        name = "load_nearest_within" if parameters["item_bounds"] else "load_nearest"
+        name = "load_nearest_within" if parameters["is_filtered"] else "load_nearest"
         rows = await self._store.rows(_SIMILAR[name], parameters)
         if not rows:
             await self.check_run(run_id)

@@ -118,10 +118,6 @@ and item_embeddings.item_no not in (
     select item_no from items
     where {unwanted}
 )
-and (not :is_filtered or item_embeddings.item_no in (
-    select item_no from items
-    where {wanted}
-))
 
 -- part: following
 -- What comes next after the user's history, with what each item gains by it. Grouped, though each is there once: the
@@ -199,8 +195,8 @@ where {eligible}
 group by origin;
 
 -- name: load_candidates_within
--- As load_candidates, for a filter with bounds: of few items it makes no search.
-with {few}
+-- As load_candidates, for a filter that may leave few items: these are compared and no others.
+with {passing}
 select {candidate_columns}
 from (
     select 'near' as origin, nearest.item_no, -distance as score
@@ -210,6 +206,8 @@ from (
             select item_no, embedding
             from item_embeddings
             where (select item_nos is null from few)
+              -- Not as a join: nobody can tell the planner how many these are.
+              and (item_no in (select unnest(item_nos) from passing)) is true
               and {may_be_near}
             union all
             select items.item_no, embedding

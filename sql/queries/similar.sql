@@ -29,10 +29,6 @@ and item_no not in (
     select item_no from items
     where {unwanted}
 )
-and (not :is_filtered or item_no in (
-    select item_no from items
-    where {wanted}
-))
 and (cast(:binding as tsquery) is null
      or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
 
@@ -52,8 +48,8 @@ order by distance, item_no
 limit :items;
 
 -- name: load_nearest_within
--- The same for a filter with bounds: of few items it makes no search.
-with {few}
+-- The same for a filter that may leave few items: these are compared and no others.
+with {passing}
 select {nearest_columns}
 from (
     select item_no, similarity_embedding, similarity_embedding <#> cast(:similarity_embedding as vector) as distance
@@ -61,6 +57,8 @@ from (
         select item_no, similarity_embedding
         from item_similarity_embeddings
         where (select item_nos is null from few)
+          -- Not as a join: nobody can tell the planner how many these are.
+          and (item_no in (select unnest(item_nos) from passing)) is true
           and {may_be_nearest}
         union all
         select items.item_no, similarity_embedding
@@ -98,17 +96,49 @@ where not coalesce(words @@ cast(:unwanted_among as tsquery), false)
 order by distance, item_no
 limit :items;
 
+-- part: may_fill_up
+items.item_no not in (select unnest(cast(:excluded as integer[])))
+and {shown}
+and {passes}
+and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
+and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
+
 -- name: load_most_used
--- Eligible items that pass the filters, those first that a run knows best, to make a list long enough.
-select items.item_no, item_id, title, cast(0 as real) as score
-from items
-left join item_embeddings on item_embeddings.run_id = cast(:run_id as integer) and item_embeddings.item_no = items.item_no
-where items.item_no <> all(cast(:excluded as integer[]))
-  and {shown}
-  and {passes}
-  and (cast(:binding as tsquery) is null or words @@ cast(:binding as tsquery))
-  and (cast(:unwanted as tsquery) is null or not words @@ cast(:unwanted as tsquery))
-order by users desc nulls last, items.item_no desc
+-- Eligible items that pass the filters, those first that a run knows best, to make a list long enough. They are looked at in
+-- this order until there are enough; those the run does not know come after all others.
+with {few}
+, known as materialized (
+    select items.item_no, item_id, title, users
+    from item_embeddings join items using (item_no)
+    where run_id = cast(:run_id as integer) and (select item_nos is null from few)
+      and {may_fill_up}
+    order by users desc, item_no desc
+    limit :items
+)
+select item_no, item_id, title, cast(0 as real) as score
+from (
+    select * from known
+    union all
+    (select item_no, item_id, title, null
+     from items
+     where (select item_nos is null from few)
+       and (select count(*) from known) < :items
+       and not exists (
+           select from item_embeddings
+           where run_id = cast(:run_id as integer) and item_embeddings.item_no = items.item_no
+       )
+       and {may_fill_up}
+     order by item_no desc
+     limit :items)
+    union all
+    (select items.item_no, item_id, title, users
+     from items
+     left join item_embeddings on run_id = cast(:run_id as integer) and item_embeddings.item_no = items.item_no
+     where items.item_no = any(cast((select item_nos from few) as integer[]))
+       and {may_fill_up}
+    )
+) as items
+order by users desc nulls last, item_no desc
 limit :items;
 
 -- name: find_categories_meant

@@ -10,7 +10,7 @@ create table filtered_attributes (
 
 -- Whether both indexes of an attribute are there and complete.
 create function attribute_is_indexed(attribute_no integer) returns boolean
-language sql stable strict
+language sql stable strict parallel safe
 return (
     select count(*) = 2 from pg_index
     where indexrelid in (to_regclass('items_attribute_' || attribute_no || '_values'),
@@ -32,7 +32,7 @@ end;
 -- nothing of an attribute that is indexed, or if these are more than `most`. The conditions are written into a statement as
 -- literals, as an index is one of an expression with the attribute's name in it.
 create function items_within(bounds jsonb, most integer) returns integer[]
-language plpgsql stable strict as $$
+language plpgsql stable strict parallel safe as $$
 declare
     conditions text;
     item_nos integer[];

@@ -1,4 +1,8 @@
-"""`python -m tests.contract --minutes 20`: the test of the contract, for as long as is given."""
+"""The tests of the contract, for as long or as often as is asked.
+
+python -m tests.contract --minutes 20
+python -m tests.contract --filters 10000
+"""
 
 import argparse
 import os
@@ -7,16 +11,22 @@ from pathlib import Path
 
 import pytest
 
+_HERE = Path(__file__).parent
+
 
 def main() -> int:
     """The exit code of the test."""
     parser = argparse.ArgumentParser(prog="python -m tests.contract", description=__doc__)
     parser.add_argument("--minutes", type=float, default=20.0)
+    parser.add_argument("--filters", type=int, help="So many hostile filters instead.")
     parser.add_argument("--reports", type=Path, default=Path("contract-reports"))
     options = parser.parse_args()
+    if options.filters:
+        os.environ["CONTRACT_FILTERS"] = str(options.filters)
+        return pytest.main(["--capture=no", str(_HERE / "test_hostile_filters.py")])
     os.environ["CONTRACT_SECONDS"] = str(round(options.minutes * 60))
     os.environ["CONTRACT_REPORTS"] = str(options.reports.absolute())
-    return pytest.main(["--capture=no", str(Path(__file__).parent)])
+    return pytest.main(["--capture=no", str(_HERE / "test_running_service.py")])
 
 
 if __name__ == "__main__":

@@ -37,6 +37,25 @@ few as materialized (
     select items_within(cast(:item_bounds as jsonb), 5000) as item_nos
 )
 
+-- part: passing
+-- For statements that rank all that passes, as `with`: what passes, found at once, and `few` as above: also what few of all
+-- items are found to pass. One array, which several workers can put together.
+declared as materialized (
+    select items_within(cast(:item_bounds as jsonb), 5000) as item_nos
+),
+passing as materialized (
+    select coalesce(array_agg(item_no), '{}') as item_nos
+    from items
+    where (select item_nos is null from declared)
+      and
+    {wanted}
+),
+few as materialized (
+    select case when declared.item_nos is not null then declared.item_nos
+                when cardinality(passing.item_nos) <= 5000 then passing.item_nos end as item_nos
+    from declared cross join passing
+)
+
 -- part: unwanted
 -- Each condition is false, and never null, where it is not asked.
 (categories && cast(:not_in_categories as text[])

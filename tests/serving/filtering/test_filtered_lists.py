@@ -1,7 +1,6 @@
 """Every list takes a filter, and the fallback too."""
 
 import asyncio
-import random
 from datetime import UTC, datetime
 from typing import Any
 
@@ -167,25 +166,6 @@ async def test_a_filter_is_answered_from_memory_while_the_database_is_away(
         assert (await client.get(path, params=asked)).status_code in {422, 503}
 
 
-async def test_hostile_filters_are_refused_or_answered(
-    client: httpx.AsyncClient, films: Seeds
-) -> None:
-    draw = random.Random(0)
-    pieces = [
-        "year", "=", "!=", "<", ">=", "(", ")", "and", "or", "not", "in", '"x"', "1", "-1", "1.5",
-        "now", "time", '"2026-01-01"', "user.a", ".", ",", "`a b`", "`$`", '"\\""', "true",
-        "exists", "missing", "starts with", "- 3 days", '"', "`", "\\", "\x00", "é", "\U0001f600",
-        "'; drop table items; --", "$.year", "@", "%s", ":item_path", "{}", "9" * 30, "title",
-        "category", "a" * 300,
-    ]  # fmt: skip
-    statuses = set()
-    for _ in range(400):
-        text = " ".join(draw.choices(pieces, k=draw.randint(1, 9)))
-        answer = await client.get("/v1/latest", params={"filter": text, "user_id": "ann"})
-        statuses.add(answer.status_code)
-        assert answer.status_code in {200, 422}, (text, answer.text)
-        if answer.status_code == 422:
-            assert "query:filter" in faults(answer)
-    assert statuses == {200, 422}
+async def test_a_filter_is_given_once_and_says_something(client: httpx.AsyncClient) -> None:
     assert (await client.get("/v1/latest?filter=a=1&filter=b=1")).status_code == 422
     assert (await client.get("/v1/latest?filter=")).status_code == 422
