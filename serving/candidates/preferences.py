@@ -1,23 +1,21 @@
 """What a user wants more or less of: the items that bring it, and the items that it concerns."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
 from domain.identifiers import ItemNo, RunId
+from serving.candidates.filters import Filters
 from serving.postgres.store import ReadStore
 from sql.statements import as_array, statements
 
-if TYPE_CHECKING:
-    from serving.candidates.filters import Filters
-
 _PREFERENCES = statements("preferences")
 
-Wants = Literal["more", "less"]
+Direction = Literal["more", "less"]
 
 MOST_BRINGING = 10
 """So many of the newest of what a user wants more of bring candidates ..."""
@@ -32,7 +30,7 @@ class Preference:
     """One thing that a user wants more or less of: an item, a category or an attribute's value."""
 
     preference_id: str
-    wants: Wants
+    direction: Direction
     item_no: ItemNo | None = None
     item_id: str | None = None
     """None too of an item that is not there any more."""
@@ -43,21 +41,13 @@ class Preference:
     @property
     def is_more(self) -> bool:
         """Whether the user wants more of it."""
-        return self.wants == "more"
+        return self.direction == "more"
 
 
 NO_PREFERENCES: tuple[Preference, ...] = ()
 
 Brought = Mapping[str, Sequence[int]]
 """By preference: the numbers of the items that it brings, the best for the user first."""
-
-
-@dataclass(frozen=True, slots=True)
-class Matches:
-    """How much preferences concern items."""
-
-    degrees: NDArray[np.float64] = field(default_factory=lambda: np.zeros((0, 0)))
-    """(preferences, items) in [0, 1]."""
 
 
 def decoded_preferences(text: str | None) -> tuple[Preference, ...]:
@@ -69,9 +59,10 @@ async def load_brought(
     store: ReadStore,
     run_id: RunId,
     preferences: Sequence[Preference],
+    *,
     embedding: Any,
     excluded: Sequence[ItemNo],
-    filters: "Filters",
+    filters: Filters,
 ) -> Brought:
     """The eligible items that come nearest to each thing that a user wants more of.
 

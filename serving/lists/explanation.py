@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
 from domain.blend import BATCH, CANDIDATES, BlendedRanking
@@ -11,6 +11,7 @@ from domain.identifiers import ItemNo
 from serving.candidates import collect
 from serving.candidates.catalogue_items import Candidates, CatalogueItem, NewItems
 from serving.candidates.filters import EVERYTHING, AmongItems, Filters, OtherThanItems
+from serving.candidates.preferences import NO_PREFERENCES, Direction, Preference
 from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, ItemLookup
 
@@ -32,6 +33,27 @@ class SourceScore:
 
 
 @dataclass(frozen=True, slots=True)
+class PreferenceChange:
+    """What a preference made of the score of an item."""
+
+    preference_id: str
+    direction: Direction
+    item_id: str | None
+    category: str | None
+    attribute: str | None
+    value: Any
+    change: float
+    """What the blended score would lack without it; below 0 for less."""
+
+    @classmethod
+    def of(cls, preference: Preference, change: float) -> Self:
+        """The change by a preference."""
+        said = preference
+        thing = (said.item_id, said.category, said.attribute, said.value)
+        return cls(said.preference_id, said.direction, *thing, change)
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Of one list."""
 
@@ -42,6 +64,8 @@ class Explanation:
     removed: Mapping[Reason, int] | None = None
     """How many of the best candidates are not in the list for which reason, each for the first that
     holds; None: that could not be found out, or only some items were asked about."""
+    preferences: Mapping[str, tuple[PreferenceChange, ...]] = field(default_factory=dict)
+    """By item id: what the user's preferences made of its score, the largest change first."""
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any] | None) -> Self | None:
@@ -52,7 +76,11 @@ class Explanation:
             item_id: {name: SourceScore(**score) for name, score in scores.items()}
             for item_id, scores in fields["sources"].items()
         }
-        return cls(sources, fields["blend_ranks"], fields["removed"])
+        preferences = {
+            item_id: tuple(PreferenceChange(**change) for change in changes)
+            for item_id, changes in fields.get("preferences", {}).items()
+        }
+        return cls(sources, fields["blend_ranks"], fields["removed"], preferences)
 
 
 class _Item(Protocol):
@@ -64,9 +92,12 @@ class _Item(Protocol):
 
 
 def explanation(
-    candidates: Candidates, ranked: BlendedRanking, listed: Iterable[_Item]
+    candidates: Candidates,
+    ranked: BlendedRanking,
+    listed: Iterable[_Item],
+    changes: Mapping[int, tuple[PreferenceChange, ...]],
 ) -> Explanation:
-    """What the sources and the blend said of what is listed."""
+    """What the sources, the blend (`ranked`) and preferences said of what is listed."""
     ids = {item.item_no: item.item_id for item in listed}
     scores = {name: dict(_scores(candidates, name)) for name in candidates.rankings}
     blend_ranks = {no: rank for rank, no in enumerate(ranked.item_nos.tolist(), start=1)}
@@ -76,6 +107,7 @@ def explanation(
             for no, item_id in ids.items()
         },
         {item_id: blend_ranks[no] for no, item_id in ids.items() if no in blend_ranks},
+        preferences={item_id: changes[no] for no, item_id in ids.items() if no in changes},
     )
 
 
@@ -106,7 +138,9 @@ async def count_removed(
         wanted, filters=EVERYTHING, new=NewItems(), with_categories=True, lookup=ItemLookup()
     )
     try:
-        available = await collect(replace(user, excluded=()), everything, names)
+        available = await collect(
+            replace(user, excluded=(), preferences=NO_PREFERENCES), everything, names
+        )
     except StoreUnavailableError:
         return None
     kept = _numbers(candidates)

@@ -28,9 +28,7 @@ HALF_RANK = 10.0
 much: more of something does not mean all of it."""
 
 
-def effective(
-    matches: Floats, u: Floats, orders: Sequence[NDArray[np.integer] | None]
-) -> Floats:
+def effective(matches: Floats, u: Floats, orders: Sequence[NDArray[np.integer] | None]) -> Floats:
     """How much each preference moves each item, (k, n) in [0, 1], of what it concerns (k, n).
 
     `orders`: of a preference that lifts the best of what it concerns the places (n,) of the items

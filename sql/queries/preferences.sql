@@ -6,7 +6,7 @@ select user_no, created_at, created from put_preference(:user_id, cast(:preferen
 
 -- name: list_preferences
 -- The preferences of a user, the newest first. An item that is not there any more has no id.
-select preference_id, wants, item_id, category, attribute, value, preferences.created_at
+select preference_id, direction, item_id, category, attribute, value, preferences.created_at
 from users
 join preferences using (user_no)
 left join items using (item_no)

@@ -85,7 +85,7 @@ select run_is_kept(cast(:run_id as integer)) as has_partitions,
        own.disliked,
        own.seen,
        (select cast(json_agg(json_build_object(
-                    'preference_id', preference_id, 'wants', wants, 'item_no', item_no, 'item_id', item_id,
+                    'preference_id', preference_id, 'direction', direction, 'item_no', item_no, 'item_id', item_id,
                     'category', category, 'attribute', attribute, 'value', value)
                     order by preferences.created_at desc, preference_id) as text)
         from preferences left join items using (item_no)

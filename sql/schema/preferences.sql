@@ -9,7 +9,7 @@ create table preferences (
     category       text,
     attribute      text,
     value          jsonb,
-    wants          text not null check (wants in ('more', 'less')),
+    direction          text not null check (direction in ('more', 'less')),
     created_at     timestamptz not null default now(),
     primary key (user_no, preference_id),
     check (num_nonnulls(item_no, category, attribute) = 1),
@@ -46,12 +46,12 @@ begin
     if not known and (select count(*) from preferences where preferences.user_no = owner) >= most then
         raise exception 'the user has too many preferences' using errcode = 'TD412';
     end if;
-    insert into preferences (user_no, preference_id, item_no, category, attribute, value, wants)
+    insert into preferences (user_no, preference_id, item_no, category, attribute, value, direction)
     values (owner, given ->> 'preference_id', cast(given ->> 'item_no' as integer), given ->> 'category',
-            given ->> 'attribute', given -> 'value', given ->> 'wants')
+            given ->> 'attribute', given -> 'value', given ->> 'direction')
     on conflict (user_no, preference_id) do update
-    set wants = excluded.wants, created_at = now()
-    where preferences.wants <> excluded.wants;
+    set direction = excluded.direction, created_at = now()
+    where preferences.direction <> excluded.direction;
     return query
     select owner, preferences.created_at, not known
     from preferences where preferences.user_no = owner and preference_id = given ->> 'preference_id';

@@ -158,8 +158,8 @@ begin
     set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, declared_at = now();
     delete from user_interests where user_interests.user_no = from_no;
     -- Together they may have more than one user may store: nothing that anybody said is lost.
-    insert into preferences (user_no, preference_id, item_no, category, attribute, value, wants, created_at)
-    select into_no, preference_id, item_no, category, attribute, value, wants, created_at
+    insert into preferences (user_no, preference_id, item_no, category, attribute, value, direction, created_at)
+    select into_no, preference_id, item_no, category, attribute, value, direction, created_at
     from preferences where preferences.user_no = from_no
     on conflict (user_no, preference_id) do nothing;
     delete from preferences where preferences.user_no = from_no;
