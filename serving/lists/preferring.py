@@ -13,7 +13,7 @@ from serving.candidates.catalogue_items import Candidates, ListedItems
 from serving.candidates.preferences import Preference, load_matches
 from serving.candidates.recommendations import UserState
 from serving.lists.explanation import PreferenceChange
-from serving.lists.preference_effect import Floats, effective, moved
+from serving.lists.preference_effect import Floats, by_rank, by_similarity, moved
 from serving.lists.recommendation_list import RecommendedItem, degraded_by
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import LiveRun
@@ -124,9 +124,12 @@ class _Effect:
     ) -> "_Effect":
         """From how much the preferences concern the items."""
         u = ranked.scores ** (1.0 / sharpness)
-        orders = [_order(each, ranked.item_nos, candidates) for each in preferences]
+        degrees = [
+            _degrees(each, row, ranked.item_nos, u, candidates)
+            for each, row in zip(preferences, matches, strict=True)
+        ]
         is_more = np.array([each.is_more for each in preferences])
-        return cls(ranked, sharpness, preferences, effective(matches, u, orders), is_more)
+        return cls(ranked, sharpness, preferences, np.stack(degrees), is_more)
 
     def ranked(self) -> BlendedRanking:
         """The items in the order that they have now."""
@@ -156,16 +159,23 @@ class _Effect:
         return moved(self.before.scores, self.sharpness, more, less)
 
 
-def _order(
-    preference: Preference, item_nos: NDArray[np.int32], candidates: Candidates
-) -> NDArray[np.integer] | None:
-    """Where the items stand among those it brings; None: it moves all it concerns as much."""
-    if not preference.is_more or preference.item_no is not None:
-        return None
+def _degrees(
+    preference: Preference,
+    matches: Floats,
+    item_nos: NDArray[np.int32],
+    u: Floats,
+    candidates: Candidates,
+) -> Floats:
+    """How much a preference moves each item (n,), given how much it concerns it."""
+    if preference.item_no is not None:
+        return by_similarity(matches, item_nos == preference.item_no)
+    if not preference.is_more:
+        return matches
     brought = candidates.brought.get(preference.preference_id, ())
     places = {no: place for place, no in enumerate(brought)}
     last = len(brought)
-    return np.array([places.get(no, last + no) for no in item_nos.tolist()])
+    order = np.array([places.get(no, last + no) for no in item_nos.tolist()])
+    return by_rank(matches > 0.0, u, order)
 
 
 def _with_brought(ranked: BlendedRanking, candidates: Candidates) -> BlendedRanking:
