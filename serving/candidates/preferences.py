@@ -91,19 +91,22 @@ async def load_matches(
     preferences: Sequence[Preference],
     item_nos: NDArray[np.int32],
 ) -> NDArray[np.float64]:
-    """How much each preference concerns each item, (preferences, items) in [0, 1]."""
+    """How much each preference concerns each item, (preferences, items) in [0, 1].
+
+    An item may stand there twice, as a new one that is a candidate too.
+    """
+    distinct, columns = np.unique(item_nos, return_inverse=True)
     parameters = {
         "run_id": run_id,
         "preferences": _encoded(preferences),
-        "item_nos": as_array(item_nos.tolist()),
+        "item_nos": as_array(distinct.tolist()),
     }
     (row,) = await store.rows(_PREFERENCES["load_matches"], parameters)
-    matches = np.zeros((len(preferences), len(item_nos)))
+    matches = np.zeros((len(preferences), len(distinct)))
     if row.places is not None:
-        order = np.argsort(item_nos, kind="stable")
-        found = np.searchsorted(item_nos, orjson.loads(row.item_nos), sorter=order)
-        matches[orjson.loads(row.places), order[found]] = orjson.loads(row.matches)
-    return matches
+        found = np.searchsorted(distinct, orjson.loads(row.item_nos))
+        matches[orjson.loads(row.places), found] = orjson.loads(row.matches)
+    return np.asarray(matches[:, columns])
 
 
 def _encoded(preferences: Sequence[Preference]) -> str:

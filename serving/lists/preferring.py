@@ -61,19 +61,18 @@ class PreferenceApplier:
         """
         if not user.preferences:
             return Preferred(ranked, candidates)
-        ranked = _with_brought(ranked, candidates)
+        extended = _with_brought(ranked, candidates)
         new = np.array(candidates.new, dtype=np.int32)
-        asked = np.concatenate([ranked.item_nos, new])
+        asked = np.concatenate([extended.item_nos, new])
         run_id = run.run_id if run else None
         try:
             with until(SEARCHING):
                 matches = await load_matches(self._store, run_id, user.preferences, asked)
         except StoreUnavailableError as error:
             return Preferred(ranked, candidates, None, degraded=degraded_by(error))
-        effect = _Effect.of(
-            ranked, sharpness, user.preferences, matches[:, : len(ranked)], candidates
-        )
-        unwanted = matches[~effect.is_more, len(ranked) :].max(axis=0, initial=0.0) >= _UNWANTED
+        of_ranked, of_new = np.split(matches, [len(extended)], axis=1)
+        effect = _Effect.of(extended, sharpness, user.preferences, of_ranked, candidates)
+        unwanted = of_new[~effect.is_more].max(axis=0, initial=0.0) >= _UNWANTED
         kept = tuple(no for no, gone in zip(candidates.new, unwanted, strict=True) if not gone)
         return Preferred(
             effect.ranked(),
