@@ -21,7 +21,7 @@ def open_catalogue(seeds: Seeds) -> int:
     """Thirty films, every third of one genre, and ann with a nightly list and a live vector.
 
     Film n is `made` of the decade n // 10, and has `tags` with its genre. Films are the more
-    similar the nearer their numbers are, up to nine apart. Nothing that ann's sources have is of films 20 to 29.
+    similar the nearer their numbers are, up to nine apart. Ann's sources have no film after 19.
     """
     f = seeds.film_nos
     for n in range(30):
