@@ -35,6 +35,7 @@ from serving.loads.routes import router as loads_router
 from serving.non_personalized.routes import router as non_personalized_router
 from serving.operation.routes import router as operation_router
 from serving.pages.routes import router as pages_router
+from serving.preferences.routes import router as preferences_router
 from serving.recommendations.body_routes import router as body_router
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
@@ -69,6 +70,7 @@ _ROUTERS = (
     catalogue_router,
     users_router,
     history_router,
+    preferences_router,
     token_router,
     auth_router,
     session_router,

@@ -46,6 +46,7 @@ from serving.non_personalized.non_personalized_list_maker import (
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.operation.routes import Readiness
 from serving.postgres.store import Store
+from serving.preferences.preference_keeping import PreferenceKeeping
 from serving.recommendations.many_users import ManyUsers
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.warming import RecentRequests, Warmer
@@ -126,6 +127,7 @@ class Container(AccountParts):
                 exclusion_cache=self.exclusion_cache,
             ),
             self.user_keeping,
+            PreferenceKeeping(self.store, self.answers),
             self.catalogue,
             self.events,
             Readiness(

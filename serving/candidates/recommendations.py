@@ -20,6 +20,7 @@ from serving.candidates.catalogue_items import (
 )
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import NOTHING_ADDED, Additions
+from serving.candidates.preferences import NO_PREFERENCES, Preference, decoded_preferences
 from serving.exclusions.exclusions import Exclusions
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
@@ -67,6 +68,8 @@ class UserState:
     """What comes next after the user's history, with what it adds to the live scores."""
     vector_at: datetime | None = None
     """When the live vector was made; None if the user has none."""
+    preferences: tuple[Preference, ...] = NO_PREFERENCES
+    """What the user wants more or less of, the newest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class Recommendations:
             user_no=user_no,
             following=_ranking(row.next_item_nos or [], row.next_scores or []),
             vector_at=row.vector_at,
+            preferences=decoded_preferences(row.preferences),
         )
 
     async def load_nearest(

@@ -96,7 +96,7 @@ def register_identifiers() -> None:
     """Make `id` known to paths, and two that leave what follows an id to the paths that have it."""
     register_url_convertor("id", SentIdentifier())
     register_url_convertor("item", SentIdentifier("(?!.*/(similar|users|together)$).*"))
-    of_user = "recommendations|tokens|history|similar|surprising|merge|export"
+    of_user = "recommendations|tokens|history|similar|surprising|merge|export|preferences(/[^/]*)?"
     register_url_convertor("user", SentIdentifier(f"(?!.*/({of_user})$).*"))
 
 

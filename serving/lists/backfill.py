@@ -28,10 +28,15 @@ class Backfiller:
         builder: ListBuilder,
         excluded: Sequence[ItemNo],
         filters: Filters = EVERYTHING,
+        first: Iterable[RecommendedItem] | None = None,
     ) -> None:
-        """Fill an empty list, popular items first, with their scores scaled to [0, 1]."""
-        listed = await self._popular(run, excluded, filters)
-        builder.add(with_scores(listed))
+        """Fill an empty list, popular items first, with their scores scaled to [0, 1].
+
+        `first`: those that come first instead.
+        """
+        if first is None:
+            first = with_scores(await self.load_popular(run, excluded, filters))
+        builder.add(first)
         await self._fill_up(builder, excluded, filters)
 
     async def fill(
@@ -39,7 +44,7 @@ class Backfiller:
     ) -> None:
         """Put popular items at the end of a list, if it is too short."""
         if builder.missing:
-            listed = await self._popular(run, [*excluded, *_numbers(builder.items)], filters)
+            listed = await self.load_popular(run, [*excluded, *_numbers(builder.items)], filters)
             builder.add(backfill_items(listed.items.values()))
             await self._fill_up(builder, excluded, filters)
 
@@ -90,9 +95,10 @@ class Backfiller:
         builder.add(backfill_items(listed.items.values()))
         return bool(listed.items)
 
-    async def _popular(
+    async def load_popular(
         self, run: LiveRun | None, excluded: Sequence[ItemNo], filters: Filters
     ) -> ListedItems:
+        """What is popular among the eligible."""
         if run is not None:
             listed = await load_listed(
                 self._recommendations.store, run.run_id, "popular", excluded, filters

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, Protocol, Self
 
 from domain.blend import BATCH, CANDIDATES, BlendedRanking
@@ -19,6 +19,7 @@ from serving.candidates.filters import (
     InNoCategory,
     OtherThanItems,
 )
+from serving.candidates.preferences import NO_PREFERENCES, Direction, Preference
 from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, ItemLookup
 
@@ -48,6 +49,27 @@ class SourceScore:
 
 
 @dataclass(frozen=True, slots=True)
+class PreferenceChange:
+    """What a preference made of the score of an item."""
+
+    preference_id: str
+    direction: Direction
+    item_id: str | None
+    category: str | None
+    attribute: str | None
+    value: Any
+    change: float
+    """What the blended score would lack without it; below 0 for less."""
+
+    @classmethod
+    def of(cls, preference: Preference, change: float) -> Self:
+        """The change by a preference."""
+        said = preference
+        thing = (said.item_id, said.category, said.attribute, said.value)
+        return cls(said.preference_id, said.direction, *thing, change)
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Of one list."""
 
@@ -58,6 +80,8 @@ class Explanation:
     removed: Mapping[Reason, int] | None = None
     """How many of the best candidates are not in the list for which reason, each for the first that
     holds; None: that could not be found out, or only some items were asked about."""
+    preferences: Mapping[str, tuple[PreferenceChange, ...]] = field(default_factory=dict)
+    """By item id: what the user's preferences made of its score, the largest change first."""
 
     @classmethod
     def from_dict(cls, fields: Mapping[str, Any] | None) -> Self | None:
@@ -68,7 +92,11 @@ class Explanation:
             item_id: {name: SourceScore(**score) for name, score in scores.items()}
             for item_id, scores in fields["sources"].items()
         }
-        return cls(sources, fields["blend_ranks"], fields["removed"])
+        preferences = {
+            item_id: tuple(PreferenceChange(**change) for change in changes)
+            for item_id, changes in fields.get("preferences", {}).items()
+        }
+        return cls(sources, fields["blend_ranks"], fields["removed"], preferences)
 
 
 class _Item(Protocol):
@@ -80,9 +108,12 @@ class _Item(Protocol):
 
 
 def explanation(
-    candidates: Candidates, ranked: BlendedRanking, listed: Iterable[_Item]
+    candidates: Candidates,
+    ranked: BlendedRanking,
+    listed: Iterable[_Item],
+    changes: Mapping[int, tuple[PreferenceChange, ...]],
 ) -> Explanation:
-    """What the sources and the blend said of what is listed."""
+    """What the sources, the blend (`ranked`) and preferences said of what is listed."""
     ids = {item.item_no: item.item_id for item in listed}
     scores = {name: dict(_scores(candidates, name)) for name in candidates.rankings}
     blend_ranks = {no: rank for rank, no in enumerate(ranked.item_nos.tolist(), start=1)}
@@ -92,6 +123,7 @@ def explanation(
             for no, item_id in ids.items()
         },
         {item_id: blend_ranks[no] for no, item_id in ids.items() if no in blend_ranks},
+        preferences={item_id: changes[no] for no, item_id in ids.items() if no in changes},
     )
 
 
@@ -122,7 +154,9 @@ async def count_removed(
         wanted, filters=EVERYTHING, new=NewItems(), with_categories=True, lookup=ItemLookup()
     )
     try:
-        available = await collect(replace(user, excluded=()), everything, names)
+        available = await collect(
+            replace(user, excluded=(), preferences=NO_PREFERENCES), everything, names
+        )
     except StoreUnavailableError:
         return None
     kept = _numbers(candidates)

@@ -11,6 +11,7 @@ from serving.candidates import collect
 from serving.candidates.catalogue_items import Candidates, NewItems
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
+from serving.candidates.preferences import NO_PREFERENCES
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest
 from serving.candidates.users import StateReader
@@ -19,6 +20,7 @@ from serving.lists.backfill import Backfiller
 from serving.lists.explaining import explained
 from serving.lists.explanation import count_removed, explanation
 from serving.lists.list_builder import ExplorationSchedule, ListBuilder
+from serving.lists.preferring import PreferenceApplier
 from serving.lists.recommendation_list import (
     AppliedPolicy,
     RecommendationList,
@@ -32,6 +34,7 @@ from serving.runs.live_runs import ItemIndex, LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
 from serving.runtime.budget import FILTERING, SEARCHING, until
 
+_NOTHING_BLENDED = blend({}, {}, 1.0)
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
 
 
@@ -52,6 +55,7 @@ class ListMaker:
         self._recommendations = recommendations
         self._profiles = profiles
         self._additions = AdditionApplier(profiles)
+        self._preferences = PreferenceApplier(recommendations.store)
         self._policy = policy
         self._backfiller = Backfiller(recommendations, log_events=log_events)
         self._reranker = Reranker(recommendations, new_item_users=new_item_users)
@@ -77,23 +81,25 @@ class ListMaker:
         candidates, degraded = await self._candidates_in_time(run, user, request, schedule, policy)
         degraded = degraded or without_additions
         if run is None or not candidates:
-            builder = ListBuilder(request.limit, request.max_per_category)
-            await self._backfiller.begin(run, builder, user.excluded, request.filters)
+            builder, result = await self._popular_list(run, user, candidates, request, policy)
             await self._backfiller.add_unused(builder, unused, seen_lately, request.filters)
-            unapplied = AppliedPolicy.of_no_source(policy)
-            return RecommendationList("popular", run, unapplied, builder.items, degraded)
+            return replace(result, items=builder.items, degraded=degraded or result.degraded)
         ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
         self._on_candidates(len(ranked))
+        preferred = await self._preferences.applied(
+            run, user, candidates, ranked, sharpness=applied.sharpness, explain=request.explain
+        )
         builder, reranking_degraded = await self._reranker.reranked(
-            run, candidates, ranked, request, schedule
+            run, preferred.candidates, preferred.ranked, request, schedule
         )
         result = RecommendationList(
             _strategy(candidates),
             run,
             applied,
             builder.items,
-            degraded or reranking_degraded,
+            degraded or preferred.degraded or reranking_degraded,
             vector_at=user.vector_at,
+            preferences=preferred.preferences,
         )
         try:
             await self._backfiller.fill(run, builder, user.excluded, request.filters)
@@ -105,13 +111,39 @@ class ListMaker:
         result = replace(result, items=items)
         if not request.explain:
             return result
-        said = explanation(candidates, ranked, items)
+        said = explanation(candidates, ranked, items, preferred.changes or {})
         if result.degraded is None:
             wanted = self._wanted(run, request, NewItems())
             names = policy.weights(user.events_since_cut_off)
             removed = await count_removed(user, wanted, names, candidates, capped=builder.deferred)
             said = replace(said, removed=removed)
         return replace(result, explanation=said)
+
+    async def _popular_list(
+        self,
+        run: LiveRun | None,
+        user: UserState,
+        candidates: Candidates,
+        request: RecommendationRequest,
+        policy: BlendPolicy,
+    ) -> tuple[ListBuilder, RecommendationList]:
+        """A list for a user of whom no source knows anything."""
+        builder = ListBuilder(request.limit, request.max_per_category)
+        listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
+        items, preferred = await self._preferences.popular(run, user, candidates, listed)
+        await self._backfiller.begin(run, builder, user.excluded, request.filters, items)
+        result = RecommendationList(
+            "popular",
+            run,
+            AppliedPolicy.of_no_source(policy),
+            builder.items,
+            preferred.degraded,
+            preferences=preferred.preferences,
+        )
+        if not request.explain or not preferred.changes:
+            return builder, result
+        said = explanation(candidates, _NOTHING_BLENDED, builder.items, preferred.changes)
+        return builder, replace(result, explanation=said)
 
     async def _unused(
         self, user_no: UserNo | None, request: RecommendationRequest
@@ -164,7 +196,7 @@ class ListMaker:
                 found = await self._candidates(run, user, request, new, policy)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
         except StoreUnavailableError as error:
-            without_search = replace(user, embedding=None)
+            without_search = replace(user, embedding=None, preferences=NO_PREFERENCES)
             found = await self._candidates(run, without_search, request, NewItems(), policy)
             lacking = self._lacks_index(run, user, request)
             return found, VECTOR_INDEX if lacking else degraded_by(error)
@@ -191,7 +223,8 @@ class ListMaker:
         new: NewItems,
         policy: BlendPolicy,
     ) -> Candidates:
-        if run is None or (user.embedding is None and not len(user.batch)):
+        has_none = user.embedding is None and not len(user.batch) and not user.preferences
+        if run is None or has_none:
             return Candidates({})
         wanted = self._wanted(run, request, new)
         return await collect(user, wanted, policy.weights(user.events_since_cut_off))

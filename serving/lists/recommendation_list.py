@@ -82,6 +82,9 @@ class RecommendationList:
     """When the live vector was made that it comes from; None: it comes from none."""
     explanation: Explanation | None = None
     """None: nobody asked, or no source brought anything."""
+    preferences: int | None = 0
+    """How many of the user's preferences it follows; None: they are not known, or there was no time
+    to apply them."""
 
     @classmethod
     def decode(cls, cached: bytes) -> "RecommendationList":
@@ -95,6 +98,7 @@ class RecommendationList:
             items=tuple(_item(item) for item in said["items"]),
             vector_at=None if vector_at is None else datetime.fromisoformat(vector_at),
             explanation=Explanation.from_dict(said.get("explanation")),
+            preferences=said.get("preferences", 0),
         )
 
 

@@ -110,13 +110,14 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
     def make_fallback(
         self, known: UserExclusions, request: RecommendationRequest
     ) -> RecommendationList:
-        """The fallback without what is excluded."""
-        return self.fallback.answer(
+        """The fallback without what is excluded; it knows nothing of preferences."""
+        found = self.fallback.answer(
             request.limit,
             self.excluded(known.exclusions, request),
             filters=request.filters,
             max_per_category=request.max_per_category,
         )
+        return replace(found, preferences=None)
 
     def filters(self, request: RecommendationRequest) -> Filters:
         """Those of the request."""

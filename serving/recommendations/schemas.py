@@ -20,6 +20,7 @@ from serving.answering.schemas import (
 )
 from serving.lists.explanation import Explanation, Reason
 from serving.lists.recommendation_list import RecommendedItem, Source, Strategy
+from serving.preferences.schemas import PreferenceDirection, PreferenceValue
 from serving.recommendations.recommend import Recommendation
 from serving.recommendations.recommendation_query import PolicyName
 
@@ -75,12 +76,27 @@ class SourceScoreAnswer(BaseModel):
     rank: int = Field(description="Among these, from 1.")
 
 
+class PreferenceChangeAnswer(BaseModel):
+    """What one of the user's preferences made of the score of an item."""
+
+    preference_id: str = Field(examples=["9f2b1c4d5e6f7a80"])
+    direction: PreferenceDirection
+    item_id: str | None
+    category: str | None = Field(examples=["Horror"])
+    attribute: str | None
+    value: PreferenceValue | None
+    change: float = Field(
+        description="What the score would lack without this preference; below 0 for less.",
+        examples=[0.31],
+    )
+
+
 class ItemAnswer(ListedItemAnswer):
     """One recommended item."""
 
     score: float = Field(
-        description="The blended score, which the list is ordered by but for diversity, caps and"
-        " explored items; 0 for items that only fill it up."
+        description="The blended score as the user's preferences leave it, which the list is"
+        " ordered by but for diversity, caps and explored items; 0 for items that only fill it up."
     )
     scores: dict[str, float] = Field(
         description="What each source says of it, scaled to [0, 1] by the source's own list; 0 if"
@@ -104,7 +120,13 @@ class ItemAnswer(ListedItemAnswer):
     blend_rank: int | None = Field(
         None,
         description="Only with explain=true: where the blend alone would have put it, from 1,"
-        " before diversity, caps and explored items. Null: no source brought it, or as of because.",
+        " before preferences, diversity, caps and explored items. Null: no source brought it, or as"
+        " of because.",
+    )
+    preferences: list[PreferenceChangeAnswer] | None = Field(
+        None,
+        description="Only with explain=true: the user's preferences that moved it, the largest"
+        " change first. Null: as of because.",
     )
 
 
@@ -136,6 +158,10 @@ class ListedAnswer(FieldedAnswer):
     exclusions: ExclusionKnowledge = Field(description=EXCLUSIONS)
     run: RunAnswer | None = Field(description="Null before the first run is published.")
     policy: PolicyAnswer
+    preferences: int | None = Field(
+        description="How many of the user's preferences the list follows; 0 of a group. Null: they"
+        " could not be looked up or applied just now."
+    )
     next: str | None = Field(
         None,
         description="Give it as cursor to go on, within a day. Null: the list ends here, or cannot"
@@ -223,6 +249,7 @@ def recommendation_answer(
         "exclusions": found.exclusions,
         "run": run_answer(result.run),
         "policy": result.policy,
+        "preferences": result.preferences,
         "next": next_cursor,
         "generated_at": given.generated_at,
         "generation_time_ms": found.generation_time_ms,
@@ -257,10 +284,11 @@ def _item_answer(
     if explained == "no":
         return answer
     if explained == "withheld":
-        return {**answer, "because": None, "sources": None, "blend_rank": None}
+        return {**answer, "because": None, "sources": None, "blend_rank": None, "preferences": None}
     return {
         **answer,
         "because": item.because,
         "sources": said.sources.get(item.item_id, {}) if said else {},
         "blend_rank": said.blend_ranks.get(item.item_id) if said else None,
+        "preferences": said.preferences.get(item.item_id, ()) if said else (),
     }

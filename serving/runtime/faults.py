@@ -140,6 +140,10 @@ class MergedUserError(InvalidInputError):
     """The user was merged into another one. Name that one."""
 
 
+class TooManyPreferencesError(InvalidInputError):
+    """The user has 100 preferences, the most there may be. Take others back first."""
+
+
 class UnknownKindError(InvalidInputError):
     """There is no such kind of events."""
 

@@ -97,7 +97,8 @@ async def export_user(
 ) -> StreamingResponse:
     """All that is stored of a user, as lines of JSON: what the user may ask for.
 
-    Each line has a `record`: user, merged_user, account, session, event, deleted_event, impression.
+    Each line has a `record`: user, merged_user, account, session, preference, event, deleted_event,
+    impression.
     If the last one is not `end` the export broke off: ask again.
     """
     lines = await exporter.find(UserId(user_id))

@@ -147,7 +147,7 @@ async def merge_user(
 async def forget_user(
     user_id: UserPath, forgetter: FromUserForgetter, actor: FromActor
 ) -> ForgottenUserAnswer:
-    """Forget a user: remove all events, interests, lists, vectors, impressions, cached answers.
+    """Forget a user: remove all events, interests, preferences, lists, vectors, and the rest.
 
     Harmless twice, and the same for a user nobody knows: then there is nothing to remove. An event
     that is sent again with its `event_id` does not bring the user back; one with a new id is the

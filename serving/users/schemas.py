@@ -199,6 +199,9 @@ class RemovedCounts(BaseModel):
 
     users: int = Field(description="1, or 0 if there was no such user.", examples=[1])
     interests: int = Field(description="1 if the user ever declared interests.", examples=[1])
+    preferences: int = Field(
+        description="What the user wanted more or less of in lists.", examples=[2]
+    )
     interactions: int = Field(description="Events of the user.", examples=[214])
     event_deletions: int = Field(description="Notes of events deleted before.", examples=[2])
     impressions: int = Field(description="Answers that were given to the user.", examples=[38])

@@ -12,6 +12,7 @@ FILES = (
     "runs",
     "access",
     "accounts",
+    "preferences",
     "serving",
     "cold_items",
     "popular",

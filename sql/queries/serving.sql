@@ -70,7 +70,7 @@ cross join lateral (
 ) as own
 
 -- name: load_user_state
--- All that a run and the log know of one user, whether the run is still there, and whether the user is: a number that
+-- All that a run and the log know of one user and what the user prefers, whether the run is still there, and whether the user is: a number that
 -- is gone belonged to one who was forgotten.
 select run_is_kept(cast(:run_id as integer)) as has_partitions,
        exists (select from users where user_no = :user_no) as is_user,
@@ -83,7 +83,13 @@ select run_is_kept(cast(:run_id as integer)) as has_partitions,
        live.updated_at as vector_at,
        coalesce(live.events_since_cut_off, 0) as events_since_cut_off,
        own.disliked,
-       own.seen
+       own.seen,
+       (select cast(json_agg(json_build_object(
+                    'preference_id', preference_id, 'direction', direction, 'item_no', item_no, 'item_id', item_id,
+                    'category', category, 'attribute', attribute, 'value', value)
+                    order by preferences.created_at desc, preference_id) as text)
+        from preferences left join items using (item_no)
+        where preferences.user_no = :user_no) as preferences
 from (select cast(:user_no as integer) as user_no) as asked
 {own_items}
 left join batch_recommendations as lists on lists.run_id = :run_id and lists.user_no = :user_no

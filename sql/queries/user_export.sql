@@ -2,7 +2,8 @@
 -- positions of changes) is left out, and so are secrets and their hashes.
 
 -- name: export_profile
--- The user; no row: there is none. Then what is there once or a few times: ids that were merged, the account, its sessions.
+-- The user; no row: there is none. Then what is there once or a few times: ids that were merged, the account, its sessions,
+-- preferences.
 with asked as (select * from users where user_id = :user_id)
 select user_no, 0 as part, cast(json_build_object(
            'record', 'user', 'user_id', user_id, 'attributes', attributes, 'created_at', created_at,
@@ -25,6 +26,11 @@ select user_no, 3, cast(json_build_object(
            'record', 'session', 'kind', kind, 'created_at', sessions.created_at, 'expires_at', expires_at,
            'ended_at', ended_at) as text)
 from asked join accounts using (user_id) join sessions using (account_id)
+union all
+select user_no, 4, cast(json_build_object(
+           'record', 'preference', 'preference_id', preference_id, 'direction', direction, 'item_id', item_id, 'title', title,
+           'category', category, 'attribute', attribute, 'value', value, 'created_at', preferences.created_at) as text)
+from asked join preferences using (user_no) left join items using (item_no)
 order by part;
 
 -- name: export_events

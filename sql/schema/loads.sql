@@ -307,6 +307,7 @@ begin
     where load_no = given_load_no and attributes = '{}' and user_no in (select user_no from taken_back)
       and not exists (select from interactions where interactions.user_no = users.user_no)
       and not exists (select from user_interests where user_interests.user_no = users.user_no)
+      and not exists (select from preferences where preferences.user_no = users.user_no)
       and not exists (select from event_deletions where event_deletions.user_no = users.user_no)
       and not exists (select from history_changes where history_changes.user_no = users.user_no)
       and not exists (select from impressions where impressions.user_no = users.user_no);
@@ -383,7 +384,8 @@ begin
     where items.item_no = made_items.item_no
       and (items.updated_at > items.created_at
            or exists (select from interactions where interactions.item_no = made_items.item_no)
-           or exists (select from user_interests where item_nos @> array[made_items.item_no]));
+           or exists (select from user_interests where item_nos @> array[made_items.item_no])
+           or exists (select from preferences where preferences.item_no = made_items.item_no));
     delete from item_changes where item_no in (select item_no from made_items);
     delete from items where item_no in (select item_no from made_items);
     get diagnostics removed = row_count;

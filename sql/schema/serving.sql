@@ -51,6 +51,7 @@ begin
     with
     of_users as (delete from users where user_no = gone returning 1),
     of_interests as (delete from user_interests where user_no = gone returning 1),
+    of_preferences as (delete from preferences where user_no = gone returning 1),
     of_interactions as (delete from interactions where user_no = gone returning 1),
     of_deletions as (delete from event_deletions where user_no = gone returning 1),
     of_changes as (delete from history_changes where user_no = gone returning 1),
@@ -65,6 +66,7 @@ begin
     select jsonb_build_object(
         'users', (select count(*) from of_users),
         'interests', (select count(*) from of_interests),
+        'preferences', (select count(*) from of_preferences),
         'interactions', (select count(*) from of_interactions),
         'event_deletions', (select count(*) from of_deletions),
         'impressions', (select count(*) from of_impressions),
@@ -82,8 +84,8 @@ begin
 end
 $$;
 
--- Makes one user of two, in one transaction: events, deletions, impressions, interests, attributes and the account of
--- `given_from` become those of `given_id`, whose own come first. The id is noted in `merged_users`, the number in
+-- Makes one user of two, in one transaction: events, deletions, impressions, interests, preferences, attributes and the
+-- account of `given_from` become those of `given_id`, whose own come first. The id is noted in `merged_users`, the number in
 -- `forgotten_users`, so that whoever writes of it, or has, is cleared of it. Twice is once. Outcomes: merged; known: it was
 -- before; elsewhere, and gone: `given_from`, or `given_id` itself, was merged into another user, `other_id`; accounts: both
 -- are those of an account.
@@ -155,6 +157,12 @@ begin
     on conflict (user_no) do update
     set words = excluded.words, item_nos = excluded.item_nos, position = excluded.position, declared_at = now();
     delete from user_interests where user_interests.user_no = from_no;
+    -- Together they may have more than one user may store: nothing that anybody said is lost.
+    insert into preferences (user_no, preference_id, item_no, category, attribute, value, direction, created_at)
+    select into_no, preference_id, item_no, category, attribute, value, direction, created_at
+    from preferences where preferences.user_no = from_no
+    on conflict (user_no, preference_id) do nothing;
+    delete from preferences where preferences.user_no = from_no;
 
     update users
     set created_at = least(users.created_at, others.created_at),

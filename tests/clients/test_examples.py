@@ -77,6 +77,25 @@ def test_examples_in_bash_and_python_do_what_they_show(
     assert "There is no item" in capsys.readouterr().out
 
 
+def test_examples_of_preferences_do_what_they_show(address: str, seeds: Seeds) -> None:
+    known = text(
+        "update items set categories = '{Horror}', attributes = '{\"language\": \"fr\"}'"
+        " where item_id = 'film-3' returning item_no"
+    )
+    seeds.write(known)
+    key = seeds.key("read", "write", "users", name="app")
+    for code in blocks("preferences.md", "bash"):
+        subprocess.run(
+            ["bash", "-e", "-c", code.replace(SHOWN, address)],
+            env={**os.environ, "KEY": key},
+            check=True,
+            capture_output=True,
+        )
+    for code in blocks("preferences.md", "python"):
+        run_python(code.replace(SHOWN, address), KEY=key)
+    assert seeds.count("preferences") == 3
+
+
 def test_examples_in_javascript_do_what_they_show(
     browser: Browser, address: str, seeds: Seeds, origin: str
 ) -> None:

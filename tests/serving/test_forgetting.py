@@ -55,6 +55,7 @@ async def test_a_forgotten_user_is_nowhere_and_what_went_is_counted(
             "impressions": 3,
             "recommendation_lists": 1,
             "interests": 0,
+            "preferences": 0,
             "user_embeddings": 1,
             "accounts": 0,
             "sessions": 0,

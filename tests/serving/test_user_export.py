@@ -20,6 +20,7 @@ TABLES = {
     "impressions": "impression",
     "accounts": "account",
     "sessions": "session",
+    "preferences": "preference",
 }
 """The record that has what each table says of a user."""
 SEVERAL = {"user_interests"}
@@ -37,6 +38,8 @@ async def test_an_export_has_all_that_every_table_says_of_the_user(
     assert (await send(client, *views)).status_code == 202
     assert (await send(client, rated, event("visitor", 1), event("bob", 25))).status_code == 202
     await client.delete("/v1/events/a-999")
+    preference = {"direction": "more", "item_id": "film-4"}
+    await client.put("/v1/users/ann/preferences", json=preference)
     await client.post("/v1/users/ann/merge", json={"from": "visitor"})
     await recommended(client, "ann", limit=3)
     People(seeds).add("ann@example.com", "user", user_id="ann")
@@ -76,6 +79,8 @@ async def test_an_export_has_all_that_every_table_says_of_the_user(
     rating = next(line for line in lines if line.get("kind") == "rate")
     assert (rating["item_id"], rating["value"], rating["scale"]) == ("film-3", 7, [1, 10])
     assert len(next(line for line in lines if line["record"] == "impression")["item_ids"]) == 3
+    preferred = next(line for line in lines if line["record"] == "preference")
+    assert (preferred["direction"], preferred["item_id"]) == ("more", "film-4")
     assert "film-25" not in {line.get("item_id") for line in lines}
     for secret in ("hash", "secret", "token"):
         assert secret not in answer.text

@@ -88,6 +88,7 @@ def test_a_forgotten_user_is_in_no_table_and_what_went_is_counted(
         "impressions": 2,
         "recommendation_lists": 2,
         "interests": 0,
+        "preferences": 0,
         "user_embeddings": 2,
         "accounts": 0,
         "sessions": 0,

@@ -714,7 +714,7 @@ class AsyncCalls:
         )
 
     async def forget_user(self, user_id: str) -> models.ForgottenUserAnswer:
-        """Forget a user: remove all events, interests, lists, vectors, impressions, cached answers."""
+        """Forget a user: remove all events, interests, preferences, lists, vectors, and the rest."""
         return cast(
             "models.ForgottenUserAnswer",
             await self.call(Call("DELETE", f"/v1/users/{in_path(user_id)}", repeatable=True)),
@@ -748,6 +748,50 @@ class AsyncCalls:
         return cast(
             "str",
             await self.call(Call("GET", f"/v1/users/{in_path(user_id)}/export", repeatable=True)),
+        )
+
+    async def list_preferences(self, user_id: str) -> models.PreferencesAnswer:
+        """What a user wants more or less of, the newest first; nothing for somebody unknown."""
+        return cast(
+            "models.PreferencesAnswer",
+            await self.call(
+                Call("GET", f"/v1/users/{in_path(user_id)}/preferences", repeatable=True)
+            ),
+        )
+
+    async def put_preference(
+        self, user_id: str, body: models.PreferenceBody
+    ) -> models.PreferenceAnswer:
+        """Give a user more or less of an item and its like, of a category, or of an attribute's value."""
+        return cast(
+            "models.PreferenceAnswer",
+            await self.call(
+                Call("PUT", f"/v1/users/{in_path(user_id)}/preferences", body=body, repeatable=True)
+            ),
+        )
+
+    async def delete_preferences(self, user_id: str) -> models.DeletedPreferencesAnswer:
+        """Take all preferences of a user back. Harmless twice."""
+        return cast(
+            "models.DeletedPreferencesAnswer",
+            await self.call(
+                Call("DELETE", f"/v1/users/{in_path(user_id)}/preferences", repeatable=True)
+            ),
+        )
+
+    async def delete_preference(
+        self, user_id: str, preference_id: str
+    ) -> models.DeletedPreferencesAnswer:
+        """Take a preference back: the next list is as if it had never been. Harmless twice."""
+        return cast(
+            "models.DeletedPreferencesAnswer",
+            await self.call(
+                Call(
+                    "DELETE",
+                    f"/v1/users/{in_path(user_id)}/preferences/{in_path(preference_id)}",
+                    repeatable=True,
+                )
+            ),
         )
 
     async def create_token(self, body: models.TokenBody) -> models.TokenAnswer:

@@ -72,6 +72,7 @@ class AskedAnswer(TypedDict):
     exclusions: ExclusionKnowledge
     run: RunAnswer | None
     policy: PolicyAnswer
+    preferences: int | None
     next: NotRequired[str | None]
     generated_at: str
     generation_time_ms: float
@@ -163,6 +164,13 @@ class DeletedItemAnswer(TypedDict):
     item_id: str
     deleted: bool
     deleted_at: str
+
+
+class DeletedPreferencesAnswer(TypedDict):
+    """What was taken back."""
+
+    user_id: str
+    deleted: int
 
 
 class DiagnosisAnswer(TypedDict):
@@ -378,6 +386,7 @@ class ItemAnswer(TypedDict):
     because: NotRequired[list[CauseAnswer] | None]
     sources: NotRequired[dict[str, SourceScoreAnswer] | None]
     blend_rank: NotRequired[int | None]
+    preferences: NotRequired[list[PreferenceChangeAnswer] | None]
 
 
 class ItemBatch(TypedDict):
@@ -784,6 +793,53 @@ PopularStrategy: TypeAlias = Literal["popular", "fallback"]
 PopularWindow: TypeAlias = Literal["day", "week", "month", "all"]
 
 
+class PreferenceAnswer(TypedDict):
+    """What a user wants more or less of."""
+
+    preference_id: str
+    direction: PreferenceDirection
+    item_id: str | None
+    category: str | None
+    attribute: str | None
+    value: PreferenceValue | None
+    created_at: str
+
+
+class PreferenceBody(TypedDict):
+    """More or less of one thing: `item_id`, `category`, or `attribute` with its `value`."""
+
+    direction: PreferenceDirection
+    item_id: NotRequired[str | None]
+    category: NotRequired[str | None]
+    attribute: NotRequired[str | None]
+    value: NotRequired[PreferenceValue | None]
+
+
+class PreferenceChangeAnswer(TypedDict):
+    """What one of the user's preferences made of the score of an item."""
+
+    preference_id: str
+    direction: PreferenceDirection
+    item_id: str | None
+    category: str | None
+    attribute: str | None
+    value: PreferenceValue | None
+    change: float
+
+
+PreferenceDirection: TypeAlias = Literal["more", "less"]
+
+
+PreferenceValue: TypeAlias = "bool | int | float | str"
+
+
+class PreferencesAnswer(TypedDict):
+    """All that a user wants more or less of, the newest first."""
+
+    user_id: str
+    preferences: list[PreferenceAnswer]
+
+
 class Problem(TypedDict):
     """A problem document (RFC 9457)."""
 
@@ -820,6 +876,7 @@ class RankAnswer(TypedDict):
     exclusions: ExclusionKnowledge
     run: RunAnswer | None
     policy: PolicyAnswer
+    preferences: int | None
     next: NotRequired[str | None]
     generated_at: str
     generation_time_ms: float
@@ -873,6 +930,7 @@ class RecommendationAnswer(TypedDict):
     exclusions: ExclusionKnowledge
     run: RunAnswer | None
     policy: PolicyAnswer
+    preferences: int | None
     next: NotRequired[str | None]
     generated_at: str
     generation_time_ms: float
@@ -980,6 +1038,7 @@ class RemovedCounts(TypedDict):
 
     users: int
     interests: int
+    preferences: int
     interactions: int
     event_deletions: int
     impressions: int

@@ -699,7 +699,7 @@ class Calls:
         )
 
     def forget_user(self, user_id: str) -> models.ForgottenUserAnswer:
-        """Forget a user: remove all events, interests, lists, vectors, impressions, cached answers."""
+        """Forget a user: remove all events, interests, preferences, lists, vectors, and the rest."""
         return cast(
             "models.ForgottenUserAnswer",
             self.call(Call("DELETE", f"/v1/users/{in_path(user_id)}", repeatable=True)),
@@ -732,6 +732,44 @@ class Calls:
         """All that is stored of a user, as lines of JSON: what the user may ask for."""
         return cast(
             "str", self.call(Call("GET", f"/v1/users/{in_path(user_id)}/export", repeatable=True))
+        )
+
+    def list_preferences(self, user_id: str) -> models.PreferencesAnswer:
+        """What a user wants more or less of, the newest first; nothing for somebody unknown."""
+        return cast(
+            "models.PreferencesAnswer",
+            self.call(Call("GET", f"/v1/users/{in_path(user_id)}/preferences", repeatable=True)),
+        )
+
+    def put_preference(self, user_id: str, body: models.PreferenceBody) -> models.PreferenceAnswer:
+        """Give a user more or less of an item and its like, of a category, or of an attribute's value."""
+        return cast(
+            "models.PreferenceAnswer",
+            self.call(
+                Call("PUT", f"/v1/users/{in_path(user_id)}/preferences", body=body, repeatable=True)
+            ),
+        )
+
+    def delete_preferences(self, user_id: str) -> models.DeletedPreferencesAnswer:
+        """Take all preferences of a user back. Harmless twice."""
+        return cast(
+            "models.DeletedPreferencesAnswer",
+            self.call(Call("DELETE", f"/v1/users/{in_path(user_id)}/preferences", repeatable=True)),
+        )
+
+    def delete_preference(
+        self, user_id: str, preference_id: str
+    ) -> models.DeletedPreferencesAnswer:
+        """Take a preference back: the next list is as if it had never been. Harmless twice."""
+        return cast(
+            "models.DeletedPreferencesAnswer",
+            self.call(
+                Call(
+                    "DELETE",
+                    f"/v1/users/{in_path(user_id)}/preferences/{in_path(preference_id)}",
+                    repeatable=True,
+                )
+            ),
         )
 
     def create_token(self, body: models.TokenBody) -> models.TokenAnswer:

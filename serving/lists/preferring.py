@@ -1,0 +1,191 @@
+"""Applying a user's preferences to what was blended, or to what is popular."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from domain.blend import BlendedRanking
+from domain.errors import StoreUnavailableError
+from domain.identifiers import ItemNo
+from serving.candidates.catalogue_items import Candidates, ListedItems
+from serving.candidates.preferences import Preference, load_matches
+from serving.candidates.recommendations import UserState
+from serving.lists.explanation import PreferenceChange
+from serving.lists.preference_effect import Floats, by_rank, by_similarity, moved
+from serving.lists.recommendation_list import RecommendedItem, degraded_by
+from serving.postgres.store import ReadStore
+from serving.runs.live_runs import LiveRun
+from serving.runtime.budget import SEARCHING, until
+
+_UNWANTED = 0.5
+"""A new item that what the user wants less of concerns so much is not explored."""
+
+Changes = Mapping[int, tuple[PreferenceChange, ...]]
+"""By item number: what each preference made of its score."""
+
+
+@dataclass(frozen=True, slots=True)
+class Preferred:
+    """A ranking with a user's preferences."""
+
+    ranked: BlendedRanking
+    candidates: Candidates
+    preferences: int | None = 0
+    """How many there are; None: they could not be applied."""
+    changes: Mapping[int, tuple[PreferenceChange, ...]] | None = None
+    """None: nobody asked."""
+    degraded: str | None = None
+
+
+class PreferenceApplier:
+    """Applies them; a ranking of a user who has none stays as it is, and costs nothing."""
+
+    def __init__(self, store: ReadStore) -> None:
+        self._store = store
+
+    async def applied(
+        self,
+        run: LiveRun | None,
+        user: UserState,
+        candidates: Candidates,
+        ranked: BlendedRanking,
+        *,
+        sharpness: float,
+        explain: bool,
+    ) -> Preferred:
+        """The ranking as the preferences want it, with the items that they bring.
+
+        Without them, and why, if there is no time to find out what they concern.
+        """
+        if not user.preferences:
+            return Preferred(ranked, candidates)
+        extended = _with_brought(ranked, candidates)
+        new = np.array(candidates.new, dtype=np.int32)
+        asked = np.concatenate([extended.item_nos, new])
+        run_id = run.run_id if run else None
+        try:
+            with until(SEARCHING):
+                matches = await load_matches(self._store, run_id, user.preferences, asked)
+        except StoreUnavailableError as error:
+            return Preferred(ranked, candidates, None, degraded=degraded_by(error))
+        of_ranked, of_new = np.split(matches, [len(extended)], axis=1)
+        effect = _Effect.of(extended, sharpness, user.preferences, of_ranked, candidates)
+        unwanted = of_new[~effect.is_more].max(axis=0, initial=0.0) >= _UNWANTED
+        kept = tuple(no for no, gone in zip(candidates.new, unwanted, strict=True) if not gone)
+        return Preferred(
+            effect.ranked(),
+            replace(candidates, new=kept),
+            len(user.preferences),
+            effect.changes() if explain else None,
+        )
+
+    async def popular(
+        self, run: LiveRun | None, user: UserState, candidates: Candidates, listed: ListedItems
+    ) -> tuple[tuple[RecommendedItem, ...], Preferred]:
+        """What is popular, as the preferences want it, with the items that they bring."""
+        scaled = BlendedRanking(listed.ranking.item_nos, listed.ranking.scaled(), {}, {})
+        preferred = await self.applied(run, user, candidates, scaled, sharpness=1.0, explain=True)
+        ranked = preferred.ranked
+        named = (
+            listed.items.get(ItemNo(no)) or candidates.items[ItemNo(no)]
+            for no in ranked.item_nos.tolist()
+        )
+        return tuple(
+            RecommendedItem(
+                item.item_no, item.item_id, item.title, score, categories=item.categories
+            )
+            for item, score in zip(named, ranked.scores.tolist(), strict=True)
+        ), preferred
+
+
+@dataclass(frozen=True, slots=True)
+class _Effect:
+    """What each preference does to each item of a ranking."""
+
+    before: BlendedRanking
+    sharpness: float
+    preferences: Sequence[Preference]
+    degrees: Floats
+    """(preferences, items)"""
+    is_more: NDArray[np.bool_]
+    """(preferences,)"""
+
+    @classmethod
+    def of(
+        cls,
+        ranked: BlendedRanking,
+        sharpness: float,
+        preferences: Sequence[Preference],
+        matches: Floats,
+        candidates: Candidates,
+    ) -> "_Effect":
+        """From how much the preferences concern the items."""
+        u = ranked.scores ** (1.0 / sharpness)
+        degrees = [
+            _degrees(each, row, ranked.item_nos, u, candidates)
+            for each, row in zip(preferences, matches, strict=True)
+        ]
+        is_more = np.array([each.is_more for each in preferences])
+        return cls(ranked, sharpness, preferences, np.stack(degrees), is_more)
+
+    def ranked(self) -> BlendedRanking:
+        """The items in the order that they have now."""
+        scores = self._scores(np.ones(len(self.preferences), dtype=bool))
+        order = np.lexsort((self.before.item_nos, -scores))
+        return replace(self.before, scores=scores).reordered(order)
+
+    def changes(self) -> Changes:
+        """What the score of each item would lack without each preference."""
+        of_all = np.ones(len(self.preferences), dtype=bool)
+        scores = self._scores(of_all)
+        found: dict[int, list[PreferenceChange]] = {}
+        for row, preference in enumerate(self.preferences):
+            others = of_all.copy()
+            others[row] = False
+            change = scores - self._scores(others)
+            for index in np.nonzero(change)[0].tolist():
+                said = PreferenceChange.of(preference, float(change[index]))
+                found.setdefault(int(self.before.item_nos[index]), []).append(said)
+        return {
+            no: tuple(sorted(changes, key=lambda each: -abs(each.change)))
+            for no, changes in found.items()
+        }
+
+    def _scores(self, counted: NDArray[np.bool_]) -> Floats:
+        more, less = self.degrees[counted & self.is_more], self.degrees[counted & ~self.is_more]
+        return moved(self.before.scores, self.sharpness, more, less)
+
+
+def _degrees(
+    preference: Preference,
+    matches: Floats,
+    item_nos: NDArray[np.int32],
+    u: Floats,
+    candidates: Candidates,
+) -> Floats:
+    """How much a preference moves each item (n,), given how much it concerns it."""
+    if preference.item_no is not None:
+        return by_similarity(matches, item_nos == preference.item_no)
+    if not preference.is_more:
+        return matches
+    brought = candidates.brought.get(preference.preference_id, ())
+    places = {no: place for place, no in enumerate(brought)}
+    last = len(brought)
+    order = np.array([places.get(no, last + no) for no in item_nos.tolist()])
+    return by_rank(matches > 0.0, u, order)
+
+
+def _with_brought(ranked: BlendedRanking, candidates: Candidates) -> BlendedRanking:
+    """The same ranking with what preferences bring after it, which no source knows: score 0."""
+    brought = {no for item_nos in candidates.brought.values() for no in item_nos}
+    extra = sorted(brought.difference(ranked.item_nos.tolist()))
+    extra = [no for no in extra if no in candidates.items]
+    nothing = np.zeros(len(extra))
+    return BlendedRanking(
+        np.concatenate([ranked.item_nos, np.array(extra, dtype=np.int32)]),
+        np.concatenate([ranked.scores, nothing]),
+        {name: np.concatenate([scores, nothing]) for name, scores in ranked.by_source.items()},
+        ranked.weights,
+    )

@@ -1,0 +1,124 @@
+-- Preferences: what users want more or less of, and the items that this concerns.
+
+-- name: put_preference
+-- Stores a preference of a user, who is made if there is none; see the function. Harmless twice.
+select user_no, created_at, created from put_preference(:user_id, cast(:preference as jsonb), :most);
+
+-- name: list_preferences
+-- The preferences of a user, the newest first. An item that is not there any more has no id.
+select preference_id, direction, item_id, category, attribute, value, preferences.created_at
+from users
+join preferences using (user_no)
+left join items using (item_no)
+where user_id = :user_id
+order by preferences.created_at desc, preference_id;
+
+-- name: delete_preferences
+-- Takes preferences of a user back: one, or (null) all; whose they were and how many. No row: there is no such user.
+-- Harmless twice.
+with
+asked as (select user_no from users where user_id = :user_id),
+gone as (
+    delete from preferences
+    using asked
+    where preferences.user_no = asked.user_no
+      and (cast(:preference_id as text) is null or preference_id = :preference_id)
+    returning 1
+)
+select user_no, (select count(*) from gone) as deleted from asked;
+
+-- part: has_value
+-- Items that have the value of an attribute: it is the value, or in its list. The words of an item hold its texts, which an
+-- index finds.
+attributes -> wanted.attribute @> wanted.value
+and (jsonb_typeof(wanted.value) <> 'string'
+     or words @@ cast($$'$$ || replace(replace(left(folded(wanted.attribute) || ':' || folded(wanted.value #>> '{}'), 200),
+                                               $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$ as tsquery))
+
+-- name: is_in_catalogue
+-- Whether any item is of a category, or has a value of an attribute; the other is null.
+select exists (select from items where categories @> array[wanted.category] and deleted_at is null)
+    or exists (
+        select from items
+        where wanted.attribute is not null and deleted_at is null and {has_value}
+    )
+from (select cast(:category as text) as category, cast(:attribute as text) as attribute, cast(:value as jsonb) as value)
+    as wanted;
+
+-- part: given_preferences
+-- Preferences as they are given, each with its place among them.
+jsonb_to_recordset(cast(:preferences as jsonb))
+    as wanted (place integer, item_no integer, category text, attribute text, value jsonb)
+
+-- name: load_preferred
+-- Of each of the preferences given the eligible items that come nearest to it, :each at the most, the best for the user
+-- first: by the live vector, or for a user who has none (null) by how many like them. To a preferred item the most similar
+-- ones come nearest.
+select place, array_agg(item_no order by score desc, item_no) as item_nos
+from (
+    select place, found.item_no, score, row_number() over (partition by place order by score desc, found.item_no) as rank
+    from (
+        select wanted.place, having_it.item_no,
+               case when cast(:embedding as vector) is null then users else -(embedding <#> cast(:embedding as vector)) end
+                   as score
+        from {given_preferences}
+        cross join lateral (
+            select item_no from items where categories @> array[wanted.category]
+            union all
+            select item_no from items
+            where wanted.attribute is not null and {has_value}
+        ) as having_it
+        join item_embeddings on run_id = :run_id and item_embeddings.item_no = having_it.item_no
+        union all
+        select wanted.place, nearest.item_no, -distance
+        from {given_preferences}
+        join item_similarity_embeddings as preferred on preferred.run_id = :run_id and preferred.item_no = wanted.item_no
+        cross join lateral (
+            select item_no, similarity_embedding <#> preferred.similarity_embedding as distance
+            from item_similarity_embeddings
+            where run_id = :run_id
+              and item_no not in (
+                  select unnest(cast(:excluded as integer[]))
+                  union all
+                  {not_shown}
+                  union all
+                  select item_no from items
+                  where {unwanted}
+              )
+              and (not :is_filtered or item_no in (
+                  select item_no from items
+                  where {wanted}
+              ))
+            order by distance, item_no
+            limit :each
+        ) as nearest
+    ) as found
+    join items on items.item_no = found.item_no
+    where items.item_no <> all(cast(:excluded as integer[]))
+      and {shown}
+      and {passes}
+) as ranked
+where rank <= :each
+group by place;
+
+-- name: load_matches
+-- How much each of the preferences given concerns some items, at most 1, where it does: as similar as an item is to the
+-- preferred one, and 1 of a category or a value. As columns in JSON.
+select cast(json_agg(place) as text) as places, cast(json_agg(item_no) as text) as item_nos,
+       cast(json_agg(least(match, 1)) as text) as matches
+from (
+    select place, items.item_no, cast(1 as real) as match
+    from {given_preferences}
+    join items on items.item_no = any(cast(:item_nos as integer[]))
+    where categories @> array[wanted.category]
+       or attributes -> wanted.attribute @> wanted.value
+       or items.item_no = wanted.item_no
+    union all
+    select place, compared.item_no, -(compared.similarity_embedding <#> preferred.similarity_embedding)
+    from {given_preferences}
+    join item_similarity_embeddings as preferred on preferred.run_id = :run_id and preferred.item_no = wanted.item_no
+    join item_similarity_embeddings as compared
+        on compared.run_id = :run_id and compared.item_no = any(cast(:item_nos as integer[]))
+    where compared.item_no <> wanted.item_no
+) as matching
+where match > 0;
