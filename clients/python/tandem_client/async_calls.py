@@ -916,6 +916,8 @@ class AsyncCalls:
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
         user: str | None = None,
+        split: str | None = None,
+        guests: str | None = None,
         filename: str | None = None,
     ) -> models.LoadAnswer:
         """Load a file of items or events, or an archive of such files: the body is the file itself."""
@@ -942,6 +944,8 @@ class AsyncCalls:
                         "attributes": attributes,
                         "layout": layout,
                         "user": user,
+                        "split": split,
+                        "guests": guests,
                         "filename": filename,
                     },
                 )
@@ -973,6 +977,8 @@ class AsyncCalls:
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
         user: str | None = None,
+        split: str | None = None,
+        guests: str | None = None,
     ) -> models.LoadAnswer:
         """Load the same file again with these options, without sending it again."""
         return cast(
@@ -997,6 +1003,8 @@ class AsyncCalls:
                         "attributes": attributes,
                         "layout": layout,
                         "user": user,
+                        "split": split,
+                        "guests": guests,
                     },
                 )
             ),
