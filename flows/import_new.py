@@ -55,6 +55,9 @@ def import_from_source(
     create_items: bool | None = None,
     attributes: list[str] | None = None,
     order_ids: bool | None = None,
+    user: str | None = None,
+    split: str | None = None,
+    guests: str | None = None,
     separator: str | None = None,
     header: bool | None = None,
     encoding: str | None = None,
@@ -82,6 +85,9 @@ def import_from_source(
             before the first run
         attributes: columns of items that become attributes; all: every other column
         order_ids: whether ids of events are those of orders, of which each item is an event
+        user: the id of the person who did all of it, where no column says who
+        split: what joins several ids of items in one field, such as |; -: each is one id
+        guests: ids of users that stand for nobody, with commas; -: there are none
         separator: what separates the fields of text files
         header: whether the first line of text files is names
         encoding: the encoding of text files, such as latin-1
@@ -103,6 +109,9 @@ def import_from_source(
         create_items=create_items,
         attributes=tuple(attributes or ()),
         order_ids=order_ids,
+        user=user,
+        split=split,
+        guests=guests,
     )
     request = ImportRequest(
         name=name,

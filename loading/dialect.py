@@ -75,7 +75,7 @@ def find_dialect(path: Path, name: str, options: LoadOptions) -> Dialect:
     if not heading:
         columns = tuple(str(number) for number in range(1, width + 1))
         return Dialect(separator, False, columns, quoted, _sample(rows, width), skipped=skipped)
-    if len(rows) > 1 and not any(_fits(row, rows[0]) for row in rows[1:]):
+    if len(rows) > 1 and not any(_fits(row, len(rows[0])) for row in rows[1:]):
         _refuse_heading(name, rows)
     if all(re.fullmatch("'.*'", cell.strip()) for cell in rows[0]):
         raise InvalidInputError(
@@ -131,15 +131,16 @@ def _is_comment(line: str) -> bool:
 def _rows_above(rows: Sequence[Sequence[str]], width: int) -> int:
     """How many rows stand above a heading that is not the first: the title of a report."""
     for number, row in enumerate(rows[:_TITLE_ROWS]):
-        if len(row) == width:
+        is_padded = sum(bool(cell.strip()) for cell in row) < 2  # noqa: PLR2004
+        if len(row) == width and not is_padded:
             known = sum(is_known_name(_column_name(cell)) for cell in row)
             return number if known > 1 else 0
     return 0
 
 
-def _fits(row: Sequence[str], heading: Sequence[str]) -> bool:
-    """Whether a row has as many fields as the heading; an empty one at the end is none."""
-    return len(row) == len(heading) or (len(row) == len(heading) + 1 and not row[-1].strip())
+def _fits(row: Sequence[str], width: int) -> bool:
+    """Whether a row has so many fields; an empty one at the end is none."""
+    return len(row) == width or (len(row) == width + 1 and not row[-1].strip())
 
 
 def _refuse_heading(name: str, rows: Sequence[Sequence[str]]) -> None:
@@ -151,12 +152,17 @@ def _refuse_heading(name: str, rows: Sequence[Sequence[str]]) -> None:
 
 def _separator(lines: Sequence[str], given: str | None) -> str:
     if given is not None:
-        separator = _GIVEN.get(given.lower(), given)
-        if len(separator.encode()) > 4 or not separator:  # noqa: PLR2004  what DuckDB reads
-            raise InvalidInputError(f"--separator {given}: a separator has one to four characters.")
-        return separator
+        return given_separator(given, "--separator")
     found = [(score, separator) for separator in SEPARATORS if (score := _score(lines, separator))]
     return max(found, key=lambda each: each[0])[1] if found else ","
+
+
+def given_separator(given: str, option: str) -> str:
+    """What an option says between two fields: a character, its name, or a few."""
+    separator = _GIVEN.get(given.lower(), given)
+    if len(separator.encode()) > 4 or not separator:  # noqa: PLR2004  what DuckDB reads
+        raise InvalidInputError(f"{option} {given}: a separator has one to four characters.")
+    return separator
 
 
 def _score(lines: Sequence[str], separator: str) -> tuple[bool, bool, int, float] | None:
@@ -215,4 +221,5 @@ def _column_name(cell: str) -> str:
 
 
 def _sample(rows: Sequence[Sequence[str]], width: int) -> tuple[tuple[str, ...], ...]:
-    return tuple(tuple(row) for row in rows if len(row) == width)[:20]
+    fitting = (row[:width] for row in rows if _fits(row, width))
+    return tuple(map(tuple, islice(fitting, 20)))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from domain.errors import InvalidInputError
 from loading.fields import JOINT, USER
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
+from loading.guests import find_guests
 from loading.kind_planner import KindPlanner
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.order_status import OrderStatus, ask_about_status, find_order_status
@@ -36,6 +37,7 @@ class EventsPlanner:
             meaning: IdForm.EXACT if exact else self._id_form(meaning)
             for meaning in ("user_id", "item_id")
         }
+        guests = () if exact else find_guests(self.seen)
         kind, kinds = KindPlanner(self.seen).plan()
         uncounted = find_uncounted(self.seen, kind, kinds)
         status = self._status(kind)
@@ -72,6 +74,7 @@ class EventsPlanner:
             scale=scale,
             unrated=scales.unrated,
             id_forms=id_forms,
+            guests=guests,
             order_ids=order_ids,
             unread=tuple(name for name in self.seen.table.columns if name not in read),
             left_out=" or ".join(left_out) or "false",
@@ -83,6 +86,8 @@ class EventsPlanner:
         found = id_form(self.seen.duck, self.seen.table, self.seen.expression(meaning))
         if found is IdForm.FLOAT:
             self.seen.read_as[meaning] = "123.0 is read as 123"
+        if found is IdForm.FORMULA:
+            self.seen.read_as[meaning] = '="0012" is read as 0012'
         return found
 
     def _status(self, kind: str | None) -> OrderStatus | None:

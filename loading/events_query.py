@@ -16,6 +16,11 @@ _NO_TIME = (
     "given_time is null or year(given_time) not between 1 and 9999"
     " or lower(time_text) in ('infinity', '-infinity')"
 )
+_ZEROS = ("0001-01-01", "1753-01-01", "1899-12-30", "1900-01-01")
+"""Where programs begin to count, beside 1970."""
+_ZERO_TIME = " or ".join(
+    ["given_time = to_timestamp(0)", *(f"given_time = timestamptz '{zero}'" for zero in _ZEROS)]
+)
 _PLAIN_ID = r"[!-~]*[!--/-~][!-~]*"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _UUID_LIKE = r"(?i)(urn:uuid:)?\{?[0-9a-f-]{32,36}\}?"
@@ -86,6 +91,8 @@ def _id_text(plan: EventsPlan, meaning: str) -> str:
     text = _trimmed(plan, meaning)
     if plan.id_forms[meaning] is IdForm.FLOAT:
         text = f"regexp_replace({text}, '\\.0$', '')"
+    if plan.id_forms[meaning] is IdForm.FORMULA:
+        text = f"nullif(trim(substr({text}, 3, length({text}) - 3)), '')"
     return f"case when {is_given(text)} then {text} end"
 
 
@@ -155,6 +162,7 @@ def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str
         ("fault is not null", "fault"),
         ("kind_no = -1 or is_left_out", ""),
         *_id_cases("user_id", Reason.NO_USER_ID),
+        *_guest_cases(plan),
         *_id_cases("item_id", Reason.NO_ITEM_ID),
         (f"length(event_text) > {LONGEST_ID}", Reason.ID_TOO_LONG),
         ("kind_no is null", Reason.UNKNOWN_KIND),
@@ -168,7 +176,7 @@ def _verdict(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str
             (f"given_time > {latest}", Reason.FUTURE_TIME),
         ]
         if plan.id_forms["user_id"] is not IdForm.EXACT:
-            cases.insert(-1, ("given_time = to_timestamp(0)", Reason.ZERO_TIME))
+            cases.insert(-1, (_ZERO_TIME, Reason.ZERO_TIME))
     if "recommendation_id" in plan.fields:
         cases.append(
             ("recommendation_text is not null and recommendation is null", Reason.ID_NOT_UUID)
@@ -186,6 +194,11 @@ def _id_cases(name: str, missing: Reason) -> Iterator[tuple[str, str]]:
     yield f"length({name}) > {LONGEST_ID}", Reason.ID_TOO_LONG
     for each in IdFault:
         yield f"{name}_fault = {literal(each.name)}", ID_REASONS[each]
+
+
+def _guest_cases(plan: EventsPlan) -> Iterator[tuple[str, str]]:
+    if plan.guests:
+        yield f"user_id in ({', '.join(map(literal, plan.guests))})", Reason.NOBODY
 
 
 def _value_cases(plan: EventsPlan, kinds: Sequence[EventKind]) -> Iterator[tuple[str, str]]:

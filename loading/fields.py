@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from shlex import quote
 
 import duckdb
 
@@ -163,11 +164,12 @@ def _refuse_equals(meaning: str, found: Sequence[str]) -> None:
         return
     likely = [name for name in found if not is_second_choice(name)]
     plain = {normalized(meaning), meaning.removesuffix("_id")}
-    if len(likely) > 1 and normalized(likely[0]) not in plain:
+    is_twice = len({normalized(name) for name in likely[:2]}) == 1
+    if len(likely) > 1 and (is_twice or normalized(likely[0]) not in plain):
         raise AmbiguousInputError(
             f"The {meaning} may be {' or '.join(likely)}.",
             [
-                Choice(name, f"--column {meaning}={name}", {"columns": {meaning: name}})
+                Choice(name, f"--column {quote(f'{meaning}={name}')}", {"columns": {meaning: name}})
                 for name in likely
             ],
         )

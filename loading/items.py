@@ -133,6 +133,8 @@ def _clean_id(value: object, plan: ItemsPlan) -> object:
     if not isinstance(value, str) or plan.id_form is IdForm.EXACT:
         return value
     text = value.strip()
+    if plan.id_form is IdForm.FORMULA:
+        text = text[2:-1].strip()
     if text.lower() in NO_ID:
         return None
     return text.removesuffix(".0") if plan.id_form is IdForm.FLOAT else text

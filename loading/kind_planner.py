@@ -25,6 +25,8 @@ from loading.words import last_part
 
 _VAGUE = {"type", "interaction", "event", "activity"}
 """Columns that may well say something else than a kind."""
+_EVENTS = {"event"}
+"""Of these, a few words are names of events."""
 _MOST_CODES = 12
 
 
@@ -60,6 +62,7 @@ class KindPlanner:
         kinds, unknown = self._mapped(words, names)
         said = "kind" in self.seen.options.columns
         is_vague = last_part(column) in _VAGUE and not _are_codes(words)
+        is_vague = is_vague and not (last_part(column) in _EVENTS and len(words) <= _MOST_CODES)
         if unknown and len(unknown) == len(words) and not said and is_vague:
             self.seen.notes.append(
                 f"{self.seen.fields.pop('kind')} has no word for a kind of event"

@@ -47,6 +47,10 @@ class LoadOptions:
     """What is asked of a database."""
     user: str | None = None
     """The id of the person who did all of it; None: a column says who."""
+    split: str | None = None
+    """What joins several ids in the column of items; `-`: each is one id."""
+    guests: str | None = None
+    """Ids of users that stand for nobody, with commas; `-`: there are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from shlex import quote
 
 import duckdb
 
@@ -14,16 +15,19 @@ from loading.events_plan import EventsPlanner
 from loading.fields import find_fields, with_joint_item, with_joint_time, with_user
 from loading.findings import Findings
 from loading.items_plan import plan_items
+from loading.joined_ids import with_split_items
 from loading.layouts import Content, Layout
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
 from loading.published_layouts import find_layout
 from loading.tables import Table, count_rows, sampled
+from loading.words import is_second_choice
 
 _TIME = re.compile(r"1\d{9}(\.\d+)?|1\d{12}|(19|20)\d\d-\d\d-\d\d.*")
 """Since 2001."""
 _DECIMAL = re.compile(r"-?\d+(\.\d+)?")
 _RATING = re.compile(r"-?(10|\d)([.,]\d+)?")
+_FEW_ROWS = 10
 _WIDE = 20
 """So many columns without names are no log."""
 _MOST_OF_RATINGS = 4
@@ -56,6 +60,10 @@ def make_plan(
         )
         return ItemsPlan(table, Content.TAGS, fields, {}, columns, (), table.notes, layout.name)
     if "user_id" in fields and "item_id" in fields:
+        if layout is None or options.split is not None:
+            table = with_split_items(duck, table, fields, options)
+        if layout is None and "item_id" not in options.columns:
+            _refuse_one_item(duck, table, fields["item_id"])
         seen = Findings(duck, table, layout, options, tuple(kinds), dict(fields))
         return EventsPlanner(seen).plan()
     if layout is not None and layout.content is Content.EVENTS:
@@ -63,6 +71,22 @@ def make_plan(
     if "item_id" in fields and (len(fields) > 1 or options.attributes):
         return plan_items(duck, table, layout, options, fields)
     raise InvalidInputError(_not_understood(table, fields))
+
+
+def _refuse_one_item(duck: duckdb.DuckDBPyConnection, table: Table, column: str) -> None:
+    """InvalidInputError if a column that is seldom the item has the same in all rows."""
+    if not is_second_choice(column):
+        return
+    text = table.expressions[column]
+    first, last = duck.execute(
+        f"select min({text}), max({text}) from {table.view} where fault is null"
+    ).fetchall()[0]
+    if first == last and table.rows >= _FEW_ROWS:
+        option = quote(f"item_id={column}")
+        raise InvalidInputError(
+            f"All rows of {table.source.name} have {first} in {column}: that is hardly the item."
+            f" Say --column item_id=NAME for another column, or --column {option}."
+        )
 
 
 def _refuse_unknown_person(table: Table, layout: Layout) -> None:

@@ -13,8 +13,12 @@ from loading.layouts import Content
 from loading.tables import NOT_TEXT, Table
 from loading.times import TimeFormat
 
-NO_ID = ("", "nan", "null", "none", "<na>", "n/a", "na", "\\n", "undefined", "(null)", "(not set)")
+NO_ID = (
+    *("", "nan", "null", "none", "<na>", "n/a", "na", "\\n", "undefined", "(null)", "(not set)"),
+    *("nat", "[null]", "-", "--", "?", "missing", "#n/a", "#ref!", "#value!", "#name?", "#num!"),
+)
 """What programs write, in any case, where there is no id."""
+THOUSANDS = r"\d{1,3}(,\d{3})+"
 
 
 def is_given(text: str) -> str:
@@ -27,6 +31,7 @@ class IdForm(StrEnum):
 
     PLAIN = "as they are"
     FLOAT = "whole numbers written as 123.0"
+    FORMULA = 'texts that a spreadsheet keeps from being numbers, as ="0012"'
     EXACT = "as the API took them: `null` is one too"
 
 
@@ -57,6 +62,8 @@ class EventsPlan:
     scale: Scale | None
     unrated: float | None
     id_forms: Mapping[str, IdForm]
+    guests: tuple[str, ...]
+    """Ids of users that stand for nobody."""
     order_ids: bool
     """An event id is that of an order: the event's is made of it and of the item."""
     unread: tuple[str, ...]
@@ -114,15 +121,18 @@ def sample_of(table: Table, column: str) -> tuple[str, ...]:
 def id_form(duck: duckdb.DuckDBPyConnection, table: Table, expression: str) -> IdForm:
     """How a column of ids is written, by all of them.
 
-    Raises InvalidInputError for ids that were shortened.
+    Raises InvalidInputError for ids that a spreadsheet changed.
     """
     text = f"trim({expression})"
-    floats, others, shortened = duck.execute(
+    floats, others, shortened, separated, formulas, marked, given = duck.execute(
         f"select count(*) filter (regexp_full_match({text}, '\\d+\\.0')),"
         f" count(*) filter (not regexp_full_match({text}, '\\d+(\\.0)?')"
         f" and {is_given(text)}),"
         f" count(*) filter (substr({text}, 2, 1) = '.'"
-        f" and regexp_full_match({text}, '\\d\\.\\d+[eE]\\+?\\d+'))"
+        f" and regexp_full_match({text}, '\\d\\.\\d+[eE]\\+?\\d+')),"
+        f" count(*) filter (regexp_full_match({text}, {literal(THOUSANDS)})),"
+        f" count(*) filter (starts_with({text}, '=\"') and ends_with({text}, '\"')),"
+        f" count(*) filter (starts_with({text}, '''')), count(*) filter ({is_given(text)})"
         f" from {table.view} where fault is null"
     ).fetchall()[0]
     if shortened * 10 > others:
@@ -130,6 +140,18 @@ def id_form(duck: duckdb.DuckDBPyConnection, table: Table, expression: str) -> I
             f"{table.source.name} has ids such as 1.23E+11: a spreadsheet or a column of floats cut"
             " digits off, and different ids became one. Write the ids as text."
         )
+    if separated and separated == others:
+        raise InvalidInputError(
+            f"{table.source.name} has ids such as 1,234: a spreadsheet put commas into numbers."
+            " Write the ids without them."
+        )
+    if marked and marked == given:
+        raise InvalidInputError(
+            f"All ids of a column of {table.source.name} begin with a single quote, which is not"
+            " read: write them without, or in double quotes."
+        )
+    if formulas and formulas == given:
+        return IdForm.FORMULA
     return IdForm.FLOAT if floats and not others else IdForm.PLAIN
 
 

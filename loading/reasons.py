@@ -25,6 +25,7 @@ class Reason(StrEnum):
     HEADING = "line is the heading again"
     WRONG_FIELD_COUNT = "wrong number of fields"
     NO_USER_ID = "user_id is missing"
+    NOBODY = "user_id stands for nobody"
     NO_ITEM_ID = "item_id is missing"
     NO_TITLE = "title is missing"
     NO_TIME = "time is missing"

@@ -9,57 +9,15 @@ from domain.errors import InvalidInputError
 from loading.duck import identifier, literal
 from loading.options import AmbiguousInputError, Choice
 from loading.tables import NOT_TEXT
+from loading.time_patterns import CLOCKS, NAMED
 
 EPOCH, DAY_NUMBER, ISO, PATTERNS = "epoch", "day number", "ISO 8601", "patterns"
 
 _NUMBER = r"-?\d+(\.\d*)?([eE][+-]?\d+)?"
+_SHORTENED = r"\d(\.\d+)?[eE]\+\d\d"
+_DIGITS_OF_SECONDS = 9
+"""Behind the point in 1.600000001e9."""
 _NUMERIC_DATE = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})\b"
-_NAMED = (
-    "%d %B %Y %H:%M:%S",
-    "%d %b %Y %H:%M:%S",
-    "%d %B %Y",
-    "%d %b %Y",
-    "%d-%b-%y",
-    "%d-%b-%y %H:%M:%S",
-    "%d-%b-%Y",
-    "%d-%b-%Y %H:%M:%S",
-    "%d/%b/%Y:%H:%M:%S %z",
-    "%B %d, %Y",
-    "%b %d, %Y",
-    "%B %d, %Y %H:%M:%S",
-    "%b %d, %Y %H:%M:%S",
-    "%b %d, %Y %I:%M %p",
-    "%a %b %d %H:%M:%S %z %Y",
-    "%a, %d %b %Y %H:%M:%S GMT",
-    "%a, %d %b %Y %H:%M:%S %z",
-    "%a %b %d %H:%M:%S %Y",
-    "%m %d, %Y",
-    "%m %d, %Y %H:%M:%S",
-    "%Y%m%d%H%M%S",
-    "%Y%m%dT%H%M%SZ",
-    "%Y-%m-%dT%H:%M:%S %z",
-    "%Y-%m-%d %H:%M:%S %z",
-    "%Y-%m-%d %H:%M:%S %z UTC",
-    "%Y-%m-%d %H:%M:%S.%f %z UTC",
-    "%Y-%m-%d %I:%M:%S %p",
-    "%Y-%m-%d %I:%M %p",
-    "%Y-%m-%d %H",
-    "%Y%m%d %H:%M:%S",
-    "%Y%m%d %H:%M",
-    "%Y-%m-%d-%H-%M-%S",
-    "%Y.%m.%d %H:%M:%S",
-    "%Y.%m.%d",
-)
-_CLOCKS = (
-    "",
-    " %H:%M:%S",
-    " %H:%M",
-    " %I:%M:%S %p",
-    " %I:%M %p",
-    " %H:%M:%S.%f",
-    ", %H:%M:%S",
-    ", %I:%M:%S %p",
-)
 CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
 """A time of day without its day."""
 HOUR = r"([01]?\d|2[0-3])(\.0)?"
@@ -82,9 +40,13 @@ class TimeFormat:
     """As a person says it."""
     day_first: bool | None = None
     """Of dates in numbers: whether the day comes before the month."""
+    within: str | None = None
+    """The first group of this expression is the time; None: all is."""
 
     def expression(self, text: str) -> str:
         """The SQL of a time with zone, null where `text` is not one, from the SQL of a text."""
+        if self.within is not None:
+            text = f"regexp_extract({text}, {literal(self.within)}, 1)"
         trimmed = f"trim({text})"
         match self.name:
             case "day number":
@@ -103,6 +65,13 @@ class TimeFormat:
         time = f"try_strptime({one_blank}, [{formats}])"
         # %Y reads 20 as the year 20.
         return f"cast(case when year({time}) >= 1000 then {time} end as timestamptz)"
+
+
+_OTHERS = (
+    TimeFormat(PATTERNS, NAMED, "dates with names of months"),
+    TimeFormat(PATTERNS, NAMED, "dates of JavaScript", within=r"^(.* GMT[+-]\d{4})( \(.*\))?$"),
+    TimeFormat(EPOCH, description="dates of .NET", within=r"^\\?/Date\((-?\d+)([+-]\d{4})?\)\\?/$"),
+)
 
 
 def _epoch_seconds(text: str) -> str:
@@ -141,17 +110,38 @@ def find_time_format(
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
         if _greatest(sample) < _FIRST_SECOND:
             _refuse_other_counts(duck, view, column, expression)
+        _refuse_shortened(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
     if _share(duck, sample, TimeFormat(ISO)) > 0.5:  # noqa: PLR2004
         return TimeFormat(ISO, description="dates and times of ISO 8601")
     if _matching(duck, sample, _NUMERIC_DATE) > 0.5:  # noqa: PLR2004
         return _numeric_dates(duck, view, column, text, sample, day_first=day_first)
-    named = TimeFormat(PATTERNS, _NAMED, description="dates with names of months")
-    if _share(duck, sample, named) > 0.5:  # noqa: PLR2004
-        return named
+    for other in _OTHERS:
+        if _share(duck, sample, other) > 0.5:  # noqa: PLR2004
+            return other
     raise InvalidInputError(
         f"The column {column} holds {sample[0].removeprefix(NOT_TEXT)!r}, which is not understood"
         " as a time. Say --column time=NAME for another column, or --no-times."
+    )
+
+
+def _refuse_shortened(
+    duck: duckdb.DuckDBPyConnection, view: str, column: str, expression: str
+) -> None:
+    """InvalidInputError if most times lack digits, as a spreadsheet shows large numbers."""
+    text = f"trim({expression})"
+    times, shortened, digits, example = duck.execute(
+        f"select count(*), count(*) filter (is_short), max(length(regexp_extract({text},"
+        f" '\\.(\\d+)', 1))) filter (is_short), min({text}) filter (is_short) from (select *,"
+        f" regexp_full_match({text}, {literal(_SHORTENED)}) as is_short from {view}"
+        f" where fault is null and {text} not in ('', '0'))"
+    ).fetchall()[0]
+    if shortened * 2 <= times or digits >= _DIGITS_OF_SECONDS:
+        return
+    raise InvalidInputError(
+        f"Times in {column} are written as {example}, without their last digits: a spreadsheet"
+        " cut them off. Write the numbers in full, say --column time=NAME for another column, or"
+        " --no-times."
     )
 
 
@@ -212,7 +202,7 @@ def _numeric_dates(
         (order + year + clock).replace("/", mark)
         for mark in "/.-"
         for year in (*(["%y"] if shortest == 2 else []), *(["%Y"] if longest == 4 else []))  # noqa: PLR2004
-        for clock in _CLOCKS
+        for clock in CLOCKS
     )
     description = "dates, the day first" if day_first else "dates, the month first"
     return TimeFormat(PATTERNS, patterns, description, day_first)

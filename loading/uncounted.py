@@ -121,7 +121,9 @@ def _taken_back(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
 
 
 def _number(table: Table, column: str) -> str:
-    return f"try_cast({table.expressions[column]} as double)"
+    # Of money and of thousands only the sign and the order matter: (1,200.00) is negative.
+    bare = f"regexp_replace({table.expressions[column]}, '[^0-9.()-]', '', 'g')"
+    return f"try_cast(regexp_replace({bare}, '^\\((.*)\\)$', '-\\1') as double)"
 
 
 def _unused(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:

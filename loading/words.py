@@ -78,7 +78,7 @@ _SECOND_CHOICES = (
     "session session_id asin username user_name user_pseudo_id distinct_id anonymous_id email"
     " user_email customer_email item_sku product_sku lineitem_sku item_code product_code"
     " click_article_id spotify_track_uri track_uri post_id document_id reviewer reviewer_name"
-    " profile_name buyer buyer_username buyer_name billing_email domain_userid item_number"
+    " app_id profile_name buyer buyer_username buyer_name billing_email domain_userid item_number"
     " product_number song track movie film channel_id recording_msid ad_id adgroup_id prop_id"
     " poi_id location_id photo_id pin_id upc ean gtin barcode lineitem_name"
 )

@@ -1,4 +1,4 @@
-"""Ratings that say what they are out of: `4/5`, `4.0 out of 5 stars`, `80 %`."""
+"""Ratings that say what they are out of: `4/5`, `4.0 out of 5 stars`, `80 %`, `★★★★☆`."""
 
 from dataclasses import dataclass, replace
 
@@ -13,18 +13,22 @@ from loading.tables import Table
 
 _OUT_OF = r"(-?\d+(?:[.,]\d+)?) *(?:/|out of) *(\d+)(?: stars?)?"
 _PERCENT = r"(\d+(?:[.,]\d+)?) *%"
+_COUNTED = r"(\d+(?:[.,]\d+)?) *(?:stars?|★|⭐)"
+_STARS = r"[★⭐*]+\x{FE0F}?½?☆*"
+_MOST_STARS = 5
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenRatings:
     """How a column writes its ratings."""
 
-    pattern: str
+    number: str
+    """SQL of the number in `{text}`."""
     greatest: float
 
     def numbers_in(self, table: Table, column: str) -> Table:
         """The table, with the numbers alone in the column."""
-        number = f"regexp_extract(trim({table.expressions[column]}), {literal(self.pattern)}, 1)"
+        number = self.number.format(text=f"trim({table.expressions[column]})")
         return replace(table, expressions={**table.expressions, column: number})
 
     def scale(self, least: float) -> Scale:
@@ -40,16 +44,27 @@ def find_written_ratings(
     InvalidInputError if they are out of different numbers.
     """
     text = f"trim({table.expressions[column]})"
-    given, percents, fractions, smallest, greatest = duck.execute(
-        "select count(*), count(*) filter (is_percent), count(*) filter (is_fraction),"
-        " min(total) filter (is_fraction), max(total) filter (is_fraction) from ("
+    given, percents, stars, longest, counted, fractions, smallest, greatest = duck.execute(
+        "select count(*), count(*) filter (is_percent), count(*) filter (is_stars),"
+        " max(stars) filter (is_stars), count(*) filter (is_counted),"
+        " count(*) filter (is_fraction), min(total) filter (is_fraction),"
+        " max(total) filter (is_fraction) from ("
         f"select regexp_full_match({text}, {literal(_PERCENT)}) as is_percent,"
+        f" regexp_full_match({text}, {literal(_STARS)}) as is_stars,"
+        f" length(regexp_replace({text}, '[^★⭐*☆]', '', 'g')) as stars,"
+        f" regexp_full_match(lower({text}), {literal(_COUNTED)}) as is_counted,"
         f" regexp_full_match({text}, {literal(_OUT_OF)}) as is_fraction,"
         f" try_cast(regexp_extract({text}, {literal(_OUT_OF)}, 2) as double) as total"
         f" from {table.view} where fault is null and {is_given(text)})"
     ).fetchall()[0]
     if given and percents == given:
-        return WrittenRatings(_PERCENT, 100.0)
+        return WrittenRatings(_extracted(_PERCENT), 100.0)
+    if given and stars == given:
+        half = "if(contains({text}, '½'), 0.5, 0)"
+        number = f"length(regexp_replace({{text}}, '[^★⭐*]', '', 'g')) + {half}"
+        return WrittenRatings(f"cast({number} as varchar)", max(longest, _MOST_STARS))
+    if given and counted == given:
+        return WrittenRatings(_extracted(_COUNTED), _MOST_STARS)
     if not given or fractions < given:
         return None
     if smallest != greatest or not greatest:
@@ -57,4 +72,9 @@ def find_written_ratings(
             f"Some ratings in {column} are out of {smallest:g} and others out of {greatest:g}."
             " Write them as numbers on one scale, or say --kind view to read none."
         )
-    return WrittenRatings(_OUT_OF, greatest)
+    return WrittenRatings(_extracted(_OUT_OF), greatest)
+
+
+def _extracted(pattern: str) -> str:
+    shown = literal(pattern).replace("{", "{{").replace("}", "}}")
+    return f"regexp_extract(lower({{text}}), {shown}, 1)"

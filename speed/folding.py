@@ -16,21 +16,23 @@ from sql.statements import statements
 
 _SPEED = statements("speed")
 
-FIRST_RETAINED_EVENTS = 50
+FIRST_EVENTS = 50
 MOST_RETAINED_EVENTS = 2_000
-_RETAINED_SECONDS = 0.1
-"""About so long a pass for a retained run takes.
+_MOST_FIRST = 500
+"""So many live events go before what a load brought, at the most."""
+_PASS_SECONDS = 0.1
+"""About so long a pass over many events takes.
 
-The served run's next event waits for it to end, and so does a rollback. What 2,000 events of as
-many users take depends on their histories and on who else is busy: 12 s were measured.
+The next event waits for it to end, and so does a rollback. What 2,000 events of as many users take
+depends on their histories and on who else is busy: 12 s were measured.
 """
 
 
-def events_of_next_retained_pass(events: int, seconds: float) -> int:
-    """How far to move a retained run after a pass that moved it by `events` in `seconds`."""
-    if seconds > 2 * _RETAINED_SECONDS:
-        return max(events // 2, FIRST_RETAINED_EVENTS)
-    return min(2 * events, MOST_RETAINED_EVENTS) if seconds < _RETAINED_SECONDS else events
+def events_of_next_pass(events: int, seconds: float, most: int) -> int:
+    """How far to move a run after a pass that moved it by `events` in `seconds`."""
+    if seconds > 2 * _PASS_SECONDS:
+        return max(events // 2, FIRST_EVENTS)
+    return min(2 * events, most) if seconds < _PASS_SECONDS else events
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,8 @@ class Pass:
     """The log is folded in up to here, for the shards that were claimed."""
     forgotten: tuple[UserNo, ...] = ()
     """Users who were forgotten: they have no live vectors, but may have cached answers."""
+    is_amid_load: bool = False
+    """Whether it folded in events of a load, and more are left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +64,14 @@ class Folder:
     def __init__(self, settings: SpeedSettings, spaces: Spaces | None = None) -> None:
         self._settings = settings
         self._spaces = spaces or Spaces()
-        self._retained_events = FIRST_RETAINED_EVENTS
+        self._events, self._retained_events = FIRST_EVENTS, FIRST_EVENTS
+        self._first: tuple[RunId | None, Position] = (None, Position(0))
+        """Up to where live events have gone before others, and in which run."""
 
     def fold_new(self, connection: Connection) -> Pass | None:
         """Fold in what is new for the served run; None if there is nothing to do.
+
+        Passes over many events are short, and live events go before those of a load.
 
         The caller commits: vectors and progress become visible together or not at all. The
         transaction must be READ COMMITTED, since the log is read after the horizon.
@@ -72,7 +80,12 @@ class Folder:
         if run_id is None:
             return None
         horizon = event_horizon(connection)
-        return self._fold(connection, run_id, horizon, self._settings.events_per_pass)
+        began = time.perf_counter()
+        done = self._fold(connection, run_id, horizon, self._events, live_first=True)
+        if done is not None and done.position < horizon:
+            most, taken = self._settings.events_per_pass, time.perf_counter() - began
+            self._events = events_of_next_pass(self._events, taken, most)
+        return done
 
     def fold_retained(self, connection: Connection, unusable: Sequence[RunId] = ()) -> Pass | None:
         """The same for a retained run that is not being served, the newest that lags behind.
@@ -87,11 +100,19 @@ class Folder:
         events = min(self._settings.events_per_pass, self._retained_events)
         done = self._fold(connection, run_id, horizon, events)
         taken = time.perf_counter() - began
-        self._retained_events = events_of_next_retained_pass(self._retained_events, taken)
+        self._retained_events = events_of_next_pass(
+            self._retained_events, taken, MOST_RETAINED_EVENTS
+        )
         return done
 
     def _fold(
-        self, connection: Connection, run_id: RunId, horizon: Position, most_events: int
+        self,
+        connection: Connection,
+        run_id: RunId,
+        horizon: Position,
+        most_events: int,
+        *,
+        live_first: bool = False,
     ) -> Pass | None:
         claim = self._claim(connection, run_id, horizon)
         if claim is None:
@@ -100,10 +121,35 @@ class Folder:
         user_nos = find_stale_users(
             connection, run_id, after=claim.after, until=until, shards=claim.shards
         )
+        is_amid_load = live_first and until < horizon and _has_loaded(connection, claim, until)
+        if is_amid_load:
+            first = self._users_of_live_events(connection, run_id, claim, until, horizon)
+            user_nos = [*{*user_nos, *first}]
         fold_in(connection, self._spaces.of(connection, run_id), user_nos, horizon=horizon)
         store_progress(connection, run_id, until, claim.shards)
         forgotten = _find_forgotten_users(connection, run_id, claim, until)
-        return Pass(run_id, tuple(user_nos), until, tuple(forgotten))
+        return Pass(run_id, tuple(user_nos), until, tuple(forgotten), is_amid_load)
+
+    def _users_of_live_events(
+        self,
+        connection: Connection,
+        run_id: RunId,
+        claim: _Claim,
+        until: Position,
+        horizon: Position,
+    ) -> Sequence[UserNo]:
+        """Users of live events that lie behind those of a load, each event looked at once."""
+        in_run, seen = self._first
+        after = max(until, seen) if in_run == run_id else until
+        self._first = (run_id, horizon)
+        parameters = {
+            "run_id": run_id,
+            "after": after,
+            "until": horizon,
+            "shards": list(claim.shards),
+            "most": _MOST_FIRST,
+        }
+        return connection.execute(_SPEED["find_users_of_live_events"], parameters).scalars().all()
 
     def _claim(self, connection: Connection, run_id: RunId, horizon: Position) -> _Claim | None:
         parameters: dict[str, int] = {"run_id": run_id, "horizon": horizon}
@@ -115,6 +161,11 @@ class Folder:
         if not rows:
             return None
         return _Claim(tuple(row.shard for row in rows), min(row.position for row in rows))
+
+
+def _has_loaded(connection: Connection, claim: _Claim, until: Position) -> bool:
+    parameters = {"after": claim.after, "until": until}
+    return bool(connection.execute(_SPEED["has_loaded_events"], parameters).scalar_one())
 
 
 def _find_forgotten_users(

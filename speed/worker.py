@@ -25,6 +25,9 @@ from sql.item_embedding import EmbeddedItems, remove_known_changes
 
 log = structlog.get_logger()
 
+_REST_SECONDS = 0.1
+"""After each pass over events of a load, which takes about as long."""
+
 
 class Worker:
     """Keeps live vectors up to date until it is told to stop."""
@@ -68,6 +71,9 @@ class Worker:
                 self._ready()
                 is_ready = True
             kept = self.keep_exclusions_once()
+            if folded is not None and folded.is_amid_load:
+                # Readers and events have the cores as long as the load has them.
+                self._stopping.wait(_REST_SECONDS)
             if folded is None and embedded is None:
                 self._answers.drop(())
                 if self.keep_retained_ready() is None and kept is None:

@@ -108,6 +108,17 @@ class LoadOptionsQuery(BaseModel):
         None, description="Who did all of it, where no column says who.", examples=["ann"]
     )
 
+    split: ShortText | None = Field(
+        None,
+        description="What joins several ids of items in one field; `-`: each is one id.",
+        examples=["|"],
+    )
+    guests: ShortText | None = Field(
+        None,
+        description="Ids of users that stand for nobody, with commas; `-`: there are none.",
+        examples=["guest,0"],
+    )
+
     def options(self) -> dict[str, Any]:
         """What was said of how the file is to be read."""
         return self.model_dump(exclude={"preview", "filename"}, exclude_defaults=True)

@@ -33,6 +33,24 @@ where position > :after and position <= :until
   and user_no % (select count(*) from speed_progress where run_id = :run_id) = any(cast(:shards as integer[]))
 order by user_no;
 
+-- name: has_loaded_events
+-- Whether a load brought any of the events in (:after, :until].
+select exists (
+    select from interactions where position > :after and position <= :until and load_no is not null
+);
+
+-- name: find_users_of_live_events
+-- Users of some shards with one of the newest :most events in (:after, :until] that no load brought.
+select distinct user_no
+from (
+    select user_no from interactions
+    where position > :after and position <= :until and load_no is null
+    order by position desc
+    limit :most
+) as newest
+where user_no % (select count(*) from speed_progress where run_id = :run_id) = any(cast(:shards as integer[]))
+order by user_no;
+
 -- name: load_users_before
 -- Who did something or declared interests within the last :seconds, of the newest :rows of each below :before.
 select coalesce(array_agg(distinct user_no), '{}') as user_nos, min(position) as position

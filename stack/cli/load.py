@@ -101,6 +101,14 @@ def command(
         str | None,
         typer.Option(metavar="ID", help="Who did all of it, where no column says who."),
     ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(help="What joins several ids of items in one field, as '|'; - for nothing."),
+    ] = None,
+    guests: Annotated[
+        str | None,
+        typer.Option(help="Ids of users that stand for nobody, with commas; - for none."),
+    ] = None,
     undo: Annotated[
         int | None, typer.Option(metavar="LOAD", help="Take back what this load added.")
     ] = None,
@@ -128,6 +136,8 @@ def command(
         layout=layout,
         query=query,
         user=user,
+        split=split,
+        guests=guests,
     )
     _run(paths or [], options, preview_only=preview_only, as_json=as_json)
 

@@ -18,6 +18,7 @@ from tests.conftest import cloned_database
 from tests.loading.exported_files import EXPORTED
 from tests.loading.odd_files import ODD
 from tests.loading.published_files import PUBLISHED
+from tests.loading.spreadsheet_files import SPREADSHEETS
 from tests.loading.understood import SECOND, Case, rate, view, zipped
 
 PLAIN = "user_id,item_id,timestamp\nu1,a,1600000000\n"
@@ -160,7 +161,7 @@ CASES = [
     Case(
         "stars that are drawn",
         "user,item,rating,time\nu1,a,★★★★,1600000000\nu1,b,★,1600000000\n",
-        refused="which is no number",
+        [rate(4.0, "1:5"), rate(1.0, "1:5", item="b")],
     ),
     Case(
         "half stars",
@@ -647,7 +648,7 @@ def test_every_file_is_understood_or_refused(
     subtests: pytest.Subtests,
 ) -> None:
     url, engine = shared_store
-    for number, case in enumerate([*CASES, *ODD, *EXPORTED, *PUBLISHED]):
+    for number, case in enumerate([*CASES, *ODD, *EXPORTED, *PUBLISHED, *SPREADSHEETS]):
         with subtests.test(case.name):
             folder = tmp_path / str(number)
             folder.mkdir()

@@ -16,10 +16,10 @@ from domain.identifiers import UserNo
 from domain.live_vector import History, live_vector, sequence_weights
 from domain.redis_keys import WAKE_CHANNEL, user_entry, user_version
 from speed.folding import (
-    FIRST_RETAINED_EVENTS,
+    FIRST_EVENTS,
     MOST_RETAINED_EVENTS,
     Folder,
-    events_of_next_retained_pass,
+    events_of_next_pass,
 )
 from speed.settings import SpeedSettings
 from speed.worker import Worker
@@ -353,7 +353,7 @@ def test_a_worker_with_nothing_else_to_do_keeps_retained_runs_ready(
 def test_a_pass_for_a_retained_run_is_short_so_that_no_event_waits_long_for_it(
     engine: Engine, film_nos: list[int]
 ) -> None:
-    users = [f"user-{n}" for n in range(2 * FIRST_RETAINED_EVENTS)]
+    users = [f"user-{n}" for n in range(2 * FIRST_EVENTS)]
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
         publish_small_run(connection, film_nos)
@@ -361,15 +361,57 @@ def test_a_pass_for_a_retained_run_is_short_so_that_no_event_waits_long_for_it(
     with engine.begin() as connection:
         done = Folder(SETTINGS).fold_retained(connection)
     assert done is not None
-    assert 0 < len(done.user_nos) <= FIRST_RETAINED_EVENTS
+    assert 0 < len(done.user_nos) <= FIRST_EVENTS
 
 
-def test_passes_for_a_retained_run_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
-    assert events_of_next_retained_pass(100, 0.01) == 200
-    assert events_of_next_retained_pass(MOST_RETAINED_EVENTS, 0.01) == MOST_RETAINED_EVENTS
-    assert events_of_next_retained_pass(800, 4.5) == 400
-    assert events_of_next_retained_pass(FIRST_RETAINED_EVENTS, 4.5) == FIRST_RETAINED_EVENTS
-    assert events_of_next_retained_pass(300, 0.15) == 300
+def test_passes_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
+    most = MOST_RETAINED_EVENTS
+    assert events_of_next_pass(100, 0.01, most) == 200
+    assert events_of_next_pass(most, 0.01, most) == most
+    assert events_of_next_pass(800, 4.5, most) == 400
+    assert events_of_next_pass(FIRST_EVENTS, 4.5, most) == FIRST_EVENTS
+    assert events_of_next_pass(300, 0.15, most) == 300
+
+
+def test_a_live_event_does_not_wait_for_the_events_of_a_load_before_it(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        loaded = [f"loaded-{n}" for n in range(3 * FIRST_EVENTS)]
+        record(connection, [event(user, film_nos[0]) for user in loaded])
+        connection.execute(text("update interactions set load_no = 1"))
+        record(connection, [event("ann", film_nos[1])])
+        ann = user_no_of(connection, "ann")
+    folder = Folder(SETTINGS)
+    passes = []
+    for _ in range(5):
+        with engine.begin() as connection:
+            passes.append(folder.fold_new(connection))
+    first = passes[0]
+    assert first is not None
+    assert ann in first.user_nos
+    assert len(first.user_nos) == FIRST_EVENTS + 1
+    assert first.is_amid_load
+    done = [each for each in passes if each is not None]
+    assert not done[-1].is_amid_load
+    folded = [no for each in done for no in each.user_nos]
+    assert len(folded) == len(set(folded)) == len(loaded) + 1
+
+
+def test_without_a_load_events_are_folded_in_in_their_order(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    users = [f"user-{n}" for n in range(2 * FIRST_EVENTS)]
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event(user, film_nos[0]) for user in users])
+        newest = user_no_of(connection, users[-1])
+    with engine.begin() as connection:
+        done = Folder(SETTINGS).fold_new(connection)
+    assert done is not None
+    assert newest not in done.user_nos
+    assert not done.is_amid_load
 
 
 def test_a_retained_run_of_another_version_does_not_stop_the_worker(

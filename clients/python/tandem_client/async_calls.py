@@ -960,6 +960,8 @@ class AsyncCalls:
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
         user: str | None = None,
+        split: str | None = None,
+        guests: str | None = None,
         filename: str | None = None,
     ) -> models.LoadAnswer:
         """Load a file of items or events, or an archive of such files: the body is the file itself."""
@@ -986,6 +988,8 @@ class AsyncCalls:
                         "attributes": attributes,
                         "layout": layout,
                         "user": user,
+                        "split": split,
+                        "guests": guests,
                         "filename": filename,
                     },
                 )
@@ -1017,6 +1021,8 @@ class AsyncCalls:
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
         user: str | None = None,
+        split: str | None = None,
+        guests: str | None = None,
     ) -> models.LoadAnswer:
         """Load the same file again with these options, without sending it again."""
         return cast(
@@ -1041,6 +1047,8 @@ class AsyncCalls:
                         "attributes": attributes,
                         "layout": layout,
                         "user": user,
+                        "split": split,
+                        "guests": guests,
                     },
                 )
             ),

@@ -917,6 +917,8 @@ class Calls:
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
         user: str | None = None,
+        split: str | None = None,
+        guests: str | None = None,
         filename: str | None = None,
     ) -> models.LoadAnswer:
         """Load a file of items or events, or an archive of such files: the body is the file itself."""
@@ -943,6 +945,8 @@ class Calls:
                         "attributes": attributes,
                         "layout": layout,
                         "user": user,
+                        "split": split,
+                        "guests": guests,
                         "filename": filename,
                     },
                 )
@@ -972,6 +976,8 @@ class Calls:
         attributes: Sequence[str] | None = None,
         layout: str | None = None,
         user: str | None = None,
+        split: str | None = None,
+        guests: str | None = None,
     ) -> models.LoadAnswer:
         """Load the same file again with these options, without sending it again."""
         return cast(
@@ -996,6 +1002,8 @@ class Calls:
                         "attributes": attributes,
                         "layout": layout,
                         "user": user,
+                        "split": split,
+                        "guests": guests,
                     },
                 )
             ),
