@@ -512,6 +512,7 @@ class LatestAnswer(TypedDict):
     categories_meant: dict[str, str]
     degraded: str | None
     exclusions: ExclusionKnowledge | None
+    next: str | None
     items: list[NamedItemAnswer]
     strategy: LatestStrategy
 
@@ -772,6 +773,7 @@ class PopularAnswer(TypedDict):
     categories_meant: dict[str, str]
     degraded: str | None
     exclusions: ExclusionKnowledge | None
+    next: str | None
     items: list[PopularItemAnswer]
     strategy: PopularStrategy
 
@@ -1134,6 +1136,7 @@ class SearchAnswer(TypedDict):
     exclusions: ExclusionKnowledge | None
     run: RunAnswer | None
     generation_time_ms: float
+    next: str | None
 
 
 SearchMatch: TypeAlias = Literal["words", "meaning", "popular"]
@@ -1221,6 +1224,7 @@ class SimilarAnswer(TypedDict):
     run: RunAnswer | None
     unknown_item_ids: list[str]
     generation_time_ms: float
+    next: str | None
 
 
 class SimilarItemAnswer(TypedDict):
@@ -1275,6 +1279,7 @@ class StarterAnswer(TypedDict):
     categories_meant: dict[str, str]
     degraded: str | None
     exclusions: ExclusionKnowledge | None
+    next: str | None
     items: list[NamedItemAnswer]
     strategy: StarterStrategy
 
@@ -1389,6 +1394,7 @@ class TrendingAnswer(TypedDict):
     categories_meant: dict[str, str]
     degraded: str | None
     exclusions: ExclusionKnowledge | None
+    next: str | None
     items: list[PopularItemAnswer]
     strategy: TrendingStrategy
 
