@@ -56,12 +56,12 @@ if TYPE_CHECKING:
     from serving.tracing.tracing import Tracing
 
 _ROUTERS = (
-    events_router,
-    kinds_router,
     recommendations_router,
+    events_router,
     body_router,
     rank_router,
     rows_router,
+    kinds_router,
     non_personalized_router,
     similar_router,
     relations_router,

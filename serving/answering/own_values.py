@@ -4,16 +4,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Protocol
 
-from fastapi import Depends
+from fastapi import Depends, Request
 
 from domain.errors import ForbiddenError
 from domain.identifiers import UserId
 from serving.access.callers import Caller, may_see_users
-from serving.access.requirements import FromCaller
+from serving.access.requirements import find_caller
 from serving.answering.schemas import written_filter
 from serving.candidates.filters import Filters, Passes
 from serving.filtering.expression import OwnValue, Value
-from serving.http.routing import provided
+from serving.http.routing import Services
 from serving.runtime.budget import ask_without_blame
 from serving.runtime.faults import Fault, invalid_request
 
@@ -99,10 +99,10 @@ class OwnValues:
         return filters.with_written(replace(written, expression=expression))
 
 
-async def _of_caller(
-    caller: FromCaller, own_values: Annotated[OwnValues, provided(OwnValues)]
-) -> OwnValues:
-    return own_values.asked_by(caller)
+async def _of_caller(request: Request) -> OwnValues:
+    # Of the caller and the services as dependencies FastAPI would solve two more in every request.
+    services: Services = request.state.services
+    return services[OwnValues].asked_by(await find_caller(request))
 
 
 FromOwnValues = Annotated[OwnValues, Depends(_of_caller)]

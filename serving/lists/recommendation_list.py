@@ -129,6 +129,8 @@ def degraded_by(error: StoreUnavailableError) -> str:
 
 
 def _item(said: dict[str, Any]) -> RecommendedItem:
-    causes = tuple(Cause(**cause) for cause in said.pop("because"))
-    categories = tuple(said.pop("categories", ()))
-    return RecommendedItem(**said, because=causes, categories=categories)
+    # Most have neither, and there are many.
+    if said["because"]:
+        said["because"] = [Cause(**cause) for cause in said["because"]]
+    said["because"], said["categories"] = tuple(said["because"]), tuple(said["categories"])
+    return RecommendedItem(**said)

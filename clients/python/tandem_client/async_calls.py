@@ -19,6 +19,63 @@ class AsyncCalls:
         """The body of the answer."""
         raise NotImplementedError
 
+    async def recommend(
+        self,
+        user_id: str,
+        *,
+        category: Sequence[str] | None = None,
+        exclude_category: Sequence[str] | None = None,
+        exclude: Sequence[str] | None = None,
+        limit: int | None = None,
+        filter: str | None = None,
+        fields: Sequence[str] | None = None,
+        exclude_seen: bool | None = None,
+        explain: bool | None = None,
+        interest: Sequence[str] | None = None,
+        interest_item: Sequence[str] | None = None,
+        max_per_category: int | None = None,
+        diversity: float | None = None,
+        explore: float | None = None,
+        weights: Sequence[str] | None = None,
+        policy: models.PolicyName | None = None,
+        sharpness: float | None = None,
+        cursor: str | None = None,
+        not_again: str | None = None,
+        use_cache: bool | None = None,
+    ) -> models.RecommendationAnswer:
+        """Recommend items to a user, known or not."""
+        return cast(
+            "models.RecommendationAnswer",
+            await self.call(
+                Call(
+                    "GET",
+                    f"/v1/users/{in_path(user_id)}/recommendations",
+                    query={
+                        "category": category,
+                        "exclude_category": exclude_category,
+                        "exclude": exclude,
+                        "limit": limit,
+                        "filter": filter,
+                        "fields": fields,
+                        "exclude_seen": exclude_seen,
+                        "explain": explain,
+                        "interest": interest,
+                        "interest_item": interest_item,
+                        "max_per_category": max_per_category,
+                        "diversity": diversity,
+                        "explore": explore,
+                        "weights": weights,
+                        "policy": policy,
+                        "sharpness": sharpness,
+                        "cursor": cursor,
+                        "not_again": not_again,
+                        "use_cache": use_cache,
+                    },
+                    repeatable=True,
+                )
+            ),
+        )
+
     async def record_events(
         self,
         body: models.EventBatch,
@@ -116,83 +173,6 @@ class AsyncCalls:
             await self.call(Call("GET", "/v1/event-kinds", repeatable=True)),
         )
 
-    async def find_kind(self, kind: str) -> models.EventKindAnswer:
-        """What an event of a kind counts, and which values it takes."""
-        return cast(
-            "models.EventKindAnswer",
-            await self.call(Call("GET", f"/v1/event-kinds/{in_path(kind)}", repeatable=True)),
-        )
-
-    async def put_kind(self, kind: str, body: models.KindBody) -> models.EventKindAnswer:
-        """Create a kind of events, or replace all that is said of it. Its events are taken at once."""
-        return cast(
-            "models.EventKindAnswer",
-            await self.call(
-                Call("PUT", f"/v1/event-kinds/{in_path(kind)}", body=body, repeatable=True)
-            ),
-        )
-
-    async def delete_kind(self, kind: str) -> None:
-        """Delete a kind of which no event is recorded."""
-        await self.call(Call("DELETE", f"/v1/event-kinds/{in_path(kind)}", repeatable=True))
-
-    async def recommend(
-        self,
-        user_id: str,
-        *,
-        category: Sequence[str] | None = None,
-        exclude_category: Sequence[str] | None = None,
-        exclude: Sequence[str] | None = None,
-        limit: int | None = None,
-        filter: str | None = None,
-        fields: Sequence[str] | None = None,
-        exclude_seen: bool | None = None,
-        explain: bool | None = None,
-        interest: Sequence[str] | None = None,
-        interest_item: Sequence[str] | None = None,
-        max_per_category: int | None = None,
-        diversity: float | None = None,
-        explore: float | None = None,
-        weights: Sequence[str] | None = None,
-        policy: models.PolicyName | None = None,
-        sharpness: float | None = None,
-        cursor: str | None = None,
-        not_again: str | None = None,
-        use_cache: bool | None = None,
-    ) -> models.RecommendationAnswer:
-        """Recommend items to a user, known or not."""
-        return cast(
-            "models.RecommendationAnswer",
-            await self.call(
-                Call(
-                    "GET",
-                    f"/v1/users/{in_path(user_id)}/recommendations",
-                    query={
-                        "category": category,
-                        "exclude_category": exclude_category,
-                        "exclude": exclude,
-                        "limit": limit,
-                        "filter": filter,
-                        "fields": fields,
-                        "exclude_seen": exclude_seen,
-                        "explain": explain,
-                        "interest": interest,
-                        "interest_item": interest_item,
-                        "max_per_category": max_per_category,
-                        "diversity": diversity,
-                        "explore": explore,
-                        "weights": weights,
-                        "policy": policy,
-                        "sharpness": sharpness,
-                        "cursor": cursor,
-                        "not_again": not_again,
-                        "use_cache": use_cache,
-                    },
-                    repeatable=True,
-                )
-            ),
-        )
-
     async def recommend_to(
         self, body: models.RecommendationBody
     ) -> models.AskedAnswer | models.ManyAnswer:
@@ -215,6 +195,26 @@ class AsyncCalls:
             "models.PageAnswer",
             await self.call(Call("POST", "/v1/pages", body=body, repeatable=True)),
         )
+
+    async def find_kind(self, kind: str) -> models.EventKindAnswer:
+        """What an event of a kind counts, and which values it takes."""
+        return cast(
+            "models.EventKindAnswer",
+            await self.call(Call("GET", f"/v1/event-kinds/{in_path(kind)}", repeatable=True)),
+        )
+
+    async def put_kind(self, kind: str, body: models.KindBody) -> models.EventKindAnswer:
+        """Create a kind of events, or replace all that is said of it. Its events are taken at once."""
+        return cast(
+            "models.EventKindAnswer",
+            await self.call(
+                Call("PUT", f"/v1/event-kinds/{in_path(kind)}", body=body, repeatable=True)
+            ),
+        )
+
+    async def delete_kind(self, kind: str) -> None:
+        """Delete a kind of which no event is recorded."""
+        await self.call(Call("DELETE", f"/v1/event-kinds/{in_path(kind)}", repeatable=True))
 
     async def popular(
         self,
