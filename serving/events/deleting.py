@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from domain.errors import UnknownEventError
+from domain.errors import StoreUnavailableError, UnknownEventError
 from domain.identifiers import UserId
 from serving.events.event_log import DeletedEvent, Events
 from serving.events.new_events import stored_id
@@ -52,9 +52,17 @@ class EventUndoer:
                 if bounds[f"{name}_at"] is None:
                     detail = "Give user_id or item_id, or both from and to."
                     raise invalid_request([Fault(f"query:{name}", detail)])
-        # Without a user or an item the log is gone through, and whoever asks says how much of it.
+        # How much of the log that goes through, and how many users' other items it concerns, is up
+        # to whoever asks.
         ask_without_blame()
-        deleted, owners = await self.events.delete_events(bounds, most=query.limit)
+        try:
+            deleted, owners = await self.events.delete_events(bounds, most=query.limit)
+        except StoreUnavailableError as error:
+            if error.reason != "timeout":
+                raise
+            detail = "There was no time for so many events. Ask for fewer: by a smaller limit, a"
+            detail += " shorter time, or those of one user or item."
+            raise StoreUnavailableError(detail, reason="timeout") from error
         if owners:
             await self.answers.drop(list(owners))
             await self.exclusion_warmer.reload(owners)
