@@ -78,7 +78,10 @@ class Container(ListParts):
             self.kinds,
             KindKeeping(self.store, self.kinds),
             EventUndoer(
-                events=self.events, answers=self.answers, exclusion_warmer=self.exclusion_warmer
+                events=self.events,
+                kinds=self.kinds,
+                answers=self.answers,
+                exclusion_warmer=self.exclusion_warmer,
             ),
             self.forgetter,
             UserMerger(
