@@ -30,7 +30,7 @@ from benchmarks.command import Data, Seed, run_command
 from benchmarks.loaded_files import Names, loaded_with_names, progress
 from domain.blend import BATCH, SPEED, BlendPolicy
 from domain.identifiers import ItemNo, UserNo
-from serving.settings import BlendSettings
+from serving.lists.settings import BlendSettings
 from stack.cli.options import AsJson
 
 _NOBODY_ASKED = ItemNo(-1)

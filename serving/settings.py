@@ -1,25 +1,20 @@
-"""The settings of the serving layer."""
+"""The settings of the serving layer: those of its parts, and where its stores are."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from domain.blend import NEIGHBOURS, BlendPolicy, Policy
-from domain.redis_keys import VERSION_SECONDS
 from serving.access.exposure import Exposure, Openness, resolved
 from serving.access.settings import TokenSettings
 from serving.accounts.settings import AccountSettings
-from serving.diagnosis.finding import Bounds
+from serving.diagnosis.settings import DiagnosisSettings
 from serving.limits.settings import LimitSettings
-from serving.lists.list_builder import RerankingPolicy
-from serving.lists.request import MOST_NOT_AGAIN_DAYS
-from serving.postgres.store import StoreLimits
-from serving.runtime.breaker import BreakerRules
+from serving.lists.settings import BlendSettings, RerankingSettings
+from serving.postgres.settings import ResilienceSettings
 from serving.server.settings import ClientSettings, Count, Positive, ProcessSettings
 from serving.tracing.settings import TracingSettings
-from sql.environment import CONSTANT, LayerSettings
+from sql.environment import CONSTANT
 from sql.passwords import PasswordFile, with_password
 from sql.settings import UploadSettings
 from sql.shared_settings import (
@@ -27,239 +22,12 @@ from sql.shared_settings import (
     API_PORT,
     EXCLUSION_SECONDS,
     LOG_LEVEL,
-    POPULAR_SECONDS,
     ExclusionSeconds,
     LogLevel,
-    PopularSeconds,
 )
-
-Share = Annotated[float, Field(ge=0, le=1)]
-PositiveShare = Annotated[float, Field(gt=0, le=1)]
-
-# Where a policy has a default, the setting takes it from there.
-_BLEND = BlendPolicy()
-_BOUNDS = Bounds()
-_BREAKER = BreakerRules()
-_RERANKING = RerankingPolicy()
-_STORE = StoreLimits()
-
-LONGEST_LAG_SECONDS = VERSION_SECONDS - 20
-"""Whose answers were dropped is known for `VERSION_SECONDS`, so no replica may lag longer."""
-
 
 LONGEST_CACHED_SECONDS = 86_400
 """What happened to items before is forgotten."""
-
-
-class BlendSettings(LayerSettings):
-    """How the sources are blended; replay reads it too."""
-
-    model_config = SettingsConfigDict(env_prefix="TANDEM_")
-
-    blend_policy: Policy = Field(
-        _BLEND.policy,
-        description="fixed: the weights stay; adaptive: the batch weight falls with each event;"
-        " learned: as the night found best.",
-    )
-    blend_batch_weight: Share = Field(
-        _BLEND.batch_weight,
-        description="The batch list's weight; the speed layer has the rest, 0.3 by default.",
-    )
-    blend_sharpness: Positive = Field(
-        _BLEND.sharpness,
-        description="The power that scaled scores are raised to; 1 leaves them as they are.",
-    )
-    blend_half_life_events: Positive = Field(
-        _BLEND.half_life_events,
-        description="adaptive: events since the cut-off that halve the batch weight.",
-    )
-    blend_neighbours_weight: Share = Field(
-        _BLEND.more[NEIGHBOURS],
-        description="Weight of what the users most like this one like, where batch and speed weigh"
-        " 1 together. 0: they are not looked for.",
-    )
-
-    def blend(self) -> BlendPolicy:
-        """How the sources are blended."""
-        return BlendPolicy(
-            policy=self.blend_policy,
-            batch_weight=self.blend_batch_weight,
-            sharpness=self.blend_sharpness,
-            half_life_events=self.blend_half_life_events,
-            more={NEIGHBOURS: self.blend_neighbours_weight},
-        )
-
-
-class DiagnosisSettings(LayerSettings):
-    """What still counts as well; the command line reads it too."""
-
-    model_config = SettingsConfigDict(env_prefix="TANDEM_")
-
-    index_recall_bound: Share = Field(
-        _BOUNDS.index_recall,
-        description="An index that finds less of the exact answer is not used.",
-    )
-    diagnose_run_days: Positive = Field(
-        _BOUNDS.oldest_run / timedelta(days=1),
-        description="A served run whose cut-off is older is a problem.",
-    )
-    diagnose_night_hours: Positive = Field(
-        _BOUNDS.longest_day / timedelta(hours=1),
-        description="That no night has ended well for longer is a problem.",
-    )
-    diagnose_speed_seconds: Positive = Field(
-        _BOUNDS.longest_wait.total_seconds(),
-        description="An event that waits longer for its user's live vector is a problem, and so is"
-        " a new item that waits longer for its embedding.",
-    )
-    speed_popular_seconds: PopularSeconds = Field(
-        POPULAR_SECONDS,
-        description="The speed worker leaves popular lists alone for so long after it made them.",
-    )
-
-    replica_lag_seconds: Annotated[float, Field(gt=0, le=LONGEST_LAG_SECONDS)] = Field(
-        _BOUNDS.longest_lag.total_seconds(),
-        description="A read replica that lags more is not read.",
-    )
-
-    def bounds(self) -> Bounds:
-        """What still counts as well; the night's own settings are not known here."""
-        return Bounds(
-            oldest_run=timedelta(days=self.diagnose_run_days),
-            longest_day=timedelta(hours=self.diagnose_night_hours),
-            longest_wait=timedelta(seconds=self.diagnose_speed_seconds),
-            popular_rest=timedelta(seconds=self.speed_popular_seconds),
-            index_recall=self.index_recall_bound,
-            longest_lag=timedelta(seconds=self.replica_lag_seconds),
-        )
-
-
-class ResilienceSettings(LayerSettings):
-    """What happens when a store is slow or away."""
-
-    model_config = SettingsConfigDict(env_prefix="TANDEM_")
-
-    request_budget_seconds: Positive = Field(
-        _STORE.read_seconds,
-        description="A request that reads asks its stores no longer than this, all in all.",
-    )
-    many_users_seconds: Positive = Field(
-        30.0,
-        description="Lists for many users in one request are made for no longer than this; those"
-        " without one by then are told to ask again.",
-    )
-    postgres_silence_seconds: Positive = Field(
-        0.25,
-        description="A request that reads waits no longer for a PostgreSQL that answers nothing at"
-        " all.",
-    )
-    write_budget_seconds: Positive = Field(
-        _STORE.write_seconds,
-        description="A request that writes asks its stores no longer than this.",
-    )
-    startup_wait_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)] = Field(
-        30.0, description="A new process waits so long for PostgreSQL before it takes requests."
-    )
-
-    postgres_connections: Count = Field(
-        _STORE.connections, description="Connections for requests that read; kept open."
-    )
-    postgres_overflow_connections: Annotated[int, Field(ge=0)] = Field(
-        10, description="So many more when all of those are in use; closed again after it."
-    )
-    postgres_write_connections: Count = Field(
-        _STORE.write_connections, description="Connections for requests that write."
-    )
-    postgres_background_connections: Count = Field(
-        _STORE.background_connections, description="Connections for work beside the requests."
-    )
-    postgres_exclusion_connections: Annotated[Count, CONSTANT] = Field(
-        2, description="For what a user has seen, where the list itself is late."
-    )
-    exclusions_patience_seconds: Positive = Field(
-        2.0,
-        description="A list waits so long for what its user has seen before it is made without.",
-    )
-    postgres_waiting: Count = Field(
-        _STORE.waiting,
-        description="Requests of one kind that wait for a connection; others are refused.",
-    )
-    postgres_wait_seconds: Annotated[Positive, CONSTANT] = Field(
-        _STORE.wait_seconds,
-        description="What is asked beside the requests is given up after so long.",
-    )
-    postgres_connection_seconds: Positive = Field(
-        _STORE.connection_seconds,
-        description="A connection is renewed at about this age, give or take a tenth.",
-    )
-    slow_statement_seconds: Positive = Field(
-        _STORE.slow_statement_seconds,
-        description="A statement that takes longer is logged with its name.",
-    )
-    postgres_probe_seconds: Annotated[Positive, CONSTANT] = Field(
-        0.5, description="How often to look whether PostgreSQL is back."
-    )
-    redis_timeout_seconds: Positive = Field(
-        0.05, description="A request waits no longer for Redis."
-    )
-    redis_heartbeat_seconds: Annotated[Positive, CONSTANT] = Field(
-        0.25, description="How often to look whether Redis is there, and how long for."
-    )
-
-    breaker_error_share: PositiveShare = Field(
-        _BREAKER.error_share,
-        description="A store is left alone when this share of its calls within a minute failed.",
-    )
-    breaker_errors_in_row: Count = Field(
-        _BREAKER.errors_in_row,
-        description="A store is also left alone after so many failures in a row.",
-    )
-    breaker_open_seconds: Positive = Field(
-        _BREAKER.open_seconds,
-        description="It is left alone for so long, unless a probe finds it back before.",
-    )
-
-    def breaker_rules(self) -> BreakerRules:
-        """When a store is left alone, and when no longer."""
-        return BreakerRules(
-            error_share=self.breaker_error_share,
-            errors_in_row=self.breaker_errors_in_row,
-            open_seconds=self.breaker_open_seconds,
-        )
-
-
-class RerankingSettings(LayerSettings):
-    """What lists are where a request does not say; replay reads it too."""
-
-    model_config = SettingsConfigDict(env_prefix="TANDEM_")
-
-    exploration_share: Annotated[float, Field(ge=0, le=0.5)] = Field(
-        _RERANKING.explore,
-        description="The share of a list that goes to new items, so that they become known.",
-    )
-    new_item_users: Count = Field(5, description="An item liked by fewer users is new.")
-    diversity: Share = Field(
-        _RERANKING.diversity,
-        description="0: the order of the blended scores; 1: items as unlike each other as can be.",
-    )
-    max_per_category: Annotated[int, Field(ge=1)] | None = Field(
-        _RERANKING.max_per_category,
-        description="The most items of one category in a list, as long as others are eligible.",
-    )
-    not_again_hours: Annotated[float, Field(ge=0, le=24 * MOST_NOT_AGAIN_DAYS)] = Field(
-        0.0,
-        description="What was shown to a user within so many hours and not used gives way to other"
-        " items. 0: it does not.",
-    )
-
-    def reranking(self) -> RerankingPolicy:
-        """What lists are where a request does not say."""
-        return RerankingPolicy(
-            self.exploration_share,
-            self.diversity,
-            self.max_per_category,
-            self.not_again_hours * 3600,
-        )
 
 
 class ServingSettings(

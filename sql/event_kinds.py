@@ -192,7 +192,7 @@ def _in_proportion(kind: EventKind, change: KindChange) -> EventKind:
     if not all(abs(value) <= MOST_VALUE for value in given):  # NaN is no number either
         raise KindRefusedError(f"Values are numbers from -{MOST_VALUE:g} to {MOST_VALUE:g}.")
     if reference < 1 / MOST_VALUE:
-        raise KindRefusedError("The reference value must be above 0.")
+        raise KindRefusedError(f"The reference value must be at least {1 / MOST_VALUE:g}.")
     if smallest > greatest:
         raise KindRefusedError(
             f"The smallest value, {smallest:g}, is above the greatest, {greatest:g}."

@@ -11,15 +11,12 @@ from batch.settings import BatchSettings
 from domain.blend import BlendPolicy
 from domain.errors import UnknownSettingError
 from serving.diagnosis.finding import Bounds
+from serving.diagnosis.settings import DiagnosisSettings
 from serving.lists.list_builder import RerankingPolicy
+from serving.lists.settings import BlendSettings, RerankingSettings
+from serving.postgres.settings import ResilienceSettings
 from serving.runtime.breaker import BreakerRules
-from serving.settings import (
-    BlendSettings,
-    DiagnosisSettings,
-    RerankingSettings,
-    ResilienceSettings,
-    ServingSettings,
-)
+from serving.settings import ServingSettings
 from speed.settings import SpeedSettings
 from sql.environment import CONSTANT, refuse_unknown_variables
 from stack.settings import StackSettings

@@ -38,7 +38,15 @@ Title = Annotated[
     AfterValidator(_titled),
     Documented({"minLength": 1, **NOT_BLANK.keywords}),
 ]
-Categories = Annotated[list[Identifier], Field(max_length=MOST_CATEGORIES)]
+
+
+def _each_once(given: list[str]) -> list[str]:
+    return list(dict.fromkeys(given))
+
+
+Categories = Annotated[
+    list[Identifier], Field(max_length=MOST_CATEGORIES), AfterValidator(_each_once)
+]
 Description = Annotated[Text, Field(max_length=LONGEST_DESCRIPTION)]
 
 

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
-from domain.errors import UnknownEventError
+from domain.errors import StoreUnavailableError, UnknownEventError
 from domain.identifiers import UserId
 from serving.events.event_log import DeletedEvent, Events
+from serving.events.kinds import Kinds
 from serving.events.new_events import stored_id
 from serving.events.schemas import DeletedEventsQuery
 from serving.exclusions.exclusion_warming import ExclusionWarmer
@@ -18,6 +19,7 @@ class EventUndoer:
     """Deletes events."""
 
     events: Events
+    kinds: Kinds
     answers: Answers
     exclusion_warmer: ExclusionWarmer
 
@@ -43,8 +45,8 @@ class EventUndoer:
     async def undo_many(self, query: DeletedEventsQuery) -> int:
         """Delete the events that a question finds, up to its limit; how many it were.
 
-        FaultyInputError for one that names neither a user, nor an item, nor both times. Harmless
-        twice: what was deleted is not found again.
+        FaultyInputError for one that names neither a user, nor an item, nor both times, or an
+        unknown kind. Harmless twice: what was deleted is not found again.
         """
         bounds = query.bounds()
         if bounds["user_id"] is None and bounds["item_id"] is None:
@@ -52,9 +54,18 @@ class EventUndoer:
                 if bounds[f"{name}_at"] is None:
                     detail = "Give user_id or item_id, or both from and to."
                     raise invalid_request([Fault(f"query:{name}", detail)])
-        # Without a user or an item the log is gone through, and whoever asks says how much of it.
+        await self.kinds.check(query.kind)
+        # How much of the log that goes through, and how many users' other items it concerns, is up
+        # to whoever asks.
         ask_without_blame()
-        deleted, owners = await self.events.delete_events(bounds, most=query.limit)
+        try:
+            deleted, owners = await self.events.delete_events(bounds, most=query.limit)
+        except StoreUnavailableError as error:
+            if error.reason != "timeout":
+                raise
+            detail = "There was no time for so many events. Ask for fewer: by a smaller limit, a"
+            detail += " shorter time, or those of one user or item."
+            raise StoreUnavailableError(detail, reason="timeout") from error
         if owners:
             await self.answers.drop(list(owners))
             await self.exclusion_warmer.reload(owners)

@@ -1,10 +1,16 @@
 """GET, PUT and DELETE /v1/event-kinds/{kind}: what events mean, for those who operate."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from domain.interactions import parse_scale
 from serving.access.acting import FromActor
@@ -51,6 +57,16 @@ class ProportionBody(BaseModel):
     reference: Number = Field(description="With this value an event weighs `weight`.")
 
 
+def _as_meant(given: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """One of both, so that faults are those of what was meant."""
+    if not isinstance(given, dict):
+        return validate(given)
+    return (RatingBody if "scale" in given else ProportionBody).model_validate(given)
+
+
+Value = Annotated[RatingBody | ProportionBody, WrapValidator(_as_meant)]
+
+
 class KindBody(BaseModel):
     """All that is said of a kind; what is left out takes its default."""
 
@@ -64,9 +80,7 @@ class KindBody(BaseModel):
     )
     marks_seen: Annotated[bool, Field(strict=True)] = True
     description: Annotated[Text, Field(max_length=500)] = ""
-    value: RatingBody | ProportionBody | None = Field(
-        None, description="Null: events of the kind have no value."
-    )
+    value: Value | None = Field(None, description="Null: events of the kind have no value.")
     half_life_days: Number | None = Field(
         None, description="At what age a nightly run counts an event half; null: never."
     )

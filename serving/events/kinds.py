@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from domain.errors import StoreUnavailableError
 from domain.interactions import EventKind
 from serving.runs.live_runs import Runs
+from serving.runtime.faults import Fault, invalid_request
 
 
 class Kinds:
@@ -31,6 +32,15 @@ class Kinds:
             if not self.loaded:
                 raise
         return self._by_name.values()
+
+    async def check(self, name: str | None) -> None:
+        """FaultyInputError if a query asks for events of a kind that there is none of."""
+        if name is None:
+            return
+        kinds = await self.including([name])
+        if name not in kinds:
+            detail = f"There is no kind {name!r}. Known kinds: {', '.join(sorted(kinds))}."
+            raise invalid_request([Fault("query:kind", detail)])
 
     async def including(self, names: Iterable[str]) -> Mapping[str, EventKind]:
         """All kinds; looks again if one of `names` is new."""

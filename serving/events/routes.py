@@ -105,7 +105,7 @@ def _answer(recorded: RecordedBatch) -> RecordedAnswer:
 
 @router.get("/events", dependencies=[may_read_users], responses=problems_of_request())
 async def find_events(
-    query: Annotated[FoundEventsQuery, Query()], events: FromEvents
+    query: Annotated[FoundEventsQuery, Query()], events: FromEvents, kinds: FromKinds
 ) -> EventsAnswer:
     """The events of a user, with an item, or both, newest first and page by page.
 
@@ -114,6 +114,7 @@ async def find_events(
     bounds = query.bounds()
     if bounds["user_id"] is None and bounds["item_id"] is None:
         raise invalid_request([Fault("query:user_id", "Give user_id, item_id or both.")])
+    await kinds.check(query.kind)
     cursor = None if query.cursor is None else Cursor.decode(query.cursor)
     page = await events.find_events(bounds, cursor, events=query.limit)
     return EventsAnswer(

@@ -14,6 +14,7 @@ from domain.interactions import EventKind, Scale, parse_scale
 from serving.http.cursors import Limit
 from serving.http.entries import MOST_ENTRIES, REFUSED_LATER, Errors, Partial, RefusedEntry
 from serving.http.values import Identifier, Moment, QueryBoolean, Text, UserIdentifier
+from serving.runtime.faults import Fault, invalid_request
 
 
 def _named_scale(given: str) -> str:
@@ -257,7 +258,9 @@ class EventsQuery(BaseModel):
     )
 
     def bounds(self) -> dict[str, Any]:
-        """The parameters of statements."""
+        """The parameters of statements; FaultyInputError for a time that ends before it begins."""
+        if self.from_at is not None and self.to_at is not None and self.from_at >= self.to_at:
+            raise invalid_request([Fault("query:to", "Give a time after `from`.")])
         return {
             "user_id": self.user_id,
             "item_id": self.item_id,

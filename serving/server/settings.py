@@ -8,6 +8,7 @@ from pydantic_settings import SettingsConfigDict
 from sql.environment import CONSTANT, LayerSettings
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Share = Annotated[float, Field(ge=0, le=1)]
 Count = Annotated[int, Field(ge=1)]
 
 

@@ -86,11 +86,13 @@ limit :most;
 
 -- name: list_categories
 -- Categories after a name, in the order of their names, and how many available items each has.
+-- No item has one twice.
 select category, count(*) as items
-from items cross join lateral (select distinct unnest(categories) as category) as of_item
-where (cast(:after as text) is null or category collate "C" > :after)
-  and
-{shown}
+from (
+    select unnest(categories) as category from items where
+    {shown}
+) as of_items
+where cast(:after as text) is null or category collate "C" > :after
 group by category
 order by category collate "C"
 limit :most;

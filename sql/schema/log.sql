@@ -174,6 +174,10 @@ create index interactions_user on interactions (user_no, occurred_at);
 -- Who used an item: item embedding asks for it.
 create index interactions_item on interactions (item_no, occurred_at);
 
+-- What is deleted by its time alone is looked for in it: a few kilobytes for millions of events, as most of them come in the
+-- order in which they occurred.
+create index interactions_occurred on interactions using brin (occurred_at) with (autosummarize = on);
+
 do $$
 begin
     for year in 1995..2035 loop

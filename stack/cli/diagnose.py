@@ -13,7 +13,7 @@ from rich.markup import escape
 
 from batch.parameters import FEWEST_USERS
 from serving.diagnosis.finding import Finding, format_count, format_duration, is_well
-from serving.settings import DiagnosisSettings
+from serving.diagnosis.settings import DiagnosisSettings
 from stack.cli.options import AsJson
 from stack.cli.preparing import prepare
 from stack.diagnosis.whole import diagnose

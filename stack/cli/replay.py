@@ -21,7 +21,7 @@ from batch.replay.replaying import POLICIES, Replay, ReplaySettings, replay
 from batch.replay.sources import SOURCES
 from batch.settings import BatchSettings
 from domain.blend import BlendPolicy
-from serving.settings import BlendSettings
+from serving.lists.settings import BlendSettings
 from sql.log import event_horizon, load_kinds
 from stack.cli.options import AsJson, Drawing, Foreseen, Nights
 from stack.cli.preparing import prepare

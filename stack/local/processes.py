@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from domain.errors import StackError
+from serving.postgres.settings import ResilienceSettings
 from serving.server.settings import ProcessSettings
-from serving.settings import ResilienceSettings
 from stack.database_addresses import DatabaseAddresses
 from stack.http_client import refusal
 from stack.local.home import Home

@@ -15,8 +15,8 @@ from serving.diagnosis.diagnosis_figures import (
     WaitingItems,
 )
 from serving.diagnosis.finding import Bounds
+from serving.diagnosis.settings import DiagnosisSettings
 from serving.diagnosis.speed import latest_refresh
-from serving.settings import DiagnosisSettings
 from speed.settings import SpeedSettings
 from sql.popular import RESTS
 from tests.serving.good_health import (

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, text
 
-from tests.serving.conftest import Seeds, event, faults, ids, recommended, send, token_of
+from tests.serving.conftest import Seeds, Start, event, faults, ids, recommended, send, token_of
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -127,12 +127,14 @@ async def test_events_are_read_back_by_user_item_time_and_kind(client: httpx.Asy
     for query in (
         {"user_id": "ann"}, {"item_id": "film-1"}, {"user_id": "bob", "item_id": "film-2"},
         {"user_id": "ann", "kind": "like"}, {"item_id": "film-0", "from": at(1), "to": at(3)},
-        {"user_id": "nobody"}, {"item_id": "nothing"}, {"user_id": "ann", "kind": "unheard-of"},
+        {"user_id": "nobody"}, {"item_id": "nothing"},
     ):  # fmt: skip
         assert sorted(await found(**query, limit=2)) == sorted(expected(**query)), query
     newest = (await client.get("/v1/events?user_id=ann&limit=1")).json()["events"][0]
     assert (newest["value"], newest["scale"]) == (7.0, "1:10")
     for bad, where in (({}, "user_id"), ({"user_id": "ann", "from": "5"}, "from"),
+                       ({"user_id": "ann", "from": at(1), "to": at(1)}, "to"),
+                       ({"user_id": "ann", "kind": "unheard-of"}, "kind"),
                        ({"user_id": "ann", "cursor": "x"}, "cursor")):  # fmt: skip
         answer = await client.get("/v1/events", params=bad)
         assert list(faults(answer)) == [f"query:{where}"]
@@ -156,6 +158,8 @@ async def test_events_deleted_many_at_once_count_no_longer_and_lists_follow(
         ({}, "from"),
         ({"from": at(1)}, "to"),
         ({"kind": "view", "to": at(1)}, "from"),
+        ({"user_id": "ann", "from": at(2), "to": at(1)}, "to"),
+        ({"user_id": "ann", "kind": "vew"}, "kind"),
     ):
         refused = await client.delete("/v1/events", params=bad)
         assert list(faults(refused)) == [f"query:{wrong}"]
@@ -176,3 +180,15 @@ async def test_events_deleted_many_at_once_count_no_longer_and_lists_follow(
     with engine.connect() as connection:
         changed = connection.execute(text("select count(distinct user_no) from user_changes"))
         assert changed.scalar_one() == 6
+
+
+async def test_who_deletes_more_than_there_is_time_for_is_answered_how_to_ask_for_less(
+    start: Start, seeds: Seeds
+) -> None:
+    client = await start(write_budget_seconds=1.0)
+    with seeds.engine.connect() as connection:
+        connection.execute(text("lock table interactions in access exclusive mode"))
+        late = await client.delete("/v1/events", params={"from": at(1), "to": at(2)})
+        connection.rollback()
+    assert late.status_code == 503
+    assert "smaller limit" in late.json()["detail"]

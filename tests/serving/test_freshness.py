@@ -7,8 +7,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from domain.identifiers import RunId
 from domain.redis_keys import VERSION_SECONDS
 from serving.answering.replica_reading import Checkpoint, Freshness
+from serving.diagnosis.settings import LONGEST_LAG_SECONDS
 from serving.runs.live_runs import LiveRun
-from serving.settings import LONGEST_LAG_SECONDS
 from tests.serving.conftest import CUT_OFF
 
 RUN = LiveRun(RunId(1), CUT_OFF)

@@ -70,6 +70,12 @@ async def test_a_kind_that_cannot_be_is_refused(operator: httpx.AsyncClient, see
         {"weight": 1, "of": 1},
     ):  # fmt: skip
         assert (await put(operator, "share", **said)).status_code == 422, said
+    for value, where in (
+        ({"scale": "1:5", "reference": 2}, ["/value/reference"]),
+        ({"smallest": 1, "reference": "2"}, ["/value/greatest", "/value/reference"]),
+    ):
+        refused = await put(operator, "share", weight=1, value=value)
+        assert sorted(faults(refused)) == where
     assert (await put(operator, "Share", weight=1)).status_code == 422
     assert seeds.count("event_kinds") == 8
 

@@ -11,7 +11,7 @@ from scipy.sparse import csr_matrix
 from batch.replay.neighbours import Neighbourhood
 from domain.identifiers import UserNo
 from serving.candidates import SOURCES
-from serving.settings import BlendSettings
+from serving.lists.settings import BlendSettings
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send
 
 SIMILARITY_DIMENSIONS, UNLIKE = (1.0, 0.1), (-1.0, 0.2)

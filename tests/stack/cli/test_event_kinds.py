@@ -138,7 +138,7 @@ def test_what_is_not_named_stays() -> None:
         (["share", "--weight", "1", "--half-life-days", "-1"], "A half-life is 0"),
         (["share", "--weight", "1", "--half-life-days", "nan"], "A half-life is 0"),
         (["share", "--weight", "1", "--greatest-value", "5"], "needs --reference-value"),
-        (["share", "--weight", "1", *LISTENING, "--reference-value", "0"], "must be above 0"),
+        (["share", "--weight", "1", *LISTENING, "--reference-value", "0"], "must be at least"),
         (["share", "--weight", "1", *LISTENING, "--smallest-value", "nan"], "Values are numbers"),
         (["share", "--weight", "1", *LISTENING, "--smallest-value", "4000"], "above the greatest"),
         (["share", "--weight", "1", *LISTENING, "--no-value"], "cannot stand beside"),
