@@ -10,6 +10,7 @@ from domain.identifiers import ItemId, UserId
 from serving.access.callers import Caller, TokenUser, may_see_users
 from serving.access.own import user_of
 from serving.access.requirements import FromCaller, may_read
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.events.kinds import Kinds
 from serving.http.errors import problems_of_request
@@ -47,14 +48,16 @@ _NO_OTHERS = "This token is for one user, and cannot compare users."
     "/items/{item_id:id}/together",
     dependencies=[may_read],
     response_model=TogetherAnswer,
-    responses=problems_of_request(UnknownItemError),
+    responses=NOT_MODIFIED | problems_of_request(UnknownItemError),
 )
 async def used_together(
+    *,
     item_id: Annotated[Identifier, Path(examples=["stalker-1979"])],
     together: FromTogether,
     kinds: FromKinds,
     own_values: FromOwnValues,
     asked: Annotated[TogetherQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items that go with this one: bought or used by the same users, in a session or ever.
 
@@ -72,21 +75,24 @@ async def used_together(
         exclude_seen=asked.exclude_seen,
     )
     found = await together.together(asked.user(), request)
-    return Response(orjson.dumps(together_answer(found)), media_type="application/json")
+    answer = together_answer(found)
+    return list_response(answer, if_none_match, is_for_all=asked.user_id is None)
 
 
 @router.get(
     "/users/{user_id:id}/surprising",
     dependencies=[may_read],
     response_model=SurprisingAnswer,
-    responses=problems_of_request(UnknownUserError),
+    responses=NOT_MODIFIED | problems_of_request(UnknownUserError),
 )
 async def surprising_items(
+    *,
     user_id: Annotated[UserIdentifier, Path(examples=["ann"])],
     caller: FromCaller,
     surprising: FromSurprising,
     own_values: FromOwnValues,
     asked: Annotated[SurprisingQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items near the user's taste that hardly anybody knows.
 
@@ -99,7 +105,7 @@ async def surprising_items(
     request = SurprisingRequest(asked.limit, filters, asked.exclude_seen, asked.known)
     recommendation_id, found = await surprising.surprising(UserId(user_id), request)
     answer = surprising_answer(recommendation_id, user_id, found)
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return list_response(answer, if_none_match, is_for_all=False)
 
 
 @router.post(
