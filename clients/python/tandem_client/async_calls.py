@@ -226,6 +226,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
         return cast(
@@ -242,6 +243,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                     },
                     repeatable=True,
                 )
@@ -258,6 +260,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
         return cast(
@@ -274,6 +277,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                     },
                     repeatable=True,
                 )
@@ -289,6 +293,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
         return cast(
@@ -304,6 +309,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                     },
                     repeatable=True,
                 )
@@ -320,6 +326,7 @@ class AsyncCalls:
         exclude: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
         return cast(
@@ -336,6 +343,7 @@ class AsyncCalls:
                         "exclude": exclude,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                     },
                     repeatable=True,
                 )
@@ -353,6 +361,7 @@ class AsyncCalls:
         filter: str | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
         """Items like this one: used by the same people, and similar in what is said of them."""
@@ -370,6 +379,7 @@ class AsyncCalls:
                         "filter": filter,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                         "exclude_seen": exclude_seen,
                     },
                     repeatable=True,
@@ -387,6 +397,7 @@ class AsyncCalls:
         filter: str | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
     ) -> models.SimilarAnswer:
@@ -405,6 +416,7 @@ class AsyncCalls:
                         "filter": filter,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
                     },
@@ -551,6 +563,7 @@ class AsyncCalls:
         filter: str | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
         q: str,
         exclude_seen: bool | None = None,
         only_words: bool | None = None,
@@ -571,6 +584,7 @@ class AsyncCalls:
                         "filter": filter,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,
@@ -590,6 +604,7 @@ class AsyncCalls:
         exclude_category: Sequence[str] | None = None,
         available: bool | None = None,
         filter: str | None = None,
+        total: bool | None = None,
     ) -> models.ItemsAnswer:
         """The catalogue, page by page, in the order in which items came into it."""
         return cast(
@@ -605,6 +620,7 @@ class AsyncCalls:
                         "exclude_category": exclude_category,
                         "available": available,
                         "filter": filter,
+                        "total": total,
                     },
                     repeatable=True,
                 )

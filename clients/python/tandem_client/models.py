@@ -444,6 +444,8 @@ class ItemsAnswer(TypedDict):
 
     items: list[StoredItemAnswer]
     next: str | None
+    total_count: int | None
+    total_is_exact: bool | None
 
 
 class KeyAnswer(TypedDict):
@@ -503,6 +505,7 @@ class LatestAnswer(TypedDict):
     categories_meant: dict[str, str]
     degraded: str | None
     exclusions: ExclusionKnowledge | None
+    next: str | None
     items: list[NamedItemAnswer]
     strategy: LatestStrategy
 
@@ -763,6 +766,7 @@ class PopularAnswer(TypedDict):
     categories_meant: dict[str, str]
     degraded: str | None
     exclusions: ExclusionKnowledge | None
+    next: str | None
     items: list[PopularItemAnswer]
     strategy: PopularStrategy
 
@@ -1075,6 +1079,7 @@ class SearchAnswer(TypedDict):
     exclusions: ExclusionKnowledge | None
     run: RunAnswer | None
     generation_time_ms: float
+    next: str | None
 
 
 SearchMatch: TypeAlias = Literal["words", "meaning", "popular"]
@@ -1162,6 +1167,7 @@ class SimilarAnswer(TypedDict):
     run: RunAnswer | None
     unknown_item_ids: list[str]
     generation_time_ms: float
+    next: str | None
 
 
 class SimilarItemAnswer(TypedDict):
@@ -1216,6 +1222,7 @@ class StarterAnswer(TypedDict):
     categories_meant: dict[str, str]
     degraded: str | None
     exclusions: ExclusionKnowledge | None
+    next: str | None
     items: list[NamedItemAnswer]
     strategy: StarterStrategy
 
@@ -1322,6 +1329,7 @@ class TrendingAnswer(TypedDict):
     categories_meant: dict[str, str]
     degraded: str | None
     exclusions: ExclusionKnowledge | None
+    next: str | None
     items: list[PopularItemAnswer]
     strategy: TrendingStrategy
 

@@ -221,6 +221,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
     ) -> models.PopularAnswer:
         """What is popular with everybody, in the whole catalogue or in a category."""
         return cast(
@@ -237,6 +238,7 @@ class Calls:
                         "exclude": exclude,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                     },
                     repeatable=True,
                 )
@@ -253,6 +255,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
     ) -> models.TrendingAnswer:
         """What rises: liked by surprisingly many in the last window, after the four windows before."""
         return cast(
@@ -269,6 +272,7 @@ class Calls:
                         "exclude": exclude,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                     },
                     repeatable=True,
                 )
@@ -284,6 +288,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
     ) -> models.LatestAnswer:
         """The available items that came into the catalogue last, the newest first."""
         return cast(
@@ -299,6 +304,7 @@ class Calls:
                         "exclude": exclude,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                     },
                     repeatable=True,
                 )
@@ -315,6 +321,7 @@ class Calls:
         exclude: Sequence[str] | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
     ) -> models.StarterAnswer:
         """Well-known items for a new user to choose from, each as different as can be from the others."""
         return cast(
@@ -331,6 +338,7 @@ class Calls:
                         "exclude": exclude,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                     },
                     repeatable=True,
                 )
@@ -348,6 +356,7 @@ class Calls:
         filter: str | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
         exclude_seen: bool | None = None,
     ) -> models.SimilarAnswer:
         """Items like this one: used by the same people, and similar in what is said of them."""
@@ -365,6 +374,7 @@ class Calls:
                         "filter": filter,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                         "exclude_seen": exclude_seen,
                     },
                     repeatable=True,
@@ -382,6 +392,7 @@ class Calls:
         filter: str | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
         exclude_seen: bool | None = None,
         item_id: Sequence[str],
     ) -> models.SimilarAnswer:
@@ -400,6 +411,7 @@ class Calls:
                         "filter": filter,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                         "exclude_seen": exclude_seen,
                         "item_id": item_id,
                     },
@@ -544,6 +556,7 @@ class Calls:
         filter: str | None = None,
         fields: Sequence[str] | None = None,
         user_id: str | None = None,
+        cursor: str | None = None,
         q: str,
         exclude_seen: bool | None = None,
         only_words: bool | None = None,
@@ -564,6 +577,7 @@ class Calls:
                         "filter": filter,
                         "fields": fields,
                         "user_id": user_id,
+                        "cursor": cursor,
                         "q": q,
                         "exclude_seen": exclude_seen,
                         "only_words": only_words,
@@ -583,6 +597,7 @@ class Calls:
         exclude_category: Sequence[str] | None = None,
         available: bool | None = None,
         filter: str | None = None,
+        total: bool | None = None,
     ) -> models.ItemsAnswer:
         """The catalogue, page by page, in the order in which items came into it."""
         return cast(
@@ -598,6 +613,7 @@ class Calls:
                         "exclude_category": exclude_category,
                         "available": available,
                         "filter": filter,
+                        "total": total,
                     },
                     repeatable=True,
                 )
