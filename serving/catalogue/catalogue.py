@@ -69,6 +69,10 @@ class ItemPage:
     items: Sequence[Item]
     next: int | None
     """After which number it goes on; None: these were the last."""
+    total: int | None = None
+    """How many pass in all, as far as they were counted; None: they were not."""
+    total_is_exact: bool | None = None
+    """False: there are more."""
 
 
 class Catalogue:
@@ -102,6 +106,12 @@ class Catalogue:
         return ItemPage(
             [_item(row) for row in page], page[-1].item_no if len(rows) > most else None
         )
+
+    async def count_items(self, filters: Filters, *, available: bool | None, most: int) -> int:
+        """How many items pass, up to `most`."""
+        parameters = {"available": available, "most": most, **filters.parameters()}
+        (row,) = await self._store.rows(_CATALOGUE["count_items"], parameters)
+        return int(row.items)
 
     async def list_categories(self, *, after: str | None, most: int) -> list[CountedCategory]:
         """Categories after a name, in the order of their names."""

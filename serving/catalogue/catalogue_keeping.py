@@ -1,7 +1,8 @@
 """What apps do with the catalogue, and cached answers that stay true to it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from pydantic import ValidationError
@@ -20,6 +21,7 @@ from serving.catalogue.catalogue import (
 )
 from serving.catalogue.schemas import (
     ITEM_ATTRIBUTES,
+    MOST_COUNTED,
     ItemBatchAnswer,
     ItemBody,
     ItemEntry,
@@ -74,12 +76,20 @@ class CatalogueKeeping:
             filters = filters.also(written)
         # Each item of the catalogue is looked at, and whoever asks says how long that takes.
         ask_without_blame()
-        return await self.catalogue.list_items(
+        page = await self.catalogue.list_items(
             filters,
             available=query.available,
             after=decoded_number(query.cursor),
             most=query.limit,
         )
+        if query.total:
+            with suppress(StoreUnavailableError):
+                total = await self.catalogue.count_items(
+                    filters, available=query.available, most=MOST_COUNTED + 1
+                )
+                most = MOST_COUNTED
+                return replace(page, total=min(total, most), total_is_exact=total <= most)
+        return page
 
     async def list_categories(self, *, after: str | None, most: int) -> Sequence[CountedCategory]:
         """Categories after a name, in the order of their names."""

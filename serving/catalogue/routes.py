@@ -41,12 +41,15 @@ async def list_items(
 ) -> ItemsAnswer:
     """The catalogue, page by page, in the order in which items came into it.
 
-    Items that are not available are among it. One that comes in meanwhile is on a later page.
+    Items that are not available are among it. One that comes in meanwhile is on a later page. With
+    `total=true` the items that pass are counted.
     """
     page = await catalogue.list(query)
     return ItemsAnswer(
         items=[StoredItemAnswer.model_validate(item) for item in page.items],
         next=None if page.next is None else encoded_cursor(str(page.next)),
+        total_count=page.total,
+        total_is_exact=page.total_is_exact,
     )
 
 

@@ -141,11 +141,22 @@ class StoredItemAnswer(ItemBody):
     updated_at: datetime
 
 
+MOST_COUNTED = 10_000
+"""Beyond that a total says that there are more."""
+
+
 class ItemsAnswer(BaseModel):
     """Some items of the catalogue, in the order in which they came into it."""
 
     items: list[StoredItemAnswer]
     next: str | None = Field(description="The cursor of what follows; null: this was the last.")
+    total_count: int | None = Field(
+        description=f"How many items pass in all, {MOST_COUNTED:,} at the most. Null: total was not"
+        " asked for, or there was no time to count."
+    )
+    total_is_exact: bool | None = Field(
+        description="False: there are more than total_count. Null: as that."
+    )
 
 
 class DeletedItemAnswer(BaseModel):
@@ -205,3 +216,7 @@ class ItemsQuery(PageQuery):
         Field(description="Only items that may be recommended, or only the others."),
     ] = None
     filter: WrittenFilter = None
+    total: Annotated[
+        QueryBoolean,
+        Field(description=f"Whether to count what passes, up to {MOST_COUNTED:,} items."),
+    ] = False

@@ -11,6 +11,7 @@ from serving.access.callers import Caller, TokenUser, may_see_users
 from serving.access.own import user_of
 from serving.access.requirements import FromCaller, may_read
 from serving.answering.fields import FromItemFields
+from serving.answering.list_response import NOT_MODIFIED, IfNoneMatch, list_response
 from serving.answering.own_values import FromOwnValues
 from serving.events.kinds import Kinds
 from serving.http.errors import problems_of_request
@@ -48,7 +49,7 @@ _NO_OTHERS = "This token is for one user, and cannot compare users."
     "/items/{item_id:id}/together",
     dependencies=[may_read],
     response_model=TogetherAnswer,
-    responses=problems_of_request(UnknownItemError),
+    responses=NOT_MODIFIED | problems_of_request(UnknownItemError),
 )
 async def used_together(
     *,
@@ -58,6 +59,7 @@ async def used_together(
     own_values: FromOwnValues,
     item_fields: FromItemFields,
     asked: Annotated[TogetherQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items that go with this one: bought or used by the same users, in a session or ever.
 
@@ -76,14 +78,14 @@ async def used_together(
     )
     found = await together.together(asked.user(), request)
     answer = await item_fields.put(together_answer(found), found.result, asked.fields)
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return list_response(answer, if_none_match, is_for_all=asked.user_id is None)
 
 
 @router.get(
     "/users/{user_id:id}/surprising",
     dependencies=[may_read],
     response_model=SurprisingAnswer,
-    responses=problems_of_request(UnknownUserError),
+    responses=NOT_MODIFIED | problems_of_request(UnknownUserError),
 )
 async def surprising_items(
     *,
@@ -93,6 +95,7 @@ async def surprising_items(
     own_values: FromOwnValues,
     item_fields: FromItemFields,
     asked: Annotated[SurprisingQuery, Query()],
+    if_none_match: IfNoneMatch = None,
 ) -> Response:
     """Items near the user's taste that hardly anybody knows.
 
@@ -106,7 +109,7 @@ async def surprising_items(
     recommendation_id, found = await surprising.surprising(UserId(user_id), request)
     answer = surprising_answer(recommendation_id, user_id, found)
     answer = await item_fields.put(answer, found.result, asked.fields)
-    return Response(orjson.dumps(answer), media_type="application/json")
+    return list_response(answer, if_none_match, is_for_all=False)
 
 
 @router.post(

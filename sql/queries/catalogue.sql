@@ -84,6 +84,27 @@ where deleted_at is null and items.item_no > :after
 order by items.item_no
 limit :most;
 
+-- part: may_be_counted
+deleted_at is null
+and (cast(:available as boolean) is null or available = cast(:available as boolean))
+and
+{passes}
+
+-- name: count_items
+-- How many items of the catalogue pass, up to :most; of a filter with bounds by the indexes of declared attributes.
+with {few}
+select count(*) as items
+from (
+    select from items
+    where (select item_nos is null from few)
+      and {may_be_counted}
+    union all
+    select from items
+    where item_no = any(cast((select item_nos from few) as integer[]))
+      and {may_be_counted}
+    limit :most
+) as passing;
+
 -- name: list_categories
 -- Categories after a name, in the order of their names, and how many available items each has.
 -- No item has one twice.

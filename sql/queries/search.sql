@@ -108,8 +108,9 @@ and items.item_no not in (select item_no from left_out)
 -- fewer than :enough, those without one of the words (:most_of), then those with any (:any_of); of many, some with
 -- all words in the title, some others, and all that are popular. They all hold to :binding and none has :unwanted, which
 -- the index is asked as well: it need not be looked for in items that have it, however many; both may be null. Besides,
--- the items of :near, found before.
-with asked as materialized (
+-- the items of :near, found before. Few items within the bounds of a filter are looked at one by one instead.
+with {few}
+, asked as materialized (
     select cast(:terms as tsquery[]) as terms, cast(:any_of as tsquery) as any_of
 ),
 left_out as materialized (
@@ -121,12 +122,14 @@ with_all as materialized (
     select item_no
     from (
         (select item_no, words from items
-         where ts_filter(words, '{a}') @@ cast(:all_in_title as tsquery)
+         where (select item_nos is null from few)
+           and ts_filter(words, '{a}') @@ cast(:all_in_title as tsquery)
            and {may_be_found}
          limit :ranked)
         union all
         (select item_no, words from items
-         where words @@ (cast(:all_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
+         where (select item_nos is null from few)
+           and words @@ (cast(:all_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
            and {may_be_found}
          limit :ranked)
         union all
@@ -134,6 +137,12 @@ with_all as materialized (
         (select item_no, words from items
          where item_no = any(array(select unnest(item_nos) from popular_items
                                    where run_id = :run_id and list = 'popular' and category = ''))
+           and words @@ cast(:all_of as tsquery)
+           and {may_be_found}
+        )
+        union all
+        (select item_no, words from items
+         where item_no = any(cast((select item_nos from few) as integer[]))
            and words @@ cast(:all_of as tsquery)
            and {may_be_found}
         )
@@ -145,11 +154,19 @@ with_all as materialized (
 with_most as materialized (
     select item_no
     from (
-        select item_no, words from items
-        where words @@ (cast(:most_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
-          and {may_be_found}
-          and (select count(*) from with_all) < :enough
-        limit :ranked
+        (select item_no, words from items
+         where (select item_nos is null from few)
+           and words @@ (cast(:most_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
+           and {may_be_found}
+           and (select count(*) from with_all) < :enough
+         limit :ranked)
+        union all
+        (select item_no, words from items
+         where item_no = any(cast((select item_nos from few) as integer[]))
+           and words @@ cast(:most_of as tsquery)
+           and {may_be_found}
+           and (select count(*) from with_all) < :enough
+        )
     ) as found
     order by ts_rank_cd('{0.1,0.2,0.4,1.0}', words, cast(:most_of as tsquery)) desc, item_no
     limit :candidates
@@ -157,11 +174,19 @@ with_most as materialized (
 with_any as materialized (
     select item_no
     from (
-        select item_no, words from items
-        where words @@ (cast(:any_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
-          and {may_be_found}
-          and (select count(*) from with_all) + (select count(*) from with_most) < :enough
-        limit :ranked
+        (select item_no, words from items
+         where (select item_nos is null from few)
+           and words @@ (cast(:any_of as tsquery) && coalesce(!!cast(:unwanted as tsquery), ''))
+           and {may_be_found}
+           and (select count(*) from with_all) + (select count(*) from with_most) < :enough
+         limit :ranked)
+        union all
+        (select item_no, words from items
+         where item_no = any(cast((select item_nos from few) as integer[]))
+           and words @@ cast(:any_of as tsquery)
+           and {may_be_found}
+           and (select count(*) from with_all) + (select count(*) from with_most) < :enough
+        )
     ) as found
     order by ts_rank('{0.1,0.2,0.4,1.0}', words, cast(:any_of as tsquery)) desc, item_no
     limit :candidates

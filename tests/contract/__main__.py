@@ -23,10 +23,15 @@ def main() -> int:
     options = parser.parse_args()
     if options.filters:
         os.environ["CONTRACT_FILTERS"] = str(options.filters)
-        return pytest.main(["--capture=no", str(_HERE / "test_hostile_filters.py")])
+        return _run("test_hostile_filters.py")
     os.environ["CONTRACT_SECONDS"] = str(round(options.minutes * 60))
     os.environ["CONTRACT_REPORTS"] = str(options.reports.absolute())
-    return pytest.main(["--capture=no", str(_HERE / "test_running_service.py")])
+    return _run("test_running_service.py")
+
+
+def _run(name: str) -> int:
+    """It may take as long as it takes."""
+    return pytest.main(["--capture=no", "-o", "faulthandler_timeout=0", str(_HERE / name)])
 
 
 if __name__ == "__main__":

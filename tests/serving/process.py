@@ -85,6 +85,7 @@ def running_api(
         "api_workers": 1,
         "api_header_seconds": 600,
         "request_budget_seconds": 20,
+        "postgres_silence_seconds": 20,
     }
     given = {f"TANDEM_{name.upper()}": str(value) for name, value in {**usual, **settings}.items()}
     variables = {**given, "DATABASE_URL": database_url, "REDIS_URL": redis_url}

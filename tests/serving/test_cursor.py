@@ -204,6 +204,60 @@ async def test_the_cursor_of_another_list_is_refused(
         assert "query:cursor" in faults(refused)
 
 
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1/search?q=film",
+        "/v1/search?q=film&only_words=true&user_id=ann",
+        "/v1/items/film-1/similar?user_id=ann",
+        "/v1/similar?item_id=film-1&item_id=film-2&exclude=film-9",
+        "/v1/popular",
+        "/v1/popular?window=week&user_id=ann",
+        "/v1/trending?exclude=film-9",
+        "/v1/latest",
+        "/v1/starter?session=visit",
+    ],
+)
+async def test_every_list_goes_on_until_all_of_it_was_shown(
+    client: httpx.AsyncClient, seeds: Seeds, path: str
+) -> None:
+    seeds.listed_user("ann", popular=range(15))
+    address = httpx.URL(path)
+    asked = dict(address.params)
+
+    async def page(**more: Any) -> httpx.Response:
+        return await client.get(address.path, params=[*address.params.multi_items(), *more.items()])
+
+    whole = ids(await page(limit=100))
+    assert len(whole) > 20
+    answer = (await page(limit=7)).json()
+    first, found = answer["next"], [item["item_id"] for item in answer["items"]]
+    assert set(found) == set(whole[:7])
+    while answer["next"] is not None:
+        answer = (await page(limit=7, cursor=answer["next"])).json()
+        found += [item["item_id"] for item in answer["items"]]
+    assert sorted(found) == sorted(whole)
+    others = {"/v1/search": {"q": "other"}, "/v1/starter": {"session": "other"}}
+    other = {**asked, "user_id": "bob", **others.get(address.path, {}), "cursor": first}
+    refused = await client.get(address.path, params=other)
+    assert "query:cursor" in faults(refused)
+
+
+async def test_the_lists_for_everybody_go_on_without_the_database(
+    client: httpx.AsyncClient, seeds: Seeds, gate: Gate
+) -> None:
+    seeds.listed_user("ann", popular=range(15))
+    for path in ("/v1/popular", "/v1/search?q=film", "/v1/items/film-1/similar"):
+        first = (await client.get(path, params=dict(httpx.URL(path).params))).json()
+        gate.shut()
+        asked = {**dict(httpx.URL(path).params), "cursor": first["next"]}
+        second = (await client.get(httpx.URL(path).path, params=asked)).json()
+        gate.open()
+        assert second["strategy"] == "fallback", path
+        pages = [{item["item_id"] for item in page["items"]} for page in (first, second)]
+        assert pages[0].isdisjoint(pages[1]), path
+
+
 async def test_opened_again_a_list_begins_anew(client: httpx.AsyncClient, seeds: Seeds) -> None:
     seeds.listed_user("ann")
     first = await recommended(client, "ann", limit=5)

@@ -17,6 +17,7 @@ FOR_ALL = (
     "/v1/search?q=film",
     "/v1/items/film-1/similar",
     "/v1/similar?item_id=film-1&item_id=film-2",
+    "/v1/items/film-1/together",
 )
 
 

@@ -453,6 +453,8 @@ class ItemsAnswer(TypedDict):
 
     items: list[StoredItemAnswer]
     next: str | None
+    total_count: int | None
+    total_is_exact: bool | None
 
 
 class KeyAnswer(TypedDict):

@@ -597,6 +597,7 @@ class Calls:
         exclude_category: Sequence[str] | None = None,
         available: bool | None = None,
         filter: str | None = None,
+        total: bool | None = None,
     ) -> models.ItemsAnswer:
         """The catalogue, page by page, in the order in which items came into it."""
         return cast(
@@ -612,6 +613,7 @@ class Calls:
                         "exclude_category": exclude_category,
                         "available": available,
                         "filter": filter,
+                        "total": total,
                     },
                     repeatable=True,
                 )

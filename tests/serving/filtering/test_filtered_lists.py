@@ -6,6 +6,7 @@ from typing import Any
 
 import httpx
 import pytest
+import sqlalchemy
 from sqlalchemy import update
 
 from serving.filtering.expression import Document
@@ -164,6 +165,58 @@ async def test_a_filter_is_answered_from_memory_while_the_database_is_away(
         assert (await client.get(path, params=asked)).json()["items"] == [], "all are held"
         asked["filter"] = "country = user.country"
         assert (await client.get(path, params=asked)).status_code in {422, 503}
+
+
+async def test_items_that_pass_are_counted_where_it_is_asked(
+    client: httpx.AsyncClient, films: Seeds, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def counted(**asked: Any) -> tuple[int | None, bool | None]:
+        answer = (await client.get("/v1/items", params={"limit": 2, **asked})).json()
+        return answer["total_count"], answer["total_is_exact"]
+
+    written = "year >= 1990 and year < 1993"
+    films.hide_item(1)
+    assert await counted(filter=written) == (None, None)
+    for _ in ("undeclared", "declared"):
+        every = len(films.film_nos)
+        assert await counted(total=True) == (every, True)
+        assert await counted(total=True, available=True) == (every - 1, True)
+        assert await counted(total=True, filter=written) == (len(passing(films, written)), True)
+        assert await counted(total=True, filter="year = 1") == (0, True)
+        add_attribute(films.engine, "year", actor="test")
+    monkeypatch.setattr("serving.catalogue.catalogue_keeping.MOST_COUNTED", 5)
+    assert await counted(total=True, filter=written) == (5, False)
+
+
+async def test_a_filter_that_takes_too_long_is_named_instead_of_too_short_a_list(
+    start: Start, films: Seeds
+) -> None:
+    others = (
+        "insert into items (item_id, title, attributes)"
+        " select 'other-' || no, 'Other', '{\"year\": 2050}' from generate_series(1, 200) as no"
+    )
+    films.write(sqlalchemy.text(others))
+    client = await start(fallback_items=100, fallback_category_items=1, request_budget_seconds=2.0)
+
+    async def asked(written: str) -> httpx.Response:
+        query = {"filter": written, "limit": "20"}
+        return await client.get("/v1/users/nobody/recommendations", params=query)
+
+    with films.engine.begin() as connection:
+        # PostgreSQL is well, and what the filter asks of it does not end.
+        connection.execute(sqlalchemy.text("lock table items in access exclusive mode"))
+
+        async def is_named() -> bool:
+            answer = await asked("year = 1990")
+            assert answer.status_code == 503
+            return "filter add year" in answer.json()["detail"]
+
+        await until(is_named)
+        enough = await asked("year = 2050")
+        assert {item["title"] for item in enough.json()["items"]} == {"Other"}
+        assert (len(enough.json()["items"]), enough.json()["strategy"]) == (20, "fallback")
+    whole = await asked("year = 1990")
+    assert {item["item_id"] for item in whole.json()["items"]} == passing(films, "year = 1990")
 
 
 async def test_a_filter_is_given_once_and_says_something(client: httpx.AsyncClient) -> None:
