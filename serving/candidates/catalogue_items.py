@@ -75,9 +75,13 @@ class Named:
         self._titles: dict[int, str] = {}
         self._categories: dict[int, list[str] | None] = {}
         for columns in sources:
-            self._item_ids.update(zip(columns.item_nos, columns.item_ids, strict=True))
-            self._titles.update(zip(columns.item_nos, columns.titles, strict=True))
-            self._categories.update(zip(columns.item_nos, columns.categories, strict=True))
+            self.add(columns)
+
+    def add(self, columns: Columns) -> None:
+        """These items too."""
+        self._item_ids.update(zip(columns.item_nos, columns.item_ids, strict=True))
+        self._titles.update(zip(columns.item_nos, columns.titles, strict=True))
+        self._categories.update(zip(columns.item_nos, columns.categories, strict=True))
 
     def __getitem__(self, item_no: int) -> CatalogueItem:
         return CatalogueItem(

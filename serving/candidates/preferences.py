@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 import orjson
 from numpy.typing import NDArray
+from sqlalchemy import Row
 
 from domain.identifiers import ItemNo, RunId
 from serving.candidates.filters import Filters
@@ -83,6 +84,30 @@ async def load_brought(
     }
     rows = await store.rows(_PREFERENCES["load_preferred"], parameters)
     return {bringing[row.place].preference_id: row.item_nos for row in rows}
+
+
+async def load_others(
+    store: ReadStore,
+    run_id: RunId,
+    preferences: Sequence[Preference],
+    *,
+    embedding: Any,
+    excluded: Sequence[ItemNo],
+    filters: Filters,
+) -> Sequence[Row[Any]]:
+    """The eligible items nearest to a live vector of which none of the preferences is; one row.
+
+    Without a row if there is no such item.
+    """
+    parameters = {
+        "run_id": run_id,
+        "preferences": _encoded(preferences),
+        "embedding": embedding,
+        "excluded": as_array(excluded),
+        "each": BROUGHT_EACH,
+        **filters.parameters(),
+    }
+    return await store.rows(_PREFERENCES["load_others"], parameters)
 
 
 async def load_matches(

@@ -87,7 +87,7 @@ class ListMaker:
         ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
         self._on_candidates(len(ranked))
         preferred = await self._preferences.applied(
-            run, user, candidates, ranked, sharpness=applied.sharpness, explain=request.explain
+            run, user, candidates, ranked, request, sharpness=applied.sharpness
         )
         builder, reranking_degraded = await self._reranker.reranked(
             run, preferred.candidates, preferred.ranked, request, schedule
@@ -130,7 +130,7 @@ class ListMaker:
         """A list for a user of whom no source knows anything."""
         builder = ListBuilder(request.limit, request.max_per_category)
         listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
-        items, preferred = await self._preferences.popular(run, user, candidates, listed)
+        items, preferred = await self._preferences.popular(run, user, candidates, listed, request)
         await self._backfiller.begin(run, builder, user.excluded, request.filters, items)
         result = RecommendationList(
             "popular",

@@ -101,6 +101,31 @@ from (
 where rank <= :each
 group by place;
 
+-- name: load_others
+-- The eligible items nearest to a live vector, :each at the most, that are of none of the categories and have none of the
+-- values given. As columns in JSON, the nearest first.
+select cast(json_agg(item_no order by distance, item_no) as text) as item_nos,
+       null as scores,
+       cast(json_agg(item_id order by distance, item_no) as text) as item_ids,
+       cast(json_agg(title order by distance, item_no) as text) as titles,
+       cast(json_agg(categories order by distance, item_no) as text) as categories
+from (
+    select items.item_no, item_id, title, categories, embedding <#> cast(:embedding as vector) as distance
+    from item_embeddings
+    join items using (item_no)
+    where run_id = :run_id and items.item_no not in (select unnest(cast(:excluded as integer[])))
+      and {shown}
+      and {passes}
+      and not exists (
+          select
+          from {given_preferences}
+          where categories @> array[wanted.category] or attributes -> wanted.attribute @> wanted.value
+      )
+    order by distance, items.item_no
+    limit :each
+) as nearest
+having count(*) > 0;
+
 -- name: load_matches
 -- How much each of the preferences given concerns some items, at most 1, where it does: as similar as an item is to the
 -- preferred one, and 1 of a category or a value. As columns in JSON.
