@@ -12,7 +12,6 @@ from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
 from serving.candidates.filters import Filters
-from serving.candidates.preferences import Brought
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
 from sql.statements import statements
@@ -108,7 +107,7 @@ class Candidates:
     """All of them."""
     new: tuple[ItemNo, ...] = ()
     """New items, the nearest first."""
-    brought: Brought = field(default_factory=dict)
+    brought: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Items that the user's preferences bring, by preference."""
 
     def __bool__(self) -> bool:

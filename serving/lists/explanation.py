@@ -11,7 +11,7 @@ from domain.identifiers import ItemNo
 from serving.candidates import collect
 from serving.candidates.catalogue_items import Candidates, CatalogueItem, NewItems
 from serving.candidates.filters import EVERYTHING, AmongItems, Filters, OtherThanItems
-from serving.candidates.preferences import NO_PREFERENCES, Direction, Preference
+from serving.candidates.preferences import Direction, Preference
 from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, ItemLookup
 
@@ -138,9 +138,7 @@ async def count_removed(
         wanted, filters=EVERYTHING, new=NewItems(), with_categories=True, lookup=ItemLookup()
     )
     try:
-        available = await collect(
-            replace(user, excluded=(), preferences=NO_PREFERENCES), everything, names
-        )
+        available = await collect(replace(user, excluded=()), everything, names)
     except StoreUnavailableError:
         return None
     kept = _numbers(candidates)

@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 from domain.blend import BlendedRanking
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo
-from serving.candidates.catalogue_items import Candidates, Columns, ListedItems
+from serving.candidates.catalogue_items import Candidates, ListedItems
 from serving.candidates.filters import Filters
-from serving.candidates.preferences import Preference, load_matches, load_others
+from serving.candidates.preferences import (
+    Preference,
+    load_brought,
+    load_matches,
+    load_others,
+)
 from serving.candidates.recommendations import UserState
 from serving.lists.explanation import PreferenceChange
 from serving.lists.preference_effect import (
@@ -74,12 +79,13 @@ class PreferenceApplier:
         """
         if not user.preferences:
             return Preferred(ranked, candidates)
+        # That the sources have found something counts more than what preferences would bring.
+        candidates, late = await self._with_brought(run, user, candidates, request.filters)
         try:
-            with until(SEARCHING):
+            found = await self._matching(run, user, ranked, candidates)
+            if run is not None and found.lacks_others(user):
+                candidates = await self._with_others(run, user, candidates, request.filters)
                 found = await self._matching(run, user, ranked, candidates)
-                if run is not None and found.lacks_others(user):
-                    candidates = await self._with_others(run, user, candidates, request.filters)
-                    found = await self._matching(run, user, ranked, candidates)
         except StoreUnavailableError as error:
             return Preferred(ranked, candidates, None, degraded=degraded_by(error))
         effect = _Effect.of(found, sharpness, user.preferences, candidates)
@@ -88,7 +94,32 @@ class PreferenceApplier:
             replace(candidates, new=found.wanted_new(user, candidates)),
             len(user.preferences),
             effect.changes() if request.explain else None,
+            late,
         )
+
+    async def _with_brought(
+        self, run: LiveRun | None, user: UserState, candidates: Candidates, filters: Filters
+    ) -> tuple[Candidates, str | None]:
+        """The candidates and what the user wants more of; without, and why, if that takes long."""
+        if run is None:
+            return candidates, None
+        try:
+            with until(SEARCHING):
+                brought = await load_brought(
+                    self._store,
+                    run.run_id,
+                    user.preferences,
+                    embedding=user.embedding,
+                    excluded=user.excluded,
+                    filters=filters,
+                )
+        except StoreUnavailableError as error:
+            return candidates, degraded_by(error)
+        for columns in brought.values():
+            candidates.items.add(columns)
+        return replace(
+            candidates, brought={of: each.item_nos for of, each in brought.items()}
+        ), None
 
     async def _matching(
         self,
@@ -97,7 +128,7 @@ class PreferenceApplier:
         ranked: BlendedRanking,
         candidates: Candidates,
     ) -> "_Matching":
-        extended = _with_brought(ranked, candidates)
+        extended = _extended(ranked, candidates)
         new = np.array(candidates.new, dtype=np.int32)
         asked = np.concatenate([extended.item_nos, new])
         run_id = run.run_id if run else None
@@ -108,7 +139,7 @@ class PreferenceApplier:
         self, run: LiveRun, user: UserState, candidates: Candidates, filters: Filters
     ) -> Candidates:
         """The candidates, and others than what the user wants less of."""
-        rows = await load_others(
+        others = await load_others(
             self._store,
             run.run_id,
             [each for each in user.preferences if _takes_places(each)],
@@ -116,9 +147,6 @@ class PreferenceApplier:
             excluded=user.excluded,
             filters=filters,
         )
-        if not rows:
-            return candidates
-        others = Columns.of(rows[0])
         candidates.items.add(others)
         return replace(candidates, brought={**candidates.brought, _OTHERS: others.item_nos})
 
@@ -266,11 +294,10 @@ def _takes_places(preference: Preference) -> bool:
     return not preference.is_more and preference.item_no is None
 
 
-def _with_brought(ranked: BlendedRanking, candidates: Candidates) -> BlendedRanking:
+def _extended(ranked: BlendedRanking, candidates: Candidates) -> BlendedRanking:
     """The same ranking with what preferences bring after it, which no source knows: score 0."""
     brought = {no for item_nos in candidates.brought.values() for no in item_nos}
     extra = sorted(brought.difference(ranked.item_nos.tolist()))
-    extra = [no for no in extra if no in candidates.items]
     nothing = np.zeros(len(extra))
     return BlendedRanking(
         np.concatenate([ranked.item_nos, np.array(extra, dtype=np.int32)]),
