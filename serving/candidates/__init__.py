@@ -10,7 +10,6 @@ from domain.blend import CANDIDATES
 from serving.candidates.batch import BatchSource
 from serving.candidates.catalogue_items import Candidates
 from serving.candidates.neighbours import NeighboursSource
-from serving.candidates.preferences import load_brought
 from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, CandidateSource
 from serving.candidates.speed import SpeedSource
@@ -32,16 +31,6 @@ async def collect(
     """
     lookup = request.lookup
     found = {}
-    brought = await load_brought(
-        request.recommendations.store,
-        request.run_id,
-        user.preferences,
-        embedding=user.embedding,
-        excluded=user.excluded,
-        filters=request.filters,
-    )
-    for item_nos in brought.values():
-        lookup.add(item_nos)
     for source in sources:
         if source.name in names:
             found[source.name] = await source.candidates(user, request)
@@ -55,4 +44,4 @@ async def collect(
         )
         lookup.add_found(listed)
     rankings = {name: lookup.eligible(ranking).top(CANDIDATES) for name, ranking in found.items()}
-    return Candidates(rankings, lookup.items, lookup.new, brought)
+    return Candidates(rankings, lookup.items, lookup.new)

@@ -12,7 +12,6 @@ from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo, RunId
 from domain.rankings import Ranking
 from serving.candidates.filters import Filters
-from serving.candidates.preferences import Brought
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import check_run
 from sql.statements import statements
@@ -75,9 +74,13 @@ class Named:
         self._titles: dict[int, str] = {}
         self._categories: dict[int, list[str] | None] = {}
         for columns in sources:
-            self._item_ids.update(zip(columns.item_nos, columns.item_ids, strict=True))
-            self._titles.update(zip(columns.item_nos, columns.titles, strict=True))
-            self._categories.update(zip(columns.item_nos, columns.categories, strict=True))
+            self.add(columns)
+
+    def add(self, columns: Columns) -> None:
+        """These items too."""
+        self._item_ids.update(zip(columns.item_nos, columns.item_ids, strict=True))
+        self._titles.update(zip(columns.item_nos, columns.titles, strict=True))
+        self._categories.update(zip(columns.item_nos, columns.categories, strict=True))
 
     def __getitem__(self, item_no: int) -> CatalogueItem:
         return CatalogueItem(
@@ -104,7 +107,7 @@ class Candidates:
     """All of them."""
     new: tuple[ItemNo, ...] = ()
     """New items, the nearest first."""
-    brought: Brought = field(default_factory=dict)
+    brought: Mapping[str, Sequence[int]] = field(default_factory=dict)
     """Items that the user's preferences bring, by preference."""
 
     def __bool__(self) -> bool:

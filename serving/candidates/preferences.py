@@ -1,6 +1,6 @@
 """What a user wants more or less of: the items that bring it, and the items that it concerns."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -9,6 +9,7 @@ import orjson
 from numpy.typing import NDArray
 
 from domain.identifiers import ItemNo, RunId
+from serving.candidates.catalogue_items import NO_COLUMNS, Columns
 from serving.candidates.filters import Filters
 from serving.postgres.store import ReadStore
 from sql.statements import as_array, statements
@@ -46,9 +47,6 @@ class Preference:
 
 NO_PREFERENCES: tuple[Preference, ...] = ()
 
-Brought = Mapping[str, Sequence[int]]
-"""By preference: the numbers of the items that it brings, the best for the user first."""
-
 
 def decoded_preferences(text: str | None) -> tuple[Preference, ...]:
     """Preferences as `load_user_state` has them, the newest first."""
@@ -63,8 +61,8 @@ async def load_brought(
     embedding: Any,
     excluded: Sequence[ItemNo],
     filters: Filters,
-) -> Brought:
-    """The eligible items that come nearest to each thing that a user wants more of.
+) -> dict[str, Columns]:
+    """The eligible items that come nearest to each thing that a user wants more of, best first.
 
     `embedding`: the live vector; None: a user who has none. Only the newest preferences bring any.
     """
@@ -73,16 +71,41 @@ async def load_brought(
     bringing = [each for each in more if each.item_no is None or each in items][:MOST_BRINGING]
     if not bringing:
         return {}
-    parameters = {
+    asked = _asked(run_id, bringing, embedding, excluded, filters)
+    rows = await store.rows(_PREFERENCES["load_preferred"], asked)
+    return {bringing[row.place].preference_id: Columns.of(row) for row in rows}
+
+
+async def load_others(
+    store: ReadStore,
+    run_id: RunId,
+    preferences: Sequence[Preference],
+    *,
+    embedding: Any,
+    excluded: Sequence[ItemNo],
+    filters: Filters,
+) -> Columns:
+    """The eligible items nearest to a live vector of which none of the preferences is."""
+    asked = _asked(run_id, preferences, embedding, excluded, filters)
+    rows = await store.rows(_PREFERENCES["load_others"], asked)
+    return Columns.of(rows[0]) if rows else NO_COLUMNS
+
+
+def _asked(
+    run_id: RunId,
+    preferences: Sequence[Preference],
+    embedding: Any,
+    excluded: Sequence[ItemNo],
+    filters: Filters,
+) -> dict[str, Any]:
+    return {
         "run_id": run_id,
-        "preferences": _encoded(bringing),
+        "preferences": _encoded(preferences),
         "embedding": embedding,
         "excluded": as_array(excluded),
         "each": BROUGHT_EACH,
         **filters.parameters(),
     }
-    rows = await store.rows(_PREFERENCES["load_preferred"], parameters)
-    return {bringing[row.place].preference_id: row.item_nos for row in rows}
 
 
 async def load_matches(

@@ -19,7 +19,7 @@ from serving.candidates.filters import (
     InNoCategory,
     OtherThanItems,
 )
-from serving.candidates.preferences import NO_PREFERENCES, Direction, Preference
+from serving.candidates.preferences import Direction, Preference
 from serving.candidates.recommendations import UserState
 from serving.candidates.source import CandidateRequest, ItemLookup
 
@@ -154,9 +154,7 @@ async def count_removed(
         wanted, filters=EVERYTHING, new=NewItems(), with_categories=True, lookup=ItemLookup()
     )
     try:
-        available = await collect(
-            replace(user, excluded=(), preferences=NO_PREFERENCES), everything, names
-        )
+        available = await collect(replace(user, excluded=()), everything, names)
     except StoreUnavailableError:
         return None
     kept = _numbers(candidates)

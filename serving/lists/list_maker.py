@@ -11,7 +11,6 @@ from serving.candidates import collect
 from serving.candidates.catalogue_items import Candidates, NewItems
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import ProfileReader
-from serving.candidates.preferences import NO_PREFERENCES
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.candidates.source import CandidateRequest
 from serving.candidates.users import StateReader
@@ -87,7 +86,7 @@ class ListMaker:
         ranked, applied = _blended(candidates, policy, user.events_since_cut_off)
         self._on_candidates(len(ranked))
         preferred = await self._preferences.applied(
-            run, user, candidates, ranked, sharpness=applied.sharpness, explain=request.explain
+            run, user, candidates, ranked, request, sharpness=applied.sharpness
         )
         builder, reranking_degraded = await self._reranker.reranked(
             run, preferred.candidates, preferred.ranked, request, schedule
@@ -130,7 +129,7 @@ class ListMaker:
         """A list for a user of whom no source knows anything."""
         builder = ListBuilder(request.limit, request.max_per_category)
         listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
-        items, preferred = await self._preferences.popular(run, user, candidates, listed)
+        items, preferred = await self._preferences.popular(run, user, candidates, listed, request)
         await self._backfiller.begin(run, builder, user.excluded, request.filters, items)
         result = RecommendationList(
             "popular",
@@ -196,7 +195,7 @@ class ListMaker:
                 found = await self._candidates(run, user, request, new, policy)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None
         except StoreUnavailableError as error:
-            without_search = replace(user, embedding=None, preferences=NO_PREFERENCES)
+            without_search = replace(user, embedding=None)
             found = await self._candidates(run, without_search, request, NewItems(), policy)
             lacking = self._lacks_index(run, user, request)
             return found, VECTOR_INDEX if lacking else degraded_by(error)
@@ -223,8 +222,7 @@ class ListMaker:
         new: NewItems,
         policy: BlendPolicy,
     ) -> Candidates:
-        has_none = user.embedding is None and not len(user.batch) and not user.preferences
-        if run is None or has_none:
+        if run is None or (user.embedding is None and not len(user.batch)):
             return Candidates({})
         wanted = self._wanted(run, request, new)
         return await collect(user, wanted, policy.weights(user.events_since_cut_off))

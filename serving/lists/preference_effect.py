@@ -26,11 +26,18 @@ MOST_TOGETHER = 2.0
 HALF_RANK = 5.0
 """Of a category or a value the best item is lifted wholly, and one so many ranks below half as
 much: more of something does not mean all of it."""
+HALF_RANK_OF_OTHERS = 20.0
+"""The same of what takes the place of what is wanted less, where no source has other things."""
 LEAST_NEAREST = 0.1
 """What is less similar to an item is not like it, even if nothing is more similar."""
 
 
-def by_rank(concerned: NDArray[np.bool_], u: Floats, places: NDArray[np.integer]) -> Floats:
+def by_rank(
+    concerned: NDArray[np.bool_],
+    u: Floats,
+    places: NDArray[np.integer],
+    half_rank: float = HALF_RANK,
+) -> Floats:
     """How much more of a category or a value moves each item, (n,) in [0, 1].
 
     The best of what it concerns the most; of equal scores `u` (n,) the lower of `places` (n,).
@@ -38,8 +45,8 @@ def by_rank(concerned: NDArray[np.bool_], u: Floats, places: NDArray[np.integer]
     degrees = np.zeros(len(u))
     (found,) = np.nonzero(concerned)
     best_first = found[np.lexsort((places[found], -u[found]))]
-    # 2^(-rank / HALF_RANK)
-    degrees[best_first] = 2.0 ** (-np.arange(len(best_first)) / HALF_RANK)
+    # 2^(-rank / half_rank)
+    degrees[best_first] = 2.0 ** (-np.arange(len(best_first)) / half_rank)
     return degrees
 
 

@@ -50,56 +50,91 @@ from (select cast(:category as text) as category, cast(:attribute as text) as at
 jsonb_to_recordset(cast(:preferences as jsonb))
     as wanted (place integer, item_no integer, category text, attribute text, value jsonb)
 
+-- part: preferred_columns
+-- Items as columns in JSON, the nearest first.
+cast(json_agg(item_no order by distance, item_no) as text) as item_nos,
+null as scores,
+cast(json_agg(item_id order by distance, item_no) as text) as item_ids,
+cast(json_agg(title order by distance, item_no) as text) as titles,
+cast(json_agg(categories order by distance, item_no) as text) as categories
+
 -- name: load_preferred
 -- Of each of the preferences given the eligible items that come nearest to it, :each at the most, the best for the user
 -- first: by the live vector, or for a user who has none (null) by how many like them. To a preferred item the most similar
 -- ones come nearest.
-select place, array_agg(item_no order by score desc, item_no) as item_nos
+select place, {preferred_columns}
 from (
-    select place, found.item_no, score, row_number() over (partition by place order by score desc, found.item_no) as rank
-    from (
-        select wanted.place, having_it.item_no,
-               case when cast(:embedding as vector) is null then users else -(embedding <#> cast(:embedding as vector)) end
-                   as score
-        from {given_preferences}
-        cross join lateral (
-            select item_no from items where categories @> array[wanted.category]
+    select wanted.place, nearest.item_no, item_id, title, categories, distance
+    from {given_preferences}
+    cross join lateral (
+        select having_it.item_no, item_id, title, categories,
+               case when cast(:embedding as vector) is null then -users else embedding <#> cast(:embedding as vector) end
+                   as distance
+        from (
+            select item_no, item_id, title, categories
+            from items
+            where categories @> array[wanted.category] and item_no <> all(cast(:excluded as integer[]))
+              and {shown}
+              and {passes}
             union all
-            select item_no from items
-            where wanted.attribute is not null and {has_value}
+            select item_no, item_id, title, categories
+            from items
+            where wanted.attribute is not null and item_no <> all(cast(:excluded as integer[]))
+              and {has_value}
+              and {shown}
+              and {passes}
         ) as having_it
         join item_embeddings on run_id = :run_id and item_embeddings.item_no = having_it.item_no
-        union all
-        select wanted.place, nearest.item_no, -distance
-        from {given_preferences}
-        join item_similarity_embeddings as preferred on preferred.run_id = :run_id and preferred.item_no = wanted.item_no
-        cross join lateral (
-            select item_no, similarity_embedding <#> preferred.similarity_embedding as distance
-            from item_similarity_embeddings
-            where run_id = :run_id
-              and item_no not in (
-                  select unnest(cast(:excluded as integer[]))
-                  union all
-                  {not_shown}
-                  union all
-                  select item_no from items
-                  where {unwanted}
-              )
-              and (not :is_filtered or item_no in (
-                  select item_no from items
-                  where {wanted}
-              ))
-            order by distance, item_no
-            limit :each
-        ) as nearest
-    ) as found
-    join items on items.item_no = found.item_no
-    where items.item_no <> all(cast(:excluded as integer[]))
+        order by distance, having_it.item_no
+        limit :each
+    ) as nearest
+    union all
+    select wanted.place, items.item_no, item_id, title, categories, distance
+    from {given_preferences}
+    join item_similarity_embeddings as preferred on preferred.run_id = :run_id and preferred.item_no = wanted.item_no
+    cross join lateral (
+        select item_no, similarity_embedding <#> preferred.similarity_embedding as distance
+        from item_similarity_embeddings
+        where run_id = :run_id
+          and item_no not in (
+              select unnest(cast(:excluded as integer[]))
+              union all
+              {not_shown}
+              union all
+              select item_no from items
+              where {unwanted}
+          )
+          and (not :is_filtered or item_no in (
+              select item_no from items
+              where {wanted}
+          ))
+        order by distance, item_no
+        limit :each
+    ) as nearest
+    join items on items.item_no = nearest.item_no
+) as found
+group by place;
+
+-- name: load_others
+-- The eligible items nearest to a live vector, :each at the most, that are of none of the categories and have none of the
+-- values given. As columns in JSON, the nearest first.
+select {preferred_columns}
+from (
+    select items.item_no, item_id, title, categories, embedding <#> cast(:embedding as vector) as distance
+    from item_embeddings
+    join items using (item_no)
+    where run_id = :run_id and items.item_no not in (select unnest(cast(:excluded as integer[])))
       and {shown}
       and {passes}
-) as ranked
-where rank <= :each
-group by place;
+      and not exists (
+          select
+          from {given_preferences}
+          where categories @> array[wanted.category] or attributes -> wanted.attribute @> wanted.value
+      )
+    order by distance, items.item_no
+    limit :each
+) as nearest
+having count(*) > 0;
 
 -- name: load_matches
 -- How much each of the preferences given concerns some items, at most 1, where it does: as similar as an item is to the

@@ -4,7 +4,7 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import update
+from sqlalchemy import text, update
 
 from serving.postgres.store import Store
 from tests import tables
@@ -94,6 +94,44 @@ async def test_what_is_wanted_less_comes_after_the_others_but_is_there_if_nothin
     assert [item_id for item_id in ids(after) if genre(item_id) == "comedy"] == []
     only = await recommended(client, "ann", limit=20, category="comedy", **PLAIN)
     assert len(ids(only)) == 10
+
+
+@pytest.mark.parametrize(
+    "thing", [{"category": "war"}, {"attribute": "a", "value": "war"}], ids=str
+)
+async def test_others_come_though_all_that_the_sources_have_is_wanted_less(
+    client: httpx.AsyncClient, seeds: Seeds, thing: dict[str, Any]
+) -> None:
+    added = text(
+        "insert into items (item_id, title, categories, attributes)"
+        " select 'film-' || n, 'Film ' || n, '{war}', '{\"a\": [\"war\"]}'"
+        " from generate_series(30, 259) as n order by n returning item_no"
+    )
+    war = list(seeds.write(added).scalars())
+    ann = seeds.user("ann")
+    near = {no: (1.0, n / 1000) for n, no in enumerate(war)}
+    far = {no: (0.1, n / 1000) for n, no in enumerate(seeds.film_nos)}
+    seeds.run(
+        batch={ann: [(no, float(no)) for no in war[:50]]},
+        vectors={**near, **far},
+        users={ann: ((1.0, 0.0), 0)},
+    )
+
+    def others(answer: httpx.Response) -> int:
+        return sum(int(item_id.removeprefix("film-")) < 30 for item_id in ids(answer))
+
+    await send(client, event("ann", 7))
+    before = await recommended(client, "ann", limit=20)
+    assert others(before) == 0
+    stored = await prefer(client, "less", **thing)
+    after = await recommended(client, "ann", limit=20)
+    assert others(after) > 10
+    assert "film-7" not in ids(after)
+    explained = await recommended(client, "ann", limit=20, explain=True)
+    assert ids(explained) == ids(after)
+    assert others(await recommended(client, "ann", limit=20, exclude="film-3")) == others(after)
+    await take_back(client, stored["preference_id"])
+    assert without_moments(await recommended(client, "ann", limit=20)) == without_moments(before)
 
 
 async def test_more_brings_what_no_source_has(client: httpx.AsyncClient, ann: int) -> None:
