@@ -98,7 +98,7 @@ def test_whoever_had_events_of_it_is_computed_anew(
 def test_users_it_made_go_unless_anything_else_is_known_of_them(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
-    users = ("used", "described", "interested", "nobody")
+    users = ("used", "described", "interested", "unused")
     first = events_file(tmp_path, "first", *(f"{user},1,{TIME}" for user in users))
     load_no = load_path(first, database_url, create_items=True).load_no
     load_path(events_file(tmp_path, "second", f"used,1,{TIME + 1}"), database_url)
