@@ -2,7 +2,8 @@
 
 `python -m benchmarks loading-reads` starts PostgreSQL, Redis, the speed worker and API processes of
 its own, reads at a steady rate whatever the answers take, sends 20 events a second, and lets
-`tandem load` load events of the same catalogue meanwhile.
+`tandem load` load events of the same catalogue meanwhile. Quiet times and loads take turns, so that
+what else the machine does comes to both.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ import json
 import os
 import sys
 import time
+from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from multiprocessing import get_context
@@ -30,8 +32,9 @@ from stack.cli.options import AsJson
 from tests.chaos.client import Api
 
 _EVENTS_A_USER = 20
-_LOAD = "load"
+_QUIET, _LOAD = "quiet", "load"
 _WARM_SECONDS = 5.0
+"""Until caches are filled, and until a load is folded in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +44,11 @@ class Noticed:
     events: int
     reads_a_second: int
     load_seconds: float
-    """What the command took, to its end."""
+    """What the commands took, to their ends."""
     quiet_p99_ms: float
     quiet_reads: int
     loading_p99_ms: float
-    """Of what was asked from the beginning of the load to its end."""
+    """Of what was asked from the beginning of a load to its end."""
     loading_reads: int
     ratio: float
     """Of the two."""
@@ -55,10 +58,11 @@ class Noticed:
 
 def loading_reads(
     *,
-    events: Annotated[int, typer.Option(min=1_000, help="Events in the file.")] = 500_000,
+    events: Annotated[int, typer.Option(min=1_000, help="Events in all files.")] = 500_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Files, a quiet time before each.")] = 3,
     reads: Annotated[int, typer.Option(min=1, help="Reads a second.")] = 50,
     apis: Annotated[int, typer.Option(min=1, help="API processes.")] = 1,
-    quiet_seconds: Annotated[float, typer.Option(min=1.0, help="Before the load.")] = 30.0,
+    quiet_seconds: Annotated[float, typer.Option(min=1.0, help="Before each load.")] = 15.0,
     seed: Seed = 0,
     as_json: AsJson = False,
 ) -> int:
@@ -69,9 +73,16 @@ def loading_reads(
         running_system(apis) as (url, ports, key),
     ):
         users = max(events // _EVENTS_A_USER, 100)
-        path = write_events(folder / "events.csv", events, users=users, items=ITEMS, seed=seed)
-        on_step(f"{reads} reads a second for {quiet_seconds:g} s, then loading {events:,} events")
-        work = _Work(url, Api(ports, key), path, events, reads, quiet_seconds)
+        each = events // rounds
+        paths = [
+            write_events(folder / f"events-{n}.csv", each, users=users, items=ITEMS, seed=seed + n)
+            for n in range(rounds)
+        ]
+        on_step(
+            f"{rounds} times {reads} reads a second for {quiet_seconds:g} s, then beside a load of"
+            f" {each:,} events"
+        )
+        work = _Work(url, Api(ports, key), paths, each, reads, quiet_seconds)
         figures = uvloop.run(_measured(work))
     noticed = _noticed(figures, events, reads)
     if as_json:
@@ -91,8 +102,9 @@ class _Work:
 
     url: str
     api: Api
-    path: Path
+    paths: list[Path]
     events: int
+    """In each."""
     reads_a_second: int
     quiet_seconds: float
 
@@ -105,26 +117,27 @@ async def _measured(work: _Work) -> Figures:
     readers = Readers(work.api, figures, {run_id: (0, cut_off)})
     await readers.wait_until_ready()
     sending = asyncio.create_task(readers.send_load(work.reads_a_second))
-    await asyncio.sleep(_WARM_SECONDS)
-    figures.reads.clear()
-    await asyncio.sleep(work.quiet_seconds)
-    began = time.perf_counter()
-    await _load(work)
-    figures.windows.append((_LOAD, began, time.perf_counter()))
+    for path in work.paths:
+        await asyncio.sleep(_WARM_SECONDS)
+        began = time.perf_counter()
+        await asyncio.sleep(work.quiet_seconds)
+        loading = time.perf_counter()
+        await _load(work, path)
+        figures.windows += [(_QUIET, began, loading), (_LOAD, loading, time.perf_counter())]
     sending.cancel()
     await asyncio.sleep(1.0)  # for the answers that are still under way
     work.api.close()
     return figures
 
 
-async def _load(work: _Work) -> None:
+async def _load(work: _Work, path: Path) -> None:
     """Run `tandem load`; StackError if it does not store all."""
     process = await asyncio.create_subprocess_exec(
         str(Path(sys.executable).with_name("tandem")),
         "load",
-        str(work.path),
+        str(path),
         "--json",
-        cwd=work.path.parent,
+        cwd=path.parent,
         env=os.environ | {"DATABASE_URL": work.url},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -140,13 +153,17 @@ async def _load(work: _Work) -> None:
 def _noticed(figures: Figures, events: int, reads_a_second: int) -> Noticed:
     if figures.broken or figures.mixed:
         raise StackError(f"nothing was measured: {[*figures.broken, *figures.mixed][0]}")
-    (_, began, ended), *_ = figures.windows
-    quiet, quiet_reads = figures.p99_ms(lambda due: due < began)
-    loading, reads = figures.p99_ms(lambda due: began <= due < ended)
+
+    def within(what: str) -> Callable[[float], bool]:
+        windows = [(a, b) for name, a, b in figures.windows if name == what]
+        return lambda due: any(a <= due < b for a, b in windows)
+
+    quiet, quiet_reads = figures.p99_ms(within(_QUIET))
+    loading, reads = figures.p99_ms(within(_LOAD))
     return Noticed(
         events=events,
         reads_a_second=reads_a_second,
-        load_seconds=round(ended - began, 2),
+        load_seconds=round(sum(b - a for name, a, b in figures.windows if name == _LOAD), 2),
         quiet_p99_ms=round(quiet, 2),
         quiet_reads=quiet_reads,
         loading_p99_ms=round(loading, 2),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
+import pyarrow as pa
 
 from domain.interactions import DISLIKED_UP_TO, LIKED_ABOVE, EventKind
 from loading.events import checked_events
@@ -14,10 +15,11 @@ from loading.layouts import Content
 from loading.opened import opened_files
 from loading.options import LoadOptions
 from loading.plans import Column, EventsPlan, ItemsPlan, Plan
-from loading.store import connected
+from loading.store import Store, connected
 from loading.tags import most_frequent_tags
 
 _SAMPLES = 3
+_NO_IDS = pa.table({"id": pa.array([], pa.string())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +51,12 @@ class EventFigures:
     """Items of two users or more, likewise."""
     ratings: Mapping[str, int]
     """How many ratings are likings, seen, or dislikes."""
+    known_users: int
+    """Users whom the store has already."""
+    known_items: int
+    """Items that the catalogue has."""
+    known_events: int
+    """Events that are stored already, and not again."""
     first_row: Mapping[str, str]
     """How the first good row would be stored."""
 
@@ -67,6 +75,8 @@ class FilePreview:
     rejected: tuple[RejectedRows, ...]
     items: int | None
     """Items that would be stored; None for events."""
+    known_items: int | None
+    """Those of them that the catalogue has already; None for events."""
     events: EventFigures | None
 
 
@@ -85,9 +95,9 @@ def preview(arguments: Sequence[str], database_url: str, options: LoadOptions) -
     """
     with connected(database_url) as store:
         kinds = store.load_kinds()
-    with opened_files(arguments, options, kinds) as opened:
-        files = tuple(_file(opened.duck, plan, kinds) for plan in opened.plans)
-        return Preview(files, dict(opened.skipped))
+        with opened_files(arguments, options, kinds) as opened:
+            files = tuple(_file(opened.duck, plan, kinds, store) for plan in opened.plans)
+            return Preview(files, dict(opened.skipped))
 
 
 @dataclass(slots=True)
@@ -108,9 +118,11 @@ class _Rejected:
         )
 
 
-def _file(duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind]) -> FilePreview:
+def _file(
+    duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind], store: Store
+) -> FilePreview:
     rejected = _Rejected()
-    items, figures = None, None
+    items, known_items, figures = None, None, None
     if isinstance(plan, EventsPlan):
         view = checked_events(duck, plan, kinds, datetime.now(UTC))
         for reason, rows, samples in duck.execute(
@@ -118,11 +130,11 @@ def _file(duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind
             " where reason <> '' group by reason order by 2 desc, 1"
         ).fetchall():
             rejected.add(reason, samples, int(rows))
-        figures = _figures(duck, view, kinds)
+        figures = _figures(duck, view, kinds, store)
     elif plan.content is Content.TAGS:
         items = len(most_frequent_tags(duck, plan))
     else:
-        items = _count_items(duck, plan, rejected)
+        items, known_items = _count_items(duck, plan, rejected, store)
     for reject in plan.table.split_rejects(duck):
         rejected.add(reject.reason, [str(reject.content)])
     return FilePreview(
@@ -135,21 +147,27 @@ def _file(duck: duckdb.DuckDBPyConnection, plan: Plan, kinds: Sequence[EventKind
         unread=plan.unread,
         rejected=rejected.all(),
         items=items,
+        known_items=known_items,
         events=figures,
     )
 
 
-def _count_items(duck: duckdb.DuckDBPyConnection, plan: ItemsPlan, rejected: _Rejected) -> int:
+def _count_items(
+    duck: duckdb.DuckDBPyConnection, plan: ItemsPlan, rejected: _Rejected, store: Store
+) -> tuple[int, int]:
     ids: set[str] = set()
     for batch in item_batches(duck, plan, {}):
         ids.update(batch.table["item_id"].to_pylist())
         for reject in batch.rejects:
             rejected.add(reject.reason, [str(reject.content)])
-    return len(ids)
+    nothing = _NO_IDS.rename_columns(["user_id"]), _NO_IDS.rename_columns(["event_id"])
+    items = pa.table({"item_id": pa.array(sorted(ids), pa.string())})
+    _, known, _ = store.count_known(nothing[0], items, nothing[1])
+    return len(ids), known
 
 
 def _figures(
-    duck: duckdb.DuckDBPyConnection, view: str, kinds: Sequence[EventKind]
+    duck: duckdb.DuckDBPyConnection, view: str, kinds: Sequence[EventKind], store: Store
 ) -> EventFigures:
     names = {int(kind.kind_no): kind.kind for kind in kinds}
     # Once through the file: what follows asks of it again and again.
@@ -183,10 +201,16 @@ def _figures(
         " from (select round((value - least) / (greatest - least), 6) as share"
         f" from {good} where least is not null) group by meaning order by 2 desc"
     ).fetchall()
-    row = duck.execute(
+    rows = duck.execute(
         f"select user_id, item_id, kind_no, value, occurred_at, time_given from {good}"
         " order by row_no limit 1"
-    ).fetchone()
+    ).fetchall()
+    known_users, known_items, known_events = store.count_known(
+        *(
+            duck.sql(f"select distinct {name} from {good}").to_arrow_table()
+            for name in ("user_id", "item_id", "event_id")
+        )
+    )
     duck.execute(f"drop table {good}")
     return EventFigures(
         by_kind={names[int(number)]: int(count) for number, count in by_kind},
@@ -200,7 +224,10 @@ def _figures(
         users_with_two=int(users_with_two),
         items_with_two=int(items_with_two),
         ratings={str(meaning): int(count) for meaning, count in ratings},
-        first_row={} if row is None else _first_row(row, names),
+        known_users=known_users,
+        known_items=known_items,
+        known_events=known_events,
+        first_row=_first_row(rows[0], names) if rows else {},
     )
 
 

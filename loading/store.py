@@ -80,6 +80,15 @@ class Store:
         """Whether the catalogue has any."""
         return bool(self._rows("has_items")[0][0])
 
+    def count_known(self, users: pa.Table, items: pa.Table, events: pa.Table) -> tuple[int, ...]:
+        """How many of these users, items and events there are already; nothing stays of it."""
+        self._stage("staged_event_users", users)
+        self._stage("staged_event_items", items)
+        self._stage("staged_events", events)
+        counts = tuple(map(int, self._rows("count_known")[0]))
+        self._connection.rollback()
+        return counts
+
     def begin_load(
         self, loaded_by: str, source: str, mapping: Mapping[str, Any]
     ) -> tuple[int, bool]:

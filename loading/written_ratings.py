@@ -11,7 +11,7 @@ from loading.plans import is_given
 from loading.scales import scale_up_to
 from loading.tables import Table
 
-_OUT_OF = r"(-?\d+(?:[.,]\d+)?) *(?:/|out of) *(\d+)(?: stars?)?"
+_OUT_OF = r"(-?\d+(?:[.,]\d+)?) *(?:/|(?:out )?of) *(\d+)(?: (?:stars?|bubbles?|points?))?"
 _PERCENT = r"(\d+(?:[.,]\d+)?) *%"
 _COUNTED = r"(\d+(?:[.,]\d+)?) *(?:stars?|★|⭐)"
 _STARS = r"[★⭐*]+\x{FE0F}?½?☆*"

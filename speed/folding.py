@@ -81,10 +81,11 @@ class Folder:
             return None
         horizon = event_horizon(connection)
         began = time.perf_counter()
-        done = self._fold(connection, run_id, horizon, self._events, live_first=True)
+        most = self._settings.events_per_pass
+        events = min(most, self._events)
+        done = self._fold(connection, run_id, horizon, events, live_first=True)
         if done is not None and done.position < horizon:
-            most, taken = self._settings.events_per_pass, time.perf_counter() - began
-            self._events = events_of_next_pass(self._events, taken, most)
+            self._events = events_of_next_pass(events, time.perf_counter() - began, most)
         return done
 
     def fold_retained(self, connection: Connection, unusable: Sequence[RunId] = ()) -> Pass | None:
@@ -124,7 +125,7 @@ class Folder:
         is_amid_load = live_first and until < horizon and _has_loaded(connection, claim, until)
         if is_amid_load:
             first = self._users_of_live_events(connection, run_id, claim, until, horizon)
-            user_nos = [*{*user_nos, *first}]
+            user_nos = sorted({*user_nos, *first})
         fold_in(connection, self._spaces.of(connection, run_id), user_nos, horizon=horizon)
         store_progress(connection, run_id, until, claim.shards)
         forgotten = _find_forgotten_users(connection, run_id, claim, until)

@@ -295,8 +295,8 @@ begin
 end
 $$;
 
--- Removes the users in the temporary table `taken_back` whom a load made and of whom nothing else is known, with their
--- lists and live vectors; answers their numbers. They are held. As after forget_user, whoever follows the log is to be told.
+-- Removes the users whom a load made and of whom nothing else is known, with their lists and live vectors; answers their
+-- numbers. They are held. As after forget_user, whoever follows the log is to be told.
 create function remove_unused_users(given_load_no integer) returns integer[]
 language plpgsql as $$
 declare
@@ -304,13 +304,14 @@ declare
 begin
     select coalesce(array_agg(user_no order by user_no), '{}') into gone
     from users
-    where load_no = given_load_no and attributes = '{}' and user_no in (select user_no from taken_back)
+    where load_no = given_load_no and attributes = '{}'
       and not exists (select from interactions where interactions.user_no = users.user_no)
       and not exists (select from user_interests where user_interests.user_no = users.user_no)
       and not exists (select from preferences where preferences.user_no = users.user_no)
       and not exists (select from event_deletions where event_deletions.user_no = users.user_no)
-      and not exists (select from history_changes where history_changes.user_no = users.user_no)
+      and not exists (select from merged_users where merged_users.user_no = users.user_no)
       and not exists (select from impressions where impressions.user_no = users.user_no);
+    delete from history_changes where user_no = any(gone);
     delete from batch_recommendations where user_no = any(gone);
     delete from user_embeddings where user_no = any(gone);
     delete from users where user_no = any(gone);
@@ -319,8 +320,9 @@ end
 $$;
 
 -- Takes back what a load added: its events, with their receipts, so that they may be loaded again; the items and users it
--- made and nobody used or changed since; and what it replaced in items that nobody changed since. Twice is once. No row:
--- there is no such load. Raises TD423 while the load runs.
+-- made and nobody used or changed since; and what it replaced in items that nobody changed since. Twice is once, but for
+-- what stayed then, as another load used it: what nobody uses now goes the second time. No row: there is no such load.
+-- Raises TD423 while the load runs.
 create function undo_load(given_load_no integer)
 returns table (events bigint, users bigint, users_removed bigint, items_removed bigint, items_kept bigint,
                items_restored bigint, is_new boolean)
@@ -344,10 +346,6 @@ begin
     if not found then
         return;
     end if;
-    if undone.state = 'undone' then
-        return query select 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, 0::bigint, false;
-        return;
-    end if;
 
     -- As forget_user does; and one load is taken back at a time.
     perform pg_advisory_xact_lock_shared(31310, 4);
@@ -363,7 +361,7 @@ begin
     -- First those who may go, so that nobody writes anything of them. The others are held, so that forget_user finds the
     -- changes; one who is forgotten meanwhile is waited for and is gone.
     perform from users
-    where load_no = given_load_no and user_no in (select user_no from taken_back) order by user_id for update;
+    where load_no = given_load_no order by user_id for update;
     perform from users where user_no in (select user_no from taken_back) order by user_id for key share;
     delete from interactions where position > undone.after_position and load_no = given_load_no;
     get diagnostics gone_events = row_count;
@@ -398,8 +396,9 @@ begin
     from (select distinct taken_back.user_no from taken_back join public.users using (user_no) order by 1) as changed;
     insert into forgotten_users (user_no, position)
     select user_no, nextval('interaction_positions') from unnest(no_users) as gone (user_no);
-    update loads set state = 'undone', undone_at = now() where load_no = given_load_no;
+    update loads set state = 'undone', undone_at = coalesce(undone_at, now()) where load_no = given_load_no;
     return query
-    select gone_events, gone_users, cardinality(no_users)::bigint, removed, made - removed, restored, true;
+    select gone_events, gone_users, cardinality(no_users)::bigint, removed, made - removed, restored,
+           undone.state <> 'undone';
 end
 $$;

@@ -269,7 +269,10 @@ def _undo(load_no: int, *, as_json: bool) -> None:
         typer.echo(json.dumps({"load": load_no, **dataclasses.asdict(undone)}))
         return
     if not undone.is_new:
-        typer.echo(f"Load {load_no} was taken back before.")
+        typer.echo(
+            f"Load {load_no} was taken back before. Of what stayed then, users removed:"
+            f" {undone.users_removed:,}, items removed: {undone.items_removed:,}."
+        )
         return
     typer.echo(
         f"Load {load_no} is taken back: {undone.events:,} events of {undone.users:,} users,"
@@ -278,6 +281,6 @@ def _undo(load_no: int, *, as_json: bool) -> None:
     )
     if undone.items_kept:
         typer.echo(
-            f"Items that stay: {undone.items_kept:,}. They were used or changed since; loads that"
-            " used them are to be taken back first."
+            f"Items that stay: {undone.items_kept:,}. They were used or changed since. Once the"
+            f" loads that used them are taken back, `tandem load --undo {load_no}` removes them."
         )

@@ -27,7 +27,8 @@ def _print_file(console: Console, file: FilePreview) -> None:
         console.print(unread_line(file.unread))
     console.print(f"  rows: {file.rows:,}")
     if file.items is not None:
-        console.print(f"  {file.content}: {file.items:,} items")
+        known = f", {file.known_items:,} are there and change" if file.known_items else ""
+        console.print(f"  {file.content}: {file.items:,} items{known}")
     if file.events is not None:
         _print_events(console, file.events)
     for rejected in file.rejected:
@@ -52,6 +53,11 @@ def _print_events(console: Console, events: EventFigures) -> None:
         f" or more; items: {events.items:,}, {_share(events.items_with_two, events.items)} with two"
         " users or more: the night learns from these"
     )
+    if events.known_users or events.known_items:
+        console.print(
+            f"  there already: {events.known_users:,} of the users, {events.known_items:,} of the"
+            f" items, {events.known_events:,} of the events, which are not stored again"
+        )
     if events.repeated:
         console.print(f"  the same event again: {events.repeated:,}, each stored once")
     if events.conflicts:

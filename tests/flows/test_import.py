@@ -9,7 +9,7 @@ import psycopg
 import pytest
 from prefect.blocks.system import Secret
 from prefect.settings import PREFECT_API_URL
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
 
 from domain.errors import ImportInProgressError, InvalidInputError
 from flows.import_new import import_from_source
@@ -142,6 +142,22 @@ def test_a_folder_is_imported_once_and_a_second_run_at_the_same_time_is_cancelle
         ({"source": "/data", "time_zone": "Berlin"}, "There is no time zone Berlin"),
     ],
 )
+def test_what_one_person_did_is_imported_for_whom_the_parameter_says(
+    tmp_path: Path, engine: Engine
+) -> None:
+    folder = tmp_path / "exports" / "2026"
+    folder.mkdir(parents=True)
+    (folder / "watched.csv").write_text("Title,Date\nCats|Dogs,2020-09-13\n")
+    imported = run(name="mine", source=str(tmp_path / "exports"), user="ann", split="|")
+    assert imported.files == ("2026/watched.csv",)
+    query = text(
+        "select user_id, item_id from interactions join users using (user_no)"
+        " join items using (item_no) order by 2"
+    )
+    with engine.connect() as connection:
+        assert connection.execute(query).all() == [("ann", "Cats"), ("ann", "Dogs")]
+
+
 def test_parameters_that_cannot_be_meant_are_refused(
     parameters: dict[str, Any], reason: str
 ) -> None:

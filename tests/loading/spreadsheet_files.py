@@ -163,6 +163,11 @@ SPREADSHEETS = [
     ),
     # ------------------------------------------------------------ ratings
     Case("stars", rated("★★★★☆", "★½"), [rate(4, "1:5"), rate(1.5, "1:5", item="b")]),
+    Case(
+        "bubbles",
+        rated("4 of 5 bubbles", "1 of 5 bubbles"),
+        [rate(4, "1:5"), rate(1, "1:5", item="b")],
+    ),
     Case("asterisks", rated("*****", "*"), [rate(5, "1:5"), rate(1, "1:5", item="b")]),
     Case(
         "numbers of stars",

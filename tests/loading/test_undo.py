@@ -42,6 +42,27 @@ def test_events_of_a_load_go_and_those_of_others_stay(
     assert undone(engine, load_no) == Undone(0, 0, 0, 0, 0, 0, is_new=False)
 
 
+def test_what_another_load_used_goes_once_that_one_is_taken_back_too(
+    database_url: str, engine: Engine, tmp_path: Path
+) -> None:
+    first = events_file(tmp_path, "first", f"ann,1,{TIME}", f"bob,2,{TIME}")
+    second = events_file(tmp_path, "second", f"ann,1,{TIME + 1}")
+    first_no = load_path(first, database_url, create_items=True).load_no
+    second_no = load_path(second, database_url).load_no
+    assert undone(engine, first_no) == Undone(2, 2, 1, 1, 1, 0, is_new=True)
+    assert undone(engine, second_no) == Undone(1, 1, 0, 0, 0, 0, is_new=True)
+    assert stored_items(engine) != []
+    with engine.begin() as connection:
+        last = connection.execute(text("select last_value from interaction_positions")).scalar_one()
+    assert undone(engine, first_no) == Undone(0, 0, 1, 1, 0, 0, is_new=False)
+    assert stored_items(engine) == []
+    gone = text("select count(*) from forgotten_users where position > :last")
+    with engine.connect() as connection:
+        assert connection.execute(text("select count(*) from users")).scalar_one() == 0
+        assert connection.execute(gone, {"last": last}).scalar_one() == 1
+    assert undone(engine, first_no) == Undone(0, 0, 0, 0, 0, 0, is_new=False)
+
+
 def test_what_was_taken_back_can_be_loaded_again(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
@@ -77,7 +98,7 @@ def test_whoever_had_events_of_it_is_computed_anew(
 def test_users_it_made_go_unless_anything_else_is_known_of_them(
     database_url: str, engine: Engine, tmp_path: Path
 ) -> None:
-    users = ("used", "described", "interested", "nobody")
+    users = ("used", "described", "interested", "unused")
     first = events_file(tmp_path, "first", *(f"{user},1,{TIME}" for user in users))
     load_no = load_path(first, database_url, create_items=True).load_no
     load_path(events_file(tmp_path, "second", f"used,1,{TIME + 1}"), database_url)

@@ -66,6 +66,26 @@ def test_a_preview_stores_nothing_and_says_what_would_be(tmp_path: Path, engine:
     assert count(engine, "interactions") == count(engine, "loads") == 0
 
 
+def test_a_preview_says_what_the_store_has_already(tmp_path: Path) -> None:
+    (tmp_path / "first.csv").write_text("user,item,ts\nann,1,1600000000\n")
+    (tmp_path / "more.csv").write_text("user,item,ts\nann,1,1600000000\nbob,2,1600000000\n")
+    (tmp_path / "items.csv").write_text("sku,title\n1,One\n3,Three\n")
+    tandem("load", "first.csv")
+    events = tandem("load", "--preview", "more.csv").output
+    assert "there already: 1 of the users, 1 of the items, 1 of the events" in events
+    items = tandem("load", "--preview", "items.csv").output
+    assert "items: 2 items, 1 are there and change" in items
+
+
+def test_what_joins_ids_and_who_is_nobody_can_be_said(tmp_path: Path, engine: Engine) -> None:
+    rows = "ann,1|2,1600000000\ntill 1,3,1600000000\nguest,3,1600000000\n"
+    (tmp_path / "events.csv").write_text(f"user,item,ts\n{rows}")
+    assert "--split '|' or --split -" in tandem("load", "events.csv").output
+    loaded = tandem("load", "events.csv", "--split", "|", "--guests", "till 1", "--json")
+    assert json.loads(loaded.stdout)["rejected"] == {"user_id stands for nobody": 1}
+    assert count(engine, "interactions") == 3
+
+
 def test_what_is_ambiguous_is_refused_with_the_options_where_nobody_can_be_asked(
     tmp_path: Path, engine: Engine
 ) -> None:
