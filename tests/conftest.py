@@ -40,7 +40,7 @@ from tests import tables
 
 TEMPLATE = "template_tandem"
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
-LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/serving/test_similarity_index.py")
+LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/contract/", "tests/promises/")
 WHOLE = (*TOGETHER, "tests/benchmarks/", "tests/chaos/", "tests/promises/", "tests/stack/")
 """Folders whose tests start programs."""
 WHOLE_FIXTURES = {"start", "client", "own_redis", "speed_worker", "browser"}

@@ -5,13 +5,25 @@ from collections.abc import Callable
 
 from sqlalchemy import Engine, text
 
+_SHORTEST_SECONDS, _LONGEST_SECONDS = 0.01, 0.2
+
 
 def wait_until(condition: Callable[[], object], *, seconds: float = 20.0) -> None:
     """Return as soon as the condition holds; fail if it does not in a generous time."""
     deadline = time.monotonic() + seconds
+    asked_at = time.monotonic()
     while not condition():
         assert time.monotonic() < deadline, "the condition never held"
-        time.sleep(0.01)
+        time.sleep(pause_seconds(asked_at))
+        asked_at = time.monotonic()
+
+
+def pause_seconds(asked_at: float) -> float:
+    """How long to wait after a question that was asked then, so that what is waited for has time.
+
+    Who asks at once again, with a request or a program, takes the time that the answer needs.
+    """
+    return min(max(_SHORTEST_SECONDS, 2 * (time.monotonic() - asked_at)), _LONGEST_SECONDS)
 
 
 def statements_waiting(engine: Engine, asking: str = "") -> int:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import subprocess
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from serving.runtime.budget import current
 from serving.settings import ServingSettings
 from sql.engine import make_engine
 from tests import tables
+from tests.waiting import pause_seconds
 
 Scored = Sequence[tuple[int, float]]
 Start = Callable[..., Awaitable[httpx.AsyncClient]]
@@ -35,8 +37,10 @@ CUT_OFF = datetime.now(UTC) - timedelta(hours=1)
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait for a condition; the test fails if it never comes true."""
     async with asyncio.timeout(180):
-        while not await condition():  # noqa: ASYNC110 -- what is waited for is in another process
-            await asyncio.sleep(0.01)
+        asked_at = time.monotonic()
+        while not await condition():
+            await asyncio.sleep(pause_seconds(asked_at))
+            asked_at = time.monotonic()
 
 
 @dataclass

@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -92,7 +93,7 @@ def running_api(
     port = int(given["TANDEM_API_PORT"])
     with serving(log, variables) as process:
         api = RunningApi(port, log, process)
-        wait_until(lambda: _is_ready(api), seconds=120)
+        wait_until(lambda: _is_ready(api), seconds=300)
         yield api
 
 
@@ -110,6 +111,10 @@ def run_api(database_url: str, redis_url: str, tmp_path: Path) -> Iterator[RunAp
 
 def _is_ready(api: RunningApi) -> bool:
     assert api.process.poll() is None, api.log.read_text()
+    with socket.socket() as asking:
+        # While it only starts, a whole client each time would take the time that it needs.
+        if asking.connect_ex(("127.0.0.1", api.port)):
+            return False
     try:
         return api.get("/readyz").status_code == 200
     except httpx.TransportError:

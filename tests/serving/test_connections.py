@@ -3,11 +3,13 @@
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import psutil
 import pytest
 
+from sql.engine import make_engine
 from sql.roles import APP
 from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database
@@ -22,16 +24,56 @@ HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
 PIECE = b"a" * 65_536
 
 
+Shared = tuple[RunningApi, bytes]
+"""A server, and a key for everything."""
+
+
+@contextmanager
+def _shared_api(
+    postgres: PostgresServer, redis_url: str, folder: Path, **settings: object
+) -> Iterator[Shared]:
+    with cloned_database(postgres) as name:
+        engine = make_engine(postgres.url(name))
+        key = Seeds(engine, []).key("read", "write")
+        engine.dispose()
+        url = postgres.url(name, APP)
+        with running_api(url, redis_url, folder / "api.log", **settings) as api:
+            yield api, key.encode()
+
+
 @pytest.fixture(scope="module")
-def one_api(
+def shared(
+    postgres: PostgresServer, redis_server_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Shared]:
+    """One server for all that leaves nothing behind."""
+    # To count an address asks Redis; meanwhile a client that has hung up is not waited for.
+    folder = tmp_path_factory.mktemp("shared")
+    with _shared_api(postgres, redis_server_url, folder, limit_address_per_minute=0) as shared:
+        yield shared
+
+
+@pytest.fixture
+def one_api(shared: Shared) -> RunningApi:
+    return shared[0]
+
+
+@pytest.fixture(scope="module")
+def waiting_for_no_header(
     postgres: PostgresServer, redis_server_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[RunningApi]:
-    """One server for all that leaves nothing behind."""
-    log = tmp_path_factory.mktemp("one-api") / "api.log"
-    with (
-        cloned_database(postgres) as name,
-        running_api(postgres.url(name, APP), redis_server_url, log) as api,
-    ):
+    folder = tmp_path_factory.mktemp("headers")
+    with _shared_api(postgres, redis_server_url, folder, api_header_seconds=0.5) as (api, _):
+        yield api
+
+
+@pytest.fixture(scope="module")
+def waiting_for_nobody(
+    postgres: PostgresServer, redis_server_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[RunningApi]:
+    """It waits neither for who is to take an answer nor for a body."""
+    settings = {"api_send_seconds": 0.5, "api_body_bytes": 200_000, "api_body_seconds": 0.5}
+    folder = tmp_path_factory.mktemp("bodies")
+    with _shared_api(postgres, redis_server_url, folder, **settings) as (api, _):
         yield api
 
 
@@ -121,9 +163,9 @@ def test_a_long_path_within_the_limits_is_looked_for(one_api: RunningApi) -> Non
 )
 @pytest.mark.parametrize("pieces", [1, 3])
 def test_a_body_is_read_though_its_request_offers_another_protocol(
-    run_api: RunApi, seeds: Seeds, length: bytes, body: bytes, pieces: int
+    shared: Shared, length: bytes, body: bytes, pieces: int
 ) -> None:
-    api, key = run_api(), seeds.key("write").encode()
+    api, key = shared
     offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: A\r\n"
     head = b"POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nX-API-Key: "
     sent = head + key + b"\r\n" + offer + length + b"\r\n\r\n" + body + HEAD + b"\r\n"
@@ -137,10 +179,9 @@ def test_a_body_is_read_though_its_request_offers_another_protocol(
 
 
 def test_what_was_asked_in_full_is_answered_to_a_client_that_says_no_more(
-    run_api: RunApi, seeds: Seeds
+    shared: Shared,
 ) -> None:
-    # To count an address asks Redis; meanwhile a client that has hung up is not waited for.
-    api, key = run_api(limit_address_per_minute=0), seeds.key("read").encode()
+    api, key = shared
     asking = b"GET /v1/popular HTTP/1.1\r\nHost: x\r\nX-API-Key: " + key + b"\r\n\r\n"
     for parts, statuses in (([asking], [200]), ([HEAD, b"\r\n", asking], [200, 200])):
         with connected(api.port) as raw:
@@ -204,8 +245,8 @@ def test_what_stands_around_a_body_is_bounded_too(one_api: RunningApi, beginning
             pytest.fail("13 MB that belong to no body were taken")
 
 
-def test_half_a_header_is_reported_so_and_ended(run_api: RunApi) -> None:
-    api = run_api(api_header_seconds=0.5)
+def test_half_a_header_is_reported_so_and_ended(waiting_for_no_header: RunningApi) -> None:
+    api = waiting_for_no_header
     with ExitStack() as stack:
         starts = (HEAD, b"G", b"\r\n", HEAD + b"X-A: a\r\n")
         for start in starts:
@@ -226,9 +267,9 @@ def test_half_a_header_is_reported_so_and_ended(run_api: RunApi) -> None:
 
 
 def test_an_idle_connection_outlives_the_time_for_headers_and_half_a_second_one_does_not(
-    run_api: RunApi,
+    waiting_for_no_header: RunningApi,
 ) -> None:
-    api = run_api(api_header_seconds=0.5)
+    api = waiting_for_no_header
     with connected(api.port) as idle, connected(api.port) as half:
         for raw in (idle, half):
             raw.send(HEAD, b"\r\n")
@@ -282,8 +323,8 @@ def test_beyond_the_limit_of_connections_probes_are_answered_and_others_told_to_
     wait_until(lambda: asked(api.port, wanted).status != 503)
 
 
-def test_who_does_not_take_the_answer_is_left(run_api: RunApi) -> None:
-    api = run_api(api_send_seconds=0.5)
+def test_who_does_not_take_the_answer_is_left(waiting_for_nobody: RunningApi) -> None:
+    api = waiting_for_nobody
     process = psutil.Process(api.process.pid)
     asking = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
     with connected(api.port, receive_bytes=4_096) as raw:
@@ -297,8 +338,10 @@ def test_who_does_not_take_the_answer_is_left(run_api: RunApi) -> None:
     assert api.get("/healthz").status_code == 200
 
 
-def test_a_body_that_was_answered_already_is_thrown_away_within_bounds(run_api: RunApi) -> None:
-    api = run_api(api_body_bytes=200_000, api_body_seconds=0.5)
+def test_a_body_that_was_answered_already_is_thrown_away_within_bounds(
+    waiting_for_nobody: RunningApi,
+) -> None:
+    api = waiting_for_nobody
     head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
     with connected(api.port) as raw:
         raw.send(head % 100_000)

@@ -1,7 +1,7 @@
 """A big catalogue: similar items come from the index, words typed wrong from keys they share."""
 
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,8 +17,11 @@ from serving.runs.live_runs import ItemIndex, Runs
 from serving.runtime.faults import RunGoneError
 from serving.search.query_analysis import edit_distance, max_edits
 from serving.similar.similar_items import ItemFilters, SimilarItems
+from sql.engine import make_engine
 from sql.statements import statements
+from stack.local.servers.postgres import PostgresServer
 from tests import tables
+from tests.conftest import cloned_database
 from tests.serving.conftest import Seeds
 
 ITEMS, DIMENSIONS = 3000, 8
@@ -40,8 +43,31 @@ def film_nos() -> list[int]:
     return []
 
 
+@pytest.fixture(scope="module")
+def catalogue_template(postgres: PostgresServer) -> Iterator[tuple[str, Catalogue]]:
+    """A database with the catalogue, to be cloned; what is in it."""
+    with cloned_database(postgres) as name:
+        engine = make_engine(postgres.url(name))
+        catalogue = build_catalogue(engine)
+        engine.dispose()
+        yield name, catalogue
+
+
 @pytest.fixture
-def catalogue(engine: Engine, seeds: Seeds) -> Catalogue:
+def database_name(
+    postgres: PostgresServer, catalogue_template: tuple[str, Catalogue]
+) -> Iterator[str]:
+    """A database with the catalogue."""
+    with cloned_database(postgres, catalogue_template[0]) as name:
+        yield name
+
+
+@pytest.fixture
+def catalogue(catalogue_template: tuple[str, Catalogue]) -> Catalogue:
+    return catalogue_template[1]
+
+
+def build_catalogue(engine: Engine) -> Catalogue:
     chance = np.random.default_rng(0)
     similarity_embeddings = chance.normal(size=(ITEMS, DIMENSIONS)).astype(np.float32)
     similarity_embeddings /= np.linalg.norm(similarity_embeddings, axis=1, keepdims=True)
@@ -49,7 +75,7 @@ def catalogue(engine: Engine, seeds: Seeds) -> Catalogue:
         {"item_id": f"thing-{n}", "title": f"Thing {n}", "categories": [f"c{n % 100}"]}
         for n in range(ITEMS)
     ]
-    run_id = RunId(seeds.run())
+    run_id = RunId(Seeds(engine, []).run())
     with engine.begin() as connection:
         made = insert(tables.items).returning(tables.items.c.item_no)
         item_nos = np.sort(connection.execute(made, names).scalars().all())
