@@ -51,6 +51,16 @@ class ItemComponents:
     transitions: Mapping[float, csr_matrix] = field(default_factory=dict)
     """By ridge, (i, i): what each column gains after the row's item."""
 
+    def scales(self, weights: LiveWeights) -> NDArray[np.float32]:
+        """(i,) what is multiplied by it in each item's score; root mean square 1."""
+        if not len(self.item_nos):
+            return np.empty(0, dtype=np.float32)
+        # s_i = d_i^e * product over trends of (1 + recent interactions)^g
+        exponents = weights.popularity_exponent * np.log(self.degrees)
+        exponents += np.array(weights.trend_exponents) @ self.trends
+        scales = np.exp(exponents - exponents.max())
+        return np.asarray(scales / np.sqrt((scales**2).mean()), dtype=np.float32)
+
     def trend(self, weights: LiveWeights) -> NDArray[np.float64]:
         """(i,) the weighted mean of the trends; 0 if they weigh nothing."""
         if weights.trend == 0.0:
@@ -92,11 +102,11 @@ def item_space(
     Everything is rounded to the 32 bits it is stored with, so that whoever reads it from the store
     computes the same live vectors.
     """
-    scales = taste_scales(components, parameters)
+    multiplied = components.scales(weights)
+    scales = taste_scales(components, parameters) * multiplied
     taste = components.factors * scales[:, None]
-    vectors = np.column_stack(
-        [taste, components.sequence.item_embeddings, components.trend(weights)]
-    )
+    sequence = components.sequence.item_embeddings * multiplied[:, None]
+    vectors = np.column_stack([taste, sequence, components.trend(weights)])
     norms = np.linalg.norm(vectors, axis=1)
     norm = float(norms.max(initial=0.0))
     # filler = sqrt(max_norm^2 - |v|^2): all norms become equal
@@ -121,7 +131,9 @@ def transitions_of(components: ItemComponents, weights: LiveWeights) -> Transiti
     if weights.transitions == 0.0:
         return NO_TRANSITIONS
     matrix = components.transitions[weights.ridge]
-    return weighed(matrix, components.item_nos, weights.transitions)
+    scores = matrix.data * components.scales(weights)[matrix.indices]
+    multiplied = csr_matrix((scores, matrix.indices, matrix.indptr), shape=matrix.shape)
+    return weighed(multiplied, components.item_nos, weights.transitions)
 
 
 def taste_scales(components: ItemComponents, parameters: SpaceParameters) -> NDArray[np.float32]:
