@@ -55,6 +55,9 @@ class ListHyperparameters:
     trend_half_life_days: float = 7.0
     decay_per_year: float = 0.0
     """How often a year halves what an interaction counts, besides the decay of its kind."""
+    sequence_weight: float = 0.0
+    """What comes after a user's newest items counts so much beside the factors' scores, each by its
+    spread; popularity and trend multiply both."""
     seed: int = 20
 
     @classmethod

@@ -80,7 +80,8 @@ def choose_lists(
     made = chosen.hyperparameters
     context.say(
         f"{made.factors} factors at the most, popularity exponent {made.popularity_exponent},"
-        f" trend exponent {made.trend_exponent}: {chosen.evidence}."
+        f" trend exponent {made.trend_exponent}, sequence {made.sequence_weight}:"
+        f" {chosen.evidence}."
     )
     return replace(run, parameters=parameters), chosen.fitted
 

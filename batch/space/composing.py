@@ -75,11 +75,12 @@ def fit_item_components(
     parameters: SpaceParameters,
     *,
     ridges: Sequence[float] = RIDGES,
+    sequence: SequenceVectors | None = None,
     threads: int = 0,
 ) -> ItemComponents:
     """Learn the components; `matrix` must have been made of `interactions` as of `as_of`.
 
-    `ridges`: those that transitions are learned with.
+    `ridges`: those that transitions are learned with; `sequence` if it has been learned already.
     """
     als = parameters.als()
     item_nos = matrix.item_nos
@@ -88,7 +89,7 @@ def fit_item_components(
         item_nos=item_nos,
         factors=fit(confidences(matrix, als), als, threads=threads).items,
         degrees=item_degrees(matrix),
-        sequence=sequence_vectors(interactions, item_nos, as_of, parameters),
+        sequence=sequence or sequence_vectors(interactions, item_nos, as_of, parameters),
         trends=np.stack(trends),
         transitions=fit_transitions(interactions, item_nos, parameters.transitions, ridges),
     )

@@ -114,6 +114,15 @@ def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
     assert popular.popular_half_life_days < settings.popular_half_life_days
 
 
+def test_lists_know_what_comes_next_where_it_foresees_more() -> None:
+    log = chained(users=300, length=24)
+    days = log.occurred_at.astype("datetime64[s]").astype(float) / SECONDS_A_DAY
+    # Each user pauses in the middle of the chain: the night knows whoever comes back.
+    spread = interactions(list(zip(log.user_nos, log.item_nos, days * 40 % 101, strict=True)))
+    chosen = choose_lists(validation_of(spread), SMALL.lists, threads=1)
+    assert chosen.hyperparameters.sequence_weight > 0.0
+
+
 def test_with_few_events_everything_stays() -> None:
     whole = validation_of(trending())
     validation = replace(whole, events=whole.events[:50])
