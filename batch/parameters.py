@@ -55,6 +55,9 @@ class ListHyperparameters:
     trend_half_life_days: float = 7.0
     decay_per_year: float = 0.0
     """How often a year halves what an interaction counts, besides the decay of its kind."""
+    sequence_weight: float = 0.0
+    """What comes after a user's newest items counts so much beside the factors' scores, each by its
+    spread; popularity and trend multiply both."""
     seed: int = 20
 
     @classmethod
@@ -129,6 +132,10 @@ class LiveWeights:
     taste: float = 0.5
     trends: tuple[float, float, float] = (0.0, 0.1, 0.0)
     """One for each of `TREND_HALF_LIVES_DAYS`."""
+    popularity_exponent: float = 0.0
+    """e: what taste, sequence and transitions say of an item is multiplied by d_i^e."""
+    trend_exponents: tuple[float, float, float] = (0.0, 0.0, 0.0)
+    """g: and by (1 + recent interactions)^g; one for each of `TREND_HALF_LIVES_DAYS`."""
     transitions: float = 0.0
     ridge: float = RIDGES[0]
     """The penalty the transitions are learned with."""

@@ -67,6 +67,12 @@ class BatchSettings(LayerSettings):
         le=50,
         description="how often a year halves what an interaction counts for the lists; 0: never",
     )
+    sequence_weight: float = Field(
+        _LISTS.sequence_weight,
+        ge=0,
+        le=10,
+        description="what comes after a user's newest items counts so much beside the factors",
+    )
     live_factors: int = Field(
         _SPACE.factors,
         ge=1,

@@ -80,7 +80,8 @@ def choose_lists(
     made = chosen.hyperparameters
     context.say(
         f"{made.factors} factors at the most, popularity exponent {made.popularity_exponent},"
-        f" trend exponent {made.trend_exponent}: {chosen.evidence}."
+        f" trend exponent {made.trend_exponent}, sequence {made.sequence_weight}:"
+        f" {chosen.evidence}."
     )
     return replace(run, parameters=parameters), chosen.fitted
 
@@ -120,7 +121,9 @@ def choose_weights(context: NightlyContext, run: Run, validation: Validation | N
     weights = chosen.weights
     context.say(
         f"Sequence 1, taste {weights.taste}, transitions {weights.transitions}, trends"
-        f" {weights.trends} by half-lives of {TREND_HALF_LIVES_DAYS} days: {chosen.evidence}."
+        f" {weights.trends} by half-lives of {TREND_HALF_LIVES_DAYS} days; multiplied by popularity"
+        f" to the power {weights.popularity_exponent} and trends to {weights.trend_exponents}:"
+        f" {chosen.evidence}."
     )
     return weights
 

@@ -27,6 +27,7 @@ from batch.parameters import (
 from batch.runs import model_runs
 from batch.runs.model_runs import Run
 from batch.space.composing import ItemSpace, fit_item_components, item_space
+from batch.space.sequence import SequenceVectors, sequence_vectors
 from batch.tuning.tuned_hyperparameters import find_tuned_hyperparameters
 from domain.errors import NotEnoughHistoryError
 from flows.crashes import report_crash
@@ -121,9 +122,24 @@ def build_matrix(context: NightlyContext, run: Run, history: Interactions) -> In
     return matrix
 
 
+@step("Learn what comes after what")
+def learn_sequence(
+    context: NightlyContext, run: Run, history: Interactions, matrix: InteractionMatrix
+) -> SequenceVectors:
+    """The sequence part of the items, for the live scores and, if chosen, the lists."""
+    moment = as_of(run, history)
+    sequence = sequence_vectors(history, matrix.item_nos, moment, run.parameters.space)
+    context.say(f"{sequence.dimensions} dimensions.")
+    return sequence
+
+
 @step("Refit on everything")
 def refit(
-    context: NightlyContext, run: Run, history: Interactions, matrix: InteractionMatrix
+    context: NightlyContext,
+    run: Run,
+    history: Interactions,
+    matrix: InteractionMatrix,
+    sequence: SequenceVectors,
 ) -> Factors:
     """What is published."""
     hyperparameters = run.parameters.lists
@@ -132,6 +148,7 @@ def refit(
         history,
         as_of(run, history),
         hyperparameters,
+        sequence=sequence,
         threads=context.settings.threads,
         on_iteration=progress(context, hyperparameters),
     )
@@ -157,6 +174,8 @@ def learn_space(
     run: Run,
     history: Interactions,
     matrix: InteractionMatrix,
+    sequence: SequenceVectors,
+    *,
     weights: LiveWeights,
 ) -> ItemSpace:
     """All items in one space: taste, sequence and trend; and what comes next."""
@@ -167,6 +186,7 @@ def learn_space(
         as_of(run, history),
         space,
         ridges=weights.ridges,
+        sequence=sequence,
         threads=context.settings.threads,
     )
     return item_space(components, space, weights)

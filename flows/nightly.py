@@ -163,12 +163,13 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     choosing_tasks.choose_policy(context, run, validation, weights, fitted)
     del fitted
     chosen = choosing_tasks.choose_words(context, run, validation, terms, weights)
-    factors = learning_tasks.refit(context, run, history, matrix)
+    sequence = learning_tasks.learn_sequence(context, run, history, matrix)
+    factors = learning_tasks.refit(context, run, history, matrix, sequence)
     factors, wider = learning_tasks.learn_list_words(context, factors, matrix, terms, chosen)
     publishing_tasks.write_lists(context, run, wider, factors, catalogue)
     # They are the largest thing of a night, and nothing needs them any more.
     del factors, wider
-    space = learning_tasks.learn_space(context, run, history, matrix, weights)
+    space = learning_tasks.learn_space(context, run, history, matrix, sequence, weights=weights)
     words = learning_tasks.learn_words(context, space, matrix, terms, chosen)
     publishing_tasks.write_words(context, run, words)
     publishing_tasks.write_item_vectors(context, run, words)

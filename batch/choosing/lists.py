@@ -20,7 +20,14 @@ from batch.evaluation.ranks import gains_at
 from batch.fitting import Factors
 from batch.history.matrix import InteractionMatrix
 from batch.history.trend import trend
-from batch.lists.listing import als_parameters, decayed, fit_factors, scoring_scales
+from batch.lists.listed_sequence import sequence_factors
+from batch.lists.listing import (
+    als_parameters,
+    decayed,
+    fit_factors,
+    scoring_scales,
+    with_sequence,
+)
 from batch.lists.popularity import popular_scores
 from batch.parameters import ListHyperparameters
 from batch.settings import BatchSettings
@@ -30,6 +37,7 @@ FACTORS = (32, 64)
 """Numbers of factors to choose from, beside those asked for."""
 POPULARITY_EXPONENTS = (-0.5, -0.25, 0.0)
 TREND_EXPONENTS = (0.0, 0.5, 1.0, 1.5)
+SEQUENCE_WEIGHTS = (0.5, 1.0)
 MOST_EVENTS = 1_000
 _SCORES_AT_ONCE = 10_000_000
 
@@ -49,7 +57,7 @@ class ChosenLists:
     def described(self) -> dict[str, Any]:
         """As a figure of the run."""
         chosen = self.hyperparameters
-        names = ("factors", "popularity_exponent", "trend_exponent")
+        names = ("factors", "popularity_exponent", "trend_exponent", "sequence_weight")
         return self.evidence.described("lists", {name: getattr(chosen, name) for name in names})
 
 
@@ -87,6 +95,19 @@ def choose_lists(
     chosen = _chosen(gains, default, asked.user_nos)
     fitted = fits[chosen.hyperparameters.factors]
     scales = scoring_scales(matrix, chosen.hyperparameters, lately)
+    following = sequence_factors(validation.components.sequence, matrix, split.past)
+    with_each = {
+        weighed: with_sequence(fitted, following, weighed)
+        for weight in SEQUENCE_WEIGHTS
+        for weighed in [replace(chosen.hyperparameters, sequence_weight=weight)]
+    }
+    for weighed, candidate in with_each.items():
+        gains |= _gains(asked, candidate, {weighed: scales})
+    best = max(with_each, key=lambda each: float(gains[each].mean()))
+    gain, error = paired_difference(gains[best], gains[chosen.hyperparameters], asked.user_nos)
+    if gain > error:
+        evidence = Evidence.of(gains[best], gains[default], asked.user_nos)
+        chosen, fitted = ChosenLists(best, evidence), with_each[best]
     return replace(chosen, fitted=Factors(fitted.users, fitted.items * scales[:, None]))
 
 

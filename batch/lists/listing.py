@@ -16,7 +16,9 @@ from batch.history.matrix import (
     mean_weight,
 )
 from batch.history.trend import trend
-from batch.parameters import AlsParameters, ListHyperparameters
+from batch.lists.listed_sequence import sequence_factors
+from batch.parameters import AlsParameters, ListHyperparameters, SpaceParameters
+from batch.space.sequence import SequenceVectors, sequence_vectors
 
 _ROWS_A_FACTOR = 4
 """More factors than a quarter of the items, or of the users, describe nothing."""
@@ -30,16 +32,22 @@ def fit_lists(
     as_of: np.datetime64,
     hyperparameters: ListHyperparameters,
     *,
+    sequence: SequenceVectors | None = None,
     threads: int = 0,
     on_iteration: Callable[[int], None] = lambda _iteration: None,
 ) -> Factors:
     """Factors whose inner products are the batch scores.
 
     `matrix` must have been made of `interactions` as of `as_of`, without the decay of the
-    hyperparameters.
+    hyperparameters. `sequence` is what was learned of its items, if it has been already.
     """
     matrix = decayed(matrix, interactions, as_of, hyperparameters)
     fitted = fit_factors(matrix, hyperparameters, threads=threads, on_iteration=on_iteration)
+    if hyperparameters.sequence_weight:
+        if sequence is None:
+            sequence = sequence_vectors(interactions, matrix.item_nos, as_of, SpaceParameters())
+        following = sequence_factors(sequence, matrix, interactions)
+        fitted = with_sequence(fitted, following, hyperparameters)
     lately = trend(interactions, matrix.item_nos, as_of, hyperparameters.trend_half_life_days)
     return Factors(
         fitted.users, fitted.items * scoring_scales(matrix, hyperparameters, lately)[:, None]
@@ -92,6 +100,18 @@ def fit_factors(
         on_iteration=lambda done: on_iteration(hyperparameters.iterations + done),
     )
     return _mean_of(first, other, hyperparameters.seed)
+
+
+def with_sequence(
+    fitted: Factors, following: Factors, hyperparameters: ListHyperparameters
+) -> Factors:
+    """Both side by side, what comes next weighed, each by its own spread."""
+    seed = hyperparameters.seed
+    share = hyperparameters.sequence_weight * _spread(fitted, seed) / _spread(following, seed)
+    return Factors(
+        np.hstack([fitted.users, share * following.users]).astype(np.float32),
+        np.hstack([fitted.items, following.items]).astype(np.float32),
+    )
 
 
 def iterations_of(hyperparameters: ListHyperparameters) -> int:

@@ -115,7 +115,14 @@ def night_with(
     return FittedNight(
         cut_off=cut_off,
         matrix=matrix,
-        lists=fit_lists(matrix, past, as_of, choices.lists or parameters.lists, threads=threads),
+        lists=fit_lists(
+            matrix,
+            past,
+            as_of,
+            choices.lists or parameters.lists,
+            sequence=components.sequence,
+            threads=threads,
+        ),
         space=item_space(components, parameters.space, weights),
         popular=popular_scores(past, matrix, as_of, choices.popular or default_settings()),
         past=past,

@@ -51,6 +51,16 @@ class ItemComponents:
     transitions: Mapping[float, csr_matrix] = field(default_factory=dict)
     """By ridge, (i, i): what each column gains after the row's item."""
 
+    def scales(self, weights: LiveWeights) -> NDArray[np.float32]:
+        """(i,) what is multiplied by it in each item's score; root mean square 1."""
+        if not len(self.item_nos):
+            return np.empty(0, dtype=np.float32)
+        # s_i = d_i^e * product over trends of (1 + recent interactions)^g
+        exponents = weights.popularity_exponent * np.log(self.degrees)
+        exponents += np.array(weights.trend_exponents) @ self.trends
+        scales = np.exp(exponents - exponents.max())
+        return np.asarray(scales / np.sqrt((scales**2).mean()), dtype=np.float32)
+
     def trend(self, weights: LiveWeights) -> NDArray[np.float64]:
         """(i,) the weighted mean of the trends; 0 if they weigh nothing."""
         if weights.trend == 0.0:
@@ -65,11 +75,12 @@ def fit_item_components(
     parameters: SpaceParameters,
     *,
     ridges: Sequence[float] = RIDGES,
+    sequence: SequenceVectors | None = None,
     threads: int = 0,
 ) -> ItemComponents:
     """Learn the components; `matrix` must have been made of `interactions` as of `as_of`.
 
-    `ridges`: those that transitions are learned with.
+    `ridges`: those that transitions are learned with; `sequence` if it has been learned already.
     """
     als = parameters.als()
     item_nos = matrix.item_nos
@@ -78,7 +89,7 @@ def fit_item_components(
         item_nos=item_nos,
         factors=fit(confidences(matrix, als), als, threads=threads).items,
         degrees=item_degrees(matrix),
-        sequence=sequence_vectors(interactions, item_nos, as_of, parameters),
+        sequence=sequence or sequence_vectors(interactions, item_nos, as_of, parameters),
         trends=np.stack(trends),
         transitions=fit_transitions(interactions, item_nos, parameters.transitions, ridges),
     )
@@ -92,11 +103,11 @@ def item_space(
     Everything is rounded to the 32 bits it is stored with, so that whoever reads it from the store
     computes the same live vectors.
     """
-    scales = taste_scales(components, parameters)
+    multiplied = components.scales(weights)
+    scales = taste_scales(components, parameters) * multiplied
     taste = components.factors * scales[:, None]
-    vectors = np.column_stack(
-        [taste, components.sequence.item_embeddings, components.trend(weights)]
-    )
+    sequence = components.sequence.item_embeddings * multiplied[:, None]
+    vectors = np.column_stack([taste, sequence, components.trend(weights)])
     norms = np.linalg.norm(vectors, axis=1)
     norm = float(norms.max(initial=0.0))
     # filler = sqrt(max_norm^2 - |v|^2): all norms become equal
@@ -121,7 +132,9 @@ def transitions_of(components: ItemComponents, weights: LiveWeights) -> Transiti
     if weights.transitions == 0.0:
         return NO_TRANSITIONS
     matrix = components.transitions[weights.ridge]
-    return weighed(matrix, components.item_nos, weights.transitions)
+    scores = matrix.data * components.scales(weights)[matrix.indices]
+    multiplied = csr_matrix((scores, matrix.indices, matrix.indptr), shape=matrix.shape)
+    return weighed(multiplied, components.item_nos, weights.transitions)
 
 
 def taste_scales(components: ItemComponents, parameters: SpaceParameters) -> NDArray[np.float32]:

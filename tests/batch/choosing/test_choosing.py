@@ -66,6 +66,18 @@ def trending(users: int = 300, items: int = 150, seed: int = 0) -> Interactions:
     return interactions(list(zip(drawn, item_nos.astype(int), days, strict=True)))
 
 
+def fashions(users: int = 400, groups: int = 8, items: int = 160, seed: int = 0) -> Interactions:
+    """A log in which each group of users uses what is in fashion in it."""
+    random = np.random.default_rng(seed)
+    rows = []
+    for user in range(users):
+        for day in random.uniform(0, 100, 25):
+            newest = day * items / groups / 110
+            own = int(np.clip(newest + random.normal(0, 1.5), 0, items // groups - 1))
+            rows.append((user, own * groups + user % groups, float(day)))
+    return interactions(rows)
+
+
 def validation_of(log: Interactions) -> Validation:
     found = validation_of_night(log, SMALL, seed=0, threads=1)
     assert found is not None
@@ -78,6 +90,13 @@ def test_what_follows_what_is_found_and_gets_weight() -> None:
     found = chosen.evidence
     assert found.gain > found.default_gain + 2 * found.error
     assert choose_weights(None, SMALL.space).weights == DEFAULT
+
+
+def test_what_is_in_fashion_counts_more_where_it_is_liked_anyway() -> None:
+    chosen = choose_weights(validation_of(fashions()), SMALL.space)
+    assert max(chosen.weights.trend_exponents) > 0.0
+    found = chosen.evidence
+    assert found.gain > found.default_gain + 2 * found.error
 
 
 def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
@@ -93,6 +112,15 @@ def test_lists_and_the_popular_list_follow_a_log_of_trends() -> None:
     settings = default_settings()
     popular = choose_popular(validation, settings)
     assert popular.popular_half_life_days < settings.popular_half_life_days
+
+
+def test_lists_know_what_comes_next_where_it_foresees_more() -> None:
+    log = chained(users=300, length=24)
+    days = log.occurred_at.astype("datetime64[s]").astype(float) / SECONDS_A_DAY
+    # Each user pauses in the middle of the chain: the night knows whoever comes back.
+    spread = interactions(list(zip(log.user_nos, log.item_nos, days * 40 % 101, strict=True)))
+    chosen = choose_lists(validation_of(spread), SMALL.lists, threads=1)
+    assert chosen.hyperparameters.sequence_weight > 0.0
 
 
 def test_with_few_events_everything_stays() -> None:

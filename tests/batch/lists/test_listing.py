@@ -11,10 +11,14 @@ from batch.history.matrix import InteractionMatrix, confidences, interaction_mat
 from batch.lists.listing import (
     als_parameters,
     fit_factors,
+    fit_lists,
     fit_timeless_lists,
     scoring_scales,
 )
 from batch.parameters import ListHyperparameters
+from batch.space.sequence import SequenceVectors
+from batch.space.validation_events import Timeline
+from domain.live_vector import LiveVectorParameters, sequence_weights
 
 AS_OF = np.datetime64("2026-02-01", "us")
 HYPERPARAMETERS = ListHyperparameters(factors=8, iterations=4)
@@ -52,6 +56,33 @@ def test_balanced_hyperparameters_score_by_the_mean_of_two_fits_of_equal_spread(
     both = fit_factors(matrix, HYPERPARAMETERS)
     parts = [fitted.users @ fitted.items.T for fitted in (alone, evenly)]
     expected = sum(part / part.std(axis=1).mean() for part in parts) / 2.0
+    assert np.allclose(both.users @ both.items.T, expected, atol=1e-3)
+
+
+def test_a_sequence_weight_adds_the_live_score_of_the_cut_off_by_its_spread(
+    make_interactions: Callable[..., Interactions],
+) -> None:
+    random = np.random.default_rng(0)
+    rows = [(int(u), int(i), 1, age) for age, (u, i) in enumerate(random.integers(1, 30, (600, 2)))]
+    log = make_interactions(rows)
+    matrix = interaction_matrix(log, AS_OF)
+    vectors = random.normal(size=(2, len(matrix.item_nos), 4)).astype(np.float32)
+    sequence = SequenceVectors(*vectors)
+    plain = fit_lists(matrix, log, AS_OF, HYPERPARAMETERS, sequence=sequence)
+    weighed = replace(HYPERPARAMETERS, sequence_weight=0.5)
+    both = fit_lists(matrix, log, AS_OF, weighed, sequence=sequence)
+    fitted = fit_factors(matrix, HYPERPARAMETERS)
+    spread = (fitted.users @ fitted.items.T).std(axis=1).mean()
+    timeline = Timeline(log)
+    live = LiveVectorParameters(taste_dimensions=0)
+    following = []
+    for user_no in matrix.user_nos.tolist():
+        item_nos, weights = sequence_weights(live, timeline.history_of(user_no))
+        contexts = sequence.context_embeddings[np.searchsorted(matrix.item_nos, item_nos)]
+        following.append(weights @ contexts @ sequence.item_embeddings.T)
+    share = 0.5 * spread / np.std(following, axis=1).mean()
+    scales = plain.items[:, 0] / fitted.items[:, 0]
+    expected = plain.users @ plain.items.T + share * np.array(following) * scales
     assert np.allclose(both.users @ both.items.T, expected, atol=1e-3)
 
 

@@ -1,11 +1,15 @@
 """Item vectors have one norm, and live vectors agree with the batch fit."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from implicit.cpu.als import AlternatingLeastSquares
+from scipy.sparse import csr_matrix
 
 from batch.fitting import fit, gramian
 from batch.history.interactions import Interactions
@@ -103,12 +107,15 @@ def test_all_item_vectors_have_the_norm_of_the_run(seed: int, items: int) -> Non
     assert np.isclose((taste**2).sum(axis=1).mean(), 1.0, rtol=1e-4)
 
 
+@pytest.mark.parametrize(
+    "multiplied", [{}, {"popularity_exponent": -0.3, "trend_exponents": (0.25, 0.0, 0.5)}]
+)
 @given(seed=st.integers(0, 10_000), items=st.integers(2, 20))
 def test_one_inner_product_is_the_weighted_sum_of_taste_sequence_and_trend(
-    seed: int, items: int
+    multiplied: dict[str, Any], seed: int, items: int
 ) -> None:
     components = random_item_components(seed, items)
-    weights = LiveWeights(taste=0.5, trends=(0.2, 0.0, 0.1))
+    weights = LiveWeights(taste=0.5, trends=(0.2, 0.0, 0.1), **multiplied)
     space = item_space(components, SpaceParameters(factors=4), weights)
     liked = History(np.array([1, 2], dtype=np.int32), np.ones(2))
     vector = live_vector(space.space, space.items, liked)
@@ -118,13 +125,30 @@ def test_one_inner_product_is_the_weighted_sum_of_taste_sequence_and_trend(
     sequence = (
         0.75 * components.sequence.context_embeddings[0] + components.sequence.context_embeddings[1]
     ) / 1.75
+    of_items = np.ones(items)
+    if multiplied:
+        powers = components.degrees**-0.3
+        powers *= np.exp(0.25 * components.trends[0] + 0.5 * components.trends[2])
+        of_items = powers / np.sqrt((powers**2).mean())
     expected = (
-        0.5 * (components.factors * scales[:, None]) @ taste / np.linalg.norm(taste)
-        + components.sequence.item_embeddings @ sequence
+        0.5 * of_items * ((components.factors * scales[:, None]) @ taste) / np.linalg.norm(taste)
+        + of_items * (components.sequence.item_embeddings @ sequence)
         + 0.2 * components.trends[0]
         + 0.1 * components.trends[2]
     )
     assert np.allclose(space.items.vectors @ vector, expected, atol=1e-3)
+
+
+def test_what_comes_next_is_multiplied_as_taste_and_sequence_are() -> None:
+    components = replace(
+        random_item_components(0, 3),
+        transitions={30.0: csr_matrix(np.array([[0, 1.0, 0.5], [0, 0, 0], [0, 0, 0]]))},
+    )
+    weights = LiveWeights(transitions=2.0, ridge=30.0, popularity_exponent=-0.2)
+    found = item_space(components, SpaceParameters(factors=4), weights).transitions
+    item_nos, scores = found.row(1)
+    assert item_nos.tolist() == [2, 3]
+    assert scores == pytest.approx(np.array([2.0, 1.0]) * components.scales(weights)[1:])
 
 
 def test_the_same_input_gives_the_same_factors(
