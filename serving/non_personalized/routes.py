@@ -17,11 +17,11 @@ from serving.candidates.filters import OtherThanItems, Passes
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.non_personalized.non_personalized_list import (
+    TRENDING,
     ListKey,
     ListName,
     NonPersonalizedList,
     NonPersonalizedRequest,
-    Window,
 )
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.non_personalized.schemas import (
@@ -48,12 +48,6 @@ _POPULAR_LISTS: dict[str | None, ListName] = {
     "week": "popular_week",
     "month": "popular_month",
     "all": "all_time",
-}
-
-_TRENDING_LISTS: dict[Window, ListName] = {
-    "day": "trending_day",
-    "week": "trending_week",
-    "month": "trending_month",
 }
 
 
@@ -147,7 +141,7 @@ async def trending(
     What rises with everything else does not count, and a few likings do not make a trend. As many
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
-    listed = await non_personalized.answer(asked.for_list(_TRENDING_LISTS[window]))
+    listed = await non_personalized.answer(asked.for_list(TRENDING[window]))
     return await _answered(scored_answer(listed), listed, asked, item_fields)
 
 
