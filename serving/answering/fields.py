@@ -22,8 +22,7 @@ _SERVING = statements("serving")
 _COLUMNS = ("item_id", "title", "categories", "created_at")
 _MOST_FIELDS = 50
 _FIELD = rf"(?:{'|'.join(_COLUMNS)}|attributes(?:\.[^,\u0000]+)?)"
-_FIELDS = re.compile(f"{_FIELD}(?:,{_FIELD})*")
-_PATTERN = _FIELDS.pattern.replace("\x00", "\\u0000")
+_PATTERN = f"{_FIELD}(?:,{_FIELD})*"
 
 
 def _known_fields(text: str) -> str:

@@ -1,5 +1,6 @@
 """What answers with lists have in common, and what queries for them take."""
 
+from collections.abc import Collection, Iterable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Any, Literal
@@ -61,6 +62,19 @@ def written_filter(text: str) -> Passes:
     return Passes(text, parse_filter(text))
 
 
+def asked_filters(
+    category: Iterable[str] | None,
+    exclude_category: Iterable[str] | None,
+    exclude: Collection[str] | None,
+    written: str | None,
+) -> Filters:
+    """What the items are to meet, by the parameters of these names and that of `filter`."""
+    filters = Filters.of(category or (), exclude_category or ())
+    if exclude:
+        filters = filters.also(OtherThanItems(frozenset(exclude)))
+    return filters if written is None else filters.also(written_filter(written))
+
+
 WrittenFilter = Annotated[
     Annotated[str, AfterValidator(storable_text), AfterValidator(_parsable)] | None,
     Documented({"minLength": 1, "maxLength": LONGEST_FILTER}),
@@ -115,10 +129,7 @@ class FilterQuery(BaseModel):
 
     def filters(self) -> Filters:
         """What the items are to meet."""
-        filters = Filters.of(self.category or (), self.exclude_category or ())
-        if self.exclude:
-            filters = filters.also(OtherThanItems(frozenset(self.exclude)))
-        return filters if self.filter is None else filters.also(written_filter(self.filter))
+        return asked_filters(self.category, self.exclude_category, self.exclude, self.filter)
 
 
 Cursor = Annotated[

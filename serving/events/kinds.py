@@ -47,3 +47,15 @@ class Kinds:
         if not set(names) <= self._by_name.keys():
             await self.refresh()
         return self._by_name
+
+    async def named(self, names: Mapping[str, str]) -> Mapping[str, EventKind]:
+        """All kinds; FaultyInputError if one of `names`, by pointer, is none."""
+        known = await self.including(names.values()) if names else {}
+        faults = [
+            Fault(where, f"There is no event kind {name!r}. There are: {', '.join(sorted(known))}.")
+            for where, name in names.items()
+            if name not in known
+        ]
+        if faults:
+            raise invalid_request(faults)
+        return known

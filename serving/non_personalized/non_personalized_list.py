@@ -25,6 +25,12 @@ ListName = Literal[
     "starter",
 ]
 
+TRENDING: Mapping[Window, ListName] = {
+    "day": "trending_day",
+    "week": "trending_week",
+    "month": "trending_month",
+}
+
 _OWN_STRATEGIES: Mapping[ListName, NonPersonalizedStrategy] = {
     "latest": "latest",
     "starter": "starter",

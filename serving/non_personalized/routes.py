@@ -19,11 +19,11 @@ from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.lists.cursor import Scroll
 from serving.non_personalized.non_personalized_list import (
+    TRENDING,
     ListKey,
     ListName,
     NonPersonalizedList,
     NonPersonalizedRequest,
-    Window,
 )
 from serving.non_personalized.non_personalized_service import NonPersonalizedService
 from serving.non_personalized.schemas import (
@@ -51,12 +51,6 @@ _POPULAR_LISTS: dict[str | None, ListName] = {
     "week": "popular_week",
     "month": "popular_month",
     "all": "all_time",
-}
-
-_TRENDING_LISTS: dict[Window, ListName] = {
-    "day": "trending_day",
-    "week": "trending_week",
-    "month": "trending_month",
 }
 
 
@@ -191,7 +185,7 @@ async def trending(
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
     answering = _Answering(non_personalized, asked, item_fields)
-    return await answering.answer(_TRENDING_LISTS[window], scored_answer)
+    return await answering.answer(TRENDING[window], scored_answer)
 
 
 @router.get(

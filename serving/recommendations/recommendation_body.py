@@ -9,8 +9,8 @@ from typing_extensions import TypeAliasType
 
 from domain.identifiers import UserId
 from serving.answering.fields import FieldNames
-from serving.answering.schemas import MOST_CATEGORIES, WrittenFilter, written_filter
-from serving.candidates.filters import Filters, OtherThanItems
+from serving.answering.schemas import MOST_CATEGORIES, WrittenFilter, asked_filters
+from serving.candidates.filters import Filters
 from serving.http.values import MOST_ITEMS, MOST_WORDS, Identifier, Phrase, UserIdentifier
 from serving.lists.asked_blend import AS_SET, AskedBlend
 from serving.lists.request import (
@@ -107,10 +107,7 @@ class ListBody(BaseModel):
 
     def filters(self) -> Filters:
         """What the items are to meet."""
-        filters = Filters.of(self.category or (), self.exclude_category or ())
-        if self.exclude:
-            filters = filters.also(OtherThanItems(frozenset(self.exclude)))
-        return filters if self.filter is None else filters.also(written_filter(self.filter))
+        return asked_filters(self.category, self.exclude_category, self.exclude, self.filter)
 
     def blend(self) -> AskedBlend:
         """How the sources are weighed."""

@@ -32,7 +32,7 @@ from serving.relations.schemas import (
 )
 from serving.relations.surprising import Surprising, SurprisingRequest
 from serving.relations.together import Together, TogetherRequest
-from serving.runtime.faults import BodyTooLargeError, Fault, MalformedBodyError, invalid_request
+from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
 
 router = APIRouter(prefix="/v1", tags=["relations"], route_class=TandemRoute)
 
@@ -67,12 +67,14 @@ async def used_together(
     single user did is never shown. There may be fewer items than were asked for.
     """
     filters = await own_values.resolved(asked.filters(), asked.user())
+    named = asked.kind or []
+    known = await kinds.named({f"query:kind.{no}": name for no, name in enumerate(named)})
     request = TogetherRequest(
         item_id=ItemId(item_id),
         limit=asked.limit,
         mode=asked.mode,
         within_minutes=asked.within_minutes,
-        kind_nos=await _kind_nos(kinds, asked.kind or []),
+        kind_nos=tuple(sorted({known[name].kind_no for name in named})),
         filters=filters,
         exclude_seen=asked.exclude_seen,
     )
@@ -137,12 +139,3 @@ def _check_users(body: SimilarityBody, caller: Caller) -> None:
         raise ForbiddenError(_NEEDS_USERS)
     if body.user_pairs and isinstance(caller, TokenUser):
         raise ForbiddenError(_NO_OTHERS)
-
-
-async def _kind_nos(kinds: Kinds, names: list[str]) -> tuple[int, ...]:
-    """The numbers of event kinds; FaultyInputError if one is unknown."""
-    known = await kinds.including(names)
-    if unknown := [name for name in names if name not in known]:
-        detail = f"There is no event kind {unknown[0]!r}. There are: {', '.join(sorted(known))}."
-        raise invalid_request([Fault("query:kind", detail)])
-    return tuple(sorted({known[name].kind_no for name in names}))

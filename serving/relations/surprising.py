@@ -125,15 +125,14 @@ class Surprising(CachedKind[SurprisingRequest, SurprisingList]):
             index=trusted(run.index, self.recall_bound),
             filters=request.filters,
         )
-        uses = await self._uses(run.run_id, nearest.ranking.item_nos.tolist())
-        return SurprisingList("surprising", run, _surprising(nearest, uses)[: request.limit])
+        uses, most = await self._uses(run.run_id, nearest.ranking.item_nos.tolist())
+        return SurprisingList("surprising", run, _surprising(nearest, uses, most)[: request.limit])
 
-    async def _uses(self, run_id: RunId, item_nos: Sequence[int]) -> Mapping[int, int]:
-        """By item how many users like it, and under `_BEST_KNOWN` those of the best known."""
+    async def _uses(self, run_id: RunId, item_nos: Sequence[int]) -> tuple[Mapping[int, int], int]:
+        """By item how many users like it, and how many the best known one of all."""
         parameters = {"run_id": run_id, "item_nos": as_array(item_nos)}
         rows = await self.recommendations.store.rows(_RELATIONS["load_uses_of_items"], parameters)
-        users = {row.item_no: row.users for row in rows}
-        return {**users, _BEST_KNOWN: rows[0].most_users if rows else 0}
+        return {row.item_no: row.users for row in rows}, rows[0].most_users if rows else 0
 
     async def _known(
         self, run_id: RunId, state: UserState, request: SurprisingRequest
@@ -183,16 +182,12 @@ class Surprising(CachedKind[SurprisingRequest, SurprisingList]):
     decode = staticmethod(SurprisingList.decode)
 
 
-_BEST_KNOWN = 0
-"""No item has this number."""
-
-
-def _surprising(nearest: Nearest, uses: Mapping[int, int]) -> tuple[SurprisingItem, ...]:
+def _surprising(nearest: Nearest, uses: Mapping[int, int], most: int) -> tuple[SurprisingItem, ...]:
     """All candidates, the most surprising first."""
     item_nos = nearest.ranking.item_nos
     relevance = nearest.ranking.scaled()
     users = np.array([uses.get(no, 0) for no in item_nos.tolist()], dtype=np.float64)
-    novelty = surprise_novelty(users, float(uses[_BEST_KNOWN]))
+    novelty = surprise_novelty(users, most)
     scores = relevance * novelty
     names = {
         no: (item_id, title)

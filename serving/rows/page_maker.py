@@ -1,7 +1,6 @@
 """Making pages: every row from one run, and each item claimed by the first row that has it."""
 
 import uuid
-from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -18,7 +17,12 @@ from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.lists.recommendation_list import RecommendedItem, backfill_items, degraded_by
 from serving.lists.request import RecommendationRequest
-from serving.non_personalized.non_personalized_list import ListKey, ListName, NonPersonalizedRequest
+from serving.non_personalized.non_personalized_list import (
+    TRENDING,
+    ListKey,
+    ListName,
+    NonPersonalizedRequest,
+)
 from serving.non_personalized.non_personalized_list_maker import NonPersonalizedListMaker
 from serving.recommendations.impressions import Impression, ImpressionQueue
 from serving.recommendations.recommend import Recommender
@@ -28,11 +32,6 @@ from serving.runs.live_runs import LiveRun
 from serving.runtime.faults import Fault, invalid_request
 from serving.similar.similar import Similar, SimilarRequest
 
-_TRENDING: Mapping[str, ListName] = {
-    "day": "trending_day",
-    "week": "trending_week",
-    "month": "trending_month",
-}
 _MADE_WITHOUT_STORE: AbstractSet[RowKind] = {"for_you", "trending", "new_for_you", "popular"}
 """Rows that the fallback can stand in for; the others would not be what their titles say."""
 
@@ -121,14 +120,7 @@ class PageMaker(ListKind[PageRequest, Page]):
             for field, kinds in (("begun", row.begun), ("finished", row.finished))
             for index, kind in enumerate(kinds)
         }
-        known = await self.kinds.including(named.values()) if named else {}
-        faults = [
-            Fault(where, f"There is no event kind {kind!r}. There are: {', '.join(sorted(known))}.")
-            for where, kind in named.items()
-            if kind not in known
-        ]
-        if faults:
-            raise invalid_request(faults)
+        await self.kinds.named(named)
 
 
 @dataclass(eq=False, slots=True)
@@ -257,7 +249,7 @@ class _Rows:
 
     async def _for_everybody(self, asked: RowRequest) -> Row:
         category = asked.category if asked.category is not None else await self._own_category(asked)
-        name: ListName = "popular" if asked.kind == "popular" else _TRENDING[asked.window]
+        name: ListName = "popular" if asked.kind == "popular" else TRENDING[asked.window]
         request = NonPersonalizedRequest(
             ListKey(name, category), asked.limit, asked.filters.written
         )

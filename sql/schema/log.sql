@@ -520,7 +520,7 @@ set enable_mergejoin = off
 as $$
 #variable_conflict use_column
 declare
-    wanted     text := '';
+    wanted     text;
     positions  bigint[];
     times      timestamptz[];
     owners     integer[];
