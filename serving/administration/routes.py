@@ -97,7 +97,7 @@ async def list_runs(
 
 
 @router.get(
-    "/runs/{run_id}",
+    "/runs/{run_id:run}",
     dependencies=[may_look_after],
     responses=problems_of_request(UnknownRunError),
 )

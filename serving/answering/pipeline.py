@@ -18,12 +18,13 @@ from serving.answering.cache import AnswerCache, Cached
 from serving.answering.catalogue_changes import UNSTAMPED, CatalogueChanges, Stamp
 from serving.answering.list_kind import CachedKind, ListKind, Request, Result
 from serving.answering.replica_reading import ReplicaReading, on_replica
+from serving.candidates.filters import FilteredRequest
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.users import UserNumbers, UserReader
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.exclusions.exclusion_lookup import ExclusionLookup
 from serving.exclusions.exclusions import Knowledge, UserExclusions
-from serving.fallback.fallback_catalogue import FallbackCatalogue, FilteredRequest
+from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.lists.recommendation_list import REDIS_AWAY, degraded_by
 from serving.redis.answers import NOT_STORED, CacheVersion
 from serving.runs.live_runs import LiveRun, LiveRuns

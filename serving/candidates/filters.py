@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import orjson
 
@@ -269,3 +269,16 @@ class Filters:
 
 
 EVERYTHING = Filters()
+
+
+@runtime_checkable
+class FilteredRequest(Protocol):
+    """A request for so many items that meet conditions."""
+
+    @property
+    def limit(self) -> int:
+        """How many."""
+
+    @property
+    def filters(self) -> Filters:
+        """What they are to meet."""

@@ -7,13 +7,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol, runtime_checkable
 
 import orjson
 
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemId, ItemNo
-from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.filters import EVERYTHING, FilteredRequest, Filters
 from serving.fallback.category_fallback import CategoryFallback, CategoryItems, FallbackReader
 from serving.fallback.fallback_items import NO_EXPIRIES, FallbackItems
 from serving.filtering.expression import Document
@@ -52,19 +51,6 @@ _TOO_FEW = (
     " filtered often (`tandem filter add {attribute}`), or try again shortly."
 )
 _NOTHING: AbstractSet[ItemNo] = frozenset()
-
-
-@runtime_checkable
-class FilteredRequest(Protocol):
-    """A request for so many items that meet conditions."""
-
-    @property
-    def limit(self) -> int:
-        """How many."""
-
-    @property
-    def filters(self) -> Filters:
-        """What they are to meet."""
 
 
 class FallbackCopies:

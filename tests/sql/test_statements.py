@@ -98,7 +98,8 @@ def test_a_shared_part_may_be_used_by_any_file_and_is_named_by_no_other() -> Non
         written_out("-- part: eligible\n1\n-- name: a\nselect {eligible}\n", shared)
 
 
-def test_every_shared_part_is_used_by_several_files() -> None:
-    texts = [path.read_text(encoding="utf-8") for path in FILES]
+def test_every_shared_part_is_used_several_times() -> None:
+    paths = [*FILES, *(FILES[0].parent / "shared").glob("*.sql")]
+    texts = [path.read_text(encoding="utf-8") for path in paths]
     for name in shared_parts():
-        assert sum(f"{{{name}}}\n" in text for text in texts) > 1, name
+        assert sum(text.count(f"{{{name}}}\n") for text in texts) > 1, name

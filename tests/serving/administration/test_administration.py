@@ -49,6 +49,8 @@ async def test_runs_are_listed_and_shown_and_an_older_one_is_served_again(
     shown = (await operator.get(f"/v1/admin/runs/{older}")).json()
     assert (shown["state"], "live_vector" in shown["parameters"]) == ("published", True)
     await send(operator, event("ann", 3))
+    asked = await operator.get("/v1/admin/runs/rollback")
+    assert (asked.status_code, asked.headers["allow"]) == (405, "POST")
     back = await operator.post("/v1/admin/runs/rollback", headers={"X-Request-ID": "asked"})
     assert (back.status_code, back.json()) == (200, {"run_id": older, "outcome": "served"})
     assert await listed(operator) == ([(newer, False), (older, True)], None)

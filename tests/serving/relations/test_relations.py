@@ -144,6 +144,9 @@ async def test_what_surprises_is_near_and_little_known_and_is_an_impression(
     publish(seeds)
     answer = await client.get("/v1/users/ann/surprising?limit=5")
     items = answer.json()["items"]
+    assert answer.headers["cache-control"] == "private, no-cache"
+    tag = {"If-None-Match": answer.headers["etag"]}
+    assert (await client.get("/v1/users/ann/surprising?limit=5", headers=tag)).status_code == 304
     for item in items:
         assert item["score"] == pytest.approx(item["relevance"] * item["novelty"])
         assert item["novelty"] == pytest.approx(1 - np.log1p(item["users"]) / np.log1p(100))
