@@ -74,7 +74,7 @@ class PreferenceBody(BaseModel):
     def preference_id(self) -> str:
         """A digest of the thing: the same whoever prefers it, and in either direction."""
         value = self.value
-        if isinstance(value, float) and value.is_integer():
+        if isinstance(value, float) and value.is_integer() and abs(value) < 2**63:
             value = int(value)
         said = orjson.dumps([self.item_id, self.category, self.attribute, value])
         return hashlib.sha256(said).hexdigest()[:16]

@@ -27,23 +27,32 @@ gone as (
 )
 select user_no, (select count(*) from gone) as deleted from asked;
 
--- part: has_value
--- Items that have the value of an attribute: it is the value, or in its list. The words of an item hold its texts, which an
--- index finds.
-attributes -> wanted.attribute @> wanted.value
-and (jsonb_typeof(wanted.value) <> 'string'
-     or words @@ cast($$'$$ || replace(replace(left(folded(wanted.attribute) || ':' || folded(wanted.value #>> '{}'), 200),
-                                               $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$ as tsquery))
+-- part: of_it
+-- Items of the category, or those that have the value of the attribute: it is the value, or in its list. The words of an item
+-- hold its texts, which an index finds.
+(
+    select item_no from items where categories @> array[wanted.category]
+    union all
+    select item_no from items
+    where jsonb_typeof(wanted.value) = 'string' and attributes -> wanted.attribute @> wanted.value
+      and words @@ cast($$'$$ || replace(replace(left(folded(wanted.attribute) || ':' || folded(wanted.value #>> '{}'), 200),
+                                                 $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$ as tsquery)
+    union all
+    select item_no from items
+    where jsonb_typeof(wanted.value) <> 'string' and attributes -> wanted.attribute @> wanted.value
+) as of_it
 
 -- name: is_in_catalogue
 -- Whether any item is of a category, or has a value of an attribute; the other is null.
-select exists (select from items where categories @> array[wanted.category] and deleted_at is null)
-    or exists (
-        select from items
-        where wanted.attribute is not null and deleted_at is null and {has_value}
-    )
-from (select cast(:category as text) as category, cast(:attribute as text) as attribute, cast(:value as jsonb) as value)
-    as wanted;
+select exists (
+    select
+    from (
+        select cast(:category as text) as category, cast(:attribute as text) as attribute, cast(:value as jsonb) as value
+    ) as wanted
+    cross join lateral {of_it}
+    join items using (item_no)
+    where deleted_at is null
+);
 
 -- part: given_preferences
 -- Preferences as they are given, each with its place among them.
@@ -67,25 +76,16 @@ from (
     select wanted.place, nearest.item_no, item_id, title, categories, distance
     from {given_preferences}
     cross join lateral (
-        select having_it.item_no, item_id, title, categories,
+        select of_it.item_no, item_id, title, categories,
                case when cast(:embedding as vector) is null then -users else embedding <#> cast(:embedding as vector) end
                    as distance
-        from (
-            select item_no, item_id, title, categories
-            from items
-            where categories @> array[wanted.category] and item_no <> all(cast(:excluded as integer[]))
-              and {shown}
-              and {passes}
-            union all
-            select item_no, item_id, title, categories
-            from items
-            where wanted.attribute is not null and item_no <> all(cast(:excluded as integer[]))
-              and {has_value}
-              and {shown}
-              and {passes}
-        ) as having_it
-        join item_embeddings on run_id = :run_id and item_embeddings.item_no = having_it.item_no
-        order by distance, having_it.item_no
+        from {of_it}
+        join items on items.item_no = of_it.item_no
+        join item_embeddings on run_id = :run_id and item_embeddings.item_no = of_it.item_no
+        where items.item_no <> all(cast(:excluded as integer[]))
+          and {shown}
+          and {passes}
+        order by distance, of_it.item_no
         limit :each
     ) as nearest
     union all
@@ -120,20 +120,29 @@ group by place;
 -- values given. As columns in JSON, the nearest first.
 select {preferred_columns}
 from (
-    select items.item_no, item_id, title, categories, embedding <#> cast(:embedding as vector) as distance
+    select item_no, embedding <#> cast(:embedding as vector) as distance
     from item_embeddings
-    join items using (item_no)
-    where run_id = :run_id and items.item_no not in (select unnest(cast(:excluded as integer[])))
-      and {shown}
-      and {passes}
-      and not exists (
-          select
+    where run_id = :run_id
+      and item_no not in (
+          select unnest(cast(:excluded as integer[]))
+          union all
+          {not_shown}
+          union all
+          select item_no from items
+          where {unwanted}
+          union all
+          select of_it.item_no
           from {given_preferences}
-          where categories @> array[wanted.category] or attributes -> wanted.attribute @> wanted.value
+          cross join lateral {of_it}
       )
-    order by distance, items.item_no
+      and (not :is_filtered or item_no in (
+          select item_no from items
+          where {wanted}
+      ))
+    order by distance, item_no
     limit :each
 ) as nearest
+join items using (item_no)
 having count(*) > 0;
 
 -- name: load_matches

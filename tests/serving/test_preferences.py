@@ -3,9 +3,11 @@
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
+from tests import tables
 from tests.removals import rows_of_user
 from tests.serving.conftest import Seeds, faults, ids, recommended, token_of
 from tests.serving.preferring import open_catalogue, prefer, preferences, take_back
@@ -35,6 +37,22 @@ async def test_preferences_are_listed_as_they_were_stored_the_newest_first(
         assert {name: answer[name] for name in thing} == thing
         assert answer["direction"] == "more"
     assert len({answer["preference_id"] for answer in stored}) == len(things)
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", "o'neil \\ 'x':*", "Ærø & | !", "x" * 200, 0, -1.5, 1e300, True], ids=repr
+)
+async def test_whatever_an_attribute_holds_can_be_preferred(
+    client: httpx.AsyncClient, seeds: Seeds, ann: int, value: Any
+) -> None:
+    body = {"title": "Odd", "attributes": {"it's \\ :odd": ["other", value]}}
+    assert (await client.put("/v1/items/film-29", json=body)).status_code == 200
+    vector = {"item_no": seeds.film_nos[29], "embedding": np.array((0.1, 0.1, 0, 0), np.float32)}
+    run = {"run_id": 1, "taste_scale": 1.0, "confidence_scale": 1.0}
+    seeds.write(insert(tables.item_embeddings).values(**run, **vector))
+    assert "film-29" not in ids(await recommended(client, "ann", limit=15))
+    await prefer(client, "more", attribute="it's \\ :odd", value=value)
+    assert "film-29" in ids(await recommended(client, "ann", limit=15))
 
 
 async def test_the_same_again_changes_nothing_and_the_other_direction_replaces_it(
