@@ -55,7 +55,7 @@ def _find_separator(
     rows = duck.execute(f"select distinct {text} {given} limit {_LOOKED_AT}").fetchall()
     ids = [str(text).removeprefix(NOT_TEXT) for (text,) in rows]
     lists = [text for text in joined if _LIST.fullmatch(text)]
-    if len(lists) > _MOST * len(joined):
+    if len(lists) > _MOST * len(ids):
         return ",", lists[0]
     for separator in "|;, ":
         texts = [text for text in joined if separator in text.strip(separator)]
