@@ -85,9 +85,10 @@ _MODEL_IMPORTS = "from typing import Any, Literal, NotRequired, TypeAlias, Typed
 
 def _model(name: str, schema: Schema) -> str:
     if "properties" not in schema:
-        return f'{name}: TypeAlias = "{type_of(schema)}"'.replace('"Literal[', "Literal[").replace(
-            ']"', "]"
-        )
+        kind = type_of(schema)
+        # A name may stand further down; literals have none.
+        is_literal = kind.startswith("Literal[") and kind.endswith("]")
+        return f"{name}: TypeAlias = {kind}" if is_literal else f'{name}: TypeAlias = "{kind}"'
     required = set(schema.get("required", ()))
     fields = {field: type_of(described) for field, described in schema["properties"].items()}
     fields = {

@@ -37,6 +37,7 @@ from stack.local.roles import ensure_embedded_roles
 from stack.local.servers.postgres import PostgresServer, running_postgres
 from stack.local.servers.redis_server import running_redis
 from tests import tables
+from tests.examples import THOROUGH
 
 TEMPLATE = "template_tandem"
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
@@ -51,6 +52,7 @@ MEMORY_NEEDED = 6 * 2**30
 
 # How long an example takes tells of the machine's load, not of the code.
 hypothesis.settings.register_profile("tandem", deadline=None)
+hypothesis.settings.register_profile(THOROUGH, deadline=None)
 hypothesis.settings.load_profile("tandem")
 
 

@@ -38,6 +38,7 @@ from sql.promotion import catch_up
 from sql.rollback import roll_back
 from tests import tables
 from tests.events import NOON, record
+from tests.examples import examples
 from tests.passes import until_idle
 from tests.promises.emptying import empty
 from tests.promises.reference import WEIGHTS, WORDS, Reference
@@ -361,7 +362,7 @@ def test_the_store_is_what_a_few_dictionaries_say(
     run_state_machine_as_test(
         lambda: AnyInterleaving(engine, database_url, film_nos),
         settings=settings(
-            max_examples=40,
+            max_examples=examples(20),
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -348,5 +348,16 @@ async def recommended(client: httpx.AsyncClient, user: str, **query: Any) -> htt
     return await client.get(f"/v1/users/{user}/recommendations", params=query)
 
 
+async def pages(client: httpx.AsyncClient, path: str, **query: Any) -> list[dict[str, Any]]:
+    """All pages of a list, from the first to the last."""
+    found: list[dict[str, Any]] = []
+    while not found or found[-1]["next"] is not None:
+        cursor = {"cursor": found[-1]["next"]} if found else {}
+        answer = await client.get(path, params=query | cursor)
+        assert answer.status_code == 200, answer.text
+        found.append(answer.json())
+    return found
+
+
 def faults(answer: httpx.Response) -> dict[str, str]:
     return {fault["pointer"]: fault["detail"] for fault in json.loads(answer.content)["errors"]}

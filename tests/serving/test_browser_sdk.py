@@ -16,7 +16,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, Route
 from sqlalchemy import text
 
 from serving.pages import find_sdk_file
-from tests.browser import browser, served
+from tests.browser import browser
+from tests.http_server import served
 from tests.serving.conftest import Seeds
 from tests.serving.process import RunApi, run_api
 from tests.waiting import wait_until

@@ -17,7 +17,7 @@ from serving.lists import cursor as cursors
 from serving.lists.cursor import LONGEST_CURSOR, Scroll, checksum, read_cursor
 from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.runtime.faults import CursorExpiredError, FaultyInputError
-from tests.serving.conftest import Gate, Seeds, event, faults, ids, recommended, send
+from tests.serving.conftest import Gate, Seeds, event, faults, ids, pages, recommended, send
 
 NUMBERS = st.sets(st.integers(1, 2**31 - 1), max_size=500)
 
@@ -111,14 +111,8 @@ def test_a_list_begun_too_long_ago_does_not_go_on() -> None:
 
 async def scrolled(client: httpx.AsyncClient, user: str, **query: Any) -> list[str]:
     """All items of all pages."""
-    found: list[str] = []
-    asked = dict(query)
-    while True:
-        answer = (await recommended(client, user, **asked)).json()
-        found += [item["item_id"] for item in answer["items"]]
-        if answer["next"] is None:
-            return found
-        asked = {**query, "cursor": answer["next"]}
+    read = await pages(client, f"/v1/users/{user}/recommendations", **query)
+    return [item["item_id"] for page in read for item in page["items"]]
 
 
 async def test_all_that_is_eligible_comes_once_the_best_first(

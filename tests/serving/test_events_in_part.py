@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, text
 
-from tests.serving.conftest import Seeds, Start, event, faults, ids, recommended, send, token_of
+from tests.serving.conftest import Seeds, Start, event, faults, ids, pages, recommended, send, token_of
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -101,15 +101,10 @@ async def test_events_are_read_back_by_user_item_time_and_kind(client: httpx.Asy
     assert (await send(client, *events, rated)).status_code == 202
 
     async def found(**query: Any) -> list[tuple[str, str, str]]:
-        pages, cursor = [], None
-        while True:
-            asked = query | ({"cursor": cursor} if cursor else {})
-            answer = await client.get("/v1/events", params=asked)
-            assert answer.status_code == 200, answer.text
-            pages += [(e["user_id"], e["item_id"], e["kind"]) for e in answer.json()["events"]]
-            cursor = answer.json()["next"]
-            if cursor is None:
-                return pages
+        read = [
+            event for page in await pages(client, "/v1/events", **query) for event in page["events"]
+        ]
+        return [(each["user_id"], each["item_id"], each["kind"]) for each in read]
 
     def expected(**query: Any) -> list[tuple[str, str, str]]:
         rows = sorted(

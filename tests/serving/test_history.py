@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from domain.errors import InvalidInputError
 from serving.users.history import Cursor
-from tests.serving.conftest import Seeds, event, faults, send, token_of
+from tests.serving.conftest import Seeds, event, faults, pages, send, token_of
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 MOMENTS = [(FIRST + timedelta(hours=n // 2)).isoformat() for n in range(7)]
@@ -27,17 +27,9 @@ async def sent(client: httpx.AsyncClient) -> None:
 async def test_a_history_is_read_page_by_page_newest_first(client: httpx.AsyncClient) -> None:
     await sent(client)
     for limit in (1, 2, 3, 7, 100):
-        found, cursor = [], None
-        while True:
-            query = {"limit": limit} | ({"cursor": cursor} if cursor else {})
-            answer = await client.get("/v1/users/ann/history", params=query)
-            assert answer.status_code == 200, answer.text
-            page = answer.json()
-            assert len(page["events"]) <= limit
-            found += page["events"]
-            cursor = page["next"]
-            if cursor is None:
-                break
+        read = await pages(client, "/v1/users/ann/history", limit=limit)
+        assert all(len(page["events"]) <= limit for page in read)
+        found = [event for page in read for event in page["events"]]
         assert [each["item_id"] for each in found] == [f"film-{n}" for n in range(6, -1, -1)]
     assert found[0]["title"]
     assert (found[0]["kind"], found[0]["value"]) == ("view", None)

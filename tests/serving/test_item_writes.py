@@ -11,7 +11,17 @@ from hypothesis import strategies as st
 
 from serving.http.cursors import decoded_cursor, decoded_number, encoded_cursor
 from serving.http.merge_patch import merge_patch
-from tests.serving.conftest import Seeds, Start, event, faults, ids, recommended, send, token_of
+from tests.serving.conftest import (
+    Seeds,
+    Start,
+    event,
+    faults,
+    ids,
+    pages,
+    recommended,
+    send,
+    token_of,
+)
 
 DEFAULTS: dict[str, Any] = {
     "categories": [],
@@ -23,15 +33,9 @@ DEFAULTS: dict[str, Any] = {
 
 async def everything(client: httpx.AsyncClient, **query: Any) -> list[dict[str, Any]]:
     """All pages of the catalogue."""
-    found, cursor = [], None
-    while True:
-        page = await client.get("/v1/items", params=query | ({"cursor": cursor} if cursor else {}))
-        assert page.status_code == 200, page.text
-        assert len(page.json()["items"]) <= query.get("limit", 100)
-        found += page.json()["items"]
-        cursor = page.json()["next"]
-        if cursor is None:
-            return found
+    read = await pages(client, "/v1/items", **query)
+    assert all(len(page["items"]) <= query.get("limit", 100) for page in read)
+    return [item for page in read for item in page["items"]]
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,11 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from serving.app import create_app
-from serving.settings import ServingSettings
 from stack.sample.catalogue import load_films
+from tests.client_code import document
 from tests.serving.conftest import Seeds, Start, faults
 
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -30,13 +28,7 @@ through_one_app = settings(
 )
 
 
-def described() -> dict[str, Any]:
-    app: FastAPI = create_app(ServingSettings(database_url="postgresql://x", redis_url="redis://x"))
-    document: dict[str, Any] = json.loads(json.dumps(app.openapi()))
-    return document
-
-
-DOCUMENT = described()
+DOCUMENT = document()
 OPERATIONS = {
     f"{method.upper()} {path}": operation
     for path, methods in DOCUMENT["paths"].items()

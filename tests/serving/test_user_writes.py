@@ -7,7 +7,7 @@ import httpx
 from sqlalchemy import Engine, text
 
 from tests.passes import fold_all
-from tests.serving.conftest import Seeds, event, faults, ids, recommended, send
+from tests.serving.conftest import Seeds, event, faults, ids, pages, recommended, send
 from tests.serving.declared import films, publish_robots_and_noir
 
 
@@ -95,13 +95,7 @@ async def test_users_are_stored_all_or_none_or_in_part_and_listed_page_by_page(
     again = {"users": [{"user_id": "ann"}, {"user_id": "zoe"}]}
     assert (await client.post("/v1/users", json=again)).status_code == 200
     assert "film-0" in ids(await recommended(client, "ann", limit=5))
-    found, query = [], {"limit": 1}
-    while True:
-        page = (await client.get("/v1/users", params=query)).json()
-        found += page["users"]
-        if page["next"] is None:
-            break
-        query["cursor"] = page["next"]
+    found = [user for page in await pages(client, "/v1/users", limit=1) for user in page["users"]]
     assert [user["user_id"] for user in found] == ["ann", "bob", "dan", "zoe"]
     assert [(await client.get(f"/v1/users/{user['user_id']}")).json() for user in found] == found
     assert list(faults(await client.get("/v1/users?cursor=~"))) == ["query:cursor"]

@@ -154,12 +154,3 @@ def listed(answer: Mapping[str, Any]) -> Iterable[Any]:
     if len(lists) != 1:
         raise TypeError("This answer has no single list of entries to go through.")
     return list(lists[0])
-
-
-def next_cursor(answer: Mapping[str, Any]) -> str | None:
-    """What to go on with; None: this was the last page."""
-    for name in ("next", "next_cursor", "cursor"):
-        if name in answer:
-            cursor: str | None = answer[name]
-            return cursor
-    return None

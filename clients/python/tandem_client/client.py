@@ -18,7 +18,6 @@ from tandem_client.call import (
     KnownToken,
     body_of,
     listed,
-    next_cursor,
     wait_before_retry,
     with_event_ids,
 )
@@ -77,7 +76,7 @@ class Tandem(Calls):
         while True:
             answer = ask(*args, **query, cursor=cursor)
             yield from listed(answer)
-            cursor = next_cursor(answer)
+            cursor = answer.get("next")
             if cursor is None:
                 return
 
@@ -163,7 +162,7 @@ class AsyncTandem(AsyncCalls):
             answer = await ask(*args, **query, cursor=cursor)
             for entry in listed(answer):
                 yield entry
-            cursor = next_cursor(answer)
+            cursor = answer.get("next")
             if cursor is None:
                 return
 

@@ -23,6 +23,7 @@ from serving.filtering.expression import (
     Negated,
 )
 from sql.query_files import shared_parts
+from tests.examples import examples
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 NAMES = ["a", "b", "c", 'odd "name"', "ключ", "true", "$"]
@@ -86,7 +87,9 @@ select {shared_parts()["passes"]} from items
 
 
 @settings(
-    suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=1_000
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(200),
 )
 @given(
     expression=expressions, attributes=attributes, categories=st.lists(st.sampled_from(TEXTS[1:4]))

@@ -1,10 +1,10 @@
 """Traces by OpenTelemetry: off they are nothing, on they tell what a request led to."""
 
-import http.server
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
@@ -18,6 +18,7 @@ from pydantic import ValidationError
 from serving.postgres.store import Store
 from serving.tracing import tracing
 from serving.tracing.settings import TracingSettings
+from tests.http_server import served
 from tests.serving.conftest import Gate, Seeds, Start, recommended
 
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
@@ -153,7 +154,7 @@ class Collector:
         self.path, self.body = "", b""
         collector = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
+        class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 collector.path = self.path
                 collector.body += self.rfile.read(int(self.headers["Content-Length"]))
@@ -163,16 +164,12 @@ class Collector:
 
             def log_message(self, *_: Any) -> None: ...
 
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        self.handler = Handler
+        self.url = ""
 
 
 @pytest.fixture
 def collector() -> Iterator[Collector]:
     made = Collector()
-    thread = threading.Thread(target=made.server.serve_forever)
-    thread.start()
-    yield made
-    made.server.shutdown()
-    thread.join()
-    made.server.server_close()
+    with served(made.handler) as made.url:
+        yield made
