@@ -47,6 +47,12 @@ def read_event_file(path: Path) -> Interactions:
     ).in_time_order()
 
 
+def read_item_numbers(path: Path) -> dict[str, int]:
+    """The number that `read_event_file` gives each item of the file, by its id."""
+    ids = _read(path)["item_id"]
+    return dict(zip(ids, _numbers(ids).tolist(), strict=True))
+
+
 def _numbers(ids: "pd.Series[str]") -> NDArray[np.int32]:
     """(n,) the place of each id among the distinct ones, in their order."""
     codes, distinct = pd.factorize(ids, sort=True)

@@ -6,7 +6,17 @@ from typing import Any
 import httpx
 from sqlalchemy import Engine, text
 
-from tests.serving.conftest import Seeds, Start, event, faults, ids, pages, recommended, send, token_of
+from tests.serving.conftest import (
+    Seeds,
+    Start,
+    event,
+    faults,
+    ids,
+    pages,
+    recommended,
+    send,
+    token_of,
+)
 
 FIRST = datetime(2026, 1, 1, tzinfo=UTC)
 
