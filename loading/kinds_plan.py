@@ -7,7 +7,7 @@ import duckdb
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
 from loading.duck import literal
-from loading.options import NO_COLUMN, AmbiguousInputError, Choice
+from loading.options import NO_COLUMN, AmbiguousInputError, Choice, quoted
 from loading.plans import is_given
 from loading.tables import NOT_TEXT, Table
 from loading.words import last_part
@@ -27,12 +27,16 @@ _FLAGS = {
 }
 _KIND_OF_FLAG = {name: kind for kind, names in _FLAGS.items() for name in names.split()}
 _YES, _NO = ("1", "1.0", "true", "t", "yes"), ("0", "0.0", "false", "f", "no")
+QUANTITIES = (
+    "quantity qty itemquantity lineitemquantity productquantity purchasequantity qtyordered"
+    " orderqty orderquantity productqty"
+)
+"""Columns that say how many of an item were bought."""
 _ORDERS = (
-    "orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate basketid"
-    " quantity qty itemquantity lineitemquantity lineitemprice unitprice transactionid"
-    " transactiondate transactiondt tdat purchasedate purchasedat salesvalue salesprice"
-    " transactiondatetime qtyordered orderqty orderquantity productquantity purchasequantity"
-    " incrementid orderincrementid saledate soldat orderedat orderedon"
+    f"{QUANTITIES} orderid orderno ordernumber orderdate orderedat invoiceno invoice invoicedate"
+    " basketid lineitemprice unitprice transactionid transactiondate transactiondt tdat"
+    " purchasedate purchasedat salesvalue salesprice transactiondatetime incrementid"
+    " orderincrementid saledate soldat orderedon"
 )
 """Columns of what was bought."""
 _TITLES = {"title", "name", "itemname", "productname", "producttitle"}
@@ -151,16 +155,12 @@ def unknown_kinds(column: str, unknown: Sequence[str], names: Sequence[str]) -> 
     more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
     return (
         f"The column {column} has the kinds {', '.join(shown)}{more}, which nobody"
-        f" knows. Say --map-kind {_quoted(f'{first}=KIND')} ({', '.join(names)}),"
-        f" --map-kind {_quoted(f'{first}=-')} to"
+        f" knows. Say --map-kind {quoted(f'{first}=KIND')} ({', '.join(names)}),"
+        f" --map-kind {quoted(f'{first}=-')} to"
         " leave such events out, or make it a kind with"
         f" `tandem kind set {_as_kind(first)} --weight 1`. If it says no kinds, say"
         f" --column kind={NO_COLUMN}."
     )
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'" if " " in text else text
 
 
 def kind_label(word: str, kind: str | None) -> str:

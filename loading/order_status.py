@@ -8,7 +8,7 @@ import duckdb
 from domain.errors import InvalidInputError
 from loading.duck import literal
 from loading.kinds_plan import kind_text, words_of, yes_and_no
-from loading.options import AmbiguousInputError, Choice
+from loading.options import AmbiguousInputError, Choice, quoted
 from loading.tables import Table
 from loading.words import last_part
 
@@ -83,7 +83,7 @@ def ask_about_status(status: OrderStatus, kind: str) -> AmbiguousInputError:
         [
             Choice(
                 "they do not",
-                f"--column {_quoted(f'kind={status.column}')} {_mapped(status, kind)}",
+                f"--column {quoted(f'kind={status.column}')} {_mapped(status, kind)}",
                 {"columns": {"kind": status.column}, "kinds": kinds},
             ),
             Choice("each row is a use", f"--kind {kind}", {"kind": kind}),
@@ -113,18 +113,14 @@ def _whose(status: OrderStatus) -> str:
     return (
         f"Some orders are {_listed(status.words)} by the column {status.column}, which is empty in"
         " other rows: perhaps these belong to the same orders. Say --column event_id=NAME for the"
-        f" column of the orders' ids, or --column {_quoted(f'kind={status.column}')}"
+        f" column of the orders' ids, or --column {quoted(f'kind={status.column}')}"
         f" {_mapped(status, 'purchase')}; then empty rows are views."
     )
 
 
 def _mapped(status: OrderStatus, kind: str) -> str:
     kinds = {**dict.fromkeys(status.words, "-"), **dict.fromkeys(status.others, kind)}
-    return " ".join(f"--map-kind {_quoted(f'{word}={each}')}" for word, each in kinds.items())
-
-
-def _quoted(text: str) -> str:
-    return f"'{text}'" if " " in text else text
+    return " ".join(f"--map-kind {quoted(f'{word}={each}')}" for word, each in kinds.items())
 
 
 def _listed(words: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from loading.duck import literal
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
-from loading.kinds_plan import kind_text, words_of, yes_and_no
+from loading.kinds_plan import QUANTITIES, kind_text, words_of, yes_and_no
 from loading.plans import is_given
 from loading.tables import Table
 from loading.words import last_part
@@ -22,10 +22,6 @@ _TAKEN_BACK_AT = (
     " deletedat datedeleted removedat dateremoved voidedat unlikedat revokedat"
 )
 """Times of which there is none in rows that count."""
-_QUANTITIES = (
-    "quantity qty itemquantity lineitemquantity productquantity purchasequantity qtyordered"
-    " orderqty orderquantity productqty"
-)
 _RETURNED = (
     "qtyrefunded quantityrefunded refundedqty refundedquantity refundqty qtyreturned returnedqty"
     " returnqty returnquantity quantityreturned returnedquantity qtycanceled qtycancelled"
@@ -135,7 +131,7 @@ def _unused(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
 
 def _given_back(table: Table, columns: Sequence[str], *, may_be_none: bool) -> Iterator[Uncounted]:
     """`may_be_none`: other rows than orders have a quantity of 0 too."""
-    quantity = next(_named(columns, _QUANTITIES), None)
+    quantity = next(_named(columns, QUANTITIES), None)
     if quantity is not None:
         number = _number(table, quantity)
         below = f"{number} < 0" if may_be_none else f"{number} <= 0"
