@@ -72,6 +72,7 @@ def test_a_query_by_a_secret_block_goes_on_from_its_mark_and_reports_in_plain_wo
         "name": "visits",
         "query": QUERY,
         "high_water_mark": "updated_at",
+        "split": "-",
     }
     with psycopg.connect(warehouse, autocommit=True) as connection:
         connection.execute("insert into visits values ('ann', 'film', '2026-01-01', '2026-01-02')")
