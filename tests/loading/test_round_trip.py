@@ -101,7 +101,15 @@ def test_events_written_in_any_format_are_stored_as_they_are(
     events = [*events, events[0]] if repeated else events
     path = write(tmp_path, suffix, events)
     rejects = tmp_path / "rejects"
-    report = load_path(path, database_url, create_items=True, scale="1:10", rejects_path=rejects)
+    report = load_path(
+        path,
+        database_url,
+        create_items=True,
+        scale="1:10",
+        split="-",
+        guests="-",
+        rejects_path=rejects,
+    )
     # Of several with one id the first counts.
     expected = {event_uuid(event.event_id): event for event in reversed(events)}
     conflicts = sum(
