@@ -42,9 +42,17 @@ from tests.examples import THOROUGH
 TEMPLATE = "template_tandem"
 TOGETHER = ("tests/end_to_end/", "tests/flows/")
 LONGEST = (*TOGETHER, "tests/chaos/test_run.py", "tests/contract/", "tests/promises/")
-WHOLE = (*TOGETHER, "tests/benchmarks/", "tests/chaos/", "tests/promises/", "tests/stack/")
-"""Folders whose tests start programs."""
-WHOLE_FIXTURES = {"start", "client", "own_redis", "speed_worker", "browser"}
+WHOLE = (
+    *TOGETHER,
+    "tests/benchmarks/",
+    "tests/chaos/",
+    "tests/contract/",
+    "tests/promises/",
+    "tests/serving/test_connections.py",
+    "tests/stack/",
+)
+"""Where tests start programs."""
+WHOLE_FIXTURES = {"start", "client", "own_redis", "run_api", "speed_worker", "browser"}
 """Fixtures that start an app, or a server or a browser for one test."""
 IN_MEMORY = Path("/dev/shm")
 MEMORY_NEEDED = 6 * 2**30

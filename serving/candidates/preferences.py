@@ -45,12 +45,9 @@ class Preference:
         return self.direction == "more"
 
 
-NO_PREFERENCES: tuple[Preference, ...] = ()
-
-
 def decoded_preferences(text: str | None) -> tuple[Preference, ...]:
     """Preferences as `load_user_state` has them, the newest first."""
-    return tuple(Preference(**fields) for fields in orjson.loads(text)) if text else NO_PREFERENCES
+    return tuple(Preference(**fields) for fields in orjson.loads(text)) if text else ()
 
 
 async def load_brought(

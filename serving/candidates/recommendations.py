@@ -20,7 +20,7 @@ from serving.candidates.catalogue_items import (
 )
 from serving.candidates.filters import EVERYTHING, Filters
 from serving.candidates.live_vector_inputs import NOTHING_ADDED, Additions
-from serving.candidates.preferences import NO_PREFERENCES, Preference, decoded_preferences
+from serving.candidates.preferences import Preference, decoded_preferences
 from serving.exclusions.exclusions import Exclusions
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import ItemIndex, check_run
@@ -68,7 +68,7 @@ class UserState:
     """What comes next after the user's history, with what it adds to the live scores."""
     vector_at: datetime | None = None
     """When the live vector was made; None if the user has none."""
-    preferences: tuple[Preference, ...] = NO_PREFERENCES
+    preferences: tuple[Preference, ...] = ()
     """What the user wants more or less of, the newest first."""
 
 

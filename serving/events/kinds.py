@@ -35,12 +35,7 @@ class Kinds:
 
     async def check(self, name: str | None) -> None:
         """FaultyInputError if a query asks for events of a kind that there is none of."""
-        if name is None:
-            return
-        kinds = await self.including([name])
-        if name not in kinds:
-            detail = f"There is no kind {name!r}. Known kinds: {', '.join(sorted(kinds))}."
-            raise invalid_request([Fault("query:kind", detail)])
+        await self.named({} if name is None else {"query:kind": name})
 
     async def including(self, names: Iterable[str]) -> Mapping[str, EventKind]:
         """All kinds; looks again if one of `names` is new."""
@@ -52,7 +47,7 @@ class Kinds:
         """All kinds; FaultyInputError if one of `names`, by pointer, is none."""
         known = await self.including(names.values()) if names else {}
         faults = [
-            Fault(where, f"There is no event kind {name!r}. There are: {', '.join(sorted(known))}.")
+            Fault(where, f"There is no kind {name!r}. Known kinds: {', '.join(sorted(known))}.")
             for where, name in names.items()
             if name not in known
         ]

@@ -96,8 +96,8 @@ def register_identifiers() -> None:
     """Make `id` known to paths, and others that leave to paths of their own what is no id."""
     register_url_convertor("id", SentIdentifier())
     register_url_convertor("item", SentIdentifier("(?!.*/(similar|users|together)$).*"))
-    of_user = "recommendations|tokens|history|similar|surprising|merge|export|preferences(/[^/]*)?"
     register_url_convertor("run", SentIdentifier("(?!rollback$)[^/]+"))
+    of_user = "recommendations|tokens|history|similar|surprising|merge|export|preferences(/[^/]*)?"
     register_url_convertor("user", SentIdentifier(f"(?!.*/({of_user})$).*"))
 
 

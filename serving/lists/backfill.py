@@ -5,10 +5,10 @@ from collections.abc import Iterable, Sequence
 from domain.blend import CANDIDATES
 from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import ListedItems, load_eligible, load_listed
-from serving.candidates.filters import EVERYTHING, Filters
+from serving.candidates.filters import Filters
 from serving.candidates.recommendations import Recommendations
 from serving.lists.list_builder import ListBuilder
-from serving.lists.recommendation_list import RecommendedItem, backfill_items, with_scores
+from serving.lists.recommendation_list import RecommendedItem, backfill_items
 from serving.runs.live_runs import LiveRun
 
 _MOST_ROUNDS = 3
@@ -24,18 +24,12 @@ class Backfiller:
 
     async def begin(
         self,
-        run: LiveRun | None,
         builder: ListBuilder,
+        first: Iterable[RecommendedItem],
         excluded: Sequence[ItemNo],
-        filters: Filters = EVERYTHING,
-        first: Iterable[RecommendedItem] | None = None,
+        filters: Filters,
     ) -> None:
-        """Fill an empty list, popular items first, with their scores scaled to [0, 1].
-
-        `first`: those that come first instead.
-        """
-        if first is None:
-            first = with_scores(await self.load_popular(run, excluded, filters))
+        """Fill an empty list: these first, then any other eligible items."""
         builder.add(first)
         await self._fill_up(builder, excluded, filters)
 

@@ -141,10 +141,11 @@ def _unpacked(data: bytes) -> bytes | None:
     return np.frombuffer(places, dtype=np.uint8).reshape(4, -1).T.tobytes()
 
 
-def shown_key(shown: Iterable[ItemNo]) -> str:
+def shown_key(shown: Sequence[ItemNo]) -> str:
     """A short name of what was shown; empty on the first page."""
-    numbers = np.sort(np.fromiter(shown, dtype="<u4"))
-    return blake2b(numbers.tobytes(), digest_size=16).hexdigest() if len(numbers) else ""
+    if not shown:
+        return ""
+    return blake2b(np.sort(np.array(shown, dtype="<u4")).tobytes(), digest_size=16).hexdigest()
 
 
 def _packed(gaps: Sequence[int]) -> bytes:

@@ -69,6 +69,10 @@ class PreferenceChange:
         return cls(said.preference_id, said.direction, *thing, change)
 
 
+Changes = Mapping[int, tuple[PreferenceChange, ...]]
+"""By item number: what each preference made of its score."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """Of one list."""
@@ -111,7 +115,7 @@ def explanation(
     candidates: Candidates,
     ranked: BlendedRanking,
     listed: Iterable[_Item],
-    changes: Mapping[int, tuple[PreferenceChange, ...]],
+    changes: Changes,
 ) -> Explanation:
     """What the sources, the blend (`ranked`) and preferences said of what is listed."""
     ids = {item.item_no: item.item_id for item in listed}

@@ -26,12 +26,13 @@ from serving.lists.recommendation_list import (
     RecommendedItem,
     Strategy,
     degraded_by,
+    with_scores,
 )
 from serving.lists.request import RecommendationRequest
 from serving.lists.reranking import Reranker
 from serving.runs.live_runs import ItemIndex, LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
-from serving.runtime.budget import FILTERING, SEARCHING, until
+from serving.runtime.budget import searching
 
 _NOTHING_BLENDED = blend({}, {}, 1.0)
 _STRANGER = UserState(Ranking.empty(), None, 0, ())
@@ -110,7 +111,7 @@ class ListMaker:
         result = replace(result, items=items)
         if not request.explain:
             return result
-        said = explanation(candidates, ranked, items, preferred.changes or {})
+        said = explanation(candidates, ranked, items, preferred.changes)
         if result.degraded is None:
             wanted = self._wanted(run, request, NewItems())
             names = policy.weights(user.events_since_cut_off)
@@ -130,7 +131,7 @@ class ListMaker:
         builder = ListBuilder(request.limit, request.max_per_category)
         listed = await self._backfiller.load_popular(run, user.excluded, request.filters)
         items, preferred = await self._preferences.popular(run, user, candidates, listed, request)
-        await self._backfiller.begin(run, builder, user.excluded, request.filters, items)
+        await self._backfiller.begin(builder, items, user.excluded, request.filters)
         result = RecommendationList(
             "popular",
             run,
@@ -177,7 +178,8 @@ class ListMaker:
     ) -> tuple[RecommendedItem, ...]:
         """What is popular among the eligible, then any other eligible items."""
         builder = ListBuilder(limit)
-        await self._backfiller.begin(run, builder, excluded, filters)
+        first = with_scores(await self._backfiller.load_popular(run, excluded, filters))
+        await self._backfiller.begin(builder, first, excluded, filters)
         return builder.items
 
     async def _candidates_in_time(
@@ -190,7 +192,7 @@ class ListMaker:
     ) -> tuple[Candidates, str | None]:
         """Those of all sources; if a search takes too long, the batch list's, and why."""
         try:
-            with until(FILTERING if request.filters.keep_few else SEARCHING):
+            with searching(among_few=request.filters.keep_few):
                 new = self._reranker.new_items(request, schedule)
                 found = await self._candidates(run, user, request, new, policy)
             return found, VECTOR_INDEX if self._lacks_index(run, user, request) else None

@@ -1,6 +1,6 @@
 """How much each preference concerns each candidate, and what all of them make of the ranking."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -11,7 +11,7 @@ from domain.identifiers import ItemNo
 from serving.candidates.catalogue_items import Candidates
 from serving.candidates.preferences import Preference
 from serving.candidates.recommendations import UserState
-from serving.lists.explanation import PreferenceChange
+from serving.lists.explanation import Changes, PreferenceChange
 from serving.lists.preference_effect import (
     HALF_RANK_OF_OTHERS,
     Floats,
@@ -27,9 +27,6 @@ _FEWEST_OTHERS = 20
 """With fewer candidates that the user does not want less of, others are looked for."""
 OTHERS = "others"
 """What brings these, beside the preferences."""
-
-Changes = Mapping[int, tuple[PreferenceChange, ...]]
-"""By item number: what each preference made of its score."""
 
 
 @dataclass(frozen=True, slots=True)

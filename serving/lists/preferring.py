@@ -1,6 +1,6 @@
 """Applying a user's preferences to what was blended, or to what is popular."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -11,8 +11,9 @@ from serving.candidates.catalogue_items import Candidates, ListedItems
 from serving.candidates.filters import Filters
 from serving.candidates.preferences import load_brought, load_matches, load_others
 from serving.candidates.recommendations import UserState
-from serving.lists.preference_matching import OTHERS, Changes, Effect, Matching, takes_places
-from serving.lists.recommendation_list import RecommendedItem, degraded_by
+from serving.lists.explanation import Changes
+from serving.lists.preference_matching import OTHERS, Effect, Matching, takes_places
+from serving.lists.recommendation_list import RecommendedItem, degraded_by, scored_items
 from serving.lists.request import RecommendationRequest
 from serving.postgres.store import ReadStore
 from serving.runs.live_runs import LiveRun
@@ -27,8 +28,8 @@ class Preferred:
     candidates: Candidates
     preferences: int | None = 0
     """How many there are; None: they could not be applied."""
-    changes: Changes | None = None
-    """None: nobody asked."""
+    changes: Changes = field(default_factory=dict)
+    """Empty too if nobody asked."""
     degraded: str | None = None
 
 
@@ -68,7 +69,7 @@ class PreferenceApplier:
             effect.ranked(),
             replace(candidates, new=found.wanted_new(user, candidates)),
             len(user.preferences),
-            effect.changes() if request.explain else None,
+            effect.changes() if request.explain else {},
             late,
         )
 
@@ -141,12 +142,7 @@ class PreferenceApplier:
             listed.items.get(ItemNo(no)) or candidates.items[ItemNo(no)]
             for no in ranked.item_nos.tolist()
         )
-        return tuple(
-            RecommendedItem(
-                item.item_no, item.item_id, item.title, score, categories=item.categories
-            )
-            for item, score in zip(named, ranked.scores.tolist(), strict=True)
-        ), preferred
+        return scored_items(named, ranked.scores.tolist()), preferred
 
 
 def _extended(ranked: BlendedRanking, candidates: Candidates) -> BlendedRanking:

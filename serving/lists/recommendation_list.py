@@ -81,7 +81,7 @@ class RecommendationList:
     vector_at: datetime | None = None
     """When the live vector was made that it comes from; None: it comes from none."""
     explanation: Explanation | None = None
-    """None: nobody asked, or no source brought anything."""
+    """None: nobody asked, or neither a source nor a preference brought anything."""
     preferences: int | None = 0
     """How many of the user's preferences it follows; None: they are not known, or there was no time
     to apply them."""
@@ -102,13 +102,19 @@ class RecommendationList:
         )
 
 
-def with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
-    """Items of a list with its scores scaled to [0, 1]."""
-    scores = listed.ranking.scaled().tolist()
+def scored_items(
+    named: Iterable[CatalogueItem], scores: Iterable[float]
+) -> tuple[RecommendedItem, ...]:
+    """Items with their scores, in order."""
     return tuple(
         RecommendedItem(item.item_no, item.item_id, item.title, score, categories=item.categories)
-        for item, score in zip(listed.items.values(), scores, strict=True)
+        for item, score in zip(named, scores, strict=True)
     )
+
+
+def with_scores(listed: ListedItems) -> tuple[RecommendedItem, ...]:
+    """Items of a list with its scores scaled to [0, 1]."""
+    return scored_items(listed.items.values(), listed.ranking.scaled().tolist())
 
 
 def backfill_items(named: Iterable[CatalogueItem | RecommendedItem]) -> tuple[RecommendedItem, ...]:

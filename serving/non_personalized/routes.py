@@ -56,7 +56,7 @@ _POPULAR_LISTS: dict[str | None, ListName] = {
 
 @dataclass(frozen=True, slots=True)
 class ListQuery:
-    """What all these lists can be asked."""
+    """What all these lists can be asked, and what answers it."""
 
     category: str
     limit: int
@@ -68,10 +68,22 @@ class ListQuery:
     user_id: UserId | None
     cursor: str | None
     if_none_match: str | None
+    non_personalized: NonPersonalizedService
+    item_fields: ItemFields
 
-    def response(self, answer: dict[str, Any]) -> Response:
-        """An answer to it."""
-        return list_response(answer, self.if_none_match, is_for_all=self.user_id is None)
+    async def answer(
+        self,
+        name: ListName,
+        form: Callable[[Answer[NonPersonalizedList]], dict[str, Any]],
+        session: str | None = None,
+    ) -> Response:
+        """One of the lists, from where the query goes on."""
+        binding = self.binding(name, session)
+        scroll = Scroll.at(self.cursor, binding)
+        found = await self.non_personalized.answer(self.for_list(name, session, scroll.shown))
+        answer = {**form(found), "next": scroll.after(found.result, self.limit, binding)}
+        fielded = await self.item_fields.put(answer, found.result, self.fields)
+        return list_response(fielded, self.if_none_match, is_for_all=self.user_id is None)
 
     def binding(self, name: ListName, session: str | None) -> str:
         """What stays the same while somebody scrolls: all but the length of a page."""
@@ -96,6 +108,8 @@ class ListQuery:
 async def _list_query(
     *,
     own_values: FromOwnValues,
+    non_personalized: FromNonPersonalizedService,
+    item_fields: FromItemFields,
     limit: Limit = 20,
     category: Category = "",
     filter: WrittenFilter = None,  # noqa: A002 - as the query names it
@@ -108,34 +122,21 @@ async def _list_query(
     written = await own_values.written(filter, user_id)
     user = None if user_id is None else UserId(user_id)
     return ListQuery(
-        category, limit, filter, written, exclude or (), fields, user, cursor, if_none_match
+        category,
+        limit,
+        filter,
+        written,
+        exclude or (),
+        fields,
+        user,
+        cursor,
+        if_none_match,
+        non_personalized,
+        item_fields,
     )
 
 
 Asked = Annotated[ListQuery, Depends(_list_query)]
-
-
-@dataclass(frozen=True, slots=True)
-class _Answering:
-    """One query, and what is needed to answer it."""
-
-    non_personalized: NonPersonalizedService
-    asked: ListQuery
-    item_fields: ItemFields
-
-    async def answer(
-        self,
-        name: ListName,
-        form: Callable[[Answer[NonPersonalizedList]], dict[str, Any]],
-        session: str | None = None,
-    ) -> Response:
-        """One of the lists, from where the query goes on."""
-        asked = self.asked
-        binding = asked.binding(name, session)
-        scroll = Scroll.at(asked.cursor, binding)
-        found = await self.non_personalized.answer(asked.for_list(name, session, scroll.shown))
-        answer = {**form(found), "next": scroll.after(found.result, asked.limit, binding)}
-        return asked.response(await self.item_fields.put(answer, found.result, asked.fields))
 
 
 @router.get(
@@ -145,9 +146,7 @@ class _Answering:
     responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def popular(
-    non_personalized: FromNonPersonalizedService,
     asked: Asked,
-    item_fields: FromItemFields,
     window: Annotated[
         PopularWindow | None,
         Query(
@@ -161,8 +160,7 @@ async def popular(
     As many items as were asked for, or all that are eligible. A window with fewer is filled up with
     what is popular otherwise, then with any items.
     """
-    answering = _Answering(non_personalized, asked, item_fields)
-    return await answering.answer(_POPULAR_LISTS[window], scored_answer)
+    return await asked.answer(_POPULAR_LISTS[window], scored_answer)
 
 
 @router.get(
@@ -172,9 +170,7 @@ async def popular(
     responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def trending(
-    non_personalized: FromNonPersonalizedService,
     asked: Asked,
-    item_fields: FromItemFields,
     window: Annotated[
         TrendingWindow, Query(description="The last day, the last 7 or the last 30 days.")
     ] = "week",
@@ -184,8 +180,7 @@ async def trending(
     What rises with everything else does not count, and a few likings do not make a trend. As many
     items as were asked for, or all that are eligible: filled up with what is popular.
     """
-    answering = _Answering(non_personalized, asked, item_fields)
-    return await answering.answer(TRENDING[window], scored_answer)
+    return await asked.answer(TRENDING[window], scored_answer)
 
 
 @router.get(
@@ -195,13 +190,10 @@ async def trending(
     responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def latest(
-    non_personalized: FromNonPersonalizedService,
     asked: Asked,
-    item_fields: FromItemFields,
 ) -> Response:
     """The available items that came into the catalogue last, the newest first."""
-    answering = _Answering(non_personalized, asked, item_fields)
-    return await answering.answer("latest", named_answer)
+    return await asked.answer("latest", named_answer)
 
 
 @router.get(
@@ -211,14 +203,11 @@ async def latest(
     responses=NOT_MODIFIED | problems_of_request(CursorExpiredError),
 )
 async def starter(
-    non_personalized: FromNonPersonalizedService,
     asked: Asked,
-    item_fields: FromItemFields,
     session: Session = None,
 ) -> Response:
     """Well-known items for a new user to choose from, each as different as can be from the others.
 
     However many are asked for, the first ones are the same.
     """
-    answering = _Answering(non_personalized, asked, item_fields)
-    return await answering.answer("starter", named_answer, session)
+    return await asked.answer("starter", named_answer, session)

@@ -5,6 +5,9 @@ from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 
+MERGED = "TD410"
+"""An id is that of a user who was merged into another."""
+
 
 def sqlstate_of(error: DBAPIError) -> str | None:
     """Which error it is; None: it is none of PostgreSQL's."""

@@ -10,7 +10,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.identifiers import UserId, UserNo
 from serving.candidates.catalogue_items import find_item_nos
-from serving.postgres.sql_errors import sqlstate_of
+from serving.postgres.sql_errors import MERGED, sqlstate_of
 from serving.postgres.store import WriteStore
 from serving.preferences.schemas import MOST_PREFERENCES, PreferenceAnswer, PreferenceBody
 from serving.redis.answers import Answers
@@ -19,12 +19,12 @@ from serving.runtime.faults import (
     MergedUserError,
     TooManyPreferencesError,
     invalid_request,
+    merged_away,
     unknown_items,
 )
 from sql.statements import statements
 
 _PREFERENCES = statements("preferences")
-_MERGED = "TD410"
 _TOO_MANY = "TD412"
 
 
@@ -76,9 +76,8 @@ class PreferenceKeeping:
         try:
             (row,) = await self.store.write(_PREFERENCES["put_preference"], parameters)
         except DBAPIError as error:
-            if sqlstate_of(error) == _MERGED:
-                detail = f"The user {user_id!r} was merged into another one. Name that one."
-                raise MergedUserError(detail) from error
+            if sqlstate_of(error) == MERGED:
+                raise MergedUserError(merged_away(user_id)) from error
             if sqlstate_of(error) == _TOO_MANY:
                 raise TooManyPreferencesError from error
             raise

@@ -38,14 +38,6 @@ class Recommendation:
     """Of an empty list: categories asked for that no item has, with those that were meant."""
     generated_at: datetime
 
-    def may_go_on(self, limit: int) -> bool:
-        """Whether anything may come after this: a list that is too short ends.
-
-        One that is less than it might have been does not: it may be asked for again.
-        """
-        result = self.answer.result
-        return result.degraded is not None or len(result.items) >= limit
-
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Recommender(CachedKind[RecommendationRequest, RecommendationList]):

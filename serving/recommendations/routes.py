@@ -12,7 +12,7 @@ from serving.answering.own_values import FromOwnValues
 from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import UserIdentifier
-from serving.lists.cursor import Scroll, read_cursor
+from serving.lists.cursor import Scroll
 from serving.recommendations.recommend import Recommender
 from serving.recommendations.recommendation_query import RecommendationQuery
 from serving.recommendations.schemas import (
@@ -61,14 +61,11 @@ async def recommend(
     request = asked.to_request()
     # As it was asked: what is the user's own may change while somebody scrolls.
     binding = f"{user_id}\n{request.scroll_key()}"
-    scroll = Scroll.begin() if asked.cursor is None else read_cursor(asked.cursor, binding)
+    scroll = Scroll.at(asked.cursor, binding)
     filters = await own_values.resolved(request.filters, UserId(user_id))
     request = replace(request, explain=explained == "yes", filters=filters, shown=scroll.shown)
     given = await recommender.recommend(UserId(user_id), request)
-    following = None
-    if given.may_go_on(asked.limit):
-        shown = (item.item_no for item in given.answer.result.items)
-        following = scroll.cursor(shown, binding)
+    following = scroll.after(given.answer.result, asked.limit, binding)
     answer = recommendation_answer(user_id, given, explained=explained, next_cursor=following)
     fielded = await recommender.item_fields.put(answer, given.answer.result, asked.fields)
     return list_response(fielded, if_none_match, is_for_all=False)

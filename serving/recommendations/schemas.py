@@ -13,6 +13,7 @@ from serving.answering.schemas import (
     CATEGORIES_MEANT,
     DEGRADED,
     EXCLUSIONS,
+    NEXT,
     ExclusionKnowledge,
     RunAnswer,
     algorithm_version,
@@ -162,11 +163,7 @@ class ListedAnswer(FieldedAnswer):
         description="How many of the user's preferences the list follows; 0 of a group. Null: they"
         " could not be looked up or applied just now."
     )
-    next: str | None = Field(
-        None,
-        description="Give it as cursor to go on, within a day. Null: the list ends here, or cannot"
-        " be gone on with.",
-    )
+    next: str | None = Field(None, description=NEXT)
     generated_at: datetime
     generation_time_ms: float
     list_age_seconds: float = Field(description="Since it was made; 0: for this answer.")

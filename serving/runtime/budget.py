@@ -7,7 +7,7 @@ It also names whose connections the work uses, so that the kinds of work cannot 
 import asyncio
 import time
 from collections.abc import Awaitable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from typing import Literal, TypeVar
@@ -141,3 +141,11 @@ def until(share: float) -> Iterator[None]:
     ends_at = min(budget.ends_at, budget.began_at + share * budget.seconds)
     with spending(replace(budget, ends_at=ends_at)):
         yield
+
+
+def searching(*, among_few: bool) -> AbstractContextManager[None]:
+    """End a search in time for what comes instead of it.
+
+    `among_few`: its filter may leave few items, and what passes can then be taken as it comes.
+    """
+    return until(FILTERING if among_few else SEARCHING)

@@ -156,6 +156,11 @@ class NoResetWebhookError(TandemError):
     """Nobody sends links from here (TANDEM_RESET_WEBHOOK): ask an administrator for one."""
 
 
+def merged_away(user_id: str) -> str:
+    """What is wrong with an id that was merged into another."""
+    return f"The user {user_id!r} was merged into another one. Name that one."
+
+
 def unknown_items(named: Mapping[str, str], found: Mapping[str, ItemNo]) -> list[Fault]:
     """What is wrong with items (by pointer) of which only some were found."""
     advice = "Create it first with PUT /v1/items/{item_id}, or leave it out."

@@ -19,7 +19,7 @@ from serving.lists.meant_categories import MeantCategories
 from serving.lists.recommendation_list import degraded_by
 from serving.runs.live_runs import LiveRun, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
-from serving.runtime.budget import FILTERING, SEARCHING, until
+from serving.runtime.budget import searching
 from serving.runtime.faults import Fault, FaultyInputError
 from serving.search.highlighting import highlights
 from serving.search.query import FallbackQuery, TypedQuery, typed_query
@@ -146,7 +146,7 @@ class Searcher(CachedKind[SearchRequest, SearchList]):
             return [], None
         index = trusted(run.similarity_index, self._recall_bound)
         try:
-            with until(FILTERING if filters.leave_few else SEARCHING):
+            with searching(among_few=filters.leave_few):
                 nearest = await self._items.load_nearest(
                     run.run_id,
                     analyzed.meaning,

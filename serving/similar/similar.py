@@ -22,7 +22,7 @@ from serving.lists.meant_categories import MeantCategories
 from serving.lists.recommendation_list import degraded_by
 from serving.runs.live_runs import LiveRun, decoded_run, trusted
 from serving.runs.vector_indexes import VECTOR_INDEX
-from serving.runtime.budget import FILTERING, SEARCHING, until
+from serving.runtime.budget import searching
 from serving.similar.similar_items import ItemFilters, NearestItem, Seed, SimilarItems
 
 SimilarStrategy = Literal["similar", "words", "popular", "fallback"]
@@ -145,7 +145,7 @@ class Similar(CachedKind[SimilarRequest, SimilarList]):
             return [], None
         index = trusted(run.similarity_index, self.recall_bound)
         try:
-            with until(FILTERING if filters.leave_few else SEARCHING):
+            with searching(among_few=filters.leave_few):
                 nearest = await self.items.load_nearest(
                     run.run_id, similarity_embedding, excluded, filters, items=limit, index=index
                 )

@@ -21,6 +21,7 @@ from serving.runtime.faults import (
     FaultyInputError,
     MergedUserError,
     invalid_request,
+    merged_away,
     unknown_items,
 )
 from serving.users.schemas import UserBatchAnswer, UserBody, UserEntry, UserPatch
@@ -69,7 +70,7 @@ class UserKeeping:
         try:
             update = await self.users.put_user(said)
         except MergedIdsError as error:
-            raise MergedUserError(_merged(user_id)) from error
+            raise MergedUserError(merged_away(user_id)) from error
         await self._make_known(said, update)
         return _as_declared(user_id, body, update), update
 
@@ -126,7 +127,7 @@ class UserKeeping:
             except MergedIdsError as error:
                 for index, entry in good.items():
                     if entry.user_id in error.user_ids:
-                        detail = _merged(UserId(entry.user_id))
+                        detail = merged_away(entry.user_id)
                         found[index] = [Fault(f"/users/{index}/user_id", detail)]
         await self._make_batch_known(said, stored)
         is_new = {str(user_id): each.created for user_id, each in stored.items()}
@@ -186,10 +187,6 @@ def _profile_of(user_id: UserId, body: UserBody, item_nos: Mapping[str, ItemNo])
         body.interests.words,
         [item_nos[item_id] for item_id in body.interests.items],
     )
-
-
-def _merged(user_id: UserId) -> str:
-    return f"The user {user_id!r} was merged into another one. Name that one."
 
 
 def _unknown(user_id: UserId) -> UnknownUserError:

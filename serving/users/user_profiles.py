@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.errors import TandemError
 from domain.identifiers import ItemNo, UserId, UserNo
 from serving.access.acting import Actor
-from serving.postgres.sql_errors import detail_of, sqlstate_of
+from serving.postgres.sql_errors import MERGED, detail_of, sqlstate_of
 from serving.postgres.store import WriteStore
 from serving.runtime.faults import AccountLinkedError
 from sql.statements import statements
@@ -21,7 +21,6 @@ _INTERESTS = statements("interests")
 _SERVING = statements("serving")
 
 
-_MERGED = "TD410"
 _BOTH_HAVE_ACCOUNTS = "TD411"
 
 
@@ -163,7 +162,7 @@ class UserProfiles:
         try:
             return await self._store.write(_INTERESTS[name], parameters)
         except DBAPIError as error:
-            if sqlstate_of(error) == _MERGED:
+            if sqlstate_of(error) == MERGED:
                 raise MergedIdsError(detail_of(error)) from error
             raise
 

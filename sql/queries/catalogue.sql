@@ -72,23 +72,21 @@ select gone.item_no is not null as is_new, coalesce(items.deleted_at, now()) as 
 from items left join gone using (item_no)
 where items.item_id = :item_id;
 
+-- part: may_be_listed
+deleted_at is null
+and (cast(:available as boolean) is null or available = cast(:available as boolean))
+and
+{passes}
+
 -- name: list_items
 -- Items after a number, in the order of their numbers. `:available`: only those that are, or are not; null: all.
 select items.item_no,
 {as_shown}
 from items
-where deleted_at is null and items.item_no > :after
-  and (cast(:available as boolean) is null or available = cast(:available as boolean))
-  and
-{passes}
+where items.item_no > :after
+  and {may_be_listed}
 order by items.item_no
 limit :most;
-
--- part: may_be_counted
-deleted_at is null
-and (cast(:available as boolean) is null or available = cast(:available as boolean))
-and
-{passes}
 
 -- name: count_items
 -- How many items of the catalogue pass, up to :most; of a filter with bounds by the indexes of declared attributes.
@@ -97,11 +95,11 @@ select count(*) as items
 from (
     select from items
     where (select item_nos is null from few)
-      and {may_be_counted}
+      and {may_be_listed}
     union all
     select from items
     where item_no = any(cast((select item_nos from few) as integer[]))
-      and {may_be_counted}
+      and {may_be_listed}
     limit :most
 ) as passing;
 

@@ -2,7 +2,7 @@
 
 -- name: put_preference
 -- Stores a preference of a user, who is made if there is none; see the function. Harmless twice.
-select user_no, created_at, created from put_preference(:user_id, cast(:preference as jsonb), :most);
+select user_no, created_at from put_preference(:user_id, cast(:preference as jsonb), :most);
 
 -- name: list_preferences
 -- The preferences of a user, the newest first. An item that is not there any more has no id.
@@ -35,8 +35,7 @@ select user_no, (select count(*) from gone) as deleted from asked;
     union all
     select item_no from items
     where jsonb_typeof(wanted.value) = 'string' and attributes -> wanted.attribute @> wanted.value
-      and words @@ cast($$'$$ || replace(replace(left(folded(wanted.attribute) || ':' || folded(wanted.value #>> '{}'), 200),
-                                                 $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$ as tsquery)
+      and words @@ term_query(left(folded(wanted.attribute) || ':' || folded(wanted.value #>> '{}'), 200))
     union all
     select item_no from items
     where jsonb_typeof(wanted.value) <> 'string' and attributes -> wanted.attribute @> wanted.value
@@ -67,6 +66,17 @@ cast(json_agg(item_id order by distance, item_no) as text) as item_ids,
 cast(json_agg(title order by distance, item_no) as text) as titles,
 cast(json_agg(categories order by distance, item_no) as text) as categories
 
+-- part: may_be_brought
+-- Of the run's items, those that are eligible and pass the filters.
+run_id = :run_id
+and item_no not in (
+    {not_eligible}
+)
+and (not :is_filtered or item_no in (
+    select item_no from items
+    where {wanted}
+))
+
 -- name: load_preferred
 -- Of each of the preferences given the eligible items that come nearest to it, :each at the most, the best for the user
 -- first: by the live vector, or for a user who has none (null) by how many like them. To a preferred item the most similar
@@ -95,19 +105,7 @@ from (
     cross join lateral (
         select item_no, similarity_embedding <#> preferred.similarity_embedding as distance
         from item_similarity_embeddings
-        where run_id = :run_id
-          and item_no not in (
-              select unnest(cast(:excluded as integer[]))
-              union all
-              {not_shown}
-              union all
-              select item_no from items
-              where {unwanted}
-          )
-          and (not :is_filtered or item_no in (
-              select item_no from items
-              where {wanted}
-          ))
+        where {may_be_brought}
         order by distance, item_no
         limit :each
     ) as nearest
@@ -122,23 +120,12 @@ select {preferred_columns}
 from (
     select item_no, embedding <#> cast(:embedding as vector) as distance
     from item_embeddings
-    where run_id = :run_id
+    where {may_be_brought}
       and item_no not in (
-          select unnest(cast(:excluded as integer[]))
-          union all
-          {not_shown}
-          union all
-          select item_no from items
-          where {unwanted}
-          union all
           select of_it.item_no
           from {given_preferences}
           cross join lateral {of_it}
       )
-      and (not :is_filtered or item_no in (
-          select item_no from items
-          where {wanted}
-      ))
     order by distance, item_no
     limit :each
 ) as nearest

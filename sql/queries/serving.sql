@@ -70,8 +70,8 @@ cross join lateral (
 ) as own
 
 -- name: load_user_state
--- All that a run and the log know of one user and what the user prefers, whether the run is still there, and whether the user is: a number that
--- is gone belonged to one who was forgotten.
+-- All that a run and the log know of one user and what the user prefers, whether the run is still there, and whether the
+-- user is: a number that is gone belonged to one who was forgotten.
 select run_is_kept(cast(:run_id as integer)) as has_partitions,
        exists (select from users where user_no = :user_no) as is_user,
        lists.item_nos,
@@ -113,16 +113,11 @@ cast(json_agg(score) as text) as scores,
 {item_columns}
 
 -- part: may_be_near
--- Of the run's items, those that are eligible and not excluded. A subquery is hashed whatever its size; an array that is
--- a parameter would be searched row by row.
+-- Of the run's items, those that may be shown and are neither excluded nor unwanted; what a filter wants is asked besides, by
+-- `passing`. A subquery is hashed whatever its size; an array that is a parameter would be searched row by row.
 run_id = :run_id
 and item_embeddings.item_no not in (
-    select unnest(cast(:excluded as integer[]))
-    union all
-    {not_shown}
-    union all
-    select item_no from items
-    where {unwanted}
+    {not_eligible}
 )
 
 -- part: following

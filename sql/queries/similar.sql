@@ -16,18 +16,13 @@ inner_product(subvector(similarity_embedding, 1, vector_dims(similarity_embeddin
               subvector(cast(:similarity_embedding as vector), 1, vector_dims(similarity_embedding) / 2)) as used_by_same_people
 
 -- part: may_be_nearest
--- Of the run's items, those that may be shown, pass the filters and are not excluded, having :binding and not
--- :unwanted (null: nothing).
+-- Of the run's items, those that may be shown and are neither excluded nor unwanted, having :binding and not :unwanted
+-- (null: nothing); what a filter wants is asked besides, by `passing`.
 run_id = :run_id
 and item_no not in (
-    select unnest(cast(:excluded as integer[]))
-    union all
-    {not_shown}
+    {not_eligible}
     union all
     select item_no from items where words @@ cast(:unwanted as tsquery)
-    union all
-    select item_no from items
-    where {unwanted}
 )
 and (cast(:binding as tsquery) is null
      or item_no in (select item_no from items where words @@ cast(:binding as tsquery)))
@@ -150,8 +145,7 @@ cross join lateral (
     from items cross join lateral unnest(categories) as meant
     where {shown}
       and folded(meant) = folded(asked)
-      and words @@ cast($$'$$ || replace(replace('category:' || left(folded(asked), 200), $$\$$, $$\\$$), $$'$$, $$''$$)
-                        || $$'$$ as tsquery)
+      and words @@ term_query('category:' || left(folded(asked), 200))
     order by item_no
     limit 1
 ) as nearest

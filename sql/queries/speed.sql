@@ -25,12 +25,15 @@ order by position, shard
 limit :shards_per_pass
 for update skip locked;
 
+-- part: of_shards
+user_no % (select count(*) from speed_progress where run_id = :run_id) = any(cast(:shards as integer[]))
+
 -- name: find_forgotten_users
 -- Users of some shards who were forgotten in (:after, :until].
 select user_no
 from forgotten_users
 where position > :after and position <= :until
-  and user_no % (select count(*) from speed_progress where run_id = :run_id) = any(cast(:shards as integer[]))
+  and {of_shards}
 order by user_no;
 
 -- name: has_loaded_events
@@ -48,7 +51,7 @@ from (
     order by position desc
     limit :most
 ) as newest
-where user_no % (select count(*) from speed_progress where run_id = :run_id) = any(cast(:shards as integer[]))
+where {of_shards}
 order by user_no;
 
 -- name: load_users_before

@@ -326,6 +326,11 @@ language sql stable strict parallel safe
 return case when words_language() = 'simple' then false
             else ts_lexize(cast(words_language() || '_stem' as regdictionary), word) = '{}' end;
 
+-- What finds one term as it stands among an item's words, such as `category:drama`.
+create function term_query(term text) returns tsquery
+language sql immutable strict parallel safe
+return cast($$'$$ || replace(replace(term, $$\$$, $$\\$$), $$'$$, $$''$$) || $$'$$ as tsquery);
+
 -- What items must hold to hold this; words written as one, as `spider-man`, follow each other. Empty: nothing to look for.
 create function words_query(typed text) returns tsquery
 language sql immutable strict parallel safe

@@ -567,24 +567,19 @@ return (
     from users left join user_interests using (user_no) where user_id = given_id
 );
 
--- Creates users or replaces their profiles, from [{user_id, attributes, words, item_nos}, …] of different users; answers of
--- each the number, whether the user is new, and whether other interests are declared than before. Declaring the same again
--- changes nothing. Ids that were merged are nobody's: the error TD410 has them as its detail, and nothing is stored.
-create function put_users(given_users jsonb)
-returns table (user_id text, user_no integer, created boolean, changed boolean)
+-- Holds users until the commit, and makes those that are not there; answers whom. Whoever is held cannot be forgotten
+-- meanwhile, and one call after another stores what is declared of a user. One who was forgotten while we waited is made anew;
+-- one whom somebody else made meanwhile is held in the next round. Ids that were merged are nobody's: the error TD410 has them
+-- as its detail.
+create function hold_users(ids text[]) returns text[]
 language plpgsql as $$
 #variable_conflict use_column
 declare
-    ids     text[];
     held    bigint;
     merged  text[];
     added   text[];
     made    text[] := '{}';
 begin
-    ids := array(select entry ->> 'user_id' from jsonb_array_elements(given_users) as entry);
-    perform hold_event_horizon();
-    -- Whoever is held here cannot be forgotten before the commit, and stores one declaration after another. One who was
-    -- forgotten while we waited is made anew; one whom somebody else made meanwhile is held in the next round.
     loop
         select count(*) into held
         from (select from users where user_id = any(ids) order by user_id for no key update) as locked;
@@ -605,6 +600,24 @@ begin
         select coalesce(array_agg(user_id), '{}') into added from new;
         made := made || added;
     end loop;
+    return made;
+end
+$$;
+
+-- Creates users or replaces their profiles, from [{user_id, attributes, words, item_nos}, …] of different users; answers of
+-- each the number, whether the user is new, and whether other interests are declared than before. Declaring the same again
+-- changes nothing. Ids that were merged are nobody's: the error TD410 has them as its detail, and nothing is stored.
+create function put_users(given_users jsonb)
+returns table (user_id text, user_no integer, created boolean, changed boolean)
+language plpgsql as $$
+#variable_conflict use_column
+declare
+    ids   text[];
+    made  text[];
+begin
+    ids := array(select entry ->> 'user_id' from jsonb_array_elements(given_users) as entry);
+    perform hold_event_horizon();
+    made := hold_users(ids);
     update users set attributes = entry -> 'attributes'
     from jsonb_array_elements(given_users) as entry
     where users.user_id = entry ->> 'user_id' and users.attributes <> entry -> 'attributes';

@@ -9,7 +9,7 @@ create table preferences (
     category       text,
     attribute      text,
     value          jsonb,
-    direction          text not null check (direction in ('more', 'less')),
+    direction      text not null check (direction in ('more', 'less')),
     created_at     timestamptz not null default now(),
     primary key (user_no, preference_id),
     check (num_nonnulls(item_no, category, attribute) = 1),
@@ -20,30 +20,19 @@ create table preferences (
 create index preferences_items on preferences (item_no) where item_no is not null;
 
 -- Stores a preference of a user, who is made if there is none; one that is there already changes its direction. Answers since
--- when it is so, and whether it was not there before. Raises TD410 if the id was merged into another user, and TD412 if the
--- user would have more than `most`; then nothing is stored.
+-- when it is so. Raises TD410 if the id was merged into another user, and TD412 if the user would have more than `most`; then
+-- nothing is stored.
 create function put_preference(given_id text, given jsonb, most integer)
-returns table (user_no integer, created_at timestamptz, created boolean)
+returns table (user_no integer, created_at timestamptz)
 language plpgsql as $$
 #variable_conflict use_column
 declare
     owner  integer;
-    known  boolean;
 begin
-    -- Whoever is held here cannot be forgotten before the commit, and stores one preference after another.
-    loop
-        select user_no into owner from users where user_id = given_id for no key update;
-        exit when found;
-        if exists (select from merged_users where from_user_id = given_id) then
-            raise exception 'a user was merged into another' using
-                errcode = 'TD410', detail = cast(json_build_array(given_id) as text);
-        end if;
-        insert into users (user_id) values (given_id) on conflict do nothing;
-    end loop;
-    select exists (
-        select from preferences where preferences.user_no = owner and preference_id = given ->> 'preference_id'
-    ) into known;
-    if not known and (select count(*) from preferences where preferences.user_no = owner) >= most then
+    perform hold_users(array[given_id]);
+    select user_no into owner from users where user_id = given_id;
+    if not exists (select from preferences where preferences.user_no = owner and preference_id = given ->> 'preference_id')
+       and (select count(*) from preferences where preferences.user_no = owner) >= most then
         raise exception 'the user has too many preferences' using errcode = 'TD412';
     end if;
     insert into preferences (user_no, preference_id, item_no, category, attribute, value, direction)
@@ -53,7 +42,7 @@ begin
     set direction = excluded.direction, created_at = now()
     where preferences.direction <> excluded.direction;
     return query
-    select owner, preferences.created_at, not known
+    select owner, preferences.created_at
     from preferences where preferences.user_no = owner and preference_id = given ->> 'preference_id';
 end
 $$;

@@ -21,6 +21,7 @@ from sql.cold_items import make_cold_items
 from sql.item_embedding import remove_known_changes
 from sql.rollback import roll_back
 from tests.events import DISLIKE, LIKE, VIEW, event, record
+from tests.examples import examples
 from tests.passes import until_idle
 from tests.promises.emptying import empty
 from tests.removals import delete, forget
@@ -192,7 +193,7 @@ def test_every_item_is_where_it_belongs(engine: Engine, database_url: str) -> No
     run_state_machine_as_test(
         lambda: AnyItemEmbedding(engine, database_url),
         settings=settings(
-            max_examples=10,
+            max_examples=examples(10),
             stateful_step_count=20,
             deadline=None,
             phases=(Phase.explicit, Phase.reuse, Phase.generate),

@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx
 import numpy as np
+import pytest
 from sqlalchemy import insert, update
 
 from tests import tables
@@ -17,7 +18,8 @@ def genre(item_id: str) -> str:
     return GENRES[int(item_id.removeprefix("film-")) % 3]
 
 
-def open_catalogue(seeds: Seeds) -> int:
+@pytest.fixture
+def ann(seeds: Seeds) -> int:
     """Thirty films, every third of one genre, and ann with a nightly list and a live vector.
 
     Film n is `made` of the decade n // 10, and has `tags` with its genre. Films are the more
@@ -30,11 +32,11 @@ def open_catalogue(seeds: Seeds) -> int:
             "attributes": {"made": n // 10, "tags": [GENRES[n % 3], "film"], "short": n % 2 == 0},
         }
         seeds.write(update(tables.items).where(tables.items.c.item_no == f[n]).values(**values))
-    ann = seeds.user("ann")
+    user_no = seeds.user("ann")
     run_id = seeds.run(
-        batch={ann: [(f[n], 20.0 - n) for n in range(15)]},
+        batch={user_no: [(f[n], 20.0 - n) for n in range(15)]},
         vectors={f[n]: (1.0 - n / 100, n / 100, 0.0, 0.0) for n in range(20)},
-        users={ann: ((1.0, 0.0, 0.0, 0.0), 1)},
+        users={user_no: ((1.0, 0.0, 0.0, 0.0), 1)},
         popular={"": [(f[n], 30.0 - n) for n in range(30)]},
     )
     angles = np.arange(30) / 6.0
@@ -49,7 +51,7 @@ def open_catalogue(seeds: Seeds) -> int:
         for n in range(30)
     ]
     seeds.write(insert(tables.item_similarity_embeddings).values(rows))
-    return ann
+    return user_no
 
 
 async def prefer(
@@ -62,12 +64,10 @@ async def prefer(
     return dict(answer.json())
 
 
-async def take_back(
-    client: httpx.AsyncClient, preference_id: str, user: str = "ann", **more: Any
-) -> int:
+async def take_back(client: httpx.AsyncClient, preference_id: str, user: str = "ann") -> int:
     """How many were taken back."""
     path = f"/v1/users/{user}/preferences/{preference_id}"
-    answer = await client.delete(path, **more)
+    answer = await client.delete(path)
     assert answer.status_code == 200, answer.text
     return int(answer.json()["deleted"])
 

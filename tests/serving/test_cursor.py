@@ -217,22 +217,15 @@ async def test_every_list_goes_on_until_all_of_it_was_shown(
 ) -> None:
     seeds.listed_user("ann", popular=range(15))
     address = httpx.URL(path)
-    asked = dict(address.params)
-
-    async def page(**more: Any) -> httpx.Response:
-        return await client.get(address.path, params=[*address.params.multi_items(), *more.items()])
-
-    whole = ids(await page(limit=100))
+    asked: dict[str, Any] = {name: address.params.get_list(name) for name in address.params}
+    whole = ids(await client.get(address.path, params=asked | {"limit": 100}))
     assert len(whole) > 20
-    answer = (await page(limit=7)).json()
-    first, found = answer["next"], [item["item_id"] for item in answer["items"]]
-    assert set(found) == set(whole[:7])
-    while answer["next"] is not None:
-        answer = (await page(limit=7, cursor=answer["next"])).json()
-        found += [item["item_id"] for item in answer["items"]]
-    assert sorted(found) == sorted(whole)
+    found = await pages(client, address.path, **asked, limit=7)
+    item_ids = [item["item_id"] for page in found for item in page["items"]]
+    assert set(item_ids[:7]) == set(whole[:7])
+    assert sorted(item_ids) == sorted(whole)
     others = {"/v1/search": {"q": "other"}, "/v1/starter": {"session": "other"}}
-    other = {**asked, "user_id": "bob", **others.get(address.path, {}), "cursor": first}
+    other = {**asked, "user_id": "bob", **others.get(address.path, {}), "cursor": found[0]["next"]}
     refused = await client.get(address.path, params=other)
     assert "query:cursor" in faults(refused)
 
@@ -242,14 +235,15 @@ async def test_the_lists_for_everybody_go_on_without_the_database(
 ) -> None:
     seeds.listed_user("ann", popular=range(15))
     for path in ("/v1/popular", "/v1/search?q=film", "/v1/items/film-1/similar"):
-        first = (await client.get(path, params=dict(httpx.URL(path).params))).json()
+        address = httpx.URL(path)
+        first = (await client.get(path)).json()
         gate.shut()
-        asked = {**dict(httpx.URL(path).params), "cursor": first["next"]}
-        second = (await client.get(httpx.URL(path).path, params=asked)).json()
+        asked = {**address.params, "cursor": first["next"]}
+        second = (await client.get(address.path, params=asked)).json()
         gate.open()
         assert second["strategy"] == "fallback", path
-        pages = [{item["item_id"] for item in page["items"]} for page in (first, second)]
-        assert pages[0].isdisjoint(pages[1]), path
+        shown = [{item["item_id"] for item in page["items"]} for page in (first, second)]
+        assert shown[0].isdisjoint(shown[1]), path
 
 
 async def test_opened_again_a_list_begins_anew(client: httpx.AsyncClient, seeds: Seeds) -> None:

@@ -10,14 +10,11 @@ from sqlalchemy import Engine, insert, text
 from tests import tables
 from tests.removals import rows_of_user
 from tests.serving.conftest import Seeds, faults, ids, recommended, token_of
-from tests.serving.preferring import open_catalogue, prefer, preferences, take_back
+from tests.serving.preferring import ann, prefer, preferences, take_back
+
+__all__ = ["ann"]
 
 PATH = "/v1/users/ann/preferences"
-
-
-@pytest.fixture
-def ann(seeds: Seeds) -> int:
-    return open_catalogue(seeds)
 
 
 async def test_preferences_are_listed_as_they_were_stored_the_newest_first(

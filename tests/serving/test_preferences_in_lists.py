@@ -9,7 +9,9 @@ from sqlalchemy import text, update
 from serving.postgres.store import Store
 from tests import tables
 from tests.serving.conftest import Gate, OwnRedis, Seeds, Start, event, ids, recommended, send
-from tests.serving.preferring import PLAIN, genre, open_catalogue, prefer, take_back
+from tests.serving.preferring import PLAIN, ann, genre, prefer, take_back
+
+__all__ = ["ann"]
 
 THINGS: list[dict[str, Any]] = [
     {"category": "comedy"},
@@ -18,11 +20,6 @@ THINGS: list[dict[str, Any]] = [
     {"attribute": "short", "value": False},
     {"item_id": "film-17"},
 ]
-
-
-@pytest.fixture
-def ann(seeds: Seeds) -> int:
-    return open_catalogue(seeds)
 
 
 def is_of(thing: dict[str, Any], item_id: str) -> bool:
@@ -157,13 +154,7 @@ async def test_what_preferences_do_not_concern_keeps_its_score(
     assert await scores() == before
 
 
-@pytest.mark.parametrize("user", ["new", "ann"])
-async def test_lists_of_what_is_popular_follow_too(
-    client: httpx.AsyncClient, ann: int, user: str
-) -> None:
-    if user == "ann":
-        # Before any run there are no sources either.
-        await send(client, *(event("bob", n) for n in range(30)))
+async def test_lists_of_what_is_popular_follow_too(client: httpx.AsyncClient, ann: int) -> None:
     before = await recommended(client, "new", limit=6)
     await prefer(client, "more", "new", category="comedy")
     await prefer(client, "less", "new", category="war")

@@ -61,6 +61,15 @@ few as materialized (
 (categories && cast(:not_in_categories as text[])
  or items.item_id = any(cast(:other_than_item_ids as text[])))
 
+-- part: not_eligible
+-- For `not in`: what is excluded, may not be shown, or is unwanted.
+select unnest(cast(:excluded as integer[]))
+union all
+{not_shown}
+union all
+select item_no from items
+where {unwanted}
+
 -- part: passes
 {wanted}
 and not (

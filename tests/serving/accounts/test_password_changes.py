@@ -4,10 +4,9 @@ import asyncio
 import hashlib
 import hmac
 import json
-import threading
 import time
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +16,7 @@ from pydantic import ValidationError
 from sqlalchemy import text
 
 from serving.settings import ServingSettings
+from tests.http_server import served
 from tests.serving.accounts.people import (
     PASSWORD,
     People,
@@ -151,36 +151,30 @@ class Received:
     """What an app was sent."""
 
     def __init__(self) -> None:
+        self.url = ""
         self.requests: list[tuple[dict[str, str], bytes]] = []
         self.status = 204
-        received = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                received.requests.append((dict(self.headers), body))
-                self.send_response(received.status)
-                self.send_header("Location", "/elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *_: object) -> None:
-                return
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_port}/hooks/reset?from=tandem"
 
 
 @pytest.fixture
 def received() -> Iterator[Received]:
     received = Received()
-    yield received
-    received.server.shutdown()
-    received.server.server_close()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            received.requests.append((dict(self.headers), body))
+            self.send_response(received.status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            return
+
+    with served(Handler) as origin:
+        received.url = f"{origin}/hooks/reset?from=tandem"
+        yield received
 
 
 @pytest.fixture
