@@ -152,6 +152,17 @@ def test_what_puts_serving_together_is_imported_by_no_part_of_it() -> None:
         assert parts_imported_by(f"serving/{part}") <= parts, part
 
 
+def test_a_folder_of_serving_imports_only_what_the_documented_order_has_before_it() -> None:
+    architecture = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    table = architecture.partition("| folder of `serving/` | holds |")[2].partition("\n\n")[0]
+    named = list[str]()
+    for row in table.splitlines()[2:]:
+        named += re.findall(r"`(\w+)/`", row.split("|")[1])
+    assert sorted(named) == sorted({path.parent.name for path in (ROOT / "serving").glob("*/*.py")})
+    for place, folder in enumerate(named):
+        assert parts_imported_by(f"serving/{folder}") <= set(named[: place + 1]), folder
+
+
 def parts_imported_by(package: str) -> set[str]:
     layer = package.partition("/")[0]
     names = set[str]().union(*map(imported_modules, files_of(package)))

@@ -9,6 +9,10 @@ from typing import Any
 
 _PATIENCE_SECONDS = 60.0
 
+HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
+"""Of a request that needs no key, without the line that ends it."""
+PIECE = b"a" * 65_536
+
 
 @dataclass(frozen=True)
 class Answer:

@@ -1,44 +1,20 @@
 """What a connection may do to the server, with no key and no request that any client sends."""
 
 import socket
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import ExitStack
 
 import psutil
 import pytest
 
-from sql.engine import make_engine
-from sql.roles import APP
 from stack.local.servers.postgres import PostgresServer
-from tests.conftest import cloned_database
 from tests.serving.conftest import Seeds
-from tests.serving.process import RunApi, RunningApi, run_api, running_api
-from tests.serving.raw import asked, connected
+from tests.serving.process import RunApi, RunningApi, run_api
+from tests.serving.raw import HEAD, PIECE, asked, connected
+from tests.serving.shared_api import Shared, shared_api
 from tests.waiting import wait_until
 
 __all__ = ["run_api"]
-
-HEAD = b"GET /healthz HTTP/1.1\r\nHost: x\r\n"
-PIECE = b"a" * 65_536
-
-
-Shared = tuple[RunningApi, bytes]
-"""A server, and a key for everything."""
-
-
-@contextmanager
-def _shared_api(
-    postgres: PostgresServer, redis_url: str, folder: Path, **settings: object
-) -> Iterator[Shared]:
-    with cloned_database(postgres) as name:
-        engine = make_engine(postgres.url(name))
-        key = Seeds(engine, []).key("read", "write")
-        engine.dispose()
-        url = postgres.url(name, APP)
-        with running_api(url, redis_url, folder / "api.log", **settings) as api:
-            yield api, key.encode()
 
 
 @pytest.fixture(scope="module")
@@ -48,33 +24,13 @@ def shared(
     """One server for all that leaves nothing behind."""
     # To count an address asks Redis; meanwhile a client that has hung up is not waited for.
     folder = tmp_path_factory.mktemp("shared")
-    with _shared_api(postgres, redis_server_url, folder, limit_address_per_minute=0) as shared:
+    with shared_api(postgres, redis_server_url, folder, limit_address_per_minute=0) as shared:
         yield shared
 
 
 @pytest.fixture
 def one_api(shared: Shared) -> RunningApi:
     return shared[0]
-
-
-@pytest.fixture(scope="module")
-def waiting_for_no_header(
-    postgres: PostgresServer, redis_server_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningApi]:
-    folder = tmp_path_factory.mktemp("headers")
-    with _shared_api(postgres, redis_server_url, folder, api_header_seconds=0.5) as (api, _):
-        yield api
-
-
-@pytest.fixture(scope="module")
-def waiting_for_nobody(
-    postgres: PostgresServer, redis_server_url: str, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[RunningApi]:
-    """It waits neither for who is to take an answer nor for a body."""
-    settings = {"api_send_seconds": 0.5, "api_body_bytes": 200_000, "api_body_seconds": 0.5}
-    folder = tmp_path_factory.mktemp("bodies")
-    with _shared_api(postgres, redis_server_url, folder, **settings) as (api, _):
-        yield api
 
 
 @pytest.mark.parametrize(
@@ -245,42 +201,6 @@ def test_what_stands_around_a_body_is_bounded_too(one_api: RunningApi, beginning
             pytest.fail("13 MB that belong to no body were taken")
 
 
-def test_half_a_header_is_reported_so_and_ended(waiting_for_no_header: RunningApi) -> None:
-    api = waiting_for_no_header
-    with ExitStack() as stack:
-        starts = (HEAD, b"G", b"\r\n", HEAD + b"X-A: a\r\n")
-        for start in starts:
-            raw = stack.enter_context(connected(api.port))
-            raw.send(start)
-            assert raw.answer().status == 408
-            assert raw.is_ended()
-        silent = stack.enter_context(connected(api.port))
-        assert silent.is_ended(), "who says nothing is told nothing"
-        slow = stack.enter_context(connected(api.port))
-        sent = 0
-        while slow.is_quiet():
-            slow.send(b"X" if sent else b"GET / HTTP/1.1\r\nHost: x\r\nX-A: ")
-            sent += 1
-            # Slowly: a fast machine would send more than headers may have.
-            time.sleep(0.005)
-        assert slow.answer().status == 408, "byte by byte is no way around it"
-
-
-def test_an_idle_connection_outlives_the_time_for_headers_and_half_a_second_one_does_not(
-    waiting_for_no_header: RunningApi,
-) -> None:
-    api = waiting_for_no_header
-    with connected(api.port) as idle, connected(api.port) as half:
-        for raw in (idle, half):
-            raw.send(HEAD, b"\r\n")
-            assert raw.answer().status == 200
-        half.send(HEAD)
-        assert half.answer().status == 408
-        assert idle.is_quiet()
-        idle.send(HEAD, b"\r\n")
-        assert idle.answer().status == 200
-
-
 def test_pipelined_requests_are_answered_in_order_and_not_without_end(run_api: RunApi) -> None:
     api = run_api(api_header_seconds=1)
     with connected(api.port) as raw:
@@ -321,50 +241,3 @@ def test_beyond_the_limit_of_connections_probes_are_answered_and_others_told_to_
         spare = [stack.enter_context(connected(api.port)) for _ in range(60)]
         assert all(raw.is_ended() for raw in spare)
     wait_until(lambda: asked(api.port, wanted).status != 503)
-
-
-def test_who_does_not_take_the_answer_is_left(waiting_for_nobody: RunningApi) -> None:
-    api = waiting_for_nobody
-    process = psutil.Process(api.process.pid)
-    asking = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
-    with connected(api.port, receive_bytes=4_096) as raw:
-        here = raw.socket.getsockname()
-
-        def is_connected() -> bool:
-            return any(connection.raddr == here for connection in process.net_connections("tcp"))
-
-        while raw.send(asking) and is_connected():
-            pass
-    assert api.get("/healthz").status_code == 200
-
-
-def test_a_body_that_was_answered_already_is_thrown_away_within_bounds(
-    waiting_for_nobody: RunningApi,
-) -> None:
-    api = waiting_for_nobody
-    head = b"POST /nowhere HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
-    with connected(api.port) as raw:
-        raw.send(head % 100_000)
-        assert raw.answer().status == 404
-        raw.send(b"a" * 100_000, HEAD, b"\r\n")
-        assert raw.answer().status == 200, "the connection is as good as before"
-        raw.send(head % 100_000)
-        assert raw.answer().status == 404
-        assert raw.is_ended(), "nothing more came"
-    with connected(api.port) as raw:
-        raw.send(head % 100_000_000)
-        assert raw.answer().status == 404
-        sent = 0
-        while raw.send(PIECE):
-            sent += len(PIECE)
-        assert sent < 50_000_000
-
-
-def test_it_stops_in_time_though_connections_are_held_open(run_api: RunApi) -> None:
-    api = run_api(api_shutdown_seconds=5)
-    with ExitStack() as stack:
-        for beginning in (b"", b"GET ", HEAD, HEAD + b"\r\n", b"BAD\r\n\r\n"):
-            stack.enter_context(connected(api.port)).send(beginning)
-        api.process.terminate()
-        api.process.wait(timeout=60)
-    assert not [line for line in api.log.read_text().splitlines() if "exceeded" in line]

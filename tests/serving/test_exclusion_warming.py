@@ -6,11 +6,12 @@ from itertools import chain
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, text
 
 from tests.events import event as view
 from tests.events import record
 from tests.serving.conftest import Start, until
+from tests.statements import noticed
 
 
 @pytest.fixture
@@ -27,16 +28,12 @@ def asked_for(name: str) -> Iterator[list[Any]]:
     """What this parameter of statements is in the block, in any process and in their order."""
     asked = list[Any]()
 
-    def note(*call: Any) -> None:
-        parameters = call[3]
+    def note(_statement: str, parameters: Any) -> None:
         if isinstance(parameters, dict) and name in parameters:
             asked.append(parameters[name])
 
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
+    with noticed(note):
         yield asked
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
 
 
 async def test_a_process_that_starts_reads_of_each_user_once_and_of_those_who_came_last_first(

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import redis
-from sqlalchemy import Engine, event, text, update
+from sqlalchemy import Engine, text, update
 
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
@@ -22,6 +22,7 @@ from serving.settings import ServingSettings
 from tests import tables
 from tests.serving.conftest import Seeds
 from tests.serving.locking import waiting
+from tests.statements import noticed
 
 NO_LIST = RecommendationList("popular", None, AppliedPolicy.of_no_source(BlendPolicy()), ())
 
@@ -33,20 +34,6 @@ async def container(database_url: str, redis_url: str) -> AsyncIterator[Containe
     yield container
     await container.store.close()
     await container.redis.close()
-
-
-@contextmanager
-def noticed(note: Any) -> Iterator[None]:
-    """Note every statement that any process is about to send in the block, and with what."""
-
-    def take_note(*call: Any) -> None:
-        note(call[2], call[3])
-
-    event.listen(Engine, "before_cursor_execute", take_note)
-    try:
-        yield
-    finally:
-        event.remove(Engine, "before_cursor_execute", take_note)
 
 
 @contextmanager

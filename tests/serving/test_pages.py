@@ -12,7 +12,7 @@ from sqlalchemy import insert, text
 
 from tests import tables
 from tests.serving.conftest import Gate, Seeds, event, faults, send, token_of, until
-from tests.serving.test_fallback_refresh import noticed
+from tests.statements import noticed
 
 KINDS = ("for_you", "because_of", "trending", "new_for_you", "continue", "popular")
 
