@@ -1,4 +1,4 @@
-"""The daily housekeeping: what is old and not needed is counted and cleared away."""
+"""The daily housekeeping: analysts' counts are made, and what is old is cleared away."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from sqlalchemy import Engine
 from sqlalchemy.pool import NullPool
 
 from batch.history.old_impressions import count_up_old_impressions
+from batch.history.rollups import count_rollups
 from flows.prefect_history import clear_old_runs
 from flows.settings import HousekeepingSettings
 from sql.audit import delete_old_entries
@@ -50,8 +51,8 @@ class Cleared:
 
 @flow(
     name="housekeeping",
-    description="Clear away Prefect's old runs, sign-ins that are over, old entries of the audit"
-    " log, and old impressions, which stay as counts by day.",
+    description="Make the counts that analysts read, and clear away Prefect's old runs, sign-ins"
+    " that are over, old entries of the audit log, and old impressions, which stay as counts.",
     persist_result=False,
 )
 def housekeeping(
@@ -78,6 +79,7 @@ def housekeeping(
     chosen = {name: value for name, value in asked.items() if value is not None}
     settings = HousekeepingSettings.model_validate(HousekeepingSettings().model_dump() | chosen)
     now = datetime.now(UTC)
+    count_for_analysts(now)
     oldest_day = (now - timedelta(days=settings.impression_days)).date()
     by_day = clear_impressions(oldest_day, _IMPRESSIONS_AT_ONCE)
     runs, artifacts = clear_runs(now - timedelta(days=settings.prefect_days))
@@ -91,6 +93,13 @@ def housekeeping(
         description="What the housekeeping deleted",
     )
     return cleared
+
+
+@task(name="Count for analysts", cache_policy=NO_CACHE, persist_result=False)
+def count_for_analysts(now: datetime) -> None:
+    """What views of the schema `analytics` read; before impressions are deleted."""
+    for counted in count_rollups(_engine().begin, now):
+        get_run_logger().info("Counted %s.", counted)
 
 
 @task(name="Count up old impressions", cache_policy=NO_CACHE, persist_result=False)

@@ -145,6 +145,7 @@ def _run(context: NightlyContext, asked: Mapping[str, float]) -> RunId:
     finally:
         _report_figures(context, run.run_id)
     publishing_tasks.retire(context)
+    publishing_tasks.count_for_analysts(context)
     return run.run_id
 
 

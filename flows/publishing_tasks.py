@@ -1,6 +1,7 @@
 """Writing and publishing the run, as Prefect tasks."""
 
 import time
+from datetime import UTC, datetime
 from typing import Any, get_args
 
 from sqlalchemy import Connection
@@ -10,6 +11,7 @@ from batch.content.catalogue_words import CatalogueWords
 from batch.fitting import Factors
 from batch.history.catalogue import Catalogue
 from batch.history.matrix import InteractionMatrix
+from batch.history.rollups import count_rollups
 from batch.lists import inter_user_similarity, nightly_lists, popularity, vanished
 from batch.runs import model_runs, publishing
 from batch.runs.forgetting import clear_forgotten
@@ -234,6 +236,13 @@ def retire(context: NightlyContext) -> list[RunId]:
     retired = [run_id for run_id in old if _retire(context, run_id)]
     context.say(f"Retired: {', '.join(map(str, retired)) or 'none'}.")
     return retired
+
+
+@step("Count for analysts", retried=True)
+def count_for_analysts(context: NightlyContext) -> None:
+    """What views of the schema `analytics` read; each part is complete or as it was before."""
+    for counted in count_rollups(context.begin, datetime.now(UTC)):
+        context.say(f"Counted {counted}.")
 
 
 def _retire(context: NightlyContext, run_id: RunId) -> bool:

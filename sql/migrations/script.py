@@ -13,6 +13,7 @@ FILES = (
     "access",
     "accounts",
     "preferences",
+    "rollups",
     "serving",
     "cold_items",
     "popular",

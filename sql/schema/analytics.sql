@@ -92,15 +92,15 @@ comment on column analytics.interactions.occurred_at is 'When the user did it.';
 comment on column analytics.interactions.received_at is 'When Tandem stored it.';
 
 create view analytics.interactions_daily as
-select (occurred_at at time zone 'UTC')::date as day,
-       kind,
-       count(*) as interactions,
-       count(distinct user_no) as users,
-       count(distinct item_no) as items
+select day, kind, interactions, users, items from public.interaction_days join public.event_kinds using (kind_no)
+union all
+select (occurred_at at time zone 'UTC')::date, kind, count(*), count(distinct user_no), count(distinct item_no)
 from public.interactions join public.event_kinds using (kind_no)
+where occurred_at >= coalesce(
+    (select counted_until from public.rollups where rollup = 'interaction_days'), timestamptz '-infinity')
 group by 1, 2;
 
-comment on view analytics.interactions_daily is 'Interactions a day (UTC) and kind.';
+comment on view analytics.interactions_daily is 'Interactions a day (UTC) and kind; days before today as they were when `rollups` was counted.';
 comment on column analytics.interactions_daily.day is 'Day of the interactions, in UTC.';
 comment on column analytics.interactions_daily.kind is 'Event kind.';
 comment on column analytics.interactions_daily.interactions is 'How many interactions.';
@@ -192,6 +192,97 @@ comment on column analytics.impressions_daily.impressions is 'How many lists wer
 comment on column analytics.impressions_daily.items is 'How many items stood in them altogether.';
 comment on column analytics.impressions_daily.explored is 'How many of these items were new ones in a list to become known.';
 comment on column analytics.impressions_daily.users is 'To how many different known users, within this day, run, source and arm.';
+
+create view analytics.rollups as
+select rollup, counted_until, counted_at from public.rollups;
+
+comment on view analytics.rollups is 'When the counts of other views were made: after each night, and by the daily housekeeping.';
+comment on column analytics.rollups.rollup is 'interaction_days (interactions_daily), user_activity (user_segments), click_days (click_through_daily, coverage_daily, catalogue_health), retention_weeks (retention_weekly).';
+comment on column analytics.rollups.counted_until is 'Up to when they count what occurred.';
+comment on column analytics.rollups.counted_at is 'When they were made.';
+
+create view analytics.run_metrics as
+select run_id, metric, cast(value as double precision) as value
+from public.model_runs cross join lateral jsonb_each(metrics) as figures (metric, value)
+where jsonb_typeof(value) = 'number';
+
+comment on view analytics.run_metrics is 'Every figure of every nightly run, one row a run and figure.';
+comment on column analytics.run_metrics.run_id is 'Number of the run.';
+comment on column analytics.run_metrics.metric is 'Name of the figure, as in model_runs.metrics.';
+comment on column analytics.run_metrics.value is 'Its value.';
+
+create view analytics.user_segments as
+select user_id, coalesce(segment, 'unknown') as segment, coalesce(interactions, 0) as interactions,
+       coalesce(items, 0) as items, coalesce(days, 0) as active_days, first_at, last_at
+from public.users left join public.user_activity using (user_no);
+
+comment on view analytics.user_segments is 'What every user has done so far, as it was when `rollups` was counted.';
+comment on column analytics.user_segments.user_id is 'The app''s id of the user.';
+comment on column analytics.user_segments.segment is 'By interactions: few (1 to 4), some (5 to 49), many (50 and more); unknown: none yet.';
+comment on column analytics.user_segments.interactions is 'How many interactions.';
+comment on column analytics.user_segments.items is 'With how many different items.';
+comment on column analytics.user_segments.active_days is 'On how many days (UTC).';
+comment on column analytics.user_segments.first_at is 'When the first occurred.';
+comment on column analytics.user_segments.last_at is 'When the last occurred.';
+
+create view analytics.click_through_daily as
+select day, run_id, source, arm, slot, segment, shown, clicked, taken,
+       clicked / shown::double precision as click_through, taken / shown::double precision as take_rate
+from public.click_days;
+
+comment on view analytics.click_through_daily is 'Items in the lists that were given, and what became of them, by the day the list was given. The last eight days may still change.';
+comment on column analytics.click_through_daily.day is 'Day the lists were given, in UTC.';
+comment on column analytics.click_through_daily.run_id is 'The run they were made of; null if there was none.';
+comment on column analytics.click_through_daily.source is 'Where the list came from, as in the answers of the API.';
+comment on column analytics.click_through_daily.arm is 'Arm of the experiment; null if there was none.';
+comment on column analytics.click_through_daily.slot is 'Position in the list, 1 is first.';
+comment on column analytics.click_through_daily.segment is 'Segment of the user, as in user_segments, when the day was counted.';
+comment on column analytics.click_through_daily.shown is 'How many items stood there.';
+comment on column analytics.click_through_daily.clicked is 'Of how many an event within seven days named the list (recommendation_id) and spoke for the item.';
+comment on column analytics.click_through_daily.taken is 'How many the same user used or liked within seven days, whether or not the event names the list.';
+comment on column analytics.click_through_daily.click_through is 'clicked / shown, 0 to 1. For several rows divide the sums.';
+comment on column analytics.click_through_daily.take_rate is 'taken / shown, 0 to 1. For several rows divide the sums.';
+
+create view analytics.coverage_daily as
+select day, lists, items, catalogue, items / nullif(catalogue, 0)::double precision as coverage from public.exposure_days;
+
+comment on view analytics.coverage_daily is 'How much of the catalogue the lists of a day showed.';
+comment on column analytics.coverage_daily.day is 'Day the lists were given, in UTC.';
+comment on column analytics.coverage_daily.lists is 'How many lists were given.';
+comment on column analytics.coverage_daily.items is 'How many different items stood in them.';
+comment on column analytics.coverage_daily.catalogue is 'How many items were available when the day was counted last.';
+comment on column analytics.coverage_daily.coverage is 'items / catalogue.';
+
+create view analytics.catalogue_health as
+select item_id, title, available, created_at, coalesce(shown, 0) as shown, coalesce(clicked, 0) as clicked,
+       coalesce(taken, 0) as taken, last_shown
+from public.items
+left join (
+    select item_no, sum(shown)::bigint as shown, sum(clicked)::bigint as clicked, sum(taken)::bigint as taken,
+           max(day) as last_shown
+    from public.item_exposure_days
+    group by item_no
+) as exposure using (item_no);
+
+comment on view analytics.catalogue_health is 'Every item, and how often it stood in lists in the last 28 days: also what is never shown or never clicked.';
+comment on column analytics.catalogue_health.item_id is 'The app''s id of the item.';
+comment on column analytics.catalogue_health.title is 'Title of the item as it is now.';
+comment on column analytics.catalogue_health.available is 'Whether it may be shown now.';
+comment on column analytics.catalogue_health.created_at is 'When the item came into the catalogue.';
+comment on column analytics.catalogue_health.shown is 'In how many lists of the last 28 days it stood.';
+comment on column analytics.catalogue_health.clicked is 'Of how many of them an event within seven days named the list and spoke for the item.';
+comment on column analytics.catalogue_health.taken is 'Whose users used or liked it within seven days.';
+comment on column analytics.catalogue_health.last_shown is 'The last day (UTC) it stood in a list; null: not in the last 28 days.';
+
+create view analytics.retention_weekly as
+select week, exposed, users, returned, returned / users::double precision as retention from public.retention_weeks;
+
+comment on view analytics.retention_weekly is 'Who came back: users who did something in a week, by whether they were given a list in it. A comparison, no proof: who asks for lists may come back anyway.';
+comment on column analytics.retention_weekly.week is 'Monday of the week (UTC); counted once the week after it is over.';
+comment on column analytics.retention_weekly.exposed is 'Whether they were given at least one list of their own in that week.';
+comment on column analytics.retention_weekly.users is 'How many users did something in that week.';
+comment on column analytics.retention_weekly.returned is 'How many of them did something in the week after, too.';
+comment on column analytics.retention_weekly.retention is 'returned / users, 0 to 1.';
 
 -- Roles belong to the whole server: another database on it may have made this one already, even just now.
 do $$

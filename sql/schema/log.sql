@@ -193,12 +193,14 @@ create table interactions_other partition of interactions default;
 -- What each interaction weighs, before any decay: as `KindTable.weights` has it. Whoever asks whether an interaction speaks
 -- for its item or against it must ask here: a rating may do either, or neither.
 create view weighed_interactions as
-select position, event_id, user_no, item_no, kind_no, marks_seen, occurred_at, weight * coalesce(strength, 1) as weight
+select position, event_id, user_no, item_no, kind_no, marks_seen, occurred_at, weight * coalesce(strength, 1) as weight,
+       recommendation_id
 from interactions join event_kinds using (kind_no);
 
 -- What speaks for an item.
 create view likings as
-select position, event_id, user_no, item_no, kind_no, occurred_at from weighed_interactions where weight > 0;
+select position, event_id, user_no, item_no, kind_no, occurred_at, recommendation_id
+from weighed_interactions where weight > 0;
 
 -- ---------------------------------------------------------------- what was taken out of it, and what users say of themselves
 

@@ -59,6 +59,7 @@ begin
     of_impressions as (delete from impressions where user_no = gone returning 1),
     of_lists as (delete from batch_recommendations where user_no = gone returning 1),
     of_vectors as (delete from user_embeddings where user_no = gone returning 1),
+    of_activity as (delete from user_activity where user_no = gone returning 1),
     of_sessions as (
         delete from sessions using accounts where sessions.account_id = accounts.account_id and user_id = given_id returning 1
     ),
@@ -172,6 +173,7 @@ begin
     where users.user_no = into_no and others.user_no = from_no;
     delete from batch_recommendations where batch_recommendations.user_no = from_no;
     delete from user_embeddings where user_embeddings.user_no = from_no;
+    delete from user_activity where user_activity.user_no = from_no;
     perform end_sessions(account_id, null) from accounts where user_id = given_from;
     update accounts set user_id = given_id where user_id = given_from;
     delete from users where users.user_no = from_no;
@@ -209,5 +211,14 @@ begin
     )
     select (select count(*) from of_lists) + (select count(*) from of_vectors) into cleared;
     return cleared;
+end
+$$;
+
+-- Removes the activity of users who were forgotten while it was counted; as above, nobody else is until the commit.
+create function clear_forgotten_activity() returns void
+language plpgsql as $$
+begin
+    perform pg_advisory_xact_lock(31310, 4);
+    delete from user_activity where not exists (select from users where users.user_no = user_activity.user_no);
 end
 $$;

@@ -1,0 +1,77 @@
+"""Counts that analysts read and that would take long to make when they ask."""
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, date, datetime, time, timedelta
+
+from sqlalchemy import Connection
+
+from sql.statements import statements
+
+_ROLLUPS = statements("rollups")
+_CHANGING_DAYS = 8
+"""What became of a list is known seven days after it was given; then its day is final."""
+_ITEM_DAYS = 28
+
+Begin = Callable[[], AbstractContextManager[Connection]]
+"""Opens a transaction."""
+
+
+def count_rollups(begin: Begin, now: datetime) -> Iterator[str]:
+    """Count everything as of `now`; says of each part what was counted, as it is done.
+
+    Each part is one transaction: readers see it as it was before, or whole. Stopped in between, the
+    next call counts what is missing. Two at once count one after the other.
+    """
+    today = now.astimezone(UTC).date()
+    midnight = datetime.combine(today, time(), UTC)
+    yield f"{_count_interactions(begin, midnight):,} days and kinds of interactions"
+    yield f"the activity of {_count_activity(begin, now):,} users"
+    yield f"the lists of {_count_exposure(begin, today, now):,} days"
+    yield f"who returned after {_count_retention(begin, midnight):,} weeks"
+
+
+@contextmanager
+def _counting(begin: Begin, rollup: str, until: datetime) -> Iterator[Connection]:
+    """A transaction in which nobody else counts."""
+    with begin() as connection:
+        connection.execute(_ROLLUPS["lock_rollups"])
+        yield connection
+        connection.execute(_ROLLUPS["note_rollup"], {"rollup": rollup, "counted_until": until})
+
+
+def _count_interactions(begin: Begin, until: datetime) -> int:
+    with _counting(begin, "interaction_days", until) as connection:
+        connection.execute(_ROLLUPS["clear_interaction_days"])
+        return connection.execute(_ROLLUPS["count_interaction_days"], {"until": until}).rowcount
+
+
+def _count_activity(begin: Begin, until: datetime) -> int:
+    with _counting(begin, "user_activity", until) as connection:
+        connection.execute(_ROLLUPS["clear_user_activity"])
+        users = connection.execute(_ROLLUPS["count_user_activity"]).rowcount
+        connection.execute(_ROLLUPS["clear_forgotten_activity"])
+        return users
+
+
+def _count_exposure(begin: Begin, today: date, until: datetime) -> int:
+    """Count days whose lists were not counted or may be used still; how many."""
+    with begin() as connection:
+        since = {"since": today - timedelta(days=_CHANGING_DAYS)}
+        days = connection.execute(_ROLLUPS["find_days_to_count"], since).scalars().all()
+    for day in days:
+        parameters = {"day": day, "oldest_of_items": today - timedelta(days=_ITEM_DAYS)}
+        with _counting(begin, "click_days", until) as connection:
+            connection.execute(_ROLLUPS["clear_exposure_day"], parameters)
+            connection.execute(_ROLLUPS["count_exposure_day"], parameters)
+    return len(days)
+
+
+def _count_retention(begin: Begin, until: datetime) -> int:
+    """Count the weeks that are over and were not counted; how many."""
+    with _counting(begin, "retention_weeks", until) as connection:
+        find = _ROLLUPS["find_weeks_to_count"]
+        weeks = connection.execute(find, {"until": until}).scalars().all()
+        for week in weeks:
+            connection.execute(_ROLLUPS["count_retention_week"], {"week": week})
+    return len(weeks)
