@@ -87,18 +87,22 @@ liked as materialized (
     select user_no, item_no, occurred_at, recommendation_id
     from bounds join likings on occurred_at >= since and occurred_at < until + interval '7 days'
 ),
+clicks as (
+    select distinct listed.recommendation_id, listed.item_no
+    from listed join liked using (recommendation_id, item_no)
+),
+takings as (
+    select distinct listed.recommendation_id, listed.item_no
+    from listed join liked using (user_no, item_no)
+    where liked.occurred_at >= listed.shown_at and liked.occurred_at < listed.shown_at + interval '7 days'
+),
 counted as materialized (
-    select listed.*, coalesce(segment, 'unknown') as segment,
-           exists (
-               select from liked
-               where liked.recommendation_id = listed.recommendation_id and liked.item_no = listed.item_no
-           ) as clicked,
-           exists (
-               select from liked
-               where liked.user_no = listed.user_no and liked.item_no = listed.item_no
-                 and liked.occurred_at >= listed.shown_at and liked.occurred_at < listed.shown_at + interval '7 days'
-           ) as taken
-    from listed left join user_activity using (user_no)
+    select listed.*, coalesce(segment, 'unknown') as segment, clicks.item_no is not null as clicked,
+           takings.item_no is not null as taken
+    from listed
+    left join user_activity using (user_no)
+    left join clicks using (recommendation_id, item_no)
+    left join takings using (recommendation_id, item_no)
 ),
 of_clicks as (
     insert into click_days (day, run_id, source, arm, slot, segment, shown, clicked, taken)
