@@ -140,7 +140,7 @@ def _columns_to_say(table: Table, missing: Sequence[str]) -> str:
     said = dict(zip(missing, others, strict=False))
     said |= {} if time is None else {"time": time}
     said |= {} if value is None else {"value": value}
-    return " ".join(f"--column {meaning}={column}" for meaning, column in said.items())
+    return " ".join(f"--column {quote(f'{meaning}={column}')}" for meaning, column in said.items())
 
 
 def _is_matrix(table: Table) -> bool:

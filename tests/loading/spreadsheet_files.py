@@ -94,6 +94,40 @@ SPREADSHEETS = [
         rejected={NOBODY: 12},
     ),
     Case(
+        "the customer 0 in a column of floats",
+        orders_of(*["0.0"] * 12, "7.0", "8.0", "7.0"),
+        views_of(*[""] * 12, "7", "8", "7"),
+        rejected={NOBODY: 12},
+        mentions=("123.0 is read as 123; 0: nobody, rejected",),
+    ),
+    Case(
+        "-1 in a column of floats",
+        orders_of("-1.0", "7.0", "nan", "8"),
+        views_of("", "7", "", "8"),
+        rejected={NOBODY: 1, "user_id is missing": 1},
+    ),
+    Case(
+        "a guest who is kept from being a number",
+        orders_of('"=""guest"""', '"=""007"""', "null"),
+        views_of("", "007", ""),
+        rejected={NOBODY: 1, "user_id is missing": 1},
+        mentions=("is read as 0012; guest: nobody, rejected",),
+    ),
+    Case(
+        "a guest in a column of floats, as said as the file has it",
+        orders_of("7.0", "8.0"),
+        views_of("", "8"),
+        options={"guests": "7.0"},
+        rejected={NOBODY: 1},
+    ),
+    Case(
+        "a guest with a comma, as said",
+        orders_of('"Till, main"', "u1"),
+        views_of("", "u1"),
+        options={"guests": '"Till, main"'},
+        rejected={NOBODY: 1},
+    ),
+    Case(
         "the first user of somebody who counts from 0",
         orders_of(*["0"] * 10, *["1"] * 5),
         views_of(*["0"] * 10, *["1"] * 5),
@@ -115,6 +149,11 @@ SPREADSHEETS = [
         "a till with most of the events",
         orders_of(*["till"] * 1100, *(f"u{n}" for n in range(20))),
         refused="The user till has 1,100 of 1,120 events",
+    ),
+    Case(
+        "a till whose name must be quoted",
+        orders_of(*['"Jane\'s, till"'] * 1100, *(f"u{n}" for n in range(20))),
+        refused="""--guests '"Jane'"'"'s, till"'""",
     ),
     Case(
         "the totals below a report",
@@ -148,6 +187,16 @@ SPREADSHEETS = [
         "an application is no item",
         "app_id,event,user_id,ts\n" + f"web,page_view,u1,{SECONDS}\n" * 10,
         refused="All rows of events.csv have web in app_id",
+    ),
+    Case(
+        "a word with a sign of the shell",
+        "user_id,item_id,action,ts\n" + f"u1,a,zip&zap,{SECONDS}\n",
+        refused="--map-kind 'zip&zap=KIND'",
+    ),
+    Case(
+        "a column of yes and no with a sign of the shell",
+        "user_id,item_id,(clicked),ts\n" + f"u1,a,1,{SECONDS}\nu1,b,0,{SECONDS}\n",
+        refused="--column 'kind=(clicked)' --map-kind 1=click --map-kind 0=-",
     ),
     Case(
         "names of events that nobody knows",
