@@ -79,6 +79,54 @@ SPREADSHEETS = [
         log('u1,"Matrix, The"', 'u1,"Hours, The"', "u1,Portal 2", "u1,Up"),
         [view(item=item) for item in ("Matrix, The", "Hours, The", "Portal 2", "Up")],
     ),
+    Case(
+        "users with | between them",
+        log("u1|u2,a", "u3,b"),
+        refused="'u1|u2' may be the ids of several users: then write a row for each of them."
+        " Say --split -.",
+    ),
+    Case(
+        "names of users with ; between them",
+        log("ann;bob,a", "bob;eve,b", "eve;ann,c"),
+        refused="'ann;bob' may be the ids of several users",
+    ),
+    Case(
+        "users with commas between them, who are also alone",
+        log('"ann, bob",a', "ann,b", "bob,c"),
+        refused="'ann, bob' may be the ids of several users",
+    ),
+    Case("a list of users in JSON", log('"[""u1"",""u2""]",a'), refused="several users"),
+    Case(
+        "users to be split as items are",
+        log("u1|u2,a|b"),
+        options={"split": "|"},
+        refused="--split is for those of items. Write a row for each user.",
+    ),
+    Case(
+        "users with | between them, as said",
+        log("u1|u2,a"),
+        [view("u1|u2")],
+        options={"split": "-"},
+    ),
+    Case(
+        "users of a service to sign in",
+        log("auth0|5f7c8ec7c3,a", "auth0|64f1a2b3c4,b", "google-oauth2|1034567,c"),
+        [
+            view("auth0|5f7c8ec7c3"),
+            view("auth0|64f1a2b3c4", "b"),
+            view("google-oauth2|1034567", "c"),
+        ],
+    ),
+    Case(
+        "names of people",
+        log('"Smith, John",a', '"Smith, Ann",b', '"Miller, John",c', "Ann Lee,d"),
+        [
+            view("Smith, John"),
+            view("Smith, Ann", "b"),
+            view("Miller, John", "c"),
+            view("Ann Lee", "d"),
+        ],
+    ),
     # ------------------------------------------------------------ users who are nobody
     Case(
         "guests of a shop",
