@@ -7,7 +7,7 @@ from domain.identifiers import EVENT_NAMESPACE, LONGEST_ID, ME, IdFault
 from domain.interactions import EventKind
 from loading.duck import literal, literals
 from loading.kinds_plan import kind_text
-from loading.plans import EventsPlan, IdForm, cleaned_id, number_in, trimmed
+from loading.plans import EventsPlan, IdForm, cleaned_id, id_text, number_in, trimmed
 from loading.reasons import ID_REASONS, Reason
 from loading.tables import NOT_TEXT
 
@@ -31,8 +31,8 @@ def events_query(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) ->
     return f"""
 with texts as (
     select row_no, fault, raw,
-           {_id_text(plan, "user_id")} as user_id,
-           {_id_text(plan, "item_id")} as item_id,
+           {_id_text(plan, "user_id")} as user_text,
+           {_id_text(plan, "item_id")} as item_text,
            {_kind_text(plan)} as kind_text,
            {_trimmed(plan, "value")} as value_text,
            {_trimmed(plan, "scale")} as scale_text,
@@ -41,6 +41,12 @@ with texts as (
            {_trimmed(plan, "recommendation_id")} as recommendation_text,
            ({plan.left_out}) as is_left_out
     from {plan.table.view}
+),
+ids as (
+    select *,
+           {cleaned_id("user_text", plan.id_forms["user_id"])} as user_id,
+           {cleaned_id("item_text", plan.id_forms["item_id"])} as item_id
+    from texts
 ),
 typed as (
     select *,
@@ -52,7 +58,7 @@ typed as (
            {_bound(plan, 1)} as greatest,
            {_time(plan)} as given_time,
            try_cast(recommendation_text as uuid) as recommendation
-    from texts
+    from ids
 ),
 judged as (
     select *,
@@ -85,7 +91,7 @@ def _trimmed(plan: EventsPlan, meaning: str) -> str:
 
 
 def _id_text(plan: EventsPlan, meaning: str) -> str:
-    return cleaned_id(plan.table.expressions[plan.fields[meaning]], plan.id_forms[meaning])
+    return id_text(plan.table.expressions[plan.fields[meaning]], plan.id_forms[meaning])
 
 
 def _id_fault(name: str) -> str:

@@ -7,7 +7,7 @@ from loading.duck import literals
 from loading.fields import USER
 from loading.findings import Findings
 from loading.options import NO_COLUMN, AmbiguousInputError, Choice
-from loading.plans import IdForm, cleaned_id
+from loading.plans import IdForm, cleaned_id, id_text
 
 _WORDS = (
     *("guest", "guests", "guestuser", "guestcheckout", "anonymous", "anonymoususer", "anon"),
@@ -35,10 +35,14 @@ def find_guests(seen: Findings, form: IdForm) -> tuple[str, ...]:
         return () if said == NO_COLUMN else _said(seen, said, form)
     if seen.fields["user_id"] == USER:
         return ()
+    text = seen.expression("user_id")
     rows = seen.duck.execute(
-        f"with ids as (select {cleaned_id(seen.expression('user_id'), form)} as user_id"
-        f" from {seen.table.view} where fault is null),"
-        " users as (select user_id, count(*) as events,"
+        # An id is read once for each way it is written. The text is aggregated: of a key DuckDB
+        # would read all rows' ids to drop those that are null.
+        f"with texts as (select any_value({text}) as text, count(*) as rows"
+        f" from {seen.table.view} where fault is null group by {text}),"
+        f" ids as (select {cleaned_id(id_text('text', form), form)} as user_id, rows from texts),"
+        " users as (select user_id, sum(rows) as events,"
         f" regexp_replace(lower(user_id), '[ _-]', '', 'g') in ({literals(_WORDS)})"
         f" or user_id in ({literals(_NUMBERS)}) as is_nobody"
         " from ids where user_id is not null group by user_id)"
@@ -66,8 +70,9 @@ def find_guests(seen: Findings, form: IdForm) -> tuple[str, ...]:
 def _said(seen: Findings, said: str, form: IdForm) -> tuple[str, ...]:
     """The ids of `--guests`; an id with a comma in it stands in double quotes, as in CSV."""
     ids = [each for row in csv.reader(said.splitlines(), skipinitialspace=True) for each in row]
+    cleaned = cleaned_id(id_text("text", form), form)
     rows = seen.duck.execute(
-        f"select distinct {cleaned_id('text', form)} from (select unnest(?) as text)", [ids]
+        f"select distinct {cleaned} from (select unnest(?) as text)", [ids]
     ).fetchall()
     return tuple(str(user) for (user,) in rows if user is not None)
 

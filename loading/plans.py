@@ -43,18 +43,30 @@ class IdForm(StrEnum):
     EXACT = "as the API took them: `null` is one too"
 
 
-def cleaned_id(text: str, form: IdForm) -> str:
-    """The SQL of an id as it is stored, null where there is none, from the SQL of its text."""
+def id_text(text: str, form: IdForm) -> str:
+    """The SQL of an id without what is around it, from the SQL of a column's text."""
     if form is IdForm.EXACT:
-        return f"nullif({text}, '')"
+        return text
     text = trimmed(text)
     if form is IdForm.FLOAT:
-        text = f"regexp_replace({text}, '\\.0$', '')"
+        return f"regexp_replace({text}, '\\.0$', '')"
     if form is IdForm.FORMULA:
         # Beside formulas stands what says that there is no id.
         inner = trimmed(f"substr({text}, 3, length({text}) - 3)")
-        text = f"case when {_is_formula(text)} then {inner} else {text} end"
-    return f"case when {is_given(text)} then {text} end"
+        return f"case when {_is_formula(text)} then {inner} else {text} end"
+    return text
+
+
+def cleaned_id(text: str, form: IdForm) -> str:
+    """The SQL of an id as it is stored, null where there is none, from the SQL of an `id_text`.
+
+    It names the text twice: where rows are many, a column of a query below computes that once.
+    """
+    return (
+        f"nullif({text}, '')"
+        if form is IdForm.EXACT
+        else f"case when {is_given(text)} then {text} end"
+    )
 
 
 def _is_formula(text: str) -> str:
