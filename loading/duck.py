@@ -1,6 +1,6 @@
 """DuckDB, which reads the files: in memory that is bounded, without the internet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -47,6 +47,11 @@ def identifier(name: str) -> str:
 def literal(text: str) -> str:
     """A text, quoted for SQL."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def literals(texts: Iterable[str]) -> str:
+    """Texts, quoted for SQL, with commas between them."""
+    return ", ".join(map(literal, texts))
 
 
 def _id_fault_of(text: str) -> str:

@@ -1,6 +1,7 @@
 """How the events of a table are understood."""
 
 from dataclasses import dataclass
+from shlex import quote
 
 from domain.errors import InvalidInputError
 from loading.fields import JOINT, USER
@@ -37,7 +38,7 @@ class EventsPlanner:
             meaning: IdForm.EXACT if exact else self._id_form(meaning)
             for meaning in ("user_id", "item_id")
         }
-        guests = () if exact else find_guests(self.seen)
+        guests = () if exact else find_guests(self.seen, id_forms["user_id"])
         kind, kinds = KindPlanner(self.seen).plan()
         uncounted = find_uncounted(self.seen, kind, kinds)
         status = self._status(kind)
@@ -173,7 +174,7 @@ def _ask_about_shared_ids(column: str) -> AmbiguousInputError:
             Choice("it is not read", f"--column {unread}", {"columns": {"event_id": NO_COLUMN}}),
             Choice(
                 "it is the id of an event all the same",
-                f"--column '{read}'" if " " in column else f"--column {read}",
+                f"--column {quote(read)}",
                 {"columns": {"event_id": column}},
             ),
         ],

@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 
 from domain.identifiers import EVENT_NAMESPACE, LONGEST_ID, ME, IdFault
 from domain.interactions import EventKind
-from loading.duck import literal
+from loading.duck import literal, literals
 from loading.kinds_plan import kind_text
-from loading.plans import EventsPlan, IdForm, is_given, number_in
+from loading.plans import EventsPlan, IdForm, cleaned_id, id_text, number_in, trimmed
 from loading.reasons import ID_REASONS, Reason
 from loading.tables import NOT_TEXT
 
@@ -24,7 +24,6 @@ _ZERO_TIME = " or ".join(
 _PLAIN_ID = r"[!-~]*[!--/-~][!-~]*"
 _UUID = r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
 _UUID_LIKE = r"(?i)(urn:uuid:)?\{?[0-9a-f-]{32,36}\}?"
-_SPACES = "E' \\t\\r\\n' || chr(160) || chr(12288)"
 
 
 def events_query(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) -> str:
@@ -32,8 +31,8 @@ def events_query(plan: EventsPlan, kinds: Sequence[EventKind], now: datetime) ->
     return f"""
 with texts as (
     select row_no, fault, raw,
-           {_id_text(plan, "user_id")} as user_id,
-           {_id_text(plan, "item_id")} as item_id,
+           {_id_text(plan, "user_id")} as user_text,
+           {_id_text(plan, "item_id")} as item_text,
            {_kind_text(plan)} as kind_text,
            {_trimmed(plan, "value")} as value_text,
            {_trimmed(plan, "scale")} as scale_text,
@@ -42,6 +41,12 @@ with texts as (
            {_trimmed(plan, "recommendation_id")} as recommendation_text,
            ({plan.left_out}) as is_left_out
     from {plan.table.view}
+),
+ids as (
+    select *,
+           {cleaned_id("user_text", plan.id_forms["user_id"])} as user_id,
+           {cleaned_id("item_text", plan.id_forms["item_id"])} as item_id
+    from texts
 ),
 typed as (
     select *,
@@ -53,7 +58,7 @@ typed as (
            {_bound(plan, 1)} as greatest,
            {_time(plan)} as given_time,
            try_cast(recommendation_text as uuid) as recommendation
-    from texts
+    from ids
 ),
 judged as (
     select *,
@@ -82,18 +87,11 @@ from verdicts
 
 def _trimmed(plan: EventsPlan, meaning: str) -> str:
     text = plan.text(meaning)
-    return "null::varchar" if text is None else f"nullif(trim({text}, {_SPACES}), '')"
+    return "null::varchar" if text is None else trimmed(text)
 
 
 def _id_text(plan: EventsPlan, meaning: str) -> str:
-    if plan.id_forms[meaning] is IdForm.EXACT:
-        return f"nullif({plan.text(meaning)}, '')"
-    text = _trimmed(plan, meaning)
-    if plan.id_forms[meaning] is IdForm.FLOAT:
-        text = f"regexp_replace({text}, '\\.0$', '')"
-    if plan.id_forms[meaning] is IdForm.FORMULA:
-        text = f"nullif(trim(substr({text}, 3, length({text}) - 3)), '')"
-    return f"case when {is_given(text)} then {text} end"
+    return id_text(plan.table.expressions[plan.fields[meaning]], plan.id_forms[meaning])
 
 
 def _id_fault(name: str) -> str:
@@ -198,7 +196,7 @@ def _id_cases(name: str, missing: Reason) -> Iterator[tuple[str, str]]:
 
 def _guest_cases(plan: EventsPlan) -> Iterator[tuple[str, str]]:
     if plan.guests:
-        yield f"user_id in ({', '.join(map(literal, plan.guests))})", Reason.NOBODY
+        yield f"user_id in ({literals(plan.guests)})", Reason.NOBODY
 
 
 def _value_cases(plan: EventsPlan, kinds: Sequence[EventKind]) -> Iterator[tuple[str, str]]:

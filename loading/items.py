@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from domain.limits import DATES, MOST_ATTRIBUTE_BYTES, attributes_shape_fault, dates_fault
 from loading.item_values import ATTRIBUTE, Item, RowError, listed, read_item, split_categories
-from loading.plans import NO_ID, IdForm, ItemsPlan
+from loading.plans import FORMULA, NO_ID, IdForm, ItemsPlan
 from loading.reasons import ATTRIBUTES_REASONS, DATES_REASONS, Reason
 from loading.rejects import Reject
 from loading.tables import unreadable
@@ -133,8 +133,8 @@ def _clean_id(value: object, plan: ItemsPlan) -> object:
     if not isinstance(value, str) or plan.id_form is IdForm.EXACT:
         return value
     text = value.strip()
-    if plan.id_form is IdForm.FORMULA:
-        text = text[2:-1].strip()
+    if plan.id_form is IdForm.FORMULA and text.startswith(FORMULA[0]):
+        text = text.removeprefix(FORMULA[0]).removesuffix(FORMULA[1]).strip()
     if text.lower() in NO_ID:
         return None
     return text.removesuffix(".0") if plan.id_form is IdForm.FLOAT else text

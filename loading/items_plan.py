@@ -1,6 +1,7 @@
 """How the items of a table are understood."""
 
 from collections.abc import Mapping
+from shlex import quote
 
 import duckdb
 
@@ -97,19 +98,19 @@ def _refuse_acts(table: Table, options: LoadOptions, fields: Mapping[str, str]) 
     """InvalidInputError for what people did, without a column of who did it."""
     if {"user_id", "item_id", "title"} & set(options.columns):
         return
+    item = fields["item_id"]
+    as_items = f"--column {quote(f'item_id={item}')}"
     own = [each for each in table.columns if last_part(each) in _OF_ONE_PERSON]
     if own:
         raise InvalidInputError(
             f"{table.source.name} seems to be what one person did ({', '.join(own)}), and no column"
-            " says who. Say --user ID, or, if its rows are items, --column"
-            f" item_id={fields['item_id']}."
+            f" says who. Say --user ID, or, if its rows are items, {as_items}."
         )
     if "event_id" in fields:
         raise InvalidInputError(
             f"{table.source.name} seems to hold orders ({fields['event_id']}), and no column says"
             " whose. Say --column user_id=NAME, --user ID if they are one person's, or join the"
-            " file of customers first. If its rows are items, say"
-            f" --column item_id={fields['item_id']}."
+            f" file of customers first. If its rows are items, say {as_items}."
         )
 
 
@@ -149,6 +150,6 @@ def _refuse_other_rows(
         raise InvalidInputError(
             f"In {name}, {several:,} of {items:,} values of {fields['item_id']} stand beside more"
             f" than one {fields[meaning]}. If its rows are what people did, say --column"
-            f" user_id=NAME; if they are items, --column {meaning}={fields[meaning]}: the last row"
-            " of each counts."
+            " user_id=NAME; if they are items,"
+            f" --column {quote(f'{meaning}={fields[meaning]}')}: the last row of each counts."
         )

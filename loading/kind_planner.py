@@ -23,11 +23,10 @@ from loading.opinions import column_of_opinions, find_states, kind_of_opinion, o
 from loading.values import values_of
 from loading.words import last_part
 
-_VAGUE = {"type", "interaction", "event", "activity"}
+_VAGUE = {"type", "interaction", "activity"}
 """Columns that may well say something else than a kind."""
-_EVENTS = {"event"}
-"""Of these, a few words are names of events."""
-_MOST_CODES = 12
+_FEW = 12
+"""So many different words or codes may well be kinds."""
 
 
 @dataclass(slots=True)
@@ -61,9 +60,7 @@ class KindPlanner:
             return self._one_kind(names), {}
         kinds, unknown = self._mapped(words, names)
         said = "kind" in self.seen.options.columns
-        is_vague = last_part(column) in _VAGUE and not _are_codes(words)
-        is_vague = is_vague and not (last_part(column) in _EVENTS and len(words) <= _MOST_CODES)
-        if unknown and len(unknown) == len(words) and not said and is_vague:
+        if len(unknown) == len(words) and not said and _is_vague(column, words):
             self.seen.notes.append(
                 f"{self.seen.fields.pop('kind')} has no word for a kind of event"
             )
@@ -185,10 +182,18 @@ class KindPlanner:
         return kinds, unknown
 
 
+def _is_vague(column: str, words: Collection[str]) -> bool:
+    """Whether a column of which no word is known may say something else than a kind."""
+    if last_part(column) == "event":
+        # A few words are names of events, many the events' texts.
+        return len(words) > _FEW
+    return last_part(column) in _VAGUE and not _are_codes(words)
+
+
 def _are_codes(words: Collection[str]) -> bool:
     """Whether words are numbers that stand for kinds: some, and small ones."""
     are_small = all(re.fullmatch(r"\d{1,2}(\.0)?", word) for word in words)
-    return are_small and 1 < len(words) <= _MOST_CODES
+    return are_small and 1 < len(words) <= _FEW
 
 
 def _is_number(text: str | None) -> bool:

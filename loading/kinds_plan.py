@@ -1,13 +1,14 @@
 """How it is understood what people did: by a column of words, of flags, or by other columns."""
 
 from collections.abc import Mapping, Sequence
+from shlex import quote
 
 import duckdb
 
 from domain.errors import InvalidInputError
 from domain.event_words import normalized
 from loading.duck import literal
-from loading.options import NO_COLUMN, AmbiguousInputError, Choice, quoted
+from loading.options import NO_COLUMN, AmbiguousInputError, Choice
 from loading.plans import is_given
 from loading.tables import NOT_TEXT, Table
 from loading.words import last_part
@@ -93,9 +94,10 @@ def ask_about_flag(column: str, yes: Sequence[str], no: Sequence[str]) -> Ambigu
 
     def choice(label: str, without: str | None) -> Choice:
         kinds = {**dict.fromkeys(yes, kind), **dict.fromkeys(no, without)}
-        mapped = " ".join(f"--map-kind {word}={each or '-'}" for word, each in kinds.items())
+        said = [quote(f"{word}={each or NO_COLUMN}") for word, each in kinds.items()]
         changes = {"columns": {"kind": column}, "kinds": kinds}
-        return Choice(label, f"--column kind={column} {mapped}", changes)
+        options = [f"--column {quote(f'kind={column}')}", *(f"--map-kind {each}" for each in said)]
+        return Choice(label, " ".join(options), changes)
 
     choices = [choice(f"only rows of {yes[0] if yes else 1}, each a {kind}", None)]
     if kind == "like":
@@ -155,8 +157,8 @@ def unknown_kinds(column: str, unknown: Sequence[str], names: Sequence[str]) -> 
     more = f" and {len(unknown) - len(shown)} more" if len(unknown) > len(shown) else ""
     return (
         f"The column {column} has the kinds {', '.join(shown)}{more}, which nobody"
-        f" knows. Say --map-kind {quoted(f'{first}=KIND')} ({', '.join(names)}),"
-        f" --map-kind {quoted(f'{first}=-')} to"
+        f" knows. Say --map-kind {quote(f'{first}=KIND')} ({', '.join(names)}),"
+        f" --map-kind {quote(f'{first}=-')} to"
         " leave such events out, or make it a kind with"
         f" `tandem kind set {_as_kind(first)} --weight 1`. If it says no kinds, say"
         f" --column kind={NO_COLUMN}."

@@ -95,8 +95,3 @@ def kind_options(given: Sequence[str]) -> dict[str, str | None]:
             raise InvalidInputError(f"--map-kind {text} is not WORD=KIND, or WORD=- to leave out.")
         kinds[word] = None if kind == "-" else kind
     return kinds
-
-
-def quoted(text: str) -> str:
-    """The value of an option as it is typed."""
-    return f"'{text}'" if " " in text else text

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import dataclass
+from shlex import quote
 
 import duckdb
 
 from domain.errors import InvalidInputError
-from loading.duck import literal
+from loading.duck import literals
 from loading.kinds_plan import kind_text, words_of, yes_and_no
-from loading.options import AmbiguousInputError, Choice, quoted
+from loading.options import AmbiguousInputError, Choice
 from loading.tables import Table
 from loading.words import last_part
 
@@ -43,7 +44,7 @@ class OrderStatus:
     def is_nothing(self, table: Table) -> str:
         """The SQL of whether an order of the table came to nothing."""
         text = kind_text(table, self.column)
-        said = f"coalesce({text} in ({', '.join(map(literal, self.words))}), false)"
+        said = f"coalesce({text} in ({literals(self.words)}), false)"
         if self.order is None:
             return said
         orders = f"select {self.order} from {table.view} where fault is null and {said}"
@@ -83,7 +84,7 @@ def ask_about_status(status: OrderStatus, kind: str) -> AmbiguousInputError:
         [
             Choice(
                 "they do not",
-                f"--column {quoted(f'kind={status.column}')} {_mapped(status, kind)}",
+                f"--column {quote(f'kind={status.column}')} {_mapped(status, kind)}",
                 {"columns": {"kind": status.column}, "kinds": kinds},
             ),
             Choice("each row is a use", f"--kind {kind}", {"kind": kind}),
@@ -113,14 +114,14 @@ def _whose(status: OrderStatus) -> str:
     return (
         f"Some orders are {_listed(status.words)} by the column {status.column}, which is empty in"
         " other rows: perhaps these belong to the same orders. Say --column event_id=NAME for the"
-        f" column of the orders' ids, or --column {quoted(f'kind={status.column}')}"
+        f" column of the orders' ids, or --column {quote(f'kind={status.column}')}"
         f" {_mapped(status, 'purchase')}; then empty rows are views."
     )
 
 
 def _mapped(status: OrderStatus, kind: str) -> str:
     kinds = {**dict.fromkeys(status.words, "-"), **dict.fromkeys(status.others, kind)}
-    return " ".join(f"--map-kind {quoted(f'{word}={each}')}" for word, each in kinds.items())
+    return " ".join(f"--map-kind {quote(f'{word}={each}')}" for word, each in kinds.items())
 
 
 def _listed(words: tuple[str, ...]) -> str:

@@ -12,10 +12,10 @@ from domain.event_words import normalized
 from domain.interactions import EventKind
 from loading.duck import identifier
 from loading.events_plan import EventsPlanner
-from loading.fields import find_fields, with_joint_item, with_joint_time, with_user
+from loading.fields import USER, find_fields, with_joint_item, with_joint_time, with_user
 from loading.findings import Findings
 from loading.items_plan import plan_items
-from loading.joined_ids import with_split_items
+from loading.joined_ids import refuse_joined_users, with_split_items
 from loading.layouts import Content, Layout
 from loading.options import LoadOptions
 from loading.plans import Column, ItemsPlan, NothingToLoadError, Plan, sample_of
@@ -61,6 +61,8 @@ def make_plan(
         return ItemsPlan(table, Content.TAGS, fields, {}, columns, (), table.notes, layout.name)
     if "user_id" in fields and "item_id" in fields:
         if layout is None or options.split is not None:
+            if fields["user_id"] != USER:
+                refuse_joined_users(duck, table, fields["user_id"], options)
             table = with_split_items(duck, table, fields, options)
         if layout is None and "item_id" not in options.columns:
             _refuse_one_item(duck, table, fields["item_id"])
@@ -140,7 +142,7 @@ def _columns_to_say(table: Table, missing: Sequence[str]) -> str:
     said = dict(zip(missing, others, strict=False))
     said |= {} if time is None else {"time": time}
     said |= {} if value is None else {"value": value}
-    return " ".join(f"--column {meaning}={column}" for meaning, column in said.items())
+    return " ".join(f"--column {quote(f'{meaning}={column}')}" for meaning, column in said.items())
 
 
 def _is_matrix(table: Table) -> bool:

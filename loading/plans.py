@@ -8,7 +8,7 @@ import duckdb
 
 from domain.errors import InvalidInputError
 from domain.interactions import Scale
-from loading.duck import literal
+from loading.duck import literal, literals
 from loading.layouts import Content
 from loading.tables import NOT_TEXT, Table
 from loading.times import TimeFormat
@@ -19,11 +19,19 @@ NO_ID = (
 )
 """What programs write, in any case, where there is no id."""
 THOUSANDS = r"\d{1,3}(,\d{3})+"
+FORMULA = '="', '"'
+"""Around a text that a spreadsheet keeps from being a number."""
+_SPACES = "E' \\t\\r\\n' || chr(160) || chr(12288)"
+
+
+def trimmed(text: str) -> str:
+    """The SQL of a text without blanks around, null where nothing is left, from the SQL of it."""
+    return f"nullif(trim({text}, {_SPACES}), '')"
 
 
 def is_given(text: str) -> str:
     """The SQL of whether a text says anything, from the SQL of the text without blanks around."""
-    return f"lower({text}) not in ({', '.join(map(literal, NO_ID))})"
+    return f"lower({text}) not in ({literals(NO_ID)})"
 
 
 class IdForm(StrEnum):
@@ -33,6 +41,36 @@ class IdForm(StrEnum):
     FLOAT = "whole numbers written as 123.0"
     FORMULA = 'texts that a spreadsheet keeps from being numbers, as ="0012"'
     EXACT = "as the API took them: `null` is one too"
+
+
+def id_text(text: str, form: IdForm) -> str:
+    """The SQL of an id without what is around it, from the SQL of a column's text."""
+    if form is IdForm.EXACT:
+        return text
+    text = trimmed(text)
+    if form is IdForm.FLOAT:
+        return f"regexp_replace({text}, '\\.0$', '')"
+    if form is IdForm.FORMULA:
+        # Beside formulas stands what says that there is no id.
+        inner = trimmed(f"substr({text}, 3, length({text}) - 3)")
+        return f"case when {_is_formula(text)} then {inner} else {text} end"
+    return text
+
+
+def cleaned_id(text: str, form: IdForm) -> str:
+    """The SQL of an id as it is stored, null where there is none, from the SQL of an `id_text`.
+
+    It names the text twice: where rows are many, a column of a query below computes that once.
+    """
+    return (
+        f"nullif({text}, '')"
+        if form is IdForm.EXACT
+        else f"case when {is_given(text)} then {text} end"
+    )
+
+
+def _is_formula(text: str) -> str:
+    return f"(starts_with({text}, '{FORMULA[0]}') and ends_with({text}, '{FORMULA[1]}'))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,13 +163,13 @@ def id_form(duck: duckdb.DuckDBPyConnection, table: Table, expression: str) -> I
     """
     text = f"trim({expression})"
     floats, others, shortened, separated, formulas, marked, given = duck.execute(
-        f"select count(*) filter (regexp_full_match({text}, '\\d+\\.0')),"
-        f" count(*) filter (not regexp_full_match({text}, '\\d+(\\.0)?')"
+        f"select count(*) filter (regexp_full_match({text}, '-?\\d+\\.0')),"
+        f" count(*) filter (not regexp_full_match({text}, '-?\\d+(\\.0)?')"
         f" and {is_given(text)}),"
         f" count(*) filter (substr({text}, 2, 1) = '.'"
         f" and regexp_full_match({text}, '\\d\\.\\d+[eE]\\+?\\d+')),"
         f" count(*) filter (regexp_full_match({text}, {literal(THOUSANDS)})),"
-        f" count(*) filter (starts_with({text}, '=\"') and ends_with({text}, '\"')),"
+        f" count(*) filter ({_is_formula(text)}),"
         f" count(*) filter (starts_with({text}, '''')), count(*) filter ({is_given(text)})"
         f" from {table.view} where fault is null"
     ).fetchall()[0]

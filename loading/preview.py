@@ -19,7 +19,6 @@ from loading.store import Store, connected
 from loading.tags import most_frequent_tags
 
 _SAMPLES = 3
-_NO_IDS = pa.table({"id": pa.array([], pa.string())})
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,10 +159,8 @@ def _count_items(
         ids.update(batch.table["item_id"].to_pylist())
         for reject in batch.rejects:
             rejected.add(reject.reason, [str(reject.content)])
-    nothing = _NO_IDS.rename_columns(["user_id"]), _NO_IDS.rename_columns(["event_id"])
     items = pa.table({"item_id": pa.array(sorted(ids), pa.string())})
-    _, known, _ = store.count_known(nothing[0], items, nothing[1])
-    return len(ids), known
+    return len(ids), store.count_known_items(items)
 
 
 def _figures(
@@ -205,12 +202,10 @@ def _figures(
         f"select user_id, item_id, kind_no, value, occurred_at, time_given from {good}"
         " order by row_no limit 1"
     ).fetchall()
-    known_users, known_items, known_events = store.count_known(
-        *(
-            duck.sql(f"select distinct {name} from {good}").to_arrow_table()
-            for name in ("user_id", "item_id", "event_id")
-        )
-    )
+    known_users = store.count_known_users(_distinct(duck, good, "user_id"))
+    known_items = store.count_known_items(_distinct(duck, good, "item_id"))
+    # An event that was stored has an item of the catalogue, but perhaps a user who was forgotten.
+    known_events = store.count_known_events(_distinct(duck, good, "event_id")) if known_items else 0
     duck.execute(f"drop table {good}")
     return EventFigures(
         by_kind={names[int(number)]: int(count) for number, count in by_kind},
@@ -229,6 +224,10 @@ def _figures(
         known_events=known_events,
         first_row=_first_row(rows[0], names) if rows else {},
     )
+
+
+def _distinct(duck: duckdb.DuckDBPyConnection, table: str, column: str) -> pa.Table:
+    return duck.sql(f"select distinct {column} from {table}").to_arrow_table()
 
 
 def _first_row(row: tuple[object, ...], names: Mapping[int, str]) -> dict[str, str]:

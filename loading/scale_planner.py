@@ -51,7 +51,7 @@ class ScalePlanner:
         column = self.seen.fields["value"]
         self.written = find_written_ratings(self.seen.duck, self.seen.table, column)
         if self.written is not None:
-            self.seen.table = self.written.numbers_in(self.seen.table, column)
+            self.seen.table = self.written.numbers_in(self.seen.table)
         values = self._values(kinds)
         if values.given and values.numbers * 2 < values.given:
             raise InvalidInputError(no_numbers(self.seen.table, column))

@@ -80,14 +80,17 @@ class Store:
         """Whether the catalogue has any."""
         return bool(self._rows("has_items")[0][0])
 
-    def count_known(self, users: pa.Table, items: pa.Table, events: pa.Table) -> tuple[int, ...]:
-        """How many of these users, items and events there are already; nothing stays of it."""
-        self._stage("staged_event_users", users)
-        self._stage("staged_event_items", items)
-        self._stage("staged_events", events)
-        counts = tuple(map(int, self._rows("count_known")[0]))
-        self._connection.rollback()
-        return counts
+    def count_known_users(self, users: pa.Table) -> int:
+        """How many of these users, by `user_id`, there are already."""
+        return self._count_staged("staged_event_users", users, "count_known_users")
+
+    def count_known_items(self, items: pa.Table) -> int:
+        """How many of these items, by `item_id`, the catalogue has."""
+        return self._count_staged("staged_event_items", items, "count_known_items")
+
+    def count_known_events(self, events: pa.Table) -> int:
+        """How many of these events, by `event_id`, were stored before."""
+        return self._count_staged("staged_events", events, "count_known_events")
 
     def begin_load(
         self, loaded_by: str, source: str, mapping: Mapping[str, Any]
@@ -175,6 +178,13 @@ class Store:
             else:
                 self._connection.commit()
                 return outcome
+
+    def _count_staged(self, table_name: str, rows: pa.Table, query: str) -> int:
+        """What a statement counts of staged rows, of which nothing stays."""
+        self._stage(table_name, rows)
+        (count,) = self._rows(query)[0]
+        self._connection.rollback()
+        return int(count)
 
     def _stage(self, table_name: str, rows: pa.Table) -> None:
         self._cursor.adbc_ingest(table_name, rows, mode="append", temporary=True)

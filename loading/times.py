@@ -17,6 +17,7 @@ _NUMBER = r"-?\d+(\.\d*)?([eE][+-]?\d+)?"
 _SHORTENED = r"\d(\.\d+)?[eE]\+\d\d"
 _DIGITS_OF_SECONDS = 9
 """Behind the point in 1.600000001e9."""
+_DAY_NUMBER = r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
 _NUMERIC_DATE = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})\b"
 CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
 """A time of day without its day."""
@@ -105,7 +106,10 @@ def find_time_format(
     sample = [str(row[0]) for row in rows]
     if not sample:
         return TimeFormat(ISO, description="times")
-    if _all(duck, view, expression, r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"):
+    # Of all rows only where the first are such days: this reads the whole file.
+    if _matching(duck, sample, f"^{_DAY_NUMBER}$") == 1 and _all(
+        duck, view, expression, _DAY_NUMBER
+    ):
         return TimeFormat(DAY_NUMBER, description="days written as 20191001")
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
         if _greatest(sample) < _FIRST_SECOND:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from loading.duck import literal
+from loading.duck import literal, literals
 from loading.findings import DEFAULT_KIND, ORDER_KIND, Findings
 from loading.kinds_plan import QUANTITIES, kind_text, words_of, yes_and_no
 from loading.plans import is_given
@@ -96,8 +96,8 @@ def _flags(seen: Findings, columns: Sequence[str]) -> Iterator[Uncounted]:
                 continue
             words = either[1] if last_part(column) in _INVERSE else either[0]
             if words:
-                listed = ", ".join(map(literal, words))
-                condition = f"coalesce({kind_text(seen.table, column)} in ({listed}), false)"
+                said = f"{kind_text(seen.table, column)} in ({literals(words)})"
+                condition = f"coalesce({said}, false)"
                 yield Uncounted(column, meaning, f"{words[0]}: {meaning}, left out", condition)
 
 

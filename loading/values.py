@@ -1,6 +1,7 @@
 """Values of events: what a column of numbers holds."""
 
 from dataclasses import dataclass
+from shlex import quote
 
 import duckdb
 
@@ -69,8 +70,8 @@ def no_numbers(table: Table, column: str) -> str:
     word = next(iter(sample_of(table, column)), "")
     return (
         f"{column} holds {word!r}, which is no number. Say --column value=NAME for another column,"
-        f" --column kind={column} --map-kind {word!r}=like and so on if its words are kinds, or"
-        " --kind view to read none."
+        f" --column {quote(f'kind={column}')} --map-kind {quote(f'{word}=like')} and so on if its"
+        " words are kinds, or --kind view to read none."
     )
 
 

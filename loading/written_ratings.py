@@ -22,14 +22,14 @@ _MOST_STARS = 5
 class WrittenRatings:
     """How a column writes its ratings."""
 
+    column: str
     number: str
-    """SQL of the number in `{text}`."""
+    """The SQL of the number of a row."""
     greatest: float
 
-    def numbers_in(self, table: Table, column: str) -> Table:
+    def numbers_in(self, table: Table) -> Table:
         """The table, with the numbers alone in the column."""
-        number = self.number.format(text=f"trim({table.expressions[column]})")
-        return replace(table, expressions={**table.expressions, column: number})
+        return replace(table, expressions={**table.expressions, self.column: self.number})
 
     def scale(self, least: float) -> Scale:
         """The scale of ratings from `least` on."""
@@ -58,13 +58,13 @@ def find_written_ratings(
         f" from {table.view} where fault is null and {is_given(text)})"
     ).fetchall()[0]
     if given and percents == given:
-        return WrittenRatings(_extracted(_PERCENT), 100.0)
+        return WrittenRatings(column, _number_of(text, _PERCENT), 100.0)
     if given and stars == given:
-        half = "if(contains({text}, '½'), 0.5, 0)"
-        number = f"length(regexp_replace({{text}}, '[^★⭐*]', '', 'g')) + {half}"
-        return WrittenRatings(f"cast({number} as varchar)", max(longest, _MOST_STARS))
+        half = f"if(contains({text}, '½'), 0.5, 0)"
+        number = f"length(regexp_replace({text}, '[^★⭐*]', '', 'g')) + {half}"
+        return WrittenRatings(column, f"cast({number} as varchar)", max(longest, _MOST_STARS))
     if given and counted == given:
-        return WrittenRatings(_extracted(_COUNTED), _MOST_STARS)
+        return WrittenRatings(column, _number_of(text, _COUNTED), _MOST_STARS)
     if not given or fractions < given:
         return None
     if smallest != greatest or not greatest:
@@ -72,9 +72,8 @@ def find_written_ratings(
             f"Some ratings in {column} are out of {smallest:g} and others out of {greatest:g}."
             " Write them as numbers on one scale, or say --kind view to read none."
         )
-    return WrittenRatings(_extracted(_OUT_OF), greatest)
+    return WrittenRatings(column, _number_of(text, _OUT_OF), greatest)
 
 
-def _extracted(pattern: str) -> str:
-    shown = literal(pattern).replace("{", "{{").replace("}", "}}")
-    return f"regexp_extract(lower({{text}}), {shown}, 1)"
+def _number_of(text: str, pattern: str) -> str:
+    return f"regexp_extract(lower({text}), {literal(pattern)}, 1)"

@@ -40,11 +40,17 @@ set synchronous_commit = off;
 -- Whether anything can be recommended.
 select exists (select from items);
 
--- name: count_known
--- How many of the staged users, items and events the store has.
-select (select count(*) from users join staged_event_users using (user_id)) as users,
-       (select count(*) from items join staged_event_items using (item_id)) as items,
-       (select count(*) from event_receipts join staged_events using (event_id)) as events;
+-- name: count_known_users
+-- How many of the staged users the store has.
+select count(*) from users join staged_event_users using (user_id);
+
+-- name: count_known_items
+-- How many of the staged items the catalogue has.
+select count(*) from items join staged_event_items using (item_id);
+
+-- name: count_known_events
+-- How many of the staged events were stored before, be it that their users were forgotten or they deleted.
+select count(*) from event_receipts join staged_events using (event_id);
 
 -- name: begin_load
 select load_no, resumed from begin_load($1, $2, cast($3 as jsonb));

@@ -79,6 +79,54 @@ SPREADSHEETS = [
         log('u1,"Matrix, The"', 'u1,"Hours, The"', "u1,Portal 2", "u1,Up"),
         [view(item=item) for item in ("Matrix, The", "Hours, The", "Portal 2", "Up")],
     ),
+    Case(
+        "users with | between them",
+        log("u1|u2,a", "u3,b"),
+        refused="'u1|u2' may be the ids of several users: then write a row for each of them."
+        " Say --split -.",
+    ),
+    Case(
+        "names of users with ; between them",
+        log("ann;bob,a", "bob;eve,b", "eve;ann,c"),
+        refused="'ann;bob' may be the ids of several users",
+    ),
+    Case(
+        "users with commas between them, who are also alone",
+        log('"ann, bob",a', "ann,b", "bob,c"),
+        refused="'ann, bob' may be the ids of several users",
+    ),
+    Case("a list of users in JSON", log('"[""u1"",""u2""]",a'), refused="several users"),
+    Case(
+        "users to be split as items are",
+        log("u1|u2,a|b"),
+        options={"split": "|"},
+        refused="--split is for those of items. Write a row for each user.",
+    ),
+    Case(
+        "users with | between them, as said",
+        log("u1|u2,a"),
+        [view("u1|u2")],
+        options={"split": "-"},
+    ),
+    Case(
+        "users of a service to sign in",
+        log("auth0|5f7c8ec7c3,a", "auth0|64f1a2b3c4,b", "google-oauth2|1034567,c"),
+        [
+            view("auth0|5f7c8ec7c3"),
+            view("auth0|64f1a2b3c4", "b"),
+            view("google-oauth2|1034567", "c"),
+        ],
+    ),
+    Case(
+        "names of people",
+        log('"Smith, John",a', '"Smith, Ann",b', '"Miller, John",c', "Ann Lee,d"),
+        [
+            view("Smith, John"),
+            view("Smith, Ann", "b"),
+            view("Miller, John", "c"),
+            view("Ann Lee", "d"),
+        ],
+    ),
     # ------------------------------------------------------------ users who are nobody
     Case(
         "guests of a shop",
@@ -92,6 +140,40 @@ SPREADSHEETS = [
         orders_of(*["0"] * 12, "7", "8", "7"),
         views_of(*[""] * 12, "7", "8", "7"),
         rejected={NOBODY: 12},
+    ),
+    Case(
+        "the customer 0 in a column of floats",
+        orders_of(*["0.0"] * 12, "7.0", "8.0", "7.0"),
+        views_of(*[""] * 12, "7", "8", "7"),
+        rejected={NOBODY: 12},
+        mentions=("123.0 is read as 123; 0: nobody, rejected",),
+    ),
+    Case(
+        "-1 in a column of floats",
+        orders_of("-1.0", "7.0", "nan", "8"),
+        views_of("", "7", "", "8"),
+        rejected={NOBODY: 1, "user_id is missing": 1},
+    ),
+    Case(
+        "a guest who is kept from being a number",
+        orders_of('"=""guest"""', '"=""007"""', "null"),
+        views_of("", "007", ""),
+        rejected={NOBODY: 1, "user_id is missing": 1},
+        mentions=("is read as 0012; guest: nobody, rejected",),
+    ),
+    Case(
+        "a guest in a column of floats, as said as the file has it",
+        orders_of("7.0", "8.0"),
+        views_of("", "8"),
+        options={"guests": "7.0"},
+        rejected={NOBODY: 1},
+    ),
+    Case(
+        "a guest with a comma, as said",
+        orders_of('"Till, main"', "u1"),
+        views_of("", "u1"),
+        options={"guests": '"Till, main"'},
+        rejected={NOBODY: 1},
     ),
     Case(
         "the first user of somebody who counts from 0",
@@ -115,6 +197,11 @@ SPREADSHEETS = [
         "a till with most of the events",
         orders_of(*["till"] * 1100, *(f"u{n}" for n in range(20))),
         refused="The user till has 1,100 of 1,120 events",
+    ),
+    Case(
+        "a till whose name must be quoted",
+        orders_of(*['"Jane\'s, till"'] * 1100, *(f"u{n}" for n in range(20))),
+        refused="""--guests '"Jane'"'"'s, till"'""",
     ),
     Case(
         "the totals below a report",
@@ -148,6 +235,16 @@ SPREADSHEETS = [
         "an application is no item",
         "app_id,event,user_id,ts\n" + f"web,page_view,u1,{SECONDS}\n" * 10,
         refused="All rows of events.csv have web in app_id",
+    ),
+    Case(
+        "a word with a sign of the shell",
+        "user_id,item_id,action,ts\n" + f"u1,a,zip&zap,{SECONDS}\n",
+        refused="--map-kind 'zip&zap=KIND'",
+    ),
+    Case(
+        "a column of yes and no with a sign of the shell",
+        "user_id,item_id,(clicked),ts\n" + f"u1,a,1,{SECONDS}\nu1,b,0,{SECONDS}\n",
+        refused="--column 'kind=(clicked)' --map-kind 1=click --map-kind 0=-",
     ),
     Case(
         "names of events that nobody knows",

@@ -54,6 +54,11 @@ CASES = [
         {"1": ("A", ["Animation"])},
     ),
     Case(
+        "ids that a spreadsheet keeps from being numbers, and one that is missing",
+        'item_id,title\n"=""001""",A\nnull,B\n',
+        {"001": ("A", None)},
+    ),
+    Case(
         "a feed of products",
         "id\ttitle\tdescription\tprice\na1\tChair\tsoft\t3\n",
         {"a1": ("Chair", None)},
