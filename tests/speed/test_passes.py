@@ -1,9 +1,11 @@
 """How much one pass over the log does, for whom, and in which order."""
 
-import pytest
-from sqlalchemy import Engine, text
+import itertools
 
-from speed.folding import FIRST_EVENTS, MOST_RETAINED_EVENTS, Folder, events_of_next_pass
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from speed.folding import FIRST_EVENTS, MOST_RETAINED_EVENTS, Folder, Pass, events_of_next_pass
 from speed.settings import SpeedSettings
 from tests.events import event, record, user_no_of
 from tests.passes import SETTINGS, fold_all, stored_vector
@@ -64,14 +66,21 @@ def test_passes_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None
     assert events_of_next_pass(300, 0.15, most) == 300
 
 
+LOADED = [f"loaded-{n}" for n in range(3 * FIRST_EVENTS)]
+
+
+def load(connection: Connection, film_nos: list[int]) -> None:
+    """A run, and events of a load that no pass has seen yet."""
+    publish_small_run(connection, film_nos)
+    record(connection, [event(user, film_nos[0]) for user in LOADED])
+    connection.execute(text("update interactions set load_no = 1"))
+
+
 def test_a_live_event_does_not_wait_for_the_events_of_a_load_before_it(
     engine: Engine, film_nos: list[int]
 ) -> None:
     with engine.begin() as connection:
-        publish_small_run(connection, film_nos)
-        loaded = [f"loaded-{n}" for n in range(3 * FIRST_EVENTS)]
-        record(connection, [event(user, film_nos[0]) for user in loaded])
-        connection.execute(text("update interactions set load_no = 1"))
+        load(connection, film_nos)
         record(connection, [event("ann", film_nos[1])])
         ann = user_no_of(connection, "ann")
     folder = Folder(SETTINGS)
@@ -87,7 +96,52 @@ def test_a_live_event_does_not_wait_for_the_events_of_a_load_before_it(
     done = [each for each in passes if each is not None]
     assert not done[-1].is_amid_load
     folded = [no for each in done for no in each.user_nos]
-    assert len(folded) == len(set(folded)) == len(loaded) + 1
+    assert len(folded) == len(set(folded)) == len(LOADED) + 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_live_events_go_first_in_every_shard_and_once(
+    engine: Engine, film_nos: list[int], count: int
+) -> None:
+    live = [f"live-{n}" for n in range(16)]
+    with engine.begin() as connection:
+        load(connection, film_nos)
+        record(connection, [event(user, film_nos[1]) for user in live])
+        live_nos = {user_no_of(connection, user) for user in live}
+    workers = [Folder(SpeedSettings(shards_per_pass=4)) for _ in range(count)]
+    passes = until_idle_in_turns(engine, workers)
+    assert all(done.is_amid_load for done in passes[:2])
+    assert live_nos <= {user_no for done in passes[:2] for user_no in done.user_nos}
+    folded = [user_no for done in passes for user_no in done.user_nos]
+    assert len(folded) == len(set(folded)) == len(LOADED) + len(live)
+
+
+def until_idle_in_turns(engine: Engine, workers: list[Folder]) -> list[Pass]:
+    """What each pass has done, one worker's after another's, until there is nothing to do."""
+    passes = list[Pass]()
+    for worker in itertools.cycle(workers):
+        with engine.begin() as connection:
+            done = worker.fold_new(connection)
+        if done is None:
+            return passes
+        passes.append(done)
+    raise AssertionError
+
+
+def test_live_events_of_a_pass_that_is_rolled_back_go_first_again(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        load(connection, film_nos)
+        record(connection, [event("ann", film_nos[1])])
+        ann = user_no_of(connection, "ann")
+    folder = Folder(SETTINGS)
+    for _ in range(2):
+        with engine.connect() as connection:
+            done = folder.fold_new(connection)
+            connection.rollback()
+        assert done is not None
+        assert ann in done.user_nos
 
 
 def test_without_a_load_events_are_folded_in_in_their_order(
