@@ -20,6 +20,7 @@ from domain.transitions import (
     live_vector_and_following,
 )
 from sql.statements import as_array, as_real_array, statements
+from sql.vectors import rows_sent
 
 _LIVE = statements("live")
 
@@ -98,9 +99,18 @@ def load_item_vectors(
     connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]
 ) -> ItemVectors:
     """The vectors of those of `item_nos` that the run has."""
-    parameters = {"run_id": run_id, "item_nos": list(item_nos)}
-    rows = connection.execute(_LIVE["load_item_vectors"], parameters).all()
-    return item_vectors([row.item_no for row in rows], rows)
+    parameters = {"run_id": run_id, "item_nos": as_array(item_nos)}
+    row = connection.execute(_LIVE["load_item_vectors"], parameters).one()
+    if row.item_nos is None:
+        return item_vectors((), ())
+    found = np.frombuffer(row.item_nos, dtype=">i4").astype(np.int32)
+    return ItemVectors(
+        item_nos=found,
+        vectors=rows_sent(row.embeddings, len(found)),
+        context_embeddings=rows_sent(row.context_embeddings, len(found)),
+        taste_scales=np.frombuffer(row.taste_scales, dtype=">f4").astype(np.float64),
+        confidence_scales=np.frombuffer(row.confidence_scales, dtype=">f4").astype(np.float64),
+    )
 
 
 def item_vectors(item_nos: Sequence[int], rows: Sequence[Row[Any]]) -> ItemVectors:

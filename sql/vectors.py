@@ -39,6 +39,18 @@ def vectors_sent(sent: Sequence[bytes | None], width: int) -> NDArray[np.float32
     return rows
 
 
+def rows_sent(sent: bytes | None, count: int) -> NDArray[np.float32]:
+    """`count` vectors of one length, one after the other as `vector_send` answers them, (n, d).
+
+    None: the column holds nothing but null, which has no dimensions.
+    """
+    if sent is None:
+        return np.empty((count, 0), dtype=np.float32)
+    heading = _HEADING_BYTES // _NUMBER_BYTES
+    rows = np.frombuffer(sent, dtype=">f4").reshape(count, -1)
+    return rows[:, heading:].astype(np.float32)
+
+
 def register_vector_arrays(connection: Any, info: TypeInfo) -> None:
     """Teach a connection to take `VectorArray`; `info` is that of the type `vector`."""
 

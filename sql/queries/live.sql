@@ -9,11 +9,15 @@ select run_id from live_run;
 select cut_off_position, parameters -> 'live_vector' as parameters, gramian from model_runs where run_id = :run_id;
 
 -- name: load_item_vectors
--- The vectors of some items of a run, in rising order of item number.
-select item_no, embedding, context_embedding, taste_scale, confidence_scale
+-- The vectors of some items, those that the run has, one after the other in rising order of item number: as vector_send gives
+-- them, numbers as int4send and float4send do. Null where the run has none of them.
+select string_agg(int4send(item_no), '' order by item_no) as item_nos,
+       string_agg(vector_send(embedding), '' order by item_no) as embeddings,
+       string_agg(vector_send(context_embedding), '' order by item_no) as context_embeddings,
+       string_agg(float4send(taste_scale), '' order by item_no) as taste_scales,
+       string_agg(float4send(confidence_scale), '' order by item_no) as confidence_scales
 from item_embeddings
-where run_id = :run_id and item_no = any(cast(:item_nos as integer[]))
-order by item_no;
+where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
 -- name: load_transitions
 -- The rows of some items, those that the run has, one after the other in rising order of item number. Numbers as array_send
