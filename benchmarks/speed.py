@@ -24,7 +24,7 @@ from benchmarks.command import Seed, run_command
 from benchmarks.loaded_files import new_database, progress, served_folder
 from benchmarks.made_run import load_histories, publish_made_run
 from domain.errors import StackError
-from domain.identifiers import ItemNo, KindNo, RunId, UserId, UserNo
+from domain.identifiers import ItemNo, KindNo, Position, RunId, UserId, UserNo
 from domain.live_vector import History
 from domain.transitions import live_vector_and_following
 from speed.settings import SpeedSettings
@@ -38,7 +38,7 @@ from stack.local.servers.postgres import running_postgres
 from stack.local.servers.redis_server import running_redis
 
 _WARM_ROUNDS = 3
-_EVERYTHING = log.Position(2**62)
+_EVERYTHING = Position(2**62)
 _COPIED = text("create table copied (like user_embeddings including all)")
 _EMPTY_COPIED = text("truncate copied")
 _ANALYZE = text("analyze")
