@@ -1,6 +1,6 @@
 """Live vectors in the store: the parts of a run's space in, users' vectors out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -19,8 +19,8 @@ from domain.transitions import (
     items_followed,
     live_vector_and_following,
 )
-from sql.statements import as_array, as_real_array, statements
-from sql.vectors import rows_sent
+from sql.statements import as_array, statements
+from sql.vectors import IntegerArray, RealArray, VectorArray, rows_sent
 
 _LIVE = statements("live")
 
@@ -169,17 +169,16 @@ def store_user_vectors(
     connection: Connection, run_id: RunId, users: Sequence[UserVector], position: Position
 ) -> None:
     """Write live vectors that know the log up to `position`; newer ones in the store stay."""
+    lengths = [len(user.following) for user in users]
     parameters: Mapping[str, object] = {
         "run_id": run_id,
-        "user_nos": [user.user_no for user in users],
-        "embeddings": [None if user.vector is None else Vector(user.vector) for user in users],
-        "next_item_nos": [_array_or_none(as_array, user.following.item_nos) for user in users],
-        "next_scores": [_array_or_none(as_real_array, user.following.scores) for user in users],
-        "events": [user.events_since_cut_off for user in users],
+        "user_nos": as_array([user.user_no for user in users]),
+        "embeddings": VectorArray([user.vector for user in users]),
+        "next_lengths": as_array(lengths),
+        "next_ends": as_array(np.cumsum(lengths).tolist()),
+        "next_item_nos": IntegerArray(np.concatenate([user.following.item_nos for user in users])),
+        "next_scores": RealArray(np.concatenate([user.following.scores for user in users])),
+        "events": as_array([user.events_since_cut_off for user in users]),
         "position": position,
     }
     connection.execute(_LIVE["store_user_embeddings"], parameters)
-
-
-def _array_or_none(written: Callable[[list[Any]], str], numbers: NDArray[Any]) -> str | None:
-    return written(numbers.tolist()) if len(numbers) else None

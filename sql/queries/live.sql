@@ -32,17 +32,19 @@ where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 -- name: store_user_embeddings
 -- Writes live vectors; a vector that knows more of the log is never overwritten by one that knows less. Users are held
 -- until the commit: one who was forgotten meanwhile gets none, and whoever forgets one finds the vector. What comes next is
--- given as the text of an array each, as arrays of several lengths make no array.
+-- given one user's after another's, with its length and its end.
 with present as (
     select user_no from users where user_no = any(cast(:user_nos as integer[])) order by user_no for key share
 )
 insert into user_embeddings
     (run_id, user_no, embedding, next_item_nos, next_scores, events_since_cut_off, position, updated_at)
-select :run_id, given.user_no, given.embedding, cast(given.next_item_nos as integer[]),
-       cast(given.next_scores as real[]), given.events, :position, clock_timestamp()
-from unnest(cast(:user_nos as integer[]), cast(:embeddings as vector[]), cast(:next_item_nos as text[]),
-            cast(:next_scores as text[]), cast(:events as integer[]))
-    as given (user_no, embedding, next_item_nos, next_scores, events)
+select :run_id, given.user_no, given.embedding,
+       nullif((cast(:next_item_nos as integer[]))[next_end - next_length + 1 : next_end], '{}'),
+       nullif((cast(:next_scores as real[]))[next_end - next_length + 1 : next_end], '{}'),
+       given.events, :position, clock_timestamp()
+from unnest(cast(:user_nos as integer[]), cast(:embeddings as vector[]), cast(:next_lengths as integer[]),
+            cast(:next_ends as integer[]), cast(:events as integer[]))
+    as given (user_no, embedding, next_length, next_end, events)
 join present using (user_no)
 order by given.user_no
 on conflict (run_id, user_no) do update
