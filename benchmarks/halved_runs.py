@@ -73,7 +73,7 @@ def prepare(url: str, half: int) -> tuple[int, str]:
         create_partitions(connection, run.run_id)
         _store_lists(connection, run.run_id, item_nos, random)
         store_space(connection, run.run_id, space)
-    _store_vectors(engine, url, run, space)
+    store_vectors(engine, url, run, space)
     engine.dispose()
     return run.run_id, run.cut_off_at.isoformat()
 
@@ -95,7 +95,8 @@ def _store_lists(
     connection.execute(_STORE_REFRESH, [fresh | {"part": part} for part in ("ever", "lately")])
 
 
-def _store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None:
+def store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None:
+    """Write the vectors of items and users, and note what of the log they know."""
     with engine.begin() as connection:
         horizon, kinds = event_horizon(connection), load_kinds(connection)
     with bulk_connection(url) as connection:

@@ -17,6 +17,8 @@ from numpy.typing import NDArray
 from domain.interactions import bounded
 
 Floats = NDArray[np.float64]
+SequenceWeights = tuple[NDArray[np.int32], Floats]
+"""Items (n,) of a history, newest first, and what each counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,15 +190,22 @@ def live_vector(
 
     Interactions with items the run has no vector for are passed over.
     """
-    parameters = space.parameters
     known = known_history(items, history)
+    return vector_of_known(space, items, known, sequence_weights(space.parameters, known))
+
+
+def vector_of_known(
+    space: LiveSpace, items: ItemVectors, known: History, sequence: SequenceWeights
+) -> NDArray[np.float32] | None:
+    """The same of a history of which the run has every item, with its sequence weights."""
+    parameters = space.parameters
     vector = np.zeros(parameters.dimensions, dtype=np.float32)
     taste = fold_in(space, items, known)
     length = float(np.linalg.norm(taste))
     if length > 0.0:
         vector[: parameters.taste_dimensions] = parameters.taste_weight * taste / length
     end = parameters.taste_dimensions + parameters.sequence_dimensions
-    vector[parameters.taste_dimensions : end] = _sequence_part(parameters, items, known)
+    vector[parameters.taste_dimensions : end] = _sequence_part(parameters, items, sequence)
     if not vector.any():
         return None
     vector[end] = parameters.trend_weight
@@ -227,13 +236,15 @@ def fold_in_equation(space: LiveSpace, items: ItemVectors, history: History) -> 
     factors = _taste_factors(parameters, items, rows)
     confidence = np.abs(signed)
     left = space.gramian + (factors.T * (confidence - 1.0)) @ factors
-    left[np.diag_indices_from(left)] += parameters.regularization
+    left.flat[:: len(left) + 1] += parameters.regularization
     return FoldIn(item_nos, factors, np.where(signed > 0.0, confidence, 0.0), left)
 
 
 def known_history(items: ItemVectors, history: History) -> History:
     """The part of a history that the run has vectors for."""
     known = items.rows_of(history.item_nos) >= 0
+    if known.all():
+        return history
     interests = int(np.count_nonzero(known[: history.interests]))
     return History(history.item_nos[known], history.weights[known], interests)
 
@@ -260,9 +271,11 @@ def _taste_factors(
     return np.asarray(factors.reshape(len(rows), parameters.taste_dimensions))
 
 
-def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: History) -> Floats:
+def _sequence_part(
+    parameters: LiveVectorParameters, items: ItemVectors, sequence: SequenceWeights
+) -> Floats:
     """The decayed mean (s,) of the newest liked items' contexts; zero if there is none."""
-    item_nos, weights = sequence_weights(parameters, known)
+    item_nos, weights = sequence
     if not len(item_nos) or not parameters.sequence_dimensions:
         return np.zeros(parameters.sequence_dimensions)
     return np.asarray(
@@ -270,9 +283,7 @@ def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: 
     )
 
 
-def sequence_weights(
-    parameters: LiveVectorParameters, known: History
-) -> tuple[NDArray[np.int32], Floats]:
+def sequence_weights(parameters: LiveVectorParameters, known: History) -> SequenceWeights:
     """The newest distinct liked items, newest first, and what each counts; the sum is 1.
 
     Interests come last, and share what they count together.

@@ -19,9 +19,10 @@ from domain.live_vector import (
     ItemVectors,
     LiveSpace,
     LiveVectorParameters,
+    SequenceWeights,
     known_history,
-    live_vector,
     sequence_weights,
+    vector_of_known,
 )
 from domain.rankings import Ranking
 
@@ -91,7 +92,11 @@ def following(
     `items` must hold every item of the history that the run has a vector for, `transitions` every
     row of these that the run has. Items of the history are among the answer.
     """
-    used, weights = sequence_weights(parameters, known_history(items, history))
+    return _following(transitions, sequence_weights(parameters, known_history(items, history)))
+
+
+def _following(transitions: Transitions, sequence: SequenceWeights) -> Ranking:
+    used, weights = sequence
     cells, lengths = transitions.cells(used)
     if not len(cells):
         return Ranking.empty()
@@ -99,6 +104,10 @@ def following(
     item_nos, columns = np.unique(transitions.next_item_nos[cells], return_inverse=True)
     # Rounded as it is stored, so that whoever reads it computes the same scores.
     sums = np.bincount(columns, weights=gained).astype(np.float32)
+    if len(sums) > MOST_FOLLOWING:
+        # To put all in order takes longer than to find the worst of the best first.
+        best = sums >= np.partition(sums, -MOST_FOLLOWING)[-MOST_FOLLOWING]
+        item_nos, sums = item_nos[best], sums[best]
     return Ranking.of(item_nos, sums).top(MOST_FOLLOWING)
 
 
@@ -110,7 +119,9 @@ def live_vector_and_following(
     Without a live vector nothing comes next: there is no score that it could be added to. `items`
     and `transitions` must hold what the run has of the items of the history.
     """
-    vector = live_vector(space, items, history)
+    known = known_history(items, history)
+    sequence = sequence_weights(space.parameters, known)
+    vector = vector_of_known(space, items, known, sequence)
     if vector is None:
         return None, Ranking.empty()
-    return vector, following(space.parameters, items, transitions, history)
+    return vector, _following(transitions, sequence)

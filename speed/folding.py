@@ -56,6 +56,8 @@ class _Claim:
 
     shards: tuple[int, ...]
     after: Position
+    first: Position
+    """Up to where live events of all of them have gone before those of a load."""
 
 
 class Folder:
@@ -65,8 +67,6 @@ class Folder:
         self._settings = settings
         self._spaces = spaces or Spaces()
         self._events, self._retained_events = FIRST_EVENTS, FIRST_EVENTS
-        self._first: tuple[RunId | None, Position] = (None, Position(0))
-        """Up to where live events have gone before others, and in which run."""
 
     def fold_new(self, connection: Connection) -> Pass | None:
         """Fold in what is new for the served run; None if there is nothing to do.
@@ -124,33 +124,12 @@ class Folder:
         )
         is_amid_load = live_first and until < horizon and _has_loaded(connection, claim, until)
         if is_amid_load:
-            first = self._users_of_live_events(connection, run_id, claim, until, horizon)
+            first = _users_of_live_events(connection, run_id, claim, until, horizon)
             user_nos = sorted({*user_nos, *first})
         fold_in(connection, self._spaces.of(connection, run_id), user_nos, horizon=horizon)
         store_progress(connection, run_id, until, claim.shards)
         forgotten = _find_forgotten_users(connection, run_id, claim, until)
         return Pass(run_id, tuple(user_nos), until, tuple(forgotten), is_amid_load)
-
-    def _users_of_live_events(
-        self,
-        connection: Connection,
-        run_id: RunId,
-        claim: _Claim,
-        until: Position,
-        horizon: Position,
-    ) -> Sequence[UserNo]:
-        """Users of live events that lie behind those of a load, each event looked at once."""
-        in_run, seen = self._first
-        after = max(until, seen) if in_run == run_id else until
-        self._first = (run_id, horizon)
-        parameters = {
-            "run_id": run_id,
-            "after": after,
-            "until": horizon,
-            "shards": list(claim.shards),
-            "most": _MOST_FIRST,
-        }
-        return connection.execute(_SPEED["find_users_of_live_events"], parameters).scalars().all()
 
     def _claim(self, connection: Connection, run_id: RunId, horizon: Position) -> _Claim | None:
         parameters: dict[str, int] = {"run_id": run_id, "horizon": horizon}
@@ -161,7 +140,22 @@ class Folder:
         rows = connection.execute(_SPEED["claim_shards"], parameters).all()
         if not rows:
             return None
-        return _Claim(tuple(row.shard for row in rows), min(row.position for row in rows))
+        return _Claim(
+            shards=tuple(row.shard for row in rows),
+            after=min(row.position for row in rows),
+            first=min(row.first_position for row in rows),
+        )
+
+
+def _users_of_live_events(
+    connection: Connection, run_id: RunId, claim: _Claim, until: Position, horizon: Position
+) -> Sequence[UserNo]:
+    """Users of live events that lie behind those of a load, each event looked at once."""
+    of_run = {"run_id": run_id, "shards": list(claim.shards)}
+    asked = {"after": max(until, claim.first), "until": horizon, "most": _MOST_FIRST}
+    found = connection.execute(_SPEED["find_users_of_live_events"], of_run | asked).scalars().all()
+    connection.execute(_SPEED["store_first_position"], of_run | {"first_position": horizon})
+    return found
 
 
 def _has_loaded(connection: Connection, claim: _Claim, until: Position) -> bool:

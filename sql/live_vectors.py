@@ -1,6 +1,6 @@
 """Live vectors in the store: the parts of a run's space in, users' vectors out."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -19,7 +19,8 @@ from domain.transitions import (
     items_followed,
     live_vector_and_following,
 )
-from sql.statements import as_array, as_real_array, statements
+from sql.statements import as_array, statements
+from sql.vectors import IntegerArray, RealArray, VectorArray, rows_sent
 
 _LIVE = statements("live")
 
@@ -98,9 +99,18 @@ def load_item_vectors(
     connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]
 ) -> ItemVectors:
     """The vectors of those of `item_nos` that the run has."""
-    parameters = {"run_id": run_id, "item_nos": list(item_nos)}
-    rows = connection.execute(_LIVE["load_item_vectors"], parameters).all()
-    return item_vectors([row.item_no for row in rows], rows)
+    parameters = {"run_id": run_id, "item_nos": as_array(item_nos)}
+    row = connection.execute(_LIVE["load_item_vectors"], parameters).one()
+    if row.item_nos is None:
+        return item_vectors((), ())
+    found = np.frombuffer(row.item_nos, dtype=">i4").astype(np.int32)
+    return ItemVectors(
+        item_nos=found,
+        vectors=rows_sent(row.embeddings, len(found)),
+        context_embeddings=rows_sent(row.context_embeddings, len(found)),
+        taste_scales=np.frombuffer(row.taste_scales, dtype=">f4").astype(np.float64),
+        confidence_scales=np.frombuffer(row.confidence_scales, dtype=">f4").astype(np.float64),
+    )
 
 
 def item_vectors(item_nos: Sequence[int], rows: Sequence[Row[Any]]) -> ItemVectors:
@@ -159,17 +169,16 @@ def store_user_vectors(
     connection: Connection, run_id: RunId, users: Sequence[UserVector], position: Position
 ) -> None:
     """Write live vectors that know the log up to `position`; newer ones in the store stay."""
+    lengths = [len(user.following) for user in users]
     parameters: Mapping[str, object] = {
         "run_id": run_id,
-        "user_nos": [user.user_no for user in users],
-        "embeddings": [None if user.vector is None else Vector(user.vector) for user in users],
-        "next_item_nos": [_array_or_none(as_array, user.following.item_nos) for user in users],
-        "next_scores": [_array_or_none(as_real_array, user.following.scores) for user in users],
-        "events": [user.events_since_cut_off for user in users],
+        "user_nos": as_array([user.user_no for user in users]),
+        "embeddings": VectorArray([user.vector for user in users]),
+        "next_lengths": as_array(lengths),
+        "next_ends": as_array(np.cumsum(lengths).tolist()),
+        "next_item_nos": IntegerArray(np.concatenate([user.following.item_nos for user in users])),
+        "next_scores": RealArray(np.concatenate([user.following.scores for user in users])),
+        "events": as_array([user.events_since_cut_off for user in users]),
         "position": position,
     }
     connection.execute(_LIVE["store_user_embeddings"], parameters)
-
-
-def _array_or_none(written: Callable[[list[Any]], str], numbers: NDArray[Any]) -> str | None:
-    return written(numbers.tolist()) if len(numbers) else None

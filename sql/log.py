@@ -1,10 +1,10 @@
 """The interaction log: one way in, and reading it without gaps."""
 
 import uuid
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from domain.identifiers import ItemNo, KindNo, Position, ScaleNo, UserId, UserNo
 from domain.interactions import EventKind, KindTable, Scale
 from domain.live_vector import History
-from sql.statements import statements
+from sql.statements import as_array, statements
 
 _LOG = statements("log")
 
@@ -98,20 +98,21 @@ def load_histories(
     events: int | None,
 ) -> Mapping[UserNo, History]:
     """The newest `events` interactions (None: all) of each user; users without any are absent."""
-    rows_by_user: dict[UserNo, list[tuple[int, int, float]]] = defaultdict(list)
-    parameters = {"user_nos": list(user_nos), "horizon": horizon, "events": events}
-    for user_no, item_no, kind_no, given in connection.execute(_LOG["load_histories"], parameters):
-        row = (item_no, kind_no, np.nan if given is None else given)
-        rows_by_user[user_no].append(row)
-    return {user_no: _history(kinds, rows) for user_no, rows in rows_by_user.items()}
-
-
-def _history(kinds: KindTable, rows: list[tuple[int, int, float]]) -> History:
-    item_nos, kind_nos, strengths = zip(*rows, strict=True)
-    return History(
-        np.array(item_nos, dtype=np.int32),
-        kinds.weights(np.array(kind_nos), np.array(strengths, dtype=np.float64)),
+    parameters = {"user_nos": as_array(user_nos), "horizon": horizon, "events": events}
+    row = connection.execute(_LOG["load_histories"], parameters).one()
+    if row.user_nos is None:
+        return {}
+    item_nos = np.frombuffer(row.item_nos, dtype=">i4").astype(np.int32)
+    weights = kinds.weights(
+        np.frombuffer(row.kind_nos, dtype=">i2"),
+        np.frombuffer(row.strengths, dtype=">f4").astype(np.float64),
     )
+    owners = np.frombuffer(row.user_nos, dtype=">i4")
+    starts = np.flatnonzero(np.diff(owners, prepend=-1))
+    return {
+        UserNo(int(owners[start])): History(item_nos[start:end], weights[start:end])
+        for start, end in pairwise([*starts.tolist(), len(owners)])
+    }
 
 
 def count_events_since(
@@ -123,7 +124,7 @@ def count_events_since(
 ) -> Mapping[UserNo, int]:
     """How many interactions each user has in (cut_off, horizon]; users without any are absent."""
     parameters = {
-        "user_nos": list(user_nos),
+        "user_nos": as_array(user_nos),
         "cut_off_position": cut_off,
         "horizon": horizon,
     }

@@ -1,4 +1,4 @@
-"""Many vectors at once, as the bytes that PostgreSQL reads and writes.
+"""Many vectors or numbers at once, as the bytes that PostgreSQL reads and writes.
 
 As text a vector takes the driver and the server a hundred times as long.
 """
@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from psycopg import postgres
 from psycopg.adapt import Dumper
 from psycopg.pq import Format
 from psycopg.types import TypeInfo
@@ -30,6 +31,20 @@ class VectorArray:
     vectors: Sequence[NDArray[np.floating] | None]
 
 
+@dataclass(frozen=True, slots=True)
+class IntegerArray:
+    """Numbers (n,) that statements take as `integer[]`."""
+
+    numbers: NDArray[np.integer]
+
+
+@dataclass(frozen=True, slots=True)
+class RealArray:
+    """Numbers (n,) that statements take as `real[]`."""
+
+    numbers: NDArray[np.floating]
+
+
 def vectors_sent(sent: Sequence[bytes | None], width: int) -> NDArray[np.float32]:
     """The first `width` numbers of what `vector_send` answers as rows (n, width); 0 for null."""
     rows = np.zeros((len(sent), width), dtype=np.float32)
@@ -39,8 +54,20 @@ def vectors_sent(sent: Sequence[bytes | None], width: int) -> NDArray[np.float32
     return rows
 
 
+def rows_sent(sent: bytes | None, count: int) -> NDArray[np.float32]:
+    """`count` vectors of one length, one after the other as `vector_send` answers them, (n, d).
+
+    None: the column holds nothing but null, which has no dimensions.
+    """
+    if sent is None:
+        return np.empty((count, 0), dtype=np.float32)
+    heading = _HEADING_BYTES // _NUMBER_BYTES
+    rows = np.frombuffer(sent, dtype=">f4").reshape(count, -1)
+    return rows[:, heading:].astype(np.float32)
+
+
 def register_vector_arrays(connection: Any, info: TypeInfo) -> None:
-    """Teach a connection to take `VectorArray`; `info` is that of the type `vector`."""
+    """Teach a connection to take arrays; `info` is that of the type `vector`."""
 
     class _VectorArrayDumper(Dumper):
         format = Format.BINARY
@@ -50,6 +77,30 @@ def register_vector_arrays(connection: Any, info: TypeInfo) -> None:
             return _array(obj.vectors, info.oid)
 
     connection.adapters.register_dumper(VectorArray, _VectorArrayDumper)
+    connection.adapters.register_dumper(IntegerArray, _IntegerArrayDumper)
+    connection.adapters.register_dumper(RealArray, _RealArrayDumper)
+
+
+class _IntegerArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = postgres.types["int4"].array_oid
+
+    def dump(self, obj: IntegerArray) -> bytes:
+        return _number_array(obj.numbers, ">i4", postgres.types["int4"].oid)
+
+
+class _RealArrayDumper(Dumper):
+    format = Format.BINARY
+    oid = postgres.types["float4"].array_oid
+
+    def dump(self, obj: RealArray) -> bytes:
+        return _number_array(obj.numbers, ">f4", postgres.types["float4"].oid)
+
+
+def _number_array(numbers: NDArray[Any], kind: str, element_oid: int) -> bytes:
+    elements = np.empty(len(numbers), dtype=[("bytes", ">i4"), ("number", kind)])
+    elements["bytes"], elements["number"] = _NUMBER_BYTES, numbers
+    return _ARRAY.pack(1, 0, element_oid, len(numbers), 1) + elements.tobytes()
 
 
 def _array(vectors: Sequence[NDArray[np.floating] | None], element_oid: int) -> bytes:

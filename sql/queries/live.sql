@@ -9,11 +9,15 @@ select run_id from live_run;
 select cut_off_position, parameters -> 'live_vector' as parameters, gramian from model_runs where run_id = :run_id;
 
 -- name: load_item_vectors
--- The vectors of some items of a run, in rising order of item number.
-select item_no, embedding, context_embedding, taste_scale, confidence_scale
+-- The vectors of some items, those that the run has, one after the other in rising order of item number: as vector_send gives
+-- them, numbers as int4send and float4send do. Null where the run has none of them.
+select string_agg(int4send(item_no), '' order by item_no) as item_nos,
+       string_agg(vector_send(embedding), '' order by item_no) as embeddings,
+       string_agg(vector_send(context_embedding), '' order by item_no) as context_embeddings,
+       string_agg(float4send(taste_scale), '' order by item_no) as taste_scales,
+       string_agg(float4send(confidence_scale), '' order by item_no) as confidence_scales
 from item_embeddings
-where run_id = :run_id and item_no = any(cast(:item_nos as integer[]))
-order by item_no;
+where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 
 -- name: load_transitions
 -- The rows of some items, those that the run has, one after the other in rising order of item number. Numbers as array_send
@@ -28,17 +32,19 @@ where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 -- name: store_user_embeddings
 -- Writes live vectors; a vector that knows more of the log is never overwritten by one that knows less. Users are held
 -- until the commit: one who was forgotten meanwhile gets none, and whoever forgets one finds the vector. What comes next is
--- given as the text of an array each, as arrays of several lengths make no array.
+-- given one user's after another's, with its length and its end.
 with present as (
     select user_no from users where user_no = any(cast(:user_nos as integer[])) order by user_no for key share
 )
 insert into user_embeddings
     (run_id, user_no, embedding, next_item_nos, next_scores, events_since_cut_off, position, updated_at)
-select :run_id, given.user_no, given.embedding, cast(given.next_item_nos as integer[]),
-       cast(given.next_scores as real[]), given.events, :position, clock_timestamp()
-from unnest(cast(:user_nos as integer[]), cast(:embeddings as vector[]), cast(:next_item_nos as text[]),
-            cast(:next_scores as text[]), cast(:events as integer[]))
-    as given (user_no, embedding, next_item_nos, next_scores, events)
+select :run_id, given.user_no, given.embedding,
+       nullif((cast(:next_item_nos as integer[]))[next_end - next_length + 1 : next_end], '{}'),
+       nullif((cast(:next_scores as real[]))[next_end - next_length + 1 : next_end], '{}'),
+       given.events, :position, clock_timestamp()
+from unnest(cast(:user_nos as integer[]), cast(:embeddings as vector[]), cast(:next_lengths as integer[]),
+            cast(:next_ends as integer[]), cast(:events as integer[]))
+    as given (user_no, embedding, next_length, next_end, events)
 join present using (user_no)
 order by given.user_no
 on conflict (run_id, user_no) do update

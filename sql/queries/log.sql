@@ -46,10 +46,22 @@ order by kind_no;
 select scale_least, scale_greatest, scale_no
 from add_rating_scales(cast(:leasts as double precision[]), cast(:greatests as double precision[]));
 
+-- part: of_history
+'' order by asked.user_no, recent.occurred_at, recent.item_no, recent.kind_no, recent.event_id
+
 -- name: load_histories
--- The newest :events interactions of each user, oldest first, in an order that does not depend on arrival.
--- :events null means all. Only positions up to :horizon.
-select asked.user_no, recent.item_no, recent.kind_no, recent.strength
+-- The newest :events interactions of each user, oldest first, in an order that does not depend on arrival, one user's after
+-- another's. :events null means all. Only positions up to :horizon. Numbers as int4send, int2send and float4send give them, a
+-- strength that is null as NaN; all null where nobody has an interaction.
+select string_agg(int4send(asked.user_no),
+{of_history}
+) as user_nos, string_agg(int4send(recent.item_no),
+{of_history}
+) as item_nos, string_agg(int2send(recent.kind_no),
+{of_history}
+) as kind_nos, string_agg(float4send(coalesce(recent.strength, 'NaN')),
+{of_history}
+) as strengths
 from unnest(cast(:user_nos as integer[])) as asked (user_no)
 cross join lateral (
     select occurred_at, item_no, kind_no, event_id, strength
@@ -57,8 +69,7 @@ cross join lateral (
     where interactions.user_no = asked.user_no and position <= :horizon
     order by occurred_at desc, item_no desc, kind_no desc, event_id desc
     limit cast(:events as bigint)
-) as recent
-order by asked.user_no, recent.occurred_at, recent.item_no, recent.kind_no, recent.event_id;
+) as recent;
 
 -- name: count_events_since
 -- How many interactions each user has after a run's cut-off and up to the horizon.

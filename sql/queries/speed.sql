@@ -18,7 +18,7 @@ select shard from speed_progress where run_id = :run_id and position < :horizon 
 
 -- name: claim_shards
 -- Takes the shards that lag most and that no other worker holds, until the transaction ends.
-select shard, position
+select shard, position, first_position
 from speed_progress
 where run_id = :run_id and position < :horizon
 order by position, shard
@@ -53,6 +53,11 @@ from (
 ) as newest
 where {of_shards}
 order by user_no;
+
+-- name: store_first_position
+-- Live events of some shards have gone before those of a load up to :first_position.
+update speed_progress set first_position = :first_position
+where run_id = :run_id and shard = any(cast(:shards as integer[]));
 
 -- name: load_users_before
 -- Who did something or declared interests within the last :seconds, of the newest :rows of each below :before.

@@ -152,11 +152,13 @@ create table item_transitions (
     primary key (run_id, item_no)
 ) partition by list (run_id);
 
--- How far the events of a run's users are folded in; users are dealt out to shards by their number.
+-- How far the events of a run's users are folded in; users are dealt out to shards by their number. `first_position`: live
+-- events up to here have gone before those of a load, which `position` has not reached.
 create table speed_progress (
-    run_id    integer not null references model_runs on delete cascade,
-    shard     smallint not null,
-    position  bigint not null,
+    run_id          integer not null references model_runs on delete cascade,
+    shard           smallint not null,
+    position        bigint not null,
+    first_position  bigint not null default 0,
     primary key (run_id, shard)
 );
 

@@ -6,13 +6,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from sqlalchemy import Engine, text
 
-from sql.vectors import VectorArray, vectors_sent
+from sql.vectors import IntegerArray, RealArray, VectorArray, rows_sent, vectors_sent
 
 _WIDTH = 3
 _BACK = text(
     "select vector_send(vector) from unnest(cast(:vectors as vector[]))"
     " with ordinality as given (vector, place) order by place"
 )
+_NUMBERS_BACK = text("select cast(:whole as integer[]), cast(:real as real[])")
 _numbers = st.floats(width=32, allow_nan=False, allow_infinity=False)
 _vectors = st.lists(st.none() | arrays(np.float32, _WIDTH, elements=_numbers), max_size=5)
 
@@ -28,3 +29,24 @@ def test_an_array_of_vectors_is_read_as_it_was_given(
     rows = vectors_sent(sent, _WIDTH)
     for row, vector in zip(rows, vectors, strict=True):
         assert np.array_equal(row, np.zeros(_WIDTH) if vector is None else vector)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+@given(
+    whole=arrays(np.int32, st.integers(0, 5)),
+    real=arrays(np.float32, st.integers(0, 5), elements=_numbers),
+)
+def test_arrays_of_numbers_are_read_as_they_were_given(
+    engine: Engine, whole: np.ndarray, real: np.ndarray
+) -> None:
+    asked = {"whole": IntegerArray(whole), "real": RealArray(real)}
+    with engine.connect() as connection:
+        read = connection.execute(_NUMBERS_BACK, asked).one()
+    assert np.array_equal(whole, read[0])
+    assert np.array_equal(real, np.array(read[1], dtype=np.float32))
+
+
+def test_vectors_one_after_the_other_are_rows() -> None:
+    sent = bytes.fromhex("00020000 3f800000 40000000  00020000 40400000 40800000")
+    assert rows_sent(sent, 2).tolist() == [[1, 2], [3, 4]]
+    assert rows_sent(None, 2).shape == (2, 0)

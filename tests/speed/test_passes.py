@@ -1,0 +1,160 @@
+"""How much one pass over the log does, for whom, and in which order."""
+
+import itertools
+
+import pytest
+from sqlalchemy import Connection, Engine, text
+
+from speed.folding import FIRST_EVENTS, MOST_RETAINED_EVENTS, Folder, Pass, events_of_next_pass
+from speed.settings import SpeedSettings
+from tests.events import event, record, user_no_of
+from tests.passes import SETTINGS, fold_all, stored_vector
+from tests.small_run import publish_small_run
+from tests.speed.expected_vectors import expected_vector
+
+
+def test_a_long_backlog_is_worked_off_in_passes(engine: Engine, film_nos: list[int]) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        for n in range(30):
+            record(connection, [event(f"user-{n % 7}", film_nos[n], minutes=n)])
+    users = fold_all(engine, SpeedSettings(events_per_pass=4))
+    assert len(users) == len(set(users)) == 7
+    with engine.connect() as connection:
+        for user_no in users:
+            vector, _, _ = stored_vector(connection, user_no)
+            assert vector == pytest.approx(expected_vector(connection, user_no), abs=1e-6)
+
+
+def test_two_workers_share_the_users(engine: Engine, film_nos: list[int]) -> None:
+    half = SpeedSettings(shards_per_pass=4)
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event(f"user-{n}", film_nos[n]) for n in range(16)])
+    with engine.connect() as left, engine.connect() as other, engine.connect() as third:
+        first = Folder(half).fold_new(left)
+        second = Folder(half).fold_new(other)
+        assert Folder(half).fold_new(third) is None
+        left.commit()
+        other.commit()
+    assert first is not None
+    assert second is not None
+    assert len(first.user_nos) == len(second.user_nos) == 8
+    assert not set(first.user_nos) & set(second.user_nos)
+
+
+def test_a_pass_for_a_retained_run_is_short_so_that_no_event_waits_long_for_it(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    users = [f"user-{n}" for n in range(2 * FIRST_EVENTS)]
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        publish_small_run(connection, film_nos)
+        record(connection, [event(user, film_nos[0]) for user in users])
+    with engine.begin() as connection:
+        done = Folder(SETTINGS).fold_retained(connection)
+    assert done is not None
+    assert 0 < len(done.user_nos) <= FIRST_EVENTS
+
+
+def test_passes_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
+    most = MOST_RETAINED_EVENTS
+    assert events_of_next_pass(100, 0.01, most) == 200
+    assert events_of_next_pass(most, 0.01, most) == most
+    assert events_of_next_pass(800, 4.5, most) == 400
+    assert events_of_next_pass(FIRST_EVENTS, 4.5, most) == FIRST_EVENTS
+    assert events_of_next_pass(300, 0.15, most) == 300
+
+
+LOADED = [f"loaded-{n}" for n in range(3 * FIRST_EVENTS)]
+
+
+def load(connection: Connection, film_nos: list[int]) -> None:
+    """A run, and events of a load that no pass has seen yet."""
+    publish_small_run(connection, film_nos)
+    record(connection, [event(user, film_nos[0]) for user in LOADED])
+    connection.execute(text("update interactions set load_no = 1"))
+
+
+def test_a_live_event_does_not_wait_for_the_events_of_a_load_before_it(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        load(connection, film_nos)
+        record(connection, [event("ann", film_nos[1])])
+        ann = user_no_of(connection, "ann")
+    folder = Folder(SETTINGS)
+    passes = []
+    for _ in range(5):
+        with engine.begin() as connection:
+            passes.append(folder.fold_new(connection))
+    first = passes[0]
+    assert first is not None
+    assert ann in first.user_nos
+    assert len(first.user_nos) == FIRST_EVENTS + 1
+    assert first.is_amid_load
+    done = [each for each in passes if each is not None]
+    assert not done[-1].is_amid_load
+    folded = [no for each in done for no in each.user_nos]
+    assert len(folded) == len(set(folded)) == len(LOADED) + 1
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_live_events_go_first_in_every_shard_and_once(
+    engine: Engine, film_nos: list[int], count: int
+) -> None:
+    live = [f"live-{n}" for n in range(16)]
+    with engine.begin() as connection:
+        load(connection, film_nos)
+        record(connection, [event(user, film_nos[1]) for user in live])
+        live_nos = {user_no_of(connection, user) for user in live}
+    workers = [Folder(SpeedSettings(shards_per_pass=4)) for _ in range(count)]
+    passes = until_idle_in_turns(engine, workers)
+    assert all(done.is_amid_load for done in passes[:2])
+    assert live_nos <= {user_no for done in passes[:2] for user_no in done.user_nos}
+    folded = [user_no for done in passes for user_no in done.user_nos]
+    assert len(folded) == len(set(folded)) == len(LOADED) + len(live)
+
+
+def until_idle_in_turns(engine: Engine, workers: list[Folder]) -> list[Pass]:
+    """What each pass has done, one worker's after another's, until there is nothing to do."""
+    passes = list[Pass]()
+    for worker in itertools.cycle(workers):
+        with engine.begin() as connection:
+            done = worker.fold_new(connection)
+        if done is None:
+            return passes
+        passes.append(done)
+    raise AssertionError
+
+
+def test_live_events_of_a_pass_that_is_rolled_back_go_first_again(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        load(connection, film_nos)
+        record(connection, [event("ann", film_nos[1])])
+        ann = user_no_of(connection, "ann")
+    folder = Folder(SETTINGS)
+    for _ in range(2):
+        with engine.connect() as connection:
+            done = folder.fold_new(connection)
+            connection.rollback()
+        assert done is not None
+        assert ann in done.user_nos
+
+
+def test_without_a_load_events_are_folded_in_in_their_order(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    users = [f"user-{n}" for n in range(2 * FIRST_EVENTS)]
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        record(connection, [event(user, film_nos[0]) for user in users])
+        last = text("select user_no from interactions order by position desc limit 1")
+        newest = connection.execute(last).scalar_one()
+    with engine.begin() as connection:
+        done = Folder(SETTINGS).fold_new(connection)
+    assert done is not None
+    assert newest not in done.user_nos
+    assert not done.is_amid_load
