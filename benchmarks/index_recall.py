@@ -35,13 +35,15 @@ from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, live_vector
 from domain.rankings import Ranking
 from serving.candidates.recommendations import Recommendations, UserState
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.limits import StoreLimits
+from serving.postgres.store import Store
 from serving.runs.live_runs import ItemIndex
 from sql.engine import make_engine
 from sql.live_vectors import UserVector, store_user_vectors
 from sql.migrate import migrate
 from sql.partitions import create_partitions
-from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.databases import ensure_database
+from stack.local.servers.postgres import running_postgres
 
 _DAY = np.timedelta64(1, "D")
 _LAST_DAY = np.datetime64("2026-01-01", "us")

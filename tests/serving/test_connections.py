@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from sql.engine import make_engine
-from sql.roles import APP
+from sql.role_names import APP
 from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database
 from tests.serving.conftest import Seeds
