@@ -9,7 +9,7 @@ import psycopg
 from sqlalchemy import Connection
 
 from domain.identifiers import RunId
-from sql.engine import libpq_url
+from sql.addresses import libpq_url
 from sql.statements import statements
 
 _LISTEN = str(statements("live")["listen_to_promotions"])
