@@ -11,7 +11,8 @@ from adbc_driver_postgresql import dbapi
 from numpy.typing import NDArray
 from sqlalchemy import TextClause
 
-from sql.engine import AWAY_ERRORS, libpq_url
+from sql.addresses import libpq_url
+from sql.engine import AWAY_ERRORS
 from sql.statements import statements
 
 _BATCH = statements("batch")

@@ -13,7 +13,7 @@ import asyncio
 import json
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -35,13 +35,15 @@ from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import History, live_vector
 from domain.rankings import Ranking
 from serving.candidates.recommendations import Recommendations, UserState
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.limits import StoreLimits
+from serving.postgres.store import Store
 from serving.runs.live_runs import ItemIndex
 from sql.engine import make_engine
 from sql.live_vectors import UserVector, store_user_vectors
 from sql.migrate import migrate
 from sql.partitions import create_partitions
-from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.databases import ensure_database
+from stack.local.servers.postgres import running_postgres
 
 _DAY = np.timedelta64(1, "D")
 _LAST_DAY = np.datetime64("2026-01-01", "us")
@@ -99,6 +101,17 @@ def measured(log: Interactions, users: int) -> dict[str, float]:
     space = _learned(log)
     fit_seconds = time.perf_counter() - started
     histories = _histories(log, users)
+    vectors = {no: live_vector(space.space, space.items, h) for no, h in histories.items()}
+    seen = {no: set(history.item_nos.tolist()) for no, history in histories.items()}
+    return {"fit_seconds": round(fit_seconds, 1), **searched(space, vectors, seen)}
+
+
+def searched(
+    space: ItemSpace,
+    vectors: Mapping[UserNo, NDArray[np.float32] | None],
+    seen: Mapping[UserNo, Iterable[int]],
+) -> dict[str, float]:
+    """What is found in a PostgreSQL of its own for users with these vectors, and how soon."""
     with (
         tempfile.TemporaryDirectory(prefix="tandem-") as folder,
         running_postgres(Path(folder) / "postgres", durable=False) as server,
@@ -109,7 +122,6 @@ def measured(log: Interactions, users: int) -> dict[str, float]:
         migrate(engine)
         # A connection knows pgvector's types only if it was opened when they were there.
         engine.dispose()
-        vectors = {no: live_vector(space.space, space.items, h) for no, h in histories.items()}
         run_id = _stored(engine, url, space, vectors)
         dimensions = space.items.vectors.shape[1]
         started = time.perf_counter()
@@ -117,22 +129,21 @@ def measured(log: Interactions, users: int) -> dict[str, float]:
             build_index(connection, run_id, dimensions)
         build_seconds = time.perf_counter() - started
         with engine.connect() as connection:
-            recall = index_recall(connection, run_id, dimensions, users)
+            recall = index_recall(connection, run_id, dimensions, len(vectors))
         engine.dispose()
         states = [
-            UserState(Ranking.empty(), vectors[no], 0, tuple(map(ItemNo, set(h.item_nos.tolist()))))
-            for no, h in histories.items()
-            if vectors[no] is not None
+            UserState(Ranking.empty(), vector, 0, tuple(map(ItemNo, seen[no])))
+            for no, vector in vectors.items()
+            if vector is not None
         ]
-        searches = asyncio.run(_searched(url, run_id, states, ItemIndex(recall, dimensions)))
+        found = asyncio.run(_searched(url, run_id, states, ItemIndex(recall, dimensions)))
     return {
         "items": len(space.items.item_nos),
         "dimensions": dimensions,
         "users": len(states),
-        "fit_seconds": round(fit_seconds, 1),
         "build_seconds": round(build_seconds, 1),
         f"recall@{DEPTH}": round(recall, 4),
-        **searches,
+        **found,
     }
 
 
@@ -161,7 +172,7 @@ def _stored(
     engine: Engine,
     url: str,
     space: ItemSpace,
-    vectors: dict[UserNo, NDArray[np.float32] | None],
+    vectors: Mapping[UserNo, NDArray[np.float32] | None],
 ) -> RunId:
     """Write a catalogue, a run over it and the users' vectors."""
     with engine.begin() as connection:
@@ -208,12 +219,13 @@ async def _searched(
     ]
     return {
         f"unseen_recall@{DEPTH}": round(float(np.mean(shares)), 4),
-        **_milliseconds("exact", [seconds for _, seconds in exact]),
-        **_milliseconds("index", [seconds for _, seconds in found]),
+        **milliseconds("exact", [seconds for _, seconds in exact]),
+        **milliseconds("index", [seconds for _, seconds in found]),
     }
 
 
-def _milliseconds(name: str, taken: Sequence[float]) -> dict[str, float]:
+def milliseconds(name: str, taken: Sequence[float]) -> dict[str, float]:
+    """The median and the slowest twentieth of some milliseconds."""
     return {f"{name}_p{at}_ms": round(float(np.percentile(taken, at)), 3) for at in (50, 95)}
 
 

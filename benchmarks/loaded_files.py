@@ -20,7 +20,8 @@ from loading.options import LoadOptions
 from sql.log import event_horizon, load_kinds
 from sql.migrate import migrate
 from stack.database import using_engine
-from stack.local.servers.postgres import PostgresServer, ensure_database, running_postgres
+from stack.local.servers.databases import ensure_database
+from stack.local.servers.postgres import PostgresServer, running_postgres
 
 _DATABASE = "bench"
 

@@ -17,14 +17,15 @@ from loading.load import load
 from loading.options import LoadOptions
 from stack.api_key import create_key
 from stack.database import using_engine
+from stack.local.embedded_database import DATABASE, embedded_addresses
 from stack.local.flow_runs.flow_environment import flow_environment
 from stack.local.flow_runs.nightly_run import run_nightly
 from stack.local.home import Home
 from stack.local.ports import free_port
-from stack.local.processes import DATABASE, api_service
-from stack.local.roles import embedded_addresses, ensure_embedded_roles
+from stack.local.processes import api_service
+from stack.local.roles import ensure_embedded_database
 from stack.local.servers.child_process import stop_child
-from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.postgres import running_postgres
 from stack.local.servers.redis_server import running_redis
 from stack.local.stores import Stores, prepare_database
 from stack.local.supervision.log_file import open_log
@@ -149,8 +150,7 @@ def _stores(home: Home) -> Iterator[Stores]:
         running_postgres(home.postgres, durable=False) as server,
         running_redis(home.redis) as redis,
     ):
-        ensure_database(server, DATABASE)
-        ensure_embedded_roles(server, DATABASE)
+        ensure_embedded_database(server)
         addresses = embedded_addresses(server, DATABASE)
         prepare_database(addresses)
         yield Stores(addresses, redis.url(), None)

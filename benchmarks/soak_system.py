@@ -76,7 +76,7 @@ def running_system(
     """
     home = Path(tempfile.mkdtemp(prefix="tandem-soak-"))
     home.chmod(0o755)
-    environment = _environment(home) | dict(settings)
+    environment = own_environment(home) | dict(settings)
     tandem = _Tandem(_program(checkout), checkout, environment)
     up = subprocess.Popen(  # noqa: S603 -- our own
         [tandem.program, "up"], env=environment, cwd=checkout, stdout=sys.stderr
@@ -123,7 +123,8 @@ def _program(checkout: Path) -> str:
     return str(checkout / ".venv" / "bin" / "tandem")
 
 
-def _environment(home: Path) -> dict[str, str]:
+def own_environment(home: Path) -> dict[str, str]:
+    """The variables of a stack of its own, which lies there."""
     own = {
         "TANDEM_HOME": str(home),
         "TANDEM_API_PORT": str(free_port()),

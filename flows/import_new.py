@@ -22,7 +22,8 @@ from loading.imports import import_new
 from loading.options import LoadOptions
 from loading.report import Progress
 from loading.words import MEANINGS
-from sql.engine import FLOW, libpq_url, make_engine
+from sql.addresses import libpq_url
+from sql.engine import FLOW, make_engine
 from sql.imports import ImportHistory, import_lock
 from sql.settings import DatabaseSettings
 

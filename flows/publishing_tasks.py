@@ -1,6 +1,5 @@
 """Writing and publishing the run, as Prefect tasks."""
 
-import time
 from datetime import UTC, datetime
 from typing import Any, get_args
 
@@ -22,6 +21,7 @@ from domain.identifiers import Position, RunId
 from flows.nightly_context import NightlyContext
 from flows.steps import step
 from sql import popular
+from sql.listening import listen_to_warmed, wait_for_warmed
 from sql.live_vectors import RunSpace, load_live_space
 from sql.log import event_horizon, load_kinds
 from sql.partitions import create_partitions
@@ -213,15 +213,21 @@ def _catch_up(context: NightlyContext, live: RunSpace) -> None:
 
 
 def _warmed(context: NightlyContext, run: Run) -> bool:
-    """Whether API processes were given the time to make answers before they are asked for."""
+    """Whether API processes were given the time to make answers before they are asked for.
+
+    No more of it than they need: each reports when it has made them.
+    """
     if not context.settings.warm_seconds:
         return False
-    with context.begin() as connection:
-        listeners = announce(connection, run.run_id)
-    if not listeners:
-        return False
-    context.say(f"{listeners} API processes make answers for {context.settings.warm_seconds:g} s.")
-    time.sleep(context.settings.warm_seconds)
+    seconds = context.settings.warm_seconds
+    with context.engine.connect() as connection:
+        session = connection.execution_options(isolation_level="AUTOCOMMIT")
+        listen_to_warmed(session)
+        listeners = announce(session, run.run_id)
+        if not listeners:
+            return False
+        reported = wait_for_warmed(session, run.run_id, listeners, seconds)
+    context.say(f"{reported} of {listeners} API processes made their answers within {seconds:g} s.")
     return True
 
 

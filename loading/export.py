@@ -11,7 +11,7 @@ from adbc_driver_postgresql import dbapi
 
 from domain.errors import InvalidInputError, StoreUnavailableError
 from loading.written_formats import FileFormat, writing
-from sql.engine import libpq_url
+from sql.addresses import libpq_url
 from sql.statements import statements
 
 OnRows = Callable[[int], None]

@@ -27,7 +27,8 @@ from loading.preview import preview
 from loading.priority import let_others_go_first
 from loading.report import LoadReport, Progress
 from loading.settings import LoadingSettings
-from sql.engine import AWAY_ERRORS, LOADING_WORKER, make_engine
+from sql.addresses import LOADING_WORKER
+from sql.engine import AWAY_ERRORS, make_engine
 from sql.environment import refuse_unknown_variables
 from sql.loads import undo_load
 from sql.uploads import (

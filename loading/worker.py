@@ -1,7 +1,7 @@
 """The worker that loads what was uploaded: `python -m loading.worker`.
 
 It looks each second whether there is something to load. If so it starts `loading.uploads` in a
-process of its own, so that this one stays small: it never loads DuckDB.
+process of its own, so that this one stays small: it loads neither DuckDB nor SQLAlchemy.
 """
 
 import logging
@@ -14,12 +14,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from sqlalchemy import Engine
-
 from loading.settings import LoadingSettings
-from sql.engine import AWAY_ERRORS, LOADING_WORKER, make_engine
 from sql.environment import refuse_unknown_variables
-from sql.uploads import has_upload_to_claim, list_kept_files
+from sql.waiting_uploads import AWAY_ERRORS, WaitingUploads
 
 log = logging.getLogger("loading.worker")
 
@@ -37,9 +34,14 @@ class Worker:
     """Waits for uploads, and has them loaded."""
 
     def __init__(
-        self, engine: Engine, folder: Path, stopping: threading.Event, *, poll_seconds: float
+        self,
+        uploads: WaitingUploads,
+        folder: Path,
+        stopping: threading.Event,
+        *,
+        poll_seconds: float,
     ) -> None:
-        self._engine = engine
+        self._uploads = uploads
         self._folder = folder
         self._stopping = stopping
         self._poll_seconds = poll_seconds
@@ -64,11 +66,10 @@ class Worker:
     def _looked(self) -> bool:
         """Whether there is something to load."""
         try:
-            with self._engine.connect() as connection:
-                if time.monotonic() >= self._tidy_due:
-                    tidy(self._folder, list_kept_files(connection))
-                    self._tidy_due = time.monotonic() + _TIDY_SECONDS
-                found = has_upload_to_claim(connection)
+            if time.monotonic() >= self._tidy_due:
+                tidy(self._folder, self._uploads.kept_files())
+                self._tidy_due = time.monotonic() + _TIDY_SECONDS
+            found = self._uploads.has_upload_to_claim()
         except AWAY_ERRORS as error:
             if not self._away:
                 log.warning("postgres is away: %s", error)
@@ -126,14 +127,9 @@ def main() -> None:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
-    engine = make_engine(
-        settings.database_url.get_secret_value(),
-        application_name=LOADING_WORKER,
-        pool_size=1,
-        pool_pre_ping=True,
-    )
+    uploads = WaitingUploads(settings.database_url.get_secret_value())
     log.info("waiting for uploads in %s", settings.uploads_folder)
-    Worker(engine, settings.uploads_folder, stopping, poll_seconds=settings.poll_seconds).run()
+    Worker(uploads, settings.uploads_folder, stopping, poll_seconds=settings.poll_seconds).run()
 
 
 if __name__ == "__main__":

@@ -23,8 +23,9 @@ from serving.limits.limiter import Limiter
 from serving.limits.limits import Limits
 from serving.limits.shared_buckets import SharedBuckets
 from serving.lists.meant_categories import MeantCategories
+from serving.postgres.limits import StoreLimits
 from serving.postgres.replica import Replica
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.store import Store
 from serving.recommendations.impressions import ImpressionQueue, Impressions
 from serving.redis.answers import Answers
 from serving.redis.redis_link import RedisLink

@@ -21,8 +21,6 @@ SPEED_WORKER = "tandem-speed"
 """The name of a speed worker's connections, except the one on which it listens."""
 API = "tandem-api"
 """The name of an API process's connections, except the one on which it follows."""
-LOADING_WORKER = "tandem-loading"
-"""The name of the connections of the worker that loads what was uploaded."""
 FLOW = "tandem-flow"
 """The name of a flow's connections."""
 
@@ -122,14 +120,6 @@ def _register_vector(connection: Any, info: TypeInfo | None) -> None:
     if info is not None:
         register_vector_info(connection, info)
         register_vector_arrays(connection, info)
-
-
-def libpq_url(database_url: str) -> str:
-    """The address for libpq and what is built on it, whatever driver it named.
-
-    Nothing else is touched: libpq, unlike SQLAlchemy, does not read `+` as a space.
-    """
-    return f"postgresql://{database_url.partition('://')[2]}"
 
 
 def driver_url(database_url: str) -> URL:

@@ -1,18 +1,21 @@
 """Listening to PostgreSQL's notifications, for programs on asyncio and for those that are not."""
 
 from collections.abc import AsyncGenerator, Iterator
-from contextlib import aclosing
+from contextlib import aclosing, closing
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import psycopg
+from sqlalchemy import Connection
 
-from sql.engine import libpq_url
+from domain.identifiers import RunId
+from sql.addresses import libpq_url
 from sql.statements import statements
 
 _LISTEN = str(statements("live")["listen_to_promotions"])
 _LISTEN_TO_EXCLUSIONS = str(statements("live")["listen_to_exclusions"])
 _LISTEN_TO_COMING = str(statements("live")["listen_to_coming_runs"])
+_LISTEN_TO_WARMED = statements("live")["listen_to_warmed_runs"]
 _LISTEN_TO_CATALOGUE = str(statements("live")["listen_to_catalogue"])
 _LISTEN_TO_ITEMS = str(statements("cold_items")["listen_to_items"])
 _KINDS: dict[str, "Kind"] = {
@@ -72,6 +75,28 @@ async def listen_for_notifications(database_url: str) -> AsyncGenerator[Notifica
             async with aclosing(notifies):
                 async for notify in notifies:
                     yield Notification(_KINDS[notify.channel], notify.payload)
+
+
+def wait_for_warmed(connection: Connection, run_id: RunId, processes: int, seconds: float) -> int:
+    """How many API processes reported within the time that their answers of a run are made.
+
+    Waits for no more than `processes`. The connection is in autocommit and has listened since
+    before they were notified: `listen_to_warmed`.
+    """
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, psycopg.Connection)  # noqa: S101 -- `sql.engine` knows no other driver
+    reported = 0
+    with closing(raw.notifies(timeout=seconds)) as notifies:
+        for notify in notifies:
+            reported += notify.payload == str(run_id)
+            if reported >= processes:
+                break
+    return reported
+
+
+def listen_to_warmed(connection: Connection) -> None:
+    """From now on the connection is notified of API processes that have made their answers."""
+    connection.execute(_LISTEN_TO_WARMED)
 
 
 def listen_blocking(database_url: str) -> Iterator[None]:

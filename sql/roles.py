@@ -11,14 +11,8 @@ from sqlalchemy import Connection
 
 from domain.errors import TandemError
 from sql.engine import driver_url
+from sql.role_names import ANALYST, APP
 from sql.statements import statements
-
-OWNER = "tandem_owner"
-"""Owns the database of a server that is Tandem's alone; elsewhere whoever migrates is the owner."""
-APP = "tandem_app"
-"""The API, the speed worker and the flows: rows of Tandem's tables, and nothing else."""
-ANALYST = "analyst"
-"""Reads the views of the schema `analytics`."""
 
 _ROLES = statements("roles")
 

@@ -15,11 +15,6 @@ from sql.statements import statements
 _UPLOADS = statements("uploads")
 _LOCKS = statements("locks")
 
-KEPT_SECONDS = 86_400.0
-"""So long after its end a file stays that may be loaded again with other options."""
-_SPARE_SECONDS = 3_600.0
-"""It is deleted so much later than it may be asked for."""
-
 EndState = Literal["complete", "failed", "undone"]
 
 
@@ -40,11 +35,6 @@ class ClaimedUpload:
     uploaded_by: str
     attempts: int
     """How often it was claimed since it was queued, this time included."""
-
-
-def has_upload_to_claim(connection: Connection) -> bool:
-    """Whether there is work that nobody does."""
-    return bool(connection.execute(_UPLOADS["has_upload_to_claim"]).scalar_one())
 
 
 @contextmanager
@@ -96,12 +86,6 @@ def load_numbers(connection: Connection, upload: ClaimedUpload) -> list[int]:
 def is_loading(connection: Connection, upload: ClaimedUpload) -> bool:
     """Whether a load of it still runs: PostgreSQL takes a while to see that its client is gone."""
     return bool(connection.execute(_UPLOADS["is_loading"], {"source": upload.source}).scalar_one())
-
-
-def list_kept_files(connection: Connection) -> frozenset[str]:
-    """Names of the files that are still needed."""
-    kept = {"kept_seconds": KEPT_SECONDS + _SPARE_SECONDS}
-    return frozenset(connection.execute(_UPLOADS["list_kept_files"], kept).scalars())
 
 
 def _storable(value: Any) -> Any:

@@ -32,7 +32,7 @@ from xdist.scheduler import LoadFileScheduling
 from sql.engine import make_engine
 from sql.listening import listen_blocking
 from sql.migrate import migrate
-from sql.roles import APP, OWNER
+from sql.role_names import APP, OWNER
 from stack.local.roles import ensure_embedded_roles
 from stack.local.servers.postgres import PostgresServer, running_postgres
 from stack.local.servers.redis_server import running_redis

@@ -12,7 +12,7 @@ from serving.postgres.store import WriteStore
 from serving.runtime.budget import RequestBudgets
 from serving.runtime.faults import FileGoneError, UnknownLoadError
 from sql.statements import statements
-from sql.uploads import KEPT_SECONDS
+from sql.waiting_uploads import KEPT_SECONDS
 
 _UPLOADS = statements("uploads")
 

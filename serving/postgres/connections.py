@@ -10,9 +10,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from domain.errors import StoreUnavailableError
+from serving.postgres.limits import PoolLimits
 from serving.postgres.pools import (
     PoolFigures,
-    PoolLimits,
     Pulse,
     log_slow_statements,
     renew_connections,

@@ -4,7 +4,6 @@ import asyncio
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import structlog
@@ -27,24 +26,6 @@ _HELD_UP_SECONDS = 0.05
 """A timer that rings so late tells that this process was held up: the sign may be there unread."""
 _DEAD_SECONDS = 2.0
 """A question that is not answered for so long is put again on a new connection."""
-
-
-@dataclass(frozen=True, slots=True)
-class PoolLimits:
-    """What one pool may have."""
-
-    kept: int
-    """Connections that stay open."""
-    overflow: int
-    """And so many more while all of those are in use."""
-    waiting: int
-    """How many may wait for a connection; others are refused."""
-    statement_seconds: float
-    """The server ends what takes longer."""
-    connection_seconds: float = 3600.0
-    slow_statement_seconds: float = 0.1
-    silence_seconds: float | None = None
-    """Nobody waits for a server that shows no sign of life for so long; None: all the same."""
 
 
 class PoolFigures:

@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailableError
 from serving.postgres.connections import Ask, Connections
-from serving.postgres.pools import PoolFigures, PoolLimits
+from serving.postgres.limits import PoolLimits
+from serving.postgres.pools import PoolFigures
 from serving.runtime.budget import Budget
 from sql.statements import statements
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from serving.postgres.store import StoreLimits
+from serving.postgres.limits import StoreLimits
 from serving.runtime.breaker import BreakerRules
 from serving.server.settings import Count, Positive
 from sql.environment import CONSTANT, LayerSettings

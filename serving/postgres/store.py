@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import Connection, Row, TextClause
@@ -11,7 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailableError
 from serving.postgres.connections import Ask, Connections, was_dead_connection
-from serving.postgres.pools import PoolFigures, PoolLimits
+from serving.postgres.limits import PoolLimits, StoreLimits
+from serving.postgres.pools import PoolFigures
 from serving.postgres.replica import Replica
 from serving.runtime.breaker import Breaker, BreakerRules
 from serving.runtime.budget import Budget, Lane, current, spending
@@ -30,47 +30,6 @@ Nor do all connections in use, a process held up, or a conflict between transact
 
 _MOST_PATIENT = 500
 """So many may wait for one of the few connections; each takes about a millisecond."""
-
-
-@dataclass(frozen=True, slots=True)
-class StoreLimits:
-    """How much is asked of PostgreSQL at once, and for how long."""
-
-    connections: int = 20
-    """For requests that read."""
-    overflow_connections: int = 0
-    """And so many more of them while all are in use."""
-    write_connections: int = 4
-    background_connections: int = 2
-    waiting: int = 100
-    """How many may wait for a connection of one kind."""
-    read_seconds: float = 1.0
-    silence_seconds: float | None = None
-    """Who reads waits no longer than the server shows no sign of life; None: all the same."""
-    write_seconds: float = 5.0
-    wait_seconds: float = 2.0
-    """For what is asked beside the requests."""
-    connection_seconds: float = 3600.0
-    slow_statement_seconds: float = 0.1
-
-    def pool(
-        self,
-        kept: int,
-        statement_seconds: float,
-        *,
-        overflow: int = 0,
-        silence_seconds: float | None = None,
-    ) -> PoolLimits:
-        """Of the connections of one kind."""
-        return PoolLimits(
-            kept=kept,
-            overflow=overflow,
-            waiting=self.waiting,
-            statement_seconds=statement_seconds,
-            connection_seconds=self.connection_seconds,
-            slow_statement_seconds=self.slow_statement_seconds,
-            silence_seconds=silence_seconds,
-        )
 
 
 class ReadStore(Protocol):

@@ -77,6 +77,9 @@ class Warmer:
             with spending(Budget.of("background", _SECONDS)):
                 run = await self.runs.find_coming_run(run_id)
             done = 0 if run is None else await self._warmed(run)
+            # The night waits for it, but not for ever: a report that is lost costs time only.
+            with spending(Budget.of("background", _SECONDS)):
+                await self.runs.report_warmed(run_id)
         except (StoreUnavailableError, RunGoneError) as error:
             log.info("warming_left_off", run_id=run_id, error=str(error))
         except Exception as error:  # noqa: BLE001 -- nobody waits for this task to hear of it

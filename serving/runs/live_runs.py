@@ -19,6 +19,7 @@ from sql.revisions import is_current
 from sql.statements import statements
 
 _SERVING = statements("serving")
+_LIVE = statements("live")
 _LOG = statements("log")
 
 _ATTEMPTS = 3
@@ -101,6 +102,10 @@ class Runs:
         """A run that is about to be served, as it will be; None if it is not."""
         rows = await self._store.rows(_SERVING["find_coming_run"], {"run_id": run_id})
         return _live_run(rows[0]) if rows else None
+
+    async def report_warmed(self, run_id: RunId) -> None:
+        """Tell the night that this process has made its answers of a run."""
+        await self._store.rows(_LIVE["report_warmed_run"], {"run_id": run_id})
 
     async def load_kinds(self) -> dict[str, EventKind]:
         """All event kinds by their name."""

@@ -80,6 +80,14 @@ listen tandem_promotion;
 -- And of every run that is about to be served.
 listen tandem_coming;
 
+-- name: listen_to_warmed_runs
+-- And of every API process that has made its answers of such a run.
+listen tandem_warmed;
+
+-- name: report_warmed_run
+-- An API process has made its answers of a run that is about to be served.
+select pg_notify('tandem_warmed', cast(:run_id as text));
+
 -- name: listen_to_exclusions
 -- And of what users must not be shown, when nothing else can say so.
 listen tandem_exclusions;

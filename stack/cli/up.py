@@ -3,6 +3,7 @@
 import asyncio
 import signal
 import time
+from contextlib import ExitStack
 from importlib.metadata import version
 from typing import Annotated
 
@@ -13,7 +14,8 @@ from stack.cli.preparing import prepare
 from stack.local.home import UP, owning
 from stack.local.port_check import NeededPort, check_ports
 from stack.local.starting.addresses import print_addresses
-from stack.local.starting.startup import Start, start_up
+from stack.local.starting.helper_process import helper_process
+from stack.local.starting.startup import STEPS, Start, start_up
 from stack.local.supervision.leftovers import end_leftovers
 from stack.local.supervision.state import StackState, find_state
 from stack.local.supervision.state_recorder import StateRecorder
@@ -47,13 +49,15 @@ def command(
         check_ports(_needed_ports(settings))
         recorder = StateRecorder(home.state_file, _new_state(settings))
         supervisor = Supervisor(terminal, home.log, recorder.processes)
-        start = Start(settings, home, terminal, supervisor, recorder, sample, began_at)
-        code = asyncio.run(_live(start))
+        with ExitStack() as helping:
+            helper = helping.enter_context(helper_process(STEPS))
+            start = Start(settings, home, terminal, supervisor, recorder, sample, began_at, helper)
+            code = asyncio.run(_live(start, helping))
     raise typer.Exit(code)
 
 
-async def _live(start: Start) -> int:
-    life = asyncio.create_task(_start_and_stay(start))
+async def _live(start: Start, helping: ExitStack) -> int:
+    life = asyncio.create_task(_start_and_stay(start, helping))
     _listen(life, start.supervisor, start.terminal)
     try:
         await life
@@ -68,8 +72,10 @@ async def _live(start: Start) -> int:
     return 0
 
 
-async def _start_and_stay(start: Start) -> None:
+async def _start_and_stay(start: Start, helping: ExitStack) -> None:
     welcome = await start_up(start)
+    # From now on nobody needs the helper, and its memory is free.
+    helping.close()
     print_addresses(start.terminal, start.recorder.state, start.home, welcome)
     start.terminal.settle()
     await start.supervisor.keep_logs_bounded()

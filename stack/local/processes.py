@@ -14,14 +14,13 @@ from serving.postgres.settings import ResilienceSettings
 from serving.server.settings import ProcessSettings
 from stack.database_addresses import DatabaseAddresses
 from stack.http_client import refusal
+from stack.local.embedded_database import DATABASE, embedded_addresses
 from stack.local.home import Home
-from stack.local.roles import embedded_addresses, ensure_embedded_roles
 from stack.local.servers import postgres, redis_server
 from stack.local.servers.child_process import ending_with_parent, wait_for_answer
 from stack.local.supervision.readiness import ReadyListener
 from stack.local.supervision.service import BATCH_NICENESS, Launch, Service
 
-DATABASE = "tandem"
 WORK_POOL = "tandem"
 ANSWER_TIMEOUT_SECONDS = 120.0
 _STOP_GRACE_SECONDS = 5.0
@@ -32,7 +31,7 @@ _FEWEST_CONNECTIONS = 100
 
 
 class EmbeddedPostgres:
-    """The embedded PostgreSQL with its database made."""
+    """The embedded PostgreSQL."""
 
     def __init__(self, home: Home, port: int | None) -> None:
         self._home = home
@@ -43,11 +42,16 @@ class EmbeddedPostgres:
         """For the supervisor."""
         return Service("postgres", self._prepare, postgres.SHUTDOWN)
 
-    def addresses(self) -> DatabaseAddresses:
-        """The database's addresses; the service must have been started."""
+    @property
+    def server(self) -> postgres.PostgresServer:
+        """What runs; the service must have been started. Its database may have to be made."""
         if self._server is None:
             raise StackError("PostgreSQL has not been started.")
-        return embedded_addresses(self._server, DATABASE)
+        return self._server
+
+    def addresses(self) -> DatabaseAddresses:
+        """The database's addresses; the service must have been started."""
+        return embedded_addresses(self.server, DATABASE)
 
     def _prepare(self) -> Launch:
         server = postgres.prepare_postgres(
@@ -55,11 +59,7 @@ class EmbeddedPostgres:
         )
         self._server = server
 
-        def wait(process: subprocess.Popen[Any]) -> None:
-            postgres.wait_until_ready(server, process, ANSWER_TIMEOUT_SECONDS)
-            postgres.ensure_database(server, DATABASE)
-            ensure_embedded_roles(server, DATABASE)
-
+        wait = partial(postgres.wait_until_ready, server, timeout_seconds=ANSWER_TIMEOUT_SECONDS)
         return Launch(server.command(), server.popen_options, wait)
 
 

@@ -1,19 +1,14 @@
-"""The roles of the database on one machine: their addresses, and the passwords there are."""
+"""The embedded database and its roles, made where they are missing."""
 
 from pathlib import Path
 
-from sql.roles import ANALYST, APP, OWNER, let_log_in, make_embedded_roles
+from sql.role_names import ANALYST
+from sql.roles import let_log_in, make_embedded_roles
 from stack.database import connected
-from stack.database_addresses import DatabaseAddresses
+from stack.local.embedded_database import DATABASE
 from stack.local.password_file import ensure_password
+from stack.local.servers.databases import ensure_database
 from stack.local.servers.postgres import PostgresServer
-
-
-def embedded_addresses(server: PostgresServer, database: str) -> DatabaseAddresses:
-    """The addresses of the embedded server: through its socket, whose folder is private."""
-    return DatabaseAddresses(
-        server.url(database, APP), server.url(database, OWNER), server.url(database, ANALYST)
-    )
 
 
 def analyst_password_file(server: PostgresServer) -> Path:
@@ -30,3 +25,9 @@ def ensure_embedded_roles(server: PostgresServer, database: str) -> None:
     with connected(server.url(database)) as connection:
         make_embedded_roles(connection)
         let_log_in(connection, ANALYST, ensure_password(analyst_password_file(server)))
+
+
+def ensure_embedded_database(server: PostgresServer) -> None:
+    """Make the database and its roles; the server must be ready."""
+    ensure_database(server, DATABASE)
+    ensure_embedded_roles(server, DATABASE)

@@ -9,10 +9,10 @@ from domain.errors import StackError
 from sql.migrate import migrate
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
+from stack.local.embedded_database import DATABASE, embedded_addresses
 from stack.local.home import Home, is_up, owning
-from stack.local.processes import DATABASE
-from stack.local.roles import embedded_addresses, ensure_embedded_roles
-from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.roles import ensure_embedded_database
+from stack.local.servers.postgres import running_postgres
 from stack.local.supervision.state import StackState, find_state
 from stack.settings import StackSettings
 
@@ -67,8 +67,7 @@ def _own_database(settings: StackSettings, home: Home) -> Iterator[DatabaseAddre
         yield external
         return
     with running_postgres(home.postgres, log=home.log("postgres")) as server:
-        ensure_database(server, DATABASE)
-        ensure_embedded_roles(server, DATABASE)
+        ensure_embedded_database(server)
         yield embedded_addresses(server, DATABASE)
 
 

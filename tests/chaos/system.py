@@ -24,6 +24,7 @@ from stack.local.processes import (
     prefect_server_service,
     speed_service,
 )
+from stack.local.roles import ensure_embedded_database
 from stack.local.supervision.background import in_thread
 from stack.settings import StackSettings
 from tests.chaos.client import Api
@@ -77,6 +78,7 @@ async def start_system(folder: Path, fleet: Fleet, options: ChaosOptions) -> Sys
         fleet.add(service, home.log(service.name))
         await fleet.start(service.name)
         await fleet.ready(service.name)
+    await in_thread(partial(ensure_embedded_database, postgres.server))
     engine = make_engine(postgres.addresses().owner, poolclass=NullPool)
     await in_thread(partial(migrate, engine))
     with engine.begin() as connection:

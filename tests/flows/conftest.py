@@ -13,7 +13,7 @@ from domain.identifiers import ItemNo, KindNo, UserId
 from flows.nightly import run_now
 from sql.engine import make_engine
 from sql.log import NewEvent, record_parameters
-from sql.roles import APP
+from sql.role_names import APP
 from sql.statements import statements
 from stack.local.servers.postgres import PostgresServer
 from tests.conftest import TEMPLATE, cloned_database

@@ -21,7 +21,8 @@ from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import Nearest, Recommendations, UserState
 from serving.lists.list_maker import ListMaker
 from serving.lists.request import RecommendationRequest
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.limits import StoreLimits
+from serving.postgres.store import Store
 from serving.runs.live_runs import ItemIndex, LiveRun, Runs
 from sql.statements import statements
 from tests import tables

@@ -13,7 +13,8 @@ from serving.candidates.live_vector_inputs import ProfileReader
 from serving.candidates.recommendations import UserState
 from serving.lists.additions import AdditionApplier
 from serving.lists.request import RecommendationRequest, RequestInterests
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.limits import StoreLimits
+from serving.postgres.store import Store
 from serving.runtime.breaker import Breaker, BreakerRules
 from tests.serving.conftest import Gate, Start, event, recommended, send, until
 from tests.serving.declared import BETWEEN, films, publish_robots_and_noir, put

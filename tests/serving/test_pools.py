@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.errors import StoreUnavailableError
 from serving.postgres.connections import Connections
-from serving.postgres.pools import PoolFigures, PoolLimits
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.limits import PoolLimits, StoreLimits
+from serving.postgres.pools import PoolFigures
+from serving.postgres.store import Store
 from serving.runtime.budget import Budget, RequestBudgets, current
 from serving.runtime.metrics import ServingMetrics
 from sql.statements import statements

@@ -9,7 +9,8 @@ import pytest
 from sqlalchemy import text
 
 from domain.errors import StoreUnavailableError
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.limits import StoreLimits
+from serving.postgres.store import Store
 from serving.runtime.budget import Budget, spending
 from tests.toxic import Toxic, toxic_postgres
 

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, Integer, bindparam, insert, text
 from batch.space.index import SIMILARITY_EMBEDDINGS, build_index
 from domain.identifiers import ItemNo, RunId
 from serving.candidates.filters import Filters
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.limits import StoreLimits
+from serving.postgres.store import Store
 from serving.runs.live_runs import ItemIndex, Runs
 from serving.runtime.faults import RunGoneError
 from serving.search.query_analysis import edit_distance, max_edits

@@ -11,7 +11,8 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import StoreUnavailableError
-from serving.postgres.store import Store, StoreLimits
+from serving.postgres.limits import StoreLimits
+from serving.postgres.store import Store
 from serving.runtime.breaker import Breaker, BreakerRules
 from serving.runtime.budget import Budget, Lane, spending
 

@@ -1,10 +1,13 @@
 """Answers of a run that is about to be served are made before anybody asks for them."""
 
+import asyncio
 import time
 
 import httpx
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 
+from domain.identifiers import RunId
+from sql.listening import listen_to_warmed, wait_for_warmed
 from tests.serving.conftest import Seeds, Start, event, ids, recommended, send, until
 from tests.serving.test_promotion import (
     FAR,
@@ -85,6 +88,32 @@ async def test_after_a_promotion_who_asked_lately_finds_the_answer_made(
     made = await recommended(client, "bob", limit=3)
     assert made.json()["source"] == "blend"
     assert [item["item_id"] for item in body["items"]] == ids(made)
+
+
+async def test_a_night_waits_no_longer_than_a_process_makes_answers(
+    start: Start, seeds: Seeds, engine: Engine
+) -> None:
+    client, _, newer = await between_runs(start, seeds, [seeds.user("ann")])
+    await recommended(client, "ann", limit=3)
+
+    def announced() -> int:
+        with engine.connect() as connection:
+            session = connection.execution_options(isolation_level="AUTOCOMMIT")
+            listen_to_warmed(session)
+            coming(seeds, newer)
+            return wait_for_warmed(session, RunId(newer), 1, FAR)
+
+    assert await asyncio.to_thread(announced) == 1
+
+
+async def test_a_night_waits_in_vain_for_no_longer_than_it_was_told(engine: Engine) -> None:
+    def announced() -> int:
+        with engine.connect() as connection:
+            session = connection.execution_options(isolation_level="AUTOCOMMIT")
+            listen_to_warmed(session)
+            return wait_for_warmed(session, RunId(1), 1, 0.1)
+
+    assert await asyncio.to_thread(announced) == 0
 
 
 async def test_an_event_after_an_answer_was_made_ahead_voids_it(start: Start, seeds: Seeds) -> None:

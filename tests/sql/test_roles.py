@@ -10,20 +10,15 @@ from sqlalchemy.exc import DBAPIError
 
 from sql.engine import make_engine
 from sql.migrate import NotOwnerError, migrate
+from sql.role_names import ANALYST, APP, OWNER
 from sql.roles import (
-    ANALYST,
-    APP,
-    OWNER,
     MissingRoleError,
     ensure_roles,
     grant_rights,
     let_named_log_in,
 )
-from stack.local.roles import (
-    analyst_password_file,
-    embedded_addresses,
-    ensure_embedded_roles,
-)
+from stack.local.embedded_database import embedded_addresses
+from stack.local.roles import analyst_password_file, ensure_embedded_roles
 from stack.local.servers.postgres import PostgresServer
 
 DENIED = "permission denied|must be owner|must be able to|cannot set parameter|must have"

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -125,15 +126,20 @@ def ending_with_parent(signal_number: signal.Signals) -> dict[str, Any]:
     if sys.platform != "linux" or threading.current_thread() is not threading.main_thread():
         return {}
     libc = ctypes.CDLL(None)
-    parent = os.getpid()
+    return {"preexec_fn": partial(_ask_for_signal, libc, os.getpid(), signal_number)}
 
-    def ask_for_signal() -> None:
-        libc.prctl(PR_SET_PDEATHSIG, int(signal_number))
-        # The parent may have died between the fork and the line above.
-        if os.getppid() != parent:
-            os._exit(1)
 
-    return {"preexec_fn": ask_for_signal}
+def end_with_parent(parent: int, signal_number: signal.Signals) -> None:
+    """The same for a process that is started by others' code: to be called in the child."""
+    if sys.platform == "linux":
+        _ask_for_signal(ctypes.CDLL(None), parent, signal_number)
+
+
+def _ask_for_signal(libc: ctypes.CDLL, parent: int, signal_number: signal.Signals) -> None:
+    libc.prctl(PR_SET_PDEATHSIG, int(signal_number))
+    # The parent may have died between the fork and the line above.
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _ended_within(process: subprocess.Popen[Any], seconds: float) -> bool:

@@ -17,20 +17,22 @@ from typing import Any
 from urllib.parse import quote
 
 import psutil
-import psycopg
 
 from stack.local.servers.binaries import postgres_program
 from stack.local.servers.child_process import (
     Escalation,
     ending_with_parent,
-    run_program,
     running_child,
     stop_child,
     stop_strays,
     wait_for_answer,
 )
 from stack.local.servers.libpq_environment import forget_libpq_variables
-from stack.local.servers.memory_settings import memory_settings, usable_memory_bytes
+from stack.local.servers.memory_settings import (
+    memory_settings,
+    size_of,
+    usable_memory_bytes,
+)
 from stack.local.servers.postgres_cluster import (
     SUPERUSER,
     ensure_cluster,
@@ -45,6 +47,8 @@ from stack.local.servers.service_account import (
 from stack.local.servers.unix_socket import socket_directory
 
 DEFAULT_PORT = 5432
+_STATUS_LINE = 7
+"""Of postmaster.pid, counted from 0."""
 DEFAULT_CONNECTIONS = 100
 
 # A fast shutdown; then an immediate one, which the next start repairs from the write-ahead log.
@@ -124,7 +128,7 @@ class PostgresServer:
         socket = str(self.socket_directory).replace('"', '""')
         settings = {
             **SETTINGS,
-            **memory_settings(usable_memory_bytes()),
+            **memory_settings(usable_memory_bytes(), size_of(self.data_directory)),
             **({} if self.durable else NOT_DURABLE),
             "listen_addresses": "" if self.port is None else "127.0.0.1",
             "max_connections": str(self.connections),
@@ -191,20 +195,11 @@ def wait_until_ready(
     """
     wait_for_answer(
         "PostgreSQL",
-        lambda: _refusal(server, "postgres"),
+        lambda: _not_ready(server, process),
         process,
         timeout_seconds=timeout_seconds,
         log=log,
     )
-
-
-def ensure_database(server: PostgresServer, name: str) -> bool:
-    """Create the database if it is missing; True if it was. The server must be ready."""
-    if _refusal(server, name) is None:
-        return False
-    maintenance = f"--maintenance-db={server.url('postgres')}"
-    run_program([str(postgres_program("createdb")), maintenance, "--", name])
-    return True
 
 
 def stop(process: subprocess.Popen[Any]) -> int:
@@ -228,12 +223,19 @@ def running_postgres(
         yield server
 
 
-def _refusal(server: PostgresServer, database: str) -> str | None:
+def _not_ready(server: PostgresServer, process: subprocess.Popen[Any]) -> str | None:
+    """Why the server takes no connections yet, by its own word; None: it does.
+
+    It is what `pg_ctl` looks at. A driver would stay in the memory of who supervises the server.
+    """
     try:
-        psycopg.connect(server.url(database), connect_timeout=5).close()
-    except psycopg.OperationalError as error:
+        lines = (server.data_directory / "postmaster.pid").read_text().splitlines()
+    except OSError as error:
         return str(error)
-    return None
+    if lines[:1] != [str(process.pid)]:
+        return "another server has been here"
+    status = lines[_STATUS_LINE].strip() if len(lines) > _STATUS_LINE else "starting"
+    return None if status == "ready" else f"it is {status}"
 
 
 def _clear_leftovers(data_directory: Path) -> None:

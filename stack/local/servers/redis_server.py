@@ -5,6 +5,7 @@ It holds nothing that cannot be lost.
 
 import os
 import signal
+import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
-
-import redis
 
 from stack.local.servers.binaries import redis_program
 from stack.local.servers.child_process import (
@@ -27,6 +26,7 @@ from stack.local.servers.unix_socket import socket_directory
 
 SOCKET_NAME = "redis.sock"
 SHUTDOWN: Escalation = ((signal.SIGTERM, 10.0),)
+_ANSWER_SECONDS = 5.0
 
 SETTINGS = {
     "appendonly": "no",
@@ -116,9 +116,13 @@ def running_redis(directory: Path, *, log: Path | None = None) -> Iterator[Redis
 
 
 def _refusal(server: RedisServer) -> str | None:
-    with redis.Redis.from_url(server.url(), socket_timeout=5) as client:
-        try:
-            client.ping()
-        except redis.RedisError as error:
-            return str(error)
-    return None
+    """Asked by hand: the client library would stay in the memory of who supervises the server."""
+    try:
+        with socket.socket(socket.AF_UNIX) as asking:
+            asking.settimeout(_ANSWER_SECONDS)
+            asking.connect(str(server.socket))
+            asking.sendall(b"PING\r\n")
+            answer = asking.recv(100)
+    except OSError as error:
+        return str(error)
+    return None if answer == b"+PONG\r\n" else answer.decode(errors="replace").strip()

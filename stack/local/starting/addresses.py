@@ -7,7 +7,7 @@ from rich.markup import escape
 from sql.passwords import masked
 from stack.local.home import Home
 from stack.local.prefect_password import USER
-from stack.local.starting.startup import Welcome
+from stack.local.starting.welcome import Welcome
 from stack.local.supervision.state import StackState
 from stack.terminal import Terminal
 
@@ -28,9 +28,9 @@ def print_addresses(terminal: Terminal, state: StackState, home: Home, welcome: 
     )
     terminal.line()
     key = _key_line(terminal, home, welcome)
-    if welcome.admin_link is not None and terminal.is_watched():
+    if welcome.admin_path is not None and terminal.is_watched():
         terminal.line("Nobody can administer yet. Within an hour, this once, the first admin may:")
-        terminal.line(f"  [bold]{escape(state.api_url + welcome.admin_link.path)}[/]")
+        terminal.line(f"  [bold]{escape(state.api_url + welcome.admin_path)}[/]")
     given = welcome.recommendation
     if given is not None:
         terminal.line(f"{given.user_id} is recommended {', '.join(given.titles)}")

@@ -1,6 +1,5 @@
 """The first personal recommendation of a start: asked for over HTTP, as an app does."""
 
-from dataclasses import dataclass
 from urllib.parse import quote
 
 import httpx
@@ -9,6 +8,7 @@ from sqlalchemy import Engine
 from domain.errors import StackError
 from sql.statements import statements
 from stack.http_client import send
+from stack.local.starting.welcome import FirstRecommendation
 
 _STACK = statements("stack")
 _TIMEOUT_SECONDS = 30.0
@@ -17,15 +17,6 @@ SHOWN_ITEMS = 5
 
 class NoRecommendationError(StackError):
     """The API did not recommend anything personal."""
-
-
-@dataclass(frozen=True, slots=True)
-class FirstRecommendation:
-    """Who was recommended what."""
-
-    user_id: str
-    titles: list[str]
-    url: str
 
 
 def first_recommendation(engine: Engine, api_url: str, key: str) -> FirstRecommendation | None:

@@ -3,18 +3,13 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import partial
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from typing import Any
 
-from sqlalchemy import Engine
-
-from serving.accounts.links import NewLink
-from stack.accounts import first_admin_link
-from stack.api_key import diagnose_key, first_key
-from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
 from stack.local.environment import api_environment, child_environment, prefect_environment
-from stack.local.flow_runs.nightly_run import NightlyRunError, run_nightly
+from stack.local.flow_runs.nightly_flow import NightlyRunError, outcome, run_flow
 from stack.local.home import Home
 from stack.local.processes import (
     EmbeddedPostgres,
@@ -25,21 +20,22 @@ from stack.local.processes import (
     prefect_worker_service,
     speed_service,
 )
-from stack.local.starting.first_data import has_events, has_items, load_sample
-from stack.local.starting.first_recommendation import FirstRecommendation, first_recommendation
-from stack.local.stores import prepare_database
-from stack.local.supervision.background import in_thread, together
+from stack.local.servers.postgres import PostgresServer
+from stack.local.starting.helper_process import ask
+from stack.local.starting.welcome import Welcome
+from stack.local.supervision.background import together
 from stack.local.supervision.log_file import last_lines
 from stack.local.supervision.one_off import run_python
 from stack.local.supervision.service import Service
 from stack.local.supervision.state_recorder import StateRecorder
 from stack.local.supervision.supervisor import Supervisor
-from stack.runs import PUBLISHED, accuracy, find_live_run
 from stack.settings import StackSettings
 from stack.terminal import Terminal
 
+STEPS = "stack.local.starting.database_steps"
 DEPLOYMENTS = ["-m", "flows.deployments"]
 REPORTED_LOG_LINES = 12
+_PUBLISHED = "published"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,19 +50,12 @@ class Start:
     with_sample: bool
     began_at: float
     """When the person began to wait, in seconds since 1970."""
+    helper: Executor
+    """Where the steps in the database are done."""
 
-
-@dataclass(frozen=True, slots=True)
-class Welcome:
-    """What a person needs to try the running stack."""
-
-    key: str
-    key_is_new: bool
-    recommendation: FirstRecommendation | None
-    seconds: float | None
-    """From the beginning to that recommendation."""
-    admin_link: NewLink | None = None
-    """To register as the first admin; None: there is one, or nobody looks on."""
+    async def ask(self, step: str, *arguments: Any) -> Any:
+        """What a step of `stack.local.starting.database_steps` answers."""
+        return await ask(self.helper, STEPS, step, *arguments)
 
 
 async def start_up(start: Start) -> Welcome:
@@ -95,9 +84,9 @@ async def _everything_else(
     prefect: asyncio.Event,
     welcome: asyncio.Future[Welcome],
 ) -> None:
-    database, redis_url = await _stores(start)
+    embedded, database, redis_url = await _stores(start)
     with start.terminal.step("database at the newest revision"):
-        await in_thread(partial(prepare_database, database))
+        await start.ask("prepare", embedded, database)
     start.recorder.migrated()
     environment = child_environment(
         prefect_variables,
@@ -106,20 +95,22 @@ async def _everything_else(
         database_url=database.app,
         redis_url=redis_url,
     )
-    with using_engine(database.app) as engine:
-        await _data_and_layers(start, engine, environment)
-        await _first_night(start, engine, environment)
-        first = await _welcome(start, engine)
-        # Not before the first answer, which they would delay.
-        await _service(start, loading_service(environment))
-        await prefect.wait()
-        await _schedule(start, environment)
+    await _data_and_layers(start, database.app, environment)
+    await _first_night(start, database.app, environment)
+    first = await _welcome(start, database.app)
+    # Not before the first answer, which they would delay.
+    await _service(start, loading_service(environment))
+    await prefect.wait()
+    await _schedule(start, environment)
     start.recorder.first_recommendation(first.seconds)
     welcome.set_result(first)
 
 
-async def _stores(start: Start) -> tuple[DatabaseAddresses, str]:
-    """Addresses of the database and of Redis, both started unless others were given."""
+async def _stores(start: Start) -> tuple[PostgresServer | None, DatabaseAddresses, str]:
+    """Addresses of the database and of Redis, both started unless others were given.
+
+    The embedded server too, if it is that.
+    """
     settings = start.settings
     postgres = EmbeddedPostgres(start.home, settings.postgres_port)
     redis = EmbeddedRedis(start.home)
@@ -129,13 +120,13 @@ async def _stores(start: Start) -> tuple[DatabaseAddresses, str]:
     await together(*(_service(start, service) for service in services))
     stores = (database or postgres.addresses(), redis_url or redis.url())
     start.recorder.stores(*stores)
-    return stores
+    return None if database else postgres.server, *stores
 
 
-async def _data_and_layers(start: Start, engine: Engine, environment: Mapping[str, str]) -> None:
+async def _data_and_layers(start: Start, database_url: str, environment: Mapping[str, str]) -> None:
     with_signing_keys = api_environment(environment, start.home)
     await together(
-        _sample(start, engine),
+        _sample(start, database_url),
         _service(start, speed_service(environment)),
         _service(start, api_service(with_signing_keys, start.settings.api_url)),
     )
@@ -146,12 +137,14 @@ async def _service(start: Start, service: Service) -> None:
         await start.supervisor.start(service)
 
 
-async def _sample(start: Start, engine: Engine) -> None:
-    if not start.with_sample or await in_thread(partial(has_items, engine)):
+async def _sample(start: Start, database_url: str) -> None:
+    if not start.with_sample:
         return
     with start.terminal.step("sample") as note:
-        report = await in_thread(partial(load_sample, start.recorder.state.database_url))
-        note.text = f"sample: {report.items_new:,} films, {report.events_stored:,} events"
+        loaded = await start.ask("load_sample_if_empty", database_url)
+        note.text = "sample: not needed, there are items"
+        if loaded is not None:
+            note.text = f"sample: {loaded.films:,} films, {loaded.events:,} events"
 
 
 async def _schedule(start: Start, environment: Mapping[str, str]) -> None:
@@ -167,53 +160,49 @@ async def _schedule(start: Start, environment: Mapping[str, str]) -> None:
     await _service(start, prefect_worker_service(environment, start.home.directory))
 
 
-async def _first_night(start: Start, engine: Engine, environment: Mapping[str, str]) -> None:
+async def _first_night(start: Start, database_url: str, environment: Mapping[str, str]) -> None:
     """Learn at once if nothing is served yet and there is something to learn from."""
-    if await in_thread(partial(_is_served, engine)):
-        return
-    if not await in_thread(partial(has_events, engine)):
+    missing = await start.ask("night_is_missing", database_url)
+    if missing is None:
         start.terminal.warn("There are no events to learn from yet. Load some: tandem load PATH")
+    if not missing:
         return
     reason: str | None = None
     with start.terminal.step("first night") as note:
         try:
-            record = await run_nightly(engine, environment, start.home.log("nightly"), _silence)
+            record = await _night(start, database_url, environment)
         except NightlyRunError as error:
             reason = str(error)
             note.fail("first night: there was none")
         else:
             line = f"first night: run {record['run_id']} {record['state']}"
-            note.text = ", ".join(filter(None, (line, accuracy(record))))
-            if record["state"] != PUBLISHED:
+            note.text = ", ".join(filter(None, (line, record["accuracy"])))
+            if record["state"] != _PUBLISHED:
                 reason = record["reason"] or "no reason is known"
                 note.fail(note.text)
     if reason is not None:
         start.terminal.warn(f"Popular items are served until a night is published. {reason}")
 
 
-async def _welcome(start: Start, engine: Engine) -> Welcome:
-    key, is_new = await in_thread(partial(first_key, engine, start.home.first_key_file))
-    await in_thread(partial(diagnose_key, engine, start.home.diagnose_key_file))
-    given = await in_thread(partial(first_recommendation, engine, start.settings.api_url, key))
-    admin_link = None
-    if start.terminal.is_watched():
-        # What is not a terminal may be a journal, where such a link has no business.
-        admin_link = await in_thread(partial(_admin_link, engine))
-    seconds = None
-    if given is not None:
+async def _night(start: Start, database_url: str, environment: Mapping[str, str]) -> dict[str, Any]:
+    """The record of the run, with its `accuracy`; NightlyRunError if there is none."""
+    log = start.home.log("nightly")
+    before = await start.ask("newest_run", database_url)
+    ended = await run_flow(environment, log, _silence)
+    return outcome(await start.ask("find_run_after", database_url, before), ended, log)
+
+
+async def _welcome(start: Start, database_url: str) -> Welcome:
+    api_url = start.settings.api_url
+    welcome: Welcome = await start.ask("welcome", database_url, start.home, api_url)
+    if welcome.recommendation is not None:
         seconds = round(time.time() - start.began_at, 1)
         start.terminal.line(f"[bold green]first personal recommendation after {seconds:.1f} s[/]")
-    return Welcome(key, is_new, given, seconds, admin_link)
-
-
-def _admin_link(engine: Engine) -> NewLink | None:
-    with engine.begin() as connection:
-        return first_admin_link(connection)
-
-
-def _is_served(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        return find_live_run(connection) is not None
+        welcome = replace(welcome, seconds=seconds)
+    if start.terminal.is_watched():
+        # What is not a terminal may be a journal, where such a link has no business.
+        welcome = replace(welcome, admin_path=await start.ask("admin_path", database_url))
+    return welcome
 
 
 def _silence(_step: str, _seconds: float | None) -> None:

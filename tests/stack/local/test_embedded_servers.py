@@ -18,9 +18,9 @@ import redis
 from stack.local.ports import free_port
 from stack.local.servers import postgres, redis_server, service_account
 from stack.local.servers.child_process import ServerNotReadyError
+from stack.local.servers.databases import ensure_database
 from stack.local.servers.postgres import (
     PostgresServer,
-    ensure_database,
     prepare_postgres,
     running_postgres,
 )

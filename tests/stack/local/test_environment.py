@@ -19,7 +19,8 @@ from stack.local.home import UP, Home, owning
 from stack.local.password_file import ensure_password
 from stack.local.processes import api_service, speed_service
 from stack.local.servers.child_process import ServerNotReadyError
-from stack.local.servers.postgres import ensure_database, running_postgres
+from stack.local.servers.databases import ensure_database
+from stack.local.servers.postgres import running_postgres
 from stack.local.supervision.state import ProcessEntry, StackState, store_state
 from stack.settings import StackSettings
 from tests.libpq_strangers import STRANGERS

@@ -5,7 +5,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from stack.local.servers.memory_settings import memory_settings, usable_memory_bytes
+from stack.local.servers.memory_settings import memory_settings, size_of, usable_memory_bytes
 
 GIB = 1024**3
 
@@ -17,9 +17,24 @@ GIB = 1024**3
 def test_memory_settings_grow_with_the_machine_within_bounds(
     gibibytes: float, shared_buffers: str, maintenance_work_mem: str
 ) -> None:
-    settings = memory_settings(int(gibibytes * GIB))
+    settings = memory_settings(int(gibibytes * GIB), 100 * GIB)
     assert settings["shared_buffers"] == shared_buffers
     assert settings["maintenance_work_mem"] == maintenance_work_mem
+
+
+@pytest.mark.parametrize(
+    ("data_bytes", "shared_buffers"), [(0, "128MB"), (GIB // 4, "512MB"), (GIB, "1024MB")]
+)
+def test_a_small_database_gets_no_buffers_that_it_cannot_fill(
+    data_bytes: int, shared_buffers: str
+) -> None:
+    assert memory_settings(8 * GIB, data_bytes)["shared_buffers"] == shared_buffers
+
+
+def test_the_size_of_a_folder_is_that_of_its_files(tmp_path: Path) -> None:
+    (tmp_path / "base").mkdir()
+    (tmp_path / "base" / "1").write_bytes(bytes(1000))
+    assert 1000 <= size_of(tmp_path) < 1000 + 100_000
 
 
 @pytest.mark.parametrize(

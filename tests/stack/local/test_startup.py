@@ -2,7 +2,7 @@
 
 import json
 import os
-from datetime import UTC, datetime
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -11,13 +11,12 @@ import pytest
 from rich.console import Console
 from sqlalchemy import Engine
 
-from serving.accounts.links import NewLink
-from stack.local.flow_runs import nightly_run
+from stack.local.flow_runs import nightly_flow
 from stack.local.home import Home
 from stack.local.starting import startup
 from stack.local.starting.addresses import print_addresses
-from stack.local.starting.first_recommendation import FirstRecommendation
-from stack.local.starting.startup import Start, Welcome
+from stack.local.starting.startup import Start
+from stack.local.starting.welcome import FirstRecommendation, Welcome
 from stack.local.supervision.state import StackState
 from stack.settings import StackSettings
 from stack.terminal import Terminal
@@ -68,7 +67,8 @@ def start_in(folder: Path) -> tuple[Start, StringIO]:
     nothing: Any = None
     supervisor: Any = Supervisor()
     settings = StackSettings()
-    return Start(settings, home, terminal, supervisor, nothing, False, 0.0), written
+    helper = ThreadPoolExecutor(1)
+    return Start(settings, home, terminal, supervisor, nothing, False, 0.0, helper), written
 
 
 async def test_a_schedule_that_is_not_registered_is_marked_as_failed_with_the_reason(
@@ -109,7 +109,7 @@ async def test_schedules_that_are_registered_are_marked_as_done(
 @pytest.mark.usefixtures("events")
 async def test_a_first_night_that_publishes_nothing_is_marked_as_failed_with_the_reason(
     tmp_path: Path,
-    engine: Engine,
+    database_url: str,
     monkeypatch: pytest.MonkeyPatch,
     *,
     program: str,
@@ -117,8 +117,8 @@ async def test_a_first_night_that_publishes_nothing_is_marked_as_failed_with_the
     reason: str,
 ) -> None:
     start, written = start_in(tmp_path)
-    monkeypatch.setattr(nightly_run, "PROGRAM", ["-c", program])
-    await startup._first_night(start, engine, dict(os.environ))
+    monkeypatch.setattr(nightly_flow, "PROGRAM", ["-c", program])
+    await startup._first_night(start, database_url, dict(os.environ))
     output = written.getvalue()
     assert output.startswith(first)
     assert "✓" not in output
@@ -133,7 +133,7 @@ def test_a_new_key_is_shown_on_a_terminal_only(
     monkeypatch.setenv("FORCE_COLOR", "1")
     terminal = Terminal(Console(file=written, highlight=False, soft_wrap=True, width=300))
     given = FirstRecommendation("ann", ["One"], "http://api/v1/users/ann/recommendations")
-    link = NewLink("secret-link", "invitation", datetime.now(UTC))
+    link = "/sign-in#invitation=secret-link"
     welcome = Welcome("secret-key", True, given, 1.0, link)
     state = StackState("http://api", "http://prefect", "", "redis://:redis-password@host:6379/0")
     print_addresses(terminal, state, Home(tmp_path), welcome)
