@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from http import HTTPStatus
 from itertools import cycle
 
@@ -21,6 +22,13 @@ def get_requests(port: int, paths: Sequence[str], key: str) -> list[bytes]:
     return [f"GET {path} HTTP/1.1\r\n{head}".encode() for path in paths]
 
 
+def post_requests(port: int, path: str, bodies: Sequence[bytes], key: str) -> list[bytes]:
+    """POST requests with JSON as they are sent, by the key."""
+    head = f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nX-API-Key: {key}\r\n"
+    head += "Content-Type: application/json\r\nContent-Length: "
+    return [f"{head}{len(body)}\r\n\r\n".encode() + body for body in bodies]
+
+
 def requests_a_second(
     port: int, requests: Sequence[bytes], *, connections: int, count: int
 ) -> float:
@@ -28,14 +36,22 @@ def requests_a_second(
 
     StackError if any is not answered well.
     """
-    return uvloop.run(_Loop(port, cycle(requests), connections, count).run())
+    return uvloop.run(_Loop(port, [cycle(requests)] * connections, count).run())
+
+
+def each_once_a_second(port: int, requests: Sequence[Sequence[bytes]]) -> float:
+    """How many requests are answered in a second; each of the lists is sent by one connection.
+
+    StackError if any is not answered well.
+    """
+    return uvloop.run(_Loop(port, list(map(iter, requests)), sum(map(len, requests))).run())
 
 
 @dataclass(slots=True)
 class _Loop:
     port: int
-    requests: Iterator[bytes]
-    connections: int
+    requests: Sequence[Iterator[bytes]]
+    """Of each connection."""
     count: int
     sent: int = 0
     answered: int = 0
@@ -45,8 +61,8 @@ class _Loop:
     async def run(self) -> float:
         loop = asyncio.get_running_loop()
         clients = [
-            (await loop.create_connection(lambda: _Client(self), "127.0.0.1", self.port))[1]
-            for _ in range(self.connections)
+            (await loop.create_connection(partial(_Client, self, own), "127.0.0.1", self.port))[1]
+            for own in self.requests
         ]
         began_at = time.perf_counter()
         for client in clients:
@@ -60,11 +76,12 @@ class _Loop:
             raise StackError(self.failure)
         return self.count / seconds
 
-    def next_request(self) -> bytes | None:
+    def next_request(self, requests: Iterator[bytes]) -> bytes | None:
         if self.sent >= self.count:
             return None
-        self.sent += 1
-        return next(self.requests)
+        request = next(requests, None)
+        self.sent += request is not None
+        return request
 
     def note_answer(self) -> None:
         self.answered += 1
@@ -79,8 +96,9 @@ class _Loop:
 class _Client(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, loop: _Loop) -> None:
+    def __init__(self, loop: _Loop, requests: Iterator[bytes]) -> None:
         self._loop = loop
+        self._requests = requests
         self._parser = httptools.HttpResponseParser(self)
         self._transport: asyncio.Transport
 
@@ -88,7 +106,7 @@ class _Client(asyncio.Protocol):
         self._transport = transport
 
     def ask(self) -> None:
-        request = self._loop.next_request()
+        request = self._loop.next_request(self._requests)
         if request is not None:
             self._transport.write(request)
 
@@ -100,7 +118,7 @@ class _Client(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
-        if status != HTTPStatus.OK:
+        if status >= HTTPStatus.BAD_REQUEST:
             self._loop.fail(f"A request was answered with {status}.")
             return
         self._loop.note_answer()

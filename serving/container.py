@@ -14,6 +14,9 @@ from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.events.deleting import EventUndoer
+from serving.events.group_commit import GroupCommit
+from serving.events.invalidation import Invalidation
+from serving.events.item_numbers import ItemNumbers
 from serving.events.kind_keeping import KindKeeping
 from serving.events.record_events import EventRecorder
 from serving.events.scales import Scales
@@ -109,15 +112,22 @@ class Container(ListParts):
     @cached_property
     def recorder(self) -> EventRecorder:
         return EventRecorder(
-            store=self.store,
             events=self.events,
+            group_commit=self.group_commit,
             kinds=self.kinds,
             scales=Scales(self.events),
+            items=ItemNumbers(self.store),
             catalogue=self.catalogue,
-            answers=self.answers,
-            exclusion_cache=self.exclusion_cache,
             metrics=self.metrics,
             future_seconds=self.settings.event_future_seconds,
+        )
+
+    @cached_property
+    def group_commit(self) -> GroupCommit:
+        return GroupCommit(
+            self.events,
+            Invalidation(self.answers, self.exclusion_cache),
+            most_waiting=self.settings.postgres_waiting,
         )
 
     @cached_property

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.exc import DBAPIError
 
 from domain.errors import StoreUnavailableError, TandemError
@@ -43,7 +42,7 @@ class Recorded:
     conflicts: tuple[int, ...] = ()
     """The indexes of events that were left out, as their ids came with another content."""
     stored: frozenset[uuid.UUID] = frozenset()
-    """Events that are new, where that was asked."""
+    """Events that are new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,23 +99,13 @@ class Events:
 
         ConflictError, and nothing is stored, if an event id comes with another content.
         """
-        row = await self._recorded("record_events", events)
-        touched, gone = tuple(row.touched_user_nos), frozenset(row.gone_event_ids)
-        return Recorded(row.accepted, row.duplicates, touched, gone)
+        return await self._recorded("record_events", events)
 
     async def record_events_in_part(self, events: Sequence[NewEvent]) -> Recorded:
         """The same, but events whose ids come with another content are left out."""
-        row = await self._recorded("record_events_in_part", events)
-        return Recorded(
-            row.accepted,
-            row.duplicates - len(row.conflict_indexes),
-            tuple(row.touched_user_nos),
-            frozenset(row.gone_event_ids),
-            tuple(row.conflict_indexes),
-            frozenset(row.stored_event_ids),
-        )
+        return await self._recorded("record_events_in_part", events)
 
-    async def _recorded(self, statement: str, events: Sequence[NewEvent]) -> Row[Any]:
+    async def _recorded(self, statement: str, events: Sequence[NewEvent]) -> Recorded:
         # One statement for all of it: what would be asked after the commit could fail after it.
         try:
             (row,) = await self._store.write(_LOG[statement], record_parameters(events))
@@ -128,7 +117,15 @@ class Events:
             if conflict is None:
                 raise
             raise conflict from error
-        return row
+        stored = row.stored_event_ids if row.duplicates else [event.event_id for event in events]
+        return Recorded(
+            row.accepted,
+            row.duplicates - len(row.conflict_indexes),
+            tuple(row.touched_user_nos),
+            frozenset(row.gone_event_ids),
+            tuple(row.conflict_indexes),
+            frozenset(stored),
+        )
 
     async def find_contents(
         self, event_ids: Iterable[uuid.UUID]

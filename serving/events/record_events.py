@@ -9,7 +9,6 @@ from typing import Literal
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
 from domain.interactions import EventKind, Scale
-from serving.candidates.catalogue_items import find_item_nos
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
 from serving.events.event_checks import (
     Known,
@@ -23,14 +22,13 @@ from serving.events.event_checks import (
     value_faults,
 )
 from serving.events.event_log import ConflictError, Events, Recorded
+from serving.events.group_commit import GroupCommit
+from serving.events.item_numbers import ItemNumbers
 from serving.events.kinds import Kinds
-from serving.events.new_events import exclusions_by, new_event, sent_event, sent_id_of
+from serving.events.new_events import new_event, sent_event, sent_id_of
 from serving.events.scales import Scales
 from serving.events.schemas import EventBody
-from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.http.entries import RefusedEntry, refuse_all
-from serving.postgres.store import ReadStore
-from serving.redis.answers import Answers
 from serving.runtime.faults import MOST_FAULTS, EventsNotAcknowledgedError, Fault
 from serving.runtime.metrics import ServingMetrics
 from sql.log import NewEvent
@@ -101,13 +99,12 @@ class _Batch:
 class EventRecorder:
     """Checks and records events."""
 
-    store: ReadStore
     events: Events
+    group_commit: GroupCommit
     kinds: Kinds
     scales: Scales
+    items: ItemNumbers
     catalogue: CatalogueKeeping
-    answers: Answers
-    exclusion_cache: ExclusionCache
     metrics: ServingMetrics
     future_seconds: float
 
@@ -120,17 +117,31 @@ class EventRecorder:
         another content before: then nothing is recorded, unless it is wanted in part.
         EventsNotAcknowledgedError: it may be.
         """
-        try:
-            checked = await self._checked(batch, wanted)
-        except StoreUnavailableError:
-            self.metrics.events.labels("refused").inc(len(batch))
-            raise
-        recorded = await self._recorded(checked, partial=wanted.partial)
-        self.metrics.events.labels("accepted").inc(recorded.accepted)
-        self.metrics.events.labels("duplicate").inc(recorded.duplicates)
-        await self._make_known(checked, recorded)
+        checked, recorded = await self._checked_and_recorded(batch, wanted)
         results = await self._results(checked, recorded) if wanted.partial else None
         return RecordedBatch(recorded.accepted, recorded.duplicates, checked.event_ids, results)
+
+    async def _checked_and_recorded(
+        self,
+        batch: Sequence[EventBody | RefusedEntry],
+        wanted: Wanted,
+        *,
+        may_retry: bool = True,
+    ) -> tuple[_Batch, Recorded]:
+        try:
+            checked = await self._checked(batch, wanted)
+            return checked, await self._recorded(checked, partial=wanted.partial)
+        except EventsNotAcknowledgedError:
+            raise
+        except StoreUnavailableError as error:
+            if error.reason != "conflict" or not may_retry:
+                self.metrics.events.labels("refused").inc(len(batch))
+                raise
+        # Nothing is recorded: an item or a kind may be gone that was there when it was read.
+        self.items.forget(event.item_id for event in batch if isinstance(event, EventBody))
+        with suppress(StoreUnavailableError):
+            await self.kinds.refresh()
+        return await self._checked_and_recorded(batch, wanted, may_retry=False)
 
     async def _checked(self, given: Sequence[EventBody | RefusedEntry], wanted: Wanted) -> _Batch:
         # Another word for a known kind is no reason to look for new kinds.
@@ -176,7 +187,7 @@ class EventRecorder:
             await self.kinds.refresh()
             kinds = await self.kinds.including(())
         item_ids = {event.item_id for event in events}
-        found = await find_item_nos(self.store, item_ids)
+        found = await self.items.find(item_ids)
         if create_items:
             # They get numbers once it is sure that their events are good.
             found = {**dict.fromkeys(item_ids, _NO_NUMBER), **found}
@@ -193,32 +204,30 @@ class EventRecorder:
         if not missing:
             return known
         await self.catalogue.create(missing)
-        return replace(
-            known, item_nos={**known.item_nos, **await find_item_nos(self.store, missing)}
-        )
+        return replace(known, item_nos={**known.item_nos, **await self.items.find(missing)})
 
     async def _recorded(self, batch: _Batch, *, partial: bool) -> Recorded:
         if not batch.new:
             return Recorded(0, 0, ())
         try:
-            if partial:
-                return await self.events.record_events_in_part(batch.new)
-            return await self.events.record_events(batch.new)
+            committed = await self.group_commit.record(batch.new, batch.kinds, partial=partial)
         except ConflictError as error:
             listed = error.indexes[:MOST_FAULTS]
             faults = await self._conflicts(batch, listed)
             raise conflict_of(faults, len(error.indexes)) from error
         except StoreUnavailableError as error:
             if error.reason in _NOTHING_SENT:
-                self.metrics.events.labels("refused").inc(len(batch.new))
-                if error.reason == "conflict":
-                    # It may have been a kind that is gone.
-                    with suppress(StoreUnavailableError):
-                        await self.kinds.refresh()
                 raise
             self.metrics.events.labels("unknown").inc(len(batch.new))
             detail = f"{error} It is not known whether the events were recorded."
             raise EventsNotAcknowledgedError(detail, batch.event_ids) from error
+        recorded = committed.recorded
+        self.metrics.events.labels("accepted").inc(recorded.accepted)
+        self.metrics.events.labels("duplicate").inc(recorded.duplicates)
+        if not committed.made_known:
+            detail = "The events are recorded, but other processes could not be notified."
+            raise EventsNotAcknowledgedError(detail, batch.event_ids)
+        return recorded
 
     async def _conflicts(self, batch: _Batch, indexes: Sequence[int]) -> list[Fault]:
         logged = await self.events.find_contents({batch.new[index].event_id for index in indexes})
@@ -243,21 +252,3 @@ class EventRecorder:
             # Of several with one id the first counts.
             stored.discard(event.event_id)
         return [results[index] for index in range(len(batch.event_ids))]
-
-    async def _make_known(self, batch: _Batch, recorded: Recorded) -> None:
-        """See to it that no process recommends what the users have just seen."""
-        left_out = set(recorded.conflicts)
-        in_log = [
-            event
-            for index, event in enumerate(batch.new)
-            if index not in left_out and event.event_id not in recorded.gone
-        ]
-        found = exclusions_by(in_log, batch.kinds)
-        self.exclusion_cache.add(found)
-        if recorded.touched:
-            await self.answers.drop(recorded.touched)
-        try:
-            await self.exclusion_cache.publish(found)
-        except StoreUnavailableError as error:
-            detail = "The events are recorded, but other processes could not be notified."
-            raise EventsNotAcknowledgedError(detail, batch.event_ids) from error

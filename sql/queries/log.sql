@@ -15,11 +15,16 @@ cast(:occurred_ats as timestamptz[]), cast(:recommendation_ids as uuid[]), cast(
 -- transaction.
 current_setting('synchronous_commit') <> 'off' or set_config('synchronous_commit', 'on', true) is not null
 
+-- part: became_of_events
+accepted, duplicates, touched_user_nos, gone_event_ids, conflict_indexes,
+case when duplicates > 0 then stored_event_ids end as stored_event_ids
+
 -- name: record_events
 -- Stores events once each by event id, all or none; answers how many were new, whose the events are that the log has now,
 -- and which were recorded before and are not in it any more. An event id that comes with another content is the error
--- TD409.
-select accepted, duplicates, touched_user_nos, gone_event_ids
+-- TD409. stored_event_ids are new; null: all are.
+select
+{became_of_events}
 from record_events(
 {given_events}
 , all_or_none => true)
@@ -27,8 +32,9 @@ where
 {on_disk}
 
 -- name: record_events_in_part
--- The same, but events whose ids come with another content are left out: conflict_indexes. stored_event_ids are new.
-select accepted, duplicates, touched_user_nos, gone_event_ids, conflict_indexes, stored_event_ids
+-- The same, but events whose ids come with another content are left out: conflict_indexes.
+select
+{became_of_events}
 from record_events(
 {given_events}
 , all_or_none => false)

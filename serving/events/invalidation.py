@@ -1,0 +1,63 @@
+"""What is done after events were recorded and before anybody is told so."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from domain.errors import StoreUnavailableError
+from domain.identifiers import UserId
+from domain.interactions import EventKind
+from serving.events.event_log import Recorded
+from serving.events.new_events import exclusions_by
+from serving.exclusions.exclusion_cache import ExclusionCache
+from serving.exclusions.exclusions import UserExclusions
+from serving.redis.answers import Answers
+from sql.log import NewEvent
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedEvents:
+    """The events of a request, and what became of them."""
+
+    events: Sequence[NewEvent]
+    kinds: Iterable[EventKind]
+    recorded: Recorded
+
+    def exclusions(self) -> dict[UserId, UserExclusions]:
+        """What they exclude from their users' lists, as far as they are in the log."""
+        left_out, gone = set(self.recorded.conflicts), self.recorded.gone
+        in_log = [
+            event
+            for index, event in enumerate(self.events)
+            if index not in left_out and event.event_id not in gone
+        ]
+        return exclusions_by(in_log, self.kinds)
+
+
+@dataclass(frozen=True, slots=True)
+class Invalidation:
+    """Sees to it that no process recommends what users have just seen."""
+
+    answers: Answers
+    exclusion_cache: ExclusionCache
+
+    async def make_known(self, requests: Sequence[RecordedEvents]) -> bool:
+        """Drop the cached answers of all their users, and tell the other processes.
+
+        False: not all of these may have been reached.
+        """
+        found: dict[UserId, UserExclusions] = {}
+        for request in requests:
+            for user_id, excluded in request.exclusions().items():
+                found[user_id] = found.get(user_id, _NOTHING) | excluded
+        self.exclusion_cache.add(found)
+        touched = {user_no for request in requests for user_no in request.recorded.touched}
+        if touched:
+            await self.answers.drop(sorted(touched))
+        try:
+            await self.exclusion_cache.publish(found)
+        except StoreUnavailableError:
+            return False
+        return True
+
+
+_NOTHING = UserExclusions()
