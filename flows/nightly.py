@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import Annotated, Any, cast
 
@@ -154,6 +155,8 @@ def _publish(context: NightlyContext, run: Run, asked: Mapping[str, float]) -> N
     matrix = learning_tasks.build_matrix(context, run, history)
     held_out = judging_tasks.split(context, history)
     validation = choosing_tasks.make_validation(context, run, held_out)
+    if validation is not None:
+        held_out = replace(held_out, sequence=validation.components.sequence)
     context.settings = choosing_tasks.choose_popular_list(context, run, validation)
     run, fitted = choosing_tasks.choose_lists(context, run, validation, asked)
     _judge(context, run, history, held_out, fitted)

@@ -37,7 +37,7 @@ FACTORS = (32, 64)
 """Numbers of factors to choose from, beside those asked for."""
 POPULARITY_EXPONENTS = (-0.5, -0.25, 0.0)
 TREND_EXPONENTS = (0.0, 0.5, 1.0, 1.5)
-SEQUENCE_WEIGHTS = (0.5, 1.0)
+SEQUENCE_WEIGHTS = (0.0, 0.5, 1.0)
 MOST_EVENTS = 1_000
 _SCORES_AT_ONCE = 10_000_000
 
@@ -85,30 +85,29 @@ def choose_lists(
     most = als_parameters(matrix, default).factors
     half_life = default.trend_half_life_days
     lately = trend(split.past, past.item_nos, split.moment, half_life)
+    following = sequence_factors(validation.components.sequence, matrix, split.past)
     gains: dict[ListHyperparameters, Gains] = {}
     fits: dict[int, Factors] = {}
     for factors in sorted({*(few for few in FACTORS if few < most), most}):
         on_fit(factors)
         own = replace(default, factors=default.factors if factors == most else factors)
         fits[own.factors] = fit_factors(matrix, own, threads=threads)
-        gains |= _gains(asked, fits[own.factors], _scalings(matrix, own, lately))
+        listed = with_sequence(fits[own.factors], following, own)
+        gains |= _gains(asked, listed, _scalings(matrix, own, lately))
     chosen = _chosen(gains, default, asked.user_nos)
-    fitted = fits[chosen.hyperparameters.factors]
-    scales = scoring_scales(matrix, chosen.hyperparameters, lately)
-    following = sequence_factors(validation.components.sequence, matrix, split.past)
-    with_each = {
-        weighed: with_sequence(fitted, following, weighed)
-        for weight in SEQUENCE_WEIGHTS
-        for weighed in [replace(chosen.hyperparameters, sequence_weight=weight)]
-    }
-    for weighed, candidate in with_each.items():
-        gains |= _gains(asked, candidate, {weighed: scales})
-    best = max(with_each, key=lambda each: float(gains[each].mean()))
-    gain, error = paired_difference(gains[best], gains[chosen.hyperparameters], asked.user_nos)
+    alone = fits[chosen.factors]
+    scales = scoring_scales(matrix, chosen, lately)
+    weighed = [replace(chosen, sequence_weight=weight) for weight in SEQUENCE_WEIGHTS]
+    for each in weighed:
+        if each not in gains:
+            gains |= _gains(asked, with_sequence(alone, following, each), {each: scales})
+    best = max(weighed, key=lambda each: float(gains[each].mean()))
+    gain, error = paired_difference(gains[best], gains[chosen], asked.user_nos)
     if gain > error:
-        evidence = Evidence.of(gains[best], gains[default], asked.user_nos)
-        chosen, fitted = ChosenLists(best, evidence), with_each[best]
-    return replace(chosen, fitted=Factors(fitted.users, fitted.items * scales[:, None]))
+        chosen = best
+    evidence = Evidence.of(gains[chosen], gains[default], asked.user_nos)
+    fitted = with_sequence(alone, following, chosen)
+    return ChosenLists(chosen, evidence, Factors(fitted.users, fitted.items * scales[:, None]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +182,7 @@ def _chosen(
     gains: Mapping[ListHyperparameters, Gains],
     default: ListHyperparameters,
     user_nos: NDArray[np.int32],
-) -> ChosenLists:
+) -> ListHyperparameters:
     before = gains[default]
     best = max(gains, key=lambda each: float(gains[each].mean()))
     gain, error = paired_difference(gains[best], before, user_nos)
@@ -195,7 +194,7 @@ def _chosen(
             (each for each in good if each.factors == fewest),
             key=lambda each: float(gains[each].mean()),
         )
-    return ChosenLists(chosen, Evidence.of(gains[chosen], before, user_nos))
+    return chosen
 
 
 def _is_close(gains: Gains, best: Gains, user_nos: NDArray[np.int32]) -> bool:

@@ -65,17 +65,22 @@ def parts_of(validation: Validation, parameters: SpaceParameters) -> LiveParts |
     """None if no history says anything."""
     components = validation.components
     space = item_space(components, parameters, LiveWeights(taste=1.0))
+    scales = [components.scales(weights) for weights in _MULTIPLIED]
     found = []
     at_once = max(_SCORES_AT_ONCE // len(components.item_nos), 1)
     for start in range(0, len(validation.events), at_once):
-        parts = _some_parts(space, components, validation.events[start : start + at_once])
+        events = validation.events[start : start + at_once]
+        parts = _some_parts(space, components, scales, events)
         if parts is not None:
             found.append(parts)
     return _joined(found) if found else None
 
 
 def _some_parts(
-    space: ItemSpace, components: ItemComponents, events: Sequence[ValidationEvent]
+    space: ItemSpace,
+    components: ItemComponents,
+    scales: Sequence[Floats],
+    events: Sequence[ValidationEvent],
 ) -> LiveParts | None:
     vectors = [live_vector(space.space, space.items, event.history) for event in events]
     saying = [index for index, vector in enumerate(vectors) if vector is not None]
@@ -95,7 +100,7 @@ def _some_parts(
     wanted = space.items.rows_of(np.array([events[index].item_no for index in saying]))
     candidates = np.zeros(taste.shape, dtype=bool)
     lately = components.trends.astype(np.float32)[:, None]
-    multiplied = ((taste + sequence) * components.scales(weights) for weights in _MULTIPLIED)
+    multiplied = ((taste + sequence) * each for each in scales)
     for scores in (taste, sequence, *transitions.values(), *lately, *multiplied):
         best = min(_BEST_OF_EACH, taste.shape[1])
         columns = np.argpartition(-scores, best - 1, axis=1)[:, :best]

@@ -18,6 +18,7 @@ from batch.lists.listing import fit_lists
 from batch.lists.popularity import all_time, as_factors, popular
 from batch.parameters import ListHyperparameters
 from batch.settings import BatchSettings
+from batch.space.sequence import SequenceVectors
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,8 @@ class Holdout:
     past: InteractionMatrix
     relevant: Relevant
     """Of the users who are evaluated."""
+    sequence: SequenceVectors | None = None
+    """What the past says of what follows what; None: it is learned by each fit that needs it."""
 
     def users(self) -> int:
         """How many users are evaluated."""
@@ -56,6 +59,7 @@ def fit_past(
         holdout.split.past,
         holdout.split.moment,
         hyperparameters,
+        sequence=holdout.sequence,
         threads=threads,
         on_iteration=on_iteration,
     )

@@ -10,7 +10,7 @@ from scipy.sparse import csr_matrix
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.history.matrix import InteractionMatrix
-from batch.space.sequence import SequenceVectors
+from batch.space.sequence import SequenceVectors, steps
 from domain.live_vector import LiveVectorParameters
 
 _LIVE = LiveVectorParameters(taste_dimensions=0)
@@ -32,8 +32,7 @@ def newest_liked(matrix: InteractionMatrix, interactions: Interactions) -> csr_m
 
     The weights are those of `domain.live_vector.sequence_weights`, of all users at once.
     """
-    ordered = interactions.in_time_order()
-    liked = ordered.where(ordered.weights() > 0.0)
+    liked = steps(interactions)
     rows = np.searchsorted(matrix.user_nos, liked.user_nos)[::-1]
     columns = np.searchsorted(matrix.item_nos, liked.item_nos)[::-1]
     _, newest = np.unique(rows * len(matrix.item_nos) + columns, return_index=True)

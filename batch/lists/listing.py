@@ -105,7 +105,12 @@ def fit_factors(
 def with_sequence(
     fitted: Factors, following: Factors, hyperparameters: ListHyperparameters
 ) -> Factors:
-    """Both side by side, what comes next weighed, each by its own spread."""
+    """Both side by side, what comes next weighed, each by its own spread.
+
+    The fit as it is where what comes next weighs nothing.
+    """
+    if not hyperparameters.sequence_weight:
+        return fitted
     seed = hyperparameters.seed
     share = hyperparameters.sequence_weight * _spread(fitted, seed) / _spread(following, seed)
     return Factors(

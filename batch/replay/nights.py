@@ -66,7 +66,12 @@ def choices_of(
     lists = choose_lists(validation, parameters.lists, seed=seed, threads=threads)
     listed = choose_popular(validation, settings)
     fitted = lists.fitted or fit_lists(
-        validation.past, split.past, split.moment, lists.hyperparameters, threads=threads
+        validation.past,
+        split.past,
+        split.moment,
+        lists.hyperparameters,
+        sequence=validation.components.sequence,
+        threads=threads,
     )
     past = night_of_past(validation, parameters, weights, fitted, listed)
     policy = choose_policy(past, validation.events, seed=seed).policy

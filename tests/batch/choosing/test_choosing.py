@@ -11,6 +11,7 @@ from batch.choosing.paired import paired_difference
 from batch.choosing.validation import Validation
 from batch.history.event_file import USED
 from batch.history.interactions import Interactions
+from batch.lists.listing import fit_lists
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from batch.replay.choosing_policy import ChosenPolicy, choose_policy
 from batch.replay.nights import (
@@ -121,6 +122,26 @@ def test_lists_know_what_comes_next_where_it_foresees_more() -> None:
     spread = interactions(list(zip(log.user_nos, log.item_nos, days * 40 % 101, strict=True)))
     chosen = choose_lists(validation_of(spread), SMALL.lists, threads=1)
     assert chosen.hyperparameters.sequence_weight > 0.0
+
+
+def test_a_sequence_weight_that_is_set_is_measured_and_fitted() -> None:
+    validation = validation_of(trending())
+    default = replace(SMALL.lists, factors=32, sequence_weight=2.0)
+    chosen = choose_lists(validation, default, threads=1)
+    assert chosen.hyperparameters.sequence_weight == 2.0
+    plain = choose_lists(validation, replace(default, sequence_weight=0.0), threads=1)
+    assert chosen.evidence.default_gain != plain.evidence.default_gain
+    again = fit_lists(
+        validation.past,
+        validation.split.past,
+        validation.split.moment,
+        chosen.hyperparameters,
+        sequence=validation.components.sequence,
+        threads=1,
+    )
+    assert chosen.fitted is not None
+    assert chosen.fitted.items.shape == again.items.shape
+    assert np.allclose(chosen.fitted.items, again.items)
 
 
 def test_with_few_events_everything_stays() -> None:

@@ -2,16 +2,21 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from batch.evaluation.holdout import fit_past, hold_out
 from batch.evaluation.scoring import CUT_OFFS, score
 from batch.fitting import Factors
 from batch.history.interactions import Interactions
 from batch.history.matrix import interaction_matrix
 from batch.history.splitting import Relevant
+from batch.parameters import ListHyperparameters
+from batch.settings import BatchSettings
+from batch.space.sequence import SequenceVectors
 
 
 @settings(deadline=None)
@@ -47,3 +52,17 @@ def test_the_score_is_the_mean_over_users_whatever_the_chunks(
         f"{name}@{k}" for name in ("ndcg", "recall", "hit_rate") for k in CUT_OFFS
     }
     assert all(len(values) == len(expected) for values in figures.by_user.values())
+
+
+def test_a_fit_on_the_past_takes_what_is_known_of_its_sequences(
+    make_interactions: Callable[..., Interactions],
+) -> None:
+    random = np.random.default_rng(0)
+    drawn = random.integers(1, 30, (600, 2))
+    log = make_interactions([(int(u), int(i), 1, day) for day, (u, i) in enumerate(drawn)])
+    held_out = hold_out(log, BatchSettings.model_construct())
+    known = SequenceVectors(*random.normal(size=(2, len(held_out.past.item_nos), 4)))
+    hyperparameters = ListHyperparameters(factors=4, iterations=2, sequence_weight=0.5)
+    fitted = fit_past(replace(held_out, sequence=known), hyperparameters, threads=1)
+    # Both fits side by side, and then what is known of sequences.
+    assert fitted.items.shape[1] == 4 + 4 + 4
