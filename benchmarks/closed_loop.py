@@ -13,7 +13,7 @@ import uvloop
 
 from domain.errors import StackError
 
-_LONGEST_SECONDS = 60.0
+_LONGEST_SECONDS = 300.0
 
 
 def get_requests(port: int, paths: Sequence[str], key: str) -> list[bytes]:

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from serving.access.audit_routes import router as audit_router
@@ -25,7 +26,13 @@ from serving.events.routes import router as events_router
 from serving.http.bodies import BodyGate, BodyLimit, BodyLimits
 from serving.http.cors import add_cors
 from serving.http.errors import add_error_handlers
-from serving.http.middleware import AnswerHeaders, Compression, RequestLimit, RequestRecord
+from serving.http.middleware import (
+    AnswerHeaders,
+    Compression,
+    RequestLimit,
+    RequestRecord,
+    RequestSlots,
+)
 from serving.http.openapi import describe
 from serving.http.paths import PathsAsSent, Utf8Only
 from serving.http.streamed_bodies import StreamedBodies, StreamedBodyGate
@@ -37,6 +44,7 @@ from serving.operation.routes import router as operation_router
 from serving.pages.routes import router as pages_router
 from serving.preferences.routes import router as preferences_router
 from serving.recommendations.body_routes import router as body_router
+from serving.recommendations.hot_route import CachedLists
 from serving.recommendations.rank_routes import router as rank_router
 from serving.recommendations.routes import router as recommendations_router
 from serving.relations.routes import router as relations_router
@@ -99,6 +107,22 @@ is; paths are taken exactly as they are documented, without a slash at their end
 """
 
 
+class TandemApp(FastAPI):
+    """FastAPI, but for what is answered before any of it: see `CachedLists`."""
+
+    cached_lists: CachedLists | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request."""
+        cached_lists = self.cached_lists
+        if (
+            cached_lists is None
+            or scope["type"] != "http"
+            or not await cached_lists.answer(scope, send)
+        ):
+            await super().__call__(scope, receive, send)
+
+
 def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> FastAPI:
     """The app; it opens its stores when it is started and closes them when it is stopped.
 
@@ -118,7 +142,7 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
         ):
             yield {"services": services, "edge": edge, "figures": figures}
 
-    app = FastAPI(
+    app = TandemApp(
         title="Tandem",
         description=_DESCRIPTION,
         version="1",
@@ -134,7 +158,8 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     app.add_middleware(BodyGate, limits=_body_limits(settings), metrics=metrics)
     app.add_middleware(StreamedBodyGate, bodies=_streamed_bodies(settings), metrics=metrics)
     app.add_middleware(AccessGate, guarded=guarded_paths(app))
-    app.add_middleware(RequestLimit, most=settings.api_requests_at_once, metrics=metrics)
+    slots = RequestSlots(settings.api_requests_at_once)
+    app.add_middleware(RequestLimit, slots=slots, metrics=metrics)
     app.add_middleware(Utf8Only)
     if tracing is not None:
         tracing.add_to(app)
@@ -145,6 +170,9 @@ def create_app(settings: ServingSettings, slot: ProcessSlot | None = None) -> Fa
     app.add_middleware(PathsAsSent)
     if settings.trusted_proxies:
         app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=settings.trusted_networks())
+    if tracing is None:
+        # Whose requests are traced wants to see what they do.
+        app.cached_lists = CachedLists(slots, metrics)
     add_error_handlers(app)
     declare_security(app)
     describe(app, SECURITY_SCHEMES)

@@ -55,6 +55,7 @@ HOMES = {
     "duckdb": {"loading"},
     "charset_normalizer": {"loading"},
     "pyarrow": {"batch", "loading", "stack"},
+    "hiredis": {"serving"},
     "redis": {"speed", "serving", "stack"},
     "typer": {"stack"},
     "rich": {"stack"},

@@ -109,6 +109,10 @@ class Access:
             return await self._of_session(sent, is_guessing)
         raise UnauthenticatedError
 
+    def find_known(self, key: str) -> ApiKey | None:
+        """The key if it is known here to be in force; None: `identify` must tell."""
+        return self._keys.find_known(key)
+
     async def confirm(self, sent: Credentials, caller: Caller) -> None:
         """UnauthenticatedError if the caller may not do so any more as the store has it just now.
 

@@ -137,6 +137,14 @@ class KnownKeys:
         self._used.add(found.key_id)
         return found
 
+    def find_known(self, key: str) -> ApiKey | None:
+        """The key if it is known here to be in force; None: `find` must tell."""
+        found = self._at_hand(hash_token(key))
+        if found is None or _has_expired(found):
+            return None
+        self._used.add(found.key_id)
+        return found
+
     async def holds(self, key: str) -> bool:
         """Whether a key is in force as the store has it; StoreUnavailableError if it is away."""
         return await self._api_keys.find_key(hash_token(key)) is not None
@@ -158,9 +166,10 @@ class KnownKeys:
             raise
 
     async def _find(self, key_hash: bytes, is_guessing: Callable[[], bool]) -> ApiKey | None:
-        known, now = self._keys.get(key_hash), time.monotonic()
-        if known is not None and (self._away or now < self._good_until):
-            return known
+        at_hand = self._at_hand(key_hash)
+        if at_hand is not None:
+            return at_hand
+        known = self._keys.get(key_hash)
         if self._lookups.is_nobodys(key_hash):
             return None
         try:
@@ -169,6 +178,12 @@ class KnownKeys:
             if known is None:
                 raise
             return known
+
+    def _at_hand(self, key_hash: bytes) -> ApiKey | None:
+        """The key as it was read, if that still counts."""
+        known = self._keys.get(key_hash)
+        is_good = self._away or time.monotonic() < self._good_until
+        return known if is_good else None
 
     async def _look_up(self, key_hash: bytes, *, is_guessing: bool) -> ApiKey | None:
         """Ask for one key: a new one works at once."""

@@ -48,9 +48,14 @@ class Declaration(ABC):
         The request's budget begins here: the time to look a key up is part of it.
         """
         state = scope["state"]
-        state["services"][RequestBudgets].begin(self.kind, since=state.get("asked_at"))
+        self.begin_budget(state)
         await self._admit(scope, state, state["services"])
         state["granted"] = self
+
+    def begin_budget(self, state: dict[str, Any]) -> None:
+        """Let the budget of a request begin, which counts from when its headers had come in."""
+        services: Services = state["services"]
+        services[RequestBudgets].begin(self.kind, since=state.get("asked_at"))
 
     @abstractmethod
     async def _admit(
@@ -81,8 +86,26 @@ class RequiredScope(Declaration):
         caller.check(self.required)
         if self.required.administers and not sent.changes_nothing:
             await services[Access].confirm(sent, caller)
-        state["caller"] = caller
-        state["caller_id"] = caller.caller_id
+        _note_caller(state, caller)
+
+    def grants(self, state: dict[str, Any], key: str) -> bool:
+        """Whether `check` would let a request with this key pass, as far as can be told at once.
+
+        Then it is granted and counted, and no budget was begun; `begin_budget` does that. False:
+        nothing was counted, and `check` must tell.
+        """
+        services: Services = state["services"]
+        caller = services[Access].find_known(key)
+        if (
+            caller is None
+            or self.required.administers
+            or self.required.scope not in caller.scopes
+            or not services[Limits].try_key(state, caller.key_id, caller.per_minute)
+        ):
+            return False
+        _note_caller(state, caller)
+        state["granted"] = self
+        return True
 
 
 class Public(Declaration):
@@ -97,6 +120,11 @@ class Public(Declaration):
         state["caller_id"] = ANONYMOUS
         state["anonymous_address"] = client_address(scope)
         state["most_body_bytes"] = MOST_ANONYMOUS_BYTES
+
+
+def _note_caller(state: dict[str, Any], caller: Caller) -> None:
+    state["caller"] = caller
+    state["caller_id"] = caller.caller_id
 
 
 ANONYMOUS = "anonymous"

@@ -4,12 +4,16 @@ import hashlib
 import math
 import secrets
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
-from domain.identifiers import UserNo
+from cachetools import LRUCache
+
+from domain.identifiers import ItemNo, UserNo
 from serving.answering.catalogue_changes import UNSTAMPED, Stamp
-from serving.redis.answers import CATALOGUE, Answers, CacheVersion
-from serving.redis.redis_link import GENERATION, RedisLink
+from serving.redis.answers import Answers, CacheVersion, unsealed
+from serving.redis.redis_link import CATALOGUE, GENERATION, RedisLink
 
 # As for a user's answers: what was kept in another generation does not count.
 _FIND = """
@@ -45,9 +49,8 @@ class SharedAnswers:
         if found is None:
             return None, self._answers.version_without_redis()
         entry, generation, catalogue = found
-        seal = generation + b"|"
-        kept = entry[len(seal) :] if entry is not None and entry.startswith(seal) else None
-        return kept, CacheVersion(b"", generation, catalogue=catalogue or b"")
+        version = CacheVersion(b"", generation, catalogue=catalogue or b"")
+        return unsealed(entry, version), version
 
     async def store(self, field: str, answer: bytes, version: CacheVersion) -> None:
         """Keep an answer, unless all answers were dropped since the version was taken."""
@@ -67,6 +70,10 @@ class SharedAnswers:
 def _key(field: str) -> str:
     """Fields hold what people type, so a key is made of as many bytes whatever they typed."""
     return f"tandem:shared:{hashlib.sha256(field.encode()).hexdigest()}"
+
+
+_MOST_AT_HAND = 4_000
+"""Lists that a process has ready to be sent: a list of twenty items takes some 15 kB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +104,28 @@ class Cached:
         return self.encoded is not None and now - self.made_at < seconds and now < self.good_until
 
 
+@dataclass(slots=True)
+class AtHand:
+    """A cached list that this process has read before: what it made of it is not made again."""
+
+    entry: bytes
+    """As it stands in Redis, which is asked for it again and again."""
+    cached: Cached
+    result: Any = None
+    """The list; None: it was not decoded yet."""
+    item_nos: Sequence[ItemNo] = ()
+    """Its items."""
+    made: Any = None
+    """What was made of it for its answers; None: nothing yet."""
+
+
 class AnswerCache:
     """Finds and stores lists; without Redis nothing is found and nothing is stored."""
 
     def __init__(self, answers: Answers, link: RedisLink, *, seconds: int) -> None:
         self._answers = answers
         self._shared = SharedAnswers(answers, link, seconds=seconds)
+        self._at_hand: LRUCache[tuple[UserNo, str], AtHand] = LRUCache(_MOST_AT_HAND)
 
     @property
     def away(self) -> bool:
@@ -115,16 +138,29 @@ class AnswerCache:
             found, version = await self._shared.find(key)
         else:
             found, version = await self._answers.find(user_no, key)
+        return _cached(found, version)
+
+    async def find_at_hand(self, user_no: UserNo, key: str) -> AtHand | None:
+        """The same if all is well and there is a list, with what this process made of it before.
+
+        None: `find` must tell. Nothing can be stored with its version.
+        """
+        found = await self._answers.find_batched(user_no, key)
         if found is None:
-            return Cached(None, version)
-        try:
-            made_at, good_until, catalogue, position, *texts, encoded = found.split(b" ", 6)
-            entered, touched = (text.decode() for text in texts)
-            stamp = Stamp(int(position), entered, touched)
-            return Cached(encoded, version, float(made_at), float(good_until), stamp, catalogue)
-        except ValueError:
-            # Another version of Tandem has cached it.
-            return Cached(None, version)
+            return None
+        entry, version = found
+        answer = unsealed(entry, version)
+        if entry is None or answer is None:
+            return None
+        known = self._at_hand.get((user_no, key))
+        if known is None or known.entry != entry:
+            cached = _cached(answer, version)
+            if cached.encoded is None:
+                return None
+            known = self._at_hand[user_no, key] = AtHand(entry, cached)
+        elif known.cached.version != version:
+            known.cached = replace(known.cached, version=version)
+        return known
 
     async def store(
         self,
@@ -148,3 +184,16 @@ class AnswerCache:
             await self._shared.store(key, entry, version)
         else:
             await self._answers.store(user_no, key, entry, version)
+
+
+def _cached(found: bytes | None, version: CacheVersion) -> Cached:
+    if found is None:
+        return Cached(None, version)
+    try:
+        made_at, good_until, catalogue, position, *texts, encoded = found.split(b" ", 6)
+        entered, touched = (text.decode() for text in texts)
+        stamp = Stamp(int(position), entered, touched)
+        return Cached(encoded, version, float(made_at), float(good_until), stamp, catalogue)
+    except ValueError:
+        # Another version of Tandem has cached it.
+        return Cached(None, version)

@@ -95,6 +95,10 @@ class CatalogueChanges:
         """Whether all is known that was left in Redis under this token."""
         return token == self._token
 
+    def is_settled(self, token: bytes) -> bool:
+        """Whether `current` would read nothing."""
+        return not self._stale and self.is_current(token)
+
     def outdates(self, stamp: Stamp, item_nos: Iterable[ItemNo], *, filtered: bool) -> bool:
         """Whether a list shows an item of which it may not know all that it must.
 

@@ -2,7 +2,8 @@
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from hashlib import blake2b
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -14,14 +15,16 @@ RECOMMENDATION_ID = "Tandem-Recommendation-Id"
 SHARED_SECONDS = 10
 """So long whoever is on the way may give a list that is the same for everybody."""
 
-_PERSONAL = {"Cache-Control": "private, no-cache"}
+RawHeader = tuple[bytes, bytes]
+
+_JSON: RawHeader = (b"content-type", b"application/json")
+_ID_HEADER = RECOMMENDATION_ID.lower().encode()
+_PERSONAL: Sequence[RawHeader] = ((b"cache-control", b"private, no-cache"),)
 # By the caller: one who may not read gets nothing that was kept for another.
-_FOR_ALL = {
-    "Cache-Control": f"public, max-age={SHARED_SECONDS}",
-    "Vary": "X-API-Key, Authorization, Cookie",
-}
-_NOT_KEPT: Mapping[str, str] = {}
-"""What every answer says where nothing else is said."""
+_FOR_ALL: Sequence[RawHeader] = (
+    (b"cache-control", b"public, max-age=%d" % SHARED_SECONDS),
+    (b"vary", b"X-API-Key, Authorization, Cookie"),
+)
 
 _OF_THIS_ANSWER = frozenset(
     {
@@ -55,36 +58,60 @@ IfNoneMatch = Annotated[
 ]
 
 
+@dataclass(frozen=True, slots=True)
+class LastingPart:
+    """What stays the same in all answers with one list."""
+
+    rest: bytes
+    """The JSON of its fields, which those of one answer stand before."""
+    tag: str | None
+    """None: it is less than it might have been, and not to be kept."""
+    headers: Sequence[RawHeader]
+
+    @classmethod
+    def of(cls, answer: Mapping[str, Any], *, is_for_all: bool) -> "LastingPart":
+        """That of an answer. The tag covers run, items, scores and all that is said of the list."""
+        fields = {name: value for name, value in answer.items() if name not in _OF_THIS_ANSWER}
+        rest = orjson.dumps(fields)
+        if answer["degraded"] is not None:
+            return cls(rest, None, ())
+        tag = _tag(answer["run"], rest)
+        kept = _FOR_ALL if is_for_all else _PERSONAL
+        return cls(rest, tag, (*kept, (b"etag", tag.encode())))
+
+    def written(
+        self, answer: Mapping[str, Any], if_none_match: str | None
+    ) -> tuple[HTTPStatus, list[RawHeader], bytes]:
+        """Status, headers and body of one answer, or 304 if the client has this list."""
+        headers = list(self.headers)
+        if "recommendation_id" in answer:
+            headers.append((_ID_HEADER, str(answer["recommendation_id"]).encode()))
+        if self.tag is not None and if_none_match is not None and _matches(if_none_match, self.tag):
+            return HTTPStatus.NOT_MODIFIED, headers, b""
+        own = {name: value for name, value in answer.items() if name in _OF_THIS_ANSWER}
+        body = b"%b,%b" % (orjson.dumps(own)[:-1], self.rest[1:])
+        headers += ((b"content-length", b"%d" % len(body)), _JSON)
+        return HTTPStatus.OK, headers, body
+
+
 def list_response(
     answer: Mapping[str, Any], if_none_match: str | None, *, is_for_all: bool
 ) -> Response:
     """The answer, or 304 if the client has this list.
 
-    `is_for_all`: whether it is the same for everybody. The tag covers run, items, scores and all
-    that is said of the list. What is less than it might have been is not to be kept.
+    `is_for_all`: whether it is the same for everybody.
     """
-    items = orjson.dumps(answer["items"])
-    headers = dict(_NOT_KEPT)
-    if answer["degraded"] is None:
-        headers |= _FOR_ALL if is_for_all else _PERSONAL
-        headers["ETag"] = tag = _tag(answer, items)
-    else:
-        tag = None
-    if "recommendation_id" in answer:
-        headers[RECOMMENDATION_ID] = str(answer["recommendation_id"])
-    if tag is not None and if_none_match is not None and _matches(if_none_match, tag):
-        return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
-    body = orjson.dumps({**answer, "items": orjson.Fragment(items)})
-    return Response(body, headers=headers, media_type="application/json")
+    lasting = LastingPart.of(answer, is_for_all=is_for_all)
+    status, headers, body = lasting.written(answer, if_none_match)
+    response = Response(body, status)
+    response.raw_headers = headers
+    return response
 
 
-def _tag(answer: Mapping[str, Any], items: bytes) -> str:
+def _tag(run: Mapping[str, Any] | None, rest: bytes) -> str:
     """A weak one: two answers with the same list are never the same bytes."""
-    run = answer["run"]
-    said = {name: value for name, value in answer.items() if name not in _OF_THIS_ANSWER}
-    del said["items"]
-    rest = orjson.dumps([run and (run["id"], run["cut_off_at"]), said])
-    digest = blake2b(items + rest, digest_size=12).digest()
+    run_part = orjson.dumps(run and (run["id"], run["cut_off_at"]))
+    digest = blake2b(run_part + rest, digest_size=12).digest()
     return f'W/"{base64.urlsafe_b64encode(digest).decode()}"'
 
 

@@ -27,9 +27,13 @@ class UserNumbers:
         self._recommendations = recommendations
         self._numbers: LRUCache[UserId, UserNo] = LRUCache(_MOST)
 
+    def known(self, user_id: UserId) -> UserNo | None:
+        """A user's number if it was asked for before."""
+        return self._numbers.get(user_id)
+
     async def find(self, user_id: UserId) -> UserNo | None:
         """A user's number; None if the log has never seen the user."""
-        known = self._numbers.get(user_id)
+        known = self.known(user_id)
         if known is not None:
             return known
         found = await self._recommendations.find_user_no(user_id)

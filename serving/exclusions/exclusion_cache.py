@@ -123,9 +123,13 @@ class ExclusionCache:
         there = there or _NOTHING
         return replace(there | (known or _NOTHING), complete=there.complete)
 
+    def holds(self, user_id: UserId) -> bool:
+        """Whether this process knows a user, so that there is nothing to `warm`."""
+        return self._memory.holds(user_id)
+
     async def warm(self, user_id: UserId) -> None:
         """Let this process know a user it answers from the cache."""
-        if self._memory.find(user_id) is None:
+        if not self.holds(user_id):
             since = self.now
             self._warm(user_id, await self._redis.find_user(user_id), since)
 

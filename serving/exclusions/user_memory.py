@@ -51,6 +51,13 @@ class UserMemory:
         self._users.move_to_end(user_id)
         return UserExclusions.unpack(entry.packed)
 
+    def holds(self, user_id: UserId) -> bool:
+        """Whether anything is known of a user, who counts as used."""
+        if user_id not in self._users:
+            return False
+        self._users.move_to_end(user_id)
+        return True
+
     def replace(self, user_id: UserId, known: UserExclusions, *, since: int) -> None:
         """Take a state read from the store since a moment for what is known."""
         if since < max(self._complete_since, self._dropped_at.get(user_id, 0)):

@@ -3,6 +3,7 @@
 import time
 import zlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 
 import structlog
@@ -47,22 +48,24 @@ class Compression:
             if start is not None:
                 begin, start = start, None
                 if message["type"] == "http.response.body" and not message.get("more_body", False):
-                    message = _smaller(begin, message, scope)
+                    message = smaller(
+                        begin, message, Headers(scope=scope).get("accept-encoding", "")
+                    )
                 await send(begin)
             await send(message)
 
         await self._app(scope, receive, send_smaller)
 
 
-def _smaller(start: Message, message: Message, scope: Scope) -> Message:
-    """The body compressed if that is worth it, and the headers that say so."""
+def smaller(start: Message, message: Message, accepted: str) -> Message:
+    """The body compressed if that is worth it and accepted, and the headers that say so."""
     body: bytes = message.get("body", b"")
     if len(body) < LEAST_BYTES or not _compressible(start["headers"]):
         return message
     headers = MutableHeaders(raw=start["headers"])
     if "accept-encoding" not in headers.get("vary", "").lower():
         headers.add_vary_header("Accept-Encoding")
-    if not takes_gzip(Headers(scope=scope).get("accept-encoding", "")):
+    if not takes_gzip(accepted):
         return message
     body = compressed(body, level=_LEVEL)
     headers["Content-Encoding"] = "gzip"
@@ -135,6 +138,7 @@ class RequestRecord:
                 method=scope["method"],
                 status=status,
                 since=since,
+                request_id=request_id,
             )
 
 
@@ -147,6 +151,14 @@ def route_template(scope: Scope) -> str:
     return template or UNMATCHED
 
 
+@dataclass(slots=True)
+class RequestSlots:
+    """How many requests without a body may be under way at once."""
+
+    most: int
+    taken: int = 0
+
+
 class RequestLimit:
     """Sheds requests under /v1, so that those let in are answered in time.
 
@@ -154,11 +166,10 @@ class RequestLimit:
     their own, so that those who send them slowly keep nobody from reading.
     """
 
-    def __init__(self, app: ASGIApp, most: int, metrics: ServingMetrics) -> None:
+    def __init__(self, app: ASGIApp, slots: RequestSlots, metrics: ServingMetrics) -> None:
         self._app = app
-        self._most = most
+        self._slots = slots
         self._metrics = metrics
-        self._under_way = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on if there is room."""
@@ -168,14 +179,14 @@ class RequestLimit:
             await self._shed("connections", scope, receive, send)
         elif scope["method"] in METHODS_WITH_BODY:
             await self._app(scope, receive, send)
-        elif self._under_way >= self._most:
+        elif self._slots.taken >= self._slots.most:
             await self._shed("too_many", scope, receive, send)
         else:
-            self._under_way += 1
+            self._slots.taken += 1
             try:
                 await self._app(scope, receive, send)
             finally:
-                self._under_way -= 1
+                self._slots.taken -= 1
 
     async def _shed(self, reason: str, scope: Scope, receive: Receive, send: Send) -> None:
         self._metrics.requests_shed.labels(reason).inc()
@@ -215,14 +226,20 @@ class AnswerHeaders:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 said = scope.get("state", _NOTHING_SAID).get("rate_limit", ())
-                taken = f"{time.perf_counter() - started:.6f}".encode()
-                headers = with_all(message.get("headers", ()))
-                message["headers"] = [*headers, *said, (b"x-process-time", taken)]
+                message["headers"] = answer_headers(message.get("headers", ()), said, started)
             elif without_body and message["type"] == "http.response.body":
                 message = {**message, "body": b""}
             await send(message)
 
         await self._app(scope, receive, send_with_headers)
+
+
+def answer_headers(
+    headers: Sequence[_Header], rate_limit: Sequence[_Header], started: float
+) -> list[_Header]:
+    """These headers, and those that answers have; `started`: on the performance counter."""
+    taken = b"%.6f" % (time.perf_counter() - started)
+    return [*with_all(headers), *rate_limit, (b"x-process-time", taken)]
 
 
 def with_all(headers: Sequence[_Header]) -> list[_Header]:

@@ -27,7 +27,7 @@ class PathsAsSent:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on; what is not HTTP passes untouched."""
         if scope["type"] == "http":
-            scope = {**scope, **_paths_as_sent(scope)}
+            scope = {**scope, **paths_as_sent(scope)}
         await self._app(scope, receive, send)
 
 
@@ -60,16 +60,17 @@ def _encoded(raw: bytes) -> bytes:
 
 def _utf8_fault(scope: Scope) -> Fault | None:
     detail = "Text is percent-encoded UTF-8, and these bytes are not UTF-8."
-    if not _is_utf8(scope.get("raw_path") or b""):
+    if not is_utf8(scope.get("raw_path") or b""):
         return Fault("path", detail)
     for pair in scope["query_string"].split(b"&"):
-        if not _is_utf8(pair):
+        if not is_utf8(pair):
             name = unquote(pair.partition(b"=")[0].decode("ascii").replace("+", " "))
             return Fault(f"query:{name}", detail)
     return None
 
 
-def _is_utf8(sent: bytes) -> bool:
+def is_utf8(sent: bytes) -> bool:
+    """Whether it is UTF-8 when the percent-encoding is undone."""
     try:
         unquote_to_bytes(sent).decode()
     except UnicodeDecodeError:
@@ -101,7 +102,8 @@ def register_identifiers() -> None:
     register_url_convertor("user", SentIdentifier(f"(?!.*/({of_user})$).*"))
 
 
-def _paths_as_sent(scope: Scope) -> dict[str, str]:
+def paths_as_sent(scope: Scope) -> dict[str, str]:
+    """`path` and `root_path` of a scope, each segment written in one way."""
     sent = scope.get("raw_path")
     # A server need not send it; then no slash can be told from another.
     path = _encoded(sent).decode("ascii") if sent else scope["path"]

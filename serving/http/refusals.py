@@ -6,11 +6,8 @@ import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 
-import structlog
-
+from serving.runtime.logs import log_request
 from serving.runtime.metrics import ServingMetrics
-
-log = structlog.get_logger()
 
 UNMATCHED = "unmatched"
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -68,13 +65,22 @@ def request_id_of(given: str | None) -> str:
 
 
 def record_request(
-    metrics: ServingMetrics, *, route: str, method: str, status: int, since: float
+    metrics: ServingMetrics,
+    *,
+    route: str,
+    method: str,
+    status: int,
+    since: float,
+    request_id: str,
 ) -> None:
     """Count and log a request that has ended; `since` is on the monotonic clock."""
     seconds = time.monotonic() - since
     method = method if method in METHODS else "other"
-    metrics.requests.labels(route, method, str(status)).inc()
-    metrics.request_seconds.labels(route, method).observe(seconds)
-    metrics.performance.observe(route, method, status, seconds)
-    ms = round(seconds * 1000, 3)
-    log.info("request", method=method, route=route, status=int(status), ms=ms)
+    metrics.note_request(route, method, status, seconds)
+    log_request(
+        method=method,
+        route=route,
+        status=int(status),
+        ms=round(seconds * 1000, 3),
+        request_id=request_id,
+    )

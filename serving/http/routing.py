@@ -17,6 +17,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from starlette.datastructures import QueryParams
 from starlette.routing import BaseRoute, Match, Route
 from starlette.types import Receive, Scope, Send
 
@@ -68,6 +69,12 @@ class QueryNames:
         fields = dict(_fields(dependant))
         repeatable = {name for name, field in fields.items() if _is_list(field.annotation)}
         return cls(frozenset(fields.keys() - repeatable), frozenset(repeatable))
+
+    def values(self, given: QueryParams) -> dict[str, Any]:
+        """What a query says, ready to be validated."""
+        return {
+            name: given.getlist(name) if name in self.repeatable else given[name] for name in given
+        }
 
     def faults(self, given: Iterable[str]) -> list[Fault]:
         """What is wrong with the names of a query, at most as many faults as one answer lists."""
@@ -135,14 +142,10 @@ def _with_query_read_at_once(dependant: Dependant) -> Dependant:
     annotation = field.field_info.annotation
     if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
         return dependant
-    repeatable = QueryNames.of(dependant).repeatable
+    names = QueryNames.of(dependant)
 
     async def read_query(request: Request) -> Any:
-        given = request.query_params
-        values = {
-            name: given.getlist(name) if name in repeatable else given[name] for name in given
-        }
-        value, errors = field.validate(values, loc=("query",))
+        value, errors = field.validate(names.values(request.query_params), loc=("query",))
         if errors:
             raise RequestValidationError(errors)
         return value
@@ -208,6 +211,18 @@ class TandemRoute(APIRoute):
             return await handler(asked)
 
         return handle_json
+
+    def read_query(self, query_string: bytes) -> Any:
+        """The parameters of a query, of a route that takes them as one model.
+
+        None: something is wrong with them, which the route itself says.
+        """
+        given = QueryParams(query_string)
+        if self.query_names.faults(name for name, _ in given.multi_items()):
+            return None
+        (field,) = self.dependant.query_params
+        value, errors = field.validate(self.query_names.values(given), loc=("query",))
+        return None if errors else value
 
     def _takes(self, method: str) -> bool:
         methods = self.methods or set()

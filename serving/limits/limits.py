@@ -55,6 +55,20 @@ class Limits:
         if most:
             await self._check(state, _limit(_KEY, most), key_id)
 
+    def try_key(self, state: dict[str, Any], key_id: int, per_minute: int | None) -> bool:
+        """Whether a request with this key was counted; False: nothing was, and `check_key` tells.
+
+        Nobody is asked.
+        """
+        most = self._per_minute.key if per_minute is None else per_minute
+        if not most:
+            return True
+        taken = self._limiter.try_take(_limit(_KEY, most), key_id)
+        if taken is None or not taken.allowed:
+            return False
+        state["rate_limit"] = rate_limit_headers(taken)
+        return True
+
     async def check_user(self, state: dict[str, Any], user_id: str) -> None:
         """Count a request with a token of this user."""
         if self._per_minute.user:

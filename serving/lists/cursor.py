@@ -78,7 +78,7 @@ class Scroll:
         A page that is too short is the last. One that is less than it might have been is not: it
         may be asked for again.
         """
-        if page.degraded is None and len(page.items) < limit:
+        if is_last(page, limit):
             return None
         return self.cursor((item.item_no for item in page.items), binding)
 
@@ -87,13 +87,35 @@ class Scroll:
 
         `binding`: whose list it is, and what was asked.
         """
-        numbers = sorted({*self.shown, *shown})
+        return ShownItems.of({*self.shown, *shown}).cursor(self.began_at, binding)
+
+
+@dataclass(frozen=True, slots=True)
+class ShownItems:
+    """Items as cursors hold them."""
+
+    data: bytes
+    is_packed: bool
+
+    @classmethod
+    def of(cls, item_nos: Iterable[ItemNo]) -> "ShownItems":
+        """These, each of which is there once."""
+        numbers = sorted(item_nos)
         gaps = [number - before for number, before in zip(numbers, [0, *numbers], strict=False)]
         is_packed = len(gaps) > _MOST_PLAIN
         data = _packed(gaps) if is_packed else struct.pack(f"<{len(gaps)}I", *gaps)
-        body = _HEAD.pack(_VERSION, is_packed, self.began_at) + data
+        return cls(data, is_packed)
+
+    def cursor(self, began_at: int, binding: str) -> str | None:
+        """Where a list goes on that was begun then; None: it has become too long."""
+        body = _HEAD.pack(_VERSION, self.is_packed, began_at) + self.data
         text = base64.urlsafe_b64encode(body + checksum(body, binding)).rstrip(b"=").decode()
         return text if len(text) <= LONGEST_CURSOR else None
+
+
+def is_last(page: _Page, limit: int) -> bool:
+    """Whether a list of up to `limit` items a page ends with this one."""
+    return page.degraded is None and len(page.items) < limit
 
 
 def read_cursor(text: str, binding: str) -> Scroll:

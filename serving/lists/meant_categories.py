@@ -8,7 +8,7 @@ from serving.postgres.store import ReadStore
 from sql.statements import statements
 
 _SIMILAR = statements("similar")
-_NONE: Mapping[str, str] = {}
+NOTHING_MEANT: Mapping[str, str] = {}
 
 
 class MeantCategories:
@@ -23,7 +23,7 @@ class MeantCategories:
         They differ in upper and lower case or accents only.
         """
         if listed or not filters.any_of:
-            return _NONE
+            return NOTHING_MEANT
         parameters = {"categories": list(filters.any_of)}
         rows = await self._store.rows(_SIMILAR["find_categories_meant"], parameters)
         return {row.asked: row.meant for row in rows}
@@ -35,4 +35,4 @@ class MeantCategories:
         try:
             return await self.find(filters, listed)
         except StoreUnavailableError:
-            return _NONE
+            return NOTHING_MEANT

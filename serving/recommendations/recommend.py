@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from domain.blend import BlendPolicy
 from domain.errors import StoreUnavailableError
 from domain.identifiers import ItemNo, UserId
+from serving.answering.cache import AtHand
 from serving.answering.fields import ItemFields
 from serving.answering.list_kind import CachedKind, ListKind
 from serving.answering.pipeline import Answer, AnswerPipeline
@@ -20,7 +21,7 @@ from serving.exclusions.exclusions import Exclusions, UserExclusions
 from serving.fallback.fallback_catalogue import FallbackCatalogue
 from serving.lists.list_builder import RerankingPolicy
 from serving.lists.list_maker import ListMaker
-from serving.lists.meant_categories import MeantCategories
+from serving.lists.meant_categories import NOTHING_MEANT, MeantCategories
 from serving.lists.recommendation_list import RecommendationList, backfill_items
 from serving.lists.request import RecommendationRequest
 from serving.recommendations.impressions import Impression, ImpressionQueue
@@ -37,6 +38,17 @@ class Recommendation:
     categories_meant: Mapping[str, str]
     """Of an empty list: categories asked for that no item has, with those that were meant."""
     generated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class CacheableRequest:
+    """A request whose lists are cached."""
+
+    request: RecommendationRequest
+    complete: RecommendationRequest
+    """With the defaults where nothing was asked."""
+    key: str
+    """What its lists are cached under, apart from run and user."""
 
 
 @dataclass(eq=False, slots=True, kw_only=True)
@@ -68,17 +80,38 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             with suppress(StoreUnavailableError):
                 await self.impressions.flush()
         answer = await self.pipeline.answer(kind, complete, user_id)
-        recommendation = Recommendation(
-            recommendation_id=uuid.uuid4(),
-            answer=answer,
-            categories_meant=await self.categories.find_if_possible(
-                request.filters, answer.result.items
-            ),
-            generated_at=datetime.now(UTC),
-        )
-        self.impressions.put(_impression(recommendation))
+        meant = await self.categories.find_if_possible(request.filters, answer.result.items)
+        recommendation = self._given(answer, meant)
         if is_cached and user_id is not None and answer.user_no is not None:
             self.recent_requests.note(user_id, request)
+        return recommendation
+
+    def cacheable(self, request: RecommendationRequest) -> "CacheableRequest | None":
+        """The request with what `find_at_hand` needs; None: its lists are not cached."""
+        complete = request.with_defaults(self.reranking)
+        if not complete.is_cached:
+            return None
+        return CacheableRequest(request, complete, self.key(complete))
+
+    async def find_at_hand(
+        self, user_id: UserId, asked: "CacheableRequest"
+    ) -> tuple[Recommendation, AtHand] | None:
+        """What `recommend` gives if all is well and there is a cached list; None: it must tell."""
+        found = await self.pipeline.find_at_hand(self, asked.complete, user_id, asked.key)
+        # What was meant by the categories of an empty list may be another by now.
+        if found is None or not found[0].result.items:
+            return None
+        answer, at_hand = found
+        recommendation = self._given(answer, NOTHING_MEANT)
+        self.recent_requests.note(user_id, asked.request)
+        return recommendation, at_hand
+
+    def _given(
+        self, answer: Answer[RecommendationList], meant: Mapping[str, str]
+    ) -> Recommendation:
+        """It counts as shown."""
+        recommendation = Recommendation(uuid.uuid4(), answer, meant, datetime.now(UTC))
+        self.impressions.put(_impression(recommendation))
         return recommendation
 
     async def prepare(self, run: LiveRun, user_id: UserId, request: RecommendationRequest) -> None:

@@ -60,7 +60,7 @@ async def recommend(
     # Cached with causes only under this request: `explain` is part of an answer's cache key.
     request = asked.to_request()
     # As it was asked: what is the user's own may change while somebody scrolls.
-    binding = f"{user_id}\n{request.scroll_key()}"
+    binding = binding_of(user_id, request.scroll_key())
     scroll = Scroll.at(asked.cursor, binding)
     filters = await own_values.resolved(request.filters, UserId(user_id))
     request = replace(request, explain=explained == "yes", filters=filters, shown=scroll.shown)
@@ -69,3 +69,8 @@ async def recommend(
     answer = recommendation_answer(user_id, given, explained=explained, next_cursor=following)
     fielded = await recommender.item_fields.put(answer, given.answer.result, asked.fields)
     return list_response(fielded, if_none_match, is_for_all=False)
+
+
+def binding_of(user_id: str, scroll_key: str) -> str:
+    """What a cursor of a user's list counts for."""
+    return f"{user_id}\n{scroll_key}"

@@ -231,36 +231,49 @@ def recommendation_answer(
     next_cursor: str | None = None,
 ) -> dict[str, Any]:
     """The fields of `RecommendationAnswer`, ready to be written."""
-    found = given.answer
-    result = found.result
-    answer = {
-        "recommendation_id": given.recommendation_id,
-        "user_id": user_id,
-        "items": [
-            _item_answer(item, result.explanation, explained=explained) for item in result.items
-        ],
-        "source": found.source,
-        "strategy": result.strategy,
-        "categories_meant": given.categories_meant,
-        "degraded": found.degraded,
-        "exclusions": found.exclusions,
-        "run": run_answer(result.run),
-        "policy": result.policy,
-        "preferences": result.preferences,
-        "next": next_cursor,
-        "generated_at": given.generated_at,
-        "generation_time_ms": found.generation_time_ms,
-        "list_age_seconds": found.age_seconds,
-        "live_vector_age_seconds": _age(result.vector_at),
-        "algorithm_version": algorithm_version(result.run),
-    }
+    answer = {**fields_of_answer(given, next_cursor), **_fields_of_list(user_id, given, explained)}
     if explained == "no":
         return answer
-    said = result.explanation
+    said = given.answer.result.explanation
     return {
         **answer,
         "because_withheld": WITHHELD if explained == "withheld" else None,
         "removed": said.removed if said is not None and explained == "yes" else None,
+    }
+
+
+def fields_of_answer(given: Recommendation, next_cursor: str | None) -> dict[str, Any]:
+    """Those that are others in the next answer with the same list."""
+    found = given.answer
+    return {
+        "recommendation_id": given.recommendation_id,
+        "source": found.source,
+        "run": run_answer(found.result.run),
+        "next": next_cursor,
+        "generated_at": given.generated_at,
+        "generation_time_ms": found.generation_time_ms,
+        "list_age_seconds": found.age_seconds,
+        "live_vector_age_seconds": _age(found.result.vector_at),
+    }
+
+
+def _fields_of_list(
+    user_id: str | None, given: Recommendation, explained: Explained
+) -> dict[str, Any]:
+    found = given.answer
+    result = found.result
+    return {
+        "user_id": user_id,
+        "items": [
+            _item_answer(item, result.explanation, explained=explained) for item in result.items
+        ],
+        "strategy": result.strategy,
+        "categories_meant": given.categories_meant,
+        "degraded": found.degraded,
+        "exclusions": found.exclusions,
+        "policy": result.policy,
+        "preferences": result.preferences,
+        "algorithm_version": algorithm_version(result.run),
     }
 
 

@@ -11,6 +11,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from serving.redis.batched_commands import BatchedCommands
 from serving.redis.redis_faults import RedisFaults, RedisHealth
 from serving.runtime.breaker import Breaker
 from serving.runtime.budget import current
@@ -19,6 +20,9 @@ from serving.runtime.tasks import AbandonedTasks, end, ignore_result
 
 GENERATION = "tandem:answers-generation"
 """A random text in the validity of every answer: a new one drops the answers of all users."""
+
+CATALOGUE = "tandem:catalogue"
+"""A random text: another one, and items have changed so that lists must know it at once."""
 
 _PATIENCE_HEARTBEATS = 4
 """After so many heartbeats' time every process knows of an outage: it takes three to notice one."""
@@ -53,6 +57,11 @@ class RedisLink:
         # Nothing is opened yet. Each command is bounded as a whole; asking again costs more than
         # PostgreSQL's answer.
         self._client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), protocol=2)
+        self._batched = BatchedCommands(
+            self._client.connection_pool.make_connection,
+            last=("MGET", GENERATION, CATALOGUE),
+            timeout_seconds=timeout_seconds,
+        )
         self._faults = RedisFaults(metrics)
         self.breaker = breaker
         self._timeout_seconds = timeout_seconds
@@ -119,6 +128,24 @@ class RedisLink:
         self.breaker.succeeded(admission)
         self._faults.note_success()
         return answer
+
+    async def ask_batched(self, *command: Any) -> tuple[Any, bytes | None, bytes | None] | None:
+        """The same as cheaply as can be while all is well; None: use `ask`, which judges Redis.
+
+        With the reply come the generation and the token of the catalogue as they were after it: who
+        finds the same generation in an entry knows that it was not dropped when it was read.
+        """
+        if (
+            self.away
+            or self.breaker.state != "closed"
+            or self._invalidations_due > self._invalidations_made
+        ):
+            return None
+        found = await self._batched.ask(command)
+        if found is None or isinstance(found[1], Exception):
+            return None
+        reply, (generation, catalogue) = found
+        return reply, generation, catalogue
 
     async def ask_unchecked(self, *command: Any) -> Any:
         """The same whatever the breaker says and the budget leaves, for what nothing else can tell.
@@ -205,6 +232,7 @@ class RedisLink:
     async def close(self) -> None:
         """Close all connections; what is still under way is given up."""
         await asyncio.gather(*map(end, tuple(self._under_way)))
+        await self._batched.close()
         await self._client.aclose()
 
     @property

@@ -2,8 +2,13 @@
 
 import logging
 import sys
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
 
+import orjson
 import structlog
+
+log = structlog.get_logger()
 
 _SHARED = (
     structlog.contextvars.merge_contextvars,
@@ -12,11 +17,40 @@ _SHARED = (
 )
 
 
+class _RequestLines:
+    """Writes the line of each request as structlog would, for a tenth of what that takes."""
+
+    def __init__(self, file: BinaryIO | None) -> None:
+        """`file` None: such lines are not logged."""
+        self._file = file
+
+    def write(self, said: dict[str, Any]) -> None:
+        if self._file is None:
+            return
+        said["level"], said["timestamp"] = "info", datetime.now(UTC).isoformat()
+        self._file.write(orjson.dumps(said) + b"\n")
+        self._file.flush()
+
+
+_request_lines: _RequestLines | None = None
+
+
+def log_request(**said: Any) -> None:
+    """Log a request that has ended."""
+    if _request_lines is None:
+        log.info("request", **said)
+    else:
+        _request_lines.write({"event": "request", **said})
+
+
 def configure_logs(level: str = "INFO") -> None:
     """Set up structlog and the standard library's logging; called once in each process.
 
     `level`: what is less urgent is not logged.
     """
+    global _request_lines  # noqa: PLW0603 -- as the configuration of structlog is
+    is_logged = logging.getLevelNamesMapping()[level] <= logging.INFO
+    _request_lines = _RequestLines(sys.stderr.buffer if is_logged else None)
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(level),
         processors=[

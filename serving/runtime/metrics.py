@@ -1,12 +1,15 @@
 """What the serving layer counts, in a registry of the app's own."""
 
-from functools import partial
+from functools import lru_cache, partial
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from serving.runtime.performance import Performance
 
 _SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+
+_MOST_SERIES = 1_000
+"""Of requests, that are looked up once."""
 
 _OF_POSTGRES = (
     "away", "timeout", "open", "busy", "stalled", "conflict", "statement", "damaged",
@@ -157,7 +160,20 @@ class ServingMetrics:
             self.rate_limited.labels(limit)
         for reason in ("too_many", "connections"):
             self.requests_shed.labels(reason)
+        self.hits = self.cache.labels("hit")
+        self._of_request = lru_cache(_MOST_SERIES)(self._series_of_request)
         self.performance = Performance(self._counters)
+
+    def note_request(self, route: str, method: str, status: int, seconds: float) -> None:
+        """A request has ended."""
+        count, duration = self._of_request(route, method, status)
+        count.inc()
+        duration.observe(seconds)
+        self.performance.observe(route, method, status, seconds)
+
+    def _series_of_request(self, route: str, method: str, status: int) -> tuple[Counter, Histogram]:
+        count = self.requests.labels(route, method, str(int(status)))
+        return count, self.request_seconds.labels(route, method)
 
     def _counters(self) -> dict[str, float]:
         """What is told of a window beside the requests."""

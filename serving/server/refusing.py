@@ -123,6 +123,7 @@ class RefusingProtocol(HttpToolsProtocol):
                     method=method,
                     status=refusal.status,
                     since=self._first_byte_at or time.monotonic(),
+                    request_id=request_id,
                 )
         headers = [*self.server_state.default_headers, *with_all(document.raw_headers)]
         headers += [(b"x-request-id", request_id.encode()), (b"connection", b"close")]

@@ -1,0 +1,259 @@
+"""The short way to a cached list, before all else that the app does with a request.
+
+Most requests ask for the list of one user, with a key, and find it in the cache. The middleware,
+FastAPI's dependencies and the pipeline would take ten times as long as what such an answer needs,
+so it is given here, as plain ASGI:
+
+1.  `_asked`: method, path, query and headers are what most requests have. The user of a path and
+    the parameters of a query are remembered, so that they are validated once.
+2.  There is a slot (`RequestSlots`), and the route's own requirement (`RequiredScope.grants`)
+    knows the key and counts the request against its limit.
+3.  `Recommender.find_at_hand`: the cached list, which Redis is asked for in one command. It is
+    there only if nothing has dropped it since, and then passes the checks that the pipeline makes
+    of any cached list: run, catalogue, expiry. It counts as shown (impressions), as a hit, and as
+    lately asked for.
+4.  `LastingPart.written`: what all answers with the list have in common was written when it was
+    first given; what is of this answer alone stands before it. Tag and 304 are those of any list.
+5.  Headers, compression, metrics and the line in the log are made by the functions that the
+    middleware calls.
+
+Whatever is not so goes the whole way, with the grant that was found out here, so that nothing is
+counted twice. Nothing is decided here that the whole way does not decide
+by the same function; `tests/serving/test_hot_route.py` compares the two. The whole way is left:
+other methods, tokens and cookies, pages of other origins, bodies, queries with something wrong,
+`cursor`, `explain`, `fields`, `filter`, whatever is not cached, unknown users, and all that happens
+while Redis, PostgreSQL or the run are not as they should be.
+"""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+from starlette.routing import Match
+from starlette.types import Message, Scope, Send
+
+from domain.identifiers import UserId
+from serving.access.requirements import RequiredScope, declarations_of
+from serving.answering.cache import AtHand
+from serving.answering.list_response import LastingPart
+from serving.http.middleware import RequestSlots, answer_headers, smaller
+from serving.http.paths import is_utf8, paths_as_sent
+from serving.http.refusals import record_request, request_id_of
+from serving.http.routing import Services, TandemRoute
+from serving.http.values import UserIdentifier
+from serving.lists.cursor import Scroll, ShownItems, is_last
+from serving.recommendations.recommend import CacheableRequest, Recommendation, Recommender
+from serving.recommendations.recommendation_query import RecommendationQuery
+from serving.recommendations.routes import binding_of, router
+from serving.recommendations.schemas import fields_of_answer, recommendation_answer
+from serving.runtime.faults import FaultyInputError
+from serving.runtime.metrics import ServingMetrics
+
+_BEGINNING, _END = b"/v1/users/", b"/recommendations"
+_MOST_USERS, _MOST_QUERIES = 20_000, 1_000
+"""Paths and queries that are remembered."""
+_LONGEST = 500
+"""Bytes of a path or a query; longer ones are not remembered."""
+_KEY = b"x-api-key"
+_READ = frozenset({_KEY, b"x-request-id", b"if-none-match", b"accept-encoding"})
+_UNUSUAL = frozenset(
+    {
+        b"authorization",
+        b"cookie",
+        b"origin",
+        b"content-length",
+        b"transfer-encoding",
+    }
+)
+"""Headers of requests that are not answered here."""
+_USER_ID: TypeAdapter[str] = TypeAdapter(UserIdentifier)
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """What a query asks for."""
+
+    request: CacheableRequest
+    limit: int
+    scroll_key: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A request that may be answered here."""
+
+    user_id: UserId
+    query: _Query
+    headers: Mapping[bytes, str]
+    recommender: Recommender
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """What answers with one list have in common."""
+
+    lasting: LastingPart
+    shown: ShownItems | None
+    """Where the list goes on after; None: it ends."""
+
+
+class CachedLists:
+    """Answers what it can from the cache."""
+
+    def __init__(self, slots: RequestSlots, metrics: ServingMetrics) -> None:
+        self._slots = slots
+        self._metrics = metrics
+        self._route = _route()
+        (self._requirement,) = _requirements(self._route)
+        self._user_of = lru_cache(_MOST_USERS)(self._read_path)
+        self._query_of = lru_cache(_MOST_QUERIES)(self._read_query)
+
+    async def answer(self, scope: Scope, send: Send) -> bool:
+        """Answer a request; False: nothing was sent, and it is to go the whole way."""
+        started = time.perf_counter()
+        asked = self._asked(scope)
+        slots, state = self._slots, scope["state"]
+        if (
+            asked is None
+            or slots.taken >= slots.most
+            or not self._requirement.grants(state, asked.headers[_KEY])
+        ):
+            return False
+        slots.taken += 1
+        try:
+            found = await asked.recommender.find_at_hand(asked.user_id, asked.query.request)
+            if found is None:
+                self._requirement.begin_budget(state)
+                return False
+            await self._send(asked, *found, state, send, started)
+        finally:
+            slots.taken -= 1
+        return True
+
+    def _asked(self, scope: Scope) -> _Asked | None:
+        """What is asked; None: it may be something unusual."""
+        if scope["method"] != "GET" or scope["root_path"]:
+            return None
+        path, query_string = scope.get("raw_path") or b"", scope["query_string"]
+        if not (path.startswith(_BEGINNING) and path.endswith(_END)) or (
+            len(path) + len(query_string) > _LONGEST or "spare_connection" in scope["state"]
+        ):
+            return None
+        headers = _headers(scope)
+        if headers is None or _KEY not in headers:
+            return None
+        services: Services = scope["state"]["services"]
+        recommender = services[Recommender]
+        user_id, query = self._user_of(path), self._query_of(query_string, recommender)
+        if user_id is None or query is None:
+            return None
+        return _Asked(user_id, query, headers, recommender)
+
+    async def _send(  # noqa: PLR0917 -- all that there is to an answer
+        self,
+        asked: _Asked,
+        given: Recommendation,
+        at_hand: AtHand,
+        state: Mapping[str, Any],
+        send: Send,
+        started: float,
+    ) -> None:
+        began_at = time.monotonic()
+        sent, prepared = asked.headers, _prepared(asked, given, at_hand)
+        fields = fields_of_answer(given, _next(asked, prepared.shown))
+        status, headers, body = prepared.lasting.written(fields, sent.get(b"if-none-match"))
+        request_id = request_id_of(sent.get(b"x-request-id"))
+        headers.append((b"x-request-id", request_id.encode()))
+        start: Message = {"type": "http.response.start", "status": status, "headers": headers}
+        message: Message = {"type": "http.response.body", "body": body}
+        message = smaller(start, message, sent.get(b"accept-encoding", ""))
+        start["headers"] = answer_headers(start["headers"], state.get("rate_limit", ()), started)
+        try:
+            await send(start)
+            await send(message)
+        finally:
+            record_request(
+                self._metrics,
+                route=self._route.path_format,
+                method="GET",
+                status=status,
+                since=state.get("first_byte_at") or began_at,
+                request_id=request_id,
+            )
+
+    def _read_path(self, raw_path: bytes) -> UserId | None:
+        """The user it names; None: it is not a path of this route, or names nobody."""
+        if not is_utf8(raw_path):
+            return None
+        sent: Scope = {"type": "http", "method": "GET", "path": "", "raw_path": raw_path}
+        match, found = self._route.matches({**sent, **paths_as_sent(sent)})
+        if match is not Match.FULL:
+            return None
+        try:
+            return UserId(_USER_ID.validate_python(found["path_params"]["user_id"]))
+        except ValidationError:
+            return None
+
+    def _read_query(self, query_string: bytes, recommender: Recommender) -> _Query | None:
+        """What it asks for; None: something unusual, or something is wrong with it."""
+        # Bytes that are not encoded would be taken for those of another alphabet.
+        if not query_string.isascii() or not all(map(is_utf8, query_string.split(b"&"))):
+            return None
+        asked: RecommendationQuery | None = self._route.read_query(query_string)
+        if asked is None or asked.explain or asked.cursor is not None or asked.fields:
+            return None
+        try:
+            request = asked.to_request()
+        except FaultyInputError:
+            return None
+        cacheable = recommender.cacheable(request)
+        if cacheable is None or request.filters.written is not None:
+            return None
+        return _Query(cacheable, asked.limit, request.scroll_key())
+
+
+def _headers(scope: Scope) -> dict[bytes, str] | None:
+    """Those that are read, the first of each; None: there are others that change the answer."""
+    read: dict[bytes, str] = {}
+    for name, value in scope["headers"]:
+        if name in _UNUSUAL:
+            return None
+        if name in _READ and name not in read:
+            read[name] = value.decode("latin-1")
+    return read
+
+
+def _prepared(asked: _Asked, given: Recommendation, at_hand: AtHand) -> _Prepared:
+    """Made with the first answer."""
+    if at_hand.made is None:
+        answer = recommendation_answer(asked.user_id, given, explained="no")
+        ends = is_last(given.answer.result, asked.query.limit)
+        at_hand.made = _Prepared(
+            LastingPart.of(answer, is_for_all=False),
+            None if ends else ShownItems.of(at_hand.item_nos),
+        )
+    prepared: _Prepared = at_hand.made
+    return prepared
+
+
+def _next(asked: _Asked, shown: ShownItems | None) -> str | None:
+    """Where the list goes on; None: it ends."""
+    if shown is None:
+        return None
+    binding = binding_of(asked.user_id, asked.query.scroll_key)
+    return shown.cursor(Scroll.begin().began_at, binding)
+
+
+def _route() -> TandemRoute:
+    """The route that goes the whole way."""
+    (route,) = (route for route in router.routes if isinstance(route, TandemRoute))
+    return route
+
+
+def _requirements(route: TandemRoute) -> Iterator[RequiredScope]:
+    for declared in declarations_of((route.dependant,)):
+        if isinstance(declared, RequiredScope):
+            yield declared

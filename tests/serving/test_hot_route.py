@@ -1,0 +1,259 @@
+"""The short way to a cached list answers as the whole way does, and only what it may."""
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import func, update
+from starlette.types import Scope, Send
+
+from serving.recommendations.hot_route import CachedLists
+from tests import tables
+from tests.examples import examples
+from tests.serving.conftest import Seeds, Start, event, recommended, send, until
+
+PATH = "/v1/users/ann/recommendations"
+OF_ONE_ANSWER = {
+    "recommendation_id",
+    "generated_at",
+    "generation_time_ms",
+    "list_age_seconds",
+    "live_vector_age_seconds",
+    "next",
+    "request_id",
+}
+HEADERS_OF_ONE_ANSWER = {
+    "x-process-time",
+    "x-request-id",
+    "tandem-recommendation-id",
+    "content-length",
+    "ratelimit",
+}
+PATHS = st.sampled_from(
+    [
+        PATH,
+        "/v1/users/%61nn/recommendations",
+        "/v1/users/a%2Fb/recommendations",
+        "/v1/users/a/b/recommendations",
+        "/v1/users/nobody/recommendations",
+        "/v1/users/me/recommendations",
+        "/v1/users//recommendations",
+        "/v1/users/%ff/recommendations",
+        "/v1/users/a%00/recommendations",
+        "/v1/us%65rs/ann/recommendations",
+        f"/v1/users/{'x' * 300}/recommendations",
+        f"{PATH}/",
+        f"{PATH}/recommendations",
+    ]
+)
+PAIRS = st.sampled_from(
+    [
+        *("limit=3", "limit=03", "limit=0", "limit=20", "limit=%33", "Limit=3", "limit"),
+        *("exclude_seen=false", "exclude_seen=0", "explain=true", "explain=false"),
+        *("category=Comedy", "category=comedy", "exclude_category=Drama", "exclude=x", "fields="),
+        *("fields=title,categories", "filter=year%20%3E%201", "filter=(", "cursor=abc", "cursor="),
+        *("interest=robots", "interest=%20", "interest_item=x", "max_per_category=1"),
+        *("diversity=0.5", "diversity=2", "explore=0", "weights=batch:1", "weights=batch:0"),
+        *("weights=speed:1", "policy=fixed", "policy=odd", "sharpness=2", "not_again=1h"),
+        *("not_again=0h", "use_cache=false", "use_cache=true", "odd=1", "%ff=1", "", "limit=3%ff"),
+    ]
+)
+QUERIES = st.lists(PAIRS, max_size=3).map("&".join)
+HEADERS = st.dictionaries(
+    st.sampled_from(
+        [
+            *("X-Request-ID", "If-None-Match", "Accept-Encoding", "Cookie", "Origin", "Accept"),
+            *("Authorization", "X-API-Key", "Content-Length", "Traceparent", "X-CSRF-Token"),
+        ]
+    ),
+    st.sampled_from(["*", "gzip", "", "an-id", 'W/"odd"', "Bearer odd", "0", "tandem_session=odd"]),
+    max_size=2,
+).filter(lambda sent: sent.get("Content-Length", "0") == "0")
+through_two_apps = settings(
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+    max_examples=examples(80),
+)
+
+
+class Counted:
+    """Tells how many requests went the short way."""
+
+    def __init__(self, cached_lists: CachedLists) -> None:
+        self._cached_lists = cached_lists
+        self.answered = 0
+
+    async def answer(self, scope: Scope, send: Send) -> bool:
+        is_answered = await self._cached_lists.answer(scope, send)
+        self.answered += is_answered
+        return is_answered
+
+
+def counted(client: httpx.AsyncClient) -> Counted:
+    app: Any = client.app  # type: ignore[attr-defined]
+    app.cached_lists = counting = Counted(app.cached_lists)
+    return counting
+
+
+@pytest.fixture
+async def two(start: Start, seeds: Seeds) -> tuple[httpx.AsyncClient, httpx.AsyncClient]:
+    """A client of an app with the short way, and one of an app without; both have cached lists."""
+    seeds.listed_user("ann", popular=range(5, 10))
+    seeds.user("a/b")
+    short = await start(limit_key_per_minute=100_000, redis_timeout_seconds=5.0)
+    whole = await start(limit_key_per_minute=100_000, redis_timeout_seconds=5.0)
+    whole.app.cached_lists = None  # type: ignore[attr-defined]
+    return short, whole
+
+
+def compared(answer: httpx.Response) -> tuple[int, dict[str, str], Any]:
+    headers = {
+        name: value for name, value in answer.headers.items() if name not in HEADERS_OF_ONE_ANSWER
+    }
+    if not answer.content:
+        return answer.status_code, headers, None
+    said = {name: value for name, value in answer.json().items() if name not in OF_ONE_ANSWER}
+    if said.get("run"):
+        del said["run"]["age_seconds"]
+    return answer.status_code, headers, said
+
+
+@through_two_apps
+@given(st.sampled_from(["GET", "GET", "GET", "HEAD", "POST"]), PATHS, QUERIES, HEADERS)
+@example("GET", PATH, "", {})
+@example("GET", PATH, "limit=3", {"X-Request-ID": "an-id"})
+@example("GET", PATH, "limit=3", {"If-None-Match": "*"})
+@example("GET", PATH, "limit=3&limit=3", {})
+@example("GET", PATH, "category=comedy", {})
+@example("HEAD", PATH, "", {})
+async def test_both_ways_answer_alike(
+    two: tuple[httpx.AsyncClient, httpx.AsyncClient],
+    method: str,
+    path: str,
+    query: str,
+    headers: dict[str, str],
+) -> None:
+    short, whole = two
+    target = f"{path}?{query}" if query else path
+    for client in (whole, short):
+        await client.request(method, target, headers=headers)
+    of_whole = await whole.request(method, target, headers=headers)
+    of_short = await short.request(method, target, headers=headers)
+    assert compared(of_short) == compared(of_whole)
+    if headers.get("X-Request-ID") == "an-id":
+        assert of_short.headers["x-request-id"] == of_whole.headers["x-request-id"]
+
+
+async def test_a_cached_list_goes_the_short_way_with_its_tag_and_its_cursor(
+    start: Start, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(5, 10))
+    client = await start()
+    short = counted(client)
+    made = await recommended(client, "ann", limit=3)
+    assert short.answered == 0
+    kept = await recommended(client, "ann", limit=3)
+    assert short.answered == 1
+    assert (kept.json()["source"], kept.headers["etag"]) == ("cache", made.headers["etag"])
+    again = await client.get(
+        PATH, params={"limit": 3}, headers={"If-None-Match": kept.headers["etag"]}
+    )
+    assert (again.status_code, again.content, short.answered) == (304, b"", 2)
+    page = await recommended(client, "ann", limit=3, cursor=kept.json()["next"])
+    assert not {item["item_id"] for item in page.json()["items"]} & {
+        item["item_id"] for item in kept.json()["items"]
+    }
+
+
+async def test_what_is_shown_the_short_way_is_an_impression_a_hit_and_a_request(
+    start: Start, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann")
+    client = await start()
+    short = counted(client)
+    for _ in range(3):
+        await recommended(client, "ann", limit=3)
+    assert short.answered == 2
+
+    async def written() -> bool:
+        return await asyncio.to_thread(seeds.count, "impressions") == 3
+
+    await until(written)
+    figures = (await client.get("/metrics")).text
+    assert 'serving_cache_total{outcome="hit"} 2.0' in figures
+    assert (
+        'serving_requests_total{method="GET",route="/v1/users/{user_id}/recommendations"'
+        ',status="200"} 3.0' in figures
+    )
+
+
+async def test_no_list_goes_the_short_way_after_an_event_a_promotion_or_a_withdrawal(
+    start: Start, seeds: Seeds
+) -> None:
+    user_no = seeds.listed_user("ann", popular=range(5, 10))
+    client = await start()
+    short = counted(client)
+
+    async def is_short() -> bool:
+        """Whether the next list does, after one that was made if need be."""
+        before = short.answered
+        await recommended(client, "ann", limit=3)
+        return short.answered > before
+
+    for _ in range(2):
+        first = await recommended(client, "ann", limit=3)
+    item_id = first.json()["items"][0]["item_id"]
+    await send(client, event("ann", int(item_id.removeprefix("film-"))))
+    assert not await is_short()
+    assert await is_short()
+    withdrawn = await client.patch(f"/v1/items/{item_id}", json={"available": False})
+    assert withdrawn.status_code == 200, withdrawn.text
+    shown = (await recommended(client, "ann", limit=3, exclude_seen=False)).json()["items"]
+    assert item_id not in {item["item_id"] for item in shown}
+    await is_short()
+    run_id = seeds.run(batch={user_no: [(seeds.film_nos[9], 1.0)]})
+
+    async def served() -> bool:
+        answer = await recommended(client, "ann", limit=3)
+        return answer.json()["run"]["id"] == run_id
+
+    await until(served)
+
+
+async def test_a_revoked_key_opens_the_short_way_no_more(start: Start, seeds: Seeds) -> None:
+    seeds.listed_user("ann")
+    client = await start(api_key_seconds=0.4)
+    key, other = seeds.key("read", name="short"), seeds.key("write", name="other")
+    short = counted(client)
+    for _ in range(3):
+        answer = await client.get(PATH, headers={"X-API-Key": key})
+    assert (answer.status_code, short.answered) == (200, 2)
+    assert (await client.get(PATH, headers={"X-API-Key": other})).status_code == 403
+    assert (await client.get(PATH, headers={"X-API-Key": key[:-1]})).status_code == 401
+    revoked = update(tables.api_keys).where(tables.api_keys.c.name == "short")
+    await asyncio.to_thread(seeds.write, revoked.values(revoked_at=func.now()))
+
+    async def refused() -> bool:
+        return (await client.get(PATH, headers={"X-API-Key": key})).status_code == 401
+
+    await until(refused)
+
+
+async def test_a_limit_counts_the_same_whichever_way_a_request_goes(
+    start: Start, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann")
+    client = await start()
+    client.headers["X-API-Key"] = seeds.key("read", name="limited", per_minute=100)
+    short = counted(client)
+    left, began_at = [], time.monotonic()
+    for number in range(10):
+        path = PATH if number % 2 else f"{PATH}?use_cache=false"
+        left.append(int((await client.get(path)).headers["ratelimit"].split("r=")[1].split(";")[0]))
+    came_back = (time.monotonic() - began_at) * 100 / 60
+    assert 9 - came_back - 1 <= left[0] - left[-1] <= 9
+    assert short.answered >= 2
