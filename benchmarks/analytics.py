@@ -17,7 +17,7 @@ from batch.history.rollups import count_rollups
 from benchmarks.command import run_command
 from benchmarks.loaded_files import new_database, progress, served_folder
 from sql.engine import make_engine
-from sql.roles import ANALYST
+from sql.role_names import ANALYST
 from stack.cli.options import AsJson
 from stack.local.roles import ensure_embedded_roles
 from stack.local.servers.postgres import running_postgres

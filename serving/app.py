@@ -19,6 +19,8 @@ from serving.accounts.auth_routes import router as auth_router
 from serving.accounts.session_routes import router as session_router
 from serving.administration.routes import router as administration_router
 from serving.catalogue.routes import router as catalogue_router
+from serving.console.static_routes import router as console_files_router
+from serving.console.watch_routes import router as watch_router
 from serving.container import Container
 from serving.diagnosis.routes import router as diagnosis_router
 from serving.events.kind_routes import router as kinds_router
@@ -90,6 +92,8 @@ _ROUTERS = (
     administration_router,
     operation_router,
     pages_router,
+    console_files_router,
+    watch_router,
 )
 """In the order in which paths are looked for, and documented."""
 

@@ -11,6 +11,7 @@ from serving.administration.settings_in_force import SettingsReader
 from serving.answering.own_values import OwnValues
 from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
+from serving.console.watching import Watcher
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
 from serving.events.deleting import EventUndoer
@@ -53,7 +54,7 @@ class Container(ListParts):
             self.access,
             OwnValues(self.user_profiles),
             self.item_fields,
-            Histories(self.store),
+            self.histories,
             UserExporter(self.store, page_seconds=self.settings.write_budget_seconds),
             UserTokens(
                 self.tokens,
@@ -81,12 +82,8 @@ class Container(ListParts):
             self.recorder,
             self.kinds,
             KindKeeping(self.store, self.kinds),
-            EventUndoer(
-                events=self.events,
-                kinds=self.kinds,
-                answers=self.answers,
-                exclusion_warmer=self.exclusion_warmer,
-            ),
+            self.undoer,
+            self.watcher,
             self.forgetter,
             UserMerger(
                 profiles=self.user_profiles,
@@ -128,6 +125,31 @@ class Container(ListParts):
             self.events,
             Invalidation(self.answers, self.exclusion_cache),
             most_waiting=self.settings.postgres_waiting,
+        )
+
+    @cached_property
+    def undoer(self) -> EventUndoer:
+        return EventUndoer(
+            events=self.events,
+            kinds=self.kinds,
+            answers=self.answers,
+            exclusion_warmer=self.exclusion_warmer,
+        )
+
+    @cached_property
+    def histories(self) -> Histories:
+        return Histories(self.store)
+
+    @cached_property
+    def watcher(self) -> Watcher:
+        return Watcher(
+            recommender=self.recommender,
+            recorder=self.recorder,
+            undoer=self.undoer,
+            recommendations=self.recommendations,
+            users=self.users,
+            live_runs=self.live_runs,
+            histories=self.histories,
         )
 
     @cached_property

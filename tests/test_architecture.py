@@ -35,6 +35,7 @@ HOMES = {
     "optuna": {"batch"},
     "argon2": {"serving"},
     "cachetools": {"serving"},
+    "jinja2": {"serving"},
     "jwt": {"serving"},
     "lark": {"serving"},
     "rapidfuzz": {"serving"},

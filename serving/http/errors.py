@@ -178,7 +178,7 @@ def problem_of(path: str, request_id: str, error: Exception) -> Response:
     return problem(
         path,
         request_id,
-        _status_of(type(error)),
+        status_of(error),
         str(error),
         kind=_kind_of(type(error)),
         faults=error.faults if isinstance(error, FaultyInputError) else (),
@@ -186,6 +186,11 @@ def problem_of(path: str, request_id: str, error: Exception) -> Response:
         oauth_error=error.error if isinstance(error, GrantRefusedError) else None,
         event_ids=error.event_ids if isinstance(error, EventsNotAcknowledgedError) else (),
     )
+
+
+def status_of(error: Exception) -> HTTPStatus:
+    """The code of an answer to an error of ours."""
+    return _status_of(type(error))
 
 
 def inner_problem(error: TandemError) -> dict[str, Any]:
@@ -301,8 +306,12 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 async def _on_invalid_request(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101 -- as above
-    invalid = invalid_request([_fault(detail) for detail in error.errors()])
-    return problem_of(request.url.path, request.state.request_id, invalid)
+    return problem_of(request.url.path, request.state.request_id, in_our_tree(error))
+
+
+def in_our_tree(error: RequestValidationError) -> FaultyInputError:
+    """The error of ours that stands for what FastAPI finds wrong with a request."""
+    return invalid_request([_fault(detail) for detail in error.errors()])
 
 
 def _fault(found: Mapping[str, Any]) -> Fault:

@@ -18,6 +18,9 @@ CONTENT_SECURITY_POLICY = (
 )
 """Nothing inline, nothing from elsewhere; Swagger UI has its icons as `data:`."""
 
+CONSOLE_POLICY = CONTENT_SECURITY_POLICY.replace("form-action 'none'", "form-action 'self'")
+"""The same for pages with forms whose fields stand in the address, as what is looked for does."""
+
 _FILES = {
     "docs.html": (_OWN, "text/html; charset=utf-8"),
     "start.js": (_OWN, "text/javascript; charset=utf-8"),

@@ -1,7 +1,6 @@
 """GET /docs and /openapi.json, for those who may see them; /sign-in and /sdk, for everybody."""
 
 import asyncio
-from collections.abc import Callable
 
 import orjson
 from fastapi import APIRouter, Request, Response
@@ -12,16 +11,9 @@ from serving.access.requirements import (
     may_open_docs,
     may_read_docs,
 )
-from serving.http.errors import nothing_here
-from serving.http.middleware import takes_gzip
 from serving.http.routing import TandemRoute
-from serving.pages import (
-    CONTENT_SECURITY_POLICY,
-    Page,
-    find_page,
-    find_sdk_file,
-    find_sign_in_page,
-)
+from serving.pages import find_page, find_sdk_file, find_sign_in_page
+from serving.pages.file_responses import file_response
 
 router = APIRouter(include_in_schema=False, route_class=TandemRoute)
 
@@ -29,31 +21,31 @@ router = APIRouter(include_in_schema=False, route_class=TandemRoute)
 @router.get("/docs", dependencies=[may_open_docs])
 async def docs(request: Request) -> Response:
     """The page that shows /openapi.json, and asks for a key if that needs one."""
-    return await _page(request, find_page, "docs.html")
+    return await file_response(request, find_page, "docs.html")
 
 
 @router.get("/docs/{name}", dependencies=[may_open_docs])
 async def docs_file(request: Request, name: str) -> Response:
     """What the page is made of."""
-    return await _page(request, find_page, name)
+    return await file_response(request, find_page, name)
 
 
 @router.get("/sign-in", dependencies=[may_be_whoever])
 async def sign_in(request: Request) -> Response:
     """The page to sign in on, or to choose a password on by a link."""
-    return await _page(request, find_sign_in_page, "sign-in.html")
+    return await file_response(request, find_sign_in_page, "sign-in.html")
 
 
 @router.get("/sign-in/{name}", dependencies=[may_be_whoever])
 async def sign_in_file(request: Request, name: str) -> Response:
     """What that page is made of."""
-    return await _page(request, find_sign_in_page, name)
+    return await file_response(request, find_sign_in_page, name)
 
 
 @router.get("/sdk/{name}", dependencies=[may_load_sdk])
 async def sdk_file(request: Request, name: str) -> Response:
     """The script that pages of apps ask this API with, and its types."""
-    return await _page(request, find_sdk_file, name, cache_control="public, max-age=3600")
+    return await file_response(request, find_sdk_file, name, cache_control="public, max-age=3600")
 
 
 @router.get("/openapi.json", dependencies=[may_read_docs])
@@ -64,25 +56,3 @@ async def openapi(request: Request) -> Response:
     if root_path:
         document = {**document, "servers": [{"url": root_path}]}
     return Response(orjson.dumps(document), media_type="application/json")
-
-
-async def _page(
-    request: Request,
-    find: Callable[[str], Page | None],
-    name: str,
-    *,
-    cache_control: str = "private, max-age=3600",
-) -> Response:
-    # The first time it is read and compressed, which takes as long as many requests.
-    page = await asyncio.to_thread(find, name)
-    if page is None:
-        raise nothing_here()
-    headers = {
-        "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-        "Cache-Control": cache_control,
-        "Vary": "Accept-Encoding",
-    }
-    if not takes_gzip(request.headers.get("accept-encoding", "")):
-        return Response(page.body, headers=headers, media_type=page.media_type)
-    headers["Content-Encoding"] = "gzip"
-    return Response(page.smaller, headers=headers, media_type=page.media_type)

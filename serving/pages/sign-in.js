@@ -3,7 +3,8 @@
 const find = (id) => document.getElementById(id);
 const [purpose, link] = location.hash.slice(1).split("=");
 // A link is good once, and has no business in the history of the browser.
-if (link) history.replaceState(null, "", location.pathname);
+if (link && purpose !== "next") history.replaceState(null, "", location.pathname);
+const next = purpose === "next" && link && new URL(decodeURIComponent(link), location.origin);
 const chooses = link && { invitation: "Choose", reset: "Choose a new" }[purpose];
 let csrf = "";
 
@@ -16,6 +17,9 @@ async function ask(method, path, body) {
 }
 
 function show(session) {
+  // Whoever was on the way to a page of this server goes on there.
+  if (session && next && next.origin === location.origin && session.account.role !== "user")
+    return location.replace(next);
   csrf = session ? session.csrf_token : "";
   find("signed-in").hidden = !session;
   find("form").hidden = Boolean(session);

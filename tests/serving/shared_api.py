@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sql.engine import make_engine
-from sql.roles import APP
+from sql.role_names import APP
 from stack.local.servers.postgres import PostgresServer
 from tests.conftest import cloned_database
 from tests.serving.conftest import Seeds

@@ -124,6 +124,12 @@ DECLARED = {
     "GET /docs": EVERYBODY,
     "GET /docs/{name}": EVERYBODY,
     "GET /openapi.json": "admin viewer",
+    "GET /console/static/{name}": EVERYBODY,
+    "GET /": "none viewer",
+    "GET /console/watch/lists": "none viewer",
+    "GET /console/watch/search": "none viewer",
+    "POST /console/watch/events": "none operator",
+    "POST /console/watch/undo": "none operator",
 }
 """Scope of a key and role of a person, and whether a user's token opens it for what is its own."""
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, text
 
 from batch.history.rollups import count_rollups
 from sql.engine import make_engine
-from sql.roles import ANALYST
+from sql.role_names import ANALYST
 from stack.local.servers.postgres import PostgresServer
 from tests import analytics_page
 from tests.batch.history.six_weeks import NOW, log

@@ -1,0 +1,66 @@
+"use strict";
+// What all pages of the console share: JSON bodies, errors, the theme, signing out.
+const all = (selector, within = document) => [...within.querySelectorAll(selector)];
+
+htmx.defineExtension("json", {
+  onEvent(name, event) {
+    if (name === "htmx:configRequest" && event.detail.verb !== "get")
+      event.detail.headers["Content-Type"] = "application/json";
+  },
+  encodeParameters(request, parameters) {
+    return JSON.stringify(Object.fromEntries(parameters));
+  },
+});
+
+function notice(text, kind = "bad") {
+  const box = document.createElement("div");
+  box.className = `notice ${kind}`;
+  const said = document.createElement("p");
+  said.textContent = text;
+  const close = document.createElement("button");
+  close.className = "quiet";
+  close.textContent = "×";
+  close.setAttribute("aria-label", "Close");
+  close.addEventListener("click", () => box.remove());
+  box.append(said, close);
+  document.getElementById("notices").append(box);
+  setTimeout(() => box.remove(), 10_000);
+}
+
+function detailOf(request) {
+  try {
+    const problem = JSON.parse(request.responseText);
+    const faults = (problem.errors ?? []).map((fault) => fault.detail);
+    return faults.length ? faults.join(" ") : problem.detail;
+  } catch {
+    return `The server answered ${request.status}.`;
+  }
+}
+
+function toSignIn() {
+  const next = encodeURIComponent(location.pathname + location.search);
+  location.assign(`${document.body.dataset.signIn}#next=${next}`);
+}
+
+document.addEventListener("htmx:responseError", (event) => {
+  if (event.detail.xhr.status === 401) toSignIn();
+  else notice(detailOf(event.detail.xhr));
+});
+document.addEventListener("htmx:sendError", () =>
+  notice("The server does not answer. Look whether it is running, then try again."),
+);
+
+document.getElementById("theme").addEventListener("click", () => {
+  const root = document.documentElement;
+  const isDark = root.dataset.theme
+    ? root.dataset.theme === "dark"
+    : matchMedia("(prefers-color-scheme: dark)").matches;
+  root.dataset.theme = isDark ? "light" : "dark";
+  localStorage.setItem("tandem.theme", root.dataset.theme);
+});
+
+document.getElementById("sign-out")?.addEventListener("click", async () => {
+  const headers = JSON.parse(document.body.getAttribute("hx-headers"));
+  await fetch(document.body.dataset.session, { method: "DELETE", headers });
+  location.assign(document.body.dataset.signIn);
+});

@@ -1,0 +1,70 @@
+"""How pages put numbers and times into words."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+NOTHING = "\N{EM DASH}"
+"""Where there is no value."""
+
+_MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+_FEW_SECONDS = 5
+_LONG_AGO_DAYS = 30
+_FEW = 10
+
+
+def format_ago(at: datetime | None) -> str:
+    """How long ago something was, as `3 min ago`; a date once it is more than a month."""
+    if at is None:
+        return "never"
+    seconds = (datetime.now(UTC) - at).total_seconds()
+    if seconds < _FEW_SECONDS:
+        return "just now"
+    if seconds > _LONG_AGO_DAYS * _DAY:
+        return f"{at:%d %b %Y}".lstrip("0")
+    return f"{format_seconds(round(seconds))} ago"
+
+
+def format_seconds(seconds: float | None) -> str:
+    """A time with the unit that suits it, as `1.4 s` or `3 min`."""
+    if seconds is None:
+        return NOTHING
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < _MINUTE:
+        return f"{seconds:.0f} s" if seconds >= _FEW or seconds % 1 == 0 else f"{seconds:.1f} s"
+    for unit, length in (("days", _DAY), ("h", _HOUR)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds / _MINUTE:.0f} min"
+
+
+def format_moment(at: datetime | None) -> str:
+    """A time in UTC, as `29 Nov, 03:00`."""
+    return NOTHING if at is None else f"{at.astimezone(UTC):%d %b, %H:%M}".lstrip("0")
+
+
+def format_count(count: float | None) -> str:
+    """A whole number with commas."""
+    return NOTHING if count is None else f"{count:,.0f}"
+
+
+def format_score(score: float) -> str:
+    """A score in [0, 1] with two decimals."""
+    return f"{score:.2f}"
+
+
+def format_percent(share: float | None) -> str:
+    """A share in [0, 1] as a percentage."""
+    return NOTHING if share is None else f"{share * 100:.0f} %"
+
+
+FILTERS: Mapping[str, Callable[..., Any]] = {
+    "ago": format_ago,
+    "seconds": format_seconds,
+    "moment": format_moment,
+    "count": format_count,
+    "score": format_score,
+    "percent": format_percent,
+}
+"""What templates name them."""
