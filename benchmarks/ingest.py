@@ -32,7 +32,8 @@ from benchmarks.command import run_command
 from benchmarks.halved_runs import ITEMS, USERS
 from benchmarks.read_system import running_system
 from domain.errors import StackError
-from sql.engine import libpq_url, make_engine
+from sql.addresses import libpq_url
+from sql.engine import make_engine
 from stack.api_key import create_key
 from stack.cli.options import AsJson
 from stack.local.servers.binaries import postgres_program
