@@ -11,13 +11,15 @@ from loading.options import AmbiguousInputError, Choice
 from loading.tables import NOT_TEXT
 from loading.time_patterns import CLOCKS, NAMED
 
-EPOCH, DAY_NUMBER, ISO, PATTERNS = "epoch", "day number", "ISO 8601", "patterns"
+EPOCH, DIGITS, ISO, PATTERNS = "epoch", "digits", "ISO 8601", "patterns"
 
 _NUMBER = r"-?\d+(\.\d*)?([eE][+-]?\d+)?"
 _SHORTENED = r"\d(\.\d+)?[eE]\+\d\d"
 _DIGITS_OF_SECONDS = 9
 """Behind the point in 1.600000001e9."""
-_DAY_NUMBER = r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+_DAY = r"(19|20)\d{2}(0[1-9]|1[0-2])(0[1-9]|[12]\d|3[01])"
+_DAY_AND_TIME = rf"{_DAY}(([01]\d|2[0-3])([0-5]\d([0-5]\d)?)?)?"
+_DIGIT_PATTERNS = "['%Y%m%d', '%Y%m%d%H', '%Y%m%d%H%M', '%Y%m%d%H%M%S']"
 _NUMERIC_DATE = r"^\s*(\d{1,2})[/.-](\d{1,2})[/.-](\d{4}|\d{2})\b"
 CLOCK = r"\d{1,2}:\d\d(:\d\d(\.\d+)?)?( ?[AaPp][Mm])?"
 """A time of day without its day."""
@@ -25,9 +27,9 @@ HOUR = r"([01]?\d|2[0-3])(\.0)?"
 """An hour without anything else."""
 
 # Epoch seconds reach the first in the year 5138; milliseconds passed it in 1973.
-_MILLISECONDS, _MICROSECONDS, _NANOSECONDS = 1e11, 1e14, 1e17
-_FIRST_SECOND = 1e8
-"""In 1973: what is less counts days, years, or from another beginning than 1970."""
+_MILLISECONDS, _MICROSECONDS, _NANOSECONDS, _GREATEST = 1e11, 1e14, 1e17, 1e20
+_FIRST_SECOND = 788_918_400
+"""In 1995: a log that ends before counts days, years, or from another beginning than 1970."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,8 @@ class TimeFormat:
             text = f"regexp_extract({text}, {literal(self.within)}, 1)"
         trimmed = f"trim({text})"
         match self.name:
-            case "day number":
-                return f"cast(try_strptime({trimmed}, '%Y%m%d') as timestamptz)"
+            case "digits":
+                return f"cast(try_strptime({trimmed}, {_DIGIT_PATTERNS}) as timestamptz)"
             case "ISO 8601" | "epoch":
                 iso = (
                     f"case when {trimmed} similar to '\\d{{4}}.*'"
@@ -81,7 +83,7 @@ def _epoch_seconds(text: str) -> str:
         f"case when abs({number}) < {_MILLISECONDS} then {number}"
         f" when abs({number}) < {_MICROSECONDS} then {number} / 1e3"
         f" when abs({number}) < {_NANOSECONDS} then {number} / 1e6"
-        f" when abs({number}) < 1e20 then {number} / 1e9 end"
+        f" when abs({number}) < {_GREATEST} then {number} / 1e9 end"
     )
 
 
@@ -106,13 +108,13 @@ def find_time_format(
     sample = [str(row[0]) for row in rows]
     if not sample:
         return TimeFormat(ISO, description="times")
-    # Of all rows only where the first are such days: this reads the whole file.
-    if _matching(duck, sample, f"^{_DAY_NUMBER}$") == 1 and _all(
-        duck, view, expression, _DAY_NUMBER
+    # Of all rows only where the first are so: this reads the whole file.
+    if _matching(duck, sample, f"^{_DAY_AND_TIME}$") == 1 and _all(
+        duck, view, expression, _DAY_AND_TIME
     ):
-        return TimeFormat(DAY_NUMBER, description="days written as 20191001")
+        return TimeFormat(DIGITS, description=_digits_shown(sample))
     if _matching(duck, sample, f"^{_NUMBER}$") > 0.5:  # noqa: PLR2004
-        if _greatest(sample) < _FIRST_SECOND:
+        if _seconds(_greatest(sample)) < _FIRST_SECOND:
             _refuse_other_counts(duck, view, column, expression)
         _refuse_shortened(duck, view, column, expression)
         return TimeFormat(EPOCH, description=_epoch_unit(sample))
@@ -152,15 +154,18 @@ def _refuse_shortened(
 def _refuse_other_counts(
     duck: duckdb.DuckDBPyConnection, view: str, column: str, expression: str
 ) -> None:
+    """InvalidInputError if all times would lie before anybody kept logs as we read them."""
+    number = f"abs(try_cast(trim({expression}) as double))"
     (greatest,) = duck.execute(
-        f"select max(abs(try_cast(trim({expression}) as double))) from {view} where fault is null"
+        f"select max({number}) filter ({number} < {_GREATEST}) from {view} where fault is null"
     ).fetchall()[0]
-    if greatest is None or greatest >= _FIRST_SECOND:
+    if greatest is None or _seconds(greatest) >= _FIRST_SECOND:
         return
     raise InvalidInputError(
-        f"The column {column} has numbers up to {greatest:,.15g}. As seconds since 1970 they would"
-        " all lie before 1973: they count something else, such as years, days or hours. Write"
-        " dates, say --column time=NAME for another column, or --no-times."
+        f"The column {column} has numbers up to {greatest:,.15g}. As times since 1970 they would"
+        " all lie before 1995: they count something else, such as years, days or hours, or from"
+        " another beginning, as Windows does from 1601 and Apple from 2001. Write dates, say"
+        " --column time=NAME for another column, or --no-times."
     )
 
 
@@ -212,30 +217,39 @@ def _numeric_dates(
     return TimeFormat(PATTERNS, patterns, description, day_first)
 
 
+def _digits_shown(sample: Sequence[str]) -> str:
+    longest = max(map(len, sample))
+    if longest == len("20191001"):
+        return "days written as 20191001"
+    return f"times written as {'20191001093059'[:longest]}"
+
+
 def _epoch_unit(sample: Sequence[str]) -> str:
-    largest = _greatest(sample)
-    unit = next(
-        (
-            name
-            for limit, name in (
-                (_MILLISECONDS, "seconds"),
-                (_MICROSECONDS, "milliseconds"),
-                (_NANOSECONDS, "microseconds"),
-            )
-            if largest < limit
-        ),
-        "nanoseconds",
+    return f"{_unit_of(_greatest(sample))[0]} since 1970"
+
+
+def _unit_of(number: float) -> tuple[str, float]:
+    """What a number since 1970 counts, by its size, and how many of these a second has."""
+    units = (
+        (_MILLISECONDS, "seconds", 1.0),
+        (_MICROSECONDS, "milliseconds", 1e3),
+        (_NANOSECONDS, "microseconds", 1e6),
+        (_GREATEST, "nanoseconds", 1e9),
     )
-    return f"{unit} since 1970"
+    return next((unit, parts) for limit, unit, parts in units if number < limit)
+
+
+def _seconds(number: float) -> float:
+    return number / _unit_of(number)[1]
 
 
 def _greatest(sample: Sequence[str]) -> float:
-    return max(abs(float(text)) for text in sample if _is_number(text))
+    return max((abs(float(text)) for text in sample if _is_number(text)), default=0.0)
 
 
 def _is_number(text: str) -> bool:
     try:
-        return abs(float(text)) < 1e20  # noqa: PLR2004
+        return abs(float(text)) < _GREATEST
     except ValueError:
         return False
 

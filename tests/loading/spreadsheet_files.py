@@ -297,6 +297,16 @@ SPREADSHEETS = [
         at("13-SEP-20 12.26.40.000000000 PM", "13-SEP-20 02.26.40.000000 PM +02:00"),
         [view(), view(item="b")],
     ),
+    Case(
+        "minutes in digits",
+        at("202009131226", "202009131226"),
+        [view(at="2020-09-13T12:26:00+00:00"), view(item="b", at="2020-09-13T12:26:00+00:00")],
+        mentions=("times written as 201910010930",),
+    ),
+    Case("seconds in digits", at("20200913122640"), [view()]),
+    Case("ticks of .NET", at("637355824000000000"), refused="all lie before 1995"),
+    Case("times of Windows", at("132444736000000000"), refused="all lie before 1995"),
+    Case("seconds since 2001", at("621692800.5"), refused="as Windows does from 1601 and Apple"),
     Case("dates of DB2", at("2020-09-13-12.26.40.000000"), [view()]),
     Case("dates of SAS", at("13SEP2020:12:26:40"), [view()]),
     Case(
