@@ -10,6 +10,7 @@ The speed worker, publishing and replay call the same functions.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +82,7 @@ class ItemVectors:
         """Rows of items, -1 where the run has no vector for one."""
         if not len(self.item_nos):
             return np.full(len(item_nos), -1, dtype=np.intp)
-        rows = np.searchsorted(self.item_nos, item_nos).clip(max=len(self.item_nos) - 1)
+        rows = np.minimum(np.searchsorted(self.item_nos, item_nos), len(self.item_nos) - 1)
         return np.where(self.item_nos[rows] == item_nos, rows, -1)
 
     def followed_by(self, others: "ItemVectors") -> "ItemVectors":
@@ -158,6 +159,29 @@ NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
 
 
 @dataclass(frozen=True, slots=True)
+class WeighedHistory:
+    """What the entries of a history count, before any vector.
+
+    It is the same in all spaces that have the same items and parameters.
+    """
+
+    item_nos: NDArray[np.int32]
+    """(n,) distinct items of the newest events, rising: those of taste."""
+    weights: Floats
+    """(n,) bounded sums of their decayed weights, none 0."""
+    newest_liked: NDArray[np.int32]
+    """(k,) the newest distinct liked items, newest first: those of the sequence part."""
+    shares: Floats
+    """(k,) what each of these counts; the sum is 1."""
+
+    @classmethod
+    def of(cls, parameters: LiveVectorParameters, items: ItemVectors, history: History) -> Self:
+        """That of the part of a history that `items` has vectors for."""
+        known = known_history(items, history)
+        return cls(*_merged(parameters, known), *sequence_weights(parameters, known))
+
+
+@dataclass(frozen=True, slots=True)
 class FoldIn:
     """The equation `A x = Y' w` whose solution x is the taste of a history.
 
@@ -188,15 +212,21 @@ def live_vector(
 
     Interactions with items the run has no vector for are passed over.
     """
+    return live_vector_of(space, items, WeighedHistory.of(space.parameters, items, history))
+
+
+def live_vector_of(
+    space: LiveSpace, items: ItemVectors, weighed: WeighedHistory
+) -> NDArray[np.float32] | None:
+    """The same of a history that is weighed already; all its items must be in `items`."""
     parameters = space.parameters
-    known = known_history(items, history)
     vector = np.zeros(parameters.dimensions, dtype=np.float32)
-    taste = fold_in(space, items, known)
+    taste = _equation(space, items, weighed.item_nos, weighed.weights).solved()
     length = float(np.linalg.norm(taste))
     if length > 0.0:
         vector[: parameters.taste_dimensions] = parameters.taste_weight * taste / length
     end = parameters.taste_dimensions + parameters.sequence_dimensions
-    vector[parameters.taste_dimensions : end] = _sequence_part(parameters, items, known)
+    vector[parameters.taste_dimensions : end] = _sequence_part(parameters, items, weighed)
     if not vector.any():
         return None
     vector[end] = parameters.trend_weight
@@ -218,8 +248,13 @@ def fold_in_equation(space: LiveSpace, items: ItemVectors, history: History) -> 
     weight has preference 0 and its confidence counts against it. Every item of the history must
     be in `items`.
     """
+    return _equation(space, items, *_merged(space.parameters, history))
+
+
+def _equation(
+    space: LiveSpace, items: ItemVectors, item_nos: NDArray[np.int32], weights: Floats
+) -> FoldIn:
     parameters = space.parameters
-    item_nos, weights = _merged(parameters, history)
     rows = items.rows_of(item_nos)
     # c_ui = a * s_ui / (d_u^b * d_i^c)
     signed = parameters.confidence * weights * items.confidence_scales[rows]
@@ -227,7 +262,7 @@ def fold_in_equation(space: LiveSpace, items: ItemVectors, history: History) -> 
     factors = _taste_factors(parameters, items, rows)
     confidence = np.abs(signed)
     left = space.gramian + (factors.T * (confidence - 1.0)) @ factors
-    left[np.diag_indices_from(left)] += parameters.regularization
+    left.flat[:: len(left) + 1] += parameters.regularization
     return FoldIn(item_nos, factors, np.where(signed > 0.0, confidence, 0.0), left)
 
 
@@ -260,14 +295,14 @@ def _taste_factors(
     return np.asarray(factors.reshape(len(rows), parameters.taste_dimensions))
 
 
-def _sequence_part(parameters: LiveVectorParameters, items: ItemVectors, known: History) -> Floats:
+def _sequence_part(
+    parameters: LiveVectorParameters, items: ItemVectors, weighed: WeighedHistory
+) -> Floats:
     """The decayed mean (s,) of the newest liked items' contexts; zero if there is none."""
-    item_nos, weights = sequence_weights(parameters, known)
-    if not len(item_nos) or not parameters.sequence_dimensions:
+    if not len(weighed.newest_liked) or not parameters.sequence_dimensions:
         return np.zeros(parameters.sequence_dimensions)
-    return np.asarray(
-        weights @ items.context_embeddings[items.rows_of(item_nos)].astype(np.float64)
-    )
+    contexts = items.context_embeddings[items.rows_of(weighed.newest_liked)]
+    return np.asarray(weighed.shares @ contexts.astype(np.float64))
 
 
 def sequence_weights(

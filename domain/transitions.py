@@ -19,8 +19,9 @@ from domain.live_vector import (
     ItemVectors,
     LiveSpace,
     LiveVectorParameters,
+    WeighedHistory,
     known_history,
-    live_vector,
+    live_vector_of,
     sequence_weights,
 )
 from domain.rankings import Ranking
@@ -91,7 +92,12 @@ def following(
     `items` must hold every item of the history that the run has a vector for, `transitions` every
     row of these that the run has. Items of the history are among the answer.
     """
-    used, weights = sequence_weights(parameters, known_history(items, history))
+    return _following(transitions, *sequence_weights(parameters, known_history(items, history)))
+
+
+def _following(
+    transitions: Transitions, used: NDArray[np.int32], weights: NDArray[np.float64]
+) -> Ranking:
     cells, lengths = transitions.cells(used)
     if not len(cells):
         return Ranking.empty()
@@ -110,7 +116,8 @@ def live_vector_and_following(
     Without a live vector nothing comes next: there is no score that it could be added to. `items`
     and `transitions` must hold what the run has of the items of the history.
     """
-    vector = live_vector(space, items, history)
+    weighed = WeighedHistory.of(space.parameters, items, history)
+    vector = live_vector_of(space, items, weighed)
     if vector is None:
         return None, Ranking.empty()
-    return vector, following(space.parameters, items, transitions, history)
+    return vector, _following(transitions, weighed.newest_liked, weighed.shares)
