@@ -10,7 +10,7 @@ what replay measures is what users get.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -106,16 +106,36 @@ def blend(
     Each of `rankings` holds up to `CANDIDATES` items. `weights` names every source; they are
     renormalized over those that have something.
     """
-    applied = renormalized(weights, rankings)
-    found = [ranking.item_nos for ranking in rankings.values()]
-    item_nos = np.unique(np.concatenate([np.empty(0, dtype=np.int32), *found]))
-    by_source = {name: _aligned(item_nos, ranking) for name, ranking in rankings.items()}
-    scores = np.zeros(len(item_nos))
-    for name, scaled in by_source.items():
-        # blended = sum over sources of w_source * score_source^p
-        scores += applied[name] * scaled**sharpness
-    order = np.lexsort((item_nos, -scores))
-    return BlendedRanking(item_nos, scores, by_source, applied).reordered(order)
+    return AlignedRankings.of(rankings).blended(weights, sharpness)
+
+
+@dataclass(frozen=True, slots=True)
+class AlignedRankings:
+    """The items of several sources side by side, to be blended with one weighing or with many."""
+
+    rankings: Mapping[str, Ranking]
+    item_nos: NDArray[np.int32]
+    """(n,) rising: every item that any source has."""
+    by_source: Mapping[str, NDArray[np.float64]]
+    """(n,) each source's scores scaled to [0, 1]; 0 for what it lacks."""
+
+    @classmethod
+    def of(cls, rankings: Mapping[str, Ranking]) -> Self:
+        """Those of the sources, by name."""
+        found = [ranking.item_nos for ranking in rankings.values()]
+        item_nos = np.unique(np.concatenate([np.empty(0, dtype=np.int32), *found]))
+        aligned = {name: _aligned(item_nos, ranking) for name, ranking in rankings.items()}
+        return cls(rankings, item_nos, aligned)
+
+    def blended(self, weights: Mapping[str, float], sharpness: float) -> BlendedRanking:
+        """As `blend` does it."""
+        applied = renormalized(weights, self.rankings)
+        scores = np.zeros(len(self.item_nos))
+        for name, scaled in self.by_source.items():
+            # blended = sum over sources of w_source * score_source^p
+            scores += applied[name] * scaled**sharpness
+        order = np.lexsort((self.item_nos, -scores))
+        return BlendedRanking(self.item_nos, scores, self.by_source, applied).reordered(order)
 
 
 def renormalized(weights: Mapping[str, float], rankings: Mapping[str, Ranking]) -> dict[str, float]:

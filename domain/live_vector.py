@@ -10,6 +10,7 @@ The speed worker, publishing and replay call the same functions.
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +18,6 @@ from numpy.typing import NDArray
 from domain.interactions import bounded
 
 Floats = NDArray[np.float64]
-SequenceWeights = tuple[NDArray[np.int32], Floats]
-"""Items (n,) of a history, newest first, and what each counts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +82,7 @@ class ItemVectors:
         """Rows of items, -1 where the run has no vector for one."""
         if not len(self.item_nos):
             return np.full(len(item_nos), -1, dtype=np.intp)
-        rows = np.searchsorted(self.item_nos, item_nos).clip(max=len(self.item_nos) - 1)
+        rows = np.minimum(np.searchsorted(self.item_nos, item_nos), len(self.item_nos) - 1)
         return np.where(self.item_nos[rows] == item_nos, rows, -1)
 
     def followed_by(self, others: "ItemVectors") -> "ItemVectors":
@@ -160,6 +159,29 @@ NO_HISTORY = History(np.empty(0, dtype=np.int32), np.empty(0))
 
 
 @dataclass(frozen=True, slots=True)
+class WeighedHistory:
+    """What the entries of a history count, before any vector.
+
+    It is the same in all spaces that have the same items and parameters.
+    """
+
+    item_nos: NDArray[np.int32]
+    """(n,) distinct items of the newest events, rising: those of taste."""
+    weights: Floats
+    """(n,) bounded sums of their decayed weights, none 0."""
+    newest_liked: NDArray[np.int32]
+    """(k,) the newest distinct liked items, newest first: those of the sequence part."""
+    shares: Floats
+    """(k,) what each of these counts; the sum is 1."""
+
+    @classmethod
+    def of(cls, parameters: LiveVectorParameters, items: ItemVectors, history: History) -> Self:
+        """That of the part of a history that `items` has vectors for."""
+        known = known_history(items, history)
+        return cls(*_merged(parameters, known), *sequence_weights(parameters, known))
+
+
+@dataclass(frozen=True, slots=True)
 class FoldIn:
     """The equation `A x = Y' w` whose solution x is the taste of a history.
 
@@ -190,22 +212,21 @@ def live_vector(
 
     Interactions with items the run has no vector for are passed over.
     """
-    known = known_history(items, history)
-    return vector_of_known(space, items, known, sequence_weights(space.parameters, known))
+    return live_vector_of(space, items, WeighedHistory.of(space.parameters, items, history))
 
 
-def vector_of_known(
-    space: LiveSpace, items: ItemVectors, known: History, sequence: SequenceWeights
+def live_vector_of(
+    space: LiveSpace, items: ItemVectors, weighed: WeighedHistory
 ) -> NDArray[np.float32] | None:
-    """The same of a history of which the run has every item, with its sequence weights."""
+    """The same of a history that is weighed already; all its items must be in `items`."""
     parameters = space.parameters
     vector = np.zeros(parameters.dimensions, dtype=np.float32)
-    taste = fold_in(space, items, known)
+    taste = _equation(space, items, weighed.item_nos, weighed.weights).solved()
     length = float(np.linalg.norm(taste))
     if length > 0.0:
         vector[: parameters.taste_dimensions] = parameters.taste_weight * taste / length
     end = parameters.taste_dimensions + parameters.sequence_dimensions
-    vector[parameters.taste_dimensions : end] = _sequence_part(parameters, items, sequence)
+    vector[parameters.taste_dimensions : end] = _sequence_part(parameters, items, weighed)
     if not vector.any():
         return None
     vector[end] = parameters.trend_weight
@@ -227,8 +248,13 @@ def fold_in_equation(space: LiveSpace, items: ItemVectors, history: History) -> 
     weight has preference 0 and its confidence counts against it. Every item of the history must
     be in `items`.
     """
+    return _equation(space, items, *_merged(space.parameters, history))
+
+
+def _equation(
+    space: LiveSpace, items: ItemVectors, item_nos: NDArray[np.int32], weights: Floats
+) -> FoldIn:
     parameters = space.parameters
-    item_nos, weights = _merged(parameters, history)
     rows = items.rows_of(item_nos)
     # c_ui = a * s_ui / (d_u^b * d_i^c)
     signed = parameters.confidence * weights * items.confidence_scales[rows]
@@ -272,18 +298,18 @@ def _taste_factors(
 
 
 def _sequence_part(
-    parameters: LiveVectorParameters, items: ItemVectors, sequence: SequenceWeights
+    parameters: LiveVectorParameters, items: ItemVectors, weighed: WeighedHistory
 ) -> Floats:
     """The decayed mean (s,) of the newest liked items' contexts; zero if there is none."""
-    item_nos, weights = sequence
-    if not len(item_nos) or not parameters.sequence_dimensions:
+    if not len(weighed.newest_liked) or not parameters.sequence_dimensions:
         return np.zeros(parameters.sequence_dimensions)
-    return np.asarray(
-        weights @ items.context_embeddings[items.rows_of(item_nos)].astype(np.float64)
-    )
+    contexts = items.context_embeddings[items.rows_of(weighed.newest_liked)]
+    return np.asarray(weighed.shares @ contexts.astype(np.float64))
 
 
-def sequence_weights(parameters: LiveVectorParameters, known: History) -> SequenceWeights:
+def sequence_weights(
+    parameters: LiveVectorParameters, known: History
+) -> tuple[NDArray[np.int32], Floats]:
     """The newest distinct liked items, newest first, and what each counts; the sum is 1.
 
     Interests come last, and share what they count together.

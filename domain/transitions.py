@@ -19,10 +19,10 @@ from domain.live_vector import (
     ItemVectors,
     LiveSpace,
     LiveVectorParameters,
-    SequenceWeights,
+    WeighedHistory,
     known_history,
+    live_vector_of,
     sequence_weights,
-    vector_of_known,
 )
 from domain.rankings import Ranking
 
@@ -92,11 +92,12 @@ def following(
     `items` must hold every item of the history that the run has a vector for, `transitions` every
     row of these that the run has. Items of the history are among the answer.
     """
-    return _following(transitions, sequence_weights(parameters, known_history(items, history)))
+    return _following(transitions, *sequence_weights(parameters, known_history(items, history)))
 
 
-def _following(transitions: Transitions, sequence: SequenceWeights) -> Ranking:
-    used, weights = sequence
+def _following(
+    transitions: Transitions, used: NDArray[np.int32], weights: NDArray[np.float64]
+) -> Ranking:
     cells, lengths = transitions.cells(used)
     if not len(cells):
         return Ranking.empty()
@@ -119,9 +120,8 @@ def live_vector_and_following(
     Without a live vector nothing comes next: there is no score that it could be added to. `items`
     and `transitions` must hold what the run has of the items of the history.
     """
-    known = known_history(items, history)
-    sequence = sequence_weights(space.parameters, known)
-    vector = vector_of_known(space, items, known, sequence)
+    weighed = WeighedHistory.of(space.parameters, items, history)
+    vector = live_vector_of(space, items, weighed)
     if vector is None:
         return None, Ranking.empty()
-    return vector, _following(transitions, sequence)
+    return vector, _following(transitions, weighed.newest_liked, weighed.shares)

@@ -12,7 +12,7 @@ from batch.choosing.validation import Validation
 from batch.parameters import LiveWeights, SpaceParameters
 from batch.space.composing import ItemComponents, ItemSpace, item_space
 from batch.space.validation_events import ValidationEvent
-from domain.live_vector import History, known_history, live_vector, sequence_weights
+from domain.live_vector import WeighedHistory, live_vector_of
 
 _SCORES_AT_ONCE = 4_000_000
 """Of events and items, of each part: memory is a few times that, however many items there are."""
@@ -82,17 +82,19 @@ def _some_parts(
     scales: Sequence[Floats],
     events: Sequence[ValidationEvent],
 ) -> LiveParts | None:
-    vectors = [live_vector(space.space, space.items, event.history) for event in events]
+    parameters = space.space.parameters
+    weighed = [WeighedHistory.of(parameters, space.items, event.history) for event in events]
+    vectors = [live_vector_of(space.space, space.items, each) for each in weighed]
     saying = [index for index, vector in enumerate(vectors) if vector is not None]
     if not saying:
         return None
     users = np.stack([vector for vector in vectors if vector is not None])
     histories = [events[index].history for index in saying]
-    items, f = space.items.vectors, space.space.parameters.taste_dimensions
-    end = f + space.space.parameters.sequence_dimensions
+    items, f = space.items.vectors, parameters.taste_dimensions
+    end = f + parameters.sequence_dimensions
     taste = users[:, :f] @ items[:, :f].T
     sequence = users[:, f:end] @ items[:, f:end].T
-    used = _used(space, histories)
+    used = _used(space, [weighed[index] for index in saying])
     transitions = {
         ridge: np.asarray((used @ matrix).toarray(), dtype=np.float32)
         for ridge, matrix in components.transitions.items()
@@ -125,15 +127,13 @@ def _some_parts(
     )
 
 
-def _used(space: ItemSpace, histories: Sequence[History]) -> csr_matrix:
+def _used(space: ItemSpace, histories: Sequence[WeighedHistory]) -> csr_matrix:
     """(n, i) what each history's newest liked items weigh, sparse."""
     rows, columns, values = [], [], []
     for row, history in enumerate(histories):
-        known = known_history(space.items, history)
-        item_nos, weights = sequence_weights(space.space.parameters, known)
-        rows.append(np.full(len(item_nos), row))
-        columns.append(space.items.rows_of(item_nos))
-        values.append(weights)
+        rows.append(np.full(len(history.newest_liked), row))
+        columns.append(space.items.rows_of(history.newest_liked))
+        values.append(history.shares)
     shape = (len(histories), len(space.items.item_nos))
     cells = (np.concatenate(rows), np.concatenate(columns))
     return csr_matrix((np.concatenate(values), cells), shape=shape)

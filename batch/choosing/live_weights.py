@@ -8,6 +8,7 @@ takes back.
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from typing import Any
 
 from batch.choosing.live_parts import parts_of
@@ -52,13 +53,15 @@ def choose_weights(validation: Validation | None, parameters: SpaceParameters) -
     parts = parts_of(validation, parameters)
     if parts is None:
         return ChosenWeights(DEFAULT)
+    # Most weights of a round are those of the round before.
+    gains_of = cache(parts.gains)
     weights = DEFAULT
-    gains = default_gains = parts.gains(weights)
+    gains = default_gains = gains_of(weights)
     for _ in range(_MOST_ROUNDS):
         before = weights
         for moves in _MOVES:
             moved, moved_gains = max(
-                ((move, parts.gains(move)) for move in moves(weights)),
+                ((move, gains_of(move)) for move in moves(weights)),
                 key=lambda found: float(found[1].mean()),
             )
             gain, error = paired_difference(moved_gains, gains, parts.user_nos)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,7 @@ from batch.history.matrix import item_degrees
 from batch.parameters import LiveWeights, SpaceParameters, WordParameters
 from batch.space.composing import ItemSpace, item_space
 from batch.space.validation_events import ValidationEvent
-from domain.live_vector import live_vector
+from domain.live_vector import WeighedHistory, live_vector_of
 
 CANDIDATES = (0.0, 0.25, 0.5, 1.0, 2.0)
 LITTLE_KNOWN = 5
@@ -96,41 +97,71 @@ def foresee_with_words(
     if not learned.words.terms:
         return []
     known = terms.of(past.item_nos)
-    events = validation.events
-    targets = np.array([event.item_no for event in events])
-    little = item_degrees(past)[fitted.items.rows_of(targets)] <= LITTLE_KNOWN
+    asked = _Asked.of(fitted, validation.events)
+    little = item_degrees(past)[asked.targets] <= LITTLE_KNOWN
     figures = []
     for pseudo_count in CANDIDATES:
         shrunk_space = space_with_words(
             fitted, past, known, replace(learned, pseudo_count=pseudo_count)
         )
-        gains = _gains(shrunk_space, events)
+        gains = _gains(shrunk_space, asked)
         figures.append(
             Foreseen(pseudo_count, _mean(gains[little]), _mean(gains[~little]), _mean(gains))
         )
     return figures
 
 
-def _gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What is to be foreseen, the same with every candidate: rows are those of the items."""
+
+    histories: Sequence[WeighedHistory]
+    """Of n events."""
+    seen: Sequence[NDArray[np.intp]]
+    """n times the rows that the user has seen before."""
+    targets: NDArray[np.intp]
+    """(n,) the row of each event's item."""
+
+    @classmethod
+    def of(cls, space: ItemSpace, events: Sequence[ValidationEvent]) -> Self:
+        """In a space that has the same items as those with words."""
+        items, parameters = space.items, space.space.parameters
+        rows = [items.rows_of(event.history.item_nos) for event in events]
+        return cls(
+            [WeighedHistory.of(parameters, items, event.history) for event in events],
+            [seen[seen >= 0] for seen in rows],
+            items.rows_of(np.array([event.item_no for event in events])),
+        )
+
+    def part(self, events: slice) -> Self:
+        """That of some of the events."""
+        return replace(
+            self,
+            histories=self.histories[events],
+            seen=self.seen[events],
+            targets=self.targets[events],
+        )
+
+
+def _gains(space: ItemSpace, asked: _Asked) -> NDArray[np.float64]:
     """1 / log2(rank + 2) of each event's item among unseen ones; 0 without a live vector."""
-    gains = np.zeros(len(events))
-    for start in range(0, len(events), _AT_ONCE):
-        gains[start : start + _AT_ONCE] = _some_gains(space, events[start : start + _AT_ONCE])
+    gains = np.zeros(len(asked.targets))
+    for start in range(0, len(gains), _AT_ONCE):
+        chunk = slice(start, start + _AT_ONCE)
+        gains[chunk] = _gains_of_chunk(space, asked.part(chunk))
     return gains
 
 
-def _some_gains(space: ItemSpace, events: Sequence[ValidationEvent]) -> NDArray[np.float64]:
-    gains = np.zeros(len(events))
-    vectors = [live_vector(space.space, space.items, event.history) for event in events]
+def _gains_of_chunk(space: ItemSpace, asked: _Asked) -> NDArray[np.float64]:
+    gains = np.zeros(len(asked.targets))
+    vectors = [live_vector_of(space.space, space.items, history) for history in asked.histories]
     with_vector = [index for index, vector in enumerate(vectors) if vector is not None]
     if not with_vector:
         return gains
     scores = np.stack([vector for vector in vectors if vector is not None]) @ space.items.vectors.T
     for row, index in enumerate(with_vector):
-        seen = space.items.rows_of(events[index].history.item_nos)
-        scores[row, seen[seen >= 0]] = -np.inf
-    targets = space.items.rows_of(np.array([events[index].item_no for index in with_vector]))
-    wanted = scores[np.arange(len(with_vector)), targets][:, None]
+        scores[row, asked.seen[index]] = -np.inf
+    wanted = scores[np.arange(len(with_vector)), asked.targets[with_vector]][:, None]
     gains[with_vector] = 1.0 / np.log2((scores > wanted).sum(axis=1) + 2.0)
     return gains
 

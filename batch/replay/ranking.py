@@ -4,6 +4,7 @@ The functions that blend here are the ones of `domain/` that serve.
 """
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Final
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from batch.replay.sources import SOURCES, FittedNight, best
 from batch.space.validation_events import ValidationEvent
-from domain.blend import BATCH, SPEED, BlendPolicy, blend
+from domain.blend import BATCH, SPEED, AlignedRankings, BlendPolicy
 from domain.identifiers import ItemNo
 
 MISSED = np.iinfo(np.int32).max
@@ -45,10 +46,20 @@ def lists_of(
     listed = {
         name: (ranking if len(ranking) else popular).item_nos for name, ranking in lists.items()
     }
+
+    # Policies often ask the same sources, and for many events weigh them alike.
+    @cache
+    def aligned(*sources: str) -> AlignedRankings:
+        return AlignedRankings.of({source: found[source] for source in sources})
+
+    @cache
+    def blended(sharpness: float, *weights: tuple[str, float]) -> NDArray[np.int32]:
+        of_sources = aligned(*(source for source, _ in weights))
+        ranked = of_sources.blended(dict(weights), sharpness)
+        return (ranked if len(ranked) else popular).item_nos
+
     for name, policy in policies.items():
-        rankings = {source: found[source] for source in asked[name]}
-        blended = blend(rankings, asked[name], policy.sharpness)
-        listed[name] = (blended if len(blended) else popular).item_nos
+        listed[name] = blended(policy.sharpness, *asked[name].items())
     return listed
 
 

@@ -13,7 +13,7 @@ from tests.sql.queries import FILES
 _PREPARED = ("select", "insert", "update", "delete", "with", "values", "merge")
 _PARAMETER = re.compile(r"(?<![:\w]):(\w+)")
 _ELSEWHERE = re.compile(
-    r"\bstaged_(events|items|event_items|event_users)\b|\bchaos_popular_versions\b|::vector\(:"
+    r"\bstaged_(event_)?(events|items|users)\b|\bchaos_popular_versions\b|::vector\(:"
 )
 """Temporary tables of a load, a table that chaos makes, and types with a parameter in them."""
 
