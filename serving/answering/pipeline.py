@@ -359,7 +359,7 @@ class AnswerPipeline:
         return REDIS_AWAY if isinstance(kind, CachedKind) and self.cache.away else None
 
     def _count(self, answer: Answer[Any]) -> None:
-        self.metrics.answers.labels(answer.source).inc()
+        self.metrics.answers_from(answer.source).inc()
         if answer.result.degraded is not None:
             self.metrics.degraded.labels(answer.result.degraded).inc()
         if answer.exclusions == "unknown":
