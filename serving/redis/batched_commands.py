@@ -124,7 +124,9 @@ class BatchedCommands(asyncio.Protocol):
             # That it is lost says nothing of the next connection.
             transport.set_protocol(asyncio.Protocol())
             transport.abort()
-        self._connection = None
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection._close()  # type: ignore[no-untyped-call] # noqa: SLF001 -- nobody can wait here
         self._replies, self._reader = [], hiredis.Reader(notEnoughData=_NOTHING_YET)
         futures = [*self._asked, *(future for _, future in self._waiting)]
         self._asked, self._waiting = [], []

@@ -29,7 +29,7 @@ class _RequestLines:
     def write(self, said: dict[str, Any]) -> None:
         if self._file is None:
             return
-        said["level"], said["timestamp"] = "info", datetime.now(UTC).isoformat()
+        said["level"], said["timestamp"] = "info", datetime.now(UTC).isoformat()[:-6] + "Z"
         self._lines.append(orjson.dumps(said) + b"\n")
         if len(self._lines) == 1:
             # Those of one turn of the loop are written at once.
