@@ -133,7 +133,7 @@ class Datastores:
 
     @cached_property
     def users(self) -> UserNumbers:
-        return UserNumbers(self.recommendations)
+        return UserNumbers(self.recommendations, self.redis)
 
     @cached_property
     def known_keys(self) -> KnownKeys:

@@ -5,15 +5,15 @@ import math
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from cachetools import LRUCache
 
-from domain.identifiers import ItemNo, UserNo
+from domain.identifiers import ItemNo, UserId, UserNo
 from serving.answering.catalogue_changes import UNSTAMPED, Stamp
 from serving.redis.answers import Answers, CacheVersion, unsealed
-from serving.redis.redis_link import CATALOGUE, GENERATION, RedisLink
+from serving.redis.redis_link import CATALOGUE, GENERATION, Moment, RedisLink
 
 # As for a user's answers: what was kept in another generation does not count.
 _FIND = """
@@ -51,6 +51,10 @@ class SharedAnswers:
         entry, generation, catalogue = found
         version = CacheVersion(b"", generation, catalogue=catalogue or b"")
         return unsealed(entry, version), version
+
+    async def find_batched(self, field: str) -> tuple[bytes | None, Moment] | None:
+        """An entry as cheaply as can be; None: `find` must tell."""
+        return await self._link.ask_batched("GET", _key(field))
 
     async def store(self, field: str, answer: bytes, version: CacheVersion) -> None:
         """Keep an answer, unless all answers were dropped since the version was taken."""
@@ -125,7 +129,7 @@ class AnswerCache:
     def __init__(self, answers: Answers, link: RedisLink, *, seconds: int) -> None:
         self._answers = answers
         self._shared = SharedAnswers(answers, link, seconds=seconds)
-        self._at_hand: LRUCache[tuple[UserNo, str], AtHand] = LRUCache(_MOST_AT_HAND)
+        self._at_hand: LRUCache[tuple[UserId, str], AtHand] = LRUCache(_MOST_AT_HAND)
 
     @property
     def away(self) -> bool:
@@ -140,27 +144,28 @@ class AnswerCache:
             found, version = await self._answers.find(user_no, key)
         return _cached(found, version)
 
-    async def find_at_hand(self, user_no: UserNo, key: str) -> AtHand | None:
+    async def find_at_hand(
+        self, user_id: UserId, user_no: UserNo | None, key: str
+    ) -> tuple[AtHand, Moment] | None:
         """The same if all is well and there is a list, with what this process made of it before.
 
         None: `find` must tell. Nothing can be stored with its version.
         """
-        found = await self._answers.find_batched(user_no, key)
-        if found is None:
+        if user_no is None:
+            found = await self._shared.find_batched(key)
+        else:
+            found = await self._answers.find_batched(user_no, key)
+        entry, moment = (None, None) if found is None else found
+        if entry is None or moment is None:
             return None
-        entry, version = found
-        answer = unsealed(entry, version)
-        if entry is None or answer is None:
-            return None
-        known = self._at_hand.get((user_no, key))
-        if known is None or known.entry != entry:
-            cached = _cached(answer, version)
-            if cached.encoded is None:
-                return None
-            known = self._at_hand[user_no, key] = AtHand(entry, cached)
-        elif known.cached.version != version:
-            known.cached = replace(known.cached, version=version)
-        return known
+        at_hand = self._at_hand.get((user_id, key))
+        if at_hand is None or at_hand.entry != entry:
+            version = CacheVersion(b"", moment.generation, reachable=False)
+            cached = _cached(unsealed(entry, version), version)
+            at_hand = self._at_hand[user_id, key] = AtHand(entry, cached)
+        is_in_force = at_hand.cached.version.generation == moment.generation
+        is_list = at_hand.cached.encoded is not None
+        return (at_hand, moment) if is_in_force and is_list else None
 
     async def store(
         self,

@@ -136,21 +136,28 @@ class AnswerPipeline:
         """
         started = time.perf_counter()
         run, user_no = self.live_runs.current, self.users.known(user_id)
-        if run is None or user_no is None:
+        found = None
+        if run is not None:
+            found = await self.cache.find_at_hand(user_id, user_no, f"{run.version}:{key}")
+        if found is None or not self.catalogue.is_settled(found[1].catalogue or b""):
             return None
-        found = await self.cache.find_at_hand(user_no, f"{run.version}:{key}")
-        if found is None or not self.catalogue.is_settled(found.cached.version.catalogue):
+        at_hand, moment = found
+        is_ready = (
+            self.users.is_unknown(user_id, moment)
+            if user_no is None
+            else self.exclusion_cache.holds(user_id)
+        )
+        if not is_ready:
             return None
-        cached = found.cached
-        if found.result is None and cached.encoded is not None:
-            found.result = kind.decode(cached.encoded)
-            found.item_nos = tuple(item.item_no for item in found.result.items)
-        result: Result = found.result
+        cached = at_hand.cached
+        if at_hand.result is None and cached.encoded is not None:
+            at_hand.result = kind.decode(cached.encoded)
+            at_hand.item_nos = tuple(item.item_no for item in at_hand.result.items)
+        result: Result = at_hand.result
         if (
             not cached.is_fresh(kind.fresh_seconds)
-            or self._is_outdated(kind, request, cached, found.item_nos)
+            or self._is_outdated(kind, request, cached, at_hand.item_nos)
             or self._may_lack(kind, request, cached, result)
-            or not self.exclusion_cache.holds(user_id)
         ):
             return None
         self.metrics.hits.inc()
@@ -163,7 +170,7 @@ class AnswerPipeline:
             generation_time_ms=_ms_since(started),
         )
         self._count(answer)
-        return answer, found
+        return answer, at_hand
 
     async def _best(self, asked: _Asked[Request, Result]) -> Answer[Result]:
         with HedgedRead(lambda: self._known(asked.user_ids)) as hedged:
@@ -359,7 +366,7 @@ class AnswerPipeline:
         return REDIS_AWAY if isinstance(kind, CachedKind) and self.cache.away else None
 
     def _count(self, answer: Answer[Any]) -> None:
-        self.metrics.answers.labels(answer.source).inc()
+        self.metrics.answers_from(answer.source).inc()
         if answer.result.degraded is not None:
             self.metrics.degraded.labels(answer.result.degraded).inc()
         if answer.exclusions == "unknown":

@@ -4,12 +4,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-from cachetools import LRUCache
+from cachetools import LRUCache, TTLCache
 
 from domain.identifiers import UserId, UserNo
 from serving.candidates.recommendations import Recommendations, UserState
 from serving.exclusions.exclusion_cache import ExclusionCache
 from serving.redis.answers import CacheVersion
+from serving.redis.redis_link import Moment, RedisLink
 from serving.runs.live_runs import LiveRun
 from serving.runtime.budget import KNOWING_THE_USER, until
 from serving.runtime.faults import UserGoneError
@@ -17,15 +18,22 @@ from serving.runtime.faults import UserGoneError
 Answer = TypeVar("Answer")
 
 _MOST = 200_000
+_MOST_UNKNOWN = 20_000
+_UNKNOWN_SECONDS = 10.0
+"""However quiet it is: nobody moves the clock on at once for whom a load has brought."""
 _ATTEMPTS = 3
 
 
 class UserNumbers:
     """Numbers of users, asked for once; of the most recently seen users only."""
 
-    def __init__(self, recommendations: Recommendations) -> None:
+    def __init__(self, recommendations: Recommendations, redis: RedisLink) -> None:
         self._recommendations = recommendations
+        self._redis = redis
         self._numbers: LRUCache[UserId, UserNo] = LRUCache(_MOST)
+        # Who is unknown stays so until somebody's answers are dropped, as those of each user are
+        # whom the log sees for the first time.
+        self._unknown: TTLCache[UserId, Moment] = TTLCache(_MOST_UNKNOWN, _UNKNOWN_SECONDS)
 
     def known(self, user_id: UserId) -> UserNo | None:
         """A user's number if it was asked for before."""
@@ -36,10 +44,24 @@ class UserNumbers:
         known = self.known(user_id)
         if known is not None:
             return known
+        # Read before PostgreSQL is asked: whoever becomes known after that moves the clock on.
+        asked = await self._redis.ask_batched("PING")
+        moment = None if asked is None else asked[1]
+        if moment is not None and self.is_unknown(user_id, moment):
+            return None
         found = await self._recommendations.find_user_no(user_id)
         if found is not None:
             self._numbers[user_id] = found
+        elif moment is not None:
+            self._unknown[user_id] = moment
         return found
+
+    def is_unknown(self, user_id: UserId, moment: Moment) -> bool:
+        """Whether the log had not seen a user at this moment, as far as was asked before."""
+        then = self._unknown.get(user_id)
+        return (
+            then is not None and then.clock == moment.clock and then.generation == moment.generation
+        )
 
     async def reading(
         self, user_id: UserId, read: Callable[[UserNo | None], Awaitable[Answer]]

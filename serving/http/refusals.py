@@ -1,8 +1,8 @@
 """What the server refuses before there is a request: a problem document like all others."""
 
+import os
 import re
 import time
-import uuid
 from dataclasses import dataclass
 from http import HTTPStatus
 
@@ -61,7 +61,7 @@ def request_id_of(given: str | None) -> str:
     """The caller's id if it can stand in a header and a log, else a new one."""
     if given is not None and _VISIBLE.fullmatch(given):
         return given
-    return uuid.uuid4().hex
+    return os.urandom(16).hex()
 
 
 def record_request(

@@ -21,8 +21,8 @@ Whatever is not so goes the whole way, with the grant that was found out here, s
 counted twice. Nothing is decided here that the whole way does not decide
 by the same function; `tests/serving/test_hot_route.py` compares the two. The whole way is left:
 other methods, tokens and cookies, pages of other origins, bodies, queries with something wrong,
-`cursor`, `explain`, `fields`, `filter`, whatever is not cached, unknown users, and all that happens
-while Redis, PostgreSQL or the run are not as they should be.
+`cursor`, `explain`, `fields`, `filter`, whatever is not cached, users not asked for before, and
+all that happens while Redis, PostgreSQL or the run are not as they should be.
 """
 
 import time

@@ -103,7 +103,8 @@ class Recommender(CachedKind[RecommendationRequest, RecommendationList]):
             return None
         answer, at_hand = found
         recommendation = self._given(answer, NOTHING_MEANT)
-        self.recent_requests.note(user_id, asked.request)
+        if answer.user_no is not None:
+            self.recent_requests.note(user_id, asked.request)
         return recommendation, at_hand
 
     def _given(

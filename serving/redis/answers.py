@@ -15,7 +15,7 @@ from domain.redis_keys import (
     user_entry,
     user_version,
 )
-from serving.redis.redis_link import CATALOGUE, GENERATION, RedisLink
+from serving.redis.redis_link import CATALOGUE, GENERATION, Moment, RedisLink
 from serving.runtime.metrics import ServingMetrics
 
 # A version that a new answer will be compared with must not expire and start again meanwhile. A
@@ -103,21 +103,9 @@ class Answers:
         version = CacheVersion(current or b"", generation, catalogue=catalogue or b"")
         return unsealed(entry, version), version
 
-    async def find_batched(
-        self, user_no: UserNo, field: str
-    ) -> tuple[bytes | None, CacheVersion] | None:
-        """A user's cached answer as cheaply as can be; None: `find` must tell.
-
-        Nothing can be stored with the version, which lacks the user's.
-        """
-        found = await self._link.ask_batched("HGET", user_entry(user_no), field)
-        if found is None:
-            return None
-        entry, generation, catalogue = found
-        if generation is None:
-            return None
-        version = CacheVersion(b"", generation, reachable=False, catalogue=catalogue or b"")
-        return entry, version
+    async def find_batched(self, user_no: UserNo, field: str) -> tuple[bytes | None, Moment] | None:
+        """A user's entry as cheaply as can be; None: `find` must tell."""
+        return await self._link.ask_batched("HGET", user_entry(user_no), field)
 
     async def store(
         self, user_no: UserNo, field: str, answer: bytes, version: CacheVersion

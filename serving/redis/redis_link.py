@@ -4,13 +4,14 @@ import asyncio
 import secrets
 import time
 from collections.abc import Awaitable
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError, ResponseError
 
+from domain.redis_keys import CLOCK
 from serving.redis.batched_commands import BatchedCommands
 from serving.redis.redis_faults import RedisFaults, RedisHealth
 from serving.runtime.breaker import Breaker
@@ -36,6 +37,17 @@ _DETECTION_HEARTBEATS = 2
 """One may have begun just before Redis went away."""
 
 
+class Moment(NamedTuple):
+    """What was read after a reply, so that it tells what had not happened when that was read."""
+
+    generation: bytes
+    """An entry of this generation had not been dropped with all others."""
+    catalogue: bytes | None
+    """No item had changed since this token was set."""
+    clock: bytes | None
+    """Nobody's answers had been dropped since; so nobody had become known who was not before."""
+
+
 class RedisLink:
     """Asks Redis within bounds of time and number; never raises because it is away.
 
@@ -59,7 +71,7 @@ class RedisLink:
         self._client = Redis.from_url(redis_url, retry=Retry(NoBackoff(), 0), protocol=2)
         self._batched = BatchedCommands(
             self._client.connection_pool.make_connection,
-            last=("MGET", GENERATION, CATALOGUE),
+            last=("MGET", GENERATION, CATALOGUE, CLOCK),
             timeout_seconds=timeout_seconds,
         )
         self._faults = RedisFaults(metrics)
@@ -129,12 +141,8 @@ class RedisLink:
         self._faults.note_success()
         return answer
 
-    async def ask_batched(self, *command: Any) -> tuple[Any, bytes | None, bytes | None] | None:
-        """The same as cheaply as can be while all is well; None: use `ask`, which judges Redis.
-
-        With the reply come the generation and the token of the catalogue as they were after it: who
-        finds the same generation in an entry knows that it was not dropped when it was read.
-        """
+    async def ask_batched(self, *command: Any) -> tuple[Any, "Moment"] | None:
+        """The same as cheaply as can be while all is well; None: use `ask`, which judges Redis."""
         if (
             self.away
             or self.breaker.state != "closed"
@@ -144,8 +152,8 @@ class RedisLink:
         found = await self._batched.ask(command)
         if found is None or isinstance(found[1], Exception):
             return None
-        reply, (generation, catalogue) = found
-        return reply, generation, catalogue
+        reply, (generation, catalogue, clock) = found
+        return None if generation is None else (reply, Moment(generation, catalogue, clock))
 
     async def ask_unchecked(self, *command: Any) -> Any:
         """The same whatever the breaker says and the budget leaves, for what nothing else can tell.

@@ -1,5 +1,6 @@
 """Logs: one JSON object a line on standard error, also from the libraries."""
 
+import asyncio
 import logging
 import sys
 from datetime import UTC, datetime
@@ -23,13 +24,21 @@ class _RequestLines:
     def __init__(self, file: BinaryIO | None) -> None:
         """`file` None: such lines are not logged."""
         self._file = file
+        self._lines: list[bytes] = []
 
     def write(self, said: dict[str, Any]) -> None:
         if self._file is None:
             return
-        said["level"], said["timestamp"] = "info", datetime.now(UTC).isoformat()
-        self._file.write(orjson.dumps(said) + b"\n")
-        self._file.flush()
+        said["level"], said["timestamp"] = "info", datetime.now(UTC).isoformat()[:-6] + "Z"
+        self._lines.append(orjson.dumps(said) + b"\n")
+        if len(self._lines) == 1:
+            # Those of one turn of the loop are written at once.
+            asyncio.get_running_loop().call_soon(self._flush, self._file)
+
+    def _flush(self, file: BinaryIO) -> None:
+        file.write(b"".join(self._lines))
+        file.flush()
+        self._lines.clear()
 
 
 _request_lines: _RequestLines | None = None

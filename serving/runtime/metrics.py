@@ -161,6 +161,7 @@ class ServingMetrics:
         for reason in ("too_many", "connections"):
             self.requests_shed.labels(reason)
         self.hits = self.cache.labels("hit")
+        self.answers_from = lru_cache(_MOST_SERIES)(self.answers.labels)
         self._of_request = lru_cache(_MOST_SERIES)(self._series_of_request)
         self.performance = Performance(self._counters)
 

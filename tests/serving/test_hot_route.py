@@ -257,3 +257,44 @@ async def test_a_limit_counts_the_same_whichever_way_a_request_goes(
     came_back = (time.monotonic() - began_at) * 100 / 60
     assert 9 - came_back - 1 <= left[0] - left[-1] <= 9
     assert short.answered >= 2
+
+
+async def test_a_stranger_goes_the_short_way_until_the_first_event(
+    start: Start, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(30))
+    client = await start(redis_timeout_seconds=5.0)
+    short = counted(client)
+
+    async def is_short() -> bool:
+        before = short.answered
+        await recommended(client, "stranger", limit=5)
+        return short.answered > before
+
+    await until(is_short)
+    shown = await recommended(client, "stranger", limit=5)
+    assert (shown.json()["user_id"], shown.json()["source"]) == ("stranger", "cache")
+    other = await recommended(client, "another", limit=5)
+    assert (other.json()["user_id"], other.headers["etag"]) != (
+        "stranger",
+        shown.headers["etag"],
+    )
+    assert "film-0" in {item["item_id"] for item in shown.json()["items"]}
+    assert (await send(client, event("stranger", 0))).status_code == 202
+    personal = await recommended(client, "stranger", limit=5)
+    assert "film-0" not in {item["item_id"] for item in personal.json()["items"]}
+
+
+async def test_another_process_learns_at_once_that_a_stranger_is_known(
+    start: Start, seeds: Seeds
+) -> None:
+    seeds.listed_user("ann", popular=range(30))
+    first, second = await start(redis_timeout_seconds=5.0), await start(redis_timeout_seconds=5.0)
+    for number in range(5):
+        user = f"stranger-{number}"
+        for _ in range(2):
+            shown = await recommended(first, user, limit=5)
+            assert "film-0" in {item["item_id"] for item in shown.json()["items"]}
+        assert (await send(second, event(user, 0))).status_code == 202
+        shown = await recommended(first, user, limit=5)
+        assert "film-0" not in {item["item_id"] for item in shown.json()["items"]}

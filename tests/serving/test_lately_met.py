@@ -10,7 +10,10 @@ from serving.candidates.live_vector_inputs import WHOLE_LOG, ProfileReader
 from serving.candidates.recommendations import Recommendations
 from serving.candidates.users import UserNumbers
 from serving.postgres.store import Store
+from serving.redis.redis_link import RedisLink
+from serving.runtime.breaker import Breaker, BreakerRules
 from serving.runtime.faults import RunGoneError
+from serving.runtime.metrics import ServingMetrics
 from tests.serving.conftest import Seeds
 
 
@@ -27,7 +30,7 @@ class CountingRecommendations(Recommendations):
 
 
 async def test_a_user_met_again_and_again_is_not_looked_up_again_whoever_else_comes(
-    database_url: str, seeds: Seeds, monkeypatch: pytest.MonkeyPatch
+    database_url: str, redis_url: str, seeds: Seeds, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(user_numbers, "_MOST", 3)
     names = [UserId(name) for name in ("often", *(f"once-{n}" for n in range(5)))]
@@ -35,11 +38,16 @@ async def test_a_user_met_again_and_again_is_not_looked_up_again_whoever_else_co
         seeds.user(name)
     store = Store.at(database_url)
     recommendations = CountingRecommendations(store)
-    numbers = UserNumbers(recommendations)
+    breaker = Breaker(BreakerRules())
+    link = RedisLink(
+        redis_url, ServingMetrics(), breaker, timeout_seconds=5.0, heartbeat_seconds=5.0
+    )
+    numbers = UserNumbers(recommendations, link)
     for name in names:
         await numbers.find(name)
         await numbers.find(names[0])
     assert recommendations.asked == names
+    await link.close()
     await store.close()
 
 
