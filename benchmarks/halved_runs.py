@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sqlalchemy import Engine, text
 
 from batch.bulk import bulk_connection
@@ -95,12 +96,18 @@ def _store_lists(
     connection.execute(_STORE_REFRESH, [fresh | {"part": part} for part in ("ever", "lately")])
 
 
-def store_vectors(engine: Engine, url: str, run: Run, space: ItemSpace) -> None:
+def store_vectors(
+    engine: Engine,
+    url: str,
+    run: Run,
+    space: ItemSpace,
+    item_users: NDArray[np.int32] | None = None,
+) -> None:
     """Write the vectors of items and users, and note what of the log they know."""
     with engine.begin() as connection:
         horizon, kinds = event_horizon(connection), load_kinds(connection)
     with bulk_connection(url) as connection:
-        store_item_vectors(connection, run.run_id, space.items)
+        store_item_vectors(connection, run.run_id, space.items, item_users)
         store_all_live_vectors(connection, run, kinds, space, horizon=horizon, chunk_users=5000)
     with engine.begin() as connection:
         begin_progress(connection, run.run_id, horizon)

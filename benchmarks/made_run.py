@@ -56,7 +56,7 @@ def publish_made_run(url: str, items: int, *, seed: int) -> RunId:
         mark_evaluated(connection, run.run_id)
         create_partitions(connection, run.run_id)
         store_space(connection, run.run_id, space)
-    store_vectors(engine, url, run, space)
+    store_vectors(engine, url, run, space, np.full(items, 10, dtype=np.int32))
     with bulk_connection(url) as bulk:
         store_transitions(bulk, run.run_id, space.transitions)
     engine.dispose()

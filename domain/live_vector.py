@@ -99,6 +99,18 @@ class ItemVectors:
             np.concatenate([self.confidence_scales, others.confidence_scales]),
         )
 
+    def merged(self, others: "ItemVectors") -> "ItemVectors":
+        """These and others, none of which may be among these."""
+        both = self.followed_by(others)
+        order = np.argsort(both.item_nos)
+        return ItemVectors(
+            both.item_nos[order],
+            both.vectors[order],
+            both.context_embeddings[order],
+            both.taste_scales[order],
+            both.confidence_scales[order],
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class History:

@@ -10,8 +10,9 @@ from domain.identifiers import Position, RunId, UserNo
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
 from sql.folding import find_stale_users, fold_in, store_progress
-from sql.live_vectors import find_live_run
+from sql.live_vectors import RunSpace, find_live_run
 from sql.log import event_horizon
+from sql.run_items import RunItems
 from sql.statements import statements
 
 _SPEED = statements("speed")
@@ -20,6 +21,8 @@ FIRST_EVENTS = 50
 MOST_RETAINED_EVENTS = 2_000
 _MOST_FIRST = 500
 """So many live events go before what a load brought, at the most."""
+_MOST_ITEMS = 20_000
+"""So many items of the served run are kept in memory, about 50 MB."""
 _PASS_SECONDS = 0.1
 """About so long a pass over many events takes.
 
@@ -67,6 +70,7 @@ class Folder:
         self._settings = settings
         self._spaces = spaces or Spaces()
         self._events, self._retained_events = FIRST_EVENTS, FIRST_EVENTS
+        self._run_items: RunItems | None = None
 
     def fold_new(self, connection: Connection) -> Pass | None:
         """Fold in what is new for the served run; None if there is nothing to do.
@@ -83,7 +87,7 @@ class Folder:
         began = time.perf_counter()
         most = self._settings.events_per_pass
         events = min(most, self._events)
-        done = self._fold(connection, run_id, horizon, events, live_first=True)
+        done = self._fold(connection, run_id, horizon, events, is_served=True)
         if done is not None and done.position < horizon:
             self._events = events_of_next_pass(events, time.perf_counter() - began, most)
         return done
@@ -113,7 +117,7 @@ class Folder:
         horizon: Position,
         most_events: int,
         *,
-        live_first: bool = False,
+        is_served: bool = False,
     ) -> Pass | None:
         claim = self._claim(connection, run_id, horizon)
         if claim is None:
@@ -122,14 +126,22 @@ class Folder:
         user_nos = find_stale_users(
             connection, run_id, after=claim.after, until=until, shards=claim.shards
         )
-        is_amid_load = live_first and until < horizon and _has_loaded(connection, claim, until)
+        is_amid_load = is_served and until < horizon and _has_loaded(connection, claim, until)
         if is_amid_load:
             first = _users_of_live_events(connection, run_id, claim, until, horizon)
             user_nos = sorted({*user_nos, *first})
-        fold_in(connection, self._spaces.of(connection, run_id), user_nos, horizon=horizon)
+        run = self._spaces.of(connection, run_id)
+        run_items = self._items_of(run) if is_served else None
+        fold_in(connection, run, user_nos, horizon=horizon, run_items=run_items)
         store_progress(connection, run_id, until, claim.shards)
         forgotten = _find_forgotten_users(connection, run_id, claim, until)
         return Pass(run_id, tuple(user_nos), until, tuple(forgotten), is_amid_load)
+
+    def _items_of(self, run: RunSpace) -> RunItems:
+        """What is known of the items of the served run; of an earlier one it is let go."""
+        if self._run_items is None or self._run_items.run is not run:
+            self._run_items = RunItems(run, _MOST_ITEMS)
+        return self._run_items
 
     def _claim(self, connection: Connection, run_id: RunId, horizon: Position) -> _Claim | None:
         parameters: dict[str, int] = {"run_id": run_id, "horizon": horizon}

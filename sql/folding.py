@@ -8,14 +8,9 @@ from sqlalchemy import Connection
 from domain.identifiers import ItemNo, Position, RunId, UserNo
 from domain.live_vector import NO_HISTORY, History
 from sql.interests import Interests, Phrases, load_interests, load_phrases, with_interests
-from sql.live_vectors import (
-    RunSpace,
-    UserVector,
-    load_item_vectors,
-    load_transitions,
-    store_user_vectors,
-)
+from sql.live_vectors import RunSpace, UserVector, store_user_vectors
 from sql.log import count_events_since, load_histories, load_kinds
+from sql.run_items import RunItems
 from sql.statements import statements
 
 _LIVE = statements("live")
@@ -44,9 +39,16 @@ def find_stale_users(
 
 
 def fold_in(
-    connection: Connection, run: RunSpace, user_nos: Sequence[UserNo], *, horizon: Position
+    connection: Connection,
+    run: RunSpace,
+    user_nos: Sequence[UserNo],
+    *,
+    horizon: Position,
+    run_items: RunItems | None = None,
 ) -> None:
     """Write the live vectors of some users from interests and histories up to the horizon.
+
+    `run_items`: what is known of the run's items already.
 
     A user of whom nothing is left gets a vector that says nothing. The transaction must be READ
     COMMITTED, and the horizon must have been read before in a statement of its own.
@@ -56,8 +58,9 @@ def fold_in(
     histories, phrases = load_histories_with_interests(connection, run, user_nos, horizon=horizon)
     known = [history.item_nos for history in histories.values()]
     item_nos = [ItemNo(no) for no in np.unique(np.concatenate(known)).tolist()] if known else []
-    items = phrases.items.followed_by(load_item_vectors(connection, run.run_id, item_nos))
-    transitions = load_transitions(connection, run, items, histories.values())
+    run_items = run_items or RunItems(run)
+    items = phrases.items.followed_by(run_items.vectors(connection, item_nos))
+    transitions = run_items.transitions(connection, items, histories.values())
     counts = count_events_since(connection, user_nos, cut_off=run.cut_off, horizon=horizon)
     vectors = [
         UserVector.of(

@@ -99,18 +99,26 @@ def load_item_vectors(
     connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]
 ) -> ItemVectors:
     """The vectors of those of `item_nos` that the run has."""
+    return load_item_vectors_and_makers(connection, run_id, item_nos)[0]
+
+
+def load_item_vectors_and_makers(
+    connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]
+) -> tuple[ItemVectors, NDArray[np.bool_]]:
+    """The same, and whether the night made each (n,) of the item's users: it will not change."""
     parameters = {"run_id": run_id, "item_nos": as_array(item_nos)}
     row = connection.execute(_LIVE["load_item_vectors"], parameters).one()
     if row.item_nos is None:
-        return item_vectors((), ())
+        return item_vectors((), ()), np.empty(0, dtype=np.bool_)
     found = np.frombuffer(row.item_nos, dtype=">i4").astype(np.int32)
-    return ItemVectors(
+    items = ItemVectors(
         item_nos=found,
         vectors=rows_sent(row.embeddings, len(found)),
         context_embeddings=rows_sent(row.context_embeddings, len(found)),
         taste_scales=np.frombuffer(row.taste_scales, dtype=">f4").astype(np.float64),
         confidence_scales=np.frombuffer(row.confidence_scales, dtype=">f4").astype(np.float64),
     )
+    return items, np.frombuffer(row.made_by_night, dtype=np.bool_)
 
 
 def item_vectors(item_nos: Sequence[int], rows: Sequence[Row[Any]]) -> ItemVectors:
@@ -131,13 +139,27 @@ def load_transitions(
 
     `items` must hold every item of the histories that the run has a vector for.
     """
+    item_nos = find_items_followed(run, items, histories)
+    return load_transitions_of_items(connection, run.run_id, item_nos)
+
+
+def find_items_followed(
+    run: RunSpace, items: ItemVectors, histories: Iterable[History]
+) -> list[ItemNo]:
+    """Items, in rising order, whose rows say what comes next after these histories."""
     parameters = run.space.parameters
     followed = [items_followed(parameters, items, history) for history in histories]
     # Phrases, with numbers below 0, have no rows.
-    item_nos = sorted({no for item_nos in followed for no in item_nos.tolist() if no > 0})
+    return sorted({ItemNo(no) for nos in followed for no in nos.tolist() if no > 0})
+
+
+def load_transitions_of_items(
+    connection: Connection, run_id: RunId, item_nos: Sequence[ItemNo]
+) -> Transitions:
+    """The rows of some items, those that the run has."""
     if not item_nos:
         return NO_TRANSITIONS
-    asked = {"run_id": run.run_id, "item_nos": as_array(item_nos)}
+    asked = {"run_id": run_id, "item_nos": as_array(item_nos)}
     row = connection.execute(_LIVE["load_transitions"], asked).one()
     if row.item_nos is None:
         return NO_TRANSITIONS

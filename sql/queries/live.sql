@@ -10,12 +10,14 @@ select cut_off_position, parameters -> 'live_vector' as parameters, gramian from
 
 -- name: load_item_vectors
 -- The vectors of some items, those that the run has, one after the other in rising order of item number: as vector_send gives
--- them, numbers as int4send and float4send do. Null where the run has none of them.
+-- them, numbers as int4send and float4send do; made_by_night: no embedding between nights changes it. Null where the run has
+-- none of them.
 select string_agg(int4send(item_no), '' order by item_no) as item_nos,
        string_agg(vector_send(embedding), '' order by item_no) as embeddings,
        string_agg(vector_send(context_embedding), '' order by item_no) as context_embeddings,
        string_agg(float4send(taste_scale), '' order by item_no) as taste_scales,
-       string_agg(float4send(confidence_scale), '' order by item_no) as confidence_scales
+       string_agg(float4send(confidence_scale), '' order by item_no) as confidence_scales,
+       string_agg(boolsend(embedded_at is null and users > 0), '' order by item_no) as made_by_night
 from item_embeddings
 where run_id = :run_id and item_no = any(cast(:item_nos as integer[]));
 

@@ -103,6 +103,25 @@ def test_five_events_sent_together_all_count(engine: Engine, film_nos: list[int]
         assert events == 5
 
 
+def test_vectors_made_of_kept_items_are_those_of_the_definition_to_the_bit(
+    engine: Engine, film_nos: list[int]
+) -> None:
+    with engine.begin() as connection:
+        publish_small_run(connection, film_nos)
+        connection.execute(text("update item_embeddings set users = item_no % 4"))
+    folder, users = Folder(SETTINGS), [f"user-{n}" for n in range(5)]
+    for minutes in range(4):
+        with engine.begin() as connection:
+            film_no = film_nos[7 * minutes]
+            record(connection, [event(user, film_no, minutes=minutes) for user in users])
+        with engine.begin() as connection:
+            folder.fold_new(connection)
+            for user in users:
+                user_no = user_no_of(connection, user)
+                vector, _, _ = stored_vector(connection, user_no)
+                assert vector == expected_vector(connection, user_no).tolist()
+
+
 def test_a_user_of_items_the_run_does_not_know_has_no_vector_and_stops_nobody(
     engine: Engine, film_nos: list[int]
 ) -> None:
