@@ -24,6 +24,7 @@ $(INSTALLED): requirements.lock pyproject.toml
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv==$(UV_VERSION)"
 	@$(UV) pip sync --compile-bytecode --python $(BIN)/python --require-hashes requirements.lock
 	@$(UV) pip install --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@$(BIN)/python -m flows.prefect_template
 	@touch $@
 
 # The time to the first recommendation counts from here, installing included.

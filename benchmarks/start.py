@@ -2,8 +2,8 @@
 
     python -m benchmarks start [--json]
 
-The environment is there, as after `make setup`. At the first start the home folder is not: a
-cluster and the database of Prefect are made, the sample is loaded and a night is run.
+The environment is there, as after `make setup`. At the first start no home folder is: a cluster and
+the database of Prefect are made, the sample is loaded and a night is run.
 """
 
 import json

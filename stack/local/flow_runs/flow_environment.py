@@ -9,6 +9,7 @@ from stack.http_client import refusal
 from stack.local.environment import child_environment, prefect_environment
 from stack.local.home import Home
 from stack.local.ports import free_port
+from stack.local.prefect_database import ensure_prefect_database
 from stack.local.processes import prefect_server_service
 from stack.local.servers.child_process import stop_child, wait_for_answer
 from stack.local.stores import Stores
@@ -51,6 +52,7 @@ def _prefect_server(home: Home, running: str | None) -> Iterator[str]:
     if running is not None:
         yield running
         return
+    ensure_prefect_database(home.prefect)
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     environment = {**prefect_environment(home, url), **_NO_SCHEDULER}

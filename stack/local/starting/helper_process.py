@@ -22,10 +22,11 @@ from stack.local.servers.child_process import end_with_parent
 def helper_process(module: str) -> Iterator[Executor]:
     """One process, which begins at once to import the module that its work will be in.
 
-    To be opened on the main thread, so that it ends whatever this process dies of.
+    To be opened on the main thread, before there are others, so that it ends whatever this process
+    dies of.
     """
     begin = partial(_begin, os.getpid())
-    executor = ProcessPoolExecutor(1, get_context("spawn"), initializer=begin)
+    executor = ProcessPoolExecutor(1, get_context("fork"), initializer=begin)
     try:
         executor.submit(_load, module)
         yield executor

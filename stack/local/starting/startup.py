@@ -11,6 +11,7 @@ from stack.database_addresses import DatabaseAddresses
 from stack.local.environment import api_environment, child_environment, prefect_environment
 from stack.local.flow_runs.nightly_flow import NightlyRunError, outcome, run_flow
 from stack.local.home import Home
+from stack.local.prefect_database import ensure_prefect_database
 from stack.local.processes import (
     EmbeddedPostgres,
     EmbeddedRedis,
@@ -74,6 +75,7 @@ async def start_up(start: Start) -> Welcome:
 
 
 async def _prefect(start: Start, variables: Mapping[str, str], ready: asyncio.Event) -> None:
+    ensure_prefect_database(start.home.prefect)
     await _service(start, prefect_server_service(variables, start.settings.prefect_port))
     ready.set()
 
