@@ -1,9 +1,12 @@
 """Settings of the flows themselves."""
 
+from pathlib import Path
+
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from sql.environment import LayerSettings
+from sql.shared_settings import API_HOST, API_PORT, HOME
 
 
 class HousekeepingSettings(LayerSettings):
@@ -18,3 +21,18 @@ class HousekeepingSettings(LayerSettings):
         180, ge=8, description="days impressions are kept; after that they are counts by day"
     )
     audit_days: int = Field(400, ge=30, description="days entries of the audit log are kept")
+
+
+class DiagnoseSettings(LayerSettings):
+    """Where the flow `diagnose` finds the API, and the key to ask it with."""
+
+    model_config = SettingsConfigDict(env_prefix="TANDEM_DIAGNOSE_")
+
+    api_url: str | None = Field(
+        None,
+        description="the API that the flow `diagnose` asks, such as http://api:8000; unset: the one"
+        " of this machine",
+    )
+    api_host: str = Field(API_HOST, validation_alias="TANDEM_API_HOST")
+    api_port: int = Field(API_PORT, validation_alias="TANDEM_API_PORT")
+    home: Path = Field(HOME, validation_alias="TANDEM_HOME")

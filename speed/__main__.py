@@ -7,12 +7,13 @@ from functools import partial
 
 import redis
 import structlog
-from prometheus_client import start_http_server
+from prometheus_client import REGISTRY, start_http_server
 
 from speed.background import in_background
 from speed.popular import keep_popular_fresh
 from speed.readiness import notify_ready
 from speed.settings import RedisSettings, SpeedSettings
+from speed.store_figures import StoreFigures
 from speed.waking import Wakes, keep_listening, wake_on_changes
 from speed.worker import Worker
 from sql.engine import SPEED_WORKER, make_engine
@@ -50,7 +51,7 @@ def main() -> None:
         socket_connect_timeout=_REDIS_TIMEOUT_SECONDS,
     )
     if settings.metrics_port is not None:
-        start_http_server(settings.metrics_port, addr="127.0.0.1")
+        _show_figures(settings.metrics_port, settings.metrics_host, database_url)
     stopping, wakes = threading.Event(), Wakes()
 
     def stop(*_: object) -> None:
@@ -70,6 +71,19 @@ def main() -> None:
         # Whoever started it starts it again; the log is to say why, in its own form.
         log.exception("speed_worker_failed")
         sys.exit(1)
+
+
+def _show_figures(port: int, host: str, database_url: str) -> None:
+    """Answer Prometheus, on a connection that is opened when it first asks."""
+    engine = make_engine(
+        database_url,
+        application_name=SPEED_WORKER,
+        pool_size=1,
+        max_overflow=0,
+        pool_pre_ping=True,
+    )
+    REGISTRY.register(StoreFigures(engine))
+    start_http_server(port, addr=host)
 
 
 if __name__ == "__main__":

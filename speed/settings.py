@@ -60,9 +60,8 @@ class SpeedSettings(LayerSettings):
         validation_alias="TANDEM_EXCLUSION_CACHE_SECONDS",
         description="how long Redis keeps a user's exclusions; serving's own, too",
     )
-    metrics_port: int | None = Field(
-        None, description="port for Prometheus on 127.0.0.1; none by default"
-    )
+    metrics_port: int | None = Field(None, description="port for Prometheus; none by default")
+    metrics_host: str = Field("127.0.0.1", description="the address that port is on")
     log_level: LogLevel = Field(
         LOG_LEVEL,
         validation_alias="TANDEM_LOG_LEVEL",

@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings
 
 from batch.settings import BatchSettings, TuneSettings
-from flows.settings import HousekeepingSettings
+from flows.settings import DiagnoseSettings, HousekeepingSettings
 from loading.settings import LoadingSettings
 from serving.settings import ServingSettings
 from speed.settings import RedisSettings, SpeedSettings
@@ -35,6 +35,7 @@ SECTIONS: dict[str, tuple[type[BaseSettings], ...]] = {
     "The nightly run": (BatchSettings,),
     "The weekly tuning": (TuneSettings,),
     "The daily housekeeping": (HousekeepingSettings,),
+    "The diagnosis from Prefect": (DiagnoseSettings,),
 }
 CLASSES = tuple(settings for classes in SECTIONS.values() for settings in classes)
 

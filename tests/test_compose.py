@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sql.shared_settings import API_PORT
 from stack.local.processes import connections_needed
 
 ROOT = Path(__file__).parent.parent
@@ -162,6 +163,34 @@ def test_the_proxy_limits_what_comes_and_finds_every_api() -> None:
     ):
         assert needed in caddyfile
     assert caddyfile.count("{") == caddyfile.count("}")
+
+
+def test_prometheus_asks_services_that_answer_it_without_a_key() -> None:
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text("utf-8"))
+    asked = {
+        name: looked_up["port"]
+        for job in config["scrape_configs"]
+        for looked_up in job["dns_sd_configs"]
+        for name in looked_up["names"]
+    }
+    api, speed = services()["api"]["environment"], services()["speed"]["environment"]
+    assert asked == {"api": API_PORT, "speed": int(speed["TANDEM_SPEED_METRICS_PORT"])}
+    assert api["TANDEM_API_HOST"] == speed["TANDEM_SPEED_METRICS_HOST"] == "0.0.0.0"
+    assert api["TANDEM_API_METRICS"] == "open"
+    assert "@inside path /metrics" in CADDYFILE.read_text(encoding="utf-8")
+
+
+def test_watching_is_started_only_if_asked_and_seen_from_this_machine_only() -> None:
+    watching = {name for name, known in services().items() if "profiles" in known}
+    assert watching == {"prometheus", "grafana"}
+    (proxied,) = [known["ports"] for known in services().values() if "ports" in known]
+    for port, name in {9090: "prometheus", 3000: "grafana"}.items():
+        assert services()[name]["profiles"] == ["watching"]
+        assert f"127.0.0.1:{port}:{port}" in proxied
+        assert f"http://localhost:{port} {{\n\treverse_proxy {name}:{port}" in CADDYFILE.read_text()
+        for mounted in services()[name]["volumes"]:
+            source = mounted.split(":")[0]
+            assert (ROOT / source).is_dir() if source.startswith("./") else source == name
 
 
 def test_the_secrets_that_are_made_are_those_that_are_read_and_stay(tmp_path: Path) -> None:

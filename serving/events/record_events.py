@@ -1,5 +1,6 @@
 """Events from the apps into the log, all of a batch or none and the reasons, or in part."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -224,6 +225,7 @@ class EventRecorder:
         recorded = committed.recorded
         self.metrics.events.labels("accepted").inc(recorded.accepted)
         self.metrics.events.labels("duplicate").inc(recorded.duplicates)
+        self._count_kinds(batch, recorded)
         if not committed.made_known:
             detail = "The events are recorded, but other processes could not be notified."
             raise EventsNotAcknowledgedError(detail, batch.event_ids)
@@ -232,6 +234,15 @@ class EventRecorder:
     async def _conflicts(self, batch: _Batch, indexes: Sequence[int]) -> list[Fault]:
         logged = await self.events.find_contents({batch.new[index].event_id for index in indexes})
         return conflict_faults(batch.sent, indexes, logged)
+
+    def _count_kinds(self, batch: _Batch, recorded: Recorded) -> None:
+        names = {kind.kind_no: kind.kind for kind in batch.kinds}
+        left_out = set(recorded.conflicts)
+        taken = Counter(
+            names[event.kind_no] for index, event in enumerate(batch.new) if index not in left_out
+        )
+        for name, events in taken.items():
+            self.metrics.events_of_kind.labels(name).inc(events)
 
     async def _results(self, batch: _Batch, recorded: Recorded) -> list[RecordedEvent]:
         """What became of each event."""

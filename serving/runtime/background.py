@@ -53,6 +53,11 @@ class BackgroundFailures:
         """The work that fails just now though the stores are there."""
         return tuple(self._failing.values())
 
+    def expect(self, work: str) -> None:
+        """Show its counts from the beginning: Prometheus sees no increase in what it never saw."""
+        for cause in ("outage", "error"):
+            self._metrics.background_failures.labels(work, cause)
+
     def failed(self, work: str, error: Exception) -> None:
         """A turn has failed; to be called where the error is handled."""
         if isinstance(error, StoreUnavailableError):
@@ -105,6 +110,7 @@ async def repeated(
 
     It goes on whatever happens; what fails is reported to `failures`.
     """
+    failures.expect(name)
     if at_once:
         await _once(name, action, failures)
     task = asyncio.create_task(_forever(name, action, failures, seconds), name=name)

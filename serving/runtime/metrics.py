@@ -6,7 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, Proc
 
 from serving.runtime.performance import Performance
 
-_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0)
+_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.0, 5.0)
 
 _MOST_SERIES = 1_000
 """Of requests, that are looked up once."""
@@ -97,6 +97,9 @@ class ServingMetrics:
             " whether they were recorded.",
             ["outcome"],
         )
+        self.events_of_kind = counter(
+            "serving_events_of_kind", "Events taken, new or repeated, by kind.", ["kind"]
+        )
         self.bodies_refused = counter(
             "serving_bodies_refused",
             "Requests whose body was not taken: too_many (of_key) or too_many_bytes at once,"
@@ -148,6 +151,8 @@ class ServingMetrics:
             "Grants to read the replica: given; refused: it may not know enough yet.",
             ["outcome"],
         )
+        for outcome in ("given", "refused"):
+            self.replica_grants.labels(outcome)
         for outcome in ("hit", "miss", "error"):
             self.cache.labels(outcome)
         for outcome in ("accepted", "duplicate", "refused", "unknown"):
