@@ -1,8 +1,12 @@
-"""What analysts are told of the views is what the database says; the questions can be asked."""
+"""What analysts are told of the views is what the database says; what is asked has answers."""
 
+import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
+import matplotlib as mpl
+import matplotlib.pyplot as plt
 import pytest
 import yaml
 from sqlalchemy import Connection, Engine, text
@@ -17,6 +21,7 @@ from tests.batch.history.six_weeks import NOW, log
 __all__ = ["log"]
 
 QUESTIONS = analytics_page.ROOT / "docs" / "questions.md"
+NOTEBOOK = analytics_page.ROOT / "docs" / "notebooks" / "five-questions.ipynb"
 QUERIES = re.findall(r"```sql\n(.*?)```", QUESTIONS.read_text(encoding="utf-8"), re.DOTALL)
 DESCRIPTIONS = """
 select relname, coalesce(attname, ''), description
@@ -75,3 +80,24 @@ def test_every_question_can_be_asked_and_those_of_the_log_have_answers(
         answers[number] = analyst.execute(text(query)).all()
     answered = {number for number, rows in answers.items() if rows}
     assert answered == set(range(2, 11)), "only of runs there are none"
+
+
+def test_the_notebook_draws_what_it_asks(
+    postgres: PostgresServer,
+    database_name: str,
+    analyst: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert analyst
+    mpl.use("agg")
+    monkeypatch.setenv("DATABASE_ANALYST_URL", postgres.url(database_name, ANALYST))
+    names: dict[str, Any] = {}
+    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+        if cell["cell_type"] == "code":
+            exec("".join(cell["source"]), names)
+    assert len(plt.get_fignums()) == 4, "only of runs there are none"
+    for number in plt.get_fignums():
+        (axes,) = plt.figure(number).axes
+        assert axes.lines or axes.patches or axes.collections
+    plt.close("all")
+    names["engine"].dispose()
