@@ -14,7 +14,6 @@ from typing import Annotated
 import numpy as np
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from batch.history.event_file import read_event_file
 from batch.history.interactions import Interactions
@@ -24,7 +23,7 @@ from batch.settings import BatchSettings
 from batch.space.validation_events import Timeline, ValidationEvent
 from benchmarks.command import EventsFile, Seed, run_command
 from benchmarks.loaded_files import progress
-from benchmarks.next_items import K, NextItems, OnEvents, foresee
+from benchmarks.next_items import NextItems, OnEvents, figures_table, foresee
 from domain.errors import NotEnoughHistoryError
 from domain.identifiers import ItemNo, UserNo
 from stack.cli.options import AsJson
@@ -131,11 +130,8 @@ def described_last(foreseen: NextItems) -> dict[str, object]:
 
 
 def _print_report(foreseen: NextItems) -> None:
-    table = Table("list", f"HR@{K}", f"nDCG@{K}", box=None, header_style="bold")
-    for name, figures in foreseen.figures().items():
-        table.add_row(name, *(f"{value:.4f}" for value in figures.values()))
     console = Console(highlight=False, soft_wrap=True)
-    console.print(table)
+    console.print(figures_table("list", foreseen.figures()))
     console.print(
         f"\n{len(foreseen.used_before):,} users with at least two interactions; the last item of"
         f" {foreseen.unknown():,} of them nobody else had used, which counts as missed."

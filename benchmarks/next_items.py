@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from rich.table import Table
 
 from batch.evaluation.ranks import gains_at, hits_at
 from batch.replay.ranking import lists_of, rank_of
@@ -21,6 +22,9 @@ OnEvents = Callable[[int], None]
 """Told how many events have been ranked."""
 
 _REPORT_EVERY = 1_000
+
+Figures = Mapping[str, Mapping[str, float]]
+"""By list and metric; every list has the same metrics."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +58,15 @@ class NextItems:
         return int((self.used_before == 0).sum())
 
 
+def figures_table(title: str, figures: Figures) -> Table:
+    """A row a list; there must be one at least."""
+    names = next(iter(figures.values()))
+    table = Table(title, *names, box=None, header_style="bold")
+    for name, of_list in figures.items():
+        table.add_row(name, *(f"{value:.4f}" for value in of_list.values()))
+    return table
+
+
 def foresee(
     night: FittedNight, events: Iterable[ValidationEvent], on_events: OnEvents
 ) -> NextItems:
@@ -64,13 +77,14 @@ def foresee(
     ranks: dict[str, list[int]] = {}
     listed: dict[str, set[int]] = {}
     used: list[int] = []
-    counts = dict(zip(night.matrix.item_nos.tolist(), night.popular.tolist(), strict=True))
+    item_nos, counts = np.unique(night.past.item_nos, return_counts=True)
+    interactions = dict(zip(item_nos.tolist(), counts.tolist(), strict=True))
     for done, event in enumerate(events, start=1):
         for name, item_nos in lists_of(night, event, POLICIES).items():
             shown = SHOWN_AS.get(name, name)
             ranks.setdefault(shown, []).append(rank_of(event.item_no, item_nos))
             listed.setdefault(shown, set()).update(item_nos[:K].tolist())
-        used.append(int(counts.get(event.item_no, 0)))
+        used.append(interactions.get(event.item_no, 0))
         if done % _REPORT_EVERY == 0:
             on_events(done)
     return NextItems(

@@ -8,7 +8,6 @@ list are those with nothing before the split.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -16,7 +15,6 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.table import Table
 
 from batch.evaluation.ranks import gains_at, inverse_propensities, weighted_mean
 from batch.history.event_file import read_event_file
@@ -29,15 +27,13 @@ from batch.settings import BatchSettings
 from batch.space.validation_events import Timeline
 from benchmarks.command import EventsFile, Seed, run_command
 from benchmarks.loaded_files import progress
-from benchmarks.next_items import K, NextItems, OnEvents, foresee
+from benchmarks.next_items import Figures, K, NextItems, OnEvents, figures_table, foresee
 from domain.errors import NotEnoughHistoryError
 from stack.cli.options import AsJson
 
 SHARE = 0.1
 POWER = 0.5
 """Of an item's popularity, to which how likely it is observed goes (Saito et al. 2020)."""
-
-Figures = Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,23 +155,15 @@ def time_split(
 
 def _print_report(measured: SplitFigures, power: float) -> None:
     console = Console(highlight=False, soft_wrap=True)
-    _print_table(console, "all", measured.figures(power))
+    console.print(figures_table("all", measured.figures(power)))
     for name, figures in measured.by_list_of_night().items():
-        _print_table(console, name, figures)
+        console.print(figures_table(name, figures))
     moments = len(measured.with_list)
     console.print(
         f"\n{moments:,} interactions, {measured.with_list.mean():.0%} of them of users with a"
         f" nightly list; the items of {measured.foreseen.unknown():,} were unknown before the split"
         f" and count as missed. Coverage is of {measured.catalogue_size:,} items."
     )
-
-
-def _print_table(console: Console, title: str, figures: Figures) -> None:
-    names = next(iter(figures.values()))
-    table = Table(title, *names, box=None, header_style="bold")
-    for name, of_list in figures.items():
-        table.add_row(name, *(f"{value:.4f}" for value in of_list.values()))
-    console.print(table)
 
 
 def main() -> None:

@@ -5,6 +5,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 
 from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
+from batch.replay.nights import fit_night
+from batch.space.validation_events import Timeline
 from benchmarks.leave_one_out import described_last, foresee_last, last_events, leave_last_out
-from benchmarks.next_items import NextItems
+from benchmarks.next_items import NextItems, foresee
 from benchmarks.time_split import SplitFigures, foresee_later
 from domain.errors import NotEnoughHistoryError
 
@@ -125,6 +128,16 @@ def test_later_steps_are_foreseen_from_all_before_them(make_interactions: Make) 
     assert figures["live"]["hr@10"] > 0.9
     assert 0.0 < figures["popular"]["coverage@10"] <= figures["live"]["coverage@10"] <= 1.0
     assert len(foresee_later(log, SMALL, sample=20, threads=1).with_list) == 20
+
+
+def test_what_is_known_of_an_item_is_how_often_it_was_used(make_interactions: Make) -> None:
+    timeline = Timeline(make_interactions(walks(60, 10)))
+    cut_off = 540
+    # As if the popular list had none of the items any more.
+    night = replace(fit_night(timeline, cut_off, SMALL, threads=1), popular=np.zeros(30))
+    rows = timeline.foreseeable(cut_off, len(timeline))
+    done = foresee(night, timeline.events(rows, cut_off), lambda _done: None)
+    assert done.used_before.tolist() == [18] * 60
 
 
 def test_a_log_of_one_instant_cannot_be_split(make_interactions: Make) -> None:

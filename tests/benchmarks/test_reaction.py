@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from batch.history.event_file import USED, read_event_file, read_item_numbers
+from batch.history.event_file import read_event_file, read_item_numbers
 from batch.history.interactions import Interactions
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
 from batch.replay.nights import fit_night
@@ -13,6 +13,7 @@ from batch.space.validation_events import Timeline
 from benchmarks.item_categories import Categories, grouped, read_categories
 from benchmarks.reaction import AFTER, divergence, measure_reaction, turns_of
 from domain.errors import InvalidInputError, NotEnoughHistoryError
+from tests.used_items import used_items
 
 SMALL = RunParameters(
     lists=ListHyperparameters(factors=8, iterations=3),
@@ -38,15 +39,7 @@ def turning(users: int = 120, seed: int = 0) -> Interactions:
             (user, item, step) for step, item in enumerate(np.concatenate([own[:BEFORE], coming]))
         ]
     user_nos, item_nos, steps = np.array(rows).T
-    count = len(rows)
-    return Interactions(
-        USED,
-        user_nos.astype(np.int32),
-        item_nos.astype(np.int32),
-        np.ones(count, dtype=np.int16),
-        np.full(count, np.nan, dtype=np.float32),
-        ((steps * 86_400 + user_nos) * 1e6).astype("datetime64[us]"),
-    ).in_time_order()
+    return used_items(user_nos, item_nos, steps + user_nos / 86_400)
 
 
 def test_only_those_who_turn_to_another_category_are_followed() -> None:

@@ -9,7 +9,6 @@ from batch.choosing.lists import ChosenLists, choose_lists, choose_popular
 from batch.choosing.live_weights import DEFAULT, choose_weights
 from batch.choosing.paired import paired_difference
 from batch.choosing.validation import Validation
-from batch.history.event_file import USED
 from batch.history.interactions import Interactions
 from batch.lists.listing import fit_lists
 from batch.parameters import ListHyperparameters, RunParameters, SpaceParameters
@@ -23,6 +22,7 @@ from batch.replay.nights import (
 )
 from batch.replay.ranking import LEARNED, lists_of
 from batch.space.validation_events import Timeline
+from tests.used_items import used_items
 
 SMALL = RunParameters(
     lists=ListHyperparameters(factors=40, iterations=3),
@@ -33,15 +33,7 @@ SECONDS_A_DAY = 86_400
 
 def interactions(rows: list[tuple[int, int, float]]) -> Interactions:
     """Rows of user, item and day."""
-    user_nos, item_nos, days = (np.array(column) for column in zip(*rows, strict=True))
-    return Interactions(
-        USED,
-        user_nos.astype(np.int32),
-        item_nos.astype(np.int32),
-        np.ones(len(rows), dtype=np.int16),
-        np.full(len(rows), np.nan, dtype=np.float32),
-        (days * SECONDS_A_DAY * 1e6).astype("datetime64[us]"),
-    ).in_time_order()
+    return used_items(*zip(*rows, strict=True))
 
 
 def chained(users: int = 600, items: int = 60, length: int = 12, seed: int = 0) -> Interactions:

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from batch.history.event_file import USED
 from batch.history.interactions import Interactions
 from batch.parameters import TransitionParameters
 from batch.space.sequence import steps
 from batch.space.transitions import fit_transitions, weighed
+from tests.used_items import used_items
 
 ALL = TransitionParameters(neighbours=1_000)
 
@@ -20,14 +20,8 @@ ALL = TransitionParameters(neighbours=1_000)
 def made_log(seed: int, users: int = 12, items: int = 8, events: int = 120) -> Interactions:
     random = np.random.default_rng(seed)
     seconds = np.sort(random.integers(0, 10_000, events))
-    return Interactions(
-        USED,
-        random.integers(0, users, events).astype(np.int32),
-        random.integers(0, items, events).astype(np.int32),
-        np.ones(events, dtype=np.int16),
-        np.full(events, np.nan, dtype=np.float32),
-        (seconds * 1_000_000).astype("datetime64[us]"),
-    )
+    user_nos, item_nos = random.integers(0, users, events), random.integers(0, items, events)
+    return used_items(user_nos, item_nos, seconds / 86_400)
 
 
 def by_hand(log: Interactions, item_nos: NDArray[np.int32], ridge: float) -> NDArray[np.float64]:
