@@ -67,8 +67,11 @@ class _Loop:
         began_at = time.perf_counter()
         for client in clients:
             client.ask()
-        async with asyncio.timeout(_LONGEST_SECONDS):
-            await self.ended.wait()
+        try:
+            async with asyncio.timeout(_LONGEST_SECONDS):
+                await self.ended.wait()
+        except TimeoutError:
+            self.fail(f"{self.answered} of {self.count} were answered in {_LONGEST_SECONDS:g} s.")
         seconds = time.perf_counter() - began_at
         for client in clients:
             client.close()
