@@ -94,6 +94,10 @@ class ServingMetrics:
             " whether they were recorded.",
             ["outcome"],
         )
+        self.events_waiting = gauge(
+            "serving_events_waiting",
+            "Requests whose events wait while those of others are written.",
+        )
         self.bodies_refused = counter(
             "serving_bodies_refused",
             "Requests whose body was not taken: too_many (of_key) or too_many_bytes at once,"
