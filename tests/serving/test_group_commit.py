@@ -289,9 +289,9 @@ async def test_many_users_are_told_of_by_few_notifications(engine: Engine, users
             return []
 
     await ExclusionNotifier(Listening()).publish(known)  # type: ignore[arg-type]
-    told: dict[str, UserExclusions] = {}
+    received: dict[str, UserExclusions] = {}
     for payload in sent:
-        told |= decode_change(payload).added
-    assert told == known
+        received |= decode_change(payload).added
+    assert received == known
     assert len(sent) <= 1 + users // 250
     assert max(map(len, sent)) < 8_000
