@@ -35,6 +35,8 @@ ME = "me"
 LONGEST_ID = 200
 """The most characters a user, item or event id may have."""
 
+_USUAL = re.compile("[0-9A-Za-z_][!-~]*")
+"""Almost every id. All of it is visible, so that no character needs to be looked at by itself."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -59,6 +61,8 @@ def is_visible(text: str) -> bool:
 
 def id_fault(text: str) -> IdFault | None:
     """What is wrong with the characters of an id or a category; None: nothing is."""
+    if _USUAL.fullmatch(text):
+        return None
     if _CONTROL.search(text):
         return IdFault.CONTROL
     if not is_visible(text):

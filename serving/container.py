@@ -124,6 +124,7 @@ class Container(ListParts):
         return GroupCommit(
             self.events,
             Invalidation(self.answers, self.exclusion_cache),
+            self.metrics,
             most_waiting=self.settings.postgres_waiting,
         )
 

@@ -19,6 +19,7 @@ from domain.interactions import EventKind
 from serving.events.event_log import ConflictError, Events, Recorded
 from serving.events.invalidation import Invalidation, RecordedEvents
 from serving.runtime.budget import Budget, current, spending
+from serving.runtime.metrics import ServingMetrics
 from sql.log import NewEvent
 
 _MOST_EVENTS = 1_000
@@ -70,11 +71,19 @@ class GroupCommit:
     itself.
     """
 
-    def __init__(self, events: Events, invalidation: Invalidation, *, most_waiting: int) -> None:
+    def __init__(
+        self,
+        events: Events,
+        invalidation: Invalidation,
+        metrics: ServingMetrics,
+        *,
+        most_waiting: int,
+    ) -> None:
         self._events = events
         self._invalidation = invalidation
         self._most_waiting = most_waiting
         self._waiting: deque[_Request] = deque()
+        metrics.events_waiting.set_function(lambda: len(self._waiting))
         self._is_writing = False
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -119,7 +119,11 @@ class EventRecorder:
         EventsNotAcknowledgedError: it may be.
         """
         checked, recorded = await self._checked_and_recorded(batch, wanted)
-        results = await self._results(checked, recorded) if wanted.partial else None
+        try:
+            results = await self._results(checked, recorded) if wanted.partial else None
+        except StoreUnavailableError as error:
+            detail = "The events are recorded, but not what became of each could be read."
+            raise EventsNotAcknowledgedError(detail, checked.event_ids) from error
         return RecordedBatch(recorded.accepted, recorded.duplicates, checked.event_ids, results)
 
     async def _checked_and_recorded(

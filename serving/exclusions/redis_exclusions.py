@@ -22,8 +22,10 @@ CHANGES = "tandem:exclusion-changes"
 
 _CHANGES_MILLISECONDS = 10_000
 _MOST_CHANGES = 500
+_MOST_MESSAGE_BYTES = 7_900
+"""A notification of PostgreSQL takes less than 8,000."""
 _MOST_SENT = 600
-"""A notification of PostgreSQL takes less than 8,000 bytes."""
+"""Items of one user in a message, which so is never larger than that."""
 _INSTEAD = None
 """Stands before the numbers of a user of whom nothing else is to be known any more."""
 _MARKER = "tandem:exclusion-marker"
@@ -173,12 +175,24 @@ class ExclusionNotifier:
 
     async def publish(self, users: Mapping[UserId, UserExclusions]) -> None:
         """Add to the cache of every process; StoreUnavailableError if PostgreSQL is away too."""
-        payloads = []
-        for user_id, known in users.items():
-            number, *items = known.numbers()
-            number = number if len(items) <= _MOST_SENT else -abs(number)
-            payloads.append(orjson.dumps({user_id: [number, *items[-_MOST_SENT:]]}).decode())
-        await self._store.write(_SERVING["notify_exclusions"], {"payloads": payloads})
+        await self._store.write(_SERVING["notify_exclusions"], {"payloads": _payloads(users)})
+
+
+def _payloads(users: Mapping[UserId, UserExclusions]) -> list[str]:
+    """The users in as few messages as hold them."""
+    messages: list[dict[UserId, list[int]]] = [{}]
+    message_bytes = 0
+    for user_id, known in users.items():
+        number, *items = known.numbers()
+        number = number if len(items) <= _MOST_SENT else -abs(number)
+        numbers = [number, *items[-_MOST_SENT:]]
+        own_bytes = len(orjson.dumps({user_id: numbers}))
+        if messages[-1] and message_bytes + own_bytes > _MOST_MESSAGE_BYTES:
+            messages.append({})
+            message_bytes = 0
+        messages[-1][user_id] = numbers
+        message_bytes += own_bytes
+    return [orjson.dumps(message).decode() for message in messages]
 
 
 def decode_change(payload: str | bytes) -> Change:

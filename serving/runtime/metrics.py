@@ -97,8 +97,14 @@ class ServingMetrics:
             " whether they were recorded.",
             ["outcome"],
         )
+<<<<<<< HEAD
         self.events_of_kind = counter(
             "serving_events_of_kind", "Events taken, new or repeated, by kind.", ["kind"]
+=======
+        self.events_waiting = gauge(
+            "serving_events_waiting",
+            "Requests whose events wait while those of others are written.",
+>>>>>>> h2
         )
         self.bodies_refused = counter(
             "serving_bodies_refused",
