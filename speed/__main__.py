@@ -40,8 +40,6 @@ def main() -> None:
     engine = make_engine(
         database_url,
         application_name=SPEED_WORKER,
-        # Vectors and how far the log is in them are lost together, and made again.
-        waits_for_disk=False,
         pool_size=1,
         max_overflow=1,
         pool_pre_ping=True,

@@ -71,20 +71,13 @@ def reason_of(
 
 
 def make_engine(
-    database_url: str,
-    *,
-    application_name: str | None = None,
-    waits_for_disk: bool = True,
-    **options: Any,
+    database_url: str, *, application_name: str | None = None, **options: Any
 ) -> Engine:
     """A synchronous engine whose connections know pgvector's types once the database has them.
 
-    `application_name`: by this name others see the connections. `waits_for_disk`: whether a commit
-    is on the disk once it is confirmed; for what can be made again it need not be.
+    `application_name`: by this name others see the connections.
     """
     arguments = _connect_arguments()
-    if not waits_for_disk:
-        arguments["options"] += " -c synchronous_commit=off"
     if application_name is not None:
         arguments["application_name"] = application_name
     engine = create_engine(driver_url(database_url), connect_args=arguments, **options)
