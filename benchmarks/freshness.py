@@ -15,7 +15,7 @@ import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -33,7 +33,8 @@ from tests.chaos.client import Api, Reply
 
 _API = "api"
 _PROBED_USERS, _OTHER_USERS = 100, 2_000
-_WARM_SECONDS, _TIMEOUT_SECONDS = 5.0, 10.0
+_REFUSED = (HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE)
+_WARM_SECONDS, _REST_SECONDS, _TIMEOUT_SECONDS = 5.0, 0.1, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,13 @@ class _Probes:
     accepted_to_changed: list[float] = field(default_factory=list)
     """From the 202 to the first answer that knows of the event."""
     post_to_changed: list[float] = field(default_factory=list)
+    refused: int = 0
+    """Events that were shed: there were too many beside."""
+
+    def times(self) -> dict[str, list[float]]:
+        """Milliseconds by name."""
+        names = ("plain_read", "post", "accepted_to_changed", "post_to_changed")
+        return {name: getattr(self, name) for name in names}
 
 
 def freshness(
@@ -80,7 +88,7 @@ def freshness(
     if as_json:
         typer.echo(json.dumps(values))
         return 0
-    for name in asdict(measured):
+    for name in measured.times():
         figures = (f"{at} {values[f'{name}_{at}_ms']:7.1f} ms" for at in ("p50", "p99", "max"))
         typer.echo(f"{name.replace('_', ' '):20}  {'  '.join(figures)}")
     typer.echo(
@@ -177,6 +185,10 @@ async def _probed(system: _System, probes: int) -> _Probes:
 async def _probe(api: Api, measured: _Probes, user_id: str, item_id: str) -> None:
     before = await _read(api, user_id)
     posted = await _post(api, user_id, item_id)
+    if posted.status in _REFUSED:
+        measured.refused += 1
+        await asyncio.sleep(_REST_SECONDS)
+        return
     if posted.status != HTTPStatus.ACCEPTED:
         raise StackError(f"An event was answered with {posted.status or posted.failure}.")
     after = await _read(api, user_id)
@@ -212,12 +224,15 @@ def _events_known(reply: Reply) -> int:
 
 
 def _to_dict(measured: _Probes, beside: _Beside) -> dict[str, float]:
+    if not measured.post:
+        raise StackError("No event was taken: there are too many beside. Say --events.")
     values: dict[str, float] = {
         "probes": len(measured.post),
+        "probes_refused": measured.refused,
         "events_per_second": round(beside.sent / beside.seconds, 1) if beside.seconds else 0.0,
         "events_refused": beside.refused,
     }
-    for name, times in asdict(measured).items():
+    for name, times in measured.times().items():
         p50, p90, p99 = np.percentile(times, [50, 90, 99])
         figures = {"p50": p50, "p90": p90, "p99": p99, "max": max(times)}
         values |= {f"{name}_{at}_ms": round(float(ms), 1) for at, ms in figures.items()}

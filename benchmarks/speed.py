@@ -16,6 +16,7 @@ from typing import Annotated
 import numpy as np
 import pyarrow as pa
 import redis
+import structlog
 import typer
 from sqlalchemy import Engine, text
 
@@ -75,6 +76,8 @@ def speed(
     as_json: AsJson = False,
 ) -> int:
     """Record an event each of some of the users, and let a worker fold them in."""
+    # As the worker logs where nobody asks for more than what is wrong.
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     with (
         progress() as on_step,
         served_folder() as folder,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import Connection
 
 from domain.identifiers import Position, RunId
+from speed.pacing import Pace
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
 from sql.item_embedding import EmbeddedItems, begin_item_embedding, embed_next
@@ -15,21 +16,12 @@ from sql.statements import statements
 
 _COLD_ITEMS = statements("cold_items")
 
-
-FIRST_ITEMS = 20
-FEWEST_ITEMS = 10
+_FIRST_ITEMS, _FEWEST_ITEMS = 20, 10
 _PASS_SECONDS = 0.2
 """About so long a pass takes: nobody is folded in meanwhile.
 
 What an item takes depends on its words and, where the run has vector indexes, above all on these.
 """
-
-
-def items_of_next_pass(items: int, seconds: float) -> int:
-    """How many items to embed after a pass that embedded `items` in `seconds`."""
-    if seconds > 2 * _PASS_SECONDS:
-        return max(items // 2, FEWEST_ITEMS)
-    return 2 * items if seconds < _PASS_SECONDS else items
 
 
 class ColdItemEmbedder:
@@ -38,7 +30,7 @@ class ColdItemEmbedder:
     def __init__(self, settings: SpeedSettings, spaces: Spaces | None = None) -> None:
         self._settings = settings
         self._spaces = spaces or Spaces()
-        self._items = FIRST_ITEMS
+        self._items = Pace(_FIRST_ITEMS, _FEWEST_ITEMS, settings.items_per_pass, _PASS_SECONDS)
 
     def embed_new(self, connection: Connection) -> EmbeddedItems | None:
         """One pass for the served run; None if no item has changed, or others are at it.
@@ -75,9 +67,9 @@ class ColdItemEmbedder:
             # A pass of its own: whoever removes changes must see that this run will ask for them.
             return EmbeddedItems(run_id, (), (), run.cut_off)
         began = time.perf_counter()
-        items = min(self._items, self._settings.items_per_pass)
+        items = min(self._items.size, self._settings.items_per_pass)
         done = embed_next(connection, run, horizon=horizon, items=items)
         # One that found fewer says nothing of how long so many take.
         if done is not None and len(done.item_nos) == items:
-            self._items = items_of_next_pass(items, time.perf_counter() - began)
+            self._items.note(time.perf_counter() - began)
         return done

@@ -24,6 +24,7 @@ from domain.redis_keys import (
     user_version,
 )
 from speed.metrics import EXCLUSION_FAILURES, EXCLUSION_USERS
+from speed.pacing import Pace
 from sql.exclusions import (
     ExcludedItems,
     load_changed_users,
@@ -34,8 +35,9 @@ from sql.log import event_horizon
 
 log = structlog.get_logger()
 
-_USERS_AT_ONCE = 200
-"""So many are read between two passes: no event waits for more."""
+_FEWEST_USERS, _MOST_USERS = 10, 200
+_SECONDS_AT_ONCE = 0.02
+"""About so long some are read between two passes: no event waits for more."""
 _ROWS_AT_ONCE = 5_000
 _POLL_SECONDS = 1.0
 _FILLING_SECONDS = 300
@@ -71,6 +73,7 @@ class KeptExclusions:
         self._poll_seconds = poll_seconds
         self._poll_at = 0.0
         self._pending: dict[UserNo, None] = {}
+        self._users = Pace(_FEWEST_USERS, _FEWEST_USERS, _MOST_USERS, _SECONDS_AT_ONCE)
         self._reached: Position | None = None
         """The log was followed up to here once all pending users are stored."""
         self._filled: bytes | str = b""
@@ -87,8 +90,12 @@ class KeptExclusions:
         try:
             if not self._pending:
                 self._find_more()
-            users = list(islice(self._pending, _USERS_AT_ONCE))
+            users = list(islice(self._pending, self._users.size))
+            began = time.perf_counter()
             stored = self._store(users) if users else None
+            # One that had fewer says nothing of how long so many take.
+            if len(users) == self._users.size:
+                self._users.note(time.perf_counter() - began)
         except (redis.RedisError, DBAPIError) as error:
             self._note_failure(error)
             return None

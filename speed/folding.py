@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from domain.identifiers import Position, RunId, UserNo
+from speed.pacing import Pace
 from speed.settings import SpeedSettings
 from speed.spaces import Spaces
 from sql.folding import find_stale_users, fold_in, store_progress
@@ -17,25 +18,17 @@ from sql.statements import statements
 
 _SPEED = statements("speed")
 
-FIRST_EVENTS = 50
-MOST_RETAINED_EVENTS = 2_000
+FEWEST_EVENTS = 50
+FEWEST_RETAINED_EVENTS, MOST_RETAINED_EVENTS = 20, 2_000
 _MOST_FIRST = 500
 """So many live events go before what a load brought, at the most."""
 _MOST_ITEMS = 20_000
 """So many items of the served run are kept in memory, about 50 MB."""
-_PASS_SECONDS = 0.1
-"""About so long a pass over many events takes.
+_PASS_SECONDS, _RETAINED_PASS_SECONDS = 0.1, 0.03
+"""About so long a pass over many events takes, in the served run and in another.
 
-The next event waits for it to end, and so does a rollback. What 2,000 events of as many users take
-depends on their histories and on who else is busy: 12 s were measured.
+The next event waits for it to end, and so does a rollback.
 """
-
-
-def events_of_next_pass(events: int, seconds: float, most: int) -> int:
-    """How far to move a run after a pass that moved it by `events` in `seconds`."""
-    if seconds > 2 * _PASS_SECONDS:
-        return max(events // 2, FIRST_EVENTS)
-    return min(2 * events, most) if seconds < _PASS_SECONDS else events
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +62,14 @@ class Folder:
     def __init__(self, settings: SpeedSettings, spaces: Spaces | None = None) -> None:
         self._settings = settings
         self._spaces = spaces or Spaces()
-        self._events, self._retained_events = FIRST_EVENTS, FIRST_EVENTS
+        most = settings.events_per_pass
+        self._events = Pace(FEWEST_EVENTS, FEWEST_EVENTS, most, _PASS_SECONDS)
+        self._retained_events = Pace(
+            FEWEST_RETAINED_EVENTS,
+            FEWEST_RETAINED_EVENTS,
+            min(most, MOST_RETAINED_EVENTS),
+            _RETAINED_PASS_SECONDS,
+        )
         self._run_items: RunItems | None = None
 
     def fold_new(self, connection: Connection) -> Pass | None:
@@ -85,11 +85,10 @@ class Folder:
             return None
         horizon = event_horizon(connection)
         began = time.perf_counter()
-        most = self._settings.events_per_pass
-        events = min(most, self._events)
+        events = min(self._events.size, self._settings.events_per_pass)
         done = self._fold(connection, run_id, horizon, events, is_served=True)
         if done is not None and done.position < horizon:
-            self._events = events_of_next_pass(events, time.perf_counter() - began, most)
+            self._events.note(time.perf_counter() - began)
         return done
 
     def fold_retained(self, connection: Connection, unusable: Sequence[RunId] = ()) -> Pass | None:
@@ -102,12 +101,9 @@ class Folder:
         if run_id is None:
             return None
         began = time.perf_counter()
-        events = min(self._settings.events_per_pass, self._retained_events)
+        events = min(self._retained_events.size, self._settings.events_per_pass)
         done = self._fold(connection, run_id, horizon, events)
-        taken = time.perf_counter() - began
-        self._retained_events = events_of_next_pass(
-            self._retained_events, taken, MOST_RETAINED_EVENTS
-        )
+        self._retained_events.note(time.perf_counter() - began)
         return done
 
     def _fold(

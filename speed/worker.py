@@ -27,6 +27,8 @@ log = structlog.get_logger()
 
 _REST_SECONDS = 0.1
 """After each pass over events of a load, which takes about as long."""
+_EMBEDDING_REST_SECONDS = 0.1
+"""After a look for items that found none, as most events bring none: folding goes on meanwhile."""
 
 
 class Worker:
@@ -58,7 +60,7 @@ class Worker:
         self._wakes = wakes or Wakes()
         self._store_away = False
         self._predecessor_settled = False
-        self._retained_due = 0.0
+        self._retained_due = self._embedding_due = 0.0
         self._reported_failures: dict[str, str] = {}
         self._reported_unusable: set[str] = set()
 
@@ -66,7 +68,8 @@ class Worker:
         """Work until `stopping` is set; an unreachable PostgreSQL or Redis is waited for."""
         is_ready = False
         while not self._stopping.is_set():
-            folded, embedded = self.work_once(), self.embed_once()
+            folded, rest = self.work_once(), self._embedding_due - time.monotonic()
+            embedded = None if rest > 0.0 else self._embed_and_rest()
             if not is_ready and not self._store_away:
                 self._ready()
                 is_ready = True
@@ -77,7 +80,7 @@ class Worker:
             if folded is None and embedded is None:
                 self._answers.drop(())
                 if self.keep_retained_ready() is None and kept is None:
-                    self._wakes.wait(self._settings.poll_seconds)
+                    self._wakes.wait(rest if rest > 0.0 else self._settings.poll_seconds)
 
     def work_once(self) -> Pass | None:
         """One pass; None if there was nothing to do or PostgreSQL is away."""
@@ -98,6 +101,12 @@ class Worker:
         if done is not None:
             self._answers.drop((*done.user_nos, *done.forgotten))
             _count(done, time.perf_counter() - started)
+        return done
+
+    def _embed_and_rest(self) -> EmbeddedItems | None:
+        done = self.embed_once()
+        if done is None or not done.item_nos:
+            self._embedding_due = time.monotonic() + _EMBEDDING_REST_SECONDS
         return done
 
     def embed_once(self) -> EmbeddedItems | None:

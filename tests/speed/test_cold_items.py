@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from domain.identifiers import ItemNo, RunId
 from domain.redis_keys import user_entry
-from speed.cold_items import FEWEST_ITEMS, ColdItemEmbedder, items_of_next_pass
+from speed.cold_items import ColdItemEmbedder
 from speed.settings import SpeedSettings
 from speed.worker import Worker
 from sql.cold_items import embed_items, make_cold_items
@@ -131,13 +131,6 @@ def test_a_bulk_load_is_embedded_in_bounded_passes_each_item_once(
     passes = [done.item_nos for done in until_idle(engine, ColdItemEmbedder(FEW).embed_new)]
     assert max(map(len, passes)) == 3
     assert sorted(no for placed in passes for no in placed) == [*new, *later]
-
-
-def test_passes_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
-    assert items_of_next_pass(100, 0.05) == 200
-    assert items_of_next_pass(100, 0.3) == 100
-    assert items_of_next_pass(100, 0.5) == 50
-    assert items_of_next_pass(FEWEST_ITEMS, 4.0) == FEWEST_ITEMS
 
 
 def test_an_item_is_embedded_to_the_last_bit_as_it_is_among_others(

@@ -5,7 +5,8 @@ import itertools
 import pytest
 from sqlalchemy import Connection, Engine, text
 
-from speed.folding import FIRST_EVENTS, MOST_RETAINED_EVENTS, Folder, Pass, events_of_next_pass
+from speed.folding import FEWEST_EVENTS, FEWEST_RETAINED_EVENTS, Folder, Pass
+from speed.pacing import Pace
 from speed.settings import SpeedSettings
 from tests.events import event, record, user_no_of
 from tests.passes import SETTINGS, fold_all, stored_vector
@@ -46,7 +47,7 @@ def test_two_workers_share_the_users(engine: Engine, film_nos: list[int]) -> Non
 def test_a_pass_for_a_retained_run_is_short_so_that_no_event_waits_long_for_it(
     engine: Engine, film_nos: list[int]
 ) -> None:
-    users = [f"user-{n}" for n in range(2 * FIRST_EVENTS)]
+    users = [f"user-{n}" for n in range(2 * FEWEST_RETAINED_EVENTS)]
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
         publish_small_run(connection, film_nos)
@@ -54,19 +55,19 @@ def test_a_pass_for_a_retained_run_is_short_so_that_no_event_waits_long_for_it(
     with engine.begin() as connection:
         done = Folder(SETTINGS).fold_retained(connection)
     assert done is not None
-    assert 0 < len(done.user_nos) <= FIRST_EVENTS
+    assert 0 < len(done.user_nos) <= FEWEST_RETAINED_EVENTS
 
 
 def test_passes_grow_while_they_are_quick_and_shrink_when_they_are_not() -> None:
-    most = MOST_RETAINED_EVENTS
-    assert events_of_next_pass(100, 0.01, most) == 200
-    assert events_of_next_pass(most, 0.01, most) == most
-    assert events_of_next_pass(800, 4.5, most) == 400
-    assert events_of_next_pass(FIRST_EVENTS, 4.5, most) == FIRST_EVENTS
-    assert events_of_next_pass(300, 0.15, most) == 300
+    pace = Pace(size=100, fewest=50, most=300, seconds=0.1)
+    sizes = []
+    for seconds in (0.01, 0.01, 0.15, 4.5, 4.5, 4.5, 0.05):
+        pace.note(seconds)
+        sizes.append(pace.size)
+    assert sizes == [200, 300, 300, 150, 75, 50, 100]
 
 
-LOADED = [f"loaded-{n}" for n in range(3 * FIRST_EVENTS)]
+LOADED = [f"loaded-{n}" for n in range(3 * FEWEST_EVENTS)]
 
 
 def load(connection: Connection, film_nos: list[int]) -> None:
@@ -91,7 +92,7 @@ def test_a_live_event_does_not_wait_for_the_events_of_a_load_before_it(
     first = passes[0]
     assert first is not None
     assert ann in first.user_nos
-    assert len(first.user_nos) == FIRST_EVENTS + 1
+    assert len(first.user_nos) == FEWEST_EVENTS + 1
     assert first.is_amid_load
     done = [each for each in passes if each is not None]
     assert not done[-1].is_amid_load
@@ -147,7 +148,7 @@ def test_live_events_of_a_pass_that_is_rolled_back_go_first_again(
 def test_without_a_load_events_are_folded_in_in_their_order(
     engine: Engine, film_nos: list[int]
 ) -> None:
-    users = [f"user-{n}" for n in range(2 * FIRST_EVENTS)]
+    users = [f"user-{n}" for n in range(2 * FEWEST_EVENTS)]
     with engine.begin() as connection:
         publish_small_run(connection, film_nos)
         record(connection, [event(user, film_nos[0]) for user in users])
