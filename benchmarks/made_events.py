@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pa_csv
 
+_SHARE_OF_TASTE = 0.8
 _FIRST, _LAST = 1_500_000_000, 1_600_000_000
 
 
@@ -16,11 +17,20 @@ def write_items(path: Path, items: int) -> Path:
     return path
 
 
-def write_events(path: Path, events: int, *, users: int, items: int, seed: int) -> Path:
-    """So many events of users from `user-0` on with such items, in the order of their times."""
+def write_events(
+    path: Path, events: int, *, users: int, items: int, seed: int, tastes: int = 1
+) -> Path:
+    """So many events of users from `user-0` on with such items, in the order of their times.
+
+    With several `tastes` users are of one each: to most of their events they come by the popular
+    items of that taste. Otherwise there is nothing to learn but what is popular.
+    """
     rng = np.random.default_rng(seed)
     user_nos = np.minimum(rng.lognormal(0.0, 1.5, events) * users / 20, users - 1).astype(int)
     item_nos = np.minimum(rng.lognormal(0.0, 1.5, events) * items / 20, items - 1).astype(int)
+    # Of each taste other items are the popular ones.
+    of_taste = rng.random(events) < _SHARE_OF_TASTE
+    item_nos = (item_nos + of_taste * (user_nos % tastes) * (items // tastes)) % items
     times = np.sort(rng.uniform(_FIRST, _LAST, events))
     stamps = (times * 1_000_000).astype("datetime64[us]").astype(str)
     table = pa.table(

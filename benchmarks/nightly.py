@@ -39,6 +39,7 @@ from stack.local.supervision.service import BATCH_NICENESS
 
 _MIB = 1024.0 * 1024.0
 _KIB_A_MIB = 1024.0
+_TASTES = 20
 _LIVE_FACTORS = {"TANDEM_BATCH_LIVE_FACTORS": "64"}
 _RUN = text(
     "select parameters -> 'lists' as lists, step_seconds,"
@@ -129,7 +130,12 @@ def _measured(size: Size, seed: int, on_step: OnStep) -> MeasuredNight:
         data = Path(folder)
         write_items(data / "items.csv", size.items)
         write_events(
-            data / "events.csv", size.events, users=size.users, items=size.items, seed=seed
+            data / "events.csv",
+            size.events,
+            users=size.users,
+            items=size.items,
+            seed=seed,
+            tastes=_TASTES,
         )
         with own_run(data, on_step, _LIVE_FACTORS) as run:
             # The largest child that has ended is the night: PostgreSQL and Prefect still run.

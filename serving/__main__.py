@@ -11,6 +11,10 @@ from pathlib import Path
 
 import uvicorn
 
+# Loaded by the server otherwise: after the fork, and so once in every process.
+from uvicorn.lifespan import on as _lifespan  # noqa: F401
+from uvicorn.loops import uvloop as _loop  # noqa: F401
+
 from serving.app import app_of_process
 from serving.runtime.logs import configure_logs
 from serving.server.figures import ProcessSlot

@@ -7,6 +7,9 @@ import psycopg
 from pgvector.psycopg.vector import register_vector_info
 from psycopg.types import TypeInfo
 from sqlalchemy import Engine, create_engine, event
+
+# Loaded by the first engine otherwise: after the fork, and so once in every process of the API.
+from sqlalchemy.dialects.postgresql import psycopg as _dialect  # noqa: F401
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import DBAPIError, InterfaceError, InternalError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError

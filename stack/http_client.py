@@ -30,15 +30,6 @@ def send(
     return _client().request(method, url, timeout=seconds, **options)
 
 
-def refusal(url: str) -> str | None:
-    """Why GET of the address does not answer 200; None if it does."""
-    try:
-        status = send("GET", url).status_code
-    except httpx.HTTPError as error:
-        return str(error) or type(error).__name__
-    return None if status == httpx.codes.OK else f"it answers {status}"
-
-
 def ask(
     url: str,
     headers: Mapping[str, str] | None = None,

@@ -24,7 +24,7 @@ from sql.engine import API, AWAY_ERRORS, make_async_engine, reason_of
 Answer = TypeVar("Answer")
 Ask = Callable[[AsyncConnection], Awaitable[Answer]]
 
-_WARMED = 5
+_WARMED = 3
 """Each connection is a process of the server's; the others are opened when they are needed."""
 _GRACE_SECONDS = 0.5
 """How long what was given up may take to end by itself."""

@@ -13,7 +13,7 @@ from domain.errors import StackError
 from serving.postgres.settings import ResilienceSettings
 from serving.server.settings import ProcessSettings
 from stack.database_addresses import DatabaseAddresses
-from stack.http_client import refusal
+from stack.health import refusal
 from stack.local.embedded_database import DATABASE, embedded_addresses
 from stack.local.home import Home
 from stack.local.servers import postgres, redis_server

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
 
-from stack.http_client import refusal
+from stack.health import refusal
 from stack.local.environment import child_environment, prefect_environment
 from stack.local.home import Home
 from stack.local.ports import free_port

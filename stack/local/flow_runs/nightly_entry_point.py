@@ -15,7 +15,7 @@ from typing import TextIO
 from domain.errors import StackError, TandemError
 from flows.nightly import run_now
 from flows.nightly_context import Listener
-from stack.http_client import refusal
+from stack.health import refusal
 from stack.local.supervision.service import BATCH_NICENESS
 
 PREFECT_TIMEOUT_SECONDS = 120.0

@@ -5,7 +5,6 @@
 
 from sqlalchemy import Engine
 
-from stack.accounts import first_admin_link
 from stack.api_key import diagnose_key, first_key
 from stack.database import using_engine
 from stack.database_addresses import DatabaseAddresses
@@ -32,8 +31,7 @@ def load_sample_if_empty(database_url: str) -> LoadedSample | None:
     with using_engine(database_url) as engine:
         if has_items(engine):
             return None
-    report = load_sample(database_url)
-    return LoadedSample(report.items_new, report.events_stored)
+    return load_sample(database_url)
 
 
 def night_is_missing(database_url: str) -> bool | None:
@@ -67,6 +65,9 @@ def welcome(database_url: str, home: Home, api_url: str) -> Welcome:
 
 def admin_path(database_url: str) -> str | None:
     """Where the first admin registers; None: there is one."""
+    # Only where somebody looks on it is worth the wait for what the API knows of accounts.
+    from stack.accounts import first_admin_link  # noqa: PLC0415
+
     with using_engine(database_url) as engine, engine.begin() as connection:
         link = first_admin_link(connection)
     return None if link is None else link.path

@@ -4,11 +4,8 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 
-from loading.load import load_tables
-from loading.report import LoadReport
 from sql.statements import statements
-from stack.sample.catalogue import items_table, load_films
-from stack.sample.simulator import simulate_events
+from stack.local.starting.welcome import LoadedSample
 
 _LOADING = statements("loading")
 _STACK = statements("stack")
@@ -26,7 +23,13 @@ def has_events(engine: Engine) -> bool:
         return bool(connection.execute(_STACK["has_events"]).scalar_one())
 
 
-def load_sample(database_url: str) -> LoadReport:
+def load_sample(database_url: str) -> LoadedSample:
     """Load films, and events of simulated viewers that end now."""
+    # Only a new home has to wait for Arrow and DuckDB.
+    from loading.load import load_tables  # noqa: PLC0415
+    from stack.sample.catalogue import items_table, load_films  # noqa: PLC0415
+    from stack.sample.simulator import simulate_events  # noqa: PLC0415
+
     events = simulate_events(load_films(), until=datetime.now(UTC))
-    return load_tables(items_table(), events, database_url)
+    report = load_tables(items_table(), events, database_url)
+    return LoadedSample(report.items_new, report.events_stored)

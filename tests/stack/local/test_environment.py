@@ -12,7 +12,8 @@ from adbc_driver_postgresql import dbapi
 from typer.testing import CliRunner
 
 from stack.cli import app
-from stack.http_client import ask, refusal
+from stack.health import refusal
+from stack.http_client import ask
 from stack.local.caller import close_off
 from stack.local.environment import api_environment, prefect_environment
 from stack.local.home import UP, Home, owning
