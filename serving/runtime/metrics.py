@@ -1,6 +1,7 @@
 """What the serving layer counts, in a registry of the app's own."""
 
 from functools import partial
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -21,6 +22,10 @@ DEGRADED = (
     "interrupted",
     "vector_index",
 )
+
+
+DEGRADED_COUNTER: Final = "degraded_"
+"""How a counter of a window begins that counts degraded answers; the reason follows."""
 
 
 class ServingMetrics:
@@ -178,4 +183,10 @@ class ServingMetrics:
             "cache_misses": cache["miss"],
             "lists": lists["count"],
             "candidates": lists["sum"],
+            **{
+                DEGRADED_COUNTER + sample.labels["reason"]: sample.value
+                for metric in self.degraded.collect()
+                for sample in metric.samples
+                if sample.name.endswith("_total")
+            },
         }
