@@ -24,7 +24,8 @@ from tests.waiting import wait_until
 __all__ = ["browser", "cheap_hashes", "people", "run_api"]
 
 # The machine may be busy; what is fast is not waited for.
-expect.set_options(timeout=60_000)
+_PATIENCE_MS = 120_000
+expect.set_options(timeout=_PATIENCE_MS)
 
 VISIT = {"Accept": "text/html,application/xhtml+xml"}
 """What a browser sends that goes to an address."""
@@ -85,6 +86,7 @@ class Visit:
         context = self.browser.new_context(
             base_url=f"http://127.0.0.1:{self.api.port}", viewport={"width": width, "height": 800}
         )
+        context.set_default_timeout(_PATIENCE_MS)
         page = context.new_page()
         page.errors = []  # type: ignore[attr-defined]
         page.on("pageerror", lambda error: page.errors.append(str(error)))  # type: ignore[attr-defined]
