@@ -142,6 +142,7 @@ class Container(ListParts):
             users=self.users,
             live_runs=self.live_runs,
             histories=self.histories,
+            budgets=self.budgets,
         )
 
     @cached_property
