@@ -19,6 +19,12 @@ from serving.accounts.auth_routes import router as auth_router
 from serving.accounts.session_routes import router as session_router
 from serving.administration.routes import router as administration_router
 from serving.catalogue.routes import router as catalogue_router
+from serving.console.access_routes import router as access_pages_router
+from serving.console.health_routes import router as health_router
+from serving.console.import_routes import router as import_router
+from serving.console.item_routes import router as item_pages_router
+from serving.console.run_routes import router as run_pages_router
+from serving.console.settings_routes import router as settings_router
 from serving.console.static_routes import router as console_files_router
 from serving.console.watch_routes import router as watch_router
 from serving.container import Container
@@ -94,6 +100,12 @@ _ROUTERS = (
     pages_router,
     console_files_router,
     watch_router,
+    run_pages_router,
+    import_router,
+    health_router,
+    item_pages_router,
+    settings_router,
+    access_pages_router,
 )
 """In the order in which paths are looked for, and documented."""
 

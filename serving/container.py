@@ -11,6 +11,7 @@ from serving.administration.settings_in_force import SettingsReader
 from serving.answering.own_values import OwnValues
 from serving.catalogue.catalogue import Catalogue
 from serving.catalogue.catalogue_keeping import CatalogueKeeping
+from serving.console.run_pages import RunReader
 from serving.console.watching import Watcher
 from serving.diagnosis.diagnose import Diagnoser
 from serving.diagnosis.diagnosis_figures import Diagnosis
@@ -84,6 +85,7 @@ class Container(ListParts):
             KindKeeping(self.store, self.kinds),
             self.undoer,
             self.watcher,
+            RunReader(self.store),
             self.forgetter,
             UserMerger(
                 profiles=self.user_profiles,
@@ -151,6 +153,7 @@ class Container(ListParts):
             users=self.users,
             live_runs=self.live_runs,
             histories=self.histories,
+            budgets=self.budgets,
         )
 
     @cached_property

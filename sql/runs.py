@@ -32,6 +32,37 @@ class ModelRun:
     step_seconds: dict[str, float] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class RunFigures:
+    """What was measured of one run, on the held-out future of all users that were judged."""
+
+    run: ModelRun
+    retained: bool
+    """Whether it can be served again."""
+    candidate: dict[str, dict[str, float]]
+    """By figure, as `ndcg@20`: `mean`, and `low` and `high` where there is an interval; empty, as
+    below: not measured."""
+    popularity: dict[str, dict[str, float]]
+    """The same of the popular list."""
+    served: dict[str, dict[str, float]]
+    """The same of the run that was served then."""
+    difference: dict[str, dict[str, float]]
+    """By name of the other: how much more nDCG@20 the candidate has, user by user."""
+
+
+def load_run_figures(connection: Connection, *, limit: int) -> list[RunFigures]:
+    """The newest runs with their figures, newest first."""
+    rows = connection.execute(_RUNS["load_run_figures"], {"runs": limit})
+    return [_figures(dict(row._mapping)) for row in rows]  # noqa: SLF001 -- columns by name
+
+
+def _figures(said: dict[str, Any]) -> RunFigures:
+    retained = said.pop("retained")
+    names = ("candidate", "popularity", "served", "difference")
+    measured = {name: said.pop(name) or {} for name in names}
+    return RunFigures(run=ModelRun(**said), retained=retained, **measured)
+
+
 def load_runs(
     connection: Connection, *, limit: int | None = None, before: int | None = None
 ) -> list[ModelRun]:

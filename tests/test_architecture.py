@@ -36,6 +36,7 @@ HOMES = {
     "argon2": {"serving"},
     "cachetools": {"serving"},
     "jinja2": {"serving"},
+    "markupsafe": {"serving"},
     "jwt": {"serving"},
     "lark": {"serving"},
     "rapidfuzz": {"serving"},

@@ -35,6 +35,7 @@ BESIDE_API = "tracing"
 ALSO = {
     "adbc-driver-postgresql": {"adbc_driver_manager"},
     "fastapi": {"starlette"},
+    "jinja2": {"markupsafe"},
     "pydantic-settings": {"annotated_types", "pydantic", "pydantic_core", "typing_extensions"},
 }
 

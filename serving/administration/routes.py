@@ -1,6 +1,5 @@
 """For operators, with a key of the scope admin: performance, refresh, runs and settings."""
 
-from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Annotated, Any
 
@@ -12,6 +11,7 @@ from domain.identifiers import UserId
 from serving.access.acting import FromActor
 from serving.access.requirements import may_look_after, may_operate
 from serving.administration.answer_refresh import AnswerRefresh
+from serving.administration.recent_performance import load_recent_performance
 from serving.administration.run_keeping import Outcome, RunKeeping
 from serving.administration.schemas import (
     GREATEST_RUN,
@@ -32,7 +32,7 @@ from serving.http.errors import problems_of_request
 from serving.http.routing import TandemRoute, provided
 from serving.http.values import AS_INTEGER
 from serving.runtime.faults import BodyTooLargeError, MalformedBodyError
-from serving.runtime.performance import PERFORMANCE, WINDOWS_MINUTES, from_dict, sum_of
+from serving.runtime.performance import WINDOWS_MINUTES
 from serving.server.figures import Figures
 
 router = APIRouter(prefix="/v1/admin", tags=["operation"], route_class=TandemRoute)
@@ -58,14 +58,13 @@ async def performance(request: Request) -> PerformanceAnswer:
     Of all processes that answer here. Percentiles are up to an eighth above the true ones.
     """
     figures: Figures = request.state.figures
-    given: Sequence[Any] = await figures.of_all(PERFORMANCE)
-    answered = [windows for windows in given if windows is not None]
+    found = await load_recent_performance(figures)
     return PerformanceAnswer(
-        processes=len(given),
-        answering=len(answered),
+        processes=found.processes,
+        answering=found.answering,
         windows=[
-            window_performance(minutes, sum_of(from_dict(windows[n]) for windows in answered))
-            for n, minutes in enumerate(WINDOWS_MINUTES)
+            window_performance(minutes, window)
+            for minutes, window in zip(WINDOWS_MINUTES, found.windows, strict=True)
         ],
     )
 

@@ -56,6 +56,10 @@ class Pages:
         headers = {"Content-Security-Policy": CONSOLE_POLICY}
         return Response(text, status, headers, _HTML)
 
+    def url(self, path: str) -> str:
+        """The address of a path of ours."""
+        return url_maker(self.request)(path)
+
     def _given(self) -> Mapping[str, Any]:
         secret = session_secret(self.request)
         return {

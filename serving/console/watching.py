@@ -24,6 +24,7 @@ from serving.lists.recommendation_list import RecommendationList
 from serving.lists.request import RecommendationRequest
 from serving.recommendations.recommend import Recommender, UncachedKind
 from serving.runs.live_runs import LiveRuns
+from serving.runtime.budget import RequestBudgets
 from serving.users.history import Histories
 
 LISTED = 10
@@ -79,6 +80,7 @@ class Watcher:
     users: UserNumbers
     live_runs: LiveRuns
     histories: Histories
+    budgets: RequestBudgets
 
     async def lists(self, user_id: UserId, blend: AskedBlend) -> Lists:
         """The three lists and the history; StoreUnavailableError if there is no list whatever."""
@@ -122,6 +124,8 @@ class Watcher:
         recorded = time.perf_counter()
         is_known = await self._folded_in(user_id)
         folded = time.perf_counter()
+        # However long it took until then, the lists have all the time of a request.
+        self.budgets.begin("write")
         lists = await self.lists(user_id, blend)
         listed = time.perf_counter()
         steps = Steps(

@@ -1,8 +1,14 @@
 """How pages put numbers and times into words."""
 
+import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup, escape
+
+from serving.http.cursors import encoded_cursor
 
 NOTHING = "\N{EM DASH}"
 """Where there is no value."""
@@ -11,6 +17,7 @@ _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 _FEW_SECONDS = 5
 _LONG_AGO_DAYS = 30
 _FEW = 10
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def format_ago(at: datetime | None) -> str:
@@ -59,12 +66,30 @@ def format_percent(share: float | None) -> str:
     return NOTHING if share is None else f"{share * 100:.0f} %"
 
 
+def format_coded(text: str) -> Markup:
+    """A text in which what stands between backticks is shown as what is typed."""
+    return Markup(_CODE.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 -- escaped before
+
+
+def cursor_after(number: int) -> str:
+    """The cursor of what follows after a number."""
+    return encoded_cursor(str(number))
+
+
+def path_segment(text: str) -> str:
+    """An id as one segment of a path, whatever is in it."""
+    return quote(text, safe="")
+
+
 FILTERS: Mapping[str, Callable[..., Any]] = {
     "ago": format_ago,
     "seconds": format_seconds,
     "moment": format_moment,
     "count": format_count,
+    "coded": format_coded,
+    "cursor": cursor_after,
     "score": format_score,
+    "segment": path_segment,
     "percent": format_percent,
 }
 """What templates name them."""

@@ -1,6 +1,7 @@
 """What the serving layer counts, in a registry of the app's own."""
 
 from functools import lru_cache, partial
+from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
@@ -24,6 +25,10 @@ DEGRADED = (
     "interrupted",
     "vector_index",
 )
+
+
+DEGRADED_COUNTER: Final = "degraded_"
+"""How a counter of a window begins that counts degraded answers; the reason follows."""
 
 
 class ServingMetrics:
@@ -97,14 +102,12 @@ class ServingMetrics:
             " whether they were recorded.",
             ["outcome"],
         )
-<<<<<<< HEAD
         self.events_of_kind = counter(
             "serving_events_of_kind", "Events taken, new or repeated, by kind.", ["kind"]
-=======
+        )
         self.events_waiting = gauge(
             "serving_events_waiting",
             "Requests whose events wait while those of others are written.",
->>>>>>> h2
         )
         self.bodies_refused = counter(
             "serving_bodies_refused",
@@ -206,4 +209,10 @@ class ServingMetrics:
             "cache_misses": cache["miss"],
             "lists": lists["count"],
             "candidates": lists["sum"],
+            **{
+                DEGRADED_COUNTER + sample.labels["reason"]: sample.value
+                for metric in self.degraded.collect()
+                for sample in metric.samples
+                if sample.name.endswith("_total")
+            },
         }

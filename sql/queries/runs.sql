@@ -13,6 +13,18 @@ where cast(:before as integer) is null or run_id < cast(:before as integer)
 order by run_id desc
 limit cast(:runs as bigint);
 
+-- name: load_run_figures
+-- The newest runs, newest first, with what was measured of all users that were judged, and whether each is retained.
+select run_is_kept(run_id) as retained,
+       metrics -> 'evaluation' -> 'candidate' -> 'all' as candidate,
+       metrics -> 'evaluation' -> 'popularity' -> 'all' as popularity,
+       metrics -> 'evaluation' -> 'served' -> 'all' as served,
+       metrics -> 'evaluation' -> 'difference' as difference,
+{shown_of_run}
+from analytics.model_runs
+order by run_id desc
+limit :runs;
+
 -- name: find_live_run
 -- The run being served.
 select

@@ -130,6 +130,21 @@ DECLARED = {
     "GET /console/watch/search": "none viewer",
     "POST /console/watch/events": "none operator",
     "POST /console/watch/undo": "none operator",
+    "GET /console/runs": "none viewer",
+    "GET /console/runs/{run_id}": "none viewer",
+    "POST /console/runs/{run_id}/promote": "none operator",
+    "POST /console/runs/rollback": "none operator",
+    "GET /console/import": "none operator",
+    "GET /console/loads/{load_id}": "none operator",
+    "POST /console/loads/{load_id}/again": "none operator",
+    "POST /console/loads/{load_id}/undo": "none operator",
+    "GET /console/health": "none viewer",
+    "GET /console/items": "none viewer",
+    "GET /console/items/{item_id}": "none viewer",
+    "POST /console/items/{item_id}/availability": "none operator",
+    "GET /console/users": "none viewer",
+    "GET /console/settings": "none viewer",
+    "GET /console/access": "none admin",
 }
 """Scope of a key and role of a person, and whether a user's token opens it for what is its own."""
 

@@ -7,8 +7,15 @@ htmx.defineExtension("json", {
     if (name === "htmx:configRequest" && event.detail.verb !== "get")
       event.detail.headers["Content-Type"] = "application/json";
   },
-  encodeParameters(request, parameters) {
-    return JSON.stringify(Object.fromEntries(parameters));
+  // `scopes[]` is a list; what an element says is typed is written as JSON has it.
+  encodeParameters(request, parameters, element) {
+    const body = {};
+    for (const [name, text] of parameters) {
+      const value = "typed" in element.dataset ? JSON.parse(text) : text;
+      if (name.endsWith("[]")) (body[name.slice(0, -2)] ??= []).push(value);
+      else body[name] = value;
+    }
+    return JSON.stringify(body);
   },
 });
 
@@ -50,6 +57,10 @@ document.addEventListener("htmx:sendError", () =>
   notice("The server does not answer. Look whether it is running, then try again."),
 );
 
+document
+  .querySelector("nav [aria-current=page]")
+  ?.scrollIntoView({ block: "nearest", inline: "center" });
+
 document.getElementById("theme").addEventListener("click", () => {
   const root = document.documentElement;
   const isDark = root.dataset.theme
@@ -64,3 +75,21 @@ document.getElementById("sign-out")?.addEventListener("click", async () => {
   await fetch(document.body.dataset.session, { method: "DELETE", headers });
   location.assign(document.body.dataset.signIn);
 });
+
+// What a button opens, and what the server has to say beside the page.
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens).showModal();
+});
+document.addEventListener("notice", ({ detail }) => {
+  if (!detail.on) return notice(detail.text, detail.kind);
+  const said = { text: detail.text, kind: detail.kind };
+  sessionStorage.setItem("tandem.notice", JSON.stringify(said));
+  location.assign(detail.on);
+});
+const kept = sessionStorage.getItem("tandem.notice");
+if (kept) {
+  sessionStorage.removeItem("tandem.notice");
+  const { text, kind } = JSON.parse(kept);
+  notice(text, kind);
+}

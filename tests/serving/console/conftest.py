@@ -5,11 +5,12 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine, text
 
 from sql.engine import SPEED_WORKER
@@ -22,18 +23,23 @@ from tests.waiting import wait_until
 
 __all__ = ["browser", "cheap_hashes", "people", "run_api"]
 
+# The machine may be busy; what is fast is not waited for.
+_PATIENCE_MS = 120_000
+expect.set_options(timeout=_PATIENCE_MS)
+
 VISIT = {"Accept": "text/html,application/xhtml+xml"}
 """What a browser sends that goes to an address."""
 
-SignedIn = Callable[[str], Awaitable[httpx.AsyncClient]]
+SignedIn = Callable[..., Awaitable[httpx.AsyncClient]]
+"""Given a role, and maybe settings of the app."""
 
 
 @pytest.fixture
 async def signed_in(start: Start, people: People) -> SignedIn:
     """Clients of the app, each with the cookie of somebody of a role, and the token for forms."""
 
-    async def sign_in(role: str) -> httpx.AsyncClient:
-        client = await start()
+    async def sign_in(role: str, **settings: Any) -> httpx.AsyncClient:
+        client = await start(**settings)
         client.headers["X-API-Key"] = ""
         people.add(role, role)
         answer = await client.post("/v1/auth/session", json={"name": role, "password": PASSWORD})
@@ -80,6 +86,7 @@ class Visit:
         context = self.browser.new_context(
             base_url=f"http://127.0.0.1:{self.api.port}", viewport={"width": width, "height": 800}
         )
+        context.set_default_timeout(_PATIENCE_MS)
         page = context.new_page()
         page.errors = []  # type: ignore[attr-defined]
         page.on("pageerror", lambda error: page.errors.append(str(error)))  # type: ignore[attr-defined]

@@ -1,0 +1,181 @@
+"""Charts as SVG: where everything stands is worked out here, and drawn by a template."""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from serving.console.wording import NOTHING
+from sql.runs import RunFigures
+
+Interval = Mapping[str, float]
+"""`mean`, and maybe `low` and `high`."""
+
+WIDTHS = {"wide": 1120, "narrow": 340}
+"""In pixels: text of a chart that is drawn smaller could not be read."""
+HEIGHT = 240
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44, 12, 12, 28
+_TICKS = 4
+_STEPS = (1, 2, 2.5, 5, 10)
+_MOST_LABELS = {"wide": 10, "narrow": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One figure of one run."""
+
+    x: float
+    y: float
+    low: float
+    high: float
+    """Ends of the interval, in pixels from the top; both `y` where there is none."""
+    run_id: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """The same figure of all runs."""
+
+    name: str
+    points: Sequence[Point]
+
+    @property
+    def line(self) -> str:
+        """The points as a polyline has them."""
+        return " ".join(f"{point.x},{point.y}" for point in self.points)
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """One figure over the runs."""
+
+    size: str
+    width: int
+    height: int
+    left: int
+    right: int
+    series: Sequence[Series]
+    ticks: Sequence[tuple[float, str]]
+    """Heights in pixels, and their labels."""
+    labels: Sequence[tuple[float, str]]
+    """Places of runs, and when they were."""
+
+
+def run_charts(runs: Sequence[RunFigures], figure: str) -> list[Chart]:
+    """A figure of runs, the oldest first, in two widths; none if no run has it."""
+    measured = [run for run in runs if figure in run.candidate]
+    return [_chart(size, measured, figure) for size in WIDTHS] if measured else []
+
+
+def _chart(size: str, runs: Sequence[RunFigures], figure: str) -> Chart:
+    width = WIDTHS[size]
+    given = {
+        "popularity": [run.popularity.get(figure) for run in runs],
+        "served": [run.served.get(figure) for run in runs],
+        "candidate": [run.candidate.get(figure) for run in runs],
+    }
+    values = [
+        value for series in given.values() for each in series if each for value in each.values()
+    ]
+    ticks = nice_ticks(min(*values, 0.0), max(values))
+    scale = _Scale(ticks[0], ticks[-1], width, len(runs))
+    series = [Series(name, list(_points(of_runs, runs, scale))) for name, of_runs in given.items()]
+    return Chart(
+        size,
+        width,
+        HEIGHT,
+        _LEFT,
+        width - _RIGHT,
+        [each for each in series if each.points],
+        [(scale.y(tick), f"{tick:g}") for tick in ticks],
+        list(_labels(size, runs, scale)),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scale:
+    least: float
+    most: float
+    width: int
+    runs: int
+
+    def x(self, index: int) -> float:
+        """The middle of the place of a run."""
+        room = self.width - _LEFT - _RIGHT
+        return round(_LEFT + room * (index + 0.5) / self.runs, 1)
+
+    def y(self, value: float) -> float:
+        room = HEIGHT - _TOP - _BOTTOM
+        return round(_TOP + room * (self.most - value) / (self.most - self.least), 1)
+
+
+def _points(
+    given: Sequence[Interval | None], runs: Sequence[RunFigures], scale: _Scale
+) -> Iterator[Point]:
+    for index, (said, run) in enumerate(zip(given, runs, strict=True)):
+        if said:
+            mean = said["mean"]
+            low, high = said.get("low", mean), said.get("high", mean)
+            yield Point(
+                scale.x(index),
+                scale.y(mean),
+                scale.y(low),
+                scale.y(high),
+                run.run.run_id,
+                format_interval(said),
+            )
+
+
+def _labels(size: str, runs: Sequence[RunFigures], scale: _Scale) -> Iterator[tuple[float, str]]:
+    every = math.ceil(len(runs) / _MOST_LABELS[size])
+    for index in range(len(runs) - 1, -1, -every):
+        yield scale.x(index), _day(runs[index].run.started_at)
+
+
+def _day(at: datetime) -> str:
+    return f"{at:%d %b}".lstrip("0")
+
+
+def nice_ticks(least: float, most: float) -> list[float]:
+    """Some round numbers, rising, that enclose all from `least` to `most`."""
+    span = (most - least) or 1.0
+    power = 10 ** math.floor(math.log10(span / _TICKS))
+    step = next(power * each for each in _STEPS if power * each >= span / _TICKS)
+    first, last = math.floor(least / step), math.ceil(most / step)
+    return [round(step * number, 10) for number in range(first, max(last, first + 1) + 1)]
+
+
+def format_interval(said: Interval | None) -> str:
+    """A figure as `0.182 (0.169 to 0.194)`."""
+    if not said:
+        return NOTHING
+    mean = f"{said['mean']:.3f}"
+    return f"{mean} ({said['low']:.3f} to {said['high']:.3f})" if "low" in said else mean
+
+
+@dataclass(frozen=True, slots=True)
+class Whisker:
+    """A figure beside that of the popular list, on a scale that all rows share; in percent."""
+
+    mean: float
+    low: float
+    high: float
+    popularity: float | None
+
+
+def whiskers(runs: Sequence[RunFigures], figure: str) -> dict[int, Whisker]:
+    """By number of the run; runs without the figure are absent."""
+    known = [run for run in runs if figure in run.candidate]
+    highs = [run.candidate[figure].get("high", run.candidate[figure]["mean"]) for run in known]
+    most = max(highs, default=0.0) or 1.0
+    return {run.run.run_id: _whisker(run, figure, most) for run in known}
+
+
+def _whisker(run: RunFigures, figure: str, most: float) -> Whisker:
+    said, popular = run.candidate[figure], run.popularity.get(figure)
+    mean, low, high = (
+        round(100 * said.get(name, said["mean"]) / most, 1) for name in ("mean", "low", "high")
+    )
+    beside = round(100 * popular["mean"] / most, 1) if popular else None
+    return Whisker(mean, low, high, beside)

@@ -1,0 +1,48 @@
+"""The page Access: a key is made, shown once and revoked; somebody is invited and disabled."""
+
+import re
+
+import httpx
+from playwright.sync_api import expect
+
+from tests.serving.console.conftest import SignedIn, Visit, serious
+
+
+async def test_only_admins_see_who_is_let_in(signed_in: SignedIn) -> None:
+    client = await signed_in("operator")
+    assert (await client.get("/console/access")).status_code == 403
+    assert "/console/access" not in (await client.get("/")).text
+
+
+def test_a_key_is_made_shown_once_and_revoked(visit: Visit) -> None:
+    page = visit.page("/console/access", "admin")
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.fill("[name=name]", "shop")
+    page.click("text=Make a key")
+    key = page.locator("#secret-text")
+    expect(key).to_have_text(re.compile("^tdm_"))
+    headers = {"X-API-Key": key.inner_text()}
+    url = f"http://127.0.0.1:{visit.api.port}/v1/popular"
+    assert httpx.get(url, headers=headers).status_code == 200
+    page.click("text=Done")
+    expect(page.locator(".keys")).to_contain_text("shop")
+    assert headers["X-API-Key"] not in page.content()
+    assert serious(page) == []
+    page.click("[aria-label='Revoke shop']")
+    expect(page.locator(".keys tr", has_text="shop")).to_contain_text("revoked")
+    assert httpx.get(url, headers=headers).status_code == 401
+    assert page.errors == []  # type: ignore[attr-defined]
+
+
+def test_somebody_is_invited_by_a_link_and_disabled(visit: Visit) -> None:
+    visit.people.add("vera", "viewer")
+    page = visit.page("/console/access", "admin")
+    page.select_option("[name=role]", "operator")
+    page.click("text=Make a link")
+    expect(page.locator("#secret-text")).to_contain_text("/sign-in#invitation=")
+    page.click("text=Done")
+    page.click("[aria-label='Disable vera']")
+    expect(page.locator("[aria-label='Enable vera']")).to_be_visible()
+    assert visit.people.find("vera").disabled_at is not None
+    expect(page.locator("[aria-label='Disable admin']")).to_have_count(0)
+    assert page.errors == []  # type: ignore[attr-defined]
