@@ -14,6 +14,7 @@ from sqlalchemy.pool import NullPool
 
 from batch.history.old_impressions import count_up_old_impressions
 from flows.prefect_history import clear_old_runs
+from flows.run_names import by_day
 from flows.settings import HousekeepingSettings
 from sql.audit import delete_old_entries
 from sql.engine import FLOW, make_engine
@@ -52,6 +53,7 @@ class Cleared:
     name="housekeeping",
     description="Clear away Prefect's old runs, sign-ins that are over, old entries of the audit"
     " log, and old impressions, which stay as counts by day.",
+    flow_run_name=by_day("housekeeping"),
     persist_result=False,
 )
 def housekeeping(
@@ -93,7 +95,12 @@ def housekeeping(
     return cleared
 
 
-@task(name="Count up old impressions", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Count up old impressions",
+    task_run_name="Count up old impressions",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def clear_impressions(before: date, most: int) -> dict[date, int]:
     """Impressions of the days before `before` become counts; how many by day."""
     engine = _engine()
@@ -104,7 +111,12 @@ def clear_impressions(before: date, most: int) -> dict[date, int]:
     return dict(by_day)
 
 
-@task(name="Clear away expired sign-ins", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Clear away expired sign-ins",
+    task_run_name="Clear away expired sign-ins",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def clear_sign_ins(most: int) -> int:
     """How many sessions, tokens, links and attempts were deleted."""
     url = DatabaseSettings().database_url.get_secret_value()
@@ -112,7 +124,12 @@ def clear_sign_ins(most: int) -> int:
     return clear_expired_sign_ins(engine.begin, most)
 
 
-@task(name="Clear away old flow runs", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Clear away old flow runs",
+    task_run_name="Clear away old flow runs",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def clear_runs(before: datetime) -> tuple[int, int]:
     """How many flow runs that ended before `before` were deleted, and how many artifacts."""
     runs = artifacts = 0
@@ -123,7 +140,12 @@ def clear_runs(before: datetime) -> tuple[int, int]:
     return runs, artifacts
 
 
-@task(name="Clear away old audit entries", cache_policy=NO_CACHE, persist_result=False)
+@task(
+    name="Clear away old audit entries",
+    task_run_name="Clear away old audit entries",
+    cache_policy=NO_CACHE,
+    persist_result=False,
+)
 def clear_audit_log(before: datetime) -> int:
     """How many entries of before `before` were deleted."""
     with _engine().begin() as connection:
