@@ -156,7 +156,7 @@ async def test_a_diagnosis_says_what_to_do_and_ends_as_failed_while_something_is
             (await client.read_block_document_by_name("diagnose-key", "secret")).id
         )
     assert found["state_type"] == "FAILED"
-    assert "No speed worker is connected" in found["state"]["message"]
+    assert "No speed worker is seen" in found["state"]["message"]
     assert re.fullmatch(rf"diagnosis of {DAY}, \d\d:\d\d", found["name"])
     table = artifacts_of(found["id"])["diagnosis"]["data"]
     assert "| ✗ | worker |" in table
